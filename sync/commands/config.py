@@ -1,0 +1,22 @@
+"""`config`: every setting, its value, and where it came from."""
+
+from __future__ import annotations
+
+import click
+
+from sync.commands.edge import RUN_FLAGS, Context, emit_json, painter, print_lines, sync_command, terminal_width
+
+
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@sync_command("Show every setting, its value and where it came from; secrets masked. Touches nothing.", *RUN_FLAGS)
+def command(context: Context, *, as_json: bool) -> None:
+    """Show the settings."""
+    origins = context.loaded.origins
+    if as_json:
+        emit_json([{"variable": each.option.variable, "value": each.shown or None, "source": each.source} for each in origins])
+        return
+    from sync.report import table
+
+    rows = [["VARIABLE", "VALUE", "FROM", "MEANING"]]
+    rows += [[each.option.variable, each.shown or "-", each.source, each.option.help] for each in origins]
+    print_lines(table(rows, terminal_width(), painter()))

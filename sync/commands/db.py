@@ -1,0 +1,63 @@
+"""`db`: create or upgrade the tables, show their version, or check them against this program's."""
+
+from __future__ import annotations
+
+import click
+
+from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, print_lines, start_logging, sync_command, tell
+from sync.errors import SchemaError
+
+
+@click.group(help="Create or upgrade the tables, or check them.")
+def command() -> None:
+    """Hold the commands together."""
+
+
+@sync_command(
+    "Create the tables, or bring them to this version. Safe to run at once on several machines, and twice.", *DATABASE_FLAGS
+)
+def upgrade(context: Context) -> None:
+    """Upgrade the schema."""
+    start_logging()
+    from sync.db import schema
+
+    engine = context.engine()
+    before = None if schema.is_empty(engine) else schema.current(engine)[0]
+    schema.upgrade(engine)
+    tell(
+        f"The schema is {schema.HEAD}."
+        if before == schema.HEAD
+        else f"The schema was upgraded: {before or 'empty'} → {schema.HEAD}."
+    )
+
+
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@sync_command("Show the tables' version and this program's.", *DATABASE_FLAGS)
+def current(context: Context, *, as_json: bool) -> None:
+    """Show the schema's version."""
+    from sync.db import schema
+
+    found, state = schema.current(context.engine())
+    if as_json:
+        emit_json({"revision": found, "head": schema.HEAD, "state": state.value})
+    else:
+        print_lines([f"{found or '(none)'} ({state.value}; this version's is {schema.HEAD})"])
+
+
+@sync_command("Compare the tables with what this version needs; 0 if they are equal, 69 if not.", *DATABASE_FLAGS)
+def check(context: Context) -> None:
+    """Check the schema."""
+    start_logging()
+    from sync.db import schema
+
+    found = list(schema.differences(context.engine()))
+    if found:
+        print_lines(found)
+        raise SchemaError(
+            f"The tables differ from revision {schema.HEAD} in {len(found)} places.", hint="Undo what was changed by hand."
+        )
+    tell(f"The schema is {schema.HEAD}, and exactly as this version needs it.")
+
+
+for _name, _command in (("upgrade", upgrade), ("current", current), ("check", check)):
+    command.add_command(_command, _name)

@@ -1,0 +1,90 @@
+"""`demo`: see everything work, without a key and without a server: a sample catalog on loopback that changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, start_logging, sync_command, tell
+from sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from sync.run import Outcome
+    from sync.sandbox.server import Sandbox
+
+
+@click.option("--templates", default=280, show_default=True, type=click.IntRange(1, 100_000), help="How many the catalog has.")
+@click.option("--seed", default=7, show_default=True, type=int, help="Another seed, another catalog.")
+@click.option("--json", "as_json", is_flag=True, help="Print both outcomes as JSON.")
+@sync_command(
+    "See it work: serve a sample catalog on loopback, synchronise it, let it change, synchronise again, show what changed.",
+    *DATABASE_FLAGS,
+    quiet=True,
+)
+def command(context: Context, *, templates: int, seed: int, as_json: bool) -> None:
+    """Show the whole thing."""
+    engine = context.engine()
+    start_logging()
+    from sync.commands.synchronising import as_json as outcome_json
+    from sync.commands.synchronising import finish, require_no_error
+    from sync.db.schema import prepare
+    from sync.sandbox.catalog import make_catalog
+    from sync.sandbox.server import Sandbox
+
+    prepare(engine)
+    _refuse_a_real_catalog(engine)
+    where = context.loaded.shown("database_url")
+    with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
+        if not as_json:
+            tell(f"A sample catalog of {templates} templates is served on {sandbox.url}; the database is {where}.")
+            tell("\nFirst run: everything is new.")
+        first = _run(context, engine, sandbox)
+        require_no_error(first)
+        if not as_json:
+            finish(first, json=False, told=False)
+            tell("\nA week passes in the catalog. Second run: what changed?")
+        evolution = sandbox.evolve()
+        second = _run(context, engine, sandbox)
+        require_no_error(second)
+    if as_json:
+        emit_json({"first": outcome_json(first), "evolution": evolution.as_json(), "second": outcome_json(second)})
+        return
+    finish(second, json=False)
+    tell("\nLook around: template-sync changes | list --tag Dance | status | history 104909826")
+
+
+def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:
+    from sync.commands.synchronising import endpoint_of, now, options_of, progress_on_terminal
+    from sync.logs import log_run
+    from sync.run import synchronise
+    from sync.store import Store
+
+    overrides: dict[str, Any] = {"base_url": sandbox.url, "api_key": sandbox.key, "rate": 0.0, "proxy": None}
+    settings = replace(context.settings, **overrides)
+    with endpoint_of(settings) as endpoint:
+        outcome = synchronise(
+            Store(engine),
+            endpoint,
+            options_of(settings),
+            trigger="demo",
+            ttl=settings.lease_ttl,
+            clock=now,
+            progress=progress_on_terminal(),
+        )
+    log_run(outcome)
+    return outcome
+
+
+def _refuse_a_real_catalog(engine: Engine) -> None:
+    """Keep the sample catalog out of a database that holds a real one: it would look like the removal of everything."""
+    from sync.db.queries import has_runs_besides
+
+    if has_runs_besides(engine, "demo"):
+        raise UsageError(
+            "This database holds a catalog that did not come from the demo.",
+            hint="Give the demo a database of its own: template-sync demo --database-url sqlite:///demo.db",
+        )

@@ -1,0 +1,47 @@
+"""`run`: one synchronisation."""
+
+from __future__ import annotations
+
+import click
+
+from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command
+from sync.settings import require_key
+
+
+@click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing at all.")
+@click.option("--accept-removals", is_flag=True, help="Remove what is held as implausible.")
+@click.option("--exit-code", is_flag=True, help="Leave with 3 if there were changes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@sync_command(
+    "Synchronise once: fetch every page, compare, store, say what changed.\n\n"
+    "Exit codes: 0 done; 3 changes (with --exit-code); 4 removals held; 69 database; 75 try again later; "
+    "76 the answer made no sense; 77 key or account; 78 configuration.",
+    *RUN_FLAGS,
+    quiet=True,
+)
+def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, as_json: bool) -> None:
+    """Synchronise once."""
+    require_key(context.settings)
+    engine = context.engine()
+    start_logging()
+    from sync.commands.synchronising import endpoint_of, finish, now, options_of, progress_on_terminal, write_metrics
+    from sync.db.schema import is_empty, prepare
+    from sync.logs import log_run
+    from sync.run import preview, synchronise
+    from sync.store import Store
+
+    options = options_of(context.settings, accept_removals=accept_removals)
+    progress = progress_on_terminal()
+    if dry_run:
+        store = None if is_empty(engine) else Store(engine)
+        with endpoint_of(context.settings) as endpoint:
+            outcome = preview(store, endpoint, options, clock=now, progress=progress)
+        finish(outcome, json=as_json, exit_code=exit_code)
+        return
+    prepare(engine)
+    with endpoint_of(context.settings) as endpoint:
+        ttl = context.settings.lease_ttl
+        outcome = synchronise(Store(engine), endpoint, options, trigger="run", ttl=ttl, clock=now, progress=progress)
+    log_run(outcome)
+    write_metrics(context.settings, engine, outcome)
+    finish(outcome, json=as_json, exit_code=exit_code)

@@ -1,0 +1,40 @@
+"""`show ID`: one template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command
+
+
+@click.argument("template_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@sync_command("Show one template, present or removed. Reads the database only.", *DATABASE_FLAGS)
+def command(context: Context, *, template_id: str, as_json: bool) -> None:
+    """Show one template."""
+    from sync.db.queries import template
+
+    found = template(context.engine(), template_id)
+    if as_json:
+        emit_json(found)
+    else:
+        print_lines(lines(found))
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Give a template as text, a line a field."""
+    from sync.report import pad, prices, tag_text, value_text
+
+    shown = {
+        **found,
+        "consume_items": prices(found) or None,
+        "tags": ", ".join(map(tag_text, found["tags"])) or None,
+        "aspect_ratios": found["aspect_ratios"],
+    }
+    extra = shown.pop("extra")
+    shown |= {f"extra.{name}": value for name, value in extra.items()}
+    width = max(map(len, shown))
+    paint = painter()
+    return [f"{paint(pad(name, width), 'bold')}  {value_text(value)}" for name, value in shown.items()]

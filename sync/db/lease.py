@@ -1,0 +1,194 @@
+"""One run at a time per database, over processes and hosts: a lease, and the fence that makes it safe.
+
+A lease alone only makes it likely that one run is at work: its holder may be paused for an hour and wake up sure of itself.
+So every acquisition raises a number, the fence, and the transaction that applies a run begins by proving that its own is
+still the newest. The lease is one row and the database's clock: no session locks, which a connection pooler would break.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from sync.db import process
+from sync.db.engine import writing
+from sync.db.tables import sync_lease, sync_runs
+from sync.errors import DatabaseError, Interrupted, LeaseBusy, LeaseLost
+from sync.runs import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_CLOCKS = {
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "cast(extract(epoch from clock_timestamp()) as double precision)",
+    "mysql": "cast(unix_timestamp(now(6)) as double)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write, held by one run. `ttl` in seconds."""
+
+    run_id: int
+    fence: int
+    holder: str
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lease, and for how many seconds more if it falls silent now."""
+
+    name: str
+    fence: int
+    seconds_left: float
+    dead: bool
+
+    @property
+    def active(self) -> bool:
+        """Whether it keeps others out."""
+        return self.seconds_left > 0 and not self.dead
+
+
+def _clock(connection: sa.Connection) -> sa.ColumnElement[float]:
+    """Give the database's clock as an expression, in Unix seconds: hosts' clocks differ, the database has one."""
+    return sa.literal_column(_CLOCKS[connection.dialect.name], sa.Double())
+
+
+def acquire(engine: sa.Engine, *, trigger: str, ttl: float, now: datetime) -> Lease:
+    """Take the lease and record the run as begun, in one transaction.
+
+    Rows that a dead holder left `running` become `interrupted`. If another run is at work, a `skipped` row is recorded.
+
+    Raises:
+        LeaseBusy: naming the holder.
+    """
+    me = process.name()
+    with writing(engine) as connection:
+        holder = look(connection, lock=True)
+        row = {"trigger": trigger, "started_at": now, "holder": me}
+        if holder.active:
+            message = f"Another run is at work: {holder.name}; its lease ends in {holder.seconds_left:.0f} s unless renewed."
+            skipped = {"status": str(Status.SKIPPED), "finished_at": now, "error_code": LeaseBusy.default_code, "error": message}
+            connection.execute(sa.insert(sync_runs).values(**row, **skipped))
+        else:
+            fence = holder.fence + 1
+            taken = {"holder": me, "process": process.mark(), "fence": fence, "expires": _clock(connection) + ttl}
+            connection.execute(sa.update(sync_lease).values(taken))
+            close_abandoned(connection, now)
+            inserted = connection.execute(sa.insert(sync_runs).values(**row, status=str(Status.RUNNING), fence=fence))
+            assert inserted.inserted_primary_key is not None  # noqa: S101 - an INSERT of one row has one
+            run_id: int = inserted.inserted_primary_key[0]
+    if holder.active:
+        raise LeaseBusy(message, hint="Wait for it; `template-sync status` shows the holder.")
+    return Lease(run_id, fence, me, ttl)
+
+
+def close_abandoned(connection: sa.Connection, now: datetime) -> None:
+    """Mark every `running` row as `interrupted`; the caller holds the lease, so none of them is alive."""
+    connection.execute(
+        sa.update(sync_runs)
+        .where(sync_runs.c.status == str(Status.RUNNING))
+        .values(
+            status=str(Status.INTERRUPTED),
+            finished_at=now,
+            error_code="interrupted",
+            error="The process ended without a word; nothing of this run was applied.",
+        )
+    )
+
+
+def prove(connection: sa.Connection, lease: Lease) -> None:
+    """Prove that a lease is still the newest. The first statement of the transaction that applies the run.
+
+    It also takes the row's lock: appliers queue up here, which makes the order of `seq` the order of commits, and on
+    MariaDB the transaction's snapshot is taken after the lock.
+
+    Raises:
+        LeaseLost: another run took over.
+    """
+    if not _renew(connection, lease):
+        raise _lost()
+
+
+def _lost() -> LeaseLost:
+    return LeaseLost(
+        "This run was slower than its lease and another one took over; nothing of it was applied.",
+        hint="If the machine was not paused, raise SYNC_LEASE_TTL.",
+    )
+
+
+def release(connection: sa.Connection, lease: Lease) -> None:
+    """Give the lease back, if it is still ours."""
+    connection.execute(
+        sa.update(sync_lease).where(sync_lease.c.fence == lease.fence).values(expires=0, holder=None, process=None)
+    )
+
+
+def break_lease(engine: sa.Engine) -> Holder:
+    """Take the lease away from whoever has it; the fence keeps that one from committing. Gives the former holder."""
+    with writing(engine) as connection:
+        former = look(connection, lock=True)
+        connection.execute(sa.update(sync_lease).values(expires=0, holder=None, process=None, fence=former.fence + 1))
+        close_abandoned(connection, datetime.now(UTC))
+    return former
+
+
+@contextmanager
+def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
+    """Renew the lease three times per term from a thread, with no transaction open in between.
+
+    Args:
+        engine: the database.
+        lease: what to renew.
+        on_loss: called once if another run took over; it is expected to make the block raise Interrupted.
+
+    Raises:
+        LeaseLost: in place of that Interrupted.
+    """
+    done, lost = threading.Event(), threading.Event()
+
+    def renew() -> None:
+        while not done.wait(lease.ttl / 3):
+            try:
+                with writing(engine) as connection:
+                    ours = _renew(connection, lease)
+            except DatabaseError:
+                continue  # it may come back in time; if not, `prove` decides
+            if not ours:
+                lost.set()
+                on_loss()
+                return
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    except Interrupted:
+        if lost.is_set():
+            raise _lost() from None
+        raise
+    finally:
+        done.set()
+        thread.join()
+
+
+def _renew(connection: sa.Connection, lease: Lease) -> bool:
+    # `holder` is null once it is released: a heartbeat that waited behind the apply must not bring the lease back to life.
+    ours = sa.and_(sync_lease.c.fence == lease.fence, sync_lease.c.holder.is_not(None))
+    renewed = sa.update(sync_lease).where(ours).values(expires=_clock(connection) + lease.ttl)
+    return connection.execute(renewed).rowcount == 1
+
+
+def look(connection: sa.Connection, *, lock: bool = False) -> Holder:
+    """Look who holds the lease."""
+    left = (sync_lease.c.expires - _clock(connection)).label("left")
+    query = sa.select(sync_lease.c.holder, sync_lease.c.process, sync_lease.c.fence, left)
+    found = connection.execute(query.with_for_update() if lock else query).one()
+    return Holder(found.holder or "nobody", found.fence, found.left, process.is_dead(found.process))

@@ -1,0 +1,232 @@
+"""PURE. Compare what the database holds with what the catalog serves; say what changed, and nothing that did not.
+
+Not a change: the order of tags, ratios or prices; a URL of which only the query string differs; a field that is new to the
+whole catalog, or that the whole catalog stopped sending. Such differences are *quiet*: stored, and not told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sync.snapshot import (
+    SCALARS,
+    URL_FIELDS,
+    Document,
+    Tag,
+    Template,
+    canonical,
+    content_hash,
+    document,
+    fingerprint,
+    from_document,
+    unordered,
+    without_query,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+COLUMNS = {**SCALARS, "ConsumeItems": "consume_items", "SupportAspectRatio": "aspect_ratios", "Tags": "tags"}
+
+FieldChange = dict[str, Any]
+"""`{"field", "old", "new"}`; for `tags` also `"gained"` and `"lost"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the database held before the run.
+
+    Attributes:
+        fingerprints: of every template that is present, by id.
+        removed: ids of templates that were removed and keep their rows.
+        documents: whole, of those present templates that are missing or whose fingerprint the served one does not share.
+        wire_fields: names of the fields that the catalog sent last time; None before the first time.
+    """
+
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    wire_fields: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A template in the form in which it is stored."""
+
+    template: Template
+    document: Document
+    fingerprint: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One template's change; `after` is None for a removal, `before` for all else; `fields` is empty but for `changed`."""
+
+    template_id: str
+    kind: str
+    after: Written | None = None
+    before: Document | None = None
+    fields: tuple[FieldChange, ...] = ()
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """What a run changes, in the order in which it is told: added, changed, removed, each as served or by id.
+
+    Attributes:
+        changes: what is told.
+        quiet: what is only stored: (stored before, now).
+        unchanged: how many templates say what they said before.
+        appeared: fields new to the whole catalog.
+        vanished: fields that the whole catalog stopped sending; templates keep their last values.
+        wire_fields: what to remember for the next time.
+    """
+
+    changes: tuple[Change, ...] = ()
+    quiet: tuple[tuple[Document, Written], ...] = ()
+    unchanged: int = 0
+    appeared: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+    wire_fields: frozenset[str] | None = None
+
+    def count(self, kind: str) -> int:
+        """Count the changes of one kind."""
+        return sum(change.kind == kind for change in self.changes)
+
+    def removing(self, removals: Mapping[str, str], documents: Mapping[str, Document]) -> ChangeSet:
+        """Add removals: id -> evidence; `documents` holds what the templates were until now."""
+        gone = (
+            Change(template_id, "removed", before=documents.get(template_id), evidence=evidence)
+            for template_id, evidence in sorted(removals.items())
+        )
+        return replace(self, changes=(*self.changes, *gone))
+
+
+def write(template: Template) -> Written:
+    """Write a template for storing."""
+    written = document(template)
+    return Written(template, written, fingerprint(written), content_hash(written))
+
+
+def differing(fingerprints: Mapping[str, str], served: Mapping[str, Template]) -> list[str]:
+    """Name the present templates whose fingerprint the served one does not share: only these need to be read whole."""
+    return [
+        template_id
+        for template_id, template in served.items()
+        if fingerprints.get(template_id, "") not in {"", fingerprint(document(template))}
+    ]
+
+
+def compare(previous: Previous, served: Mapping[str, Template], wire_fields: frozenset[str]) -> ChangeSet:
+    """Compare the database's catalog with the served one.
+
+    Args:
+        previous: what the database holds.
+        served: good records by id. Templates that are not in it are not touched: absence is judged elsewhere.
+        wire_fields: names of all fields that the catalog sends now.
+    """
+    known = previous.wire_fields
+    new_fields = frozenset() if known is None else wire_fields - known
+    added: list[Change] = []
+    changed: list[Change] = []
+    quiet: list[tuple[Document, Written]] = []
+    for template_id, template in served.items():
+        if template_id not in previous.fingerprints:
+            added.append(Change(template_id, "added", write(template)))
+        elif template_id in previous.documents:
+            before = previous.documents[template_id]
+            after = write(keep_unsent(before, template, wire_fields))
+            if fields := changed_fields(before, after.document, new_fields):
+                changed.append(Change(template_id, "changed", after, fields=tuple(fields)))
+            elif after.document != before:
+                quiet.append((before, after))
+    return ChangeSet(
+        changes=(*added, *changed),
+        quiet=tuple(quiet),
+        unchanged=len(served) - len(added) - len(changed),
+        appeared=tuple(sorted(new_fields)),
+        vanished=tuple(sorted((known or frozenset()) - wire_fields)) if served else (),
+        wire_fields=wire_fields if served else known,
+    )
+
+
+def changed_fields(before: Document, after: Document, new_fields: Iterable[str] = ()) -> list[FieldChange]:
+    """Compare two documents of one template, field by field.
+
+    Args:
+        before: as stored.
+        after: as served.
+        new_fields: names, as the endpoint writes them, of fields that no template had before: they are no change.
+    """
+    untold = {SCALARS.get(name, f"extra.{name}") for name in new_fields}
+    changes: list[FieldChange] = []
+    for name in SCALARS.values():
+        old, new = before[name], after[name]
+        if name in URL_FIELDS:
+            old, new = without_query(old), without_query(new)
+        if old != new and name not in untold:
+            changes.append({"field": name, "old": before[name], "new": after[name]})
+    if not {"Tags", "Tags_en"} & set(new_fields):
+        changes += _tag_changes(before["tags"], after["tags"])
+    if "ConsumeItems" not in new_fields:
+        changes += _price_changes(before["consume_items"], after["consume_items"])
+    if "SupportAspectRatio" not in new_fields and unordered(before["aspect_ratios"]) != unordered(after["aspect_ratios"]):
+        changes.append({"field": "aspect_ratios", "old": before["aspect_ratios"], "new": after["aspect_ratios"]})
+    for name in sorted({*before["extra"], *after["extra"]}):
+        if f"extra.{name}" not in untold and _meaning(before["extra"], name) != _meaning(after["extra"], name):
+            changes.append({"field": f"extra.{name}", "old": before["extra"].get(name), "new": after["extra"].get(name)})
+    return changes
+
+
+def _meaning(extra: Mapping[str, Any], name: str) -> str | None:
+    """Give an unknown field's meaning; None if it is absent, which is not the same as null."""
+    return canonical(without_query(extra[name])) if name in extra else None
+
+
+def _tag_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[FieldChange]:
+    gained = [tag for tag in after if tag not in before]
+    lost = [tag for tag in before if tag not in after]
+    return [{"field": "tags", "old": before, "new": after, "gained": gained, "lost": lost}] if gained or lost else []
+
+
+def _price_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[FieldChange]:
+    old = {price["resolution"]: price["credit"] for price in before}
+    new = {price["resolution"]: price["credit"] for price in after}
+    return [
+        {"field": f"consume_items.{resolution}", "old": old.get(resolution), "new": new.get(resolution)}
+        for resolution in {**old, **new}
+        if old.get(resolution) != new.get(resolution)
+    ]
+
+
+def keep_unsent(before: Document, template: Template, wire_fields: frozenset[str]) -> Template:
+    """Keep the last value of every field that no record of the whole catalog carries: silence is not news."""
+    stored = from_document(before)
+    kept: dict[str, Any] = {column: getattr(stored, column) for wire, column in COLUMNS.items() if wire not in wire_fields}
+    if "Tags_en" not in wire_fields and "tags" not in kept:
+        english = {tag.name: tag.name_en for tag in stored.tags}
+        kept["tags"] = tuple(Tag(tag.name, english.get(tag.name)) for tag in template.tags)
+    if unsent := {name: value for name, value in stored.extra.items() if name not in wire_fields}:
+        kept["extra"] = {**unsent, **template.extra}
+    return replace(template, **kept) if kept else template
+
+
+def net_changes(before: Mapping[str, Document], after: Mapping[str, Document]) -> list[dict[str, Any]]:
+    """Compare two whole catalogs; give the changes in the form of the feed, by kind and id."""
+    added = [
+        {"kind": "added", "template_id": key, "fields": [], "document": after[key]}
+        for key in sorted(after.keys() - before.keys())
+    ]
+    changed = [
+        {"kind": "changed", "template_id": key, "fields": fields, "document": after[key]}
+        for key in sorted(after.keys() & before.keys())
+        if (fields := changed_fields(before[key], after[key]))
+    ]
+    gone = sorted(before.keys() - after.keys())
+    removed: list[dict[str, Any]] = [
+        {"kind": "removed", "template_id": key, "fields": [], "document": None, "before": before[key]} for key in gone
+    ]
+    return [*added, *changed, *removed]

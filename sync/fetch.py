@@ -1,0 +1,357 @@
+"""The only home of httpx: ask the endpoint one question, and judge the answer.
+
+httpx gives no limit on a body's size nor on a request's whole time, follows no rule about a body that says 455 under HTTP
+200, and would send the key to a proxy named in the environment. All of that is decided here. The requests are asynchronous
+for one reason: only then can a deadline or a stop cut off a server that drips one byte a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import time
+import zlib
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import httpx
+
+from sync.decode import Envelope, read_envelope
+from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Refused, SyncError, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from ssl import SSLContext
+
+    from sync.settings import Settings
+
+T = TypeVar("T")
+AGENT = "crun-template-sync"
+PATH = "/api/v1/client/job/bytedance-templates"
+
+WIRE_LIMIT = 32 * 2**20
+"""Bytes of one body as sent. 50 documented records take about 50 KB."""
+BODY_LIMIT = 64 * 2**20
+"""Bytes of one body after decompression: 264 bytes of gzip in gzip can claim a gigabyte."""
+_CHUNK = 65536
+
+MAINTENANCE, RATE_LIMITED = 455, 429
+_REFUSALS = {
+    401: ("The API key was refused (401).", "Check CRUN_API_KEY; the key management page shows the valid ones."),
+    402: ("The account has not enough credits (402).", "Top the account up, then run again."),
+    403: ("Access was refused (403).", "Check CRUN_API_KEY and what the account may use."),
+    505: ("The template catalog is disabled for this account (505).", "Ask Crun's support to enable it."),
+}
+_STOPS = {
+    404: ("There is no template catalog at this address (404).", "Check CRUN_BASE_URL; the default is https://api.crun.ai."),
+    422: ("The endpoint refused the request's parameters (422).", "Its interface may have changed; look for a newer version."),
+}
+_RETRIED = frozenset({408, 500, 501, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to try. Times in seconds."""
+
+    attempts: int = 5
+    first_pause: float = 0.5
+    longest_pause: float = 30.0
+    longest_asked: float = 60.0  # a Retry-After above this ends the run as deferred: waiting it out would hold the lease
+    request: float = 60.0
+    connect: float = 10.0
+    read: float = 20.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run's requests came to. `by_code` counts answers by their worse code, 0 being no answer at all."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    by_code: Counter[int] = field(default_factory=Counter)
+
+
+class Pace:
+    """At most `rate` requests begin in any second, all of them together; 0 means no limit."""
+
+    def __init__(self, rate: float) -> None:
+        self._burst = max(1, int(rate))
+        self._window = self._burst / rate * 1.02 if rate else 0.0  # 2 % more: the network shifts arrivals
+        self._begun: deque[float] = deque(maxlen=self._burst)
+
+    async def wait(self) -> None:
+        """Wait for this request's turn."""
+        if not self._window:
+            return
+        now = asyncio.get_running_loop().time()
+        start = now if len(self._begun) < self._burst else max(now, self._begun[0] + self._window)
+        self._begun.append(start)
+        if start > now:
+            await asyncio.sleep(start - now)
+
+
+class Endpoint:
+    """The template endpoint, seen from plain synchronous code. Use as a context manager; one per run.
+
+    Args:
+        settings: the origin, pace, deadline, proxy and trust.
+        key: the API key, sent in one header to the configured origin, and nowhere else.
+        patience: how long to try.
+        chance: a source of numbers from 0 to 1, for jitter.
+    """
+
+    def __init__(
+        self, settings: Settings, key: str, *, patience: Patience | None = None, chance: Callable[[], float] = random.random
+    ) -> None:
+        self.tally = Tally()
+        self.patience = patience or Patience()
+        self._chance = chance
+        self._url = settings.base_url + PATH
+        self._pace = Pace(settings.rate)
+        self._ends = time.monotonic() + settings.deadline
+        self._deadline = settings.deadline
+        self._client = httpx.AsyncClient(
+            headers={"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT},
+            timeout=httpx.Timeout(self.patience.read, connect=self.patience.connect, pool=None),
+            limits=httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency),
+            verify=_trust(settings),
+            proxy=settings.proxy,
+            follow_redirects=False,  # httpx strips only `authorization` when it follows: x-api-key would go to the other host
+            trust_env=False,  # HTTP_PROXY in the environment would be sent the key
+        )
+        self._runner = asyncio.Runner()
+        self._task: asyncio.Task[Any] | None = None
+        self._interrupted = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._client.aclose())
+        self._runner.close()
+
+    def run(self, questions: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine that asks questions, inside the run's deadline.
+
+        Raises:
+            DeadlineExceeded: the run's whole time is over.
+            Interrupted: `interrupt` was called.
+        """
+        return self._runner.run(self._bounded(questions))
+
+    def interrupt(self) -> None:
+        """Give up whatever is being asked. Safe from any thread and from a signal handler; stays in force."""
+        self._interrupted = True
+        task = self._task
+        if task is not None:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    async def _bounded(self, questions: Coroutine[Any, Any, T]) -> T:
+        self._task = asyncio.current_task()
+        try:
+            if self._interrupted:
+                questions.close()
+                raise asyncio.CancelledError
+            async with asyncio.timeout(max(0.0, self._ends - time.monotonic())):
+                return await questions
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"The run took longer than SYNC_DEADLINE ({self._deadline:g} s); nothing was applied.",
+                hint="If the server is merely slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY.",
+            ) from None
+        except asyncio.CancelledError:
+            if not self._interrupted:
+                raise
+            raise Interrupted("Stopped before anything was applied, as asked.") from None
+        finally:
+            self._task = None
+
+    async def ask(self, **question: str | int) -> Envelope:
+        """Ask until there is a good answer, or no point in asking again.
+
+        Args:
+            question: `page` and `page_size`, or `template_id`.
+
+        Raises:
+            Deferred: 455, or 429 past its attempts, or a Retry-After too long to wait out.
+            Unreachable: the network or the server failed at every attempt.
+            BadAnswer: it made no sense, or was a 404 or 422.
+            Refused: 401, 402, 403 or 505.
+        """
+        for attempt in itertools.count(1):
+            await self._pace.wait()
+            self.tally.requests += 1
+            try:
+                envelope = await self._once(question)
+            except SyncError as error:
+                pause = self._pause(error, attempt)
+                if pause is None:
+                    raise
+                self.tally.retries += 1
+                await asyncio.sleep(pause)
+            else:
+                return envelope
+        raise AssertionError  # the loop has no end of its own
+
+    def _pause(self, error: SyncError, attempt: int) -> float | None:
+        """Seconds to wait before asking again; None when there is no point."""
+        cut_short = isinstance(error, BadAnswer) and error.code == "not-json"  # a body may break off; twice is a coincidence
+        if attempt >= (3 if cut_short else self.patience.attempts):
+            return None
+        if isinstance(error, Deferred):
+            if error.code != str(RATE_LIMITED) or (error.after or 0) > self.patience.longest_asked:
+                return None
+            if error.after is not None:
+                return error.after + self._chance()
+        elif not (isinstance(error, Unreachable) or cut_short):
+            return None
+        backoff = min(self.patience.longest_pause, self.patience.first_pause * 2 ** (attempt - 1))
+        return float(backoff * (0.5 + self._chance()))
+
+    async def _once(self, question: dict[str, str | int]) -> Envelope:
+        try:
+            async with asyncio.timeout(self.patience.request), self._client.stream("GET", self._url, params=question) as response:
+                body = await self._read(response)
+        except (httpx.TransportError, TimeoutError) as failure:
+            self.tally.by_code[0] += 1
+            raise Unreachable(
+                f"{httpx.URL(self._url).host} could not be reached: {_why(failure)}.",
+                hint="Check the network and CRUN_BASE_URL; `template-sync doctor` tests each step.",
+            ) from failure
+        return self._judge(response, body)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"gzip", "identity", ""}:
+            raise BadAnswer("The answer is compressed in a way that was not asked for.", code="encoding")
+        unzip = zlib.decompressobj(31) if encoding == "gzip" else None
+        body = bytearray()
+        wire = 0
+        async for chunk in response.aiter_raw():
+            wire += len(chunk)
+            self.tally.bytes += len(chunk)
+            pending: bytes = chunk
+            while pending:
+                try:
+                    body += unzip.decompress(pending, _CHUNK) if unzip else pending
+                except zlib.error:
+                    raise Unreachable("The answer's compression was damaged on the way.", code="gzip") from None
+                pending = unzip.unconsumed_tail if unzip else b""
+                if wire > WIRE_LIMIT or len(body) > BODY_LIMIT:
+                    raise BadAnswer(f"The answer is larger than {BODY_LIMIT // 2**20} MiB.", code="too-large")
+        if unzip and not unzip.eof:
+            raise Unreachable("The answer broke off in the middle.", code="gzip")
+        return bytes(body)
+
+    def _judge(self, response: httpx.Response, body: bytes) -> Envelope:
+        """Judge HTTP status and body code both; the worse one wins."""
+        status = response.status_code
+        try:
+            envelope = read_envelope(body)
+        except BadAnswer as error:
+            if status == httpx.codes.OK:
+                self.tally.by_code[status] += 1
+                raise _not_the_catalog(error, response) from None
+            envelope = Envelope(status, "", None, None)
+        code = max(status, envelope.code, key=_severity)
+        self.tally.by_code[code] += 1
+        if code == httpx.codes.OK:
+            if envelope.records is None:
+                raise BadAnswer("The answer says success but holds no list of templates.", code="not-envelope")
+            return envelope
+        raise _error(code, envelope.message, _retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
+
+
+def _severity(code: int) -> int:
+    """Rank a code by how much it rules out: what a person must mend, then nonsense, then waiting, then trying again."""
+    if code == httpx.codes.OK:
+        return 0
+    if code in _RETRIED or code > 505:  # noqa: PLR2004 - the 5xx that the vendor does not list
+        return 1
+    order = {RATE_LIMITED: 2, MAINTENANCE: 3, **dict.fromkeys(_REFUSALS, 6), **dict.fromkeys(_STOPS, 5)}
+    return order.get(code, 4)
+
+
+def _error(code: int, message: str, after: float | None) -> SyncError:
+    said = f" It said: {message}" if message else ""
+    if code in _REFUSALS:
+        sentence, hint = _REFUSALS[code]
+        return Refused(sentence + said, hint=hint, code=str(code))
+    if code in _STOPS:
+        sentence, hint = _STOPS[code]
+        return BadAnswer(sentence + said, hint=hint, code=str(code))
+    if code in {MAINTENANCE, RATE_LIMITED}:
+        what = "is under maintenance (455)" if code == MAINTENANCE else "asks for fewer requests (429)"
+        wait = f" It asks to come back in {after:.0f} s." if after is not None else ""
+        hint = "Nothing is wrong here and nothing was changed; the next run tries again."
+        return Deferred(f"The catalog {what}.{wait}{said}", hint=hint, code=str(code), after=after)
+    if 500 <= code < 600 or code in _RETRIED:  # noqa: PLR2004 - the class of codes that RFC 9110 calls server errors
+        return Unreachable(f"The server failed ({code}).{said}", hint="The next run tries again.", code=str(code))
+    if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
+        return BadAnswer(
+            f"The server redirects elsewhere ({code}); redirects are not followed, the key is for the configured origin only.",
+            hint="Set CRUN_BASE_URL to the origin that answers.", code=str(code),
+        )  # fmt: skip
+    return BadAnswer(f"The answer has a code that is not documented ({code}).{said}", code=str(code))
+
+
+def _not_the_catalog(error: BadAnswer, response: httpx.Response) -> BadAnswer:
+    if "html" in response.headers.get("content-type", ""):
+        return BadAnswer(
+            "The answer is a web page, not the catalog.",
+            hint="Check CRUN_BASE_URL; a login page or a proxy may be in the way.", code="html",
+        )  # fmt: skip
+    error.hint = "Check CRUN_BASE_URL; if it is right, the interface may have changed."
+    return error
+
+
+def _retry_after(value: str | None, now: datetime) -> float | None:
+    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3), as seconds from now; None if absent or unreadable."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value.strip()[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+
+
+def _why(failure: Exception) -> str:
+    """Say a transport failure in plain words. httpx's own text is left out: it may quote what was sent."""
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (httpx.ConnectTimeout, "no connection within the time allowed"),
+        (httpx.TimeoutException, "no answer within the time allowed"),
+        (TimeoutError, "no complete answer within the time allowed"),
+        (httpx.ProxyError, "the proxy refused"),
+        (httpx.RemoteProtocolError, "the connection broke off in the middle of an answer"),
+        (httpx.ReadError, "the connection broke off"),
+        (httpx.WriteError, "the connection broke off"),
+    )
+    for kind, words in kinds:
+        if isinstance(failure, kind):
+            return words
+    text = str(failure).lower()
+    if "certificate" in text or "ssl" in text:
+        return "its TLS certificate could not be verified"
+    if "name or service" in text or "getaddrinfo" in text or "name resolution" in text or "nodename" in text:
+        return "its name does not resolve"
+    return "the connection was refused" if isinstance(failure, httpx.ConnectError) else "the connection failed"
+
+
+def _trust(settings: Settings) -> SSLContext:
+    import ssl
+
+    if settings.base_url.startswith("http://") and not settings.proxy:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loopback: loading the authorities would cost 30 ms for nothing
+    import certifi
+
+    context = ssl.create_default_context(cafile=settings.ca_bundle or certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

@@ -1,0 +1,144 @@
+"""The only home of structlog: one pipeline for this program's events and for those of httpx, SQLAlchemy, Alembic and APScheduler.
+
+Everything goes to stderr, as JSON or, on a terminal, as text. The last step replaces the values of all known secrets in the
+finished line, whoever wrote it: going by the names of fields would miss a key inside another library's message.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+from urllib.parse import quote
+
+import structlog
+
+from sync.decode import visible
+from sync.runs import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+    from sync.run import Outcome
+
+HIDDEN = "[secret]"
+_LEVELS = {
+    Status.SUCCEEDED: "info",
+    Status.HELD: "warning",
+    Status.INCOMPLETE: "warning",
+    Status.DEFERRED: "warning",
+    Status.SKIPPED: "warning",
+    Status.INTERRUPTED: "warning",
+}
+
+
+class Redactor:
+    """Replace known secrets in a text: as they are, as JSON writes them, and as a URL does."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret))}
+        self._forms = sorted(filter(None, forms), key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """Give the text with every secret replaced."""
+        for form in self._forms:
+            text = text.replace(form, HIDDEN)
+        return text
+
+
+def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
+    """Set logging up for the whole process.
+
+    Args:
+        style: `console`, `json`, or `auto`: console on a terminal.
+        level: `debug`, `info`, `warning` or `error`.
+        secrets: values that no line may hold.
+        stream: where to, stderr if not given.
+    """
+    stream = stream or sys.stderr
+    console = style == "console" or (style == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, _name_origin],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(_for_people(stream) if console else _for_machines()),
+                _Redact(Redactor(secrets)),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # At info these would log every request's URL, every job, every migration step: noise beside the one line per run.
+    for name in ("httpx", "httpcore", "hpack", "sqlalchemy", "alembic", "apscheduler"):
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False  # a closed stderr must not hurt a run
+
+
+def get_logger() -> Any:
+    """Give the program's logger."""
+    return structlog.get_logger("sync")
+
+
+def log_run(outcome: Outcome) -> None:
+    """Write a run's one line."""
+    run = outcome.run
+    shown = {name: value for name, value in run.as_json().items() if name not in {"started_at", "finished_at", "fence"}}
+    if outcome.unrecorded:
+        shown["unrecorded"] = str(outcome.unrecorded)
+    if outcome.error and outcome.error.hint:
+        shown["hint"] = outcome.error.hint
+    shown = {name: value for name, value in shown.items() if value not in (None, (), [])}
+    getattr(get_logger(), _LEVELS.get(run.status, "error"))("run_finished", **shown)
+
+
+class _Redact:
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> Any:
+        return self._redactor(line) if isinstance(line, str) else line
+
+
+def _name_origin(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Say which library an event comes from."""
+    record = event.get("_record")
+    if record is not None:
+        event["logger"] = record.name
+    return event
+
+
+def _for_machines() -> list[Processor]:
+    return [
+        # Tracebacks without local variables: one of them is the key.
+        structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+        structlog.processors.JSONRenderer(ensure_ascii=True, default=str),
+    ]
+
+
+def _for_people(stream: TextIO) -> list[Processor]:
+    colors = stream.isatty()
+    return [_make_visible, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _make_visible(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Show control characters instead of sending them: a title may come from anybody."""
+    return {name: visible(value) if isinstance(value, str) else value for name, value in event.items()}

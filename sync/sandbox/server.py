@@ -1,0 +1,229 @@
+"""The endpoint itself, on loopback: documented paging, envelope and errors, nothing of Crun's behind them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import socket
+import sys
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qsl
+
+from sync.errors import UsageError
+from sync.sandbox.catalog import Evolution, Record, evolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
+ENDPOINT = "/api/v1/client/job/bytedance-templates"
+
+_HOST = "127.0.0.1"
+_LOOPBACK_NAME = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
+_METHODS = {ENDPOINT: "GET", "/sandbox": "GET", "/sandbox/evolve": "POST"}
+
+
+class Sandbox:
+    """Crun's endpoint on loopback, over a catalog that can change; a context manager that serves while it is open.
+
+    `url` is what to use as base URL, `port` the port, also when 0 asked for any free one.
+    """
+
+    def __init__(
+        self, catalog: Sequence[Record], *, key: str = SANDBOX_KEY, port: int = 0, latency_ms: int = 0, evolve_seed: int = 1
+    ) -> None:
+        """Bind the port, or raise a UsageError; nothing is served before `start` or `serve_forever`."""
+        self.key = key
+        self.latency = latency_ms / 1000
+        self.catalog = tuple(catalog)  # replaced whole, never changed: a request reads it once and sees one state
+        self._evolve_seed = evolve_seed
+        self._changing = Lock()
+        try:
+            self._server = _Server(self, port)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            hint = "Choose another --port; 0 takes a free one."
+            raise UsageError(f"The sandbox cannot listen on {_HOST}:{port}: {reason}.", hint=hint) from error
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
+        self.port = self._server.server_port
+        self.url = f"http://{_HOST}:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Serve from a background thread."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def serve_forever(self) -> None:
+        """Serve until `stop` is called, from a signal handler or another thread, or until interrupted."""
+        self.start()
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Stop serving, and hang up on everybody; the port is free afterwards."""
+        if self._thread.ident is not None:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        self._server.hang_up()
+
+    def replace(self, catalog: Sequence[Record]) -> None:
+        """Serve another catalog from the next request on."""
+        with self._changing:
+            self.catalog = tuple(catalog)
+
+    def evolve(self) -> Evolution:
+        """Let a week pass, and say what changed."""
+        with self._changing:
+            changed, evolution = evolve(self.catalog, self._evolve_seed)
+            self.catalog = tuple(changed)
+            self._evolve_seed += 1
+        return evolution
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a developer needs to use this sandbox."""
+        return {
+            "base_url": self.url,
+            "endpoint": self.url + ENDPOINT,
+            "key": self.key,
+            "count": len(self.catalog),
+            "evolve": f"POST {self.url}/sandbox/evolve",
+        }
+
+
+def list_templates(catalog: Sequence[Record], query: dict[str, str]) -> dict[str, Any]:
+    """Return the endpoint's answer, an error's included, to a query that came with the right key."""
+    if wanted := query.get("template_id"):
+        found = [record for record in catalog if record.get("TemplateId") == wanted][:1]
+        return _envelope(200, "success", data={"total": len(found), "templates": found})
+    page = _number(query.get("page", "1"))
+    size = _number(query.get("page_size", "20"), most=50)
+    if page is None or size is None:
+        errors = ["page: must be an integer, 1 or more"] * (page is None)
+        errors += ["page_size: must be an integer from 1 to 50"] * (size is None)
+        return _envelope(422, "The request parameters failed validation checks", errors=errors)
+    found = list(catalog[(page - 1) * size : page * size])
+    return _envelope(200, "success", data={"total": len(catalog), "templates": found})
+
+
+def _number(text: str, most: int = sys.maxsize) -> int | None:
+    # int() alone takes "1_0" and " 1" too, and is slow on a million digits.
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) and 1 <= int(text) <= most else None
+
+
+def _envelope(code: int, message: str, **more: Any) -> dict[str, Any]:
+    return {"code": code, "message": message, **more}
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its sandbox and its open connections; silent when a client hangs up."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    allow_reuse_port = False  # a taken port is to be an error, on every Python
+
+    def __init__(self, sandbox: Sandbox, port: int) -> None:
+        self.sandbox = sandbox
+        self._open: set[socket.socket] = set()
+        super().__init__((_HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer's own asks the name service who 127.0.0.1 is, which takes seconds where that is slow.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = _HOST, self.socket.getsockname()[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep alive: each one's thread then ends by itself."""
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A handler's only I/O is its connection, and a client may hang up whenever it likes.
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one connection's requests, each with one write."""
+
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 18  # a whole page fits: headers and body leave together
+
+    def do_GET(self) -> None:
+        self._discard_body()
+        self._send(self._answer())
+
+    do_POST = do_GET  # noqa: N815 - the base class named it
+
+    def _answer(self) -> dict[str, Any]:
+        sandbox = self.server.sandbox
+        path, _, query = self.path.partition("?")
+        # A web page can point its own name here and so read this as its own (DNS rebinding), but not choose this header.
+        if not _LOOPBACK_NAME.fullmatch(self.headers.get("Host", "")):
+            return _envelope(403, "The sandbox answers to loopback names only")
+        if path not in _METHODS:
+            return _envelope(404, "The requested resource or endpoint does not exist")
+        if self.command != _METHODS[path]:
+            return _envelope(405, f"Use {_METHODS[path]}")
+        if path == ENDPOINT:
+            return self._endpoint(query)
+        return sandbox.describe() if path == "/sandbox" else sandbox.evolve().as_json()
+
+    def _endpoint(self, query: str) -> dict[str, Any]:
+        sandbox = self.server.sandbox
+        time.sleep(sandbox.latency)
+        if not hmac.compare_digest(self.headers.get("x-api-key", "").encode(), sandbox.key.encode()):
+            return _envelope(401, "Authentication credentials are missing or invalid")
+        return list_templates(sandbox.catalog, dict(parse_qsl(query, keep_blank_values=True)))
+
+    def _discard_body(self) -> None:
+        """Read past a body, which nothing here needs, lest it be taken for the next request."""
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not re.fullmatch(r"[0-9]{1,5}", length):
+            self.close_connection = True
+        else:
+            self.rfile.read(int(length))
+
+    def _send(self, answer: dict[str, Any]) -> None:
+        body = json.dumps(answer, ensure_ascii=False).encode()
+        self.send_response(answer.get("code", HTTPStatus.OK))
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is not HTTP, or a method never heard of, in JSON too."""
+        self.close_connection = True  # whatever follows cannot be trusted to be a request
+        code = 405 if code == HTTPStatus.NOT_IMPLEMENTED else int(code)
+        self._send(_envelope(code, message or explain or HTTPStatus(code).phrase))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
+        """Keep no access log."""

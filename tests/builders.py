@@ -1,0 +1,134 @@
+"""Small makers of test inputs: settings, records, a catalog served over loopback, a run against a database."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sync.db.tables import metadata
+from sync.fetch import Endpoint, Patience
+from sync.run import Options, Outcome, synchronise
+from sync.sandbox.server import SANDBOX_KEY, Sandbox
+from sync.settings import Settings, load
+from sync.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Engine
+
+SEED_PAGE = Path(__file__).parent / "data" / "documented-answer.json"
+HASTY = Patience(attempts=3, first_pause=0.001, longest_pause=0.002, longest_asked=0.05, request=5.0, connect=2.0, read=2.0)
+"""Patience without waiting, for tests."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database under test."""
+
+    kind: str
+    url: str
+    engine: Engine
+
+    def rows(self, table: str, order: str | None = None) -> list[dict[str, Any]]:
+        """Give a table's rows, or a view's, through the program's own column types where it has them."""
+        source: Any = metadata.tables.get(table)
+        query = sa.select(source) if source is not None else sa.text(f"SELECT * FROM {table}")  # noqa: S608 - a test's own word
+        if source is not None and order:
+            query = query.order_by(source.c[order])
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def scalar(self, query: str) -> Any:
+        """Give one value."""
+        with self.engine.connect() as connection:
+            return connection.execute(sa.text(query)).scalar()
+
+    def execute(self, statement: str) -> None:
+        """Run one statement."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(statement))
+
+    def dump(self) -> dict[str, list[str]]:
+        """Give every table as sorted lines of text, for comparing before and after, and one engine with another."""
+        return {name: sorted(repr(sorted(row.items())) for row in self.rows(name)) for name in metadata.tables}
+
+    def catalog_dump(self) -> dict[str, list[str]]:
+        """As `dump`, without what every run writes: its own row, the lease, what runs remember."""
+        return {name: rows for name, rows in self.dump().items() if name not in {"sync_runs", "sync_lease", "sync_state"}}
+
+    @property
+    def present(self) -> set[str]:
+        """Ids of the templates that are present."""
+        return {row["template_id"] for row in self.rows("templates") if row["removed_at"] is None}
+
+
+def record(template_id: str = "1", **changes: Any) -> dict[str, Any]:
+    """Make a record as the endpoint serves it; `changes` replace wire fields, and `...` drops one."""
+    whole = {
+        "MediaId": "7642552612302307355",
+        "Title": "战斗游戏",
+        "Cover": "https://media.example/cover.jpeg?x-expires=1&x-signature=a",
+        "Duration": 10123,
+        "PreviewVideo": "https://media.example/preview.mp4",
+        "Tags": ["🔥Seedance2.0模型", "热门"],
+        "ServiceId": "217677058",
+        "TemplateId": template_id,
+        "TemplateType": "BEGIN_END_FRAME",
+        "InputRequirement": "SINGLE_PERSON",
+        "InputNum": 1,
+        "ReleaseOnlineTime": 1779421051,
+        "ConsumeItems": [{"Resolution": "480p", "Credit": 166.5}, {"Resolution": "720p", "Credit": 355.2}],
+        "Title_en": "Battle Game",
+        "Tags_en": ["🔥Seedance2.0 Model", "Trending"],
+        "CoverAspectRatio": "9:16",
+        "SupportAspectRatio": "9:16,1:1",
+    }
+    return {name: value for name, value in {**whole, **changes}.items() if value is not ...}
+
+
+def records(count: int) -> list[dict[str, Any]]:
+    """Make a catalog of records with the ids 1, 2, 3 and so on."""
+    return [record(str(number), Title_en=f"Number {number}") for number in range(1, count + 1)]
+
+
+def make_settings(base_url: str = "http://127.0.0.1:9", database_url: str = "sqlite:///unused.db", **fields: Any) -> Settings:
+    """Make settings by way of `load`, without a limit on the rate; `fields` replace values."""
+    flags = {"base_url": base_url, "database_url": database_url, "rate": "0", "deadline": "30s"}
+    return replace(load(flags, {"CRUN_API_KEY": SANDBOX_KEY}, None).settings, **fields)
+
+
+def ticking(start: datetime = datetime(2026, 1, 1, tzinfo=UTC), step: float = 1.0) -> Callable[[], datetime]:
+    """Make a clock that goes on by `step` seconds at every look."""
+    count = itertools.count()
+    return lambda: start + timedelta(seconds=step * next(count))
+
+
+def run_against(
+    base_url: str, engine: Engine, *, clock: Callable[[], datetime] | None = None, patience: Patience = HASTY, **options: Any
+) -> Outcome:
+    """Run once against whatever serves at a URL. `options` are the run's, or settings."""
+    run_options = {
+        name: options.pop(name) for name in ("page_size", "lanes", "max_removed", "accept_removals") if name in options
+    }
+    with Endpoint(make_settings(base_url, **options), SANDBOX_KEY, patience=patience) as endpoint:
+        return synchronise(
+            Store(engine, sleep=lambda _: None),
+            endpoint,
+            Options(**{"max_removed": Decimal("0.1"), **run_options}),
+            trigger="run",
+            ttl=60.0,
+            clock=clock or ticking(),
+        )
+
+
+def run_with(catalog: Sequence[dict[str, Any]], engine: Engine, **options: Any) -> Outcome:
+    """Run once against the sandbox serving these records."""
+    with Sandbox(list(catalog)) as sandbox:
+        return run_against(sandbox.url, engine, **options)

@@ -1,0 +1,144 @@
+"""Fixtures that every test may use: databases of all three kinds, the settings, and a clean environment."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+
+from sync.db import schema
+from sync.db.engine import open_engine
+from sync.db.tables import metadata
+from tests.builders import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# A developer's own settings must not reach the tests.
+for name in [
+    name for name in os.environ if name.startswith(("SYNC_", "CRUN_", "DATABASE_URL")) and not name.startswith("SYNC_TEST_")
+]:
+    del os.environ[name]
+for name in ("NO_COLOR", "FORCE_COLOR", "NOTIFY_SOCKET", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+    os.environ.pop(name, None)
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+SERVERS = {"postgresql": "SYNC_TEST_POSTGRES_URL", "mariadb": "SYNC_TEST_MARIADB_URL"}
+KINDS = ("sqlite", *SERVERS)
+_numbers = itertools.count(1)
+
+
+def _server_url(kind: str) -> str:
+    """Give a server's URL; on a newcomer's machine the test is skipped by name, in CI it fails."""
+    variable = SERVERS[kind]
+    url = os.environ.get(variable)
+    if url is None:
+        sentence = f"{kind}: set {variable} to a server on which databases may be created"
+        if os.environ.get("CI"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    return url
+
+
+def new_database(kind: str, folder: Path) -> tuple[str, str | None]:
+    """Make an empty database; give its URL, and the URL of the server that it must be dropped from."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder / f'empty{next(_numbers)}.db'}", None
+    server = _server_url(kind)
+    name = f"sync_test_{os.getpid()}_{next(_numbers)}"
+    _on_server(server, f"CREATE DATABASE {name}")
+    return open_engine(server).url.set(database=name).render_as_string(hide_password=False), server
+
+
+def drop_database(url: str, server: str | None) -> None:
+    """Drop a database again, whoever is still connected."""
+    if server is not None:
+        engine = open_engine(url)
+        force = " WITH (FORCE)" if engine.dialect.name == "postgresql" else ""
+        _on_server(server, f"DROP DATABASE IF EXISTS {engine.url.database}{force}")
+
+
+def _on_server(server: str, statement: str) -> None:
+    engine = open_engine(server)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+@pytest.fixture(params=KINDS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database of each kind in turn, without any table."""
+    url, server = new_database(request.param, tmp_path)
+    engine = open_engine(url)
+    yield Database(request.param, url, engine)
+    engine.dispose()
+    drop_database(url, server)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """One migrated database of each kind for the whole session, made when first asked for."""
+    made: dict[str, str] = {}
+    servers: dict[str, str | None] = {}
+
+    class Lazy(dict[str, str]):
+        def __missing__(self, kind: str) -> str:
+            made[kind], servers[kind] = new_database(kind, tmp_path_factory.mktemp(kind))
+            engine = open_engine(made[kind])
+            schema.upgrade(engine)
+            engine.dispose()
+            self[kind] = made[kind]
+            return made[kind]
+
+    yield Lazy()
+    for kind, url in made.items():
+        drop_database(url, servers[kind])
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
+    """A migrated database of each kind in turn, as if new."""
+    yield from fresh(request.param, migrated, tmp_path)
+
+
+@pytest.fixture
+def sqlite(migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
+    """A migrated SQLite database, as if new: for what does not depend on the engine."""
+    yield from fresh("sqlite", migrated, tmp_path)
+
+
+def fresh(kind: str, migrated: dict[str, str], folder: Path) -> Iterator[Database]:
+    """Give a database that is as good as new: SQLite's file is copied, a server's tables are emptied."""
+    url = migrated[kind]
+    if kind == "sqlite":
+        file = folder / "templates.db"
+        shutil.copy(url.removeprefix("sqlite:///"), file)
+        url = f"sqlite:///{file}"
+    engine = open_engine(url)
+    if kind != "sqlite":
+        _empty(engine)
+    yield Database(kind, url, engine)
+    engine.dispose()
+
+
+def _empty(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in {"sync_state", "sync_lease"}:
+                connection.execute(sa.delete(table))
+        connection.execute(sa.update(metadata.tables["sync_lease"]).values(fence=0, holder=None, process=None, expires=0))
+        state = {"last_seq": 0, "oldest_seq": 1, "wire_fields": None, "unreconciled_ids": None, "unreconciled_runs": 0}
+        connection.execute(sa.update(metadata.tables["sync_state"]).values(**state, next_run_at=None))
+        restart = {
+            "postgresql": "ALTER SEQUENCE sync_runs_run_id_seq RESTART",
+            "mysql": "ALTER TABLE sync_runs AUTO_INCREMENT = 1",
+        }
+        connection.exec_driver_sql(restart[engine.dialect.name])

@@ -1,0 +1,565 @@
+"""The sandbox answers as Crun's page says, and its weeks change exactly what they say they change."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import socket
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from sync.errors import UsageError
+from sync.sandbox.catalog import Evolution, Record, evolve, make_catalog
+from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DOCUMENTED = json.loads("""
+      {
+        "MediaId": "7642552612302307355",
+        "Title": "战斗游戏",
+        "Cover": "https://muse.console.volcengine.com/api/storage/objects/media/7642552364255297590_transcode_image_jpeg_480p/example.jpeg",
+        "Duration": 10123,
+        "PreviewVideo": "https://muse.console.volcengine.com/api/storage/objects/media/7642552612302307355_transcode_video_mp4_480p_h264.mp4",
+        "Tags": ["🔥Seedance2.0模型"],
+        "ServiceId": "217677058",
+        "TemplateId": "104909826",
+        "TemplateType": "BEGIN_END_FRAME",
+        "InputRequirement": "SINGLE_PERSON",
+        "InputNum": 1,
+        "ReleaseOnlineTime": 1779421051,
+        "ConsumeItems": [{"Resolution": "480p", "Credit": 166.5}, {"Resolution": "720p", "Credit": 355.2}],
+        "Title_en": "Battle Game",
+        "Tags_en": ["🔥Seedance2.0 Model"],
+        "CoverAspectRatio": "9:16",
+        "SupportAspectRatio": "9:16,1:1,16:9,4:3,3:4"
+      }
+""")
+SEEDS = range(40)
+COUNTS = (0, 1, 2, 3, 4, 5, 10, 60, 280)
+CHANGING = {"ConsumeItems", "Title", "Title_en", "Tags", "Tags_en"}
+
+
+def ids(catalog: list[Record]) -> list[str]:
+    return [record["TemplateId"] for record in catalog]
+
+
+# The catalog
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7, 123456789])
+def test_the_first_record_is_the_documented_one_whatever_the_seed(seed: int) -> None:
+    first = make_catalog(3, seed)[0]
+
+    assert first == DOCUMENTED
+    assert list(first) == list(DOCUMENTED)
+
+
+def test_the_same_seed_gives_the_same_catalog_and_another_seed_another() -> None:
+    assert make_catalog(50, seed=3) == make_catalog(50, seed=3)
+    assert make_catalog(50, seed=3)[1:] != make_catalog(50, seed=4)[1:]
+
+
+def test_a_longer_catalog_begins_with_the_shorter_one() -> None:
+    assert make_catalog(300)[:20] == make_catalog(20)
+
+
+def test_a_caller_who_changes_a_catalog_changes_nobody_elses() -> None:
+    make_catalog(1)[0]["Tags"].append("x")
+
+    assert make_catalog(1) == [DOCUMENTED]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 280, 20_000])
+def test_ids_and_titles_are_unique_in_a_catalog_of_any_size(count: int) -> None:
+    catalog = make_catalog(count)
+
+    assert len(catalog) == count
+    for field in ("TemplateId", "ServiceId", "MediaId", "Title", "Title_en"):
+        assert len({record[field] for record in catalog}) == count, field
+
+
+def test_every_record_is_of_the_documented_shape() -> None:
+    storage = "https://muse.console.volcengine.com/api/storage/objects/media/"
+    types = {field: type(value) for field, value in DOCUMENTED.items()}
+    for record in make_catalog():
+        assert list(record) == list(DOCUMENTED)
+        assert {field: type(value) for field, value in record.items()} == types
+        assert re.fullmatch(r"\d{19}", record["MediaId"])
+        assert re.fullmatch(r"\d{9}", record["TemplateId"])
+        assert re.fullmatch(r"\d{9}", record["ServiceId"])
+        assert re.fullmatch(re.escape(storage) + r"\d{19}_transcode_image_jpeg_480p/\w+\.jpeg", record["Cover"])
+        assert record["PreviewVideo"] == f"{storage}{record['MediaId']}_transcode_video_mp4_480p_h264.mp4"
+        assert 1 <= len(record["Tags"]) == len(record["Tags_en"]) <= 3
+        assert record["CoverAspectRatio"] in record["SupportAspectRatio"].split(",")
+        assert_prices_rise_with_the_resolution(record)
+
+
+def assert_prices_rise_with_the_resolution(record: Record) -> None:
+    pixels = [int(item["Resolution"].removesuffix("p")) for item in record["ConsumeItems"]]
+    credits_ = [item["Credit"] for item in record["ConsumeItems"]]
+    assert pixels
+    assert set(pixels) <= {480, 720, 1080}
+    assert pixels == sorted(set(pixels))
+    assert credits_ == sorted(set(credits_))
+    assert all(isinstance(credit, float) and credit > 0 for credit in credits_)
+
+
+def test_the_newest_template_comes_first() -> None:
+    released = [record["ReleaseOnlineTime"] for record in make_catalog()]
+
+    assert released == sorted(released, reverse=True)
+
+
+def test_an_input_requirement_always_asks_for_the_same_number_of_images() -> None:
+    asked = {(record["InputRequirement"], record["InputNum"]) for record in make_catalog()}
+
+    assert ("SINGLE_PERSON", 1) in asked
+    assert ("DOUBLE_PERSON", 2) in asked
+    assert len(asked) == len({requirement for requirement, _ in asked})
+
+
+# Its evolution
+
+
+def aspects_that_differ(before: Record, after: Record) -> set[str]:
+    """Name what changed in a template, blind to order."""
+    aspects: dict[str, Callable[[Record], object]] = {
+        "repriced": lambda record: {item["Resolution"]: item["Credit"] for item in record["ConsumeItems"]},
+        "renamed": lambda record: (record["Title"], record["Title_en"]),
+        "retagged": lambda record: set(zip(record["Tags"], record["Tags_en"], strict=True)),
+        "else": lambda record: [record[field] for field in DOCUMENTED if field not in CHANGING],
+    }
+    return {name for name, read in aspects.items() if read(before) != read(after)}
+
+
+def real_difference(before: list[Record], after: list[Record]) -> dict[str, set[str]]:
+    old = {record["TemplateId"]: record for record in before}
+    new = {record["TemplateId"]: record for record in after}
+    difference = {"added": new.keys() - old.keys(), "removed": old.keys() - new.keys()}
+    for name in ("repriced", "renamed", "retagged"):
+        difference[name] = {key for key in old.keys() & new.keys() if aspects_that_differ(old[key], new[key]) == {name}}
+    return difference
+
+
+def as_sets(evolution: Evolution) -> dict[str, set[str]]:
+    return {name: set(changed) for name, changed in evolution.as_json().items()}
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_the_reported_change_is_the_real_one(count: int) -> None:
+    for seed in SEEDS:
+        before = make_catalog(count, seed)
+        after, evolution = evolve(before, seed)
+
+        assert real_difference(before, after) == as_sets(evolution)
+        assert len(set(ids(after))) == len(after)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_what_is_not_reported_is_the_same_record_in_the_same_place(count: int) -> None:
+    before = make_catalog(count)
+    for seed in SEEDS:
+        after, evolution = evolve(before, seed)
+        touched = {template_id for changed in evolution.as_json().values() for template_id in changed}
+
+        assert [r for r in after if r["TemplateId"] not in touched] == [r for r in before if r["TemplateId"] not in touched]
+        assert [i for i in ids(after) if i not in evolution.added] == [i for i in ids(before) if i not in evolution.removed]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_no_template_is_reported_twice(count: int) -> None:
+    for seed in SEEDS:
+        _, evolution = evolve(make_catalog(count, seed), seed)
+        reported = [template_id for changed in evolution.as_json().values() for template_id in changed]
+
+        assert len(reported) == len(set(reported))
+
+
+def test_a_week_of_280_templates_brings_3_takes_2_and_changes_8() -> None:
+    _, evolution = evolve(make_catalog(), seed=1)
+
+    assert {name: len(changed) for name, changed in evolution.as_json().items()} == {
+        "added": 3,
+        "removed": 2,
+        "repriced": 4,
+        "renamed": 2,
+        "retagged": 2,
+    }
+
+
+def test_one_of_four_repricings_is_a_resolution_more_or_less_and_the_others_move_one_price() -> None:
+    before = make_catalog()
+    after, evolution = evolve(before, seed=1)
+    old = {record["TemplateId"]: record["ConsumeItems"] for record in before}
+    new = {record["TemplateId"]: record["ConsumeItems"] for record in after}
+
+    assert [len(new[i]) - len(old[i]) != 0 for i in evolution.repriced] == [False, True, False, False]
+    for i in (evolution.repriced[0], *evolution.repriced[2:]):
+        assert sum(a != b for a, b in zip(old[i], new[i], strict=True)) == 1
+
+
+def test_a_rename_is_one_in_both_languages_and_stays_unique() -> None:
+    before = make_catalog()
+    after, evolution = evolve(before, seed=1)
+    old = {record["TemplateId"]: record for record in before}
+    renamed = [record for record in after if record["TemplateId"] in evolution.renamed]
+
+    assert all(record["Title"] != old[record["TemplateId"]]["Title"] for record in renamed)
+    assert all(record["Title_en"] != old[record["TemplateId"]]["Title_en"] for record in renamed)
+    assert len({record["Title"] for record in after}) == len(after)
+
+
+def test_evolving_leaves_the_given_catalog_as_it_is() -> None:
+    catalog = make_catalog(60)
+    kept = copy.deepcopy(catalog)
+
+    evolve(catalog, seed=1)
+
+    assert catalog == kept
+
+
+def test_the_same_seed_evolves_the_same_way() -> None:
+    assert evolve(make_catalog(), seed=5) == evolve(make_catalog(), seed=5)
+    assert evolve(make_catalog(), seed=5) != evolve(make_catalog(), seed=6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 30])
+def test_years_of_weeks_leave_a_believable_catalog(count: int) -> None:
+    catalog = make_catalog(count)
+    for week in range(500):
+        before = catalog
+        catalog, evolution = evolve(catalog, seed=week)
+        assert real_difference(before, catalog) == as_sets(evolution)
+        assert evolution.added == tuple(ids(catalog)[: len(evolution.added)])
+
+    released = [record["ReleaseOnlineTime"] for record in catalog]
+    assert released == sorted(released, reverse=True)
+    for record in catalog:
+        assert_prices_rise_with_the_resolution(record)
+        assert 1 <= len(record["Tags"]) == len(record["Tags_en"]) <= 3
+
+
+# The endpoint
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(make_catalog(45)) as serving:
+        yield serving
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=sandbox.url, headers={"x-api-key": SANDBOX_KEY}, trust_env=False) as speaking:
+        yield speaking
+
+
+def get(client: httpx.Client, **query: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = client.get(ENDPOINT, params=query).raise_for_status().json()
+    return answer
+
+
+def test_the_envelope_is_the_documented_one(client: httpx.Client) -> None:
+    assert get(client, page_size=1) == {
+        "code": 200,
+        "message": "success",
+        "data": {"total": 45, "templates": [DOCUMENTED]},
+    }
+
+
+def test_the_answer_is_utf_8_with_nothing_escaped(client: httpx.Client) -> None:
+    response = client.get(ENDPOINT, params={"page_size": 1})
+
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert '"战斗游戏"'.encode() in response.content
+    assert "🔥Seedance2.0模型".encode() in response.content
+
+
+def test_a_page_has_20_templates_unless_told_otherwise(client: httpx.Client) -> None:
+    assert get(client)["data"]["templates"] == make_catalog(45)[:20]
+
+
+def test_the_pages_together_are_the_catalog_in_its_order(client: httpx.Client) -> None:
+    pages = [get(client, page=page, page_size=20)["data"]["templates"] for page in (1, 2, 3)]
+
+    assert [len(page) for page in pages] == [20, 20, 5]
+    assert [record for page in pages for record in page] == make_catalog(45)
+
+
+@pytest.mark.parametrize("page", [4, 999_999_999_999])
+def test_a_page_past_the_end_is_empty_and_still_tells_the_total(client: httpx.Client, page: int) -> None:
+    assert get(client, page=page)["data"] == {"total": 45, "templates": []}
+
+
+def test_a_template_id_selects_that_one_and_paging_is_ignored(client: httpx.Client) -> None:
+    wanted = make_catalog(45)[33]
+
+    assert get(client, template_id=wanted["TemplateId"], page=9, page_size=999)["data"] == {"total": 1, "templates": [wanted]}
+
+
+def test_a_template_id_that_nobody_has_is_an_empty_success(client: httpx.Client) -> None:
+    assert get(client, template_id="1") == {"code": 200, "message": "success", "data": {"total": 0, "templates": []}}
+
+
+def test_an_empty_template_id_asks_for_the_list(client: httpx.Client) -> None:
+    assert get(client, template_id="")["data"]["total"] == 45
+
+
+def test_unknown_parameters_are_ignored(client: httpx.Client) -> None:
+    assert get(client, colour="red") == get(client)
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("page=0", ["page: must be an integer, 1 or more"]),
+        ("page=-1", ["page: must be an integer, 1 or more"]),
+        ("page=", ["page: must be an integer, 1 or more"]),
+        ("page=1_0", ["page: must be an integer, 1 or more"]),
+        ("page=%D9%A1", ["page: must be an integer, 1 or more"]),
+        ("page_size=51", ["page_size: must be an integer from 1 to 50"]),
+        ("page_size=0", ["page_size: must be an integer from 1 to 50"]),
+        ("page=x&page_size=y", ["page: must be an integer, 1 or more", "page_size: must be an integer from 1 to 50"]),
+    ],
+)
+def test_bad_parameters_are_a_422_that_names_each(client: httpx.Client, query: str, errors: list[str]) -> None:
+    response = client.get(f"{ENDPOINT}?{query}")
+
+    assert response.status_code == 422
+    assert response.json() == {"code": 422, "message": "The request parameters failed validation checks", "errors": errors}
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"x-api-key": SANDBOX_KEY[:-1]}, {"x-api-key": b"\xff"}])
+def test_a_missing_or_wrong_key_is_a_401(sandbox: Sandbox, headers: dict[str, str | bytes]) -> None:
+    encoded = [(name, value if isinstance(value, bytes) else value.encode()) for name, value in headers.items()]
+    response = httpx.get(sandbox.url + ENDPOINT, headers=[(name.encode(), value) for name, value in encoded], trust_env=False)
+
+    assert response.status_code == 401
+    assert response.json() == {"code": 401, "message": "Authentication credentials are missing or invalid"}
+
+
+def test_a_sandbox_can_have_a_key_of_its_own() -> None:
+    with Sandbox([], key="another") as sandbox:
+        response = httpx.get(sandbox.url + ENDPOINT, headers={"x-api-key": "another"}, trust_env=False)
+
+    assert response.json()["data"] == {"total": 0, "templates": []}
+
+
+def test_the_sandbox_key_has_the_documented_shape() -> None:
+    assert re.fullmatch(r"ak_[A-Za-z0-9]{32}", SANDBOX_KEY)
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/client/job/kling-templates", ENDPOINT + "/", "//", "/%00"])
+def test_another_path_is_a_404(client: httpx.Client, path: str) -> None:
+    response = client.get(path)
+
+    assert response.status_code == 404
+    assert response.json() == {"code": 404, "message": "The requested resource or endpoint does not exist"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", ENDPOINT),
+        ("PUT", ENDPOINT),
+        ("DELETE", ENDPOINT),
+        ("BREW", ENDPOINT),
+        ("GET", "/sandbox/evolve"),
+        ("POST", "/sandbox"),
+    ],
+)
+def test_another_method_is_a_405(client: httpx.Client, method: str, path: str) -> None:
+    response = client.request(method, path, content=b"a body")
+
+    assert response.status_code == 405
+    assert response.json()["code"] == 405
+
+
+def test_a_head_request_gets_no_body(client: httpx.Client) -> None:
+    assert client.head(ENDPOINT).status_code == 405
+    assert get(client)["code"] == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "127.0.0.2", ""])
+def test_a_host_that_is_not_loopback_is_turned_away_even_with_the_key(client: httpx.Client, host: str) -> None:
+    for method, path in (("GET", ENDPOINT), ("GET", "/sandbox"), ("POST", "/sandbox/evolve")):
+        response = client.request(method, path, headers={"Host": host})
+
+        assert response.status_code == 403
+        assert response.json() == {"code": 403, "message": "The sandbox answers to loopback names only"}
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8080", "[::1]:9"])
+def test_every_loopback_name_is_welcome_with_any_port(client: httpx.Client, host: str) -> None:
+    assert client.get(ENDPOINT, headers={"Host": host}).status_code == 200
+
+
+# Its changes
+
+
+def test_a_replaced_catalog_is_served_from_the_next_request_on(sandbox: Sandbox, client: httpx.Client) -> None:
+    assert get(client)["data"]["total"] == 45
+
+    sandbox.replace(make_catalog(2))
+
+    assert get(client)["data"] == {"total": 2, "templates": make_catalog(2)}
+
+
+def test_evolving_over_http_needs_no_key_and_says_what_changed(sandbox: Sandbox, client: httpx.Client) -> None:
+    before = make_catalog(45)
+
+    evolution = httpx.post(f"{sandbox.url}/sandbox/evolve", trust_env=False).raise_for_status().json()
+
+    after = get(client, page_size=50)["data"]["templates"]
+    assert real_difference(before, after) == {name: set(changed) for name, changed in evolution.items()}
+
+
+def test_one_week_follows_another_by_a_seed_of_its_own() -> None:
+    with Sandbox(make_catalog(), evolve_seed=10) as sandbox:
+        weeks = [sandbox.evolve(), sandbox.evolve()]
+
+    catalog, first = evolve(make_catalog(), seed=10)
+    assert weeks == [first, evolve(catalog, seed=11)[1]]
+
+
+def test_a_request_sees_the_catalog_before_or_after_a_change_and_never_between(sandbox: Sandbox, client: httpx.Client) -> None:
+    states = [make_catalog(7, seed=1), make_catalog(11, seed=2)]
+
+    def swap() -> None:
+        for turn in range(400):
+            sandbox.replace(states[turn % 2])
+
+    sandbox.replace(states[0])
+    with ThreadPoolExecutor() as pool:
+        swapping = pool.submit(swap)
+        answers = list(pool.map(lambda _: get(client, page_size=50)["data"], range(100)))
+        swapping.result()
+
+    assert all(answer in [{"total": len(state), "templates": state} for state in states] for answer in answers)
+
+
+def test_weeks_that_pass_at_the_same_time_all_count(sandbox: Sandbox) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        evolutions = list(pool.map(lambda _: sandbox.evolve(), range(40)))
+
+    added = [template_id for evolution in evolutions for template_id in evolution.added]
+    removed = [template_id for evolution in evolutions for template_id in evolution.removed]
+    assert len(added) == len(set(added))
+    assert len(sandbox.catalog) == 45 + len(added) - len(removed)
+
+
+def test_the_description_tells_a_developer_what_to_use(sandbox: Sandbox) -> None:
+    description = httpx.get(f"{sandbox.url}/sandbox", trust_env=False).json()
+
+    assert description == {
+        "base_url": sandbox.url,
+        "endpoint": sandbox.url + "/api/v1/client/job/bytedance-templates",
+        "key": SANDBOX_KEY,
+        "count": 45,
+        "evolve": f"POST {sandbox.url}/sandbox/evolve",
+    }
+
+
+# Its life
+
+
+def test_a_busy_port_is_a_plain_sentence(sandbox: Sandbox) -> None:
+    with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{sandbox.port}") as caught:
+        Sandbox([], port=sandbox.port)
+
+    assert caught.value.hint == "Choose another --port; 0 takes a free one."
+
+
+def test_a_port_that_is_none_is_a_plain_sentence() -> None:
+    with pytest.raises(UsageError, match=r"cannot listen on 127\.0\.0\.1:70000"):
+        Sandbox([], port=70_000)
+
+
+def test_a_stopped_sandbox_frees_its_port_and_hangs_up_on_those_who_keep_a_connection(sandbox: Sandbox) -> None:
+    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
+        assert client.get("/sandbox").status_code == 200
+        sandbox.stop()
+
+        with pytest.raises(httpx.TransportError):
+            client.get("/sandbox")
+
+    with Sandbox([], port=sandbox.port) as successor:
+        assert httpx.get(f"{successor.url}/sandbox", trust_env=False).json()["count"] == 0
+
+
+def test_stopping_twice_or_before_the_start_does_nothing() -> None:
+    sandbox = Sandbox([])
+    sandbox.stop()
+    sandbox.stop()
+
+
+def test_serving_forever_ends_when_it_is_stopped() -> None:
+    sandbox = Sandbox([])
+    with ThreadPoolExecutor() as pool:
+        serving = pool.submit(sandbox.serve_forever)
+        assert httpx.get(f"{sandbox.url}/sandbox", trust_env=False).status_code == 200
+        sandbox.stop()
+        assert serving.result(timeout=5) is None
+
+
+def converse(sandbox: Sandbox, request: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_one_connection_serves_many_requests_and_a_body_is_not_taken_for_the_next_one(sandbox: Sandbox) -> None:
+    first = b"GET /sandbox HTTP/1.1\r\nHost: localhost\r\nContent-Length: 17\r\n\r\nGET / HTTP/1.1\r\n\r\n"[:-1]
+    last = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    answer = converse(sandbox, first + last)
+
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200", b"404"]
+
+
+@pytest.mark.parametrize(
+    "request_", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n"]
+)
+def test_what_is_not_http_is_answered_in_json_and_hung_up_on(sandbox: Sandbox, request_: bytes) -> None:
+    answer = converse(sandbox, request_)
+
+    body = json.loads(answer.rpartition(b"\r\n\r\n")[2])
+    assert 400 <= body["code"] < 600
+    assert body["message"]
+
+
+def test_a_client_that_hangs_up_in_the_middle_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
+    ask = f"GET {ENDPOINT}?page_size=50 HTTP/1.1\r\nHost: localhost\r\nx-api-key: {SANDBOX_KEY}\r\n\r\n".encode()
+    with Sandbox(make_catalog(50), latency_ms=20) as sandbox:
+        for request in (b"", b"GET /sand", ask, ask * 20):
+            with socket.create_connection(("127.0.0.1", sandbox.port)) as connection:
+                connection.sendall(request)
+                reset_on_close = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_on_close)
+        with httpx.Client(base_url=sandbox.url, headers={"x-api-key": SANDBOX_KEY}, trust_env=False) as client:
+            assert [get(client)["code"] for _ in range(5)] == [200] * 5
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_printed_while_serving(sandbox: Sandbox, client: httpx.Client, capfd: pytest.CaptureFixture[str]) -> None:
+    get(client)
+    client.get("/nowhere")
+    client.put(ENDPOINT)
+    converse(sandbox, b"nonsense\r\n\r\n")
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_answer_takes_at_least_the_latency_asked_for() -> None:
+    with Sandbox([], latency_ms=60) as sandbox:
+        response = httpx.get(sandbox.url + ENDPOINT, headers={"x-api-key": SANDBOX_KEY}, trust_env=False)
+
+    assert response.elapsed.total_seconds() >= 0.06

@@ -67,7 +67,12 @@ def _text(value: str) -> str:
     return value
 
 
-def _duration(value: str) -> float:
+def parse_duration(value: str) -> float:
+    """Read a duration such as 90s, 15m, 6h or 1d, as seconds.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", value)
     if not match or not float(match[1]):
         raise ValueError("a duration above zero, such as 90s, 15m, 6h or 1d")
@@ -188,26 +193,30 @@ OPTIONS: tuple[Option, ...] = (
         file_twin=True,
     ),
     Option(
-        "interval", "SYNC_INTERVAL", "15m", _duration, "The daemon's pause between runs; a catalog changes a few times a day."
+        "interval",
+        "SYNC_INTERVAL",
+        "15m",
+        parse_duration,
+        "The daemon's pause between runs; a catalog changes a few times a day.",
     ),
     Option("cron", "SYNC_CRON", None, _text, "A cron expression, instead of the interval."),
     Option("timezone", "SYNC_TIMEZONE", "UTC", _zone, "The zone that SYNC_CRON is read in; UTC knows no clock change."),
     Option("page_size", "SYNC_PAGE_SIZE", "50", _whole(1, 50), "Templates per page; 50 is the most that the endpoint gives."),
     Option("concurrency", "SYNC_CONCURRENCY", "4", _whole(1, 64), "Pages in flight at once."),
     Option("rate", "SYNC_RATE", "10", _rate, "Requests per second, all of them together; 0 means no limit."),
-    Option("deadline", "SYNC_DEADLINE", "10m", _duration, "One run's whole time; past it nothing is applied."),
+    Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "One run's whole time; past it nothing is applied."),
     Option("max_removed", "SYNC_MAX_REMOVED", "10%", _share, "More removals than this share (and than 10) wait for a person."),
     Option(
         "log_format", "SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto: console on a terminal, else JSON."
     ),
     Option("log_level", "SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "The least severe event to log."),
-    Option("lease_ttl", "SYNC_LEASE_TTL", "60s", _duration, "How long a run that fell silent keeps others out."),
-    Option("grace", "SYNC_GRACE", "30s", _duration, "How long the daemon may take to stop when asked."),
+    Option("lease_ttl", "SYNC_LEASE_TTL", "60s", parse_duration, "How long a run that fell silent keeps others out."),
+    Option("grace", "SYNC_GRACE", "30s", parse_duration, "How long the daemon may take to stop when asked."),
     Option(
         "stale_after",
         "SYNC_STALE_AFTER",
         None,
-        _duration,
+        parse_duration,
         "Age at which the last success is stale; three intervals when not set.",
     ),
     Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", _text, "Where the daemon's probes and metrics listen."),

@@ -24,7 +24,7 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
     require_key(context.settings)
     engine = context.engine()
     start_logging()
-    from sync.commands.synchronising import endpoint_of, finish, now, options_of, progress_on_terminal, write_metrics
+    from sync.commands.synchronising import endpoint_of, finish, now, options_of, pinged, progress_on_terminal, write_metrics
     from sync.db.schema import is_empty, prepare
     from sync.logs import log_run
     from sync.run import preview, synchronise
@@ -39,9 +39,10 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
         finish(outcome, json=as_json, exit_code=exit_code)
         return
     prepare(engine)
-    with endpoint_of(context.settings) as endpoint:
+    with pinged(context.settings, engine) as tell_end, endpoint_of(context.settings) as endpoint:
         ttl = context.settings.lease_ttl
         outcome = synchronise(Store(engine), endpoint, options, trigger="run", ttl=ttl, clock=now, progress=progress)
+        tell_end(outcome)
     log_run(outcome)
     write_metrics(context.settings, engine, outcome)
     finish(outcome, json=as_json, exit_code=exit_code)

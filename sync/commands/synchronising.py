@@ -73,11 +73,25 @@ def progress_on_terminal(clock: Callable[[], float] = time.monotonic) -> Callabl
 
 def write_metrics(settings: Settings, engine: Engine, outcome: Outcome) -> None:
     """Rewrite the textfile for node_exporter, if one is asked for."""
-    if settings.metrics_file is None:
-        return
-    from sync.ops.metrics import write_textfile
+    if settings.metrics_file is not None:
+        from sync.ops.service import write_textfile
 
-    write_textfile(settings.metrics_file, engine, outcome)
+        write_textfile(settings.metrics_file, engine, outcome)
+
+
+@contextmanager
+def pinged(settings: Settings, engine: Engine) -> Iterator[Callable[[Outcome], None]]:
+    """Tell the dead-man's switch, if there is one, that a run begins; gives what tells it how the run ended."""
+    if settings.ping_url is None:
+        yield lambda _outcome: None
+        return
+    from sync.ops.ping import Ping
+    from sync.ops.service import figures_of, tell_ping
+
+    ping = Ping(settings.ping_url)
+    ping.start()
+    yield lambda outcome: tell_ping(ping, outcome, figures_of(outcome, engine)[1], settings.staleness_budget, now())
+    ping.close(5.0)
 
 
 def change_rows(findings: Findings | None) -> list[dict[str, Any]]:

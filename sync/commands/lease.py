@@ -1,0 +1,47 @@
+"""`lease`: who may write, and taking that away."""
+
+from __future__ import annotations
+
+import click
+
+from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, print_lines, start_logging, sync_command, tell
+from sync.errors import UsageError
+
+
+@click.group(help="Show who may write, or take the lease away.")
+def command() -> None:
+    """Hold the commands together."""
+
+
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@sync_command("Show who holds the lease.", *DATABASE_FLAGS)
+def show(context: Context, *, as_json: bool) -> None:
+    """Show the holder."""
+    from sync.db.queries import overview
+
+    holder = overview(context.engine()).holder
+    if as_json:
+        emit_json({"active": holder.active, "holder": holder.name, "fence": holder.fence, "seconds_left": holder.seconds_left})
+    elif holder.active:
+        print_lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (fence {holder.fence})"])
+    else:
+        print_lines([f"nobody (fence {holder.fence})"])
+
+
+@click.option("--force", is_flag=True, help="Really do it. The run that holds it can then no longer commit.")
+@sync_command("Take the lease away from whoever holds it. It ends by itself when the holder is dead.", *DATABASE_FLAGS)
+def release(context: Context, *, force: bool) -> None:
+    """Take the lease away."""
+    if not force:
+        raise UsageError("This gives up the run that is at work.", hint="Add --force if that is what you want.")
+    start_logging()
+    from sync.db.lease import break_lease
+    from sync.logs import get_logger
+
+    former = break_lease(context.engine())
+    get_logger().warning("lease_released_by_force", holder=former.name, fence=former.fence)
+    tell(f"The lease was taken from {former.name}; whatever it was doing will not be committed.")
+
+
+for _name, _command in (("show", show), ("release", release)):
+    command.add_command(_command, _name)

@@ -1,0 +1,41 @@
+"""`prune`: delete old history; the present catalog and the rest of the feed stay whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, start_logging, sync_command, tell
+from sync.errors import UsageError
+from sync.settings import parse_duration
+
+
+@click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")
+@click.option("--keep-runs", type=click.IntRange(1), metavar="N", help="Keep the history of the newest N runs.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@sync_command(
+    "Delete old runs, changes, versions and rejected records. The feed keeps a marked beginning (oldest_seq), and whoever asks "
+    "for what lies before it is told so. The catalog itself, removed templates included, is never touched.",
+    *DATABASE_FLAGS,
+)
+def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
+    """Delete old history."""
+    if (older_than is None) == (keep_runs is None):
+        raise UsageError("Say how much to keep.", hint="Either --older-than 90d or --keep-runs 1000.")
+    try:
+        age = timedelta(seconds=parse_duration(older_than)) if older_than else None
+    except ValueError as error:
+        raise UsageError(f"--older-than: expected {error}.") from None
+    start_logging()
+    from sync.commands.synchronising import now
+    from sync.db.prune import prune
+
+    counts = prune(context.engine(), before=now() - age if age else None, keep_runs=keep_runs, dry_run=dry_run)
+    if as_json:
+        emit_json(counts)
+        return
+    verb = "would delete" if dry_run else "deleted"
+    tell(", ".join(f"{verb} {count} {what}" for what, count in counts.items() if what != "oldest_seq"))
+    tell(f"the feed begins at seq {counts['oldest_seq']}")

@@ -1,0 +1,86 @@
+"""PURE. When the daemon runs next, and whether the clock has jumped meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sync.runs import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIRST_PAUSE = 30.0
+"""Seconds before the first try after a failure; each further one doubles it, up to the schedule's own pause."""
+LONGEST_DEFERRAL = 6 * 3600.0
+"""Seconds. A Retry-After above this is not believed: a slip of the server's must not stop the sync for a year."""
+JITTER = 0.1
+JUMP = 5.0
+"""Seconds by which the wall clock may drift from the monotonic one between two looks before it counts as a jump."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What planning needs to know of a run that ended.
+
+    Attributes:
+        retry: whether the error, if any, is worth another try without a person.
+        after: seconds that the server asked us to wait.
+        troubles: how many runs in a row, this one included, were no success.
+    """
+
+    status: Status
+    retry: bool = False
+    after: float | None = None
+    troubles: int = 0
+
+
+def next_run(ended: Ended, *, scheduled: datetime, now: datetime, chance: Callable[[], float]) -> datetime:
+    """Choose the next run's time.
+
+    A plain end keeps the schedule. The server's wish to be left alone is kept, up to a limit. What may pass by itself is
+    tried again sooner than scheduled, ever more slowly; what a person must mend waits for the schedule. Waits that are not
+    the schedule's are stretched by up to a tenth, so that many installations do not come back in step.
+
+    Args:
+        ended: how the run ended.
+        scheduled: when the schedule would run next; not before `now`.
+        now: the time.
+        chance: a source of numbers from 0 to 1.
+    """
+    stretch = 1 + JITTER * chance()
+    backoff = FIRST_PAUSE * 2 ** min(max(ended.troubles - 1, 0), 10) * stretch
+    if ended.status is Status.DEFERRED:
+        asked = min(ended.after if ended.after is not None else backoff, LONGEST_DEFERRAL)
+        return now + timedelta(seconds=max(asked, FIRST_PAUSE) * (stretch if ended.after is not None else 1))
+    if ended.status is Status.SKIPPED or (ended.status is Status.FAILED and ended.retry):
+        return min(scheduled, now + timedelta(seconds=backoff))
+    return scheduled
+
+
+def first_run(*, last_success: datetime | None, due_after: Callable[[datetime], datetime], now: datetime) -> datetime:
+    """Choose the first run's time: now, unless the schedule has not come round since the last success.
+
+    Args:
+        last_success: when it ended, None if there was none.
+        due_after: the schedule's first time after a moment.
+        now: the time.
+    """
+    if last_success is None or last_success > now:  # in the future: the clock was wrong then, or is now
+        return now
+    return max(now, due_after(last_success))
+
+
+@dataclass(slots=True)
+class Clocks:
+    """The wall clock watched against the monotonic one: only the difference of the two shows a jump or a suspend."""
+
+    wall: datetime
+    monotonic: float
+
+    def jumped(self, wall: datetime, monotonic: float) -> timedelta | None:
+        """Look again; give by how much the wall clock jumped since the last look, None if it did not."""
+        jump = (wall - self.wall).total_seconds() - (monotonic - self.monotonic)
+        self.wall, self.monotonic = wall, monotonic
+        return timedelta(seconds=jump) if abs(jump) > JUMP else None

@@ -68,12 +68,16 @@ class Patience:
 
 @dataclass(slots=True)
 class Tally:
-    """What a run's requests came to. `by_code` counts answers by their worse code, 0 being no answer at all."""
+    """What a run's requests came to. `by_code` counts answers by their worse code, 0 being no answer at all.
+
+    `date` is the server's clock, as its last answer told it.
+    """
 
     requests: int = 0
     retries: int = 0
     bytes: int = 0
     by_code: Counter[int] = field(default_factory=Counter)
+    date: str | None = None
 
 
 class Pace:
@@ -251,6 +255,7 @@ class Endpoint:
     def _judge(self, response: httpx.Response, body: bytes) -> Envelope:
         """Judge HTTP status and body code both; the worse one wins."""
         status = response.status_code
+        self.tally.date = response.headers.get("date")
         try:
             envelope = read_envelope(body)
         except BadAnswer as error:

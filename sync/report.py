@@ -35,14 +35,15 @@ def plain(text: str, _color: str) -> str:
 def summary(run: Run) -> str:
     """Say in one line what a run did."""
     counts = [f"{SIGNS[kind]}{getattr(run, kind)} {kind}" for kind in ("added", "changed", "removed") if getattr(run, kind)]
-    counts.append(f"{run.unchanged} unchanged")
+    if run.unchanged:
+        counts.append(f"{run.unchanged} unchanged")
     if run.rejected:
         counts.append(f"{run.rejected} rejected")
     if run.held:
         counts.append(f"{run.held} removals held")
     text = "  ".join(counts) if run.changes or run.rejected or run.held else f"no changes ({run.seen} templates checked)"
     where = "dry run, nothing written" if run.run_id is None else f"run {run.run_id}"
-    return f"{text}  ({where}, {run.pages} pages, {run.seconds or 0:.1f} s)"
+    return f"{text}  ({where}, {run.pages} pages, {run.seconds or 0:.2f} s)"
 
 
 def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:

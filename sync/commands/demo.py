@@ -54,7 +54,7 @@ def command(context: Context, *, templates: int, seed: int, as_json: bool) -> No
         emit_json({"first": outcome_json(first), "evolution": evolution.as_json(), "second": outcome_json(second)})
         return
     finish(second, json=False)
-    tell("\nLook around: template-sync changes | list --tag Dance | status | history 104909826")
+    tell("\nLook around: template-sync changes | list --tag Trending | status | history 104909826")
 
 
 def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:

@@ -6,6 +6,7 @@ Called by `sync.db.schema` with a connection, or by the `alembic` command in a c
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,49 +15,80 @@ from alembic import context
 from sync.db.engine import open_engine
 from sync.db.schema import VERSION_TABLE, only_ours
 from sync.db.tables import metadata
+from sync.errors import DatabaseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
 LOCK_SECONDS = 120
 _LOCK_KEY = 7237_2606  # any number, the same for every process that migrates
+_LOCK_NAME = "CONCAT(DATABASE(), '.template-sync')"
 
 
 def migrate(connection: Connection) -> None:
     """Lock, then read the version, then migrate: four processes that upgrade at once must find one at work and three done."""
-    dialect = connection.dialect.name
-    if dialect == "sqlite":
-        # Rebuilding a parent table drops it first; with foreign keys on, that would delete its children's rows.
-        # Both pragmas only work outside a transaction.
-        raw: Any = connection.connection.dbapi_connection
-        for pragma in (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "foreign_keys=OFF"):
+    with {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[connection.dialect.name](connection):
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            version_table=VERSION_TABLE,
+            include_name=only_ours,
+            render_as_batch=connection.dialect.name == "sqlite",
+            transactional_ddl=connection.dialect.name != "mysql",
+        )
+        context.run_migrations()
+
+
+@contextmanager
+def _sqlite(connection: Connection) -> Iterator[None]:
+    # Rebuilding a parent table drops it first: with foreign keys on, that would delete its children's rows, and without
+    # the legacy form of RENAME it would stumble over the views, an app's own included. Pragmas work outside a transaction.
+    raw: Any = connection.connection.dbapi_connection
+    for pragma in (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "foreign_keys=OFF", "legacy_alter_table=ON"):
+        raw.execute(f"PRAGMA {pragma}")
+    try:
+        with connection.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin():
+            yield
+            if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                raise DatabaseError(f"The migration would leave {len(broken)} rows without their parent; nothing was changed.")
+    finally:
+        for pragma in ("foreign_keys=ON", "legacy_alter_table=OFF"):
             raw.execute(f"PRAGMA {pragma}")
-        connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _postgresql(connection: Connection) -> Iterator[None]:
     with connection.begin():
-        if dialect == "postgresql":
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout='{LOCK_SECONDS}s'; SET LOCAL statement_timeout=0")
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        elif dialect != "sqlite":
-            lock = sa.text("SELECT GET_LOCK(CONCAT(DATABASE(), '.template-sync'), :seconds)")
-            if connection.scalar(lock, {"seconds": LOCK_SECONDS}) != 1:
-                raise TimeoutError(f"Another process has been migrating this database for {LOCK_SECONDS} s.")
-        try:
-            context.configure(
-                connection=connection,
-                target_metadata=metadata,
-                version_table=VERSION_TABLE,
-                include_name=only_ours,
-                render_as_batch=dialect == "sqlite",
-                transactional_ddl=dialect in {"sqlite", "postgresql"},
-            )
-            context.run_migrations()
-            if dialect == "sqlite" and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
-                raise RuntimeError(f"The migration would leave {len(broken)} rows without their parent.")
-        finally:
-            if dialect not in {"sqlite", "postgresql"}:
-                connection.execute(sa.text("SELECT RELEASE_LOCK(CONCAT(DATABASE(), '.template-sync'))"))
-    if dialect == "sqlite":
-        raw.execute("PRAGMA foreign_keys=ON")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout='{LOCK_SECONDS}s'; SET LOCAL statement_timeout=0")
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        yield
+
+
+@contextmanager
+def _mysql(connection: Connection) -> Iterator[None]:
+    # PyMySQL would give up on a statement, be it the wait for the lock or the rebuilding of a large table, and the server go on.
+    raw: Any = connection.connection.dbapi_connection
+    raw._read_timeout = None  # noqa: SLF001 - it can be set nowhere else once connected
+    # A reader's open transaction keeps tables from being altered, by default for a day, and other readers queue up behind.
+    _outside(connection, f"SET SESSION lock_wait_timeout={LOCK_SECONDS}")
+    if _outside(connection, f"SELECT GET_LOCK({_LOCK_NAME}, {LOCK_SECONDS})") != 1:
+        raise DatabaseError(f"Another process has been migrating this database for {LOCK_SECONDS} s.", hint="Wait for it.")
+    try:
+        with connection.begin():
+            yield
+    finally:
+        # Not before the commit: the next one in line must find the new version. A connection that broke has let go of it.
+        with suppress(sa.exc.SQLAlchemyError):
+            _outside(connection, f"SELECT RELEASE_LOCK({_LOCK_NAME})")
+
+
+def _outside(connection: Connection, statement: str) -> Any:
+    """Run one statement in a transaction of its own; give its value, if it has one."""
+    with connection.begin():
+        result = connection.exec_driver_sql(statement)
+        return result.scalar() if result.returns_rows else None
 
 
 given = context.config.attributes.get("connection")

@@ -17,8 +17,11 @@ from sync.validate import Ambiguous
 
 DEEPEST_KEPT = 64
 """Levels. Deeper than `validate` accepts, far shallower than what makes a JSON parser recurse out of its stack."""
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+"""The possessive `++` and `*+`, and the string that never ends, keep this linear, whatever a stranger wrote."""
 _MESSAGE_SHOWN = 200
+_LARGEST_TOTAL = 10**12
+_LARGEST_CODE = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Envelope:
     Attributes:
         code: the body's own code, which may differ from the HTTP status.
         message: what it said, cut to one line.
-        total: how many templates the catalog says it has; None if it did not say so in a whole number.
+        total: how many templates the catalog says it has; None if it did not say so in a whole number, or in an absurd one.
         records: the templates, as sent; None if there was no list of them.
     """
 
@@ -46,17 +49,24 @@ def read_envelope(body: bytes) -> Envelope:
     """
     text = body.decode("utf-8-sig", "surrogateescape")
     try:
-        answer = _loads(text)
-    except RecursionError:
-        answer = _loads(cut_depth(text))
-    except ValueError:
+        answer = _loads_any_depth(text)
+    except (ValueError, RecursionError):
         raise BadAnswer("The answer is not JSON.", code="not-json") from None
-    if not isinstance(answer, dict) or not isinstance(answer.get("code"), int) or isinstance(answer["code"], bool):
-        raise BadAnswer("The answer is JSON, but not the documented envelope with a code.", code="not-envelope")
-    data = answer.get("data")
+    data = answer.get("data") if isinstance(answer, dict) else None
     data = data if isinstance(data, dict) else {}
-    records = data.get("templates")
-    return Envelope(answer["code"], _said(answer), _total(data.get("total")), records if isinstance(records, list) else None)
+    if not isinstance(answer, dict) or not _is_code(answer.get("code")) or isinstance(answer, Ambiguous):
+        raise BadAnswer("The answer is JSON, but not the documented envelope with a code.", code="not-envelope")
+    if isinstance(data, Ambiguous):
+        raise BadAnswer("The answer says twice what it holds.", code="not-envelope")
+    total = _total(data.get("total"))
+    records = data.get("templates", ...)
+    if records is None and total is not None:
+        records = []  # how some languages write a list that holds nothing
+    return Envelope(answer["code"], _said(answer), total, records if isinstance(records, list) else None)
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_CODE
 
 
 def cut_depth(text: str) -> str:
@@ -74,6 +84,13 @@ def cut_depth(text: str) -> str:
                 start = token.start()
     kept.append(text[start:] if depth <= DEEPEST_KEPT else "")
     return "".join(kept)
+
+
+def _loads_any_depth(text: str) -> Any:
+    try:
+        return _loads(text)
+    except RecursionError:
+        return _loads(cut_depth(text))
 
 
 def _loads(text: str) -> Any:
@@ -102,13 +119,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _total(value: Any) -> int | None:
     if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value() and value.adjusted() < 18:  # noqa: PLR2004
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_TOTAL else None
 
 
 def _said(answer: dict[str, Any]) -> str:
     parts = [answer.get("message"), *(answer["errors"] if isinstance(answer.get("errors"), list) else ())]
-    text = "; ".join(part for part in parts if isinstance(part, str))
-    return visible(text)[:_MESSAGE_SHOWN]
+    text = "; ".join(part[:_MESSAGE_SHOWN] for part in parts[:_MESSAGE_SHOWN] if isinstance(part, str))
+    return visible(text[:_MESSAGE_SHOWN])[:_MESSAGE_SHOWN]
 
 
 def visible(text: str) -> str:

@@ -13,7 +13,6 @@ from sync.snapshot import (
     SCALARS,
     URL_FIELDS,
     Document,
-    Tag,
     Template,
     canonical,
     content_hash,
@@ -26,6 +25,8 @@ from sync.snapshot import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from sync.snapshot import Tag
 
 COLUMNS = {**SCALARS, "ConsumeItems": "consume_items", "SupportAspectRatio": "aspect_ratios", "Tags": "tags"}
 
@@ -120,13 +121,16 @@ def differing(fingerprints: Mapping[str, str], served: Mapping[str, Template]) -
     ]
 
 
-def compare(previous: Previous, served: Mapping[str, Template], wire_fields: frozenset[str]) -> ChangeSet:
+def compare(
+    previous: Previous, served: Mapping[str, Template], wire_fields: frozenset[str], *, complete: bool = True
+) -> ChangeSet:
     """Compare the database's catalog with the served one.
 
     Args:
         previous: what the database holds.
         served: good records by id. Templates that are not in it are not touched: absence is judged elsewhere.
-        wire_fields: names of all fields that the catalog sends now.
+        wire_fields: names of all fields in what was served.
+        complete: whether that was the whole catalog; of a part, a field that it lacks is kept, but has not vanished.
     """
     known = previous.wire_fields
     new_fields = frozenset() if known is None else wire_fields - known
@@ -148,8 +152,8 @@ def compare(previous: Previous, served: Mapping[str, Template], wire_fields: fro
         quiet=tuple(quiet),
         unchanged=len(served) - len(added) - len(changed),
         appeared=tuple(sorted(new_fields)),
-        vanished=tuple(sorted((known or frozenset()) - wire_fields)) if served else (),
-        wire_fields=wire_fields if served else known,
+        vanished=tuple(sorted((known or frozenset()) - wire_fields)) if served and complete else (),
+        wire_fields=(wire_fields if complete else wire_fields | (known or frozenset())) if served else known,
     )
 
 
@@ -187,8 +191,10 @@ def _meaning(extra: Mapping[str, Any], name: str) -> str | None:
 
 
 def _tag_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[FieldChange]:
-    gained = [tag for tag in after if tag not in before]
-    lost = [tag for tag in before if tag not in after]
+    had = {(tag["name"], tag["name_en"]) for tag in before}
+    has = {(tag["name"], tag["name_en"]) for tag in after}
+    gained = [tag for tag in after if (tag["name"], tag["name_en"]) not in had]
+    lost = [tag for tag in before if (tag["name"], tag["name_en"]) not in has]
     return [{"field": "tags", "old": before, "new": after, "gained": gained, "lost": lost}] if gained or lost else []
 
 
@@ -207,8 +213,10 @@ def keep_unsent(before: Document, template: Template, wire_fields: frozenset[str
     stored = from_document(before)
     kept: dict[str, Any] = {column: getattr(stored, column) for wire, column in COLUMNS.items() if wire not in wire_fields}
     if "Tags_en" not in wire_fields and "tags" not in kept:
-        english = {tag.name: tag.name_en for tag in stored.tags}
-        kept["tags"] = tuple(Tag(tag.name, english.get(tag.name)) for tag in template.tags)
+        english: dict[str, list[Tag]] = {}
+        for tag in stored.tags:
+            english.setdefault(tag.name, []).append(tag)
+        kept["tags"] = tuple(known for tag in template.tags for known in english.get(tag.name, [tag]))
     if unsent := {name: value for name, value in stored.extra.items() if name not in wire_fields}:
         kept["extra"] = {**unsent, **template.extra}
     return replace(template, **kept) if kept else template

@@ -13,6 +13,7 @@ import random
 import time
 import zlib
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -35,8 +36,12 @@ PATH = "/api/v1/client/job/bytedance-templates"
 
 WIRE_LIMIT = 32 * 2**20
 """Bytes of one body as sent. 50 documented records take about 50 KB."""
-BODY_LIMIT = 64 * 2**20
+BODY_LIMIT = 32 * 2**20
 """Bytes of one body after decompression: 264 bytes of gzip in gzip can claim a gigabyte."""
+RUN_LIMIT = 512 * 2**20
+"""Bytes of all bodies of one run after decompression."""
+VALUES_LIMIT = 16_000_000
+"""Values in all bodies of one run, about: a body that is all brackets takes twenty times its size when it is read."""
 _CHUNK = 65536
 
 MAINTENANCE, RATE_LIMITED = 455, 429
@@ -50,7 +55,8 @@ _STOPS = {
     404: ("There is no template catalog at this address (404).", "Check CRUN_BASE_URL; the default is https://api.crun.ai."),
     422: ("The endpoint refused the request's parameters (422).", "Its interface may have changed; look for a newer version."),
 }
-_RETRIED = frozenset({408, 500, 501, 502, 503, 504})
+_ASKS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The catalog asks for fewer requests (429)."}
+_RETRIED = frozenset({408, 500, 501, 502, 503, 504})  # and the rest of the 5xx but 505
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +93,17 @@ class Pace:
         self._burst = max(1, int(rate))
         self._window = self._burst / rate * 1.02 if rate else 0.0  # 2 % more: the network shifts arrivals
         self._begun: deque[float] = deque(maxlen=self._burst)
+        self._turn = asyncio.Lock()
 
     async def wait(self) -> None:
-        """Wait for this request's turn."""
+        """Wait for this request's turn. What counts is when it really began: a busy moment may have kept it waiting longer."""
         if not self._window:
             return
-        now = asyncio.get_running_loop().time()
-        start = now if len(self._begun) < self._burst else max(now, self._begun[0] + self._window)
-        self._begun.append(start)
-        if start > now:
-            await asyncio.sleep(start - now)
+        now = asyncio.get_running_loop().time
+        async with self._turn:
+            if len(self._begun) == self._burst:
+                await asyncio.sleep(self._begun[0] + self._window - now())
+            self._begun.append(now())
 
 
 class Endpoint:
@@ -119,15 +126,17 @@ class Endpoint:
         self._pace = Pace(settings.rate)
         self._ends = time.monotonic() + settings.deadline
         self._deadline = settings.deadline
-        self._client = httpx.AsyncClient(
-            headers={"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT},
-            timeout=httpx.Timeout(self.patience.read, connect=self.patience.connect, pool=None),
+        self._headers = {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}
+        self._timeout = httpx.Timeout(self.patience.read, connect=self.patience.connect, pool=None)
+        # The transport without httpx's client around it. The client would keep cookies; would read a redirect's target, and
+        # raise at an odd one, even where it does not follow it; and would, if it followed, send x-api-key to the other host.
+        self._transport = httpx.AsyncHTTPTransport(
             limits=httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency),
             verify=_trust(settings),
             proxy=settings.proxy,
-            follow_redirects=False,  # httpx strips only `authorization` when it follows: x-api-key would go to the other host
             trust_env=False,  # HTTP_PROXY in the environment would be sent the key
         )
+        self._taken = Counter[str]()
         self._runner = asyncio.Runner()
         self._task: asyncio.Task[Any] | None = None
         self._interrupted = False
@@ -136,7 +145,7 @@ class Endpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.run(self._client.aclose())
+        self._runner.run(self._transport.aclose())
         self._runner.close()
 
     def run(self, questions: Coroutine[Any, Any, T]) -> T:
@@ -153,7 +162,8 @@ class Endpoint:
         self._interrupted = True
         task = self._task
         if task is not None:
-            task.get_loop().call_soon_threadsafe(task.cancel)
+            with suppress(RuntimeError):  # it has just ended, and its loop is closed
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
     async def _bounded(self, questions: Coroutine[Any, Any, T]) -> T:
         self._task = asyncio.current_task()
@@ -182,7 +192,7 @@ class Endpoint:
             question: `page` and `page_size`, or `template_id`.
 
         Raises:
-            Deferred: 455, or 429 past its attempts, or a Retry-After too long to wait out.
+            Deferred: 455, or 429 past its attempts, or a Retry-After too long to wait out, or longer than the run has left.
             Unreachable: the network or the server failed at every attempt.
             BadAnswer: it made no sense, or was a 404 or 422.
             Refused: 401, 402, 403 or 505.
@@ -194,7 +204,7 @@ class Endpoint:
                 envelope = await self._once(question)
             except SyncError as error:
                 pause = self._pause(error, attempt)
-                if pause is None:
+                if pause is None or time.monotonic() + pause >= self._ends:
                     raise
                 self.tally.retries += 1
                 await asyncio.sleep(pause)
@@ -208,7 +218,7 @@ class Endpoint:
         if attempt >= (3 if cut_short else self.patience.attempts):
             return None
         if isinstance(error, Deferred):
-            if error.code != str(RATE_LIMITED) or (error.after or 0) > self.patience.longest_asked:
+            if error.code == str(MAINTENANCE) or (error.after or 0) > self.patience.longest_asked:
                 return None
             if error.after is not None:
                 return error.after + self._chance()
@@ -218,16 +228,39 @@ class Endpoint:
         return float(backoff * (0.5 + self._chance()))
 
     async def _once(self, question: dict[str, str | int]) -> Envelope:
+        request = httpx.Request(
+            "GET", self._url, params=question, headers=self._headers, extensions={"timeout": self._timeout.as_dict()}
+        )
         try:
-            async with asyncio.timeout(self.patience.request), self._client.stream("GET", self._url, params=question) as response:
-                body = await self._read(response)
-        except (httpx.TransportError, TimeoutError) as failure:
+            async with asyncio.timeout(self.patience.request):
+                response = await self._transport.handle_async_request(request)
+                try:
+                    body = await self._read_or_skip(response)
+                finally:
+                    await response.aclose()
+        except (httpx.TransportError, OSError, UnicodeError) as failure:  # damaged TLS is an OSError, an absurd name the last
             self.tally.by_code[0] += 1
             raise Unreachable(
                 f"{httpx.URL(self._url).host} could not be reached: {_why(failure)}.",
                 hint="Check the network and CRUN_BASE_URL; `template-sync doctor` tests each step.",
             ) from failure
+        self._account_for(body)
         return self._judge(response, body)
+
+    async def _read_or_skip(self, response: httpx.Response) -> bytes:
+        """Read the body. If it cannot be read, but the status alone says that something is wrong, the status is enough."""
+        try:
+            return await self._read(response)
+        except SyncError:
+            if response.status_code == httpx.codes.OK:
+                raise
+            return b""
+
+    def _account_for(self, body: bytes) -> None:
+        self._taken["bytes"] += len(body)
+        self._taken["values"] += body.count(b",") + body.count(b"[") + body.count(b"{")
+        if self._taken["bytes"] > RUN_LIMIT or self._taken["values"] > VALUES_LIMIT:
+            raise BadAnswer("The answers of this run together are larger than any catalog.", code="too-large")
 
     async def _read(self, response: httpx.Response) -> bytes:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
@@ -239,6 +272,8 @@ class Endpoint:
         async for chunk in response.aiter_raw():
             wire += len(chunk)
             self.tally.bytes += len(chunk)
+            if unzip and unzip.eof:
+                raise BadAnswer("Something follows the end of the compressed answer.", code="encoding")
             pending: bytes = chunk
             while pending:
                 try:
@@ -269,17 +304,22 @@ class Endpoint:
             if envelope.records is None:
                 raise BadAnswer("The answer says success but holds no list of templates.", code="not-envelope")
             return envelope
+        if code in _STOPS and envelope.records:
+            raise BadAnswer(f"The answer says {code} and holds templates nevertheless.", code="contradiction")
         raise _error(code, envelope.message, _retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
 
 
 def _severity(code: int) -> int:
-    """Rank a code by how much it rules out: what a person must mend, then nonsense, then waiting, then trying again."""
-    if code == httpx.codes.OK:
-        return 0
-    if code in _RETRIED or code > 505:  # noqa: PLR2004 - the 5xx that the vendor does not list
-        return 1
-    order = {RATE_LIMITED: 2, MAINTENANCE: 3, **dict.fromkeys(_REFUSALS, 6), **dict.fromkeys(_STOPS, 5)}
-    return order.get(code, 4)
+    """Rank a code by how much it rules out: what a person must mend, then nonsense, then waiting, then trying again.
+
+    404 and 422 come last: they say "not there" and "no such page", which an answer must not say that is an error as well.
+    """
+    order = {200: 0, 404: 1, 422: 2, RATE_LIMITED: 4, MAINTENANCE: 5, **dict.fromkeys(_REFUSALS, 7)}
+    return order.get(code, 3 if _may_pass(code) else 6)
+
+
+def _may_pass(code: int) -> bool:
+    return code in _RETRIED or 500 <= code < 600  # noqa: PLR2004 - the class of codes that RFC 9110 calls server errors
 
 
 def _error(code: int, message: str, after: float | None) -> SyncError:
@@ -290,13 +330,16 @@ def _error(code: int, message: str, after: float | None) -> SyncError:
     if code in _STOPS:
         sentence, hint = _STOPS[code]
         return BadAnswer(sentence + said, hint=hint, code=str(code))
-    if code in {MAINTENANCE, RATE_LIMITED}:
-        what = "is under maintenance (455)" if code == MAINTENANCE else "asks for fewer requests (429)"
+    if code in _ASKS or (_may_pass(code) and after is not None):
         wait = f" It asks to come back in {after:.0f} s." if after is not None else ""
         hint = "Nothing is wrong here and nothing was changed; the next run tries again."
-        return Deferred(f"The catalog {what}.{wait}{said}", hint=hint, code=str(code), after=after)
-    if 500 <= code < 600 or code in _RETRIED:  # noqa: PLR2004 - the class of codes that RFC 9110 calls server errors
+        return Deferred(f"{_ASKS.get(code, f'The server failed ({code}).')}{wait}{said}", hint=hint, code=str(code), after=after)
+    if _may_pass(code):
         return Unreachable(f"The server failed ({code}).{said}", hint="The next run tries again.", code=str(code))
+    return _undocumented(code, said)
+
+
+def _undocumented(code: int, said: str) -> BadAnswer:
     if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
         return BadAnswer(
             f"The server redirects elsewhere ({code}); redirects are not followed, the key is for the configured origin only.",
@@ -323,7 +366,7 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
         return float(value.strip()[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 

@@ -53,10 +53,10 @@ def judge(
         held_before: id -> consecutive verified runs before this one that agreed.
         accept: a person has accepted implausible removals.
         catalog_is_empty: nothing at all was served. A broken server looks like that for hours, so agreement of several
-            runs proves nothing then; only a person can accept it.
+            runs proves nothing then, however few templates there were; only a person can accept it.
     """
     limit = max(ALWAYS_PLAUSIBLE, int(present * max_removed))
-    if len(evidence) <= limit:
+    if len(evidence) <= limit and not catalog_is_empty:
         return Removals(now=evidence, limit=limit)
     if accept:
         return Removals(now=dict.fromkeys(evidence, "accepted"), limit=limit)

@@ -11,20 +11,18 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from sync.errors import ConfigurationError
+from sync.options import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from decimal import Decimal
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MASK = "********"
 _SECRET_FILE_LIMIT = 4096  # bytes; a key or a URL is shorter, a wrong path may be anything
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _KEY_SHAPE = re.compile(r"ak_[A-Za-z0-9]{32}")
 
 
@@ -61,175 +59,6 @@ class Settings:
         if self.stale_after is not None:
             return self.stale_after
         return 86400.0 if self.cron else 3 * self.interval
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def parse_duration(value: str) -> float:
-    """Read a duration such as 90s, 15m, 6h or 1d, as seconds.
-
-    Raises:
-        ValueError: saying what was expected.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", value)
-    if not match or not float(match[1]):
-        raise ValueError("a duration above zero, such as 90s, 15m, 6h or 1d")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"\s*\d{1,9}\s*", value) or not low <= int(value) <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _rate(value: str) -> float:
-    if not re.fullmatch(r"\s*\d{1,6}(\.\d+)?\s*", value):
-        raise ValueError("requests per second, such as 10 or 0.5; 0 means no limit")
-    return float(value)
-
-
-def _share(value: str) -> Decimal:
-    try:
-        number = Decimal(value.strip().removesuffix("%"))
-    except InvalidOperation:
-        number = Decimal(-1)
-    share = number / 100 if value.strip().endswith("%") else number
-    if not (share.is_finite() and 0 <= share <= 1):
-        raise ValueError("a share such as 10% or 0.1")
-    return share
-
-
-def _choice(*words: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.strip().lower() not in words:
-            raise ValueError("one of " + ", ".join(words))
-        return value.strip().lower()
-
-    return parse
-
-
-def _key(value: str) -> str:
-    # A stray newline or space in a header makes httpx raise with the key inside the message: refuse it here, unseen.
-    if not re.fullmatch(r"[\x21-\x7e]+", value.strip()):
-        raise ValueError("printable ASCII without spaces, as the key management page shows it")
-    return value.strip()
-
-
-def _http_url(value: str) -> str:
-    try:
-        parts = urlsplit(value.strip())
-        _ = parts.port
-    except ValueError:
-        raise ValueError("a URL such as https://api.crun.ai") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("a URL such as https://api.crun.ai")
-    if parts.username or parts.password:
-        raise ValueError("a URL without a user name or password in it")
-    return value.strip()
-
-
-def _base_url(value: str) -> str:
-    url = _http_url(value)
-    parts = urlsplit(url)
-    if parts.query or parts.fragment:
-        raise ValueError("a URL without a query or fragment, such as https://api.crun.ai")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("an https:// URL: plain http would show the key to the network, so it is for loopback addresses only")
-    return url.rstrip("/")
-
-
-def _database_url(value: str) -> str:
-    if not re.match(r"(sqlite|postgres|postgresql|mysql|mariadb)(\+\w+)?://", value.strip()):
-        # The value itself is not repeated: it may hold a password.
-        raise ValueError("a URL that begins with sqlite:///, postgresql:// or mariadb:// (postgres:// and mysql:// work too)")
-    return value.strip()
-
-
-def _zone(value: str) -> str:
-    from zoneinfo import ZoneInfo
-
-    try:
-        ZoneInfo(value.strip())
-    except (KeyError, ValueError, OSError):
-        raise ValueError("a time zone's name, such as UTC or Asia/Shanghai") from None
-    return value.strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting: its field, its variable, its default as a user would write it, and why that default."""
-
-    field: str
-    variable: str
-    default: str | None
-    parse: Callable[[str], Any]
-    help: str
-    secret: bool = False
-    file_twin: bool = False
-
-
-OPTIONS: tuple[Option, ...] = (
-    Option("api_key", "CRUN_API_KEY", None, _key, "The Crun API key.", secret=True, file_twin=True),
-    Option(
-        "base_url",
-        "CRUN_BASE_URL",
-        "https://api.crun.ai",
-        _base_url,
-        "The API's origin; https://api.crunai.com in mainland China.",
-    ),
-    Option(
-        "database_url",
-        "DATABASE_URL",
-        "sqlite:///templates.db",
-        _database_url,
-        "SQLite, PostgreSQL or MariaDB/MySQL.",
-        secret=True,
-        file_twin=True,
-    ),
-    Option(
-        "interval",
-        "SYNC_INTERVAL",
-        "15m",
-        parse_duration,
-        "The daemon's pause between runs; a catalog changes a few times a day.",
-    ),
-    Option("cron", "SYNC_CRON", None, _text, "A cron expression, instead of the interval."),
-    Option("timezone", "SYNC_TIMEZONE", "UTC", _zone, "The zone that SYNC_CRON is read in; UTC knows no clock change."),
-    Option("page_size", "SYNC_PAGE_SIZE", "50", _whole(1, 50), "Templates per page; 50 is the most that the endpoint gives."),
-    Option("concurrency", "SYNC_CONCURRENCY", "4", _whole(1, 64), "Pages in flight at once."),
-    Option("rate", "SYNC_RATE", "10", _rate, "Requests per second, all of them together; 0 means no limit."),
-    Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "One run's whole time; past it nothing is applied."),
-    Option("max_removed", "SYNC_MAX_REMOVED", "10%", _share, "More removals than this share (and than 10) wait for a person."),
-    Option(
-        "log_format", "SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto: console on a terminal, else JSON."
-    ),
-    Option("log_level", "SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "The least severe event to log."),
-    Option("lease_ttl", "SYNC_LEASE_TTL", "60s", parse_duration, "How long a run that fell silent keeps others out."),
-    Option("grace", "SYNC_GRACE", "30s", parse_duration, "How long the daemon may take to stop when asked."),
-    Option(
-        "stale_after",
-        "SYNC_STALE_AFTER",
-        None,
-        parse_duration,
-        "Age at which the last success is stale; three intervals when not set.",
-    ),
-    Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", _text, "Where the daemon's probes and metrics listen."),
-    Option("http_port", "SYNC_HTTP_PORT", None, _whole(0, 65535), "Port of /livez, /readyz and /metrics; none when not set."),
-    Option("metrics_file", "SYNC_METRICS_FILE", None, _text, "A textfile for node_exporter, rewritten after every one-shot run."),
-    Option(
-        "ping_url", "SYNC_PING_URL", None, _http_url, "A dead-man's switch: pinged at start, success and failure.", secret=True
-    ),
-    Option("proxy", "SYNC_PROXY", None, _http_url, "A proxy for the requests; the usual proxy variables are not read."),
-    Option(
-        "ca_bundle", "SYNC_CA_BUNDLE", None, _text, "A file of certificate authorities to trust instead of the built-in ones."
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,14 +124,14 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Pa
 
 
 def _dotenv(path: Path | None) -> Mapping[str, str | None]:
-    if path is None or not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
     try:
+        if path is None or not path.is_file():
+            return {}
+        from dotenv import dotenv_values
+
         return dotenv_values(path, interpolate=False, encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise ConfigurationError([f"{path}: could not be read as a UTF-8 file of NAME=value lines."]) from None
+        raise ConfigurationError([f"{path} in the working directory could not be read as a UTF-8 file of NAME=value lines."]) from None
 
 
 def _find(

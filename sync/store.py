@@ -30,7 +30,7 @@ from sync.db.tables import (
     templates,
 )
 from sync.diff import Change, ChangeSet, Previous, Written
-from sync.errors import DatabaseError
+from sync.errors import DatabaseError, LeaseLost
 from sync.runs import Run, Status
 
 if TYPE_CHECKING:
@@ -120,16 +120,20 @@ class Store:
                     leases.prove(connection, lease)
                     _write(connection, lease, applied)
                     leases.release(connection, lease)
-            except DatabaseError:
-                if self._landed(lease, attempt):
+            except (DatabaseError, LeaseLost) as error:
+                in_doubt = isinstance(error, DatabaseError) or attempt > 1  # a run that landed has given its lease back
+                if in_doubt and self._landed(lease, applied.run, attempt):
                     return
-                if attempt == APPLY_ATTEMPTS:
+                if attempt == APPLY_ATTEMPTS or isinstance(error, LeaseLost):
                     raise
             else:
                 return
 
-    def _landed(self, lease: leases.Lease, attempt: int) -> bool:
-        """Tell whether a run's transaction was committed after all. A restarting server gets a few seconds to come back."""
+    def _landed(self, lease: leases.Lease, run: Run, attempt: int) -> bool:
+        """Tell whether a run's transaction was committed after all. A restarting server gets a few seconds to come back.
+
+        A row with any other end than the run's own was closed by somebody else: another run that took over.
+        """
         for pause in (0.1, 1.0, 3.0) if attempt == 1 else (1.0,):
             self._sleep(pause)
             try:
@@ -137,18 +141,21 @@ class Store:
                     found = connection.scalar(sa.select(sync_runs.c.status).where(sync_runs.c.run_id == lease.run_id))
             except DatabaseError:
                 continue
-            return found not in {None, str(Status.RUNNING)}
+            return bool(found == str(run.status))
         return False
 
     def close(self, lease: leases.Lease, run: Run) -> None:
-        """Record how a run ended that applied nothing, and give the lease back. A row that is closed already stays as it is."""
+        """Record how a run ended that applied nothing, and give the lease back. A row that is closed already stays as it is.
+
+        The lease's row comes first, as everywhere: in another order two processes could each wait for the other's row.
+        """
         with writing(self.engine) as connection:
+            leases.release(connection, lease)
             connection.execute(
                 sa.update(sync_runs)
                 .where(sync_runs.c.run_id == lease.run_id, sync_runs.c.status == str(Status.RUNNING))
                 .values(run.row())
             )
-            leases.release(connection, lease)
 
 
 def _write(connection: sa.Connection, lease: leases.Lease, applied: Applied) -> None:
@@ -164,6 +171,7 @@ def _write(connection: sa.Connection, lease: leases.Lease, applied: Applied) -> 
         _write_added(connection, by_kind["added"], lease.run_id, at)
         _write_changed(connection, by_kind["changed"], lease.run_id, at)
         _write_quiet(connection, changes.quiet)
+        _write_prices(connection, written, lease.run_id, at)
         _write_lists(connection, written, tag_ids)
     _write_removed(connection, by_kind["removed"], lease.run_id, at)
     _write_feed(connection, changes.changes, state.last_seq, lease.run_id, at)
@@ -209,10 +217,6 @@ def _write_added(connection: sa.Connection, added: Sequence[Change], run_id: int
     )
     _update(connection, templates, [{**_columns(new), **seen_now} for new in written if new.template.template_id in returned])
     _insert(connection, template_versions, [_version(new, run_id) for new in written])
-    prices = [
-        (new.template.template_id, price.resolution, price.credit) for new in written for price in new.template.consume_items
-    ]
-    _open_prices(connection, prices, run_id, at)
 
 
 def _write_changed(connection: sa.Connection, changed: Sequence[Change], run_id: int, at: datetime) -> None:
@@ -220,15 +224,6 @@ def _write_changed(connection: sa.Connection, changed: Sequence[Change], run_id:
     _update(connection, templates, [{**_columns(new), "changed_at": at, "changed_run_id": run_id} for new in written])
     _close_versions(connection, [new.template.template_id for new in written], run_id)
     _insert(connection, template_versions, [_version(new, run_id) for new in written])
-    repriced = [
-        (change.template_id, told["field"].partition(".")[2])
-        for change in changed
-        for told in change.fields
-        if told["field"].startswith("consume_items.")
-    ]
-    _close_prices(connection, repriced, at)
-    now = {(new.template.template_id, price.resolution): price.credit for new in written for price in new.template.consume_items}
-    _open_prices(connection, [(*key, now[key]) for key in repriced if key in now], run_id, at)
 
 
 def _write_quiet(connection: sa.Connection, quiet: Sequence[tuple[Any, Written]]) -> None:
@@ -246,6 +241,34 @@ def _write_quiet(connection: sa.Connection, quiet: Sequence[tuple[Any, Written]]
             .values(document=bindparam("written"), content_hash=bindparam("hash")),
             [{"key": now.template.template_id, "written": now.document, "hash": now.content_hash} for now in written],
         )
+
+
+def _write_prices(connection: sa.Connection, written: Sequence[Written], run_id: int, at: datetime) -> None:
+    """End the periods of prices that no longer hold, and begin those of new ones.
+
+    Compared with the periods themselves, not with what is told: a price that is new to the whole catalog is no change.
+    """
+    periods = price_periods
+    still = periods.c.valid_until.is_(None)
+    now = {(new.template.template_id, price.resolution): price.credit for new in written for price in new.template.consume_items}
+    before: dict[tuple[str, str], Any] = {}
+    for batch in _batches([new.template.template_id for new in written]):
+        query = sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit)
+        found = connection.execute(query.where(periods.c.template_id.in_(batch), still))
+        before.update({(row.template_id, row.resolution): row.credit for row in found})
+    if ended := [{"key": key, "size": size} for (key, size), credit in before.items() if now.get((key, size)) != credit]:
+        which = sa.and_(periods.c.template_id == bindparam("key"), periods.c.resolution == bindparam("size"), still)
+        connection.execute(sa.update(periods).where(which).values(valid_until=at), ended)
+    begun = {"from_run_id": run_id, "valid_from": at, "valid_until": None}
+    _insert(
+        connection,
+        periods,
+        [
+            {"template_id": key, "resolution": size, "credit": credit, **begun}
+            for (key, size), credit in now.items()
+            if before.get((key, size)) != credit
+        ],
+    )
 
 
 def _write_lists(connection: sa.Connection, written: Sequence[Written], tag_ids: Mapping[tuple[str, str | None], int]) -> None:
@@ -347,29 +370,6 @@ def _rejected_rows(rejected: Sequence[Rejected], run_id: int) -> list[dict[str, 
         }
         for ordinal, bad in enumerate(rejected[:MOST_REJECTED], 1)
     ]  # fmt: skip
-
-
-def _open_prices(connection: sa.Connection, prices: Iterable[tuple[str, str, Any]], run_id: int, at: datetime) -> None:
-    opened = {"from_run_id": run_id, "valid_from": at, "valid_until": None}
-    _insert(
-        connection,
-        price_periods,
-        [{"template_id": key, "resolution": size, "credit": credit, **opened} for key, size, credit in prices],
-    )
-
-
-def _close_prices(connection: sa.Connection, prices: Sequence[tuple[str, str]], at: datetime) -> None:
-    if prices:
-        connection.execute(
-            sa.update(price_periods)
-            .where(
-                price_periods.c.template_id == bindparam("key"),
-                price_periods.c.resolution == bindparam("size"),
-                price_periods.c.valid_until.is_(None),
-            )
-            .values(valid_until=at),
-            [{"key": key, "size": size} for key, size in prices],
-        )
 
 
 def _close_versions(connection: sa.Connection, ids: Sequence[str], run_id: int) -> None:

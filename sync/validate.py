@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sync.snapshot import SCALARS, Price, Tag, Template, canonical
+from sync.snapshot import SCALARS, Price, Tag, Template, canonical, content_hash, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,7 @@ MOST_EXTRA = 64 * 1024
 DEEPEST = 32
 CREDIT_DIGITS = 15
 PAYLOAD_SHOWN = 4000
+REASON_SHOWN = 300
 
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and halves of surrogate pairs, which no driver can encode."""
@@ -81,29 +82,43 @@ class Unreadable(Exception):
 def read_records(records: Iterable[Placed]) -> Served:
     """Read every record.
 
-    The same record twice is one. Two different ones under one id cannot both be true, so neither is believed.
+    The same record twice is one, also when only its URLs were signed anew. Two different ones under one id cannot both be
+    true, so neither is believed.
     """
     templates: dict[str, Template] = {}
     rejected: list[Rejected] = []
     wire_fields: set[str] = set()
     disputed: set[str] = set()
+    records = tuple(records)
+    tags_dropped = not any("Tags" in placed.record for placed in records if placed.page and isinstance(placed.record, dict))
     for placed in records:
         record = placed.record
-        if isinstance(record, dict):
-            wire_fields.update(record)
+        wire_fields.update(_field_names(record))
         try:
-            template = read_record(record)
+            template = read_record(record, tags_dropped=bool(placed.page) and tags_dropped)
             wire_fields.update(template.extra)
             known = templates.setdefault(template.template_id, template)
-            if known != template or template.template_id in disputed:
+            if template.template_id in disputed or not _mean_the_same(known, template):
                 disputed.add(template.template_id)
                 raise Unreadable("the catalog served two different records under this TemplateId")
         except Unreadable as reason:
-            rejected.append(Rejected(placed.page, placed.position, record_id(record), str(reason), _payload(record)))
+            shown = _cut(str(reason), REASON_SHOWN)
+            rejected.append(Rejected(placed.page, placed.position, record_id(record), shown, _payload(record)))
     # An id with one good and one bad record is disputed too: the bad one may be the newer.
     for unsure in {bad.template_id for bad in rejected if bad.template_id is not None}:
         templates.pop(unsure, None)
     return Served(templates, tuple(rejected), frozenset(wire_fields))
+
+
+def _mean_the_same(one: Template, other: Template) -> bool:
+    return one == other or content_hash(document(one)) == content_hash(document(other))
+
+
+def _field_names(record: Any) -> Iterable[str]:
+    """Name the fields that a record carries, if it is bad as well: it shows what the catalog sends. Absurd ones are left out."""
+    if not isinstance(record, dict) or len(record) > MOST_ITEMS:
+        return ()
+    return [name for name in record if len(name) <= LONGEST["Title"] and not _UNSAFE.search(name)]
 
 
 def record_id(record: Any) -> str | None:
@@ -116,8 +131,12 @@ def record_id(record: Any) -> str | None:
     return value
 
 
-def read_record(record: Any) -> Template:
+def read_record(record: Any, *, tags_dropped: bool = False) -> Template:
     """Read one record.
+
+    Args:
+        record: as sent.
+        tags_dropped: no record of the catalog has `Tags`: then it is no fault of this one that `Tags_en` has no counterpart.
 
     Raises:
         Unreadable: with the reason.
@@ -144,7 +163,7 @@ def read_record(record: Any) -> Template:
         input_num=_integer(record, "InputNum"),
         released_at=_integer(record, "ReleaseOnlineTime"),
         consume_items=_prices(record),
-        tags=_tags(record),
+        tags=() if tags_dropped else _tags(record),
         aspect_ratios=_ratios(record),
         extra=_extra(record),
     )
@@ -223,12 +242,15 @@ def _credit(value: Any) -> Decimal:
         raise Unreadable("Credit is negative")
     if not credit:
         return Decimal(0)
-    exact = credit.normalize()
-    _sign, digits, exponent = exact.as_tuple()
-    # More digits could not be kept exactly by SQLite, whose numbers are doubles.
-    if len(digits) > CREDIT_DIGITS or exact.adjusted() >= CREDIT_DIGITS or -int(exponent) > CREDIT_DIGITS:
-        raise Unreadable(f"Credit has more than {CREDIT_DIGITS} digits")
-    return exact
+    # More digits could not be kept exactly by SQLite, whose numbers are doubles. `normalize` rounds what is longer than
+    # Decimal's own precision, and raises on an exponent past it: hence the look at the size first and at the value after.
+    if abs(credit.adjusted()) <= CREDIT_DIGITS:
+        exact = credit.normalize()
+        _sign, digits, exponent = exact.as_tuple()
+        fits = len(digits) <= CREDIT_DIGITS and exact.adjusted() < CREDIT_DIGITS and -int(exponent) <= CREDIT_DIGITS
+        if fits and exact == credit:
+            return exact
+    raise Unreadable(f"Credit has more than {CREDIT_DIGITS} digits")
 
 
 def _tags(record: dict[str, Any]) -> tuple[Tag, ...]:
@@ -255,7 +277,11 @@ def _ratios(record: dict[str, Any]) -> tuple[str, ...]:
 def _extra(record: dict[str, Any]) -> dict[str, Any]:
     extra = {name: _json(record[name], name, 1) for name in record if name not in _DOCUMENTED}
     for item in record.get("ConsumeItems") or ():
-        for name in item.keys() - {"Resolution", "Credit"}:
+        for name in item:
+            if name in {"Resolution", "Credit"}:
+                continue
+            if f"ConsumeItems.{name}" in record:
+                raise Unreadable("two of its unknown fields have one name")
             by_resolution = extra.setdefault(f"ConsumeItems.{name}", {})
             by_resolution[item["Resolution"]] = _json(item[name], name, 1)
     if not extra:
@@ -295,7 +321,11 @@ def _payload(record: Any) -> str:
         text = json.dumps(record, default=str, sort_keys=True)
     except (RecursionError, ValueError, TypeError):
         return "(too deeply nested to show)"
-    return text if len(text) <= PAYLOAD_SHOWN else f"{text[:PAYLOAD_SHOWN]}... ({len(text)} characters)"
+    return _cut(text, PAYLOAD_SHOWN)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
 
 
 def _kind(value: Any) -> str:

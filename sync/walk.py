@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sync.errors import BadAnswer, DeadlineExceeded, Interrupted, SyncError, TryLater
+from sync.snapshot import without_query
 from sync.validate import Placed, record_id
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ class _Attempt:
         if self.records > MOST_RECORDS:
             raise BadAnswer(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
 
+    def knows_all(self, answer: Envelope) -> bool:
+        """Whether an answer brings records, and none with an id that was not served before."""
+        new = {record_id(record) for record in answer.records or []}
+        return bool(new) and new <= {found for ids in self.contents for found in ids if found is not None}
+
     @property
     def pointless(self) -> bool:
         """Whether further pages would only repeat what is known: the server ignores `page`, or the count is far too high."""
@@ -131,15 +137,15 @@ async def _walk_once(ask: Ask, page_size: int, lanes: int, progress: Callable[[i
     attempt = _Attempt()
 
     async def take(page: int, expected: int | None) -> None:
-        attempt.take(page, await _page(ask, page, page_size, expected))
+        attempt.take(page, await _page(ask, page, page_size))
         if progress:
             progress(len(attempt.pages), expected)
 
     await take(1, None)
     served = attempt.records
     (total,) = attempt.totals
-    # The server may cap the page size without saying so. A short first page is a cap only if there is more to come.
-    size = served if total is None or total > served else page_size
+    # The server may cap the page size without saying so, or ignore it. A short first page is a cap only if more is to come.
+    size = served if total is None or total > served else max(served, page_size)
     expected = -(-total // size) if total is not None and size else 1
     if expected > MOST_PAGES:
         expected = 1  # a count beyond all sense is no count
@@ -152,12 +158,20 @@ async def _walk_once(ask: Ask, page_size: int, lanes: int, progress: Callable[[i
             await take(page, expected)
 
     await _all_or_first_error([lane() for _ in range(min(lanes, expected - 1))])
-    # A full last page may have another behind it: the count may be too low, or missing.
-    while not attempt.pointless and len(attempt.pages[last := max(attempt.pages)]) >= max(size, 1):
+    await _past_the_end(ask, attempt, page_size, max(size, 1))
+    return attempt
+
+
+async def _past_the_end(ask: Ask, attempt: _Attempt, page_size: int, size: int) -> None:
+    """Go on while the last page is full: another may be behind it, if the count is too low, or missing."""
+    while not attempt.pointless and len(attempt.pages[last := max(attempt.pages)]) >= size:
         if last >= MOST_PAGES:
             raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
-        await take(last + 1, expected)
-    return attempt
+        beyond = await _page(ask, last + 1, page_size)
+        if beyond and attempt.knows_all(beyond):
+            attempt.totals.add(beyond.total)
+            return  # past the end a server may serve its last page again, or its first: that is an end, too
+        attempt.take(last + 1, beyond)
 
 
 async def _all_or_first_error(lanes: Sequence[Any]) -> None:
@@ -170,12 +184,16 @@ async def _all_or_first_error(lanes: Sequence[Any]) -> None:
         raise several.exceptions[0] from None
 
 
-async def _page(ask: Ask, page: int, page_size: int, expected: int | None) -> Envelope | None:
-    """Ask for one page. Past the end a server may say 404 or 422 where another gives an empty list: both mean the end."""
+async def _page(ask: Ask, page: int, page_size: int) -> Envelope | None:
+    """Ask for one page.
+
+    Past the end a server may say 404 or 422 where another gives an empty list: both mean the end, and where that is only the
+    server knows. An end that comes too soon shows in the count.
+    """
     try:
         return await ask(page=page, page_size=page_size)
     except BadAnswer as error:
-        if error.code in _END_CODES and expected is not None and page > expected:
+        if error.code in _END_CODES and page > 1:
             return None
         raise
 
@@ -206,9 +224,16 @@ def _moved_and_changed(records: list[Placed]) -> bool:
         found = record_id(placed.record)
         if found is not None:
             earlier = first.setdefault(found, placed)
-            if earlier.page != placed.page and earlier.record != placed.record:
+            if earlier.page != placed.page and not _alike(earlier.record, placed.record):
                 return True
     return False
+
+
+def _alike(one: Any, other: Any) -> bool:
+    try:
+        return bool(without_query(one) == without_query(other))
+    except RecursionError:  # nested too deeply to compare; `validate` will not take it either
+        return False
 
 
 def _joined(attempts: list[list[Placed]]) -> list[Placed]:

@@ -223,9 +223,10 @@ def upgrade() -> None:
         ),
     ):
         op.execute(row)
+    # A later revision must not drop a view either: on PostgreSQL that fails where an app built its own on it, and loses grants.
+    form = {"sqlite": "CREATE VIEW IF NOT EXISTS"}.get(server, "CREATE OR REPLACE VIEW")
     for name, query in views(server).items():
-        op.execute(f"DROP VIEW IF EXISTS {name}")
-        op.execute(f"CREATE VIEW {name} AS {query}")
+        op.execute(f"{form} {name} AS {query}")
 
 
 def views(server: str) -> dict[str, str]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.errors import ConfigurationError, SyncError
-from sync.settings import OPTIONS, Loaded, Settings, load
+from sync.options import OPTIONS
+from sync.settings import Loaded, Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import click
 
 from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, start_logging, sync_command, tell
 from sync.errors import UsageError
-from sync.settings import parse_duration
+from sync.options import parse_duration
 
 
 @click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ def open_engine(database_url: str) -> sa.Engine:
     backend = url.get_backend_name()
     arguments: dict[str, Any] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend]()
     try:
-        engine = sa.create_engine(url, hide_parameters=True, **arguments)
+        engine = sa.create_engine(url, hide_parameters=True, json_serializer=_json, **arguments)
     except ModuleNotFoundError as error:
         extra = {"postgresql": "postgres", "mysql": "mariadb"}.get(backend, backend)
         raise ConfigurationError(
@@ -73,6 +74,10 @@ def _url(database_url: str) -> sa.URL:
     return url
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)  # as text, it can be read and searched in SQL, too
+
+
 def _sqlite() -> dict[str, Any]:
     return {"connect_args": {"timeout": BUSY_SECONDS}}
 
@@ -85,7 +90,7 @@ def _postgresql() -> dict[str, Any]:
 def _mysql() -> dict[str, Any]:
     session = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', "
-        f"innodb_lock_wait_timeout={BUSY_SECONDS}"
+        f"innodb_lock_wait_timeout={BUSY_SECONDS} /*M!100300 , idle_transaction_timeout={IDLE_SECONDS} */"  # MySQL has none
     )
     # PyMySQL waits for ever by default.
     limits = {"connect_timeout": 10, "read_timeout": IDLE_SECONDS, "write_timeout": IDLE_SECONDS}
@@ -124,6 +129,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     Raises:
         DatabaseError: in plain words.
     """
+    require_file(engine)
     with plain_errors(engine), engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
         yield connection
 
@@ -164,9 +170,15 @@ def plain_errors(engine: sa.Engine) -> Iterator[None]:
 
     Raises:
         DatabaseError: for every SQLAlchemy error of the block.
+        SchemaError: one of the two rows that are always there is not.
     """
     try:
         yield
+    except exc.NoResultFound as error:
+        raise SchemaError(
+            "The database has lost a row that its migration made, in sync_lease or sync_state.",
+            hint="Restore a backup, or put the row back as docs/databases.md says.",
+        ) from error
     except exc.SQLAlchemyError as error:
         original = getattr(error, "orig", None) or error
         lines = str(original.args[-1] if original.args else original).strip().splitlines()

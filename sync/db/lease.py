@@ -43,12 +43,13 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the lease, and for how many seconds more if it falls silent now."""
+    """Who holds the lease, since when, and for how many seconds more if it falls silent now."""
 
     name: str
     fence: int
     seconds_left: float
     dead: bool
+    since: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -74,7 +75,9 @@ def acquire(engine: sa.Engine, *, trigger: str, ttl: float, now: datetime) -> Le
         holder = look(connection, lock=True)
         row = {"trigger": trigger, "started_at": now, "holder": me}
         if holder.active:
-            message = f"Another run is at work: {holder.name}; its lease ends in {holder.seconds_left:.0f} s unless renewed."
+            age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
+            ends = f"its lease ends in {holder.seconds_left:.0f} s unless renewed"
+            message = f"Another run is at work: {holder.name}{age}; {ends}."
             skipped = {"status": str(Status.SKIPPED), "finished_at": now, "error_code": LeaseBusy.default_code, "error": message}
             connection.execute(sa.insert(sync_runs).values(**row, **skipped))
         else:
@@ -191,4 +194,7 @@ def look(connection: sa.Connection, *, lock: bool = False) -> Holder:
     left = (sync_lease.c.expires - _clock(connection)).label("left")
     query = sa.select(sync_lease.c.holder, sync_lease.c.process, sync_lease.c.fence, left)
     found = connection.execute(query.with_for_update() if lock else query).one()
-    return Holder(found.holder or "nobody", found.fence, found.left, process.is_dead(found.process))
+    since = None
+    if found.holder is not None:
+        since = connection.scalar(sa.select(sync_runs.c.started_at).where(sync_runs.c.fence == found.fence))
+    return Holder(found.holder or "nobody", found.fence, found.left, process.is_dead(found.process), since)

@@ -19,23 +19,43 @@ def name() -> str:
 
 def mark() -> str | None:
     """Give this process's mark; None where the system does not tell (not Linux)."""
-    return _mark(os.getpid())
+    try:
+        return f"{_here()}:{os.getpid()}:{_state_and_start(os.getpid())[1]}"
+    except OSError:
+        return None
 
 
 def is_dead(other: str | None) -> bool:
     """Tell whether the process of a mark has surely ended. False whenever that cannot be known from here."""
-    if other is None or (mine := mark()) is None:
+    if other is None or mark() is None:
         return False
-    *here, pid, _started = other.split(":")
-    return here == mine.split(":")[:-2] and _mark(int(pid)) != other
-
-
-def _mark(pid: int) -> str | None:
+    here, pid, started = other.rsplit(":", 2)
+    if here != _here():
+        return False
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
-        # The command's name, in brackets, may hold spaces; the start is the 22nd field of the line, the 20th after it.
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, began = _state_and_start(int(pid))
+    except OSError:  # there is none, or another user's are hidden from us (hidepid, ProtectProc=invisible)
+        return not _exists(int(pid))
+    return state == "Z" or began != started
+
+
+def _here() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+    return f"{boot}:{namespace}"
+
+
+def _state_and_start(pid: int) -> tuple[str, str]:
+    # The command's name, in brackets, may hold spaces; the start is the 22nd field of the line, the 20th after it.
+    state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return state, rest[18]
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
     except OSError:
-        return None
-    return None if state == "Z" else f"{boot}:{namespace}:{pid}:{rest[18]}"
+        return True
+    return True

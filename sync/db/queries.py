@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+_TOLD = ("field", "old", "new", "gained", "lost")
 _VERSION_OF_CHANGE = sa.and_(
     template_versions.c.template_id == template_changes.c.template_id,
     template_versions.c.from_run_id == template_changes.c.run_id,
@@ -246,7 +247,7 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
         "at": iso(row["at"]),
         "template_id": row["template_id"],
         "kind": row["kind"],
-        "fields": row["fields"] or [],
+        "fields": [{name: _sorted(told[name]) for name in _TOLD if name in told} for told in row["fields"] or ()],
         "evidence": row["evidence"],
         "document": None if row["document"] is None else _ordered(row["document"]),
         "before": None if row.get("before") is None else _ordered(row["before"]),
@@ -255,9 +256,13 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
 
 def _ordered(written: Any) -> Document:
     """Put a document's keys into the one order: PostgreSQL keeps them in another."""
-    ordered = document(from_document(written))
-    ordered["extra"] = dict(sorted(written["extra"].items()))
-    return ordered
+    return {**document(from_document(written)), "extra": _sorted(written["extra"])}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(inner) for name, inner in sorted(value.items())}
+    return [_sorted(inner) for inner in value] if isinstance(value, list) else value
 
 
 def follow(engine: sa.Engine, since: int, *, pause: Iterator[None]) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sync.errors import ConfigurationError
-from sync.settings import LOOPBACK
+from sync.options import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,357 @@
+"""What the tests of faults share: a catalog without a network, what must hold in any database, processes that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import multiprocessing
+import os
+import signal
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from sync.db import queries
+from sync.db.engine import open_engine, reading
+from sync.db.tables import (
+    consume_items,
+    metadata,
+    sync_lease,
+    sync_runs,
+    sync_state,
+    tags,
+    template_aspect_ratios,
+    template_changes,
+    template_tags,
+    template_versions,
+    templates,
+)
+from sync.decode import Envelope, read_envelope
+from sync.errors import Interrupted
+from sync.fetch import Tally
+from sync.run import Options, Outcome, synchronise
+from sync.runs import Status
+from sync.sandbox.server import list_templates
+from sync.snapshot import canonical, iso, plain
+from sync.store import Store
+from tests.builders import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+    from sync.snapshot import Document
+    from tests.builders import Database
+
+T = TypeVar("T")
+
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Starts a process in milliseconds, by forking one that has everything imported and no threads."""
+PROCESSES.set_forkserver_preload(
+    ["pytest", "alembic.command", "psycopg", "pymysql", "sqlalchemy.dialects.mysql.pymysql", __name__]
+)
+
+
+# A catalog without a network --------------------------------------------------------------------------------------------
+
+
+class Catalog:
+    """Stands where the endpoint stands, and answers as the sandbox does, without a network.
+
+    Args:
+        served: the records.
+        on_ask: called before each answer, to wait or to act while a run is fetching.
+    """
+
+    def __init__(self, served: Sequence[dict[str, Any]], on_ask: Callable[[], None] = lambda: None) -> None:
+        self.served = served
+        self.on_ask = on_ask
+        self.tally = Tally()
+        self.interrupted = False
+
+    def run(self, questions: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(questions)
+
+    def interrupt(self) -> None:
+        self.interrupted = True
+
+    async def ask(self, **question: str | int) -> Envelope:
+        self.tally.requests += 1
+        self.on_ask()
+        if self.interrupted:
+            raise Interrupted("Stopped.")
+        answer = list_templates(self.served, {name: str(value) for name, value in question.items()})
+        return read_envelope(json.dumps(answer).encode())
+
+
+def real_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def at(minute: int) -> Callable[[], datetime]:
+    """Give a clock that shows microseconds and goes on by a second at each look."""
+    start = datetime(2026, 1, 1, 12, minute % 60, 0, 123456, tzinfo=UTC) + timedelta(hours=minute // 60)
+    count = itertools.count()
+    return lambda: start + timedelta(seconds=next(count))
+
+
+def sync(
+    source: Sequence[dict[str, Any]] | Catalog,
+    engine: sa.Engine,
+    *,
+    ttl: float = 60.0,
+    clock: Callable[[], datetime] = real_clock,
+    sleep: Callable[[float], None] = lambda _: None,
+    **options: Any,
+) -> Outcome:
+    """Run once, by the program's own path."""
+    endpoint: Any = source if isinstance(source, Catalog) else Catalog(source)
+    store = Store(engine, sleep=sleep)
+    return synchronise(store, endpoint, Options(**options), trigger="run", ttl=ttl, clock=clock)
+
+
+BEFORE = [record(str(number), Title_en=f"Number {number}") for number in range(1, 6)]
+AFTER = [
+    *BEFORE[:2],
+    record("3", Title_en="Renamed", ConsumeItems=[{"Resolution": "720p", "Credit": 400}], Tags=["新"], Tags_en=["New"]),
+    record("4", Title_en="Number 4", Cover="https://media.example/cover.jpeg?x-expires=2"),
+    record("6", Title_en="Number 6", Tags=["热门 "], Tags_en=["Trending "]),
+]
+"""From one to the other: one template comes, one goes, one changes in every way, one only gets a new signature."""
+
+
+def versioned(version: int, count: int = 4) -> list[dict[str, Any]]:
+    """Make a catalog that says in every part which version it is; which templates it holds depends on the version, too."""
+    return [
+        record(
+            str(number),
+            Title_en=f"v{version}",
+            Tags=[f"v{version}"],
+            Tags_en=[f"v{version}"],
+            ConsumeItems=[{"Resolution": "720p", "Credit": version}],
+        )
+        for number in range(count + 2)
+        if number < count or version >> (number - count) & 1
+    ]
+
+
+# What must hold ---------------------------------------------------------------------------------------------------------
+
+
+def documents(connection: sa.Connection) -> dict[str, Document]:
+    """Put the present catalog together from the tables of rows, as an app would."""
+    lists: dict[str, dict[str, list[Any]]] = {"consume_items": {}, "tags": {}, "aspect_ratios": {}}
+    for row in connection.execute(sa.select(consume_items).order_by(consume_items.c.position)):
+        item = {"resolution": row.resolution, "credit": plain(row.credit)}
+        lists["consume_items"].setdefault(row.template_id, []).append(item)
+    placed = sa.select(template_tags.c.template_id, tags.c.name, tags.c.name_en).join(
+        tags, tags.c.tag_id == template_tags.c.tag_id
+    )
+    for row in connection.execute(placed.order_by(template_tags.c.position)):
+        lists["tags"].setdefault(row.template_id, []).append({"name": row.name, "name_en": row.name_en})
+    for row in connection.execute(sa.select(template_aspect_ratios).order_by(template_aspect_ratios.c.position)):
+        lists["aspect_ratios"].setdefault(row.template_id, []).append(row.aspect_ratio)
+    found: dict[str, Document] = {}
+    not_told = {
+        "content_hash", "fingerprint", "first_seen_at", "changed_at", "removed_at",
+        "first_seen_run_id", "changed_run_id", "removed_run_id",
+    }  # fmt: skip
+    for mapping in connection.execute(sa.select(templates).where(templates.c.removed_at.is_(None))).mappings():
+        key = mapping["template_id"]
+        scalars = {name: value for name, value in mapping.items() if name not in not_told}
+        scalars["released_at"] = None if scalars["released_at"] is None else iso(scalars["released_at"])
+        found[key] = {**scalars, **{name: lists[name].get(key, []) for name in lists}}
+    return found
+
+
+def replayed(connection: sa.Connection, anomalies: list[str]) -> dict[str, Document]:
+    """Fold the feed from its start, as a consumer would; say what makes no sense in it."""
+    version = sa.and_(
+        template_versions.c.template_id == template_changes.c.template_id,
+        template_versions.c.from_run_id == template_changes.c.run_id,
+    )
+    feed = sa.select(template_changes, template_versions.c.document, template_versions.c.until_run_id)
+    catalog: dict[str, Document] = {}
+    newest_run = 0
+    rows = connection.execute(feed.outerjoin(template_versions, version).order_by(template_changes.c.seq)).all()
+    for expected, row in enumerate(rows, 1):
+        if row.seq != expected:
+            anomalies.append(f"seq {row.seq} stands where {expected} should")
+        if row.run_id < newest_run:
+            anomalies.append(f"seq {row.seq}: run {row.run_id} after run {newest_run}")
+        newest_run = max(newest_run, row.run_id)
+        if (row.kind == "added") == (row.template_id in catalog):
+            anomalies.append(f"seq {row.seq}: {row.kind} makes no sense")
+        if row.kind == "removed":
+            catalog.pop(row.template_id, None)
+        else:
+            for told in row.fields or ():
+                before = catalog.get(row.template_id, {}).get(told["field"], told["old"])
+                if before != told["old"]:
+                    anomalies.append(f"seq {row.seq}: {told['field']} was {before!r}, not {told['old']!r}")
+            catalog[row.template_id] = row.document
+    return catalog
+
+
+def anomalies(database: Database | sa.Engine) -> list[str]:
+    """Look for everything that must never be; an empty list is what every test wants."""
+    found: list[str] = []
+    engine = database if isinstance(database, sa.Engine) else database.engine
+    with reading(engine) as connection:
+        catalog = documents(connection)
+        if replayed(connection, found) != catalog:
+            found.append("the feed does not replay to the tables")
+        still = sa.select(template_versions.c.template_id, template_versions.c.document)
+        open_versions = connection.execute(still.where(template_versions.c.until_run_id.is_(None))).all()
+        if {row.template_id: row.document for row in open_versions} != catalog or len(open_versions) != len(catalog):
+            found.append("the open versions are not the present templates")
+        last = connection.scalar(sa.select(sa.func.max(template_changes.c.seq))) or 0
+        if connection.scalar(sa.select(sync_state.c.last_seq)) != last:
+            found.append("last_seq is not the feed's last")
+        applied = (str(Status.SUCCEEDED), str(Status.HELD), str(Status.INCOMPLETE))
+        stray = sa.select(template_changes.c.seq).join(sync_runs, sync_runs.c.run_id == template_changes.c.run_id)
+        if connection.execute(stray.where(sync_runs.c.status.not_in(applied))).all():
+            found.append("a run that applied nothing has changes")
+        fences = connection.scalars(
+            sa.select(sync_runs.c.fence).where(sync_runs.c.fence.is_not(None)).order_by(sync_runs.c.run_id)
+        )
+        if (numbers := fences.all()) != sorted(set(numbers)):
+            found.append("a fence was given twice, or went back")
+    return found
+
+
+def dumped(engine: sa.Engine) -> dict[str, list[str]]:
+    """Give every table as sorted lines of JSON: the same bytes for the same values, whatever the engine."""
+    with reading(engine) as connection:
+        return {
+            name: sorted(canonical({column: _told(value) for column, value in row.items()}) for row in rows.mappings())
+            for name, table in metadata.tables.items()
+            for rows in [connection.execute(sa.select(table))]
+        }
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    return value if isinstance(value, str | int | list | dict | None) else format(value)
+
+
+def meaning(engine: sa.Engine) -> dict[str, Any]:
+    """Give what a database says, without what depends on how often it was tried: run numbers and times."""
+    told = [{name: row[name] for name in ("seq", "kind", "template_id", "fields", "evidence")} for row in queries.changes(engine)]
+    with reading(engine) as connection:
+        periods = metadata.tables["price_periods"]
+        prices = connection.execute(
+            sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit, periods.c.valid_until)
+        )
+        return {
+            "catalog": documents(connection),
+            "feed": told,
+            "prices": sorted((row.template_id, row.resolution, str(row.credit), row.valid_until is None) for row in prices),
+            "tags": sorted(canonical([row.tag_id, row.name, row.name_en]) for row in connection.execute(sa.select(tags))),
+            "versions": connection.scalar(sa.select(sa.func.count()).select_from(template_versions)),
+        }
+
+
+# Going back in time -----------------------------------------------------------------------------------------------------
+
+
+class Snapshot:
+    """A database's rows, to start from again and again."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        with reading(engine) as connection:
+            self._rows = {
+                table: [dict(row) for row in connection.execute(sa.select(table)).mappings()] for table in metadata.sorted_tables
+            }
+
+    def restore(self) -> None:
+        """Put them back, all tables and the counter of runs."""
+        with self._engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(sa.delete(table))
+            for table, rows in self._rows.items():
+                if rows:
+                    connection.execute(sa.insert(table), rows)
+            last = max((row["run_id"] for row in self._rows[sync_runs]), default=0)
+            counter = {
+                "sqlite": f"UPDATE sqlite_sequence SET seq = {last} WHERE name = 'sync_runs'",  # noqa: S608 - a number
+                "postgresql": f"ALTER SEQUENCE sync_runs_run_id_seq RESTART WITH {last + 1}",
+                "mysql": f"ALTER TABLE sync_runs AUTO_INCREMENT = {last + 1}",
+            }
+            connection.exec_driver_sql(counter[self._engine.dialect.name])
+
+
+# Processes that can be killed -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def process(work: Callable[..., None], *arguments: Any) -> Iterator[Any]:
+    """Run a function of a module in another process; it is killed when the block ends, if it still lives."""
+    child = PROCESSES.Process(target=work, args=arguments, daemon=True)
+    child.start()
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.join()
+        child.close()
+
+
+def end_of(work: Callable[..., None], *arguments: Any, within: float = 60.0) -> int:
+    """Run a function in another process to its end; give its exit code, negative for a signal."""
+    with process(work, *arguments) as child:
+        child.join(within)
+        assert child.exitcode is not None, "the process hangs"
+        return int(child.exitcode)
+
+
+def at_boundary(engine: sa.Engine, number: int, act: Callable[[], None]) -> list[str]:
+    """Act once, at the n-th boundary between statements: before each, before COMMIT, and when a connection is given back.
+
+    Gives the list of boundaries passed, which grows.
+    """
+    passed: list[str] = []
+
+    def boundary(name: str) -> None:
+        passed.append(name)
+        if len(passed) == number:
+            act()
+
+    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: boundary(statement))
+    event.listen(engine, "commit", lambda _connection: boundary("COMMIT"))
+    event.listen(engine, "checkin", lambda _connection, _record: boundary("done"))
+    return passed
+
+
+def kill_myself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sync_and_die(url: str, number: int, catalog: list[dict[str, Any]]) -> None:
+    """In a process of its own: run once, and be killed at the n-th boundary. Ends with 0 if it got to its end."""
+    engine = open_engine(url)
+    at_boundary(engine, number, kill_myself)
+    outcome = sync(catalog, engine)
+    engine.dispose()
+    raise SystemExit(outcome.error.exit_code if outcome.error else 0)
+
+
+def wait_for(condition: Callable[[], bool], within: float = 20.0) -> None:
+    """Wait until something is so."""
+    import time
+
+    ends = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < ends, "it never came to pass"
+        time.sleep(0.005)
+
+
+def age_lease(engine: sa.Engine, *, forget_process: bool = True) -> None:
+    """Let the lease's term be over, as if its holder had been silent for long."""
+    with engine.begin() as connection:
+        connection.execute(sa.update(sync_lease).values(expires=1, **({"process": None} if forget_process else {})))

@@ -1,0 +1,407 @@
+"""A catalog that moves between the requests of a walk, and lies when told to; what was true, and when, is written down.
+
+A template has a *meaning* and a *form*. The meaning is what it says; the form is how it is written at the moment: the
+signatures of its URLs, the order of its lists, `1.0` for `1`. Tests compare meanings by the rules here, not by those of `sync`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from urllib.parse import parse_qsl
+
+import httpx
+
+from sync.errors import DeadlineExceeded, Interrupted
+from sync.fetch import Endpoint, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+
+    from sync.decode import Envelope
+
+T = TypeVar("T")
+Truth = dict[str, Any]
+"""What a template truly says, one comparable value per key; without the keys of fields that are hidden everywhere."""
+
+TOGGLED = {
+    "MediaId": "media_id", "Mood": "mood", "Tags_en": "tags_en", "ConsumeItems": "consume_items",
+    "SupportAspectRatio": "aspect_ratios",
+}  # fmt: skip
+"""The fields that may vanish from the whole catalog and come back, and the key that each has in a Truth."""
+
+MUTATIONS = (
+    "add", "delete", "replace", "return", "move", "reprice", "rename", "retag", "reratio", "recover", "remood", "wipe", "sign",
+    "toggle",
+)  # fmt: skip
+ERRORS = {"maintenance": 455, "rate-limit": 429, "server-error": 503, "refused": 401, "not-found": 404}
+LIES = (
+    "empty", "short", "repeat", "count-up", "count-down", "no-count", "bad-record", "no-id", "numeric-id", "echo", "twin",
+    "partial",
+)  # fmt: skip
+FAULTS = (*ERRORS, "garbage", "deadline", "stop", *LIES)
+RIVALS = ("rival", "takeover")
+RESOLUTIONS = ("480p", "720p", "1080p")
+WORDS = ("hot", "new", "duo", "pet", "fun")
+RATIOS = ("9:16", "1:1", "16:9")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens just before request `at` is answered, or to its answer; `pick` and `other` choose to what."""
+
+    at: int
+    kind: str
+    pick: int = 0
+    other: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a template says. Prices are in half credits, so that they are whole here and not always on the wire."""
+
+    title: str = "Battle Game"
+    cover: int = 1
+    media: str = "m"
+    mood: str = "calm"
+    prices: tuple[tuple[str, int], ...] = (("480p", 333), ("720p", 710))
+    tags: frozenset[str] = frozenset({"hot", "new"})
+    ratios: frozenset[str] = frozenset({"9:16", "1:1"})
+
+    def truth(self, hidden: Iterable[str] = ()) -> Truth:
+        """Give it as comparable values, without the fields that are hidden everywhere."""
+        whole: Truth = {
+            "title": self.title,
+            "cover": f"https://media.example/{self.cover}.jpeg",
+            "media_id": self.media,
+            "mood": self.mood,
+            "consume_items": frozenset((resolution, halves / 2) for resolution, halves in self.prices),
+            "tags": self.tags,
+            "tags_en": frozenset((tag, f"{tag} (en)") for tag in self.tags),
+            "aspect_ratios": self.ratios,
+        }
+        return {key: value for key, value in whole.items() if key not in {TOGGLED[name] for name in hidden}}
+
+    def wire(self, template_id: str, form: int, hidden: Iterable[str] = ()) -> dict[str, Any]:
+        """Write it as the endpoint does, in one of its forms."""
+        tags, ratios, prices = (_turned(sorted(items), form) for items in (self.tags, self.ratios, self.prices))
+        whole = {
+            "TemplateId": template_id,
+            "MediaId": self.media,
+            "Title": self.title,
+            "Cover": f"https://media.example/{self.cover}.jpeg?x-signature={form}",
+            "Duration": 10123.0 if form % 2 else 10123,
+            "Tags": tags,
+            "Tags_en": [f"{tag} (en)" for tag in tags],
+            "ConsumeItems": [
+                {"Resolution": resolution, "Credit": halves // 2 if form % 2 and not halves % 2 else halves / 2}
+                for resolution, halves in prices
+            ],
+            "SupportAspectRatio": ",".join(ratios),
+            "Mood": self.mood,
+        }
+        return {name: value for name, value in whole.items() if name not in hidden}
+
+
+def truth_of(document: Mapping[str, Any]) -> Truth:
+    """Read a stored document by the rules of this file: orders and query strings mean nothing."""
+    return {
+        "title": document["title"],
+        "cover": str(document["cover_url"]).partition("?")[0],
+        "media_id": document["media_id"],
+        "mood": document["extra"].get("Mood"),
+        "consume_items": frozenset((price["resolution"], price["credit"]) for price in document["consume_items"]),
+        "tags": frozenset(tag["name"] for tag in document["tags"]),
+        "tags_en": frozenset((tag["name"], tag["name_en"]) for tag in document["tags"]),
+        "aspect_ratios": frozenset(document["aspect_ratios"]),
+    }
+
+
+def _turned(items: Sequence[T], by: int) -> list[T]:
+    turn = by % len(items) if items else 0
+    return [*items[turn:], *items[:turn]]
+
+
+@dataclass(slots=True)
+class Catalog:
+    """The truth, and how the server that tells it is built.
+
+    Attributes:
+        live: id -> meaning, in the order served.
+        now: counts mutations; what is true "throughout" is true at each of its values.
+        history: id -> (since when, what was true), None being "not there".
+        meanings: id -> every meaning that it ever had, hidden fields included.
+        cap: the server's own limit on a page, which it does not mention.
+        past_end: what it answers past the last page: `empty`, `404`, `422`, `last` or `first`.
+        miscount: what it adds to the true count; None if it gives no count.
+        denied: live ids of which a look-up says that they are not there: a second lie, for the tests of single guards.
+    """
+
+    live: dict[str, Meaning] = field(default_factory=dict)
+    now: int = 0
+    form: int = 0
+    hidden: frozenset[str] = frozenset()
+    history: dict[str, list[tuple[int, Truth | None]]] = field(default_factory=dict)
+    meanings: dict[str, list[Meaning]] = field(default_factory=dict)
+    cap: int = 50
+    past_end: str = "empty"
+    miscount: int | None = 0
+    denied: frozenset[str] = frozenset()
+
+    def mutate(self, kind: str, pick: int = 0, other: int = 0) -> None:
+        """Let one thing change. `pick` chooses the template, `other` the place or value."""
+        if kind == "sign":
+            self.form += 1
+        elif kind == "toggle":
+            self.hidden ^= {sorted(TOGGLED)[pick % len(TOGGLED)]}
+        elif kind == "add":
+            self._insert(self._new(), Meaning(), other)
+        elif kind == "return":
+            if gone := sorted(self.history.keys() - self.live.keys()):
+                back = gone[pick % len(gone)]
+                self._insert(back, self.meanings[back][-1], other)
+        elif self.live:
+            self._mutate_one(kind, [*self.live][pick % len(self.live)], pick, other)
+        self.now += 1
+        for template_id in {*self.history, *self.live}:
+            told = self.history.setdefault(template_id, [])
+            meaning = self.live.get(template_id)
+            truth = meaning.truth(self.hidden) if meaning else None
+            if not told or told[-1][1] != truth:
+                told.append((self.now, truth))
+            if meaning and meaning not in self.meanings.setdefault(template_id, []):
+                self.meanings[template_id].append(meaning)
+
+    def _mutate_one(self, kind: str, template_id: str, pick: int, other: int) -> None:
+        meaning = self.live[template_id]
+        if kind == "wipe":
+            self.live = dict([*self.live.items()][: other % 4])
+        elif kind in {"delete", "replace", "move"}:
+            del self.live[template_id]
+            if kind != "delete":
+                self._insert(template_id if kind == "move" else self._new(), meaning, other)
+        elif kind == "reprice":
+            prices = dict(meaning.prices)
+            resolution = RESOLUTIONS[other % len(RESOLUTIONS)]
+            if resolution in prices and other % 2:
+                del prices[resolution]
+            else:
+                prices[resolution] = prices.get(resolution, 0) + 1 + other
+            self.live[template_id] = replace(meaning, prices=tuple(sorted(prices.items())))
+        elif kind in {"rename", "recover", "remood"}:
+            changed = {"rename": {"title": f"Title {other}"}, "recover": {"cover": other}, "remood": {"mood": f"mood {other}"}}
+            self.live[template_id] = replace(meaning, **cast("dict[str, Any]", changed[kind]))
+        elif kind == "retag":
+            self.live[template_id] = replace(meaning, tags=meaning.tags ^ {WORDS[other % len(WORDS)]})
+        else:
+            self.live[template_id] = replace(meaning, ratios=meaning.ratios ^ {RATIOS[other % len(RATIOS)]})
+
+    def _new(self) -> str:
+        return str(101 + len(self.history))
+
+    def _insert(self, template_id: str, meaning: Meaning, place: int) -> None:
+        items = [*self.live.items()]
+        items.insert(place % (len(items) + 1), (template_id, meaning))
+        self.live = dict(items)
+
+    def truths(self, template_id: str, since: int, until: int) -> list[Truth | None]:
+        """Give everything that was true of an id at some moment from `since` to `until`, both included."""
+        told = self.history.get(template_id, [])
+        before = [truth for moment, truth in told if moment <= since]
+        return [before[-1] if before else None, *(truth for moment, truth in told if since < moment <= until)]
+
+    def wire(self, template_id: str) -> dict[str, Any]:
+        """Write one live template as the endpoint does now."""
+        return self.live[template_id].wire(template_id, self.form, self.hidden)
+
+
+@dataclass(slots=True)
+class Visit:
+    """One run's requests: fires the script's events and answers, over sockets or without.
+
+    Attributes:
+        on_rival: called where the script says `rival` or `takeover`.
+        fired: what really happened, by kind.
+    """
+
+    catalog: Catalog
+    script: Sequence[Event] = ()
+    on_rival: Callable[[str], None] = lambda _kind: None
+    requests: int = 0
+    walks: int = 0
+    fired: Counter[str] = field(default_factory=Counter)
+    toggled: set[str] = field(default_factory=set)
+    partial: int | None = None
+    served: list[list[dict[str, Any]]] = field(default_factory=list)
+
+    def answer(self, question: Mapping[str, str | int]) -> tuple[int, bytes]:
+        """Give the HTTP status and body; events may raise what no body can say."""
+        faults: list[Event] = []
+        for event in [event for event in self.script if event.at == self.requests]:
+            self.fired[event.kind] += 1
+            if event.kind in MUTATIONS:
+                hidden = self.catalog.hidden
+                self.catalog.mutate(event.kind, event.pick, event.other)
+                self.toggled |= hidden ^ self.catalog.hidden
+            elif event.kind in RIVALS:
+                self.on_rival(event.kind)
+            else:
+                faults.append(event)
+        self.requests += 1
+        for event in faults:
+            if event.kind == "deadline":
+                raise DeadlineExceeded("The run took longer than it may.")
+            if event.kind == "stop":
+                raise Interrupted("Stopped, as asked.")
+            if event.kind == "garbage":
+                return 200, b'{"code": 200, "data": {"templates": ['
+            # A look-up that denies a live template is a second lie on top of the walk's: only `Catalog.denied` tells it.
+            if event.kind in ERRORS and not (event.kind == "not-found" and "template_id" in question):
+                return _error(ERRORS[event.kind])
+        return self._look_up(str(question["template_id"]), faults) if "template_id" in question else self._page(question, faults)
+
+    def _look_up(self, template_id: str, faults: Sequence[Event]) -> tuple[int, bytes]:
+        catalog = self.catalog
+        found = [catalog.wire(template_id)] if template_id in catalog.live and template_id not in catalog.denied else []
+        for event in faults:
+            if event.kind in {"empty", "short", "repeat", "partial"}:
+                found = [catalog.wire(other) for other in catalog.live if other != template_id] or [{"TemplateId": "another"}]
+            else:
+                _spoil(found, event)
+        return _success(found, len(found))
+
+    def _page(self, question: Mapping[str, str | int], faults: Sequence[Event]) -> tuple[int, bytes]:
+        catalog, page = self.catalog, int(question["page"])
+        self.walks += page == 1
+        if page == 1:
+            self.partial = None
+        for event in faults:
+            if event.kind == "partial" and page == 1:  # a replica that lags: for this walk it has only so many
+                self.partial = event.pick % (len(catalog.live) + 1)
+        ids = [*catalog.live][: self.partial]
+        size = min(int(question["page_size"]), catalog.cap)
+        last = max(1, -(-len(ids) // size))
+        if page > last and catalog.past_end in {"404", "422"}:
+            return _error(int(catalog.past_end))
+        if page > last:
+            page = {"last": last, "first": 1}.get(catalog.past_end, page)
+        records = [catalog.wire(template_id) for template_id in ids[(page - 1) * size : page * size]]
+        total = None if catalog.miscount is None else len(ids) + catalog.miscount
+        for event in faults:
+            if event.kind == "empty":
+                records = []
+            elif event.kind == "short" and records:
+                del records[event.pick % len(records)]
+            elif event.kind == "repeat" and self.served:
+                records = list(self.served[event.pick % len(self.served)])
+            elif event.kind in {"count-up", "count-down"} and total is not None:
+                total += 1 if event.kind == "count-up" else -1
+            elif event.kind == "no-count":
+                total = None
+            else:
+                _spoil(records, event)
+        self.served.append(records)
+        return _success(records, total)
+
+
+def _spoil(records: list[dict[str, Any]], event: Event) -> None:
+    """Spoil one record, or put another one beside it."""
+    if not records:
+        return
+    place = event.pick % len(records)
+    whole = records[place]
+    spoiled: dict[str, list[dict[str, Any]]] = {
+        "bad-record": [{**whole, **_nonsense(event.other)}],
+        "no-id": [{**whole, "TemplateId": None}],
+        "numeric-id": [{**whole, "TemplateId": int(whole["TemplateId"])} if str(whole["TemplateId"]).isdecimal() else whole],
+        "echo": [whole, whole],
+        "twin": [{**whole, "Title": "An impostor"}, whole] if event.other % 2 else [whole, {**whole, "Title": "An impostor"}],
+    }
+    records[place : place + 1] = spoiled.get(event.kind, [whole])
+
+
+def _nonsense(choice: int) -> dict[str, Any]:
+    kinds: tuple[dict[str, Any], ...] = (
+        {"Title": 5},
+        {"ConsumeItems": [{"Resolution": "480p", "Credit": -1}]},
+        {"ConsumeItems": [{"Resolution": "480p", "Credit": float("nan")}]},
+        {"Title": "\x00"},
+        {"Title": "\ud800"},
+        {"Tags": ["one"], "Tags_en": ["one", "two"]},
+        {"Duration": 10**30},
+    )
+    return kinds[choice % len(kinds)]
+
+
+def _success(records: Sequence[dict[str, Any]], total: int | None) -> tuple[int, bytes]:
+    return 200, json.dumps({"code": 200, "message": "success", "data": {"total": total, "templates": records}}).encode()
+
+
+def _error(code: int) -> tuple[int, bytes]:
+    status = 200 if code == ERRORS["maintenance"] else code  # the one code that the vendor is known to send under HTTP 200
+    return status, json.dumps({"code": code, "message": "no"}).encode()
+
+
+class MovingEndpoint:
+    """`sync.fetch.Endpoint` without sockets or waiting: its own judgement of an answer, over a Visit."""
+
+    def __init__(self, visit: Visit, runner: asyncio.Runner) -> None:
+        self.tally = Tally()
+        self._visit = visit
+        self._runner = runner
+        self._interrupted = False
+
+    def run(self, questions: Coroutine[Any, Any, T]) -> T:
+        if self._interrupted:
+            questions.close()
+            raise Interrupted("Stopped, as asked.")
+        return self._runner.run(questions)
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+
+    async def ask(self, **question: str | int) -> Envelope:
+        for _ in range(self.tally.requests * 7 % 3):  # lanes overtake each other, the same way each time
+            await asyncio.sleep(0)
+        self.tally.requests += 1
+        status, body = self._visit.answer(question)
+        self.tally.bytes += len(body)
+        return Endpoint._judge(cast("Endpoint", self), httpx.Response(status), body)
+
+
+class MovingServer:
+    """The same over a real socket, for proving that the double does as the real Endpoint does; a context manager."""
+
+    def __init__(self, visit: Visit) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                status, body = visit.answer(dict(parse_qsl(self.path.partition("?")[2])))
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:  # type: ignore[override]  # the base class would print every request
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

@@ -1,0 +1,165 @@
+"""Database servers and a pooler of a test's own, on free ports: they may be killed. The shared ones are never touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.db.engine import open_engine
+from sync.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
+
+
+def binary(name: str) -> str:
+    """Find a server's binary; without it the test is skipped by name."""
+    places = [os.environ.get("PATH", ""), _SBIN, *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+    found = shutil.which(name, path=":".join(places))
+    if found is None:
+        pytest.skip(f"{name} is not installed here")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A process that serves on a port of its own, and can be killed and started again.
+
+    Args:
+        user: who it runs as, where the tests are run by root: servers refuse that.
+        command: what starts it in the foreground.
+        url: where it is to be found.
+        crash: the signal that ends it without any goodbye.
+    """
+
+    def __init__(self, user: str, command: Sequence[str], url: str, folder: Path, crash: signal.Signals) -> None:
+        self.url = url
+        self._user, self._command, self._folder, self._crash = user, command, folder, crash
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, if it does not run, and wait until it answers."""
+        if self._process is not None:
+            return
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, **as_user(self._user), cwd=self._folder)
+        ends = time.monotonic() + 30
+        while not self._answers():
+            assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
+            assert time.monotonic() < ends, "the server does not come up"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        self.stop(self._crash)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def _answers(self) -> bool:
+        from sync.db.engine import plain_errors
+
+        engine = open_engine(self.url)
+        try:
+            with plain_errors(engine), engine.connect():
+                return True
+        except DatabaseError:
+            return False
+        finally:
+            engine.dispose()
+
+
+def as_user(user: str) -> dict[str, str]:
+    return {"user": user, "group": user} if os.geteuid() == 0 else {}
+
+
+@contextmanager
+def own_folder(user: str) -> Iterator[Path]:
+    """Make a folder that another user may enter and own; pytest's are closed to everybody else."""
+    folder = Path(tempfile.mkdtemp(prefix="sync-test-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, user, user)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server of its own."""
+    initdb, postgres = binary("initdb"), binary("postgres")
+    with own_folder("postgres") as folder:
+        port = free_port()
+        subprocess.run(
+            [initdb, "-D", f"{folder}/data", "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"],
+            check=True, capture_output=True, cwd=folder, **as_user("postgres"),
+        )  # fmt: skip
+        command = [postgres, "-D", f"{folder}/data", "-p", str(port), "-h", "127.0.0.1", "-k", ""]
+        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        yield from _running(Server("postgres", command, url, folder, signal.SIGQUIT))
+
+
+@contextmanager
+def mariadb() -> Iterator[Server]:
+    """A MariaDB server of its own."""
+    install, mariadbd = binary("mariadb-install-db"), binary("mariadbd")
+    with own_folder("mysql") as folder:
+        port = free_port()
+        subprocess.run(
+            [install, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True, capture_output=True, cwd=folder, **as_user("mysql"),
+        )  # fmt: skip
+        command = [
+            mariadbd, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", f"--pid-file={folder}/pid",
+            f"--port={port}", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M", "--skip-log-bin",
+        ]  # fmt: skip
+        server = Server("mysql", command, f"mariadb://root@127.0.0.1:{port}/mysql", folder, signal.SIGKILL)
+        yield from _running(server)
+
+
+@contextmanager
+def pgbouncer(url: str) -> Iterator[str]:
+    """A transaction-pooling PgBouncer before a PostgreSQL database; gives the URL to use instead."""
+    program = binary("pgbouncer")
+    target = open_engine(url).url
+    with own_folder("postgres") as folder:
+        port = free_port()
+        (folder / "ini").write_text(
+            f"[databases]\n* = host={target.host} port={target.port or 5432}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+            "pool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 50\n"
+        )
+        through = target.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
+        yield from (
+            server.url for server in _running(Server("postgres", [program, f"{folder}/ini"], through, folder, signal.SIGKILL))
+        )
+
+
+def _running(server: Server) -> Iterator[Server]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()

@@ -1,0 +1,198 @@
+"""Settings: where each value comes from, and what is said of bad ones."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.db.engine import open_engine
+from sync.errors import ConfigurationError
+from sync.options import OPTIONS
+from sync.settings import load, require_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "ak_" + "k" * 32
+
+
+def problems(**environ: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load({}, environ, None)
+    return caught.value.problems
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SYNC_PAGE_SIZE=10\nSYNC_RATE=3\nSYNC_CONCURRENCY=2\n")
+    loaded = load({"page_size": "30"}, {"SYNC_PAGE_SIZE": "20", "SYNC_RATE": "5"}, file)
+    assert (loaded.settings.page_size, loaded.settings.rate, loaded.settings.concurrency) == (30, 5.0, 2)
+    sources = {origin.option.field: origin.source for origin in loaded.origins}
+    assert [sources[name] for name in ("page_size", "rate", "concurrency", "interval")] == [
+        "flag", "environment", ".env file", "default",
+    ]  # fmt: skip
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert load({}, {"SYNC_PAGE_SIZE": ""}, None).settings.page_size == 50
+
+
+def test_all_bad_values_are_told_at_once_each_naming_its_variable() -> None:
+    told = problems(
+        SYNC_PAGE_SIZE="51", SYNC_INTERVAL="soon", SYNC_MAX_REMOVED="lots", SYNC_LOG_FORMAT="xml", SYNC_TIMEZONE="CST6"
+    )
+    assert [line.partition(":")[0] for line in told] == [
+        "SYNC_INTERVAL", "SYNC_TIMEZONE", "SYNC_PAGE_SIZE", "SYNC_MAX_REMOVED", "SYNC_LOG_FORMAT",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("15m", 900), ("6h", 21600), ("1d", 86400), ("1.5m", 90), (" 2 m ", 120)]
+)
+def test_durations_take_a_unit(text: str, seconds: float) -> None:
+    assert load({}, {"SYNC_INTERVAL": text}, None).settings.interval == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "0m", "-5m", "m", "1w", "1m30s", "٣m"])
+def test_other_durations_are_refused(text: str) -> None:
+    assert "SYNC_INTERVAL" in problems(SYNC_INTERVAL=text)[0]
+
+
+@pytest.mark.parametrize(("text", "share"), [("10%", "0.1"), ("0.25", "0.25"), ("0", "0"), ("100%", "1"), ("2.5%", "0.025")])
+def test_shares_are_percentages_or_fractions(text: str, share: str) -> None:
+    assert load({}, {"SYNC_MAX_REMOVED": text}, None).settings.max_removed == Decimal(share)
+
+
+@pytest.mark.parametrize("text", ["101%", "-1%", "nan", "inf", "10 percent"])
+def test_other_shares_are_refused(text: str) -> None:
+    assert "SYNC_MAX_REMOVED" in problems(SYNC_MAX_REMOVED=text)[0]
+
+
+@pytest.mark.parametrize("url", ["http://api.crun.ai", "http://10.0.0.1:80", "http://localhost.evil.example"])
+def test_plain_http_is_refused_but_for_loopback(url: str) -> None:
+    assert "https" in problems(CRUN_BASE_URL=url)[0]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8455", "http://localhost:1", "http://[::1]:2", "https://api.crunai.com/"])
+def test_https_and_loopback_are_accepted(url: str) -> None:
+    assert load({}, {"CRUN_BASE_URL": url}, None).settings.base_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url", ["api.crun.ai", "ftp://api.crun.ai", "https://u:p@api.crun.ai", "https://api.crun.ai?x=1", "https://[x"]
+)
+def test_what_is_no_origin_is_refused(url: str) -> None:
+    told = problems(CRUN_BASE_URL=url)
+    assert "CRUN_BASE_URL" in told[0]
+    assert "u:p" not in told[0]
+
+
+def test_a_key_file_is_read_and_its_newline_dropped(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n")
+    file.chmod(0o600)
+    loaded = load({}, {"CRUN_API_KEY_FILE": str(file)}, None)
+    assert require_key(loaded.settings) == KEY
+    assert loaded.warnings == ()
+
+
+def test_a_key_file_that_all_can_read_is_warned_about(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    file.chmod(0o644)
+    assert "chmod 600" in load({}, {"CRUN_API_KEY_FILE": str(file)}, None).warnings[0]
+
+
+def test_a_key_and_a_key_file_together_are_refused(tmp_path: Path) -> None:
+    told = problems(CRUN_API_KEY=KEY, CRUN_API_KEY_FILE=str(tmp_path / "key"))
+    assert "not both" in told[0]
+    assert KEY not in told[0]
+
+
+@pytest.mark.parametrize("content", ["", "x" * 5000, "\n\n"])
+def test_a_key_file_that_cannot_be_one_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(content)
+    assert "CRUN_API_KEY" in problems(CRUN_API_KEY_FILE=str(file))[0]
+
+
+def test_a_key_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    told = problems(CRUN_API_KEY_FILE=str(tmp_path / "no-such-file"))
+    assert "no-such-file" in told[0]
+
+
+@pytest.mark.parametrize("key", ["with space", "new\nline", "schlüssel"])
+def test_a_key_that_could_break_a_header_is_refused_unseen(key: str) -> None:
+    told = problems(CRUN_API_KEY=key)
+    assert "CRUN_API_KEY" in told[0]
+    assert key not in told[0]
+
+
+def test_a_key_of_another_shape_is_warned_about_and_tried() -> None:
+    loaded = load({}, {"CRUN_API_KEY": "short"}, None)
+    assert loaded.settings.api_key == "short"
+    assert "does not look like" in loaded.warnings[0]
+
+
+def test_no_key_is_named_when_one_is_needed() -> None:
+    with pytest.raises(ConfigurationError, match="CRUN_API_KEY: not set"):
+        require_key(load({}, {}, None).settings)
+
+
+def test_a_database_password_is_masked_and_known_as_a_secret() -> None:
+    loaded = load({}, {"DATABASE_URL": "postgresql://u:pa%40ss@h/db?sslpassword=inner"}, None)
+    shown = loaded.shown("database_url")
+    assert shown == "postgresql://u:********@h/db"
+    assert {"pa%40ss", "pa@ss"} <= set(loaded.secrets)
+
+
+@pytest.mark.parametrize("url", ["oracle://x", "templates.db", "postgresql:/h/db"])
+def test_another_database_is_refused_without_repeating_the_url(url: str) -> None:
+    told = problems(DATABASE_URL=url)
+    assert "DATABASE_URL" in told[0]
+    assert url not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("postgres://h/db", "postgresql+psycopg"),
+        ("postgresql://h/db", "postgresql+psycopg"),
+        ("mysql://h/db", "mysql+pymysql"),
+        ("mariadb://h/db", "mysql+pymysql"),
+        ("sqlite:///x.db", "sqlite"),
+    ],
+)
+def test_every_spelling_of_a_database_works(url: str, driver: str) -> None:
+    assert open_engine(url).url.drivername == driver
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://h", "postgresql://u:se@cret@h/db"])
+def test_a_database_url_that_cannot_work_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        open_engine(url)
+    assert "DATABASE_URL" in str(caught.value)
+    assert "cret" not in str(caught.value)
+
+
+def test_interval_and_cron_together_are_refused() -> None:
+    assert "not both" in problems(SYNC_INTERVAL="5m", SYNC_CRON="0 * * * *")[0]
+
+
+def test_a_cron_expression_that_never_fires_is_refused() -> None:
+    assert "SYNC_CRON" in problems(SYNC_CRON="0 0 31 2 *")[0]
+
+
+def test_every_option_says_what_it_is() -> None:
+    for option in OPTIONS:
+        assert option.help.endswith(".")
+        assert option.variable.isupper()
+
+
+def test_an_unreadable_env_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match=r"\.env"):
+        load({}, {}, file)

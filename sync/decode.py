@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from sync.errors import BadAnswer
@@ -17,7 +19,7 @@ from sync.validate import Ambiguous
 
 DEEPEST_KEPT = 64
 """Levels. Deeper than `validate` accepts, far shallower than what makes a JSON parser recurse out of its stack."""
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.?+)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
 """The possessive `++` and `*+`, and the string that never ends, keep this linear, whatever a stranger wrote."""
 _MESSAGE_SHOWN = 200
 _LARGEST_TOTAL = 10**12
@@ -67,6 +69,19 @@ def read_envelope(body: bytes) -> Envelope:
 
 def _is_code(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_CODE
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3), as seconds from now; None if absent or unreadable."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value.strip()[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def cut_depth(text: str) -> str:

@@ -153,7 +153,7 @@ def compare(
         unchanged=len(served) - len(added) - len(changed),
         appeared=tuple(sorted(new_fields)),
         vanished=tuple(sorted((known or frozenset()) - wire_fields)) if served and complete else (),
-        wire_fields=(wire_fields if complete else wire_fields | (known or frozenset())) if served else known,
+        wire_fields=wire_fields if served and (complete or known is None) else known,
     )
 
 

@@ -16,12 +16,11 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from sync.decode import Envelope, read_envelope
+from sync.decode import Envelope, read_envelope, retry_after
 from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Refused, SyncError, Unreachable
 
 if TYPE_CHECKING:
@@ -306,7 +305,7 @@ class Endpoint:
             return envelope
         if code in _STOPS and envelope.records:
             raise BadAnswer(f"The answer says {code} and holds templates nevertheless.", code="contradiction")
-        raise _error(code, envelope.message, _retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
+        raise _error(code, envelope.message, retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
 
 
 def _severity(code: int) -> int:
@@ -356,19 +355,6 @@ def _not_the_catalog(error: BadAnswer, response: httpx.Response) -> BadAnswer:
         )  # fmt: skip
     error.hint = "Check CRUN_BASE_URL; if it is right, the interface may have changed."
     return error
-
-
-def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3), as seconds from now; None if absent or unreadable."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value.strip()[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def _why(failure: Exception) -> str:

@@ -201,7 +201,7 @@ def second_witness(
     if len(missing) <= LOOK_UPS or not walked.verified:
         answers = endpoint.run(look_up(endpoint.ask, missing[:LOOK_UPS], lanes=options.lanes))
         gone = {template_id: "lookup" for template_id, answer in answers.items() if answer.verdict is Verdict.GONE}
-        return gone, [answer.record for answer in answers.values() if answer.record]
+        return gone, [record for answer in answers.values() for record in answer.records]
     again = endpoint.run(walk(endpoint.ask, page_size=options.page_size, lanes=options.lanes))
     lacking = set(missing)
     found = [placed for placed in again.records if record_id(placed.record) in lacking]
@@ -232,9 +232,8 @@ def examine_one(store: Store, endpoint: Endpoint, template_id: str) -> Findings:
 
 
 def _compared(previous: Previous, served: Served, *, complete: bool) -> ChangeSet:
-    """Compare; of an incomplete answer, a field that it lacks may only be missing from the part that was served."""
-    fields = served.wire_fields if complete else served.wire_fields | (previous.wire_fields or frozenset())
-    return compare(previous, served.templates, fields)
+    """Compare what was served, which was the whole catalog only if the walk was verified."""
+    return compare(previous, served.templates, served.wire_fields, complete=complete)
 
 
 def _reconcile(memory: Memory, walked: Walk, served: Served) -> Memory:

@@ -64,10 +64,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """A look-up's verdict, with the record where there is one."""
+    """A look-up's verdict, with the template's records where there are any: two different ones dispute each other."""
 
     verdict: Verdict
-    record: Placed | None = None
+    records: tuple[Placed, ...] = ()
 
 
 @dataclass(slots=True)
@@ -96,9 +96,9 @@ class _Attempt:
             raise BadAnswer(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
 
     def knows_all(self, answer: Envelope) -> bool:
-        """Whether an answer brings records, and none with an id that was not served before."""
+        """Whether a page brings nothing new: past the end a server may serve nothing, or its last page again, or its first."""
         new = {record_id(record) for record in answer.records or []}
-        return bool(new) and new <= {found for ids in self.contents for found in ids if found is not None}
+        return new <= {found for ids in self.contents for found in ids if found is not None}
 
     @property
     def pointless(self) -> bool:
@@ -168,9 +168,10 @@ async def _past_the_end(ask: Ask, attempt: _Attempt, page_size: int, size: int) 
         if last >= MOST_PAGES:
             raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
         beyond = await _page(ask, last + 1, page_size)
-        if beyond and attempt.knows_all(beyond):
-            attempt.totals.add(beyond.total)
-            return  # past the end a server may serve its last page again, or its first: that is an end, too
+        if beyond is None or attempt.knows_all(beyond):
+            if beyond and beyond.total:  # past the end a server may count nothing
+                attempt.totals.add(beyond.total)
+            return
         attempt.take(last + 1, beyond)
 
 
@@ -279,7 +280,5 @@ async def look_up(ask: Ask, ids: Sequence[str], *, lanes: int) -> dict[str, Look
 def _verdict(template_id: str, records: list[Any]) -> LookUp:
     if not records:
         return LookUp(Verdict.GONE)
-    for position, record in enumerate(records):
-        if record_id(record) == template_id:
-            return LookUp(Verdict.THERE, Placed(0, position, record))
-    return LookUp(Verdict.UNKNOWN)
+    own = tuple(Placed(0, position, record) for position, record in enumerate(records) if record_id(record) == template_id)
+    return LookUp(Verdict.THERE if own else Verdict.UNKNOWN, own)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
@@ -66,7 +67,7 @@ class Catalog:
         on_ask: called before each answer, to wait or to act while a run is fetching.
     """
 
-    def __init__(self, served: Sequence[dict[str, Any]], on_ask: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, served: Sequence[dict[str, Any]], on_ask: Callable[[], None] | None = None) -> None:
         self.served = served
         self.on_ask = on_ask
         self.tally = Tally()
@@ -80,7 +81,8 @@ class Catalog:
 
     async def ask(self, **question: str | int) -> Envelope:
         self.tally.requests += 1
-        self.on_ask()
+        if self.on_ask:
+            await asyncio.to_thread(self.on_ask)  # it may run another synchronisation, with a loop of its own
         if self.interrupted:
             raise Interrupted("Stopped.")
         answer = list_templates(self.served, {name: str(value) for name, value in question.items()})
@@ -270,20 +272,13 @@ class Snapshot:
             }
 
     def restore(self) -> None:
-        """Put them back, all tables and the counter of runs."""
+        """Put them back."""
         with self._engine.begin() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(sa.delete(table))
             for table, rows in self._rows.items():
                 if rows:
                     connection.execute(sa.insert(table), rows)
-            last = max((row["run_id"] for row in self._rows[sync_runs]), default=0)
-            counter = {
-                "sqlite": f"UPDATE sqlite_sequence SET seq = {last} WHERE name = 'sync_runs'",  # noqa: S608 - a number
-                "postgresql": f"ALTER SEQUENCE sync_runs_run_id_seq RESTART WITH {last + 1}",
-                "mysql": f"ALTER TABLE sync_runs AUTO_INCREMENT = {last + 1}",
-            }
-            connection.exec_driver_sql(counter[self._engine.dialect.name])
 
 
 # Processes that can be killed -------------------------------------------------------------------------------------------
@@ -355,3 +350,15 @@ def age_lease(engine: sa.Engine, *, forget_process: bool = True) -> None:
     """Let the lease's term be over, as if its holder had been silent for long."""
     with engine.begin() as connection:
         connection.execute(sa.update(sync_lease).values(expires=1, **({"process": None} if forget_process else {})))
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Say a figure, where `pytest -s` asks for it: docs/reliability.md quotes them."""
+
+    def say(sentence: str) -> None:
+        if request.config.getoption("capture") == "no":
+            with capsys.disabled():
+                print(f"\n{sentence}")  # noqa: T201 - a figure that was asked for
+
+    return say

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sync.decode import Envelope
 
 T = TypeVar("T")
+S = TypeVar("S", str, tuple[str, int])
 Truth = dict[str, Any]
 """What a template truly says, one comparable value per key; without the keys of fields that are hidden everywhere."""
 
@@ -89,7 +90,7 @@ class Meaning:
 
     def wire(self, template_id: str, form: int, hidden: Iterable[str] = ()) -> dict[str, Any]:
         """Write it as the endpoint does, in one of its forms."""
-        tags, ratios, prices = (_turned(sorted(items), form) for items in (self.tags, self.ratios, self.prices))
+        tags, ratios, prices = _turned(self.tags, form), _turned(self.ratios, form), _turned(self.prices, form)
         whole = {
             "TemplateId": template_id,
             "MediaId": self.media,
@@ -122,9 +123,11 @@ def truth_of(document: Mapping[str, Any]) -> Truth:
     }
 
 
-def _turned(items: Sequence[T], by: int) -> list[T]:
-    turn = by % len(items) if items else 0
-    return [*items[turn:], *items[:turn]]
+def _turned(items: Iterable[S], by: int) -> list[S]:
+    turned = sorted(items)
+    for _ in range(by % max(1, len(turned))):
+        turned.append(turned.pop(0))
+    return turned
 
 
 @dataclass(slots=True)
@@ -253,6 +256,7 @@ class Visit:
             else:
                 faults.append(event)
         self.requests += 1
+        faults.sort(key=lambda event: event.kind == "twin")  # an impostor without the true record is past finding out
         for event in faults:
             if event.kind == "deadline":
                 raise DeadlineExceeded("The run took longer than it may.")
@@ -291,22 +295,26 @@ class Visit:
         if page > last:
             page = {"last": last, "first": 1}.get(catalog.past_end, page)
         records = [catalog.wire(template_id) for template_id in ids[(page - 1) * size : page * size]]
+        self.served.append(list(records))
         total = None if catalog.miscount is None else len(ids) + catalog.miscount
         for event in faults:
-            if event.kind == "empty":
-                records = []
-            elif event.kind == "short" and records:
-                del records[event.pick % len(records)]
-            elif event.kind == "repeat" and self.served:
-                records = list(self.served[event.pick % len(self.served)])
-            elif event.kind in {"count-up", "count-down"} and total is not None:
-                total += 1 if event.kind == "count-up" else -1
-            elif event.kind == "no-count":
-                total = None
-            else:
-                _spoil(records, event)
-        self.served.append(records)
+            records, total = self._lie(event, records, total)
         return _success(records, total)
+
+    def _lie(self, event: Event, records: list[dict[str, Any]], total: int | None) -> tuple[list[dict[str, Any]], int | None]:
+        if event.kind == "empty":
+            records = []
+        elif event.kind == "short" and records:
+            del records[event.pick % len(records)]
+        elif event.kind == "repeat" and self.served:
+            records = list(self.served[event.pick % len(self.served)])
+        elif event.kind in {"count-up", "count-down"} and total is not None:
+            total += 1 if event.kind == "count-up" else -1
+        elif event.kind == "no-count":
+            total = None
+        else:
+            _spoil(records, event)
+        return records, total
 
 
 def _spoil(records: list[dict[str, Any]], event: Event) -> None:
@@ -389,7 +397,7 @@ class MovingServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:  # type: ignore[override]  # the base class would print every request
+            def log_message(self, *_: object) -> None:  # the base class would print every request
                 return
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -90,7 +90,7 @@ class Server:
             engine.dispose()
 
 
-def as_user(user: str) -> dict[str, str]:
+def as_user(user: str) -> dict[str, Any]:
     return {"user": user, "group": user} if os.geteuid() == 0 else {}
 
 
@@ -116,7 +116,7 @@ def postgresql() -> Iterator[Server]:
             [initdb, "-D", f"{folder}/data", "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"],
             check=True, capture_output=True, cwd=folder, **as_user("postgres"),
         )  # fmt: skip
-        command = [postgres, "-D", f"{folder}/data", "-p", str(port), "-h", "127.0.0.1", "-k", ""]
+        command = [postgres, "-D", f"{folder}/data", "-p", str(port), "-h", "127.0.0.1", "-k", "", "-c", "fsync=off"]
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         yield from _running(Server("postgres", command, url, folder, signal.SIGQUIT))
 
@@ -147,7 +147,8 @@ def pgbouncer(url: str) -> Iterator[str]:
     with own_folder("postgres") as folder:
         port = free_port()
         (folder / "ini").write_text(
-            f"[databases]\n* = host={target.host} port={target.port or 5432}\n"
+            f"[databases]\n* = host={target.host} port={target.port or 5432} user={target.username}"
+            f"{f' password={target.password}' if target.password else ''}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
             "pool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 50\n"
         )

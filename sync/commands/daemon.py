@@ -7,9 +7,10 @@ import random
 from pathlib import Path
 
 from sync.commands.edge import RUN_FLAGS, Context, Edge, start_logging, sync_command
-from sync.settings import load, require_key
+from sync.settings import Loaded, load, require_key
 
 DAEMON_FLAGS = ("interval", "cron", "timezone", "grace", "stale_after", "http_host", "http_port")
+PINGS_SECONDS = 5.0
 
 
 @sync_command(
@@ -27,53 +28,52 @@ def command(context: Context) -> None:
     from sync.commands.synchronising import now
     from sync.cron import trigger
     from sync.db.schema import prepare
-    from sync.ops.daemon import Daemon
+    from sync.logs import get_logger
+    from sync.ops.daemon import LOOK_SECONDS, Daemon
     from sync.ops.http import Probes
     from sync.ops.metrics import Metrics
     from sync.ops.ping import Ping
     from sync.ops.service import Service
     from sync.ops.systemd import notify, watchdog_interval
 
-    prepare(engine)
     address = os.environ.get("NOTIFY_SOCKET")
     metrics = Metrics(__version__)
     ping = Ping(settings.ping_url)
-    service = Service(settings, engine, key=_fresh_key, metrics=metrics, ping=ping, clock=now)
-    watched = watchdog_interval(os.environ, os.getpid()) is not None
-
-    def pulse() -> None:
-        if watched:
-            notify("WATCHDOG=1", address=address)
-
+    service = Service(settings, engine, key=lambda: _fresh_key(context.loaded), metrics=metrics, ping=ping, clock=now)
     daemon = Daemon(
         service,
         interval=settings.interval,
         grace=settings.grace,
         chance=random.random,
         trigger=trigger(settings.cron, settings.timezone) if settings.cron else None,
-        pulse=pulse,
+        tell=lambda message: notify(message, address=address),
+        look=min(LOOK_SECONDS, watchdog_interval(os.environ, os.getpid()) or LOOK_SECONDS),
     )
+    daemon.obey_signals()  # from here on: as process 1 of a container a SIGTERM without a handler is not even seen
+    prepare(engine)
     probes = None
     if settings.http_port is not None:
         live = lambda: (daemon.alive, "the scheduler turns" if daemon.alive else "the scheduler stands still")  # noqa: E731
         probes = Probes(settings.http_host, settings.http_port, live=live, ready=service.ready, metrics=metrics.text)
         probes.start()
+        get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
     service.seed_metrics()
-    notify("READY=1\nSTATUS=scheduled", address=address)
     try:
         daemon.serve()
     finally:
-        notify("STOPPING=1", address=address)
         if probes is not None:
             probes.stop()
-        ping.close(5.0)
+        ping.close(min(PINGS_SECONDS, settings.grace))
+        engine.dispose()
 
 
-def _fresh_key() -> str:
+def _fresh_key(loaded: Loaded) -> str:
     """Read the key again, for each run: one that was rotated in its file needs no restart."""
-    loaded = load({}, os.environ, Path(".env"))
-    if set(loaded.secrets) - set(Edge.secrets):
-        Edge.secrets = (*Edge.secrets, *loaded.secrets)
+    # With the flags of the start: a variable that one of them outvoted then may be one that cannot be used.
+    flags = {origin.option.field: origin.shown for origin in loaded.origins if origin.source == "flag"}
+    again = load(flags, os.environ, Path(".env"))
+    if set(again.secrets) - set(Edge.secrets):
+        Edge.secrets = (*Edge.secrets, *again.secrets)
         Edge.logging = {**Edge.logging, "secrets": Edge.secrets}
         start_logging()  # the new key must not appear in a log either
-    return require_key(loaded.settings)
+    return require_key(again.settings)

@@ -21,9 +21,12 @@ def show(context: Context, *, as_json: bool) -> None:
 
     holder = overview(context.engine()).holder
     if as_json:
-        emit_json({"active": holder.active, "holder": holder.name, "fence": holder.fence, "seconds_left": holder.seconds_left})
+        left = max(0.0, round(holder.seconds_left, 1)) if holder.active else 0
+        emit_json({"active": holder.active, "holder": holder.name, "fence": holder.fence, "seconds_left": left})
     elif holder.active:
         print_lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (fence {holder.fence})"])
+    elif holder.dead:
+        print_lines([f"nobody: {holder.name} ended without giving it back; the next run takes it (fence {holder.fence})"])
     else:
         print_lines([f"nobody (fence {holder.fence})"])
 

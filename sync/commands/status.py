@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.db.queries import Overview
+    from sync.runs import Run
     from sync.settings import Settings
 
 
@@ -58,6 +59,35 @@ def status_json(found: Overview, settings: Settings, now: datetime) -> dict[str,
     }
 
 
+_LATER = "nothing: the next run tries again, and what is stored is the last good catalog"
+_TO_DO = {
+    "401": "put a valid key into CRUN_API_KEY or its file; a daemon reads the file anew for every run",
+    "402": "top the account up",
+    "403": "check CRUN_API_KEY and what the account may use",
+    "404": "check CRUN_BASE_URL",
+    "422": "look for a newer version: the interface may have changed",
+    "505": "ask Crun's support to enable the catalog",
+    "held": "look at them (template-sync changes --pending), then accept them (template-sync run --accept-removals) or wait",
+    "deadline": "raise SYNC_DEADLINE if the server is merely slow",
+    "lease-lost": "raise SYNC_LEASE_TTL if the machine was not paused",
+    "schema": "template-sync db upgrade",
+    "database": "template-sync doctor",
+    "unexpected": "report it: SYNC_LOG_LEVEL=debug template-sync run shows where it happened",
+}
+
+
+def what_to_do(run: Run) -> str:
+    """Say what a person can do about a run that was no success: the second question at 3 a.m."""
+    from sync.runs import Status
+
+    code = run.error_code or ""
+    if code in _TO_DO:
+        return _TO_DO[code]
+    if run.status in {Status.DEFERRED, Status.INTERRUPTED, Status.SKIPPED, Status.INCOMPLETE}:
+        return _LATER
+    return f"{_LATER}; if it stays, template-sync doctor tests each step"
+
+
 def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str]:
     """Give the status as text."""
     from sync.decode import visible
@@ -77,7 +107,9 @@ def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str
     if attempt:
         lines.append(("last attempt", f"{since(attempt.started_at, now)}, run {attempt.run_id}: {attempt.status}"))
         if attempt.error and attempt.status is not Status.SUCCEEDED:
-            lines += [("  what", visible(attempt.error)), ("  whose fault", whose_fault(attempt))]
+            lines += [("  what", visible(attempt.error)), ("  whose fault", whose_fault(attempt)), ("  do", what_to_do(attempt))]
+        if attempt.status is Status.RUNNING and not found.holder.active:
+            lines.append(("  what", "its process ended without a word; nothing of it was applied, the next run goes on"))
         if attempt.rejected:
             lines.append(("rejected", f"{attempt.rejected} records; template-sync runs --rejected {attempt.run_id} shows them"))
     if found.held:
@@ -86,6 +118,8 @@ def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str
         late = (now - found.next_run_at).total_seconds()
         when = f"overdue by {age(late)}: is the daemon running?" if late > 60 else f"in {age(-late)}"  # noqa: PLR2004 - a minute's grace
         lines.append(("next run", f"{found.next_run_at:%Y-%m-%d %H:%M:%S} UTC ({when})"))
+    else:
+        lines.append(("next run", "none is planned: no daemon is at work; cron or a timer may be"))
     if found.holder.active:
         lines.append(("at work now", f"{found.holder.name}, lease ends in {found.holder.seconds_left:.0f} s unless renewed"))
     lines.append(("feed", f"seq {found.oldest_seq} to {found.last_seq}" if found.last_seq else "empty"))

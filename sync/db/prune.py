@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from sync.db import lease as leases
-from sync.db.engine import writing
+from sync.db.engine import reading, writing
 from sync.db.schema import require_current
-from sync.db.tables import price_periods, rejected_templates, sync_runs, sync_state, template_changes, template_versions
+from sync.db.tables import (
+    price_periods,
+    rejected_templates,
+    sync_runs,
+    sync_state,
+    template_changes,
+    template_versions,
+    templates,
+)
 from sync.runs import Status
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, dry_run: bool = False) -> dict[str, int]:
     """Delete the history of old runs; give how many rows went from where, and the feed's new `oldest_seq`.
 
-    What is true now stays: open versions and prices, and the newest run and the newest success. One transaction, in the
-    same order of locks as a run's own, so the two never meet half-way.
+    What is true now stays: open versions and prices, what removed templates were at last, and the runs that `status` tells
+    of. One transaction, in the same order of locks as a run's own, so the two never meet half-way.
 
     Args:
         engine: the database.
@@ -28,18 +33,18 @@ def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, 
         keep_runs: keep the newest so many runs.
         dry_run: count only.
     """
-    with writing(engine) as connection:
+    with reading(engine) as connection:
         require_current(connection)
-        leases.look(connection, lock=True)
+    with writing(engine) as connection:
+        leases.look(connection, lock=True)  # first, so that what is read next is what the last run left
         cutoff = _cutoff(connection, before, keep_runs)
         old = {
             "changes": (template_changes, template_changes.c.run_id < cutoff),
-            "versions": (template_versions, template_versions.c.until_run_id < cutoff),
-            "prices": (price_periods, price_periods.c.valid_until < _began(cutoff)),
+            "versions": (template_versions, sa.and_(template_versions.c.until_run_id < cutoff, ~_last_of_a_removed())),
+            "prices": (price_periods, price_periods.c.valid_until <= _ended(connection, cutoff)),
             "rejected records": (rejected_templates, rejected_templates.c.run_id < cutoff),
-            "runs": (sync_runs, sa.and_(sync_runs.c.run_id < cutoff, sync_runs.c.run_id.not_in(_newest(connection)))),
+            "runs": (sync_runs, sa.and_(sync_runs.c.run_id < cutoff, sync_runs.c.run_id.not_in(_told_of(connection)))),
         }
-        # Changes without a run to tell them from go first, the runs themselves last: the cutoff is read off them.
         counts = {
             what: connection.scalar(sa.select(sa.func.count()).select_from(table).where(which)) or 0
             for what, (table, which) in old.items()
@@ -56,24 +61,41 @@ def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, 
 
 
 def _cutoff(connection: sa.Connection, before: datetime | None, keep_runs: int | None) -> int:
-    """Give the first run whose history is kept."""
-    runs = sa.select(sync_runs.c.run_id).order_by(sync_runs.c.run_id.desc())
+    """Give the first run whose history is kept; never one after a run that is still at work."""
+    runs = sync_runs.c
     if keep_runs is not None:
-        newest = list(connection.scalars(runs.limit(keep_runs)))
-        return min(newest, default=0) if len(newest) == keep_runs else 0
-    young = sa.select(sa.func.min(sync_runs.c.run_id)).where(
-        sa.or_(sync_runs.c.finished_at >= before, sync_runs.c.status == str(Status.RUNNING))
+        newest = list(connection.scalars(sa.select(runs.run_id).order_by(runs.run_id.desc()).limit(keep_runs)))
+        cutoff = min(newest) if len(newest) == keep_runs else 0
+    else:
+        beyond = sa.select(sa.func.coalesce(sa.func.max(runs.run_id), 0) + 1).scalar_subquery()
+        first = sa.select(sa.func.coalesce(sa.func.min(runs.run_id), beyond)).where(runs.finished_at >= before)
+        cutoff = connection.scalar(first) or 0
+    at_work = connection.scalar(sa.select(sa.func.min(runs.run_id)).where(runs.status == str(Status.RUNNING)))
+    return cutoff if at_work is None else min(cutoff, at_work)
+
+
+def _ended(connection: sa.Connection, cutoff: int) -> datetime:
+    """Give when the last of the old runs ended: a price that one of them closed was closed by then."""
+    ended = connection.scalar(sa.select(sa.func.max(sync_runs.c.finished_at)).where(sync_runs.c.run_id < cutoff))
+    return ended or datetime.min.replace(tzinfo=UTC)
+
+
+def _last_of_a_removed() -> sa.ColumnElement[bool]:
+    """What a template that is removed was at last: `show` tells it for ever, as the catalog's own tables do."""
+    closed_by_removal = sa.and_(
+        templates.c.template_id == template_versions.c.template_id,
+        templates.c.removed_run_id == template_versions.c.until_run_id,
     )
-    last = sa.select(sa.func.max(sync_runs.c.run_id))
-    return connection.scalar(young) or (connection.scalar(last) or 0) + 1
+    return sa.exists().where(closed_by_removal)
 
 
-def _began(run_id: int) -> sa.ScalarSelect[datetime | None]:
-    return sa.select(sa.func.min(sync_runs.c.started_at)).where(sync_runs.c.run_id >= run_id).scalar_subquery()
-
-
-def _newest(connection: sa.Connection) -> list[int]:
-    """Name the runs that `status` needs: the newest, and the newest success."""
-    newest = connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id)))
-    success = connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id)).where(sync_runs.c.status == str(Status.SUCCEEDED)))
-    return [run_id for run_id in (newest, success) if run_id is not None]
+def _told_of(connection: sa.Connection) -> list[int]:
+    """Name the runs that `status` tells of: the newest, the newest that did something, and the newest success of a walk."""
+    runs = sync_runs.c
+    kinds = [
+        sa.true(),
+        runs.status != str(Status.SKIPPED),
+        sa.and_(runs.status == str(Status.SUCCEEDED), runs.pages > 0),
+    ]
+    newest = [connection.scalar(sa.select(sa.func.max(runs.run_id)).where(kind)) for kind in kinds]
+    return [run_id for run_id in newest if run_id is not None]

@@ -1,26 +1,27 @@
 """The long-running service, and the only home of APScheduler's scheduler.
 
-APScheduler 3.11 drops a run whose wake-up is a second late, swallows what a job raises, dies in the middle of a job at
-SIGTERM, and sleeps through a clock that was set back. So here: no run is ever "missed", a run's end is a value that plans
-the next one, signals only set a flag, and the main thread looks at both clocks every few seconds.
+APScheduler 3.11 drops a run whose wake-up is a second late, counts a run that outlasts its interval as a second one that is
+refused, lists every time that was missed before it takes the last, swallows what a job raises, dies in the middle of a job
+at SIGTERM, and sleeps through a clock that was set back. So here: it is asked for one run at a time, no run is ever "missed",
+a run's end plans the next one, signals only ring a bell, and the main thread looks at both clocks every few seconds.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from sync.logs import get_logger
-from sync.ops.plan import Clocks, Ended, first_run, next_run
+from sync.ops.plan import JUMP, Clocks, Ended, first_run, next_run, next_slot
 from sync.runs import Status
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 2.0
 HUNG = 75
 """Exit status when a run does not end within the grace period; the lease and the fence keep the database safe."""
+_FAREWELL = 1.0  # seconds at least for the last word to the database, however much of the grace period a run took
 
 
 class Job(Protocol):
@@ -44,7 +46,7 @@ class Job(Protocol):
         """When the last success ended."""
 
     def planned(self, moment: datetime | None) -> None:
-        """Hear when the next run is due; None when the daemon stops."""
+        """Hear when the next run is due; None when the daemon stops. May take long, so never called by the main thread."""
 
 
 @dataclass(eq=False)
@@ -54,10 +56,11 @@ class Daemon:
     Args:
         job: what to run.
         interval: seconds between the starts of two runs, if there is no `trigger`.
-        trigger: a cron trigger, instead of the interval.
         grace: seconds that a stop may take.
-        pulse: called every few seconds while the scheduler turns; tells systemd's watchdog.
         chance: a source of numbers from 0 to 1, for jitter.
+        trigger: a cron trigger, instead of the interval.
+        tell: tells systemd: `READY=1`, `STATUS=...`, `WATCHDOG=1`, `STOPPING=1`.
+        look: seconds between two looks at the clocks, and two words to systemd's watchdog.
         clock: the wall clock, aware.
         monotonic: a clock that nobody sets.
     """
@@ -67,36 +70,47 @@ class Daemon:
     grace: float
     chance: Callable[[], float]
     trigger: Any = None
-    pulse: Callable[[], None] = lambda: None
+    tell: Callable[[str], None] = lambda _message: None
+    look: float = LOOK_SECONDS
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._stop = threading.Event()
+        self._bell, self._button = os.pipe()
+        self._stopping = False
         self._idle = threading.Event()
         self._idle.set()
+        self._slot = self.clock()
         self._troubles = 0
         self._signals = 0
         self._scheduler: Any = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
             # misfire_grace_time: the default, one second, loses every run that is later than that.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            # max_instances: a run plans the next one while APScheduler still counts it; the one thread lets only one work.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 2},
         )
 
-    def serve(self) -> None:
-        """Run until asked to stop by SIGTERM or SIGINT. A second signal leaves at once."""
+    def obey_signals(self) -> None:
+        """Stop at SIGTERM and SIGINT; a second one leaves at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        now = self.clock()
-        first = first_run(last_success=self.job.last_success(), due_after=self._due_after, now=now)
-        schedule = self.trigger or IntervalTrigger(seconds=self.interval, timezone=UTC)
-        self._scheduler.add_job(self._run, schedule, id="sync", next_run_time=first)
-        self._scheduler.start()
-        self.job.planned(first)
-        get_logger().info("daemon_started", first_run=first.isoformat(), interval=self.interval if self.trigger is None else None)
-        clocks = Clocks(now, self.monotonic())
-        while not self._stop.wait(LOOK_SECONDS):
+
+    def stop(self) -> None:
+        """Ask `serve` to end. Safe in a signal handler: it takes no lock that the interrupted code might hold."""
+        os.write(self._button, b"!")
+
+    def serve(self) -> None:
+        """Run until asked to stop."""
+        first = first_run(last_success=self.job.last_success(), due_after=self._due_after, now=self.clock())
+        self._scheduler.start(paused=True)
+        self._add_from_main(first)
+        self._scheduler.resume()
+        schedule = f"every {self.interval:g} s" if self.trigger is None else str(self.trigger)
+        get_logger().info("daemon_started", first_run=first.isoformat(timespec="seconds"), schedule=schedule)
+        self.tell("READY=1")
+        clocks = Clocks(self.clock(), self.monotonic())
+        while not select.select([self._bell], [], [], self.look)[0]:
             self._look(clocks)
         self._end()
 
@@ -108,36 +122,38 @@ class Daemon:
 
     def _run(self) -> None:
         self._idle.clear()
-        scheduled = self._due or self.clock()
-        self._scheduler.pause_job("sync")  # else a run that outlasts the interval would count as a second one that is refused
-        ended = Ended(Status.FAILED, retry=True)
         try:
-            if not self._stop.is_set():
-                ended = self.job.run()
-        except BaseException as surprise:  # noqa: BLE001 - APScheduler would swallow it; here it is logged, and the next run planned
-            get_logger().error("run_crashed", exc_info=surprise)
+            if self._stopping:  # `_end` may hold the scheduler's locks by now: nothing here may ask for them
+                return
+            self._note(self._plan(self._attempt()))
         finally:
-            self._plan(ended, scheduled)
             self._idle.set()
 
-    def _plan(self, ended: Ended, scheduled: datetime) -> None:
+    def _attempt(self) -> Ended:
+        self.tell("STATUS=A run is at work.")
+        try:
+            return self.job.run()
+        except BaseException as surprise:  # noqa: BLE001 - APScheduler would swallow it; here it is logged, and the next run planned
+            get_logger().error("run_crashed", exc_info=surprise)
+            return Ended(Status.FAILED, retry=True)
+
+    def _plan(self, ended: Ended) -> datetime:
+        """Plan the next run, by the clock as it is now: it may have been set while the run was at work."""
         fine = ended.status in {Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE}
         self._troubles = 0 if fine else self._troubles + 1
         now = self.clock()
-        known = Ended(ended.status, ended.retry, ended.after, self._troubles)
-        self._reschedule(next_run(known, scheduled=max(now, scheduled), now=now, chance=self.chance))
+        known = replace(ended, troubles=self._troubles)
+        due = next_run(known, scheduled=self._scheduled(now), now=now, chance=self.chance)
+        if not self._stopping:
+            self._add(due)
+        return due
 
-    @property
-    def _due(self) -> datetime | None:
-        """When the next run is due; None while one is at work."""
-        moment: datetime | None = self._scheduler.get_job("sync").next_run_time
-        return moment
-
-    def _reschedule(self, due: datetime) -> None:
-        if self._stop.is_set():
-            return
-        self._scheduler.modify_job("sync", next_run_time=due)
-        self.job.planned(due)
+    def _scheduled(self, now: datetime) -> datetime:
+        """Give the schedule's next time after this run's. What came round while the run was at work is not made up for."""
+        if self.trigger is None:
+            return next_slot(self._slot, self.interval, now)
+        just_now = self._slot - now < timedelta(seconds=JUMP)  # else the clock was set back
+        return self._due_after(max(now, self._slot + timedelta(microseconds=1)) if just_now else now)
 
     def _due_after(self, moment: datetime) -> datetime:
         if self.trigger is None:
@@ -145,34 +161,62 @@ class Daemon:
         due: datetime = self.trigger.get_next_fire_time(None, moment)
         return due
 
+    def _add(self, due: datetime) -> None:
+        """Have the run made at a time, instead of any other that was planned."""
+        self._slot = due
+        self._scheduler.add_job(self._run, "date", run_date=due, id="sync", replace_existing=True)
+
+    def _add_from_main(self, due: datetime) -> None:
+        """As `_add`, for the main thread: a database that is locked must not keep it from its signals."""
+        self._add(due)
+        first_of_all = datetime.fromtimestamp(0, UTC)
+        self._scheduler.add_job(self._note, "date", run_date=first_of_all, args=[due], id="note", replace_existing=True)
+
+    def _note(self, due: datetime) -> None:
+        if not self._stopping:
+            self.tell(f"STATUS=The next run is due at {due:%Y-%m-%d %H:%M:%S} UTC.")
+            self.job.planned(due)
+
+    @property
+    def _due(self) -> datetime | None:
+        """When the next run is due; None while one is at work."""
+        job = self._scheduler.get_job("sync")
+        due: datetime | None = job and job.next_run_time
+        return due
+
     def _look(self, clocks: Clocks) -> None:
         """Look at the clocks, and give the scheduler a nudge if it may be asleep past its time."""
         if self.alive:
-            self.pulse()
+            self.tell("WATCHDOG=1")
         now = self.clock()
         jump = clocks.jumped(now, self.monotonic())
         due = self._due
         if jump is not None:
             get_logger().warning("clock_jumped", seconds=jump.total_seconds())
         if due is not None and jump is not None and jump < timedelta(0):  # set back: the run would be later by as much
-            self._reschedule(self._due_after(now) if self.trigger is not None else max(now, due + jump))
+            at_a_set_time = self.trigger is not None and self._due_after(due) == due
+            self._add_from_main(self._due_after(now) if at_a_set_time else max(now, due + jump))
         elif due is not None and now >= due:
             self._scheduler.wakeup()
 
     def _on_signal(self, number: int, _frame: Any) -> None:
-        # Nothing but flags in here: the scheduler's own shutdown could wait for a lock that the interrupted code holds.
         self._signals += 1
         if self._signals > 1:
             os._exit(128 + number)
-        self._stop.set()
+        self.stop()
 
     def _end(self) -> None:
+        ends = self.monotonic() + self.grace
+        self.tell("STOPPING=1\nSTATUS=Stopping.")
         get_logger().info("daemon_stopping", grace=self.grace)
+        self._stopping = True
         self._scheduler.pause()
         self.job.interrupt()
         if not self._idle.wait(self.grace):
             get_logger().error("daemon_hung", hint="A run did not end within SYNC_GRACE; the process leaves without it.")
             os._exit(HUNG)
         self._scheduler.shutdown(wait=True)
-        self.job.planned(None)
+        farewell = threading.Thread(target=self.job.planned, args=(None,), daemon=True)
+        farewell.start()
+        farewell.join(max(_FAREWELL, ends - self.monotonic()))
         get_logger().info("daemon_stopped")

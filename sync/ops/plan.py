@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIRST_PAUSE = 30.0
-"""Seconds before the first try after a failure; each further one doubles it, up to the schedule's own pause."""
+"""Seconds before the first try after a failure; each further one doubles it, up to the schedule's own pause.
+Less is never given to a server that asked to be left alone."""
 LONGEST_DEFERRAL = 6 * 3600.0
 """Seconds. A Retry-After above this is not believed: a slip of the server's must not stop the sync for a year."""
+MOST_DOUBLINGS = 10
 JITTER = 0.1
 JUMP = 5.0
 """Seconds by which the wall clock may drift from the monotonic one between two looks before it counts as a jump."""
@@ -39,9 +41,10 @@ class Ended:
 def next_run(ended: Ended, *, scheduled: datetime, now: datetime, chance: Callable[[], float]) -> datetime:
     """Choose the next run's time.
 
-    A plain end keeps the schedule. The server's wish to be left alone is kept, up to a limit. What may pass by itself is
-    tried again sooner than scheduled, ever more slowly; what a person must mend waits for the schedule. Waits that are not
-    the schedule's are stretched by up to a tenth, so that many installations do not come back in step.
+    A plain end keeps the schedule. The server's wish to be left alone is kept, up to a limit; one without a time means the
+    least pause, and the schedule at the latest. What may pass by itself is tried again sooner than scheduled, ever more
+    slowly; what a person must mend waits for the schedule. Waits that are not the schedule's are stretched by up to a tenth,
+    so that many installations do not come back in step.
 
     Args:
         ended: how the run ended.
@@ -49,14 +52,30 @@ def next_run(ended: Ended, *, scheduled: datetime, now: datetime, chance: Callab
         now: the time.
         chance: a source of numbers from 0 to 1.
     """
-    stretch = 1 + JITTER * chance()
-    backoff = FIRST_PAUSE * 2 ** min(max(ended.troubles - 1, 0), 10) * stretch
+
+    def later(seconds: float) -> datetime:
+        return now + timedelta(seconds=seconds * (1 + JITTER * chance()))
+
+    sooner = min(scheduled, later(FIRST_PAUSE * 2 ** min(max(ended.troubles - 1, 0), MOST_DOUBLINGS)))
     if ended.status is Status.DEFERRED:
-        asked = min(ended.after if ended.after is not None else backoff, LONGEST_DEFERRAL)
-        return now + timedelta(seconds=max(asked, FIRST_PAUSE) * (stretch if ended.after is not None else 1))
+        if ended.after is None:
+            return max(sooner, later(FIRST_PAUSE))
+        return later(min(max(ended.after, FIRST_PAUSE), LONGEST_DEFERRAL))
     if ended.status is Status.SKIPPED or (ended.status is Status.FAILED and ended.retry):
-        return min(scheduled, now + timedelta(seconds=backoff))
+        return sooner
     return scheduled
+
+
+def next_slot(slot: datetime, interval: float, now: datetime) -> datetime:
+    """Give the first moment after `now` that is whole intervals later than the last slot.
+
+    However many have passed meanwhile (a long run, a suspend, a clock set forward), the next run is one, and in the future.
+    A slot that lies in the future means that the clock was set back: then an interval from now.
+    """
+    behind = (now - slot).total_seconds()
+    if behind < 0:
+        return now + timedelta(seconds=interval)
+    return slot + timedelta(seconds=interval * (behind // interval + 1))
 
 
 def first_run(*, last_success: datetime | None, due_after: Callable[[datetime], datetime], now: datetime) -> datetime:

@@ -67,13 +67,19 @@ class Service:
         try:
             outcome = self._synchronise()
         except SyncError as error:  # before the run had a row of its own: no key, no database
-            run = Run(None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error))
-            outcome = Outcome(run, error=error)
+            outcome = self._failed(began, error)
+        except Exception as surprise:  # noqa: BLE001 - a bug: the metrics and the dead-man's switch must hear of that, too
+            get_logger().error("run_crashed", exc_info=surprise)
+            outcome = self._failed(began, SyncError(f"Unforeseen: {type(surprise).__name__}."))
         log_run(outcome)
         newest = self._observe(outcome)
         tell_ping(self._ping, outcome, newest, self._settings.staleness_budget, self._clock())
         retry = outcome.error is not None and outcome.error.retry
         return Ended(outcome.run.status, retry=retry, after=getattr(outcome.error, "after", None))
+
+    def _failed(self, began: datetime, error: SyncError) -> Outcome:
+        run = Run(None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error))
+        return Outcome(run, error=error)
 
     def _synchronise(self) -> Outcome:
         settings = self._settings
@@ -193,7 +199,8 @@ def tell_ping(ping: Ping, outcome: Outcome, last: datetime | None, budget: float
     reason.
     """
     run = outcome.run
-    text = f"run {run.run_id}: {run.status}" + (f", {run.error}" if run.error else "")
+    name = "run" if run.run_id is None else f"run {run.run_id}"
+    text = f"{name}: {run.status}" + (f", {run.error}" if run.error else "")
     fresh = last is not None and (now - last).total_seconds() <= budget
     passing = run.status in {Status.DEFERRED, Status.SKIPPED, Status.INTERRUPTED} and fresh
     (ping.success if run.status is Status.SUCCEEDED or passing else ping.fail)(text)

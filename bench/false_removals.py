@@ -1,0 +1,117 @@
+"""How often one event during a walk would make a tool remove a template that is alive, by what the tool takes as proof.
+
+    python bench/false_removals.py [WALKS]
+
+A catalog of 280 templates is walked in 6 pages by `sync.walk`. Between two of the requests one thing happens, at a random
+moment and place: a template is deleted, or moved, or replaced (one deleted and another inserted). A false removal is one of a
+template that was there before, during and after. The seed is fixed: the same figures each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sync.decode import Envelope
+from sync.walk import Verdict, look_up, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEMPLATES = 280
+PAGE_SIZE = 50
+PAGES = 6
+WALKS = 20_000
+SEED = 20261122
+EVENTS = ("delete", "reorder", "replace")
+
+
+@dataclass(slots=True)
+class Shares:
+    """Of how many walks each kind of proof would have removed a live template, and how many walks took a second attempt."""
+
+    event: str
+    walks: int = 0
+    one_walk: int = 0
+    counted: int = 0
+    looked_up: int = 0
+    walked_again: int = 0
+
+
+@dataclass(slots=True)
+class Catalog:
+    """Ids in the order served; `event` happens before request number `moment`."""
+
+    chance: random.Random
+    event: str
+    ids: list[str] = field(default_factory=lambda: [str(number) for number in range(TEMPLATES)])
+    requests: int = 0
+    first_pass: list[str] = field(default_factory=list)
+    moment: int = 0
+
+    def __post_init__(self) -> None:
+        self.moment = self.chance.randrange(1, PAGES)
+
+    async def ask(self, **question: str | int) -> Envelope:
+        """Answer as the endpoint does."""
+        if "template_id" in question:
+            return _envelope([question["template_id"]] if question["template_id"] in self.ids else [], 1)
+        if self.requests == self.moment:
+            self._happen()
+        self.requests += 1
+        start = (int(question["page"]) - 1) * PAGE_SIZE
+        served = self.ids[start : start + PAGE_SIZE]
+        if self.requests <= PAGES:
+            self.first_pass += served
+        return _envelope(served, len(self.ids))
+
+    def _happen(self) -> None:
+        gone = self.ids.pop(self.chance.randrange(TEMPLATES))
+        if self.event != "delete":
+            self.ids.insert(self.chance.randrange(TEMPLATES), gone if self.event == "reorder" else "new")
+
+
+def _envelope(ids: list[Any], total: int) -> Envelope:
+    return Envelope(200, "success", total, [{"TemplateId": template_id} for template_id in ids])
+
+
+async def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
+    """Walk so many times; by each kind of proof, count the walks that would have removed a live template."""
+    shares = Shares(event, walks)
+    chance = random.Random(f"{seed} {event}")  # noqa: S311 - a simulation that repeats
+    for _ in range(walks):
+        catalog = Catalog(chance, event)
+        before = set(catalog.ids)
+        walked = await walk(catalog.ask, page_size=PAGE_SIZE, lanes=1)
+        alive = before & set(catalog.ids)
+        missing = sorted(before - {placed.record["TemplateId"] for placed in walked.records}) if walked.verified else []
+        answers = await look_up(catalog.ask, missing, lanes=1) if missing else {}
+        shares.one_walk += not alive <= set(catalog.first_pass)
+        shares.counted += not alive.isdisjoint(missing)
+        shares.looked_up += any(answer.verdict is Verdict.GONE and found in alive for found, answer in answers.items())
+        shares.walked_again += catalog.requests >= 2 * PAGES
+    return shares
+
+
+def table(rows: list[Shares]) -> Iterator[str]:
+    """Give the figures as a table in Markdown."""
+    yield "| one event during a walk | absence from one walk | counts verified | and a look-up, as we do | walked again |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        figures = (row.one_walk, row.counted, row.looked_up, row.walked_again)
+        yield f"| {row.event} | " + " | ".join(f"{100 * figure / row.walks:.2f} %" for figure in figures) + " |"
+
+
+def main() -> None:
+    """Print the table."""
+    walks = int(sys.argv[1]) if len(sys.argv) > 1 else WALKS
+    rows = [asyncio.run(simulate(event, walks)) for event in EVENTS]
+    print(f"{TEMPLATES} templates, {PAGES} pages, {walks} walks per row, seed {SEED}\n")
+    print("\n".join(table(rows)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The daemon as a process of its own, an upstream that can hold its answers, and what waits for either to do something."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from signal import Signals
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import parse_qsl
+
+from sync.sandbox.server import SANDBOX_KEY, list_templates
+from tests.commands import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+PATIENCE = 25.0  # seconds; what is waited for comes within one, or never: other suites run beside
+
+
+def until(look: Callable[[], T | None], what: str, within: float = PATIENCE) -> T:
+    """Look again and again until there is something; fail with `what` was waited for."""
+    ends = time.monotonic() + within
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < ends, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+class Upstream(ThreadingHTTPServer):
+    """The endpoint, which can be told to hold its answers, or to give another one.
+
+    Attributes:
+        gate: while it is closed (clear), every answer is held.
+        reply: status, body and headers to answer instead.
+        asked: how many questions came.
+        keys: the keys that it takes; those that it was shown.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, catalog: Sequence[dict[str, Any]]) -> None:
+        super().__init__(("127.0.0.1", 0), _Answering)
+        self.catalog = catalog
+        self.gate = threading.Event()
+        self.gate.set()
+        self.reply: tuple[int, dict[str, Any], dict[str, str]] | None = None
+        self.asked = 0
+        self.keys = {SANDBOX_KEY}
+        self.shown: list[str] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gate.set()
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was told to stop hangs up: no event."""
+
+    def refuse(self, code: int, **headers: str) -> None:
+        """Answer with this code from now on."""
+        self.reply = (code, {"code": code, "message": "no"}, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def settings(self, **more: str) -> dict[str, str]:
+        """Give the settings that lead here."""
+        return {"CRUN_BASE_URL": self.url, "CRUN_API_KEY": SANDBOX_KEY, "SYNC_RATE": "0", **more}
+
+
+class _Answering(BaseHTTPRequestHandler):
+    server: Upstream
+
+    def do_GET(self) -> None:
+        upstream = self.server
+        upstream.shown.append(self.headers.get("x-api-key", ""))
+        upstream.asked += 1
+        upstream.gate.wait(60)
+        status, answer, headers = upstream.reply or self._page()
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), "Content-Type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _page(self) -> tuple[int, dict[str, Any], dict[str, str]]:
+        if self.headers.get("x-api-key") not in self.server.keys:
+            return 401, {"code": 401, "message": "who are you?"}, {}
+        return 200, list_templates(self.server.catalog, dict(parse_qsl(self.path.partition("?")[2]))), {}
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
+        pass
+
+
+class DaemonProcess:
+    """`template-sync daemon`, with every byte that it writes."""
+
+    def __init__(self, folder: Path, variables: dict[str, str], *arguments: str) -> None:
+        self.folder = folder
+        self.lines: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sync", "daemon", *arguments],
+            cwd=folder, env=environment(**{"SYNC_INTERVAL": "1h", **variables}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(PATIENCE)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with suppress(ValueError):  # closed
+            for line in self._process.stdout:
+                self.lines.append(line)
+
+    @property
+    def said(self) -> str:
+        """All that it wrote."""
+        return "".join(self.lines)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def events(self, name: str, **fields: Any) -> list[dict[str, Any]]:
+        """Give the log lines of one event."""
+        found = []
+        for line in list(self.lines):
+            with suppress(json.JSONDecodeError):
+                event = json.loads(line)
+                if event.get("event") == name and fields.items() <= event.items():
+                    found.append(event)
+        return found
+
+    def wait_for(self, name: str, count: int = 1, **fields: Any) -> dict[str, Any]:
+        """Wait for the n-th such event."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.events(name, **fields)
+            if len(found) >= count:
+                return found[count - 1]
+            assert self._process.poll() is None or self._reader.is_alive(), f"it left: {self.said}"
+            return None
+
+        try:
+            return until(look, f"{count} × {name} {fields}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it said:\n{self.said[-3000:]}") from None
+
+    def send(self, number: Signals) -> None:
+        self._process.send_signal(number)
+
+    def end(self, within: float = PATIENCE) -> int:
+        """Wait until it has ended; give its exit status."""
+        code = self._process.wait(within)
+        self._reader.join(PATIENCE)
+        return code
+
+    def stop(self, number: Signals = Signals.SIGTERM, within: float = PATIENCE) -> int:
+        """Ask it to stop, and wait until it has."""
+        self.send(number)
+        return self.end(within)
+
+    @property
+    def port(self) -> int:
+        """Where its probes listen."""
+        return int(self.wait_for("probes_listen")["port"])
+
+    def probe(self, path: str) -> tuple[int, str]:
+        """Ask one of its probes."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, refusal.read().decode()
+
+    def metrics(self) -> dict[str, float]:
+        """Scrape it."""
+        lines = [line for line in self.probe("/metrics")[1].splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+    def wait_until_still(self) -> None:
+        """Wait until it has used no processor time for a while: it waits for somebody."""
+
+        def used() -> str:
+            with open(f"/proc/{self.pid}/stat") as file:  # noqa: PTH123 - a file of the kernel's
+                return " ".join(file.read().rpartition(")")[2].split()[11:13])
+
+        def look() -> bool:
+            before = used()
+            time.sleep(0.25)
+            return used() == before
+
+        until(look, "the daemon to wait")
+
+
+def rows(folder: Path, query: str = "SELECT run_id, status FROM sync_runs ORDER BY run_id") -> list[Any]:
+    """Ask the SQLite database in a folder."""
+    connection = sqlite3.connect(folder / "templates.db", timeout=PATIENCE)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def statuses(folder: Path) -> list[str]:
+    """Name the statuses of all runs, oldest first."""
+    return [status for _, status in rows(folder)]
+
+
+def next_run_at(folder: Path) -> str | None:
+    """Tell what the daemon plans, as `status` is told."""
+    planned: str | None = rows(folder, "SELECT next_run_at FROM sync_state")[0][0]
+    return planned
+
+
+@contextmanager
+def write_lock(folder: Path) -> Iterator[Callable[[], None]]:
+    """Hold the SQLite database's write lock; gives what lets go of it."""
+    connection = sqlite3.connect(folder / "templates.db", timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+
+    def release() -> None:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+    try:
+        yield release
+    finally:
+        release()
+        connection.close()

@@ -1,0 +1,302 @@
+"""A server that lies: the endpoint on loopback, scripted per request, down to the bytes and how slowly they come.
+
+A script takes a Request and gives a Reply. `catalog` is the honest script with its oddities as arguments; `faulty` puts other
+replies in front of it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import struct
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Script = Callable[["Request"], "Reply"]
+
+Records = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came; `number` counts from 1, `at` is monotonic."""
+
+    number: int
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    at: float
+
+    @property
+    def page(self) -> int:
+        """The page asked for; 0 for a look-up by id."""
+        return 0 if "template_id" in self.query else int(self.query.get("page", "1"))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What to send, and how.
+
+    Attributes:
+        headers: besides the length; a header given here twice is sent twice.
+        length: `content-length`; None sends the right one, a negative number none.
+        raw: sent instead of all the above.
+        hold: seconds before anything is sent.
+        pause: seconds between two bytes; 0 sends all at once.
+        drip_from: the first byte that is dripped.
+        cut: how many bytes are sent before the connection is ended; None sends all.
+        end: `keep` the connection, `close` it, or `reset` it.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None
+    raw: bytes | None = None
+    hold: float = 0.0
+    pause: float = 0.0
+    drip_from: int = 0
+    cut: int | None = None
+    end: str = "keep"
+
+    def wire(self) -> bytes:
+        """Give the bytes as sent."""
+        if self.raw is not None:
+            return self.raw
+        length = len(self.body) if self.length is None else self.length
+        lines = [f"HTTP/1.1 {self.status} Whatever", *(f"{name}: {value}" for name, value in self.headers)]
+        if length >= 0:
+            lines.append(f"content-length: {length}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
+
+
+class Hostile:
+    """Serves a script on a free port of loopback, one thread per connection; a context manager."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.sent = 0
+        self.at_once = self.most_at_once = 0
+        self._lock = Lock()
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._open: set[socket.socket] = set()
+        self._stopped = False
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._threads = [Thread(target=self._accept)]
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped = True
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._threads[0].join()
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def pages(self) -> list[int]:
+        """The pages asked for, in order; 0 for a look-up."""
+        return [request.page for request in self.requests]
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.connections += 1
+                self._open.add(connection)
+                thread = Thread(target=self._serve, args=(connection,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while head := _read_head(connection):
+                with self._lock:
+                    request = _request(len(self.requests) + 1, head)
+                    self.requests.append(request)
+                    self.at_once += 1
+                    self.most_at_once = max(self.most_at_once, self.at_once)
+                try:
+                    reply = self.script(request)
+                    _wait(reply.hold, lambda: self._stopped)
+                finally:
+                    with self._lock:
+                        self.at_once -= 1
+                self._send(connection, reply)
+                if reply.end == "reset":
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                if reply.end != "keep" or reply.cut is not None:
+                    break
+        self._open.discard(connection)
+
+    def _send(self, connection: socket.socket, reply: Reply) -> None:
+        wire = reply.wire()[: reply.cut]
+        at_once = len(wire) if not reply.pause else reply.drip_from
+        connection.sendall(wire[:at_once])
+        self.sent += at_once
+        for byte in wire[at_once:]:
+            _wait(reply.pause, lambda: self._stopped)
+            if self._stopped:
+                return
+            connection.sendall(bytes([byte]))
+            self.sent += 1
+
+
+def _wait(seconds: float, stopped: Callable[[], bool]) -> None:
+    ends = time.monotonic() + seconds
+    while not stopped() and (left := ends - time.monotonic()) > 0:
+        time.sleep(min(left, 0.05))
+
+
+def _read_head(connection: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        chunk = connection.recv(65536)
+        if not chunk:
+            return b""
+        head += chunk
+    return head
+
+
+def _request(number: int, head: bytes) -> Request:
+    first, *lines = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+    path, _, query = first.split(" ")[1].partition("?")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return Request(number, path, dict(parse_qsl(query)), headers, time.monotonic())
+
+
+# Replies ----------------------------------------------------------------------------------------------------------------
+
+
+def as_json(value: Any, **how: Any) -> Reply:
+    """Reply with a JSON value."""
+    headers = (("content-type", "application/json"), *how.pop("headers", ()))
+    return Reply(json.dumps(value).encode(), headers=headers, **how)
+
+
+def success(records: Sequence[Any], total: Any = ..., **how: Any) -> Reply:
+    """Reply with records; `total` is sent as given, and `None` as null."""
+    data = {"total": len(records) if total is ... else total, "templates": list(records)}
+    return as_json({"code": 200, "message": "success", "data": data}, **how)
+
+
+def failure(code: int, status: int = 200, **how: Any) -> Reply:
+    """Reply with a code in the body, under HTTP 200 unless told."""
+    return as_json({"code": code, "message": "no", "data": None}, status=status, **how)
+
+
+def html(status: int = 200, **how: Any) -> Reply:
+    """Reply with a web page."""
+    return Reply(b"<!doctype html><h1>Sign in</h1>", status, (("content-type", "text/html"),), **how)
+
+
+def redirect(target: str, status: int = 302) -> Reply:
+    """Redirect elsewhere."""
+    return Reply(status=status, headers=(("location", target),))
+
+
+def zipped(reply: Reply, times: int = 1, encoding: str = "gzip") -> Reply:
+    """Compress a reply's body, `times` over; `encoding` is what the header says."""
+    body = reply.body
+    for _ in range(times):
+        body = gzip.compress(body)
+    return replace(reply, body=body, headers=(*reply.headers, ("content-encoding", encoding)))
+
+
+def bomb(mebibytes: int, times: int = 1) -> Reply:
+    """Make a small body that unpacks into a big one."""
+    return zipped(Reply(b" " * (mebibytes * 2**20)), times)
+
+
+def chunked(body: bytes, end: bytes = b"0\r\n\r\n") -> Reply:
+    """Reply in one chunk, and with whatever `end` comes after it."""
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    return Reply(raw=head + b"%x\r\n%s\r\n" % (len(body), body) + end, end="close")
+
+
+GARBAGE = Reply(raw=b"\x16\x03\x01 SSH-2.0-none of this is HTTP\r\n\r\n", end="close")
+NO_REPLY = Reply(raw=b"", end="close")
+RESET = Reply(raw=b"", end="reset")
+
+
+# Scripts ----------------------------------------------------------------------------------------------------------------
+
+
+def catalog(
+    records: Sequence[Any],
+    *,
+    total: Any = ...,
+    cap: int = 50,
+    past_end: Any = "empty",
+    ignores_page: bool = False,
+    look_up: Script | None = None,
+) -> Script:
+    """Make the honest server, with its oddities.
+
+    Args:
+        records: the catalog.
+        total: what it says as total: a value, or a function of the Request.
+        cap: the largest page that it gives, whatever is asked for.
+        past_end: what comes past the end: `empty`, `null`, `last`, `first`, or a body code.
+        ignores_page: it gives the first page always.
+        look_up: answers a look-up by id; without it, honestly.
+    """
+
+    def script(request: Request) -> Reply:
+        if request.page == 0:
+            if look_up:
+                return look_up(request)
+            return success([found for found in records if _id(found) == request.query["template_id"]][:1])
+        size = min(int(request.query["page_size"]), cap)
+        said = total(request) if callable(total) else len(records) if total is ... else total
+        pages = [list(records[start : start + size]) for start in range(0, len(records), size)] or [[]]
+        number = 1 if ignores_page else request.page
+        if number <= len(pages):
+            return success(pages[number - 1], said)
+        if isinstance(past_end, int):
+            return failure(past_end)
+        if past_end == "null":
+            return as_json({"code": 200, "message": "success", "data": {"total": said, "templates": None}})
+        return success({"empty": [], "last": pages[-1], "first": pages[0]}[past_end], said)
+
+    return script
+
+
+def _id(record: Any) -> Any:
+    return record.get("TemplateId") if isinstance(record, dict) else None
+
+
+def faulty(script: Script, faults: dict[int, Reply], *, times: int = 10**9) -> Script:
+    """Put other replies in front of a script: page -> Reply, 0 being look-ups, each at most `times`."""
+    used = dict.fromkeys(faults, 0)
+
+    def with_faults(request: Request) -> Reply:
+        if request.page in faults and used[request.page] < times:
+            used[request.page] += 1
+            return faults[request.page]
+        return script(request)
+
+    return with_faults
+
+
+def one_after_another(*replies: Reply) -> Script:
+    """Give the replies in turn; the last one stays."""
+    return lambda request: replies[min(request.number, len(replies)) - 1]

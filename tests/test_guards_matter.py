@@ -1,0 +1,278 @@
+"""Each guard of the flow matters: with it switched off, the check that every run must pass finds something untrue."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sync.db.lease
+import sync.diff
+import sync.run
+import sync.validate
+import sync.walk
+from sync.removals import Removals
+from sync.validate import Placed, Served, read_record, record_id
+from tests.moving_catalog import TOGGLED, Event
+from tests.test_stateful import World
+
+Switch = Callable[[pytest.MonkeyPatch], object]
+Scenario = Callable[[World], object]
+DOUBT = sync.walk._doubt
+CHANGED_FIELDS = sync.diff.changed_fields
+
+
+def doubt_without(phrase: str) -> Switch:
+    """Let a walk be believed in spite of one kind of doubt."""
+
+    def off(patch: pytest.MonkeyPatch) -> None:
+        def doubt(attempt: Any, records: list[Placed]) -> str:
+            found = DOUBT(attempt, records)
+            return "" if phrase in found else found
+
+        patch.setattr(sync.walk, "_doubt", doubt)
+
+    return off
+
+
+def a_short_page_and_a_look_up_that_lies(world: World) -> None:
+    world.fill(4).run()
+    world.catalog.denied = frozenset({"101"})
+    # Page 1 lacks 101, and the look-up denies it: two lies at once, but the count is true.
+    world.run(Event(0, "short", 0))
+
+
+def the_count_moves_and_hides_what_a_deletion_shifted(world: World) -> None:
+    world.fill(6).run(page_size=2)
+    order = [*world.catalog.live]
+    world.catalog.denied = frozenset(order)
+    # After page 1 its first template is deleted: the third one moves to page 1, which is read already. 5 are served of now 5.
+    world.run(Event(1, "delete", 0), page_size=2)
+
+
+def a_page_without_ids_that_comes_twice(world: World) -> None:
+    world.fill(4).run(page_size=2)
+    world.catalog.denied = frozenset(world.catalog.live)
+    # A record without an id stands for one template of its own: served twice, two of them look like four.
+    world.run(*(Event(page, "no-id", place) for page in (0, 1) for place in (0, 1)), page_size=2)
+
+
+def a_replacement_that_no_count_can_see(world: World) -> None:
+    world.fill(6).run(page_size=2)
+    # After page 1 its first template goes and another comes at the end: the third is never served, and 6 of 6 are.
+    world.run(Event(1, "replace", 0, 5), page_size=2)
+
+
+def one_walk_over_a_replica_that_lags(world: World) -> None:
+    world.fill(9).run()
+    world.run(Event(0, "partial", 3))
+
+
+def a_server_that_lost_most_of_its_catalog(world: World) -> None:
+    world.fill(15).run()
+    world.catalog.denied = frozenset([*world.catalog.live][3:])
+    world.run(Event(0, "partial", 3))
+
+
+def an_unreadable_template_and_a_look_up_that_lies(world: World) -> None:
+    world.fill(3).run()
+    world.catalog.denied = frozenset(world.catalog.live)
+    world.run(Event(0, "bad-record", 1))
+
+
+def urls_signed_anew(world: World) -> None:
+    world.fill(3).run()
+    world.mutate("sign")
+    world.run()
+
+
+def a_field_that_appears_everywhere(world: World) -> None:
+    world.mutate("toggle", sorted(TOGGLED).index("Mood"))
+    world.fill(3).run()
+    world.mutate("toggle", sorted(TOGGLED).index("Mood"))
+    assert world.run().run.fields_appeared == ("Mood",)
+
+
+def a_field_that_vanishes_everywhere(world: World) -> None:
+    world.fill(3).run()
+    world.mutate("toggle", sorted(TOGGLED).index("MediaId"))
+    assert world.run().run.fields_vanished == ("MediaId",)
+
+
+def a_run_that_was_paused_and_wakes_up_sure_of_itself(world: World) -> None:
+    world.fill(4).run()
+    world.mutate("delete", 0)
+    # While it looks 101 up, another run takes over, and removes 101. This one would remove it again.
+    world.run(Event(2, "takeover"))
+
+
+def two_different_records_under_one_id(world: World) -> None:
+    world.fill(3).run()
+    world.run(Event(0, "twin", 1, 1))
+
+
+def two_different_answers_to_a_look_up(world: World) -> None:
+    world.fill(4).run()
+    world.run(Event(0, "partial", 2), Event(1, "twin", 0, 1), Event(2, "twin", 0, 1))
+
+
+def no_look_up(patch: pytest.MonkeyPatch) -> None:
+    def believe(_endpoint: object, missing: Sequence[str], *_: object, **__: object) -> tuple[dict[str, str], list[Placed]]:
+        return dict.fromkeys(missing, "lookup"), []
+
+    patch.setattr(sync.run, "second_witness", believe)
+
+
+def no_second_walk(patch: pytest.MonkeyPatch) -> None:
+    def believe(_endpoint: object, missing: Sequence[str], *_: object, **__: object) -> tuple[dict[str, str], list[Placed]]:
+        return dict.fromkeys(missing, "walks"), []
+
+    patch.setattr(sync.run, "second_witness", believe)
+
+
+def nothing_held(patch: pytest.MonkeyPatch) -> None:
+    def judge(evidence: Mapping[str, str], **_: object) -> Removals:
+        return Removals(now=evidence)
+
+    patch.setattr(sync.run, "judge", judge)
+
+
+def unreadable_means_missing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Served, "ids", property(lambda served: set(served.templates)))
+
+
+def query_strings_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sync.diff, "without_query", lambda value: value)
+
+
+def order_counts(patch: pytest.MonkeyPatch) -> None:
+    def tag_changes(before: list[Any], after: list[Any]) -> list[dict[str, Any]]:
+        return [{"field": "tags", "old": before, "new": after}] if before != after else []
+
+    patch.setattr(sync.diff, "_tag_changes", tag_changes)
+
+
+def new_fields_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sync.diff, "changed_fields", lambda before, after, _new=(): CHANGED_FIELDS(before, after))
+
+
+def silence_is_news(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sync.diff, "keep_unsent", lambda _before, template, _fields: template)
+
+
+def no_fence(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sync.db.lease, "prove", lambda _connection, _lease: None)
+
+
+def the_first_of_two_is_believed(patch: pytest.MonkeyPatch) -> None:
+    def read_records(records: Sequence[Placed]) -> Served:
+        templates: dict[str, Any] = {}
+        for placed in records:
+            templates.setdefault(str(record_id(placed.record)), read_record(placed.record))
+        return Served(templates, (), frozenset(name for placed in records for name in placed.record))
+
+    patch.setattr(sync.run, "read_records", read_records)
+
+
+def a_second_walk_instead_of_look_ups(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sync.run, "LOOK_UPS", 2)
+
+
+GUARDS: dict[str, tuple[Switch, Scenario]] = {
+    "distinct ids must equal the count": (doubt_without("but served"), a_short_page_and_a_look_up_that_lies),
+    "the count must hold still": (doubt_without("moved during"), the_count_moves_and_hides_what_a_deletion_shifted),
+    "no page may come twice": (doubt_without("same page twice"), a_page_without_ids_that_comes_twice),
+    "a removal needs a look-up": (no_look_up, a_replacement_that_no_count_can_see),
+    "many removals need a second walk": (no_second_walk, one_walk_over_a_replica_that_lags),
+    "implausible removals are held": (nothing_held, a_server_that_lost_most_of_its_catalog),
+    "an unreadable template was served": (unreadable_means_missing, an_unreadable_template_and_a_look_up_that_lies),
+    "a query string is no news": (query_strings_count, urls_signed_anew),
+    "the order of tags is no news": (order_counts, urls_signed_anew),
+    "a field new to all is no news": (new_fields_count, a_field_that_appears_everywhere),
+    "a field lost by all is no news": (silence_is_news, a_field_that_vanishes_everywhere),
+    "only the newest fence may commit": (no_fence, a_run_that_was_paused_and_wakes_up_sure_of_itself),
+    "two records under one id are disputed": (the_first_of_two_is_believed, two_different_records_under_one_id),
+    "so are two in a look-up": (the_first_of_two_is_believed, two_different_answers_to_a_look_up),
+}
+
+
+@pytest.fixture
+def file(migrated: dict[str, str], tmp_path: Path) -> Path:
+    return Path(shutil.copy(migrated["sqlite"].removeprefix("sqlite:///"), tmp_path / "templates.db"))
+
+
+@pytest.fixture(autouse=True)
+def few_look_ups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let three missing templates be as many as 201, where the second walk is the guard."""
+    if "many removals" in request.node.name:
+        a_second_walk_instead_of_look_ups(monkeypatch)
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_with_the_guard_everything_stays_true(guard: str, file: Path) -> None:
+    _switch, scenario = GUARDS[guard]
+    with World(file) as world:
+        scenario(world)
+        world.catalog.denied = frozenset()
+        world.calm()
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_without_it_something_untrue_is_found(guard: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    switch, scenario = GUARDS[guard]
+    switch(monkeypatch)
+    with World(file) as world, pytest.raises(AssertionError):
+        scenario(world)
+
+
+def a_refresh(world: World) -> object:
+    return world.refresh("101")
+
+
+def an_incomplete_run(world: World) -> object:
+    events = [Event(at, "short", 0) for at in (1, 3, 5)]
+    return world.run(*(Event(at, "count-up") for at in range(6)), *events)
+
+
+@pytest.mark.parametrize("partial", [a_refresh, an_incomplete_run])
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_field_that_comes_or_goes_before_a_part_is_served_is_no_change_to_anybody(
+    partial: Scenario, file: Path, *, comes: bool
+) -> None:
+    mood = sorted(TOGGLED).index("Mood")
+    with World(file) as world:
+        if comes:
+            world.mutate("toggle", mood)
+        world.fill(5).run()
+        world.mutate("toggle", mood)
+        partial(world)
+        world.calm()
+        assert world.figures["changed"] == 0
+
+
+@pytest.mark.parametrize("event", ["delete", "reorder", "replace"])
+def test_a_replacement_deceives_every_count_but_no_event_deceives_the_look_up(
+    event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = _script("false_removals", monkeypatch)
+    shares = asyncio.run(bench.simulate(event, 200))
+    assert shares.one_walk > 0
+    assert (shares.counted > 0) == (event == "replace")
+    assert shares.looked_up == 0
+
+
+def _script(name: str, patch: pytest.MonkeyPatch) -> Any:
+    """Import a script of `bench/`, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent.parent / "bench" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    patch.setitem(sys.modules, name, module)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sync.snapshot import (
+    COLUMNS,
+    DOCUMENTED,
     SCALARS,
     URL_FIELDS,
     Document,
@@ -28,10 +30,8 @@ if TYPE_CHECKING:
 
     from sync.snapshot import Tag
 
-COLUMNS = {**SCALARS, "ConsumeItems": "consume_items", "SupportAspectRatio": "aspect_ratios", "Tags": "tags"}
-
 FieldChange = dict[str, Any]
-"""`{"field", "old", "new"}`; for `tags` also `"gained"` and `"lost"`."""
+"""`{"field", "old", "new"}`; for `tags` also `"gained"` and `"lost"`; for an unknown field that is not there, `"absent"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class ChangeSet:
         changes: what is told.
         quiet: what is only stored: (stored before, now).
         unchanged: how many templates say what they said before.
-        appeared: fields new to the whole catalog.
+        appeared: fields new to the whole catalog; in the first run those that this version does not know.
         vanished: fields that the whole catalog stopped sending; templates keep their last values.
         wire_fields: what to remember for the next time.
     """
@@ -133,7 +133,7 @@ def compare(
         complete: whether that was the whole catalog; of a part, a field that it lacks is kept, but has not vanished.
     """
     known = previous.wire_fields
-    new_fields = frozenset() if known is None else wire_fields - known
+    new_fields = wire_fields - (DOCUMENTED if known is None else known)
     added: list[Change] = []
     changed: list[Change] = []
     quiet: list[tuple[Document, Written]] = []
@@ -181,8 +181,15 @@ def changed_fields(before: Document, after: Document, new_fields: Iterable[str] 
         changes.append({"field": "aspect_ratios", "old": before["aspect_ratios"], "new": after["aspect_ratios"]})
     for name in sorted({*before["extra"], *after["extra"]}):
         if f"extra.{name}" not in untold and _meaning(before["extra"], name) != _meaning(after["extra"], name):
-            changes.append({"field": f"extra.{name}", "old": before["extra"].get(name), "new": after["extra"].get(name)})
+            changes.append(_extra_change(name, before["extra"], after["extra"]))
     return changes
+
+
+def _extra_change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> FieldChange:
+    """Tell an unknown field's change; `absent` says on which side it is not null but not there."""
+    told = {"field": f"extra.{name}", "old": before.get(name), "new": after.get(name)}
+    absent = "old" if name not in before else "new" if name not in after else None
+    return {**told, "absent": absent} if absent else told
 
 
 def _meaning(extra: Mapping[str, Any], name: str) -> str | None:

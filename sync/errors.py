@@ -108,9 +108,17 @@ class DeadlineExceeded(TryLater):
 
 
 class LeaseBusy(TryLater):
-    """Another run holds the lease."""
+    """Another run holds the lease.
+
+    Attributes:
+        run_id: of the row that records the attempt as skipped.
+    """
 
     default_code = "lease-busy"
+
+    def __init__(self, message: str, *, hint: str = "", run_id: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.run_id = run_id
 
 
 class LeaseLost(TryLater):

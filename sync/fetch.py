@@ -127,13 +127,14 @@ class Endpoint:
         self._deadline = settings.deadline
         self._headers = {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}
         self._timeout = httpx.Timeout(self.patience.read, connect=self.patience.connect, pool=None)
-        # The transport without httpx's client around it. The client would keep cookies; would read a redirect's target, and
-        # raise at an odd one, even where it does not follow it; and would, if it followed, send x-api-key to the other host.
+        # The transport without httpx's client around it. The client would keep cookies; would send the key to a proxy that the
+        # environment names; would raise at a redirect to an odd place even where it does not follow it; and would, if it
+        # followed, send x-api-key to the other host.
         self._transport = httpx.AsyncHTTPTransport(
             limits=httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency),
             verify=_trust(settings),
             proxy=settings.proxy,
-            trust_env=False,  # HTTP_PROXY in the environment would be sent the key
+            trust_env=False,
         )
         self._taken = Counter[str]()
         self._runner = asyncio.Runner()

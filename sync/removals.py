@@ -38,6 +38,7 @@ class Removals:
 def judge(
     evidence: Mapping[str, str],
     *,
+    missing: int,
     present: int,
     max_removed: Decimal,
     held_before: Mapping[str, int],
@@ -48,6 +49,8 @@ def judge(
 
     Args:
         evidence: id -> the second witness, `lookup` or `walks`.
+        missing: how many templates the walk did not bring, with or without a second witness. They are what must be plausible:
+            of a hundred missing, look-ups that are cut short must not remove ten now and ten in every later run.
         present: how many templates the database holds as present.
         max_removed: the share of them that may go in one run.
         held_before: id -> consecutive verified runs before this one that agreed.
@@ -56,7 +59,7 @@ def judge(
             runs proves nothing then, however few templates there were; only a person can accept it.
     """
     limit = max(ALWAYS_PLAUSIBLE, int(present * max_removed))
-    if len(evidence) <= limit and not catalog_is_empty:
+    if missing <= limit and not catalog_is_empty:
         return Removals(now=evidence, limit=limit)
     if accept:
         return Removals(now=dict.fromkeys(evidence, "accepted"), limit=limit)

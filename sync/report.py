@@ -76,7 +76,8 @@ def field_change(told: FieldChange) -> str:
     if told["field"] == "tags":
         gained = [f"+{tag_text(tag)}" for tag in told.get("gained", ())]
         return "  ".join(gained + [f"-{tag_text(tag)}" for tag in told.get("lost", ())])
-    return f"{value_text(told['old'])} → {value_text(told['new'])}"
+    old, new = (value_text(told[side]) if told.get("absent") != side else "(absent)" for side in ("old", "new"))
+    return f"{old} → {new}"
 
 
 def value_text(value: Any) -> str:

@@ -8,6 +8,7 @@ Every edge (endpoint, database, clock, progress) is an argument: the command lin
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -137,11 +138,12 @@ def _attempt(
     try:
         lease = leases.acquire(store.engine, trigger=trigger, ttl=ttl, now=run.started_at)
     except LeaseBusy as busy:
-        return Outcome(_ended(run, busy, endpoint.tally, clock()), error=busy)
+        return Outcome(_ended(replace(run, run_id=busy.run_id), busy, endpoint.tally, clock()), error=busy)
     run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
     try:
         with leases.kept_alive(store.engine, lease, on_loss=endpoint.interrupt):
             findings = look()
+        endpoint.run(asyncio.sleep(0))  # the last moment at which the deadline, or a stop, keeps everything from being applied
         run = _concluded(run, findings, endpoint.tally, clock())
         store.apply(lease, Applied(run, findings.changes, findings.served.rejected, findings.memory))
     except SyncError as error:
@@ -170,6 +172,7 @@ def examine(
         served = read_records([*walked.records, *found]) if found else served
         removals = judge(
             evidence,
+            missing=len(missing),
             present=len(previous.fingerprints),
             max_removed=options.max_removed,
             held_before=memory.held,
@@ -253,9 +256,11 @@ def _problem(walked: Walk, removals: Removals, present: int, *, believed: bool, 
         )
     if removals.held:
         agree = max(removals.held.values())
-        why = "an empty catalog is accepted by a person only" if empty else f"{agree} of {RUNS_THAT_AGREE} runs agree so far"
+        why = f"of {present} templates at most {removals.limit} may go at once; {agree} of {RUNS_THAT_AGREE} runs agree so far"
+        if empty:
+            why = "the catalog is empty, and that is accepted by a person only"
         return RemovalsHeld(
-            f"{len(removals.held)} removals are held: of {present} templates at most {removals.limit} may go at once; {why}.",
+            f"{len(removals.held)} removals are held: {why}.",
             hint="See them with `template-sync changes --pending`; accept them with `template-sync run --accept-removals`.",
         )
     return None

@@ -131,7 +131,9 @@ def _dotenv(path: Path | None) -> Mapping[str, str | None]:
 
         return dotenv_values(path, interpolate=False, encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise ConfigurationError([f"{path} in the working directory could not be read as a UTF-8 file of NAME=value lines."]) from None
+        raise ConfigurationError(
+            [f"{path} in the working directory could not be read as a UTF-8 file of NAME=value lines."]
+        ) from None
 
 
 def _find(

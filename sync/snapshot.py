@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,7 +37,17 @@ SCALARS: Mapping[str, str] = {
 }
 """The endpoint's single-valued fields, but for TemplateId, and the column that each has here."""
 
+COLUMNS: Mapping[str, str] = {
+    **SCALARS,
+    "ConsumeItems": "consume_items",
+    "SupportAspectRatio": "aspect_ratios",
+    "Tags": "tags",
+}
+"""The same for all fields that are stored under a name of ours; `Tags_en` joins `Tags`."""
+
+DOCUMENTED = frozenset({"TemplateId", "Tags_en", *COLUMNS})
 URL_FIELDS = frozenset({"cover_url", "preview_video_url"})
+_URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _UNORDERED = ("consume_items", "tags", "aspect_ratios")
 
 
@@ -139,7 +150,7 @@ def content_hash(written: Document) -> str:
 def without_query(value: Any) -> Any:
     """Drop the query string of every URL in a JSON value: signatures there differ between two requests for the same thing."""
     if isinstance(value, str):
-        return value.partition("?")[0] if value.startswith(("https://", "http://")) else value
+        return value.partition("?")[0] if "?" in value and _URL.match(value) else value
     if isinstance(value, dict):
         return {name: without_query(inner) for name, inner in value.items()}
     if isinstance(value, list):

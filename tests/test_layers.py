@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PURE = {"snapshot", "diff", "removals", "report", "runs", "errors", "ops.plan"}
 PURE_MAY_IMPORT = {
-    "__future__", "collections", "dataclasses", "datetime", "decimal", "enum", "hashlib", "json", "typing", "wcwidth",
+    "__future__", "collections", "dataclasses", "datetime", "decimal", "enum", "hashlib", "json", "re", "typing",
+    "wcwidth",
 }  # fmt: skip
 HOMES = {
     "httpx": {"fetch", "ops.ping"},

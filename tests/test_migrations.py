@@ -22,7 +22,7 @@ from sync.db.engine import open_engine
 from sync.db.tables import metadata
 from sync.errors import DatabaseError, SchemaError
 from tests.builders import Database
-from tests.conftest import drop_database, new_database
+from tests.conftest import SERVERS, drop_database, new_database
 from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, at, dumped, end_of, kill_myself, sync
 
 if TYPE_CHECKING:
@@ -397,6 +397,54 @@ def test_a_users_own_view_and_a_readers_grants_survive_syncs_and_an_upgrade(
         for refused in ("DELETE FROM tags", "UPDATE templates SET title = 'x'", "INSERT INTO trial VALUES (1)"):
             with pytest.raises(sa.exc.DBAPIError, match="denied"):
                 reading.execute(refused)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_documented_rights_are_enough_to_upgrade_and_to_run(kind: str, tmp_path: Path) -> None:
+    url, server = new_database(kind, tmp_path)
+    owner, writer = f"sync_test_owner_{os.getpid()}", f"sync_test_writer_{os.getpid()}"
+    admin = open_engine(url)
+    name = admin.url.database
+    four = "SELECT, INSERT, UPDATE, DELETE"
+    first, then, last = {
+        "postgresql": (
+            [f"CREATE ROLE {role} LOGIN" for role in (owner, writer)] + [f"GRANT USAGE, CREATE ON SCHEMA public TO {owner}"],
+            [
+                f"GRANT USAGE ON SCHEMA public TO {writer}",
+                f"GRANT {four} ON ALL TABLES IN SCHEMA public TO {writer}",
+                f"GRANT USAGE ON SEQUENCE sync_runs_run_id_seq TO {writer}",
+            ],
+            [f"{what} {role}" for role in (owner, writer) for what in ("DROP OWNED BY", "DROP ROLE")],
+        ),
+        "mariadb": (
+            [
+                *(f"CREATE OR REPLACE USER {role}@'%'" for role in (owner, writer)),
+                f"GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, {four} ON {name}.* TO {owner}@'%'",
+            ],
+            [f"GRANT {four} ON {name}.* TO {writer}@'%'"],
+            [f"DROP USER {role}@'%'" for role in (owner, writer)],
+        ),
+    }[kind]
+    database = Database(kind, url, admin)
+    for statement in first:
+        database.execute(statement)
+    as_owner, as_writer = (
+        open_engine(admin.url.set(username=role, password=None).render_as_string(hide_password=False)) for role in (owner, writer)
+    )
+    try:
+        schema.upgrade(as_owner)
+        for statement in then:
+            database.execute(statement)
+        for source in (BEFORE, AFTER, BEFORE):
+            assert sync(source, as_writer).error is None
+        assert anomalies(as_writer) == []
+    finally:
+        as_owner.dispose()
+        as_writer.dispose()
+        for statement in last:
+            database.execute(statement)
+        admin.dispose()
+        drop_database(url, server)
 
 
 # Ways to get there ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,13 @@ def gone(count: int, evidence: str = "lookup") -> dict[str, str]:
 
 
 def judged(evidence: dict[str, str], *, present: int = 280, **changes: Any) -> Removals:
-    calm: dict[str, Any] = {"max_removed": Decimal("0.1"), "held_before": {}, "accept": False, "catalog_is_empty": False}
+    calm: dict[str, Any] = {
+        "missing": len(evidence),
+        "max_removed": Decimal("0.1"),
+        "held_before": {},
+        "accept": False,
+        "catalog_is_empty": False,
+    }
     return judge(evidence, present=present, **{**calm, **changes})
 
 
@@ -24,6 +30,11 @@ def test_a_tenth_of_the_catalog_may_go_and_ten_templates_always(present: int, mo
     assert judged(gone(most), present=present) == Removals(now=gone(most), limit=most)
     too_many = judged(gone(most + 1), present=present)
     assert (too_many.now, len(too_many.held)) == ({}, most + 1)
+
+
+def test_of_many_missing_a_few_that_were_looked_up_are_not_removed_slice_by_slice() -> None:
+    decided = judged(gone(20), missing=100)
+    assert (decided.now, len(decided.held)) == ({}, 20)
 
 
 def test_nothing_gone_is_nothing_removed_and_forgets_what_was_held() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +24,8 @@ from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, sync
 
 if TYPE_CHECKING:
     from tests.builders import Database
+
+DATABASES = Path(__file__).parent.parent / "docs" / "databases.md"
 
 
 def _row(database: Database, template_id: str) -> dict[str, Any]:
@@ -264,14 +268,18 @@ def test_closing_a_run_that_was_closed_already_leaves_its_row_alone(database: Da
 
 
 @pytest.mark.parametrize("table", ["sync_lease", "sync_state"])
-def test_a_database_that_lost_one_of_its_two_single_rows_is_refused_with_what_to_do(database: Database, table: str) -> None:
-    (row,) = database.rows(table)
+def test_a_database_that_lost_one_of_its_two_single_rows_says_what_to_do_and_that_mends_it(
+    database: Database, table: str
+) -> None:
+    sync(BEFORE, database.engine)
     database.execute(f"DELETE FROM {table}")  # noqa: S608 - a test's own word
     try:
         with pytest.raises(SchemaError, match="lost a row") as refused:
-            raise sync(BEFORE, database.engine).error or AssertionError
+            raise sync(AFTER, database.engine).error or AssertionError
         assert "docs/databases.md" in refused.value.hint
-        assert database.rows("templates") == []
+        assert len(database.rows("template_changes")) == 5
     finally:
-        with database.engine.begin() as connection:
-            connection.execute(sa.insert(sa.table(table, *map(sa.column, row))).values(**row))
+        (documented,) = re.findall(rf"^INSERT INTO {table} .*?;", DATABASES.read_text(), re.MULTILINE | re.DOTALL)
+        database.execute(documented.rstrip(";"))
+    assert sync(AFTER, database.engine).error is None
+    assert anomalies(database) == []

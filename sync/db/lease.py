@@ -79,17 +79,17 @@ def acquire(engine: sa.Engine, *, trigger: str, ttl: float, now: datetime) -> Le
             ends = f"its lease ends in {holder.seconds_left:.0f} s unless renewed"
             message = f"Another run is at work: {holder.name}{age}; {ends}."
             skipped = {"status": str(Status.SKIPPED), "finished_at": now, "error_code": LeaseBusy.default_code, "error": message}
-            connection.execute(sa.insert(sync_runs).values(**row, **skipped))
+            recorded = connection.execute(sa.insert(sync_runs).values(**row, **skipped))
         else:
             fence = holder.fence + 1
             taken = {"holder": me, "process": process.mark(), "fence": fence, "expires": _clock(connection) + ttl}
             connection.execute(sa.update(sync_lease).values(taken))
             close_abandoned(connection, now)
-            inserted = connection.execute(sa.insert(sync_runs).values(**row, status=str(Status.RUNNING), fence=fence))
-            assert inserted.inserted_primary_key is not None  # noqa: S101 - an INSERT of one row has one
-            run_id: int = inserted.inserted_primary_key[0]
+            recorded = connection.execute(sa.insert(sync_runs).values(**row, status=str(Status.RUNNING), fence=fence))
+        assert recorded.inserted_primary_key is not None  # noqa: S101 - an INSERT of one row has one
+        run_id: int = recorded.inserted_primary_key[0]
     if holder.active:
-        raise LeaseBusy(message, hint="Wait for it; `template-sync status` shows the holder.")
+        raise LeaseBusy(message, hint="Wait for it; `template-sync status` shows the holder.", run_id=run_id)
     return Lease(run_id, fence, me, ttl)
 
 

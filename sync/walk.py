@@ -77,17 +77,20 @@ class _Attempt:
     pages: dict[int, list[Any]] = field(default_factory=dict)
     totals: set[int | None] = field(default_factory=set)
     contents: set[tuple[str | None, ...]] = field(default_factory=set)
+    refused: dict[int, BadAnswer] = field(default_factory=dict)
     records: int = 0
     empty: int = 0
     repeated: bool = False
 
-    def take(self, page: int, answer: Envelope | None) -> None:
-        """Keep one page; None is a page past the end."""
-        records = (answer.records or []) if answer else []
+    def take(self, page: int, answer: Envelope | BadAnswer) -> None:
+        """Keep one page; a 404 or 422 may mean that it lies past the end."""
+        if isinstance(answer, BadAnswer):
+            self.refused[page] = answer
+        records = [] if isinstance(answer, BadAnswer) else answer.records or []
         ids = tuple(record_id(record) for record in records)
         self.repeated = self.repeated or (bool(ids) and ids in self.contents)
         self.contents.add(ids)
-        if answer:
+        if not isinstance(answer, BadAnswer):
             self.totals.add(answer.total)
         self.pages[page] = records
         self.records += len(records)
@@ -99,6 +102,16 @@ class _Attempt:
         """Whether a page brings nothing new: past the end a server may serve nothing, or its last page again, or its first."""
         new = {record_id(record) for record in answer.records or []}
         return new <= {found for ids in self.contents for found in ids if found is not None}
+
+    def require_plausible_end(self) -> None:
+        """Refuse a 404 or 422 in the middle of the list: with templates behind it, it does not mean the end.
+
+        Raises:
+            BadAnswer: that 404 or 422.
+        """
+        last = max(page for page, records in self.pages.items() if records or page == 1)
+        if early := [page for page in self.refused if page < last]:
+            raise self.refused[min(early)]
 
     @property
     def pointless(self) -> bool:
@@ -158,6 +171,7 @@ async def _walk_once(ask: Ask, page_size: int, lanes: int, progress: Callable[[i
             await take(page, expected)
 
     await _all_or_first_error([lane() for _ in range(min(lanes, expected - 1))])
+    attempt.require_plausible_end()
     await _past_the_end(ask, attempt, page_size, max(size, 1))
     return attempt
 
@@ -168,8 +182,10 @@ async def _past_the_end(ask: Ask, attempt: _Attempt, page_size: int, size: int) 
         if last >= MOST_PAGES:
             raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
         beyond = await _page(ask, last + 1, page_size)
-        if beyond is None or attempt.knows_all(beyond):
-            if beyond and beyond.total:  # past the end a server may count nothing
+        if isinstance(beyond, BadAnswer):
+            return
+        if attempt.knows_all(beyond):
+            if beyond.total:  # past the end a server may count nothing
                 attempt.totals.add(beyond.total)
             return
         attempt.take(last + 1, beyond)
@@ -185,17 +201,13 @@ async def _all_or_first_error(lanes: Sequence[Any]) -> None:
         raise several.exceptions[0] from None
 
 
-async def _page(ask: Ask, page: int, page_size: int) -> Envelope | None:
-    """Ask for one page.
-
-    Past the end a server may say 404 or 422 where another gives an empty list: both mean the end, and where that is only the
-    server knows. An end that comes too soon shows in the count.
-    """
+async def _page(ask: Ask, page: int, page_size: int) -> Envelope | BadAnswer:
+    """Ask for one page. Past the end a server may say 404 or 422 where another gives an empty list: that is given as it is."""
     try:
         return await ask(page=page, page_size=page_size)
     except BadAnswer as error:
         if error.code in _END_CODES and page > 1:
-            return None
+            return error
         raise
 
 

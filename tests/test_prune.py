@@ -18,10 +18,10 @@ from sync.errors import LeaseBusy, UsageError
 from sync.fetch import Endpoint
 from sync.run import refresh
 from sync.runs import Status
-from sync.sandbox.server import SANDBOX_KEY, Sandbox
+from sync.sandbox.server import SANDBOX_KEY
 from sync.store import Store
 from tests.builders import HASTY, Database, make_settings, record, records, run_against, run_with, ticking
-from tests.commands import template_sync
+from tests.commands import Result, template_sync
 from tests.daemons import Upstream, until
 
 if TYPE_CHECKING:
@@ -242,24 +242,24 @@ def test_what_is_pruned_while_a_run_fetches_is_gone_for_a_follower_too(sqlite: D
     assert seen == list(range(2, queries.overview(sqlite.engine).last_seq + 1))  # what it was already given
 
 
-def test_the_command_says_what_it_did_and_refuses_what_it_cannot_do(tmp_path: Path) -> None:
-    empty = template_sync("prune", "--keep-runs", "1", folder=tmp_path)
-    assert (empty.code, list(tmp_path.iterdir())) == (69, [])
-    with Sandbox(records(3)) as sandbox:
-        variables = {"CRUN_BASE_URL": sandbox.url, "CRUN_API_KEY": sandbox.key}
-        template_sync("run", folder=tmp_path, variables=variables)
-        sandbox.replace(records(4))
-        template_sync("run", folder=tmp_path, variables=variables)
-    for arguments in ([], ["--older-than", "soon"]):
-        assert template_sync("prune", *arguments, folder=tmp_path).code == 2
-    counted = json.loads(template_sync("prune", "--keep-runs", "1", "--dry-run", "--json", folder=tmp_path).out)
-    assert (counted["changes"], counted["runs"], counted["oldest_seq"]) == (3, 1, 4)
-    assert template_sync("changes", "--since", "0", folder=tmp_path).code == 0
-    done = template_sync("prune", "--keep-runs", "1", folder=tmp_path)
+def test_the_command_says_what_it_did_and_refuses_what_it_cannot_do(sqlite: Database, tmp_path: Path) -> None:
+    live_a_week(sqlite)
+    oldest = sqlite.scalar("SELECT min(seq) FROM template_changes WHERE run_id = 7")
+
+    def template_sync_on(*arguments: str, url: str = sqlite.url) -> Result:
+        return template_sync(*arguments, folder=tmp_path, variables={"DATABASE_URL": url})
+
+    assert template_sync_on("prune", "--keep-runs", "1", url=f"sqlite:///{tmp_path}/none.db").code == 69
+    assert not (tmp_path / "none.db").exists()
+    assert template_sync_on("prune").code == 2
+    assert template_sync_on("prune", "--older-than", "soon").code == 2
+    done = template_sync_on("prune", "--keep-runs", "1")
     assert (done.code, done.out) == (0, "")
-    assert "deleted 3 changes" in done.err
-    assert "the feed begins at seq 4" in done.err
-    refused = template_sync("changes", "--since", "0", folder=tmp_path)
+    assert f"deleted {oldest - 1} changes" in done.err
+    assert f"the feed begins at seq {oldest}" in done.err
+    refused = template_sync_on("changes", "--since", "0")
     assert refused.code == 2
-    assert "The feed begins at seq 4: changes 1 to 3 were pruned." in refused.err
-    assert "go on with --since 3 or later" in refused.err
+    assert f"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned." in refused.err
+    assert f"go on with --since {oldest - 1} or later" in refused.err
+    again = json.loads(template_sync_on("prune", "--keep-runs", "1", "--dry-run", "--json").out)
+    assert again == {"changes": 0, "versions": 0, "prices": 0, "rejected records": 0, "runs": 0, "oldest_seq": oldest}

@@ -24,7 +24,7 @@ from sync.db import process
 from sync.db.engine import open_engine
 from sync.db.queries import overview
 from sync.db.tables import sync_lease, sync_runs, sync_state
-from sync.errors import LeaseLost
+from sync.errors import LeaseLost, SchemaError
 from sync.ops.doctor import Check, Result, examine
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.settings import load
@@ -207,6 +207,14 @@ def test_a_schema_that_is_missing_or_not_this_versions_is_69_with_the_command_th
     other = template_sync("status", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
     assert other.code == 69
     assert "newer than this version knows" in other.err
+
+
+def test_a_schema_that_is_behind_names_the_command_that_upgrades_it(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.db.schema._REVISIONS", ("0000", "0001"))
+    sqlite.execute("UPDATE sync_alembic_version SET version_num = '0000'")
+    with pytest.raises(SchemaError, match="The database's schema is 0000, this version needs 0001") as refusal:
+        shown(sqlite)
+    assert (refusal.value.exit_code, refusal.value.hint) == (69, "Run `template-sync db upgrade`.")
 
 
 # health -----------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ Unknown fields are no offence; they are kept.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -31,9 +30,6 @@ DEEPEST = 32
 CREDIT_DIGITS = 15
 PAYLOAD_SHOWN = 4000
 REASON_SHOWN = 300
-
-_UNSAFE = re.compile("[\x00\ud800-\udfff]")
-"""NUL, which PostgreSQL refuses, and halves of surrogate pairs, which no driver can encode."""
 
 
 class Ambiguous(dict[str, Any]):
@@ -92,7 +88,7 @@ def read_records(records: Iterable[Placed]) -> Served:
     tags_dropped = not any("Tags" in placed.record for placed in records if placed.page and isinstance(placed.record, dict))
     for placed in records:
         record = placed.record
-        wire_fields.update(_field_names(record))
+        wire_fields.update(_new_fields(record, wire_fields))
         try:
             template = read_record(record, tags_dropped=bool(placed.page) and tags_dropped)
             wire_fields.update(template.extra)
@@ -113,11 +109,11 @@ def _mean_the_same(one: Template, other: Template) -> bool:
     return one == other or content_hash(document(one)) == content_hash(document(other))
 
 
-def _field_names(record: Any) -> Iterable[str]:
-    """Name the fields that a record carries, if it is bad as well: it shows what the catalog sends. Absurd ones are left out."""
+def _new_fields(record: Any, known: set[str]) -> Iterable[str]:
+    """Name the fields of a record, even of a bad one, that none had before: it shows what the catalog sends. No absurd ones."""
     if not isinstance(record, dict) or len(record) > MOST_ITEMS:
         return ()
-    return [name for name in record if len(name) <= LONGEST["Title"] and not _UNSAFE.search(name)]
+    return [name for name in record.keys() - known if len(name) <= LONGEST["Title"] and not _flaw(name)]
 
 
 def record_id(record: Any) -> str | None:
@@ -125,7 +121,7 @@ def record_id(record: Any) -> str | None:
     value = record.get("TemplateId") if isinstance(record, dict) else None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # wrong type, but it says plainly which template it means
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST["TemplateId"] or _UNSAFE.search(value):
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST["TemplateId"] or _flaw(value):
         return None
     return value
 
@@ -180,18 +176,26 @@ def _checked(value: Any, name: str) -> str:
         raise Unreadable(f"{name} must be a string, not {_kind(value)}")
     if len(value) > LONGEST[name]:
         raise Unreadable(f"{name} has {len(value)} characters, more than {LONGEST[name]}")
-    if not value.isascii() or "\x00" in value:
-        _refuse_unsafe(value, name)
+    _refuse_unsafe(value, name)
     return value
 
 
 def _refuse_unsafe(value: str, name: str) -> None:
+    if flaw := _flaw(value):
+        raise Unreadable(f"{name} holds {flaw}")
+
+
+def _flaw(value: str) -> str | None:
+    """Name what keeps a text out of a database: NUL, which PostgreSQL refuses, or what no driver can encode."""
+    if "\x00" in value:
+        return "a NUL character"
+    if value.isascii():
+        return None
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Unreadable(f"{name} holds bytes that are not UTF-8, or half a surrogate pair") from None
-    if "\x00" in value:
-        raise Unreadable(f"{name} holds a NUL character")
+        return "bytes that are not UTF-8, or half a surrogate pair"
+    return None
 
 
 def _integer(record: dict[str, Any], name: str) -> int | None:

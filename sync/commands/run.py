@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command
@@ -21,6 +23,8 @@ from sync.settings import require_key
 )
 def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, as_json: bool) -> None:
     """Synchronise once."""
+    # One process, one run: the collector would walk over a large catalog's objects again and again, and none are cycles.
+    gc.disable()
     require_key(context.settings)
     engine = context.engine()
     start_logging()

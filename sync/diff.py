@@ -40,13 +40,11 @@ class Previous:
 
     Attributes:
         fingerprints: of every template that is present, by id.
-        removed: ids of templates that were removed and keep their rows.
         documents: whole, of those present templates that are missing or whose fingerprint the served one does not share.
         wire_fields: names of the fields that the catalog sent last time; None before the first time.
     """
 
     fingerprints: Mapping[str, str] = field(default_factory=dict)
-    removed: frozenset[str] = frozenset()
     documents: Mapping[str, Document] = field(default_factory=dict)
     wire_fields: frozenset[str] | None = None
 
@@ -173,8 +171,8 @@ def changed_fields(before: Document, after: Document, new_fields: Iterable[str] 
             old, new = without_query(old), without_query(new)
         if old != new and name not in untold:
             changes.append({"field": name, "old": before[name], "new": after[name]})
-    if not {"Tags", "Tags_en"} & set(new_fields):
-        changes += _tag_changes(before["tags"], after["tags"])
+    if "Tags" not in new_fields:
+        changes += _tag_changes(before["tags"], after["tags"], by=("name",) if "Tags_en" in new_fields else ("name", "name_en"))
     if "ConsumeItems" not in new_fields:
         changes += _price_changes(before["consume_items"], after["consume_items"])
     if "SupportAspectRatio" not in new_fields and unordered(before["aspect_ratios"]) != unordered(after["aspect_ratios"]):
@@ -197,11 +195,15 @@ def _meaning(extra: Mapping[str, Any], name: str) -> str | None:
     return canonical(without_query(extra[name])) if name in extra else None
 
 
-def _tag_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[FieldChange]:
-    had = {(tag["name"], tag["name_en"]) for tag in before}
-    has = {(tag["name"], tag["name_en"]) for tag in after}
-    gained = [tag for tag in after if (tag["name"], tag["name_en"]) not in had]
-    lost = [tag for tag in before if (tag["name"], tag["name_en"]) not in has]
+def _tag_changes(before: list[dict[str, Any]], after: list[dict[str, Any]], *, by: tuple[str, ...]) -> list[FieldChange]:
+    """Compare tags by both languages, or by the one that both catalogs have."""
+
+    def key(tag: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(tag[name] for name in by)
+
+    had, has = set(map(key, before)), set(map(key, after))
+    gained = [tag for tag in after if key(tag) not in had]
+    lost = [tag for tag in before if key(tag) not in has]
     return [{"field": "tags", "old": before, "new": after, "gained": gained, "lost": lost}] if gained or lost else []
 
 

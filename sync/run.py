@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from sync.apply import Applied, Memory
 from sync.db import lease as leases
 from sync.diff import ChangeSet, Previous, compare, differing
 from sync.errors import (
@@ -29,7 +30,6 @@ from sync.errors import (
 )
 from sync.removals import LOOK_UPS, RUNS_THAT_AGREE, Removals, judge
 from sync.runs import Run, Status
-from sync.store import Applied, Memory, Store
 from sync.validate import Placed, Served, read_records, record_id
 from sync.walk import Verdict, Walk, look_up, walk
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.fetch import Endpoint, Tally
+    from sync.store import Store
 
 UNRECONCILED_RUNS = 3
 """After so many runs in a row that served the same ids, the catalog's own count is taken to be wrong."""

@@ -39,7 +39,7 @@ class Database:
     def rows(self, table: str, order: str | None = None) -> list[dict[str, Any]]:
         """Give a table's rows, or a view's, through the program's own column types where it has them."""
         source: Any = metadata.tables.get(table)
-        query = sa.select(source) if source is not None else sa.text(f"SELECT * FROM {table}")  # noqa: S608 - a test's own word
+        query: Any = sa.select(source) if source is not None else sa.text(f"SELECT * FROM {table}")  # noqa: S608 - a test's own word
         if source is not None and order:
             query = query.order_by(source.c[order])
         with self.engine.connect() as connection:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sync.decode import read_envelope
-from sync.diff import COLUMNS, ChangeSet, Previous, compare, differing, net_changes, write
-from sync.snapshot import content_hash
+from sync.diff import ChangeSet, Previous, compare, differing, net_changes, write
+from sync.snapshot import COLUMNS, content_hash
 from sync.validate import Placed, read_records
 from tests.builders import record
 from tests.hostile import success
@@ -171,6 +171,12 @@ def test_a_field_new_to_the_whole_catalog_is_stored_and_reported_once(field: str
 def test_english_tags_new_to_the_whole_catalog_are_no_change() -> None:
     found = compared([base(Tags_en=...)], [base()])
     assert (found.changes, found.appeared, len(found.quiet)) == ((), ("Tags_en",), 1)
+
+
+def test_a_tag_lost_while_english_ones_appear_is_told() -> None:
+    found = compared([base(Tags=["热", "新"], Tags_en=...)], [base(Tags=["热"], Tags_en=["Hot"])])
+    ((change,),) = [each.fields for each in found.changes]
+    assert (change["gained"], change["lost"]) == ([], [{"name": "新", "name_en": None}])
 
 
 def test_english_tags_that_vanish_lose_no_tag_even_where_two_share_a_name() -> None:

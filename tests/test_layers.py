@@ -21,7 +21,7 @@ HOMES = {
     "prometheus_client": {"ops.metrics"},
     "dotenv": {"settings"},
     "click": {"cli", "commands"},
-    "sqlalchemy": {"db", "store", "ops.service", "ops.doctor", "commands"},
+    "sqlalchemy": {"db", "store", "apply", "ops.service", "ops.doctor", "commands"},
 }
 LAYERS = [
     {"__main__", "cli"},
@@ -30,6 +30,7 @@ LAYERS = [
     {"logs", "ops.http", "ops.metrics", "ops.ping", "ops.plan", "ops.systemd", "sandbox"},
     {"run"},
     {"store", "fetch", "walk"},
+    {"apply"},
     {"db"},
     {"settings"},
     {"options", "report", "diff", "removals", "decode", "cron"},

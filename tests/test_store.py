@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.apply import MOST_REJECTED
 from sync.db import lease as leases
 from sync.db import queries
 from sync.db.engine import reading
 from sync.errors import SchemaError
 from sync.runs import Status
-from sync.store import MOST_REJECTED, Store
+from sync.store import Store
 from tests.builders import SEED_PAGE, record, records
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, sync
 

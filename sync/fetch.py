@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import ssl
 import time
 import zlib
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -25,7 +27,6 @@ from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Refu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from ssl import SSLContext
 
     from sync.settings import Settings
 
@@ -380,13 +381,17 @@ def _why(failure: Exception) -> str:
     return "the connection was refused" if isinstance(failure, httpx.ConnectError) else "the connection failed"
 
 
-def _trust(settings: Settings) -> SSLContext:
-    import ssl
-
+def _trust(settings: Settings) -> ssl.SSLContext:
     if settings.base_url.startswith("http://") and not settings.proxy:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loopback: loading the authorities would cost 30 ms for nothing
+    return _authorities(settings.ca_bundle)
+
+
+@lru_cache(maxsize=1)
+def _authorities(ca_bundle: str | None) -> ssl.SSLContext:
+    """Load the authorities to trust, once per process: it takes 30 ms, and doing it for every run fragments the memory."""
     import certifi
 
-    context = ssl.create_default_context(cafile=settings.ca_bundle or certifi.where())
+    context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

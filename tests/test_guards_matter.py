@@ -152,7 +152,7 @@ def query_strings_count(patch: pytest.MonkeyPatch) -> None:
 
 
 def order_counts(patch: pytest.MonkeyPatch) -> None:
-    def tag_changes(before: list[Any], after: list[Any]) -> list[dict[str, Any]]:
+    def tag_changes(before: list[Any], after: list[Any], **_: Any) -> list[dict[str, Any]]:
         return [{"field": "tags", "old": before, "new": after}] if before != after else []
 
     patch.setattr(sync.diff, "_tag_changes", tag_changes)

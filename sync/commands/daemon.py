@@ -64,7 +64,6 @@ def command(context: Context) -> None:
         if probes is not None:
             probes.stop()
         ping.close(min(PINGS_SECONDS, settings.grace))
-        engine.dispose()
 
 
 def _fresh_key(loaded: Loaded) -> str:

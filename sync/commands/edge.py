@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,12 +36,15 @@ class Context:
 
     settings: Settings
     loaded: Loaded
+    closing: ExitStack
 
     def engine(self) -> Engine:
-        """Open the database."""
+        """Open the database; it is closed when the command ends."""
         from sync.db.engine import open_engine
 
-        return open_engine(self.settings.database_url)
+        engine = open_engine(self.settings.database_url)
+        self.closing.callback(engine.dispose)
+        return engine
 
 
 def sync_command(help_text: str, *fields: str, quiet: bool = False) -> Callable[[Callable[..., Any]], click.Command]:
@@ -56,13 +60,13 @@ def sync_command(help_text: str, *fields: str, quiet: bool = False) -> Callable[
         @functools.wraps(function)
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in fields}
-            with Edge():
+            with Edge(), ExitStack() as closing:
                 loaded = load(flags, os.environ, Path(".env"))
                 Edge.secrets = loaded.secrets
                 _configure_logs(loaded, quiet=quiet)
                 for warning in loaded.warnings:
                     tell(f"warning: {warning}")
-                function(Context(loaded.settings, loaded), **options)
+                function(Context(loaded.settings, loaded, closing), **options)
 
         made = click.command(help=help_text)(call)
         for option in reversed([option for option in OPTIONS if option.field in fields]):

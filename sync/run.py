@@ -140,11 +140,13 @@ def _attempt(
         lease = leases.acquire(store.engine, trigger=trigger, ttl=ttl, now=run.started_at)
     except LeaseBusy as busy:
         return Outcome(_ended(replace(run, run_id=busy.run_id), busy, endpoint.tally, clock()), error=busy)
+    except DatabaseError as error:  # not even begun: it has no row
+        return Outcome(_ended(run, error, endpoint.tally, clock()), error=error, unrecorded=error)
     run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
     try:
         with leases.kept_alive(store.engine, lease, on_loss=endpoint.interrupt):
             findings = look()
-        endpoint.run(asyncio.sleep(0))  # the last moment at which the deadline, or a stop, keeps everything from being applied
+            endpoint.run(asyncio.sleep(0))  # the last moment at which the deadline, or a stop, keeps all of it from being applied
         run = _concluded(run, findings, endpoint.tally, clock())
         store.apply(lease, Applied(run, findings.changes, findings.served.rejected, findings.memory))
     except SyncError as error:
@@ -189,7 +191,7 @@ def examine(
         memory=replace(memory, held=removals.held),
         total=walked.total,
         pages=walked.pages,
-        problem=_problem(walked, removals, len(previous.fingerprints), believed=believed, empty=not walked.records),
+        problem=_problem(walked, removals, len(missing), len(previous.fingerprints), believed=believed),
     )
 
 
@@ -249,7 +251,7 @@ def _reconcile(memory: Memory, walked: Walk, served: Served) -> Memory:
     return replace(memory, unreconciled_ids=ids, unreconciled_runs=min(runs, UNRECONCILED_RUNS + 1))
 
 
-def _problem(walked: Walk, removals: Removals, present: int, *, believed: bool, empty: bool) -> SyncError | None:
+def _problem(walked: Walk, removals: Removals, missing: int, present: int, *, believed: bool) -> SyncError | None:
     if not believed:
         return WalkUnverified(
             f"The walk could not be verified: {walked.doubt}. What was served is stored; nothing was removed.",
@@ -257,8 +259,9 @@ def _problem(walked: Walk, removals: Removals, present: int, *, believed: bool, 
         )
     if removals.held:
         agree = max(removals.held.values())
-        why = f"of {present} templates at most {removals.limit} may go at once; {agree} of {RUNS_THAT_AGREE} runs agree so far"
-        if empty:
+        why = f"{missing} of {present} templates are missing, and at most {removals.limit} may go at once"
+        why += f"; {agree} of {RUNS_THAT_AGREE} runs agree so far"
+        if not walked.records:
             why = "the catalog is empty, and that is accepted by a person only"
         return RemovalsHeld(
             f"{len(removals.held)} removals are held: {why}.",

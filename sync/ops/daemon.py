@@ -81,6 +81,8 @@ class Daemon:
         self._idle = threading.Event()
         self._idle.set()
         self._slot = self.clock()
+        self._noted: datetime | None = None
+        self._noting = threading.Lock()
         self._troubles = 0
         self._signals = 0
         self._scheduler: Any = BackgroundScheduler(
@@ -104,7 +106,7 @@ class Daemon:
         """Run until asked to stop."""
         first = first_run(last_success=self.job.last_success(), due_after=self._due_after, now=self.clock())
         self._scheduler.start(paused=True)
-        self._add_from_main(first)
+        self._add(first)
         self._scheduler.resume()
         schedule = f"every {self.interval:g} s" if self.trigger is None else str(self.trigger)
         get_logger().info("daemon_started", first_run=first.isoformat(timespec="seconds"), schedule=schedule)
@@ -123,9 +125,8 @@ class Daemon:
     def _run(self) -> None:
         self._idle.clear()
         try:
-            if self._stopping:  # `_end` may hold the scheduler's locks by now: nothing here may ask for them
-                return
-            self._note(self._plan(self._attempt()))
+            if not self._stopping:  # `_end` may hold the scheduler's locks by now: nothing here may ask for them
+                self._plan(self._attempt())
         finally:
             self._idle.set()
 
@@ -137,7 +138,7 @@ class Daemon:
             get_logger().error("run_crashed", exc_info=surprise)
             return Ended(Status.FAILED, retry=True)
 
-    def _plan(self, ended: Ended) -> datetime:
+    def _plan(self, ended: Ended) -> None:
         """Plan the next run, by the clock as it is now: it may have been set while the run was at work."""
         fine = ended.status in {Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE}
         self._troubles = 0 if fine else self._troubles + 1
@@ -146,7 +147,6 @@ class Daemon:
         due = next_run(known, scheduled=self._scheduled(now), now=now, chance=self.chance)
         if not self._stopping:
             self._add(due)
-        return due
 
     def _scheduled(self, now: datetime) -> datetime:
         """Give the schedule's next time after this run's. What came round while the run was at work is not made up for."""
@@ -165,17 +165,19 @@ class Daemon:
         """Have the run made at a time, instead of any other that was planned."""
         self._slot = due
         self._scheduler.add_job(self._run, "date", run_date=due, id="sync", replace_existing=True)
+        self.tell(f"STATUS=The next run is due at {due:%Y-%m-%d %H:%M:%S} UTC.")
+        self._note(due)
 
-    def _add_from_main(self, due: datetime) -> None:
-        """As `_add`, for the main thread: a database that is locked must not keep it from its signals."""
-        self._add(due)
-        first_of_all = datetime.fromtimestamp(0, UTC)
-        self._scheduler.add_job(self._note, "date", run_date=first_of_all, args=[due], id="note", replace_existing=True)
+    def _note(self, due: datetime | None) -> threading.Thread:
+        """Have the plan written down, by a thread of its own: a locked database must keep neither a run nor a stop waiting."""
+        self._noted = due
+        thread = threading.Thread(target=self._write_note, name="note", daemon=True)
+        thread.start()
+        return thread
 
-    def _note(self, due: datetime) -> None:
-        if not self._stopping:
-            self.tell(f"STATUS=The next run is due at {due:%Y-%m-%d %H:%M:%S} UTC.")
-            self.job.planned(due)
+    def _write_note(self) -> None:
+        with self._noting:  # the newest plan, whichever of two threads comes last
+            self.job.planned(self._noted)
 
     @property
     def _due(self) -> datetime | None:
@@ -195,7 +197,7 @@ class Daemon:
             get_logger().warning("clock_jumped", seconds=jump.total_seconds())
         if due is not None and jump is not None and jump < timedelta(0):  # set back: the run would be later by as much
             at_a_set_time = self.trigger is not None and self._due_after(due) == due
-            self._add_from_main(self._due_after(now) if at_a_set_time else max(now, due + jump))
+            self._add(self._due_after(now) if at_a_set_time else max(now, due + jump))
         elif due is not None and now >= due:
             self._scheduler.wakeup()
 
@@ -216,7 +218,5 @@ class Daemon:
             get_logger().error("daemon_hung", hint="A run did not end within SYNC_GRACE; the process leaves without it.")
             os._exit(HUNG)
         self._scheduler.shutdown(wait=True)
-        farewell = threading.Thread(target=self.job.planned, args=(None,), daemon=True)
-        farewell.start()
-        farewell.join(max(_FAREWELL, ends - self.monotonic()))
+        self._note(None).join(max(_FAREWELL, ends - self.monotonic()))
         get_logger().info("daemon_stopped")

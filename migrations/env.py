@@ -6,6 +6,8 @@ Called by `sync.db.schema` with a connection, or by the `alembic` command in a c
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +48,9 @@ def _sqlite(connection: Connection) -> Iterator[None]:
     # Rebuilding a parent table drops it first: with foreign keys on, that would delete its children's rows, and without
     # the legacy form of RENAME it would stumble over the views, an app's own included. Pragmas work outside a transaction.
     raw: Any = connection.connection.dbapi_connection
-    for pragma in (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "foreign_keys=OFF", "legacy_alter_table=ON"):
+    for pragma in (f"busy_timeout={LOCK_SECONDS * 1000}", "foreign_keys=OFF", "legacy_alter_table=ON"):
         raw.execute(f"PRAGMA {pragma}")
+    _write_ahead(raw)
     try:
         with connection.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin():
             yield
@@ -56,6 +59,20 @@ def _sqlite(connection: Connection) -> Iterator[None]:
     finally:
         for pragma in ("foreign_keys=ON", "legacy_alter_table=OFF"):
             raw.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(raw: Any) -> None:
+    """Switch to write-ahead mode. While another process does that, SQLite refuses at once, whatever the busy time-out."""
+    ends = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 @contextmanager

@@ -164,5 +164,7 @@ class ConfigurationError(SyncError):
     default_code = "configuration"
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems), hint="`template-sync config` shows every setting and where it came from.")
+        super().__init__(
+            "\n".join(problems), hint="The README lists every setting; `template-sync config` shows them once they are valid."
+        )
         self.problems = problems

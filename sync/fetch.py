@@ -137,6 +137,7 @@ class Endpoint:
             proxy=settings.proxy,
             trust_env=False,
         )
+        self._checked = "SYNC_PROXY" if settings.proxy else "CRUN_BASE_URL"
         self._taken = Counter[str]()
         self._runner = asyncio.Runner()
         self._task: asyncio.Task[Any] | None = None
@@ -243,7 +244,7 @@ class Endpoint:
             self.tally.by_code[0] += 1
             raise Unreachable(
                 f"{httpx.URL(self._url).host} could not be reached: {_why(failure)}.",
-                hint="Check the network and CRUN_BASE_URL; `template-sync doctor` tests each step.",
+                hint=f"Check the network and {self._checked}; `template-sync doctor` tests each step.",
             ) from failure
         self._account_for(body)
         return self._judge(response, body)
@@ -374,8 +375,10 @@ def _why(failure: Exception) -> str:
         if isinstance(failure, kind):
             return words
     text = str(failure).lower()
-    if "certificate" in text or "ssl" in text:
+    if "certificate" in text:
         return "its TLS certificate could not be verified"
+    if "ssl" in text:
+        return "it does not speak TLS as it should"
     if "name or service" in text or "getaddrinfo" in text or "name resolution" in text or "nodename" in text:
         return "its name does not resolve"
     return "the connection was refused" if isinstance(failure, httpx.ConnectError) else "the connection failed"

@@ -41,7 +41,11 @@ def summary(run: Run) -> str:
         counts.append(f"{run.rejected} rejected")
     if run.held:
         counts.append(f"{run.held} removals held")
-    text = "  ".join(counts) if run.changes or run.rejected or run.held else f"no changes ({run.seen} templates checked)"
+    text = (
+        "  ".join(counts)
+        if run.changes or run.rejected or run.held
+        else f"no changes ({run.seen} template{'s' if run.seen != 1 else ''} checked)"
+    )
     where = "dry run, nothing written" if run.run_id is None else f"run {run.run_id}"
     return f"{text}  ({where}, {run.pages} pages, {run.seconds or 0:.2f} s)"
 
@@ -107,26 +111,26 @@ def prices(document: Document) -> str:
     return "  ".join(f"{visible(item['resolution'])} {item['credit']}" for item in document.get("consume_items", ()))
 
 
-def template_rows(documents: Iterable[Document]) -> list[list[str]]:
-    """Give the catalog as rows of a table."""
-    rows = [["ID", "TITLE", "EN", "TYPE", "INPUT", "PRICES", "TAGS"]]
+def template_rows(documents: Iterable[Document], longest: int | None = None) -> list[list[str]]:
+    """Give the catalog as rows of a table, titles cut to `longest` columns if that is given."""
+    rows = [["ID", "TITLE", "EN", "PRICES", "INPUT", "TYPE", "TAGS"]]
     for each in documents:
         needs = f"{each['input_num'] if each['input_num'] is not None else '?'} × {visible(each['input_requirement'] or '?')}"
         tags = ", ".join(visible(tag["name_en"] or tag["name"]) for tag in each["tags"])
-        texts = [visible(each[name] or "") for name in ("title", "title_en", "template_type")]
-        rows.append([visible(each["template_id"]), *texts, needs, prices(each), tags])
+        titles = [visible(each[name] or "") for name in ("title", "title_en")]
+        titles = [cut(text, longest) if longest else text for text in titles]
+        rows.append([visible(each["template_id"]), *titles, prices(each), needs, visible(each["template_type"] or ""), tags])
     return rows
 
 
 def run_rows(runs: Iterable[Run]) -> list[list[str]]:
-    """Give runs as rows of a table."""
-    rows = [["RUN", "STARTED (UTC)", "TRIGGER", "STATUS", "SECONDS", "+", "~", "-", "SEEN", "REJECTED", "HELD", "ERROR"]]
+    """Give runs as rows of a table; why one failed stands last, where a narrow terminal still shows its beginning."""
+    rows = [["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "BAD", "SEC", "ERROR"]]
     for run in runs:
-        counts = [str(number) for number in (run.added, run.changed, run.removed, run.seen, run.rejected, run.held)]
+        counts = [str(number) for number in (run.added, run.changed, run.removed, run.held, run.rejected)]
         error = f"{run.error_code}: {visible(run.error or '')}" if run.error_code else ""
-        started = f"{run.started_at:%Y-%m-%d %H:%M:%S}"
         seconds = "" if run.seconds is None else f"{run.seconds:.1f}"
-        rows.append([str(run.run_id), started, run.trigger, str(run.status), seconds, *counts, error])
+        rows.append([str(run.run_id), f"{run.started_at:%Y-%m-%d %H:%M:%S}", str(run.status), *counts, seconds, error])
     return rows
 
 
@@ -217,4 +221,6 @@ def whose_fault(run: Run) -> str:
         return "ours: the database"
     if code in {"unreachable", "gzip"} or (code.isdecimal() and int(code) >= 500):  # noqa: PLR2004 - server errors
         return "the server's or the network's"
-    return "the server's, or its interface changed" if code not in {"deadline", "lease-lost", "unexpected"} else "ours"
+    if code == "deadline":
+        return "the server's if it is slow, ours if SYNC_DEADLINE is short"
+    return "ours" if code in {"lease-lost", "unexpected"} else "the server's, or its interface changed"

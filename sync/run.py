@@ -25,7 +25,6 @@ from sync.errors import (
     LeaseBusy,
     RemovalsHeld,
     SyncError,
-    UsageError,
     WalkUnverified,
 )
 from sync.removals import LOOK_UPS, RUNS_THAT_AGREE, Removals, judge
@@ -228,10 +227,6 @@ def examine_one(store: Store, endpoint: Endpoint, template_id: str) -> Findings:
     placed = [Placed(0, position, record) for position, record in enumerate(records) if record_id(record) == template_id]
     if records and not placed:
         raise BadAnswer("The catalog answered with other templates than the one asked for.", code="other-template")
-    if not placed and template_id not in previous.fingerprints:
-        raise UsageError(
-            f"The catalog has no template {template_id!r}.", hint="`template-sync list` shows those that it has.", code="404"
-        )
     served = read_records(placed)
     previous = store.with_documents(previous, differing(previous.fingerprints, served.templates))
     return Findings(served, _compared(previous, served, complete=False), memory)

@@ -79,6 +79,10 @@ class Loaded:
     warnings: tuple[str, ...]
     secrets: tuple[str, ...]
 
+    def source(self, field: str) -> str:
+        """Say where one setting's value came from."""
+        return next(origin.source for origin in self.origins if origin.option.field == field)
+
     def shown(self, field: str) -> str:
         """Show one setting's value, masked if it is a secret."""
         return next(origin.shown for origin in self.origins if origin.option.field == field)
@@ -102,6 +106,7 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Pa
     warnings: list[str] = []
     secrets: list[str] = []
     for option in OPTIONS:
+        text, source = None, ""
         try:
             text, source = _find(option, flags, layers, warnings)
             if text is None:
@@ -110,7 +115,7 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Pa
                 continue
             values[option.field] = option.parse(text)
         except ValueError as error:
-            problems.append(f"{option.variable}: expected {error}.")
+            problems.append(f"{option.variable}: expected {error}{_given(option, text, source)}.")
             continue
         secrets += _secret_parts(option, text.strip())
         origins.append(Origin(option, _shown(option, text.strip()), source))
@@ -163,11 +168,20 @@ def _secret_file(option: Option, path: str, warnings: list[str]) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ValueError(f"a readable file in {option.variable}_FILE ({path}: {reason})") from None
-    if len(content) > _SECRET_FILE_LIMIT or not text:
+    if not text:
+        raise ValueError(f"{option.variable}_FILE to hold something ({path} is empty)")
+    if len(content) > _SECRET_FILE_LIMIT:
         raise ValueError(f"{option.variable}_FILE to hold one line of at most {_SECRET_FILE_LIMIT} bytes ({path})")
     if stat.S_IMODE(mode) & stat.S_IROTH:
         warnings.append(f"{option.variable}_FILE ({path}) can be read by every user of this machine; chmod 600 it.")
     return text
+
+
+def _given(option: Option, text: str | None, source: str) -> str:
+    """Say what was given instead and where, unless it is, or may hold, a secret."""
+    if text is None or option.secret or "://" in text:
+        return f" ({source})" if source else ""
+    return f"; {source} says {text[:60]!r}"
 
 
 def _shown(option: Option, text: str) -> str:

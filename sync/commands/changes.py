@@ -18,14 +18,14 @@ NEWEST = 50
 FOLLOW_SECONDS = 2.0
 
 
+@sync_command(
+    f"Show what was added, changed and removed, oldest first: the newest {NEWEST} changes, or those asked for.", *DATABASE_FLAGS
+)
 @click.option("--since", type=click.IntRange(0), metavar="SEQ", help="Only changes after this one; 0 is from the beginning.")
 @click.option("--run", "run_id", type=int, metavar="ID", help="Only this run's changes.")
 @click.option("--follow", is_flag=True, help="Go on showing changes as they come; with --json one object a line.")
 @click.option("--pending", is_flag=True, help="Show the removals that are held instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@sync_command(
-    f"Show what was added, changed and removed, oldest first: the newest {NEWEST} changes, or those asked for.", *DATABASE_FLAGS
-)
 def command(context: Context, *, since: int | None, run_id: int | None, follow: bool, pending: bool, as_json: bool) -> None:
     """Show the feed."""
     from sync.db import queries
@@ -36,18 +36,18 @@ def command(context: Context, *, since: int | None, run_id: int | None, follow: 
         return
     if follow:
         start = queries.overview(engine).last_seq if since is None else since
-        for change in queries.follow(engine, start, pause=_pauses()):
-            if as_json:
-                click.echo(json.dumps(change, ensure_ascii=False))
-            else:
-                _show([change])
+        _follow(queries.follow(engine, start, pause=_pauses()), as_json=as_json)
         return
+    if run_id is not None:
+        queries.require_run(engine, run_id)
     most = NEWEST if since is None and run_id is None else None
     found = queries.changes(engine, since=since, run_id=run_id, most=most)
     if as_json:
         emit_json(found)
     elif found:
         _show(found)
+        if most is not None and found[0]["seq"] > queries.overview(engine).oldest_seq:
+            tell(f"these are the newest {len(found)}; `template-sync changes --since 0` shows all")
     else:
         tell("no changes")
 
@@ -59,13 +59,24 @@ def _pauses() -> Iterator[None]:
         yield None
 
 
-def _show(changes: Iterable[dict[str, Any]]) -> None:
+def _follow(changes: Iterator[dict[str, Any]], *, as_json: bool) -> None:
+    run_id = None
+    for change in changes:
+        if as_json:
+            click.echo(json.dumps(change, ensure_ascii=False))
+        else:
+            _show([change], heading=change["run_id"] != run_id)
+        run_id = change["run_id"]
+
+
+def _show(changes: Iterable[dict[str, Any]], *, heading: bool = True) -> None:
     from sync.report import change_lines
 
     paint = painter()
     for run_id, group in itertools.groupby(changes, key=lambda change: change["run_id"]):
         listed = list(group)
-        print_lines([paint(f"run {run_id}, {listed[0]['at']}, seq {listed[0]['seq']} to {listed[-1]['seq']}", "bold")])
+        if heading:
+            print_lines([paint(f"run {run_id}, {listed[0]['at']}, from seq {listed[0]['seq']}", "bold")])
         for change in listed:
             print_lines([f"  {line}" for line in change_lines(change, paint)])
 

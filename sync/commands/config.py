@@ -7,8 +7,8 @@ import click
 from sync.commands.edge import RUN_FLAGS, Context, emit_json, painter, print_lines, sync_command, terminal_width
 
 
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @sync_command("Show every setting, its value and where it came from; secrets masked. Touches nothing.", *RUN_FLAGS)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool) -> None:
     """Show the settings."""
     origins = context.loaded.origins

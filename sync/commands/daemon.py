@@ -25,7 +25,7 @@ def command(context: Context) -> None:
     engine = context.engine()
     start_logging()
     from sync import __version__
-    from sync.commands.synchronising import now
+    from sync.commands.synchronising import now, refuse_sample
     from sync.cron import trigger
     from sync.db.schema import prepare
     from sync.logs import get_logger
@@ -51,6 +51,7 @@ def command(context: Context) -> None:
     )
     daemon.obey_signals()  # from here on: as process 1 of a container a SIGTERM without a handler is not even seen
     prepare(engine)
+    refuse_sample(settings, engine)
     probes = None
     if settings.http_port is not None:
         live = lambda: (daemon.alive, "the scheduler turns" if daemon.alive else "the scheduler stands still")  # noqa: E731

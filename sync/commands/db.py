@@ -31,8 +31,8 @@ def upgrade(context: Context) -> None:
     )
 
 
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @sync_command("Show the tables' version and this program's.", *DATABASE_FLAGS)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def current(context: Context, *, as_json: bool) -> None:
     """Show the schema's version."""
     from sync.db import schema
@@ -44,7 +44,7 @@ def current(context: Context, *, as_json: bool) -> None:
         print_lines([f"{found or '(none)'} ({state.value}; this version's is {schema.HEAD})"])
 
 
-@sync_command("Compare the tables with what this version needs; 0 if they are equal, 69 if not.", *DATABASE_FLAGS)
+@sync_command("Compare the tables with this version's.\n\nLeaves with 0 if they are equal, 69 if not.", *DATABASE_FLAGS)
 def check(context: Context) -> None:
     """Check the schema."""
     start_logging()

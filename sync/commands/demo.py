@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from sync.sandbox.server import Sandbox
 
 
-@click.option("--templates", default=280, show_default=True, type=click.IntRange(1, 100_000), help="How many the catalog has.")
-@click.option("--seed", default=7, show_default=True, type=int, help="Another seed, another catalog.")
-@click.option("--json", "as_json", is_flag=True, help="Print both outcomes as JSON.")
 @sync_command(
     "See it work: serve a sample catalog on loopback, synchronise it, let it change, synchronise again, show what changed.",
     *DATABASE_FLAGS,
     quiet=True,
 )
+@click.option("--templates", default=280, show_default=True, type=click.IntRange(1, 100_000), help="How many the catalog has.")
+@click.option("--seed", default=7, show_default=True, type=int, help="Another seed, another catalog.")
+@click.option("--json", "as_json", is_flag=True, help="Print both outcomes as JSON.")
 def command(context: Context, *, templates: int, seed: int, as_json: bool) -> None:
     """Show the whole thing."""
     engine = context.engine()
@@ -54,7 +54,10 @@ def command(context: Context, *, templates: int, seed: int, as_json: bool) -> No
         emit_json({"first": outcome_json(first), "evolution": evolution.as_json(), "second": outcome_json(second)})
         return
     finish(second, json=False)
-    tell("\nLook around: template-sync changes | list --tag Trending | status | history 104909826")
+    given = f" --database-url {where}" if context.loaded.source("database_url") == "flag" else ""
+    tell("\nLook around:")
+    for arguments in ("changes", "list --tag Trending", "history 104909826", "status"):
+        tell(f"  template-sync {arguments}{given}")
 
 
 def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:

@@ -7,10 +7,10 @@ import click
 from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command, tell
 
 
+@sync_command("Show what changed between the catalogs after two runs, net. Reads the database only.", *DATABASE_FLAGS)
 @click.argument("before", type=int, metavar="RUN")
 @click.argument("after", type=int, metavar="RUN")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@sync_command("Show what changed between the catalogs after two runs, net. Reads the database only.", *DATABASE_FLAGS)
 def command(context: Context, *, before: int, after: int, as_json: bool) -> None:
     """Show what changed between two runs."""
     from sync.db.queries import catalog_after

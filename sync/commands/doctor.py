@@ -12,13 +12,13 @@ from sync.commands.edge import RUN_FLAGS, Context, emit_json, painter, print_lin
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @sync_command(
     "Check settings, name, TLS, key, clock, disk, database, schema, lease and freshness. Changes nothing. "
     "Leaves with the exit code that a run would, 0 if nothing failed.",
     *RUN_FLAGS,
     quiet=True,
 )
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool) -> None:
     """Check everything."""
     engine = context.engine()

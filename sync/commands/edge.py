@@ -48,12 +48,12 @@ class Context:
 
 
 def sync_command(help_text: str, *fields: str, quiet: bool = False) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command out of a function `(context, **its own options)`.
+    """Make a command out of a function `(context, **its own options)`; stands above click's decorators for those.
 
     Args:
         help_text: what `--help` says.
         fields: settings that it takes as flags; each flag's help names its variable.
-        quiet: on a terminal, log only warnings unless a level was asked for: the command itself says what it did.
+        quiet: on a terminal, log nothing unless a level was asked for: the command itself says what it did, and what went wrong.
     """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
@@ -69,7 +69,7 @@ def sync_command(help_text: str, *fields: str, quiet: bool = False) -> Callable[
                 function(Context(loaded.settings, loaded, closing), **options)
 
         made = click.command(help=help_text)(call)
-        for option in reversed([option for option in OPTIONS if option.field in fields]):
+        for option in (option for option in OPTIONS if option.field in fields):
             name = f"--{option.field.replace('_', '-')}"
             text = f"{option.help} [{option.variable}{f'; default {option.default}' if option.default else ''}]"
             made = click.option(name, option.field, default=None, metavar="VALUE", help=text)(made)
@@ -82,10 +82,10 @@ def _configure_logs(loaded: Loaded, *, quiet: bool) -> None:
     """Set logging up, but not before a command logs: structlog takes 0.1 s to import, and most commands log nothing."""
     style, level = loaded.settings.log_format, loaded.settings.log_level
     on_terminal = style == "console" or (style == "auto" and sys.stderr.isatty())
-    asked = next(origin.source for origin in loaded.origins if origin.option.field == "log_level") != "default"
+    asked = loaded.source("log_level") != "default"
     Edge.logging = {
         "style": style,
-        "level": "warning" if quiet and on_terminal and not asked else level,
+        "level": "critical" if quiet and on_terminal and not asked else level,
         "secrets": loaded.secrets,
     }
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
+@sync_command("Write the present catalog to stdout, by id. Reads the database only.", *DATABASE_FLAGS)
 @click.option(
     "--format", "style", type=click.Choice(["jsonl", "json", "csv"]), default="jsonl", show_default=True, help="How to write it."
 )
-@sync_command("Write the present catalog to stdout, by id. Reads the database only.", *DATABASE_FLAGS)
 def command(context: Context, *, style: str) -> None:
     """Write the catalog."""
     from sync.db.queries import catalog

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from sync.snapshot import Document
 
 
-@click.argument("template_id", metavar="ID")
 @sync_command("Give the JSON Schema (2020-12) of the `input` of one template's generation request.", *DATABASE_FLAGS)
+@click.argument("template_id", metavar="ID")
 def command(context: Context, *, template_id: str) -> None:
     """Give the schema."""
     from sync.db.queries import template

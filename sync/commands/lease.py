@@ -13,8 +13,8 @@ def command() -> None:
     """Hold the commands together."""
 
 
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @sync_command("Show who holds the lease.", *DATABASE_FLAGS)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def show(context: Context, *, as_json: bool) -> None:
     """Show the holder."""
     from sync.db.queries import overview
@@ -22,7 +22,14 @@ def show(context: Context, *, as_json: bool) -> None:
     holder = overview(context.engine()).holder
     if as_json:
         left = max(0.0, round(holder.seconds_left, 1)) if holder.active else 0
-        emit_json({"active": holder.active, "holder": holder.name, "fence": holder.fence, "seconds_left": left})
+        emit_json(
+            {
+                "active": holder.active,
+                "holder": holder.name if holder.active else None,
+                "fence": holder.fence,
+                "seconds_left": left,
+            }
+        )
     elif holder.active:
         print_lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (fence {holder.fence})"])
     elif holder.dead:
@@ -31,8 +38,8 @@ def show(context: Context, *, as_json: bool) -> None:
         print_lines([f"nobody (fence {holder.fence})"])
 
 
-@click.option("--force", is_flag=True, help="Really do it. The run that holds it can then no longer commit.")
 @sync_command("Take the lease away from whoever holds it. It ends by itself when the holder is dead.", *DATABASE_FLAGS)
+@click.option("--force", is_flag=True, help="Really do it. The run that holds it can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
     """Take the lease away."""
     if not force:
@@ -43,6 +50,9 @@ def release(context: Context, *, force: bool) -> None:
 
     former = break_lease(context.engine())
     get_logger().warning("lease_released_by_force", holder=former.name, fence=former.fence)
+    if not former.active:
+        tell("Nobody held the lease.")
+        return
     tell(f"The lease was taken from {former.name}; whatever it was doing will not be committed.")
 
 

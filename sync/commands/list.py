@@ -13,7 +13,10 @@ from sync.errors import UsageError
 if TYPE_CHECKING:
     from sync.snapshot import Document
 
+TITLE_COLUMNS = 20  # on a terminal; prices are worth more room there than the end of a long title
 
+
+@sync_command("List the present catalog, filtered. Reads the database only.", *DATABASE_FLAGS)
 @click.option("--tag", help="Only with this tag, in either language.")
 @click.option("--type", "template_type", help="Only of this type, such as BEGIN_END_FRAME.")
 @click.option("--resolution", help="Only with a price at this resolution, such as 720p.")
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 @click.option("--input", "input_requirement", help="Only with this input requirement, such as SINGLE_PERSON.")
 @click.option("--text", help="Only with this text in a title or tag, in either language.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@sync_command("List the present catalog, filtered. Reads the database only.", *DATABASE_FLAGS)
 def command(context: Context, *, as_json: bool, max_price: str | None, **wanted: Any) -> None:
     """List the catalog."""
     from sync.db.queries import catalog
@@ -32,7 +34,8 @@ def command(context: Context, *, as_json: bool, max_price: str | None, **wanted:
     if as_json:
         emit_json(found)
         return
-    print_lines(table(template_rows(found), terminal_width(), painter()))
+    width = terminal_width()
+    print_lines(table(template_rows(found, width and TITLE_COLUMNS), width, painter()))
     tell(f"{len(found)} templates")
 
 

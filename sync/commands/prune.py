@@ -11,19 +11,21 @@ from sync.errors import UsageError
 from sync.options import parse_duration
 
 
-@click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")
-@click.option("--keep-runs", type=click.IntRange(1), metavar="N", help="Keep the history of the newest N runs.")
-@click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @sync_command(
     "Delete old runs, changes, versions and rejected records. The feed keeps a marked beginning (oldest_seq), and whoever asks "
     "for what lies before it is told so. The catalog itself, removed templates included, is never touched.",
     *DATABASE_FLAGS,
 )
+@click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")
+@click.option("--keep-runs", type=click.IntRange(1), metavar="N", help="Keep the history of the newest N runs.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
     """Delete old history."""
     if (older_than is None) == (keep_runs is None):
-        raise UsageError("Say how much to keep.", hint="Either --older-than 90d or --keep-runs 1000.")
+        raise UsageError("Say how much to keep, in one way.", hint="Either --older-than 90d or --keep-runs 1000.")
+    if older_than and older_than.strip()[-1:].isdecimal():
+        raise UsageError(f"--older-than: {older_than} what?", hint="Add a unit: 90d, 12h, 30m or 45s.")
     try:
         age = timedelta(seconds=parse_duration(older_than)) if older_than else None
     except ValueError as error:
@@ -37,5 +39,5 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
         emit_json(counts)
         return
     verb = "would delete" if dry_run else "deleted"
-    tell(", ".join(f"{verb} {count} {what}" for what, count in counts.items() if what != "oldest_seq"))
+    tell(f"{verb} " + ", ".join(f"{count} {what}" for what, count in counts.items() if what != "oldest_seq"))
     tell(f"the feed begins at seq {counts['oldest_seq']}")

@@ -8,15 +8,16 @@ from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command, 
 from sync.settings import require_key
 
 
+@sync_command("Fetch one template now and record what changed in it.", *RUN_FLAGS, quiet=True)
 @click.argument("template_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-@sync_command("Fetch one template now and record what changed in it.", *RUN_FLAGS, quiet=True)
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Fetch one template."""
     require_key(context.settings)
     engine = context.engine()
     start_logging()
     from sync.commands.synchronising import endpoint_of, finish, now
+    from sync.db.queries import template
     from sync.db.schema import prepare
     from sync.logs import log_run
     from sync.run import refresh
@@ -27,5 +28,6 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
         outcome = refresh(Store(engine), endpoint, template_id, ttl=context.settings.lease_ttl, clock=now)
     log_run(outcome)
     if outcome.findings and not outcome.findings.served.ids:
+        template(engine, template_id)  # one that was never seen is a slip of the user's, not of the catalog's
         tell("note: the catalog says that it has no such template any more; the next run, which walks all of it, decides.")
     finish(outcome, json=as_json)

@@ -10,10 +10,6 @@ from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command
 from sync.settings import require_key
 
 
-@click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing at all.")
-@click.option("--accept-removals", is_flag=True, help="Remove what is held as implausible.")
-@click.option("--exit-code", is_flag=True, help="Leave with 3 if there were changes.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @sync_command(
     "Synchronise once: fetch every page, compare, store, say what changed.\n\n"
     "Exit codes: 0 done; 3 changes (with --exit-code); 4 removals held; 69 database; 75 try again later; "
@@ -21,6 +17,10 @@ from sync.settings import require_key
     *RUN_FLAGS,
     quiet=True,
 )
+@click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing at all.")
+@click.option("--accept-removals", is_flag=True, help="Remove what is held as implausible.")
+@click.option("--exit-code", is_flag=True, help="Leave with 3 if there were changes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, as_json: bool) -> None:
     """Synchronise once."""
     # One process, one run: the collector would walk over a large catalog's objects again and again, and none are cycles.
@@ -28,7 +28,16 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
     require_key(context.settings)
     engine = context.engine()
     start_logging()
-    from sync.commands.synchronising import endpoint_of, finish, now, options_of, pinged, progress_on_terminal, write_metrics
+    from sync.commands.synchronising import (
+        endpoint_of,
+        finish,
+        now,
+        options_of,
+        pinged,
+        progress_on_terminal,
+        refuse_sample,
+        write_metrics,
+    )
     from sync.db.schema import is_empty, prepare
     from sync.logs import log_run
     from sync.run import preview, synchronise
@@ -43,6 +52,7 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
         finish(outcome, json=as_json, exit_code=exit_code)
         return
     prepare(engine)
+    refuse_sample(context.settings, engine)
     with pinged(context.settings, engine) as tell_end, endpoint_of(context.settings) as endpoint:
         ttl = context.settings.lease_ttl
         outcome = synchronise(Store(engine), endpoint, options, trigger="run", ttl=ttl, clock=now, progress=progress)

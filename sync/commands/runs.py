@@ -7,17 +7,19 @@ import click
 from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command, terminal_width
 
 
+@sync_command("List the newest runs, newest first. Reads the database only.", *DATABASE_FLAGS)
 @click.option("-n", "--most", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--rejected", "rejected_run", type=int, metavar="RUN", help="Show the records that this run could not read.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@sync_command("List the newest runs, newest first. Reads the database only.", *DATABASE_FLAGS)
 def command(context: Context, *, most: int, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""
-    from sync.db.queries import rejected, runs
+    from sync.db.queries import rejected, require_run, runs
     from sync.report import rejected_rows, run_rows, table
 
     if rejected_run is not None:
-        records = rejected(context.engine(), rejected_run)
+        engine = context.engine()
+        require_run(engine, rejected_run)
+        records = rejected(engine, rejected_run)
         shown, rows = records, rejected_rows(records)
     else:
         found = runs(context.engine(), most)

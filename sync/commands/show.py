@@ -9,9 +9,9 @@ import click
 from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command
 
 
+@sync_command("Show one template, present or removed. Reads the database only.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@sync_command("Show one template, present or removed. Reads the database only.", *DATABASE_FLAGS)
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Show one template."""
     from sync.db.queries import template

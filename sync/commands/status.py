@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sync.settings import Settings
 
 
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @sync_command("Show on one screen how things stand. Reads the database only.", *DATABASE_FLAGS)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool) -> None:
     """Show how things stand."""
     from sync.commands.synchronising import now
@@ -122,5 +122,8 @@ def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str
         lines.append(("next run", "none is planned: no daemon is at work; cron or a timer may be"))
     if found.holder.active:
         lines.append(("at work now", f"{found.holder.name}, lease ends in {found.holder.seconds_left:.0f} s unless renewed"))
-    lines.append(("feed", f"seq {found.oldest_seq} to {found.last_seq}" if found.last_seq else "empty"))
+    some = found.last_seq >= found.oldest_seq
+    lines.append(
+        ("feed", f"seq {found.oldest_seq} to {found.last_seq}" if some else f"empty, the next change is {found.last_seq + 1}")
+    )
     return [f"{paint(pad(name, 13), 'bold')} {text}" for name, text in lines]

@@ -8,10 +8,12 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from sync.commands.edge import emit_json, fail, painter, print_lines, tell, tell_error
+from sync.options import LOOPBACK
 from sync.settings import Settings, require_key
 
 if TYPE_CHECKING:
@@ -54,6 +56,14 @@ def endpoint_of(settings: Settings) -> Iterator[Endpoint]:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def refuse_sample(settings: Settings, engine: Engine) -> None:
+    """Refuse to bring the real catalog into a database that holds the demo's; a sandbox on loopback may."""
+    if urlsplit(settings.base_url).hostname not in LOOPBACK:
+        from sync.db.queries import refuse_sample_catalog
+
+        refuse_sample_catalog(engine)
 
 
 def progress_on_terminal(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int | None], None] | None:
@@ -129,7 +139,7 @@ def finish(outcome: Outcome, *, json: bool, exit_code: bool = False, told: bool 
     if json:
         emit_json(as_json(outcome))
     elif outcome.findings:
-        show_changes(change_rows(outcome.findings) if told else [])
+        show_changes(change_rows(outcome.findings) if told else [], outcome.run.run_id)
         from sync.report import summary
 
         print_lines([summary(outcome.run)])
@@ -160,7 +170,7 @@ def notes(outcome: Outcome) -> list[str]:
     return lines
 
 
-def show_changes(rows: list[dict[str, Any]], most: int = CHANGES_SHOWN) -> None:
+def show_changes(rows: list[dict[str, Any]], run_id: int | None, most: int = CHANGES_SHOWN) -> None:
     """List changes, field by field; of many, only the first."""
     from sync.report import change_lines
 
@@ -168,7 +178,8 @@ def show_changes(rows: list[dict[str, Any]], most: int = CHANGES_SHOWN) -> None:
     for row in rows[:most]:
         print_lines(change_lines(row, paint))
     if len(rows) > most:
-        print_lines([f"  ... and {len(rows) - most} more; `template-sync changes` shows them."])
+        all_of_them = f"; `template-sync changes --run {run_id}` shows all" if run_id is not None else ""
+        print_lines([f"  ... and {len(rows) - most} more{all_of_them}"])
 
 
 def require_no_error(outcome: Outcome) -> None:

@@ -83,6 +83,21 @@ def has_runs_besides(engine: sa.Engine, trigger: str) -> bool:
         return connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.trigger != trigger).limit(1)) is not None
 
 
+def refuse_sample_catalog(engine: sa.Engine) -> None:
+    """Keep a real catalog out of a database that holds the demo's: all of the sample would look like templates that are gone.
+
+    Raises:
+        UsageError: saying what to do.
+    """
+    with reading(engine) as connection:
+        found = connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.trigger == "demo").limit(1))
+    if found is not None:
+        raise UsageError(
+            "This database holds the demo's sample catalog.",
+            hint="Name another one in DATABASE_URL, or delete this one; the demo makes it again.",
+        )
+
+
 def runs(engine: sa.Engine, most: int) -> list[Run]:
     """Give the newest runs, newest first."""
     with reading(engine) as connection:
@@ -110,7 +125,7 @@ def template(engine: sa.Engine, template_id: str) -> dict[str, Any]:
         row = connection.execute(sa.select(templates).where(templates.c.template_id == template_id)).one_or_none()
         if row is None:
             raise UsageError(
-                f"There never was a template {template_id!r}.", hint="`template-sync list` shows those that there are."
+                f"No template {template_id!r} was ever seen.", hint="`template-sync list` shows those that there are."
             )
         newest = (
             sa.select(template_versions.c.document)
@@ -199,8 +214,7 @@ def catalog_after(engine: sa.Engine, run_id: int) -> dict[str, Document]:
     """
     with reading(engine) as connection:
         require_current(connection)
-        if connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.run_id == run_id)) is None:
-            raise UsageError(f"There is no run {run_id}.", hint="`template-sync runs` shows those that there are.")
+        _require_run(connection, run_id)
         first_kept = connection.scalar(sa.select(sa.func.min(template_changes.c.run_id)))
         state = connection.execute(sa.select(sync_state)).one()
         if state.oldest_seq > 1 and (first_kept is None or run_id < first_kept - 1):
@@ -211,6 +225,22 @@ def catalog_after(engine: sa.Engine, run_id: int) -> dict[str, Document]:
         )
         rows = connection.execute(sa.select(template_versions.c.template_id, template_versions.c.document).where(live)).all()
     return {row.template_id: _ordered(row.document) for row in rows}
+
+
+def require_run(engine: sa.Engine, run_id: int) -> None:
+    """Refuse a run that is not on record.
+
+    Raises:
+        UsageError: saying so.
+    """
+    with reading(engine) as connection:
+        require_current(connection)
+        _require_run(connection, run_id)
+
+
+def _require_run(connection: sa.Connection, run_id: int) -> None:
+    if connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.run_id == run_id)) is None:
+        raise UsageError(f"There is no run {run_id}.", hint="`template-sync runs` shows those that there are.")
 
 
 def _newest(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Run | None:

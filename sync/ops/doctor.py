@@ -30,6 +30,7 @@ LEAST_FREE = 100 * 2**20
 CLOCK_SLACK = 300.0
 CERTIFICATE_DAYS = 14
 _SECONDS = 10.0
+_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
 
 
 class Result(StrEnum):
@@ -134,7 +135,9 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
     except SyncError as error:
         yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
         return
-    yield Check("database", Result.FINE, f"{engine.dialect.name} answers, schema {HEAD}, {found.present} templates present")
+    yield Check(
+        "database", Result.FINE, f"{_NAMES[engine.dialect.name]} answers, schema {HEAD}, {found.present} templates present"
+    )
     yield _lease(found)
     yield _freshness(settings, found, now())
     if found.held:

@@ -221,6 +221,7 @@ def _write_state(connection: sa.Connection, state: Any, applied: Applied, run_id
     memory = applied.memory
     now = {
         "wire_fields": None if applied.changes.wire_fields is None else sorted(applied.changes.wire_fields),
+        "absent_fields": sorted(applied.changes.absent_fields) or None,
         "unreconciled_ids": memory.unreconciled_ids,
         "unreconciled_runs": memory.unreconciled_runs,
     }

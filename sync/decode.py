@@ -143,6 +143,16 @@ def _said(answer: dict[str, Any]) -> str:
     return visible(text[:_MESSAGE_SHOWN])[:_MESSAGE_SHOWN]
 
 
+_ACTS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that JSON leaves as they are and that act on a terminal, or turn the direction of writing."""
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Write JSON for people and machines alike: readable, and with nothing in it that acts on a terminal."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    return _ACTS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def visible(text: str) -> str:
     """Make a stranger's text safe to show: control characters, which could act on a terminal, become visible escapes."""
     if text.isprintable():

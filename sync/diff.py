@@ -16,6 +16,7 @@ from sync.snapshot import (
     URL_FIELDS,
     Document,
     Template,
+    address,
     canonical,
     content_hash,
     document,
@@ -41,12 +42,14 @@ class Previous:
     Attributes:
         fingerprints: of every template that is present, by id.
         documents: whole, of those present templates that are missing or whose fingerprint the served one does not share.
-        wire_fields: names of the fields that the catalog sent last time; None before the first time.
+        wire_fields: names of the fields that the catalog ever sent; None before the first time.
+        absent_fields: those of them that it did not send the last time.
     """
 
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict)
     wire_fields: frozenset[str] | None = None
+    absent_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class ChangeSet:
         unchanged: how many templates say what they said before.
         appeared: fields new to the whole catalog; in the first run those that this version does not know.
         vanished: fields that the whole catalog stopped sending; templates keep their last values.
-        wire_fields: what to remember for the next time.
+        wire_fields: what to remember for the next time, and
+        absent_fields: likewise.
     """
 
     changes: tuple[Change, ...] = ()
@@ -90,6 +94,7 @@ class ChangeSet:
     appeared: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     wire_fields: frozenset[str] | None = None
+    absent_fields: frozenset[str] = frozenset()
 
     def count(self, kind: str) -> int:
         """Count the changes of one kind."""
@@ -131,7 +136,12 @@ def compare(
         complete: whether that was the whole catalog; of a part, a field that it lacks is kept, but has not vanished.
     """
     known = previous.wire_fields
-    new_fields = wire_fields - (DOCUMENTED if known is None else known)
+    ever = DOCUMENTED if known is None else known
+    new_fields = wire_fields - ever
+    # A field that was kept while the catalog did not send it is compared again when it returns: that is how a change shows.
+    whole = bool(served) and (complete or known is None)
+    returned = previous.absent_fields & wire_fields
+    absent = (known or frozenset()) - wire_fields if whole else previous.absent_fields
     added: list[Change] = []
     changed: list[Change] = []
     quiet: list[tuple[Document, Written]] = []
@@ -141,7 +151,9 @@ def compare(
         elif template_id in previous.documents:
             before = previous.documents[template_id]
             after = write(keep_unsent(before, template, wire_fields))
-            if fields := changed_fields(before, after.document, new_fields):
+            # A field that returns was never heard of where a template came while it was gone: there it is new, too.
+            hidden = new_fields | {name for name in returned if _lacks(before, name)}
+            if fields := changed_fields(before, after.document, hidden):
                 changed.append(Change(template_id, "changed", after, fields=tuple(fields)))
             elif after.document != before:
                 quiet.append((before, after))
@@ -149,10 +161,20 @@ def compare(
         changes=(*added, *changed),
         quiet=tuple(quiet),
         unchanged=len(served) - len(added) - len(changed),
-        appeared=tuple(sorted(new_fields)),
-        vanished=tuple(sorted((known or frozenset()) - wire_fields)) if served and complete else (),
-        wire_fields=wire_fields if served and (complete or known is None) else known,
+        appeared=tuple(sorted(new_fields | returned)),
+        vanished=tuple(sorted(absent - previous.absent_fields)),
+        wire_fields=wire_fields | (known or frozenset()) if whole else known,
+        absent_fields=absent,
     )
+
+
+def _lacks(before: Document, wire_name: str) -> bool:
+    """Whether a stored document has no value of a field, by the endpoint's name for it."""
+    if wire_name == "Tags_en":
+        return all(tag["name_en"] is None for tag in before["tags"])
+    if wire_name in COLUMNS:
+        return before[COLUMNS[wire_name]] in (None, [])
+    return wire_name not in before["extra"]
 
 
 def changed_fields(before: Document, after: Document, new_fields: Iterable[str] = ()) -> list[FieldChange]:
@@ -168,7 +190,7 @@ def changed_fields(before: Document, after: Document, new_fields: Iterable[str] 
     for name in SCALARS.values():
         old, new = before[name], after[name]
         if name in URL_FIELDS:
-            old, new = without_query(old), without_query(new)
+            old, new = address(old), address(new)
         if old != new and name not in untold:
             changes.append({"field": name, "old": before[name], "new": after[name]})
     if "Tags" not in new_fields:

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from sync.decode import Envelope, read_envelope, retry_after
-from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Refused, SyncError, Unreachable
+from sync.errors import BadAnswer, ConfigurationError, DeadlineExceeded, Deferred, Interrupted, SyncError, Unreachable
+from sync.judge import MAINTENANCE, OK, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from sync.decode import Envelope
     from sync.settings import Settings
 
 T = TypeVar("T")
@@ -43,20 +44,6 @@ RUN_LIMIT = 512 * 2**20
 VALUES_LIMIT = 16_000_000
 """Values in all bodies of one run, about: a body that is all brackets takes twenty times its size when it is read."""
 _CHUNK = 65536
-
-MAINTENANCE, RATE_LIMITED = 455, 429
-_REFUSALS = {
-    401: ("The API key was refused (401).", "Check CRUN_API_KEY; the key management page shows the valid ones."),
-    402: ("The account has not enough credits (402).", "Top the account up, then run again."),
-    403: ("Access was refused (403).", "Check CRUN_API_KEY and what the account may use."),
-    505: ("The template catalog is disabled for this account (505).", "Ask Crun's support to enable it."),
-}
-_STOPS = {
-    404: ("There is no template catalog at this address (404).", "Check CRUN_BASE_URL; the default is https://api.crun.ai."),
-    422: ("The endpoint refused the request's parameters (422).", "Its interface may have changed; look for a newer version."),
-}
-_ASKS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The catalog asks for fewer requests (429)."}
-_RETRIED = frozenset({408, 500, 501, 502, 503, 504})  # and the rest of the 5xx but 505
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +113,7 @@ class Endpoint:
         self._pace = Pace(settings.rate)
         self._ends = time.monotonic() + settings.deadline
         self._deadline = settings.deadline
+        self._key = key.encode()
         self._headers = {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}
         self._timeout = httpx.Timeout(self.patience.read, connect=self.patience.connect, pool=None)
         # The transport without httpx's client around it. The client would keep cookies; would send the key to a proxy that the
@@ -247,14 +235,15 @@ class Endpoint:
                 hint=f"Check the network and {self._checked}; `template-sync doctor` tests each step.",
             ) from failure
         self._account_for(body)
-        return self._judge(response, body)
+        # A server may quote the key in a message or a record, and both are stored, shown, and told to the dead-man's switch.
+        return self._judge(response, body.replace(self._key, b"[secret]"))
 
     async def _read_or_skip(self, response: httpx.Response) -> bytes:
         """Read the body. If it cannot be read, but the status alone says that something is wrong, the status is enough."""
         try:
             return await self._read(response)
         except SyncError:
-            if response.status_code == httpx.codes.OK:
+            if response.status_code == OK:
                 raise
             return b""
 
@@ -290,74 +279,12 @@ class Endpoint:
         return bytes(body)
 
     def _judge(self, response: httpx.Response, body: bytes) -> Envelope:
-        """Judge HTTP status and body code both; the worse one wins."""
-        status = response.status_code
         self.tally.date = response.headers.get("date")
-        try:
-            envelope = read_envelope(body)
-        except BadAnswer as error:
-            if status == httpx.codes.OK:
-                self.tally.by_code[status] += 1
-                raise _not_the_catalog(error, response) from None
-            envelope = Envelope(status, "", None, None)
-        code = max(status, envelope.code, key=_severity)
+        code, judged = judge(response.status_code, response.headers, body, datetime.now(UTC))
         self.tally.by_code[code] += 1
-        if code == httpx.codes.OK:
-            if envelope.records is None:
-                raise BadAnswer("The answer says success but holds no list of templates.", code="not-envelope")
-            return envelope
-        if code in _STOPS and envelope.records:
-            raise BadAnswer(f"The answer says {code} and holds templates nevertheless.", code="contradiction")
-        raise _error(code, envelope.message, retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
-
-
-def _severity(code: int) -> int:
-    """Rank a code by how much it rules out: what a person must mend, then nonsense, then waiting, then trying again.
-
-    404 and 422 come last: they say "not there" and "no such page", which an answer must not say that is an error as well.
-    """
-    order = {200: 0, 404: 1, 422: 2, RATE_LIMITED: 4, MAINTENANCE: 5, **dict.fromkeys(_REFUSALS, 7)}
-    return order.get(code, 3 if _may_pass(code) else 6)
-
-
-def _may_pass(code: int) -> bool:
-    return code in _RETRIED or 500 <= code < 600  # noqa: PLR2004 - the class of codes that RFC 9110 calls server errors
-
-
-def _error(code: int, message: str, after: float | None) -> SyncError:
-    said = f" It said: {message}" if message else ""
-    if code in _REFUSALS:
-        sentence, hint = _REFUSALS[code]
-        return Refused(sentence + said, hint=hint, code=str(code))
-    if code in _STOPS:
-        sentence, hint = _STOPS[code]
-        return BadAnswer(sentence + said, hint=hint, code=str(code))
-    if code in _ASKS or (_may_pass(code) and after is not None):
-        wait = f" It asks to come back in {after:.0f} s." if after is not None else ""
-        hint = "Nothing is wrong here and nothing was changed; the next run tries again."
-        return Deferred(f"{_ASKS.get(code, f'The server failed ({code}).')}{wait}{said}", hint=hint, code=str(code), after=after)
-    if _may_pass(code):
-        return Unreachable(f"The server failed ({code}).{said}", hint="The next run tries again.", code=str(code))
-    return _undocumented(code, said)
-
-
-def _undocumented(code: int, said: str) -> BadAnswer:
-    if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
-        return BadAnswer(
-            f"The server redirects elsewhere ({code}); redirects are not followed, the key is for the configured origin only.",
-            hint="Set CRUN_BASE_URL to the origin that answers.", code=str(code),
-        )  # fmt: skip
-    return BadAnswer(f"The answer has a code that is not documented ({code}).{said}", code=str(code))
-
-
-def _not_the_catalog(error: BadAnswer, response: httpx.Response) -> BadAnswer:
-    if "html" in response.headers.get("content-type", ""):
-        return BadAnswer(
-            "The answer is a web page, not the catalog.",
-            hint="Check CRUN_BASE_URL; a login page or a proxy may be in the way.", code="html",
-        )  # fmt: skip
-    error.hint = "Check CRUN_BASE_URL; if it is right, the interface may have changed."
-    return error
+        if isinstance(judged, SyncError):
+            raise judged
+        return judged
 
 
 def _why(failure: Exception) -> str:
@@ -387,14 +314,17 @@ def _why(failure: Exception) -> str:
 def _trust(settings: Settings) -> ssl.SSLContext:
     if settings.base_url.startswith("http://") and not settings.proxy:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loopback: loading the authorities would cost 30 ms for nothing
-    return _authorities(settings.ca_bundle)
+    return authorities(settings.ca_bundle)
 
 
 @lru_cache(maxsize=1)
-def _authorities(ca_bundle: str | None) -> ssl.SSLContext:
+def authorities(ca_bundle: str | None) -> ssl.SSLContext:
     """Load the authorities to trust, once per process: it takes 30 ms, and doing it for every run fragments the memory."""
     import certifi
 
-    context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
+    try:
+        context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
+    except (OSError, ssl.SSLError):
+        raise ConfigurationError([f"SYNC_CA_BUNDLE: {ca_bundle} holds no certificates that can be used."]) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sync.run import Outcome
 
+SHORTEST_SECRET = 6
 HIDDEN = "[secret]"
 _LEVELS = {
     Status.SUCCEEDED: "info",
@@ -39,7 +40,13 @@ class Redactor:
     """Replace known secrets in a text: as they are, as JSON writes them, and as a URL does."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret))}
+        # A password of a few characters is part of any line: replacing it would only spoil the log.
+        forms = {
+            form
+            for secret in secrets
+            if len(secret) >= SHORTEST_SECRET
+            for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret))
+        }
         self._forms = sorted(filter(None, forms), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -97,10 +98,46 @@ def _base_url(value: str) -> str:
 
 
 def _database_url(value: str) -> str:
-    if not re.match(r"(sqlite|postgres|postgresql|mysql|mariadb)(\+\w+)?://", value.strip()):
-        # The value itself is not repeated: it may hold a password.
+    # The value itself is never repeated: it may hold a password.
+    url = value.strip()
+    kind = re.match(r"(sqlite|postgres|postgresql|mysql|mariadb)(\+\w+)?://", url, re.IGNORECASE)
+    if not kind:
         raise ValueError("a URL that begins with sqlite:///, postgresql:// or mariadb:// (postgres:// and mysql:// work too)")
-    return value.strip()
+    url = kind[0].lower() + url[kind.end() :]
+    rest = url[kind.end() :]
+    if kind[1].lower() == "sqlite":
+        if rest.partition("?")[0] in {"", "/", "/:memory:"}:
+            raise ValueError("a SQLite file, sqlite:///templates.db: a database in memory would be gone at exit")
+        return url
+    account = DATABASE_ACCOUNT.match(rest)
+    place = rest[account.end() if account else 0 :]
+    if "@" in place.partition("/")[0]:
+        raise ValueError("a URL in which an @ of the password is written as %40")
+    if not re.fullmatch(r"(\[[^\]]*\]|[^/?:\[]*)(:[0-9]{1,5})?/[^/?]+(\?.*)?", place):
+        raise ValueError("a server and a database, such as postgresql://user@host:5432/name")
+    return url
+
+
+DATABASE_ACCOUNT = re.compile(r"(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?")
+"""User and password as SQLAlchemy takes them from a URL: the password goes on to the next @, whatever is in it."""
+
+
+def _cron(value: str) -> str:
+    from sync.cron import check
+
+    try:
+        check(value)
+    except ValueError as error:
+        raise ValueError(f"a cron expression: {str(error).rstrip('.')}") from None
+    return value
+
+
+def _readable_file(value: str) -> str:
+    try:
+        with Path(value).open("rb"):
+            return value
+    except OSError as error:
+        raise ValueError(f"a readable file ({value}: {error.strerror})") from None
 
 
 def _zone(value: str) -> str:
@@ -115,7 +152,7 @@ def _zone(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: its field, its variable, its default as a user would write it, and why that default."""
+    """One setting: its field, its variable, its default as a user would write it, and what it means."""
 
     field: str
     variable: str
@@ -151,7 +188,7 @@ OPTIONS: tuple[Option, ...] = (
         parse_duration,
         "The daemon's pause between runs; a catalog changes a few times a day.",
     ),
-    Option("cron", "SYNC_CRON", None, _text, "A cron expression, instead of the interval."),
+    Option("cron", "SYNC_CRON", None, _cron, "A cron expression, instead of the interval."),
     Option("timezone", "SYNC_TIMEZONE", "UTC", _zone, "The zone that SYNC_CRON is read in; UTC knows no clock change."),
     Option("page_size", "SYNC_PAGE_SIZE", "50", _whole(1, 50), "Templates per page; 50 is the most that the endpoint gives."),
     Option("concurrency", "SYNC_CONCURRENCY", "4", _whole(1, 64), "Pages in flight at once."),
@@ -179,6 +216,10 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("proxy", "SYNC_PROXY", None, _http_url, "A proxy for the requests; the usual proxy variables are not read."),
     Option(
-        "ca_bundle", "SYNC_CA_BUNDLE", None, _text, "A file of certificate authorities to trust instead of the built-in ones."
+        "ca_bundle",
+        "SYNC_CA_BUNDLE",
+        None,
+        _readable_file,
+        "A file of certificate authorities to trust instead of the built-in ones.",
     ),
 )

@@ -168,13 +168,16 @@ def examine(
     memory = _reconcile(memory, walked, served)
     believed = walked.verified or (memory.unreconciled_runs > UNRECONCILED_RUNS and bool(served.ids))
     missing = sorted(previous.fingerprints.keys() - served.ids)
-    removals = Removals(held=memory.held)
+    removals = Removals(held=_still_held(memory, served))
     if believed:
         evidence, found = second_witness(endpoint, missing, options, walked=walked)
         served = read_records([*walked.records, *found]) if found else served
+        if store:
+            previous = store.with_documents(previous, list(evidence))
+        evidence = _surely_gone(evidence, previous, [*walked.records, *found])
         removals = judge(
             evidence,
-            missing=len(missing),
+            missing=len(previous.fingerprints.keys() - served.ids),
             present=len(previous.fingerprints),
             max_removed=options.max_removed,
             held_before=memory.held,
@@ -183,14 +186,17 @@ def examine(
         )
     if store:
         previous = store.with_documents(previous, [*differing(previous.fingerprints, served.templates), *removals.now])
-    changes = _compared(previous, served, complete=walked.verified).removing(removals.now, previous.documents)
+    changes = compare(previous, served.templates, served.wire_fields, complete=believed)
+    changes = changes.removing(removals.now, previous.documents)
     return Findings(
         served=served,
         changes=changes,
         memory=replace(memory, held=removals.held),
         total=walked.total,
         pages=walked.pages,
-        problem=_problem(walked, removals, len(missing), len(previous.fingerprints), believed=believed),
+        problem=_problem(
+            walked, removals, len(previous.fingerprints.keys() - served.ids), len(previous.fingerprints), believed=believed
+        ),
     )
 
 
@@ -209,10 +215,23 @@ def second_witness(
         return gone, [record for answer in answers.values() for record in answer.records]
     again = endpoint.run(walk(endpoint.ask, page_size=options.page_size, lanes=options.lanes))
     lacking = set(missing)
-    found = [placed for placed in again.records if record_id(placed.record) in lacking]
+    found = [placed for placed in again.records if record_id(placed.record) in {*lacking, None}]
     if not again.verified:
         return {}, found
     return dict.fromkeys(sorted(lacking - {record_id(placed.record) for placed in found}), "walks"), found
+
+
+def _surely_gone(evidence: Mapping[str, str], previous: Previous, records: Sequence[Placed]) -> dict[str, str]:
+    """Drop the evidence against templates that a record without a readable id may stand for: no look-up by id finds those.
+
+    Its media id tells which ones; where that cannot be read either, it may be any of them.
+    """
+    nameless = [placed.record for placed in records if record_id(placed.record) is None]
+    media = [record.get("MediaId") if isinstance(record, dict) else None for record in nameless]
+    if not all(isinstance(each, str) and each for each in media):
+        return {}
+    suspects = {*media, None} if media else set()
+    return {gone: how for gone, how in evidence.items() if previous.documents.get(gone, {}).get("media_id") not in suspects}
 
 
 def examine_one(store: Store, endpoint: Endpoint, template_id: str) -> Findings:
@@ -229,12 +248,13 @@ def examine_one(store: Store, endpoint: Endpoint, template_id: str) -> Findings:
         raise BadAnswer("The catalog answered with other templates than the one asked for.", code="other-template")
     served = read_records(placed)
     previous = store.with_documents(previous, differing(previous.fingerprints, served.templates))
-    return Findings(served, _compared(previous, served, complete=False), memory)
+    changes = compare(previous, served.templates, served.wire_fields, complete=False)
+    return Findings(served, changes, replace(memory, held=_still_held(memory, served)))
 
 
-def _compared(previous: Previous, served: Served, *, complete: bool) -> ChangeSet:
-    """Compare what was served, which was the whole catalog only if the walk was verified."""
-    return compare(previous, served.templates, served.wire_fields, complete=complete)
+def _still_held(memory: Memory, served: Served) -> dict[str, int]:
+    """Forget the held removals of what is served again, whether or not the rest of the walk can be believed."""
+    return {template_id: runs for template_id, runs in memory.held.items() if template_id not in served.ids}
 
 
 def _reconcile(memory: Memory, walked: Walk, served: Served) -> Memory:

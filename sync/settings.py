@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sync.errors import ConfigurationError
-from sync.options import OPTIONS, Option
+from sync.options import DATABASE_ACCOUNT, OPTIONS, Option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,7 @@ class Loaded:
     """The settings with the origin of each, and warnings that do not stop anything."""
 
     settings: Settings
+    flags: Mapping[str, str | None]
     origins: tuple[Origin, ...]
     warnings: tuple[str, ...]
     secrets: tuple[str, ...]
@@ -88,13 +89,14 @@ class Loaded:
         return next(origin.shown for origin in self.origins if origin.option.field == field)
 
 
-def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Path | None) -> Loaded:
+def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Path | None, *, needs_key: bool = False) -> Loaded:
     """Read every setting.
 
     Args:
         flags: option field -> text given on the command line; None or absent means not given.
         environ: the process's environment.
         dotenv: a `.env` file to read if it exists.
+        needs_key: a missing key is a problem like any other.
 
     Raises:
         ConfigurationError: with every problem at once.
@@ -119,13 +121,14 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Pa
             continue
         secrets += _secret_parts(option, text.strip())
         origins.append(Origin(option, _shown(option, text.strip()), source))
-    if not problems:
-        problems += _contradictions(values, origins)
+    problems += _contradictions(values, origins)
+    if needs_key and "api_key" in values and values["api_key"] is None:
+        problems.insert(0, _NO_KEY)
     if problems:
         raise ConfigurationError(problems)
     if values["api_key"] and not _KEY_SHAPE.fullmatch(values["api_key"]):
         warnings.append("CRUN_API_KEY does not look like a Crun key (ak_ and 32 characters); trying it all the same.")
-    return Loaded(Settings(**values), tuple(origins), tuple(warnings), tuple(secrets))
+    return Loaded(Settings(**values), flags, tuple(origins), tuple(warnings), tuple(secrets))
 
 
 def _dotenv(path: Path | None) -> Mapping[str, str | None]:
@@ -193,38 +196,38 @@ def _shown(option: Option, text: str) -> str:
 def _masked_url(url: str) -> str:
     """Show where a database is without what opens it: neither a password nor the query, which may hold one."""
     head, separator, rest = url.partition("://")
-    rest = rest.partition("?")[0]
-    account, at, place = rest.rpartition("@")
-    user, colon, _password = account.partition(":")
-    return f"{head}{separator}{user}{colon and ':' + MASK}{at}{place}"
+    account = DATABASE_ACCOUNT.match(rest)
+    if account is None or not account[0]:
+        return f"{head}{separator}{rest.partition('?')[0]}"
+    password = f":{MASK}" if account["password"] is not None else ""
+    return f"{head}{separator}{account['user']}{password}@{rest[account.end() :].partition('?')[0]}"
 
 
 def _secret_parts(option: Option, text: str) -> list[str]:
     """Name the strings that no log line may hold."""
     if option.variable != "DATABASE_URL":
         return [text] if option.secret else []
-    account, at, _place = text.partition("://")[2].partition("?")[0].rpartition("@")
-    password = account.partition(":")[2]
-    if not (at and password):
-        return []
-    from urllib.parse import unquote
+    from urllib.parse import parse_qsl, unquote
 
-    return [password, unquote(password)]
+    rest = text.partition("://")[2]
+    account = DATABASE_ACCOUNT.match(rest)
+    password = account["password"] if account else None
+    secrets = [password, unquote(password)] if password else []
+    query = rest[account.end() if account else 0 :].partition("?")[2]
+    return secrets + [value for name, value in parse_qsl(query) if "pass" in name.lower() or "pwd" in name.lower()]
 
 
 def _contradictions(values: Mapping[str, Any], origins: list[Origin]) -> list[str]:
     problems = []
     sources = {origin.option.field: origin.source for origin in origins}
-    if values["cron"] and sources["interval"] != "default":
+    if values.get("cron") and sources.get("interval") != "default":
         problems.append("SYNC_CRON: set either SYNC_INTERVAL or SYNC_CRON, not both.")
-    if values["cron"]:
-        from sync.cron import check
-
-        try:
-            check(values["cron"])
-        except ValueError as error:
-            problems.append(f"SYNC_CRON: {error}")
+    if values.get("proxy") and str(values.get("base_url")).startswith("http://"):
+        problems.append("SYNC_PROXY: not together with a plain http address: the proxy would see the key.")
     return problems
+
+
+_NO_KEY = "CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that holds it; `template-sync demo` needs none."
 
 
 def require_key(settings: Settings) -> str:
@@ -234,7 +237,5 @@ def require_key(settings: Settings) -> str:
         ConfigurationError: there is none.
     """
     if settings.api_key is None:
-        raise ConfigurationError(
-            ["CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that holds it; `template-sync demo` needs none."]
-        )
+        raise ConfigurationError([_NO_KEY])
     return settings.api_key

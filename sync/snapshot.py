@@ -140,11 +140,16 @@ def content_hash(written: Document) -> str:
     """Hash what a document means."""
     meaning = dict(written)
     for name in URL_FIELDS:
-        meaning[name] = without_query(written[name])
+        meaning[name] = address(written[name])
     for name in _UNORDERED:
         meaning[name] = unordered(written[name])
     meaning["extra"] = without_query(written["extra"])
     return _hash(meaning)
+
+
+def address(url: str | None) -> str | None:
+    """Drop the query string of what is known to be a URL, relative or not."""
+    return url and url.partition("?")[0]
 
 
 def without_query(value: Any) -> Any:

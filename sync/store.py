@@ -37,7 +37,7 @@ class Store:
             state = connection.execute(sa.select(sync_state)).one()
             held = connection.execute(sa.select(held_removals.c.template_id, held_removals.c.runs)).all()
         fields = None if state.wire_fields is None else frozenset(state.wire_fields)
-        previous = Previous(fingerprints, wire_fields=fields)
+        previous = Previous(fingerprints, wire_fields=fields, absent_fields=frozenset(state.absent_fields or ()))
         return previous, Memory({row.template_id: row.runs for row in held}, state.unreconciled_ids, state.unreconciled_runs)
 
     def with_documents(self, previous: Previous, ids: Sequence[str]) -> Previous:

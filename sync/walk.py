@@ -42,7 +42,7 @@ class Walk:
     Attributes:
         records: every record with its place. Of an unverified walk, what all attempts together were served.
         total: the catalog's own count, None if it never gave one.
-        pages: pages that held something, in the last attempt.
+        pages: pages that held something, in the last attempt; at least one.
         verified: whether absence from `records` is evidence.
         doubt: why not, one phrase.
     """
@@ -142,7 +142,7 @@ async def walk(ask: Ask, *, page_size: int, lanes: int, progress: Callable[[int,
             break
         earlier.insert(0, records)
     total = max((total for total in attempt.totals if total is not None), default=None)
-    pages = sum(bool(page) for page in attempt.pages.values())
+    pages = sum(bool(page) for page in attempt.pages.values()) or 1  # an empty catalog is one page that said so
     return Walk(tuple(_joined(earlier) if doubt else records), total, pages, verified=not doubt, doubt=doubt)
 
 
@@ -181,7 +181,12 @@ async def _past_the_end(ask: Ask, attempt: _Attempt, page_size: int, size: int) 
     while not attempt.pointless and len(attempt.pages[last := max(attempt.pages)]) >= size:
         if last >= MOST_PAGES:
             raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
-        beyond = await _page(ask, last + 1, page_size)
+        try:
+            beyond = await _page(ask, last + 1, page_size)
+        except (BadAnswer, TryLater):
+            if _doubt(attempt, attempt.placed()):
+                raise
+            return  # the count is right without it
         if isinstance(beyond, BadAnswer):
             return
         if attempt.knows_all(beyond):

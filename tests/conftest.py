@@ -135,7 +135,14 @@ def _empty(engine: sa.Engine) -> None:
             if table.name not in {"sync_state", "sync_lease"}:
                 connection.execute(sa.delete(table))
         connection.execute(sa.update(metadata.tables["sync_lease"]).values(fence=0, holder=None, process=None, expires=0))
-        state = {"last_seq": 0, "oldest_seq": 1, "wire_fields": None, "unreconciled_ids": None, "unreconciled_runs": 0}
+        state = {
+            "last_seq": 0,
+            "oldest_seq": 1,
+            "wire_fields": None,
+            "absent_fields": None,
+            "unreconciled_ids": None,
+            "unreconciled_runs": 0,
+        }
         connection.execute(sa.update(metadata.tables["sync_state"]).values(**state, next_run_at=None))
         restart = {
             "postgresql": "ALTER SEQUENCE sync_runs_run_id_seq RESTART",

@@ -6,9 +6,12 @@ import csv
 import io
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import time
+import urllib.request
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ import pytest
 from sync.commands.export import as_csv
 from sync.commands.form import schema
 from sync.commands.list import matches
+from sync.decode import json_text
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
 from sync.snapshot import document
@@ -283,6 +287,74 @@ def test_colours_are_for_terminals_and_for_those_who_force_them(filled: Path) ->
     assert "\x1b[" not in template_sync("changes", folder=filled).out
     assert "\x1b[" in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1"}).out
     assert "\x1b[" not in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
+
+
+def test_a_client_that_hangs_up_does_not_end_the_sandbox(tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "sync", "sandbox", "--port", "0", "--latency-ms", "50"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert server.stderr is not None
+    port = int(server.stderr.readline().partition("127.0.0.1:")[2].split()[0])
+    for _ in range(8):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leave with a reset
+            client.sendall(b"GET /sandbox HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/sandbox", timeout=10) as answer:
+        assert answer.status == 200
+    server.terminate()
+    server.stderr.close()
+    assert server.wait(timeout=10) == 0
+
+
+def test_a_closed_stdout_is_no_traceback(filled: Path) -> None:
+    command = f"{sys.executable} -m sync list >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=filled, env=environment(), capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_diff_tells_what_the_later_run_changed(filled: Path) -> None:
+    told = json.loads(template_sync("diff", "1", "2", "--json", folder=filled).out)
+    fed = json.loads(template_sync("changes", "--run", "2", "--json", folder=filled).out)
+    assert sorted((each["kind"], each["template_id"]) for each in told) == sorted(
+        (each["kind"], each["template_id"]) for each in fed
+    )
+
+
+def test_a_dry_run_refuses_a_schema_that_it_does_not_know(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
+    sqlite.execute("UPDATE sync_alembic_version SET version_num = '9999'")
+    for arguments in (["run"], ["run", "--dry-run"], ["status"]):
+        assert template_sync(*arguments, folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=sqlite.url)).code == 69
+
+
+def test_json_leaves_nothing_that_acts_on_a_terminal() -> None:
+    hostile = "\x1b]0;x\x07 \x9b31m \x7f \u202e \u2066 战斗 🔥"
+    text = json_text({"title": hostile})
+    assert all(char.isprintable() for char in text)
+    assert json.loads(text) == {"title": hostile}
+    assert "战斗 🔥" in text
+
+
+def test_a_real_catalog_is_kept_out_of_the_demos_database(tmp_path: Path) -> None:
+    assert template_sync("demo", "--templates", "5", folder=tmp_path).code == 0
+    refused = template_sync("run", folder=tmp_path, variables={"CRUN_API_KEY": "ak_" + "x" * 32, "SYNC_DEADLINE": "5s"})
+    assert refused.code == 2
+    assert "demo's sample catalog" in refused.err
+
+
+def test_a_mistyped_id_is_the_users_slip_and_no_failed_run(tmp_path: Path, sandbox: Sandbox) -> None:
+    template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox))
+    assert template_sync("refresh", "nope", folder=tmp_path, variables=of_sandbox(sandbox)).code == 2
+    assert [run["status"] for run in json.loads(template_sync("runs", "--json", folder=tmp_path).out)] == [
+        "succeeded",
+        "succeeded",
+    ]
+
+
+def test_an_age_without_a_unit_deletes_nothing(filled: Path) -> None:
+    refused = template_sync("prune", "--older-than", "5", folder=filled)
+    assert refused.code == 2
+    assert "Add a unit" in refused.err
 
 
 def test_a_reader_that_goes_away_is_no_error(filled: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sync.decode import read_envelope
 from sync.diff import ChangeSet, Previous, compare, differing, net_changes, write
-from sync.snapshot import COLUMNS, content_hash
+from sync.snapshot import COLUMNS, content_hash, document
 from sync.validate import Placed, read_records
 from tests.builders import record
 from tests.hostile import success
@@ -23,6 +23,12 @@ BASE = {
     "ConsumeItems": [{"Resolution": "480p", "Credit": 166.5}, {"Resolution": "720p", "Credit": 355.2}],
     "Later": {"a": [1, 2], "url": "https://m.example/x?sig=1"},
 }
+
+
+def as_read(record: dict[str, Any]) -> dict[str, Any]:
+    """Give a record as it comes out of an answer: with its numbers exact."""
+    found: dict[str, Any] = (read_envelope(success([record]).body).records or [])[0]
+    return found
 
 
 def served(*records: dict[str, Any]) -> Any:
@@ -171,6 +177,27 @@ def test_a_field_new_to_the_whole_catalog_is_stored_and_reported_once(field: str
 def test_english_tags_new_to_the_whole_catalog_are_no_change() -> None:
     found = compared([base(Tags_en=...)], [base()])
     assert (found.changes, found.appeared, len(found.quiet)) == ((), ("Tags_en",), 1)
+
+
+def test_a_price_that_moved_while_the_field_was_gone_is_told_when_it_returns() -> None:
+    hidden = compared([base()], [base(ConsumeItems=...)])
+    assert (hidden.changes, hidden.vanished) == ((), ("ConsumeItems",))
+    stored = {"1": document(read_records([Placed(1, 0, as_read(base()))]).templates["1"])}
+    previous = Previous({"1": "x"}, documents=stored, wire_fields=hidden.wire_fields, absent_fields=hidden.absent_fields)
+    back = as_read(base(ConsumeItems=[{"Resolution": "480p", "Credit": 99}, {"Resolution": "720p", "Credit": 355.2}]))
+    found = compare(previous, read_records([Placed(1, 0, back)]).templates, frozenset(back))
+    assert [(change.kind, change.fields) for change in found.changes] == [
+        ("changed", ({"field": "consume_items.480p", "old": 166.5, "new": 99},))
+    ]
+    assert (found.appeared, found.absent_fields) == (("ConsumeItems",), frozenset())
+
+
+def test_a_field_that_returns_is_new_to_a_template_that_came_while_it_was_gone() -> None:
+    stored = {"1": document(read_records([Placed(1, 0, as_read(base(ConsumeItems=...)))]).templates["1"])}
+    fields = frozenset(base())
+    previous = Previous({"1": "x"}, documents=stored, wire_fields=fields, absent_fields=frozenset({"ConsumeItems"}))
+    found = compare(previous, read_records([Placed(1, 0, as_read(base()))]).templates, fields)
+    assert (found.changes, len(found.quiet)) == ((), 1)
 
 
 def test_a_tag_lost_while_english_ones_appear_is_told() -> None:

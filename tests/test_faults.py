@@ -247,12 +247,14 @@ FAULTS = [
     Fault("record: a key twice", twice_a_key, "succeeded", 0, "+1 ~0 -1, 1 rejected"),
     Fault("record: Latin-1", latin_1, "succeeded", 0, "+1 ~0 -1, 1 rejected"),
     *(
-        Fault(f"record: a new one {what}", catalog([*AFTER, odd]), "succeeded", 0, f"{ALL}, 1 rejected")
-        for what, odd in {
-            "without TemplateId": record(TemplateId=...),
-            "with TemplateId null": record(TemplateId=None),
-            "that is no object": "x",
-        }.items()
+        Fault(f"record: one {what}", catalog([*AFTER, odd]), "succeeded", 0, f"{rows}, 1 rejected")
+        for what, odd, rows in (
+            ("without TemplateId, whose media id is new", record(TemplateId=..., MediaId="9"), ALL),
+            ("without TemplateId, whose media id 60 had", record(TemplateId=...), KEPT),
+            ("with TemplateId null, whose media id 60 had", record(TemplateId=None), KEPT),
+            ("without TemplateId and MediaId", record(TemplateId=..., MediaId=...), KEPT),
+            ("that is no object", "x", KEPT),
+        )
     ),
     Fault("record: the same twice", catalog([AFTER[0], *AFTER], total=60), "succeeded", 0, ALL),
     Fault(

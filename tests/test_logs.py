@@ -15,10 +15,14 @@ import pytest
 import structlog
 
 from sync import logs
+from sync.fetch import Endpoint
+from sync.run import Options, synchronise
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
-from tests.builders import records, run_with
+from sync.store import Store
+from tests.builders import HASTY, make_settings, record, records, run_with, ticking
 from tests.commands import environment, template_sync
+from tests.hostile import Hostile, as_json, one_after_another, success
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,6 +153,16 @@ def test_the_key_is_in_no_byte_that_is_written(tmp_path: Path, arguments: list[s
         assert CANARY not in result.out + result.err
     for file in tmp_path.rglob("*"):
         assert CANARY.encode() not in file.read_bytes()
+
+
+def test_a_server_that_quotes_the_key_does_not_get_it_stored_or_shown(sqlite: Database) -> None:
+    quoting = [as_json({"code": 401, "message": f"Invalid API key {CANARY}"}), success([record(Title=[f"key {CANARY}"])])]
+    for reply in quoting:
+        with Hostile(one_after_another(reply)) as server, Endpoint(make_settings(server.url), CANARY, patience=HASTY) as endpoint:
+            outcome = synchronise(Store(sqlite.engine), endpoint, Options(), trigger="run", ttl=60.0, clock=ticking())
+        assert CANARY not in str(outcome)
+    assert CANARY not in str(sqlite.dump())
+    assert "[secret]" in str(sqlite.dump())
 
 
 def test_the_key_is_not_written_when_it_is_refused_or_malformed(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_catalog_that_holds_still_is_verified_in_one_walk(lanes: int) -> None:
 
 def test_an_empty_catalog_that_says_so_is_verified() -> None:
     found = Catalog(pages([]), total=0).walk()
-    assert (found.records, found.verified, found.pages) == ((), True, 0)
+    assert (found.records, found.verified, found.pages) == ((), True, 1)
 
 
 def test_a_page_size_capped_without_a_word_is_taken_as_it_is() -> None:

@@ -210,6 +210,7 @@ def upgrade() -> None:
         column("last_seq", sa.BigInteger()),
         column("oldest_seq", sa.BigInteger()),
         column("wire_fields", json, null=True),
+        column("absent_fields", json, null=True),
         column("unreconciled_ids", text(64), null=True),
         column("unreconciled_runs", sa.Integer()),
         column("next_run_at", moment, null=True),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +59,12 @@ def _pauses() -> Iterator[None]:
 
 
 def _follow(changes: Iterator[dict[str, Any]], *, as_json: bool) -> None:
+    from sync.decode import json_text
+
     run_id = None
     for change in changes:
         if as_json:
-            click.echo(json.dumps(change, ensure_ascii=False))
+            click.echo(json_text(change))
         else:
             _show([change], heading=change["run_id"] != run_id)
         run_id = change["run_id"]

@@ -17,11 +17,11 @@ PINGS_SECONDS = 5.0
     "Synchronise at start (unless the last success is fresh), then every SYNC_INTERVAL or as SYNC_CRON says, until SIGTERM.",
     *(name for name in RUN_FLAGS if name != "metrics_file"),
     *DAEMON_FLAGS,
+    needs_key=True,
 )
 def command(context: Context) -> None:
     """Serve until asked to stop."""
     settings = context.settings
-    require_key(settings)
     engine = context.engine()
     start_logging()
     from sync import __version__
@@ -70,8 +70,7 @@ def command(context: Context) -> None:
 def _fresh_key(loaded: Loaded) -> str:
     """Read the key again, for each run: one that was rotated in its file needs no restart."""
     # With the flags of the start: a variable that one of them outvoted then may be one that cannot be used.
-    flags = {origin.option.field: origin.shown for origin in loaded.origins if origin.source == "flag"}
-    again = load(flags, os.environ, Path(".env"))
+    again = load(loaded.flags, os.environ, Path(".env"), needs_key=True)
     if set(again.secrets) - set(Edge.secrets):
         Edge.secrets = (*Edge.secrets, *again.secrets)
         Edge.logging = {**Edge.logging, "secrets": Edge.secrets}

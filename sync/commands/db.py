@@ -45,14 +45,17 @@ def current(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command("Compare the tables with this version's.\n\nLeaves with 0 if they are equal, 69 if not.", *DATABASE_FLAGS)
-def check(context: Context) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as a JSON list.")
+def check(context: Context, *, as_json: bool) -> None:
     """Check the schema."""
     start_logging()
     from sync.db import schema
 
     found = list(schema.differences(context.engine()))
+    if as_json:
+        emit_json(found)
     if found:
-        print_lines(found)
+        print_lines([] if as_json else found)
         raise SchemaError(
             f"The tables differ from revision {schema.HEAD} in {len(found)} places.", hint="Undo what was changed by hand."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import signal
 import sys
@@ -47,12 +46,15 @@ class Context:
         return engine
 
 
-def sync_command(help_text: str, *fields: str, quiet: bool = False) -> Callable[[Callable[..., Any]], click.Command]:
+def sync_command(
+    help_text: str, *fields: str, quiet: bool = False, needs_key: bool = False
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a command out of a function `(context, **its own options)`; stands above click's decorators for those.
 
     Args:
         help_text: what `--help` says.
         fields: settings that it takes as flags; each flag's help names its variable.
+        needs_key: it asks the endpoint, so a missing key is told with all other problems.
         quiet: on a terminal, log nothing unless a level was asked for: the command itself says what it did, and what went wrong.
     """
 
@@ -61,7 +63,7 @@ def sync_command(help_text: str, *fields: str, quiet: bool = False) -> Callable[
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in fields}
             with Edge(), ExitStack() as closing:
-                loaded = load(flags, os.environ, Path(".env"))
+                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key)
                 Edge.secrets = loaded.secrets
                 _configure_logs(loaded, quiet=quiet)
                 for warning in loaded.warnings:
@@ -104,13 +106,15 @@ class Edge:
     logging: dict[str, Any] = {"style": "auto", "level": "info", "secrets": ()}  # noqa: RUF012 - replaced whole, per process
 
     def __enter__(self) -> None:
-        # `template-sync changes | head` ends quietly; so does a reader that goes away.
-        if hasattr(signal, "SIGPIPE") and not sys.stdout.isatty():
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        if sys.stdout is None:  # closed by the caller: `template-sync list >&-`
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123 - for the rest of the process
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, SyncError):
             fail(error)
+        if isinstance(error, BrokenPipeError):  # `template-sync changes | head`: the reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
         if isinstance(error, KeyboardInterrupt):
             sys.exit(128 + signal.SIGINT)
         if isinstance(error, Exception) and not isinstance(error, click.exceptions.ClickException | click.exceptions.Exit):
@@ -149,14 +153,16 @@ def tell(text: str) -> None:
     from sync.decode import visible
 
     for secret in Edge.secrets:
-        text = text.replace(secret, "[secret]")
+        text = text.replace(secret, "[secret]") if len(secret) >= 6 else text  # noqa: PLR2004 - as in `sync.logs`
     click.echo("\n".join(visible(line) for line in text.split("\n")), err=True)
 
 
 def emit_json(value: Any) -> None:
     """Print data as JSON, readable on a terminal, on one line elsewhere. Every form is documented in docs/json.md."""
+    from sync.decode import json_text
+
     indent = 2 if sys.stdout.isatty() else None
-    click.echo(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
+    click.echo(json_text(value, indent))
 
 
 def color_wanted() -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.decode import json_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,22 +24,26 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 @click.option(
     "--format", "style", type=click.Choice(["jsonl", "json", "csv"]), default="jsonl", show_default=True, help="How to write it."
 )
-def command(context: Context, *, style: str) -> None:
+@click.option("--json", "as_one", is_flag=True, help="The same as --format json.")
+def command(context: Context, *, style: str, as_one: bool) -> None:
     """Write the catalog."""
     from sync.db.queries import catalog
 
     writers = {"jsonl": as_json_lines, "json": as_json, "csv": as_csv}
-    click.echo(writers[style](catalog(context.engine())).encode(), nl=False)
+    text = writers["json" if as_one else style](catalog(context.engine()))
+    if sys.stdout.isatty():
+        text = "\n".join(map(visible, text.split("\n")))
+    click.echo(text.encode(), nl=False)
 
 
 def as_json_lines(documents: Sequence[Document]) -> str:
     """Write one JSON object a line."""
-    return "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
+    return "".join(json_text(document) + "\n" for document in documents)
 
 
 def as_json(documents: Sequence[Document]) -> str:
     """Write one JSON array."""
-    return json.dumps(documents, ensure_ascii=False, indent=2) + "\n"
+    return json_text(documents, indent=2) + "\n"
 
 
 def as_csv(documents: Sequence[Document]) -> str:
@@ -52,16 +57,23 @@ def as_csv(documents: Sequence[Document]) -> str:
     for document in documents:
         flat = {
             **document,
-            "consume_items": ";".join(f"{item['resolution']}={item['credit']}" for item in document["consume_items"]),
-            "tags": ";".join(tag["name"] for tag in document["tags"]),
-            "tags_en": ";".join(tag["name_en"] or "" for tag in document["tags"]),
-            "aspect_ratios": ";".join(document["aspect_ratios"]),
-            "extra": json.dumps(document["extra"], ensure_ascii=False) if document["extra"] else "",
+            "consume_items": ";".join(_part(f"{item['resolution']}={item['credit']}") for item in document["consume_items"]),
+            "tags": ";".join(_part(tag["name"]) for tag in document["tags"]),
+            "tags_en": ";".join(_part(tag["name_en"] or "") for tag in document["tags"]),
+            "aspect_ratios": ";".join(map(_part, document["aspect_ratios"])),
+            "extra": json_text(document["extra"]) if document["extra"] else "",
         }
         writer.writerow([_cell(flat[column]) for column in columns])
     return out.getvalue()
 
 
 def _cell(value: object) -> object:
-    """Keep a stranger's text from being run as a formula by a spreadsheet: an apostrophe makes it plain text there."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _part(value) if isinstance(value, str) else value
+
+
+def _part(text: str) -> str:
+    """Keep a stranger's text from being run as a formula by a spreadsheet: an apostrophe makes it plain text there.
+
+    Each part of a joined cell, too: a spreadsheet may take the semicolon for the end of a cell.
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 @sync_command("Give the JSON Schema (2020-12) of the `input` of one template's generation request.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID")
+@click.option("--json", is_flag=True, expose_value=False, help="As without it: a schema is JSON.")
 def command(context: Context, *, template_id: str) -> None:
     """Give the schema."""
     from sync.db.queries import template

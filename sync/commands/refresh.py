@@ -5,15 +5,13 @@ from __future__ import annotations
 import click
 
 from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command, tell
-from sync.settings import require_key
 
 
-@sync_command("Fetch one template now and record what changed in it.", *RUN_FLAGS, quiet=True)
+@sync_command("Fetch one template now and record what changed in it.", *RUN_FLAGS, quiet=True, needs_key=True)
 @click.argument("template_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Fetch one template."""
-    require_key(context.settings)
     engine = context.engine()
     start_logging()
     from sync.commands.synchronising import endpoint_of, finish, now

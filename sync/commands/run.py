@@ -7,7 +7,6 @@ import gc
 import click
 
 from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command
-from sync.settings import require_key
 
 
 @sync_command(
@@ -16,6 +15,7 @@ from sync.settings import require_key
     "76 the answer made no sense; 77 key or account; 78 configuration.",
     *RUN_FLAGS,
     quiet=True,
+    needs_key=True,
 )
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing at all.")
 @click.option("--accept-removals", is_flag=True, help="Remove what is held as implausible.")
@@ -25,7 +25,6 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
     """Synchronise once."""
     # One process, one run: the collector would walk over a large catalog's objects again and again, and none are cycles.
     gc.disable()
-    require_key(context.settings)
     engine = context.engine()
     start_logging()
     from sync.commands.synchronising import (
@@ -38,7 +37,7 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
         refuse_sample,
         write_metrics,
     )
-    from sync.db.schema import is_empty, prepare
+    from sync.db.schema import is_empty, prepare, require_current_schema
     from sync.logs import log_run
     from sync.run import preview, synchronise
     from sync.store import Store
@@ -46,7 +45,9 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
     options = options_of(context.settings, accept_removals=accept_removals)
     progress = progress_on_terminal()
     if dry_run:
-        store = None if is_empty(engine) else Store(engine)
+        store = None if engine.dialect.name == "sqlite" and is_empty(engine) else Store(engine)
+        if store:
+            require_current_schema(engine)
         with endpoint_of(context.settings) as endpoint:
             outcome = preview(store, endpoint, options, clock=now, progress=progress)
         finish(outcome, json=as_json, exit_code=exit_code)

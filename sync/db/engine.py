@@ -82,9 +82,13 @@ def _sqlite() -> dict[str, Any]:
     return {"connect_args": {"timeout": BUSY_SECONDS}}
 
 
+# A network that swallows everything would be waited on for ever: the time-outs of the server cannot reach us then.
+_NETWORK = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": IDLE_SECONDS * 1000}
+
+
 def _postgresql() -> dict[str, Any]:
     # prepare_threshold=None: a transaction-pooling PgBouncer hands each transaction another connection.
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10, "prepare_threshold": None}}
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10, "prepare_threshold": None, **_NETWORK}}
 
 
 def _mysql() -> dict[str, Any]:

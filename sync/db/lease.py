@@ -179,7 +179,7 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
         raise
     finally:
         done.set()
-        thread.join()
+        thread.join(lease.ttl)  # it may be waiting for a database that is gone; it is a daemon thread, and can do no harm
 
 
 def _renew(connection: sa.Connection, lease: Lease) -> bool:

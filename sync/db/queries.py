@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-_TOLD = ("field", "old", "new", "gained", "lost")
+_TOLD = ("field", "old", "new", "gained", "lost", "absent")
 _VERSION_OF_CHANGE = sa.and_(
     template_versions.c.template_id == template_changes.c.template_id,
     template_versions.c.from_run_id == template_changes.c.run_id,

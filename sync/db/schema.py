@@ -75,6 +75,15 @@ def prepare(engine: sa.Engine) -> None:
     """
     if engine.dialect.name == "sqlite" and is_empty(engine):
         upgrade(engine)
+    require_current_schema(engine)
+
+
+def require_current_schema(engine: sa.Engine) -> None:
+    """Refuse a database whose schema is not this version's.
+
+    Raises:
+        SchemaError: with the command that mends it.
+    """
     with plain_errors(engine), engine.connect() as connection:
         require_current(connection)
 

@@ -200,7 +200,8 @@ sync_state = Table(  # one row: what a run needs to remember of the ones before
     Column("name", String(16), primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
     Column("oldest_seq", BigInteger, nullable=False),  # the feed begins here; what was before is pruned
-    Column("wire_fields", Json),
+    Column("wire_fields", Json),  # every field that the catalog ever sent
+    Column("absent_fields", Json),  # those of them that it did not send the last time
     Column("unreconciled_ids", String(64)),  # hash of the ids served by walks whose count disagreed
     Column("unreconciled_runs", Integer, nullable=False),
     Column("next_run_at", Moment),  # what the daemon plans

@@ -15,7 +15,7 @@ from sync.db.engine import sqlite_file
 from sync.db.queries import Overview, overview
 from sync.db.schema import HEAD
 from sync.errors import SyncError
-from sync.fetch import Endpoint, Patience
+from sync.fetch import Endpoint, Patience, authorities
 from sync.report import age
 
 if TYPE_CHECKING:
@@ -87,12 +87,9 @@ def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
     parts = urlsplit(settings.base_url)
     host = parts.hostname or ""
     try:
-        import certifi
-
-        context = ssl.create_default_context(cafile=settings.ca_bundle or certifi.where())
         with (
             socket.create_connection((host, parts.port or 443), timeout=_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secure,
+            authorities(settings.ca_bundle).wrap_socket(plain, server_hostname=host) as secure,
         ):
             certificate = secure.getpeercert() or {}
     except (OSError, ssl.SSLError) as error:

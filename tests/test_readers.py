@@ -137,7 +137,7 @@ def _read_during(database: Database, syncs: int, *, patience: float, leaving: bo
 def test_a_reader_in_a_loop_during_syncs_is_never_refused_and_never_sees_a_mixed_catalog(
     database: Database, tell: Callable[[str], None]
 ) -> None:
-    syncs = SYNCS if database.kind == "sqlite" else SYNCS // 3
+    syncs = SYNCS
     reads, catalogs = _read_during(database, syncs, patience=0.0, leaving=False)
     tell(f"{database.kind}: {syncs} syncs of a daemon, {reads} reads of {catalogs} catalogs, none mixed or refused")
 

@@ -137,9 +137,8 @@ def _read_during(database: Database, syncs: int, *, patience: float, leaving: bo
 def test_a_reader_in_a_loop_during_syncs_is_never_refused_and_never_sees_a_mixed_catalog(
     database: Database, tell: Callable[[str], None]
 ) -> None:
-    syncs = SYNCS
-    reads, catalogs = _read_during(database, syncs, patience=0.0, leaving=False)
-    tell(f"{database.kind}: {syncs} syncs of a daemon, {reads} reads of {catalogs} catalogs, none mixed or refused")
+    reads, catalogs = _read_during(database, SYNCS, patience=0.0, leaving=False)
+    tell(f"{database.kind}: {SYNCS} syncs of a daemon, {reads} reads of {catalogs} catalogs, none mixed or refused")
 
 
 def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs_that_open_and_close_the_file(

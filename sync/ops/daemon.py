@@ -105,13 +105,13 @@ class Daemon:
     def serve(self) -> None:
         """Run until asked to stop."""
         first = first_run(last_success=self.job.last_success(), due_after=self._due_after, now=self.clock())
+        clocks = Clocks(self.clock(), self.monotonic())  # before anything is planned: a jump from here on is seen
         self._scheduler.start(paused=True)
         self._add(first)
         self._scheduler.resume()
         schedule = f"every {self.interval:g} s" if self.trigger is None else str(self.trigger)
         get_logger().info("daemon_started", first_run=first.isoformat(timespec="seconds"), schedule=schedule)
         self.tell("READY=1")
-        clocks = Clocks(self.clock(), self.monotonic())
         while not select.select([self._bell], [], [], self.look)[0]:
             self._look(clocks)
         self._end()

@@ -2,7 +2,7 @@
 
     python bench/false_removals.py [WALKS]
 
-A catalog of 280 templates is walked in 6 pages by `sync.walk`. Between two of the requests one thing happens, at a random
+A catalog of 280 templates is walked in 6 pages by `sync.endpoint.walk`. Between two requests one thing happens, at a random
 moment and place: a template is deleted, or moved, or replaced (one deleted and another inserted). A false removal is one of a
 template that was there before, during and after. The seed is fixed: the same figures each time.
 """
@@ -15,8 +15,9 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sync.decode import Envelope
-from sync.walk import Verdict, look_up, walk
+from sync.endpoint.envelope import Envelope
+from sync.endpoint.look_up import Verdict, look_up
+from sync.endpoint.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,10 +86,10 @@ async def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
     for _ in range(walks):
         catalog = Catalog(chance, event)
         before = set(catalog.ids)
-        walked = await walk(catalog.ask, page_size=PAGE_SIZE, lanes=1)
+        walked = await walk(catalog.ask, page_size=PAGE_SIZE, workers=1)
         alive = before & set(catalog.ids)
         missing = sorted(before - {placed.record["TemplateId"] for placed in walked.records}) if walked.verified else []
-        answers = await look_up(catalog.ask, missing, lanes=1) if missing else {}
+        answers = await look_up(catalog.ask, missing, workers=1) if missing else {}
         shares.one_walk += not alive <= set(catalog.first_pass)
         shares.counted += not alive.isdisjoint(missing)
         shares.looked_up += any(answer.verdict is Verdict.GONE and found in alive for found, answer in answers.items())

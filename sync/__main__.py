@@ -8,7 +8,9 @@ import sys
 def main() -> None:
     """Run the command line."""
     from sync.cli import cli
+    from sync.commands.output import flush_streams, open_closed_streams
 
+    open_closed_streams()
     try:
         cli(prog_name="template-sync")
     except SystemExit as end:
@@ -16,6 +18,8 @@ def main() -> None:
         if sys.argv[1:2] == ["health"] and end.code not in {0, None}:
             sys.exit(1)
         raise
+    finally:
+        flush_streams()
 
 
 if __name__ == "__main__":

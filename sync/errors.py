@@ -7,12 +7,15 @@ SyncError                       1   something that this program did not foresee
 │   └── SchemaError            69   its tables are not the ones that this version needs
 ├── TryLater                   75   worth another try, unchanged
 │   ├── Unreachable            75   the network, a time-out, a 5xx
-│   ├── Deferred               75   429 or 455: the server asked us to come back
+│   ├── Deferred               75   429, or a Retry-After: the server asked us to come back
+│   │   └── Maintenance        75   455: the catalog is under maintenance
 │   ├── DeadlineExceeded       75   the run's whole time is over
 │   ├── LeaseBusy              75   another run is at work
 │   ├── LeaseLost              75   another run took over while this one was slow
 │   └── Interrupted            75   asked to stop before anything was applied
 ├── BadAnswer                  76   the answer made no sense
+│   ├── NotThere               76   404: there is no such resource
+│   ├── NoSuchPage             76   422: a parameter failed validation
 │   └── WalkUnverified         76   the counts never agreed; removals are not believed
 ├── Refused                    77   the key, the credits or the feature: a person must act
 └── ConfigurationError         78   settings that cannot be used
@@ -101,6 +104,10 @@ class Deferred(TryLater):
         self.after = after
 
 
+class Maintenance(Deferred):
+    """The catalog is under maintenance (455): asking again at once would not help."""
+
+
 class DeadlineExceeded(TryLater):
     """The run's whole time (SYNC_DEADLINE) is over; nothing was applied."""
 
@@ -138,6 +145,26 @@ class BadAnswer(SyncError):
 
     exit_code = 76
     default_code = "bad-answer"
+
+
+class NotThere(BadAnswer):
+    """The endpoint says 404: for the list an error, for a look-up by id perhaps that the template is gone.
+
+    Attributes:
+        envelope: what the API itself said; None where the answer was not the API's own, as a web server's 404 is not.
+    """
+
+    default_code = "404"
+
+    def __init__(self, message: str, *, hint: str = "", envelope: object = None) -> None:
+        super().__init__(message, hint=hint)
+        self.envelope = envelope
+
+
+class NoSuchPage(BadAnswer):
+    """The endpoint says 422: for the list an error, past the last page perhaps the end."""
+
+    default_code = "422"
 
 
 class WalkUnverified(BadAnswer):

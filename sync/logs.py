@@ -6,26 +6,23 @@ finished line, whoever wrote it: going by the names of fields would miss a key i
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
-from urllib.parse import quote
 
 import structlog
 
-from sync.decode import visible
-from sync.runs import Status
+from sync.redaction import Redactor
+from sync.run_record import Status
+from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-    from sync.run import Outcome
+    from sync.synchronise import Outcome
 
-SHORTEST_SECRET = 6
-HIDDEN = "[secret]"
 _LEVELS = {
     Status.SUCCEEDED: "info",
     Status.HELD: "warning",
@@ -34,26 +31,6 @@ _LEVELS = {
     Status.SKIPPED: "warning",
     Status.INTERRUPTED: "warning",
 }
-
-
-class Redactor:
-    """Replace known secrets in a text: as they are, as JSON writes them, and as a URL does."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        # A password of a few characters is part of any line: replacing it would only spoil the log.
-        forms = {
-            form
-            for secret in secrets
-            if len(secret) >= SHORTEST_SECRET
-            for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret))
-        }
-        self._forms = sorted(filter(None, forms), key=len, reverse=True)
-
-    def __call__(self, text: str) -> str:
-        """Give the text with every secret replaced."""
-        for form in self._forms:
-            text = text.replace(form, HIDDEN)
-        return text
 
 
 def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
@@ -101,7 +78,7 @@ def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO 
 
 
 def get_logger() -> Any:
-    """Give the program's logger."""
+    """Return the program's logger, as `structlog` binds it."""
     return structlog.get_logger("sync")
 
 
@@ -148,4 +125,4 @@ def _for_people(stream: TextIO) -> list[Processor]:
 
 def _make_visible(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Show control characters instead of sending them: a title may come from anybody."""
-    return {name: visible(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: escape_control_characters(value) if isinstance(value, str) else value for name, value in event.items()}

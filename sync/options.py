@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LONGEST_DURATION = 3650 * 86400
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -29,7 +30,17 @@ def parse_duration(value: str) -> float:
     match = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smhd]?)\s*", value)
     if not match or not float(match[1]):
         raise ValueError("a duration above zero, such as 90s, 15m, 6h or 1d")
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > LONGEST_DURATION:  # past it a moment minus a duration lies before the calendar, and a timer overflows
+        raise ValueError("a duration of at most 3650d")
+    return seconds
+
+
+def _replaceable_file(value: str) -> str:
+    path = Path(value)
+    if path.is_symlink() or (path.exists() and not path.is_file()):  # it is replaced whole: /dev/null would become a file
+        raise ValueError("a regular file, or a name that is still free: no link, device or directory")
+    return value
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -78,9 +89,10 @@ def _http_url(value: str) -> str:
     try:
         parts = urlsplit(value.strip())
         _ = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError:
         raise ValueError("a URL such as https://api.crun.ai") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not re.fullmatch(r"\S+", value.strip()):
         raise ValueError("a URL such as https://api.crun.ai")
     if parts.username or parts.password:
         raise ValueError("a URL without a user name or password in it")
@@ -152,74 +164,50 @@ def _zone(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: its field, its variable, its default as a user would write it, and what it means."""
+    """One setting: its field, its variable, its default as a user would write it, what its flag takes, and what it means."""
 
     field: str
     variable: str
     default: str | None
     parse: Callable[[str], Any]
+    metavar: str
     help: str
     secret: bool = False
     file_twin: bool = False
 
 
 OPTIONS: tuple[Option, ...] = (
-    Option("api_key", "CRUN_API_KEY", None, _key, "The Crun API key.", secret=True, file_twin=True),
-    Option(
-        "base_url",
-        "CRUN_BASE_URL",
-        "https://api.crun.ai",
-        _base_url,
-        "The API's origin; https://api.crunai.com in mainland China.",
-    ),
-    Option(
-        "database_url",
-        "DATABASE_URL",
-        "sqlite:///templates.db",
-        _database_url,
-        "SQLite, PostgreSQL or MariaDB/MySQL.",
-        secret=True,
-        file_twin=True,
-    ),
-    Option(
-        "interval",
-        "SYNC_INTERVAL",
-        "15m",
-        parse_duration,
-        "The daemon's pause between runs; a catalog changes a few times a day.",
-    ),
-    Option("cron", "SYNC_CRON", None, _cron, "A cron expression, instead of the interval."),
-    Option("timezone", "SYNC_TIMEZONE", "UTC", _zone, "The zone that SYNC_CRON is read in; UTC knows no clock change."),
-    Option("page_size", "SYNC_PAGE_SIZE", "50", _whole(1, 50), "Templates per page; 50 is the most that the endpoint gives."),
-    Option("concurrency", "SYNC_CONCURRENCY", "4", _whole(1, 64), "Pages in flight at once."),
-    Option("rate", "SYNC_RATE", "10", _rate, "Requests per second, all of them together; 0 means no limit."),
-    Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "One run's whole time; past it nothing is applied."),
-    Option("max_removed", "SYNC_MAX_REMOVED", "10%", _share, "More removals than this share (and than 10) wait for a person."),
-    Option(
-        "log_format", "SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto: console on a terminal, else JSON."
-    ),
-    Option("log_level", "SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "The least severe event to log."),
-    Option("lease_ttl", "SYNC_LEASE_TTL", "60s", parse_duration, "How long a run that fell silent keeps others out."),
-    Option("grace", "SYNC_GRACE", "30s", parse_duration, "How long the daemon may take to stop when asked."),
-    Option(
-        "stale_after",
-        "SYNC_STALE_AFTER",
-        None,
-        parse_duration,
-        "Age at which the last success is stale; three intervals when not set.",
-    ),
-    Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", _text, "Where the daemon's probes and metrics listen."),
-    Option("http_port", "SYNC_HTTP_PORT", None, _whole(0, 65535), "Port of /livez, /readyz and /metrics; none when not set."),
-    Option("metrics_file", "SYNC_METRICS_FILE", None, _text, "A textfile for node_exporter, rewritten after every one-shot run."),
-    Option(
-        "ping_url", "SYNC_PING_URL", None, _http_url, "A dead-man's switch: pinged at start, success and failure.", secret=True
-    ),
-    Option("proxy", "SYNC_PROXY", None, _http_url, "A proxy for the requests; the usual proxy variables are not read."),
-    Option(
-        "ca_bundle",
-        "SYNC_CA_BUNDLE",
-        None,
-        _readable_file,
-        "A file of certificate authorities to trust instead of the built-in ones.",
-    ),
-)
+    Option("api_key", "CRUN_API_KEY", None, _key, "KEY", "The Crun API key.", secret=True, file_twin=True),
+    Option("base_url", "CRUN_BASE_URL", "https://api.crun.ai", _base_url, "URL",
+           "The API's origin; https://api.crunai.com in mainland China."),
+    Option("database_url", "DATABASE_URL", "sqlite:///templates.db", _database_url, "URL", "SQLite, PostgreSQL or MariaDB/MySQL.",
+           secret=True, file_twin=True),
+    Option("interval", "SYNC_INTERVAL", "15m", parse_duration, "DURATION",
+           "The daemon's pause between runs; a catalog changes a few times a day."),
+    Option("cron", "SYNC_CRON", None, _cron, "EXPRESSION", "A cron expression, instead of the interval."),
+    Option("timezone", "SYNC_TIMEZONE", "UTC", _zone, "ZONE", "The zone that SYNC_CRON is read in; UTC knows no clock change."),
+    Option("page_size", "SYNC_PAGE_SIZE", "50", _whole(1, 50), "N",
+           "Templates per page; 50 is the most that the endpoint gives."),
+    Option("concurrency", "SYNC_CONCURRENCY", "4", _whole(1, 64), "N", "Pages in flight at once."),
+    Option("rate", "SYNC_RATE", "10", _rate, "N", "Requests per second, all of them together; 0 means no limit."),
+    Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "DURATION", "One run's whole time; past it nothing is applied."),
+    Option("max_removed", "SYNC_MAX_REMOVED", "10%", _share, "SHARE",
+           "More removals than this share (and than 10) wait for a person."),
+    Option("log_format", "SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
+           "auto: console on a terminal, else JSON."),
+    Option("log_level", "SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "debug|info|warning|error",
+           "The least severe event to log."),
+    Option("lease_ttl", "SYNC_LEASE_TTL", "60s", parse_duration, "DURATION", "How long a run that fell silent keeps others out."),
+    Option("grace", "SYNC_GRACE", "30s", parse_duration, "DURATION", "How long the daemon may take to stop when asked."),
+    Option("stale_after", "SYNC_STALE_AFTER", None, parse_duration, "DURATION",
+           "Age at which the last success is stale; three intervals when not set."),
+    Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", _text, "HOST", "Where the daemon's probes and metrics listen."),
+    Option("http_port", "SYNC_HTTP_PORT", None, _whole(0, 65535), "PORT",
+           "Port of /livez, /readyz and /metrics; none when not set."),
+    Option("metrics_file", "SYNC_METRICS_FILE", None, _replaceable_file, "FILE",
+           "A textfile for node_exporter, rewritten after every one-shot run."),
+    Option("ping_url", "SYNC_PING_URL", None, _http_url, "URL", "A heartbeat: told of start, success and failure.", secret=True),
+    Option("proxy", "SYNC_PROXY", None, _http_url, "URL", "A proxy for the requests; the usual proxy variables are not read."),
+    Option("ca_bundle", "SYNC_CA_BUNDLE", None, _readable_file, "FILE",
+           "A file of certificate authorities to trust instead of the built-in ones."),
+)  # fmt: skip

@@ -231,7 +231,7 @@ _NO_KEY = "CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that ho
 
 
 def require_key(settings: Settings) -> str:
-    """Give the key.
+    """Return the key.
 
     Raises:
         ConfigurationError: there is none.

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.db.tables import metadata
-from sync.fetch import Endpoint, Patience
-from sync.run import Options, Outcome, synchronise
+from sync.endpoint.client import Endpoint
+from sync.endpoint.retry import RetryPolicy
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.settings import Settings, load
-from sync.store import Store
+from sync.store.apply import Store
+from sync.store.tables import metadata
+from sync.synchronise import Options, Outcome, synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 SEED_PAGE = Path(__file__).parent / "data" / "documented-answer.json"
-HASTY = Patience(attempts=3, first_pause=0.001, longest_pause=0.002, longest_asked=0.05, request=5.0, connect=2.0, read=2.0)
-"""Patience without waiting, for tests."""
+HASTY = RetryPolicy(attempts=3, first_pause=0.001, longest_pause=0.002, longest_asked=0.05, request=5.0, connect=2.0, read=2.0)
+"""RetryPolicy without waiting, for tests."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,12 @@ class Database:
     def catalog_dump(self) -> dict[str, list[str]]:
         """As `dump`, without what every run writes: its own row, the lease, what runs remember."""
         return {name: rows for name, rows in self.dump().items() if name not in {"sync_runs", "sync_lease", "sync_state"}}
+
+    def values_dump(self) -> dict[str, list[str]]:
+        """As `catalog_dump`, without the hashes of bytes, which say what need not be read again, and nothing of the catalog."""
+        dump = self.catalog_dump()
+        rows = [{name: value for name, value in row.items() if name != "wire_hash"} for row in self.rows("templates")]
+        return {**dump, "templates": sorted(repr(sorted(row.items())) for row in rows)}
 
     @property
     def present(self) -> set[str]:
@@ -111,13 +118,18 @@ def ticking(start: datetime = datetime(2026, 1, 1, tzinfo=UTC), step: float = 1.
 
 
 def run_against(
-    base_url: str, engine: Engine, *, clock: Callable[[], datetime] | None = None, patience: Patience = HASTY, **options: Any
+    base_url: str,
+    engine: Engine,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    retry_policy: RetryPolicy = HASTY,
+    **options: Any,
 ) -> Outcome:
     """Run once against whatever serves at a URL. `options` are the run's, or settings."""
     run_options = {
-        name: options.pop(name) for name in ("page_size", "lanes", "max_removed", "accept_removals") if name in options
+        name: options.pop(name) for name in ("page_size", "workers", "max_removed", "accept_removals") if name in options
     }
-    with Endpoint(make_settings(base_url, **options), SANDBOX_KEY, patience=patience) as endpoint:
+    with Endpoint(make_settings(base_url, **options), SANDBOX_KEY, retry_policy=retry_policy) as endpoint:
         return synchronise(
             Store(engine, sleep=lambda _: None),
             endpoint,

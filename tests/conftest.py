@@ -5,20 +5,20 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
-from sync.db import schema
-from sync.db.engine import open_engine
-from sync.db.tables import metadata
+from sync.store import schema
+from sync.store.engine import open_engine
+from sync.store.tables import metadata
 from tests.builders import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator, Iterator, Sequence
 
 # A developer's own settings must not reach the tests.
 for name in [
@@ -36,14 +36,42 @@ KINDS = ("sqlite", *SERVERS)
 _numbers = itertools.count(1)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Stay in one process where `-s` asks to see what tests print: workers have no terminal. Else a worker for each core."""
+    return 0 if config.getoption("capture") == "no" else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by the marks
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark as long what is long on a server only."""
+    for item in items:
+        if item.get_closest_marker("long_on_servers") and _kinds(item) & SERVERS.keys():
+            item.add_marker("long")
+
+
+def _kinds(item: pytest.Item) -> set[str]:
+    """Name the kinds of database that a test is parametrised with."""
+    call = getattr(item, "callspec", None)
+    return {value for value in call.params.values() if isinstance(value, str)} if call else set()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a skip be told by its reason alone: in the summary one line for a missing server, not one for each of its tests."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        report.longrepr = (str(Path(__file__).parent), None, report.longrepr[2])  # type: ignore[assignment]
+    return report
+
+
 def _server_url(kind: str) -> str:
-    """Give a server's URL; on a newcomer's machine the test is skipped by name, in CI it fails."""
+    """Look a server's URL up; on a newcomer's machine the test is skipped by name, in CI it fails."""
     variable = SERVERS[kind]
     url = os.environ.get(variable)
     if url is None:
         sentence = f"{kind}: set {variable} to a server on which databases may be created"
         if os.environ.get("CI"):
-            pytest.fail(sentence)
+            pytest.fail(sentence, pytrace=False)
         pytest.skip(sentence)
     return url
 
@@ -134,7 +162,8 @@ def _empty(engine: sa.Engine) -> None:
         for table in reversed(metadata.sorted_tables):
             if table.name not in {"sync_state", "sync_lease"}:
                 connection.execute(sa.delete(table))
-        connection.execute(sa.update(metadata.tables["sync_lease"]).values(fence=0, holder=None, process=None, expires=0))
+        lease = {"fence": 0, "holder": None, "process": None, "expires": 0, "ttl": None}
+        connection.execute(sa.update(metadata.tables["sync_lease"]).values(lease))
         state = {
             "last_seq": 0,
             "oldest_seq": 1,
@@ -142,6 +171,7 @@ def _empty(engine: sa.Engine) -> None:
             "absent_fields": None,
             "unreconciled_ids": None,
             "unreconciled_runs": 0,
+            "oldest_run_id": None,
         }
         connection.execute(sa.update(metadata.tables["sync_state"]).values(**state, next_run_at=None))
         restart = {

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl
 
 from sync.sandbox.server import SANDBOX_KEY, list_templates
-from tests.commands import environment
+from tests.command_line import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +44,7 @@ class Upstream(ThreadingHTTPServer):
     Attributes:
         gate: while it is closed (clear), every answer is held.
         reply: status, body and headers to answer instead.
-        asked: how many questions came.
+        asked: how many questions came; `held`: how many of them found the gate closed.
         keys: the keys that it takes; those that it was shown.
     """
 
@@ -57,6 +57,7 @@ class Upstream(ThreadingHTTPServer):
         self.gate.set()
         self.reply: tuple[int, dict[str, Any], dict[str, str]] | None = None
         self.asked = 0
+        self.held = 0
         self.keys = {SANDBOX_KEY}
         self.shown: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -77,6 +78,12 @@ class Upstream(ThreadingHTTPServer):
         """Answer with this code from now on."""
         self.reply = (code, {"code": code, "message": "no"}, {name.replace("_", "-"): value for name, value in headers.items()})
 
+    def hold_a_run(self) -> None:
+        """Hold every answer from now on, and wait until a run is at work that waits for one."""
+        self.held = 0
+        self.gate.clear()
+        until(lambda: self.held, "a run that waits for an answer")
+
     def settings(self, **more: str) -> dict[str, str]:
         """Give the settings that lead here."""
         return {"CRUN_BASE_URL": self.url, "CRUN_API_KEY": SANDBOX_KEY, "SYNC_RATE": "0", **more}
@@ -89,7 +96,9 @@ class _Answering(BaseHTTPRequestHandler):
         upstream = self.server
         upstream.shown.append(self.headers.get("x-api-key", ""))
         upstream.asked += 1
-        upstream.gate.wait(60)
+        if not upstream.gate.wait(0):
+            upstream.held += 1
+            upstream.gate.wait(60)
         status, answer, headers = upstream.reply or self._page()
         body = json.dumps(answer).encode()
         self.send_response(status)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import multiprocessing
 import os
+import random
 import signal
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from sync.db import queries
-from sync.db.engine import open_engine, reading
-from sync.db.tables import (
+from sync.catalog.hashes import canonical
+from sync.catalog.template import json_number
+from sync.reader import feed
+from sync.run_record import Status
+from sync.sandbox.server import list_templates
+from sync.store.apply import Store
+from sync.store.engine import open_engine, reading
+from sync.store.tables import (
     consume_items,
     metadata,
     sync_lease,
@@ -31,23 +36,17 @@ from sync.db.tables import (
     template_versions,
     templates,
 )
-from sync.decode import Envelope, read_envelope
-from sync.errors import Interrupted
-from sync.fetch import Tally
-from sync.run import Options, Outcome, synchronise
-from sync.runs import Status
-from sync.sandbox.server import list_templates
-from sync.snapshot import canonical, iso, plain
-from sync.store import Store
+from sync.synchronise import Options, Outcome, synchronise
+from sync.text import iso
+from tests.answering import Answering
 from tests.builders import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from sync.snapshot import Document
+    from sync.catalog.template import Document
+    from sync.endpoint.questions import Question
     from tests.builders import Database
-
-T = TypeVar("T")
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """Starts a process in milliseconds, by forking one that has everything imported and no threads."""
@@ -59,7 +58,7 @@ PROCESSES.set_forkserver_preload(
 # A catalog without a network --------------------------------------------------------------------------------------------
 
 
-class Catalog:
+class Catalog(Answering):
     """Stands where the endpoint stands, and answers as the sandbox does, without a network.
 
     Args:
@@ -67,26 +66,16 @@ class Catalog:
         on_ask: called before each answer, to wait or to act while a run is fetching.
     """
 
-    def __init__(self, served: Sequence[dict[str, Any]], on_ask: Callable[[], None] | None = None) -> None:
+    def __init__(self, served: Sequence[dict[str, Any]], on_ask: Callable[[], object] | None = None) -> None:
+        super().__init__(self._listed)
         self.served = served
         self.on_ask = on_ask
-        self.tally = Tally()
-        self.interrupted = False
 
-    def run(self, questions: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run(questions)
-
-    def interrupt(self) -> None:
-        self.interrupted = True
-
-    async def ask(self, **question: str | int) -> Envelope:
-        self.tally.requests += 1
+    def _listed(self, question: Question) -> tuple[int, bytes]:
         if self.on_ask:
-            await asyncio.to_thread(self.on_ask)  # it may run another synchronisation, with a loop of its own
-        if self.interrupted:
-            raise Interrupted("Stopped.")
+            self.on_ask()
         answer = list_templates(self.served, {name: str(value) for name, value in question.items()})
-        return read_envelope(json.dumps(answer).encode())
+        return answer["code"], json.dumps(answer).encode()
 
 
 def real_clock() -> datetime:
@@ -112,7 +101,8 @@ def sync(
     """Run once, by the program's own path."""
     endpoint: Any = source if isinstance(source, Catalog) else Catalog(source)
     store = Store(engine, sleep=sleep)
-    return synchronise(store, endpoint, Options(**options), trigger="run", ttl=ttl, clock=clock)
+    dice = random.Random(1).random  # noqa: S311 - which controls are asked for is the same each time
+    return synchronise(store, endpoint, Options(**options), trigger="run", ttl=ttl, clock=clock, random=dice)
 
 
 BEFORE = [record(str(number), Title_en=f"Number {number}") for number in range(1, 6)]
@@ -147,7 +137,7 @@ def documents(connection: sa.Connection) -> dict[str, Document]:
     """Put the present catalog together from the tables of rows, as an app would."""
     lists: dict[str, dict[str, list[Any]]] = {"consume_items": {}, "tags": {}, "aspect_ratios": {}}
     for row in connection.execute(sa.select(consume_items).order_by(consume_items.c.position)):
-        item = {"resolution": row.resolution, "credit": plain(row.credit)}
+        item = {"resolution": row.resolution, "credit": json_number(row.credit)}
         lists["consume_items"].setdefault(row.template_id, []).append(item)
     placed = sa.select(template_tags.c.template_id, tags.c.name, tags.c.name_en).join(
         tags, tags.c.tag_id == template_tags.c.tag_id
@@ -158,7 +148,7 @@ def documents(connection: sa.Connection) -> dict[str, Document]:
         lists["aspect_ratios"].setdefault(row.template_id, []).append(row.aspect_ratio)
     found: dict[str, Document] = {}
     not_told = {
-        "content_hash", "fingerprint", "first_seen_at", "changed_at", "removed_at",
+        "content_hash", "fingerprint", "wire_hash", "first_seen_at", "changed_at", "removed_at",
         "first_seen_run_id", "changed_run_id", "removed_run_id",
     }  # fmt: skip
     for mapping in connection.execute(sa.select(templates).where(templates.c.removed_at.is_(None))).mappings():
@@ -243,7 +233,7 @@ def _told(value: Any) -> Any:
 
 def meaning(engine: sa.Engine) -> dict[str, Any]:
     """Give what a database says, without what depends on how often it was tried: run numbers and times."""
-    told = [{name: row[name] for name in ("seq", "kind", "template_id", "fields", "evidence")} for row in queries.changes(engine)]
+    told = [{name: row[name] for name in ("seq", "kind", "template_id", "fields", "evidence")} for row in feed.changes(engine)]
     with reading(engine) as connection:
         periods = metadata.tables["price_periods"]
         prices = connection.execute(

@@ -76,10 +76,16 @@ class Reply:
 
 
 class Hostile:
-    """Serves a script on a free port of loopback, one thread per connection; a context manager."""
+    """Serves a script on a free port of loopback, one thread per connection; a context manager.
 
-    def __init__(self, script: Script) -> None:
+    Args:
+        script: gives the replies.
+        greeting: sent to whoever connects, before anything is asked: the beginning of a TLS handshake, say, that never ends.
+    """
+
+    def __init__(self, script: Script, greeting: bytes = b"") -> None:
         self.script = script
+        self.greeting = greeting
         self.requests: list[Request] = []
         self.connections = 0
         self.sent = 0
@@ -125,6 +131,7 @@ class Hostile:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
+            connection.sendall(self.greeting)
             while head := _read_head(connection):
                 with self._lock:
                     request = _request(len(self.requests) + 1, head)
@@ -195,9 +202,9 @@ def success(records: Sequence[Any], total: Any = ..., **how: Any) -> Reply:
     return as_json({"code": 200, "message": "success", "data": data}, **how)
 
 
-def failure(code: int, status: int = 200, **how: Any) -> Reply:
+def failure(code: int, status: int = 200, message: str = "no", **how: Any) -> Reply:
     """Reply with a code in the body, under HTTP 200 unless told."""
-    return as_json({"code": code, "message": "no", "data": None}, status=status, **how)
+    return as_json({"code": code, "message": message, "data": None}, status=status, **how)
 
 
 def html(status: int = 200, **how: Any) -> Reply:

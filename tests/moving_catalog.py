@@ -6,7 +6,6 @@ signatures of its URLs, the order of its lists, `1.0` for `1`. Tests compare mea
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -15,17 +14,12 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import parse_qsl
 
-import httpx
-
 from sync.errors import DeadlineExceeded, Interrupted
-from sync.fetch import Endpoint, Tally
+from tests.answering import Answering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sync.decode import Envelope
-
-T = TypeVar("T")
 S = TypeVar("S", str, tuple[str, int])
 Truth = dict[str, Any]
 """What a template truly says, one comparable value per key; without the keys of fields that are hidden everywhere."""
@@ -142,6 +136,7 @@ class Catalog:
         cap: the server's own limit on a page, which it does not mention.
         past_end: what it answers past the last page: `empty`, `404`, `422`, `last` or `first`.
         miscount: what it adds to the true count; None if it gives no count.
+        not_there: what a look-up by an id that it has not answers: `404`, or `empty` for a list without anything in it.
         denied: live ids of which a look-up says that they are not there: a second lie, for the tests of single guards.
     """
 
@@ -154,6 +149,7 @@ class Catalog:
     cap: int = 50
     past_end: str = "empty"
     miscount: int | None = 0
+    not_there: str = "404"
     denied: frozenset[str] = frozenset()
 
     def mutate(self, kind: str, pick: int = 0, other: int = 0) -> None:
@@ -277,6 +273,8 @@ class Visit:
                 found = [catalog.wire(other) for other in catalog.live if other != template_id] or [{"TemplateId": "another"}]
             else:
                 _spoil(found, event)
+        if not found and catalog.not_there == "404":
+            return _error(404)
         return _success(found, len(found))
 
     def _page(self, question: Mapping[str, str | int], faults: Sequence[Event]) -> tuple[int, bytes]:
@@ -355,31 +353,11 @@ def _error(code: int) -> tuple[int, bytes]:
     return status, json.dumps({"code": code, "message": "no"}).encode()
 
 
-class MovingEndpoint:
-    """`sync.fetch.Endpoint` without sockets or waiting: its own judgement of an answer, over a Visit."""
+class MovingEndpoint(Answering):
+    """`sync.endpoint.client.Endpoint` without sockets or waiting: its own judgement of an answer, over a Visit."""
 
-    def __init__(self, visit: Visit, runner: asyncio.Runner) -> None:
-        self.tally = Tally()
-        self._visit = visit
-        self._runner = runner
-        self._interrupted = False
-
-    def run(self, questions: Coroutine[Any, Any, T]) -> T:
-        if self._interrupted:
-            questions.close()
-            raise Interrupted("Stopped, as asked.")
-        return self._runner.run(questions)
-
-    def interrupt(self) -> None:
-        self._interrupted = True
-
-    async def ask(self, **question: str | int) -> Envelope:
-        for _ in range(self.tally.requests * 7 % 3):  # lanes overtake each other, the same way each time
-            await asyncio.sleep(0)
-        self.tally.requests += 1
-        status, body = self._visit.answer(question)
-        self.tally.bytes += len(body)
-        return Endpoint._judge(cast("Endpoint", self), httpx.Response(status), body)
+    def __init__(self, visit: Visit, order: Callable[[int], int] | None = None) -> None:
+        super().__init__(visit.answer, order)
 
 
 class MovingServer:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.db.engine import open_engine
 from sync.errors import DatabaseError
+from sync.store.engine import open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,7 @@ class Server:
             self._process = None
 
     def _answers(self) -> bool:
-        from sync.db.engine import plain_errors
+        from sync.store.engine import plain_errors
 
         engine = open_engine(self.url)
         try:

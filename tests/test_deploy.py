@@ -359,6 +359,7 @@ def run_build_stages(context: Path, work: Path) -> Path:
     raise AssertionError("the last stage has a name")
 
 
+@pytest.mark.long
 def test_the_image_s_installation_steps_work_in_a_clean_environment(tmp_path: Path) -> None:
     reachable = subprocess.run(
         [sys.executable, "-m", "pip", "download", "-q", "--no-cache-dir", "--no-deps", "-d", tmp_path, "iniconfig"],
@@ -516,9 +517,9 @@ def dashboard_expressions() -> list[str]:
 
 def test_alerts_and_dashboard_use_only_metrics_that_exist() -> None:
     try:
-        names = set(importlib.import_module("sync.ops.metrics").METRIC_NAMES)
+        names = set(importlib.import_module("sync.daemon.metrics").METRIC_NAMES)
     except ModuleNotFoundError:
-        pytest.skip("sync.ops.metrics is not there yet")
+        pytest.skip("sync.daemon.metrics is not there yet")
     queries = [variable["definition"] for variable in dashboard()["templating"]["list"] if variable["type"] == "query"]
     used = {
         re.sub(r"_(bucket|sum|count)$", "", name)

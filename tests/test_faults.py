@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.db import schema
-from sync.db.engine import open_engine
-from sync.runs import Status
+from sync.run_record import Status
+from sync.store import schema
+from sync.store.engine import open_engine
 from tests.builders import HASTY, Database, record, records, run_against
 from tests.hostile import (
     GARBAGE,
@@ -24,6 +24,7 @@ from tests.hostile import (
     Hostile,
     Reply,
     Request,
+    as_json,
     bomb,
     catalog,
     chunked,
@@ -39,7 +40,7 @@ from tests.hostile import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sync.run import Outcome
+    from sync.synchronise import Outcome
     from tests.hostile import Script
 
 SIZE = 10
@@ -78,7 +79,30 @@ def served(name: str, status: str, exit_code: int, rows: str, **oddities: Any) -
 
 
 def looked_up(name: str, reply: Reply, rows: str, status: str = "succeeded", exit_code: int = 0) -> Fault:
-    return Fault(f"look-up: {name}", faulty(HONEST, {0: reply}), status, exit_code, rows)
+    """Answer a look-up of whatever is not served so; templates that are served are found."""
+    return Fault(f"look-up: {name}", catalog(AFTER, look_up=unless_served(reply)), status, exit_code, rows)
+
+
+def every_look_up(name: str, reply: Reply, status: str = "incomplete", exit_code: int = 76) -> Fault:
+    """Answer every look-up so, also those of templates that the walk has just brought."""
+    return Fault(f"every look-up: {name}", faulty(HONEST, {0: reply}), status, exit_code, KEPT)
+
+
+def only_of_60(name: str, reply: Reply, rows: str = KEPT) -> Fault:
+    """Answer the look-up of the missing template so; the controls are answered honestly, with an empty list."""
+    script = catalog(AFTER, look_up=lambda request: reply if request.query["template_id"] == "60" else HONEST(request))
+    return Fault(f"look-up of the missing one alone: {name}", script, "succeeded", 0, rows)
+
+
+def unless_served(reply: Reply) -> Script:
+    served_ids = {each["TemplateId"] for each in AFTER}
+    return lambda request: HONEST(request) if request.query["template_id"] in served_ids else reply
+
+
+def id_that_cannot_be(reply: Reply) -> Script:
+    """Answer so to the control that cannot exist: an id that no catalog ever had. The missing one is denied honestly."""
+    known = {each["TemplateId"] for each in [*BEFORE, *AFTER]}
+    return catalog(AFTER, look_up=lambda request: HONEST(request) if request.query["template_id"] in known else reply)
 
 
 def bad(name: str, **changes: Any) -> Fault:
@@ -212,24 +236,50 @@ FAULTS = [
     Fault("an empty catalog", catalog([]), "held", 4, NOTHING),
     Fault("half of the catalog", catalog(AFTER[::2]), "held", 4, "+0 ~1 -0"),
     looked_up("404 in the body", failure(404), ALL),
-    looked_up("HTTP 404", html(404), ALL),
+    looked_up("404 in the body and as status", failure(404, 404), ALL),
     looked_up("an empty list", success([]), ALL),
+    looked_up("an empty list and the catalog's count", success([], 60), KEPT, "incomplete", 76),
     looked_up("`templates: null`", Reply(b'{"code": 200, "data": {"total": 0, "templates": null}}'), ALL),
-    looked_up("other templates", success(page(1)), KEPT),
-    looked_up("HTTP 404 over the template", replace(success([BEFORE[59]]), status=404), KEPT),
-    looked_up("HTTP 500 over 404 in the body", failure(404, status=500), KEPT),
-    looked_up("the template itself", success([BEFORE[59]]), KEPT),
-    looked_up("the template without its id", success([record(TemplateId=...)]), KEPT),
+    looked_up("an empty list and total 1", success([], 1), KEPT, "incomplete", 76),
+    looked_up("HTTP 404 and a web page", html(404), KEPT, "incomplete", 76),
+    looked_up("HTTP 404 and another program's JSON", as_json({"detail": "Not Found"}, status=404), KEPT, "incomplete", 76),
+    looked_up("HTTP 404 and bytes that are no text", Reply(b"\xff\xfe\x00", 404), KEPT, "incomplete", 76),
+    looked_up("other templates", success(page(1)), KEPT, "incomplete", 76),
+    looked_up("the template itself", success([BEFORE[59]]), KEPT, "incomplete", 76),
+    looked_up("422", failure(422), KEPT, "incomplete", 76),
     looked_up("429", failure(429), KEPT),
-    looked_up("455", failure(455), KEPT),
     looked_up("500", failure(500), KEPT),
-    looked_up("401", failure(401), KEPT),
-    looked_up("422", failure(422), KEPT),
-    looked_up("HTML", html(), KEPT),
-    looked_up("no reply", NO_REPLY, KEPT),
+    only_of_60("404 in the body", failure(404)),
+    only_of_60("an empty list", success([]), ALL),
+    only_of_60("an empty list, total 1", success([], 1)),
+    only_of_60("an empty list, said in other words", as_json({"code": 200, "message": "busy", "data": {"templates": []}})),
+    only_of_60("HTTP 404 over the template", replace(success([BEFORE[59]]), status=404)),
+    only_of_60("the template itself", success([BEFORE[59]])),
+    only_of_60("the template without its id", success([record(TemplateId=...)])),
+    only_of_60("other templates", success(page(1))),
+    only_of_60("no reply", NO_REPLY),
+    Fault("look-up of an id that cannot be: a template", id_that_cannot_be(success([BEFORE[0]])), "incomplete", 76, KEPT),
+    Fault("look-up of an id that cannot be: an error", id_that_cannot_be(failure(500)), "succeeded", 0, KEPT),
+    every_look_up("404 in the body", failure(404)),
+    every_look_up("HTTP 404", html(404)),
+    every_look_up("an empty list", success([])),
+    every_look_up("`templates: null`", Reply(b'{"code": 200, "data": {"total": 0, "templates": null}}')),
+    every_look_up("other templates", success(page(1))),
+    every_look_up("HTTP 404 over the template", replace(success([BEFORE[59]]), status=404)),
+    every_look_up("HTTP 500 over 404 in the body", failure(404, status=500), "succeeded", 0),
+    every_look_up("the template itself", success([BEFORE[59]])),
+    every_look_up("the template without its id", success([record(TemplateId=...)])),
+    every_look_up("429", failure(429), "succeeded", 0),
+    every_look_up("455", failure(455), "succeeded", 0),
+    every_look_up("500", failure(500), "succeeded", 0),
+    every_look_up("401", failure(401)),
+    every_look_up("422", failure(422)),
+    every_look_up("HTML", html()),
+    every_look_up("no reply", NO_REPLY, "succeeded", 0),
     bad("numeric TemplateId", TemplateId=59),
     bad("Title of the wrong type", Title=[]),
     bad("Title of 10 MB", Title="x" * 10**7),
+    Fault("record: Title of 17 MB", catalog([*AFTER[:58], record("59", Title="x" * 17_000_000), AFTER[59]]), "failed", 76, NOTHING),
     bad("NUL in the title", Title="a\x00b"),
     bad("half a surrogate pair", Title="\ud83d"),
     bad("a field's name with NUL", **{"a\x00": 1}),
@@ -277,8 +327,8 @@ FAULTS = [
 
 def with_fault(fault: Fault, database: Database) -> Outcome:
     with Hostile(fault.script) as server:
-        patience = replace(HASTY, attempts=2, read=5.0)
-        return run_against(server.url, database.engine, page_size=SIZE, patience=patience, **dict(fault.settings))
+        retry_policy = replace(HASTY, attempts=2, read=5.0)
+        return run_against(server.url, database.engine, page_size=SIZE, retry_policy=retry_policy, **dict(fault.settings))
 
 
 def rows(outcome: Outcome) -> str:
@@ -420,7 +470,7 @@ def test_of_more_than_200_missing_a_second_walk_is_the_witness(sqlite: Database)
 def test_a_second_walk_that_brings_them_back_removes_nothing(sqlite: Database) -> None:
     run_on(sqlite, catalog(records(250)), page_size=50)
     outcome = run_on(
-        sqlite, lambda request: catalog(records(40 if request.number == 1 else 250))(request), max_removed=1, lanes=1
+        sqlite, lambda request: catalog(records(40 if request.number == 1 else 250))(request), max_removed=1, workers=1
     )
     assert (outcome.run.removed, len(sqlite.present)) == (0, 250)
 
@@ -482,12 +532,12 @@ def test_a_field_new_to_every_template_is_reported_in_one_run_only(stored: Datab
 
 @pytest.mark.parametrize("field", ["Title_en", "Tags", "Tags_en", "ConsumeItems", "SupportAspectRatio", "Cover", "InputNum"])
 def test_a_field_dropped_by_every_template_is_reported_in_one_run_only_and_its_values_stay(stored: Database, field: str) -> None:
-    before = stored.catalog_dump()
+    before = stored.values_dump()
     without = catalog([{name: value for name, value in each.items() if name != field} for each in BEFORE])
     first, second = run_on(stored, without), run_on(stored, without)
     assert (first.run.fields_vanished, second.run.fields_vanished) == ((field,), ())
     assert (first.run.rejected, first.run.changed) == (0, 0)
-    assert stored.catalog_dump() == before
+    assert stored.values_dump() == before
 
 
 def test_signed_urls_are_stored_as_the_newest_and_never_told(stored: Database) -> None:
@@ -495,7 +545,7 @@ def test_signed_urls_are_stored_as_the_newest_and_never_told(stored: Database) -
         return catalog([{**each, "Cover": f"https://media.example/cover.jpeg?sig={request.number}"} for each in BEFORE])(request)
 
     for _ in range(2):
-        outcome = run_on(stored, anew, lanes=1)
+        outcome = run_on(stored, anew, workers=1)
         assert (rows(outcome), outcome.run.unchanged) == (NOTHING, 60)
     assert {row["cover_url"] for row in stored.rows("templates")} == {
         f"https://media.example/cover.jpeg?sig={number}" for number in range(1, 7)

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import sync.db.lease
-import sync.diff
-import sync.run
-import sync.validate
-import sync.walk
-from sync.removals import Removals
-from sync.validate import Placed, Served, read_record, record_id
+import sync.catalog.diff
+import sync.catalog.field_changes
+import sync.endpoint.confirm_removals
+import sync.endpoint.look_up_controls
+import sync.endpoint.walk
+import sync.store.lease
+import sync.synchronise
+from sync.catalog.field_changes import changed_fields
+from sync.catalog.removals import Removals
+from sync.catalog.snapshot import Snapshot
+from sync.endpoint.confirm_removals import Confirmation
 from tests.moving_catalog import TOGGLED, Event
 from tests.test_stateful import World
 
+if TYPE_CHECKING:
+    from sync.catalog.intake import Intake, Sighting
+
 Switch = Callable[[pytest.MonkeyPatch], object]
 Scenario = Callable[[World], object]
-DOUBT = sync.walk._doubt
-CHANGED_FIELDS = sync.diff.changed_fields
+DOUBT = sync.endpoint.walk._reason_to_doubt
+CHANGED_FIELDS = changed_fields
 
 
 def doubt_without(phrase: str) -> Switch:
     """Let a walk be believed in spite of one kind of doubt."""
 
     def off(patch: pytest.MonkeyPatch) -> None:
-        def doubt(attempt: Any, records: list[Placed]) -> str:
-            found = DOUBT(attempt, records)
+        def doubt(attempt: Any) -> str:
+            found = DOUBT(attempt)
             return "" if phrase in found else found
 
-        patch.setattr(sync.walk, "_doubt", doubt)
+        patch.setattr(sync.endpoint.walk, "_reason_to_doubt", doubt)
 
     return off
 
@@ -50,8 +56,8 @@ def a_short_page_and_a_look_up_that_lies(world: World) -> None:
 
 def the_count_moves_and_hides_what_a_deletion_shifted(world: World) -> None:
     world.fill(6).run(page_size=2)
-    order = [*world.catalog.live]
-    world.catalog.denied = frozenset(order)
+    world.catalog.denied = frozenset({"103"})
+    world.random = lambda: 0.99  # the control is the last one served, not the first, which is gone by then
     # After page 1 its first template is deleted: the third one moves to page 1, which is read already. 5 are served of now 5.
     world.run(Event(1, "delete", 0), page_size=2)
 
@@ -59,13 +65,20 @@ def the_count_moves_and_hides_what_a_deletion_shifted(world: World) -> None:
 def a_template_that_lost_its_id(world: World) -> None:
     world.fill(4).run(page_size=2)
     # A look-up by id cannot find what is served without one.
-    world.catalog.denied = frozenset(world.catalog.live)
+    world.catalog.denied = frozenset({"101"})
     world.run(Event(0, "no-id", 0), page_size=2)
 
 
 def a_replacement_that_no_count_can_see(world: World) -> None:
     world.fill(6).run(page_size=2)
     # After page 1 its first template goes and another comes at the end: the third is never served, and 6 of 6 are.
+    world.run(Event(1, "replace", 0, 5), page_size=2)
+
+
+def a_look_up_service_that_denies_everything(world: World) -> None:
+    world.fill(6).run(page_size=2)
+    world.catalog.denied = frozenset({*world.catalog.live, "107"})
+    # As above, and the look-ups that should find the third one find nothing at all: not even what the walk has just served.
     world.run(Event(1, "replace", 0, 5), page_size=2)
 
 
@@ -82,7 +95,7 @@ def a_server_that_lost_most_of_its_catalog(world: World) -> None:
 
 def an_unreadable_template_and_a_look_up_that_lies(world: World) -> None:
     world.fill(3).run()
-    world.catalog.denied = frozenset(world.catalog.live)
+    world.catalog.denied = frozenset({"102"})
     world.run(Event(0, "bad-record", 1))
 
 
@@ -107,9 +120,9 @@ def a_field_that_vanishes_everywhere(world: World) -> None:
 
 def a_run_that_was_paused_and_wakes_up_sure_of_itself(world: World) -> None:
     world.fill(4).run()
-    world.mutate("delete", 0)
-    # While it looks 101 up, another run takes over, and removes 101. This one would remove it again.
-    world.run(Event(2, "takeover"))
+    world.mutate("add", 0, 4)
+    # While it walks, another run takes over, and adds 105. This one would add it again.
+    world.run(Event(1, "takeover"))
 
 
 def two_different_records_under_one_id(world: World) -> None:
@@ -119,82 +132,86 @@ def two_different_records_under_one_id(world: World) -> None:
 
 def two_different_answers_to_a_look_up(world: World) -> None:
     world.fill(4).run()
-    world.run(Event(0, "partial", 2), Event(1, "twin", 0, 1), Event(2, "twin", 0, 1))
+    # One or two look-ups are controls, and one is of an id that cannot exist; those of 103 and 104 come after them.
+    world.run(Event(0, "partial", 2), *(Event(at, "twin", 0, 1) for at in range(1, 6)))
 
 
-def no_look_up(patch: pytest.MonkeyPatch) -> None:
-    def believe(_endpoint: object, missing: Sequence[str], *_: object, **__: object) -> tuple[dict[str, str], list[Placed]]:
-        return dict.fromkeys(missing, "lookup"), []
+def believed_without_asking(evidence: str) -> Switch:
+    """Take what a walk did not bring to be gone, without a second witness."""
 
-    patch.setattr(sync.run, "second_witness", believe)
+    def off(patch: pytest.MonkeyPatch) -> None:
+        def believe(_endpoint: object, _intake: object, missing: Sequence[str], *_: object, **__: object) -> Confirmation:
+            return Confirmation(dict.fromkeys(missing, evidence))
+
+        patch.setattr(sync.synchronise, "confirm_removals", believe)
+
+    return off
 
 
-def no_second_walk(patch: pytest.MonkeyPatch) -> None:
-    def believe(_endpoint: object, missing: Sequence[str], *_: object, **__: object) -> tuple[dict[str, str], list[Placed]]:
-        return dict.fromkeys(missing, "walks"), []
-
-    patch.setattr(sync.run, "second_witness", believe)
+def no_positive_control(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sync.endpoint.look_up_controls, "POSITIVE_CONTROLS", 0)
 
 
 def nothing_held(patch: pytest.MonkeyPatch) -> None:
-    def judge(evidence: Mapping[str, str], **_: object) -> Removals:
+    def decide_removals(evidence: Mapping[str, str], **_: object) -> Removals:
         return Removals(now=evidence)
 
-    patch.setattr(sync.run, "judge", judge)
+    patch.setattr(sync.synchronise, "decide_removals", decide_removals)
 
 
 def unreadable_means_missing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Served, "ids", property(lambda served: set(served.templates)))
+    patch.setattr(Snapshot, "ids", property(lambda served: set(served.good)))
 
 
 def query_strings_count(patch: pytest.MonkeyPatch) -> None:
     for name in ("without_query", "address"):
-        patch.setattr(sync.diff, name, lambda value: value)
+        patch.setattr(sync.catalog.field_changes, name, lambda value: value)
 
 
 def nameless_proves_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.run, "_surely_gone", lambda evidence, *_: evidence)
+    patch.setattr(sync.synchronise, "cleared", lambda evidence, *_: evidence)
 
 
 def order_counts(patch: pytest.MonkeyPatch) -> None:
     def tag_changes(before: list[Any], after: list[Any], **_: Any) -> list[dict[str, Any]]:
         return [{"field": "tags", "old": before, "new": after}] if before != after else []
 
-    patch.setattr(sync.diff, "_tag_changes", tag_changes)
+    patch.setattr(sync.catalog.field_changes, "_tag_changes", tag_changes)
 
 
 def new_fields_count(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.diff, "changed_fields", lambda before, after, _new=(): CHANGED_FIELDS(before, after))
+    patch.setattr(sync.catalog.diff, "changed_fields", lambda before, after, _new=(): CHANGED_FIELDS(before, after))
 
 
 def silence_is_news(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.diff, "keep_unsent", lambda _before, template, _fields: template)
+    patch.setattr(sync.catalog.diff, "keep_unsent", lambda _before, after, _fields: after)
 
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.db.lease, "prove", lambda _connection, _lease: None)
+    patch.setattr(sync.store.lease, "prove", lambda _connection, _lease: None)
 
 
 def the_first_of_two_is_believed(patch: pytest.MonkeyPatch) -> None:
-    def read_records(records: Sequence[Placed]) -> Served:
-        templates: dict[str, Any] = {}
-        for placed in records:
-            templates.setdefault(str(record_id(placed.record)), read_record(placed.record))
-        return Served(templates, (), frozenset(name for placed in records for name in placed.record))
+    def read_snapshot(sightings: Sequence[Sighting], _intake: Intake, _stored_hash: object) -> Snapshot:
+        good: dict[str, Sighting] = {}
+        for each in sightings:
+            good.setdefault(str(each.template_id), each)
+        return Snapshot(good, fields=frozenset[str]().union(*(each.names or () for each in sightings)))
 
-    patch.setattr(sync.run, "read_records", read_records)
+    patch.setattr(sync.synchronise, "read_snapshot", read_snapshot)
 
 
 def a_second_walk_instead_of_look_ups(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.run, "LOOK_UPS", 2)
+    patch.setattr(sync.endpoint.confirm_removals, "LOOK_UPS", 2)
 
 
 GUARDS: dict[str, tuple[Switch, Scenario]] = {
     "distinct ids must equal the count": (doubt_without("but served"), a_short_page_and_a_look_up_that_lies),
     "the count must hold still": (doubt_without("moved during"), the_count_moves_and_hides_what_a_deletion_shifted),
     "one without an id may be any": (nameless_proves_nothing, a_template_that_lost_its_id),
-    "a removal needs a look-up": (no_look_up, a_replacement_that_no_count_can_see),
-    "many removals need a second walk": (no_second_walk, one_walk_over_a_replica_that_lags),
+    "a removal needs a look-up": (believed_without_asking("lookup"), a_replacement_that_no_count_can_see),
+    "a look-up must find what was served": (no_positive_control, a_look_up_service_that_denies_everything),
+    "many removals need a second walk": (believed_without_asking("walks"), one_walk_over_a_replica_that_lags),
     "implausible removals are held": (nothing_held, a_server_that_lost_most_of_its_catalog),
     "an unreadable template was served": (unreadable_means_missing, an_unreadable_template_and_a_look_up_that_lies),
     "a query string is no news": (query_strings_count, urls_signed_anew),
@@ -236,6 +253,15 @@ def test_without_it_something_untrue_is_found(guard: str, file: Path, monkeypatc
         scenario(world)
 
 
+def test_what_another_run_removed_meanwhile_is_not_removed_again(file: Path) -> None:
+    with World(file) as world:
+        world.fill(4).run()
+        world.mutate("delete", 0)
+        # While it looks 101 up, another run takes over, and removes 101. This one would remove it again.
+        world.run(Event(2, "takeover"))
+        world.calm()
+
+
 def a_refresh(world: World) -> object:
     return world.refresh("101")
 
@@ -266,10 +292,11 @@ def test_a_replacement_deceives_every_count_but_no_event_deceives_the_look_up(
     event: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = _script("false_removals", monkeypatch)
-    shares = asyncio.run(bench.simulate(event, 200))
+    shares = bench.simulate(event, 200)
     assert shares.one_walk > 0
     assert (shares.counted > 0) == (event == "replace")
     assert shares.looked_up == 0
+    assert (shares.confirmed > 0) == (event != "reorder")  # a proof that never proves anything would make no mistake either
 
 
 def _script(name: str, patch: pytest.MonkeyPatch) -> Any:

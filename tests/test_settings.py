@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.db.engine import open_engine
 from sync.errors import ConfigurationError
 from sync.options import OPTIONS
 from sync.settings import load, require_key
+from sync.store.engine import open_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,8 +111,9 @@ def test_https_and_loopback_are_accepted(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["api.crun.ai", "ftp://api.crun.ai", "https://u:p@api.crun.ai", "https://api.crun.ai?x=1", "https://[x"]
-)
+    "url", ["api.crun.ai", "ftp://api.crun.ai", "https://u:p@api.crun.ai", "https://api.crun.ai?x=1", "https://[x",
+     "https://api.crun\n.ai", "https://a b.example", f"https://{'x' * 64}.example"],
+)  # fmt: skip
 def test_what_is_no_origin_is_refused(url: str) -> None:
     told = problems(CRUN_BASE_URL=url)
     assert "CRUN_BASE_URL" in told[0]
@@ -227,3 +228,16 @@ def test_an_unreadable_env_file_is_named(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match=r"\.env"):
         load({}, {}, file)
+
+
+@pytest.mark.parametrize("variable", ["SYNC_INTERVAL", "SYNC_LEASE_TTL", "SYNC_GRACE", "SYNC_DEADLINE"])
+def test_a_duration_past_ten_years_is_refused(variable: str) -> None:
+    assert variable in problems(**{variable: "999999999d"})[0]
+    assert "3650d" in problems(**{variable: "3651d"})[0]
+
+
+def test_a_metrics_file_that_is_a_device_a_link_or_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link.prom").symlink_to(tmp_path / "elsewhere")
+    for path in ("/dev/null", str(tmp_path), str(tmp_path / "link.prom")):
+        assert "regular file" in problems(SYNC_METRICS_FILE=path)[0]
+    assert load({}, {"SYNC_METRICS_FILE": str(tmp_path / "new.prom")}, None).settings.metrics_file

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
+import random
 import shutil
 import sys
 import threading
@@ -20,14 +20,14 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from sync.db import lease as leases
-from sync.db.engine import open_engine
-from sync.fetch import Endpoint
-from sync.run import Options, Outcome, refresh, synchronise
-from sync.runs import Status
+from sync.catalog.hashes import content_hash, fingerprint
+from sync.endpoint.client import Endpoint
+from sync.run_record import Status
 from sync.sandbox.server import SANDBOX_KEY
-from sync.snapshot import content_hash, fingerprint
-from sync.store import Store
+from sync.store import lease as leases
+from sync.store.apply import Store
+from sync.store.engine import open_engine
+from sync.synchronise import Options, Outcome, refresh, synchronise
 from tests.builders import HASTY, Database, make_settings, ticking
 from tests.moving_catalog import (
     FAULTS,
@@ -77,13 +77,12 @@ class World:
         self.unsettled: set[str] = set()
         self.unread: set[tuple[str, str]] = set()
         self.runs = 0
-        self._runner = asyncio.Runner()
+        self.random = random.Random(1).random  # noqa: S311 - dice, not secrets; with it the controls of look-ups are chosen
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.close()
         self.engine.dispose()
 
     def mutate(self, kind: str, pick: int = 0, other: int = 0) -> None:
@@ -97,12 +96,14 @@ class World:
             self.mutate("add", 0, number)
         return self
 
-    def run(self, *script: Event, page_size: int = 3, lanes: int = 1, accept: bool = False, sockets: bool = False) -> Outcome:
+    def run(self, *script: Event, page_size: int = 3, workers: int = 1, accept: bool = False, sockets: bool = False) -> Outcome:
         """Run once while the script happens, then check everything."""
-        options = Options(page_size=page_size, lanes=lanes, max_removed=Decimal("0.1"), accept_removals=accept)
+        options = Options(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept)
 
         def once(endpoint: Endpoint) -> Outcome:
-            return synchronise(self.store, endpoint, options, trigger="run", ttl=60.0, clock=self.clock)
+            return synchronise(
+                self.store, endpoint, options, trigger="run", ttl=60.0, clock=self.clock, random=self.random
+            )
 
         return self._attempt(once, script, sockets=sockets)
 
@@ -134,11 +135,14 @@ class World:
         since = self.catalog.now
         visit = Visit(self.catalog, script, on_rival=self._rival)
         if sockets:
-            patience = replace(HASTY, attempts=1)
-            with MovingServer(visit) as server, Endpoint(make_settings(server.url), SANDBOX_KEY, patience=patience) as endpoint:
+            retry_policy = replace(HASTY, attempts=1)
+            with (
+                MovingServer(visit) as server,
+                Endpoint(make_settings(server.url), SANDBOX_KEY, retry_policy=retry_policy) as endpoint,
+            ):
                 outcome = once(endpoint)
         else:
-            outcome = once(cast("Endpoint", MovingEndpoint(visit, self._runner)))
+            outcome = once(cast("Endpoint", MovingEndpoint(visit)))
         self._count(visit)
         self.unsettled |= visit.toggled
         self._check(outcome, since)
@@ -157,10 +161,11 @@ class World:
             leases.break_lease(self.engine)
 
         def compete() -> None:
-            with asyncio.Runner() as runner:
-                visit = Visit(self.catalog)
-                endpoint = cast("Endpoint", MovingEndpoint(visit, runner))
-                outcome = synchronise(self.store, endpoint, Options(3, 1), trigger="daemon", ttl=60.0, clock=self.clock)
+            visit = Visit(self.catalog)
+            endpoint = cast("Endpoint", MovingEndpoint(visit))
+            outcome = synchronise(
+                self.store, endpoint, Options(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
+            )
             self._count(visit)
             since = self.catalog.now
             self._check(outcome, since, others=1)
@@ -195,8 +200,8 @@ class World:
         self.known = documents
 
     def _check_changes(self, changes: list[Document], documents: dict[str, Document], outcome: Outcome, since: int) -> None:
-        assert outcome.findings is not None
-        served, appeared = outcome.findings.served, set(outcome.run.fields_appeared)
+        assert outcome.plan is not None
+        served, appeared = outcome.plan.snapshot, set(outcome.run.fields_appeared)
         kinds = {row["template_id"]: row["kind"] for row in changes}
         for row in changes:
             template_id = row["template_id"]
@@ -217,12 +222,12 @@ class World:
             if after is not None and template_id not in kinds:
                 untold = [name for name in _differences(before, after) if _toggled(name) not in appeared]
                 assert not untold, f"{template_id} changed in {untold} without a word"
-            if template_id in {bad.template_id for bad in served.rejected}:
+            if template_id in {bad.template_id for bad, _reason in served.set_aside}:
                 assert after == before, f"{template_id} could not be read, and did not keep its last good values"
         whole = outcome.run.trigger != "refresh" and outcome.run.status is not Status.INCOMPLETE and self.catalog.miscount == 0
         newcomers = {key for key, kind in kinds.items() if kind == "added"}
         if whole:
-            self.unread |= {(key, name) for key in documents.keys() - served.templates.keys() for name in appeared}
+            self.unread |= {(key, name) for key in documents.keys() - served.good.keys() for name in appeared}
         else:  # of a part, nobody can tell that what a newcomer lacks is lacking everywhere
             self.unread |= {(key, name) for key in newcomers for name in self.catalog.hidden}
 
@@ -424,11 +429,11 @@ class CatalogMachine(RuleBasedStateMachine):
     @rule(
         script=SCRIPTS,
         page_size=st.integers(2, 5),
-        lanes=st.sampled_from((1, 1, 2, 4)),
+        workers=st.sampled_from((1, 1, 2, 4)),
         accept=st.sampled_from((False,) * 5 + (True,)),
     )
-    def a_run(self, script: list[Event], page_size: int, lanes: int, *, accept: bool) -> None:
-        outcome = self.world.run(*script, page_size=page_size, lanes=lanes, accept=accept)
+    def a_run(self, script: list[Event], page_size: int, workers: int, *, accept: bool) -> None:
+        outcome = self.world.run(*script, page_size=page_size, workers=workers, accept=accept)
         note(f"-> {outcome.run.status}: {outcome.error}")
 
     @rule(pick=NUMBERS, script=st.lists(EVENTS, max_size=2))

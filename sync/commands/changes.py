@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command, tell
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from sync.commands.output import Output
 
 NEWEST = 50
 FOLLOW_SECONDS = 2.0
@@ -27,28 +29,29 @@ FOLLOW_SECONDS = 2.0
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, since: int | None, run_id: int | None, follow: bool, pending: bool, as_json: bool) -> None:
     """Show the feed."""
-    from sync.db import queries
+    from sync.reader import feed, status
+    from sync.reader import runs as run_reader
 
     engine = context.engine()
     if pending:
-        _show_pending(queries.pending(engine), as_json=as_json)
+        _show_pending(context.out, feed.pending(engine), as_json=as_json)
         return
     if follow:
-        start = queries.overview(engine).last_seq if since is None else since
-        _follow(queries.follow(engine, start, pause=_pauses()), as_json=as_json)
+        start = status.overview(engine).last_seq if since is None else since
+        _follow(context.out, feed.follow(engine, start, pause=_pauses()), as_json=as_json)
         return
     if run_id is not None:
-        queries.require_run(engine, run_id)
+        run_reader.require_run(engine, run_id)
     most = NEWEST if since is None and run_id is None else None
-    found = queries.changes(engine, since=since, run_id=run_id, most=most)
+    found = feed.changes(engine, since=since, run_id=run_id, most=most)
     if as_json:
-        emit_json(found)
+        context.out.json(found)
     elif found:
-        _show(found)
-        if most is not None and found[0]["seq"] > queries.overview(engine).oldest_seq:
-            tell(f"these are the newest {len(found)}; `template-sync changes --since 0` shows all")
+        _show(context.out, found)
+        if most is not None and found[0]["seq"] > status.overview(engine).oldest_seq:
+            context.out.message(f"these are the newest {len(found)}; `template-sync changes --since 0` shows all")
     else:
-        tell("no changes")
+        context.out.message("no changes")
 
 
 def _pauses() -> Iterator[None]:
@@ -58,42 +61,44 @@ def _pauses() -> Iterator[None]:
         yield None
 
 
-def _follow(changes: Iterator[dict[str, Any]], *, as_json: bool) -> None:
-    from sync.decode import json_text
+def _follow(out: Output, changes: Iterator[dict[str, Any]], *, as_json: bool) -> None:
+    from sync.text import json_text
 
     run_id = None
     for change in changes:
         if as_json:
-            click.echo(json_text(change))
+            out.data(json_text(change) + "\n")
         else:
-            _show([change], heading=change["run_id"] != run_id)
+            _show(out, [change], heading=change["run_id"] != run_id)
+        if out.failure:  # nobody reads any more
+            return
         run_id = change["run_id"]
 
 
-def _show(changes: Iterable[dict[str, Any]], *, heading: bool = True) -> None:
-    from sync.report import change_lines
+def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = True) -> None:
+    from sync.terminal.changes import change_lines
+    from sync.terminal.paint import mark
 
-    paint = painter()
     for run_id, group in itertools.groupby(changes, key=lambda change: change["run_id"]):
         listed = list(group)
         if heading:
-            print_lines([paint(f"run {run_id}, {listed[0]['at']}, from seq {listed[0]['seq']}", "bold")])
+            out.lines([mark(f"run {run_id}, {listed[0]['at']}, from seq {listed[0]['seq']}", "bold")])
         for change in listed:
-            print_lines([f"  {line}" for line in change_lines(change, paint)])
+            out.lines([f"  {line}" for line in change_lines(change, mark)])
 
 
-def _show_pending(held: list[dict[str, Any]], *, as_json: bool) -> None:
+def _show_pending(out: Output, held: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        emit_json(held)
+        out.json(held)
         return
     if not held:
-        tell("no removals are held")
+        out.message("no removals are held")
         return
-    from sync.removals import RUNS_THAT_AGREE
-    from sync.report import change_lines
+    from sync.catalog.removals import RUNS_THAT_AGREE
+    from sync.terminal.changes import change_lines
+    from sync.terminal.paint import mark
 
-    paint = painter()
     for row in held:
         agree = f"  (since run {row['since_run_id']}, {row['runs']} of {RUNS_THAT_AGREE} runs agree)"
-        print_lines([line + agree for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None}, paint)])
-    tell(f"{len(held)} removals are held; `template-sync run --accept-removals` removes what is then still gone.")
+        out.lines([line + agree for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None}, mark)])
+    out.message(f"{len(held)} removals are held; `template-sync run --accept-removals` removes what is then still gone.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import RUN_FLAGS, Context, emit_json, painter, print_lines, sync_command, terminal_width
+from sync.commands.edge import RUN_FLAGS, Context, sync_command
 
 
 @sync_command("Show every setting, its value and where it came from; secrets masked. Touches nothing.", *RUN_FLAGS)
@@ -13,10 +13,13 @@ def command(context: Context, *, as_json: bool) -> None:
     """Show the settings."""
     origins = context.loaded.origins
     if as_json:
-        emit_json([{"variable": each.option.variable, "value": each.shown or None, "source": each.source} for each in origins])
+        context.out.json(
+            [{"variable": each.option.variable, "value": each.shown or None, "source": each.source} for each in origins]
+        )
         return
-    from sync.report import table
+    from sync.terminal.paint import mark
+    from sync.terminal.tables import table
 
     rows = [["VARIABLE", "VALUE", "FROM", "MEANING"]]
     rows += [[each.option.variable, each.shown or "-", each.source, each.option.help] for each in origins]
-    print_lines(table(rows, terminal_width(), painter()))
+    context.out.lines(table(rows, context.out.width, mark))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, print_lines, start_logging, sync_command, tell
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 from sync.errors import SchemaError
 
 
@@ -14,17 +14,19 @@ def command() -> None:
 
 
 @sync_command(
-    "Create the tables, or bring them to this version. Safe to run at once on several machines, and twice.", *DATABASE_FLAGS
+    "Create the tables, or bring them to this version. Safe to run at once on several machines, and twice.",
+    *DATABASE_FLAGS,
+    acts=True,
 )
 def upgrade(context: Context) -> None:
     """Upgrade the schema."""
-    start_logging()
-    from sync.db import schema
+    context.start_logging()
+    from sync.store import schema
 
     engine = context.engine()
     before = None if schema.is_empty(engine) else schema.current(engine)[0]
     schema.upgrade(engine)
-    tell(
+    context.out.message(
         f"The schema is {schema.HEAD}."
         if before == schema.HEAD
         else f"The schema was upgraded: {before or 'empty'} → {schema.HEAD}."
@@ -35,31 +37,33 @@ def upgrade(context: Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def current(context: Context, *, as_json: bool) -> None:
     """Show the schema's version."""
-    from sync.db import schema
+    from sync.store import schema
 
     found, state = schema.current(context.engine())
     if as_json:
-        emit_json({"revision": found, "head": schema.HEAD, "state": state.value})
+        context.out.json({"revision": found, "head": schema.HEAD, "state": state.value})
     else:
-        print_lines([f"{found or '(none)'} ({state.value}; this version's is {schema.HEAD})"])
+        context.out.lines([f"{found or '(none)'} ({state.value}; this version's is {schema.HEAD})"])
 
 
-@sync_command("Compare the tables with this version's.\n\nLeaves with 0 if they are equal, 69 if not.", *DATABASE_FLAGS)
+@sync_command(
+    "Compare the tables with this version's.\n\nLeaves with 0 if they are equal, 69 if not.", *DATABASE_FLAGS, acts=True
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as a JSON list.")
 def check(context: Context, *, as_json: bool) -> None:
     """Check the schema."""
-    start_logging()
-    from sync.db import schema
+    context.start_logging()
+    from sync.store import schema
 
     found = list(schema.differences(context.engine()))
     if as_json:
-        emit_json(found)
+        context.out.json(found)
     if found:
-        print_lines([] if as_json else found)
+        context.out.lines([] if as_json else found)
         raise SchemaError(
             f"The tables differ from revision {schema.HEAD} in {len(found)} places.", hint="Undo what was changed by hand."
         )
-    tell(f"The schema is {schema.HEAD}, and exactly as this version needs it.")
+    context.out.message(f"The schema is {schema.HEAD}, and exactly as this version needs it.")
 
 
 for _name, _command in (("upgrade", upgrade), ("current", current), ("check", check)):

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, start_logging, sync_command, tell
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from sync.run import Outcome
     from sync.sandbox.server import Sandbox
+    from sync.synchronise import Outcome
 
 
 @sync_command(
     "See it work: serve a sample catalog on loopback, synchronise it, let it change, synchronise again, show what changed.",
     *DATABASE_FLAGS,
     quiet=True,
+    acts=True,
 )
 @click.option("--templates", default=280, show_default=True, type=click.IntRange(1, 100_000), help="How many the catalog has.")
 @click.option("--seed", default=7, show_default=True, type=int, help="Another seed, another catalog.")
@@ -28,43 +29,43 @@ if TYPE_CHECKING:
 def command(context: Context, *, templates: int, seed: int, as_json: bool) -> None:
     """Show the whole thing."""
     engine = context.engine()
-    start_logging()
+    context.start_logging()
     from sync.commands.synchronising import as_json as outcome_json
     from sync.commands.synchronising import finish, require_no_error
-    from sync.db.schema import prepare
     from sync.sandbox.catalog import make_catalog
     from sync.sandbox.server import Sandbox
+    from sync.store.schema import prepare
 
     prepare(engine)
     _refuse_a_real_catalog(engine)
     where = context.loaded.shown("database_url")
     with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
         if not as_json:
-            tell(f"A sample catalog of {templates} templates is served on {sandbox.url}; the database is {where}.")
-            tell("\nFirst run: everything is new.")
+            context.out.message(f"A sample catalog of {templates} templates is served on {sandbox.url}; the database is {where}.")
+            context.out.message("\nFirst run: everything is new.")
         first = _run(context, engine, sandbox)
         require_no_error(first)
         if not as_json:
-            finish(first, json=False, told=False)
-            tell("\nA week passes in the catalog. Second run: what changed?")
+            finish(context.out, first, json=False, told=False)
+            context.out.message("\nA week passes in the catalog. Second run: what changed?")
         evolution = sandbox.evolve()
         second = _run(context, engine, sandbox)
         require_no_error(second)
     if as_json:
-        emit_json({"first": outcome_json(first), "evolution": evolution.as_json(), "second": outcome_json(second)})
+        context.out.json({"first": outcome_json(first), "evolution": evolution.as_json(), "second": outcome_json(second)})
         return
-    finish(second, json=False)
+    finish(context.out, second, json=False)
     given = f" --database-url {where}" if context.loaded.source("database_url") == "flag" else ""
-    tell("\nLook around:")
+    context.out.message("\nLook around:")
     for arguments in ("changes", "list --tag Trending", "history 104909826", "status"):
-        tell(f"  template-sync {arguments}{given}")
+        context.out.message(f"  template-sync {arguments}{given}")
 
 
 def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:
     from sync.commands.synchronising import endpoint_of, now, options_of, progress_on_terminal
     from sync.logs import log_run
-    from sync.run import synchronise
-    from sync.store import Store
+    from sync.store.apply import Store
+    from sync.synchronise import synchronise
 
     overrides: dict[str, Any] = {"base_url": sandbox.url, "api_key": sandbox.key, "rate": 0.0, "proxy": None}
     settings = replace(context.settings, **overrides)
@@ -76,7 +77,7 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:
             trigger="demo",
             ttl=settings.lease_ttl,
             clock=now,
-            progress=progress_on_terminal(),
+            progress=progress_on_terminal(context.out),
         )
     log_run(outcome)
     return outcome
@@ -84,7 +85,7 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:
 
 def _refuse_a_real_catalog(engine: Engine) -> None:
     """Keep the sample catalog out of a database that holds a real one: it would look like the removal of everything."""
-    from sync.db.queries import has_runs_besides
+    from sync.commands.sample_catalog import has_runs_besides
 
     if has_runs_besides(engine, "demo"):
         raise UsageError(

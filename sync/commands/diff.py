@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command, tell
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command("Show what changed between the catalogs after two runs, net. Reads the database only.", *DATABASE_FLAGS)
@@ -13,17 +13,17 @@ from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, prin
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, before: int, after: int, as_json: bool) -> None:
     """Show what changed between two runs."""
-    from sync.db.queries import catalog_after
-    from sync.diff import net_changes
-    from sync.report import change_lines
+    from sync.catalog.net_changes import net_changes
+    from sync.reader.history import catalog_after
+    from sync.terminal.changes import change_lines
+    from sync.terminal.paint import mark
 
     engine = context.engine()
     found = net_changes(catalog_after(engine, before), catalog_after(engine, after))
     if as_json:
-        emit_json(found)
+        context.out.json(found)
         return
-    paint = painter()
     for change in found:
-        print_lines(change_lines(change, paint))
+        context.out.lines(change_lines(change, mark))
     if not found:
-        tell(f"no changes between run {before} and run {after}")
+        context.out.message(f"no changes between run {before} and run {after}")

@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import click
 
-from sync.commands.edge import RUN_FLAGS, Context, emit_json, painter, print_lines, start_logging, sync_command
+from sync.commands.edge import RUN_FLAGS, Context, sync_command
 
-_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+_SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
 @sync_command(
@@ -17,25 +17,24 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     "Leaves with the exit code that a run would, 0 if nothing failed.",
     *RUN_FLAGS,
     quiet=True,
+    acts=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool) -> None:
     """Check everything."""
     engine = context.engine()
-    start_logging()
+    context.start_logging()
     from sync.commands.synchronising import now
-    from sync.decode import visible
-    from sync.ops.doctor import Result, examine
+    from sync.doctor import Result, checks_of
+    from sync.terminal.paint import mark
 
-    paint = painter()
     checks = []
-    for check in examine(context.loaded, engine, now):
+    for check in checks_of(context.loaded, engine, now):
         checks.append(check)
         if not as_json:
-            mark, color = _MARKS[check.result]
-            print_lines([f"{paint(mark, color)} {check.name:10} {visible(check.seen)}"])
+            context.out.lines([f"{mark(*_SIGNS[check.result])} {check.name:10} {check.seen}"])
             if check.advice:
-                print_lines([f"    → {visible(check.advice)}"])
+                context.out.lines([f"    → {check.advice}"])
     if as_json:
-        emit_json([{name: value for name, value in asdict(check).items() if name != "exit_code"} for check in checks])
+        context.out.json([{name: value for name, value in asdict(check).items() if name != "exit_code"} for check in checks])
     sys.exit(next((check.exit_code for check in checks if check.result is Result.FAILED), 0))

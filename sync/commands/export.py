@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.decode import json_text, visible
+from sync.text import escape_control_characters, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sync.snapshot import Document
+    from sync.catalog.template import Document
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -27,13 +26,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 @click.option("--json", "as_one", is_flag=True, help="The same as --format json.")
 def command(context: Context, *, style: str, as_one: bool) -> None:
     """Write the catalog."""
-    from sync.db.queries import catalog
+    from sync.reader.catalog import catalog
 
     writers = {"jsonl": as_json_lines, "json": as_json, "csv": as_csv}
     text = writers["json" if as_one else style](catalog(context.engine()))
-    if sys.stdout.isatty():
-        text = "\n".join(map(visible, text.split("\n")))
-    click.echo(text.encode(), nl=False)
+    if context.out.on_terminal:
+        text = "\n".join(map(escape_control_characters, text.split("\n")))
+    context.out.data(text)
 
 
 def as_json_lines(documents: Sequence[Document]) -> str:
@@ -48,7 +47,7 @@ def as_json(documents: Sequence[Document]) -> str:
 
 def as_csv(documents: Sequence[Document]) -> str:
     """Write a spreadsheet (RFC 4180): lists joined by semicolons, unknown fields as JSON."""
-    from sync.snapshot import SCALARS
+    from sync.catalog.template import SCALARS
 
     columns = ["template_id", *SCALARS.values(), "consume_items", "tags", "tags_en", "aspect_ratios", "extra"]
     out = io.StringIO()

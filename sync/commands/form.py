@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, sync_command
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 if TYPE_CHECKING:
-    from sync.snapshot import Document
+    from sync.catalog.template import Document
 
 
 @sync_command("Give the JSON Schema (2020-12) of the `input` of one template's generation request.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID")
 @click.option("--json", is_flag=True, expose_value=False, help="As without it: a schema is JSON.")
 def command(context: Context, *, template_id: str) -> None:
-    """Give the schema."""
-    from sync.db.queries import template
+    """Print the JSON Schema of one template's generation input."""
+    from sync.reader.catalog import template
 
-    emit_json(schema(template(context.engine(), template_id)))
+    context.out.json(schema(template(context.engine(), template_id)))
 
 
 def schema(document: Document) -> dict[str, Any]:

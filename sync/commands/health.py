@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import sys
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command, tell
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
-@sync_command("Answer a container's probe: 0 if the last success is fresh enough, else 1.", *DATABASE_FLAGS, "stale_after")
+@sync_command(
+    "Answer a container's probe: 0 if the last success is fresh enough, else 1.", *DATABASE_FLAGS, "stale_after", acts=True
+)
 def command(context: Context) -> None:
     """Answer 0 or 1; `main` turns every other exit code of this command into 1."""
     from sync.commands.synchronising import now
-    from sync.db.queries import last_success
-    from sync.report import age
+    from sync.reader.status import last_success
+    from sync.terminal.ages import age, ago, is_stale
 
     ended = last_success(context.engine())
     budget = context.settings.staleness_budget
     if ended is None:
-        tell("unhealthy: there was no successful run yet")
+        context.out.message("unhealthy: there was no successful run yet")
         sys.exit(1)
-    seconds = (now() - ended).total_seconds()
-    verdict = "unhealthy" if seconds > budget else "healthy"
-    tell(f"{verdict}: the last success was {age(seconds)} ago, the budget is {age(budget)}")
-    sys.exit(seconds > budget)
+    moment = now()
+    stale = is_stale(ended, moment, budget)
+    when = ago((moment - ended).total_seconds())
+    context.out.message(f"{'unhealthy' if stale else 'healthy'}: the last success was {when}, the budget is {age(budget)}")
+    sys.exit(stale)

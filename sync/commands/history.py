@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command, tell
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command("Show how one template changed, oldest first. Reads the database only.", *DATABASE_FLAGS)
@@ -12,19 +12,20 @@ from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, prin
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Show one template's changes."""
-    from sync.db.queries import changes, template
-    from sync.report import change_lines
+    from sync.reader.catalog import template
+    from sync.reader.feed import changes
+    from sync.terminal.changes import change_lines
+    from sync.terminal.paint import mark
 
     engine = context.engine()
     known = template(engine, template_id)
     found = changes(engine, template_id=template_id)
     if as_json:
-        emit_json(found)
+        context.out.json(found)
         return
-    paint = painter()
     for change in found:
-        print_lines(
-            [paint(f"run {change['run_id']}, {change['at']}", "bold"), *(f"  {line}" for line in change_lines(change, paint))]
+        context.out.lines(
+            [mark(f"run {change['run_id']}, {change['at']}", "bold"), *(f"  {line}" for line in change_lines(change, mark))]
         )
     if not found:
-        tell(f"no changes on record; the last one was at {known['changed_at']}, and the feed before it was pruned")
+        context.out.message(f"no changes on record; the last one was at {known['changed_at']}, and the feed before it was pruned")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, print_lines, start_logging, sync_command, tell
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 
@@ -17,12 +17,12 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def show(context: Context, *, as_json: bool) -> None:
     """Show the holder."""
-    from sync.db.queries import overview
+    from sync.reader.status import overview
 
     holder = overview(context.engine()).holder
     if as_json:
         left = max(0.0, round(holder.seconds_left, 1)) if holder.active else 0
-        emit_json(
+        context.out.json(
             {
                 "active": holder.active,
                 "holder": holder.name if holder.active else None,
@@ -31,29 +31,29 @@ def show(context: Context, *, as_json: bool) -> None:
             }
         )
     elif holder.active:
-        print_lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (fence {holder.fence})"])
+        context.out.lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (fence {holder.fence})"])
     elif holder.dead:
-        print_lines([f"nobody: {holder.name} ended without giving it back; the next run takes it (fence {holder.fence})"])
+        context.out.lines([f"nobody: {holder.name} ended without giving it back; the next run takes it (fence {holder.fence})"])
     else:
-        print_lines([f"nobody (fence {holder.fence})"])
+        context.out.lines([f"nobody (fence {holder.fence})"])
 
 
-@sync_command("Take the lease away from whoever holds it. It ends by itself when the holder is dead.", *DATABASE_FLAGS)
+@sync_command("Take the lease away from whoever holds it. It ends by itself when the holder is dead.", *DATABASE_FLAGS, acts=True)
 @click.option("--force", is_flag=True, help="Really do it. The run that holds it can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
     """Take the lease away."""
     if not force:
         raise UsageError("This gives up the run that is at work.", hint="Add --force if that is what you want.")
-    start_logging()
-    from sync.db.lease import break_lease
+    context.start_logging()
     from sync.logs import get_logger
+    from sync.store.lease import break_lease
 
     former = break_lease(context.engine())
     get_logger().warning("lease_released_by_force", holder=former.name, fence=former.fence)
     if not former.active:
-        tell("Nobody held the lease.")
+        context.out.message("Nobody held the lease.")
         return
-    tell(f"The lease was taken from {former.name}; whatever it was doing will not be committed.")
+    context.out.message(f"The lease was taken from {former.name}; whatever it was doing will not be committed.")
 
 
 for _name, _command in (("show", show), ("release", release)):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command, tell, terminal_width
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from sync.snapshot import Document
+    from sync.catalog.template import Document
 
 TITLE_COLUMNS = 20  # on a terminal; prices are worth more room there than the end of a long title
 
@@ -26,17 +26,19 @@ TITLE_COLUMNS = 20  # on a terminal; prices are worth more room there than the e
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool, max_price: str | None, **wanted: Any) -> None:
     """List the catalog."""
-    from sync.db.queries import catalog
-    from sync.report import table, template_rows
+    from sync.reader.catalog import catalog
+    from sync.terminal.paint import mark
+    from sync.terminal.rows import template_rows
+    from sync.terminal.tables import table
 
     limit = _credits(max_price)
     found = [each for each in catalog(context.engine()) if matches(each, max_price=limit, **wanted)]
     if as_json:
-        emit_json(found)
+        context.out.json(found)
         return
-    width = terminal_width()
-    print_lines(table(template_rows(found, width and TITLE_COLUMNS), width, painter()))
-    tell(f"{len(found)} templates")
+    width = context.out.width
+    context.out.lines(table(template_rows(found, width and TITLE_COLUMNS), width, mark))
+    context.out.message(f"{len(found)} templates")
 
 
 def matches(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, start_logging, sync_command, tell
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 from sync.errors import UsageError
 from sync.options import parse_duration
 
@@ -15,6 +15,7 @@ from sync.options import parse_duration
     "Delete old runs, changes, versions and rejected records. The feed keeps a marked beginning (oldest_seq), and whoever asks "
     "for what lies before it is told so. The catalog itself, removed templates included, is never touched.",
     *DATABASE_FLAGS,
+    acts=True,
 )
 @click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")
 @click.option("--keep-runs", type=click.IntRange(1), metavar="N", help="Keep the history of the newest N runs.")
@@ -30,14 +31,14 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
         age = timedelta(seconds=parse_duration(older_than)) if older_than else None
     except ValueError as error:
         raise UsageError(f"--older-than: expected {error}.") from None
-    start_logging()
+    context.start_logging()
     from sync.commands.synchronising import now
-    from sync.db.prune import prune
+    from sync.store.prune import prune
 
     counts = prune(context.engine(), before=now() - age if age else None, keep_runs=keep_runs, dry_run=dry_run)
     if as_json:
-        emit_json(counts)
+        context.out.json(counts)
         return
     verb = "would delete" if dry_run else "deleted"
-    tell(f"{verb} " + ", ".join(f"{count} {what}" for what, count in counts.items() if what != "oldest_seq"))
-    tell(f"the feed begins at seq {counts['oldest_seq']}")
+    context.out.message(f"{verb} " + ", ".join(f"{count} {what}" for what, count in counts.items() if what != "oldest_seq"))
+    context.out.message(f"the feed begins at seq {counts['oldest_seq']}")

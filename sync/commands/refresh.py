@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command, tell
+from sync.commands.edge import RUN_FLAGS, Context, sync_command
 
 
-@sync_command("Fetch one template now and record what changed in it.", *RUN_FLAGS, quiet=True, needs_key=True)
+@sync_command("Fetch one template now and record what changed in it.", *RUN_FLAGS, quiet=True, needs_key=True, acts=True)
 @click.argument("template_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Fetch one template."""
     engine = context.engine()
-    start_logging()
-    from sync.commands.synchronising import endpoint_of, finish, now
-    from sync.db.queries import template
-    from sync.db.schema import prepare
+    context.start_logging()
+    from sync.commands.synchronising import endpoint_of, finish, now, refuse_sample
     from sync.logs import log_run
-    from sync.run import refresh
-    from sync.store import Store
+    from sync.reader.catalog import template
+    from sync.store.apply import Store
+    from sync.store.schema import prepare
+    from sync.synchronise import refresh
 
     prepare(engine)
+    refuse_sample(context.settings, engine)
     with endpoint_of(context.settings) as endpoint:
         outcome = refresh(Store(engine), endpoint, template_id, ttl=context.settings.lease_ttl, clock=now)
     log_run(outcome)
-    if outcome.findings and not outcome.findings.served.ids:
+    if outcome.plan and not outcome.plan.snapshot.ids:
         template(engine, template_id)  # one that was never seen is a slip of the user's, not of the catalog's
-        tell("note: the catalog says that it has no such template any more; the next run, which walks all of it, decides.")
-    finish(outcome, json=as_json)
+        context.out.message(
+            "note: the catalog says that it has no such template any more; the next run, which walks all of it, decides."
+        )
+    finish(context.out, outcome, json=as_json)

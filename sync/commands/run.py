@@ -6,7 +6,7 @@ import gc
 
 import click
 
-from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command
+from sync.commands.edge import RUN_FLAGS, Context, sync_command
 
 
 @sync_command(
@@ -16,6 +16,7 @@ from sync.commands.edge import RUN_FLAGS, Context, start_logging, sync_command
     *RUN_FLAGS,
     quiet=True,
     needs_key=True,
+    acts=True,
 )
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing at all.")
 @click.option("--accept-removals", is_flag=True, help="Remove what is held as implausible.")
@@ -26,7 +27,7 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
     # One process, one run: the collector would walk over a large catalog's objects again and again, and none are cycles.
     gc.disable()
     engine = context.engine()
-    start_logging()
+    context.start_logging()
     from sync.commands.synchronising import (
         endpoint_of,
         finish,
@@ -37,20 +38,20 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
         refuse_sample,
         write_metrics,
     )
-    from sync.db.schema import is_empty, prepare, require_current_schema
     from sync.logs import log_run
-    from sync.run import preview, synchronise
-    from sync.store import Store
+    from sync.store.apply import Store
+    from sync.store.schema import is_empty, prepare, require_current_schema
+    from sync.synchronise import preview, synchronise
 
     options = options_of(context.settings, accept_removals=accept_removals)
-    progress = progress_on_terminal()
+    progress = progress_on_terminal(context.out)
     if dry_run:
         store = None if engine.dialect.name == "sqlite" and is_empty(engine) else Store(engine)
         if store:
             require_current_schema(engine)
         with endpoint_of(context.settings) as endpoint:
             outcome = preview(store, endpoint, options, clock=now, progress=progress)
-        finish(outcome, json=as_json, exit_code=exit_code)
+        finish(context.out, outcome, json=as_json, exit_code=exit_code)
         return
     prepare(engine)
     refuse_sample(context.settings, engine)
@@ -60,4 +61,4 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
         tell_end(outcome)
     log_run(outcome)
     write_metrics(context.settings, engine, outcome)
-    finish(outcome, json=as_json, exit_code=exit_code)
+    finish(context.out, outcome, json=as_json, exit_code=exit_code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command, terminal_width
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command("List the newest runs, newest first. Reads the database only.", *DATABASE_FLAGS)
@@ -13,8 +13,10 @@ from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, prin
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, most: int, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""
-    from sync.db.queries import rejected, require_run, runs
-    from sync.report import rejected_rows, run_rows, table
+    from sync.reader.runs import rejected, require_run, runs
+    from sync.terminal.paint import mark
+    from sync.terminal.rows import rejected_rows, run_rows
+    from sync.terminal.tables import table
 
     if rejected_run is not None:
         engine = context.engine()
@@ -25,6 +27,6 @@ def command(context: Context, *, most: int, rejected_run: int | None, as_json: b
         found = runs(context.engine(), most)
         shown, rows = [run.as_json() for run in found], run_rows(found)
     if as_json:
-        emit_json(shown)
+        context.out.json(shown)
     else:
-        print_lines(table(rows, terminal_width(), painter()))
+        context.out.lines(table(rows, context.out.width, mark))

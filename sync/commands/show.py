@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command("Show one template, present or removed. Reads the database only.", *DATABASE_FLAGS)
@@ -14,18 +14,21 @@ from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, prin
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Show one template."""
-    from sync.db.queries import template
+    from sync.reader.catalog import template
 
     found = template(context.engine(), template_id)
     if as_json:
-        emit_json(found)
+        context.out.json(found)
     else:
-        print_lines(lines(found))
+        context.out.lines(lines(found))
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """Give a template as text, a line a field."""
-    from sync.report import pad, prices, tag_text, value_text
+    """Write a template as text, a line a field."""
+    from sync.terminal.changes import prices, tag_text, value_text
+    from sync.terminal.paint import mark
+    from sync.terminal.tables import pad, wide
+    from sync.text import escape_control_characters
 
     shown = {
         **found,
@@ -35,6 +38,6 @@ def lines(found: dict[str, Any]) -> list[str]:
     }
     extra = shown.pop("extra")
     shown |= {f"extra.{name}": value for name, value in extra.items()}
-    width = max(map(len, shown))
-    paint = painter()
-    return [f"{paint(pad(name, width), 'bold')}  {value_text(value)}" for name, value in shown.items()]
+    named = {escape_control_characters(name): value for name, value in shown.items()}
+    width = max(map(wide, named))
+    return [f"{mark(pad(name, width), 'bold')}  {value_text(value)}" for name, value in named.items()]

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, emit_json, painter, print_lines, sync_command
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sync.db.queries import Overview
-    from sync.runs import Run
+    from sync.reader.status import Overview
     from sync.settings import Settings
 
 
@@ -21,18 +20,19 @@ if TYPE_CHECKING:
 def command(context: Context, *, as_json: bool) -> None:
     """Show how things stand."""
     from sync.commands.synchronising import now
-    from sync.db.queries import overview
+    from sync.reader.status import overview
 
     found, moment = overview(context.engine()), now()
     if as_json:
-        emit_json(status_json(found, context.settings, moment))
+        context.out.json(status_json(found, context.settings, moment))
     else:
-        print_lines(status_lines(found, context.settings, moment))
+        context.out.lines(status_lines(found, context.settings, moment))
 
 
 def status_json(found: Overview, settings: Settings, now: datetime) -> dict[str, Any]:
-    """Give the status as JSON; ages in seconds."""
-    from sync.snapshot import iso
+    """Write the status as JSON; ages in seconds."""
+    from sync.terminal.ages import is_stale
+    from sync.text import iso
 
     def age(moment: datetime | None) -> float | None:
         return None if moment is None else round((now - moment).total_seconds(), 3)
@@ -49,7 +49,7 @@ def status_json(found: Overview, settings: Settings, now: datetime) -> dict[str,
         "last_change_at": iso(found.last_change_at) if found.last_change_at else None,
         "last_change_age_seconds": age(found.last_change_at),
         "next_run_at": iso(found.next_run_at) if found.next_run_at else None,
-        "stale": success is None or (now - success).total_seconds() > settings.staleness_budget,
+        "stale": is_stale(success, now, settings.staleness_budget),
         "stale_after_seconds": settings.staleness_budget,
         "lease": {"active": found.holder.active, "holder": found.holder.name, "seconds_left": round(found.holder.seconds_left, 1)}
         if found.holder.active
@@ -59,46 +59,19 @@ def status_json(found: Overview, settings: Settings, now: datetime) -> dict[str,
     }
 
 
-_LATER = "nothing: the next run tries again, and what is stored is the last good catalog"
-_TO_DO = {
-    "401": "put a valid key into CRUN_API_KEY or its file; a daemon reads the file anew for every run",
-    "402": "top the account up",
-    "403": "check CRUN_API_KEY and what the account may use",
-    "404": "check CRUN_BASE_URL",
-    "422": "look for a newer version: the interface may have changed",
-    "505": "ask Crun's support to enable the catalog",
-    "held": "look at them (template-sync changes --pending), then accept them (template-sync run --accept-removals) or wait",
-    "deadline": "raise SYNC_DEADLINE if the server is merely slow",
-    "lease-lost": "raise SYNC_LEASE_TTL if the machine was not paused",
-    "schema": "template-sync db upgrade",
-    "database": "template-sync doctor",
-    "unexpected": "report it: SYNC_LOG_LEVEL=debug template-sync run shows where it happened",
-}
-
-
-def what_to_do(run: Run) -> str:
-    """Say what a person can do about a run that was no success: the second question at 3 a.m."""
-    from sync.runs import Status
-
-    code = run.error_code or ""
-    if code in _TO_DO:
-        return _TO_DO[code]
-    if run.status in {Status.DEFERRED, Status.INTERRUPTED, Status.SKIPPED, Status.INCOMPLETE}:
-        return _LATER
-    return f"{_LATER}; if it stays, template-sync doctor tests each step"
-
-
 def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str]:
-    """Give the status as text."""
-    from sync.decode import visible
-    from sync.report import age, pad, since, whose_fault
-    from sync.runs import Status
+    """Write the status as text, a line a fact."""
+    from sync.advice import advise
+    from sync.run_record import Status
+    from sync.terminal.ages import age, is_stale, since
+    from sync.terminal.paint import mark
+    from sync.terminal.tables import pad
+    from sync.text import escape_control_characters
 
-    paint = painter()
     attempt, success = found.last_attempt, found.last_success
     ended = success.finished_at if success else None
-    stale = ended is None or (now - ended).total_seconds() > settings.staleness_budget
-    fresh = paint("stale", "red") if stale else paint("fresh", "green")
+    stale = is_stale(ended, now, settings.staleness_budget)
+    fresh = mark("stale", "red") if stale else mark("fresh", "green")
     lines = [
         ("catalog", f"{found.present} templates, {fresh} (stale after {age(settings.staleness_budget)})"),
         ("last success", since(ended, now) + (f", run {success.run_id}" if success else "")),
@@ -107,7 +80,8 @@ def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str
     if attempt:
         lines.append(("last attempt", f"{since(attempt.started_at, now)}, run {attempt.run_id}: {attempt.status}"))
         if attempt.error and attempt.status is not Status.SUCCEEDED:
-            lines += [("  what", visible(attempt.error)), ("  whose fault", whose_fault(attempt)), ("  do", what_to_do(attempt))]
+            fault, to_do = advise(attempt)
+            lines += [("  what", escape_control_characters(attempt.error)), ("  whose fault", fault), ("  do", to_do)]
         if attempt.status is Status.RUNNING and not found.holder.active:
             lines.append(("  what", "its process ended without a word; nothing of it was applied, the next run goes on"))
         if attempt.rejected:
@@ -126,4 +100,4 @@ def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str
     lines.append(
         ("feed", f"seq {found.oldest_seq} to {found.last_seq}" if some else f"empty, the next change is {found.last_seq + 1}")
     )
-    return [f"{paint(pad(name, 13), 'bold')} {text}" for name, text in lines]
+    return [f"{mark(pad(name, 13), 'bold')} {text}" for name, text in lines]

@@ -10,9 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import click
-
-from sync.commands.edge import emit_json, fail, painter, print_lines, tell, tell_error
 from sync.options import LOOPBACK
 from sync.settings import Settings, require_key
 
@@ -21,20 +18,21 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.fetch import Endpoint
-    from sync.run import Findings, Options, Outcome
+    from sync.commands.output import Output
+    from sync.endpoint.client import Endpoint
+    from sync.synchronise import Options, Outcome, Plan
 
 CHANGES_SHOWN = 40
 
 
 def now() -> datetime:
-    """Give the time."""
+    """Read the wall clock, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def options_of(settings: Settings, *, accept_removals: bool = False) -> Options:
-    """Give a run's options as the settings say."""
-    from sync.run import Options
+    """Build a run's options from the settings."""
+    from sync.synchronise import Options
 
     return Options(settings.page_size, settings.concurrency, settings.max_removed, accept_removals)
 
@@ -42,7 +40,7 @@ def options_of(settings: Settings, *, accept_removals: bool = False) -> Options:
 @contextmanager
 def endpoint_of(settings: Settings) -> Iterator[Endpoint]:
     """Open the endpoint; Ctrl-C and SIGTERM give up what it is asking, so that the run ends cleanly; a second one kills."""
-    from sync.fetch import Endpoint
+    from sync.endpoint.client import Endpoint
 
     with Endpoint(settings, require_key(settings)) as endpoint:
 
@@ -61,22 +59,20 @@ def endpoint_of(settings: Settings) -> Iterator[Endpoint]:
 def refuse_sample(settings: Settings, engine: Engine) -> None:
     """Refuse to bring the real catalog into a database that holds the demo's; a sandbox on loopback may."""
     if urlsplit(settings.base_url).hostname not in LOOPBACK:
-        from sync.db.queries import refuse_sample_catalog
+        from sync.commands.sample_catalog import refuse_sample_catalog
 
         refuse_sample_catalog(engine)
 
 
-def progress_on_terminal(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int | None], None] | None:
-    """Give what shows a walk's progress: a line on a terminal, once the walk takes more than two seconds; else None."""
+def progress_on_terminal(out: Output, clock: Callable[[], float] = time.monotonic) -> Callable[[int, int | None], None] | None:
+    """Choose what shows a walk's progress: a line on a terminal, once the walk takes more than two seconds; else None."""
     if not sys.stderr.isatty():
         return None
     began = clock()
 
     def show(pages: int, expected: int | None) -> None:
         if clock() - began > 2:  # noqa: PLR2004 - seconds; a shorter wait needs no word
-            end = "\r" if pages != expected else "\r\x1b[K"
-            click.echo(f"\r\x1b[Kpage {pages} of {expected or '?'}", nl=False, err=True)
-            click.echo(end, nl=False, err=True)
+            out.progress(f"page {pages} of {expected or '?'}" if pages != expected else "")
 
     return show
 
@@ -84,72 +80,82 @@ def progress_on_terminal(clock: Callable[[], float] = time.monotonic) -> Callabl
 def write_metrics(settings: Settings, engine: Engine, outcome: Outcome) -> None:
     """Rewrite the textfile for node_exporter, if one is asked for."""
     if settings.metrics_file is not None:
-        from sync.ops.service import write_textfile
+        from sync.daemon.service import write_textfile
 
         write_textfile(settings.metrics_file, engine, outcome)
 
 
 @contextmanager
 def pinged(settings: Settings, engine: Engine) -> Iterator[Callable[[Outcome], None]]:
-    """Tell the dead-man's switch, if there is one, that a run begins; gives what tells it how the run ended."""
+    """Tell the heartbeat, if there is one, that a run begins; gives what tells it how the run ended.
+
+    Whatever the block raises, before that was told, is told as a failure.
+    """
     if settings.ping_url is None:
         yield lambda _outcome: None
         return
-    from sync.ops.ping import Ping
-    from sync.ops.service import figures_of, tell_ping
+    from sync.daemon.heartbeat import Ping
+    from sync.daemon.service import figures_of, notify_heartbeat
 
     ping = Ping(settings.ping_url)
-    ping.start()
-    yield lambda outcome: tell_ping(ping, outcome, figures_of(outcome, engine)[1], settings.staleness_budget, now())
-    ping.close(5.0)
+    try:
+        with ping.run():
+            yield lambda outcome: notify_heartbeat(
+                ping, outcome, figures_of(outcome, engine)[1], settings.staleness_budget, now()
+            )
+    finally:
+        ping.close(5.0)
 
 
-def change_rows(findings: Findings | None) -> list[dict[str, Any]]:
-    """Give a run's changes in the form of the feed."""
-    if findings is None:
+def change_rows(plan: Plan | None, most: int | None = None) -> list[dict[str, Any]]:
+    """Write a run's changes in the form of the feed; of many, the first so many."""
+    if plan is None:
         return []
-    return [
-        {
-            "kind": change.kind,
-            "template_id": change.template_id,
-            "fields": list(change.fields),
-            "evidence": change.evidence,
-            "document": change.after.document if change.after else None,
-            "before": change.before,
-        }
-        for change in findings.changes.changes
-    ]
+    rows = []
+    for change in plan.changes.changes[:most]:
+        document = plan.intake.load(change.reading).document
+        gone = change.kind == "removed"
+        rows.append(
+            {
+                "kind": change.kind,
+                "template_id": change.template_id,
+                "fields": list(change.fields),
+                "evidence": change.evidence,
+                "document": None if gone else document,
+                "before": document if gone else None,
+            }
+        )
+    return rows
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
-    """Give a run's outcome as JSON: its row, and its changes."""
+    """Write a run's outcome as JSON: its row, and its changes."""
     hint = outcome.error.hint if outcome.error else None
-    return {**outcome.run.as_json(), "hint": hint or None, "changes": change_rows(outcome.findings)}
+    return {**outcome.run.as_json(), "hint": hint or None, "changes": change_rows(outcome.plan)}
 
 
-def finish(outcome: Outcome, *, json: bool, exit_code: bool = False, told: bool = True) -> None:
+def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False, told: bool = True) -> None:
     """Tell how a run went, and leave with its exit code.
 
     Args:
+        out: where to.
         outcome: how it went.
         json: as JSON.
         exit_code: leave with 3 if there were changes.
         told: list the changes, not only their number.
     """
     if json:
-        emit_json(as_json(outcome))
-    elif outcome.findings:
-        show_changes(change_rows(outcome.findings) if told else [], outcome.run.run_id)
-        from sync.report import summary
+        out.json(as_json(outcome))
+    elif outcome.plan:
+        if told:
+            show_changes(out, change_rows(outcome.plan, CHANGES_SHOWN), outcome.run.changes, outcome.run.run_id)
+        from sync.terminal.summary import summary
 
-        print_lines([summary(outcome.run)])
+        out.lines([summary(outcome.run)])
         for note in notes(outcome):
-            tell(note)
+            out.message(note)
     if outcome.error:
-        if json:
-            tell_error(outcome.error)
-            sys.exit(outcome.error.exit_code)
-        fail(outcome.error)
+        raise outcome.error
     if exit_code and outcome.run.changes:
         sys.exit(3)
 
@@ -162,24 +168,24 @@ def notes(outcome: Outcome) -> list[str]:
         lines.append(f"note: the catalog sends fields that it did not send before: {', '.join(run.fields_appeared)}.")
     if run.fields_vanished:
         lines.append(f"note: the catalog no longer sends {', '.join(run.fields_vanished)}; the last values are kept.")
-    if run.rejected and outcome.findings:
-        first = outcome.findings.served.rejected[0]
+    if run.rejected and outcome.plan:
+        first = outcome.plan.rejected()[0]
         lines.append(
             f"note: {run.rejected} records could not be read; the first: {first.template_id or 'no id'}: {first.reason}."
         )
     return lines
 
 
-def show_changes(rows: list[dict[str, Any]], run_id: int | None, most: int = CHANGES_SHOWN) -> None:
-    """List changes, field by field; of many, only the first."""
-    from sync.report import change_lines
+def show_changes(out: Output, rows: list[dict[str, Any]], of: int, run_id: int | None) -> None:
+    """List the first of a run's changes, field by field, and say how many more there are."""
+    from sync.terminal.changes import change_lines
+    from sync.terminal.paint import mark
 
-    paint = painter()
-    for row in rows[:most]:
-        print_lines(change_lines(row, paint))
-    if len(rows) > most:
+    for row in rows:
+        out.lines(change_lines(row, mark))
+    if of > len(rows):
         all_of_them = f"; `template-sync changes --run {run_id}` shows all" if run_id is not None else ""
-        print_lines([f"  ... and {len(rows) - most} more{all_of_them}"])
+        out.lines([f"  ... and {of - len(rows)} more{all_of_them}"])
 
 
 def require_no_error(outcome: Outcome) -> None:

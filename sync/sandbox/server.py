@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
 from sync.errors import UsageError
+from sync.loopback import is_loopback_name
 from sync.sandbox.catalog import Evolution, Record, evolve
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
 ENDPOINT = "/api/v1/client/job/bytedance-templates"
 
 _HOST = "127.0.0.1"
-_LOOPBACK_NAME = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 _METHODS = {ENDPOINT: "GET", "/sandbox": "GET", "/sandbox/evolve": "POST"}
 
 
@@ -182,8 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> dict[str, Any]:
         sandbox = self.server.sandbox
         path, _, query = self.path.partition("?")
-        # A web page can point its own name here and so read this as its own (DNS rebinding), but not choose this header.
-        if not _LOOPBACK_NAME.fullmatch(self.headers.get("Host", "")):
+        if not is_loopback_name(self.headers.get("Host", "")):
             return _envelope(403, "The sandbox answers to loopback names only")
         if path not in _METHODS:
             return _envelope(404, "The requested resource or endpoint does not exist")

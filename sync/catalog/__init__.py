@@ -1,0 +1,1 @@
+"""PURE. What a template is, and every rule about what changed: no I/O, no clock."""

@@ -1,0 +1,182 @@
+"""PURE. Each record passes here once, as its page arrives: it is recognised by its bytes, or decoded, validated and serialised.
+
+A record whose bytes are those that were stored last says nothing new, and nothing more is done with it. Any other one is made
+a template at once; what it says waits in the spool until the walk is verified, so that memory holds a few words per record.
+"""
+
+from __future__ import annotations
+
+import marshal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from sync.catalog.bounds import MOST_BYTES, MOST_NAMES
+from sync.catalog.dropped_tags import BothWays, read_both_ways
+from sync.catalog.hashes import content_hash, fingerprint
+from sync.catalog.raw_record import Oversized, decode, quick_id, record_id, wire_hash
+from sync.catalog.template import Document, document
+from sync.catalog.unknown_fields import all_field_names, field_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+LOOK_UP = 0
+"""The page of a record that was asked for by its id."""
+
+
+class Spool(Protocol):
+    """Where what was read waits: bytes in, their place out. `sync.spool` is the real one."""
+
+    def append(self, written: bytes) -> int:
+        """Keep bytes and say where."""
+
+    def read(self, place: int) -> bytes:
+        """Read back what was kept at a place."""
+
+
+class Spooled(NamedTuple):
+    """What is kept of one record: its bytes, and if it is good, what is stored of it."""
+
+    raw: bytes
+    document: Document | None
+    fingerprint: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a record.
+
+    Attributes:
+        place: in the spool.
+        reason: why it cannot be read; None if it can.
+        reason_if_tags: the same in a catalog in which some record has `Tags`: this one has none, and perhaps `Tags_en` alone.
+    """
+
+    place: int
+    reason: str | None
+    reason_if_tags: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One record, as it was served.
+
+    Attributes:
+        page: `LOOK_UP` for one that was asked for by its id.
+        template_id: None if it carries none that can be read.
+        wire_hash: of its bytes.
+        reading: None if its bytes are those that were stored last.
+        names: of its fields; None where nobody had to look.
+    """
+
+    page: int
+    position: int
+    template_id: str | None
+    wire_hash: str
+    reading: Reading | None
+    names: frozenset[str] | None
+
+    @property
+    def readable(self) -> bool:
+        """Whether it is good by itself, whatever the rest of the catalog is like."""
+        return self.reading is None or self.reading.reason_if_tags is None
+
+
+class Intake:
+    """Takes in the records of one run.
+
+    Args:
+        known: the present templates: id -> the hash of the bytes that were stored last; None where those are not known.
+        sent_before: names of the fields that the catalog sent the last time. Until each has been seen, known records are looked
+            into for their names: a field has vanished only if no record carries it.
+        spool: where what was read waits.
+        redact: hides secrets in a decoded value.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, str | None],
+        sent_before: frozenset[str],
+        spool: Spool,
+        *,
+        redact: Callable[[Any], Any] = lambda value: value,
+    ) -> None:
+        self._known = known
+        self._sent_before = sent_before
+        self._unseen = set(sent_before)
+        self._spool = spool
+        self._redact = redact
+        self._shapes: dict[frozenset[str], frozenset[str]] = {}
+        self._admitted: set[str] = set(sent_before)
+        self.recognised = 0
+        self.decoded = 0
+
+    def begin_walk(self) -> None:
+        """Forget which fields were seen: a new walk must see them again."""
+        self._unseen = set(self._sent_before)
+
+    def take(self, page: int, records: Iterable[bytes]) -> list[Sighting]:
+        """Take in the records of one page, in their order."""
+        return [self._take(page, position, raw) for position, raw in enumerate(records)]
+
+    def load(self, reading: Reading) -> Spooled:
+        """Read back what is kept of a record."""
+        return Spooled(*marshal.loads(self._spool.read(reading.place)))  # noqa: S302 - this process wrote it, a moment ago
+
+    def value(self, sighting: Sighting) -> Any:
+        """Decode a record once more; None for one that was recognised, whose bytes nobody kept."""
+        return None if sighting.reading is None else self._value(self.load(sighting.reading).raw)
+
+    def keep(self, written: Document, reading: Reading | None = None) -> Reading:
+        """Keep a document, in place of what a record said, or without one."""
+        raw = self.load(reading).raw if reading else b""
+        return Reading(self._spool.append(_spoolable(raw, written)), None, None)
+
+    def _take(self, page: int, position: int, raw: bytes) -> Sighting:
+        hashed = wire_hash(raw)
+        template_id = quick_id(raw)
+        if template_id is not None and self._known.get(template_id) == hashed:
+            self.recognised += 1
+            names = self._see(all_field_names(self._value(raw))) if self._unseen else None
+            return Sighting(page, position, template_id, hashed, None, names)
+        self.decoded += 1
+        return self._read(page, position, raw, hashed)
+
+    def _read(self, page: int, position: int, raw: bytes, hashed: str) -> Sighting:
+        value = self._value(raw)
+        names = frozenset(name for name in field_names(value) if self._admit({name}))
+        read = read_both_ways(value, looked_up=page == LOOK_UP)
+        if read.template is not None and not self._admit(read.template.extra.keys()):
+            reason = f"it brings more field names than the {MOST_NAMES} that a whole catalog may have"
+            read = BothWays(None, reason, reason)
+        written = None
+        if read.template is not None:
+            written = document(read.template)
+            names = names.union(read.template.extra)
+        reading = Reading(self._spool.append(_spoolable(raw, written)), read.reason, read.reason_if_tags)
+        return Sighting(page, position, record_id(value), hashed, reading, self._see(names))
+
+    def _value(self, raw: bytes) -> Any:
+        if len(raw) > MOST_BYTES:  # not worth decoding: it would take twenty times its size
+            return Oversized({"TemplateId": quick_id(raw)})
+        value = decode(raw)
+        # A secret that stands there as it is was hidden in the bytes already; only escapes could still spell one.
+        return self._redact(value) if b"\\" in raw or b"%" in raw or b"&#" in raw else value
+
+    def _admit(self, names: Iterable[str]) -> bool:
+        """Take up field names, if the catalog has not too many of them with these."""
+        more = self._admitted.union(names)
+        if len(more) > MOST_NAMES:
+            return False
+        self._admitted = more
+        return True
+
+    def _see(self, names: frozenset[str]) -> frozenset[str]:
+        self._unseen -= names
+        return self._shapes.setdefault(names, names) if len(self._shapes) < MOST_NAMES else names
+
+
+def _spoolable(raw: bytes, written: Document | None) -> bytes:
+    hashes = (fingerprint(written), content_hash(written)) if written is not None else ("", "")
+    return marshal.dumps((raw, written, *hashes))

@@ -1,0 +1,131 @@
+"""PURE. What the catalog served: good templates by id, what was set aside and why, and the names of all fields seen."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sync.catalog.intake import LOOK_UP
+from sync.catalog.set_aside import MOST_KEPT, Rejected, payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sync.catalog.intake import Intake, Sighting
+
+DISPUTED = "the catalog served two different records under this TemplateId"
+_RECOGNISED = "(its bytes are those that were stored last)"
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What the catalog served.
+
+    Attributes:
+        good: by id, in the order served.
+        set_aside: records that are not believed, and the reason, one phrase.
+        fields: names of all fields seen.
+        nameless: those set aside that carry no id that can be read.
+    """
+
+    good: dict[str, Sighting] = field(default_factory=dict)
+    set_aside: list[tuple[Sighting, str]] = field(default_factory=list)
+    fields: frozenset[str] = frozenset()
+    nameless: list[Sighting] = field(default_factory=list)
+
+    @property
+    def ids(self) -> set[str]:
+        """Ids that were served, readable or not: none of them is missing."""
+        return {*self.good, *(bad.template_id for bad, _ in self.set_aside if bad.template_id is not None)}
+
+    @property
+    def commonest_reason(self) -> str:
+        """Why most of what is set aside is set aside."""
+        return Counter(reason for _, reason in self.set_aside).most_common(1)[0][0] if self.set_aside else ""
+
+    def rejected(self, intake: Intake) -> list[Rejected]:
+        """Describe the first of the records that are set aside, as many as a run stores."""
+        return [
+            Rejected(
+                bad.page,
+                bad.position,
+                bad.template_id,
+                reason,
+                _RECOGNISED if bad.reading is None else payload(intake.value(bad)),
+            )
+            for bad, reason in self.set_aside[:MOST_KEPT]
+        ]
+
+
+def read_snapshot(sightings: Sequence[Sighting], intake: Intake, stored_hash: Callable[[str], str]) -> Snapshot:
+    """Judge all records of a walk, and of the look-ups after it, together.
+
+    The same record twice is one, also when only its URLs were signed anew. Two different ones under one id cannot both be
+    true, so neither is believed; nor is a good one beside a bad one: the bad one may be the newer.
+
+    Args:
+        sightings: every record, in the order served.
+        intake: which took them in.
+        stored_hash: the content hash of a template that was recognised, by id.
+    """
+    fields = frozenset[str]().union(*{names for each in sightings if (names := each.names)})
+    tags_sent = any(each.names and "Tags" in each.names for each in sightings if each.page != LOOK_UP)
+    snapshot = Snapshot(fields=fields)
+    disputed: set[str] = set()
+
+    def meaning(sighting: Sighting) -> str:
+        return intake.load(sighting.reading).content_hash if sighting.reading else stored_hash(str(sighting.template_id))
+
+    for each in sightings:
+        if reason := _fault(each, tags_sent=tags_sent):
+            snapshot.set_aside.append((each, reason))
+            if each.template_id is None:
+                snapshot.nameless.append(each)
+            continue
+        template_id = str(each.template_id)  # a good record has one
+        first = snapshot.good.setdefault(template_id, each)
+        if first is each:
+            continue
+        if template_id not in disputed and (first.wire_hash == each.wire_hash or meaning(first) == meaning(each)):
+            continue
+        disputed.add(template_id)
+        snapshot.set_aside.append((each, DISPUTED))
+    _drop_doubtful(snapshot)
+    return snapshot
+
+
+def _fault(sighting: Sighting, *, tags_sent: bool) -> str | None:
+    if sighting.reading is None:
+        return None
+    return sighting.reading.reason_if_tags if tags_sent or sighting.page == LOOK_UP else sighting.reading.reason
+
+
+def _drop_doubtful(snapshot: Snapshot) -> None:
+    for bad, _reason in snapshot.set_aside:
+        if bad.template_id is not None:
+            snapshot.good.pop(bad.template_id, None)
+
+
+def set_aside_reformatted(snapshot: Snapshot, present: Iterable[str], *, most: int) -> None:
+    """Set aside records under known ids that are merely written otherwise (a space, a leading zero), if there are many.
+
+    That is a changed format, not so many templates gone and as many new: taken for that it would double the whole catalog.
+
+    Args:
+        snapshot: what was served; it loses those records.
+        present: ids that the database holds.
+        most: how many such ids may be chance.
+    """
+    missing = {_plain(known) for known in set(present) - snapshot.ids}
+    doubtful = [found for found in snapshot.good if _plain(found) in missing] if missing else []
+    if len(doubtful) > most:
+        for found in doubtful:
+            snapshot.set_aside.append((snapshot.good.pop(found), "its id is a known template's, written otherwise"))
+
+
+def _plain(template_id: str) -> str:
+    """Write an id without what tells writings apart: width and case of its letters, signs and spaces, leading zeros."""
+    letters = filter(str.isalnum, unicodedata.normalize("NFKC", template_id))
+    return "".join(letters).lstrip("0").casefold()

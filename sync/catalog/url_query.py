@@ -1,0 +1,27 @@
+"""PURE. A URL's query string is ignored: signatures there differ between two requests for the same thing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+URL_FIELDS = frozenset({"cover_url", "preview_video_url"})
+
+
+_URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+
+
+def address(url: str | None) -> str | None:
+    """Drop the query string of what is known to be a URL, relative or not."""
+    return url and url.partition("?")[0]
+
+
+def without_query(value: Any) -> Any:
+    """Drop the query string of every URL in a JSON value: signatures there differ between two requests for the same thing."""
+    if isinstance(value, str):
+        return value.partition("?")[0] if "?" in value and _URL.match(value) else value
+    if isinstance(value, dict):
+        return {name: without_query(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_query(inner) for inner in value]
+    return value

@@ -1,0 +1,191 @@
+"""The heartbeat: a monitoring service's address that hears of every run, and raises the alarm when it stops hearing.
+
+A monitoring service that is slow, down or hostile must never delay a run or fail it. So pings leave from a thread of their
+own, which the end of the process does not wait for, and each one has a few seconds for everything.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import deque
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import structlog
+
+from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+
+_LIMIT = 5.0  # seconds for one whole ping
+
+
+_WAITING = 4  # pings, the two of two runs; behind a server that hangs, older ones are lost, as nobody needs old news
+
+
+_TEXT_LIMIT = 10_000  # characters; monitoring services cut at a similar length
+
+
+_log = structlog.get_logger()
+
+
+class Ping:
+    """Tells one address of starts, successes and failures, in that order.
+
+    No method raises, and none but `close` waits. The address is a secret: whoever knows it can keep the alarm silent.
+    """
+
+    def __init__(self, url: str | None, *, limit: float = _LIMIT) -> None:
+        self._url = url
+        self._limit = limit
+        self._waiting: deque[tuple[str, str]] = deque(maxlen=_WAITING)
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._owes_end = False
+
+    @contextmanager
+    def run(self) -> Iterator[None]:
+        """Say that a run begins; if the block ends without a success or failure told, say that it failed.
+
+        A start that nothing follows would look like a run that hangs, until the service's patience is over.
+        """
+        self.start()
+        reason = "It ended without a word."
+        try:
+            yield
+        except SyncError as error:
+            reason = str(error)
+            raise
+        except BaseException as surprise:
+            reason = f"Unforeseen: {type(surprise).__name__}."  # the kind only: its message may hold a secret
+            raise
+        finally:
+            if self._owes_end:
+                self.fail(f"run: failed, {reason}")
+
+    def start(self) -> None:
+        """Say that a run began."""
+        self._tell("/start", "")
+        self._owes_end = True
+
+    def success(self, text: str) -> None:
+        """Say that a run did what it should, and in a few words what that was."""
+        self._tell("", text)
+        self._owes_end = False
+
+    def fail(self, text: str) -> None:
+        """Say that a run failed, and why."""
+        self._tell("/fail", text)
+        self._owes_end = False
+
+    def close(self, timeout: float) -> None:
+        """Wait for the pings still to be sent, at most so many seconds; later ones are not sent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _tell(self, suffix: str, text: str) -> None:
+        with self._changed:
+            if self._url is None or self._closed:
+                return
+            self._waiting.append((suffix, text[:_TEXT_LIMIT]))
+            self._changed.notify()
+            if self._thread is None:
+                self._begin()
+
+    def _begin(self) -> None:
+        thread = threading.Thread(target=self._work, name="ping", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread to be had; the next ping tries again
+            _log.warning("ping_failed", reason=type(error).__name__)
+        else:
+            self._thread = thread
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if not self._waiting:
+                    return
+                suffix, text = self._waiting.popleft()
+            self._send(suffix, text)
+
+    def _send(self, suffix: str, text: str) -> None:
+        try:
+            status = _post(_with_suffix(self._url or "", suffix), text, self._limit)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason to hurt a run
+            # The kind only: the message of an error may hold the address.
+            _log.warning("ping_failed", reason=type(error).__name__)
+            return
+        if not 200 <= status < 300:  # noqa: PLR2004 - a redirect is a failure too: nobody was told
+            _log.warning("ping_failed", reason=f"HTTP {status}")
+
+
+def _with_suffix(url: str, suffix: str) -> str:
+    """Put the suffix where the path ends, before a query string."""
+    if not suffix:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix))
+
+
+def _post(url: str, text: str, limit: float) -> int:
+    """Send one ping and give the status of the answer, whose body nobody reads."""
+    import httpx
+
+    with _Deadline(limit) as deadline, httpx.HTTPTransport(trust_env=False) as transport:
+        # The bare transport: a Client would log the address, follow the environment's proxies and keep cookies.
+        request = httpx.Request(
+            "POST",
+            url,
+            headers={"User-Agent": "template-sync"},
+            content=text.encode("utf-8", "replace"),
+            extensions={"timeout": httpx.Timeout(limit).as_dict(), "trace": deadline.trace},
+        )
+        response = transport.handle_request(request)
+        response.close()
+        return response.status_code
+
+
+class _Deadline:
+    """Ends a request that is not over in time.
+
+    The timeouts of httpx are for each read, so a server that sends one byte every four seconds would keep the thread for
+    days. Once the time is over the socket is shut down, which wakes a read that waits on it.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._over = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(limit, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Learn the connection's socket; TLS puts another one in the place of the first."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._socket = info["return_value"].get_extra_info("socket")
+            if self._over:
+                raise TimeoutError
+
+    def _cut(self) -> None:
+        self._over = True
+        if self._socket is not None:
+            with suppress(OSError):  # it may be closed already
+                # Not SSLSocket's own, which first takes the TLS object from under the thread that reads with it.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

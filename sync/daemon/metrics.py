@@ -1,0 +1,187 @@
+"""The figures of runs, for Prometheus: scraped from the daemon, or left in a textfile by a one-shot run.
+
+Facts and counts live apart, because the textfile holds facts only. A counter lives as long as its process: a one-shot run
+would say "1 run" for ever, and `rate()` over that is a lie. What a textfile can say about runs is how the last one ended
+(`template_sync_last_run_status`); the daemon says so too, so that one alert rule serves both.
+
+Only the daemon and runs with SYNC_METRICS_FILE import this: prometheus_client costs 0.1 s.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics, generate_latest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+METRIC_NAMES = (
+    "template_sync_last_success_timestamp_seconds",
+    "template_sync_last_attempt_timestamp_seconds",
+    "template_sync_last_run_status",
+    "template_sync_templates",
+    "template_sync_held_removals",
+    "template_sync_rejected_records",
+    "template_sync_build_info",
+    "template_sync_runs_total",
+    "template_sync_changes_total",
+    "template_sync_run_duration_seconds",
+    "template_sync_upstream_requests_total",
+)
+
+
+STATUSES = ("succeeded", "held", "incomplete", "deferred", "failed", "skipped", "interrupted")
+
+
+KINDS = ("added", "removed", "changed")
+
+
+# What upstream answers is a stranger's word: a code that is not listed counts as "other", never as a label of its own.
+CODES = ("200", "401", "402", "404", "422", "429", "455", "500", "501", "505", "other", "network")
+
+
+_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # seconds, up to the default SYNC_DEADLINE
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """What a finished run did.
+
+    Attributes:
+        started_at: when it began, in seconds since 1970.
+        finished_at: when it ended, in seconds since 1970.
+        seconds: how long it took, by a clock that nobody sets.
+        templates: templates present after the run; None when it did not learn that.
+        held: removals that wait for a person after the run.
+        requests_by_code: requests to upstream by the code of the answer, `network` where none came.
+        last_success: when the last success ended, as far as the database knows; None when it knows of none.
+    """
+
+    status: str
+    started_at: float
+    finished_at: float
+    seconds: float
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    rejected: int = 0
+    templates: int | None = None
+    held: int = 0
+    requests_by_code: Mapping[str, int] = field(default_factory=dict)
+    last_success: float | None = None
+
+
+class Metrics:
+    """All metrics of one process, in registries of their own."""
+
+    def __init__(self, version: str) -> None:
+        # Else every counter has a second series with the time of the process's start; a switch of the whole library.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._facts = CollectorRegistry()
+        self._counts = CollectorRegistry()
+        self._define_facts(version)
+        self._define_counts()
+
+    def _define_facts(self, version: str) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"template_sync_{name}", text, labels, registry=self._facts)
+
+        self._last_success = gauge("last_success_timestamp_seconds", "When the last successful run ended; 0 if there was none.")
+        self._last_attempt = gauge("last_attempt_timestamp_seconds", "When the last run began, however it ended; 0 if none did.")
+        self._last_status = gauge("last_run_status", "1 for the status that the last run ended in, 0 for the others.", "status")
+        self._templates = gauge("templates", "Templates present in the catalog; NaN until known.")
+        self._templates.set(float("nan"))  # 0 would be an alarm, and no process that just began may raise it
+        self._held = gauge("held_removals", "Removals that wait for a person.")
+        self._rejected = gauge("rejected_records", "Records that the last run could not read.")
+        for status in STATUSES:
+            self._last_status.labels(status)
+        Info("template_sync_build", "The version at work.", registry=self._facts).info({"version": version})
+
+    def _define_counts(self) -> None:
+        def counter(name: str, text: str, label: str, values: tuple[str, ...]) -> Counter:
+            metric = Counter(f"template_sync_{name}", text, (label,), registry=self._counts)
+            for value in values:
+                metric.labels(value)  # present from the start: `increase()` does not see a series' first step
+            return metric
+
+        self._runs = counter("runs_total", "Runs by the status that they ended in.", "status", STATUSES)
+        self._changes = counter("changes_total", "Changes to templates by kind.", "kind", KINDS)
+        self._requests = counter("upstream_requests_total", "Requests to upstream by the code of the answer.", "code", CODES)
+        self._duration = Histogram(
+            "template_sync_run_duration_seconds", "How long runs took.", buckets=_BUCKETS, registry=self._counts
+        )
+
+    def seed(
+        self,
+        *,
+        last_success: float | None,
+        last_attempt: float | None,
+        last_status: str | None,
+        templates: int,
+        held: int,
+        rejected: int,
+    ) -> None:
+        """Take over the facts that the database knows when the process begins; None where there was no such run yet."""
+        self._last_success.set(last_success or 0)
+        self._last_attempt.set(last_attempt or 0)
+        self._set_last_status(last_status)
+        self._templates.set(templates)
+        self._held.set(held)
+        self._rejected.set(rejected)
+
+    def observe(self, run: RunFigures) -> None:
+        """Take over the figures of a run that ended."""
+        self._observe_facts(run)
+        self._runs.labels(run.status).inc()
+        self._duration.observe(run.seconds)
+        for kind, count in zip(KINDS, (run.added, run.removed, run.changed), strict=True):
+            self._changes.labels(kind).inc(count)
+        for code, count in run.requests_by_code.items():
+            self._requests.labels(code if code in CODES else "other").inc(count)
+
+    def _observe_facts(self, run: RunFigures) -> None:
+        last_success = run.finished_at if run.status == "succeeded" else run.last_success
+        if last_success is not None:
+            self._last_success.set(last_success)
+        self._last_attempt.set(run.started_at)
+        self._set_last_status(run.status)
+        if run.templates is not None:
+            self._templates.set(run.templates)
+        self._held.set(run.held)
+        self._rejected.set(run.rejected)
+
+    def _set_last_status(self, last: str | None) -> None:
+        for status in STATUSES:
+            self._last_status.labels(status).set(int(status == last))
+
+    def text(self) -> bytes:
+        """Write every metric in Prometheus's text format, version 0.0.4."""
+        return generate_latest(self._facts) + generate_latest(self._counts)
+
+    def write_textfile(self, path: str | Path) -> None:
+        """Put the facts into a file for node_exporter, whole or not at all.
+
+        A run that could not ask the database when the last success was leaves the old file alone: that still tells the
+        truth, and the alert for a stale catalog comes from its age. A file written without it would say "never".
+
+        Raises:
+            OSError: the file could not be written; the old one is untouched.
+        """
+        target = Path(path)
+        # Its name does not end in .prom, so that node_exporter never reads a half.
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                # Readable by node_exporter's own user even under a service's UMask=0027; nothing in it is secret.
+                os.fchmod(descriptor, 0o644)
+                file.write(generate_latest(self._facts))
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,186 @@
+"""Where the daemon is watched: `/livez`, `/readyz` and `/metrics`, read-only, on a port of the operator's choice."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import socketserver
+import sys
+import threading
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sync.errors import ConfigurationError
+from sync.loopback import is_loopback_name
+from sync.options import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Check = Callable[[], tuple[bool, str]]
+
+
+_LIMIT = 5.0  # seconds for one whole request; probes and scrapers give up sooner than they need more
+
+
+_PLAIN = "text/plain; charset=utf-8"
+
+
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Answer(NamedTuple):
+    status: HTTPStatus
+    body: bytes
+    content_type: str = _PLAIN
+
+
+class Probes:
+    """A small HTTP server in threads of its own.
+
+    Attributes:
+        port: where it listens; for port 0, the one that the system chose, once started.
+    """
+
+    def __init__(
+        self, host: str, port: int, *, live: Check, ready: Check, metrics: Callable[[], bytes], limit: float = _LIMIT
+    ) -> None:
+        """Prepare; nothing listens yet.
+
+        Args:
+            host: an address of this machine.
+            port: 0 for any free one.
+            live: whether the scheduler turns, and one line about it. Runs in a request's thread, as the next two do.
+            ready: whether a run could work now, and one line about it.
+            metrics: the exposition in Prometheus's text format.
+            limit: seconds until a request is cut off, answered or not.
+        """
+        self.port = port
+        self._host = host
+        self._limit = limit
+        self._checks = {"/livez": live, "/readyz": ready}
+        self._metrics = metrics
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ConfigurationError: the port is taken or not allowed, or the host is none of this machine's.
+        """
+        try:
+            self._server = _Server((self._host, self.port), self._answer, self._limit)
+        except OSError as error:
+            variable = "SYNC_HTTP_PORT" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "SYNC_HTTP_HOST"
+            reason = error.strerror or type(error).__name__
+            raise ConfigurationError([f"{variable}: cannot listen on {self._host} port {self.port}: {reason}."]) from None
+        self.port = self._server.server_address[1]
+        # Its argument: how often it looks for requests that are late, and for the wish to stop.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(self._limit / 20,), name="probes", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Listen no more. A request under way is not waited for."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server = self._thread = None
+
+    def _answer(self, path: str, host: str | None) -> _Answer:
+        if not self._expected(host):
+            return _Answer(HTTPStatus.MISDIRECTED_REQUEST, b"not a name of this service\n")
+        path = path.partition("?")[0]
+        if path == "/metrics":
+            return _guarded(lambda: _Answer(HTTPStatus.OK, self._metrics(), _EXPOSITION))
+        check = self._checks.get(path)
+        if check is None:
+            return _Answer(HTTPStatus.NOT_FOUND, b"try /livez, /readyz or /metrics\n")
+        return _guarded(lambda: _check_answer(*check()))
+
+    def _expected(self, host: str | None) -> bool:
+        """Refuse other names on loopback; on an open address, any name may be this service's."""
+        return self._host not in LOOPBACK or host is None or is_loopback_name(host)  # every browser sends a Host
+
+
+def _check_answer(good: bool, text: str) -> _Answer:  # noqa: FBT001 - the pair that a check returns
+    line = " ".join(text.split()) + "\n"
+    return _Answer(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, line.encode("utf-8", "replace"))
+
+
+def _guarded(answer: Callable[[], _Answer]) -> _Answer:
+    try:
+        return answer()
+    except Exception as error:  # noqa: BLE001 - a check that breaks is a bad answer, not no answer
+        # The kind only: a driver's message may hold the database's address.
+        return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{type(error).__name__}\n".encode())
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread per request, each ended when its time is over.
+
+    Python's own timeout is for each read, so a client that sends one byte now and then would keep a thread for hours.
+    """
+
+    def __init__(self, address: tuple[str, int], answer: Callable[[str, str | None], _Answer], limit: float) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.answer = answer
+        self._limit = limit
+        self._ends: dict[socket.socket, float] = {}
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer's own asks the DNS for this machine's name, which may take half a minute and is for CGI only.
+        socketserver.TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._ends[request] = time.monotonic() + self._limit
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._ends.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Cut what is late; `serve_forever` comes by again and again, with requests and without."""
+        for request, end in self._ends.copy().items():
+            if time.monotonic() > end:
+                with suppress(OSError):  # it may be closed already
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # a client that left is no event
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    server_version = "template-sync"
+    sys_version = ""  # which Python this is concerns nobody
+    error_content_type = _PLAIN
+    error_message_format = "%(code)d\n"
+
+    def do_GET(self) -> None:
+        status, body, content_type = self.server.answer(self.path, self.headers.get("Host"))
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815 - the name that BaseHTTPRequestHandler looks for
+
+    def end_headers(self) -> None:
+        """Close the head of every answer, those to nonsense included."""
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+        """Keep no access log: a probe every ten seconds is no news."""

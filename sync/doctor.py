@@ -1,0 +1,182 @@
+"""Look at everything that can go wrong, one thing after another: what was seen, and what to do. Changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sync.endpoint.client import Endpoint
+from sync.endpoint.retry import RetryPolicy
+from sync.endpoint.tls import authorities
+from sync.errors import SyncError
+from sync.reader.status import Overview, overview
+from sync.store.engine import sqlite_file
+from sync.store.schema import HEAD
+from sync.terminal.ages import age
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+    from sync.settings import Loaded, Settings
+
+
+LEAST_FREE = 100 * 2**20
+
+
+CLOCK_SLACK = 300.0
+
+
+CERTIFICATE_DAYS = 14
+
+
+_SECONDS = 10.0
+
+
+_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
+
+
+class Result(StrEnum):
+    """How a check came out."""
+
+    FINE = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was seen, what to do, and the exit code that a run would leave with."""
+
+    name: str
+    result: Result
+    seen: str
+    advice: str = ""
+    exit_code: int = 0
+
+
+def checks_of(loaded: Loaded, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
+    """Make every check, in the order in which a run would stumble; each is given as soon as it is done."""
+    settings = loaded.settings
+    yield _settings(loaded)
+    yield _name_resolves(settings)
+    if settings.base_url.startswith("https://") and not settings.proxy:
+        yield _certificate(settings, now)
+    yield from _catalog(settings, now)
+    yield from _database(settings, engine, now)
+
+
+def _settings(loaded: Loaded) -> Check:
+    if loaded.settings.api_key is None:
+        return Check("settings", Result.FAILED, "CRUN_API_KEY is not set", "Set it, or CRUN_API_KEY_FILE.", 78)
+    if loaded.warnings:
+        return Check("settings", Result.WARNING, " ".join(loaded.warnings), "`template-sync config` shows each setting.")
+    given = sum(origin.source not in {"default", "not set"} for origin in loaded.origins)
+    return Check("settings", Result.FINE, f"all valid, {given} given, the rest are defaults")
+
+
+def _name_resolves(settings: Settings) -> Check:
+    host = urlsplit(settings.proxy or settings.base_url).hostname or ""
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError as error:
+        return Check(
+            "name", Result.FAILED, f"{host} does not resolve: {error.strerror}", "Check the network and CRUN_BASE_URL.", 75
+        )
+    return Check("name", Result.FINE, f"{host} is {', '.join(sorted(found)[:3])}")
+
+
+def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
+    parts = urlsplit(settings.base_url)
+    host = parts.hostname or ""
+    try:
+        with (
+            socket.create_connection((host, parts.port or 443), timeout=_SECONDS) as plain,
+            authorities(settings.ca_bundle).wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            certificate = secure.getpeercert() or {}
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or type(error).__name__
+        return Check("tls", Result.FAILED, f"no trusted connection: {reason}", "Check the clock, a proxy, or SYNC_CA_BUNDLE.", 75)
+    days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - now().timestamp()) / 86400
+    result = Result.FINE if days > CERTIFICATE_DAYS else Result.WARNING
+    return Check(
+        "tls", result, f"certificate verified, valid for {days:.0f} days more", "" if result is Result.FINE else "Tell Crun."
+    )
+
+
+def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
+    if settings.api_key is None:
+        return
+    hasty = RetryPolicy(attempts=1, request=_SECONDS, connect=_SECONDS, read=_SECONDS)
+    with Endpoint(replace(settings, deadline=2 * _SECONDS), settings.api_key, retry_policy=hasty) as endpoint:
+        try:
+            answer = endpoint.ask({"page": 1, "page_size": 1})
+        except SyncError as error:
+            yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
+        else:
+            yield Check("catalog", Result.FINE, f"the key is accepted; the catalog says that it has {answer.total} templates")
+        if endpoint.statistics.date is None:
+            return
+        try:
+            skew = (now() - parsedate_to_datetime(endpoint.statistics.date)).total_seconds()
+        except (ValueError, TypeError):
+            return
+    where = f"{age(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
+    fine = abs(skew) <= CLOCK_SLACK
+    yield Check("clock", Result.FINE if fine else Result.WARNING, where, "" if fine else "Set this machine's clock (NTP).")
+
+
+def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
+    if (disk := _disk(engine)) is not None:
+        yield disk
+    try:
+        found = overview(engine)
+    except SyncError as error:
+        yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
+        return
+    yield Check(
+        "database", Result.FINE, f"{_NAMES[engine.dialect.name]} answers, schema {HEAD}, {found.present} templates present"
+    )
+    yield _lease(found)
+    yield _freshness(settings, found, now())
+    if found.held:
+        yield Check("held", Result.WARNING, f"{found.held} removals wait", "`template-sync changes --pending` shows them.", 4)
+
+
+def _disk(engine: Engine) -> Check | None:
+    file = sqlite_file(engine)
+    if file is None:
+        return None
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        return Check("disk", Result.FAILED, f"the folder {folder} does not exist", "Create it, or change DATABASE_URL.", 69)
+    free = shutil.disk_usage(folder).free
+    seen = f"{free // 2**20} MiB free in {folder}"
+    return Check("disk", Result.FINE, seen) if free > LEAST_FREE else Check("disk", Result.WARNING, seen, "Free some space.")
+
+
+def _lease(found: Overview) -> Check:
+    holder = found.holder
+    if holder.active:
+        return Check("lease", Result.FINE, f"{holder.name} is at work, {holder.seconds_left:.0f} s unless renewed")
+    return Check("lease", Result.FINE, f"{holder.name} ended without giving it back; free" if holder.dead else "free")
+
+
+def _freshness(settings: Settings, found: Overview, now: datetime) -> Check:
+    ended = found.last_success.finished_at if found.last_success else None
+    if ended is None:
+        return Check("freshness", Result.WARNING, "there was no successful run yet", "`template-sync run`, and see what it says.")
+    seconds = (now - ended).total_seconds()
+    if seconds > settings.staleness_budget:
+        why = found.last_attempt.error if found.last_attempt else None
+        return Check("freshness", Result.WARNING, f"the last success was {age(seconds)} ago", why or "Is anything scheduled?")
+    return Check("freshness", Result.FINE, f"the last success was {age(seconds)} ago")

@@ -1,0 +1,1 @@
+"""The wire: how the catalog is asked, what an answer means, the walk."""

@@ -1,0 +1,132 @@
+"""PURE. What an answer means: HTTP status and body code are both judged, and the worse one wins.
+
+The vendor's service says 455 (maintenance) and even 401 inside an HTTP 200, so the status alone proves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sync.advice import BY_CODE
+from sync.endpoint.envelope import Envelope, read_envelope
+from sync.endpoint.retry_after import retry_after
+from sync.errors import BadAnswer, Deferred, Maintenance, NoSuchPage, NotThere, Refused, SyncError, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+
+OK = 200
+NOT_FOUND = 404
+
+
+MAINTENANCE, RATE_LIMITED = 455, 429
+
+
+_REFUSALS = {
+    401: "The API key was refused (401).",
+    402: "The account has not enough credits (402).",
+    403: "Access was refused (403).",
+    505: "The template catalog is disabled for this account (505).",
+}
+
+
+_STOPS = {
+    NOT_FOUND: "There is no template catalog at this address (404).",
+    422: "The endpoint refused the request's parameters (422).",
+}
+
+
+_ASKS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The catalog asks for fewer requests (429)."}
+
+
+_RETRIED = frozenset({408, 500, 501, 502, 503, 504})  # and the rest of the 5xx but 505
+
+
+def judge_answer(
+    status: int, headers: Mapping[str, str], body: bytes, now: datetime, redact: Callable[[str], str] = str
+) -> tuple[int, Envelope | SyncError]:
+    """Judge an answer.
+
+    Args:
+        status: of HTTP.
+        headers: by lower-case name.
+        body: decompressed; empty where it could not be read.
+        now: the time, for a Retry-After that is a date.
+        redact: hides secrets in what the answer says.
+
+    Returns:
+        The worse of the two codes, and the envelope, or the error that the answer stands for.
+    """
+    try:
+        envelope = read_envelope(body, redact)
+    except BadAnswer as error:
+        if status == OK:
+            return status, _not_the_catalog(error, headers.get("content-type", ""))
+        envelope, own = Envelope(status, "", None, None), False
+    else:
+        own = True
+    code = max(status, envelope.code, key=_severity)
+    if code == OK:
+        if envelope.records is None:
+            return code, BadAnswer("The answer says success but holds no list of templates.", code="not-envelope")
+        return code, envelope
+    if code in _STOPS and envelope.records:
+        return code, BadAnswer(f"The answer says {code} and holds templates nevertheless.", code="contradiction")
+    if code == NOT_FOUND:
+        sentence = _STOPS[code] + _said(envelope.message)
+        return code, NotThere(sentence, hint=BY_CODE[str(code)].to_do, envelope=envelope if own else None)
+    return code, _error(code, envelope.message, retry_after(headers.get("retry-after"), now))
+
+
+def _severity(code: int) -> int:
+    """Rank a code by how much it rules out: what a person must mend, then nonsense, then waiting, then trying again.
+
+    404 and 422 come last: they say "not there" and "no such page", which an answer must not say that is an error as well.
+    """
+    order = {OK: 0, 404: 1, 422: 2, RATE_LIMITED: 4, MAINTENANCE: 5, **dict.fromkeys(_REFUSALS, 7)}
+    return order.get(code, 3 if _may_pass(code) else 6)
+
+
+def _may_pass(code: int) -> bool:
+    return code in _RETRIED or 500 <= code < 600  # noqa: PLR2004 - the class of codes that RFC 9110 calls server errors
+
+
+def _error(code: int, message: str, after: float | None) -> SyncError:
+    said = _said(message)
+    if code in _REFUSALS:
+        return Refused(_REFUSALS[code] + said, hint=BY_CODE[str(code)].to_do, code=str(code))
+    if code in _STOPS:
+        return NoSuchPage(_STOPS[code] + said, hint=BY_CODE[str(code)].to_do)
+    if code in _ASKS or (_may_pass(code) and after is not None):
+        wait = f" It asks to come back in {after:.0f} s." if after is not None else ""
+        hint = "Nothing is wrong here and nothing was changed; the next run tries again."
+        kind = Maintenance if code == MAINTENANCE else Deferred
+        return kind(f"{_ASKS.get(code, f'The server failed ({code}).')}{wait}{said}", hint=hint, code=str(code), after=after)
+    if _may_pass(code):
+        return Unreachable(f"The server failed ({code}).{said}", hint="The next run tries again.", code=str(code))
+    return _undocumented(code, said)
+
+
+def _said(message: str) -> str:
+    return f" It said: {message}" if message else ""
+
+
+def _undocumented(code: int, said: str) -> BadAnswer:
+    if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
+        return BadAnswer(
+            f"The server redirects elsewhere ({code}); redirects are not followed, the key is for the configured origin only.",
+            hint="Set CRUN_BASE_URL to the origin that answers.", code=str(code),
+        )  # fmt: skip
+    return BadAnswer(f"The answer has a code that is not documented ({code}).{said}", code=str(code))
+
+
+def _not_the_catalog(error: BadAnswer, content_type: str) -> BadAnswer:
+    if "html" in content_type:
+        return BadAnswer(
+            "The answer is a web page, not the catalog.",
+            hint="Check CRUN_BASE_URL; a login page or a proxy may be in the way.", code="html",
+        )  # fmt: skip
+    error.hint = "Check CRUN_BASE_URL; if it is right, the interface may have changed."
+    return error

@@ -1,0 +1,172 @@
+"""The template endpoint: several questions at once, within the run's deadline, and given up at once when asked."""
+
+from __future__ import annotations
+
+import random as randomness
+import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Self
+
+from sync.advice import BY_CODE
+from sync.endpoint.rate_limit import RateLimiter
+from sync.endpoint.retry import RetryPolicy
+from sync.endpoint.statistics import RequestStatistics
+from sync.endpoint.tls import trust
+from sync.endpoint.worker import Line, Worker
+from sync.errors import DeadlineExceeded, Interrupted, SyncError
+from sync.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sync.endpoint.envelope import Envelope
+    from sync.endpoint.questions import Question
+    from sync.settings import Settings
+
+AGENT = "crun-template-sync"
+PATH = "/api/v1/client/job/bytedance-templates"
+_LOOK = 0.5
+"""Seconds between two looks for requests that are late."""
+_PARTING = 1.0
+"""Seconds to wait for all threads at the end. Only one that still connects takes longer; it ends by itself a little later."""
+
+
+class Endpoint:
+    """The template endpoint. Use as a context manager; one per run. Used by one thread, but for `interrupt`.
+
+    Args:
+        settings: the origin, rate, deadline, proxy and trust.
+        key: the API key, sent in one header to the configured origin, and nowhere else.
+        retry_policy: how long to try.
+        random: a source of numbers from 0 to 1, for jitter.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        key: str,
+        *,
+        retry_policy: RetryPolicy | None = None,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
+        self.statistics = RequestStatistics()
+        self._redactor = Redactor([key])
+        self._deadline = settings.deadline
+        self._line = Line(
+            url=settings.base_url + PATH,
+            headers={"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT},
+            trust=trust(settings.base_url, settings.proxy, settings.ca_bundle),
+            proxy=settings.proxy,
+            blamed="SYNC_PROXY" if settings.proxy else "CRUN_BASE_URL",
+            ends=time.monotonic() + settings.deadline,
+            retry_policy=retry_policy or RetryPolicy(),
+            rate_limiter=RateLimiter(settings.rate),
+            statistics=self.statistics,
+            random=random,
+            redact=self._redactor,
+        )
+        self._answered: SimpleQueue[Any] = SimpleQueue()
+        self._idle: list[Worker] = []
+        self._all: list[Worker] = []
+        self._interrupted = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._all:
+            worker.cut()
+        gives_up = time.monotonic() + _PARTING
+        for worker in self._all:
+            worker.close(wait=max(0.0, gives_up - time.monotonic()))
+
+    def ask(self, question: Question) -> Envelope:
+        """Ask one question, until there is a good answer or no point in asking again.
+
+        Raises:
+            Deferred: 455, or 429 past its attempts, or a Retry-After too long to wait out, or longer than the run has left.
+            Unreachable: the network or the server failed at every attempt.
+            BadAnswer: it made no sense, or was a 404 or 422.
+            Refused: 401, 402, 403 or 505.
+            DeadlineExceeded: the run's whole time is over.
+            Interrupted: `interrupt` was called.
+        """
+        for _question, answer in self.answers([question], 1):
+            if isinstance(answer, SyncError):
+                raise answer
+            return answer
+        raise AssertionError  # one question has one answer
+
+    def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | SyncError]]:
+        """Ask questions, so many at once, and give each with its answer as that comes.
+
+        The next question is drawn only when a worker is free. Whoever stops listening gives up what is still being asked.
+
+        Raises:
+            DeadlineExceeded: the run's whole time is over.
+            Interrupted: `interrupt` was called.
+        """
+        waiting = iter(questions)
+        busy: set[Worker] = set()
+        try:
+            while True:
+                while len(busy) < workers and (question := next(waiting, None)) is not None:
+                    self.check_deadline()
+                    worker = self._idle.pop() if self._idle else self._another()
+                    busy.add(worker)
+                    worker.ask(question)
+                if not busy:
+                    return
+                worker, question, answer = self._next_answer(busy)
+                busy.discard(worker)
+                self._idle.append(worker)
+                if isinstance(answer, BaseException) and not isinstance(answer, SyncError):
+                    raise answer
+                yield question, answer
+        finally:
+            for worker in busy:
+                worker.cut()
+                worker.close()
+
+    def check_deadline(self) -> None:
+        """Refuse to go on where the run's whole time is over, or it was asked to stop.
+
+        Raises:
+            DeadlineExceeded: the run's whole time is over.
+            Interrupted: `interrupt` was called.
+        """
+        if self._interrupted:
+            raise Interrupted("Stopped before anything was applied, as asked.")
+        if time.monotonic() >= self._line.ends:
+            raise DeadlineExceeded(
+                f"The run took longer than SYNC_DEADLINE ({self._deadline:g} s); nothing was applied.",
+                hint=BY_CODE["deadline"].to_do,
+            )
+
+    def interrupt(self) -> None:
+        """Give up whatever is being asked. Safe from any thread and from a signal handler; stays in force."""
+        self._interrupted = True
+        self._answered.put(None)
+
+    def redact(self, value: Any) -> Any:
+        """Hide the key in a decoded value: a server may quote it in any spelling, and records are stored."""
+        return self._redactor.value(value)
+
+    def _next_answer(self, busy: set[Worker]) -> tuple[Worker, Question, Envelope | BaseException]:
+        """Wait for an answer, and meanwhile watch every clock: the run's and each request's."""
+        while True:
+            self.check_deadline()
+            now = time.monotonic()
+            for worker in busy:
+                worker.cut_late_request(now)
+            with suppress(Empty):
+                found = self._answered.get(timeout=max(0.0, min(_LOOK, self._line.ends - now)))
+                if found is not None and found[0] in busy:  # what was given up may answer after all
+                    self.check_deadline()
+                    return found  # type: ignore[no-any-return]  # the queue's items are what Worker puts there
+
+    def _another(self) -> Worker:
+        worker = Worker(self._line, self._answered)
+        self._all.append(worker)
+        return worker

@@ -1,0 +1,237 @@
+"""Walk every page of a catalog that may move meanwhile, and say whether what came back can be believed.
+
+A walk is verified when the distinct ids equal the catalog's own count, that count held still on every page, and no page
+came twice. Otherwise the walk is made again, a bounded number of times. What a walk cannot see (a template that moved
+from an unread page to a read one while another took its place) is why a removal needs a second witness: `confirm_removals`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sync.catalog.url_query import without_query
+from sync.endpoint.envelope import Envelope
+from sync.errors import BadAnswer, NoSuchPage, NotThere, SyncError, TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from sync.catalog.intake import Intake, Sighting
+    from sync.endpoint.questions import Answers, Question
+
+    Progress = Callable[[int, int | None], None]
+
+MOST_WALKS = 3
+MOST_PAGES = 40_000
+MOST_RECORDS = 2_000_000
+MOST_EMPTY_PAGES = 3
+_COUNTS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What walking the catalog brought.
+
+    Attributes:
+        sightings: every record with its place. Of an unverified walk, what all attempts together were served.
+        total: the catalog's own count, None if it never gave one.
+        pages: pages that held something, in the last attempt; at least one.
+        verified: whether absence from `sightings` is evidence.
+        reason: why not, one phrase.
+    """
+
+    sightings: tuple[Sighting, ...]
+    total: int | None
+    pages: int
+    verified: bool
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One walk in progress."""
+
+    intake: Intake
+    pages: dict[int, list[Sighting]] = field(default_factory=dict)
+    totals: set[int | None] = field(default_factory=set)
+    contents: set[int] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    refused: dict[int, BadAnswer] = field(default_factory=dict)
+    records: int = 0
+    nameless: int = 0
+    empty: int = 0
+    repeated: bool = False
+
+    def take(self, page: int, answer: Envelope | BadAnswer) -> None:
+        """Keep one page; a 404 or 422 may mean that it lies past the end."""
+        records: list[bytes] = []
+        if isinstance(answer, BadAnswer):
+            self.refused[page] = answer
+        else:
+            records = answer.records or []
+            self.totals.add(answer.total)
+        sightings = self.intake.take(page, records)
+        content = hash(tuple(each.template_id for each in sightings))
+        self.repeated = self.repeated or (bool(sightings) and content in self.contents)
+        self.contents.add(content)
+        self.ids.update(each.template_id for each in sightings if each.template_id is not None)
+        self.nameless += sum(each.template_id is None for each in sightings)
+        self.pages[page] = sightings
+        self.records += len(sightings)
+        self.empty += not sightings
+        if self.records > MOST_RECORDS:
+            raise BadAnswer(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
+
+    def require_plausible_end(self) -> None:
+        """Refuse a 404 or 422 in the middle of the list: with templates behind it, it does not mean the end.
+
+        Raises:
+            BadAnswer: that 404 or 422.
+        """
+        last = max(page for page, records in self.pages.items() if records or page == 1)
+        if early := [page for page in self.refused if page < last]:
+            raise self.refused[min(early)]
+
+    @property
+    def pointless(self) -> bool:
+        """Whether further pages would only repeat what is known: the server ignores `page`, or the count is far too high."""
+        return self.repeated or self.empty > MOST_EMPTY_PAGES
+
+    def sightings(self) -> list[Sighting]:
+        return [each for page in sorted(self.pages) for each in self.pages[page]]
+
+
+def walk(endpoint: Answers, intake: Intake, *, page_size: int, workers: int, progress: Progress | None = None) -> Walk:
+    """Walk the catalog until a walk is verified, at most MOST_WALKS times.
+
+    Args:
+        endpoint: answers questions.
+        intake: takes in the records of each page as it arrives.
+        page_size: templates per page to ask for; what the server really gives is what counts.
+        workers: pages in flight at once.
+        progress: called with (pages so far, pages expected or None) after each page.
+    """
+    earlier: list[list[Sighting]] = []
+    for remaining in reversed(range(MOST_WALKS)):
+        attempt = _walk_once(endpoint, intake, page_size, workers, progress)
+        sightings = attempt.sightings()
+        reason = _reason_to_doubt(attempt)
+        if not reason and remaining and _moved_and_changed(sightings, intake):
+            reason = "a template was served on two pages, with different contents"
+        if not reason:
+            break
+        earlier.insert(0, sightings)
+    total = max((total for total in attempt.totals if total is not None), default=None)
+    pages = sum(bool(page) for page in attempt.pages.values()) or 1  # an empty catalog is one page that said so
+    return Walk(tuple(_joined(earlier) if reason else sightings), total, pages, verified=not reason, reason=reason)
+
+
+def _walk_once(endpoint: Answers, intake: Intake, page_size: int, workers: int, progress: Progress | None) -> _Attempt:
+    attempt = _Attempt(intake)
+    intake.begin_walk()
+
+    def take(page: int, answer: Envelope | BadAnswer, expected: int | None) -> None:
+        attempt.take(page, answer)
+        if progress:
+            progress(len(attempt.pages), expected)
+
+    take(1, endpoint.ask({"page": 1, "page_size": page_size}), None)
+    served = attempt.records
+    (total,) = attempt.totals
+    # The server may cap the page size without saying so, or ignore it. A short first page is a cap only if more is to come.
+    size = served if total is None or total > served else max(served, page_size)
+    expected = -(-total // size) if total is not None and size else 1
+    if expected > MOST_PAGES:
+        expected = 1  # a count beyond all sense is no count
+
+    def questions() -> Iterator[Question]:
+        for page in range(2, expected + 1):
+            if attempt.pointless:
+                return
+            yield {"page": page, "page_size": page_size}
+
+    for question, answer in endpoint.answers(questions(), workers):
+        page = int(question["page"])
+        take(page, _past_the_end_perhaps(answer), expected)
+    attempt.require_plausible_end()
+    _walk_past_the_end(endpoint, attempt, page_size, max(size, 1))
+    return attempt
+
+
+def _past_the_end_perhaps(answer: Envelope | SyncError) -> Envelope | BadAnswer:
+    """Let a 404 or 422 pass as what it is: past the end a server may say that where another gives an empty list."""
+    if isinstance(answer, Envelope | NotThere | NoSuchPage):
+        return answer
+    raise answer
+
+
+def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, size: int) -> None:
+    """Go on while the last page is full: another may be behind it, if the count is too low, or missing."""
+    while not attempt.pointless and len(attempt.pages[last := max(attempt.pages)]) >= size:
+        if last >= MOST_PAGES:
+            raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
+        try:
+            beyond = endpoint.ask({"page": last + 1, "page_size": page_size})
+        except (NotThere, NoSuchPage):
+            return
+        except (BadAnswer, TryLater):
+            endpoint.check_deadline()
+            if _reason_to_doubt(attempt):
+                raise
+            return  # the count is right without it
+        known = attempt.ids | ({None} if attempt.nameless else set())
+        if _ids(attempt.intake.take(last + 1, beyond.records or [])) <= known:
+            # Past the end a server may serve nothing, or its last page again, or its first; and there it may count nothing.
+            if beyond.total:
+                attempt.totals.add(beyond.total)
+            return
+        attempt.take(last + 1, beyond)
+
+
+def _ids(sightings: Iterable[Sighting]) -> set[str | None]:
+    return {each.template_id for each in sightings}
+
+
+def _reason_to_doubt(attempt: _Attempt) -> str:
+    """Say why a walk cannot be believed; an empty string if it can. A record without a readable id stands for one template."""
+    if None in attempt.totals:
+        return "the catalog did not say how many templates it has"
+    totals = sorted(total for total in attempt.totals if total is not None)
+    if len(totals) > 1:
+        shown = ", ".join(map(str, totals[:_COUNTS_SHOWN])) + (", …" if len(totals) > _COUNTS_SHOWN else "")
+        return f"the catalog's count moved during the walk ({shown})"
+    if attempt.repeated:
+        return "the catalog served the same page twice"
+    if (count := len(attempt.ids) + attempt.nameless) != totals[0]:
+        return f"the catalog says that it has {totals[0]} templates, but served {count}"
+    return ""
+
+
+def _moved_and_changed(sightings: Sequence[Sighting], intake: Intake) -> bool:
+    first: dict[str, Sighting] = {}
+    for each in sightings:
+        if each.template_id is not None:
+            earlier = first.setdefault(each.template_id, each)
+            if earlier.page != each.page and not _alike(earlier, each, intake):
+                return True
+    return False
+
+
+def _alike(one: Sighting, other: Sighting, intake: Intake) -> bool:
+    if one.wire_hash == other.wire_hash:
+        return True
+    if one.reading is None or other.reading is None:  # of the one that was recognised nothing is left to compare
+        return False
+    values: list[Any] = [without_query(intake.value(each)) for each in (one, other)]
+    return bool(values[0] == values[1])
+
+
+def _joined(attempts: list[list[Sighting]]) -> list[Sighting]:
+    """Join several attempts, newest first: the newest as it is, and from each older one what is still lacking."""
+    joined: list[Sighting] = []
+    seen: set[str | None] = set()
+    for sightings in attempts:
+        joined += [each for each in sightings if each.template_id not in seen]
+        seen.update(each.template_id for each in sightings)
+    return joined

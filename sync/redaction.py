@@ -1,0 +1,86 @@
+"""PURE. Secrets are hidden wherever a text, a body or a value leaves or enters: the key, a password, whoever quotes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode, urlsafe_b64encode
+from html import unescape
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SHORTEST_SECRET = 6
+"""Characters. A password of fewer is part of any line: replacing it would only spoil the text."""
+HIDDEN = "[secret]"
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+
+
+class Redactor:
+    """Replace known secrets: as they are, in base64 or hexadecimal, or with characters escaped for a URL, JSON or HTML.
+
+    A secret whose parts are spread over several values, or that is written twice over in such a way, is not found.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
+        self._byte_forms = [(form.encode("utf-8", "surrogateescape"), HIDDEN.encode()) for form in self._forms]
+
+    def __call__(self, text: str) -> str:
+        """Replace every secret in a text."""
+        for form in self._forms:
+            text = text.replace(form, HIDDEN)
+        if any(secret in read for read in _readings(text) for secret in self._secrets):
+            for secret in self._secrets:
+                text = re.sub("".join(map(_spellings, secret)), HIDDEN, text)
+        return text
+
+    def body(self, body: bytes) -> bytes:
+        """Replace in bytes every secret that needs no reading of escapes: those are for `value`, when they have been read."""
+        for form, hidden in self._byte_forms:
+            body = body.replace(form, hidden)
+        return body
+
+    def value(self, value: Any) -> Any:
+        """Replace every secret in a decoded JSON value, names included; in place where it can."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, list):
+            value[:] = [self.value(inner) for inner in value]
+        elif isinstance(value, dict):
+            items = [(self(name), self.value(inner)) for name, inner in value.items()]
+            value.clear()  # and not a new one: its class may say that it is ambiguous
+            value.update(items)
+        return value
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Write a secret in every way that can be searched for as it stands."""
+    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret))
+    raw = secret.encode("utf-8", "surrogateescape")
+    yield from (raw.hex(), raw.hex().upper())
+    # Where it stands in what was encoded decides about the letters, and those at the edges hold neighbours' bits, too.
+    for before in range(3):
+        for encode in (b64encode, urlsafe_b64encode):
+            text = encode(b"\0" * before + raw).decode().rstrip("=")
+            yield text[(before * 8 + 5) // 6 : len(text) - bool((before + len(raw)) % 3)]
+
+
+def _readings(text: str) -> Iterator[str]:
+    """Read a text as whoever unescapes it would."""
+    if "%" in text:
+        yield unquote(text)
+    if "&#" in text:
+        yield unescape(text)
+    if "\\" in text:
+        yield _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+
+
+def _spellings(char: str) -> str:
+    """Match one character in all its spellings."""
+    number = ord(char)
+    escapes = rf"%{number:02x}|\\u{number:04x}|\\x{number:02x}|&#0*{number};|&#x0*{number:x};"
+    return f"(?:{re.escape(char)}|(?i:{escapes}))"

@@ -1,0 +1,74 @@
+"""Column types that hold the same value on SQLite, PostgreSQL and MariaDB."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import JSON, DateTime, Double, Integer, Numeric, TypeDecorator
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.types import BigInteger
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
+
+
+Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself there
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A UTC date-time to the microsecond. SQLite and MariaDB drop an offset without converting: naive values are refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column: MariaDB's DATETIME cuts microseconds off unless it is told not to."""
+        if dialect.name in {"mysql", "mariadb"}:
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC, and to the naive form where the database knows no offsets."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a date-time without a time zone")
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """Read it back as an aware date-time."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Credit(TypeDecorator[Decimal]):
+    """An exact decimal of up to 15 significant digits that compares and sums as a number.
+
+    SQLite has no decimals, but a double gives back every decimal of 15 digits exactly through its shortest form.
+    """
+
+    impl = Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column."""
+        return dialect.type_descriptor(Double() if dialect.name == "sqlite" else Numeric(30, 15))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        """Bind a double on SQLite, the decimal elsewhere."""
+        return float(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """Drop the zeros that a fixed scale adds: 355.200000000000000 is 355.2."""
+        if value is None:
+            return None
+        number = (Decimal(repr(value)) if isinstance(value, float) else Decimal(value)).normalize()
+        return number.quantize(Decimal(1)) if number == number.to_integral_value() else number

@@ -1,0 +1,217 @@
+"""One run at a time per database, over processes and hosts: a lease, and the fencing token that makes it safe.
+
+A lease alone only makes it likely that one run is at work: its holder may be paused for an hour and wake up sure of itself.
+So every acquisition raises a number, the fencing token, and the transaction that applies a run begins by proving that its own is
+still the newest. The lease is one row and the database's clock: no session locks, which a connection pooler would break.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from sync.advice import BY_CODE
+from sync.errors import DatabaseError, Interrupted, LeaseBusy, LeaseLost
+from sync.run_record import Status
+from sync.store import process
+from sync.store.engine import writing
+from sync.store.tables import sync_lease, sync_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+_CLOCKS = {
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "cast(extract(epoch from clock_timestamp()) as double precision)",
+    "mysql": "cast(unix_timestamp(now(6)) as double)",
+}
+
+
+_SLACK = 1.0
+"""Seconds: the database's clock gives fractions of different lengths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write, held by one run. `ttl` in seconds."""
+
+    run_id: int
+    fence: int
+    holder: str
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lease, since when, and for how many seconds more if it falls silent now: at most the lease's whole term."""
+
+    name: str
+    fence: int
+    seconds_left: float
+    dead: bool
+    since: datetime | None = None
+    clock_was_set_back: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether it keeps others out."""
+        return self.seconds_left > 0 and not self.dead
+
+
+def _clock(connection: sa.Connection) -> sa.ColumnElement[float]:
+    """Write the database's clock as an expression, in Unix seconds: hosts' clocks differ, the database has one."""
+    return sa.literal_column(_CLOCKS[connection.dialect.name], sa.Double())
+
+
+def acquire(engine: sa.Engine, *, trigger: str, ttl: float, now: datetime) -> Lease:
+    """Take the lease and record the run as begun, in one transaction.
+
+    Rows that a dead holder left `running` become `interrupted`. If another run is at work, a `skipped` row is recorded.
+
+    Raises:
+        LeaseBusy: naming the holder.
+    """
+    me = process.name()
+    with writing(engine) as connection:
+        holder = look(connection, lock=True)
+        if holder.active and holder.clock_was_set_back:
+            connection.execute(sa.update(sync_lease).values(expires=_clock(connection) + sync_lease.c.ttl))
+        row = {"trigger": trigger, "started_at": now, "holder": me}
+        if holder.active:
+            age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
+            ends = f"its lease ends in {holder.seconds_left:.0f} s unless renewed"
+            message = f"Another run is at work: {holder.name}{age}; {ends}."
+            skipped = {"status": str(Status.SKIPPED), "finished_at": now, "error_code": LeaseBusy.default_code, "error": message}
+            recorded = connection.execute(sa.insert(sync_runs).values(**row, **skipped))
+        else:
+            fence = holder.fence + 1
+            taken = {"holder": me, "process": process.mark(), "fence": fence, "ttl": ttl, "expires": _clock(connection) + ttl}
+            connection.execute(sa.update(sync_lease).values(taken))
+            close_abandoned(connection, now)
+            recorded = connection.execute(sa.insert(sync_runs).values(**row, status=str(Status.RUNNING), fence=fence))
+        assert recorded.inserted_primary_key is not None  # noqa: S101 - an INSERT of one row has one
+        run_id: int = recorded.inserted_primary_key[0]
+    if holder.active:
+        raise LeaseBusy(message, hint="Wait for it; `template-sync status` shows the holder.", run_id=run_id)
+    return Lease(run_id, fence, me, ttl)
+
+
+def close_abandoned(connection: sa.Connection, now: datetime) -> None:
+    """Mark every `running` row as `interrupted`; the caller holds the lease, so none of them is alive."""
+    connection.execute(
+        sa.update(sync_runs)
+        .where(sync_runs.c.status == str(Status.RUNNING))
+        .values(
+            status=str(Status.INTERRUPTED),
+            finished_at=now,
+            error_code="interrupted",
+            error="The process ended without a word; nothing of this run was applied.",
+        )
+    )
+
+
+def prove(connection: sa.Connection, lease: Lease) -> None:
+    """Prove that a lease is still the newest. The first statement of the transaction that applies the run.
+
+    It also takes the row's lock: appliers queue up here, which makes the order of `seq` the order of commits, and on
+    MariaDB the transaction's snapshot is taken after the lock.
+
+    Raises:
+        LeaseLost: another run took over.
+    """
+    if not _renew(connection, lease):
+        raise _lost()
+
+
+def _lost() -> LeaseLost:
+    return LeaseLost(
+        "This run was slower than its lease and another one took over; nothing of it was applied.",
+        hint=BY_CODE["lease-lost"].to_do,
+    )
+
+
+def release(connection: sa.Connection, lease: Lease) -> None:
+    """Release the lease, if it is still ours."""
+    connection.execute(
+        sa.update(sync_lease).where(sync_lease.c.fence == lease.fence).values(expires=0, holder=None, process=None)
+    )
+
+
+def break_lease(engine: sa.Engine) -> Holder:
+    """Take the lease away from whoever has it; its fencing token keeps that one from committing. Returns the former holder."""
+    with writing(engine) as connection:
+        former = look(connection, lock=True)
+        connection.execute(sa.update(sync_lease).values(expires=0, holder=None, process=None, fence=former.fence + 1))
+        close_abandoned(connection, datetime.now(UTC))
+    return former
+
+
+@contextmanager
+def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
+    """Renew the lease three times per term from a thread, with no transaction open in between.
+
+    Args:
+        engine: the database.
+        lease: what to renew.
+        on_loss: called once if another run took over; it is expected to make the block raise Interrupted.
+
+    Raises:
+        LeaseLost: in place of that Interrupted.
+    """
+    done, lost = threading.Event(), threading.Event()
+
+    def renew() -> None:
+        while not done.wait(lease.ttl / 3):
+            try:
+                with writing(engine) as connection:
+                    ours = _renew(connection, lease)
+            except DatabaseError:
+                continue  # it may come back in time; if not, `prove` decides
+            if not ours:
+                lost.set()
+                on_loss()
+                return
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    except Interrupted:
+        if lost.is_set():
+            raise _lost() from None
+        raise
+    finally:
+        done.set()
+        thread.join(lease.ttl)  # it may be waiting for a database that is gone; it is a daemon thread, and can do no harm
+
+
+def _renew(connection: sa.Connection, lease: Lease) -> bool:
+    # `holder` is null once it is released: a heartbeat that waited behind the apply must not bring the lease back to life.
+    ours = sa.and_(sync_lease.c.fence == lease.fence, sync_lease.c.holder.is_not(None))
+    renewed = sa.update(sync_lease).where(ours).values(expires=_clock(connection) + lease.ttl)
+    return connection.execute(renewed).rowcount == 1
+
+
+def look(connection: sa.Connection, *, lock: bool = False) -> Holder:
+    """Look who holds the lease."""
+    left = (sync_lease.c.expires - _clock(connection)).label("left")
+    query = sa.select(sync_lease.c.holder, sync_lease.c.process, sync_lease.c.fence, sync_lease.c.ttl, left)
+    found = connection.execute(query.with_for_update() if lock else query).one()
+    since = None
+    if found.holder is not None:
+        since = connection.scalar(sa.select(sync_runs.c.started_at).where(sync_runs.c.fence == found.fence))
+    longest = found.left if found.ttl is None else found.ttl
+    return Holder(
+        found.holder or "nobody",
+        found.fence,
+        min(found.left, longest),
+        process.is_dead(found.process),
+        since,
+        clock_was_set_back=found.left > longest + _SLACK,
+    )

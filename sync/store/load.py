@@ -1,0 +1,45 @@
+"""What the database holds before a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from sync.catalog.diff import Previous
+from sync.catalog.sync_state import SyncState
+from sync.store.batches import batches
+from sync.store.tables import held_removals, sync_state, template_versions, templates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync.catalog.template import Document
+
+
+def load_previous(connection: sa.Connection) -> tuple[Previous, SyncState]:
+    """Read what is present, by the hash of its bytes, and what runs remember."""
+    present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
+    known: dict[str, str | None] = {row.template_id: row.wire_hash for row in connection.execute(present)}
+    state = connection.execute(sa.select(sync_state)).one()
+    held = {row.template_id: row.runs for row in connection.execute(sa.select(held_removals.c.template_id, held_removals.c.runs))}
+    fields = None if state.wire_fields is None else frozenset(state.wire_fields)
+    previous = Previous(known, wire_fields=fields, absent_fields=frozenset(state.absent_fields or ()))
+    return previous, SyncState(held, state.unreconciled_ids, state.unreconciled_runs)
+
+
+def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:
+    """Read some of the present templates whole."""
+    found: dict[str, Document] = {}
+    versions = template_versions
+    for batch in batches(ids):
+        current = sa.and_(versions.c.until_run_id.is_(None), versions.c.template_id.in_(batch))
+        query = sa.select(versions.c.template_id, versions.c.document).where(current)
+        found |= {row.template_id: row.document for row in connection.execute(query)}
+    return found
+
+
+def load_content_hash(connection: sa.Connection, template_id: str) -> str:
+    """Read the hash of what one present template means."""
+    query = sa.select(templates.c.content_hash).where(templates.c.template_id == template_id)
+    return str(connection.execute(query).scalar_one())

@@ -1,0 +1,107 @@
+"""Delete old history without breaking what is left: the feed from its marked beginning, and the present catalog."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from sync.run_record import Status
+from sync.store import lease as leases
+from sync.store.engine import reading, writing
+from sync.store.schema import require_current
+from sync.store.tables import (
+    price_periods,
+    rejected_templates,
+    sync_runs,
+    sync_state,
+    template_changes,
+    template_versions,
+    templates,
+)
+
+
+def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, dry_run: bool = False) -> dict[str, int]:
+    """Delete the history of old runs; count how many rows went from where, and the feed's new `oldest_seq`.
+
+    What is true now stays: open versions and prices, what removed templates were at last, and the runs that `status` tells
+    of. One transaction, in the same order of locks as a run's own, so the two never meet half-way.
+
+    Args:
+        engine: the database.
+        before: delete what ended before this moment; or
+        keep_runs: keep the newest so many runs.
+        dry_run: count only.
+    """
+    with reading(engine) as connection:
+        require_current(connection)
+    with writing(engine) as connection:
+        leases.look(connection, lock=True)  # first, so that what is read next is what the last run left
+        cutoff = _cutoff(connection, before, keep_runs)
+        old = {
+            "changes": (template_changes, template_changes.c.run_id < cutoff),
+            "versions": (template_versions, sa.and_(template_versions.c.until_run_id < cutoff, ~_last_of_a_removed())),
+            "prices": (price_periods, _ended_before(connection, cutoff)),
+            "rejected records": (rejected_templates, rejected_templates.c.run_id < cutoff),
+            "runs": (sync_runs, sa.and_(sync_runs.c.run_id < cutoff, sync_runs.c.run_id.not_in(_told_of(connection)))),
+        }
+        counts = {
+            what: connection.scalar(sa.select(sa.func.count()).select_from(table).where(which)) or 0
+            for what, (table, which) in old.items()
+        }
+        state = connection.execute(sa.select(sync_state)).one()
+        kept = sa.select(sa.func.min(template_changes.c.seq)).where(template_changes.c.run_id >= cutoff)
+        oldest: int = connection.scalar(kept) or state.last_seq + 1
+        oldest = max(state.oldest_seq, oldest)
+        if not dry_run:
+            for table, which in old.values():
+                connection.execute(sa.delete(table).where(which))
+            since = max(cutoff - 1, state.oldest_run_id or 0)
+            connection.execute(sa.update(sync_state).values(oldest_seq=oldest, oldest_run_id=since))
+    return {**counts, "oldest_seq": oldest}
+
+
+def _cutoff(connection: sa.Connection, before: datetime | None, keep_runs: int | None) -> int:
+    """Find the first run whose history is kept; never one after a run that is still at work."""
+    runs = sync_runs.c
+    if keep_runs is not None:
+        newest = list(connection.scalars(sa.select(runs.run_id).order_by(runs.run_id.desc()).limit(keep_runs)))
+        cutoff = min(newest) if len(newest) == keep_runs else 0
+    else:
+        beyond = sa.select(sa.func.coalesce(sa.func.max(runs.run_id), 0) + 1).scalar_subquery()
+        first = sa.select(sa.func.coalesce(sa.func.min(runs.run_id), beyond)).where(runs.finished_at >= before)
+        cutoff = connection.scalar(first) or 0
+    at_work = connection.scalar(sa.select(sa.func.min(runs.run_id)).where(runs.status == str(Status.RUNNING)))
+    return cutoff if at_work is None else min(cutoff, at_work)
+
+
+def _ended_before(connection: sa.Connection, cutoff: int) -> sa.ColumnElement[bool]:
+    """Which prices an old run ended. By the run, not by the time: a clock that was ahead would end what still holds.
+
+    Where a version that did not note the run ended a price, only the time is left to go by.
+    """
+    ended = sa.select(sa.func.max(sync_runs.c.finished_at)).where(sync_runs.c.run_id < cutoff)
+    last = connection.scalar(ended) or datetime.min.replace(tzinfo=UTC)
+    periods = price_periods.c
+    return sa.or_(periods.until_run_id < cutoff, sa.and_(periods.until_run_id.is_(None), periods.valid_until <= last))
+
+
+def _last_of_a_removed() -> sa.ColumnElement[bool]:
+    """What a template that is removed was at last: `show` tells it for ever, as the catalog's own tables do."""
+    closed_by_removal = sa.and_(
+        templates.c.template_id == template_versions.c.template_id,
+        templates.c.removed_run_id == template_versions.c.until_run_id,
+    )
+    return sa.exists().where(closed_by_removal)
+
+
+def _told_of(connection: sa.Connection) -> list[int]:
+    """Name the runs that `status` tells of: the newest, the newest that did something, and the newest success of a walk."""
+    runs = sync_runs.c
+    kinds = [
+        sa.true(),
+        runs.status != str(Status.SKIPPED),
+        sa.and_(runs.status == str(Status.SUCCEEDED), runs.pages > 0),
+    ]
+    newest = [connection.scalar(sa.select(sa.func.max(runs.run_id)).where(kind)) for kind in kinds]
+    return [run_id for run_id in newest if run_id is not None]

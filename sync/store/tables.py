@@ -1,0 +1,224 @@
+"""The tables. Their names, and the views over them, are what apps rely on; `migrations/` creates them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import BigInteger
+
+from sync.store.column_types import BigId, Credit, Json, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _template_id(*, key: bool = True) -> Column[str]:
+    return Column("template_id", String(255), ForeignKey("templates.template_id"), primary_key=key, nullable=False)
+
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("template_id", String(255), primary_key=True),
+    Column("media_id", String(255)),
+    Column("service_id", String(255)),
+    Column("title", Text),
+    Column("title_en", Text),
+    Column("cover_url", Text),
+    Column("cover_aspect_ratio", String(64)),
+    Column("preview_video_url", Text),
+    Column("duration_ms", BigInteger),
+    Column("template_type", String(255)),
+    Column("input_requirement", Text),
+    Column("input_num", Integer),
+    Column("released_at", UtcDateTime),
+    Column("extra", Json, nullable=False),
+    Column("content_hash", String(64), nullable=False),  # of the meaning; equal hashes, no change
+    Column("fingerprint", String(64), nullable=False),  # of the form; equal fingerprints, nothing to store
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("removed_at", UtcDateTime),
+    Column("first_seen_run_id", BigInteger, nullable=False),
+    Column("changed_run_id", BigInteger, nullable=False),
+    Column("removed_run_id", BigInteger),
+    Column("wire_hash", String(64)),  # of the bytes it was read from; the same bytes again need not be read. Null: not known
+)
+
+
+consume_items = Table(
+    "consume_items",
+    metadata,
+    _template_id(),
+    Column("resolution", String(64), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("credit", Credit, nullable=False),
+)
+
+
+price_periods = Table(  # behind the view `price_history`
+    "price_periods",
+    metadata,
+    _template_id(),
+    Column("resolution", String(64), primary_key=True),
+    Column("from_run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("credit", Credit, nullable=False),
+    Column("valid_from", UtcDateTime, nullable=False),
+    Column("valid_until", UtcDateTime),
+    Column("until_run_id", BigInteger),  # which run ended it: clocks jump, runs are in order. Null: none, or an old version's
+)
+
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("tag_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(255), nullable=False),
+    Column("name_en", String(255)),
+    UniqueConstraint("name", "name_en"),
+)
+
+
+template_tags = Table(
+    "template_tags",
+    metadata,
+    _template_id(),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("tag_id", Integer, ForeignKey("tags.tag_id"), nullable=False, index=True),
+)
+
+
+template_aspect_ratios = Table(
+    "template_aspect_ratios",
+    metadata,
+    _template_id(),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("aspect_ratio", String(64), nullable=False),
+)
+
+
+sync_runs = Table(
+    "sync_runs",
+    metadata,
+    Column("run_id", BigId, primary_key=True, autoincrement=True),
+    Column("trigger", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("catalog_total", BigInteger),
+    Column("pages", Integer, nullable=False, server_default="0"),
+    Column("requests", Integer, nullable=False, server_default="0"),
+    Column("retries", Integer, nullable=False, server_default="0"),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("seen", Integer, nullable=False, server_default="0"),
+    Column("added", Integer, nullable=False, server_default="0"),
+    Column("removed", Integer, nullable=False, server_default="0"),
+    Column("changed", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("rejected", Integer, nullable=False, server_default="0"),
+    Column("held", Integer, nullable=False, server_default="0"),  # removals that wait
+    Column("fields_appeared", Json),  # wire fields new to the whole catalog
+    Column("fields_vanished", Json),  # wire fields that the whole catalog stopped sending
+    Column("error_code", String(32)),
+    Column("error", Text),
+    Column("fence", BigInteger, unique=True),  # of the lease that the attempt held; null if it got none
+    Column("holder", String(255), nullable=False),
+    CheckConstraint(
+        "status in ('running', 'succeeded', 'held', 'incomplete', 'deferred', 'failed', 'skipped', 'interrupted')", name="status"
+    ),
+    Index("ix_sync_runs_status_finished_at", "status", "finished_at"),
+    sqlite_autoincrement=True,  # without it SQLite gives a pruned run's number to the next one
+)
+
+
+template_changes = Table(
+    "template_changes",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("template_id", String(255), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("fields", Json),
+    Column("evidence", String(16)),
+    UniqueConstraint("run_id", "template_id"),
+    CheckConstraint("kind in ('added', 'removed', 'changed')", name="kind"),
+    Index("ix_template_changes_template_id", "template_id"),
+)
+
+
+template_versions = Table(
+    "template_versions",
+    metadata,
+    _template_id(),
+    Column("from_run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("until_run_id", BigInteger),
+    Column("document", Json, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+)
+
+
+rejected_templates = Table(
+    "rejected_templates",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("page", Integer, nullable=False),  # 0: a look-up by id
+    Column("position", Integer, nullable=False),
+    Column("template_id", String(255)),
+    Column("reason", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+)
+
+
+held_removals = Table(  # what the last verified run missed and did not dare to remove
+    "held_removals",
+    metadata,
+    _template_id(),
+    Column("since_run_id", BigInteger, nullable=False),
+    Column("runs", Integer, nullable=False),  # consecutive verified runs that agree
+)
+
+
+sync_lease = Table(  # one row: who may write
+    "sync_lease",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("fence", BigInteger, nullable=False),  # raised by every acquisition; an older one cannot commit
+    Column("holder", String(255)),
+    Column("process", String(255)),  # which process on which boot of which machine; see `sync.store.process`
+    Column("expires", Double, nullable=False),  # Unix seconds by the database's clock
+    Column("ttl", Double),  # seconds that it was taken for: a clock that was set back must not prolong it
+)
+
+
+sync_state = Table(  # one row: what a run needs to remember of the ones before
+    "sync_state",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("oldest_seq", BigInteger, nullable=False),  # the feed begins here; what was before is pruned
+    Column("wire_fields", Json),  # every field that the catalog ever sent
+    Column("absent_fields", Json),  # those of them that it did not send the last time
+    Column("unreconciled_ids", String(64)),  # hash of the ids served by walks whose count disagreed
+    Column("unreconciled_runs", Integer, nullable=False),
+    Column("next_run_at", UtcDateTime),  # what the daemon plans
+    Column("oldest_run_id", BigInteger),  # the past can be told from after this run on. Null: from the beginning
+)

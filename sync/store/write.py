@@ -1,0 +1,163 @@
+"""The statements of one run's transaction: templates, lists, prices, versions, the feed, what the next run must remember.
+
+Nothing is upserted blindly: the run compared every record in Python, so only rows that differ are written, each with a plain
+INSERT, UPDATE or DELETE, a batch at a time. A run that finds nothing new writes one row, its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from sync.store.batches import batches, insert_rows, update_rows
+from sync.store.feed_seq import append_to_feed
+from sync.store.price_periods import cut_price_periods, end_price_periods
+from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, template_versions, templates
+from sync.store.tag_ids import number_new_tags, tag_ids
+from sync.store.template_rows import replace_lists, template_row, version_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sync.catalog.diff import Change
+    from sync.catalog.intake import Spooled
+    from sync.catalog.set_aside import Rejected
+    from sync.store.tag_ids import TagIds
+    from sync.store.write_set import WriteSet
+
+
+def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> None:
+    """Write everything that a run found, and its outcome."""
+    changes, at = write_set.changes, write_set.run.finished_at
+    assert at is not None  # noqa: S101 - a run is applied when it has ended
+    state = connection.execute(sa.select(sync_state)).one()
+    of_kind: dict[str, list[Change]] = {"added": [], "changed": [], "removed": []}
+    for change in changes.changes:
+        of_kind[change.kind].append(change)
+    documents = [(_add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)]
+    if any(some for _how, some in documents):
+        numbers = tag_ids(connection)
+        for how, some in documents:
+            for batch in batches(some):
+                spooled = [write_set.read(change.reading) for change in batch]
+                stored = how(connection, batch, spooled, run_id, at)
+                _write_parts(connection, spooled, stored, numbers, run_id, at)
+    _remember_bytes(connection, changes.respelled)
+    _remove(connection, of_kind["removed"], run_id, at)
+    append_to_feed(connection, changes.changes, state.last_seq, run_id, at)
+    _remember(connection, state, write_set, run_id)
+    insert_rows(connection, rejected_templates, _rejected_rows(write_set.rejected, run_id))
+    connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
+
+
+def _add(
+    connection: sa.Connection, batch: Sequence[Change], spooled: Sequence[Spooled], run_id: int, at: datetime
+) -> Sequence[str]:
+    """Insert new templates; one that returns gets its old row back."""
+    query = sa.select(templates.c.template_id).where(templates.c.template_id.in_([change.template_id for change in batch]))
+    returned = set(connection.scalars(query))
+    now = {"changed_at": at, "changed_run_id": run_id, "removed_at": None, "removed_run_id": None}
+    first = {"first_seen_at": at, "first_seen_run_id": run_id}
+    rows = [{**template_row(new, change.wire_hash), **now} for change, new in zip(batch, spooled, strict=True)]
+    insert_rows(connection, templates, [{**row, **first} for row in rows if row["template_id"] not in returned])
+    update_rows(connection, templates, [row for row in rows if row["template_id"] in returned])
+    insert_rows(connection, template_versions, [version_row(new, run_id) for new in spooled])
+    return sorted(returned)
+
+
+def _change(
+    connection: sa.Connection, batch: Sequence[Change], spooled: Sequence[Spooled], run_id: int, at: datetime
+) -> Sequence[str]:
+    """Update templates and begin a new version of each."""
+    now = {"changed_at": at, "changed_run_id": run_id}
+    rows = [{**template_row(new, change.wire_hash), **now} for change, new in zip(batch, spooled, strict=True)]
+    ids = [change.template_id for change in batch]
+    update_rows(connection, templates, rows)
+    _close_versions(connection, ids, run_id)
+    insert_rows(connection, template_versions, [version_row(new, run_id) for new in spooled])
+    return ids
+
+
+def _rewrite(
+    connection: sa.Connection,
+    batch: Sequence[Change],
+    spooled: Sequence[Spooled],
+    run_id: int,  # noqa: ARG001 - no run shows in what is not published
+    at: datetime,  # noqa: ARG001 - nor does its time
+) -> Sequence[str]:
+    """Store what is no change: a new signature, another order.
+
+    The open version's document follows, so that it stays what the table says and the feed still replays to it.
+    """
+    update_rows(connection, templates, [template_row(new, change.wire_hash) for change, new in zip(batch, spooled, strict=True)])
+    open_one = sa.and_(template_versions.c.template_id == bindparam("key"), template_versions.c.until_run_id.is_(None))
+    connection.execute(
+        sa.update(template_versions).where(open_one).values(document=bindparam("written"), content_hash=bindparam("hash")),
+        [
+            {"key": change.template_id, "written": new.document, "hash": new.content_hash}
+            for change, new in zip(batch, spooled, strict=True)
+        ],
+    )
+    return [change.template_id for change in batch]
+
+
+def _write_parts(
+    connection: sa.Connection, spooled: Sequence[Spooled], stored: Sequence[str], numbers: TagIds, run_id: int, at: datetime
+) -> None:
+    """Write what hangs on the templates: tags, prices, ratios."""
+    documents = [each.document for each in spooled if each.document is not None]
+    number_new_tags(connection, numbers, documents)
+    cut_price_periods(connection, documents, run_id, at)
+    replace_lists(connection, documents, numbers, stored)
+
+
+def _remember_bytes(connection: sa.Connection, respelled: Mapping[str, str | None]) -> None:
+    """Store the hash of the bytes in which templates say the same as before."""
+    for batch in batches(list(respelled.items())):
+        update_rows(connection, templates, [{"template_id": key, "wire_hash": hashed} for key, hashed in batch])
+
+
+def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, at: datetime) -> None:
+    """Mark templates as removed; their rows stay."""
+    gone = {"removed_at": at, "removed_run_id": run_id, "changed_at": at, "changed_run_id": run_id}
+    for batch in batches([change.template_id for change in removed]):
+        update_rows(connection, templates, [{"template_id": key, **gone} for key in batch])
+        _close_versions(connection, batch, run_id)
+        end_price_periods(connection, batch, run_id, at)
+
+
+def _remember(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
+    """Remember for the next run, if there is anything new to remember."""
+    state, changes = write_set.state, write_set.changes
+    now = {
+        "wire_fields": None if changes.wire_fields is None else sorted(changes.wire_fields),
+        "absent_fields": sorted(changes.absent_fields) or None,
+        "unreconciled_ids": state.unreconciled_ids,
+        "unreconciled_runs": state.unreconciled_runs,
+    }
+    if any(getattr(before, name) != value for name, value in now.items()):
+        connection.execute(sa.update(sync_state).values(now))
+    held = {row.template_id: row for row in connection.execute(sa.select(held_removals))}
+    if {template_id: row.runs for template_id, row in held.items()} != state.held:
+        connection.execute(sa.delete(held_removals))
+        since = {template_id: row.since_run_id for template_id, row in held.items()}
+        rows = [{"template_id": key, "runs": runs, "since_run_id": since.get(key, run_id)} for key, runs in state.held.items()]
+        insert_rows(connection, held_removals, rows)
+
+
+def _rejected_rows(rejected: Sequence[Rejected], run_id: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "run_id": run_id, "ordinal": ordinal, "page": bad.page, "position": bad.position, "template_id": bad.template_id,
+            "reason": bad.reason, "payload": bad.payload,
+        }
+        for ordinal, bad in enumerate(rejected, 1)
+    ]  # fmt: skip
+
+
+def _close_versions(connection: sa.Connection, ids: Sequence[str], run_id: int) -> None:
+    open_ones = sa.and_(template_versions.c.template_id.in_(ids), template_versions.c.until_run_id.is_(None))
+    connection.execute(sa.update(template_versions).where(open_ones).values(until_run_id=run_id))

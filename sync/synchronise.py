@@ -1,0 +1,306 @@
+"""One synchronisation, in the order in which it happens.
+
+    take the lease -> walk every page -> look again for what is missing -> compare with what is stored -> decide about removals
+    -> write everything in one transaction
+
+`plan` finds out what a run changes, and writes nothing; `_attempt` holds the lease around it and applies it. Every edge
+(endpoint, database, clock, randomness, progress) is an argument: command line, daemon and tests differ only there.
+"""
+
+from __future__ import annotations
+
+import random as randomness
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sync.advice import BY_CODE
+from sync.catalog.diff import ChangeSet, Previous, compare
+from sync.catalog.intake import LOOK_UP, Intake
+from sync.catalog.removals import Removals, decide_removals, plausible
+from sync.catalog.snapshot import Snapshot, read_snapshot, set_aside_reformatted
+from sync.catalog.suspects import cleared
+from sync.catalog.sync_state import SyncState
+from sync.endpoint.confirm_removals import confirm_removals
+from sync.endpoint.walk import walk
+from sync.errors import BadAnswer, DatabaseError, LeaseBusy, NotThere, RemovalsHeld, SyncError, WalkUnverified
+from sync.outcome import concluded, ended
+from sync.run_record import Run, Status
+from sync.spool import Spool
+from sync.store import lease as leases
+from sync.store.write_set import WriteSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from sync.catalog.intake import Sighting
+    from sync.catalog.set_aside import Rejected
+    from sync.endpoint.questions import Answers
+    from sync.endpoint.walk import Progress, Walk
+    from sync.store.apply import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one run is asked to do, and its limits."""
+
+    page_size: int = 50
+    workers: int = 4
+    max_removed: Decimal = Decimal("0.1")
+    accept_removals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run found out and would change, before anything is written.
+
+    Attributes:
+        snapshot: what was served.
+        changes: what differs from what is stored.
+        state: what the next run must remember.
+        intake: holds what was read of each record, in its spool.
+        total: the catalog's own count.
+        pages: how many it has.
+        problem: what keeps the run from being a plain success, if anything does.
+    """
+
+    snapshot: Snapshot
+    changes: ChangeSet
+    state: SyncState
+    intake: Intake
+    total: int | None = None
+    pages: int = 0
+    problem: SyncError | None = None
+
+    def rejected(self) -> list[Rejected]:
+        """Describe what was set aside."""
+        return self.snapshot.rejected(self.intake)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended. `error` says why if it was no plain success; it decides the exit code.
+
+    Attributes:
+        codes: answers by their code.
+        unrecorded: why the outcome could not be written down, if so; the next run closes the row.
+    """
+
+    run: Run
+    plan: Plan | None = None
+    error: SyncError | None = None
+    codes: Mapping[int, int] = field(default_factory=dict)
+    unrecorded: DatabaseError | None = None
+
+
+def synchronise(
+    store: Store,
+    endpoint: Answers,
+    options: Options,
+    *,
+    trigger: str,
+    ttl: float,
+    clock: Callable[[], datetime],
+    random: Callable[[], float] = randomness.random,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Make the database what the catalog serves, and record what changed.
+
+    Args:
+        store: the database.
+        endpoint: the catalog.
+        options: what is asked, and the limits.
+        trigger: who asked: `run`, `daemon`, `demo`.
+        ttl: seconds after which a run that fell silent loses the lease.
+        clock: gives the time, aware.
+        random: a source of numbers from 0 to 1; with it the controls of look-ups are chosen.
+        progress: called with (pages so far, pages expected or None).
+    """
+    work = lambda: plan(store, endpoint, options, random=random, progress=progress)  # noqa: E731 - it is one argument
+    return _attempt(store, endpoint, work, trigger=trigger, ttl=ttl, clock=clock)
+
+
+def refresh(store: Store, endpoint: Answers, template_id: str, *, ttl: float, clock: Callable[[], datetime]) -> Outcome:
+    """Fetch one template now and record what changed in it, by the same path. Never removes: that takes a walk, too."""
+    return _attempt(store, endpoint, lambda: plan_one(store, endpoint, template_id), trigger="refresh", ttl=ttl, clock=clock)
+
+
+def preview(
+    store: Store | None,
+    endpoint: Answers,
+    options: Options,
+    *,
+    clock: Callable[[], datetime],
+    random: Callable[[], float] = randomness.random,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Find out what a run would do, and write nothing at all: no row, no lease, no file. No `store`: nothing is stored yet."""
+    run = Run(None, "dry-run", Status.RUNNING, clock())
+    try:
+        planned = plan(store, endpoint, options, random=random, progress=progress)
+    except SyncError as error:
+        return Outcome(ended(run, error, endpoint.statistics, clock()), error=error, codes=endpoint.statistics.by_code)
+    return Outcome(_finished(run, planned, endpoint, clock()), planned, planned.problem, endpoint.statistics.by_code)
+
+
+def _attempt(
+    store: Store, endpoint: Answers, work: Callable[[], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
+) -> Outcome:
+    """Do the work under the lease and apply it; whatever happens, the run's row says how it ended."""
+    run = Run(None, trigger, Status.RUNNING, clock())
+    statistics = endpoint.statistics
+    try:
+        lease = leases.acquire(store.engine, trigger=trigger, ttl=ttl, now=run.started_at)
+    except LeaseBusy as busy:
+        return Outcome(ended(replace(run, run_id=busy.run_id), busy, statistics, clock()), error=busy)
+    except DatabaseError as error:  # not even begun: it has no row
+        return Outcome(ended(run, error, statistics, clock()), error=error, unrecorded=error)
+    run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
+    try:
+        with leases.kept_alive(store.engine, lease, on_loss=endpoint.interrupt):
+            planned = work()
+            endpoint.check_deadline()  # the last moment at which it, or a stop, keeps all of this from being applied
+        run = _finished(run, planned, endpoint, clock())
+        store.apply(lease, WriteSet(run, planned.changes, planned.rejected(), planned.state, planned.intake.load))
+    except SyncError as error:
+        run = ended(run, error, statistics, clock())
+        return Outcome(run, error=error, codes=statistics.by_code, unrecorded=_close(store, lease, run))
+    except BaseException as surprise:
+        unforeseen = SyncError(f"Unforeseen: {type(surprise).__name__}.")
+        _close(store, lease, ended(run, unforeseen, statistics, clock()))
+        raise
+    return Outcome(run, planned, planned.problem, statistics.by_code)
+
+
+def plan(
+    store: Store | None,
+    endpoint: Answers,
+    options: Options,
+    *,
+    random: Callable[[], float] = randomness.random,
+    progress: Progress | None = None,
+) -> Plan:
+    """Find out what a run changes; writes nothing. `store` is None where there is no database yet."""
+    source = store or _Nothing()
+    previous, state = source.load()
+    intake = Intake(previous.known, previous.sent_fields, Spool(), redact=endpoint.redact)
+    walked = walk(endpoint, intake, page_size=options.page_size, workers=options.workers, progress=progress)
+
+    def judged(sightings: Sequence[Sighting]) -> Snapshot:
+        read = read_snapshot(sightings, intake, source.content_hash)
+        set_aside_reformatted(read, previous.known, most=plausible(len(previous.known), options.max_removed))
+        return read
+
+    snapshot = judged(walked.sightings)
+    state = state.reconciled(walked.verified, snapshot.ids).without_held(snapshot.ids)
+    reason = _reason_to_doubt(walked, state, snapshot, options)
+    missing = sorted(previous.known.keys() - snapshot.ids)
+    removals = Removals(held=state.held)
+    if not reason:
+        witness = confirm_removals(
+            endpoint, intake, missing, walked, page_size=options.page_size, workers=options.workers, random=random
+        )
+        if witness.found:
+            snapshot = judged([*walked.sightings, *witness.found])
+            missing = sorted(previous.known.keys() - snapshot.ids)
+        reason = witness.problem
+        if not reason:
+            removals = decide_removals(
+                cleared(witness.evidence, snapshot, intake, source.load_documents),
+                missing=len(missing),
+                present=len(previous.known),
+                max_removed=options.max_removed,
+                held_before=state.held,
+                accept=options.accept_removals,
+                catalog_is_empty=not walked.sightings,
+            )
+    changes = compare(previous, snapshot, intake, source.load_documents, complete=not reason)
+    changes = changes.removing(removals.now, intake, source.load_documents)
+    problem = _unverified(reason) or _held(removals, len(missing), len(previous.known), empty=not walked.sightings)
+    return Plan(snapshot, changes, replace(state, held=removals.held), intake, walked.total, walked.pages, problem)
+
+
+def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
+    """Find out what changed in one template."""
+    previous, state = store.load()
+    intake = Intake({}, previous.sent_fields, Spool(), redact=endpoint.redact)
+    try:
+        records = endpoint.ask({"template_id": template_id}).records or []
+    except NotThere:
+        records = []
+    sightings = [each for each in intake.take(LOOK_UP, records) if each.template_id == template_id]
+    if records and not sightings:
+        raise BadAnswer("The catalog answered with other templates than the one asked for.", code="other-template")
+    snapshot = read_snapshot(sightings, intake, store.content_hash)
+    changes = compare(previous, snapshot, intake, store.load_documents, complete=False)
+    return Plan(snapshot, changes, state.without_held(snapshot.ids), intake)
+
+
+class _Nothing:
+    """Stands for a database that is not there yet."""
+
+    def load(self) -> tuple[Previous, SyncState]:
+        return Previous(), SyncState()
+
+    def load_documents(self, ids: Any) -> Mapping[str, Any]:  # noqa: ARG002 - nothing is stored
+        return {}
+
+    def content_hash(self, template_id: str) -> str:  # noqa: ARG002 - nothing is stored
+        return ""
+
+
+def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: Options) -> str:
+    """Say why absence from this walk proves nothing; an empty string if it does."""
+    if not walked.verified and not (state.count_is_wrong and snapshot.ids):
+        return walked.reason
+    bad, served = len(snapshot.set_aside), len(walked.sightings)
+    if bad > plausible(served, options.max_removed) or (bad and not snapshot.good):
+        return f"{bad} of {served} records were set aside, most of them because {snapshot.commonest_reason}"
+    return ""
+
+
+def _unverified(reason: str) -> WalkUnverified | None:
+    if not reason:
+        return None
+    return WalkUnverified(
+        f"The walk could not be verified: {reason}. What was served is stored; nothing was removed.",
+        hint="The next run walks again; if this stays, the catalog's answers are wrong on the server's side.",
+    )
+
+
+def _held(removals: Removals, missing: int, present: int, *, empty: bool) -> RemovalsHeld | None:
+    if not removals.held:
+        return None
+    return RemovalsHeld(
+        f"{len(removals.held)} removals are held: {removals.why_held(missing, present, empty=empty)}.",
+        hint=BY_CODE["held"].to_do,
+    )
+
+
+def _finished(run: Run, planned: Plan, endpoint: Answers, now: datetime) -> Run:
+    """Say how a run ends that has something to write."""
+    changes, problem = planned.changes, planned.problem
+    return replace(
+        concluded(run, problem, endpoint.statistics, now),
+        catalog_total=planned.total,
+        pages=planned.pages,
+        seen=len(planned.snapshot.ids),
+        added=changes.count("added"),
+        removed=changes.count("removed"),
+        changed=changes.count("changed"),
+        unchanged=changes.unchanged,
+        rejected=len(planned.snapshot.set_aside),
+        held=len(planned.state.held),
+        fields_appeared=changes.appeared,
+        fields_vanished=changes.vanished,
+    )
+
+
+def _close(store: Store, lease: leases.Lease, run: Run) -> DatabaseError | None:
+    """Record the end of a run that applied nothing; the next run does it if the database cannot be reached now."""
+    try:
+        store.close(lease, run)
+    except DatabaseError as error:
+        return error
+    return None

@@ -1,0 +1,85 @@
+"""PURE. Changes, prices and titles as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sync.terminal.tables import pad, plain, wide
+from sync.text import escape_control_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sync.catalog.field_changes import FieldChange
+    from sync.catalog.template import Document
+
+    Paint = Callable[[str, str], str]
+
+
+SIGNS = {"added": "+", "changed": "~", "removed": "-"}
+
+
+COLORS = {"added": "green", "changed": "yellow", "removed": "red"}
+
+
+def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:
+    """Show one change: a line for the template, and under `changed` one more for each field, old → new.
+
+    Args:
+        change: a row of the feed: `kind`, `template_id`, `fields`, `evidence`; `document`, or for a removal `before`, gives
+            the title and prices.
+        paint: colours a text.
+    """
+    kind, document = change["kind"], change.get("document") or change.get("before") or {}
+    head = f"{SIGNS[kind]} {escape_control_characters(change['template_id'])}  {title(document)}".rstrip()
+    if kind == "added":
+        head += f"  {prices(document)}"
+    if kind == "removed" and change.get("evidence"):
+        head += f"  (seen gone by: {_EVIDENCE.get(change['evidence'], change['evidence'])})"
+    fields = change.get("fields") or ()
+    width = max((wide(escape_control_characters(told["field"])) for told in fields), default=0)
+    return [
+        paint(head.rstrip(), COLORS[kind]),
+        *(f"    {pad(escape_control_characters(told['field']), width)}  {field_change(told)}" for told in fields),
+    ]
+
+
+_EVIDENCE = {"lookup": "walk and look-up", "walks": "two walks", "accepted": "walk, accepted by a person"}
+
+
+def field_change(told: FieldChange) -> str:
+    """Show one field's change: old → new, or for tags what was gained and lost."""
+    if told["field"] == "tags":
+        gained = [f"+{tag_text(tag)}" for tag in told.get("gained", ())]
+        return "  ".join(gained + [f"-{tag_text(tag)}" for tag in told.get("lost", ())])
+    old, new = (value_text(told[side]) if told.get("absent") != side else "(absent)" for side in ("old", "new"))
+    return f"{old} → {new}"
+
+
+def value_text(value: Any) -> str:
+    """Show a JSON value on one line."""
+    if value is None:
+        return "(none)"
+    if isinstance(value, str):
+        return escape_control_characters(value) or '""'
+    if isinstance(value, list):
+        return ", ".join(map(value_text, value)) or "(none)"
+    return escape_control_characters(str(value))
+
+
+def tag_text(tag: Mapping[str, Any]) -> str:
+    """Show a tag in both languages."""
+    return escape_control_characters(f"{tag['name_en']} ({tag['name']})" if tag["name_en"] else tag["name"])
+
+
+def title(document: Document) -> str:
+    """Show a template's title, English first."""
+    both = [escape_control_characters(text) for text in (document.get("title_en"), document.get("title")) if text]
+    return " · ".join(both)
+
+
+def prices(document: Document) -> str:
+    """Show a template's prices."""
+    return "  ".join(
+        f"{escape_control_characters(item['resolution'])} {item['credit']}" for item in document.get("consume_items", ())
+    )

@@ -1,0 +1,32 @@
+"""One run in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sync.terminal.changes import SIGNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sync.run_record import Run
+
+    Paint = Callable[[str, str], str]
+
+
+def summary(run: Run) -> str:
+    """Say in one line what a run did."""
+    counts = [f"{SIGNS[kind]}{getattr(run, kind)} {kind}" for kind in ("added", "changed", "removed") if getattr(run, kind)]
+    if run.unchanged:
+        counts.append(f"{run.unchanged} unchanged")
+    if run.rejected:
+        counts.append(f"{run.rejected} rejected")
+    if run.held:
+        counts.append(f"{run.held} removals held")
+    text = (
+        "  ".join(counts)
+        if run.changes or run.rejected or run.held
+        else f"no changes ({run.seen} template{'s' if run.seen != 1 else ''} checked)"
+    )
+    where = "dry run, nothing written" if run.run_id is None else f"run {run.run_id}"
+    return f"{text}  ({where}, {run.pages} pages, {run.seconds or 0:.2f} s)"

@@ -1,0 +1,29 @@
+"""Text on its way out: control characters escaped, JSON and times written in the one form."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+_ACTS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that JSON leaves as they are and that act on a terminal, or turn the direction of writing."""
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Write JSON for people and machines alike: readable, and with nothing in it that acts on a terminal."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    return _ACTS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def escape_control_characters(text: str) -> str:
+    """Make a stranger's text safe to show: control characters, which could act on a terminal, become visible escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
+
+
+def iso(moment: datetime) -> str:
+    """Write a UTC moment as everything here writes it: 2026-05-22T03:37:31Z, with microseconds if it has any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

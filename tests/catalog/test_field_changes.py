@@ -1,0 +1,140 @@
+"""What changed in one template, told field by field, and what is another way of writing the same."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sync.catalog.diff import ChangeSet
+from sync.catalog.field_changes import changed_fields
+from sync.catalog.hashes import content_hash
+from sync.catalog.raw_record import wire_hash
+from sync.catalog.template import Price, from_document
+from sync.endpoint.envelope import read_envelope
+from tests.catalog.runs import BASE, base, compared, document_of, kept_of, told, wire
+from tests.hostile import success
+
+UNPUBLISHED: dict[str, dict[str, Any]] = {
+    "tags turned round": {"Tags": ["新", "热"], "Tags_en": ["New", "Hot"]},
+    "ratios turned round": {"SupportAspectRatio": "1:1,9:16"},
+    "prices turned round": {"ConsumeItems": BASE["ConsumeItems"][::-1]},  # type: ignore[index]  # it is the list above
+    "a URL signed anew": {"Cover": "https://m.example/c.jpeg?sig=2"},
+    "a URL signed": {"PreviewVideo": "https://m.example/p.mp4?sig=1"},
+    "a URL in an unknown field signed anew": {"Later": {"a": [1, 2], "url": "https://m.example/x?sig=2"}},
+}
+
+
+@pytest.mark.parametrize("changes", UNPUBLISHED.values(), ids=UNPUBLISHED)
+def test_what_means_nothing_is_stored_and_not_told(changes: dict[str, Any]) -> None:
+    found = compared([base()], [base(**changes)])
+    (after,) = found.changes.unpublished
+    before = document_of(base())
+    assert (found.changes.changes, found.changes.unchanged) == ((), 1)
+    assert found.document(after) != before
+    assert found.intake.load(after.reading).content_hash == content_hash(before)
+    assert after.wire_hash == wire_hash(wire(base(**changes)))
+
+
+UNSEEN: dict[str, dict[str, Any]] = {
+    "a price's keys turned round": {
+        "ConsumeItems": [{"Credit": 166.5, "Resolution": "480p"}, {"Credit": 355.2, "Resolution": "720p"}],
+    },
+    "a number written as a float": {"Duration": 10123.0},
+    "an unknown number written as a float": {"Later": {"a": [1.0, 2], "url": "https://m.example/x?sig=1"}},
+    "keys turned round": {"Later": {"url": "https://m.example/x?sig=1", "a": [1, 2]}},
+    "spaces among ratios": {"SupportAspectRatio": " 9:16 , 1:1,"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", UNSEEN.values(), ids=UNSEEN)
+def test_of_another_way_of_writing_the_same_only_the_hash_of_the_bytes_is_stored(changes: dict[str, Any]) -> None:
+    respelled = {"1": wire_hash(wire(base(**changes)))}
+    found = compared([base()], [base(**changes)]).changes
+    assert found == ChangeSet(respelled=respelled, unchanged=1, wire_fields=frozenset(base()))
+
+
+TOLD: dict[str, tuple[dict[str, Any], str, Any, Any]] = {
+    "a title": ({"Title": "新"}, "title", "战斗游戏", "新"),
+    "a title with a space more": ({"Title_en": "Battle Game "}, "title_en", "Battle Game", "Battle Game "),
+    "a title that is empty": ({"Title": ""}, "title", "战斗游戏", ""),
+    "a title that is null": ({"Title": None}, "title", "战斗游戏", None),
+    "a title that only this template lacks": ({"Title": ...}, "title", "战斗游戏", None),
+    "a duration": ({"Duration": 0}, "duration_ms", 10123, 0),
+    "a release": ({"ReleaseOnlineTime": 0}, "released_at", "2026-05-22T03:37:31Z", "1970-01-01T00:00:00Z"),
+    "another file": ({"Cover": "https://m.example/d.jpeg?sig=1"}, "cover_url", BASE["Cover"], "https://m.example/d.jpeg?sig=1"),
+    "a ratio more": ({"SupportAspectRatio": "9:16,1:1,4:3"}, "aspect_ratios", ["9:16", "1:1"], ["9:16", "1:1", "4:3"]),
+    "no ratio": ({"SupportAspectRatio": None}, "aspect_ratios", ["9:16", "1:1"], []),
+    "an unknown field": ({"Later": 1}, "extra.Later", BASE["Later"], 1),
+    "an unknown field in another order": (
+        {"Later": {"a": [2, 1], "url": "https://m.example/x?sig=1"}}, "extra.Later", BASE["Later"],
+        {"a": [2, 1], "url": "https://m.example/x?sig=1"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "field", "old", "new"), TOLD.values(), ids=TOLD)
+def test_a_change_is_told_with_old_and_new(changes: dict[str, Any], field: str, old: Any, new: Any) -> None:
+    assert told(**changes) == [{"field": field, "old": old, "new": new}]
+
+
+def test_each_price_is_told_by_itself() -> None:
+    dearer = [{"Resolution": "720p", "Credit": 400}, {"Resolution": "1080p", "Credit": 0.1}]
+    assert told(ConsumeItems=dearer) == [
+        {"field": "consume_items.480p", "old": 166.5, "new": None},
+        {"field": "consume_items.720p", "old": 355.2, "new": 400},
+        {"field": "consume_items.1080p", "old": None, "new": 0.1},
+    ]
+
+
+def test_the_smallest_difference_of_a_credit_is_a_change() -> None:
+    body = success([base(ConsumeItems=[])]).body
+    hashes = []
+    for credit in (b"123456789012.345", b"123456789012.346"):
+        priced = body.replace(b'"ConsumeItems": []', b'"ConsumeItems": [{"Resolution": "4k", "Credit": %s}]' % credit)
+        (raw,) = read_envelope(priced).records or [b""]
+        assert from_document(document_of(raw)).consume_items == (Price("4k", Decimal(credit.decode())),)
+        hashes.append(kept_of(raw).content_hash)
+    assert hashes[0] != hashes[1]
+
+
+def test_tags_are_told_as_gained_and_lost_pairs() -> None:
+    (change,) = told(Tags=["热", "冷"], Tags_en=["Hottest", "Cold"])
+    assert (change["field"], change["gained"], change["lost"]) == (
+        "tags",
+        [{"name": "热", "name_en": "Hottest"}, {"name": "冷", "name_en": "Cold"}],
+        [{"name": "热", "name_en": "Hot"}, {"name": "新", "name_en": "New"}],
+    )
+    assert (len(change["old"]), len(change["new"])) == (2, 2)
+
+
+def test_null_absent_and_empty_do_not_flap() -> None:
+    for one, other in [(None, ...), (..., None)]:
+        assert compared([base(Title=one), base("2")], [base(Title=other), base("2")]).changes.changes == ()
+    assert told(Later=None) == [{"field": "extra.Later", "old": BASE["Later"], "new": None}]
+
+
+def test_an_unknown_field_that_is_not_there_is_told_apart_from_one_that_is_null() -> None:
+    assert told(Later=...) == [{"field": "extra.Later", "old": BASE["Later"], "new": None, "absent": "new"}]
+    (change,) = compared([base(Later=...), base("2")], [base(), base("2")]).changes.changes
+    assert change.fields == ({"field": "extra.Later", "old": None, "new": BASE["Later"], "absent": "old"},)
+
+
+def test_an_unknown_field_of_a_price_is_told_by_resolution() -> None:
+    unit = [{"Resolution": "480p", "Credit": 1, "Unit": "s"}]
+    found = compared([base(ConsumeItems=unit)], [base(ConsumeItems=[{**unit[0], "Unit": "min"}])])
+    assert [each["field"] for each in found.changes.changes[0].fields] == ["extra.ConsumeItems.Unit"]
+
+
+def test_a_thousand_tags_exchanged_for_others_are_compared_in_no_time() -> None:
+    many = [{"Tags": [f"{half}{n}" for n in range(1000)], "Tags_en": [f"{half}{n}" for n in range(1000)]} for half in "ab"]
+    (change,) = compared([base(**many[0])], [base(**many[1])]).changes.changes
+    assert (len(change.fields[0]["gained"]), len(change.fields[0]["lost"])) == (1000, 1000)
+
+
+def test_every_field_can_be_new_to_the_whole_catalog() -> None:
+    before = document_of(base())
+    empty: dict[str, Any] = {**dict.fromkeys(before), "consume_items": [], "tags": [], "aspect_ratios": [], "extra": {}}
+    assert len(changed_fields(before, empty)) == 17  # 12 of one value, tags, two prices, ratios, `Later`
+    assert changed_fields(before, empty, frozenset(base())) == []

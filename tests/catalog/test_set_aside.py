@@ -1,0 +1,48 @@
+"""What is shown of a bad record: plain ASCII, cut, whatever is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sync.catalog.raw_record import decode
+from sync.catalog.set_aside import PAYLOAD_SHOWN, cut, payload
+from tests.catalog.runs import nested, wire
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({"b": 1, "a": [None, True]}, '{"a": [null, true], "b": 1}'),
+        ({"Title": "战\x00\ud83d\x1b"}, r'{"Title": "\u6218\u0000\ud83d\u001b"}'),
+        ({"x": Decimal("1.50")}, '{"x": "1.50"}'),
+        ({"x": Decimal("NaN")}, '{"x": "NaN"}'),
+        ("just text", '"just text"'),
+        (None, "null"),
+    ],
+)
+def test_a_payload_is_one_line_of_ascii_in_the_order_of_names(record: Any, shown: str) -> None:
+    assert payload(record) == shown
+
+
+def test_a_long_payload_is_cut_and_says_how_long_it_was() -> None:
+    shown = payload("x" * 5000)
+    assert shown == '"' + "x" * (PAYLOAD_SHOWN - 1) + "... (5002 characters)"
+
+
+def test_what_was_decoded_can_always_be_shown() -> None:
+    assert json.loads(payload(decode(wire(nested(100_000))))) == json.loads("[" * 65 + "]" * 65)
+
+
+def test_what_has_no_end_is_told_without_its_payload() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    assert payload(endless) == "(too deeply nested to show)"
+
+
+@pytest.mark.parametrize(("text", "shown"), [("", ""), ("abc", "abc"), ("abcd", "abc... (4 characters)")])
+def test_a_text_is_cut_at_its_length(text: str, shown: str) -> None:
+    assert cut(text, 3) == shown

@@ -1,0 +1,60 @@
+"""A record without an id may be any template, or the one whose media it carries: a look-up proves nothing against that one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.catalog.bounds import MOST_BYTES
+from sync.catalog.suspects import cleared
+from tests.builders import record
+from tests.catalog.runs import document_of, take_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+STORED = {key: document_of(record(key, MediaId=media)) for key, media in [("1", "m1"), ("2", "m2"), ("3", None)]}
+EVIDENCE = {"1": "lookup", "2": "lookup", "3": "lookup"}
+
+
+def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[str], list[str]]:
+    """Give the ids that are still taken to be gone, and those whose documents were asked for."""
+    asked: list[str] = []
+
+    def load(ids: Sequence[str]) -> dict[str, Any]:
+        asked.extend(ids)
+        return {key: STORED[key] for key in ids}
+
+    found = cleared(evidence, *take_in(*records), load)
+    assert found.items() <= evidence.items()
+    return list(found), asked
+
+
+def test_where_every_record_has_an_id_all_are_gone_and_nothing_is_loaded() -> None:
+    assert left(record("9"), record("8", Title=5)) == (["1", "2", "3"], [])
+
+
+def test_without_evidence_nothing_is_loaded() -> None:
+    assert left({"MediaId": "m1"}, evidence={}) == ([], [])
+
+
+def test_the_template_whose_media_a_nameless_record_carries_is_not_gone_nor_is_one_whose_media_is_unknown() -> None:
+    assert left(record(MediaId="m1", TemplateId=None))[0] == ["2"]
+    assert left(record(MediaId="m1", TemplateId=None), record(MediaId="m2", TemplateId=1.5))[0] == []
+
+
+def test_media_of_no_template_of_ours_suspects_only_those_of_unknown_media() -> None:
+    assert left(record(MediaId="other", TemplateId=None))[0] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "nameless",
+    [
+        {"Title": "x"}, {"MediaId": None}, {"MediaId": ""}, {"MediaId": 5}, "x", None, ["x"],
+        {"MediaId": "m1", "TemplateId": 1.5, "x": "y" * MOST_BYTES},
+    ],
+)  # fmt: skip
+def test_a_record_that_cannot_be_told_apart_may_be_any_of_them(nameless: Any) -> None:
+    assert left(nameless)[0] == []
+    assert left(record(MediaId="m1", TemplateId=None), nameless)[0] == []

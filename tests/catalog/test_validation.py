@@ -1,0 +1,199 @@
+"""Records -> templates: every way to be bad, the reason told, and that it hurts only itself."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.catalog.bounds import LONGEST, MOST_BYTES
+from sync.catalog.raw_record import Oversized, decode
+from sync.catalog.set_aside import PAYLOAD_SHOWN, Unreadable
+from sync.catalog.template import Price, Tag
+from sync.catalog.validation import read_record
+from sync.endpoint.envelope import read_envelope
+from tests.builders import record
+from tests.catalog.runs import Text, nested, take_in, twice, wire
+
+
+def price(credit: Any, resolution: Any = "720p", **more: Any) -> dict[str, Any]:
+    return {"Resolution": resolution, "Credit": credit, **more}
+
+
+def good(**changes: Any) -> dict[str, Any]:
+    return record("1", **{"ConsumeItems": [price(Decimal("166.5"))], **changes})
+
+
+DIGITS = "Credit has more than 15 digits"
+BAD: dict[str, tuple[Any, str, str | None]] = {
+    "no object": ("1", "a template must be an object, not a string", None),
+    "null": (None, "a template must be an object, not null", None),
+    "a list": ([], "a template must be an object, not a list", None),
+    "no id": (good(TemplateId=...), "TemplateId is missing or empty", None),
+    "a null id": (good(TemplateId=None), "TemplateId is missing or empty", None),
+    "an empty id": (good(TemplateId=""), "TemplateId is missing or empty", None),
+    "a numeric id": (good(TemplateId=1), "TemplateId must be a string, not a number", "1"),
+    "a fractional id": (good(TemplateId=Decimal("1.5")), "TemplateId must be a string, not a number", None),
+    "a true id": (good(TemplateId=True), "TemplateId must be a string, not a boolean", None),
+    "a long id": (good(TemplateId="1" * 256), "TemplateId has 256 characters, more than 255", None),
+    "an id with NUL": (good(TemplateId="1\x00"), "TemplateId holds a NUL character", None),
+    "a title that is a number": (good(Title=5), "Title must be a string, not a number", "1"),
+    "a title that is a list": (good(Title=["a"]), "Title must be a string, not a list", "1"),
+    "a title too long": (good(Title="x" * 200_000), "Title has 200000 characters, more than 2000", "1"),
+    "a title of 10 MB": (good(Title="x" * 10**7), "it has more than 262144 bytes", "1"),
+    "NUL": (good(Title="a\x00b"), "Title holds a NUL character", "1"),
+    "half a surrogate pair": (good(Title="\ud83d"), "Title holds bytes that are not UTF-8, or half a surrogate pair", "1"),
+    "a duration in words": (good(Duration="10"), "Duration must be a number, not a string", "1"),
+    "half a duration": (good(Duration=Decimal("1.5")), "Duration must be a whole number", "1"),
+    "no finite duration": (good(Duration=Decimal("NaN")), "Duration must be a whole number", "1"),
+    "an absurd duration": (good(Duration=Decimal("1e999999999")), "Duration must be a whole number", "1"),
+    "a negative duration": (good(Duration=-1), "Duration must be from 0 to 1000000000000", "1"),
+    "a true number of images": (good(InputNum=True), "InputNum must be a number, not a boolean", "1"),
+    "a release after 9999": (good(ReleaseOnlineTime=253_402_300_800), "ReleaseOnlineTime must be from 0 to 253402300799", "1"),
+    "prices in words": (good(ConsumeItems="cheap"), "ConsumeItems must be a list, not a string", "1"),
+    "a price in words": (good(ConsumeItems=["cheap"]), "ConsumeItems must hold objects, not a string", "1"),
+    "a price without resolution": (good(ConsumeItems=[{"Credit": 1}]), "an item of ConsumeItems has no Resolution", "1"),
+    "a resolution twice": (good(ConsumeItems=[price(1), price(2)]), "ConsumeItems has the resolution '720p' twice", "1"),
+    "no credit": (good(ConsumeItems=[price(None)]), "Credit must be a number, not null", "1"),
+    "credit in words": (good(ConsumeItems=[price("1")]), "Credit must be a number, not a string", "1"),
+    "true credit": (good(ConsumeItems=[price(credit=True)]), "Credit must be a number, not a boolean", "1"),
+    "negative credit": (good(ConsumeItems=[price(-1)]), "Credit is negative", "1"),
+    "credit that is no number": (good(ConsumeItems=[price(Decimal("NaN"))]), "Credit is not a finite number", "1"),
+    "infinite credit": (good(ConsumeItems=[price(Decimal("Infinity"))]), "Credit is not a finite number", "1"),
+    "16 digits": (good(ConsumeItems=[price(Decimal("1.234567890123456"))]), DIGITS, "1"),
+    "41 digits, the last not 0": (good(ConsumeItems=[price(Decimal("1." + "0" * 39 + "1"))]), DIGITS, "1"),
+    "credit past Decimal": (good(ConsumeItems=[price(Decimal("1e99999999"))]), DIGITS, "1"),
+    "credit next to nothing": (good(ConsumeItems=[price(Decimal("1e-99999999"))]), DIGITS, "1"),
+    "an item that says a key twice": (good(ConsumeItems=[twice(price(1))]), "a key stands twice in one of the ConsumeItems", "1"),
+    "1001 prices": (good(ConsumeItems=[price(1)] * 1001), "ConsumeItems has 1001 items, more than 1000", "1"),
+    "tags of unequal length": (good(Tags=["a"], Tags_en=["a", "b"]), "Tags has 1 items, Tags_en 2", "1"),
+    "only English tags": (good(Tags=None), "Tags has 0 items, Tags_en 2", "1"),
+    "a null tag": (good(Tags=[None, "a"]), "Tags must be a string, not null", "1"),
+    "a ratio too long": (good(SupportAspectRatio="9" * 65), "SupportAspectRatio holds something too long for a ratio", "1"),
+    "an unknown field too deep": (good(x=nested(21)), "'x' is nested deeper than 20 levels", "1"),
+    "an unknown field with NUL": (good(x=[{"y": "\x00"}]), "'x' holds a NUL character", "1"),
+    "an unknown name with NUL": (good(**{"\x00": 1}), "a field's name holds a NUL character", "1"),
+    "an unknown field without end": (good(x=Decimal("Infinity")), "'x' holds a number that is not finite, or absurd", "1"),
+    "an unknown field of 65 KB": (good(x="x" * 65 * 1024), "its unknown fields take more than 65536 characters", "1"),
+    "an unknown field that says a key twice": (good(x=twice({"y": 1})), "a key stands twice in 'x'", "1"),
+    "two unknown fields of one name": (
+        good(**{"ConsumeItems.Unit": "a", "ConsumeItems": [price(1, Unit="b")]}), "two of its unknown fields have one name", "1",
+    ),
+    "201 fields": (
+        {"TemplateId": "1", **{str(number): number for number in range(200)}}, "it has 201 fields, more than 200", "1",
+    ),
+    "a key twice": (twice(good()), "a key stands twice in it, with two values", "1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("bad", "reason", "template_id"), BAD.values(), ids=BAD)
+def test_a_bad_record_hurts_only_itself(bad: Any, reason: str, template_id: str | None) -> None:
+    served, intake = take_in(record("0", ConsumeItems=[]), bad, record("2", ConsumeItems=[]))
+    assert list(served.good) == ["0", "2"]
+    (rejected,) = served.rejected(intake)
+    assert (rejected.reason, rejected.template_id, rejected.page, rejected.position) == (reason, template_id, 1, 1)
+    assert len(rejected.payload) < PAYLOAD_SHOWN + 40
+    assert rejected.payload.isascii()
+    rejected.reason.encode()
+    assert all(len(name) < 100 and "\x00" not in name for name in served.fields)
+
+
+@pytest.mark.parametrize("levels", [65, 5000, 100_000])
+def test_a_bad_record_deeper_than_any_parser_goes_is_told_as_far_as_it_was_read(levels: int) -> None:
+    served, intake = take_in({"TemplateId": "1", "x": nested(levels)})
+    (rejected,) = served.rejected(intake)
+    assert (rejected.template_id, rejected.reason) == ("1", "'x' is nested deeper than 20 levels")
+    assert rejected.payload == '{"TemplateId": "1", "x": ' + "[" * 64 + "]" * 64 + "}"
+
+
+@pytest.mark.parametrize("length", [10**5, 10**6])
+def test_a_reason_is_cut_however_long_the_name_in_it(length: int) -> None:
+    served, intake = take_in(good(**{"x" * length: Decimal("NaN")}))
+    (rejected,) = served.rejected(intake)
+    assert len(rejected.reason) < 350
+
+
+def test_a_record_may_have_so_many_bytes_and_not_one_more() -> None:
+    whole = wire(good())
+    most = whole[:-1] + b" " * (MOST_BYTES - len(whole)) + b"}"
+    assert list(take_in(most)[0].good) == ["1"]
+    assert list(take_in(most + b" ")[0].good) == []
+
+
+def test_a_record_of_too_many_bytes_is_refused_by_its_id_alone() -> None:
+    with pytest.raises(Unreadable, match="it has more than 262144 bytes"):
+        read_record(Oversized({"TemplateId": "1"}))
+
+
+@pytest.mark.parametrize(
+    ("credit", "exact"),
+    [
+        (Decimal("355.20"), "355.2"), (400, "400"), (Decimal("4e2"), "400"), (0, "0"), (Decimal("-0.0"), "0"),
+        (Decimal(999999999999999), "999999999999999"), (Decimal("0.000000000000001"), "0.000000000000001"),
+        (Decimal("1." + "0" * 1000), "1"),
+    ],
+)  # fmt: skip
+def test_a_credit_is_exact_however_it_is_written(credit: Any, exact: str) -> None:
+    (found,) = read_record(good(ConsumeItems=[price(credit)])).consume_items
+    assert found == Price("720p", Decimal(exact))
+
+
+@pytest.mark.parametrize("duration", [10123, Decimal("10123.0"), Decimal("1.0123e4")])
+def test_a_whole_number_is_one_however_it_is_written(duration: Any) -> None:
+    assert read_record(good(Duration=duration)).duration_ms == 10123
+
+
+@pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
+def test_null_and_absent_are_nothing_and_empty_is_empty(missing: Any) -> None:
+    template = read_record(
+        good(**dict.fromkeys(["Title", "Duration", "Tags", "Tags_en", "ConsumeItems", "SupportAspectRatio"], missing))
+    )
+    assert (template.title, template.duration_ms, template.tags, template.consume_items, template.aspect_ratios) == (
+        None, None, (), (), (),
+    )  # fmt: skip
+    assert read_record(good(Title="")).title == ""
+
+
+def test_tags_are_pairs_and_the_same_pair_twice_is_one() -> None:
+    template = read_record(good(Tags=["热", "热", "热"], Tags_en=["Hot", "Hot", "Trending"]))
+    assert template.tags == (Tag("热", "Hot"), Tag("热", "Trending"))
+    assert read_record(good(Tags_en=None)).tags == (Tag("🔥Seedance2.0模型", None), Tag("热门", None))
+
+
+def test_unknown_fields_are_kept_with_plain_numbers() -> None:
+    template = read_record(good(x=[Decimal("1.0"), Decimal("0.5"), None, True], ConsumeItems=[price(1, Unit="s")]))
+    assert template.extra == {"x": [1, 0.5, None, True], "ConsumeItems.Unit": {"720p": "s"}}
+    assert json.dumps(template.extra["x"]) == "[1, 0.5, null, true]"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.sampled_from([*good(), "Unknown"])
+
+
+@given(st.dictionaries(FIELDS, JSON, max_size=6))
+def test_no_record_raises_anything_but_unreadable(changes: dict[str, Any]) -> None:
+    body = json.dumps({"code": 200, "data": {"total": 1, "templates": [{**record("1"), **changes}]}})
+    found = read_envelope(body.encode()).records
+    assert found is not None
+    assert len(found) == 1
+    for raw in found:
+        try:
+            template = read_record(decode(raw))
+        except Unreadable:
+            pass
+        else:
+            assert len(template.template_id) <= LONGEST["TemplateId"]
+    take_in(*found)
+
+
+def test_the_writer_of_these_tests_writes_what_json_reads() -> None:
+    value = {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": Text("[2]")}
+    assert decode(wire(value)) == {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": [2]}

@@ -1,0 +1,438 @@
+"""The commands as a user meets them: processes, exit codes, one clear sentence for each error, documented JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.catalog.template import document
+from sync.catalog.validation import read_record
+from sync.commands.export import as_csv
+from sync.commands.form import schema
+from sync.commands.list import matches
+from sync.sandbox.catalog import make_catalog
+from sync.sandbox.server import Sandbox
+from sync.text import json_text
+from tests.builders import record, records, run_with
+from tests.command_line import environment, of_sandbox, template_sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.builders import Database
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the demo has run."""
+    folder = tmp_path_factory.mktemp("filled")
+    assert template_sync("demo", folder=folder).code == 0
+    return folder
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(make_catalog(120, 3)) as server:
+        yield server
+
+
+def test_the_demo_tells_what_the_catalog_says_that_it_changed(tmp_path: Path) -> None:
+    shown = json.loads(template_sync("demo", "--json", folder=tmp_path).out)
+    told = shown["second"]["changes"]
+    by_kind = {kind: {each["template_id"] for each in told if each["kind"] == kind} for kind in ("added", "removed", "changed")}
+    truth = shown["evolution"]
+    assert shown["first"]["added"] == 280
+    assert by_kind["added"] == set(truth["added"])
+    assert by_kind["removed"] == set(truth["removed"])
+    assert by_kind["changed"] == {*truth["repriced"], *truth["renamed"], *truth["retagged"]}
+
+
+def test_the_demo_refuses_a_database_that_holds_a_real_catalog(tmp_path: Path, sandbox: Sandbox) -> None:
+    assert template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox)).code == 0
+    refused = template_sync("demo", folder=tmp_path)
+    assert refused.code == 2
+    assert "sqlite:///demo.db" in refused.err
+
+
+def test_run_twice_the_second_finds_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
+    first = template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox))
+    assert first.code == 0
+    assert first.out.splitlines()[-1].startswith("+120 added")
+    second = template_sync("run", "--exit-code", folder=tmp_path, variables=of_sandbox(sandbox))
+    assert second.code == 0
+    assert second.out.startswith("no changes (120 templates checked)")
+
+
+def test_exit_code_3_says_that_there_were_changes_only_when_asked(tmp_path: Path, sandbox: Sandbox) -> None:
+    assert template_sync("run", "--exit-code", folder=tmp_path, variables=of_sandbox(sandbox)).code == 3
+
+
+def test_a_dry_run_writes_nothing_at_all(tmp_path: Path, sandbox: Sandbox) -> None:
+    shown = template_sync("run", "--dry-run", "--json", folder=tmp_path, variables=of_sandbox(sandbox))
+    assert shown.code == 0
+    assert json.loads(shown.out)["added"] == 120
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_on_a_filled_database_leaves_every_row_alone(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
+    run_with(records(5), sqlite.engine)
+    before = sqlite.dump()
+    variables = of_sandbox(sandbox, DATABASE_URL=sqlite.url)
+    shown = json.loads(template_sync("run", "--dry-run", "--json", folder=tmp_path, variables=variables).out)
+    assert (shown["added"], shown["run_id"]) == (120, None)
+    assert sqlite.dump() == before
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "sentence", "advice"),
+    [
+        ({"CRUN_API_KEY": ""}, 78, "CRUN_API_KEY: not set", "template-sync config"),
+        ({"CRUN_API_KEY": "ak_" + "x" * 32}, 77, "The API key was refused (401).", "Check CRUN_API_KEY"),
+        ({"CRUN_BASE_URL": "{url}/elsewhere"}, 76, "no template catalog at this address (404)", "Check CRUN_BASE_URL"),
+        ({"CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_DEADLINE": "2s"}, 75, "the connection was refused", "doctor"),
+        ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 69, "unable to open database file", "folder exists"),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, 69, "The database (127.0.0.1/x) said", "doctor"),
+        ({"DATABASE_URL": "mariadb://nobody@127.0.0.1:9/x"}, 69, "The database (127.0.0.1/x) said", "doctor"),
+        ({"SYNC_PAGE_SIZE": "0", "SYNC_RATE": "fast"}, 78, "SYNC_PAGE_SIZE: expected a whole number from 1 to 50", "config"),
+    ],
+)
+def test_each_error_is_one_sentence_with_what_to_do(
+    tmp_path: Path, sandbox: Sandbox, variables: dict[str, str], code: int, sentence: str, advice: str
+) -> None:
+    given = {**of_sandbox(sandbox), **{name: value.format(url=sandbox.url) for name, value in variables.items()}}
+    result = template_sync("run", folder=tmp_path, variables=given)
+    assert result.code == code
+    assert sentence in result.err
+    assert advice in result.err
+    assert "Traceback" not in result.err
+    assert result.out == ""
+
+
+def test_wrong_usage_leaves_with_2(tmp_path: Path) -> None:
+    assert template_sync("run", "--no-such-flag", folder=tmp_path).code == 2
+    assert template_sync("nonsense", folder=tmp_path).code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["list"], ["changes"], ["runs"], ["show", "1"], ["export"], ["prune", "--keep-runs", "1"]]
+)
+def test_reading_where_there_is_no_database_says_so_and_makes_none(tmp_path: Path, arguments: list[str]) -> None:
+    result = template_sync(*arguments, folder=tmp_path)
+    assert result.code == 69
+    assert "There is no database at templates.db yet" in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+DOCUMENT = {
+    "template_id", "media_id", "service_id", "title", "title_en", "cover_url", "cover_aspect_ratio", "preview_video_url",
+    "duration_ms", "template_type", "input_requirement", "input_num", "released_at", "consume_items", "tags", "aspect_ratios",
+    "extra",
+}  # fmt: skip
+RUN = {
+    "run_id", "trigger", "status", "started_at", "finished_at", "seconds", "catalog_total", "pages", "requests", "retries",
+    "bytes", "seen", "added", "removed", "changed", "unchanged", "rejected", "held", "fields_appeared", "fields_vanished",
+    "error_code", "error", "fence", "holder",
+}  # fmt: skip
+CHANGE = {"seq", "run_id", "at", "template_id", "kind", "fields", "evidence", "document", "before"}
+FORMS: list[tuple[list[str], set[str]]] = [
+    (["list", "--json"], DOCUMENT),
+    (["show", "104909826", "--json"], DOCUMENT | {"first_seen_at", "changed_at", "removed_at"}),
+    (["export", "--format", "json"], DOCUMENT),
+    (["runs", "--json"], RUN),
+    (["changes", "--json"], CHANGE),
+    (["changes", "--since", "280", "--json"], CHANGE),
+    (["changes", "--run", "2", "--json"], CHANGE),
+    (["history", "104909826", "--json"], CHANGE),
+    (["diff", "1", "2", "--json"], {"kind", "template_id", "fields", "document"}),
+    (["config", "--json"], {"variable", "value", "source"}),
+    (["db", "current", "--json"], {"revision", "head", "state"}),
+    (["lease", "show", "--json"], {"active", "holder", "fence", "seconds_left"}),
+    (
+        ["status", "--json"],
+        {
+            "present", "held", "rejected", "last_attempt", "last_success", "last_attempt_age_seconds", "last_success_age_seconds",
+            "last_change_at", "last_change_age_seconds", "next_run_at", "stale", "stale_after_seconds", "lease", "oldest_seq",
+            "last_seq",
+        },
+    ),
+    (["form", "104909826"], {"$schema", "title", "type", "properties", "required", "additionalProperties"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "keys"), FORMS, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_every_json_form_has_the_documented_keys(filled: Path, arguments: list[str], keys: set[str]) -> None:
+    result = template_sync(*arguments, folder=filled)
+    assert result.code == 0, result.err
+    found: Any = json.loads(result.out)
+    first = found[0] if isinstance(found, list) else found
+    assert set(first) - {"before"} == keys - {"before"}
+
+
+def test_the_json_of_a_run_is_its_row_and_its_changes(tmp_path: Path, sandbox: Sandbox) -> None:
+    shown = json.loads(template_sync("run", "--json", folder=tmp_path, variables=of_sandbox(sandbox)).out)
+    assert set(shown) == RUN | {"hint", "changes"}
+    assert set(shown["changes"][0]) == CHANGE - {"seq", "run_id", "at"}
+
+
+def test_a_failed_run_prints_its_json_too(tmp_path: Path, sandbox: Sandbox) -> None:
+    variables = {**of_sandbox(sandbox), "CRUN_API_KEY": "ak_" + "x" * 32}
+    result = template_sync("run", "--json", folder=tmp_path, variables=variables)
+    assert result.code == 77
+    shown = json.loads(result.out)
+    assert (shown["status"], shown["error_code"]) == ("failed", "401")
+    assert "CRUN_API_KEY" in shown["hint"]
+
+
+def test_export_is_the_same_byte_for_byte_and_in_three_forms(filled: Path) -> None:
+    lines = template_sync("export", folder=filled).out
+    assert lines == template_sync("export", folder=filled).out
+    documents = [json.loads(line) for line in lines.splitlines()]
+    assert documents == json.loads(template_sync("export", "--format", "json", folder=filled).out)
+    assert [each["template_id"] for each in documents] == sorted(each["template_id"] for each in documents)
+    table = list(csv.DictReader(io.StringIO(template_sync("export", "--format", "csv", folder=filled).out)))
+    assert [row["template_id"] for row in table] == [each["template_id"] for each in documents]
+
+
+def written(**changes: Any) -> dict[str, Any]:
+    return document(read_record(json.loads(json.dumps(record(**changes)), parse_float=Decimal)))
+
+
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_a_csv_cell_never_starts_a_formula(start: str) -> None:
+    (row,) = list(csv.DictReader(io.StringIO(as_csv([written(Title=start, Tags=[start], Tags_en=[start])]), newline="")))
+    assert row["title"] == f"'{start}"
+    assert row["tags"] == f"'{start}"
+
+
+def test_the_form_asks_for_so_many_images_and_a_resolution_that_has_a_price() -> None:
+    found = schema(written(InputNum=2))
+    assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    images = found["properties"]["img_urls"]
+    assert (images["minItems"], images["maxItems"]) == (2, 2)
+    assert found["properties"]["resolution"]["enum"] == ["480p", "720p"]
+    assert found["properties"]["template_id"] == {"const": "1"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"tag": "trending"}, True),
+        ({"tag": "热门"}, True),
+        ({"tag": "热"}, False),
+        ({"text": "战斗"}, True),
+        ({"text": "BATTLE"}, True),
+        ({"text": "seedance"}, True),
+        ({"text": "peace"}, False),
+        ({"template_type": "begin_end_frame"}, True),
+        ({"input_requirement": "SINGLE_PET"}, False),
+        ({"resolution": "720p"}, True),
+        ({"resolution": "1080p"}, False),
+        ({"max_price": 200}, True),
+        ({"max_price": 200, "resolution": "720p"}, False),
+        ({"max_price": 355.2, "resolution": "720p"}, True),
+    ],
+)
+def test_list_filters_by_what_a_template_says(filters: dict[str, Any], found: bool) -> None:  # noqa: FBT001 - a table's column
+    if "max_price" in filters:
+        filters = {**filters, "max_price": Decimal(str(filters["max_price"]))}
+    assert matches(written(), **filters) is found
+
+
+def test_refresh_records_one_templates_change_now(tmp_path: Path) -> None:
+    catalog = records(5)
+    with Sandbox(catalog) as server:
+        template_sync("run", folder=tmp_path, variables=of_sandbox(server))
+        server.replace([record("1", Title_en="Renamed"), *catalog[1:4]])
+        refreshed = json.loads(template_sync("refresh", "1", "--json", folder=tmp_path, variables=of_sandbox(server)).out)
+        assert [told["field"] for told in refreshed["changes"][0]["fields"]] == ["title_en"]
+        gone = template_sync("refresh", "5", folder=tmp_path, variables=of_sandbox(server))
+        assert gone.code == 0
+        assert "the next run, which walks all of it, decides" in gone.err
+        assert template_sync("refresh", "99", folder=tmp_path, variables=of_sandbox(server)).code == 2
+    shown = json.loads(template_sync("status", "--json", folder=tmp_path).out)
+    assert (shown["present"], shown["last_success"]["trigger"]) == (5, "run")
+
+
+def test_changes_follows_the_feed(tmp_path: Path) -> None:
+    with Sandbox(records(2)) as server:
+        template_sync("run", folder=tmp_path, variables=of_sandbox(server))
+        follower = subprocess.Popen(
+            [sys.executable, "-m", "sync", "changes", "--follow", "--since", "1", "--json"],
+            cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline())["seq"] == 2
+        server.replace(records(3))
+        template_sync("run", folder=tmp_path, variables=of_sandbox(server))
+        assert json.loads(follower.stdout.readline())["template_id"] == "3"
+        follower.terminate()
+        follower.stdout.close()
+        follower.wait()
+
+
+def test_colours_are_for_terminals_and_for_those_who_force_them(filled: Path) -> None:
+    assert "\x1b[" not in template_sync("changes", folder=filled).out
+    assert "\x1b[" in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1"}).out
+    assert "\x1b[" not in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
+
+
+def test_a_client_that_hangs_up_does_not_end_the_sandbox(tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "sync", "sandbox", "--port", "0", "--latency-ms", "50"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert server.stderr is not None
+    port = int(server.stderr.readline().partition("127.0.0.1:")[2].split()[0])
+    for _ in range(8):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leave with a reset
+            client.sendall(b"GET /sandbox HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/sandbox", timeout=10) as answer:
+        assert answer.status == 200
+    server.terminate()
+    server.stderr.close()
+    assert server.wait(timeout=10) == 0
+
+
+def test_a_closed_stdout_is_no_traceback(filled: Path) -> None:
+    command = f"{sys.executable} -m sync list >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=filled, env=environment(), capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_diff_tells_what_the_later_run_changed(filled: Path) -> None:
+    told = json.loads(template_sync("diff", "1", "2", "--json", folder=filled).out)
+    fed = json.loads(template_sync("changes", "--run", "2", "--json", folder=filled).out)
+    assert sorted((each["kind"], each["template_id"]) for each in told) == sorted(
+        (each["kind"], each["template_id"]) for each in fed
+    )
+
+
+def test_a_dry_run_refuses_a_schema_that_it_does_not_know(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
+    sqlite.execute("UPDATE sync_alembic_version SET version_num = '9999'")
+    for arguments in (["run"], ["run", "--dry-run"], ["status"]):
+        assert template_sync(*arguments, folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=sqlite.url)).code == 69
+
+
+def test_json_leaves_nothing_that_acts_on_a_terminal() -> None:
+    hostile = "\x1b]0;x\x07 \x9b31m \x7f \u202e \u2066 战斗 🔥"
+    text = json_text({"title": hostile})
+    assert all(char.isprintable() for char in text)
+    assert json.loads(text) == {"title": hostile}
+    assert "战斗 🔥" in text
+
+
+def test_a_real_catalog_is_kept_out_of_the_demos_database(tmp_path: Path) -> None:
+    assert template_sync("demo", "--templates", "5", folder=tmp_path).code == 0
+    refused = template_sync("run", folder=tmp_path, variables={"CRUN_API_KEY": "ak_" + "x" * 32, "SYNC_DEADLINE": "5s"})
+    assert refused.code == 2
+    assert "demo's sample catalog" in refused.err
+
+
+def test_a_mistyped_id_is_the_users_slip_and_no_failed_run(tmp_path: Path, sandbox: Sandbox) -> None:
+    template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox))
+    assert template_sync("refresh", "nope", folder=tmp_path, variables=of_sandbox(sandbox)).code == 2
+    assert [run["status"] for run in json.loads(template_sync("runs", "--json", folder=tmp_path).out)] == [
+        "succeeded",
+        "succeeded",
+    ]
+
+
+def test_an_age_without_a_unit_deletes_nothing(filled: Path) -> None:
+    refused = template_sync("prune", "--older-than", "5", folder=filled)
+    assert refused.code == 2
+    assert "Add a unit" in refused.err
+
+
+def test_a_reader_that_goes_away_is_no_error(filled: Path) -> None:
+    command = f"{sys.executable} -m sync export | head -1"
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=filled, env=environment(), capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_every_flag_names_its_variable(tmp_path: Path) -> None:
+    shown = template_sync("run", "--help", folder=tmp_path).out
+    for variable in (
+        "DATABASE_URL",
+        "CRUN_BASE_URL",
+        "SYNC_PAGE_SIZE",
+        "SYNC_CONCURRENCY",
+        "SYNC_RATE",
+        "SYNC_DEADLINE",
+        "SYNC_MAX_REMOVED",
+    ):
+        assert variable in shown
+    assert "--api-key" not in shown
+
+
+def loaded_by(report: str) -> set[str]:
+    """Name the packages that `python -X importtime` reports."""
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in report.splitlines() if line.startswith("import time:")}
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
+def test_version_and_help_load_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "sync", *arguments],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = loaded_by(done.stderr)
+    assert not loaded & {"sqlalchemy", "alembic", "httpx", "structlog", "apscheduler", "prometheus_client", "asyncio"}
+
+
+def test_a_run_loads_neither_alembic_nor_the_scheduler_once_the_schema_is_there(tmp_path: Path, sandbox: Sandbox) -> None:
+    template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox))
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "sync", "run"],
+        cwd=tmp_path, env=environment(**of_sandbox(sandbox)), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = loaded_by(done.stderr)
+    assert {"sqlalchemy", "httpx", "structlog"} <= loaded
+    assert not loaded & {"alembic", "apscheduler", "prometheus_client"}
+
+
+def test_ctrl_c_gives_the_walk_up_and_records_it(tmp_path: Path) -> None:
+    with Sandbox(records(60), latency_ms=3000) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sync", "run"], cwd=tmp_path, env=environment(**of_sandbox(server)),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        wait_for_run(tmp_path, "running")
+        process.send_signal(2)
+        _out, err = process.communicate(timeout=30)
+    assert process.returncode == 75
+    assert "as asked" in err
+    assert [run["status"] for run in json.loads(template_sync("runs", "--json", folder=tmp_path).out)] == ["interrupted"]
+    assert json.loads(template_sync("lease", "show", "--json", folder=tmp_path).out)["active"] is False
+
+
+def wait_for_run(folder: Path, status: str) -> None:
+    """Wait until a run with this status is on record."""
+    import sqlite3
+
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if os.path.exists(folder / "templates.db"):  # noqa: PTH110 - one look, no object
+            try:
+                with sqlite3.connect(folder / "templates.db") as connection:
+                    if connection.execute("SELECT 1 FROM sync_runs WHERE status = ?", (status,)).fetchone():
+                        return
+            except sqlite3.OperationalError:
+                pass
+            finally:
+                connection.close()
+        time.sleep(0.02)
+    pytest.fail(f"no run became {status}")

@@ -1,0 +1,251 @@
+"""Every command of the runbook works in the situation that it is for, and shows what the runbook says that it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from sync.store import lease as leases
+from sync.store.engine import open_engine
+from sync.store.schema import upgrade
+from sync.store.tables import sync_lease, sync_state
+from tests.builders import record, records, run_against
+from tests.command_line import environment
+from tests.conftest import SERVERS, drop_database, new_database
+from tests.daemons import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RUNBOOK = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, and what the runbook says that it shows; `...` stands for anything."""
+
+    command: str
+    shown: list[str] = field(default_factory=list)
+
+
+def read_runbook() -> dict[str, list[Step]]:
+    """Give the commands of each section, in order."""
+    sections: dict[str, list[Step]] = {}
+    heading, inside = "", False
+    for line in RUNBOOK.read_text().splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+        elif line.startswith("```"):
+            inside = line == "```console"
+        elif inside and line.startswith("$ "):
+            sections.setdefault(heading, []).append(Step(line[2:]))
+        elif inside:
+            sections[heading][-1].shown.append(line)
+    return sections
+
+
+SECTIONS = read_runbook()
+
+
+def shows(expected: list[str], seen: str) -> bool:
+    """Compare, with `...` for anything within a line and, alone on a line, for any lines."""
+    parts = [r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\s*\n" for line in expected]
+    # Columns are as wide as what is in them.
+    return re.fullmatch(re.sub(r"(\\ )+", " +", "".join(parts)), seen) is not None
+
+
+@dataclass
+class Scene:
+    """Where a section's commands are run."""
+
+    folder: Path
+    upstream: Upstream
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.engine = open_engine(f"sqlite:///{self.folder / 'templates.db'}")
+        upgrade(self.engine)
+
+    def synchronise(self, ago: timedelta = timedelta(0)) -> None:
+        run_against(self.upstream.url, self.engine, clock=lambda: datetime.now(UTC) - ago, max_removed=Decimal("0.1"))
+
+    def execute(self, statement: sa.Executable) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(statement)
+
+
+def well(scene: Scene) -> None:
+    scene.synchronise()
+
+
+def stale(scene: Scene) -> None:
+    scene.synchronise(timedelta(hours=7))
+    scene.execute(sa.update(sync_state).values(next_run_at=datetime.now(UTC) - timedelta(hours=6)))
+
+
+def refused(code: int) -> Callable[[Scene], None]:
+    def prepare(scene: Scene) -> None:
+        scene.synchronise()
+        scene.upstream.refuse(code)
+        scene.synchronise()
+
+    return prepare
+
+
+def held(scene: Scene) -> None:
+    scene.synchronise()
+    scene.upstream.catalog = scene.upstream.catalog[:260]
+    scene.variables["SYNC_MAX_REMOVED"] = "5%"
+    run_against(scene.upstream.url, scene.engine, clock=lambda: datetime.now(UTC), max_removed=Decimal("0.05"))
+
+
+def rejected(scene: Scene) -> None:
+    scene.synchronise()
+    scene.upstream.catalog = [record("1", ConsumeItems="free"), *scene.upstream.catalog[1:]]
+    scene.synchronise()
+
+
+def locked(scene: Scene) -> None:
+    scene.synchronise()
+    leases.acquire(scene.engine, trigger="run", ttl=600, now=datetime.now(UTC))
+    scene.execute(sa.update(sync_lease).values(process=None))  # as from another machine: nobody here can tell whether it lives
+
+
+def old(scene: Scene) -> None:
+    scene.synchronise(timedelta(days=400))
+    scene.upstream.catalog = records(279)
+    scene.synchronise(timedelta(days=300))
+    scene.synchronise()
+
+
+SCENES: dict[str, Callable[[Scene], None]] = {
+    "Operating it": well,
+    "Stale": stale,
+    "Failing": refused(500),
+    "Maintenance": refused(455),
+    "Held": held,
+    "Rejected": rejected,
+    "Locked": locked,
+    "Key rotated": well,
+    "Disk full": old,
+    "Backup and restore": well,
+    "Moving to another database": well,
+    "Upgrade": well,
+    "Prune": old,
+}
+EXITS = {"template-sync doctor": {"Failing": 75}}
+SERVER_OF = {"pg_dump": "postgresql", "pg_restore": "postgresql", "mariadb-dump": "mariadb", "mariadb": "mariadb"}
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[dict[str, str]]:
+    """Give the variables that lead to a database of each kind that there is, each with our tables in it."""
+    variables = {"NEW_URL": f"sqlite:///{folder / 'new.db'}"}
+    made = []
+    for kind, variable in SERVERS.items():
+        if variable not in os.environ:
+            continue
+        url, server = new_database(kind, folder)
+        made.append((url, server))
+        engine = open_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        plain = engine.url
+        if kind == "postgresql":
+            variables["POSTGRES_URL"] = plain.set(drivername="postgresql").render_as_string(hide_password=False)
+        else:
+            password = f" --password={plain.password}" if plain.password else ""
+            options = f"--host={plain.host} --port={plain.port or 3306} --user={plain.username}{password} {plain.database}"
+            variables["MARIADB_OPTIONS"] = options
+    if "POSTGRES_URL" in variables:
+        url, server = new_database("postgresql", folder)
+        made.append((url, server))
+        variables["NEW_URL"] = url
+    try:
+        yield variables
+    finally:
+        for url, server in made:
+            drop_database(url, server)
+
+
+def missing(command: str, variables: dict[str, str]) -> str | None:
+    """Name what a command needs and this machine has not."""
+    tool = command.split(maxsplit=1)[0]
+    if tool in {*SERVER_OF, "sqlite3"} and shutil.which(tool) is None:
+        return f"{tool} is not installed here"
+    needed = {"postgresql": "POSTGRES_URL", "mariadb": "MARIADB_OPTIONS"}.get(SERVER_OF.get(tool, ""))
+    if needed and needed not in variables:
+        return f"{tool}: set {SERVERS[SERVER_OF[tool]]}"
+    return (
+        "there is no backup to restore, see above"
+        if "backup.db" in command and tool == "rm" and not shutil.which("sqlite3")
+        else None
+    )
+
+
+def tools(folder: Path) -> Path:
+    """Put `template-sync` where a shell finds it."""
+    (folder / "bin").mkdir()
+    script = folder / "bin" / "template-sync"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m sync "$@"\n')
+    script.chmod(0o755)
+    return script.parent
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_commands_of_the_runbook_do_what_it_says(
+    section: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with ExitStack() as open_things:
+        upstream = open_things.enter_context(Upstream(records(280)))
+        variables: dict[str, str] = {}
+        if any("_URL" in step.command for step in SECTIONS[section]):
+            variables = open_things.enter_context(servers(tmp_path))
+        scene = Scene(home, upstream, variables)
+        SCENES[section](scene)
+        scene.engine.dispose()
+        shell = environment(**upstream.settings(SYNC_LOG_FORMAT="json", **scene.variables))
+        shell["PYTHONWARNINGS"] = ""  # as in an operator's shell
+        shell["PATH"] = f"{tools(tmp_path)}:{shell['PATH']}"
+        skipped = []
+        for step in SECTIONS[section]:
+            if lack := missing(step.command, variables):
+                skipped.append(lack)
+                continue
+            done = subprocess.run(
+                ["bash", "-c", step.command], cwd=home, env=shell, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                timeout=60, check=False,
+            )  # fmt: skip
+            assert done.returncode == EXITS.get(step.command, {}).get(section, 0), (step.command, done.stdout)
+            assert not step.shown or shows(step.shown, done.stdout), (step.command, done.stdout)
+        for lack in skipped:
+            record_property("not run", lack)
+        if skipped:
+            pytest.skip("; ".join(skipped))
+
+
+def test_the_scenes_are_those_of_the_runbook() -> None:
+    assert set(SCENES) == set(SECTIONS)
+
+
+def test_the_runbook_covers_what_an_alert_and_an_operator_ask_for() -> None:
+    text = RUNBOOK.read_text()
+    alerts = re.findall(r"alert: (\w+)", (RUNBOOK.parent.parent / "deploy" / "prometheus" / "alerts.yaml").read_text())
+    for alert in alerts:
+        assert f"`{alert}`" in text
+    for anchor in re.findall(r"\]\(#([\w-]+)\)", text):
+        assert anchor in {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)}

@@ -1,0 +1,478 @@
+"""An operator asks at three in the morning: how do things stand, whose fault is it, what is there to do?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections import namedtuple
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.commands.status import status_json, status_lines
+from sync.doctor import Check, Result, checks_of
+from sync.errors import LeaseLost, SchemaError
+from sync.reader.status import overview
+from sync.sandbox.server import SANDBOX_KEY, Sandbox
+from sync.settings import load
+from sync.store import lease as leases
+from sync.store import process
+from sync.store.engine import open_engine
+from sync.store.tables import sync_lease, sync_runs, sync_state
+from sync.terminal.paint import render
+from tests.builders import Database, make_settings, record, records, run_against, run_with, ticking
+from tests.command_line import of_sandbox, template_sync
+from tests.daemons import Upstream, write_lock
+from tests.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def shown(database: Database, now: datetime = START + MINUTE, **fields: Any) -> str:
+    """Give the screen."""
+    painted = status_lines(overview(database.engine), make_settings(**fields), now)
+    lines = [render(line, colored=False) for line in painted]
+    assert len(lines) <= 15  # one screen, and a small one
+    return "\n".join(lines)
+
+
+def told(database: Database, now: datetime = START + MINUTE, **fields: Any) -> dict[str, Any]:
+    """Give the same as JSON."""
+    found = status_json(overview(database.engine), make_settings(**fields), now)
+    again: dict[str, Any] = json.loads(json.dumps(found))
+    assert again == found
+    return again
+
+
+# status -----------------------------------------------------------------------------------------------------------------
+
+
+def test_status_before_the_first_run(sqlite: Database) -> None:
+    screen, data = shown(sqlite), told(sqlite)
+    assert "0 templates, stale" in screen
+    assert "last success  never" in screen
+    assert "none is planned: no daemon is at work" in screen
+    assert "feed          empty" in screen
+    assert (data["present"], data["last_attempt"], data["last_success"], data["stale"]) == (0, None, None, True)
+
+
+def test_status_while_all_is_well(database: Database) -> None:
+    run_with(records(3), database.engine, clock=ticking(START))
+    screen, data = shown(database, START + 10 * MINUTE), told(database, START + 10 * MINUTE)
+    assert "3 templates, fresh (stale after 45 min)" in screen
+    assert "last success  2026-01-01 00:00:01 UTC (9 min ago), run 1" in screen
+    assert "last change   2026-01-01 00:00:01 UTC (9 min ago)" in screen
+    assert "run 1: succeeded" in screen
+    assert "whose fault" not in screen
+    assert "feed          seq 1 to 3" in screen
+    assert (data["stale"], data["last_success_age_seconds"], data["last_change_age_seconds"]) == (False, 599, 599)
+    assert (data["oldest_seq"], data["last_seq"], data["lease"]["active"]) == (1, 3, False)
+
+
+def test_status_when_nothing_has_run_for_hours(sqlite: Database) -> None:
+    run_with(records(3), sqlite.engine, clock=ticking(START))
+    assert "3 templates, stale (stale after 45 min)" in shown(sqlite, START + 7 * HOUR)
+    assert "(7 h 00 min ago), run 1" in shown(sqlite, START + 7 * HOUR)
+    assert told(sqlite, START + 7 * HOUR)["stale"] is True
+    assert told(sqlite, START + 7 * HOUR, stale_after=86400.0)["stale"] is False
+
+
+@pytest.mark.parametrize(("code", "fault", "advice"), [
+    (401, "the account's: a person must act", "Check CRUN_API_KEY, or its file"),
+    (402, "the account's: a person must act", "Top the account up"),
+    (505, "the account's: a person must act", "Ask Crun's support"),
+    (455, "the server's, and announced", "Nothing: the next run tries again"),
+    (500, "the server's or the network's", "Nothing: the next run tries again"),
+    (422, "the server's, or its interface changed", "Look for a newer version"),
+])  # fmt: skip
+def test_status_says_whose_fault_it_is_and_what_to_do(code: int, fault: str, advice: str, sqlite: Database) -> None:
+    with Upstream(records(3)) as upstream:
+        run_against(upstream.url, sqlite.engine, clock=ticking(START))
+        upstream.refuse(code)
+        run_against(upstream.url, sqlite.engine, clock=ticking(START + MINUTE))
+    screen, data = shown(sqlite, START + 2 * MINUTE), told(sqlite, START + 2 * MINUTE)
+    assert f"({code})" in screen
+    assert f"whose fault {fault}" in screen
+    assert f"do          {advice}" in screen
+    assert "3 templates, fresh" in screen  # the last good catalog is still there
+    assert data["last_attempt"]["error_code"] == str(code)
+    assert data["last_success"]["run_id"] == 1
+
+
+def test_status_when_the_server_cannot_be_reached(sqlite: Database) -> None:
+    run_against(f"http://127.0.0.1:{free_port()}", sqlite.engine, clock=ticking(START))
+    screen = shown(sqlite)
+    assert "127.0.0.1 could not be reached: the connection was refused." in screen
+    assert "the server's or the network's" in screen
+    assert "`template-sync doctor` tests each step" in screen
+
+
+def test_status_when_removals_are_held(sqlite: Database) -> None:
+    run_with(records(40), sqlite.engine, clock=ticking(START))
+    run_with(records(20), sqlite.engine, clock=ticking(START + MINUTE), max_removed=Decimal("0.1"))
+    screen, data = shown(sqlite, START + 2 * MINUTE), told(sqlite, START + 2 * MINUTE)
+    assert "held          20 removals; template-sync changes --pending shows them" in screen
+    assert "nobody's yet: a person decides" in screen
+    assert "template-sync run --accept-removals" in screen
+    assert (data["held"], data["present"], data["last_attempt"]["status"]) == (20, 40, "held")
+
+
+def test_status_when_records_cannot_be_read(sqlite: Database) -> None:
+    run_with([record("1"), record("2", ConsumeItems="free")], sqlite.engine, clock=ticking(START))
+    assert "rejected      1 records; template-sync runs --rejected 1 shows them" in shown(sqlite)
+    assert told(sqlite)["rejected"] == 1
+
+
+def test_status_while_a_run_is_at_work(database: Database) -> None:
+    leases.acquire(database.engine, trigger="run", ttl=60, now=START)
+    screen, data = shown(database), told(database)
+    assert "run 1: running" in screen
+    assert f"at work now   {process.name()}, lease ends in " in screen
+    assert data["lease"]["active"] is True
+    assert data["lease"]["holder"] == process.name()
+
+
+def die(database: Database) -> None:
+    """Make the lease's holder a process that has ended."""
+    mark = process.mark()
+    assert mark is not None
+    with database.engine.begin() as connection:
+        connection.execute(sa.update(sync_lease).values(process=mark.rpartition(":")[0] + ":1"))
+
+
+def test_status_when_a_run_was_killed(sqlite: Database) -> None:
+    leases.acquire(sqlite.engine, trigger="run", ttl=60, now=START)
+    die(sqlite)
+    screen, data = shown(sqlite), told(sqlite)
+    assert "at work now" not in screen
+    assert "its process ended without a word; nothing of it was applied, the next run goes on" in screen
+    assert data["lease"] == {"active": False, "holder": None, "seconds_left": 0}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "when"), [(5, "in 5 min"), (0, "in 0 s"), (-90, "overdue by 90 min: is the daemon running?")]
+)
+def test_status_says_when_the_next_run_is_due(minutes: int, when: str, sqlite: Database) -> None:
+    due = START + minutes * MINUTE
+    with sqlite.engine.begin() as connection:
+        connection.execute(sa.update(sync_state).values(next_run_at=due))
+    assert f"next run      {due:%Y-%m-%d %H:%M:%S} UTC ({when})" in shown(sqlite, START)
+    assert told(sqlite, START)["next_run_at"] == f"{due:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def test_what_a_stranger_wrote_cannot_act_on_the_screen(sqlite: Database) -> None:
+    leases.acquire(sqlite.engine, trigger="run", ttl=60, now=START)
+    with sqlite.engine.begin() as connection:
+        nasty = {"status": "failed", "error_code": "500", "error": "it said: \x1b[2J\x07gone", "finished_at": START}
+        connection.execute(sa.update(sync_runs).values(nasty))
+    screen = shown(sqlite)
+    assert "\x1b" not in screen
+    assert "\x07" not in screen
+
+
+def test_status_needs_neither_the_network_nor_the_write_lock(sqlite: Database, tmp_path: Path) -> None:
+    with Sandbox(records(3)) as sandbox:
+        template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox))
+    with write_lock(tmp_path):
+        began = time.monotonic()
+        screen = template_sync("status", folder=tmp_path)
+        data = template_sync("status", "--json", folder=tmp_path)
+        assert time.monotonic() - began < 10
+    assert (screen.code, data.code, screen.err) == (0, 0, "")
+    assert "3 templates, fresh" in screen.out
+    assert json.loads(data.out)["present"] == 3
+
+
+def test_a_schema_that_is_missing_or_not_this_versions_is_69_with_the_command_that_mends_it(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    assert template_sync("status", folder=tmp_path, variables={"DATABASE_URL": f"sqlite:///{tmp_path}/none.db"}).code == 69
+    (tmp_path / "empty.db").touch()
+    empty = template_sync("status", folder=tmp_path, variables={"DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"})
+    assert empty.code == 69
+    assert "Run `template-sync db upgrade` once." in empty.err
+    sqlite.execute("UPDATE sync_alembic_version SET version_num = '9999'")
+    other = template_sync("status", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+    assert other.code == 69
+    assert "newer than this version knows" in other.err
+
+
+def test_a_schema_that_is_behind_names_the_command_that_upgrades_it(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.store.schema._REVISIONS", ("0000", "0001"))
+    sqlite.execute("UPDATE sync_alembic_version SET version_num = '0000'")
+    with pytest.raises(SchemaError, match="The database's schema is 0000, this version needs 0002") as refusal:
+        shown(sqlite)
+    assert (refusal.value.exit_code, refusal.value.hint) == (69, "Run `template-sync db upgrade`.")
+
+
+# health -----------------------------------------------------------------------------------------------------------------
+
+
+def test_health_is_0_or_1_and_nothing_else(tmp_path: Path) -> None:
+    def health(*arguments: str, **variables: str) -> int:
+        return template_sync("health", *arguments, folder=tmp_path, variables=variables).code
+
+    assert health() == 1  # no database
+    assert list(tmp_path.iterdir()) == []
+    with Upstream(records(3)) as upstream:
+        upstream.refuse(401)
+        assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 77
+        assert health() == 1  # never a success
+        upstream.reply = None
+        assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+    assert health() == 0
+    assert health("--stale-after", "0.001s") == 1  # stale
+    assert health("--wrong-flag") == 1
+    assert health(SYNC_INTERVAL="soon") == 1
+    assert health(DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/none") == 1  # nobody there
+
+
+# lease ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_path: Path) -> None:
+    def lease(*arguments: str) -> Any:
+        return template_sync("lease", *arguments, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+
+    assert lease("show").out == "nobody (fence 0)\n"
+    mine = leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
+    assert lease("show").out.startswith(f"{process.name()}, for ")
+    refused = lease("release")
+    assert refused.code == 2
+    assert "--force" in refused.err
+    assert json.loads(lease("show", "--json").out)["active"] is True
+    taken = lease("release", "--force")
+    assert taken.code == 0
+    event = next(json.loads(line) for line in taken.err.splitlines() if line.startswith("{"))
+    assert (event["event"], event["level"], event["holder"]) == ("lease_released_by_force", "warning", process.name())
+    assert json.loads(lease("show", "--json").out) == {"active": False, "holder": None, "fence": 2, "seconds_left": 0}
+    with sqlite.engine.begin() as connection, pytest.raises(LeaseLost):
+        leases.prove(connection, mine)
+    assert [row["status"] for row in sqlite.rows("sync_runs")] == ["interrupted"]
+
+
+def test_a_lease_of_a_dead_holder_is_told_as_free(sqlite: Database, tmp_path: Path) -> None:
+    leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
+    die(sqlite)
+    seen = template_sync("lease", "show", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
+    assert seen == f"nobody: {process.name()} ended without giving it back; the next run takes it (fence 1)\n"
+
+
+def test_there_is_no_lease_to_take_where_there_is_no_database(tmp_path: Path) -> None:
+    assert template_sync("lease", "release", "--force", folder=tmp_path).code == 69
+    assert list(tmp_path.iterdir()) == []
+
+
+# doctor -----------------------------------------------------------------------------------------------------------------
+
+
+def checks(database: Database | str, base_url: str, now: datetime | None = None, **variables: str) -> dict[str, Check]:
+    """Make every check."""
+    url = database if isinstance(database, str) else database.url
+    environ = {"CRUN_API_KEY": SANDBOX_KEY, "CRUN_BASE_URL": base_url, "DATABASE_URL": url, **variables}
+    engine = open_engine(url)
+    try:
+        return {check.name: check for check in checks_of(load({}, environ, None), engine, lambda: now or datetime.now(UTC))}
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream(records(3)) as server:
+        yield server
+
+
+def test_doctor_finds_nothing_wrong_where_nothing_is(database: Database, upstream: Upstream) -> None:
+    run_against(upstream.url, database.engine, clock=lambda: datetime.now(UTC))
+    found = checks(database, upstream.url)
+    assert {check.result for check in found.values()} == {Result.FINE}
+    disk = {"disk"} if database.kind == "sqlite" else set()
+    assert set(found) == {"settings", "name", "catalog", "clock", "database", "lease", "freshness"} | disk
+    assert "3 templates" in found["catalog"].seen
+    assert "schema 0002, 3 templates present" in found["database"].seen
+
+
+def test_doctor_and_the_settings(sqlite: Database, upstream: Upstream) -> None:
+    missing = checks(sqlite, upstream.url, CRUN_API_KEY="")
+    assert (missing["settings"].result, missing["settings"].exit_code) == (Result.FAILED, 78)
+    assert "catalog" not in missing
+    odd = checks(sqlite, upstream.url, CRUN_API_KEY="not-a-key")["settings"]
+    assert odd.result is Result.WARNING
+    assert "does not look like a Crun key" in odd.seen
+
+
+def test_doctor_and_a_name_that_does_not_resolve(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    found = checks(sqlite, "https://catalog.invalid")
+    assert (found["name"].result, found["tls"].result, found["catalog"].result) == (Result.FAILED,) * 3
+    assert found["name"].seen == "catalog.invalid does not resolve: Name or service not known"
+    assert found["catalog"].exit_code == 75
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost that is valid for 30 days, with its key in the same file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed here")
+    folder = tmp_path_factory.mktemp("certificate")
+    file, key = folder / "certificate.pem", folder / "key.pem"
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = [openssl, "req", "-x509", *kind, *name, "-keyout", str(key), "-out", str(file)]
+    subprocess.run(command, check=True, capture_output=True)
+    file.write_text(file.read_text() + key.read_text())
+    return file
+
+
+@contextmanager
+def tls(certificate: Path) -> Iterator[int]:
+    """Shake hands with everybody, and say nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def serve() -> None:
+            while True:
+                try:
+                    plain, _ = listener.accept()
+                except OSError:
+                    return
+                try:
+                    context.wrap_socket(plain, server_side=True).close()
+                except OSError:
+                    plain.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield port
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+def test_doctor_and_tls(sqlite: Database, certificate: Path) -> None:
+    with tls(certificate) as port:
+        url = f"https://localhost:{port}"
+        trusted = checks(sqlite, url, SYNC_CA_BUNDLE=str(certificate))["tls"]
+        soon = checks(sqlite, url, now=datetime.now(UTC) + timedelta(days=20), SYNC_CA_BUNDLE=str(certificate))["tls"]
+        strange = checks(sqlite, url)["tls"]
+    assert trusted.result is Result.FINE
+    assert "valid for 30 days more" in trusted.seen
+    assert (soon.result, soon.advice) == (Result.WARNING, "Tell Crun.")
+    assert (strange.result, strange.exit_code) == (Result.FAILED, 75)
+    assert "self-signed certificate" in strange.seen
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(401, 77), (402, 77), (505, 77), (455, 75), (500, 75), (404, 76)])
+def test_doctor_and_a_catalog_that_refuses(code: int, exit_code: int, sqlite: Database, upstream: Upstream) -> None:
+    upstream.refuse(code)
+    found = checks(sqlite, upstream.url)
+    assert (found["catalog"].result, found["catalog"].exit_code) == (Result.FAILED, exit_code)
+    assert f"({code})" in found["catalog"].seen
+    assert found["catalog"].advice
+    assert found["clock"].result is Result.FINE  # its answer told the time all the same
+    assert upstream.asked == 1  # no retries: a person waits
+
+
+def test_doctor_and_a_catalog_that_is_not_there(sqlite: Database) -> None:
+    found = checks(sqlite, f"http://127.0.0.1:{free_port()}")
+    assert (found["catalog"].result, found["catalog"].exit_code) == (Result.FAILED, 75)
+    assert "clock" not in found
+
+
+@pytest.mark.parametrize(("ahead", "word"), [(timedelta(hours=1), "ahead of"), (timedelta(hours=-1), "behind")])
+def test_doctor_and_a_clock_that_is_wrong(ahead: timedelta, word: str, sqlite: Database, upstream: Upstream) -> None:
+    clock = checks(sqlite, upstream.url, now=datetime.now(UTC) + ahead)["clock"]
+    assert clock.result is Result.WARNING
+    assert word in clock.seen
+    assert "NTP" in clock.advice
+
+
+def test_doctor_and_the_disk(sqlite: Database, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = checks(f"sqlite:///{tmp_path}/no/where.db", upstream.url)
+    assert (nowhere["disk"].result, nowhere["disk"].exit_code) == (Result.FAILED, 69)
+    assert not (tmp_path / "no").exists()
+    usage = namedtuple("usage", "total used free")  # noqa: PYI024 - the shape that shutil gives
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 10, 5 * 2**20))
+    full = checks(sqlite, upstream.url)["disk"]
+    assert (full.result, full.advice) == (Result.WARNING, "Free some space.")
+    assert full.seen.startswith("5 MiB free in ")
+
+
+def test_doctor_and_a_database_that_is_missing_or_away(upstream: Upstream, tmp_path: Path) -> None:
+    missing = checks(f"sqlite:///{tmp_path}/none.db", upstream.url)["database"]
+    assert (missing.result, missing.exit_code) == (Result.FAILED, 69)
+    assert not (tmp_path / "none.db").exists()
+    away = checks(f"postgresql://nobody:Pa55word@127.0.0.1:{free_port()}/none", upstream.url)["database"]
+    assert (away.result, away.exit_code) == (Result.FAILED, 69)
+    assert "Pa55word" not in away.seen + away.advice
+
+
+def test_doctor_and_a_schema_of_another_version(sqlite: Database, upstream: Upstream) -> None:
+    sqlite.execute("UPDATE sync_alembic_version SET version_num = '9999'")
+    found = checks(sqlite, upstream.url)["database"]
+    assert (found.result, found.exit_code) == (Result.FAILED, 69)
+    assert "pip install --upgrade" in found.advice
+
+
+def test_doctor_and_the_lease(sqlite: Database, upstream: Upstream) -> None:
+    assert checks(sqlite, upstream.url)["lease"].seen == "free"
+    leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
+    assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"{process.name()} is at work")
+    die(sqlite)
+    assert checks(sqlite, upstream.url)["lease"].seen == f"{process.name()} ended without giving it back; free"
+
+
+def test_doctor_and_freshness(sqlite: Database, upstream: Upstream) -> None:
+    assert "no successful run yet" in checks(sqlite, upstream.url)["freshness"].seen
+    run_against(upstream.url, sqlite.engine, clock=ticking(START))
+    upstream.refuse(401)
+    run_against(upstream.url, sqlite.engine, clock=ticking(START + MINUTE))
+    stale = checks(sqlite, upstream.url, now=START + 7 * HOUR)["freshness"]
+    assert (stale.result, stale.seen) == (Result.WARNING, "the last success was 6 h 59 min ago")
+    assert "(401)" in stale.advice
+
+
+def test_doctor_and_held_removals(sqlite: Database, upstream: Upstream) -> None:
+    run_with(records(40), sqlite.engine)
+    run_with(records(20), sqlite.engine)
+    held = checks(sqlite, upstream.url)["held"]
+    assert (held.result, held.seen) == (Result.WARNING, "20 removals wait")
+
+
+def test_doctor_leaves_with_the_exit_code_that_a_run_would_and_changes_nothing(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.refuse(401)
+    refused = template_sync("doctor", folder=tmp_path, variables=upstream.settings())
+    assert refused.code == 77
+    assert "✗ catalog" in refused.out
+    assert "→ Check CRUN_API_KEY" in refused.out
+    assert list(tmp_path.iterdir()) == []
+    upstream.reply = None
+    template_sync("run", folder=tmp_path, variables=upstream.settings())
+    before = (tmp_path / "templates.db").read_bytes()
+    fine = template_sync("doctor", "--json", folder=tmp_path, variables=upstream.settings())
+    assert fine.code == 0
+    assert {check["result"] for check in json.loads(fine.out)} == {"ok"}
+    assert (tmp_path / "templates.db").read_bytes() == before
+    assert SANDBOX_KEY not in refused.out + refused.err + fine.out + fine.err

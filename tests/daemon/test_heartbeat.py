@@ -1,0 +1,305 @@
+"""The heartbeat tells what happened, and can never hurt a run."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from sync.daemon.heartbeat import Ping
+from sync.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATIENCE = 10.0  # seconds; what is waited for comes at once, or never
+
+
+class Monitor(ThreadingHTTPServer):
+    """A monitoring service that notes what it hears."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(("127.0.0.1", 0), MonitorHandler)
+        self.status = status
+        self.heard: list[tuple[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class MonitorHandler(BaseHTTPRequestHandler):
+    server: Monitor
+
+    def do_POST(self) -> None:
+        self.server.heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        self.send_response(self.server.status)
+        self.send_header("Location", self.server.url + "/elsewhere")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"OK")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@contextmanager
+def monitor(status: int = 200) -> Iterator[Monitor]:
+    with Monitor(status) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def raw_server(behave: Callable[[socket.socket, threading.Event], None]) -> Iterator[tuple[str, list[bytes]]]:
+    """Serve connections one after the other; give the address, and the first line of every request."""
+    over = threading.Event()
+    heard: list[bytes] = []
+
+    def serve() -> None:
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                line = connection.recv(10_000).split(b"\r\n")[0]
+                if over.is_set():
+                    return
+                heard.append(line)
+                behave(connection, over)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
+        finally:
+            over.set()
+            socket.create_connection(listener.getsockname()).close()
+            thread.join()
+
+
+def hang(connection: socket.socket, over: threading.Event) -> None:
+    """Answer nothing until the other side gives up, or the test is over."""
+    connection.settimeout(0.02)
+    while not over.is_set():
+        try:
+            if not connection.recv(1000):
+                return
+        except TimeoutError:
+            continue
+
+
+def drip(connection: socket.socket, over: threading.Event) -> None:
+    """Answer with a head that never ends, a few bytes at a time."""
+    try:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        while not over.wait(0.02):
+            connection.sendall(b"X-More: 1\r\n")
+    except OSError:
+        return
+
+
+def test_start_comes_before_success_and_the_text_is_the_body() -> None:
+    with monitor() as server:
+        ping = Ping(server.url + "/secret-uuid")
+        ping.start()
+        ping.success("3 added, 1 removed: größer")
+        ping.close(PATIENCE)
+        assert server.heard == [("/secret-uuid/start", ""), ("/secret-uuid", "3 added, 1 removed: größer")]
+
+
+@pytest.mark.parametrize(("error", "reason"), [
+    (ZeroDivisionError("a secret"), "Unforeseen: ZeroDivisionError."),
+    (SystemExit(3), "Unforeseen: SystemExit."),
+    (DatabaseError("The database said: no."), "The database said: no."),
+])  # fmt: skip
+def test_a_start_is_followed_by_a_failure_if_the_run_raises(error: BaseException, reason: str) -> None:
+    with monitor() as server:
+        ping = Ping(server.url)
+        with pytest.raises(type(error)), ping.run():
+            raise error
+        ping.close(PATIENCE)
+        assert server.heard == [("/start", ""), ("/fail", f"run: failed, {reason}")]
+
+
+def test_a_start_is_followed_by_a_failure_if_the_run_says_nothing() -> None:
+    with monitor() as server:
+        ping = Ping(server.url)
+        with ping.run():
+            pass
+        ping.close(PATIENCE)
+        assert server.heard == [("/start", ""), ("/fail", "run: failed, It ended without a word.")]
+
+
+def test_an_end_that_was_told_is_the_only_one_whatever_is_raised_after_it() -> None:
+    def tell_and_break(ping: Ping) -> None:
+        with ping.run():
+            ping.success("3 added")
+            raise ZeroDivisionError
+
+    with monitor() as server:
+        ping = Ping(server.url)
+        with pytest.raises(ZeroDivisionError):
+            tell_and_break(ping)
+        with ping.run():
+            ping.fail("key refused")
+        ping.close(PATIENCE)
+        assert server.heard == [("/start", ""), ("/", "3 added"), ("/start", ""), ("/fail", "key refused")]
+
+
+def test_a_failure_has_an_address_of_its_own() -> None:
+    with monitor() as server:
+        ping = Ping(server.url + "/secret-uuid/")
+        ping.fail("key refused")
+        ping.close(PATIENCE)
+        assert server.heard == [("/secret-uuid/fail", "key refused")]
+
+
+def test_a_query_string_stays_where_it_is() -> None:
+    with monitor() as server:
+        ping = Ping(server.url + "/push/abc?create=1&tag=a%2Fb")
+        ping.start()
+        ping.success("")
+        ping.close(PATIENCE)
+        assert server.heard == [("/push/abc/start?create=1&tag=a%2Fb", ""), ("/push/abc?create=1&tag=a%2Fb", "")]
+
+
+def test_an_endless_text_is_cut() -> None:
+    with monitor() as server:
+        ping = Ping(server.url)
+        ping.fail("x" * 1_000_000)
+        ping.close(PATIENCE)
+        assert [len(body) for _, body in server.heard] == [10_000]
+
+
+def test_text_that_utf_8_cannot_hold_is_sent_all_the_same() -> None:
+    with monitor() as server:
+        ping = Ping(server.url)
+        ping.success("a\ud800b")
+        ping.close(PATIENCE)
+        assert server.heard == [("/", "a?b")]
+
+
+def test_without_an_address_nothing_happens_and_no_thread_begins() -> None:
+    ping = Ping(None)
+    ping.start()
+    ping.success("done")
+    ping.fail("not done")
+    ping.close(PATIENCE)
+    assert "ping" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_after_closing_no_thread_is_left_and_nothing_more_is_sent() -> None:
+    with monitor() as server:
+        ping = Ping(server.url)
+        ping.start()
+        ping.close(PATIENCE)
+        ping.success("too late")
+        ping.close(PATIENCE)
+        assert server.heard == [("/start", "")]
+        assert "ping" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 404, 500])
+def test_a_redirect_or_a_refusal_is_one_warning_and_is_not_followed(status: int) -> None:
+    with monitor(status) as server, capture_logs() as logs:
+        ping = Ping(server.url + "/secret-uuid")
+        ping.success("done")
+        ping.close(PATIENCE)
+        assert server.heard == [("/secret-uuid", "done")]
+    assert logs == [{"event": "ping_failed", "reason": f"HTTP {status}", "log_level": "warning"}]
+
+
+def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monitor() as server, monitor() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        ping = Ping(server.url)
+        ping.start()
+        ping.close(PATIENCE)
+        assert (server.heard, proxy.heard) == ([("/start", "")], [])
+
+
+def test_a_service_that_is_down_is_one_warning_that_does_not_tell_the_address(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with capture_logs() as logs, caplog.at_level("DEBUG"):
+        ping = Ping(f"http://127.0.0.1:{port}/secret-uuid")
+        ping.start()
+        ping.close(PATIENCE)
+    assert logs == [{"event": "ping_failed", "reason": "ConnectError", "log_level": "warning"}]
+    assert "secret-uuid" not in caplog.text
+
+
+def test_a_ping_that_works_leaves_no_trace_of_the_address_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    with monitor() as server, caplog.at_level("DEBUG"):
+        ping = Ping(server.url + "/secret-uuid")
+        ping.start()
+        ping.close(PATIENCE)
+        assert server.heard == [("/secret-uuid/start", "")]
+    assert "secret-uuid" not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://127.0.0.1:99999999/", "gopher://127.0.0.1/", "", "http://\x00/"])
+def test_an_address_that_is_none_is_a_warning_and_no_error(url: str) -> None:
+    with capture_logs() as logs:
+        ping = Ping(url)
+        ping.start()
+        ping.close(PATIENCE)
+    assert [entry["event"] for entry in logs] == ["ping_failed"]
+
+
+def test_a_service_that_hangs_delays_neither_the_run_nor_its_end() -> None:
+    with raw_server(hang) as (url, _heard):
+        ping = Ping(url, limit=PATIENCE)
+        began = time.monotonic()
+        ping.start()
+        ping.success("done")
+        ping.close(0.1)
+        assert time.monotonic() - began < PATIENCE / 2
+    ping.close(PATIENCE)
+
+
+@pytest.mark.parametrize("behave", [hang, drip])
+def test_a_service_that_hangs_or_drips_is_given_up_and_the_next_ping_goes_out(
+    behave: Callable[[socket.socket, threading.Event], None],
+) -> None:
+    with raw_server(behave) as (url, heard), capture_logs() as logs:
+        ping = Ping(url, limit=0.2)
+        ping.start()
+        ping.success("done")
+        ping.close(PATIENCE)
+        assert "ping" not in [thread.name for thread in threading.enumerate()]
+        assert heard == [b"POST /start HTTP/1.1", b"POST / HTTP/1.1"]
+    assert [entry["event"] for entry in logs] == ["ping_failed", "ping_failed"]
+
+
+def test_behind_a_service_that_hangs_the_oldest_pings_are_lost_and_the_last_are_sent() -> None:
+    reached, answer = threading.Event(), threading.Event()
+
+    def wait_then_answer(connection: socket.socket, _over: threading.Event) -> None:
+        reached.set()
+        answer.wait(PATIENCE)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with raw_server(wait_then_answer) as (url, heard):
+        ping = Ping(url, limit=PATIENCE)
+        ping.start()
+        assert reached.wait(PATIENCE)
+        for _ in range(50):
+            ping.fail("not done")
+        ping.start()
+        ping.success("done")
+        answer.set()
+        ping.close(PATIENCE)
+        assert heard == [b"POST /start HTTP/1.1", *[b"POST /fail HTTP/1.1"] * 2, b"POST /start HTTP/1.1", b"POST / HTTP/1.1"]

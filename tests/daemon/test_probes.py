@@ -1,0 +1,255 @@
+"""The daemon's probes answer in plain words, at once, and to the right ones only."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.daemon.probes import Probes
+from sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATIENCE = 10.0  # seconds; what is waited for comes at once, or never
+
+
+def good() -> tuple[bool, str]:
+    return True, "ok"
+
+
+def bad() -> tuple[bool, str]:
+    return False, "schema 3\nof 4"
+
+
+def broken() -> tuple[bool, str]:
+    raise RuntimeError("postgresql://user:secret@host")
+
+
+def figures() -> bytes:
+    return b"template_sync_templates 7\n"
+
+
+@contextmanager
+def probes(
+    *,
+    host: str = "127.0.0.1",
+    live: Callable[[], tuple[bool, str]] = good,
+    ready: Callable[[], tuple[bool, str]] = good,
+    metrics: Callable[[], bytes] = figures,
+    limit: float = 4.0,
+) -> Iterator[Probes]:
+    server = Probes(host, 0, live=live, ready=ready, metrics=metrics, limit=limit)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def ask(
+    server: Probes, path: str, *, method: str = "GET", host: str | None = None, at: str = "127.0.0.1"
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(at, server.port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, headers={} if host is None else {"Host": host})
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
+    finally:
+        connection.close()
+
+
+def test_live_and_ready_say_so_in_one_line() -> None:
+    with probes() as server:
+        assert ask(server, "/livez")[::2] == (200, b"ok\n")
+        assert ask(server, "/readyz?verbose=1")[::2] == (200, b"ok\n")
+
+
+def test_not_ready_is_503_with_the_reason_on_one_line_and_does_not_touch_liveness() -> None:
+    with probes(ready=bad) as server:
+        assert ask(server, "/readyz")[::2] == (503, b"schema 3 of 4\n")
+        assert ask(server, "/livez")[::2] == (200, b"ok\n")
+
+
+def test_a_check_that_breaks_is_503_and_tells_its_kind_but_not_its_message() -> None:
+    def broken_metrics() -> bytes:
+        raise ValueError("secret")
+
+    with probes(live=broken, metrics=broken_metrics) as server:
+        assert ask(server, "/livez")[::2] == (503, b"RuntimeError\n")
+        assert ask(server, "/metrics")[::2] == (503, b"ValueError\n")
+
+
+def test_metrics_come_as_prometheus_wants_them() -> None:
+    with probes() as server:
+        status, headers, body = ask(server, "/metrics")
+    assert (status, body) == (200, b"template_sync_templates 7\n")
+    assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_head_is_get_without_the_body() -> None:
+    with probes() as server:
+        for path in ("/livez", "/readyz", "/metrics", "/"):
+            _, got, body = ask(server, path)
+            status, headers, nothing = ask(server, path, method="HEAD")
+            assert nothing == b""
+            assert headers["Content-Length"] == got["Content-Length"] == str(len(body))
+            assert status == (404 if path == "/" else 200)
+
+
+@pytest.mark.parametrize("path", ["/", "/livez/", "/Livez", "/../etc/passwd", "/metrics.json", "/debug"])
+def test_every_other_path_is_404(path: str) -> None:
+    with probes() as server:
+        assert ask(server, path)[::2] == (404, b"try /livez, /readyz or /metrics\n")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/livez", 200), ("GET", "/no", 404), ("POST", "/livez", 501)])
+def test_no_answer_may_be_kept_or_guessed_at(method: str, path: str, status: int) -> None:
+    with probes() as server:
+        found, headers, _ = ask(server, path, method=method)
+    assert found == status
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Type"].startswith("text/plain")
+    assert headers["Server"].strip() == "template-sync"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "LOCALHOST:9090", "[::1]:9090"])
+def test_on_loopback_loopback_s_own_names_are_served(host: str) -> None:
+    with probes() as server:
+        assert ask(server, "/livez", host=host)[0] == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[", "", "127.0.0.1@evil.example"])
+def test_on_loopback_a_web_page_s_name_is_refused(host: str) -> None:
+    with probes() as server:
+        assert ask(server, "/metrics", host=host)[::2] == (421, b"not a name of this service\n")
+
+
+def test_on_an_open_address_any_name_is_served() -> None:
+    with probes(host="0.0.0.0") as server:  # noqa: S104 - the case in question
+        assert ask(server, "/metrics", host="template-sync.monitoring.svc:9090")[0] == 200
+
+
+def test_a_client_that_sends_no_name_is_served() -> None:
+    with probes() as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+        client.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        with client.makefile("rb") as answer:
+            assert answer.read().endswith(b"\r\n\r\nok\n")
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python knows no IPv6")
+def test_ipv6_loopback_is_an_address_like_another() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with probes(host="::1") as server:
+        assert ask(server, "/livez", at="::1")[0] == 200
+
+
+def test_a_busy_port_is_a_setting_that_cannot_be_used() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = Probes("127.0.0.1", port, live=good, ready=good, metrics=figures)
+        with pytest.raises(ConfigurationError) as refusal:
+            server.start()
+        server.stop()
+    assert refusal.value.problems == [f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use."]
+
+
+def test_an_address_of_another_machine_is_a_setting_that_cannot_be_used() -> None:
+    server = Probes("192.0.2.1", 0, live=good, ready=good, metrics=figures)  # kept for documentation, nobody's
+    with pytest.raises(ConfigurationError, match=r"^SYNC_HTTP_HOST: cannot listen on 192\.0\.2\.1 port 0: "):
+        server.start()
+
+
+def test_clients_that_say_nothing_or_only_half_are_cut_off_while_others_are_served() -> None:
+    with (
+        probes(limit=0.2) as server,
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as silent,
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as halfway,
+    ):
+        halfway.sendall(b"GET /livez HT")
+        assert ask(server, "/livez")[0] == 200
+        assert silent.recv(1000) == b""
+        halfway.recv(1000)  # an error page or nothing, but not for ever
+
+
+def test_a_client_that_drips_is_cut_off_although_it_is_never_silent_for_long() -> None:
+    with probes(limit=0.2) as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\n")
+        client.settimeout(0.02)
+        cut = False
+        for _ in range(500):
+            try:
+                client.sendall(b"X-More: 1\r\n")
+                cut = client.recv(1000) is not None  # an answer, or the end
+                break
+            except TimeoutError:
+                continue
+            except OSError:
+                cut = True
+                break
+        assert cut
+
+
+def test_a_slow_check_holds_up_nobody_else() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow() -> tuple[bool, str]:
+        entered.set()
+        leave.wait(PATIENCE)
+        return True, "at last"
+
+    with probes(ready=slow) as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as waiting:
+        waiting.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+        assert entered.wait(PATIENCE)
+        assert ask(server, "/livez")[::2] == (200, b"ok\n")
+        leave.set()
+        with waiting.makefile("rb") as answer:
+            assert answer.read().endswith(b"at last\n")
+
+
+def test_a_client_that_leaves_early_is_no_event(capfd: pytest.CaptureFixture[str]) -> None:
+    entered, leave, left = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> tuple[bool, str]:
+        entered.set()
+        leave.wait(PATIENCE)
+        left.set()
+        return True, "x" * 10_000_000
+
+    with probes(ready=slow) as server:
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+            client.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+            assert entered.wait(PATIENCE)
+        leave.set()
+        assert left.wait(PATIENCE)
+        assert ask(server, "/livez")[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_requests_leave_no_line_behind(capfd: pytest.CaptureFixture[str]) -> None:
+    with probes() as server:
+        ask(server, "/livez")
+        ask(server, "/nonsense")
+        ask(server, "/livez", method="DELETE")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_stopping_frees_the_port_and_ends_the_thread_and_may_be_done_twice() -> None:
+    server = Probes("127.0.0.1", 0, live=good, ready=good, metrics=figures)
+    server.stop()
+    server.start()
+    assert server.port > 0
+    server.stop()
+    server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    assert "probes" not in [thread.name for thread in threading.enumerate()]

@@ -1,0 +1,205 @@
+"""The daemon as a process: its schedule, beside another daemon, and while its key or its database is away."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.sandbox.server import SANDBOX_KEY
+from tests.command_line import template_sync
+from tests.daemons import DaemonProcess, Upstream, next_run_at, rows, statuses, until
+from tests.servers import postgresql
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def slot_on_record(folder: Path) -> datetime:
+    """Tell when the next run is due, or the one that is at work was, as the daemon wrote it down."""
+    return datetime.fromisoformat(until(lambda: next_run_at(folder), "the plan on record")).replace(tzinfo=UTC)
+
+
+def test_it_runs_at_start_and_then_on_the_interval(upstream: Upstream, tmp_path: Path) -> None:
+    interval = timedelta(seconds=0.5)
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.5s")) as daemon:
+        first = datetime.fromisoformat(daemon.wait_for("daemon_started")["first_run"])  # to the second
+        daemon.wait_for("run_finished", status="succeeded")
+        earlier = slot_on_record(tmp_path)
+        daemon.wait_for("run_finished", 4, status="succeeded")
+        slot = slot_on_record(tmp_path)
+        upstream.hold_a_run()  # so that a stop finds a run at work, and cuts no other short
+        assert daemon.stop() == 0
+    assert statuses(tmp_path)[-1] == "interrupted"
+    assert set(statuses(tmp_path)[:-1]) == {"succeeded"}
+    found = rows(tmp_path, "SELECT started_at FROM sync_runs ORDER BY run_id")
+    starts = [datetime.fromisoformat(start).replace(tzinfo=UTC) for (start,) in found]
+    assert first <= starts[0]
+    # Whatever the machine's load: the slots lie a whole number of intervals apart, no run begins before its slot, and two never
+    # share one, however late the first of them came to begin.
+    assert (slot - earlier) % interval == timedelta(0)
+    taken = [(start - slot) // interval for start in starts]
+    assert all(one < next_one for one, next_one in itertools.pairwise(taken))
+
+
+def test_a_fresh_success_is_not_repeated_at_start(upstream: Upstream, tmp_path: Path) -> None:
+    assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+    with DaemonProcess(tmp_path, upstream.settings()) as daemon:
+        first = datetime.fromisoformat(daemon.wait_for("daemon_started")["first_run"])
+        assert 3500 < (first - datetime.now(UTC)).total_seconds() <= 3600
+        until(lambda: next_run_at(tmp_path), "the plan on record")
+        assert daemon.stop() == 0
+    assert statuses(tmp_path) == ["succeeded"]
+    assert next_run_at(tmp_path) is None
+
+
+def test_a_cron_expression_is_read_in_its_zone_with_sunday_as_0(upstream: Upstream, tmp_path: Path) -> None:
+    variables = upstream.settings(SYNC_INTERVAL="", SYNC_CRON="0 3 * * 0", SYNC_TIMEZONE="Asia/Shanghai")
+    with DaemonProcess(tmp_path, variables) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        # The plan is written after the run; until then the start's own stands there.
+        until(lambda: "19:00:00" in (next_run_at(tmp_path) or ""), "three o'clock in Shanghai")
+        planned = next_run_at(tmp_path)
+        assert daemon.stop() == 0
+    assert planned
+    assert datetime.fromisoformat(planned).strftime("%A %H:%M") == "Saturday 19:00"
+
+
+@pytest.mark.parametrize(("variables", "sentence"), [
+    ({"SYNC_CRON": "0 0 31 2 *", "SYNC_INTERVAL": ""}, "never fires"),
+    ({"SYNC_CRON": "0 3 * *", "SYNC_INTERVAL": ""}, "five fields"),
+    ({"SYNC_CRON": "0 3 * * *", "SYNC_INTERVAL": "5m"}, "not both"),
+    ({"SYNC_TIMEZONE": "CST"}, "a time zone's name"),
+    ({"SYNC_INTERVAL": "0"}, "above zero"),
+    ({"CRUN_API_KEY": ""}, "CRUN_API_KEY: not set"),
+])  # fmt: skip
+def test_a_schedule_that_cannot_be_is_refused_at_start(variables: dict[str, str], sentence: str, tmp_path: Path) -> None:
+    refused = template_sync("daemon", folder=tmp_path, variables={"CRUN_API_KEY": SANDBOX_KEY, **variables})
+    assert refused.code == 78
+    assert sentence in refused.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_in_use_is_a_clear_error(upstream: Upstream, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = template_sync("daemon", folder=tmp_path, variables=upstream.settings(SYNC_HTTP_PORT=port))
+    assert refused.code == 78
+    assert f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use" in refused.err
+    assert upstream.asked == 0
+
+
+def test_a_run_that_was_due_during_a_suspend_is_made_once_afterwards(upstream: Upstream, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.4s")) as daemon:
+        daemon.wait_for("run_finished", 2)
+        daemon.send(signal.SIGSTOP)
+        time.sleep(2.1)  # five intervals in which nothing can run
+        before = len(statuses(tmp_path))
+        daemon.send(signal.SIGCONT)
+        woken = time.monotonic()
+        until(lambda: len(statuses(tmp_path)) > before, "the run that was due")
+        assert time.monotonic() - woken < 2.0
+        until(lambda: len(statuses(tmp_path)) >= before + 3, "the runs after it")
+        assert time.monotonic() - woken > 0.4  # in their rhythm, not all at once
+        assert daemon.stop() == 0
+
+
+# Beside others, and without what it needs -------------------------------------------------------------------------------------
+
+
+def test_of_two_daemons_on_one_database_one_runs(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.gate.clear()
+    with DaemonProcess(tmp_path, upstream.settings()) as one:
+        until(lambda: upstream.asked, "a question")
+        with DaemonProcess(tmp_path, upstream.settings()) as other:
+            skipped = other.wait_for("run_finished", status="skipped")
+            assert f"(pid {one.pid})" in skipped["error"]
+            upstream.gate.set()
+            one.wait_for("run_finished", status="succeeded")
+            assert (one.stop(), other.stop()) == (0, 0)
+    assert statuses(tmp_path) == ["succeeded", "skipped"]
+
+
+def test_a_key_rotated_in_its_file_needs_no_restart_and_neither_key_is_told(upstream: Upstream, tmp_path: Path) -> None:
+    old, new = "ak_OldKeyOldKeyOldKeyOldKeyOldKey00", "ak_NewKeyNewKeyNewKeyNewKeyNewKey11"
+    key = tmp_path / "key"
+    key.write_text(old)
+    key.chmod(0o600)
+    upstream.keys = {old}
+    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_INTERVAL="0.2s", SYNC_LOG_LEVEL="debug", SYNC_HTTP_PORT="0")
+    del variables["CRUN_API_KEY"]
+    with DaemonProcess(tmp_path, variables) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        upstream.keys = {new}
+        daemon.wait_for("run_finished", error_code="401")
+        key.write_text(new)
+        daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 1, status="succeeded")
+        told = daemon.probe("/metrics")[1] + daemon.probe("/readyz")[1]
+        assert daemon.stop() == 0
+    told += daemon.said
+    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file != key)
+    for secret in (old, new):
+        assert secret in upstream.shown
+        assert secret not in told
+        assert secret.encode() not in stored
+
+
+def test_a_key_file_that_is_gone_is_a_failed_run_and_not_the_end(upstream: Upstream, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(SANDBOX_KEY)
+    key.chmod(0o600)
+    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_INTERVAL="0.2s")
+    del variables["CRUN_API_KEY"]
+    with DaemonProcess(tmp_path, variables) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        key.rename(tmp_path / "away")
+        daemon.wait_for("run_finished", error_code="configuration")
+        (tmp_path / "away").rename(key)
+        daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 2, status="succeeded")
+        assert daemon.stop() == 0
+
+
+def test_a_flag_goes_on_outvoting_a_variable_that_cannot_be_used(upstream: Upstream, tmp_path: Path) -> None:
+    variables = upstream.settings(SYNC_RATE="fast", SYNC_INTERVAL="soon")
+    with DaemonProcess(tmp_path, variables, "--rate", "0", "--interval", "0.2s") as daemon:
+        daemon.wait_for("run_finished", 2, status="succeeded")
+        assert daemon.stop() == 0
+
+
+def test_a_database_file_that_is_away_for_a_while_does_not_end_it(upstream: Upstream, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.2s", SYNC_HTTP_PORT="0")) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        assert daemon.probe("/readyz") == (200, "3 templates\n")
+        (tmp_path / "templates.db").rename(tmp_path / "away.db")
+        daemon.wait_for("run_finished", 2, status="failed")
+        assert daemon.probe("/readyz")[0] == 503
+        assert daemon.probe("/livez") == (200, "the scheduler turns\n")
+        assert not (tmp_path / "templates.db").exists()  # nobody made an empty one in its place
+        (tmp_path / "away.db").rename(tmp_path / "templates.db")
+        daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 2, status="succeeded")
+        assert daemon.probe("/readyz")[0] == 200
+        assert daemon.stop() == 0
+
+
+def test_a_database_server_that_is_away_for_a_while_does_not_end_it(upstream: Upstream, tmp_path: Path) -> None:
+    with postgresql() as server:
+        server.start()
+        variables = upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0", DATABASE_URL=server.url)
+        assert template_sync("db", "upgrade", folder=tmp_path, variables=variables).code == 0
+        with DaemonProcess(tmp_path, variables) as daemon:
+            daemon.wait_for("run_finished", status="succeeded")
+            server.kill()
+            daemon.wait_for("run_finished", status="failed", error_code="database")
+            status, why = daemon.probe("/readyz")
+            assert (status, daemon.probe("/livez")[0]) == (503, 200)
+            assert "The database (127.0.0.1/postgres) said" in why
+            assert daemon.metrics()['template_sync_last_run_status{status="failed"}'] == 1
+            server.start()
+            daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 1, status="succeeded")
+            assert daemon.probe("/readyz") == (200, "3 templates\n")
+            assert daemon.stop() == 0

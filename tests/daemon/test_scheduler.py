@@ -1,0 +1,226 @@
+"""The daemon keeps its schedule whatever the clocks do, and whatever a run does. With a clock and a job of the test's own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import structlog
+
+from sync.cron import Cron
+from sync.daemon.backoff import Ended
+from sync.daemon.scheduler import Daemon
+from sync.run_record import Status
+from tests.daemons import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Wall:
+    """A wall clock that can be set, for the daemon and for APScheduler."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.offset = timedelta(0)
+        wall = self
+
+        class Shifted(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return datetime.now(tz) + wall.offset
+
+        monkeypatch.setattr("apscheduler.schedulers.base.datetime", Shifted)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+
+class FakeJob:
+    """Records what the daemon does with it."""
+
+    def __init__(self, work: Callable[[], Ended] = lambda: Ended(Status.SUCCEEDED), last: datetime | None = None) -> None:
+        self.work = work
+        self.last = last
+        self.runs = 0
+        self.at_work = 0
+        self.most_at_work = 0
+        self.interrupted = False
+        self.plans: list[datetime | None] = []
+
+    def run(self) -> Ended:
+        self.runs += 1
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
+        try:
+            return self.work()
+        finally:
+            self.at_work -= 1
+
+    def interrupt(self) -> None:
+        self.interrupted = True
+
+    def last_success(self) -> datetime | None:
+        return self.last
+
+    def planned(self, moment: datetime | None) -> None:
+        self.plans.append(moment)
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
+    return Wall(monkeypatch)
+
+
+@contextmanager
+def serving(job: FakeJob, *, interval: float = 3600.0, **options: Any) -> Iterator[Daemon]:
+    daemon = Daemon(job, interval=interval, grace=10.0, random=lambda: 0.0, look=0.02, **options)
+    thread = threading.Thread(target=daemon.serve)
+    thread.start()
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def due(job: FakeJob, wall: Wall) -> float | None:
+    """Seconds until the run that was planned last."""
+    planned = job.plans[-1] if job.plans else None
+    return None if planned is None else (planned - wall.now()).total_seconds()
+
+
+def test_a_clock_set_back_while_idle_makes_no_run_later(wall: Wall) -> None:
+    job = FakeJob()
+    with serving(job, clock=wall.now):
+        until(lambda: len(job.plans) == 2, "the first run and its plan")
+        wall.offset = timedelta(hours=-5)
+        until(lambda: len(job.plans) == 3, "a new plan")
+        left = due(job, wall)
+        assert left is not None
+        assert 3500 < left <= 3600
+    assert job.runs == 1
+
+
+def test_a_clock_set_back_does_not_move_a_cron_time(wall: Wall) -> None:
+    job = FakeJob()
+    with serving(job, clock=wall.now, cron=Cron("0 3 * * *", ZoneInfo("UTC"))):
+        until(lambda: len(job.plans) == 2, "the first run and its plan")
+        wall.offset = timedelta(days=-2)
+        until(lambda: len(job.plans) == 3, "a new plan")
+        moment = job.plans[-1]
+        assert moment is not None
+        assert (moment.hour, moment.minute, moment.second) == (3, 0, 0)
+        assert timedelta(0) < moment - wall.now() <= timedelta(days=1)
+
+
+def test_a_clock_set_back_while_cron_waits_for_a_retry_keeps_the_retry(wall: Wall) -> None:
+    job = FakeJob(lambda: Ended(Status.FAILED, retry=True))
+    with serving(job, clock=wall.now, cron=Cron("0 3 29 2 *", ZoneInfo("UTC"))):
+        until(lambda: len(job.plans) == 2, "the first run and its plan")
+        wall.offset = timedelta(days=-2)
+        until(lambda: len(job.plans) == 3, "a new plan")
+        left = due(job, wall)
+        assert left is not None
+        assert 0 < left <= 30
+
+
+def test_a_clock_set_back_during_a_run_makes_no_run_later(wall: Wall) -> None:
+    def work() -> Ended:
+        wall.offset = timedelta(hours=-5)
+        return Ended(Status.SUCCEEDED)
+
+    job = FakeJob(work)
+    with serving(job, clock=wall.now):
+        until(lambda: job.plans and job.runs, "the run")
+        until(lambda: (left := due(job, wall)) is not None and 3500 < left <= 3600, "a plan an hour from now")
+
+
+@pytest.mark.parametrize(
+    "jump", [timedelta(hours=1.5), timedelta(days=365 * 56)], ids=["a suspend", "a clock that began in 1970"]
+)
+def test_a_clock_set_forward_makes_one_run_at_once_and_no_storm(wall: Wall, jump: timedelta) -> None:
+    wall.offset = -jump
+    job = FakeJob()
+    with serving(job, interval=60.0, clock=wall.now):
+        until(lambda: len(job.plans) == 2, "the first run and its plan")
+        wall.offset = timedelta(0)
+        until(lambda: len(job.plans) == 3, "the second run and its plan", within=10)
+        left = due(job, wall)
+        assert left is not None
+        assert 0 < left <= 60
+        time.sleep(0.2)  # in which a storm would show
+    assert job.runs == 2
+
+
+def test_a_run_longer_than_the_interval_causes_no_storm_and_no_noise(caplog: pytest.LogCaptureFixture) -> None:
+    def work() -> Ended:
+        time.sleep(0.25)
+        return Ended(Status.SUCCEEDED)
+
+    job = FakeJob(work)
+    began = time.monotonic()
+    with serving(job, interval=0.1):
+        until(lambda: job.runs == 5, "five runs")
+        took = time.monotonic() - began
+    assert job.most_at_work == 1
+    assert took >= 4 * 0.3 - 0.05  # every third slot: what came round during a run is not made up for
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("apscheduler")] == []
+
+
+def test_runs_in_quick_succession_are_none_of_them_refused(caplog: pytest.LogCaptureFixture) -> None:
+    job = FakeJob()
+    with serving(job, interval=0.001):
+        until(lambda: job.runs >= 200, "200 runs")
+    assert job.most_at_work == 1
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("apscheduler")] == []
+
+
+@pytest.mark.parametrize(
+    "surprise", [ZeroDivisionError("a bug"), SystemExit(3), KeyboardInterrupt()], ids=lambda each: type(each).__name__
+)
+def test_a_crash_of_the_job_is_logged_and_the_next_run_planned(surprise: BaseException) -> None:
+    def work() -> Ended:
+        raise surprise
+
+    job = FakeJob(work)
+    with structlog.testing.capture_logs() as logs, serving(job, interval=0.05) as daemon:
+        until(lambda: job.runs >= 3, "the runs after the crash")
+        assert daemon.alive
+    crashes = [entry for entry in logs if entry["event"] == "run_crashed"]
+    assert len(crashes) == job.runs
+    assert crashes[0]["exc_info"] is surprise
+
+
+def test_a_stop_interrupts_the_run_waits_for_it_and_plans_nothing_more() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work() -> Ended:
+        begun.set()
+        go_on.wait(20)
+        return Ended(Status.INTERRUPTED)
+
+    job = FakeJob(work)
+    with serving(job) as daemon:
+        assert begun.wait(10)
+        daemon.stop()
+        until(lambda: job.interrupted, "the interruption")
+        assert job.plans[-1] is not None
+        go_on.set()
+    assert job.plans[-1] is None
+    assert job.runs == 1
+
+
+def test_the_next_run_is_on_record_while_the_daemon_waits_and_not_after_it(wall: Wall) -> None:
+    job = FakeJob(last=wall.now() - timedelta(minutes=10))
+    with serving(job, clock=wall.now):
+        until(lambda: job.plans, "the plan")
+        left = due(job, wall)
+        assert left is not None
+        assert 2990 < left <= 3000
+    assert (job.runs, job.plans[-1]) == (0, None)

@@ -1,0 +1,125 @@
+"""The daemon stops when asked, whatever it is doing."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command_line import template_sync
+from tests.daemons import DaemonProcess, Upstream, next_run_at, rows, statuses, until, write_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+
+def assert_clean(folder: Path, *ends: str) -> None:
+    """The run is over and recorded, the lease free, nothing planned."""
+    assert statuses(folder) == list(ends)
+    assert rows(folder, "SELECT holder, expires FROM sync_lease") == [(None, 0)]
+    assert next_run_at(folder) is None
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_idle_stops_it(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, upstream.settings()) as daemon:
+        daemon.wait_for("run_finished")
+        assert daemon.stop(number) == 0
+    assert_clean(tmp_path, "succeeded")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_during_the_fetch_gives_it_up(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+    upstream.gate.clear()
+    with DaemonProcess(tmp_path, upstream.settings()) as daemon:
+        until(lambda: upstream.asked, "a question")
+        asked_at = time.monotonic()
+        assert daemon.stop(number) == 0
+        assert time.monotonic() - asked_at < 5
+        assert daemon.events("run_finished", status="interrupted")
+    assert_clean(tmp_path, "interrupted")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_a_retry_after_is_waited_out_gives_the_run_up(
+    number: signal.Signals, upstream: Upstream, tmp_path: Path
+) -> None:
+    upstream.refuse(429, Retry_After="50")
+    with DaemonProcess(tmp_path, upstream.settings()) as daemon:
+        until(lambda: upstream.asked, "a question")
+        daemon.wait_until_still()
+        assert daemon.stop(number, within=10) == 0
+    assert_clean(tmp_path, "interrupted")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_a_deferral_is_waited_out_stops_it(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+    upstream.refuse(455, Retry_After="7200")
+    with DaemonProcess(tmp_path, upstream.settings()) as daemon:
+        daemon.wait_for("run_finished", status="deferred")
+        # The server's wish, later than scheduled, stretched by up to a tenth.
+        earliest = datetime.now(UTC) + timedelta(seconds=2 * 3600 - 60)
+        until(lambda: (due := next_run_at(tmp_path)) and datetime.fromisoformat(due).replace(tzinfo=UTC) > earliest, "the plan")
+        assert daemon.stop(number, within=10) == 0
+    assert_clean(tmp_path, "deferred")
+
+
+@contextmanager
+def held_in_the_commit(upstream: Upstream, folder: Path, **variables: str) -> Iterator[tuple[DaemonProcess, Callable[[], None]]]:
+    """Give a daemon whose commit waits for a lock that another program holds, and what releases that."""
+    upstream.gate.clear()
+    with DaemonProcess(folder, upstream.settings(**variables)) as daemon:
+        until(lambda: upstream.asked, "a question")
+        with write_lock(folder) as release:
+            upstream.gate.set()
+            daemon.wait_until_still()
+            yield daemon, release
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_during_the_commit_lets_it_finish(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+    with held_in_the_commit(upstream, tmp_path) as (daemon, release):
+        daemon.send(number)
+        daemon.wait_for("daemon_stopping")
+        release()
+        assert daemon.end() == 0
+    assert_clean(tmp_path, "succeeded")
+    assert rows(tmp_path, "SELECT count(*) FROM templates") == [(3,)]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_leaves_at_once(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+    with held_in_the_commit(upstream, tmp_path) as (daemon, _release):
+        daemon.send(signal.SIGTERM)
+        daemon.wait_for("daemon_stopping")
+        assert daemon.stop(number, within=5) == 128 + number
+    again = template_sync("run", folder=tmp_path, variables=upstream.settings())
+    assert again.code == 0  # the dead holder's lease keeps nobody out
+    assert statuses(tmp_path) == ["interrupted", "succeeded"]
+
+
+def test_a_run_that_hangs_is_left_behind_when_the_grace_period_ends(upstream: Upstream, tmp_path: Path) -> None:
+    with held_in_the_commit(upstream, tmp_path, SYNC_GRACE="1s") as (daemon, _release):
+        asked_at = time.monotonic()
+        assert daemon.stop(within=10) == 75
+        assert 1 <= time.monotonic() - asked_at < 5
+        assert daemon.events("daemon_hung")
+    assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+
+
+def test_a_database_that_is_locked_does_not_keep_an_idle_daemon_from_stopping(upstream: Upstream, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_GRACE="1s")) as daemon:
+        daemon.wait_for("run_finished")
+        until(lambda: next_run_at(tmp_path), "the plan on record")
+        with write_lock(tmp_path):
+            asked_at = time.monotonic()
+            assert daemon.stop(within=10) == 0
+            assert time.monotonic() - asked_at < 5
+    assert statuses(tmp_path) == ["succeeded"]

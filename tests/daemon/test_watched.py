@@ -1,0 +1,222 @@
+"""What an operator's tools see of the daemon: metrics, systemd, the heartbeat."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from sync.commands.synchronising import now, pinged
+from sync.daemon.heartbeat import Ping
+from sync.daemon.metrics import Metrics
+from sync.daemon.service import Service, notify_heartbeat
+from sync.errors import SyncError
+from sync.run_record import Run, Status
+from sync.synchronise import Outcome
+from tests.builders import make_settings, records
+from tests.command_line import template_sync
+from tests.daemons import DaemonProcess, Upstream, rows, statuses, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sync.daemon.metrics import RunFigures
+    from tests.builders import Database
+
+
+def test_the_metrics_are_right_after_runs(upstream: Upstream, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        upstream.catalog = [*records(4)[1:]]
+        daemon.wait_for("run_finished", added=1, removed=1)
+        upstream.refuse(401)
+        daemon.wait_for("run_finished", error_code="401")
+        upstream.hold_a_run()
+        shown = daemon.metrics()
+        runs = daemon.events("run_finished")
+        upstream.gate.set()
+        assert daemon.stop() == 0
+    finished = {status: sum(run["status"] == status for run in runs) for status in ("succeeded", "failed", "skipped")}
+    for status, count in finished.items():
+        assert shown[f'template_sync_runs_total{{status="{status}"}}'] == count
+    assert shown['template_sync_last_run_status{status="failed"}'] == 1
+    assert shown['template_sync_last_run_status{status="succeeded"}'] == 0
+    changes = {kind: shown[f'template_sync_changes_total{{kind="{kind}"}}'] for kind in ("added", "removed", "changed")}
+    assert changes == {"added": 4, "removed": 1, "changed": 0}
+    assert shown["template_sync_templates"] == 3
+    assert (shown["template_sync_held_removals"], shown["template_sync_rejected_records"]) == (0, 0)
+    assert shown["template_sync_run_duration_seconds_count"] == len(runs)
+    answers = {name: value for name, value in shown.items() if name.startswith("template_sync_upstream_requests_total")}
+    assert answers['template_sync_upstream_requests_total{code="401"}'] == finished["failed"]
+    assert sum(answers.values()) == sum(run["requests"] for run in runs)
+    (newest,) = rows(tmp_path, "SELECT finished_at FROM sync_runs WHERE status = 'succeeded' ORDER BY run_id DESC LIMIT 1")[0]
+    expected = datetime.fromisoformat(newest).replace(tzinfo=UTC).timestamp()
+    assert shown["template_sync_last_success_timestamp_seconds"] == pytest.approx(expected, abs=0.001)
+    assert shown["template_sync_last_attempt_timestamp_seconds"] > expected
+
+
+def test_a_new_process_begins_with_the_facts_that_the_database_knows(upstream: Upstream, tmp_path: Path) -> None:
+    assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_HTTP_PORT="0")) as daemon:
+        daemon.wait_for("daemon_started")
+        shown = daemon.metrics()
+        assert daemon.stop() == 0
+    assert shown["template_sync_templates"] == 3
+    assert shown["template_sync_last_success_timestamp_seconds"] > time.time() - 600
+    assert shown['template_sync_runs_total{status="succeeded"}'] == 0
+
+
+def test_systemd_hears_when_it_is_ready_how_it_is_and_when_it_stops(upstream: Upstream, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(tmp_path / "notify"))
+        line.settimeout(25)
+        variables = upstream.settings(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000")
+        heard: list[str] = []
+        with DaemonProcess(tmp_path, variables) as daemon:
+            while heard.count("WATCHDOG=1") < 3:
+                heard.append(line.recv(4096).decode())
+            daemon.send(signal.SIGTERM)
+            while not heard[-1].startswith("STOPPING=1"):
+                heard.append(line.recv(4096).decode())
+            assert daemon.end() == 0
+    assert "READY=1" in heard
+    assert heard.index("READY=1") < heard.index("WATCHDOG=1")
+    assert "STATUS=A run is at work." in heard
+    assert any(text.startswith("STATUS=The next run is due at ") for text in heard)
+    assert heard[-1] == "STOPPING=1\nSTATUS=Stopping."
+
+
+@contextmanager
+def monitor(answer: Callable[[], object] = lambda: None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """A monitoring service that the heartbeat goes to; gives its address and what it heard."""
+    heard: list[tuple[str, str]] = []
+
+    class Monitor(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            answer()
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Monitor)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/beat", heard
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_heartbeat_tells_of_start_success_and_failure(upstream: Upstream, tmp_path: Path) -> None:
+    with monitor() as (url, heard), DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s", SYNC_PING_URL=url)) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        upstream.refuse(401)
+        until(lambda: "/beat/fail" in dict(heard), "word of the failure")
+        assert daemon.stop() == 0
+    assert heard[:2] == [("/beat/start", ""), ("/beat", "run 1: succeeded")]
+    text = dict(heard)["/beat/fail"]
+    assert "failed" in text
+    assert "(401)" in text
+
+
+def test_maintenance_is_no_alarm_while_the_catalog_is_fresh(upstream: Upstream, tmp_path: Path) -> None:
+    assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+    upstream.refuse(455)
+    with monitor() as (url, heard):
+        variables = upstream.settings(SYNC_INTERVAL="0.1s", SYNC_STALE_AFTER="1h", SYNC_PING_URL=url)
+        with DaemonProcess(tmp_path, variables) as daemon:
+            daemon.wait_for("run_finished", status="deferred")
+            until(lambda: len(heard) == 2, "both words")
+            assert daemon.stop() == 0
+    assert [path for path, _ in heard] == ["/beat/start", "/beat"]
+
+
+def test_a_monitor_that_hangs_hurts_nothing(upstream: Upstream, tmp_path: Path) -> None:
+    never = threading.Event()
+    with monitor(never.wait) as (url, heard):
+        variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_PING_URL=url, SYNC_GRACE="2s")
+        with DaemonProcess(tmp_path, variables) as daemon:
+            daemon.wait_for("run_finished", 5, status="succeeded")
+            upstream.hold_a_run()  # so that the stop finds a run at work, and cuts no other short
+            asked_at = time.monotonic()
+            assert daemon.stop() == 0
+            assert time.monotonic() - asked_at < 5
+        assert heard
+        never.set()
+    assert statuses(tmp_path)[-1] == "interrupted"
+    assert set(statuses(tmp_path)[:-1]) == {"succeeded"}
+
+
+def test_a_bug_in_a_run_reaches_the_metrics_and_the_heartbeat(sqlite: Database) -> None:
+    def broken() -> str:
+        raise ZeroDivisionError
+
+    with monitor() as (url, heard), structlog.testing.capture_logs() as logs:
+        metrics, ping = Metrics("1"), Ping(url)
+        settings = make_settings()
+        service = Service(settings, sqlite.engine, key=broken, metrics=metrics, ping=ping, clock=now)
+        assert service.run().status is Status.FAILED
+        ping.close(10)
+    assert heard == [("/beat/start", ""), ("/beat/fail", "run: failed, Unforeseen: ZeroDivisionError.")]
+    assert b'template_sync_runs_total{status="failed"} 1.0' in metrics.text()
+    assert [entry["event"] for entry in logs] == ["run_crashed", "run_finished"]
+
+
+def test_what_breaks_after_a_run_s_start_was_told_is_told_as_a_failure(sqlite: Database) -> None:
+    class BrokenMetrics(Metrics):
+        def observe(self, figures: RunFigures) -> None:
+            raise ZeroDivisionError
+
+    def no_key() -> str:
+        raise SyncError("No key.")
+
+    with monitor() as (url, heard):
+        ping = Ping(url)
+        service = Service(make_settings(), sqlite.engine, key=no_key, metrics=BrokenMetrics("1"), ping=ping, clock=now)
+        with pytest.raises(ZeroDivisionError):
+            service.run()
+        ping.close(10)
+    assert heard == [("/beat/start", ""), ("/beat/fail", "run: failed, Unforeseen: ZeroDivisionError.")]
+
+
+@pytest.mark.parametrize(("error", "reason"), [
+    (ZeroDivisionError("a secret"), "Unforeseen: ZeroDivisionError."),
+    (KeyboardInterrupt(), "Unforeseen: KeyboardInterrupt."),
+    (SyncError("No key."), "No key."),
+])  # fmt: skip
+def test_a_single_run_that_breaks_is_told_as_a_failure(error: BaseException, reason: str, sqlite: Database) -> None:
+    with monitor() as (url, heard):
+        with pytest.raises(type(error)), pinged(make_settings(ping_url=url), sqlite.engine):
+            raise error
+        until(lambda: len(heard) == 2, "both words")
+    assert heard == [("/beat/start", ""), ("/beat/fail", f"run: failed, {reason}")]
+
+
+@pytest.mark.parametrize(("ended", "path"), [
+    (now() - timedelta(minutes=10), "/beat"),
+    (now() - timedelta(hours=2), "/beat/fail"),
+    (now() + timedelta(hours=2), "/beat/fail"),  # the clock was ahead, and was set right since
+    (None, "/beat/fail"),
+])  # fmt: skip
+def test_maintenance_is_an_alarm_unless_the_last_success_is_known_to_be_fresh(ended: datetime | None, path: str) -> None:
+    run = Run(None, "daemon", Status.DEFERRED, now(), now(), error_code="455", error="Maintenance.")
+    with monitor() as (url, heard):
+        ping = Ping(url)
+        notify_heartbeat(ping, Outcome(run), ended, 3600.0, now())
+        ping.close(10)
+    assert heard == [(path, "run: deferred, Maintenance.")]

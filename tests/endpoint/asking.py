@@ -1,0 +1,53 @@
+"""What the tests of the endpoint's client share: a key, a good answer, and ways to ask."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.endpoint.client import Endpoint
+from sync.errors import SyncError
+from tests.builders import HASTY, make_settings, record
+from tests.hostile import Hostile, Reply, one_after_another, success
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sync.endpoint.envelope import Envelope
+    from sync.endpoint.questions import Question
+
+
+KEY = "ak_TheKeyThatMustGoNowhereElse00000"
+PAGES: list[Question] = [{"page": page, "page_size": 50} for page in range(1, 7)]
+PAGE = PAGES[0]
+RECORD = record("1", ConsumeItems=[])
+WIRE = json.dumps(RECORD).encode()
+GOOD = success([RECORD])
+
+
+@contextmanager
+def asking(url: str, **settings: Any) -> Iterator[Endpoint]:
+    retry_policy = settings.pop("retry_policy", HASTY)
+    with Endpoint(make_settings(url, **settings), KEY, retry_policy=retry_policy, random=lambda: 0.5) as endpoint:
+        yield endpoint
+
+
+def endpoint_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "endpoint"]
+
+
+def ask(server: Hostile, **settings: Any) -> Envelope:
+    with asking(server.url, **settings) as endpoint:
+        return endpoint.ask(PAGE)
+
+
+def error_of(*replies: Reply, **settings: Any) -> tuple[SyncError, int]:
+    """Ask a server that gives these replies; give the error, and how many requests it took."""
+    with Hostile(one_after_another(*replies)) as server:
+        with pytest.raises(SyncError) as caught:
+            ask(server, **settings)
+        return caught.value, len(server.requests)

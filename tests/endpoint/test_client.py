@@ -1,0 +1,227 @@
+"""One question to the endpoint: what is asked again, what is named at once, and how long it waits when asked to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from sync.endpoint.retry import RetryPolicy
+from sync.endpoint.retry_after import retry_after
+from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, Refused, SyncError, Unreachable
+from tests.builders import HASTY, record
+from tests.endpoint.asking import GOOD, WIRE, ask, error_of
+from tests.hostile import (
+    GARBAGE,
+    NO_REPLY,
+    RESET,
+    Hostile,
+    Reply,
+    as_json,
+    chunked,
+    failure,
+    html,
+    one_after_another,
+    redirect,
+    success,
+    zipped,
+)
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+PASSING = {
+    "body code 429": failure(429),
+    "body code 500": failure(500),
+    "body code 501": failure(501),
+    "body code 599": failure(599),
+    "HTTP 408": html(408),
+    "HTTP 429": html(429),
+    "HTTP 500": html(500),
+    "HTTP 502": html(502),
+    "HTTP 503": html(503),
+    "HTTP 504": html(504),
+    "HTTP 500 over body code 200": replace(GOOD, status=500),
+    "no reply": NO_REPLY,
+    "a reset connection": RESET,
+    "garbage": GARBAGE,
+    "a body shorter than its length": replace(GOOD, cut=300),
+    "a broken chunk": chunked(GOOD.body, end=b"zzz\r\n"),
+    "missing chunks": chunked(GOOD.body, end=b""),
+    "a truncated body without a length": replace(GOOD, length=-1, cut=300),
+    "half a gzip": replace(zipped(GOOD), body=zipped(GOOD).body[:-20]),
+    "damaged gzip": replace(GOOD, headers=(("content-encoding", "gzip"),)),
+    "200 KB of headers": replace(GOOD, headers=(("x-filler", "x" * 200_000),)),
+}
+
+
+@pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
+def test_what_may_pass_is_asked_again_and_then_believed(reply: Reply) -> None:
+    with Hostile(one_after_another(reply, reply, GOOD)) as server:
+        answer = ask(server)
+        assert len(server.requests) == 3
+    assert answer.records == [WIRE]
+
+
+@pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
+def test_what_does_not_pass_is_given_up_after_so_many_attempts(reply: Reply) -> None:
+    error, requests = error_of(reply)
+    assert requests == HASTY.attempts
+    assert error.exit_code == (76 if error.code == "not-json" else 75)
+
+
+FATAL: dict[str, tuple[Reply, type[SyncError], str, int]] = {
+    "401": (failure(401), Refused, "401", 77),
+    "402": (failure(402), Refused, "402", 77),
+    "403": (html(403), Refused, "403", 77),
+    "505": (failure(505), Refused, "505", 77),
+    "404": (failure(404), NotThere, "404", 76),
+    "422": (failure(422), NoSuchPage, "422", 76),
+    "HTTP 404": (html(404), NotThere, "404", 76),
+    "a redirect": (redirect("https://elsewhere.example/"), BadAnswer, "302", 76),
+    "an unknown code": (failure(299), BadAnswer, "299", 76),
+    "an absurd code": (failure(10**40), BadAnswer, "not-envelope", 76),
+    "a code in words": (as_json({"code": "200"}), BadAnswer, "not-envelope", 76),
+    "a code that is true": (as_json({"code": True}), BadAnswer, "not-envelope", 76),
+    "no code": (as_json({"status": "ok"}), BadAnswer, "not-envelope", 76),
+    "a list": (as_json([1]), BadAnswer, "not-envelope", 76),
+    "two codes": (Reply(b'{"code": 401, "code": 200, "data": {"total": 0, "templates": []}}'), BadAnswer, "not-envelope", 76),
+    "success without templates": (as_json({"code": 200, "data": {}}), BadAnswer, "not-envelope", 76),
+    "HTML": (html(), BadAnswer, "html", 76),
+    "a HTTP status of 204": (Reply(status=204, length=-1), BadAnswer, "204", 76),
+    "brotli": (zipped(GOOD, encoding="br"), BadAnswer, "encoding", 76),
+    "gzip in gzip": (zipped(GOOD, 2, encoding="gzip, gzip"), BadAnswer, "encoding", 76),
+    "something after the gzip": (replace(zipped(GOOD), body=zipped(GOOD).body + b" " * 300_000), BadAnswer, "encoding", 76),
+}
+
+
+@pytest.mark.parametrize(("reply", "kind", "code", "exit_code"), FATAL.values(), ids=FATAL)
+def test_what_does_not_pass_by_itself_ends_at_once_and_is_named(
+    reply: Reply, kind: type[SyncError], code: str, exit_code: int
+) -> None:
+    error, requests = error_of(reply)
+    assert (type(error), error.code, error.exit_code, requests) == (kind, code, exit_code, 1)
+
+
+def test_gzip_in_gzip_that_calls_itself_gzip_is_no_json() -> None:
+    error, _ = error_of(zipped(GOOD, 2))
+    assert error.code == "not-json"
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (failure(455, status=500), "455"),
+        (failure(401, status=503), "401"),
+        (failure(500, status=401), "401"),
+        (failure(429, status=503), "429"),
+        (failure(500, status=404), "500"),
+        (failure(404, status=500), "500"),
+        (failure(404, status=404), "404"),
+        (success([], status=404), "404"),
+        (success([record("1")], status=404), "contradiction"),
+        (as_json({"code": 404, "data": {"total": 1, "templates": [record("1")]}}), "contradiction"),
+        (zipped(html(401), encoding="br"), "401"),
+        (failure(200, status=299), "299"),
+    ],
+)
+def test_status_and_body_code_are_both_judged_and_the_worse_one_wins(reply: Reply, code: str) -> None:
+    assert error_of(reply)[0].code == code
+
+
+def test_what_the_server_said_is_shown_without_its_control_characters_and_cut() -> None:
+    error, _ = error_of(as_json({"code": 401, "message": "\x1b[2Jno\x00", "errors": ["\ud800", 7, "x" * 10_000]}))
+    assert "\\x1b[2Jno\\x00; \\ud800; xxx" in str(error)
+    assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize("body", [b"\xef\xbb\xbf" + GOOD.body, b"\n " + GOOD.body + b"\n"], ids=["a BOM", "blank space"])
+def test_harmless_oddities_of_a_body_are_read(body: bytes) -> None:
+    with Hostile(one_after_another(Reply(body))) as server:
+        assert ask(server).records == [WIRE]
+
+
+def test_a_body_without_a_length_ends_where_the_connection_ends() -> None:
+    with Hostile(one_after_another(replace(GOOD, length=-1, end="close"))) as server:
+        assert ask(server).records == [WIRE]
+
+
+def test_gzip_as_asked_for_is_read() -> None:
+    with Hostile(one_after_another(zipped(GOOD))) as server:
+        assert ask(server).records == [WIRE]
+        assert server.requests[0].headers["accept-encoding"] == "gzip"
+
+
+def test_a_list_written_as_null_is_an_empty_one() -> None:
+    with Hostile(one_after_another(as_json({"code": 200, "data": {"total": 0, "templates": None}}))) as server:
+        assert ask(server).records == []
+
+
+# Waiting as asked -------------------------------------------------------------------------------------------------------
+
+
+def test_455_is_deferred_at_once_and_says_when_to_come_back() -> None:
+    error, requests = error_of(failure(455, headers=(("retry-after", "0"),)))
+    assert isinstance(error, Deferred)
+    assert (error.code, error.after, error.exit_code, requests) == ("455", 0.0, 75, 1)
+
+
+def test_a_short_retry_after_is_waited_out() -> None:
+    retry_policy = replace(HASTY, longest_asked=2.0)
+    with Hostile(one_after_another(failure(429, headers=(("retry-after", "1"),)), GOOD)) as server:
+        ask(server, retry_policy=retry_policy)
+        first, second = (request.at for request in server.requests)
+    assert second - first >= 1.0
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_long_retry_after_ends_the_run_as_deferred(code: int) -> None:
+    error, requests = error_of(failure(code, headers=(("retry-after", "3600"),)))
+    assert isinstance(error, Deferred)
+    assert (error.code, error.after, requests) == (str(code), 3600.0, 1)
+
+
+def test_a_retry_after_longer_than_the_run_has_left_is_not_waited_out() -> None:
+    error, requests = error_of(
+        failure(429, headers=(("retry-after", "30"),)), retry_policy=replace(HASTY, longest_asked=60), deadline=9
+    )
+    assert isinstance(error, Deferred)
+    assert (error.after, requests) == (30.0, 1)
+
+
+def test_a_retry_after_as_a_date_is_understood() -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    error, _ = error_of(failure(429, headers=(("retry-after", soon),)))
+    assert isinstance(error, Deferred)
+    assert error.after is not None
+    assert 3590 < error.after <= 3600
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("9" * 5000, 999_999_999.0),
+        ("Thu, 01 Jan 2026 00:01:00 GMT", 60.0),
+        ("Thu, 01 Jan 2026 00:01:00", 60.0),
+        ("Wed, 31 Dec 2025 23:59:00 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("", None),
+        (None, None),
+        ("Fri, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Fri, 01 Jan 2026 00:00:00 +999999999", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_nonsense_is_nothing(value: str | None, seconds: float | None) -> None:
+    assert retry_after(value, NOW) == seconds
+
+
+def test_backoff_doubles_with_jitter_and_stays_under_its_longest() -> None:
+    policy = RetryPolicy(attempts=9, first_pause=1.0, longest_pause=5.0)
+    pauses = [policy.pause(Unreachable("no"), attempt, lambda: 0.5) for attempt in range(1, 10)]
+    assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.0, None]

@@ -1,0 +1,268 @@
+"""The second witness: what a look-up, or a second walk, must say before a template is removed, and what is no evidence."""
+
+from __future__ import annotations
+
+import json
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.catalog.intake import Intake, Sighting
+from sync.catalog.removals import LOOK_UPS
+from sync.endpoint.confirm_removals import Confirmation, confirm_removals
+from sync.endpoint.walk import Walk
+from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Maintenance, Refused, SyncError, Unreachable
+from sync.spool import Spool
+from tests.answering import Answering, listed, not_there
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sync.endpoint.questions import Question
+    from tests.answering import Given
+
+    LookUps = Callable[[str], Given]
+
+
+def body(code: int, data: Any = None, message: str = "") -> bytes:
+    return json.dumps({"code": code, "message": message, "data": data}).encode()
+
+
+def found(template_id: str, total: int | None = 1) -> tuple[int, bytes]:
+    return 200, body(200, {"total": total, "templates": [{"TemplateId": template_id}]})
+
+
+def walked(served: Sequence[str], *, verified: bool = True) -> Walk:
+    sightings = [Sighting(1, position, each, "", None, None) for position, each in enumerate(served)]
+    return Walk(tuple(sightings), len(served), 1, verified=verified)
+
+
+def confirm(
+    look_ups: LookUps,
+    missing: Sequence[str] = ("7",),
+    served: Sequence[str] = ("1", "2", "3"),
+    *,
+    workers: int = 1,
+    random: Callable[[], float] | None = None,
+) -> tuple[Confirmation, list[str]]:
+    """Confirm that templates are missing; give what was asked about them, too, without the controls."""
+    endpoint = Answering(lambda question: look_ups(str(question["template_id"])))
+    confirmation = confirm_removals(
+        endpoint,
+        Intake({}, frozenset(), Spool()),
+        missing,
+        walked(served),
+        page_size=2,
+        workers=workers,
+        random=random or cycle((0.1, 0.5, 0.9)).__next__,
+    )
+    return confirmation, [str(each["template_id"]) for each in endpoint.asked if each["template_id"] in missing]
+
+
+def honest(denial: Given, **others: Given) -> LookUps:
+    """Find 1, 2 and 3, deny what is unknown like this, and give other answers for some ids, written `_7`."""
+
+    def answer(template_id: str) -> Given:
+        return found(template_id) if template_id in {"1", "2", "3"} else others.get(f"_{template_id}", denial)
+
+    return answer
+
+
+HONEST: dict[str, tuple[int, bytes]] = {
+    "404": (404, body(404, message="The template does not exist")),
+    "404 inside an HTTP 200": (200, body(404)),
+    "an empty list": (200, body(200, {"total": 0, "templates": []})),
+    "an empty list that is null": (200, body(200, {"total": 0, "templates": None})),
+    "an empty list without a count": (200, body(200, {"templates": []})),
+    "an empty list under HTTP 404": (404, body(200, {"total": 0, "templates": []})),
+}
+
+NO_EVIDENCE: dict[str, Given] = {
+    "an empty list that counts one": (200, body(200, {"total": 1, "templates": []})),
+    "an empty list that counts the catalog, where one that is full counts one": (200, body(200, {"total": 3, "templates": []})),
+    "a web server's own 404": (404, b"<html><head><title>404 Not Found</title></head><center>nginx</center></html>"),
+    "a framework's own 404": (404, b'{"detail":"Not Found"}'),
+    "a 404 that cannot be decoded": (404, b"\xff\xfe\x00"),
+    "a 404 that breaks off": (404, b'{"code": 404, "mess'),
+    "a 404 without a body": (404, b""),
+    "a 404 that is a list": (404, b"[404]"),
+    "422": (422, body(422)),
+    "success without a list": (200, body(200, {})),
+    "another template": found("8"),
+    "a record without an id": (200, body(200, {"total": 1, "templates": [{}]})),
+    "a 404 that holds a template": (404, body(200, {"total": 1, "templates": [{"TemplateId": "7"}]})),
+    "an undocumented code": (200, body(299)),
+    "a web page": (200, b"<html>"),
+}
+
+
+@pytest.mark.parametrize("denial", HONEST.values(), ids=HONEST)
+@pytest.mark.parametrize("workers", [1, 4])
+def test_what_is_plainly_not_there_is_gone(denial: Given, workers: int) -> None:
+    confirmation, asked = confirm(honest(denial), ["7", "8", "9"], workers=workers)
+    assert confirmation == Confirmation({"7": "lookup", "8": "lookup", "9": "lookup"})
+    assert sorted(asked) == ["7", "8", "9"]
+
+
+@pytest.mark.parametrize("denial", NO_EVIDENCE.values(), ids=NO_EVIDENCE)
+def test_where_an_id_that_cannot_exist_is_not_plainly_denied_nothing_is_gone(denial: Given) -> None:
+    confirmation, asked = confirm(honest(denial))
+    assert (confirmation.evidence, confirmation.found, asked) == ({}, [], [])
+    assert confirmation.problem.startswith("a look-up ")
+
+
+@pytest.mark.parametrize("denial", NO_EVIDENCE.values(), ids=NO_EVIDENCE)
+def test_another_answer_than_to_the_id_that_cannot_exist_is_no_evidence(denial: Given) -> None:
+    confirmation, asked = confirm(honest(HONEST["404"], _7=denial), ["7", "9"])
+    assert confirmation == Confirmation({"9": "lookup"})
+    assert asked == ["7", "9"]
+
+
+MAINTENANCE_404 = 404, body(404, message="Down for maintenance")
+
+
+@pytest.mark.parametrize(
+    "answer", [*HONEST.values(), *NO_EVIDENCE.values(), MAINTENANCE_404], ids=[*HONEST, *NO_EVIDENCE, "a 404 about maintenance"]
+)
+def test_where_look_ups_deny_what_the_catalog_has_just_served_nothing_is_gone(answer: Given) -> None:
+    confirmation, asked = confirm(lambda _: answer)
+    assert (confirmation.evidence, asked) == ({}, [])
+    assert confirmation.problem == "a look-up did not find a template that the catalog had just served"
+
+
+def test_a_404_that_speaks_of_something_else_than_the_controls_did_is_no_evidence() -> None:
+    assert confirm(honest(HONEST["404"], _7=MAINTENANCE_404))[0] == Confirmation()
+    assert confirm(honest(HONEST["404"], _7=HONEST["an empty list"]))[0] == Confirmation()
+
+
+def test_one_of_two_controls_that_is_denied_is_enough_to_believe_nothing() -> None:
+    confirmation, _ = confirm(lambda each: found("1") if each == "1" else HONEST["404"], random=cycle((0.0, 0.5)).__next__)
+    assert (confirmation.evidence, bool(confirmation.problem)) == ({}, True)
+
+
+@pytest.mark.parametrize("message", ["No template {}.", "Template {} not found (request 3f2a9c1b{}77)", "{}"])
+def test_a_denial_may_name_the_id_and_the_request(message: str) -> None:
+    confirmation, _ = confirm(
+        lambda each: found(each) if each in "123" else (404, body(404, message=message.format(each, len(each))))
+    )
+    assert confirmation.evidence == {"7": "lookup"}
+
+
+def test_a_count_in_a_look_up_may_be_that_of_the_whole_catalog() -> None:
+    confirmation, _ = confirm(lambda each: found(each, 3) if each in "123" else (200, body(200, {"total": 3, "templates": []})))
+    assert confirmation.evidence == {"7": "lookup"}
+
+
+def test_in_a_catalog_of_one_template_a_count_of_one_found_is_not_taken_for_that() -> None:
+    confirmation, _ = confirm(
+        lambda each: found(each) if each == "1" else (200, body(200, {"total": 1, "templates": []})), served=["1"]
+    )
+    assert (confirmation.evidence, bool(confirmation.problem)) == ({}, True)
+
+
+def test_of_an_empty_catalog_the_id_that_cannot_exist_is_the_only_control() -> None:
+    assert confirm(lambda _: HONEST["404"], served=[])[0].evidence == {"7": "lookup"}
+    assert confirm(lambda _: NO_EVIDENCE["a framework's own 404"], served=[])[0].evidence == {}
+
+
+@pytest.mark.parametrize("random", [lambda: 0.0, lambda: 0.999999, lambda: 1.0], ids=["lowest", "highest", "one"])
+@pytest.mark.parametrize("served", [["1"], ["1", "2", "3"], ["a-b", "c-d"]])
+def test_controls_are_ids_that_were_served_and_one_that_cannot_exist(served: list[str], random: Callable[[], float]) -> None:
+    asked: list[str] = []
+
+    def look_up(template_id: str) -> Given:
+        asked.append(template_id)
+        return found(template_id) if template_id in served else HONEST["404"]
+
+    assert confirm(look_up, served=served, random=random)[0].evidence == {"7": "lookup"}
+    *known, impossible, missing = asked
+    assert (set(known) <= set(served), missing) == (True, "7")
+    assert len(known) >= 1
+    assert len(impossible) > 20
+    assert impossible.isdecimal() or not served[0].isdecimal()
+
+
+PASSING = [Unreachable("no"), Deferred("no", code="429"), Maintenance("no", code="455")]
+
+
+@pytest.mark.parametrize("control", ["first", "last"])
+@pytest.mark.parametrize("error", PASSING)
+def test_a_control_that_cannot_be_asked_now_is_no_problem_but_nothing_is_gone_either(error: SyncError, control: str) -> None:
+    known: Callable[[str], Given] = found if control == "last" else lambda _: error
+    assert confirm(lambda each: known(each) if each in "123" else error) == (Confirmation(), [])
+
+
+@pytest.mark.parametrize("over", [DeadlineExceeded("no"), Interrupted("no")])
+def test_the_end_of_the_run_is_not_taken_for_an_answer(over: SyncError) -> None:
+    with pytest.raises(type(over)):
+        confirm(lambda _: over)
+    with pytest.raises(type(over)):
+        confirm(honest(HONEST["404"], _7=over))
+
+
+@pytest.mark.parametrize(
+    ("records", "ids"),
+    [
+        ([{"TemplateId": "7"}], ["7"]),
+        ([{"TemplateId": 7}], ["7"]),
+        ([{"TemplateId": "6"}, {"TemplateId": "7"}], ["7"]),
+        ([{"TemplateId": "7", "Title": "a"}, {"TemplateId": "7", "Title": "b"}], ["7", "7"]),
+        ([{"TemplateId": "6"}], []),
+        ([{}], []),
+        ([None], []),
+    ],
+)
+def test_what_is_there_after_all_is_found_and_nothing_else(records: list[Any], ids: list[str]) -> None:
+    confirmation, _ = confirm(honest(HONEST["404"], _7=listed(records, len(records))))
+    assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ids)
+
+
+@pytest.mark.parametrize("error", [*PASSING, Refused("no", code="402")])
+def test_after_an_error_that_will_not_pass_the_rest_is_not_asked(error: SyncError) -> None:
+    confirmation, asked = confirm(honest(not_there(), _8=error), ["7", "8", "9"])
+    assert (confirmation.evidence, asked) == ({"7": "lookup"}, ["7", "8"])
+
+
+def test_after_an_answer_without_sense_the_rest_is_asked() -> None:
+    confirmation, asked = confirm(honest(not_there(), _7=BadAnswer("no", code="html")), ["7", "8"], workers=4)
+    assert (confirmation.evidence, sorted(asked)) == ({"8": "lookup"}, ["7", "8"])
+
+
+def test_nothing_missing_asks_nothing() -> None:
+    assert confirm(lambda _: pytest.fail("it was asked"), []) == (Confirmation(), [])
+
+
+# Where look-ups would take minutes --------------------------------------------------------------------------------------
+
+MANY = [str(number) for number in range(1000, 1000 + LOOK_UPS + 1)]
+
+
+def again(pages: Callable[[int], Sequence[Any]], total: int, *, verified: bool = True) -> tuple[Confirmation, Answering]:
+    def answer(question: Question) -> Given:
+        if "template_id" in question:
+            return honest(not_there())(str(question["template_id"]))
+        return listed(pages(int(question["page"])), total)
+
+    endpoint = Answering(answer)
+    intake = Intake({}, frozenset(), Spool())
+    before = walked(["1", "2", "3"], verified=verified)
+    return confirm_removals(endpoint, intake, MANY, before, page_size=2, workers=1, random=lambda: 0.5), endpoint
+
+
+def test_many_that_another_verified_walk_does_not_bring_either_are_gone() -> None:
+    pages: dict[int, list[Any]] = {1: [{"TemplateId": "1"}, {"TemplateId": "1000"}], 2: [{}]}
+    confirmation, _ = again(lambda page: pages.get(page, []), total=3)
+    assert confirmation.evidence == dict.fromkeys(MANY[1:], "walks")
+    assert [each.template_id for each in confirmation.found] == ["1000", None]
+
+
+def test_another_walk_that_cannot_be_verified_is_no_evidence_but_what_it_brings_is_there() -> None:
+    confirmation, _ = again(lambda page: [{"TemplateId": "1000"}] if page == 1 else [], total=3)
+    assert (confirmation.evidence, {each.template_id for each in confirmation.found}) == ({}, {"1000"})
+
+
+def test_after_a_walk_whose_count_is_wrong_for_good_no_walk_is_a_witness_and_some_are_looked_up() -> None:
+    confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=0, verified=False)
+    assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")
+    assert len(endpoint.asked) <= LOOK_UPS + 3

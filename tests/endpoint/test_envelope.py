@@ -1,0 +1,293 @@
+"""Bytes of an answer -> the envelope, its records cut out as bytes: oddities kept, nonsense named, no other exception."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.catalog.intake import Intake
+from sync.catalog.raw_record import DEEPEST_KEPT, Ambiguous, cut_depth, decode
+from sync.endpoint.envelope import MOST_VALUES, Envelope, _cut_fast, _read_slowly, read_envelope
+from sync.errors import BadAnswer
+from sync.spool import Spool
+from sync.text import escape_control_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def templates(text: str) -> list[Any]:
+    """Read an answer whose list of templates is this JSON text; give the decoded records."""
+    records = read_envelope(b'{"code": 200, "data": {"total": 1, "templates": ' + text.encode() + b"}}").records
+    assert records is not None
+    return [decode(raw) for raw in records]
+
+
+def reasons(records: list[bytes] | None) -> dict[str | None, str | None]:
+    """Take records in; say by id why each cannot be read, None where it can."""
+    sightings = Intake({}, frozenset(), Spool()).take(1, records or [])
+    return {each.template_id: each.reading.reason for each in sightings if each.reading}
+
+
+def test_the_documented_envelope_is_read_and_a_record_is_the_bytes_that_were_sent() -> None:
+    body = b'{"code": 200, "message": "success", "data": {"total": 1, "templates": [{"TemplateId" :  "1"} ]}}'
+    assert read_envelope(body) == Envelope(200, "success", 1, [b'{"TemplateId" :  "1"}'])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("166.5", Decimal("166.5")),
+        ("0.1234567890123456789", Decimal("0.1234567890123456789")),
+        ("1e400", Decimal("1e400")),
+        ("7642552612302307355", 7642552612302307355),
+        ("9" * 5000, Decimal("9" * 5000)),
+        ("1e99999999999999999999", Decimal("Infinity")),
+        ("Infinity", None),
+        ("-Infinity", None),
+        ("NaN", None),
+    ],
+)
+def test_numbers_stay_exact_and_what_is_none_is_no_number(text: str, value: Any) -> None:
+    (found,) = templates(f"[{text}]")
+    assert found == value if value is not None else found.is_nan()
+
+
+def test_a_key_that_stands_twice_is_marked() -> None:
+    (found,) = templates('[{"a": 1, "a": 2}]')
+    assert isinstance(found, Ambiguous)
+
+
+@pytest.mark.parametrize(
+    ("total", "read"),
+    [
+        ("280", 280), ("280.0", 280), ("2.8e2", 280), ("0", 0),
+        ("null", None), ('"280"', None), ("-1", None), ("1.5", None), ("true", None), ("NaN", None), ("[]", None),
+        ("1" + "0" * 50, None), ("1e999999", None), ("9" * 5000, None),
+    ],
+)  # fmt: skip
+def test_a_total_is_a_whole_number_of_sane_size_or_none(total: str, read: int | None) -> None:
+    assert read_envelope(b'{"code": 200, "data": {"total": ' + total.encode() + b', "templates": []}}').total == read
+
+
+@pytest.mark.parametrize(
+    ("body", "records"),
+    [
+        (b'{"code": 200, "data": {"total": 0, "templates": null}}', []),
+        (b'{"code": 200, "data": {"templates": null}}', None),
+        (b'{"code": 200, "data": {"total": 0}}', None),
+        (b'{"code": 200, "data": {"total": 1, "templates": {}}}', None),
+        (b'{"code": 200, "data": []}', None),
+        (b'{"code": 200}', None),
+    ],
+)
+def test_a_list_is_missing_or_empty_but_not_both(body: bytes, records: list[Any] | None) -> None:
+    assert read_envelope(body).records == records
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "not-json"),
+        (b"<html>", "not-json"),
+        (b'{"code": 200', "not-json"),
+        ('{"code": 200}'.encode("utf-16"), "not-json"),
+        (b"[" * 100_000, "not-json"),
+        (b'{"a":' * 100_000, "not-json"),
+        (b"null", "not-envelope"),
+        (b"[200]", "not-envelope"),
+        (b'{"code": "200"}', "not-envelope"),
+        (b'{"code": 200.0}', "not-envelope"),
+        (b'{"code": true}', "not-envelope"),
+        (b'{"code": 1' + b"0" * 60 + b"}", "not-envelope"),
+        (b'{"code": 455, "code": 200, "data": {"total": 0, "templates": []}}', "not-envelope"),
+        (b'{"code": 200, "data": {"total": 9, "total": 0, "templates": []}}', "not-envelope"),
+    ],
+)
+def test_nonsense_is_named(body: bytes, code: str) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        read_envelope(body)
+    assert caught.value.code == code
+
+
+def test_bytes_that_are_not_utf8_harm_only_the_record_that_holds_them() -> None:
+    body = '{"code": 200, "data": {"total": 2, "templates": [{"TemplateId": "1", "Title": "é"}, {"TemplateId": "2"}]}}'
+    found = reasons(read_envelope(body.encode("latin-1")).records)
+    assert (found["2"], found["1"] is None) == (None, False)
+
+
+def test_a_record_too_deep_for_the_parser_harms_only_itself() -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    text = f'[{{"TemplateId": "1", "x": {deep}}}, {{"TemplateId": "2", "Title": "]\\"["}}]'
+    found = reasons(read_envelope(b'{"code": 200, "data": {"total": 2, "templates": ' + text.encode() + b"}}").records)
+    assert (found["2"], found["1"] is None) == (None, False)
+
+
+def test_cutting_depth_leaves_what_is_shallow_and_does_not_look_into_strings() -> None:
+    shallow = "[" * DEEPEST_KEPT + '"[[[[\\"[["' + "]" * DEEPEST_KEPT
+    assert cut_depth(shallow) == shallow
+    assert (
+        cut_depth("[" * DEEPEST_KEPT + '[[1], "]"], 2' + "]" * DEEPEST_KEPT) == "[" * DEEPEST_KEPT + "[], 2" + "]" * DEEPEST_KEPT
+    )
+
+
+@pytest.mark.parametrize("unending", ['"' + '\\"' * 300_000, '"' + "a" * 1_000_000, '"\\' * 300_000])
+def test_a_string_that_never_ends_takes_linear_time(unending: str) -> None:
+    began = time.monotonic()
+    cut_depth("[" * 2000 + unending)
+    assert time.monotonic() - began < 2
+
+
+@given(st.binary(max_size=60) | st.text('[]{}",:\\0123456789.eE-+ntfu \x00é', max_size=80).map(str.encode))
+def test_no_body_raises_anything_but_a_bad_answer(body: bytes) -> None:
+    for whole in (body, b'{"code": 200, "data": ' + body + b"}"):
+        with suppress(BadAnswer):
+            read_envelope(whole)
+
+
+# The fast way and the reference ------------------------------------------------------------------------------------------
+
+HEAD, TAIL = b'{"code": 200, "data": {"total": 2, "templates": ', b"}}"
+ONE, TWO = b'{"TemplateId": "1"}', b'{"TemplateId": "2", "x": [1.50, {"y": null}]}'
+LIST = b"[" + ONE + b", " + TWO + b"]"
+
+AWKWARD: dict[str, bytes] = {
+    "nothing awkward": HEAD + LIST + TAIL,
+    "space everywhere": b'\n{ "code" : 200 , "data" : { "total" : 2 , "templates" : [ ' + ONE + b"\t,\r\n" + TWO + b" ] } }\n",
+    "a byte order mark": b"\xef\xbb\xbf" + HEAD + LIST + TAIL,
+    "a byte order mark in the middle": HEAD + b"\xef\xbb\xbf" + LIST + TAIL,
+    "NaN in a record": HEAD + b'[{"x": NaN}]' + TAIL,
+    "NaN as the total": b'{"code": 200, "data": {"total": NaN, "templates": ' + LIST + TAIL,
+    "Infinity in a record": HEAD + b'[{"x": -Infinity}]' + TAIL,
+    "half a surrogate pair": HEAD + rb'[{"x": "\ud83d"}]' + TAIL,
+    "a surrogate pair": HEAD + rb'[{"x": "\ud83d\ude00"}]' + TAIL,
+    "a surrogate as bytes": HEAD + b'[{"x": "\xed\xa0\xbd"}]' + TAIL,
+    "Latin-1 in a record": HEAD + b'[{"x": "\xe9"}]' + TAIL,
+    "Latin-1 in the message": b'{"message": "\xe9", ' + (HEAD + LIST + TAIL)[1:],
+    "Latin-1 in a key": HEAD + b'[{"\xe9": 1}]' + TAIL,
+    "a control character in a string": HEAD + b'[{"x": "a\x01b"}]' + TAIL,
+    "a line break in a string": HEAD + b'[{"x": "a\nb"}]' + TAIL,
+    "an unknown escape": HEAD + rb'[{"x": "\q"}]' + TAIL,
+    "a null byte": HEAD + b"[\x00]" + TAIL,
+    "a comma too many": HEAD + b"[1,]" + TAIL,
+    "a comma too many in a record": HEAD + b'[{"x": 1,}]' + TAIL,
+    "a comment": HEAD + b"[/* one */ 1]" + TAIL,
+    "single quotes": HEAD + b"[{'x': 1}]" + TAIL,
+    "a leading zero": HEAD + b"[01]" + TAIL,
+    "a point without digits": HEAD + b"[1.]" + TAIL,
+    "a hexadecimal number": HEAD + b"[0x1]" + TAIL,
+    "a plus sign": HEAD + b"[+1]" + TAIL,
+    "minus zero": HEAD + b"[-0, -0.0]" + TAIL,
+    "a number of 5000 digits": HEAD + b"[" + b"9" * 5000 + b"]" + TAIL,
+    "a huge exponent": HEAD + b"[1e999999999, 1e-999999999]" + TAIL,
+    "a huge total": b'{"code": 200, "data": {"total": ' + b"9" * 5000 + b', "templates": ' + LIST + TAIL,
+    "a key twice in a record": HEAD + b'[{"x": 1, "x": 2}]' + TAIL,
+    "the list twice": HEAD + LIST + b', "templates": ' + LIST + TAIL,
+    "the list twice, differently": HEAD + b"[1]" + b', "templates": ' + LIST + TAIL,
+    "the data twice": HEAD + LIST + b'}, "data": {"templates": [3], "total": 1}}',
+    "the code twice": b'{"code": 455, ' + (HEAD + LIST + TAIL)[1:],
+    "keys written with escapes": rb'{"code": 200, "d\u0061ta": {"total": 2, "templ\u0061tes": ' + LIST + TAIL,
+    "a key twice, once with an escape": HEAD + LIST + rb', "templ\u0061tes": []' + TAIL,
+    "an empty list": HEAD + b"[]" + TAIL,
+    "an empty list elsewhere first": b'{"errors": [], ' + (HEAD + b"[ ]" + TAIL)[1:],
+    "the same list elsewhere": b'{"errors": ' + LIST + b", " + (HEAD + LIST + TAIL)[1:],
+    "the same list elsewhere, after it": HEAD + LIST + b', "again": ' + LIST + TAIL,
+    "the same list inside a record": HEAD + b"[[1], [[1], [[1]]]]" + TAIL,
+    "the list's text in a string": b'{"message": "[1]", ' + (HEAD + b"[1]" + TAIL)[1:],
+    "templates elsewhere": b'{"templates": [5], "x": {"data": {"templates": [6]}}, ' + (HEAD + LIST + TAIL)[1:],
+    "records that are no objects": HEAD + b'[null, true, 1, "x", [], [[]], {}]' + TAIL,
+    "60 levels": HEAD + b"[" + b"[" * 60 + b"]" * 60 + b"]" + TAIL,
+    "null for a list": HEAD + b"null" + TAIL,
+    "an object for a list": HEAD + b'{"0": 1}' + TAIL,
+    "a string for a list": HEAD + b'"[]"' + TAIL,
+    "data that is a list": b'{"code": 200, "data": [' + LIST + b"]}",
+    "no code": b'{"data": {"total": 2, "templates": ' + LIST + TAIL,
+    "something after the end": HEAD + LIST + TAIL + b"x",
+    "a second answer after the end": (HEAD + LIST + TAIL) * 2,
+    "cut short": (HEAD + LIST + TAIL)[:-1],
+    "cut short in a record": HEAD + b'[{"x": "',
+    "UTF-16": (HEAD + LIST + TAIL).decode().encode("utf-16"),
+}
+
+
+def outcome(read: Callable[[bytes], Envelope], body: bytes) -> Envelope | str:
+    try:
+        return read(body)
+    except BadAnswer as error:
+        return error.code
+
+
+@pytest.mark.parametrize("body", AWKWARD.values(), ids=AWKWARD)
+def test_the_fast_way_and_the_reference_read_alike_or_refuse_alike(body: bytes) -> None:
+    assert outcome(read_envelope, body) == outcome(_read_slowly, body)
+
+
+@pytest.mark.parametrize("body", AWKWARD.values(), ids=AWKWARD)
+def test_whatever_is_cut_out_can_be_decoded(body: bytes) -> None:
+    found = outcome(read_envelope, body)
+    if isinstance(found, Envelope):
+        for raw in found.records or []:
+            decode(raw)
+
+
+def test_the_ordinary_page_takes_the_fast_way() -> None:
+    fast = [name for name, body in AWKWARD.items() if _cut_fast(body) is not None]
+    assert {"nothing awkward", "space everywhere", "a surrogate pair", "60 levels"} <= set(fast)
+    assert not {"NaN in a record", "half a surrogate pair", "a byte order mark", "an empty list"} & set(fast)
+
+
+@pytest.mark.parametrize("levels", [61, 70, 500, 5000])
+def test_nesting_is_read_to_the_same_values_whichever_way_it_takes(levels: int) -> None:
+    body = HEAD + b'[{"TemplateId": "1", "x": ' + b"[" * levels + b"]" * levels + b"}, 2]" + TAIL
+    fast, slow = read_envelope(body).records or [], _read_slowly(body).records or []
+    assert [decode(raw) for raw in fast] == [decode(raw) for raw in slow]
+    assert len(fast) == 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["x", "data", "templates", "é"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    records=st.lists(JSON, max_size=3),
+    more=st.dictionaries(st.sampled_from(["message", "errors", "templates"]), JSON, max_size=2),
+    ascii_only=st.booleans(),
+    spoil=st.none() | st.tuples(st.integers(0, 200), st.binary(max_size=2)),
+)
+def test_both_ways_agree_on_any_answer_and_on_any_damage_to_it(
+    records: list[Any], more: dict[str, Any], spoil: tuple[int, bytes] | None, *, ascii_only: bool
+) -> None:
+    answer = {**more, "code": 200, "data": {"x": [], "templates": records, "total": len(records)}}
+    body = json.dumps(answer, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    if spoil:
+        body = body[: spoil[0]] + spoil[1] + body[spoil[0] + 1 :]
+    assert outcome(read_envelope, body) == outcome(_read_slowly, body)
+
+
+def test_a_page_of_more_values_than_any_catalog_has_is_refused_before_it_is_read() -> None:
+    with pytest.raises(BadAnswer) as caught:
+        read_envelope(HEAD + b"[" + b"1," * MOST_VALUES + b"1]" + TAIL)
+    assert caught.value.code == "too-large"
+
+
+def test_a_message_is_one_safe_line_and_cut() -> None:
+    body = b'{"code": 422, "message": "a\\u001b[31m\\nb", "errors": ["c", 1, null, "' + b"d" * 10**6 + b'"]}'
+    said = read_envelope(body).message
+    assert said.startswith("a\\x1b[31m\\nb; c; ddd")
+    assert len(said) == 200
+
+
+def test_control_characters_become_visible() -> None:
+    assert escape_control_characters("战斗 🔥\x1b]0;x\x07\u202e\x00\ud83d") == "战斗 🔥\\x1b]0;x\\x07\\u202e\\x00\\ud83d"

@@ -1,0 +1,196 @@
+"""What the endpoint gives up, and when: at the deadline, when interrupted, when nobody listens; and no thread stays behind."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.errors import DeadlineExceeded, Interrupted, Unreachable
+from tests.builders import HASTY, record
+from tests.endpoint.asking import GOOD, PAGE, PAGES, ask, asking, endpoint_threads, error_of
+from tests.hostile import Hostile, Reply, Request, failure, one_after_another, success
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sync.endpoint.questions import Question
+
+
+@pytest.mark.parametrize("start", [0, 150], ids=["head", "body"])
+def test_a_byte_a_second_does_not_outlive_the_deadline(start: int) -> None:
+    with Hostile(one_after_another(replace(GOOD, pause=1.0, drip_from=start))) as server:
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="SYNC_DEADLINE"):
+            ask(server, deadline=1.0, retry_policy=replace(HASTY, request=60, read=20))
+        assert 0.9 < time.monotonic() - began < 2.5
+
+
+def test_a_byte_now_and_then_does_not_outlive_the_request_either() -> None:
+    with Hostile(one_after_another(replace(GOOD, pause=0.1), GOOD)) as server:
+        ask(server, retry_policy=replace(HASTY, request=0.4))
+        assert len(server.requests) == 2
+
+
+def test_a_server_that_says_nothing_is_given_up_as_unreachable() -> None:
+    error, requests = error_of(replace(GOOD, hold=9), retry_policy=replace(HASTY, read=0.1, attempts=2))
+    assert isinstance(error, Unreachable)
+    assert (requests, "no answer within the time allowed" in str(error)) == (2, True)
+
+
+def test_another_thread_interrupts_what_is_being_asked() -> None:
+    with Hostile(one_after_another(replace(GOOD, hold=30))) as server, asking(server.url) as endpoint:
+        threading.Timer(0.2, endpoint.interrupt).start()
+        began = time.monotonic()
+        with pytest.raises(Interrupted):
+            endpoint.ask(PAGE)
+        assert time.monotonic() - began < 2
+        with pytest.raises(Interrupted):
+            endpoint.ask(PAGE)
+        assert len(server.requests) == 1
+
+
+def test_several_requests_at_once_do_not_outlive_the_deadline_either() -> None:
+    with Hostile(lambda _: replace(GOOD, pause=1.0, drip_from=150)) as server:
+        began = time.monotonic()
+        with asking(server.url, deadline=0.5, retry_policy=replace(HASTY, request=60, read=20)) as endpoint:
+            with pytest.raises(DeadlineExceeded):
+                list(endpoint.answers(PAGES, 4))
+            assert time.monotonic() - began < 1.5
+            with pytest.raises(DeadlineExceeded):
+                endpoint.check_deadline()
+        assert endpoint_threads() == []
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_server_that_is_slow_to_agree_on_tls_does_not_outlive_the_deadline() -> None:
+    with Hostile(one_after_another(GOOD), greeting=b"\x16\x03\x03\x40\x00") as server:
+        began = time.monotonic()
+        with (
+            asking(server.url.replace("http:", "https:"), deadline=0.5, retry_policy=replace(HASTY, connect=20)) as endpoint,
+            pytest.raises(DeadlineExceeded),
+        ):
+            endpoint.ask(PAGE)
+        assert endpoint_threads() == []
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_port_that_takes_no_more_connections_does_not_outlive_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        port = full.getsockname()[1]
+        others = [waiting.enter_context(socket.socket()) for _ in range(4)]
+        for each in others:
+            each.settimeout(0)
+            each.connect_ex(("127.0.0.1", port))
+        began = time.monotonic()
+        with (
+            asking(f"http://127.0.0.1:{port}", deadline=0.5, retry_policy=replace(HASTY, connect=20)) as endpoint,
+            pytest.raises(DeadlineExceeded),
+        ):
+            endpoint.ask(PAGE)
+        assert time.monotonic() - began < 1.5
+    assert endpoint_threads() == []
+
+
+def test_a_late_request_is_cut_off_while_others_are_answered_all_the_time() -> None:
+    def script(request: Request) -> Reply:
+        first = sum(each.page == 1 for each in server.requests) == 1
+        return replace(GOOD, pause=0.1) if request.page == 1 and first else replace(GOOD, hold=0.05)
+
+    with Hostile(script) as server, asking(server.url, retry_policy=replace(HASTY, request=0.3)) as endpoint:
+        questions: Iterator[Question] = ({"page": page, "page_size": 50} for page in range(1, 41))
+        order = [question["page"] for question, _ in endpoint.answers(questions, 2)]
+    assert (len(order), order.index(1) < 30) == (40, True)
+
+
+WAITING: dict[str, tuple[Reply, dict[str, Any]]] = {
+    "for an answer": (replace(GOOD, hold=30), {}),
+    "for the rest of an answer": (replace(GOOD, pause=1.0, drip_from=150), {}),
+    "for its turn": (GOOD, {"rate": 0.02}),
+    "for another attempt": (failure(500), {"retry_policy": replace(HASTY, first_pause=20.0, longest_pause=20.0)}),
+}
+
+
+@pytest.mark.parametrize(("reply", "settings"), WAITING.values(), ids=WAITING)
+def test_whatever_is_waited_for_an_interruption_ends_it_at_once_and_leaves_no_thread(
+    reply: Reply, settings: dict[str, Any]
+) -> None:
+    with Hostile(lambda _: reply) as server:
+        with asking(server.url, **settings) as endpoint:
+            threading.Timer(0.2, endpoint.interrupt).start()
+            began = time.monotonic()
+            with pytest.raises(Interrupted):
+                list(endpoint.answers(PAGES, 3))
+            assert time.monotonic() - began < 1
+        assert endpoint_threads() == []
+        assert time.monotonic() - began < 1
+
+
+def test_no_thread_is_left_behind_when_the_asker_is_done_or_stops_listening_or_fails() -> None:
+    with Hostile(one_after_another(GOOD, GOOD, replace(GOOD, hold=30))) as server:
+        with asking(server.url) as endpoint:
+            endpoint.ask(PAGE)
+            answers = endpoint.answers(PAGES, 3)
+            next(answers)
+            assert 1 <= len(endpoint_threads()) <= 3
+        assert endpoint_threads() == []
+        with pytest.raises(ZeroDivisionError), asking(server.url) as endpoint:
+            list(endpoint.answers(({"page": 1 // zero} for zero in (1, 0)), 2))
+        assert endpoint_threads() == []
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_that_of_the_next_question() -> None:
+    def script(request: Request) -> Reply:
+        return replace(success([record(str(request.page))]), hold=0.1 * (request.page == 2))
+
+    with Hostile(script) as server, asking(server.url) as endpoint:
+        for question, _answer in endpoint.answers(PAGES, 2):
+            assert question == PAGE
+            break
+        for page in (3, 4):
+            records = endpoint.ask({"page": page, "page_size": 50}).records
+            assert records == [json.dumps(record(str(page))).encode()]
+
+
+def test_the_next_question_is_drawn_only_when_a_worker_is_free() -> None:
+    drawn: list[int] = []
+
+    def questions() -> Iterator[Question]:
+        for page in range(1, 7):
+            drawn.append(page)
+            yield {"page": page, "page_size": 50}
+
+    with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
+        seen = [len(drawn) for _ in endpoint.answers(questions(), 2)]
+    assert seen == [2, 3, 4, 5, 6, 6]
+
+
+def test_errors_are_given_as_answers_and_the_rest_is_asked() -> None:
+    def script(request: Request) -> Reply:
+        return failure(404) if request.page == 2 else GOOD
+
+    with Hostile(script) as server, asking(server.url) as endpoint:
+        answers = {question["page"]: type(answer).__name__ for question, answer in endpoint.answers(PAGES, 2)}
+    assert answers == {page: "NotThere" if page == 2 else "Envelope" for page in range(1, 7)}
+
+
+def test_a_look_up_has_a_connection_of_its_own() -> None:
+    with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
+        questions: list[Question] = [PAGE, PAGE, {"template_id": "1"}, {"template_id": "2"}, PAGE]
+        for question in questions:
+            endpoint.ask(question)
+        connections = [request.headers.get("connection") for request in server.requests]
+    assert connections[2:4] == ["close", "close"]
+    assert "close" not in connections[:2] + connections[4:]
+
+
+def test_an_interruption_after_the_end_does_no_harm() -> None:
+    with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
+        endpoint.ask(PAGE)
+    endpoint.interrupt()

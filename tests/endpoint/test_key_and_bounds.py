@@ -1,0 +1,216 @@
+"""What a hostile server cannot do: learn the key for another host, exhaust memory; and how fast we ask."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+
+from sync.endpoint import body, envelope, worker
+from sync.endpoint.body import BODY_LIMIT
+from sync.endpoint.client import Endpoint
+from sync.endpoint.rate_limit import RateLimiter
+from sync.errors import BadAnswer, Refused, Unreachable
+from tests.builders import HASTY, make_settings
+from tests.endpoint.asking import GOOD, KEY, PAGE, RECORD, WIRE, ask, asking, error_of
+from tests.hostile import GARBAGE, Hostile, Reply, as_json, bomb, failure, one_after_another, redirect, success
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_error_and_the_key_never_reaches_the_other_origin(status: int) -> None:
+    with Hostile(one_after_another(GOOD)) as other:
+        error, requests = error_of(redirect(f"{other.url}/api/v1/client/job/bytedance-templates", status))
+        assert (other.requests, other.connections, requests) == ([], 0, 1)
+    assert (type(error), error.code, error.exit_code) == (BadAnswer, str(status), 76)
+
+
+@pytest.mark.parametrize(
+    "target", ["mailto:x@y", "http://[::1", "javascript:alert(1)", "//", "http://a:99999999/", "/" + "a" * 70000, "\xff\xfe"]
+)
+def test_a_redirect_to_an_odd_place_is_an_error_like_any_other(target: str) -> None:
+    error, requests = error_of(redirect(target))
+    assert (error.code, requests) == ("302", 1)
+
+
+def test_no_cookie_is_kept() -> None:
+    with Hostile(one_after_another(replace(failure(500), headers=(("set-cookie", "track=me; Path=/"),)), GOOD)) as server:
+        ask(server)
+        assert [request.headers.get("cookie") for request in server.requests] == [None, None]
+
+
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hostile(one_after_another(GOOD)) as proxy, Hostile(one_after_another(GOOD)) as server:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        ask(server)
+        assert (proxy.connections, len(server.requests)) == (0, 1)
+
+
+def test_a_proxy_of_the_settings_is_asked() -> None:
+    with Hostile(one_after_another(GOOD)) as proxy, asking("http://127.0.0.1:9", proxy=proxy.url) as endpoint:
+        assert endpoint.ask(PAGE).records == [WIRE]
+
+
+def test_the_key_is_in_one_header_and_in_no_error() -> None:
+    with Hostile(one_after_another(failure(401))) as server:
+        with pytest.raises(Refused) as caught:
+            ask(server)
+        request = server.requests[0]
+    assert [name for name, value in request.headers.items() if KEY in value] == ["x-api-key"]
+    assert KEY not in f"{request.path}{request.query}{caught.value}{caught.value.hint}"
+
+
+def test_a_key_that_the_server_quotes_is_not_passed_on() -> None:
+    quoting = success([{**RECORD, "Title": f"for {KEY}"}])
+    refusing = failure(401, message=f"no such key: {KEY}")
+    with Hostile(one_after_another(quoting, refusing)) as server, asking(server.url) as endpoint:
+        (raw,) = endpoint.ask(PAGE).records or []
+        assert json.loads(raw)["Title"] == "for [secret]"
+        with pytest.raises(Refused, match=r"no such key: \[secret\]"):
+            endpoint.ask(PAGE)
+
+
+def test_a_name_that_no_resolver_takes_is_unreachable() -> None:
+    """Settings refuse such a name; a proxy's or a resolver's own rules may be stricter than ours."""
+    absurd = replace(make_settings(), base_url=f"https://{'a' * 70}.example")
+    with Endpoint(absurd, KEY, retry_policy=HASTY) as endpoint, pytest.raises(Unreachable):
+        endpoint.ask(PAGE)
+
+
+def test_a_server_that_does_not_speak_tls_is_not_told_the_key() -> None:
+    once = replace(HASTY, attempts=1, connect=0.3)
+    with (
+        Hostile(one_after_another(GARBAGE)) as server,
+        asking(server.url.replace("http:", "https:"), retry_policy=once) as endpoint,
+    ):
+        with pytest.raises(Unreachable):
+            endpoint.ask(PAGE)
+        assert server.requests == []
+
+
+def test_a_port_where_nobody_listens_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with asking(f"http://127.0.0.1:{port}") as endpoint:
+        with pytest.raises(Unreachable, match="the connection was refused"):
+            endpoint.ask(PAGE)
+        assert (endpoint.statistics.requests, endpoint.statistics.retries, endpoint.statistics.by_code) == (3, 2, {0: 3})
+
+
+# Bounds -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("reply", "code"), [(bomb(300), "too-large"), (bomb(300, times=2), "not-json")], ids=["bomb", "nested"])
+def test_a_bomb_of_300_mib_takes_no_more_than_the_limit(reply: Reply, code: str) -> None:
+    with Hostile(one_after_another(reply)) as server:
+        tracemalloc.start()
+        try:
+            with pytest.raises(BadAnswer) as caught:
+                ask(server)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert caught.value.code == code
+    assert peak < 2 * BODY_LIMIT
+
+
+def test_a_body_that_never_ends_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "BODY_LIMIT", 100_000)
+    with Hostile(one_after_another(Reply(b" " * 20_000_000))) as server:
+        with pytest.raises(BadAnswer) as caught:
+            ask(server)
+        assert len(server.requests) == 1
+    assert caught.value.code == "too-large"
+
+
+def test_all_answers_of_a_run_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "RUN_LIMIT", 2 * len(GOOD.body))
+    with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
+        for _ in range(2):
+            endpoint.ask(PAGE)
+        with pytest.raises(BadAnswer, match="larger than any catalog"):
+            endpoint.ask(PAGE)
+
+
+def test_a_body_that_is_all_brackets_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(envelope, "MOST_VALUES", 1000)
+    error, requests = error_of(as_json({"code": 200, "data": {"total": 1, "templates": [[]] * 600}}))
+    assert (error.code, requests) == ("too-large", 1)
+
+
+def test_no_more_connections_than_allowed_are_open_at_once() -> None:
+    with Hostile(lambda _: replace(GOOD, hold=0.05)) as server, asking(server.url) as endpoint:
+        answers = list(endpoint.answers(({"page": page, "page_size": 50} for page in range(1, 13)), 3))
+        assert sorted(int(question["page"]) for question, _ in answers) == list(range(1, 13))
+        assert (server.most_at_once, server.connections) == (3, 3)
+
+
+# The pace ---------------------------------------------------------------------------------------------------------------
+
+
+def test_all_requests_together_keep_the_rate() -> None:
+    with Hostile(one_after_another(GOOD)) as server, asking(server.url, rate=10.0) as endpoint:
+        began = time.monotonic()
+        assert len(list(endpoint.answers(({"page": page, "page_size": 50} for page in range(1, 26)), 8))) == 25
+        # 25 requests at 10 a second: ten at once, ten a second later, five after another. A busy machine only makes it longer.
+        assert time.monotonic() - began > 2.0
+    assert len(server.requests) == 25
+
+
+def begun(rate: float, requests: int, busy: float = 0.0) -> list[float]:
+    """Give the moments at which requests begin, by a clock that jumps instead of waiting.
+
+    `busy` is how long the second request has to wait for a processor after its turn has come.
+    """
+    now = 0.0
+    moments: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    limiter = RateLimiter(rate, clock=lambda: now)
+    for number in range(requests):
+        now += busy * (number == 1)
+        limiter.wait(sleep)
+        moments.append(round(now, 6))
+    return moments
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        (0, [0, 0, 0, 0, 0]),
+        (2, [0, 0, 1.02, 1.02, 2.04]),
+        (0.5, [0, 2.04, 4.08, 6.12, 8.16]),
+        (2.5, [0, 0, 0.816, 0.816, 1.632]),
+    ],
+)
+def test_the_pace_keeps_whole_bursts_apart(rate: float, expected: list[float]) -> None:
+    assert begun(rate, 5) == expected
+
+
+def test_the_pace_counts_from_when_a_request_really_began() -> None:
+    assert begun(2, 4, busy=0.9) == [0, 0.9, 1.02, 1.92]
+
+
+def test_requests_retries_and_bytes_are_counted() -> None:
+    with Hostile(one_after_another(failure(500), GOOD)) as server, asking(server.url) as endpoint:
+        endpoint.ask(PAGE)
+        assert (endpoint.statistics.requests, endpoint.statistics.retries, endpoint.statistics.by_code) == (
+            2,
+            1,
+            {500: 1, 200: 1},
+        )
+        assert endpoint.statistics.bytes == len(failure(500).body) + len(GOOD.body)
+
+
+def test_a_deep_answer_is_read_in_linear_time() -> None:
+    deep = b'{"code": 200, "x": ' + b"[" * 2000 + b'"' + b'\\"' * 500_000
+    began = time.monotonic()
+    error, _ = error_of(Reply(deep))
+    assert (error.code, time.monotonic() - began < 3) == ("not-json", True)

@@ -1,0 +1,280 @@
+"""What apps see while a run commits: the catalog before or after, at once, and never a locked door. And the views."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.store.engine import open_engine, reading
+from tests.builders import record, records
+from tests.faults import AFTER, BEFORE, PROCESSES, Catalog, at, real_clock, sync, tell, versioned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.builders import Database
+
+__all__ = ["tell"]  # a fixture
+
+SYNCS = 200
+SOME_AND_ALL = pytest.mark.parametrize(
+    "syncs", [pytest.param(40, id="some"), pytest.param(SYNCS, id="all", marks=pytest.mark.long)]
+)
+
+WHOLE = """
+    SELECT t.template_id, t.title_en, p.credit, g.name
+    FROM current_templates t
+    LEFT JOIN current_prices p ON p.template_id = t.template_id
+    LEFT JOIN template_tags m ON m.template_id = t.template_id
+    LEFT JOIN tags g ON g.tag_id = m.tag_id
+"""
+PARTS = (
+    "SELECT template_id, title_en FROM current_templates",
+    "SELECT template_id, credit FROM current_prices",
+    """
+    SELECT m.template_id, g.name FROM template_tags m
+    JOIN tags g ON g.tag_id = m.tag_id JOIN current_templates t ON t.template_id = m.template_id
+    """,
+)
+
+
+def _version(rows: list[tuple[Any, ...]], complaints: list[str]) -> int:
+    """Tell which version of the catalog these rows are, each (id, and what says a version); complain if they are of several."""
+    said = {int(str(value).removeprefix("v").partition(".")[0]) for row in rows for value in row[1:]}
+    version = max(said, default=0)
+    if len(said) > 1 or (said and {row[0] for row in rows} != {each["TemplateId"] for each in versioned(version)}):
+        complaints.append(f"mixed: {sorted(said)} with {sorted({row[0] for row in rows})}")
+    return version
+
+
+def read_for_ever(kind: str, url: str, retry_policy: float, ready: Any, stop: Any, answer: Any) -> None:
+    """In a process of its own, with nothing of ours but the URL: read in a loop, by one statement and by many."""
+    complaints: list[str] = []
+    versions: list[int] = []
+    reads = 0
+    for one, many in _read_sqlite(url, retry_policy) if kind == "sqlite" else _read_server(url):
+        try:
+            versions.append(one(complaints))
+            versions.append(many(complaints))
+        except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
+            complaints.append(str(error))
+        reads += 2
+        ready.set()
+        if stop.is_set() or complaints:
+            break
+    if versions != sorted(versions):
+        complaints.append("the catalog went back")
+    answer.put((reads, len(set(versions)), complaints))
+
+
+def _read_sqlite(url: str, retry_policy: float) -> Iterator[tuple[Callable[[list[str]], int], Callable[[list[str]], int]]]:
+    """As the `sqlite3` shell does: a new connection each time; its retry_policy, unless told otherwise, is none at all."""
+    file = url.removeprefix("sqlite:///")
+
+    def one(complaints: list[str]) -> int:
+        with closing(sqlite3.connect(file, timeout=retry_policy, isolation_level=None)) as raw:
+            return _version(raw.execute(WHOLE).fetchall(), complaints)
+
+    def many(complaints: list[str]) -> int:
+        with closing(sqlite3.connect(file, timeout=retry_policy, isolation_level=None)) as raw:
+            raw.execute("BEGIN")
+            versions = {_version(raw.execute(part).fetchall(), complaints) for part in PARTS}
+            raw.execute("COMMIT")
+        return _only(versions, complaints)
+
+    while True:
+        yield one, many
+
+
+def _read_server(url: str) -> Iterator[tuple[Callable[[list[str]], int], Callable[[list[str]], int]]]:
+    committed = sa.create_engine(url, isolation_level="READ COMMITTED")
+    repeatable = sa.create_engine(url, isolation_level="REPEATABLE READ")
+
+    def one(complaints: list[str]) -> int:
+        with committed.connect() as connection:
+            return _version([tuple(row) for row in connection.exec_driver_sql(WHOLE)], complaints)
+
+    def many(complaints: list[str]) -> int:
+        with repeatable.connect() as connection:
+            parts = [[tuple(row) for row in connection.exec_driver_sql(part)] for part in PARTS]
+        return _only({_version(part, complaints) for part in parts}, complaints)
+
+    while True:
+        yield one, many
+
+
+def _only(versions: set[int], complaints: list[str]) -> int:
+    if len(versions) != 1:
+        complaints.append(f"mixed: {sorted(versions)}")
+    return max(versions)
+
+
+def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving: bool) -> tuple[int, int]:
+    """Read in another process during so many syncs; give the number of reads, and of catalogs seen. Nothing may be wrong."""
+    ready, stop, answer = PROCESSES.Event(), PROCESSES.Event(), PROCESSES.Queue()
+    url = database.engine.url.render_as_string(hide_password=False)
+    reader = PROCESSES.Process(target=read_for_ever, args=(database.kind, url, retry_policy, ready, stop, answer), daemon=True)
+    reader.start()
+    assert ready.wait(30)
+    for version in range(1, syncs + 1):
+        assert sync(versioned(version), database.engine).error is None
+        if leaving:
+            database.engine.dispose()
+    stop.set()
+    reads, catalogs, complaints = answer.get(timeout=30)
+    reader.join()
+    reader.close()
+    answer.close()
+    answer.join_thread()
+    assert complaints == []
+    assert reads > syncs / 4
+    assert catalogs > min(10, syncs / 4)
+    return reads, catalogs
+
+
+@SOME_AND_ALL
+def test_a_reader_in_a_loop_during_syncs_is_never_refused_and_never_sees_a_mixed_catalog(
+    database: Database, syncs: int, tell: Callable[[str], None]
+) -> None:
+    reads, catalogs = _read_during(database, syncs, retry_policy=0.0, leaving=False)
+    tell(f"{database.kind}: {syncs} syncs of a daemon, {reads} reads of {catalogs} catalogs, none mixed or refused")
+
+
+@SOME_AND_ALL
+def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs_that_open_and_close_the_file(
+    sqlite: Database, syncs: int, tell: Callable[[str], None]
+) -> None:
+    """Who leaves a SQLite file last folds the write-ahead log into it, for a moment behind a lock.
+
+    Against that a reader needs a busy time-out, as most drivers have by default; docs/databases.md says so.
+    """
+    syncs //= 3
+    reads, catalogs = _read_during(sqlite, syncs, retry_policy=5.0, leaving=True)
+    tell(f"sqlite: {syncs} syncs of cron jobs, {reads} reads of {catalogs} catalogs, none mixed or refused")
+
+
+def test_a_reader_that_stays_in_its_transaction_keeps_nobody_from_writing_and_sees_one_catalog(database: Database) -> None:
+    sync(versioned(1), database.engine)
+    with reading(database.engine) as connection:
+        first = connection.execute(sa.text(PARTS[0])).all()
+        for version in (2, 3):
+            assert sync(versioned(version), database.engine).error is None
+        assert connection.execute(sa.text(PARTS[0])).all() == first
+    assert {row["title_en"] for row in database.rows("current_templates")} == {"v3"}
+
+
+def test_on_sqlite_a_reader_needs_no_more_than_a_read_only_connection(sqlite: Database) -> None:
+    sync(BEFORE, sqlite.engine)
+    file = sqlite.engine.url.database
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=0)) as raw:
+        assert raw.execute("SELECT count(*) FROM current_templates").fetchone() == (5,)
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            raw.execute("DELETE FROM tags")
+
+
+# The views --------------------------------------------------------------------------------------------------------------
+
+
+def test_current_templates_shows_what_is_present_and_nothing_of_the_inside(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    sync(AFTER, database.engine)
+    rows = database.rows("current_templates")
+    assert sorted(row["template_id"] for row in rows) == ["1", "2", "3", "4", "6"]
+    assert list(rows[0]) == [
+        "template_id", "media_id", "service_id", "title", "title_en", "cover_url", "cover_aspect_ratio", "preview_video_url",
+        "duration_ms", "template_type", "input_requirement", "input_num", "released_at", "extra", "content_hash",
+        "first_seen_at", "changed_at", "first_seen_run_id", "changed_run_id",
+    ]  # fmt: skip
+
+
+def test_current_prices_shows_titles_and_prices_of_what_is_present(database: Database) -> None:
+    sync([record("1"), record("2")], database.engine)
+    sync([record("1")], database.engine)
+    rows = sorted(database.rows("current_prices"), key=lambda row: int(row["position"]))
+    assert [(row["template_id"], row["title_en"], row["resolution"], float(row["credit"])) for row in rows] == [
+        ("1", "Battle Game", "480p", 166.5), ("1", "Battle Game", "720p", 355.2),
+    ]  # fmt: skip
+
+
+def test_price_history_shows_each_price_with_its_period(database: Database) -> None:
+    sync([record("1", ConsumeItems=[{"Resolution": "720p", "Credit": 1}])], database.engine, clock=at(0))
+    sync([record("1", ConsumeItems=[{"Resolution": "720p", "Credit": 2}])], database.engine, clock=at(1))
+    rows = sorted(database.rows("price_history"), key=lambda row: float(row["credit"]))
+    assert list(rows[0]) == ["template_id", "resolution", "credit", "valid_from", "valid_until"]
+    assert rows[0]["valid_until"] == rows[1]["valid_from"], "one ends where the next begins"
+    assert rows[1]["valid_until"] is None
+
+
+def test_change_feed_shows_every_change_with_the_document_after_it(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    sync(AFTER, database.engine)
+    rows = sorted(database.rows("change_feed"), key=lambda row: int(row["seq"]))
+    assert [(row["seq"], row["kind"], row["template_id"]) for row in rows[5:]] == [
+        (6, "added", "6"),
+        (7, "changed", "3"),
+        (8, "removed", "5"),
+    ]
+    assert [row["document"] is None for row in rows] == [False] * 7 + [True]
+    assert rows[-1]["evidence"] == "lookup"
+    assert len(rows) == len(database.rows("template_changes"))
+
+
+def test_change_feed_of_a_template_that_went_and_came_back_in_one_row_each(database: Database) -> None:
+    for count in (2, 1, 2):
+        sync(records(count), database.engine)
+    feed = [(row["seq"], row["kind"]) for row in database.rows("change_feed") if row["template_id"] == "2"]
+    assert sorted(feed) == [(2, "added"), (3, "removed"), (4, "added")]
+
+
+def _status(database: Database) -> dict[str, Any]:
+    (row,) = database.rows("sync_status")
+    return row
+
+
+def test_sync_status_is_one_row_even_when_nothing_ever_ran(database: Database) -> None:
+    row = _status(database)
+    assert row == {
+        "last_attempt_at": None, "last_success_at": None, "last_change_at": None, "last_attempt_age_seconds": None,
+        "last_success_age_seconds": None, "last_change_age_seconds": None, "present_count": 0,
+    }  # fmt: skip
+
+
+def test_sync_status_tells_ages_by_the_databases_clock_whatever_the_sessions_zone(database: Database) -> None:
+    def ago(**how: float) -> Callable[[], datetime]:
+        return lambda: real_clock() - timedelta(**how)
+
+    sync(BEFORE, database.engine, clock=ago(hours=3))
+    sync(BEFORE, database.engine, clock=ago(hours=2))
+    failing = Catalog(BEFORE)
+    failing.on_ask = failing.interrupt
+    sync(failing, database.engine, clock=ago(hours=1))
+    zones = {"postgresql": "SET timezone = 'Asia/Shanghai'", "mariadb": "SET time_zone = '+08:00'"}
+    engine = sa.create_engine(database.engine.url)
+    with engine.connect() as foreign:
+        if zone := zones.get(database.kind):
+            foreign.exec_driver_sql(zone)
+        row = foreign.exec_driver_sql("SELECT * FROM sync_status").mappings().one()
+        ages = [float(row[f"last_{what}_age_seconds"]) for what in ("attempt", "success", "change")]
+    engine.dispose()
+    assert ages == pytest.approx([3600, 7200, 10800], abs=30)
+    assert row["present_count"] == 5
+
+
+def test_sync_status_of_a_moment_ago_is_not_negative(database: Database) -> None:
+    sync(BEFORE, database.engine, clock=lambda: datetime.now(UTC))
+    ages = [float(value) for name, value in _status(database).items() if name.endswith("_seconds")]
+    assert all(-0.002 <= age < 30 for age in ages), ages
+
+
+def test_moments_in_the_views_are_utc_on_every_engine(database: Database) -> None:
+    sync([record("1")], database.engine, clock=at(0))
+    engine = open_engine(database.url)
+    with engine.connect() as connection:
+        told = str(connection.execute(sa.text("SELECT changed_at FROM current_templates")).scalar())
+    engine.dispose()
+    assert told.startswith("2026-01-01 12:00:01.123456")

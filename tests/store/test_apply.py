@@ -1,0 +1,286 @@
+"""What a run writes, table by table, on all three databases."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import SchemaError
+from sync.reader import catalog as catalog_reader
+from sync.run_record import Status
+from sync.store import lease as leases
+from sync.store.apply import Store
+from sync.store.engine import reading
+from sync.catalog.set_aside import MOST_KEPT
+from tests.builders import SEED_PAGE, record, records
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, sync
+
+if TYPE_CHECKING:
+    from tests.builders import Database
+
+DATABASES = Path(__file__).parents[2] / "docs" / "databases.md"
+
+
+def _row(database: Database, template_id: str) -> dict[str, Any]:
+    return next(row for row in database.rows("templates") if row["template_id"] == template_id)
+
+
+def _prices(database: Database, template_id: str = "1") -> list[tuple[Any, ...]]:
+    found = [row for row in database.rows("price_history") if row["template_id"] == template_id]
+    return sorted(
+        (row["resolution"], float(row["credit"]), str(row["valid_from"])[14:16], str(row["valid_until"])[14:16]) for row in found
+    )
+
+
+def test_the_documented_answer_reads_back_exactly_from_the_tables(database: Database) -> None:
+    (documented,) = json.loads(SEED_PAGE.read_text())["data"]["templates"]
+    sync([documented], database.engine, clock=at(0))
+    with reading(database.engine) as connection:
+        (stored,) = documents(connection).values()
+    assert stored == {
+        "template_id": "104909826",
+        "media_id": "7642552612302307355",
+        "service_id": "217677058",
+        "title": "战斗游戏",
+        "title_en": "Battle Game",
+        "cover_url": documented["Cover"],
+        "cover_aspect_ratio": "9:16",
+        "preview_video_url": documented["PreviewVideo"],
+        "duration_ms": 10123,
+        "template_type": "BEGIN_END_FRAME",
+        "input_requirement": "SINGLE_PERSON",
+        "input_num": 1,
+        "released_at": "2026-05-22T03:37:31Z",
+        "consume_items": [{"resolution": "480p", "credit": 166.5}, {"resolution": "720p", "credit": 355.2}],
+        "tags": [{"name": "🔥Seedance2.0模型", "name_en": "🔥Seedance2.0 Model"}],
+        "aspect_ratios": ["9:16", "1:1", "16:9", "4:3", "3:4"],
+        "extra": {},
+    }
+    assert [row["credit"] for row in database.rows("consume_items", "position")] == [Decimal("166.5"), Decimal("355.2")]
+    assert catalog_reader.catalog(database.engine) == [stored]
+
+
+def test_an_added_template_is_written_with_its_version_its_prices_and_a_line_in_the_feed(database: Database) -> None:
+    sync([record("1")], database.engine, clock=at(0))
+    row, ended = _row(database, "1"), datetime(2026, 1, 1, 12, 0, 1, 123456, tzinfo=UTC)
+    assert (row["first_seen_at"], row["changed_at"], row["removed_at"]) == (ended, ended, None)
+    assert (row["first_seen_run_id"], row["changed_run_id"], row["removed_run_id"]) == (1, 1, None)
+    (version,) = database.rows("template_versions")
+    assert (version["from_run_id"], version["until_run_id"], version["document"]["title"]) == (1, None, "战斗游戏")
+    assert version["content_hash"] == row["content_hash"]
+    (change,) = database.rows("template_changes")
+    assert {name: change[name] for name in ("seq", "run_id", "at", "kind", "fields", "evidence")} == {
+        "seq": 1, "run_id": 1, "at": ended, "kind": "added", "fields": None, "evidence": None,
+    }  # fmt: skip
+    assert _prices(database) == [("480p", 166.5, "00", ""), ("720p", 355.2, "00", "")]
+
+
+def test_a_changed_template_gets_a_new_version_and_the_old_one_ends(database: Database) -> None:
+    sync(BEFORE, database.engine, clock=at(0))
+    sync(AFTER, database.engine, clock=at(1))
+    versions = sorted(
+        (row["from_run_id"], row["until_run_id"], row["document"]["title_en"])
+        for row in database.rows("template_versions")
+        if row["template_id"] == "3"
+    )
+    assert versions == [(1, 2, "Number 3"), (2, None, "Renamed")]
+    row = _row(database, "3")
+    assert (row["title_en"], row["first_seen_run_id"], row["changed_run_id"]) == ("Renamed", 1, 2)
+    change = next(each for each in database.rows("template_changes") if each["template_id"] == "3" and each["kind"] == "changed")
+    assert [told["field"] for told in change["fields"]] == ["title_en", "tags", "consume_items.480p", "consume_items.720p"]
+
+
+def test_what_is_no_change_is_stored_and_not_told(database: Database) -> None:
+    sync([record("1")], database.engine, clock=at(0))
+    resigned = record("1", Cover="https://media.example/cover.jpeg?x-expires=2", Tags=["热门", "🔥Seedance2.0模型"])
+    resigned["Tags_en"] = ["Trending", "🔥Seedance2.0 Model"]
+    outcome = sync([resigned], database.engine, clock=at(1))
+    assert (outcome.run.changed, outcome.run.unchanged) == (0, 1)
+    row = _row(database, "1")
+    assert (row["cover_url"], row["changed_run_id"]) == (resigned["Cover"], 1)
+    (version,) = database.rows("template_versions")
+    assert (version["document"]["cover_url"], version["content_hash"]) == (resigned["Cover"], row["content_hash"])
+    assert len(database.rows("template_changes")) == 1
+    assert anomalies(database) == []
+
+
+def test_a_removed_template_keeps_its_rows_and_its_prices_end(database: Database) -> None:
+    sync(records(2), database.engine, clock=at(0))
+    sync(records(1), database.engine, clock=at(1))
+    row = _row(database, "2")
+    assert (row["removed_at"], row["removed_run_id"], row["changed_run_id"]) == (row["changed_at"], 2, 2)
+    assert {each["template_id"] for each in database.rows("consume_items")} == {"1", "2"}
+    assert {each["template_id"] for each in database.rows("current_prices")} == {"1"}
+    assert {each["template_id"] for each in database.rows("current_templates")} == {"1"}
+    assert _prices(database, "2") == [("480p", 166.5, "00", "01"), ("720p", 355.2, "00", "01")]
+    versions = [each["until_run_id"] for each in database.rows("template_versions") if each["template_id"] == "2"]
+    assert versions == [2]
+
+
+def test_a_template_that_returns_gets_its_old_row_and_its_prices_begin_anew(database: Database) -> None:
+    for minute, count in enumerate((2, 1, 2)):
+        sync(records(count), database.engine, clock=at(minute))
+    row = _row(database, "2")
+    assert (row["removed_at"], row["removed_run_id"], row["first_seen_run_id"], row["changed_run_id"]) == (None, None, 1, 3)
+    assert _prices(database, "2") == [
+        ("480p", 166.5, "00", "01"), ("480p", 166.5, "02", ""), ("720p", 355.2, "00", "01"), ("720p", 355.2, "02", ""),
+    ]  # fmt: skip
+    assert anomalies(database) == []
+
+
+def test_price_periods_follow_a_price_that_changes_goes_and_comes_back(database: Database) -> None:
+    served: list[dict[str, float]] = [
+        {"480p": 1, "720p": 2}, {"480p": 1.5}, {"480p": 1.5, "720p": 2}, {"720p": 2, "480p": 1.5},
+    ]  # fmt: skip
+    for minute, items in enumerate(served):
+        prices = [{"Resolution": resolution, "Credit": credit} for resolution, credit in items.items()]
+        sync([record("1", ConsumeItems=prices)], database.engine, clock=at(minute))
+    assert _prices(database) == [
+        ("480p", 1.0, "00", "01"), ("480p", 1.5, "01", ""), ("720p", 2.0, "00", "01"), ("720p", 2.0, "02", ""),
+    ]  # fmt: skip
+
+
+def test_a_price_new_to_the_whole_catalog_begins_its_period_though_it_is_no_change(database: Database) -> None:
+    sync([record("1", ConsumeItems=...)], database.engine, clock=at(0))
+    outcome = sync([record("1")], database.engine, clock=at(1))
+    assert (outcome.run.changed, outcome.run.fields_appeared) == (0, ("ConsumeItems",))
+    assert _prices(database) == [("480p", 166.5, "01", ""), ("720p", 355.2, "01", "")]
+
+
+def test_tags_are_numbered_as_they_are_met_and_keep_their_numbers(database: Database) -> None:
+    sync([record("1", Tags=["a", "b"], Tags_en=["A", "B"]), record("2", Tags=["b"], Tags_en=["B"])], database.engine)
+    sync([record("1", Tags=["c", "a"], Tags_en=["C", "A"]), record("2", Tags=["b"], Tags_en=["B"])], database.engine)
+    assert [(row["tag_id"], row["name"], row["name_en"]) for row in database.rows("tags", "tag_id")] == [
+        (1, "a", "A"), (2, "b", "B"), (3, "c", "C"),
+    ]  # fmt: skip
+    placed = sorted((row["template_id"], row["position"], row["tag_id"]) for row in database.rows("template_tags"))
+    assert placed == [("1", 0, 3), ("1", 1, 1), ("2", 0, 2)]
+
+
+def test_a_tag_without_an_english_name_is_one_tag_on_all_templates(database: Database) -> None:
+    sync([record(key, Tags=["a"], Tags_en=...) for key in ("1", "2")], database.engine)
+    sync([record(key, Tags=["a"], Tags_en=...) for key in ("1", "2", "3")], database.engine)
+    assert [(row["tag_id"], row["name"], row["name_en"]) for row in database.rows("tags")] == [(1, "a", None)]
+
+
+def test_seq_has_no_gaps_though_runs_fail_in_between(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    failing = Catalog(AFTER)
+    failing.on_ask = failing.interrupt
+    assert sync(failing, database.engine).run.status is Status.INTERRUPTED
+    sync(AFTER, database.engine)
+    sync(BEFORE, database.engine)
+    feed = database.rows("template_changes", "seq")
+    assert [row["seq"] for row in feed] == list(range(1, len(feed) + 1))
+    assert {row["run_id"] for row in feed} == {1, 3, 4}
+    assert database.scalar("SELECT last_seq FROM sync_state") == len(feed)
+    assert anomalies(database) == []
+
+
+def test_a_rejected_record_is_kept_with_its_reason_and_its_template_stays(database: Database) -> None:
+    sync(records(2), database.engine)
+    bad: list[Any] = [{"TemplateId": "2", "Title": 7, "X": "\x00\ud800🔥"}, "no object"]
+    outcome = sync([*records(1), *bad], database.engine)
+    assert (outcome.run.rejected, outcome.run.removed) == (2, 0)
+    assert database.present == {"1", "2"}
+    first, second = database.rows("rejected_templates", "ordinal")
+    assert (first["run_id"], first["ordinal"], first["page"], first["position"], first["template_id"]) == (2, 1, 1, 1, "2")
+    assert first["reason"] == "Title must be a string, not a number"
+    assert (second["template_id"], second["payload"]) == (None, '"no object"')
+
+
+def test_of_very_many_rejected_records_only_the_first_are_kept_and_all_are_counted(database: Database) -> None:
+    bad = [{"TemplateId": str(number), "Title": 7} for number in range(MOST_KEPT + 5)]
+    outcome = sync(bad, database.engine)
+    assert outcome.run.rejected == MOST_KEPT + 5
+    assert database.scalar("SELECT count(*) FROM rejected_templates") == MOST_KEPT
+
+
+def test_held_removals_are_counted_and_forgotten_when_their_templates_return(database: Database) -> None:
+    sync(records(30), database.engine, clock=at(0))
+    for minute in (1, 2):
+        outcome = sync(records(10), database.engine, clock=at(minute))
+        assert outcome.run.status is Status.HELD
+        held = database.rows("held_removals")
+        assert {(row["since_run_id"], row["runs"]) for row in held} == {(2, minute)}
+        assert len(held) == 20
+    assert len(database.present) == 30
+    sync(records(30), database.engine, clock=at(3))
+    assert database.rows("held_removals") == []
+
+
+def test_held_removals_are_applied_when_three_runs_agree(database: Database) -> None:
+    sync(records(30), database.engine)
+    statuses = [sync(records(10), database.engine).run.status for _ in range(3)]
+    assert statuses == [Status.HELD, Status.HELD, Status.SUCCEEDED]
+    assert (len(database.present), database.rows("held_removals")) == (10, [])
+    assert anomalies(database) == []
+
+
+def test_what_runs_remember_is_written_only_when_it_changes(database: Database) -> None:
+    sync([record("1")], database.engine)
+    (first,) = database.rows("sync_state")
+    assert first["wire_fields"] == sorted(record("1"))
+    assert (first["last_seq"], first["oldest_seq"], first["unreconciled_runs"], first["next_run_at"]) == (1, 1, 0, None)
+    sync([record("1", New=1)], database.engine)
+    (second,) = database.rows("sync_state")
+    assert second["wire_fields"] == sorted([*record("1"), "New"])
+    assert {**second, "wire_fields": None} == {**first, "wire_fields": None}
+
+
+def test_a_run_that_finds_nothing_new_writes_to_its_own_row_and_the_lease_only(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    statements: list[str] = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: statements.append(statement))
+    sync(BEFORE, database.engine)
+    written = {statement.split()[2 if statement.startswith("INSERT") else 1] for statement in statements if _writes(statement)}
+    assert written == {"sync_runs", "sync_lease"}
+
+
+def _writes(statement: str) -> bool:
+    return statement.startswith(("INSERT", "UPDATE", "DELETE"))
+
+
+def test_many_templates_at_once_are_written_and_removed_in_batches(database: Database) -> None:
+    sync(records(601), database.engine, page_size=50)
+    assert len(database.present) == 601
+    outcome = sync(records(1), database.engine, page_size=50, accept_removals=True)
+    assert outcome.run.removed == 600
+    assert {row["evidence"] for row in database.rows("template_changes") if row["kind"] == "removed"} == {"accepted"}
+    assert anomalies(database) == []
+
+
+def test_closing_a_run_that_was_closed_already_leaves_its_row_alone(database: Database) -> None:
+    outcome = sync(BEFORE, database.engine)
+    before = database.rows("sync_runs")
+    assert outcome.run.run_id is not None
+    assert outcome.run.fence is not None
+    lease = leases.Lease(outcome.run.run_id, outcome.run.fence, outcome.run.holder, 60.0)
+    Store(database.engine).close(lease, replace(outcome.run, status=Status.FAILED, error="too late"))
+    assert database.rows("sync_runs") == before
+
+
+@pytest.mark.parametrize("table", ["sync_lease", "sync_state"])
+def test_a_database_that_lost_one_of_its_two_single_rows_says_what_to_do_and_that_mends_it(
+    database: Database, table: str
+) -> None:
+    sync(BEFORE, database.engine)
+    database.execute(f"DELETE FROM {table}")  # noqa: S608 - a test's own word
+    try:
+        with pytest.raises(SchemaError, match="lost a row") as refused:
+            raise sync(AFTER, database.engine).error or AssertionError
+        assert "docs/databases.md" in refused.value.hint
+        assert len(database.rows("template_changes")) == 5
+    finally:
+        (documented,) = re.findall(rf"^INSERT INTO {table} .*?;", DATABASES.read_text(), re.MULTILINE | re.DOTALL)
+        database.execute(documented.rstrip(";"))
+    assert sync(AFTER, database.engine).error is None
+    assert anomalies(database) == []

@@ -1,0 +1,357 @@
+"""A run that is killed, or loses its disk, its server or its connection, leaves the database before or after, never else.
+
+`pytest -s tests/store/test_crash.py` prints how many faults were survived. The quick tests try a few of them, `-m long` all.
+"""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import signal
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import DatabaseError, LeaseLost, SyncError
+from sync.run_record import Status
+from sync.store import schema
+from sync.store.engine import open_engine
+from tests import servers
+from tests.builders import Database, record
+from tests.conftest import SERVERS, fresh
+from tests.faults import (
+    AFTER,
+    BEFORE,
+    Catalog,
+    Snapshot,
+    age_lease,
+    anomalies,
+    at_boundary,
+    end_of,
+    meaning,
+    sync,
+    sync_and_die,
+    tell,
+)
+from tests.proxy import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["tell"]  # a fixture
+
+LARGE = [*AFTER, *(record(str(number), Title=f"{number} " * 300, Title_en=f"{number} " * 300) for number in range(100, 140))]
+"""Needs room on a disk."""
+
+
+class Trial:
+    """A database before and after a run, to try the run again and again under a fault."""
+
+    def __init__(self, engine: sa.Engine, target: list[dict[str, Any]]) -> None:
+        self.engine = engine
+        self.target = target
+        sync(BEFORE, engine)
+        self._start = Snapshot(engine)
+        self.before = meaning(engine)
+        sync(target, engine)
+        self.after = meaning(engine)
+        self.outcomes: Counter[str] = Counter()
+        self.again()
+        assert meaning(engine) == self.before
+
+    def again(self) -> None:
+        """Start anew."""
+        self._start.restore()
+
+    def judge(self, fault: object) -> str:
+        """Tell where the fault left the database; whichever it is, the next run completes it with no repair."""
+        found = meaning(self.engine)
+        which = "before" if found == self.before else "after" if found == self.after else "else"
+        assert which != "else", f"{fault}: neither before nor after"
+        assert anomalies(self.engine) == []
+        outcome = sync(self.target, self.engine)
+        assert outcome.error is None, f"{fault}: {outcome.error}"
+        assert meaning(self.engine) == self.after
+        with self.engine.connect() as connection:
+            left = connection.scalar(sa.text("SELECT count(*) FROM sync_runs WHERE status = 'running' OR finished_at IS NULL"))
+        assert left == 0, f"{fault}: an attempt was never closed"
+        self.outcomes[which] += 1
+        return which
+
+
+SOME_AND_ALL = pytest.mark.parametrize("step", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
+"""Every seventh fault in the quick tests, every one in the long ones."""
+
+
+# Killed -----------------------------------------------------------------------------------------------------------------
+
+
+@SOME_AND_ALL
+@pytest.mark.long_on_servers
+def test_a_run_killed_at_every_boundary_leaves_before_or_after_and_the_next_completes(
+    database: Database, step: int, tell: Callable[[str], None]
+) -> None:
+    trial = Trial(database.engine, AFTER)
+    last = len(boundaries_of_a_run(database.url))
+    for number in [*range(last, 0, -step), last + 1]:
+        trial.again()
+        database.engine.dispose()  # nobody else has it open: SQLite recovers as after a power failure
+        code = end_of(sync_and_die, database.url, number, AFTER)
+        assert code == (-signal.SIGKILL if number <= last else 0)
+        if code:
+            trial.judge(f"killed at boundary {number}")
+    assert trial.outcomes["before"] > 25 / step
+    assert trial.outcomes["after"] >= 1
+    tell(f"{database.kind}: killed at {trial.outcomes.total()} boundaries: {dict(trial.outcomes)}, else 0")
+
+
+# A full disk ------------------------------------------------------------------------------------------------------------
+
+
+@SOME_AND_ALL
+def test_a_full_disk_at_any_page_leaves_before_or_after(sqlite: Database, step: int, tell: Callable[[str], None]) -> None:
+    trial = Trial(sqlite.engine, LARGE)
+    file = str(sqlite.engine.url.database)
+    for pages in itertools.count(0, 5 * step):
+        trial.again()
+        sqlite.engine.dispose()
+        with closing(sqlite3.connect(file)) as raw:
+            raw.execute("VACUUM")  # else the pages of the last trial would be free ones
+        most = sqlite.scalar("PRAGMA page_count") + pages
+        cramped = open_engine(sqlite.url)
+        sa.event.listen(cramped, "connect", lambda raw, _record, most=most: raw.execute(f"PRAGMA max_page_count={most}"))
+        error: SyncError | None
+        try:
+            error = sync(LARGE, cramped).error
+        except DatabaseError as early:
+            error = early
+        cramped.dispose()
+        if error is None:
+            break
+        assert "full" in str(error)
+        assert error.hint == "Free some space on the disk; nothing was lost, the next run goes on."
+        assert trial.judge(f"{pages} free pages") == "before"
+        assert sqlite.scalar("PRAGMA integrity_check") == "ok"
+    assert trial.outcomes["before"] > 10 / step
+    tell(f"sqlite: disk full at {trial.outcomes.total()} sizes: {dict(trial.outcomes)}, else 0")
+
+
+def sync_with_small_files(url: str, most: int) -> None:
+    """In a process of its own: run once, with no file allowed to grow past a size."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    try:
+        error = sync(LARGE, open_engine(url)).error
+    except DatabaseError as early:
+        error = early
+    raise SystemExit(error.exit_code if error else 0)
+
+
+@SOME_AND_ALL
+def test_a_file_that_cannot_grow_leaves_before_or_after(sqlite: Database, step: int, tell: Callable[[str], None]) -> None:
+    trial = Trial(sqlite.engine, LARGE)
+    for most in itertools.count(8192, (40 * 1024 + 512) * step):
+        trial.again()
+        sqlite.engine.dispose()  # the last one to leave folds the write-ahead log into the file
+        code = end_of(sync_with_small_files, sqlite.url, most)
+        trial.judge(f"files of at most {most} bytes")
+        assert sqlite.scalar("PRAGMA integrity_check") == "ok"
+        if code == 0:
+            break
+        assert code == 69
+    assert trial.outcomes["before"] > 5 / step
+    tell(f"sqlite: files limited to {trial.outcomes.total() - 1} sizes: {dict(trial.outcomes)}, else 0")
+
+
+# A server that dies -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def own_server(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
+    """A server that may be killed."""
+    make = {"postgresql": servers.postgresql, "mariadb": servers.mariadb}[request.param]
+    with make() as server:
+        yield server
+
+
+@pytest.mark.long
+def test_a_server_killed_and_started_again_mid_run_leaves_before_or_after(
+    own_server: servers.Server, tell: Callable[[str], None]
+) -> None:
+    engine = open_engine(own_server.url)
+    schema.upgrade(engine)
+    trial = Trial(engine, AFTER)
+    ends: Counter[str] = Counter()
+
+    def restart() -> None:
+        own_server.kill()
+        own_server.start()
+
+    for number in range(2, len(boundaries_of_a_run(own_server.url)) + 1, 5):
+        trial.again()
+        victim = open_engine(own_server.url)
+        at_boundary(victim, number, restart)
+        try:
+            ends["failed" if sync(AFTER, victim).error else "succeeded"] += 1
+        except DatabaseError:
+            ends["failed"] += 1  # before it had the lease: there is no row to tell it in
+        victim.dispose()
+        age_lease(engine)  # a run that failed so early may have got the lease; its term would pass
+        trial.judge(f"server killed at boundary {number}")
+    engine.dispose()
+    assert ends["succeeded"] > 3, "an apply that broke off is tried again, as a whole"
+    kind = own_server.url.partition(":")[0]
+    tell(f"{kind}: server killed at {sum(ends.values())} boundaries: runs {dict(ends)}; {dict(trial.outcomes)}, else 0")
+
+
+def boundaries_of_a_run(url: str) -> list[str]:
+    """Give the boundaries that a run passes."""
+    engine = open_engine(url)
+    passed = at_boundary(engine, 0, lambda: None)
+    sync(AFTER, engine)
+    engine.dispose()
+    return passed
+
+
+def test_a_server_that_stays_away_fails_the_run_and_the_next_one_completes(own_server: servers.Server) -> None:
+    engine = open_engine(own_server.url)
+    schema.upgrade(engine)
+    sync(BEFORE, engine)
+    source = Catalog(AFTER, own_server.kill)
+    try:
+        outcome = sync(source, engine)
+        assert isinstance(outcome.error, DatabaseError)
+        assert outcome.error.exit_code == 69
+        assert outcome.unrecorded is not None
+    finally:
+        own_server.start()
+    age_lease(engine)
+    assert sync(AFTER, engine).error is None
+    with engine.connect() as connection:
+        statuses = connection.scalars(sa.text("SELECT status FROM sync_runs ORDER BY run_id")).all()
+    assert statuses == ["succeeded", "interrupted", "succeeded"]
+    assert anomalies(engine) == []
+    engine.dispose()
+
+
+# A connection that breaks while COMMIT is on its way --------------------------------------------------------------------
+
+
+class Line:
+    """A database behind a proxy that cuts the COMMIT of the transaction that applies."""
+
+    def __init__(self, direct: Database, proxy: Proxy) -> None:
+        self.direct = direct
+        self.proxy = proxy
+        self.engine = open_engine(direct.engine.url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False))
+        self._how: str | None = None
+        self._table = ""
+        sa.event.listen(self.engine, "before_cursor_execute", self._look)
+
+    def cut(self, how: str, after: str = "INTO template_changes") -> None:
+        """Cut the COMMIT that follows the first such statement."""
+        self._how, self._table = how, after
+
+    def _look(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if self._how and self._table in statement:
+            self.proxy.cut, self._how = self._how, None
+
+
+@pytest.fixture(params=SERVERS)
+def line(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Iterator[Line]:
+    """Each server in turn, with a catalog in it, behind the proxy."""
+    for direct in fresh(request.param, migrated, tmp_path):
+        sync(BEFORE, direct.engine)
+        url = direct.engine.url
+        with Proxy(url.host or "", url.port or {"postgresql": 5432, "mariadb": 3306}[direct.kind]) as proxy:
+            made = Line(direct, proxy)
+            yield made
+            made.engine.dispose()
+
+
+def _applied_once(line: Line) -> None:
+    assert line.proxy.cuts == 1
+    assert anomalies(line.direct) == []
+    assert line.direct.present == {"1", "2", "3", "4", "6"}
+    assert [row["run_id"] for row in line.direct.rows("template_changes", "seq")] == [1] * 5 + [2] * 3
+
+
+def test_a_commit_whose_answer_was_lost_is_recognised_and_not_applied_twice(line: Line) -> None:
+    line.cut("answer")
+    outcome = sync(AFTER, line.engine)
+    assert (outcome.error, outcome.run.status) == (None, Status.SUCCEEDED)
+    _applied_once(line)
+
+
+def test_a_commit_that_never_arrived_is_tried_again(line: Line) -> None:
+    line.cut("question")
+    outcome = sync(AFTER, line.engine)
+    assert (outcome.error, outcome.run.status) == (None, Status.SUCCEEDED)
+    _applied_once(line)
+
+
+@pytest.mark.parametrize("away", [3, 4], ids=["back for the second try", "back after the second try"])
+def test_a_lost_answer_is_recognised_even_when_the_network_comes_back_late(line: Line, away: int) -> None:
+    """By then the run has given its lease back itself, which must not be taken for a loss."""
+    line.cut("answer")
+    attempts: list[bool] = []
+
+    def connecting(*_: Any) -> None:
+        if line.proxy.cuts:
+            attempts.append(len(attempts) < away)
+            line.proxy.closed = attempts[-1]
+
+    sa.event.listen(line.engine, "do_connect", connecting)
+    outcome = sync(AFTER, line.engine)
+    assert attempts == [True] * away + [False]
+    assert (outcome.error, outcome.run.status) == (None, Status.SUCCEEDED)
+    _applied_once(line)
+
+
+def test_a_run_cut_off_and_taken_over_does_not_believe_that_it_was_applied(line: Line) -> None:
+    """Its row is closed, but by the run that took over."""
+    line.cut("question")
+
+    def sleep(_pause: float) -> None:
+        if len(line.direct.rows("sync_runs")) == 2:
+            age_lease(line.direct.engine)
+            assert sync(BEFORE, line.direct.engine).error is None
+
+    outcome = sync(AFTER, line.engine, sleep=sleep)
+    assert isinstance(outcome.error, LeaseLost)
+    assert [row["status"] for row in line.direct.rows("sync_runs", "run_id")] == ["succeeded", "interrupted", "succeeded"]
+    assert line.direct.present == {"1", "2", "3", "4", "5"}
+    assert anomalies(line.direct) == []
+
+
+@pytest.mark.parametrize("how", ["answer", "question"])
+def test_a_lease_whose_commit_was_cut_is_no_obstacle_for_long(line: Line, how: str) -> None:
+    line.cut(how, after="INTO sync_runs")
+    cut = sync(AFTER, line.engine)
+    assert isinstance(cut.error, DatabaseError)
+    assert cut.unrecorded is not None
+    age_lease(line.direct.engine)
+    assert sync(AFTER, line.engine).error is None
+    statuses = [row["status"] for row in line.direct.rows("sync_runs", "run_id")]
+    assert statuses == (["succeeded", "interrupted", "succeeded"] if how == "answer" else ["succeeded", "succeeded"])
+    assert anomalies(line.direct) == []
+
+
+def test_a_run_that_failed_and_cannot_say_so_is_closed_by_the_next(line: Line) -> None:
+
+    def fail() -> None:
+        line.cut("question", after="UPDATE sync_runs SET")
+        failing.interrupt()
+
+    failing = Catalog(AFTER, fail)
+    outcome = sync(failing, line.engine)
+    assert (outcome.run.status, line.proxy.cuts) == (Status.INTERRUPTED, 1)
+    assert outcome.unrecorded is not None
+    age_lease(line.direct.engine)
+    assert sync(AFTER, line.engine).error is None
+    assert {row["status"] for row in line.direct.rows("sync_runs")} == {"succeeded", "interrupted"}
+    assert anomalies(line.direct) == []

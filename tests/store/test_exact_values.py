@@ -1,0 +1,224 @@
+"""What goes in comes out, to the last byte, and the same on all three databases."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.reader import catalog as catalog_reader
+from sync.reader import feed as feed_reader
+from sync.run_record import Status
+from sync.store import schema
+from sync.store.engine import open_engine, reading
+from sync.store.tables import consume_items, sync_state, tags, templates
+from tests.builders import Database, record, records
+from tests.conftest import KINDS, _on_server, _server_url, drop_database, fresh
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, dumped, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ALIKE = [
+    "🔥", "🎉", "❤", "❤️", "Hot", "hot", "cafe", "café", "cafe\N{COMBINING ACUTE ACCENT}", "a", "a ", "a  ", " a", "i", "İ", "ı",
+    "ß", "ss", "ﬁ", "fi", "", " ", "Å", "\N{ANGSTROM SIGN}", "1", "１", "热门", "熱門", "a\tb", "a\nb", "%", "_", "\\", "'", '"',
+    "\N{ZERO WIDTH SPACE}", "👩‍👩‍👧", "👩", "\U0010ffff",
+]  # fmt: skip
+"""Texts that one database or another takes for equal, unless it is told not to."""
+
+
+def test_texts_that_look_alike_are_kept_apart_in_tags(database: Database) -> None:
+    outcome = sync([record("1", Tags=ALIKE, Tags_en=ALIKE)], database.engine)
+    assert outcome.error is None
+    assert [(row["name"], row["name_en"]) for row in database.rows("tags", "tag_id")] == [(text, text) for text in ALIKE]
+    with reading(database.engine) as connection:
+        assert documents(connection)["1"]["tags"] == [{"name": text, "name_en": text} for text in ALIKE]
+        for text in ALIKE:
+            assert connection.scalars(sa.select(tags.c.name).where(tags.c.name == text)).all() == [text]
+
+
+def test_ids_that_look_alike_are_templates_of_their_own(database: Database) -> None:
+    ids = [text for text in ALIKE if text]
+    sync([record(text, Title=f"of {text}") for text in ids], database.engine)
+    assert {row["template_id"]: row["title"] for row in database.rows("templates")} == {text: f"of {text}" for text in ids}
+    outcome = sync([record(text, Title=f"of {text}") for text in ids[1:]], database.engine)
+    assert (outcome.run.removed, outcome.run.changed) == (1, 0)
+    assert database.present == set(ids[1:])
+    assert anomalies(database) == []
+
+
+def test_resolutions_that_look_alike_are_prices_of_their_own(database: Database) -> None:
+    sizes = [text for text in ALIKE if text]
+    prices = [{"Resolution": size, "Credit": number} for number, size in enumerate(sizes)]
+    sync([record("1", ConsumeItems=prices)], database.engine)
+    assert [(row["resolution"], row["credit"]) for row in database.rows("consume_items", "position")] == [
+        (size, Decimal(number)) for number, size in enumerate(sizes)
+    ]
+
+
+def test_ids_sort_by_code_point_on_every_engine(database: Database) -> None:
+    ids = [text for text in ALIKE if text]
+    sync([record(text) for text in ids], database.engine)
+    with reading(database.engine) as connection:
+        found = connection.scalars(sa.select(templates.c.template_id).order_by(templates.c.template_id)).all()
+    assert list(found) == sorted(ids)
+
+
+def test_long_texts_come_back_whole(database: Database) -> None:
+    longest = record(
+        "🔥" * 255, Title="🔥" * 2000, Cover="https://media.example/" + "x" * 7978, Tags=["é" * 255], Tags_en=["ñ" * 255]
+    )
+    longest["ConsumeItems"] = [{"Resolution": "𝟜" * 64, "Credit": 1}]
+    outcome = sync([longest, record("9" * 19, MediaId="9" * 255)], database.engine)
+    assert (outcome.error, outcome.run.rejected) == (None, 0)
+    row = next(row for row in database.rows("templates") if row["template_id"] == "🔥" * 255)
+    assert (row["title"], row["cover_url"]) == (longest["Title"], longest["Cover"])
+    assert anomalies(database) == []
+
+
+def test_numbers_that_a_float_could_not_hold_stay_text_in_ids(database: Database) -> None:
+    sync([record("7642552612302307355", MediaId="9007199254740993")], database.engine)
+    (row,) = database.rows("templates")
+    assert (row["template_id"], row["media_id"]) == ("7642552612302307355", "9007199254740993")
+
+
+CREDITS = [
+    "0", "0.000000000000001", "0.1", "0.2", "0.3", "1", "1.1", "9.99999999999999", "99.5", "100", "166.5", "355.2",
+    "123456789.012345", "999999999999.999", "999999999999999",
+]  # fmt: skip
+
+
+def test_credits_of_up_to_15_digits_are_exact_and_sort_as_numbers(database: Database) -> None:
+    prices = ", ".join(f'{{"Resolution": "r{number}", "Credit": {credit}}}' for number, credit in enumerate(CREDITS))
+    served = record("1", ConsumeItems=json.loads(f"[{prices}]"))
+    sync([served], database.engine)
+    with reading(database.engine) as connection:
+        column = consume_items.c.credit
+        assert [str(credit) for credit in connection.scalars(sa.select(column).order_by(column))] == [
+            format(Decimal(credit)) if Decimal(credit) >= Decimal("0.000001") else str(Decimal(credit)) for credit in CREDITS
+        ]
+        assert connection.scalars(sa.select(column).where(column == Decimal("355.2"))).all() == [Decimal("355.2")]
+        assert len(connection.scalars(sa.select(column).where(column > Decimal("99.5"))).all()) == 6
+
+
+def test_credits_compare_and_sum_as_numbers_in_plain_sql(database: Database) -> None:
+    sync([record("1", ConsumeItems=[{"Resolution": "a", "Credit": 99.5}, {"Resolution": "b", "Credit": 355.2}])], database.engine)
+    assert database.scalar("SELECT count(*) FROM current_prices WHERE credit > 100") == 1
+    assert float(database.scalar("SELECT sum(credit) FROM current_prices")) == pytest.approx(454.7, rel=1e-12)
+    assert database.scalar("SELECT resolution FROM current_prices ORDER BY credit LIMIT 1") == "a"
+
+
+def test_moments_are_utc_to_the_microsecond_whatever_zone_they_came_in(database: Database) -> None:
+    moment = datetime(2026, 3, 29, 1, 59, 59, 999999, tzinfo=timezone(timedelta(hours=8)))
+    with database.engine.begin() as connection:
+        connection.execute(sa.update(sync_state).values(next_run_at=moment))
+    with database.engine.connect() as connection:
+        stored = connection.scalar(sa.select(sync_state.c.next_run_at))
+    assert stored == moment
+    assert stored is not None
+    assert (stored.tzinfo, stored.isoformat()) == (UTC, "2026-03-28T17:59:59.999999+00:00")
+    assert "2026-03-28 17:59:59.999999" in str(database.scalar("SELECT next_run_at FROM sync_state"))
+
+
+def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
+    with database.engine.begin() as connection, pytest.raises(sa.exc.StatementError, match="without a time zone"):
+        connection.execute(sa.update(sync_state).values(next_run_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the point
+
+
+def test_release_times_hold_from_1970_to_the_end_of_9999(database: Database) -> None:
+    sync([record("1", ReleaseOnlineTime=0), record("2", ReleaseOnlineTime=253402300799)], database.engine)
+    assert [row["released_at"].isoformat() for row in database.rows("templates", "template_id")] == [
+        "1970-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00",
+    ]  # fmt: skip
+
+
+def test_unknown_fields_come_back_as_they_were_with_their_numbers(database: Database) -> None:
+    unknown = {"deep": [{"🔥": None, "b": [True, False, 1.5, 10**40, 1e-7, "a\\u0000b", "\N{LINE SEPARATOR}"]}], "": ""}
+    sync([record("1", Unknown=unknown)], database.engine)
+    (row,) = database.rows("templates")
+    assert row["extra"] == {"Unknown": unknown}
+    assert sync([record("1", Unknown=unknown)], database.engine).run.unchanged == 1
+    assert len(database.rows("template_changes")) == 1
+    outcome = sync([record("1", Unknown=unknown, Title="t")], database.engine)
+    assert outcome.plan is not None
+    (change,) = outcome.plan.changes.changes
+    assert [told["field"] for told in change.fields] == ["title"]
+
+
+def test_stored_json_is_valid_to_the_engine_itself(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    sync(AFTER, database.engine)
+    valid = {
+        "sqlite": "json_valid(document) AND json_extract(document, '$.title') = '战斗游戏'",
+        "postgresql": "document->>'title' = '战斗游戏'",
+        "mariadb": "json_valid(document) AND json_value(document, '$.title') = '战斗游戏'",
+    }[database.kind]
+    assert database.scalar(f"SELECT count(*) FROM template_versions WHERE NOT ({valid})") == 0  # noqa: S608 - a test's own words
+    assert database.scalar("SELECT count(*) FROM template_versions") > 0
+
+
+def test_stored_json_can_be_read_and_searched_as_text(database: Database) -> None:
+    sync([record("1")], database.engine)
+    text = "cast(document AS text)" if database.kind == "postgresql" else "document"
+    assert database.scalar(f"SELECT count(*) FROM template_versions WHERE {text} LIKE '%🔥Seedance2.0模型%'") == 1  # noqa: S608
+
+
+@pytest.fixture
+def latin1(tmp_path: Path) -> Iterator[Database]:
+    """A MariaDB database whose default character set knows no emoji, and no Chinese."""
+    server = _server_url("mariadb")
+    name = f"sync_test_latin1_{os.getpid()}"
+    _on_server(server, f"CREATE DATABASE {name} CHARACTER SET latin1 COLLATE latin1_swedish_ci")
+    url = open_engine(server).url.set(database=name).render_as_string(hide_password=False)
+    engine = open_engine(url)
+    schema.upgrade(engine)
+    yield Database("mariadb", url, engine)
+    engine.dispose()
+    drop_database(url, server)
+
+
+def test_a_latin1_database_on_mariadb_holds_every_text_all_the_same(latin1: Database) -> None:
+    assert "latin1" in latin1.scalar("SELECT @@character_set_database")
+    outcome = sync([record("🔥", Title="战斗游戏 🎉", Tags=ALIKE, Tags_en=ALIKE)], latin1.engine)
+    assert outcome.error is None
+    assert outcome.run.status is Status.SUCCEEDED
+    assert {row["title"] for row in latin1.rows("templates")} == {"战斗游戏 🎉"}
+    assert len(latin1.rows("tags")) == len(ALIKE)
+    assert latin1.scalar("SELECT count(*) FROM template_versions WHERE document LIKE '%🎉%'") == 1
+    assert anomalies(latin1) == []
+
+
+def _history(engine: sa.Engine) -> None:
+    """Let everything happen that can happen to a catalog."""
+    strange = record("é 🔥 ", Tags=ALIKE, Tags_en=ALIKE, Unknown={"b": [1.5, 10**20], "a": None})
+    strange["ConsumeItems"] = [{"Resolution": f"r{number}", "Credit": float(credit)} for number, credit in enumerate(CREDITS)]
+    bad = {"TemplateId": "2", "Title": 7}
+    for minute, served in enumerate((BEFORE, AFTER, [*AFTER, strange], [*BEFORE, bad], records(40), records(12), BEFORE, AFTER)):
+        sync(served, engine, clock=at(minute))
+    failing = Catalog(BEFORE)
+    failing.on_ask = failing.interrupt
+    sync(failing, engine, clock=at(20))
+    sync([*AFTER, strange], engine, clock=at(21), accept_removals=True)
+    sync([*records(40), strange], engine, clock=at(22))
+    sync(records(5), engine, clock=at(23))
+
+
+def test_the_same_history_gives_the_same_dump_on_all_three_byte_for_byte(migrated: dict[str, str], tmp_path: Path) -> None:
+    told: dict[str, Any] = {}
+    for kind in KINDS:
+        for database in fresh(kind, migrated, tmp_path):
+            _history(database.engine)
+            assert anomalies(database) == []
+            exported = [json.dumps(each, ensure_ascii=False) for each in catalog_reader.catalog(database.engine)]
+            feed = [json.dumps(each, ensure_ascii=False) for each in feed_reader.changes(database.engine)]
+            told[kind] = {**dumped(database.engine), "exported": exported, "feed": feed}
+    for kind in KINDS[1:]:
+        for name, lines in told["sqlite"].items():
+            assert told[kind][name] == lines, f"{name} on {kind}"
+    assert all(told["sqlite"].values()), "a table without rows proves nothing"

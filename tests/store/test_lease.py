@@ -1,0 +1,448 @@
+"""Who may write: the lease, and the fence that makes it safe, on all three databases."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import DatabaseError, LeaseBusy, LeaseLost
+from sync.run_record import Run, Status
+from sync.store import engine as engines
+from sync.store import lease as leases
+from sync.store import process as processes
+from sync.store import schema
+from sync.store.apply import Store
+from sync.store.engine import open_engine, writing
+from sync.store.tables import sync_lease, sync_runs
+from tests.conftest import SERVERS, drop_database, fresh, new_database
+from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, end_of, process, real_clock, sync, wait_for
+from tests.servers import pgbouncer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.builders import Database
+
+
+def _take(engine: sa.Engine, ttl: float = 60.0) -> leases.Lease:
+    return leases.acquire(engine, trigger="run", ttl=ttl, now=real_clock())
+
+
+def _statuses(database: Database) -> list[str]:
+    return [row["status"] for row in database.rows("sync_runs", "run_id")]
+
+
+def _lease_row(database: Database) -> dict[str, Any]:
+    (row,) = database.rows("sync_lease")
+    return row
+
+
+# Taking it --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_age(database: Database) -> None:
+    _take(database.engine)
+    outcome = sync(BEFORE, database.engine, clock=real_clock)
+    assert isinstance(outcome.error, LeaseBusy)
+    assert outcome.error.exit_code == 75
+    holder = re.escape(f"{socket.gethostname()} (pid {os.getpid()})")
+    assert re.fullmatch(
+        rf"Another run is at work: {holder}, for \d+ s; its lease ends in \d+ s unless renewed\.", str(outcome.error)
+    )
+    assert _statuses(database) == ["running", "skipped"]
+    skipped = database.rows("sync_runs", "run_id")[1]
+    assert (skipped["error_code"], skipped["fence"], skipped["error"]) == ("lease-busy", None, str(outcome.error))
+    assert skipped["finished_at"] is not None
+    assert database.present == set()
+
+
+def test_whoever_looks_sees_the_holder_since_when_and_for_how_long(database: Database) -> None:
+    with engines.reading(database.engine) as connection:
+        nobody = leases.look(connection)
+    assert (nobody.name, nobody.active, nobody.since) == ("nobody", False, None)
+    before = real_clock()
+    _take(database.engine)
+    with engines.reading(database.engine) as connection:
+        holder = leases.look(connection)
+    assert (holder.name, holder.active, holder.dead) == (processes.name(), True, False)
+    assert 50 < holder.seconds_left <= 60.1
+    assert holder.since is not None
+    assert before <= holder.since <= real_clock()
+
+
+def test_an_expired_lease_is_taken_over_and_the_old_run_is_closed_as_interrupted(database: Database) -> None:
+    first = _take(database.engine)
+    age_lease(database.engine)
+    second = _take(database.engine)
+    assert (second.fence, second.run_id) == (first.fence + 1, first.run_id + 1)
+    old = database.rows("sync_runs", "run_id")[0]
+    assert (old["status"], old["error_code"]) == ("interrupted", "interrupted")
+    assert old["finished_at"] is not None
+
+
+def test_every_acquisition_raises_the_fence(database: Database) -> None:
+    for _ in range(3):
+        assert sync(BEFORE, database.engine).error is None
+    assert [row["fence"] for row in database.rows("sync_runs", "run_id")] == [1, 2, 3]
+    assert (_lease_row(database)["fence"], _lease_row(database)["holder"]) == (3, None)
+
+
+def test_of_many_threads_that_want_the_lease_at_once_one_gets_it(database: Database) -> None:
+    got: list[str] = []
+    start = threading.Barrier(6)
+
+    def want() -> None:
+        start.wait()
+        try:
+            _take(database.engine)
+        except LeaseBusy:
+            got.append("busy")
+        else:
+            got.append("lease")
+
+    threads = [threading.Thread(target=want) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == [*["busy"] * 5, "lease"]
+    assert sorted(_statuses(database)) == ["running", *["skipped"] * 5]
+
+
+# A dead holder ----------------------------------------------------------------------------------------------------------
+
+
+def take_and_die(url: str) -> None:
+    """In a process of its own: take the lease for an hour and be killed."""
+    leases.acquire(open_engine(url), trigger="run", ttl=3600.0, now=datetime.now(UTC))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def take_and_wait(url: str) -> None:
+    """In a process of its own: take the lease for an hour and do nothing."""
+    leases.acquire(open_engine(url), trigger="run", ttl=3600.0, now=datetime.now(UTC))
+    signal.pause()
+
+
+def test_a_killed_holder_on_this_machine_does_not_keep_the_next_run_out(database: Database) -> None:
+    assert end_of(take_and_die, database.url) == -signal.SIGKILL
+    assert _lease_row(database)["expires"] > 0
+    assert sync(BEFORE, database.engine).error is None
+    assert _statuses(database) == ["interrupted", "succeeded"]
+
+
+def test_a_stopped_holder_is_not_dead_and_keeps_others_out(database: Database) -> None:
+    with process(take_and_wait, database.url) as holder:
+        wait_for(lambda: _statuses(database) == ["running"])
+        os.kill(holder.pid, signal.SIGSTOP)
+        assert isinstance(sync(BEFORE, database.engine).error, LeaseBusy)
+    assert sync(BEFORE, database.engine).error is None
+
+
+def test_marks_of_other_machines_boots_and_containers_say_nothing_about_death() -> None:
+    mine = processes.mark()
+    assert mine is not None
+    boot, namespace, pid, started = mine.split(":")
+    assert not processes.is_dead(mine)
+    assert not processes.is_dead(None)
+    assert not processes.is_dead(f"other-boot:{namespace}:{pid}:{started}")
+    assert not processes.is_dead(f"{boot}:1:{pid}:{started}")
+    assert processes.is_dead(f"{boot}:{namespace}:{pid}:1"), "the number was given to another process"
+    assert processes.is_dead(f"{boot}:{namespace}:{2**22 + 1}:1"), "there is no such process"
+
+
+def test_a_process_that_is_hidden_from_this_user_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under systemd's ProtectProc=invisible, or a /proc mounted with hidepid: its files are not there, it is."""
+    here, seen = processes._here(), processes._state_and_start
+
+    def hidden(pid: int) -> tuple[str, str]:
+        if pid == os.getppid():
+            raise FileNotFoundError
+        return seen(pid)
+
+    monkeypatch.setattr(processes, "_state_and_start", hidden)
+    assert not processes.is_dead(f"{here}:{os.getppid()}:1")
+
+
+# Losing it --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_holder_that_was_paused_past_its_lease_commits_nothing(database: Database) -> None:
+    sync(BEFORE, database.engine)
+
+    def another_takes_over() -> None:
+        slow.on_ask = None
+        age_lease(database.engine)
+        assert sync([*BEFORE, AFTER[-1]], database.engine).run.added == 1
+
+    slow = Catalog(AFTER, another_takes_over)
+    before = database.catalog_dump()
+    outcome = sync(slow, database.engine)
+    assert isinstance(outcome.error, LeaseLost)
+    assert outcome.error.exit_code == 75
+    assert _statuses(database) == ["succeeded", "interrupted", "succeeded"]
+    assert {row["run_id"] for row in database.rows("template_changes")} == {1, 3}
+    assert database.catalog_dump() != before, "only the other run's addition"
+    assert anomalies(database) == []
+
+
+def test_a_holder_that_lost_its_lease_does_not_take_it_from_the_next_one_when_it_ends(database: Database) -> None:
+    first = _take(database.engine)
+    age_lease(database.engine)
+    second = _take(database.engine)
+    ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence, holder=first.holder)
+    Store(database.engine).close(first, ended)
+    assert _statuses(database) == ["interrupted", "running"]
+    assert (_lease_row(database)["fence"], _lease_row(database)["holder"]) == (second.fence, second.holder)
+
+
+def test_proving_the_fence_is_the_first_statement_of_the_transaction_that_applies(database: Database) -> None:
+    transactions: list[list[str]] = []
+    sa.event.listen(database.engine, "begin", lambda _: transactions.append([]))
+
+    def keep(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith(("BEGIN", "SET LOCAL")):
+            transactions[-1].append(statement)
+
+    sa.event.listen(database.engine, "before_cursor_execute", keep)
+    sync(BEFORE, database.engine)
+    (applying,) = (each for each in transactions if any("INTO template_changes" in statement for statement in each))
+    assert applying[0].startswith("UPDATE sync_lease")
+    for each in transactions:
+        writes = [statement for statement in each if not statement.startswith("SELECT") or "FOR UPDATE" in statement]
+        if writes:
+            assert "sync_lease" in (each if database.kind == "sqlite" else writes)[0], (
+                "the lease's row is locked first everywhere"
+            )
+
+
+def test_closing_a_run_while_another_takes_over_cannot_deadlock(database: Database) -> None:
+    """Both need the lease's row and the run's; in different orders each could wait for the other."""
+    for _ in range(10):
+        first = _take(database.engine)
+        age_lease(database.engine)
+        ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence, holder=first.holder)
+        errors: list[BaseException] = []
+
+        def attempt(work: Any, errors: list[BaseException] = errors) -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is wrong
+                errors.append(error)
+
+        second: list[leases.Lease] = []
+        closing = threading.Thread(
+            target=attempt, args=(lambda first=first, ended=ended: Store(database.engine).close(first, ended),)
+        )
+        taking = threading.Thread(target=attempt, args=(lambda second=second: second.append(_take(database.engine)),))
+        closing.start()
+        taking.start()
+        closing.join()
+        taking.join()
+        assert errors == []
+        leases.break_lease(database.engine)
+
+
+# Keeping it -------------------------------------------------------------------------------------------------------------
+
+
+def _open_transactions(database: Database) -> int:
+    """Ask the server, besides this question's own; SQLite answers by letting a writer in at once."""
+    if database.kind == "sqlite":
+        import sqlite3
+
+        with sqlite3.connect(str(database.engine.url.database), timeout=0, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        other.close()
+        return 0
+    query = {
+        "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND xact_start IS NOT NULL AND pid <> pg_backend_pid()",
+        "mariadb": "SELECT count(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p "
+        "ON p.id = t.trx_mysql_thread_id WHERE p.db = database() AND p.id <> connection_id()",
+    }[database.kind]
+    return int(database.scalar(query))
+
+
+def test_the_lease_is_renewed_while_fetching_with_no_transaction_open(database: Database) -> None:
+    seen: list[float] = []
+
+    def fetch() -> None:
+        term = _lease_row(database)["expires"]
+        wait_for(lambda: _lease_row(database)["expires"] > term)
+        wait_for(lambda: _open_transactions(database) == 0)
+        seen.append(term)
+
+    outcome = sync(Catalog(BEFORE, fetch), database.engine, ttl=0.3)
+    assert outcome.error is None
+    assert seen, "the lease was renewed under way"
+
+
+def test_a_run_that_fetches_for_longer_than_its_lease_keeps_it(database: Database) -> None:
+    others: list[Any] = []
+
+    def fetch() -> None:
+        first = _lease_row(database)["expires"]
+        wait_for(lambda: _lease_row(database)["expires"] > first + 0.45)  # longer than the term
+        others.append(sync(AFTER, database.engine).error)
+
+    outcome = sync(Catalog(BEFORE, fetch), database.engine, ttl=0.45)
+    assert outcome.error is None
+    assert [type(error) for error in others] == [LeaseBusy]
+
+
+def test_a_heartbeat_that_finds_the_lease_taken_stops_the_fetching(database: Database) -> None:
+    def fetch() -> None:
+        leases.break_lease(database.engine)
+        wait_for(lambda: source.interrupted)
+
+    source = Catalog(BEFORE, fetch)
+    outcome = sync(source, database.engine, ttl=0.3)
+    assert isinstance(outcome.error, LeaseLost)
+    assert (_statuses(database), database.present) == (["interrupted"], set())
+
+
+def test_a_released_lease_is_not_revived_by_a_late_heartbeat(database: Database) -> None:
+    lease = _take(database.engine)
+    with writing(database.engine) as connection:
+        leases.release(connection, lease)
+    with writing(database.engine) as connection:
+        assert leases._renew(connection, lease) is False
+    assert (_lease_row(database)["expires"], _lease_row(database)["holder"]) == (0, None)
+    assert sync(BEFORE, database.engine).error is None
+
+
+def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = _take(database.engine, ttl=0.3)
+    failures = threading.Event()
+    real = writing
+
+    @contextmanager
+    def away_once(engine: sa.Engine) -> Iterator[sa.Connection]:
+        if not failures.is_set():
+            failures.set()
+            with engines.plain_errors(engine):
+                raise sa.exc.OperationalError("", {}, Exception("gone"))
+        with real(engine) as connection:
+            yield connection
+
+    monkeypatch.setattr(leases, "writing", away_once)
+    with leases.kept_alive(database.engine, lease, on_loss=lambda: None):
+        assert failures.wait(20)
+        term = _lease_row(database)["expires"]
+        wait_for(lambda: _lease_row(database)["expires"] > term)
+
+
+# Taking it away ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_lease_can_be_broken_by_force_and_its_holder_commits_nothing(database: Database) -> None:
+    def break_it() -> None:
+        source.on_ask = None
+        former = leases.break_lease(database.engine)
+        assert (former.name, former.active) == (processes.name(), True)
+
+    source = Catalog(BEFORE, break_it)
+    outcome = sync(source, database.engine)
+    assert isinstance(outcome.error, LeaseLost)
+    assert (_statuses(database), database.present) == (["interrupted"], set())
+    assert sync(BEFORE, database.engine).error is None
+
+
+def test_breaking_a_free_lease_harms_nobody(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    former = leases.break_lease(database.engine)
+    assert (former.name, former.active) == ("nobody", False)
+    assert sync(AFTER, database.engine).error is None
+    assert anomalies(database) == []
+
+
+# Holding it inside a transaction ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=SERVERS)
+def on_server(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
+    """Each server in turn."""
+    yield from fresh(request.param, migrated, tmp_path)
+
+
+def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(
+    on_server: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a virtual machine is paused between two statements: its locks must not keep everybody out for ever."""
+    with monkeypatch.context() as impatient:
+        impatient.setattr(engines, "IDLE_SECONDS", 1)
+        sleeper = open_engine(on_server.url)
+        connection = sleeper.connect()
+        connection.execute(sa.update(sync_lease).values(holder="sleeper"))
+    assert sync(BEFORE, on_server.engine).error is None, "the run waits until the server has had enough of the sleeper"
+    with pytest.raises(sa.exc.DBAPIError):
+        connection.execute(sa.select(sync_runs))
+    connection.close()
+    sleeper.dispose()
+    assert _lease_row(on_server)["holder"] is None
+
+
+def test_a_sqlite_file_that_another_program_keeps_locked_is_told_in_plain_words(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
+    impatient = open_engine(sqlite.url)
+    other = sqlite3.connect(str(sqlite.engine.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    locked = sync(BEFORE, impatient).error
+    assert isinstance(locked, DatabaseError)
+    assert "database is locked" in str(locked)
+    assert (locked.exit_code, locked.hint) == (69, "Another program holds the database; try again when it is done.")
+    other.execute("ROLLBACK")
+    other.close()
+    assert sync(BEFORE, impatient).error is None
+    impatient.dispose()
+
+
+# Behind a pooler --------------------------------------------------------------------------------------------------------
+
+
+def test_everything_works_behind_a_transaction_pooling_pgbouncer(migrated: dict[str, str], tmp_path: Path) -> None:
+    for direct in fresh("postgresql", migrated, tmp_path):
+        with pgbouncer(direct.url) as url:
+            engine, other = open_engine(url), open_engine(url)
+
+            def meanwhile(other: sa.Engine = other, direct: Database = direct) -> None:
+                term = _lease_row(direct)["expires"]
+                assert isinstance(sync(AFTER, other).error, LeaseBusy)
+                wait_for(lambda: _lease_row(direct)["expires"] > term)
+
+            for source in (BEFORE, AFTER, BEFORE, AFTER):
+                assert sync(Catalog(source, meanwhile), engine, ttl=0.3).error is None
+            assert len(direct.rows("current_templates")) == 5
+            assert sync(AFTER, other).run.unchanged == 5
+            assert anomalies(engine) == []
+            engine.dispose()
+            other.dispose()
+        assert anomalies(direct) == []
+        assert direct.scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
+def test_the_schema_is_made_behind_a_transaction_pooling_pgbouncer(tmp_path: Path) -> None:
+    url, server = new_database("postgresql", tmp_path)
+    with pgbouncer(url) as through:
+        engine = open_engine(through)
+        schema.upgrade(engine)
+        schema.upgrade(engine)
+        assert list(schema.differences(engine)) == []
+        engine.dispose()
+    drop_database(url, server)

@@ -1,0 +1,489 @@
+"""The schema's versions: made once whoever asks, never half, and nothing of anybody's is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import zipfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from sync.errors import DatabaseError, SchemaError
+from sync.store import schema
+from sync.store.engine import open_engine
+from sync.store.tables import metadata
+from tests.builders import Database
+from tests.conftest import SERVERS, drop_database, new_database
+from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, at, dumped, end_of, kill_myself, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+VIEWS = {"current_templates", "current_prices", "price_history", "change_feed", "sync_status"}
+
+TRIAL = '''"""A revision for this test only: rebuilds the parent table where SQLite must, and adds a table."""
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
+
+
+def rebuild():
+    return "always" if op.get_bind().dialect.name == "sqlite" else "never"
+
+
+def upgrade():
+    with op.batch_alter_table("templates", recreate=rebuild()) as batch:
+        batch.add_column(sa.Column("trial", sa.Integer(), nullable=False, server_default="0"))
+    op.create_table("trial", sa.Column("trial_id", sa.Integer(), primary_key=True, autoincrement=False))
+    op.execute("INSERT INTO trial (trial_id) VALUES (7)")
+
+
+def downgrade():
+    op.drop_table("trial")
+    with op.batch_alter_table("templates", recreate=rebuild()) as batch:
+        batch.drop_column("trial")
+'''
+
+
+@pytest.fixture
+def made(empty_database: Database) -> Database:
+    """A database of each kind whose schema may be changed: not the one that all tests share."""
+    schema.upgrade(empty_database.engine)
+    return empty_database
+
+
+@pytest.fixture
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be a second revision."""
+    scripts = tmp_path / "migrations"
+    shutil.copytree(ROOT / "migrations", scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    (scripts / "versions" / "0003_trial.py").write_text(TRIAL)
+    monkeypatch.setattr(schema, "_migrations", lambda: scripts)
+    monkeypatch.setattr(schema, "_REVISIONS", ("0001", "0002", "0003"))
+    monkeypatch.setattr(schema, "HEAD", "0003")
+
+
+def _tables(engine: sa.Engine) -> set[str]:
+    inspector = sa.inspect(engine)
+    return {*inspector.get_table_names(), *inspector.get_view_names()} - {schema.VERSION_TABLE}
+
+
+# One line of revisions --------------------------------------------------------------------------------------------------
+
+
+def test_there_is_one_head_and_it_is_the_one_that_the_program_asks_for() -> None:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(schema._config())
+    assert scripts.get_heads() == [schema.HEAD]
+    assert tuple(reversed([each.revision for each in scripts.walk_revisions()])) == schema._REVISIONS
+
+
+def test_up_down_and_up_again(empty_database: Database) -> None:
+    engine = empty_database.engine
+    assert schema.is_empty(engine)
+    schema.upgrade(engine)
+    assert _tables(engine) == {*metadata.tables, *VIEWS}
+    schema.upgrade(engine, "base")
+    assert _tables(engine) == set()
+    assert schema.is_empty(engine)
+    schema.upgrade(engine)
+    assert schema.current(engine) == (schema.HEAD, schema.State.CURRENT)
+    assert sync(BEFORE, engine).error is None
+    assert anomalies(engine) == []
+
+
+def test_the_models_and_the_migrations_say_the_same(made: Database) -> None:
+    from alembic import command
+
+    assert list(schema.differences(made.engine)) == []
+    with made.engine.connect() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.check(config)
+
+
+def test_a_difference_made_by_hand_is_named_and_other_peoples_tables_are_not(made: Database) -> None:
+    made.execute("CREATE TABLE somebody_elses (id integer)")
+    assert list(schema.differences(made.engine)) == []
+    made.execute("ALTER TABLE tags ADD COLUMN handmade integer")
+    assert "handmade" in "".join(schema.differences(made.engine))
+
+
+# Data -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("trial")
+def test_data_survives_each_step_up_and_down(empty_database: Database) -> None:
+    engine = empty_database.engine
+    schema.upgrade(engine, "0002")
+    sync(BEFORE, engine, clock=at(0))
+    sync(AFTER, engine, clock=at(1))
+    before = dumped(engine)
+    assert all(before[table] for table in ("consume_items", "template_tags", "template_aspect_ratios", "template_versions"))
+    schema.upgrade(engine)
+    assert empty_database.scalar("SELECT trial_id FROM trial") == 7
+    assert empty_database.scalar("SELECT sum(trial) FROM templates") == 0
+    assert dumped(engine) == before
+    assert sync(BEFORE, engine, clock=at(2)).error is None
+    later = dumped(engine)
+    schema.upgrade(engine, "-1")
+    assert dumped(engine) == later
+    assert sync(AFTER, engine, clock=at(3)).error is None
+    assert anomalies(engine) == []
+
+
+@pytest.mark.usefixtures("trial")
+@pytest.mark.parametrize("fails", [False, True])
+def test_on_sqlite_rebuilding_a_parent_table_loses_no_child_rows_and_foreign_keys_are_on_again(
+    tmp_path: Path, *, fails: bool
+) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'batch.db'}")
+    schema.upgrade(engine, "0002")
+    sync(BEFORE, engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE VIEW my_own AS SELECT title FROM current_templates")
+    before = dumped(engine)
+    if fails:
+        fail = _failing(engine, "INSERT INTO trial")
+        with pytest.raises(DatabaseError, match="as the test asked"):
+            schema.upgrade(engine)
+        event.remove(engine, "before_cursor_execute", fail)
+        assert schema.current(engine)[0] == "0002"
+    else:
+        schema.upgrade(engine)
+    assert dumped(engine) == before
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar() == 0
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert len(connection.exec_driver_sql("SELECT * FROM my_own").all()) == 5
+        with pytest.raises(sa.exc.IntegrityError):
+            connection.exec_driver_sql("INSERT INTO held_removals VALUES ('no such template', 1, 1)")
+    schema.upgrade(engine)
+    assert sync(AFTER, engine).error is None
+    engine.dispose()
+
+
+def _failing(engine: sa.Engine, where: str) -> Any:
+    def fail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(where):
+            raise sa.exc.OperationalError(statement, {}, Exception("as the test asked"))
+
+    event.listen(engine, "before_cursor_execute", fail)
+    return fail
+
+
+# Half-way ---------------------------------------------------------------------------------------------------------------
+
+
+def upgrade_and_die(url: str, number: int) -> None:
+    """In a process of its own: upgrade, and be killed before the n-th statement that changes something, or COMMIT."""
+    engine = open_engine(url)
+    passed: list[str] = []
+
+    def boundary(statement: str) -> None:
+        if statement.lstrip().startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "COMMIT")):
+            passed.append(statement)
+            if len(passed) == number:
+                kill_myself()
+
+    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: boundary(statement))
+    event.listen(engine, "commit", lambda _: boundary("COMMIT"))
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("step", [pytest.param(9, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
+def test_an_upgrade_killed_at_any_statement_is_simply_run_again(empty_database: Database, step: int) -> None:
+    """MariaDB commits each of them by itself, so there it goes on from what is there; the others begin anew."""
+    engine = empty_database.engine
+    number = unfinished = 0
+    while (code := end_of(upgrade_and_die, empty_database.url, number + 1)) != 0:
+        assert code == -signal.SIGKILL
+        number += step
+        state = schema.current(engine)[1]
+        if state is not schema.State.CURRENT:
+            unfinished += 1
+            if empty_database.kind == "mariadb":  # the first revision may be there whole, the second not yet
+                assert state in {schema.State.EMPTY, schema.State.BEHIND}
+            else:
+                assert (state, _tables(engine)) == (schema.State.EMPTY, set())
+        engine.dispose()
+    assert unfinished > 20 / step
+    assert list(schema.differences(engine)) == []
+    assert _tables(engine) == {*metadata.tables, *VIEWS}
+    assert (len(empty_database.rows("sync_lease")), len(empty_database.rows("sync_state"))) == (1, 1)
+    assert sync(BEFORE, engine).error is None
+
+
+# Several at once --------------------------------------------------------------------------------------------------------
+
+
+def upgrade_and_count(url: str, start: Any, migrated: Any) -> None:
+    """In a process of its own: upgrade when all are ready; say whether it was this one that made the tables."""
+    engine = open_engine(url)
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().startswith("CREATE TABLE") and "sync_lease" in statement:  # not SHOW CREATE TABLE, which only looks
+            migrated.release()
+
+    event.listen(engine, "before_cursor_execute", count)
+    start.wait()
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+def test_of_four_processes_that_upgrade_at_once_one_migrates_and_all_succeed(empty_database: Database) -> None:
+    start, migrated = PROCESSES.Barrier(4), PROCESSES.Semaphore(0)
+    several = [PROCESSES.Process(target=upgrade_and_count, args=(empty_database.url, start, migrated)) for _ in range(4)]
+    for one in several:
+        one.start()
+    for one in several:
+        one.join(60)
+    assert [one.exitcode for one in several] == [0, 0, 0, 0]
+    for one in several:
+        one.close()
+    assert [migrated.acquire(block=False) for _ in range(2)] == [True, False]
+    assert schema.current(empty_database.engine) == (schema.HEAD, schema.State.CURRENT)
+    assert list(schema.differences(empty_database.engine)) == []
+
+
+def test_the_lock_on_mariadb_is_held_until_the_new_version_is_committed(tmp_path: Path) -> None:
+    """Elsewhere the lock belongs to the transaction."""
+    url, server = new_database("mariadb", tmp_path)
+    engine = open_engine(url)
+    heard: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: heard.append(statement))
+    event.listen(engine, "commit", lambda _: heard.append("COMMIT"))
+    schema.upgrade(engine)
+    engine.dispose()
+    drop_database(url, server)
+    told = [statement.split("(")[0].strip() for statement in heard if not statement.startswith(("DESCRIBE", "SHOW"))]
+    newest = f"UPDATE {schema.VERSION_TABLE} SET version_num='{schema.HEAD}'"  # noqa: S608 - it is heard, not said
+    version = next(place for place, statement in enumerate(told) if statement.startswith(newest))
+    assert told[version + 1 : version + 3] == ["COMMIT", "SELECT RELEASE_LOCK"]
+
+
+def test_an_empty_sqlite_database_is_made_by_two_first_runs_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    several = [PROCESSES.Process(target=prepare_and_sync, args=(url,)) for _ in range(4)]
+    for one in several:
+        one.start()
+    for one in several:
+        one.join(60)
+    assert {one.exitcode for one in several} <= {0, 75}
+    assert 0 in {one.exitcode for one in several}
+    for one in several:
+        one.close()
+
+
+def prepare_and_sync(url: str) -> None:
+    """In a process of its own: what `run` does first."""
+    engine = open_engine(url)
+    schema.prepare(engine)
+    error = sync(BEFORE, engine).error
+    engine.dispose()
+    raise SystemExit(error.exit_code if error else 0)
+
+
+# A schema that is not this version's ------------------------------------------------------------------------------------
+
+
+def test_a_server_without_tables_is_refused_and_an_empty_sqlite_file_is_set_up(empty_database: Database) -> None:
+    if empty_database.kind == "sqlite":
+        schema.prepare(empty_database.engine)
+        assert schema.current(empty_database.engine)[1] is schema.State.CURRENT
+        return
+    with pytest.raises(SchemaError) as refused:
+        schema.prepare(empty_database.engine)
+    assert (refused.value.exit_code, refused.value.hint) == (69, "Run `template-sync db upgrade` once.")
+
+
+@pytest.mark.usefixtures("trial")
+def test_a_schema_that_is_behind_is_refused_with_the_command_that_mends_it(empty_database: Database) -> None:
+    schema.upgrade(empty_database.engine, "0002")
+    with pytest.raises(SchemaError, match="schema is 0002, this version needs 0003") as refused:
+        schema.prepare(empty_database.engine)
+    assert (refused.value.exit_code, refused.value.hint) == (69, "Run `template-sync db upgrade`.")
+    schema.upgrade(empty_database.engine)
+    schema.prepare(empty_database.engine)
+
+
+def test_a_schema_that_is_ahead_is_refused_by_runs_and_by_upgrades(made: Database) -> None:
+    made.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - our own word
+    for refusing in (schema.prepare, schema.upgrade):
+        with pytest.raises(SchemaError, match=r"schema \(9999\) is newer than this version knows") as refused:
+            refusing(made.engine)
+        assert refused.value.exit_code == 69
+        assert "pip install --upgrade" in refused.value.hint
+    assert made.scalar("SELECT count(*) FROM templates") == 0
+
+
+def test_the_command_line_leaves_with_69_and_says_what_to_do(made: Database) -> None:
+    made.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - our own word
+    environment = {**os.environ, "DATABASE_URL": made.url, "CRUN_API_KEY": "ak_not_used_in_this_test_at_all"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "sync", "status"], check=False, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 69
+    assert "newer than this version knows" in ended.stderr
+    assert "pip install --upgrade" in ended.stderr
+
+
+# Other people's things --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reader(empty_database: Database) -> Iterator[sa.Engine | None]:
+    """A role that may only read, made as docs/databases.md says, before there is any table; None on SQLite."""
+    engine = empty_database.engine
+    name = f"sync_test_reader_{os.getpid()}"
+    grants = {
+        "sqlite": [],
+        "postgresql": [
+            f"DROP ROLE IF EXISTS {name}",
+            f"CREATE ROLE {name} LOGIN",
+            f"GRANT CONNECT ON DATABASE {engine.url.database} TO {name}",
+            f"GRANT USAGE ON SCHEMA public TO {name}",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}",
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {name}",
+        ],
+        "mariadb": [
+            f"DROP USER IF EXISTS {name}@'%'",
+            f"CREATE USER {name}@'%'",
+            f"GRANT SELECT, SHOW VIEW ON {engine.url.database}.* TO {name}@'%'",
+        ],
+    }[empty_database.kind]
+    for grant in grants:
+        empty_database.execute(grant)
+    if not grants:
+        yield None
+        return
+    as_reader = open_engine(engine.url.set(username=name, password=None).render_as_string(hide_password=False))
+    yield as_reader
+    as_reader.dispose()
+    if empty_database.kind == "postgresql":
+        empty_database.execute(f"DROP OWNED BY {name}")
+        empty_database.execute(f"DROP ROLE {name}")
+    else:
+        empty_database.execute(f"DROP USER {name}@'%'")
+
+
+@pytest.mark.usefixtures("trial")
+def test_a_users_own_view_and_a_readers_grants_survive_syncs_and_an_upgrade(
+    empty_database: Database, reader: sa.Engine | None
+) -> None:
+    engine = empty_database.engine
+    schema.upgrade(engine, "0002")
+    empty_database.execute("CREATE VIEW my_own AS SELECT template_id, title_en FROM current_templates WHERE title_en LIKE 'N%'")
+    reading = Database(empty_database.kind, "", reader or engine)
+    for source in (BEFORE, AFTER, BEFORE):
+        assert sync(source, engine).error is None
+        assert reading.scalar("SELECT count(*) FROM my_own") == len([each for each in source if each["Title_en"] != "Renamed"])
+    schema.upgrade(engine)
+    assert sync(AFTER, engine).error is None
+    assert reading.scalar("SELECT count(*) FROM my_own") == 4
+    assert reading.scalar("SELECT present_count FROM sync_status") == 5
+    assert reading.scalar("SELECT trial_id FROM trial") == 7, "a table that came with the upgrade can be read, too"
+    if reader is not None:
+        for refused in ("DELETE FROM tags", "UPDATE templates SET title = 'x'", "INSERT INTO trial VALUES (1)"):
+            with pytest.raises(sa.exc.DBAPIError, match="denied"):
+                reading.execute(refused)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_documented_rights_are_enough_to_upgrade_and_to_run(kind: str, tmp_path: Path) -> None:
+    url, server = new_database(kind, tmp_path)
+    owner, writer = f"sync_test_owner_{os.getpid()}", f"sync_test_writer_{os.getpid()}"
+    admin = open_engine(url)
+    name = admin.url.database
+    four = "SELECT, INSERT, UPDATE, DELETE"
+    first, then, last = {
+        "postgresql": (
+            [f"CREATE ROLE {role} LOGIN" for role in (owner, writer)] + [f"GRANT USAGE, CREATE ON SCHEMA public TO {owner}"],
+            [
+                f"GRANT USAGE ON SCHEMA public TO {writer}",
+                f"GRANT {four} ON ALL TABLES IN SCHEMA public TO {writer}",
+                f"GRANT USAGE ON SEQUENCE sync_runs_run_id_seq TO {writer}",
+            ],
+            [f"{what} {role}" for role in (owner, writer) for what in ("DROP OWNED BY", "DROP ROLE")],
+        ),
+        "mariadb": (
+            [
+                *(f"{what} {role}@'%'" for role in (owner, writer) for what in ("DROP USER IF EXISTS", "CREATE USER")),
+                f"GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, {four} ON {name}.* TO {owner}@'%'",
+            ],
+            [f"GRANT {four} ON {name}.* TO {writer}@'%'"],
+            [f"DROP USER {role}@'%'" for role in (owner, writer)],
+        ),
+    }[kind]
+    database = Database(kind, url, admin)
+    for statement in first:
+        database.execute(statement)
+    as_owner, as_writer = (
+        open_engine(admin.url.set(username=role, password=None).render_as_string(hide_password=False)) for role in (owner, writer)
+    )
+    try:
+        schema.upgrade(as_owner)
+        for statement in then:
+            database.execute(statement)
+        for source in (BEFORE, AFTER, BEFORE):
+            assert sync(source, as_writer).error is None
+        assert anomalies(as_writer) == []
+    finally:
+        as_owner.dispose()
+        as_writer.dispose()
+        for statement in last:
+            database.execute(statement)
+        admin.dispose()
+        drop_database(url, server)
+
+
+# Ways to get there ------------------------------------------------------------------------------------------------------
+
+
+def test_the_alembic_command_works_in_a_checkout(empty_database: Database) -> None:
+    environment = {**os.environ, "DATABASE_URL": empty_database.url}
+    for arguments in (["upgrade", "head"], ["check"]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), *arguments],
+            check=False, cwd="/", env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+    assert schema.current(empty_database.engine) == (schema.HEAD, schema.State.CURRENT)
+
+
+def test_a_wheel_used_from_anywhere_sets_up_an_empty_sqlite_database(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        check=False, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    target = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+    environment = {**os.environ, "PYTHONPATH": str(target), "DATABASE_URL": f"sqlite:///{tmp_path / 'made.db'}"}
+    where = [sys.executable, "-P", "-c", "import sync.store.schema as s; print(s.__file__, s._migrations(), sep='\\n')"]
+    found = subprocess.run(where, check=True, cwd="/", env=environment, capture_output=True, text=True).stdout.splitlines()
+    assert found == [str(target / "sync" / "store" / "schema.py"), str(target / "sync" / "_migrations")]
+    for arguments in (["db", "upgrade"], ["db", "check"]):
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "sync", *arguments],
+            check=False, cwd="/", env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+    with closing(sqlite3.connect(tmp_path / "made.db")) as raw:
+        assert raw.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchall() == [(schema.HEAD,)]  # noqa: S608

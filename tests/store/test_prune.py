@@ -1,0 +1,266 @@
+"""Pruning never breaks what is left: the feed from its marked beginning, the catalog, and what `status` says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.endpoint.client import Endpoint
+from sync.errors import LeaseBusy, UsageError
+from sync.reader import catalog as catalog_reader
+from sync.reader import feed, history, status
+from sync.run_record import Status
+from sync.sandbox.server import SANDBOX_KEY
+from sync.store import lease as leases
+from sync.store.apply import Store
+from sync.store.prune import prune
+from sync.store.tables import price_periods, sync_runs, template_versions
+from sync.synchronise import refresh
+from tests.builders import HASTY, Database, make_settings, record, records, run_against, run_with, ticking
+from tests.command_line import Result, template_sync
+from tests.daemons import Upstream, until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sync.catalog.template import Document
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def day(number: float) -> datetime:
+    return BEGAN + timedelta(days=number)
+
+
+def priced(template_id: str, credit: float) -> dict[str, Any]:
+    return record(template_id, Title_en=f"Number {template_id}", ConsumeItems=[{"Resolution": "720p", "Credit": credit}])
+
+
+WEEK: list[Sequence[dict[str, Any]]] = [
+    [priced(str(number), 10) for number in range(1, 7)],
+    [priced("1", 20), *[priced(str(number), 10) for number in range(2, 7)]],
+    [priced("1", 20), *[priced(str(number), 10) for number in range(2, 6)]],  # 6 goes, for good
+    [priced("1", 20), *[priced(str(number), 10) for number in range(3, 6)], priced("7", 5)],  # 2 goes, 7 comes
+    [priced("1", 20), *[priced(str(number), 10) for number in range(3, 6)], priced("7", 5)],  # nothing
+    [priced("1", 30), *[priced(str(number), 10) for number in range(2, 6)], priced("7", 5)],  # 2 returns
+    [priced("1", 30), *[priced(str(number), 11) for number in range(2, 6)], priced("7", 5)],
+]
+"""Run n is made on day n - 1."""
+
+
+def live_a_week(database: Database) -> None:
+    for number, catalog in enumerate(WEEK):
+        assert run_with(catalog, database.engine, clock=ticking(day(number))).error is None
+
+
+def state_before(database: Database, run_id: int) -> dict[str, Document]:
+    """Put together what was present before a run, from the versions alone, as an app that begins there would."""
+    versions = template_versions.c
+    live = sa.and_(versions.from_run_id < run_id, sa.or_(versions.until_run_id.is_(None), versions.until_run_id >= run_id))
+    with database.engine.connect() as connection:
+        ids = connection.scalars(sa.select(versions.template_id).where(live)).all()
+    found = {key: history.versions(database.engine, key) for key in ids}
+    return {
+        key: next(
+            each["document"]
+            for each in history
+            if each["from_run_id"] < run_id and (each["until_run_id"] is None or each["until_run_id"] >= run_id)
+        )
+        for key, history in found.items()
+    }
+
+
+def replayed(start: dict[str, Document], changes: Sequence[dict[str, Any]]) -> dict[str, Document]:
+    for change in changes:
+        if change["kind"] == "removed":
+            del start[change["template_id"]]
+        else:
+            start[change["template_id"]] = change["document"]
+    return start
+
+
+def catalog(database: Database) -> dict[str, Document]:
+    return {str(document["template_id"]): document for document in catalog_reader.catalog(database.engine)}
+
+
+def untouchable(database: Database) -> dict[str, Any]:
+    """Everything that pruning must not change."""
+    dump: dict[str, Any] = {name: rows for name, rows in database.dump().items() if name not in PRUNED}
+    with database.engine.connect() as connection:
+        dump["open versions"] = sorted(
+            map(str, connection.execute(sa.select(template_versions).where(template_versions.c.until_run_id.is_(None))))
+        )
+        dump["open prices"] = sorted(
+            map(str, connection.execute(sa.select(price_periods).where(price_periods.c.valid_until.is_(None))))
+        )
+    found = status.overview(database.engine)
+    dump["status"] = [found.last_attempt, found.last_success, found.last_change_at, found.present, found.held, found.last_seq]
+    moments = database.rows("sync_status")[0]
+    dump["sync_status"] = [value for name, value in moments.items() if not name.endswith("age_seconds")]
+    return dump
+
+
+PRUNED = {"sync_runs", "sync_state", "template_changes", "template_versions", "price_periods", "rejected_templates"}
+
+
+@pytest.mark.parametrize(("how", "first_kept"), [
+    ({"before": None, "keep_runs": 3}, 5),
+    ({"before": day(3.5), "keep_runs": None}, 5),
+    ({"before": None, "keep_runs": 1}, 7),
+    ({"before": day(99), "keep_runs": None}, 8),
+], ids=["by count", "by age", "but one", "all"])  # fmt: skip
+def test_the_rest_of_the_feed_leads_from_its_beginning_to_the_present(
+    how: dict[str, Any], first_kept: int, database: Database
+) -> None:
+    live_a_week(database)
+    before, kept = untouchable(database), state_before(database, first_kept)
+    counts = prune(database.engine, **how)
+    assert untouchable(database) == before
+    oldest = status.overview(database.engine).oldest_seq
+    assert counts["oldest_seq"] == oldest
+    rest = feed.changes(database.engine, since=oldest - 1)
+    assert [change["seq"] for change in rest] == list(range(oldest, status.overview(database.engine).last_seq + 1))
+    assert all(change["run_id"] >= first_kept for change in rest)
+    start = state_before(database, first_kept)
+    assert start == kept
+    assert replayed(start, rest) == catalog(database)
+    left = {row["run_id"] for row in database.rows("sync_runs")}
+    assert left == {*range(first_kept, 8), 7}
+    assert (
+        min(
+            (row["until_run_id"] for row in database.rows("template_versions") if row["until_run_id"] not in {None, 3}), default=9
+        )
+        >= first_kept
+    )
+
+
+def test_every_place_to_cut_leaves_a_feed_that_replays(sqlite: Database) -> None:
+    live_a_week(sqlite)
+    present = catalog(sqlite)
+    for keep in range(7, 0, -1):
+        first_kept = 8 - keep
+        prune(sqlite.engine, before=None, keep_runs=keep)
+        oldest = status.overview(sqlite.engine).oldest_seq
+        assert replayed(state_before(sqlite, first_kept), feed.changes(sqlite.engine, since=oldest - 1)) == present
+
+
+def test_what_lies_before_the_beginning_is_refused_with_a_way_on(database: Database) -> None:
+    live_a_week(database)
+    oldest = prune(database.engine, before=None, keep_runs=2)["oldest_seq"]
+    with pytest.raises(UsageError, match=rf"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned") as refusal:
+        feed.changes(database.engine, since=0)
+    assert refusal.value.hint == f"Start anew from `template-sync export`, then go on with --since {oldest - 1} or later."
+    with pytest.raises(UsageError):
+        feed.changes(database.engine, since=oldest - 2)
+    assert feed.changes(database.engine, since=oldest - 1)
+    with pytest.raises(UsageError, match="There is no run 2"):
+        history.catalog_after(database.engine, 2)
+
+
+def test_what_a_removed_template_was_is_told_for_ever(database: Database) -> None:
+    live_a_week(database)
+    prune(database.engine, before=day(99), keep_runs=None)
+    gone = catalog_reader.template(database.engine, "6")
+    assert (gone["title_en"], gone["removed_at"] is None) == ("Number 6", False)
+    assert feed.changes(database.engine, template_id="6") == []
+
+
+def test_prices_that_ended_before_the_beginning_go_and_the_others_stay(database: Database) -> None:
+    live_a_week(database)
+    prune(database.engine, before=None, keep_runs=3)  # runs 5, 6, 7
+    left = {(row["template_id"], row["credit"], row["valid_until"] is None) for row in database.rows("price_periods")}
+    assert ("1", 10, False) not in left  # ended in run 2
+    assert ("6", 10, False) not in left  # ended in run 3
+    assert {("1", 20, False), ("1", 30, True), ("3", 10, False), ("3", 11, True), ("7", 5, True)} <= left
+
+
+def test_counting_only_counts_the_same_and_changes_nothing(database: Database) -> None:
+    live_a_week(database)
+    before = database.dump()
+    counted = prune(database.engine, before=None, keep_runs=3, dry_run=True)
+    assert database.dump() == before
+    assert prune(database.engine, before=None, keep_runs=3) == counted
+    assert prune(database.engine, before=None, keep_runs=3) == {**dict.fromkeys(counted, 0), "oldest_seq": counted["oldest_seq"]}
+
+
+def test_the_success_that_status_tells_of_stays_behind_failures_and_refreshes(database: Database) -> None:
+    run_with(records(3), database.engine, clock=ticking(day(0)))
+    with Upstream(records(3)) as upstream:
+        settings = make_settings(upstream.url)
+        with Endpoint(settings, SANDBOX_KEY, retry_policy=HASTY) as endpoint:
+            refresh(Store(database.engine), endpoint, "1", ttl=60, clock=ticking(day(1)))
+        upstream.refuse(401)
+        for number in range(2, 5):
+            run_against(upstream.url, database.engine, clock=ticking(day(number)))
+    lease = leases.acquire(database.engine, trigger="run", ttl=60, now=day(5))
+    with pytest.raises(LeaseBusy):
+        leases.acquire(database.engine, trigger="run", ttl=60, now=day(6))
+    with database.engine.begin() as connection:
+        leases.release(connection, lease)
+        ended = {"status": str(Status.FAILED), "finished_at": day(5)}
+        connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == lease.run_id).values(ended))
+    before = untouchable(database)
+    prune(database.engine, before=None, keep_runs=1)
+    assert untouchable(database) == before
+    assert [row["run_id"] for row in database.rows("sync_runs", "run_id")] == [1, lease.run_id, lease.run_id + 1]
+
+
+def test_a_run_that_is_at_work_is_neither_deleted_nor_blocked(database: Database) -> None:
+    live_a_week(database)
+    outcomes = []
+    with Upstream(WEEK[0]) as upstream:
+        upstream.gate.clear()
+        at_work = threading.Thread(
+            target=lambda: outcomes.append(run_against(upstream.url, database.engine, clock=ticking(day(7))))
+        )
+        at_work.start()
+        until(lambda: upstream.asked, "a question")
+        for number in (8, 9):
+            with pytest.raises(LeaseBusy):
+                leases.acquire(database.engine, trigger="run", ttl=60, now=day(number))
+        prune(database.engine, before=None, keep_runs=1)
+        assert [row["status"] for row in database.rows("sync_runs", "run_id")] == ["succeeded", "running", "skipped", "skipped"]
+        upstream.gate.set()
+        at_work.join(30)
+    assert outcomes[0].run.status is Status.SUCCEEDED
+    assert outcomes[0].run.changes > 0
+    oldest = status.overview(database.engine).oldest_seq
+    assert replayed(state_before(database, 8), feed.changes(database.engine, since=oldest - 1)) == catalog(database)
+
+
+def test_what_is_pruned_while_a_run_fetches_is_gone_for_a_follower_too(sqlite: Database) -> None:
+    live_a_week(sqlite)
+    following = feed.follow(sqlite.engine, 0, pause=iter([None, None]))
+    assert next(following)["seq"] == 1
+    prune(sqlite.engine, before=day(99), keep_runs=None)
+    seen = [change["seq"] for change in following]
+    assert seen == list(range(2, status.overview(sqlite.engine).last_seq + 1))  # what it was already given
+
+
+def test_the_command_says_what_it_did_and_refuses_what_it_cannot_do(sqlite: Database, tmp_path: Path) -> None:
+    live_a_week(sqlite)
+    oldest = sqlite.scalar("SELECT min(seq) FROM template_changes WHERE run_id = 7")
+
+    def template_sync_on(*arguments: str, url: str = sqlite.url) -> Result:
+        return template_sync(*arguments, folder=tmp_path, variables={"DATABASE_URL": url})
+
+    assert template_sync_on("prune", "--keep-runs", "1", url=f"sqlite:///{tmp_path}/none.db").code == 69
+    assert not (tmp_path / "none.db").exists()
+    assert template_sync_on("prune").code == 2
+    assert template_sync_on("prune", "--older-than", "soon").code == 2
+    done = template_sync_on("prune", "--keep-runs", "1")
+    assert (done.code, done.out) == (0, "")
+    assert f"deleted {oldest - 1} changes" in done.err
+    assert f"the feed begins at seq {oldest}" in done.err
+    refused = template_sync_on("changes", "--since", "0")
+    assert refused.code == 2
+    assert f"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned." in refused.err
+    assert f"go on with --since {oldest - 1} or later" in refused.err
+    again = json.loads(template_sync_on("prune", "--keep-runs", "1", "--dry-run", "--json").out)
+    assert again == {"changes": 0, "versions": 0, "prices": 0, "rejected records": 0, "runs": 0, "oldest_seq": oldest}

@@ -1,0 +1,242 @@
+"""What a run costs, in counts instead of seconds: statements, rows, records read, bytes hashed, modules imported.
+
+A count does not depend on the machine, so it is pinned exactly: a regression is a number that moved. One that moved for a good
+reason is written down anew here, and the commit says why. How long all of this takes, `bench/` measures.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event
+
+from sync.catalog import intake, raw_record
+from sync.reader import catalog, feed, history
+from sync.sandbox.server import Sandbox
+from tests.builders import records, run_against, run_with
+from tests.command_line import environment, of_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Engine
+
+    from tests.builders import Database
+
+WRITTEN = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+"""How a statement begins that writes into a table."""
+
+EVERY_RUN = {"sync_lease": 3, "sync_runs": 2}
+"""The lease is taken, proved and given back; the run's row is begun and ended."""
+
+PINNED: dict[int, dict[str, dict[str, Any]]] = {
+    280: {
+        "first": {
+            "requests": 6, "decoded": 280, "hashed": 182_344, "statements": {"sqlite": 28, "postgresql": 28, "mariadb": 25},
+            "rows": {
+                "templates": 280, "template_versions": 280, "template_changes": 280, "price_periods": 560, "consume_items": 560,
+                "template_tags": 560, "template_aspect_ratios": 560, "tags": 2, "sync_state": 2,
+            },
+        },
+        "no change": {
+            "requests": 6, "decoded": 0, "hashed": 182_344,
+            "statements": {"sqlite": 15, "postgresql": 15, "mariadb": 12}, "rows": {},
+        },
+        "1 %": {
+            "requests": 10, "decoded": 4, "hashed": 182_236, "statements": {"sqlite": 46, "postgresql": 46, "mariadb": 41},
+            "rows": {
+                "templates": 5, "template_versions": 8, "template_changes": 5, "price_periods": 7, "consume_items": 13,
+                "template_tags": 13, "template_aspect_ratios": 14, "tags": 1, "sync_state": 1,
+            },
+        },
+    },
+    10_000: {
+        "first": {
+            "requests": 201, "decoded": 10_000, "hashed": 6_537_788,
+            "statements": {"sqlite": 199, "postgresql": 199, "mariadb": 196},
+            "rows": {
+                "templates": 10_000, "template_versions": 10_000, "template_changes": 10_000, "price_periods": 20_000,
+                "consume_items": 20_000, "template_tags": 20_000, "template_aspect_ratios": 20_000, "tags": 2, "sync_state": 2,
+            },
+        },
+        "no change": {
+            "requests": 201, "decoded": 0, "hashed": 6_537_788,
+            "statements": {"sqlite": 15, "postgresql": 15, "mariadb": 12}, "rows": {},
+        },
+        "1 %": {
+            "requests": 254, "decoded": 150, "hashed": 6_534_365,
+            "statements": {"sqlite": 46, "postgresql": 46, "mariadb": 41},
+            "rows": {
+                "templates": 200, "template_versions": 300, "template_changes": 200, "price_periods": 302, "consume_items": 466,
+                "template_tags": 467, "template_aspect_ratios": 500, "tags": 1, "sync_state": 1,
+            },
+        },
+    },
+}  # fmt: skip
+"""Catalog's size -> phase -> counts. `decoded` and `hashed`: records, and the bytes of records."""
+
+MODULES = {
+    "first": {"sync": 0},
+    "no change": {"sync": 0},
+}
+"""Modules that `run` imports, by package; what is missing here is none of them, or comes with Python."""
+COUNTED_PACKAGES = (
+    "sync", "sqlalchemy", "httpx", "httpcore", "h11", "structlog", "click", "msgspec", "alembic", "apscheduler",
+    "prometheus_client", "cronsim", "wcwidth", "dotenv", "psycopg", "pymysql",
+)  # fmt: skip
+
+
+class Counted:
+    """Statements that went through an engine, and the rows that they wrote, whether or not those differ from before."""
+
+    def __init__(self) -> None:
+        self.statements = 0
+        self.rows: Counter[str] = Counter()
+
+    def see(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        """Count one statement, as SQLAlchemy tells of it after it was executed."""
+        self.statements += 1
+        if found := WRITTEN.match(statement):
+            self.rows[found[1]] += cursor.rowcount
+
+
+@contextmanager
+def counting(engine: Engine) -> Iterator[Counted]:
+    counted = Counted()
+    event.listen(engine, "after_cursor_execute", counted.see)
+    yield counted
+    event.remove(engine, "after_cursor_execute", counted.see)
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the records whose bytes were hashed."""
+    sizes: list[int] = []
+
+    def counted(raw: bytes) -> str:
+        sizes.append(len(raw))
+        return raw_record.wire_hash(raw)
+
+    monkeypatch.setattr(intake, "wire_hash", counted)
+    return sizes
+
+
+def changed(count: int) -> list[dict[str, Any]]:
+    """Give a catalog of which 1 % changed (price, title and tags in turn), 0.5 % went and as many came."""
+    kinds: list[dict[str, Any]] = [
+        {"ConsumeItems": [{"Resolution": "480p", "Credit": 1}]}, {"Title": "新"}, {"Tags": ["新"], "Tags_en": ["New"]},
+    ]  # fmt: skip
+    gone = max(1, count // 200)
+    listed = records(count + gone)[gone:]
+    for place in range(max(3, count // 100)):
+        listed[place] |= kinds[place % 3]
+    return listed
+
+
+def count_runs(database: Database, templates: int, hashed: list[int]) -> dict[str, dict[str, Any]]:
+    """Make a first run, one without change and one of 1 %, and give what each took."""
+    counts = {}
+    with Sandbox(records(templates)) as sandbox:
+        for phase in ("first", "no change", "1 %"):
+            if phase == "1 %":
+                sandbox.replace(changed(templates))
+            hashed.clear()
+            with counting(database.engine) as counted:
+                outcome = run_against(sandbox.url, database.engine)
+            assert outcome.error is None
+            assert outcome.plan is not None
+            counts[phase] = {
+                "requests": outcome.run.requests,
+                "statements": counted.statements,
+                "rows": dict(counted.rows),
+                "decoded": outcome.plan.intake.decoded,
+                "hashed": sum(hashed),
+            }
+    return counts
+
+
+def pinned(templates: int, kind: str) -> dict[str, dict[str, Any]]:
+    """Give the counts of one kind of database, which differ in nothing but statements."""
+    expected = {}
+    for phase, counts in PINNED[templates].items():
+        expected[phase] = {**counts, "statements": counts["statements"][kind], "rows": EVERY_RUN | counts["rows"]}
+    return expected
+
+
+def test_runs_of_280_templates_take_these_counts(database: Database, hashed: list[int]) -> None:
+    assert count_runs(database, 280, hashed) == pinned(280, database.kind)
+
+
+@pytest.mark.long
+def test_runs_of_10_000_templates_take_these_counts(database: Database, hashed: list[int]) -> None:
+    assert count_runs(database, 10_000, hashed) == pinned(10_000, database.kind)
+
+
+LIST_MODULES = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=open("modules", "w")))
+from sync.__main__ import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
+    """Modules that a first run imports on SQLite, and one without change, by package."""
+    folder = tmp_path_factory.mktemp("modules")
+    found = {}
+    with Sandbox(records(3)) as sandbox:
+        variables = environment(**of_sandbox(sandbox, SYNC_LOG_LEVEL="error"))
+        for phase in MODULES:
+            subprocess.run(
+                [sys.executable, "-c", LIST_MODULES, "run"], cwd=folder, env=variables, check=True, capture_output=True
+            )
+            packages = Counter(name.partition(".")[0] for name in (folder / "modules").read_text().split())
+            found[phase] = {name: packages[name] for name in COUNTED_PACKAGES if packages[name]}
+    return found
+
+
+@pytest.mark.parametrize("phase", MODULES)
+def test_a_run_imports_so_many_modules(imported: dict[str, dict[str, int]], phase: str) -> None:
+    assert imported[phase] == MODULES[phase]
+
+
+BOUNDED: dict[str, Callable[[Engine], object]] = {
+    "changes --since": lambda engine: feed.changes(engine, since=299, run_id=None, most=None),
+    "changes --run": lambda engine: feed.changes(engine, since=None, run_id=2, most=None),
+    "changes": lambda engine: feed.changes(engine, since=None, run_id=None, most=50),
+    "show": lambda engine: catalog.template(engine, "7"),
+    "history": lambda engine: history.versions(engine, "7"),
+}
+"""Questions whose answer is small, however large the database."""
+
+
+@pytest.fixture
+def filled(sqlite: Database) -> Database:
+    """A database of 300 templates in which one changed and one was removed."""
+    run_with(records(300), sqlite.engine)
+    run_with([{**records(299)[0], "Title": "新"}, *records(299)[1:]], sqlite.engine)
+    return sqlite
+
+
+@pytest.mark.parametrize("question", BOUNDED)
+def test_a_bounded_question_scans_neither_versions_nor_changes(filled: Database, question: str) -> None:
+    asked: list[tuple[str, Any]] = []
+    note = lambda _connection, _cursor, statement, parameters, *_: asked.append((statement, parameters))  # noqa: E731
+    event.listen(filled.engine, "before_cursor_execute", note)
+    BOUNDED[question](filled.engine)
+    event.remove(filled.engine, "before_cursor_execute", note)
+    steps = []
+    with filled.engine.connect() as connection:
+        for statement, parameters in asked:
+            if statement.startswith("SELECT"):
+                steps += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    assert steps
+    print(steps)
+    assert [step for step in steps if re.match(r"SCAN template_(versions|changes)(?! USING INDEX)", step)] == []

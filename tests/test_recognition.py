@@ -1,0 +1,226 @@
+"""Recognising a record by its bytes saves work and decides nothing: with it and without it, a history leaves the same database.
+
+What is asked here is equality, run after run, by `tests.twice`; what the rows should say is asked by other tests.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.synchronise import Options
+from tests import hostile
+from tests.answering import Answering
+from tests.builders import record
+from tests.conftest import KINDS
+from tests.hostile import Reply, Request
+from tests.test_faults import BEFORE, FAULTS, HONEST
+from tests.twice import Attempt, Pages, Twice, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from sync.endpoint.questions import Question
+    from tests.hostile import Script
+    from tests.twice import Record
+
+
+@pytest.fixture(params=KINDS)
+def twice(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Twice:
+    """Two new databases of each kind in turn."""
+    return Twice(request.param, migrated, tmp_path)
+
+
+def pages(*served: Sequence[Record], total: int | None = None, **looked_up: Sequence[Record]) -> Pages:
+    """Serve pages of at most three records; `id_7=[...]` is what a look-up of 7 finds."""
+    return Pages(served, total, {name.removeprefix("id_"): found for name, found in looked_up.items()})
+
+
+def many(*served: dict[str, Any]) -> Pages:
+    """Serve any number of records, three a page."""
+    return Pages([served[start : start + 3] for start in range(0, len(served), 3)])
+
+
+A, B, C, D, E, F = (record(str(number), Title_en=f"Number {number}") for number in range(1, 7))
+ALL = pages([A, B, C], [D])
+CATALOG = [record(str(number)) for number in range(1, 15)]
+
+
+def calm(each: dict[str, Any]) -> dict[str, Any]:
+    return {**each, "Mood": "calm"}
+
+
+def signed(each: dict[str, Any], by: str = "b") -> dict[str, Any]:
+    return {**each, "Cover": f"https://media.example/cover.jpeg?x-expires=1&x-signature={by}"}
+
+
+def renamed(each: dict[str, Any]) -> dict[str, Any]:
+    return {**each, "Title": "Renamed"}
+
+
+def lacking(name: str, *several: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in each.items() if key != name} for each in several]
+
+
+def by_unit(each: dict[str, Any]) -> dict[str, Any]:
+    return {**each, "ConsumeItems": [{**price, "Unit": "second"} for price in each["ConsumeItems"]]}
+
+
+def respelled(each: dict[str, Any]) -> bytes:
+    """Say the same in other bytes."""
+    return json.dumps(dict(reversed(each.items())), ensure_ascii=False, indent=1).encode()
+
+
+def zeroed(each: dict[str, Any]) -> dict[str, Any]:
+    return {**each, "TemplateId": f"0{each['TemplateId']}"}
+
+
+BAD = {**B, "Title": 5}
+CALM = pages([calm(A), calm(B), calm(C)], [calm(D)])
+NO_TAGS = pages(lacking("Tags", A, B, C), lacking("Tags", D))
+NO_ENGLISH = pages(lacking("Tags_en", A, B, C), lacking("Tags_en", D))
+OTHERS_FOUND = pages([A, B, C], id_4=[A, B])
+"""D is not served, and a look-up finds others in its place: it is not proved gone, and stays."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A history, one entry a run: what is served, or what each of its walks is served; `str` refreshes one template of the last."""
+
+    name: str
+    runs: Sequence[Pages | tuple[Pages, ...] | str]
+    recognised: Sequence[int]
+    """Records recognised in each run, where that is done at all; a record that is served twice counts twice."""
+
+    def attempts(self) -> Iterator[Attempt]:
+        last = ALL
+        for run in self.runs:
+            if isinstance(run, str):
+                yield Attempt(serving(last), refreshed=run)
+            else:
+                walks = run if isinstance(run, tuple) else (run,)
+                last = walks[-1]
+                yield Attempt(serving(*walks))
+
+
+CASES = [
+    Case("nothing changes", [ALL, ALL, ALL], [0, 4, 4]),
+    Case("the same in other bytes", [ALL, pages([respelled(A), B, C], [D]), pages([respelled(A), B, C], [D])], [0, 3, 4]),
+    Case("a URL is signed anew each time", [ALL, *(pages([signed(A, by), B, C], [D]) for by in "bcc")], [0, 3, 3, 4]),
+    Case("a change and back", [ALL, pages([renamed(A), B, C], [D]), ALL, ALL], [0, 3, 3, 4]),
+    Case("another order of records", [ALL, pages([D, C, B], [A])], [0, 4]),
+    Case("a field comes to one template", [ALL, pages([calm(A), B, C], [D]), pages([calm(A), B, C], [D])], [0, 3, 4]),
+    Case("a field comes to all", [ALL, CALM, CALM], [0, 0, 4]),
+    Case("a field goes from all and comes back", [CALM, ALL, ALL, CALM, CALM], [0, 0, 0, 0, 4]),
+    Case("a field goes from one of two", [pages([calm(A), calm(B)]), pages([A, calm(B)]), pages([A, calm(B)])], [0, 1, 2]),
+    Case("a field goes and leaves one that never had it", [pages([calm(A), B]), pages([A, B]), pages([calm(A), B])], [0, 1, 1]),
+    Case("a field goes while one that has it is not served", [CALM, OTHERS_FOUND, CALM, CALM], [0, 0, 0, 4]),
+    Case("a field is null, then nowhere", [pages([{**A, "Mood": None}, B]), pages([A, B]), pages([{**A, "Mood": None}, B])], [0, 1, 1]),
+    Case("a field inside the prices goes and comes", [pages([by_unit(A), B]), pages([A, B]), pages([by_unit(A), B])], [0, 1, 1]),
+    Case("English tags go from all", [ALL, NO_ENGLISH, NO_ENGLISH, ALL], [0, 0, 0, 0]),
+    Case("only English tags are left", [ALL, NO_TAGS, NO_TAGS, ALL, ALL], [0, 0, 0, 0, 4]),
+    Case("Tags are left in one record, known", [ALL, pages([A, *lacking("Tags", B, C)], lacking("Tags", D)), ALL], [0, 1, 4]),
+    Case("a record goes bad and is good again", [ALL, pages([A, BAD, C], [D]), ALL], [0, 3, 4]),
+    Case("only a bad record has a field", [pages([calm(A), B]), pages([A, calm(BAD)]), pages([calm(A), B])], [0, 0, 1]),
+    Case("a field goes while a record is bad", [CALM, pages([A, BAD, C], [D]), pages([A, calm(B), C], [D])], [0, 0, 0]),
+    Case("a known record beside another of its id", [ALL, pages([A, B, renamed(B)], [C, D], total=4), ALL], [0, 4, 4]),
+    Case("another record beside the known one of its id", [ALL, pages([A, renamed(B), B], [C, D], total=4), ALL], [0, 4, 4]),
+    Case("a bad record beside the known one of its id", [ALL, pages([A, BAD, B], [C, D], total=4), ALL], [0, 4, 4]),
+    Case("a known record twice", [ALL, pages([A, B, B], [C, D], total=4)], [0, 5]),
+    Case("a known record and one signed anew", [ALL, pages([A, B, signed(B)], [C, D], total=4)], [0, 4]),
+    Case("one signed anew and the known record", [ALL, pages([A, signed(B), B], [C, D], total=4), ALL], [0, 4, 3]),
+    Case("a known record again on the next page", [ALL, pages([A, B, C], [B, D], total=4)], [0, 5]),
+    Case("a known record, signed anew on the next page", [ALL, pages([A, B, C], [signed(B), D], total=4)], [0, 4]),
+    Case("a known record, renamed on the next page", [ALL, pages([A, B, C], [renamed(B), D], total=4)], [0, 12]),
+    Case("a record loses its id", [ALL, pages([A, *lacking("TemplateId", B), C], [D]), ALL], [0, 3, 4]),
+    Case("an id is a number", [ALL, pages([A, {**B, "TemplateId": 2}, C], [D]), ALL], [0, 3, 4]),
+    Case("one goes and returns as it was", [ALL, pages([A, B, C]), ALL, ALL], [0, 3, 3, 4]),
+    Case("one goes and returns renamed", [ALL, pages([A, B, C]), pages([A, B, C], [renamed(D)]), ALL], [0, 3, 3, 3]),
+    Case("one is found by its look-up only", [ALL, pages([A, B, C], id_4=[D]), pages([A, B, C], id_4=[renamed(D)])], [0, 4, 3]),
+    Case("one is found bad by its look-up", [ALL, pages([A, B, C], id_4=[{**D, "Title": 5}]), ALL], [0, 3, 4]),
+    Case(
+        "look-ups answer with each other's templates",
+        [pages([calm(A), B, C], [calm(D)]), pages([B, C], id_1=[calm(D)], id_4=[calm(D)])],
+        [0, 4],
+    ),
+    Case(
+        "a look-up finds another one, too",
+        [pages([calm(A), B, C], [calm(D)]), pages([A, B, C], id_4=[calm(A), calm(D)], total=3)],
+        [0, 4],
+    ),
+    Case("the count moves", [ALL, (pages([A, B, C], [D], total=5), pages([renamed(A), B, C], [D], total=4))], [0, 7]),
+    Case("the count is wrong for good", [ALL, *[pages([A, renamed(B), C], total=9)] * 5], [0, 6, 9, 9, 9, 9]),
+    Case("the count is too low", [pages([A, B, C], [D, E, F]), pages([A, B, C], [D, E, F], total=3)], [0, 18]),
+    Case(
+        "one page more than expected, with the last of a field",
+        [pages([calm(A), B, C], [D, calm(E), F]), pages([A, B, C], [B, C, D], [calm(E), F], total=6)],
+        [0, 7],
+    ),
+    Case(
+        "each try of a walk brings something else",
+        [
+            pages([calm(A), B, C], [calm(E)]),
+            (pages([calm(A), B, C], [calm(E)], total=9), pages([renamed(A), B, C], total=9)),
+        ],
+        [0, 8],
+    ),
+    Case("a field comes in a walk that is not believed", [ALL, pages([calm(A), B, C], [D], total=9), CALM, CALM], [0, 9, 0, 4]),
+    Case("nothing is served", [ALL, pages([]), ALL], [0, 0, 4]),
+    Case("too many are gone, for three runs", [many(*CATALOG), *[many(*CATALOG[:2])] * 3, many(*CATALOG)], [0, 2, 2, 2, 2]),
+    Case(
+        "most are gone, and another walk finds one", [
+            Pages([[calm(CATALOG[0]), *(record(str(number)) for number in range(2, 250)), calm(record("250"))]]),
+            (Pages([[CATALOG[0]]]), Pages([[calm(CATALOG[0]), calm(record("250"))]])),
+        ], [0, 2],
+    ),
+    Case("all ids are written otherwise", [many(*CATALOG), many(*map(zeroed, CATALOG)), many(*CATALOG)], [0, 0, 14]),
+    Case("a refresh between runs", [ALL, pages([renamed(A), B, C], [D]), "1", "2", ALL, "1", ALL], [0, 3, 0, 0, 3, 0, 4]),
+    Case("a refresh before any run", ["3", ALL, ALL], [0, 1, 4]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_with_and_without_recognition(case: Case, twice: Twice) -> None:
+    assert [account.recognised for account in twice.play(case.attempts)] == [*case.recognised]
+
+
+# Hostile answers --------------------------------------------------------------------------------------------------------
+
+
+def spoken(script: Script) -> Answering:
+    """Let a hostile server answer without a network; of what it does to the connection nothing gets here but a failure."""
+    count = itertools.count(1)
+
+    def answer(question: Question) -> tuple[int, bytes]:
+        query = {name: str(value) for name, value in question.items()}
+        reply = script(Request(next(count), "/", query, {}, 0.0))
+        plain = reply == Reply(reply.body, reply.status, reply.headers) and "content-encoding" not in dict(reply.headers)
+        return (reply.status, reply.body) if plain else (503, b"")
+
+    return Answering(answer)
+
+
+HOSTILE = [fault for fault in FAULTS if not fault.name.endswith("once, then good")]
+"""Of those the second play would not meet the fault any more; they are about asking again."""
+TOGETHER = 20
+"""Faults in one history: a new database for each would take most of the time."""
+
+
+@pytest.mark.parametrize("start", range(0, len(HOSTILE), TOGETHER))
+def test_with_and_without_recognition_against_a_hostile_server(start: int, migrated: dict[str, str], tmp_path: Path) -> None:
+    ten = Options(page_size=10, workers=1)
+
+    def attempts() -> Iterator[Attempt]:
+        yield Attempt(spoken(hostile.catalog(BEFORE)), ten)
+        for fault in HOSTILE[start : start + TOGETHER]:
+            yield Attempt(spoken(fault.script), ten, name=fault.name)
+        yield Attempt(spoken(HONEST), ten)
+
+    accounts = Twice("sqlite", migrated, tmp_path).play(attempts)
+    assert accounts[-1].status == "succeeded"
+    assert sum(account.recognised for account in accounts) > 100

@@ -9,18 +9,25 @@ template that was there before, during and after. The seed is fixed: the same fi
 
 from __future__ import annotations
 
-import asyncio
+import json
 import random
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.intake import Intake
+from sync.catalog.raw_record import wire_hash
+from sync.endpoint.confirm_removals import confirm_removals
 from sync.endpoint.envelope import Envelope
-from sync.endpoint.look_up import Verdict, look_up
+from sync.endpoint.statistics import RequestStatistics
 from sync.endpoint.walk import walk
+from sync.errors import NotThere
+from sync.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from sync.endpoint.questions import Question
 
 TEMPLATES = 280
 PAGE_SIZE = 50
@@ -28,11 +35,18 @@ PAGES = 6
 WALKS = 20_000
 SEED = 20261122
 EVENTS = ("delete", "reorder", "replace")
+RECORDS = {key: json.dumps({"TemplateId": key}).encode() for key in [*map(str, range(TEMPLATES)), "new"]}
+KNOWN = {key: wire_hash(raw) for key, raw in RECORDS.items()}
+"""All of them are recognised by their bytes: what they say does not matter here."""
 
 
 @dataclass(slots=True)
 class Shares:
-    """Of how many walks each kind of proof would have removed a live template, and how many walks took a second attempt."""
+    """Of how many walks each kind of proof would have removed a live template, and how many walks took a second attempt.
+
+    `confirmed` counts the walks after which a template that is truly gone was found to be gone: a proof that never proves
+    anything would make no mistake either.
+    """
 
     event: str
     walks: int = 0
@@ -40,11 +54,12 @@ class Shares:
     counted: int = 0
     looked_up: int = 0
     walked_again: int = 0
+    confirmed: int = 0
 
 
 @dataclass(slots=True)
 class Catalog:
-    """Ids in the order served; `event` happens before request number `moment`."""
+    """Ids in the order served; `event` happens before request number `moment`. Satisfies `sync.endpoint.questions.Answers`."""
 
     chance: random.Random
     event: str
@@ -52,14 +67,17 @@ class Catalog:
     requests: int = 0
     first_pass: list[str] = field(default_factory=list)
     moment: int = 0
+    statistics: RequestStatistics = field(default_factory=RequestStatistics)
 
     def __post_init__(self) -> None:
         self.moment = self.chance.randrange(1, PAGES)
 
-    async def ask(self, **question: str | int) -> Envelope:
+    def ask(self, question: Question) -> Envelope:
         """Answer as the endpoint does."""
         if "template_id" in question:
-            return _envelope([question["template_id"]] if question["template_id"] in self.ids else [], 1)
+            if question["template_id"] not in self.ids:
+                raise NotThere("There is no such template.", envelope=Envelope(404, "The template does not exist", None, None))
+            return _envelope([str(question["template_id"])], 1)
         if self.requests == self.moment:
             self._happen()
         self.requests += 1
@@ -69,30 +87,52 @@ class Catalog:
             self.first_pass += served
         return _envelope(served, len(self.ids))
 
+    def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | NotThere]]:  # noqa: ARG002 - one by one
+        """Answer questions one after another."""
+        for question in questions:
+            try:
+                yield question, self.ask(question)
+            except NotThere as error:
+                yield question, error
+
+    def check_deadline(self) -> None:
+        """Take all the time there is."""
+
+    def interrupt(self) -> None:
+        """Never be told to stop."""
+
+    def redact(self, value: Any) -> Any:
+        """Hide nothing: there is no key."""
+        return value
+
     def _happen(self) -> None:
         gone = self.ids.pop(self.chance.randrange(TEMPLATES))
         if self.event != "delete":
             self.ids.insert(self.chance.randrange(TEMPLATES), gone if self.event == "reorder" else "new")
 
 
-def _envelope(ids: list[Any], total: int) -> Envelope:
-    return Envelope(200, "success", total, [{"TemplateId": template_id} for template_id in ids])
+def _envelope(ids: list[str], total: int) -> Envelope:
+    return Envelope(200, "success", total, [RECORDS[template_id] for template_id in ids])
 
 
-async def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
+def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
     """Walk so many times; by each kind of proof, count the walks that would have removed a live template."""
     shares = Shares(event, walks)
     chance = random.Random(f"{seed} {event}")  # noqa: S311 - a simulation that repeats
     for _ in range(walks):
         catalog = Catalog(chance, event)
         before = set(catalog.ids)
-        walked = await walk(catalog.ask, page_size=PAGE_SIZE, workers=1)
+        intake = Intake(KNOWN, frozenset(), Spool())
+        walked = walk(catalog, intake, page_size=PAGE_SIZE, workers=1)
         alive = before & set(catalog.ids)
-        missing = sorted(before - {placed.record["TemplateId"] for placed in walked.records}) if walked.verified else []
-        answers = await look_up(catalog.ask, missing, workers=1) if missing else {}
+        missing = sorted(before - {each.template_id for each in walked.sightings}) if walked.verified else []
+        gone = confirm_removals(
+            catalog, intake, missing, walked, page_size=PAGE_SIZE, workers=1, random=chance.random
+        ).evidence.keys()
         shares.one_walk += not alive <= set(catalog.first_pass)
         shares.counted += not alive.isdisjoint(missing)
-        shares.looked_up += any(answer.verdict is Verdict.GONE and found in alive for found, answer in answers.items())
+        shares.looked_up += not alive.isdisjoint(gone)
+        shares.confirmed += bool(gone - alive)
         shares.walked_again += catalog.requests >= 2 * PAGES
     return shares
 
@@ -109,7 +149,7 @@ def table(rows: list[Shares]) -> Iterator[str]:
 def main() -> None:
     """Print the table."""
     walks = int(sys.argv[1]) if len(sys.argv) > 1 else WALKS
-    rows = [asyncio.run(simulate(event, walks)) for event in EVENTS]
+    rows = [simulate(event, walks) for event in EVENTS]
     print(f"{TEMPLATES} templates, {PAGES} pages, {walks} walks per row, seed {SEED}\n")
     print("\n".join(table(rows)))
 

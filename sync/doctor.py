@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 from dataclasses import dataclass, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -16,9 +17,9 @@ from sync.endpoint.retry import RetryPolicy
 from sync.endpoint.tls import authorities
 from sync.errors import SyncError
 from sync.reader.status import Overview, overview
-from sync.store.engine import sqlite_file
+from sync.store.engine import require_writable, sqlite_file
 from sync.store.schema import HEAD
-from sync.terminal.ages import age
+from sync.terminal.ages import age, ago, is_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,8 +128,9 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
         if endpoint.statistics.date is None:
             return
         try:
-            skew = (now() - parsedate_to_datetime(endpoint.statistics.date)).total_seconds()
-        except (ValueError, TypeError):
+            theirs = parsedate_to_datetime(endpoint.statistics.date)
+            skew = (now() - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
             return
     where = f"{age(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
     fine = abs(skew) <= CLOCK_SLACK
@@ -140,6 +142,8 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
         yield disk
     try:
         found = overview(engine)
+        if not found.holder.active:  # else it is being written at this moment
+            require_writable(engine)
     except SyncError as error:
         yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
         return
@@ -175,8 +179,10 @@ def _freshness(settings: Settings, found: Overview, now: datetime) -> Check:
     ended = found.last_success.finished_at if found.last_success else None
     if ended is None:
         return Check("freshness", Result.WARNING, "there was no successful run yet", "`template-sync run`, and see what it says.")
-    seconds = (now - ended).total_seconds()
-    if seconds > settings.staleness_budget:
-        why = found.last_attempt.error if found.last_attempt else None
-        return Check("freshness", Result.WARNING, f"the last success was {age(seconds)} ago", why or "Is anything scheduled?")
-    return Check("freshness", Result.FINE, f"the last success was {age(seconds)} ago")
+    seen = f"the last success was {ago((now - ended).total_seconds())}"
+    if not is_stale(ended, now, settings.staleness_budget):
+        return Check("freshness", Result.FINE, seen)
+    if ended > now:
+        return Check("freshness", Result.WARNING, seen, "Set this machine's clock; the next run then says how things stand.")
+    why = found.last_attempt.error if found.last_attempt else None
+    return Check("freshness", Result.WARNING, seen, why or "Is anything scheduled?")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+SHORTEST_DURATION = 0.01
 LONGEST_DURATION = 3650 * 86400
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -31,6 +32,8 @@ def parse_duration(value: str) -> float:
     if not match or not float(match[1]):
         raise ValueError("a duration above zero, such as 90s, 15m, 6h or 1d")
     seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds < SHORTEST_DURATION:
+        raise ValueError("a duration of at least 0.01s")
     if seconds > LONGEST_DURATION:  # past it a moment minus a duration lies before the calendar, and a timer overflows
         raise ValueError("a duration of at most 3650d")
     return seconds
@@ -89,8 +92,10 @@ def _http_url(value: str) -> str:
     try:
         parts = urlsplit(value.strip())
         _ = parts.port
-        (parts.hostname or "").encode("idna")
-    except ValueError:
+        host = (parts.hostname or "").encode("idna")
+        if host.decode("idna").encode("idna") != host or not (parts.hostname or "").isascii():
+            raise ValueError
+    except ValueError:  # of names outside ASCII only the xn-- form is the same for every resolver and client
         raise ValueError("a URL such as https://api.crun.ai") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not re.fullmatch(r"\S+", value.strip()):
         raise ValueError("a URL such as https://api.crun.ai")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from sync.catalog.diff import LoadDocuments
     from sync.catalog.intake import Sighting
     from sync.catalog.set_aside import Rejected
     from sync.endpoint.questions import Answers
@@ -62,6 +63,7 @@ class Plan:
         intake: holds what was read of each record, in its spool.
         total: the catalog's own count.
         pages: how many it has.
+        load_documents: reads stored documents.
         problem: what keeps the run from being a plain success, if anything does.
     """
 
@@ -69,13 +71,14 @@ class Plan:
     changes: ChangeSet
     state: SyncState
     intake: Intake
+    load_documents: LoadDocuments
     total: int | None = None
     pages: int = 0
     problem: SyncError | None = None
 
     def rejected(self) -> list[Rejected]:
         """Describe what was set aside."""
-        return self.snapshot.rejected(self.intake)
+        return self.snapshot.rejected(self.intake, self.load_documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,8 @@ def _attempt(
             planned = work()
             endpoint.check_deadline()  # the last moment at which it, or a stop, keeps all of this from being applied
         run = _finished(run, planned, endpoint, clock())
-        store.apply(lease, WriteSet(run, planned.changes, planned.rejected(), planned.state, planned.intake.load))
+        write_set = WriteSet(run, planned.changes, planned.rejected(), planned.state, planned.intake.load)
+        store.apply(lease, write_set, endpoint.check_deadline)
     except SyncError as error:
         run = ended(run, error, statistics, clock())
         return Outcome(run, error=error, codes=statistics.by_code, unrecorded=_close(store, lease, run))
@@ -184,15 +188,15 @@ def plan(
     """Find out what a run changes; writes nothing. `store` is None where there is no database yet."""
     source = store or _Nothing()
     previous, state = source.load()
-    intake = Intake(previous.known, previous.sent_fields, Spool(), redact=endpoint.redact)
+    intake = Intake(previous.known, previous.sent_fields, Spool(), stored_hash=source.content_hash, redact=endpoint.redact)
     walked = walk(endpoint, intake, page_size=options.page_size, workers=options.workers, progress=progress)
 
-    def judged(sightings: Sequence[Sighting]) -> Snapshot:
-        read = read_snapshot(sightings, intake, source.content_hash)
+    def judged(sightings: Sequence[Sighting], fields: frozenset[str]) -> Snapshot:
+        read = read_snapshot(sightings, intake, fields)
         set_aside_reformatted(read, previous.known, most=plausible(len(previous.known), options.max_removed))
         return read
 
-    snapshot = judged(walked.sightings)
+    snapshot = judged(walked.sightings, walked.fields)
     state = state.reconciled(walked.verified, snapshot.ids).without_held(snapshot.ids)
     reason = _reason_to_doubt(walked, state, snapshot, options)
     missing = sorted(previous.known.keys() - snapshot.ids)
@@ -202,7 +206,7 @@ def plan(
             endpoint, intake, missing, walked, page_size=options.page_size, workers=options.workers, random=random
         )
         if witness.found:
-            snapshot = judged([*walked.sightings, *witness.found])
+            snapshot = judged([*walked.sightings, *witness.found], walked.fields | witness.fields)
             missing = sorted(previous.known.keys() - snapshot.ids)
         reason = witness.problem
         if not reason:
@@ -218,7 +222,9 @@ def plan(
     changes = compare(previous, snapshot, intake, source.load_documents, complete=not reason)
     changes = changes.removing(removals.now, intake, source.load_documents)
     problem = _unverified(reason) or _held(removals, len(missing), len(previous.known), empty=not walked.sightings)
-    return Plan(snapshot, changes, replace(state, held=removals.held), intake, walked.total, walked.pages, problem)
+    return Plan(
+        snapshot, changes, replace(state, held=removals.held), intake, source.load_documents, walked.total, walked.pages, problem
+    )
 
 
 def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
@@ -232,9 +238,9 @@ def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
     sightings = [each for each in intake.take(LOOK_UP, records) if each.template_id == template_id]
     if records and not sightings:
         raise BadAnswer("The catalog answered with other templates than the one asked for.", code="other-template")
-    snapshot = read_snapshot(sightings, intake, store.content_hash)
+    snapshot = read_snapshot(sightings, intake)
     changes = compare(previous, snapshot, intake, store.load_documents, complete=False)
-    return Plan(snapshot, changes, state.without_held(snapshot.ids), intake)
+    return Plan(snapshot, changes, state.without_held(snapshot.ids), intake, store.load_documents)
 
 
 class _Nothing:

@@ -151,10 +151,12 @@ def fresh(kind: str, migrated: dict[str, str], folder: Path) -> Iterator[Databas
         shutil.copy(url.removeprefix("sqlite:///"), file)
         url = f"sqlite:///{file}"
     engine = open_engine(url)
-    if kind != "sqlite":
-        _empty(engine)
-    yield Database(kind, url, engine)
-    engine.dispose()
+    try:
+        if kind != "sqlite":
+            _empty(engine)
+        yield Database(kind, url, engine)
+    finally:  # a test that loops over this and fails leaves it here: an open connection would be another test's warning, later
+        engine.dispose()
 
 
 def _empty(engine: sa.Engine) -> None:

@@ -82,9 +82,15 @@ PINNED: dict[int, dict[str, dict[str, Any]]] = {
 """Catalog's size -> phase -> counts. `decoded` and `hashed`: records, and the bytes of records."""
 
 MODULES = {
-    "first": {"sync": 0},
-    "no change": {"sync": 0},
-}
+    "first": {
+        "sync": 73, "sqlalchemy": 132, "httpx": 22, "httpcore": 26, "h11": 11, "structlog": 19, "click": 12, "msgspec": 12,
+        "wcwidth": 29, "alembic": 50,
+    },
+    "no change": {
+        "sync": 73, "sqlalchemy": 129, "httpx": 22, "httpcore": 26, "h11": 11, "structlog": 19, "click": 12, "msgspec": 12,
+        "wcwidth": 29,
+    },
+}  # fmt: skip
 """Modules that `run` imports, by package; what is missing here is none of them, or comes with Python."""
 COUNTED_PACKAGES = (
     "sync", "sqlalchemy", "httpx", "httpcore", "h11", "structlog", "click", "msgspec", "alembic", "apscheduler",
@@ -179,8 +185,8 @@ def test_runs_of_10_000_templates_take_these_counts(database: Database, hashed: 
 
 
 LIST_MODULES = """
-import atexit, sys
-atexit.register(lambda: print(*sys.modules, file=open("modules", "w")))
+import atexit, pathlib, sys
+atexit.register(lambda: pathlib.Path("modules").write_text(" ".join(sys.modules)))
 from sync.__main__ import main
 main()
 """
@@ -232,11 +238,15 @@ def test_a_bounded_question_scans_neither_versions_nor_changes(filled: Database,
     event.listen(filled.engine, "before_cursor_execute", note)
     BOUNDED[question](filled.engine)
     event.remove(filled.engine, "before_cursor_execute", note)
-    steps = []
     with filled.engine.connect() as connection:
         for statement, parameters in asked:
             if statement.startswith("SELECT"):
-                steps += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-    assert steps
-    print(steps)
-    assert [step for step in steps if re.match(r"SCAN template_(versions|changes)(?! USING INDEX)", step)] == []
+                steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+                assert [step for step in steps if step.startswith(whole_tables(statement))] == []
+    assert any("template_versions" in statement for statement, _ in asked)
+
+
+def whole_tables(statement: str) -> tuple[str, ...]:
+    """Give the beginnings of the steps that read too much. Along an index, up to a LIMIT, is not too much."""
+    along = "USE TEMP B-TREE FOR ORDER BY" if "LIMIT" in statement else "SCAN template_changes"
+    return ("SCAN template_versions", along)

@@ -192,11 +192,11 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_first_of_two_is_believed(patch: pytest.MonkeyPatch) -> None:
-    def read_snapshot(sightings: Sequence[Sighting], _intake: Intake, _stored_hash: object) -> Snapshot:
+    def read_snapshot(sightings: Sequence[Sighting], _intake: Intake, fields: frozenset[str]) -> Snapshot:
         good: dict[str, Sighting] = {}
         for each in sightings:
             good.setdefault(str(each.template_id), each)
-        return Snapshot(good, fields=frozenset[str]().union(*(each.names or () for each in sightings)))
+        return Snapshot(good, fields=fields.union(*(each.names or () for each in sightings)))
 
     patch.setattr(sync.synchronise, "read_snapshot", read_snapshot)
 

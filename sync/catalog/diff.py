@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sync.catalog.bounds import MOST_NAMES
 from sync.catalog.field_changes import FieldChange, changed_fields
+from sync.catalog.hashes import canonical
 from sync.catalog.template import DOCUMENTED
 from sync.catalog.unsent_fields import keep_unsent, lacks
 
@@ -168,7 +169,7 @@ class _Comparison:
             assert served is not None  # noqa: S101 - a good record has one
             after = keep_unsent(before, served, self.sent)
             hashed = _hash_to_keep(sighting, trusted) if after is served else None
-            if after == before:
+            if after == before and canonical(after["extra"]) == canonical(before["extra"]):  # for Python, 1 is true
                 yield Change(template_id, "same", reading, hashed)
                 continue
             # A field that returns was never heard of where a template came while it was gone: there it is new, too. And one

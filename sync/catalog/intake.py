@@ -10,11 +10,11 @@ import marshal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from sync.catalog.bounds import MOST_BYTES, MOST_NAMES
+from sync.catalog.bounds import MOST_BYTES, MOST_FIELDS, MOST_NAMES
 from sync.catalog.dropped_tags import BothWays, read_both_ways
 from sync.catalog.hashes import content_hash, fingerprint
 from sync.catalog.raw_record import Oversized, decode, quick_id, record_id, wire_hash
-from sync.catalog.template import Document, document
+from sync.catalog.template import DOCUMENTED, Document, document
 from sync.catalog.unknown_fields import all_field_names, field_names
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class Intake:
         sent_before: names of the fields that the catalog sent the last time. Until each has been seen, known records are looked
             into for their names: a field has vanished only if no record carries it.
         spool: where what was read waits.
+        stored_hash: the content hash of a present template, by id.
         redact: hides secrets in a decoded value.
     """
 
@@ -100,15 +101,18 @@ class Intake:
         sent_before: frozenset[str],
         spool: Spool,
         *,
+        stored_hash: Callable[[str], str] = lambda _: "",
         redact: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self._known = known
         self._sent_before = sent_before
         self._unseen = set(sent_before)
         self._spool = spool
+        self._stored_hash = stored_hash
         self._redact = redact
         self._shapes: dict[frozenset[str], frozenset[str]] = {}
-        self._admitted: set[str] = set(sent_before)
+        self._admitted: set[str] = set(DOCUMENTED | sent_before)
+        self._of_bad_ones: set[str] = set()
         self.recognised = 0
         self.decoded = 0
 
@@ -128,6 +132,12 @@ class Intake:
         """Decode a record once more; None for one that was recognised, whose bytes nobody kept."""
         return None if sighting.reading is None else self._value(self.load(sighting.reading).raw)
 
+    def meaning(self, sighting: Sighting) -> str:
+        """Give what is equal for two records that say the same; a bad one says only what its bytes are."""
+        if sighting.reading is None:
+            return self._stored_hash(str(sighting.template_id))
+        return self.load(sighting.reading).content_hash or sighting.wire_hash
+
     def keep(self, written: Document, reading: Reading | None = None) -> Reading:
         """Keep a document, in place of what a record said, or without one."""
         raw = self.load(reading).raw if reading else b""
@@ -138,39 +148,44 @@ class Intake:
         template_id = quick_id(raw)
         if template_id is not None and self._known.get(template_id) == hashed:
             self.recognised += 1
-            names = self._see(all_field_names(self._value(raw))) if self._unseen else None
+            looks = self._unseen or page == LOOK_UP  # what else came with a look-up may be dropped
+            names = self._see(all_field_names(self._value(raw))) if looks else None
             return Sighting(page, position, template_id, hashed, None, names)
         self.decoded += 1
         return self._read(page, position, raw, hashed)
 
     def _read(self, page: int, position: int, raw: bytes, hashed: str) -> Sighting:
         value = self._value(raw)
-        names = frozenset(name for name in field_names(value) if self._admit({name}))
+        names = field_names(value)
         read = read_both_ways(value, looked_up=page == LOOK_UP)
-        if read.template is not None and not self._admit(read.template.extra.keys()):
+        if read.template is not None and not self._admit(names := names.union(read.template.extra)):
             reason = f"it brings more field names than the {MOST_NAMES} that a whole catalog may have"
             read = BothWays(None, reason, reason)
-        written = None
-        if read.template is not None:
-            written = document(read.template)
-            names = names.union(read.template.extra)
+        if read.template is None:
+            names = self._tolerate(names)
+        written = document(read.template) if read.template is not None else None
         reading = Reading(self._spool.append(_spoolable(raw, written)), read.reason, read.reason_if_tags)
         return Sighting(page, position, record_id(value), hashed, reading, self._see(names))
 
     def _value(self, raw: bytes) -> Any:
-        if len(raw) > MOST_BYTES:  # not worth decoding: it would take twenty times its size
-            return Oversized({"TemplateId": quick_id(raw)})
-        value = decode(raw)
+        # A large record is not worth decoding: it would take twenty times its size.
+        value = Oversized({"TemplateId": quick_id(raw)}) if len(raw) > MOST_BYTES else decode(raw)
         # A secret that stands there as it is was hidden in the bytes already; only escapes could still spell one.
         return self._redact(value) if b"\\" in raw or b"%" in raw or b"&#" in raw else value
 
-    def _admit(self, names: Iterable[str]) -> bool:
-        """Take up field names, if the catalog has not too many of them with these."""
-        more = self._admitted.union(names)
-        if len(more) > MOST_NAMES:
+    def _admit(self, names: frozenset[str]) -> bool:
+        """Take up the field names of a good record, if the catalog has not too many of them with these."""
+        new = names - self._admitted
+        if new and len(self._admitted) + len(new) > MOST_NAMES:
             return False
-        self._admitted = more
+        self._admitted |= new
         return True
+
+    def _tolerate(self, names: frozenset[str]) -> frozenset[str]:
+        """Pick the field names of a bad record that count: it shows what is sent, but takes no room from the good ones."""
+        new = sorted(names - self._admitted - self._of_bad_ones)
+        self._of_bad_ones.update(new[: MOST_FIELDS - len(self._of_bad_ones)])
+        return names & (self._admitted | self._of_bad_ones)
 
     def _see(self, names: frozenset[str]) -> frozenset[str]:
         self._unseen -= names

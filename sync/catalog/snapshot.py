@@ -11,12 +11,12 @@ from sync.catalog.intake import LOOK_UP
 from sync.catalog.set_aside import MOST_KEPT, Rejected, payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from sync.catalog.diff import LoadDocuments
     from sync.catalog.intake import Intake, Sighting
 
 DISPUTED = "the catalog served two different records under this TemplateId"
-_RECOGNISED = "(its bytes are those that were stored last)"
 
 
 @dataclass(slots=True)
@@ -45,21 +45,23 @@ class Snapshot:
         """Why most of what is set aside is set aside."""
         return Counter(reason for _, reason in self.set_aside).most_common(1)[0][0] if self.set_aside else ""
 
-    def rejected(self, intake: Intake) -> list[Rejected]:
-        """Describe the first of the records that are set aside, as many as a run stores."""
-        return [
-            Rejected(
-                bad.page,
-                bad.position,
-                bad.template_id,
-                reason,
-                _RECOGNISED if bad.reading is None else payload(intake.value(bad)),
-            )
-            for bad, reason in self.set_aside[:MOST_KEPT]
-        ]
+    def rejected(self, intake: Intake, load: LoadDocuments) -> list[Rejected]:
+        """Describe the first of the records that are set aside, as many as a run stores.
+
+        One that is good by itself is shown as its document: of one that was recognised nothing else is left.
+        """
+        kept = self.set_aside[:MOST_KEPT]
+        stored = load(sorted({str(bad.template_id) for bad, _ in kept if bad.reading is None}))
+
+        def shown(bad: Sighting) -> str:
+            if bad.reading is None:
+                return payload(stored[str(bad.template_id)])
+            return payload(intake.load(bad.reading).document if bad.readable else intake.value(bad))
+
+        return [Rejected(bad.page, bad.position, bad.template_id, reason, shown(bad)) for bad, reason in kept]
 
 
-def read_snapshot(sightings: Sequence[Sighting], intake: Intake, stored_hash: Callable[[str], str]) -> Snapshot:
+def read_snapshot(sightings: Sequence[Sighting], intake: Intake, fields: frozenset[str] = frozenset()) -> Snapshot:
     """Judge all records of a walk, and of the look-ups after it, together.
 
     The same record twice is one, also when only its URLs were signed anew. Two different ones under one id cannot both be
@@ -68,15 +70,12 @@ def read_snapshot(sightings: Sequence[Sighting], intake: Intake, stored_hash: Ca
     Args:
         sightings: every record, in the order served.
         intake: which took them in.
-        stored_hash: the content hash of a template that was recognised, by id.
+        fields: names of those seen on the walks.
     """
-    fields = frozenset[str]().union(*{names for each in sightings if (names := each.names)})
-    tags_sent = any(each.names and "Tags" in each.names for each in sightings if each.page != LOOK_UP)
+    tags_sent = "Tags" in fields
+    fields = fields.union(*{names for each in sightings if (names := each.names)})
     snapshot = Snapshot(fields=fields)
     disputed: set[str] = set()
-
-    def meaning(sighting: Sighting) -> str:
-        return intake.load(sighting.reading).content_hash if sighting.reading else stored_hash(str(sighting.template_id))
 
     for each in sightings:
         if reason := _fault(each, tags_sent=tags_sent):
@@ -88,7 +87,7 @@ def read_snapshot(sightings: Sequence[Sighting], intake: Intake, stored_hash: Ca
         first = snapshot.good.setdefault(template_id, each)
         if first is each:
             continue
-        if template_id not in disputed and (first.wire_hash == each.wire_hash or meaning(first) == meaning(each)):
+        if template_id not in disputed and (first.wire_hash == each.wire_hash or intake.meaning(first) == intake.meaning(each)):
             continue
         disputed.add(template_id)
         snapshot.set_aside.append((each, DISPUTED))
@@ -118,8 +117,9 @@ def set_aside_reformatted(snapshot: Snapshot, present: Iterable[str], *, most: i
         present: ids that the database holds.
         most: how many such ids may be chance.
     """
-    missing = {_plain(known) for known in set(present) - snapshot.ids}
-    doubtful = [found for found in snapshot.good if _plain(found) in missing] if missing else []
+    known = set(present)
+    missing = {_plain(template_id) for template_id in known - snapshot.ids}
+    doubtful = [found for found in snapshot.good if found not in known and _plain(found) in missing] if missing else []
     if len(doubtful) > most:
         for found in doubtful:
             snapshot.set_aside.append((snapshot.good.pop(found), "its id is a known template's, written otherwise"))

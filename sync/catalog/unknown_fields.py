@@ -11,6 +11,7 @@ from sync.catalog.raw_record import Ambiguous
 from sync.catalog.set_aside import Unreadable
 from sync.catalog.template import DOCUMENTED
 
+_ABSURD = 10 ** (LARGEST_EXPONENT + 1)
 _PRICE_FIELDS = frozenset({"Resolution", "Credit"})
 
 
@@ -77,8 +78,8 @@ def _checked(value: Any, name: str, depth: int) -> Any:
         for key in value:
             refuse_unsafe(key, repr(name))
         return {key: _checked(inner, name, depth + 1) for key, inner in value.items()}
-    if isinstance(value, Decimal):
-        return _number(value, name)
+    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) >= _ABSURD):
+        return _number(Decimal(value), name)
     return value
 
 

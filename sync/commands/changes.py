@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.commands.arguments import NUMBER
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ FOLLOW_SECONDS = 2.0
 @sync_command(
     f"Show what was added, changed and removed, oldest first: the newest {NEWEST} changes, or those asked for.", *DATABASE_FLAGS
 )
-@click.option("--since", type=click.IntRange(0), metavar="SEQ", help="Only changes after this one; 0 is from the beginning.")
-@click.option("--run", "run_id", type=int, metavar="ID", help="Only this run's changes.")
+@click.option("--since", type=NUMBER, metavar="SEQ", help="Only changes after this one; 0 is from the beginning.")
+@click.option("--run", "run_id", type=NUMBER, metavar="ID", help="Only this run's changes.")
 @click.option("--follow", is_flag=True, help="Go on showing changes as they come; with --json one object a line.")
 @click.option("--pending", is_flag=True, help="Show the removals that are held instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from sync.commands.arguments import NUMBER
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command("Show what changed between the catalogs after two runs, net. Reads the database only.", *DATABASE_FLAGS)
-@click.argument("before", type=int, metavar="RUN")
-@click.argument("after", type=int, metavar="RUN")
+@click.argument("before", type=NUMBER, metavar="RUN")
+@click.argument("after", type=NUMBER, metavar="RUN")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, before: int, after: int, as_json: bool) -> None:
     """Show what changed between two runs."""

@@ -50,9 +50,9 @@ class Context:
 
     def engine(self) -> Engine:
         """Open the database; it is closed when the command ends."""
-        from sync.store.engine import open_engine
+        from sync.store.engine import BUSY_SECONDS, open_engine
 
-        engine = open_engine(self.settings.database_url)
+        engine = open_engine(self.settings.database_url, patience=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)
         return engine
 

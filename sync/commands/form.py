@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.commands.arguments import TEMPLATE_ID
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @sync_command("Give the JSON Schema (2020-12) of the `input` of one template's generation request.", *DATABASE_FLAGS)
-@click.argument("template_id", metavar="ID")
+@click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option("--json", is_flag=True, expose_value=False, help="As without it: a schema is JSON.")
 def command(context: Context, *, template_id: str) -> None:
     """Print the JSON Schema of one template's generation input."""

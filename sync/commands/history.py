@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from sync.commands.arguments import TEMPLATE_ID
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command("Show how one template changed, oldest first. Reads the database only.", *DATABASE_FLAGS)
-@click.argument("template_id", metavar="ID")
+@click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Show one template's changes."""

@@ -18,7 +18,7 @@ from sync.options import parse_duration
     acts=True,
 )
 @click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")
-@click.option("--keep-runs", type=click.IntRange(1), metavar="N", help="Keep the history of the newest N runs.")
+@click.option("--keep-runs", type=click.IntRange(1, 2**63 - 1), metavar="N", help="Keep the history of the newest N runs.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
@@ -35,7 +35,7 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     from sync.commands.synchronising import now
     from sync.store.prune import prune
 
-    counts = prune(context.engine(), before=now() - age if age else None, keep_runs=keep_runs, dry_run=dry_run)
+    counts = prune(context.engine(), before=None if age is None else now() - age, keep_runs=keep_runs, dry_run=dry_run)
     if as_json:
         context.out.json(counts)
         return

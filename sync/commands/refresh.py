@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import click
 
+from sync.commands.arguments import TEMPLATE_ID
 from sync.commands.edge import RUN_FLAGS, Context, sync_command
 
 
 @sync_command("Fetch one template now and record what changed in it.", *RUN_FLAGS, quiet=True, needs_key=True, acts=True)
-@click.argument("template_id", metavar="ID")
+@click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Fetch one template."""
     engine = context.engine()
     context.start_logging()
-    from sync.commands.synchronising import endpoint_of, finish, now, refuse_sample
+    from sync.commands.synchronising import endpoint_of, finish, now, refuse_sample, told_as_json
     from sync.logs import log_run
     from sync.reader.catalog import template
     from sync.store.apply import Store
     from sync.store.schema import prepare
     from sync.synchronise import refresh
 
-    prepare(engine)
-    refuse_sample(context.settings, engine)
+    with told_as_json(context.out, "refresh", json=as_json):
+        prepare(engine)
+        refuse_sample(context.settings, engine)
     with endpoint_of(context.settings) as endpoint:
         outcome = refresh(Store(engine), endpoint, template_id, ttl=context.settings.lease_ttl, clock=now)
     log_run(outcome)

@@ -36,6 +36,7 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
         pinged,
         progress_on_terminal,
         refuse_sample,
+        told_as_json,
         write_metrics,
     )
     from sync.logs import log_run
@@ -46,15 +47,17 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
     options = options_of(context.settings, accept_removals=accept_removals)
     progress = progress_on_terminal(context.out)
     if dry_run:
-        store = None if engine.dialect.name == "sqlite" and is_empty(engine) else Store(engine)
-        if store:
-            require_current_schema(engine)
+        with told_as_json(context.out, "dry-run", json=as_json):
+            store = None if engine.dialect.name == "sqlite" and is_empty(engine) else Store(engine)
+            if store:
+                require_current_schema(engine)
         with endpoint_of(context.settings) as endpoint:
             outcome = preview(store, endpoint, options, clock=now, progress=progress)
         finish(context.out, outcome, json=as_json, exit_code=exit_code)
         return
-    prepare(engine)
-    refuse_sample(context.settings, engine)
+    with told_as_json(context.out, "run", json=as_json):
+        prepare(engine)
+        refuse_sample(context.settings, engine)
     with pinged(context.settings, engine) as tell_end, endpoint_of(context.settings) as endpoint:
         ttl = context.settings.lease_ttl
         outcome = synchronise(Store(engine), endpoint, options, trigger="run", ttl=ttl, clock=now, progress=progress)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from sync.commands.arguments import NUMBER
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command("List the newest runs, newest first. Reads the database only.", *DATABASE_FLAGS)
-@click.option("-n", "--most", default=10, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--rejected", "rejected_run", type=int, metavar="RUN", help="Show the records that this run could not read.")
+@click.option("-n", "--most", default=10, show_default=True, type=click.IntRange(1, 2**63 - 1), help="How many.")
+@click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="Show the records that this run could not read.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, most: int, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""

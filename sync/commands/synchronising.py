@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sync.errors import SyncError
 from sync.options import LOOPBACK
 from sync.settings import Settings, require_key
 
@@ -132,6 +133,22 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     """Write a run's outcome as JSON: its row, and its changes."""
     hint = outcome.error.hint if outcome.error else None
     return {**outcome.run.as_json(), "hint": hint or None, "changes": change_rows(outcome.plan)}
+
+
+@contextmanager
+def told_as_json(out: Output, trigger: str, *, json: bool) -> Iterator[None]:
+    """Print what keeps a run from even having a row (no database, an old schema) in the form of its outcome, too."""
+    began = now()
+    try:
+        yield
+    except SyncError as error:
+        if json:
+            from sync.run_record import Run, Status
+            from sync.synchronise import Outcome
+
+            run = Run(None, trigger, Status.FAILED, began, now(), error_code=error.code, error=str(error))
+            out.json(as_json(Outcome(run, error=error)))
+        raise
 
 
 def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False, told: bool = True) -> None:

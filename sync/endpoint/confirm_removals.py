@@ -32,12 +32,14 @@ class Confirmation:
     Attributes:
         evidence: id -> `lookup` or `walks`, of those that are gone.
         found: records of those that are there after all; two different ones under one id dispute each other.
+        fields: names of all fields seen on another walk.
         problem: why the witness is not believed at all, one phrase; empty if it is.
     """
 
     evidence: dict[str, str] = field(default_factory=dict)
     found: list[Sighting] = field(default_factory=list)
     problem: str = ""
+    fields: frozenset[str] = frozenset()
 
 
 def confirm_removals(
@@ -77,9 +79,9 @@ def _by_walk(again: Walk, missing: Sequence[str]) -> Confirmation:
     lacking = {*missing, None}
     found = [each for each in again.sightings if each.template_id in lacking]
     if not again.verified:
-        return Confirmation(found=found)
+        return Confirmation(found=found, fields=again.fields)
     gone = set(missing) - {each.template_id for each in found}
-    return Confirmation(dict.fromkeys(sorted(gone), "walks"), found)
+    return Confirmation(dict.fromkeys(sorted(gone), "walks"), found, fields=again.fields)
 
 
 def look_up(endpoint: Answers, intake: Intake, ids: Sequence[str], denial: Denial, *, workers: int) -> Confirmation:

@@ -94,7 +94,7 @@ def _cut_fast(body: bytes) -> tuple[bytes, list[bytes]] | None:
     """
     try:
         whole = _frame(body).data.templates
-        records = [bytes(each) for each in _list(whole)]
+        records = [_shallow(bytes(each)) for each in _list(whole)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     written = bytes(whole)
@@ -105,6 +105,13 @@ def _cut_fast(body: bytes) -> tuple[bytes, list[bytes]] | None:
     if not records or body.find(beginning, start + 1) >= 0 or body[start:end] != written:
         return None
     return body[:start] + b"[]" + body[end:], records
+
+
+def _shallow(raw: bytes) -> bytes:
+    """Empty what lies too deep, as the patient reader does: how deep msgspec goes depends on the interpreter."""
+    if raw.count(b"[") + raw.count(b"{") <= DEEPEST_KEPT:
+        return raw
+    return cut_depth(raw.decode()).encode()
 
 
 def _read_frame(frame: bytes, redact: Callable[[str], str] = str) -> Envelope:

@@ -8,9 +8,8 @@ from an unread page to a read one while another took its place) is why a removal
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sync.catalog.url_query import without_query
 from sync.endpoint.envelope import Envelope
 from sync.errors import BadAnswer, NoSuchPage, NotThere, SyncError, TryLater
 
@@ -39,6 +38,8 @@ class Walk:
         pages: pages that held something, in the last attempt; at least one.
         verified: whether absence from `sightings` is evidence.
         reason: why not, one phrase.
+        fields: names of all fields seen on the way. A record that was recognised may not have been looked into, because others
+            had shown all of them before: they count even where those others are not among `sightings`.
     """
 
     sightings: tuple[Sighting, ...]
@@ -46,6 +47,7 @@ class Walk:
     pages: int
     verified: bool
     reason: str = ""
+    fields: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class _Attempt:
     contents: set[int] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     refused: dict[int, BadAnswer] = field(default_factory=dict)
+    fields: set[str] = field(default_factory=set)
     records: int = 0
     nameless: int = 0
     empty: int = 0
@@ -71,13 +74,17 @@ class _Attempt:
         else:
             records = answer.records or []
             self.totals.add(answer.total)
-        sightings = self.intake.take(page, records)
+        self.keep(page, self.intake.take(page, records))
+
+    def keep(self, page: int, sightings: list[Sighting]) -> None:
+        """Keep a page's records, each taken in once: a second time nobody would look at its names."""
         content = hash(tuple(each.template_id for each in sightings))
         self.repeated = self.repeated or (bool(sightings) and content in self.contents)
         self.contents.add(content)
         self.ids.update(each.template_id for each in sightings if each.template_id is not None)
         self.nameless += sum(each.template_id is None for each in sightings)
         self.pages[page] = sightings
+        self.fields.update(*(each.names for each in sightings if each.names))
         self.records += len(sightings)
         self.empty += not sightings
         if self.records > MOST_RECORDS:
@@ -113,18 +120,21 @@ def walk(endpoint: Answers, intake: Intake, *, page_size: int, workers: int, pro
         progress: called with (pages so far, pages expected or None) after each page.
     """
     earlier: list[list[Sighting]] = []
+    fields: set[str] = set()
     for remaining in reversed(range(MOST_WALKS)):
         attempt = _walk_once(endpoint, intake, page_size, workers, progress)
         sightings = attempt.sightings()
         reason = _reason_to_doubt(attempt)
         if not reason and remaining and _moved_and_changed(sightings, intake):
             reason = "a template was served on two pages, with different contents"
+        fields = attempt.fields if not reason else fields | attempt.fields
         if not reason:
             break
         earlier.insert(0, sightings)
     total = max((total for total in attempt.totals if total is not None), default=None)
     pages = sum(bool(page) for page in attempt.pages.values()) or 1  # an empty catalog is one page that said so
-    return Walk(tuple(_joined(earlier) if reason else sightings), total, pages, verified=not reason, reason=reason)
+    joined = tuple(_joined(earlier) if reason else sightings)
+    return Walk(joined, total, pages, verified=not reason, reason=reason, fields=frozenset(fields))
 
 
 def _walk_once(endpoint: Answers, intake: Intake, page_size: int, workers: int, progress: Progress | None) -> _Attempt:
@@ -181,12 +191,14 @@ def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, siz
                 raise
             return  # the count is right without it
         known = attempt.ids | ({None} if attempt.nameless else set())
-        if _ids(attempt.intake.take(last + 1, beyond.records or [])) <= known:
+        sightings = attempt.intake.take(last + 1, beyond.records or [])
+        if _ids(sightings) <= known:
             # Past the end a server may serve nothing, or its last page again, or its first; and there it may count nothing.
             if beyond.total:
                 attempt.totals.add(beyond.total)
             return
-        attempt.take(last + 1, beyond)
+        attempt.totals.add(beyond.total)
+        attempt.keep(last + 1, sightings)
 
 
 def _ids(sightings: Iterable[Sighting]) -> set[str | None]:
@@ -219,12 +231,7 @@ def _moved_and_changed(sightings: Sequence[Sighting], intake: Intake) -> bool:
 
 
 def _alike(one: Sighting, other: Sighting, intake: Intake) -> bool:
-    if one.wire_hash == other.wire_hash:
-        return True
-    if one.reading is None or other.reading is None:  # of the one that was recognised nothing is left to compare
-        return False
-    values: list[Any] = [without_query(intake.value(each)) for each in (one, other)]
-    return bool(values[0] == values[1])
+    return one.wire_hash == other.wire_hash or intake.meaning(one) == intake.meaning(other)
 
 
 def _joined(attempts: list[list[Sighting]]) -> list[Sighting]:

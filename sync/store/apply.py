@@ -59,11 +59,16 @@ class Store:
         with reading(self.engine) as connection:
             return load_content_hash(connection, template_id)
 
-    def apply(self, lease: leases.Lease, write_set: WriteSet) -> None:
+    def apply(self, lease: leases.Lease, write_set: WriteSet, check_deadline: Callable[[], None] = lambda: None) -> None:
         """Write everything that a run found, and its outcome, in one transaction; then the lease is given back.
 
         A connection may break while COMMIT is on its way, and nobody knows whether it arrived. The run's own row tells:
         if it is closed, everything was applied. If not, all of it is tried again.
+
+        Args:
+            lease: the run's.
+            write_set: all that it writes.
+            check_deadline: raises where there is no time left for another try.
 
         Raises:
             LeaseLost: another run took over.
@@ -81,6 +86,7 @@ class Store:
                     return
                 if attempt == APPLY_ATTEMPTS or isinstance(error, LeaseLost):
                     raise
+                check_deadline()
             else:
                 return
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import math
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,17 +35,22 @@ IDLE_SECONDS = 60
 """How long a transaction may sit idle before the server ends it: a paused process must not hold locks for ever."""
 
 
-def open_engine(database_url: str) -> sa.Engine:
+def open_engine(database_url: str, *, patience: float = BUSY_SECONDS) -> sa.Engine:
     """Build the engine. Nothing is connected yet.
+
+    Args:
+        database_url: as the settings have it.
+        patience: seconds to wait for a lock that another connection holds.
 
     Raises:
         ConfigurationError: the URL or its driver cannot be used. Its password is never repeated.
     """
     url = _url(database_url)
     backend = url.get_backend_name()
-    arguments: dict[str, Any] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend]()
+    arguments: dict[str, Any] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend](patience)
     try:
         engine = sa.create_engine(url, hide_parameters=True, json_serializer=_json, **arguments)
+        event.listen(engine, "do_connect", _connect)
     except ModuleNotFoundError as error:
         extra = {"postgresql": "postgres", "mysql": "mariadb"}.get(backend, backend)
         raise ConfigurationError(
@@ -55,7 +62,7 @@ def open_engine(database_url: str) -> sa.Engine:
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
     elif backend == "postgresql":
-        event.listen(engine, "begin", _on_postgresql_begin)
+        event.listen(engine, "begin", partial(_on_postgresql_begin, patience=patience))
     return engine
 
 
@@ -79,19 +86,33 @@ def _url(database_url: str) -> sa.URL:
     return url
 
 
+def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    """Connect. What a driver says of options, hosts or file names that it does not take is a slip in the settings."""
+    try:
+        return dialect.connect(*arguments, **options)
+    except (TypeError, ValueError) as error:  # never its message: it may quote the password
+        raise ConfigurationError(
+            [f"DATABASE_URL: its driver does not take this host, name or option ({type(error).__name__})."]
+        ) from None
+    except dialect.dbapi.ProgrammingError as error:
+        if "connection option" not in str(error):  # psycopg's words for an option that it does not know
+            raise
+        raise ConfigurationError(["DATABASE_URL: its driver knows no such option behind the ?."]) from None
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)  # as text, it can be read and searched in SQL, too
 
 
-def _sqlite() -> dict[str, Any]:
-    return {"connect_args": {"timeout": BUSY_SECONDS}}
+def _sqlite(patience: float) -> dict[str, Any]:
+    return {"connect_args": {"timeout": patience}}
 
 
 # A network that swallows everything would be waited on for ever: the time-outs of the server cannot reach us then.
 _NETWORK = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": IDLE_SECONDS * 1000}
 
 
-def _postgresql() -> dict[str, Any]:
+def _postgresql(_patience: float) -> dict[str, Any]:
     # prepare_threshold=None: a transaction-pooling PgBouncer hands each transaction another connection.
     return {
         "pool_pre_ping": True,
@@ -99,11 +120,12 @@ def _postgresql() -> dict[str, Any]:
     }
 
 
-def _mysql() -> dict[str, Any]:
+def _mysql(patience: float) -> dict[str, Any]:
     session = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', "
         "sql_safe_updates=0, "  # else an UPDATE without a key in its WHERE is refused
-        f"innodb_lock_wait_timeout={BUSY_SECONDS} /*M!100300 , idle_transaction_timeout={IDLE_SECONDS} */"  # MySQL has none
+        f"innodb_lock_wait_timeout={math.ceil(patience)} "
+        f"/*M!100300 , idle_transaction_timeout={IDLE_SECONDS} */"  # MySQL has none
     )
     # PyMySQL waits for ever by default.
     limits = {"connect_timeout": 10, "read_timeout": IDLE_SECONDS, "write_timeout": IDLE_SECONDS}
@@ -123,10 +145,10 @@ def _on_sqlite_begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def _on_postgresql_begin(connection: sa.Connection) -> None:
+def _on_postgresql_begin(connection: sa.Connection, patience: float) -> None:
     # SET LOCAL, not connection options: a pooler refuses those or hands them to somebody else's transaction.
     connection.exec_driver_sql(
-        f"SET LOCAL statement_timeout='{IDLE_SECONDS}s'; SET LOCAL lock_timeout='{BUSY_SECONDS}s'; "
+        f"SET LOCAL statement_timeout='{IDLE_SECONDS}s'; SET LOCAL lock_timeout={math.ceil(patience * 1000)}; "
         f"SET LOCAL idle_in_transaction_session_timeout='{IDLE_SECONDS}s'; SET LOCAL timezone='UTC'; "
         "SET LOCAL datestyle='ISO'"  # in another one the driver cannot read times
     )
@@ -171,6 +193,38 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+def keep_write_ahead(engine: sa.Engine) -> None:
+    """Put a SQLite file back into write-ahead mode, if a copy (`VACUUM INTO`) left it: else a reader holds up every run.
+
+    While somebody reads, SQLite refuses the change; then the next run makes it.
+    """
+    if engine.dialect.name == "sqlite":
+        import sqlite3
+
+        with engine.connect() as connection, suppress(sqlite3.OperationalError):
+            raw: Any = connection.connection.dbapi_connection
+            before = raw.execute("PRAGMA busy_timeout").fetchone()[0]
+            raw.execute(f"PRAGMA busy_timeout={min(before, 1000)}")
+            try:
+                raw.execute("PRAGMA journal_mode=WAL")
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={before}")
+
+
+def require_writable(engine: sa.Engine) -> None:
+    """Refuse a database that can be read but not written: a file without the right, a standby; nothing is written.
+
+    Raises:
+        DatabaseError: saying so.
+    """
+    with plain_errors(engine), engine.execution_options(**_FOR_WRITING[engine.dialect.name]).connect() as connection:
+        # SQLite takes BEGIN IMMEDIATE without a word where it cannot write.
+        connection.exec_driver_sql("UPDATE sync_state SET last_seq = last_seq")
+        connection.rollback()
+        if engine.dialect.name == "mysql" and connection.exec_driver_sql("SELECT @@global.read_only").scalar():
+            raise DatabaseError("The database is a replica that must only be read.", hint="Name its primary in DATABASE_URL.")
+
+
 def sqlite_file(engine: sa.Engine) -> Path | None:
     """Name the file behind a SQLite engine; None for a server."""
     return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None
@@ -183,7 +237,11 @@ def require_file(engine: sa.Engine) -> None:
         SchemaError: with the command that makes it.
     """
     file = sqlite_file(engine)
-    if file is not None and not file.exists():
+    try:
+        there = file is None or file.exists()
+    except (OSError, ValueError):
+        raise ConfigurationError(["DATABASE_URL: this is no name that a file can have."]) from None
+    if not there:
         raise SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` makes it; or set DATABASE_URL.")
 
 

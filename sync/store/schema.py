@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sync.errors import SchemaError
-from sync.store.engine import plain_errors, require_file, sqlite_file
+from sync.store.engine import keep_write_ahead, plain_errors, require_file, sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,6 +94,7 @@ def prepare(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite" and is_empty(engine):
         upgrade(engine)
     require_current_schema(engine)
+    keep_write_ahead(engine)
 
 
 def require_current_schema(engine: sa.Engine) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.diff import ChangeSet, Previous, compare
 from sync.catalog.hashes import content_hash
-from sync.catalog.intake import Intake
+from sync.catalog.intake import LOOK_UP, Intake
 from sync.catalog.snapshot import Snapshot, read_snapshot
 from sync.spool import Spool
 from tests.builders import record
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sync.catalog.diff import Change
-    from sync.catalog.intake import Spooled
+    from sync.catalog.intake import Sighting, Spooled
     from sync.catalog.template import Document
 
 
@@ -54,15 +54,22 @@ def nested(levels: int) -> Text:
     return Text("[" * levels + "1" + "]" * levels)
 
 
-def nothing_stored(template_id: str) -> str:
-    """Stand for the content hashes of a database in which nothing can have been recognised."""
-    raise AssertionError(template_id)
+def nothing_stored(ids: Sequence[str]) -> dict[str, Document]:
+    """Stand for the documents of a database in which nothing can have been recognised."""
+    assert not ids
+    return {}
+
+
+def fields_of(sightings: Sequence[Sighting]) -> frozenset[str]:
+    """Name the fields seen on a walk, as it hands them over; a look-up is none."""
+    return frozenset[str]().union(*(each.names or () for each in sightings if each.page != LOOK_UP))
 
 
 def take_in(*records: Any, page: int = 1) -> tuple[Snapshot, Intake]:
     """Read records as those of a first run's page."""
     intake = Intake({}, frozenset(), Spool())
-    return read_snapshot(intake.take(page, map(wire, records)), intake, nothing_stored), intake
+    sightings = intake.take(page, map(wire, records))
+    return read_snapshot(sightings, intake, fields_of(sightings)), intake
 
 
 def kept_of(record: Any) -> Spooled:
@@ -131,10 +138,11 @@ class Memory:
     def look(self, *records: Any, complete: bool = True) -> Run:
         """Find out what a run changes in which one page is served."""
         previous = Previous(dict(self.known), self.wire_fields, self.absent_fields)
-        intake = Intake(previous.known, previous.sent_fields, Spool())
+        meaning = lambda key: content_hash(self.documents[key])  # noqa: E731 - it is one argument
+        intake = Intake(previous.known, previous.sent_fields, Spool(), stored_hash=meaning)
         intake.begin_walk()
         sightings = intake.take(1, map(wire, records))
-        snapshot = read_snapshot(sightings, intake, lambda key: content_hash(self.documents[key]))
+        snapshot = read_snapshot(sightings, intake, fields_of(sightings))
         return Run(compare(previous, snapshot, intake, self.load, complete=complete), snapshot, intake)
 
     def run(self, *records: Any, complete: bool = True) -> Run:

@@ -134,6 +134,11 @@ def test_a_first_run_reports_only_the_fields_that_this_version_does_not_know() -
     assert Memory().look(base(), base("2")).changes.appeared == ("Later",)
 
 
+def test_a_first_walk_that_cannot_be_verified_says_which_fields_there_are_all_the_same() -> None:
+    found = Memory().look(base(), complete=False).changes
+    assert (found.appeared, found.wire_fields, found.vanished) == (("Later",), frozenset(base()), ())
+
+
 def test_a_change_carries_the_hash_of_its_bytes() -> None:
     memory = Memory()
     memory.run(base("1"))

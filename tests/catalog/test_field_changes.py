@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -119,6 +120,12 @@ def test_an_unknown_field_that_is_not_there_is_told_apart_from_one_that_is_null(
     assert told(Later=...) == [{"field": "extra.Later", "old": BASE["Later"], "new": None, "absent": "new"}]
     (change,) = compared([base(Later=...), base("2")], [base(), base("2")]).changes.changes
     assert change.fields == ({"field": "extra.Later", "old": None, "new": BASE["Later"], "absent": "old"},)
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, True), (False, 0), ([1], [True]), ({"a": 0}, {"a": False})])
+def test_a_number_that_becomes_a_truth_value_is_a_change_although_python_thinks_them_equal(old: Any, new: Any) -> None:
+    (change,) = compared([base(Later=old)], [base(Later=new)]).changes.changes
+    assert json.dumps(change.fields) == json.dumps([{"field": "extra.Later", "old": old, "new": new}])
 
 
 def test_an_unknown_field_of_a_price_is_told_by_resolution() -> None:

@@ -78,6 +78,21 @@ def test_what_was_read_waits_in_the_spool_whole() -> None:
     assert (bad.raw, bad.document, bad.fingerprint, bad.content_hash) == (wire(base(Title=5)), None, "", "")
 
 
+def test_what_two_records_mean_can_be_compared_recognised_or_not() -> None:
+    intake = Intake(known(record("1")), SENT, Spool(), stored_hash=lambda key: f"stored of {key}")
+    served = [record("1"), record("2"), record("2", Duration=10123.0), record("3", Title=5), record("3", Title=6)]
+    meanings = [intake.meaning(each) for each in intake.take(1, map(wire, served))]
+    assert meanings[0] == "stored of 1"
+    assert meanings[1] == meanings[2] == kept_of(record("2")).content_hash
+    assert meanings[3] != meanings[4]
+
+
+def test_a_record_is_readable_by_itself_if_it_does_not_take_a_whole_catalog_to_say_so() -> None:
+    intake = Intake(known(record("1")), SENT, Spool())
+    served = [record("1"), record("2"), record("3", Tags=...), record("4", Title=5)]
+    assert [each.readable for each in intake.take(1, map(wire, served))] == [True, True, False, False]
+
+
 def test_a_document_that_is_kept_in_place_of_another_keeps_the_bytes_it_came_from() -> None:
     intake = Intake({}, frozenset(), Spool())
     (sighting,) = intake.take(1, [wire(base())])
@@ -110,7 +125,8 @@ def test_a_template_with_a_field_that_is_kept_unsent_is_read_anew() -> None:
     memory.run(base("1"), base("2"), base("3", Later=...))
     gone = [base("1", Later=...), base("2", Later=...), base("3", Later=...)]
     assert counts(memory.run(*gone)) == (1, 2)
-    assert counts(memory.run(*gone)) == (1, 2)
+    again = memory.run(*gone)
+    assert (counts(again), again.changes.respelled) == ((1, 2), {})
     assert memory.documents["1"]["extra"] == {"Later": base()["Later"]}
     found = memory.run(base("1", Later=...), base("2"), base("3", Later=...))
     assert counts(found) == (1, 2)
@@ -158,6 +174,11 @@ def test_after_every_field_was_seen_nobody_looks_into_a_known_record() -> None:
     assert [each.names for each in intake.take(1, map(wire, (record("1"), record("2"))))] == [SENT, None]
 
 
+def test_a_look_up_is_looked_into_all_the_same_because_what_came_before_it_may_be_dropped() -> None:
+    intake = Intake(known(record("1"), record("2")), SENT, Spool())
+    assert [each.names for each in intake.take(LOOK_UP, map(wire, (record("1"), record("2"))))] == [SENT, SENT]
+
+
 def test_a_field_that_an_unverified_walk_brought_is_not_trusted_until_it_is_remembered() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
@@ -165,6 +186,16 @@ def test_a_field_that_an_unverified_walk_brought_is_not_trusted_until_it_is_reme
     assert counts(memory.run(*new, complete=False)) == (1, 1)
     assert memory.known["1"] is None
     assert [counts(memory.run(*new)) for _ in range(2)] == [(1, 1), (2, 0)]
+
+
+def test_a_field_that_comes_back_in_an_unverified_walk_is_not_trusted_until_it_is_remembered() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    memory.run(base("1", Later=...), base("2", Later=...))
+    memory.run(base("1", Title="x"), base("2", Later=...), complete=False)
+    assert memory.absent_fields == {"Later"}
+    assert memory.known["1"] is None
+    assert memory.run(base("1", Title="x"), base("2", Later=...)).changes.appeared == ("Later",)
 
 
 @pytest.mark.parametrize("known_first", [True, False])
@@ -239,11 +270,17 @@ def test_documented_fields_are_seen_however_many_other_names_there_are() -> None
 
 def test_which_names_of_too_many_are_seen_does_not_hang_on_the_order_of_a_set() -> None:
     intake = Intake({}, frozenset(named("old", MOST_NAMES - len(record()) - 50)), Spool())
-    (sighting,) = intake.take(1, [wire(record("1", **named("new", 100)))])
+    bad = [record("1", Title=5, **named(prefix, MOST_FIELDS - len(record()))) for prefix in ("a", "b")]
+    for prefix, sighting in zip(("a", "b"), intake.take(1, map(wire, bad)), strict=True):
+        seen = sorted(name for name in sighting.names or () if name.startswith(prefix))
+        assert seen == sorted(named(prefix, MOST_FIELDS - len(record())))[: len(seen)]
+
+
+def test_documented_fields_need_no_room() -> None:
+    intake = Intake({}, frozenset(named("old", MOST_NAMES)), Spool())
+    (sighting,) = intake.take(1, [wire(record("1"))])
     assert sighting.reading is not None
-    assert sighting.reading.reason == "it brings more field names than the 1000 that a whole catalog may have"
-    seen = sorted(name for name in sighting.names or () if name.startswith("new"))
-    assert seen == sorted(named("new", 100))[: len(seen)]
+    assert (sighting.reading.reason, sighting.names) == (None, frozenset(record()))
 
 
 def test_a_record_of_too_many_bytes_is_not_decoded_and_not_shown() -> None:

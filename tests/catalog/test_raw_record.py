@@ -111,6 +111,10 @@ def test_the_interpreters_own_limit_is_of_no_account(limit: int) -> None:
 
 
 def test_objects_count_as_levels_as_lists_do() -> None:
+    found = decode(b'{"a": ' * 5000 + b"1" + b"}" * 5000)
+    for _ in range(DEEPEST_KEPT):
+        found = found["a"]
+    assert found == {}
     deep = '{"a": [' * 50 + "]}" * 50
     assert cut_depth(deep, 3) == '{"a": [{"a": []}]}'
     assert cut_depth(deep, 4) == '{"a": [{"a": [{}]}]}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sync.catalog.set_aside import MOST_KEPT
 from sync.catalog.snapshot import DISPUTED, Snapshot, read_snapshot, set_aside_reformatted
 from sync.spool import Spool
 from tests.builders import record
-from tests.catalog.runs import Memory, kept_of, nothing_stored, take_in, wire
+from tests.catalog.runs import Memory, fields_of, kept_of, nothing_stored, take_in, wire
 
 
 def good(**changes: Any) -> dict[str, Any]:
@@ -49,7 +50,9 @@ def test_the_same_record_signed_anew_and_in_another_order_is_one() -> None:
 def test_of_two_different_records_under_one_id_neither_is_believed() -> None:
     served, intake = take_in(good(), good(Title="other"), good(), record("2", ConsumeItems=[]))
     assert (list(served.good), served.ids) == (["2"], {"1", "2"})
-    assert {bad.reason for bad in served.rejected(intake)} == {"the catalog served two different records under this TemplateId"}
+    assert {bad.reason for bad in served.rejected(intake, nothing_stored)} == {
+        "the catalog served two different records under this TemplateId"
+    }
     assert reasons(served) == [("1", 1, DISPUTED), ("1", 2, DISPUTED)]
 
 
@@ -83,30 +86,33 @@ def test_a_recognised_record_and_a_different_one_are_disputed(known_first: bool)
 
 
 @pytest.mark.parametrize("known_first", [True, False])
-def test_a_recognised_record_that_is_disputed_is_shown_as_it_was_served(known_first: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_disputed_record_is_shown_as_its_document_recognised_or_not(known_first: bool) -> None:  # noqa: FBT001 - a parameter
     memory = Memory()
     memory.run(good())
     catalog = [good(), good(Title="other")][:: 1 if known_first else -1]
     found = memory.look(*catalog, good())
     memory.forget_bytes()
     unrecognised = memory.look(*catalog, good())
-    assert found.snapshot.rejected(found.intake) == unrecognised.snapshot.rejected(unrecognised.intake)
+    shown = found.snapshot.rejected(found.intake, memory.load)
+    assert shown == unrecognised.snapshot.rejected(unrecognised.intake, memory.load)
+    assert {json.loads(each.payload)["title"] for each in shown} <= {"战斗游戏", "other"}
 
 
 def test_the_stored_hash_is_asked_for_only_where_a_recognised_record_meets_other_bytes() -> None:
-    intake = Intake({"1": None}, frozenset(), Spool())
-    assert list(read_snapshot(intake.take(1, [wire(good())]), intake, nothing_stored).good) == ["1"]
     memory = Memory()
     memory.run(good())
-    intake = Intake(memory.known, frozenset(), Spool())
     asked: list[str] = []
 
     def stored_hash(template_id: str) -> str:
         asked.append(template_id)
         return kept_of(good()).content_hash
 
-    snapshot = read_snapshot(intake.take(1, [wire(good()), wire(good()), wire(good(Duration=10123.0))]), intake, stored_hash)
-    assert (list(snapshot.good), snapshot.set_aside, asked) == (["1"], [], ["1"])
+    intake = Intake(memory.known, frozenset(), Spool(), stored_hash=stored_hash)
+    served = [wire(good()), wire(good()), wire(record("2")), wire(record("2", Duration=10123.0))]
+    snapshot = read_snapshot(intake.take(1, served), intake)
+    assert (list(snapshot.good), snapshot.set_aside, asked) == (["1", "2"], [], [])
+    snapshot = read_snapshot(intake.take(1, [*served, wire(good(Duration=10123.0))]), intake)
+    assert (list(snapshot.good), snapshot.set_aside, asked) == (["1", "2"], [], ["1"])
 
 
 def test_the_commonest_reason_speaks_for_all() -> None:
@@ -117,7 +123,7 @@ def test_the_commonest_reason_speaks_for_all() -> None:
 
 def test_so_many_of_the_bad_records_are_described_and_all_are_counted() -> None:
     served, intake = take_in(*([{"Title": "x"}] * (MOST_KEPT + 1)))
-    assert (len(served.set_aside), len(served.rejected(intake))) == (MOST_KEPT + 1, MOST_KEPT)
+    assert (len(served.set_aside), len(served.rejected(intake, nothing_stored))) == (MOST_KEPT + 1, MOST_KEPT)
 
 
 # Tags that are dropped everywhere ------------------------------------------------------------------------------------------
@@ -143,8 +149,15 @@ def test_english_tags_alone_are_a_fault_where_any_record_has_tags() -> None:
 def test_a_look_up_with_tags_says_nothing_about_the_walk() -> None:
     intake = Intake({}, frozenset(), Spool())
     sightings = [*intake.take(1, [wire(good(Tags=...))]), *intake.take(LOOK_UP, [wire(record("2", ConsumeItems=[]))])]
-    served = read_snapshot(sightings, intake, nothing_stored)
+    served = read_snapshot(sightings, intake, fields_of(sightings))
     assert (list(served.good), served.set_aside) == (["1", "2"], [])
+
+
+def test_tags_seen_on_the_walk_count_where_their_record_is_not_among_those_that_are_left() -> None:
+    intake = Intake({}, frozenset(), Spool())
+    served = read_snapshot(intake.take(1, [wire(good(Tags=...))]), intake, frozenset({"Tags", "Elsewhere"}))
+    assert reasons(served) == [("1", 0, "Tags has 0 items, Tags_en 2")]
+    assert served.fields == {*good(Tags=...), "Tags", "Elsewhere"}
 
 
 # Ids that are merely written otherwise -------------------------------------------------------------------------------------
@@ -164,6 +177,11 @@ def test_known_ids_written_otherwise_are_a_changed_format_and_no_new_templates(w
 
 def test_known_ids_in_the_other_case_are_a_changed_format_too() -> None:
     assert reformatted(["A1", "B1"], ["a1", "b1"], 1) == ([], {"its id is a known template's, written otherwise"})
+
+
+@pytest.mark.parametrize("ids", [["a-1", "b-1"], ["\uff411", "\uff421"], ["A_1", "#b.1"]])
+def test_known_ids_with_other_signs_or_wider_letters_are_a_changed_format_too(ids: list[str]) -> None:
+    assert reformatted(ids, ["a1", "b1"], 1) == ([], {"its id is a known template's, written otherwise"})
 
 
 def test_as_many_ids_written_otherwise_as_may_be_chance_are_new_templates() -> None:

@@ -18,12 +18,12 @@ STORED = {key: document_of(record(key, MediaId=media)) for key, media in [("1", 
 EVIDENCE = {"1": "lookup", "2": "lookup", "3": "lookup"}
 
 
-def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[str], list[str]]:
-    """Give the ids that are still taken to be gone, and those whose documents were asked for."""
-    asked: list[str] = []
+def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[str], list[Sequence[str]]]:
+    """Give the ids that are still taken to be gone, and each batch of documents that was asked for."""
+    asked: list[Sequence[str]] = []
 
     def load(ids: Sequence[str]) -> dict[str, Any]:
-        asked.extend(ids)
+        asked.append(ids)
         return {key: STORED[key] for key in ids}
 
     found = cleared(evidence, *take_in(*records), load)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 from sync.catalog.sync_state import SyncState
 
 
@@ -24,6 +26,11 @@ def test_other_ids_begin_anew() -> None:
 def test_a_verified_walk_forgets_the_quarrel() -> None:
     state = SyncState({"9": 2}).reconciled(verified=False, ids={"1"})
     assert state.reconciled(verified=True, ids={"1"}) == SyncState({"9": 2})
+
+
+def test_the_ids_are_hashed_in_one_order_because_another_process_compares_them() -> None:
+    state = SyncState().reconciled(verified=False, ids=set(string.ascii_lowercase))
+    assert state.unreconciled_ids == "2a8ec896744130a8f87c41dd4549d37971fad863a5c2df4a142183dbecfd956c"
 
 
 def test_two_ids_are_not_one_that_is_written_like_both() -> None:

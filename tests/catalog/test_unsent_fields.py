@@ -49,6 +49,10 @@ def test_of_a_field_that_nobody_sends_the_stored_value_stays(wire_name: str, col
     assert kept[column] == FULL[column]
 
 
+def test_what_is_served_goes_before_what_is_kept() -> None:
+    assert keep_unsent(FULL, document_of({"TemplateId": "1", "Later": 2}), frozenset())["extra"] == {"Later": 2}
+
+
 def test_nothing_that_was_given_is_changed() -> None:
     before, after = document_of(base()), document_of({"TemplateId": "1", "New": 1})
     kept = keep_unsent(before, after, frozenset({"TemplateId", "New"}))

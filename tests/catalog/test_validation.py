@@ -17,7 +17,7 @@ from sync.catalog.template import Price, Tag
 from sync.catalog.validation import read_record
 from sync.endpoint.envelope import read_envelope
 from tests.builders import record
-from tests.catalog.runs import Text, nested, take_in, twice, wire
+from tests.catalog.runs import Text, nested, nothing_stored, take_in, twice, wire
 
 
 def price(credit: Any, resolution: Any = "720p", **more: Any) -> dict[str, Any]:
@@ -94,7 +94,7 @@ BAD: dict[str, tuple[Any, str, str | None]] = {
 def test_a_bad_record_hurts_only_itself(bad: Any, reason: str, template_id: str | None) -> None:
     served, intake = take_in(record("0", ConsumeItems=[]), bad, record("2", ConsumeItems=[]))
     assert list(served.good) == ["0", "2"]
-    (rejected,) = served.rejected(intake)
+    (rejected,) = served.rejected(intake, nothing_stored)
     assert (rejected.reason, rejected.template_id, rejected.page, rejected.position) == (reason, template_id, 1, 1)
     assert len(rejected.payload) < PAYLOAD_SHOWN + 40
     assert rejected.payload.isascii()
@@ -105,7 +105,7 @@ def test_a_bad_record_hurts_only_itself(bad: Any, reason: str, template_id: str 
 @pytest.mark.parametrize("levels", [65, 5000, 100_000])
 def test_a_bad_record_deeper_than_any_parser_goes_is_told_as_far_as_it_was_read(levels: int) -> None:
     served, intake = take_in({"TemplateId": "1", "x": nested(levels)})
-    (rejected,) = served.rejected(intake)
+    (rejected,) = served.rejected(intake, nothing_stored)
     assert (rejected.template_id, rejected.reason) == ("1", "'x' is nested deeper than 20 levels")
     assert rejected.payload == '{"TemplateId": "1", "x": ' + "[" * 64 + "]" * 64 + "}"
 
@@ -113,7 +113,7 @@ def test_a_bad_record_deeper_than_any_parser_goes_is_told_as_far_as_it_was_read(
 @pytest.mark.parametrize("length", [10**5, 10**6])
 def test_a_reason_is_cut_however_long_the_name_in_it(length: int) -> None:
     served, intake = take_in(good(**{"x" * length: Decimal("NaN")}))
-    (rejected,) = served.rejected(intake)
+    (rejected,) = served.rejected(intake, nothing_stored)
     assert len(rejected.reason) < 350
 
 

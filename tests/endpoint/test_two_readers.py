@@ -115,7 +115,15 @@ ORDINARY = (
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(records=RECORDS, around=AROUND, inside=AROUND, damage=DAMAGE, ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
+@given(
+    records=RECORDS,
+    around=AROUND,
+    inside=AROUND,
+    damage=DAMAGE,
+    ascii_only=st.booleans(),
+    indent=st.sampled_from([None, 1]),
+    echo=st.booleans(),
+)
 def test_the_fast_reader_declines_or_agrees(
     records: list[Any],
     around: dict[str, Any],
@@ -124,7 +132,10 @@ def test_the_fast_reader_declines_or_agrees(
     *,
     ascii_only: bool,
     indent: int | None,
+    echo: bool,
 ) -> None:
+    if echo:
+        around["errors"] = records  # the list stands twice, and this one is shown
     answer = {**around, "code": 200, "data": {**inside, "templates": records, "total": len(records)}}
     body = json.dumps(answer, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass")
     agree(body)

@@ -1,0 +1,318 @@
+"""Databases that 0.1.0 made are upgraded in place: no row, view, trigger or grant is lost, and the first run finds no change."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from sync.catalog.raw_record import wire_hash
+from sync.store import schema
+from sync.store.engine import open_engine, reading
+from tests.builders import Database
+from tests.conftest import SERVERS, drop_database, new_database
+from tests.faults import anomalies, at, at_boundary, dumped, end_of, kill_myself, sync
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+DATA = Path(__file__).parents[1] / "data" / "0.1.0"
+SERVED: list[dict[str, Any]] = json.loads((DATA / "served.json").read_text(encoding="utf-8"))
+CURRENT = "SELECT * FROM current_templates ORDER BY template_id"
+
+
+@pytest.fixture
+def old(empty_database: Database) -> Database:
+    """A database of each kind in turn, as 0.1.0 left it."""
+    load(empty_database)
+    return empty_database
+
+
+def load(database: Database) -> None:
+    """Fill an empty database with what 0.1.0 wrote, by the driver alone."""
+    written = (DATA / f"{database.kind}.sql").read_text(encoding="utf-8")
+    if database.kind == "sqlite":
+        with closing(sqlite3.connect(str(database.engine.url.database))) as file:
+            file.executescript(f"PRAGMA journal_mode=WAL; {written}")
+        return
+    connection = database.engine.raw_connection()
+    cursor = connection.cursor()
+    for statement in [written] if database.kind == "postgresql" else written.split(";\n"):
+        if statement.strip():
+            cursor.execute(statement)
+    connection.commit()
+    connection.invalidate()  # the dump has changed its settings
+
+
+def columns(engine: sa.Engine) -> set[tuple[str, str]]:
+    """Name every column, by its table; not the version's."""
+    inspector = sa.inspect(engine)
+    return {
+        (table, column["name"])
+        for table in inspector.get_table_names()
+        if table != schema.VERSION_TABLE
+        for column in inspector.get_columns(table)
+    }
+
+
+def rows(engine: sa.Engine, of: set[tuple[str, str]]) -> dict[str, list[str]]:
+    """Give the rows of every table as the driver does, in the columns that are asked for."""
+    found: dict[str, list[str]] = {}
+    with engine.connect() as connection:
+        for table in sorted({table for table, _ in of}):
+            names = ", ".join(f"t.{name}" for name in sorted(name for each, name in of if each == table))
+            found[table] = sorted(map(repr, connection.execute(sa.text(f"SELECT {names} FROM {table} t"))))  # noqa: S608 - names that are there
+    return found
+
+
+def asked(engine: sa.Engine, query: str) -> list[Any]:
+    with engine.connect() as connection:
+        return [*connection.execute(sa.text(query))]
+
+
+# In place ---------------------------------------------------------------------------------------------------------------
+
+
+def test_every_row_of_every_table_is_as_it_was(old: Database) -> None:
+    engine, was = old.engine, columns(old.engine)
+    before = rows(engine, was)
+    assert {name for name, found in before.items() if not found} == set(), "each table has something to lose"
+    feed, prices = asked(engine, "SELECT * FROM change_feed"), asked(engine, "SELECT * FROM price_history")
+    assert schema.current(engine) == ("0001", schema.State.BEHIND)
+    schema.upgrade(engine)
+    assert schema.current(engine) == (schema.HEAD, schema.State.CURRENT)
+    assert schema.differences(engine) == []
+    assert rows(engine, was) == before
+    assert (asked(engine, "SELECT * FROM change_feed"), asked(engine, "SELECT * FROM price_history")) == (feed, prices)
+    added = columns(engine) - was
+    assert ("templates", "wire_hash") in added
+    assert {value for table, name in added for (value,) in asked(engine, f"SELECT {name} FROM {table}")} == {None}  # noqa: S608
+    assert anomalies(old) == []
+
+
+def test_each_engine_holds_what_the_others_hold(old: Database, tmp_path: Path) -> None:
+    url, _ = new_database("sqlite", tmp_path)
+    other = Database("sqlite", url, open_engine(url))
+    load(other)
+    for database in (old, other):
+        schema.upgrade(database.engine)
+    assert dumped(old.engine) == dumped(other.engine)
+    other.engine.dispose()
+
+
+def test_down_and_up_again_loses_nothing(old: Database) -> None:
+    engine, was = old.engine, columns(old.engine)
+    schema.upgrade(engine)
+    sync(SERVED, engine, clock=at(0))
+    before = rows(engine, was)
+    while schema.current(engine)[0] != "0001":
+        schema.upgrade(engine, "-1")
+    assert columns(engine) == was
+    assert rows(engine, was) == before
+    schema.upgrade(engine)
+    assert rows(engine, was) == before
+    assert schema.differences(engine) == []
+    outcome = sync(SERVED, engine, clock=at(1))
+    assert (outcome.error, outcome.run.changes, outcome.run.unchanged) == (None, 0, 6)
+
+
+# The first runs ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_run_finds_no_change_and_the_second_reads_nothing(old: Database) -> None:
+    schema.upgrade(old.engine)
+    before, runs = old.catalog_dump(), old.rows("sync_runs", "run_id")
+    hashes = {each["TemplateId"]: wire_hash(json.dumps(each).encode()) for each in SERVED}
+    first = sync(SERVED, old.engine, clock=at(0))
+    assert (first.error, first.run.changes, first.run.unchanged) == (None, 0, 6)
+    assert old.rows("sync_runs", "run_id")[:-1] == runs
+    assert {row["template_id"]: row.pop("wire_hash") for row in old.rows("templates")} == {**hashes, "109": None}
+    without_hashes = [{**row, "wire_hash": None} for row in old.rows("templates")]
+    found = {**old.catalog_dump(), "templates": sorted(repr(sorted(row.items())) for row in without_hashes)}
+    assert found == {**before, "held_removals": []}, "what was held is served again; nothing else was touched"
+
+    after, heard = old.dump(), list[str]()
+    event.listen(old.engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: heard.append(statement))
+    second = sync(SERVED, old.engine, clock=at(1))
+    assert second.plan is not None
+    assert (second.error, second.plan.intake.recognised, second.plan.intake.decoded) == (None, 6, 0)
+    assert [statement for statement in heard if "template_versions" in statement] == [], "no document is loaded"
+    same = {name: found for name, found in old.dump().items() if name not in {"sync_runs", "sync_lease"}}
+    assert same == {name: after[name] for name in same}
+    assert len(old.rows("sync_runs")) == len(runs) + 2
+
+
+def test_the_first_run_after_the_upgrade_tells_a_change_as_ever(old: Database) -> None:
+    schema.upgrade(old.engine)
+    outcome = sync([{**SERVED[0], "Title_en": "Other"}, *SERVED[1:]], old.engine, clock=at(0))
+    assert (outcome.error, outcome.run.changed, outcome.run.unchanged) == (None, 1, 5)
+    told = old.rows("template_changes", "seq")[-1]
+    assert (told["seq"], told["template_id"]) == (17, "101")
+    assert told["fields"] == [{"field": "title_en", "old": "Battle Game", "new": "Other"}]
+    assert anomalies(old) == []
+
+
+# Other people's things --------------------------------------------------------------------------------------------------
+
+THEIRS = (
+    "CREATE VIEW their_own AS SELECT template_id, title_en FROM current_templates WHERE template_id < '103'",
+    "CREATE VIEW their_whole AS SELECT * FROM templates",
+    "CREATE INDEX their_index ON templates (media_id)",
+    "CREATE TABLE their_notes (template_id VARCHAR(255))",
+)
+NOTE = "INSERT INTO their_notes VALUES (NEW.template_id)"
+TRIGGERS = {
+    "sqlite": [f"CREATE TRIGGER their_trigger AFTER UPDATE ON templates BEGIN {NOTE}; END"],
+    "postgresql": [
+        f"CREATE FUNCTION their_function() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {NOTE}; RETURN NEW; END'",
+        "CREATE TRIGGER their_trigger AFTER UPDATE ON templates FOR EACH ROW EXECUTE FUNCTION their_function()",
+    ],
+    "mariadb": [f"CREATE TRIGGER their_trigger AFTER UPDATE ON templates FOR EACH ROW {NOTE}"],
+}
+
+
+def test_other_peoples_views_indexes_and_triggers_stay_and_work(old: Database) -> None:
+    engine = old.engine
+    for statement in (*THEIRS, *TRIGGERS[old.kind]):
+        old.execute(statement)
+    schema.upgrade(engine)
+    assert asked(engine, "SELECT * FROM their_notes") == [], "the upgrade touches no row"
+    assert "their_index" in {index["name"] for index in sa.inspect(engine).get_indexes("templates")}
+    assert asked(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Battle Game"), ("102", "Renamed")]
+    assert len(asked(engine, "SELECT * FROM their_whole")) == 7
+    assert sync([{**SERVED[0], "Title_en": "Other"}, *SERVED[1:]], engine, clock=at(0)).error is None
+    assert asked(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
+    noted = [template_id for (template_id,) in asked(engine, "SELECT template_id FROM their_notes")]
+    assert sorted(noted) == ["101", "102", "103", "104", "105", "106"], "each row is written once: its bytes are remembered"
+    while schema.current(engine)[0] != "0001":
+        schema.upgrade(engine, "-1")
+    assert asked(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_readers_grants_stay_and_work(kind: str, tmp_path: Path) -> None:
+    url, server = new_database(kind, tmp_path)
+    old = Database(kind, url, open_engine(url))
+    load(old)
+    role = f"sync_test_0_1_0_{os.getpid()}"
+    named = {"postgresql": role, "mariadb": f"{role}@'%'"}[kind]
+    old.execute({"postgresql": f"CREATE ROLE {role} LOGIN", "mariadb": f"CREATE OR REPLACE USER {named}"}[kind])
+    for granted in ("templates", "current_templates", "sync_status"):
+        old.execute(f"GRANT SELECT ON {granted} TO {named}")
+    as_reader = open_engine(old.engine.url.set(username=role, password=None).render_as_string(hide_password=False))
+    try:
+        before = asked(as_reader, CURRENT)
+        schema.upgrade(old.engine)
+        assert asked(as_reader, CURRENT) == before
+        assert sync(SERVED, old.engine, clock=at(0)).error is None
+        assert asked(as_reader, "SELECT present_count FROM sync_status") == [(6,)]
+        assert len(asked(as_reader, "SELECT wire_hash FROM templates")) == 7
+        for refused in ("SELECT * FROM tags", "DELETE FROM templates", "UPDATE templates SET wire_hash = 'x'"):
+            with pytest.raises(sa.exc.DBAPIError, match="denied"):
+                asked(as_reader, refused)
+    finally:
+        as_reader.dispose()
+        for statement in {"postgresql": [f"DROP OWNED BY {role}", f"DROP ROLE {role}"], "mariadb": [f"DROP USER {named}"]}[kind]:
+            old.execute(statement)
+        old.engine.dispose()
+        drop_database(url, server)
+
+
+# While somebody reads ---------------------------------------------------------------------------------------------------
+
+WAITING = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    "mariadb": "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND state LIKE 'Waiting for table%'",
+}
+
+
+def until_waiting(database: Database, several: int, work: Future[Any]) -> None:
+    """Let the work come to its end, or so many connections to where they wait for a lock."""
+    ends = time.monotonic() + 30
+    while not work.done() and (database.kind == "sqlite" or asked(database.engine, WAITING[database.kind])[0][0] < several):
+        assert time.monotonic() < ends, "it neither ends nor waits"
+        time.sleep(0.01)
+
+
+def test_a_reader_in_the_middle_of_a_transaction_sees_the_old_and_a_newcomer_waits_at_most(old: Database) -> None:
+    """A server's upgrade waits for whoever has read a table, and MariaDB's newcomers wait for it; SQLite's waits for nobody."""
+    others = open_engine(old.url)
+    with ThreadPoolExecutor() as pool, reading(old.engine) as connection:
+        before = [*connection.execute(sa.text(CURRENT))]
+        upgrade = pool.submit(schema.upgrade, others)
+        until_waiting(old, 1, upgrade)
+        assert upgrade.done() == (old.kind == "sqlite")
+        newcomer = pool.submit(asked, others, CURRENT)
+        until_waiting(old, 2, newcomer)
+        assert [*connection.execute(sa.text(CURRENT))] == before
+        assert connection.scalar(sa.text("SELECT count(*) FROM templates")) == 7
+    upgrade.result()
+    assert newcomer.result() == before
+    assert schema.current(old.engine)[1] is schema.State.CURRENT
+    others.dispose()
+
+
+def test_a_transaction_that_began_before_the_upgrade_may_read_the_tables_after_it(old: Database) -> None:
+    others = open_engine(old.url)
+    before = asked(old.engine, CURRENT)
+    with reading(old.engine) as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM template_changes")) == 16
+        schema.upgrade(others)
+        assert [*connection.execute(sa.text(CURRENT))] == before
+    others.dispose()
+
+
+@pytest.mark.parametrize("view", ["price_history", "sync_status"])
+def test_a_reader_that_goes_from_one_table_to_the_next_is_never_in_a_deadlock_with_the_upgrade(old: Database, view: str) -> None:
+    others = open_engine(old.url)
+    before = asked(old.engine, CURRENT)
+    with ThreadPoolExecutor() as pool, reading(old.engine) as connection:
+        connection.execute(sa.text(f"SELECT * FROM {view}")).all()  # noqa: S608 - one of the two above
+        upgrade = pool.submit(schema.upgrade, others)
+        until_waiting(old, 1, upgrade)
+        assert [*connection.execute(sa.text(CURRENT))] == before
+    upgrade.result()
+    assert schema.current(old.engine)[1] is schema.State.CURRENT
+    others.dispose()
+
+
+# Killed -----------------------------------------------------------------------------------------------------------------
+
+
+def upgrade_and_die(url: str, number: int) -> None:
+    """In a process of its own: upgrade, and be killed before the n-th statement, or COMMIT."""
+    engine = open_engine(url)
+    at_boundary(engine, number, kill_myself)
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+def test_an_upgrade_killed_at_every_statement_and_run_again_gives_the_same(old: Database) -> None:
+    """On MariaDB each ALTER stays that was done, and the next upgrade goes on from there; elsewhere nothing stays."""
+    engine, was = old.engine, columns(old.engine)
+    before = rows(engine, was)
+    number = kept = 0
+    while (code := end_of(upgrade_and_die, old.url, number + 1)) != 0:
+        assert code == -signal.SIGKILL
+        number += 1
+        assert rows(engine, was) == before
+        if schema.current(engine)[0] == "0001":
+            kept = max(kept, len(columns(engine) - was))
+        engine.dispose()
+    assert number > 8
+    assert (kept > 0) == (old.kind == "mariadb")
+    assert schema.current(engine) == (schema.HEAD, schema.State.CURRENT)
+    assert schema.differences(engine) == []
+    assert rows(engine, was) == before
+    assert sync(SERVED, engine, clock=at(0)).run.unchanged == 6
+    assert anomalies(old) == []

@@ -16,7 +16,7 @@ from alembic import context
 
 from sync.errors import DatabaseError
 from sync.store.engine import open_engine
-from sync.store.schema import VERSION_TABLE, only_ours
+from sync.store.schema import VERSION_TABLE, only_ours, refuse_foreign_tables
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _LOCK_NAME = "CONCAT(DATABASE(), '.template-sync')"
 def migrate(connection: Connection) -> None:
     """Lock, then read the version, then migrate: four processes that upgrade at once must find one at work and three done."""
     with {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[connection.dialect.name](connection):
+        refuse_foreign_tables(connection)
         context.configure(
             connection=connection,
             target_metadata=metadata,

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sync.catalog import raw_record
 from sync.synchronise import Options
 from tests import hostile
 from tests.answering import Answering
-from tests.builders import record
+from tests.builders import Database, record
 from tests.conftest import KINDS
+from tests.faults import at, sync
 from tests.hostile import Reply, Request
 from tests.test_faults import BEFORE, FAULTS, HONEST
 from tests.twice import Attempt, Pages, Twice, serving
@@ -55,6 +57,10 @@ def calm(each: dict[str, Any]) -> dict[str, Any]:
     return {**each, "Mood": "calm"}
 
 
+def moodless(each: dict[str, Any]) -> dict[str, Any]:
+    return {**each, "Mood": None}
+
+
 def signed(each: dict[str, Any], by: str = "b") -> dict[str, Any]:
     return {**each, "Cover": f"https://media.example/cover.jpeg?x-expires=1&x-signature={by}"}
 
@@ -90,12 +96,16 @@ OTHERS_FOUND = pages([A, B, C], id_4=[A, B])
 
 @dataclass(frozen=True)
 class Case:
-    """A history, one entry a run: what is served, or what each of its walks is served; `str` refreshes one template of the last."""
+    """A history.
+
+    Attributes:
+        runs: one entry a run: what is served, or what each of its walks is served; an id refreshes that one from what was last.
+        recognised: records recognised in each, where that is done at all; a record that is served twice counts twice.
+    """
 
     name: str
     runs: Sequence[Pages | tuple[Pages, ...] | str]
     recognised: Sequence[int]
-    """Records recognised in each run, where that is done at all; a record that is served twice counts twice."""
 
     def attempts(self) -> Iterator[Attempt]:
         last = ALL
@@ -120,11 +130,12 @@ CASES = [
     Case("a field goes from one of two", [pages([calm(A), calm(B)]), pages([A, calm(B)]), pages([A, calm(B)])], [0, 1, 2]),
     Case("a field goes and leaves one that never had it", [pages([calm(A), B]), pages([A, B]), pages([calm(A), B])], [0, 1, 1]),
     Case("a field goes while one that has it is not served", [CALM, OTHERS_FOUND, CALM, CALM], [0, 0, 0, 4]),
-    Case("a field is null, then nowhere", [pages([{**A, "Mood": None}, B]), pages([A, B]), pages([{**A, "Mood": None}, B])], [0, 1, 1]),
+    Case("a field is null, then nowhere", [pages([moodless(A), B]), pages([A, B]), pages([moodless(A), B])], [0, 1, 1]),
     Case("a field inside the prices goes and comes", [pages([by_unit(A), B]), pages([A, B]), pages([by_unit(A), B])], [0, 1, 1]),
     Case("English tags go from all", [ALL, NO_ENGLISH, NO_ENGLISH, ALL], [0, 0, 0, 0]),
     Case("only English tags are left", [ALL, NO_TAGS, NO_TAGS, ALL, ALL], [0, 0, 0, 0, 4]),
     Case("Tags are left in one record, known", [ALL, pages([A, *lacking("Tags", B, C)], lacking("Tags", D)), ALL], [0, 1, 4]),
+    Case("Tags come, and one record still has none", [NO_TAGS, pages([A, B, C], lacking("Tags", D)), ALL], [0, 0, 3]),
     Case("a record goes bad and is good again", [ALL, pages([A, BAD, C], [D]), ALL], [0, 3, 4]),
     Case("only a bad record has a field", [pages([calm(A), B]), pages([A, calm(BAD)]), pages([calm(A), B])], [0, 0, 1]),
     Case("a field goes while a record is bad", [CALM, pages([A, BAD, C], [D]), pages([A, calm(B), C], [D])], [0, 0, 0]),
@@ -153,6 +164,7 @@ CASES = [
         [pages([calm(A), B, C], [calm(D)]), pages([A, B, C], id_4=[calm(A), calm(D)], total=3)],
         [0, 4],
     ),
+    Case("the count moves, then nothing has changed", [ALL, (pages([A, B, C], [D], total=5), ALL), ALL], [0, 8, 4]),
     Case("the count moves", [ALL, (pages([A, B, C], [D], total=5), pages([renamed(A), B, C], [D], total=4))], [0, 7]),
     Case("the count is wrong for good", [ALL, *[pages([A, renamed(B), C], total=9)] * 5], [0, 6, 9, 9, 9, 9]),
     Case("the count is too low", [pages([A, B, C], [D, E, F]), pages([A, B, C], [D, E, F], total=3)], [0, 18]),
@@ -170,6 +182,11 @@ CASES = [
         [0, 8],
     ),
     Case("a field comes in a walk that is not believed", [ALL, pages([calm(A), B, C], [D], total=9), CALM, CALM], [0, 9, 0, 4]),
+    Case(
+        "a field comes back in a walk that is not believed",
+        [CALM, ALL, pages([calm(A), B, C], [D], total=9), pages([calm(A), B, C], [D])],
+        [0, 0, 0, 3],
+    ),
     Case("nothing is served", [ALL, pages([]), ALL], [0, 0, 4]),
     Case("too many are gone, for three runs", [many(*CATALOG), *[many(*CATALOG[:2])] * 3, many(*CATALOG)], [0, 2, 2, 2, 2]),
     Case(
@@ -179,12 +196,23 @@ CASES = [
         ], [0, 2],
     ),
     Case("all ids are written otherwise", [many(*CATALOG), many(*map(zeroed, CATALOG)), many(*CATALOG)], [0, 0, 14]),
+    Case("ids known in two spellings lose one", [many(*CATALOG, *map(zeroed, CATALOG)), many(*CATALOG)], [0, 14]),
     Case("a refresh between runs", [ALL, pages([renamed(A), B, C], [D]), "1", "2", ALL, "1", ALL], [0, 3, 0, 0, 3, 0, 4]),
     Case("a refresh before any run", ["3", ALL, ALL], [0, 1, 4]),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+EVERYWHERE = {
+    "nothing changes", "the same in other bytes", "a field goes from all and comes back", "one goes and returns renamed",
+    "another record beside the known one of its id", "too many are gone, for three runs", "a refresh between runs",
+}  # fmt: skip
+"""Played on every engine each time; the others on servers only in the long run."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(each, id=each.name, marks=() if each.name in EVERYWHERE else pytest.mark.long_on_servers) for each in CASES],
+)
 def test_with_and_without_recognition(case: Case, twice: Twice) -> None:
     assert [account.recognised for account in twice.play(case.attempts)] == [*case.recognised]
 
@@ -224,3 +252,24 @@ def test_with_and_without_recognition_against_a_hostile_server(start: int, migra
     accounts = Twice("sqlite", migrated, tmp_path).play(attempts)
     assert accounts[-1].status == "succeeded"
     assert sum(account.recognised for account in accounts) > 100
+
+
+# Another program --------------------------------------------------------------------------------------------------------
+
+
+def test_a_version_that_reads_records_otherwise_reads_all_of_them_anew(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(minute: int) -> tuple[int, int, int]:
+        outcome = sync([A, B, C], database.engine, clock=at(minute))
+        assert outcome.plan is not None
+        return outcome.plan.intake.recognised, outcome.plan.intake.decoded, outcome.run.unchanged
+
+    def hashes() -> set[str]:
+        return {row["wire_hash"] for row in database.rows("templates")}
+
+    assert [run(0), run(1)] == [(0, 3, 0), (3, 0, 3)]
+    before = hashes()
+    monkeypatch.setattr(raw_record, "_READER", b"the next one")
+    assert [run(2), run(3)] == [(0, 3, 3), (3, 0, 3)]
+    assert len(hashes() | before) == 6

@@ -111,7 +111,7 @@ def history(seed: int, steps: Sequence[Step]) -> Callable[[], Iterator[Attempt]]
         )
         for number in range(dice.randint(3, 14)):
             catalog.mutate("add", 0, number)
-        lacking = {(name, part) for name in SOME_LACK[:2] for part in range(PARTS) if dice.random() < 0.5}  # noqa: PLR2004
+        lacking = {(name, part) for name in SOME_LACK[:2] for part in range(PARTS) if dice.random() < 0.5}
         form = Form(0, frozenset(lacking))
         yield Attempt(Answering(_answers(Visit(catalog), form)))
         for each in steps:
@@ -156,11 +156,11 @@ def play(examples: int, steps: int, migrated: dict[str, str], folder: Path, **ho
 
 
 def test_random_histories_with_and_without_recognition(migrated: dict[str, str], tmp_path: Path) -> None:
-    figures = play(60, 8, migrated, tmp_path, derandomize=True)
-    assert figures["recognised"] > 1000
-    assert {"succeeded", "incomplete", "failed", "deferred", "held"} <= figures.keys()
+    figures = play(40, 8, migrated, tmp_path, derandomize=True)
+    assert figures["recognised"] > 800
+    assert {"succeeded", "incomplete", "failed"} <= figures.keys()
 
 
 @pytest.mark.long
 def test_many_random_histories_with_and_without_recognition(migrated: dict[str, str], tmp_path: Path) -> None:
-    assert play(1500, 12, migrated, tmp_path)["recognised"] > 30_000
+    assert play(400, 12, migrated, tmp_path)["recognised"] > 8000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sync.catalog.bounds import MOST_NAMES
 from sync.catalog.field_changes import FieldChange, changed_fields
 from sync.catalog.hashes import canonical
-from sync.catalog.template import DOCUMENTED
+from sync.catalog.template import DOCUMENTED, LISTS
 from sync.catalog.unsent_fields import keep_unsent, lacks
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Change:
     Attributes:
         wire_hash: of the bytes that the document came from; None if it says more than they do.
         fields: empty but for `changed`.
+        lists: which of the document's lists differ from what is stored, in whatever way.
     """
 
     template_id: str
@@ -63,6 +64,7 @@ class Change:
     wire_hash: str | None = None
     fields: tuple[FieldChange, ...] = ()
     evidence: str | None = None
+    lists: tuple[str, ...] = LISTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ class _Comparison:
             hidden = self.new | dropped | {name for name in self.returned if lacks(before, name)}
             fields = changed_fields(before, after, hidden)
             kept = reading if after is served else intake.keep(after, reading)
-            yield Change(template_id, "changed" if fields else "unpublished", kept, hashed, tuple(fields))
+            lists = tuple(name for name in LISTS if before[name] != after[name])
+            yield Change(template_id, "changed" if fields else "unpublished", kept, hashed, tuple(fields), lists=lists)
 
 
 def _hash_to_keep(sighting: Sighting, trusted: frozenset[str]) -> str | None:

@@ -6,13 +6,13 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from sync.catalog.template import LISTS
 from sync.catalog.url_query import URL_FIELDS, address, without_query
 
 if TYPE_CHECKING:
     from sync.catalog.template import Document
-
-
-_UNORDERED = ("consume_items", "tags", "aspect_ratios")
 
 
 def fingerprint(written: Document) -> str:
@@ -25,7 +25,7 @@ def content_hash(written: Document) -> str:
     meaning = dict(written)
     for name in URL_FIELDS:
         meaning[name] = address(written[name])
-    for name in _UNORDERED:
+    for name in LISTS:
         meaning[name] = unordered(written[name])
     meaning["extra"] = without_query(written["extra"])
     return _hash(meaning)
@@ -33,13 +33,45 @@ def content_hash(written: Document) -> str:
 
 def unordered(items: list[Any]) -> list[Any]:
     """Sort a list whose order means nothing."""
-    return sorted(items, key=canonical)
+    return sorted(items, key=canonical) if len(items) > 1 else items
 
 
 def canonical(value: Any) -> str:
     """Write a JSON value in the one form that is hashed and compared."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _encode(value).decode("utf-8", "surrogatepass")
 
 
-def _hash(value: Any) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+def _hash(written: Document) -> str:
+    # Only here may a document hold numbers that the two ways write differently; the others are whole and small.
+    plain = _numbers_are_plain([item["credit"] for item in written["consume_items"]]) and _numbers_are_plain(written["extra"])
+    return hashlib.sha256(_encode_fast(written) if plain else _encode_slowly(written)).hexdigest()
+
+
+_encode_fast = msgspec.json.Encoder(order="sorted").encode
+_LEAST_PLAIN, _FIRST_WITH_EXPONENT = 1e-4, 1e16
+_LARGEST_INTEGER = 2**63 - 1
+
+
+def _encode(value: Any) -> bytes:
+    """Write a value as the reference does, the fast way where that writes the same."""
+    try:
+        return _encode_fast(value) if _numbers_are_plain(value) else _encode_slowly(value)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return _encode_slowly(value)
+
+
+def _encode_slowly(value: Any) -> bytes:
+    """Write the reference: hashes are stored, so every version must write the same, to the byte."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _numbers_are_plain(value: Any) -> bool:
+    """Tell whether all numbers are such as both ways write alike: without an exponent, and of at most 64 bits."""
+    kind = type(value)
+    if kind is dict:
+        return all(_numbers_are_plain(inner) for inner in value.values())
+    if kind is list:
+        return all(map(_numbers_are_plain, value))
+    if kind is float:
+        return bool(_LEAST_PLAIN <= abs(value) < _FIRST_WITH_EXPONENT)
+    return kind is not int or bool(-_LARGEST_INTEGER <= value <= _LARGEST_INTEGER)

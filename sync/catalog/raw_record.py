@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -38,7 +39,14 @@ _only_id = msgspec.json.Decoder(_OnlyId).decode
 
 def wire_hash(raw: bytes) -> str:
     """Hash a record's bytes, 32 hexadecimal digits: equal hashes mean that there is nothing in it to read again."""
-    return hashlib.blake2b(raw, digest_size=16, salt=_READER).hexdigest()
+    hashed = _begun(_READER).copy()
+    hashed.update(raw)
+    return hashed.hexdigest()
+
+
+@cache
+def _begun(reader: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16, salt=reader)
 
 
 def quick_id(raw: bytes) -> str | None:

@@ -11,7 +11,7 @@ from sync.catalog.intake import LOOK_UP
 from sync.catalog.set_aside import MOST_KEPT, Rejected, payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from sync.catalog.diff import LoadDocuments
     from sync.catalog.intake import Intake, Sighting
@@ -107,7 +107,7 @@ def _drop_doubtful(snapshot: Snapshot) -> None:
             snapshot.good.pop(bad.template_id, None)
 
 
-def set_aside_reformatted(snapshot: Snapshot, present: Iterable[str], *, most: int) -> None:
+def set_aside_reformatted(snapshot: Snapshot, present: Collection[str], *, most: int) -> None:
     """Set aside records under known ids that are merely written otherwise (a space, a leading zero), if there are many.
 
     That is a changed format, not so many templates gone and as many new: taken for that it would double the whole catalog.
@@ -117,8 +117,9 @@ def set_aside_reformatted(snapshot: Snapshot, present: Iterable[str], *, most: i
         present: ids that the database holds.
         most: how many such ids may be chance.
     """
-    known = set(present)
-    missing = {_plain(template_id) for template_id in known - snapshot.ids}
+    served = snapshot.ids
+    missing = {_plain(template_id) for template_id in present if template_id not in served}
+    known = set(present) if missing else set()
     doubtful = [found for found in snapshot.good if found not in known and _plain(found) in missing] if missing else []
     if len(doubtful) > most:
         for found in doubtful:

@@ -48,6 +48,10 @@ COLUMNS: Mapping[str, str] = {
 """The same for all fields that are stored under a name of ours; `Tags_en` joins `Tags`."""
 
 
+LISTS = ("consume_items", "tags", "aspect_ratios")
+"""The columns of a document that hold lists, each stored in a table of its own."""
+
+
 DOCUMENTED = frozenset({"TemplateId", "Tags_en", *COLUMNS})
 
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, DateTime, Double, Integer, Numeric, TypeDecorator
-from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.types import BigInteger
 
 if TYPE_CHECKING:
@@ -15,7 +14,22 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 
-Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+class Json(TypeDecorator[Any]):
+    """A JSON value; None is the database's null, not JSON's.
+
+    What is special to an engine is imported where that engine is used: the dialects together take 0.07 s.
+    """
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column: PostgreSQL's JSONB can be indexed and compared."""
+        if dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import JSONB
+
+            return dialect.type_descriptor(JSONB(none_as_null=True))
+        return dialect.type_descriptor(JSON(none_as_null=True))
 
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself there
@@ -30,7 +44,9 @@ class UtcDateTime(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose the column: MariaDB's DATETIME cuts microseconds off unless it is told not to."""
         if dialect.name in {"mysql", "mariadb"}:
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+            from sqlalchemy.dialects.mysql import DATETIME
+
+            return dialect.type_descriptor(DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:

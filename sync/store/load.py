@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def load_previous(connection: sa.Connection) -> tuple[Previous, SyncState]:
     """Read what is present, by the hash of its bytes, and what runs remember."""
     present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
-    known: dict[str, str | None] = {row.template_id: row.wire_hash for row in connection.execute(present)}
+    known: dict[str, str | None] = {key: hashed for key, hashed in connection.execute(present)}  # noqa: C416 - rows are no pairs for dict()
     state = connection.execute(sa.select(sync_state)).one()
     held = {row.template_id: row.runs for row in connection.execute(sa.select(held_removals.c.template_id, held_removals.c.runs))}
     fields = None if state.wire_fields is None else frozenset(state.wire_fields)

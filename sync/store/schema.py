@@ -133,17 +133,17 @@ def upgrade(engine: sa.Engine, target: str = "head") -> None:
         config.attributes["connection"] = connection
         if state_of(revision(connection)) is State.AHEAD:
             require_current(connection)
-        _refuse_foreign_tables(connection)
         connection.rollback()
         step = command.downgrade if _is_older(target) else command.upgrade
         step(config, target)
 
 
-def _refuse_foreign_tables(connection: sa.Connection) -> None:
+def refuse_foreign_tables(connection: sa.Connection) -> None:
     """Refuse to take over tables and views that merely have our names, or to go on where ours are gone.
 
     Only the version's row says that they are ours. On MariaDB, whose DDL is not transactional, an upgrade that was killed leaves
     tables without that row: those have our columns and, but for the two single rows that the migration makes, nothing in them.
+    The caller holds the lock of migrations: another process may be half-way.
 
     Raises:
         SchemaError: naming them.

@@ -48,27 +48,43 @@ def version_row(spooled: Spooled, run_id: int) -> dict[str, Any]:
     }
 
 
-def replace_lists(connection: sa.Connection, documents: Sequence[Document], tag_ids: TagIds, stored: Sequence[str]) -> None:
-    """Replace the lists of some templates: prices, tags, ratios, each in the order served.
+def replace_list(
+    connection: sa.Connection, name: str, documents: Sequence[Document], tag_ids: TagIds, stored: Sequence[str]
+) -> None:
+    """Replace one list of some templates, in the order served.
 
     Args:
         connection: in the run's transaction.
+        name: `consume_items`, `tags` or `aspect_ratios`.
         documents: of one batch.
         tag_ids: every tag's number.
-        stored: ids of those that may have lists already.
+        stored: ids of those that may have the list already.
     """
-    for table in (consume_items, template_tags, template_aspect_ratios):
-        delete_rows(connection, table, stored)
-    prices, placed, ratios = [], [], []
-    for written in documents:
-        key = written["template_id"]
-        for position, price in enumerate(written["consume_items"]):
-            credit = Decimal(repr(price["credit"]))
-            prices.append({"template_id": key, "position": position, "resolution": price["resolution"], "credit": credit})
-        for position, tag in enumerate(written["tags"]):
-            placed.append({"template_id": key, "position": position, "tag_id": tag_ids[tag["name"], tag["name_en"]]})
-        for position, ratio in enumerate(written["aspect_ratios"]):
-            ratios.append({"template_id": key, "position": position, "aspect_ratio": ratio})
-    insert_rows(connection, consume_items, prices)
-    insert_rows(connection, template_tags, placed)
-    insert_rows(connection, template_aspect_ratios, ratios)
+    table, columns = _LISTS[name]
+    old = set(stored)
+    delete_rows(connection, table, [key for written in documents if (key := written["template_id"]) in old])
+    rows = [
+        {"template_id": written["template_id"], "position": position, **columns(item, tag_ids)}
+        for written in documents
+        for position, item in enumerate(written[name])
+    ]
+    insert_rows(connection, table, rows)
+
+
+def _price(item: Any, _tag_ids: TagIds) -> dict[str, Any]:
+    return {"resolution": item["resolution"], "credit": Decimal(repr(item["credit"]))}
+
+
+def _tag(item: Any, tag_ids: TagIds) -> dict[str, Any]:
+    return {"tag_id": tag_ids[item["name"], item["name_en"]]}
+
+
+def _ratio(item: Any, _tag_ids: TagIds) -> dict[str, Any]:
+    return {"aspect_ratio": item}
+
+
+_LISTS = {
+    "consume_items": (consume_items, _price),
+    "tags": (template_tags, _tag),
+    "aspect_ratios": (template_aspect_ratios, _ratio),
+}

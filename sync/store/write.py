@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
 
+from sync.catalog.template import LISTS
 from sync.store.batches import batches, insert_rows, update_rows
 from sync.store.feed_seq import append_to_feed
 from sync.store.price_periods import cut_price_periods, end_price_periods
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, template_versions, templates
 from sync.store.tag_ids import number_new_tags, tag_ids
-from sync.store.template_rows import replace_lists, template_row, version_row
+from sync.store.template_rows import replace_list, template_row, version_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
             for batch in batches(some):
                 spooled = [write_set.read(change.reading) for change in batch]
                 stored = how(connection, batch, spooled, run_id, at)
-                _write_parts(connection, spooled, stored, numbers, run_id, at)
+                _write_lists(connection, batch, spooled, stored, numbers, run_id, at)
     _remember_bytes(connection, changes.respelled)
     _remove(connection, of_kind["removed"], run_id, at)
     append_to_feed(connection, changes.changes, state.last_seq, run_id, at)
@@ -93,25 +93,34 @@ def _rewrite(
     The open version's document follows, so that it stays what the table says and the feed still replays to it.
     """
     update_rows(connection, templates, [template_row(new, change.wire_hash) for change, new in zip(batch, spooled, strict=True)])
-    open_one = sa.and_(template_versions.c.template_id == bindparam("key"), template_versions.c.until_run_id.is_(None))
-    connection.execute(
-        sa.update(template_versions).where(open_one).values(document=bindparam("written"), content_hash=bindparam("hash")),
-        [
-            {"key": change.template_id, "written": new.document, "hash": new.content_hash}
-            for change, new in zip(batch, spooled, strict=True)
-        ],
-    )
+    versions = [
+        {"template_id": change.template_id, "document": new.document, "content_hash": new.content_hash}
+        for change, new in zip(batch, spooled, strict=True)
+    ]
+    update_rows(connection, template_versions, versions, only="until_run_id IS NULL")
     return [change.template_id for change in batch]
 
 
-def _write_parts(
-    connection: sa.Connection, spooled: Sequence[Spooled], stored: Sequence[str], numbers: TagIds, run_id: int, at: datetime
+def _write_lists(
+    connection: sa.Connection,
+    batch: Sequence[Change],
+    spooled: Sequence[Spooled],
+    stored: Sequence[str],
+    numbers: TagIds,
+    run_id: int,
+    at: datetime,
 ) -> None:
-    """Write what hangs on the templates: tags, prices, ratios."""
-    documents = [each.document for each in spooled if each.document is not None]
-    number_new_tags(connection, numbers, documents)
-    cut_price_periods(connection, documents, run_id, at)
-    replace_lists(connection, documents, numbers, stored)
+    """Write what hangs on the templates, tags, prices and ratios, where it differs: a new signature touches none of them."""
+    pairs = list(zip(batch, spooled, strict=True))
+    for name in LISTS:
+        documents = [each.document for change, each in pairs if name in change.lists and each.document is not None]
+        if not documents:
+            continue
+        if name == "tags":
+            number_new_tags(connection, numbers, documents)
+        if name == "consume_items":
+            cut_price_periods(connection, documents, run_id, at)
+        replace_list(connection, name, documents, numbers, stored)
 
 
 def _remember_bytes(connection: sa.Connection, respelled: Mapping[str, str | None]) -> None:

@@ -163,6 +163,7 @@ def test_these_properties_are_not_empty() -> None:
     assert agree(ORDINARY.replace(b'"total": 2', b'"total": 2, "total": 3'))
     assert not agree(ORDINARY.replace(b"1.50", b"NaN"))
     assert not agree(ORDINARY[:-1])
+    assert not agree(b'{"errors": ["shown"], "code": 200, "data": {"templates": ["shown"], "total": 1}}')
 
 
 # Depth ---------------------------------------------------------------------------------------------------------------------

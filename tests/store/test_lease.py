@@ -394,13 +394,10 @@ def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(
     assert _lease_row(on_server)["holder"] is None
 
 
-def test_a_sqlite_file_that_another_program_keeps_locked_is_told_in_plain_words(
-    sqlite: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sqlite_file_that_another_program_keeps_locked_is_told_in_plain_words(sqlite: Database) -> None:
     import sqlite3
 
-    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
-    impatient = open_engine(sqlite.url)
+    impatient = open_engine(sqlite.url, patience=0.05)
     other = sqlite3.connect(str(sqlite.engine.url.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     locked = sync(BEFORE, impatient).error

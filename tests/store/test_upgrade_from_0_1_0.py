@@ -297,6 +297,7 @@ def upgrade_and_die(url: str, number: int) -> None:
     engine.dispose()
 
 
+@pytest.mark.long_on_servers
 def test_an_upgrade_killed_at_every_statement_and_run_again_gives_the_same(old: Database) -> None:
     """On MariaDB each ALTER stays that was done, and the next upgrade goes on from there; elsewhere nothing stays."""
     engine, was = old.engine, columns(old.engine)

@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """Run the command line."""
+    if sys.argv[1:] in (["--version"], ["--help"], ["-h"]):  # answered before anything is imported
+        _answer_at_once(sys.argv[1])
+        return
     from sync.cli import cli
     from sync.commands.output import flush_streams, open_closed_streams
 
@@ -20,6 +23,12 @@ def main() -> None:
         raise
     finally:
         flush_streams()
+
+
+def _answer_at_once(asked: str) -> None:
+    from sync import __version__, front_page
+
+    sys.stdout.write((f"template-sync {__version__}" if asked == "--version" else front_page.text()) + "\n")
 
 
 if __name__ == "__main__":

@@ -164,8 +164,8 @@ def _attempt(
         with leases.kept_alive(store.engine, lease, on_loss=endpoint.interrupt):
             planned = work()
             endpoint.check_deadline()  # the last moment at which it, or a stop, keeps all of this from being applied
-        run = _finished(run, planned, endpoint, clock())
-        write_set = WriteSet(run, planned.changes, planned.rejected(), planned.state, planned.intake.load)
+        finished = _finished(run, planned, endpoint, clock())
+        write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.intake.load)
         store.apply(lease, write_set, endpoint.check_deadline)
     except SyncError as error:
         run = ended(run, error, statistics, clock())
@@ -174,7 +174,7 @@ def _attempt(
         unforeseen = SyncError(f"Unforeseen: {type(surprise).__name__}.")
         _close(store, lease, ended(run, unforeseen, statistics, clock()))
         raise
-    return Outcome(run, planned, planned.problem, statistics.by_code)
+    return Outcome(finished, planned, planned.problem, statistics.by_code)
 
 
 def plan(

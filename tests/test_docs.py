@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sync.cli import COMMANDS, cli
+from sync.cli import cli
 from sync.errors import SyncError
+from sync.front_page import COMMANDS
 from sync.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent

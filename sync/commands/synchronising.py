@@ -195,6 +195,8 @@ def notes(outcome: Outcome) -> list[str]:
 
 def show_changes(out: Output, rows: list[dict[str, Any]], of: int, run_id: int | None) -> None:
     """List the first of a run's changes, field by field, and say how many more there are."""
+    if not rows:
+        return
     from sync.terminal.changes import change_lines
     from sync.terminal.paint import mark
 

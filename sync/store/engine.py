@@ -260,6 +260,10 @@ def plain_errors(engine: sa.Engine) -> Iterator[None]:
             "The database has lost a row that its migration made, in sync_lease or sync_state.",
             hint="Restore a backup, or put the row back as docs/databases.md says.",
         ) from error
+    except json.JSONDecodeError as error:
+        raise DatabaseError(
+            "The database holds JSON that is none, in template_versions perhaps.", hint="Restore a backup; nothing was applied."
+        ) from error
     except exc.SQLAlchemyError as error:
         original = getattr(error, "orig", None) or error
         lines = str(original.args[-1] if original.args else original).strip().splitlines()

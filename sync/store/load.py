@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from sync.catalog.diff import Previous
 from sync.catalog.sync_state import SyncState
+from sync.catalog.template import LISTS, SCALARS
+from sync.errors import DatabaseError
 from sync.store.batches import batches
 from sync.store.tables import held_removals, sync_state, template_versions, templates
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sync.catalog.template import Document
+
+
+_COLUMNS = {"template_id", "extra", *SCALARS.values(), *LISTS}
 
 
 def load_previous(connection: sa.Connection) -> tuple[Previous, SyncState]:
@@ -35,8 +40,18 @@ def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, D
     for batch in batches(ids):
         current = sa.and_(versions.c.until_run_id.is_(None), versions.c.template_id.in_(batch))
         query = sa.select(versions.c.template_id, versions.c.document).where(current)
-        found |= {row.template_id: row.document for row in connection.execute(query)}
+        found |= {row.template_id: _whole(row.template_id, row.document) for row in connection.execute(query)}
     return found
+
+
+def _whole(template_id: str, written: Any) -> Document:
+    """Refuse a document that somebody has changed by hand into none: comparing with it would make things up."""
+    if not isinstance(written, dict) or not written.keys() >= _COLUMNS:
+        raise DatabaseError(
+            f"template_versions holds a document of template {template_id} that is not whole.",
+            hint="Restore a backup; nothing was applied.",
+        )
+    return written
 
 
 def load_content_hash(connection: sa.Connection, template_id: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.template import LISTS
+from sync.errors import DatabaseError
 from sync.store.batches import batches, insert_rows, update_rows
 from sync.store.feed_seq import append_to_feed
 from sync.store.price_periods import cut_price_periods, end_price_periods
@@ -50,7 +51,9 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
     append_to_feed(connection, changes.changes, state.last_seq, run_id, at)
     _remember(connection, state, write_set, run_id)
     insert_rows(connection, rejected_templates, _rejected_rows(write_set.rejected, run_id))
-    connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
+    closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
+    if closed.rowcount != 1:
+        raise DatabaseError("The run's own row is gone from sync_runs; nothing was applied.", hint="Who deleted it?")
 
 
 def _add(

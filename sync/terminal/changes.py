@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sync.terminal.summary import SIGNS
 from sync.terminal.tables import pad, plain, wide
 from sync.text import escape_control_characters
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from sync.catalog.template import Document
 
     Paint = Callable[[str, str], str]
-
-
-SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 
 COLORS = {"added": "green", "changed": "yellow", "removed": "red"}

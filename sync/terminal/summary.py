@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sync.terminal.changes import SIGNS
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sync.run_record import Run
 
     Paint = Callable[[str, str], str]
+
+
+SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 
 def summary(run: Run) -> str:

@@ -162,6 +162,24 @@ def test_the_first_run_after_the_upgrade_tells_a_change_as_ever(old: Database) -
     assert anomalies(old) == []
 
 
+def test_a_daemon_of_0_1_0_that_still_runs_after_the_upgrade_leaves_nothing_that_is_not_noticed(old: Database) -> None:
+    """It looks at the schema only when it starts, and writes new rows beside the old hash of bytes: that must not be believed."""
+    engine, was = old.engine, columns(old.engine)
+    schema.upgrade(engine)
+    assert sync(SERVED, engine, clock=at(0)).run.unchanged == 6
+    hashes = {row["template_id"]: row["wire_hash"] for row in old.rows("templates")}
+    by_0_1_0 = sync([{**SERVED[0], "Title_en": "Other"}, *SERVED[1:]], engine, clock=at(1)).run
+    for template_id in ("101", "102", "103", "104", "105", "106"):
+        old.execute(f"UPDATE templates SET wire_hash = '{hashes[template_id]}' WHERE template_id = '{template_id}'")  # noqa: S608
+    for name in sorted(name for table, name in columns(engine) - was if table == "sync_runs"):
+        old.execute(f"UPDATE sync_runs SET {name} = NULL WHERE run_id = {by_0_1_0.run_id}")  # noqa: S608
+    outcome = sync(SERVED, engine, clock=at(2))
+    assert (outcome.error, outcome.run.changed, outcome.run.unchanged) == (None, 1, 5)
+    assert {row["title_en"] for row in old.rows("templates") if row["template_id"] == "101"} == {"Battle Game"}
+    assert sync(SERVED, engine, clock=at(3)).run.unchanged == 6
+    assert anomalies(old) == []
+
+
 # Other people's things --------------------------------------------------------------------------------------------------
 
 THEIRS = (

@@ -31,9 +31,9 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from sync.catalog.raw_record import RawRecord
-from sync.catalog.serialised import write
-from sync.catalog.snapshot import read_snapshot
+from sync.catalog.dropped_tags import read_both_ways
+from sync.catalog.raw_record import decode
+from sync.catalog.template import document
 from sync.endpoint.envelope import read_envelope
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed as feed_reader
@@ -279,8 +279,8 @@ def differences(server: Server, folder: Path) -> list[str]:
     answer = list_templates(server.catalog, {"page_size": "50"})
     answer["data"]["templates"] = list(server.catalog)
     records = read_envelope(json.dumps(answer).encode()).records or []
-    placed = [RawRecord(1, number, record) for number, record in enumerate(records)]
-    served = {key: write(template).document for key, template in read_snapshot(placed).templates.items()}
+    read = (read_both_ways(decode(raw)).template for raw in records)
+    served = {template.template_id: document(template) for template in read if template}
     checks: dict[str, Callable[[], bool]] = {
         "the feed has a gap": lambda: [change["seq"] for change in feed] != list(range(1, len(feed) + 1)),
         "the feed does not replay to the tables": lambda: told != stored,

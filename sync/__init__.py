@@ -1,3 +1,3 @@
 """Keeps Crun's catalog of ByteDance video-effect templates in a database of yours."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

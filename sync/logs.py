@@ -14,7 +14,7 @@ import structlog
 
 from sync.redaction import Redactor
 from sync.run_record import Status
-from sync.text import escape_control_characters
+from sync.text import MOST_NAMES_SHOWN, escape_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,6 +86,9 @@ def log_run(outcome: Outcome) -> None:
     """Write a run's one line."""
     run = outcome.run
     shown = {name: value for name, value in run.as_json().items() if name not in {"started_at", "finished_at", "fence"}}
+    for name in ("fields_appeared", "fields_vanished"):
+        if len(shown[name]) > MOST_NAMES_SHOWN:  # all of them stand in sync_runs
+            shown[name] = [*shown[name][:MOST_NAMES_SHOWN], f"and {len(shown[name]) - MOST_NAMES_SHOWN} more"]
     if outcome.unrecorded:
         shown["unrecorded"] = str(outcome.unrecorded)
     if outcome.error and outcome.error.hint:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sync import __version__
 from sync.errors import Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
 from sync.run_record import Run, Status
 
@@ -43,4 +44,4 @@ def _with_error(run: Run, status: Status, error: SyncError | None, now: datetime
 
 
 def _counted(run: Run, statistics: RequestStatistics) -> Run:
-    return replace(run, requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes)
+    return replace(run, requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes, version=__version__)

@@ -52,6 +52,7 @@ class Run:
     error: str | None = None
     fence: int | None = None
     holder: str = ""
+    version: str | None = None
 
     @property
     def seconds(self) -> float | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ACTS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Characters that JSON leaves as they are and that act on a terminal, or turn the direction of writing."""
@@ -22,6 +25,15 @@ def escape_control_characters(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
+
+
+MOST_NAMES_SHOWN = 20
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Name the first of many, and say how many more there are."""
+    more = len(names) - MOST_NAMES_SHOWN
+    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def iso(moment: datetime) -> str:

@@ -163,4 +163,4 @@ def test_random_histories_with_and_without_recognition(migrated: dict[str, str],
 
 @pytest.mark.long
 def test_many_random_histories_with_and_without_recognition(migrated: dict[str, str], tmp_path: Path) -> None:
-    assert play(400, 12, migrated, tmp_path)["recognised"] > 8000
+    assert play(250, 12, migrated, tmp_path)["recognised"] > 5000

@@ -30,6 +30,7 @@ def _added() -> list[tuple[str, sa.Column[Any]]]:
         ("price_periods", sa.Column("until_run_id", sa.BigInteger(), nullable=True)),
         ("sync_state", sa.Column("oldest_run_id", sa.BigInteger(), nullable=True)),
         ("sync_lease", sa.Column("ttl", sa.Double(), nullable=True)),
+        ("sync_runs", sa.Column("version", sa.String(32, collation=collation), nullable=True)),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from sync.catalog.template import Document
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
+"""Where a spreadsheet may see the beginning of a formula: it may also take a semicolon, a tab or a line for the end of a cell."""
 
 
 @sync_command("Write the present catalog to stdout, by id. Reads the database only.", *DATABASE_FLAGS)
@@ -56,10 +58,10 @@ def as_csv(documents: Sequence[Document]) -> str:
     for document in documents:
         flat = {
             **document,
-            "consume_items": ";".join(_part(f"{item['resolution']}={item['credit']}") for item in document["consume_items"]),
-            "tags": ";".join(_part(tag["name"]) for tag in document["tags"]),
-            "tags_en": ";".join(_part(tag["name_en"] or "") for tag in document["tags"]),
-            "aspect_ratios": ";".join(map(_part, document["aspect_ratios"])),
+            "consume_items": ";".join(f"{item['resolution']}={item['credit']}" for item in document["consume_items"]),
+            "tags": ";".join(tag["name"] for tag in document["tags"]),
+            "tags_en": ";".join(tag["name_en"] or "" for tag in document["tags"]),
+            "aspect_ratios": ";".join(document["aspect_ratios"]),
             "extra": json_text(document["extra"]) if document["extra"] else "",
         }
         writer.writerow([_cell(flat[column]) for column in columns])
@@ -67,12 +69,5 @@ def as_csv(documents: Sequence[Document]) -> str:
 
 
 def _cell(value: object) -> object:
-    return _part(value) if isinstance(value, str) else value
-
-
-def _part(text: str) -> str:
-    """Keep a stranger's text from being run as a formula by a spreadsheet: an apostrophe makes it plain text there.
-
-    Each part of a joined cell, too: a spreadsheet may take the semicolon for the end of a cell.
-    """
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Keep a stranger's text from being run as a formula: an apostrophe makes it plain text for a spreadsheet."""
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sync.errors import SyncError
 from sync.options import LOOPBACK
 from sync.settings import Settings, require_key
+from sync.text import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,9 +183,9 @@ def notes(outcome: Outcome) -> list[str]:
     run = outcome.run
     lines = []
     if run.fields_appeared:
-        lines.append(f"note: the catalog sends fields that it did not send before: {', '.join(run.fields_appeared)}.")
+        lines.append(f"note: the catalog sends fields that it did not send before: {some_of(run.fields_appeared)}.")
     if run.fields_vanished:
-        lines.append(f"note: the catalog no longer sends {', '.join(run.fields_vanished)}; the last values are kept.")
+        lines.append(f"note: the catalog no longer sends {some_of(run.fields_vanished)}; the last values are kept.")
     if run.rejected and outcome.plan:
         first = outcome.plan.rejected()[0]
         lines.append(

@@ -45,6 +45,8 @@ def read_body(headers: Mapping[str, str], chunks: Iterable[bytes], received: Cal
             except zlib.error:
                 raise Unreachable("The answer's compression was damaged on the way.", code="gzip") from None
             pending = unzip.unconsumed_tail if unzip else b""
+            if unzip and unzip.unused_data:
+                raise BadAnswer("Something follows the end of the compressed answer.", code="encoding")
             if wire > BODY_LIMIT or len(body) > BODY_LIMIT:
                 raise BadAnswer(f"The answer is larger than {BODY_LIMIT // 2**20} MiB.", code="too-large")
     if unzip and not unzip.eof:

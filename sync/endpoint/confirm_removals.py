@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sync.catalog.intake import LOOK_UP
 from sync.catalog.removals import LOOK_UPS
 from sync.endpoint.envelope import Envelope
-from sync.endpoint.look_up_controls import calibrate, denial_of
+from sync.endpoint.look_up_controls import calibrate, denial_of, still_finds
 from sync.endpoint.walk import walk
 from sync.errors import BadAnswer, SyncError, TryLater
 
@@ -72,7 +72,10 @@ def confirm_removals(
     controls = calibrate(endpoint, served, walked.total, random)
     if controls.denial is None:
         return Confirmation(problem=controls.problem)
-    return look_up(endpoint, intake, missing[:LOOK_UPS], controls.denial, workers=workers)
+    confirmation = look_up(endpoint, intake, missing[:LOOK_UPS], controls.denial, workers=workers)
+    if confirmation.evidence and (problem := still_finds(endpoint, served, random)):
+        return Confirmation(found=confirmation.found, problem=problem)
+    return confirmation
 
 
 def _by_walk(again: Walk, missing: Sequence[str]) -> Confirmation:

@@ -71,7 +71,7 @@ def calibrate(endpoint: Answers, served: Sequence[str], total: int | None, rando
         answer = _ask(endpoint, known)
         if isinstance(answer, TryLater):
             return Controls(None)
-        if not isinstance(answer, Envelope) or {record_id(decode(raw)) for raw in answer.records or ()} != {known}:
+        if not isinstance(answer, Envelope) or not _finds(answer, known):
             return Controls(None, "a look-up did not find a template that the catalog had just served")
         totals.add(answer.total)
     impossible = _impossible_id(served[0] if served else "0", random)
@@ -88,6 +88,22 @@ def calibrate(endpoint: Answers, served: Sequence[str], total: int | None, rando
     return Controls(denial)
 
 
+def still_finds(endpoint: Answers, served: Sequence[str], random: Callable[[], float]) -> str:
+    """Look up once more what the walk served, now that the look-ups are over: a service that broke meanwhile denied everything.
+
+    Returns:
+        Why the look-ups are not believed, one phrase; empty if they are.
+    """
+    for known in _choose(served, random):
+        if not _finds(_ask(endpoint, known), known):
+            return "the look-ups stopped finding templates that the catalog had just served"
+    return ""
+
+
+def _finds(answer: Envelope | SyncError, known: str) -> bool:
+    return isinstance(answer, Envelope) and {record_id(decode(raw)) for raw in answer.records or ()} == {known}
+
+
 def _ask(endpoint: Answers, template_id: str) -> Envelope | SyncError:
     try:
         return endpoint.ask({"template_id": template_id})
@@ -96,8 +112,9 @@ def _ask(endpoint: Answers, template_id: str) -> Envelope | SyncError:
         return error
 
 
-def _choose(served: Sequence[str], random: Callable[[], float]) -> set[str]:
-    return {served[min(int(random() * len(served)), len(served) - 1)] for _ in range(POSITIVE_CONTROLS)} if served else set()
+def _choose(served: Sequence[str], random: Callable[[], float]) -> list[str]:
+    chosen = {served[min(int(random() * len(served)), len(served) - 1)] for _ in range(POSITIVE_CONTROLS)} if served else set()
+    return sorted(chosen)
 
 
 def _impossible_id(like: str, random: Callable[[], float]) -> str:

@@ -150,8 +150,9 @@ class Worker:
         headers = dict(line.headers)
         if "template_id" in question:
             # What a look-up says may remove a template: an answer left over from another request on a kept connection must
-            # not be taken for it.
+            # not be taken for it. So each has a connection of its own.
             headers["connection"] = "close"
+            self._transport.close()
         left = max(0.001, line.ends - time.monotonic())
         timeout = httpx.Timeout(min(policy.read, left), connect=min(policy.connect, left), pool=None)
         self._late, self.request_ends = False, time.monotonic() + policy.request
@@ -164,7 +165,10 @@ class Worker:
             try:
                 body = self._read_or_skip(response)
             finally:
+                left_over = self._has_left_over()
                 response.close()
+            if left_over:
+                self._transport.close()
         except (httpx.TransportError, OSError, UnicodeError) as failure:  # damaged TLS is an OSError, an absurd name the last
             line.statistics.answered(0)
             why = in_plain_words(TimeoutError() if self._late else failure)
@@ -184,6 +188,17 @@ class Worker:
         if isinstance(judged, SyncError):
             raise judged
         return judged
+
+    def _has_left_over(self) -> bool:
+        """Tell whether more came than the answer: h11 would give it as the answer to the next question on this connection.
+
+        httpcore looks at the socket alone before it uses a connection again, and what came is in h11's buffer already.
+        """
+        for connection in getattr(getattr(self._transport, "_pool", None), "connections", ()):
+            state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+            if state is not None and state.trailing_data[0]:
+                return True
+        return False
 
     def _read_or_skip(self, response: httpx.Response) -> bytes:
         """Read the body. If it cannot be read, but the status alone says that something is wrong, the status is enough."""

@@ -58,6 +58,12 @@ def open_engine(database_url: str, *, patience: float = BUSY_SECONDS) -> sa.Engi
         ) from None
     except exc.SQLAlchemyError:
         raise ConfigurationError(["DATABASE_URL: this driver cannot be used."]) from None
+    except (TypeError, ValueError):
+        raise ConfigurationError(["DATABASE_URL: its driver does not take the options behind the ?."]) from None
+    except OSError as error:  # SQLite's file is named from the working directory
+        raise DatabaseError(
+            f"The working directory is gone: {error.strerror}.", hint="Change to one that exists."
+        ) from None
     if backend == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
@@ -230,6 +236,18 @@ def sqlite_file(engine: sa.Engine) -> Path | None:
     return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None
 
 
+def exists(file: Path) -> bool:
+    """Tell whether a SQLite file is there.
+
+    Raises:
+        DatabaseError: no file can have this name.
+    """
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        raise DatabaseError("No file can have the name that DATABASE_URL gives.", hint="Check DATABASE_URL.") from None
+
+
 def require_file(engine: sa.Engine) -> None:
     """Refuse a SQLite file that is not there.
 
@@ -237,11 +255,7 @@ def require_file(engine: sa.Engine) -> None:
         SchemaError: with the command that makes it.
     """
     file = sqlite_file(engine)
-    try:
-        there = file is None or file.exists()
-    except (OSError, ValueError):
-        raise ConfigurationError(["DATABASE_URL: this is no name that a file can have."]) from None
-    if not there:
+    if file is not None and not exists(file):
         raise SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` makes it; or set DATABASE_URL.")
 
 

@@ -10,8 +10,9 @@ from sync.catalog.diff import Previous
 from sync.catalog.sync_state import SyncState
 from sync.catalog.template import LISTS, SCALARS
 from sync.errors import DatabaseError
+from sync.run_record import Status
 from sync.store.batches import batches
-from sync.store.tables import held_removals, sync_state, template_versions, templates
+from sync.store.tables import held_removals, sync_runs, sync_state, template_versions, templates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +27,22 @@ def load_previous(connection: sa.Connection) -> tuple[Previous, SyncState]:
     """Read what is present, by the hash of its bytes, and what runs remember."""
     present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
     known: dict[str, str | None] = {key: hashed for key, hashed in connection.execute(present)}  # noqa: C416 - rows are no pairs for dict()
+    if _written_by_0_1_0(connection):
+        known = dict.fromkeys(known)
     state = connection.execute(sa.select(sync_state)).one()
     held = {row.template_id: row.runs for row in connection.execute(sa.select(held_removals.c.template_id, held_removals.c.runs))}
     fields = None if state.wire_fields is None else frozenset(state.wire_fields)
     previous = Previous(known, wire_fields=fields, absent_fields=frozenset(state.absent_fields or ()))
     return previous, SyncState(held, state.unreconciled_ids, state.unreconciled_runs)
+
+
+def _written_by_0_1_0(connection: sa.Connection) -> bool:
+    """Tell whether the last run that was applied was one of 0.1.0's: its daemon looks at the schema only when it starts.
+
+    It wrote new rows and left the old hashes of bytes beside them: what they name is not what is stored.
+    """
+    applied = sync_runs.c.status.in_([str(Status.SUCCEEDED), str(Status.HELD), str(Status.INCOMPLETE)])
+    return connection.scalar(sa.select(sync_runs.c.version).where(applied).order_by(sync_runs.c.run_id.desc()).limit(1)) is None
 
 
 def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sync.errors import SchemaError
-from sync.store.engine import keep_write_ahead, plain_errors, require_file, sqlite_file
+from sync.store.engine import exists, keep_write_ahead, plain_errors, require_file, sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ _REVISIONS = ("0001", "0002")
 VIEWS = {"current_templates", "current_prices", "price_history", "change_feed", "sync_status"}
 
 
-_ADDED_LATER = {"wire_hash", "until_run_id", "oldest_run_id", "ttl"}
+_ADDED_LATER = {"wire_hash", "until_run_id", "oldest_run_id", "ttl", "version"}
 """Columns that revision 0001 did not have."""
 
 
@@ -110,7 +110,7 @@ def require_current_schema(engine: sa.Engine) -> None:
 def is_empty(engine: sa.Engine) -> bool:
     """Tell whether there is nothing of ours yet; a SQLite file that does not exist is not made by looking."""
     file = sqlite_file(engine)
-    if file is not None and not file.exists():
+    if file is not None and not exists(file):
         return True
     with plain_errors(engine), engine.connect() as connection:
         return state_of(revision(connection)) is State.EMPTY

@@ -140,6 +140,7 @@ sync_runs = Table(
     Column("error", Text),
     Column("fence", BigInteger, unique=True),  # of the lease that the attempt held; null if it got none
     Column("holder", String(255), nullable=False),
+    Column("version", String(32)),  # of the program; null: 0.1.0, which did not say
     CheckConstraint(
         "status in ('running', 'succeeded', 'held', 'incomplete', 'deferred', 'failed', 'skipped', 'interrupted')", name="status"
     ),

@@ -144,7 +144,7 @@ DOCUMENT = {
 RUN = {
     "run_id", "trigger", "status", "started_at", "finished_at", "seconds", "catalog_total", "pages", "requests", "retries",
     "bytes", "seen", "added", "removed", "changed", "unchanged", "rejected", "held", "fields_appeared", "fields_vanished",
-    "error_code", "error", "fence", "holder",
+    "error_code", "error", "fence", "holder", "version",
 }  # fmt: skip
 CHANGE = {"seq", "run_id", "at", "template_id", "kind", "fields", "evidence", "document", "before"}
 FORMS: list[tuple[list[str], set[str]]] = [

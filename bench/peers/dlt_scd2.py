@@ -1,0 +1,50 @@
+"""A peer: dlt, which keeps history by itself (slowly changing dimensions, type 2): a row that is not served any more is closed.
+
+    python bench/peers/dlt_scd2.py BASE_URL DATABASE_URL FOLDER
+
+FOLDER keeps the pipeline's own state from run to run. Nested lists become tables of their own. Pages come one at a time, with
+dlt's own retrying client; nothing guards against a bad walk, and its merge compares the whole catalog in the database each time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+
+import dlt  # type: ignore[import-not-found]  # lives in an environment of its own
+from dlt.sources.helpers import requests  # type: ignore[import-not-found]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATH = "/api/v1/client/job/bytedance-templates"
+
+
+def pages(base_url: str) -> Iterator[list[dict[str, Any]]]:
+    """Give every page's records."""
+    session = requests.Client().session
+    page, served, total = 1, 0, 1
+    while served < total:
+        asked = {"page": page, "page_size": 50}
+        data = session.get(base_url + PATH, params=asked, headers={"x-api-key": "k"}).json()["data"]
+        yield data["templates"]
+        page, served, total = page + 1, served + len(data["templates"]), data["total"]
+
+
+def main(base_url: str, database_url: str, folder: str) -> None:
+    """Synchronise once."""
+    sqlite = database_url.startswith("sqlite")
+    destination = dlt.destinations.sqlalchemy(database_url) if sqlite else dlt.destinations.postgres(database_url)
+    pipeline = dlt.pipeline(
+        "catalog", destination=destination, dataset_name="main" if sqlite else "catalog", pipelines_dir=f"{folder}/pipelines"
+    )
+    disposition = {"disposition": "merge", "strategy": "scd2"}
+    pipeline.run(dlt.resource(pages(base_url), name="templates", write_disposition=disposition))
+    print(pipeline.last_trace.last_normalize_info.row_counts)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

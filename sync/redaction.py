@@ -26,10 +26,13 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
         self._forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
+        self._shortest = min(map(len, self._secrets), default=2**63)
         self._byte_forms = [(form.encode("utf-8", "surrogateescape"), HIDDEN.encode()) for form in self._forms]
 
     def __call__(self, text: str) -> str:
         """Replace every secret in a text."""
+        if len(text) < self._shortest:  # most of a catalog's strings are
+            return text
         for form in self._forms:
             text = text.replace(form, HIDDEN)
         if any(secret in read for read in _readings(text) for secret in self._secrets):
@@ -46,7 +49,7 @@ class Redactor:
     def value(self, value: Any) -> Any:
         """Replace every secret in a decoded JSON value, names included; in place where it can."""
         if isinstance(value, str):
-            return self(value)
+            return self(value) if len(value) >= self._shortest else value
         if isinstance(value, list):
             value[:] = [self.value(inner) for inner in value]
         elif isinstance(value, dict):

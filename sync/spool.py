@@ -7,12 +7,14 @@ import tempfile
 _LENGTH = 8  # bytes in front of each entry
 _IN_MEMORY = 4 * 2**20  # bytes; a catalog of some thousand templates never touches the disk
 
+_BUFFER = 2**20  # bytes; with Python's own few, every fifth record is a call to the disk
+
 
 class Spool:
     """Bytes in, their place out. The file ends with the object."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it lives as long as the run's outcome
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, buffering=_BUFFER)  # noqa: SIM115 - it lives as long as the run's outcome
         self._end = 0
         self._at_end = True
 

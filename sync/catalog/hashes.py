@@ -33,7 +33,10 @@ def content_hash(written: Document) -> str:
 
 def unordered(items: list[Any]) -> list[Any]:
     """Sort a list whose order means nothing."""
-    return sorted(items, key=canonical) if len(items) > 1 else items
+    if len(items) < 2:  # noqa: PLR2004 - one item has one order
+        return items
+    # Only prices hold numbers, which the fast encoder may write otherwise: ties of order would then be decided otherwise, too.
+    return sorted(items, key=canonical if isinstance(items[0], dict) and "credit" in items[0] else _encode_fast)
 
 
 def canonical(value: Any) -> str:

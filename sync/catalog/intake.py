@@ -7,6 +7,7 @@ a template at once; what it says waits in the spool until the walk is verified, 
 from __future__ import annotations
 
 import marshal
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sync.catalog.bounds import MOST_BYTES, MOST_FIELDS, MOST_NAMES
@@ -19,6 +20,9 @@ from sync.catalog.unknown_fields import all_field_names, field_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+_MAY_SPELL = re.compile(rb"\\(?!u(?!00))|%|&#")
+"""A secret that stands there as it is was hidden in the bytes already. Only escapes of ASCII could still spell one: not those of
+Chinese letters, which many servers write."""
 LOOK_UP = 0
 """The page of a record that was asked for by its id."""
 
@@ -168,8 +172,7 @@ class Intake:
     def _value(self, raw: bytes) -> Any:
         # A large record is not worth decoding: it would take twenty times its size.
         value = Oversized({"TemplateId": quick_id(raw)}) if len(raw) > MOST_BYTES else decode(raw)
-        # A secret that stands there as it is was hidden in the bytes already; only escapes could still spell one.
-        return self._redact(value) if b"\\" in raw or b"%" in raw or b"&#" in raw else value
+        return self._redact(value) if _MAY_SPELL.search(raw) else value
 
     def _admit(self, names: frozenset[str]) -> bool:
         """Take up the field names of a good record, if the catalog has not too many of them with these."""

@@ -47,7 +47,10 @@ def field_names(record: Any) -> frozenset[str]:
     """Name the fields that a record carries, even a bad one: it shows what the catalog sends. Absurd names are left out."""
     if not isinstance(record, dict) or len(record) > MOST_FIELDS:
         return frozenset()
-    return frozenset(name for name in record if len(name) <= LONGEST_NAME and not storage_flaw(name))
+    names = frozenset(record)
+    if names <= DOCUMENTED:
+        return names
+    return frozenset(name for name in names if len(name) <= LONGEST_NAME and not storage_flaw(name))
 
 
 def all_field_names(record: Any) -> frozenset[str]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from sync.store.column_types import UtcDateTime
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -70,7 +72,13 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 @lru_cache(maxsize=64)
 def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> list[tuple[str, Callable[[Any], Any] | None]]:
     """Name, for each column, what turns a value into the driver's."""
-    return [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
+    found: list[tuple[str, Callable[[Any], Any] | None]] = []
+    for name in names:
+        kind = table.c[name].type
+        change = kind.dialect_impl(dialect).bind_processor(dialect)
+        # A run writes the same few times into each of its rows.
+        found.append((name, lru_cache(maxsize=256)(change) if change and isinstance(kind, UtcDateTime) else change))
+    return found
 
 
 @lru_cache(maxsize=64)

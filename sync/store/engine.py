@@ -61,9 +61,7 @@ def open_engine(database_url: str, *, patience: float = BUSY_SECONDS) -> sa.Engi
     except (TypeError, ValueError):
         raise ConfigurationError(["DATABASE_URL: its driver does not take the options behind the ?."]) from None
     except OSError as error:  # SQLite's file is named from the working directory
-        raise DatabaseError(
-            f"The working directory is gone: {error.strerror}.", hint="Change to one that exists."
-        ) from None
+        raise DatabaseError(f"The working directory is gone: {error.strerror}.", hint="Change to one that exists.") from None
     if backend == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)

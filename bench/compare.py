@@ -1,7 +1,7 @@
 """Measure the project, the floor and the peers against each other, interleaved, and say which goals are met.
 
     export SYNC_TEST_POSTGRES_URL=... SYNC_TEST_MARIADB_URL=...
-    python bench/compare.py [--quick] [--rounds 5] [--scenarios no-change first ...] [--million]
+    python bench/compare.py [--quick] [--rounds 5] [--scenarios no-change first ...] [--without SUBJECT ...] [--million]
 
 Whole processes, start-up included: seconds by the clock, seconds of CPU, peak memory, each as median (least-most) of the rounds.
 Every round measures everything once, in turn, so that whatever else the machine does falls on all of them. What a server does
@@ -39,12 +39,14 @@ STARTS = {
 }
 
 
-def measurements(lab: Lab, listed: Sequence[Scenario], sizes: Sizes, groups: Sequence[str], turn: int) -> Iterator[Measurement]:
+def measurements(
+    lab: Lab, listed: Sequence[Scenario], sizes: Sizes, groups: Sequence[str], without: Sequence[str], turn: int
+) -> Iterator[Measurement]:
     """Give one round's measurements; the order of the subjects changes with each turn."""
     kinds = available()
     for scenario in listed:
         if scenario.group in groups and scenario.kind in kinds:
-            able = [subject for subject in scenario.subjects if scenario.kind in subject.kinds]
+            able = [each for each in scenario.subjects if scenario.kind in each.kinds and each.name not in without]
             for subject in able[turn % len(able) :] + able[: turn % len(able)]:
                 yield (scenario.title, subject.name), partial(lab.measure, scenario, subject)
     python = sys.executable
@@ -113,6 +115,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a trial: small catalogs, two rounds")
     parser.add_argument("--rounds", type=int, help="how often each is measured; 5 unless quick")
     parser.add_argument("--scenarios", nargs="+", choices=GROUPS, default=GROUPS, help="measure only these")
+    parser.add_argument("--without", nargs="+", default=(), metavar="SUBJECT", help="leave out slow peers, by their names")
     parser.add_argument(
         "--million", action="store_true", help="a catalog of a million templates, too: gigabytes, and many minutes"
     )
@@ -130,7 +133,7 @@ def main() -> None:
     ):
         about = machine(made.versions())
         for turn in range(rounds):
-            for key, measure in measurements(lab, listed, sizes, given.scenarios, turn):
+            for key, measure in measurements(lab, listed, sizes, given.scenarios, given.without, turn):
                 usage = measure()
                 figures[key].append(usage)
                 tell(

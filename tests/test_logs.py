@@ -129,15 +129,14 @@ def test_a_closed_stream_does_not_hurt() -> None:
     "arguments",
     [
         ["run"],
-        ["run", "--json"],
-        ["run", "--dry-run"],
         ["doctor"],
-        ["config"],
         ["config", "--json"],
-        ["status"],
-        ["refresh", "1"],
-        ["run", "--bad"],
+        *(
+            pytest.param(arguments, marks=pytest.mark.long)
+            for arguments in (["run", "--json"], ["run", "--dry-run"], ["config"], ["status"], ["refresh", "1"], ["run", "--bad"])
+        ),
     ],
+    ids=" ".join,
 )
 def test_the_key_is_in_no_byte_that_is_written(tmp_path: Path, arguments: list[str]) -> None:
     with Sandbox(make_catalog(30, 1), key=CANARY) as server:

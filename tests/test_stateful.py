@@ -101,9 +101,7 @@ class World:
         options = Options(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept)
 
         def once(endpoint: Endpoint) -> Outcome:
-            return synchronise(
-                self.store, endpoint, options, trigger="run", ttl=60.0, clock=self.clock, random=self.random
-            )
+            return synchronise(self.store, endpoint, options, trigger="run", ttl=60.0, clock=self.clock, random=self.random)
 
         return self._attempt(once, script, sockets=sockets)
 

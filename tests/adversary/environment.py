@@ -1,0 +1,88 @@
+"""Odd places to be started in: pipes that close, streams that are full, folders that are gone, limits, other people's files.
+
+Each line is a shell's: `$TS` is the program, `$SCRIPT` its installed script, the folder holds a database of twelve templates, and half of the catalog is gone at
+the server, so that a run's verdict is 4. What fails around a run changes neither what is done nor the verdict.
+"""
+# ruff: noqa: E501 - a line of the shell is a line
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """A shell's line, what `$?` (of the program, not of its reader) is after it, and what the runs' table then holds.
+
+    Attributes:
+        statuses: of the runs after the first; none where nothing may have begun.
+        says: words that must be in what it printed.
+    """
+
+    name: str
+    line: str
+    code: int
+    statuses: tuple[str, ...] = ()
+    says: str = ""
+
+
+HELD = ("held",)
+OUTPUTS = [
+    Line("a reader that leaves", "$TS run | true", 4, HELD),
+    Line("a reader that leaves, JSON", "$TS run --json | true", 4, HELD),
+    Line("a reader that leaves, of messages", "$TS run 2>&1 >/dev/null | true", 4, HELD),
+    Line("stdout is closed", "$TS run >&-", 4, HELD),
+    Line("stderr is closed", "$TS run 2>&-", 4, HELD),
+    Line("all streams are closed", "$TS run <&- >&- 2>&-", 4, HELD),
+    Line("stdin is closed", "$TS run <&-", 4, HELD),
+    Line("stdout is full", "$TS run --json >/dev/full", 4, HELD),
+    Line("stderr is full", "$TS run 2>/dev/full", 4, HELD),
+    Line("both are full", "$TS run >/dev/full 2>/dev/full", 4, HELD),
+    Line("stdout can only be read", "$TS run 1</dev/null", 4, HELD),
+    Line("a refused key and a reader that leaves", "CRUN_API_KEY=ak_another $TS run --json | true", 77, ("failed",)),
+    Line("doctor and a reader that leaves", "CRUN_API_KEY=ak_another $TS doctor | true", 77),
+    Line("health and full streams", "$TS health >/dev/full 2>/dev/full", 1),
+    Line("status and a reader that leaves", "$TS status | true", 0),
+    Line("an export that does not fit", "$TS export >/dev/full", 1, says="could not be written"),
+    Line("an export whose reader leaves", "$TS export | head -c 10", 0),
+]  # fmt: skip
+PLACES = [
+    Line("no locale", "LC_ALL=C PYTHONUTF8=0 $TS export >out && grep -q 战斗 out", 0),
+    Line("a locale of 1987", "LC_ALL=POSIX PYTHONIOENCODING=latin-1 $TS list", 0, says="战斗"),
+    Line("no environment", "env -i $TS status", 0, says="12 templates"),
+    Line("no home", "HOME=/nonexistent $TS run", 4, HELD),
+    Line("no room for temporary files", "TMPDIR=/nonexistent $TS run", 4, HELD),
+    Line("a folder that is gone", "mkdir gone; cd gone; rmdir ../gone; $TS run", 69, says="error:"),
+    Line("a folder's .env that is a folder", "mkdir .env; $TS run", 4, HELD),
+    Line("a .env of bytes", "printf 'CRUN_API_KEY=\\xff\\n' >.env; $TS run", 78, says="UTF-8"),
+    Line("a .env that runs commands", "echo 'SYNC_PAGE_SIZE=$(touch owned)' >.env; $TS run; c=$?; test ! -e owned && (exit $c)", 78, says="SYNC_PAGE_SIZE"),
+    Line("a .env that is a pipe", "mkfifo .env; $TS run", 4, HELD),
+    Line("proxy variables", "https_proxy=http://127.0.0.1:9 http_proxy=http://127.0.0.1:9 ALL_PROXY=http://127.0.0.1:9 $TS run", 4, HELD),
+    Line("certificates of the environment", "SSL_CERT_FILE=/etc/passwd SSL_CERT_DIR=/nonexistent $TS run", 4, HELD),
+    Line("a netrc", "echo 'machine 127.0.0.1 login a password b' >.netrc; NETRC=.netrc HOME=. $TS run", 4, HELD),
+    Line("a module of ours in the folder", "echo 'raise SystemExit(99)' | tee sync.py >click.py; $SCRIPT run", 4, HELD),
+    Line("Python's own warnings as errors", "PYTHONWARNINGS=error PYTHONDEVMODE=1 $TS run", 4, HELD),
+    Line("Python optimised", "PYTHONOPTIMIZE=2 $TS run", 4, HELD),
+    Line("a terminal that is none", "TERM=dumb COLUMNS=0 LINES=-1 $TS list", 0, says="战斗"),
+    Line("twelve columns", "COLUMNS=12 $TS list", 0, says="战斗"),
+    Line("files of one block", "ulimit -f 1; trap '' XFSZ; $TS run", 69, says="error:"),
+    Line("sixteen open files", "ulimit -n 16; $TS run", 4, HELD),
+    Line("a file that can only be read", "chmod 444 templates.db; $TS run", 69, says="error:"),
+    Line("a file that can only be read: doctor", "chmod 444 templates.db; $TS doctor", 69, says="✗ database"),
+    Line("a folder that can only be read", "chmod 555 .; $TS run", 69, says="error:"),
+    Line("a folder that can only be read: doctor", "chmod 555 .; $TS doctor", 69, says="✗ database"),
+    Line("a file that is none of SQLite's", "rm -f templates.db*; echo hello >templates.db; $TS run", 69, says="not a database"),
+    Line("an empty file", "rm -f templates.db*; : >templates.db; $TS run", 0),
+    Line("a file that ends in the middle", "truncate -s 9000 templates.db; rm -f templates.db-*; $TS run", 69, says="error:"),
+    Line("a file under a link", "mv templates.db real.db; ln -s real.db templates.db; $TS run", 4, HELD),
+    Line("a textfile where nobody may write", "mkdir -m 555 closed; SYNC_METRICS_FILE=closed/sync.prom $TS run", 4, HELD, "metrics_not_written"),
+    Line("a textfile that became a link meanwhile", "ln -s /dev/null sync.prom; SYNC_METRICS_FILE=sync.prom $TS run", 78, says="SYNC_METRICS_FILE"),
+    Line("a deaf ear for pings", "SYNC_PING_URL=http://127.0.0.1:9/x $TS run", 4, HELD, "ping_failed"),
+]  # fmt: skip
+LINES = [*OUTPUTS, *PLACES]
+QUICK = (
+    "a reader that leaves, JSON", "stderr is full", "all streams are closed", "a refused key and a reader that leaves",
+    "doctor and a reader that leaves", "an export that does not fit", "no locale", "a .env that runs commands",
+    "a file that can only be read: doctor",
+)  # fmt: skip
+"""The rest takes minutes: a process is started for each."""

@@ -1,0 +1,149 @@
+"""Other people in the same database: their tables, triggers, settings and hands. Each engine in turn.
+
+A line's `acts` are SQL, the same for all engines or by engine; where an engine is missing the line is not for it. After what is
+refused the database is as the neighbour left it.
+"""
+# ruff: noqa: E501 - a neighbour is a line
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.adversary.attack import ALL, NOTHING
+
+EVERY = ("sqlite", "postgresql", "mariadb")
+SERVERS = ("postgresql", "mariadb")
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """What a neighbour does, and what `db upgrade` or a run must make of it.
+
+    Attributes:
+        acts: statements, by engine.
+        code: the exit code; `codes` says where an engine differs.
+        says: words that must be in the error.
+        during: the neighbour acts while the second page is fetched, not before the run.
+        at_once: the run is refused before it begins, and has no row.
+    """
+
+    name: str
+    acts: dict[str, tuple[str, ...]]
+    code: int = 0
+    rows: str = ALL
+    says: str = ""
+    during: bool = False
+    at_once: bool = False
+    codes: dict[str, int] = field(default_factory=dict)
+
+    def code_on(self, kind: str) -> int:
+        """Give the exit code on an engine."""
+        return self.codes.get(kind, self.code)
+
+
+def common(*statements: str, kinds: tuple[str, ...] = EVERY) -> dict[str, tuple[str, ...]]:
+    """Say the same to all engines."""
+    return dict.fromkeys(kinds, statements)
+
+
+def refused(name: str, *statements: str, says: str, kinds: tuple[str, ...] = EVERY, **codes: int) -> Neighbour:
+    """What `db upgrade` must refuse."""
+    return Neighbour(name, common(*statements, kinds=kinds), 69, says=says, codes=codes)
+
+
+VERSIONS = "CREATE TABLE sync_alembic_version (version_num VARCHAR(32) NOT NULL)"
+OUR_TAGS = "CREATE TABLE tags (tag_id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL, name_en VARCHAR(255))"
+UPGRADES = [
+    refused("their tags", "CREATE TABLE tags (id INTEGER PRIMARY KEY, label VARCHAR(20))", "INSERT INTO tags VALUES (1, 'theirs')", says="tags"),
+    refused("their tags, with our columns", OUR_TAGS, "INSERT INTO tags VALUES (1, 'theirs', NULL)", says="tags"),
+    refused("their templates and tags", "CREATE TABLE templates (x INTEGER)", "CREATE TABLE tags (x INTEGER)", says="tags, templates"),
+    refused("their view called tags", "CREATE VIEW tags AS SELECT 1 AS tag_id, 'x' AS name, 'y' AS name_en", says="tags"),
+    refused("their view called current_templates", "CREATE VIEW current_templates AS SELECT 1 AS x", says="current_templates"),
+    refused("their table called change_feed", "CREATE TABLE change_feed (x INTEGER)", says="change_feed"),
+    refused("their table called TAGS", "CREATE TABLE TAGS (id INTEGER PRIMARY KEY)", says="not this program's", kinds=("sqlite", "postgresql")),
+    refused("a version that nobody knows", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('abc')", says="newer than this version knows"),
+    refused("two versions", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001'), ('0002')", says="version"),
+    refused("our first version, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001')", says="templates"),
+    refused("our version, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0002')", says="templates"),
+    Neighbour("their own tables", common("CREATE TABLE orders (x INTEGER)", "INSERT INTO orders VALUES (7)")),
+    Neighbour("their own Alembic", common("CREATE TABLE alembic_version (version_num VARCHAR(32))", "INSERT INTO alembic_version VALUES ('cafe')")),
+    Neighbour("a table for versions, without any", common(VERSIONS)),
+    Neighbour("a database in UTF-16", {"sqlite": ("PRAGMA encoding='UTF-16le'", "CREATE TABLE theirs (x TEXT)")}),
+    Neighbour("a database in Latin-1", {"mariadb": ("ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci",)}),
+]  # fmt: skip
+
+REFUSE = {
+    "sqlite": ("CREATE TRIGGER no BEFORE INSERT ON template_changes BEGIN SELECT RAISE(ABORT, 'not today'); END",),
+    "postgresql": (
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not today'; END$$",
+        "CREATE TRIGGER no BEFORE INSERT ON template_changes FOR EACH ROW EXECUTE FUNCTION no()",
+    ),
+    "mariadb": (
+        "CREATE TRIGGER no BEFORE INSERT ON template_changes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not today'",
+    ),
+}
+DROP = {"sqlite": ("DROP VIEW {0}",), "postgresql": ("DROP VIEW {0}",), "mariadb": ("DROP VIEW {0}",)}
+VIEWS = ("change_feed", "current_prices", "current_templates", "price_history", "sync_status")
+
+
+def no_views(*statements: str) -> tuple[str, ...]:
+    """Drop our views first: they stand in the way."""
+    return (*(f"DROP VIEW {name}" for name in VIEWS), *statements)
+
+
+def of_database(setting: str) -> dict[str, tuple[str, ...]]:
+    """Give every session of this database a setting."""
+    return {"postgresql": (f"ALTER DATABASE {{database}} SET {setting}",)}
+
+
+RUNS = [
+    Neighbour("a view on our tables", common("CREATE VIEW cheap AS SELECT template_id, credit FROM consume_items")),
+    Neighbour("a view on our views", common("CREATE VIEW mine AS SELECT template_id, title FROM current_templates")),
+    Neighbour("a column more", common("ALTER TABLE templates ADD COLUMN mine INTEGER")),
+    Neighbour("a column more, that must be filled", common("ALTER TABLE templates ADD COLUMN mine INTEGER NOT NULL DEFAULT 3")),
+    Neighbour("an index more", common("CREATE INDEX mine ON consume_items (credit)")),
+    Neighbour("an index less", {kind: (f"DROP INDEX ix_template_changes_template_id{' ON template_changes' * (kind == 'mariadb')}",) for kind in EVERY}),
+    Neighbour("our views are gone", common(*no_views())),
+    Neighbour("a trigger that keeps a log", {
+        "sqlite": ("CREATE TABLE log (x TEXT)", "CREATE TRIGGER logs AFTER INSERT ON template_changes BEGIN INSERT INTO log VALUES (new.kind); END"),
+        "mariadb": ("CREATE TABLE log (x TEXT)", "CREATE TRIGGER logs AFTER INSERT ON template_changes FOR EACH ROW INSERT INTO log VALUES (new.kind)"),
+    }),
+    Neighbour("a trigger that refuses", REFUSE, 69, NOTHING, "not today"),
+    Neighbour("a column less", common(*no_views("ALTER TABLE templates DROP COLUMN title_en")), 69, NOTHING, "title_en"),
+    Neighbour("a table less", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags"),
+    Neighbour("a table of another name", common(*no_views("ALTER TABLE price_periods RENAME TO periods")), 69, NOTHING, "price_periods"),
+    Neighbour("the lease's row is gone", common("DELETE FROM sync_lease"), 69, NOTHING, "has lost a row"),
+    Neighbour("what runs remember is gone", common("DELETE FROM sync_state"), 69, NOTHING, "has lost a row"),
+    Neighbour("two leases", common("INSERT INTO sync_lease (name, fence, expires) VALUES ('mine', 1, 0)"), 69, NOTHING),
+    Neighbour("two memories", common("INSERT INTO sync_state (name, last_seq, oldest_seq, unreconciled_runs) VALUES ('mine', 0, 1, 0)"), 69, NOTHING),
+    Neighbour("a feed that was set back", common("UPDATE sync_state SET last_seq = 0"), 69, NOTHING),
+    Neighbour("a run that never ended", common("INSERT INTO sync_runs (status, started_at, holder, fence, {trigger}) VALUES ('running', '2026-01-01 00:00:00', 'x', 99, 'run')")),
+    Neighbour("a document that is no object", common("UPDATE template_versions SET document = '[]' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
+    Neighbour("a document without its fields", common("UPDATE template_versions SET document = '{}' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
+    Neighbour("a document that is no JSON", {"sqlite": ("UPDATE template_versions SET document = '{' WHERE template_id = '11'",)}, 69, NOTHING, "template_versions"),
+    Neighbour("a document less", common("DELETE FROM template_versions WHERE template_id = '11'"), 75, NOTHING),
+    Neighbour("hashes that say nothing", common("UPDATE templates SET content_hash = 'x', fingerprint = 'x', wire_hash = 'x'")),
+    Neighbour("a rollback journal", {"sqlite": ("PRAGMA journal_mode=DELETE",)}),
+    Neighbour("counters that were set back", {"sqlite": ("UPDATE sqlite_sequence SET seq = 0",)}),
+    Neighbour("sessions in Latin-1", of_database("client_encoding = latin1")),
+    Neighbour("dates in another order", of_database("datestyle = 'SQL, DMY'")),
+    Neighbour("another time zone", of_database("timezone = 'Asia/Tokyo'")),
+    Neighbour("strings by an older standard", of_database("standard_conforming_strings = off")),
+    Neighbour("numbers cut short", of_database("extra_float_digits = -15")),
+    Neighbour("everything serializable", of_database("default_transaction_isolation = serializable")),
+    Neighbour("everything deferrable", of_database("default_transaction_deferrable = on")),
+    Neighbour("a millisecond for a statement", of_database("statement_timeout = 1")),
+    Neighbour("nothing may be written", of_database("default_transaction_read_only = on"), 69, NOTHING, "read-only"),
+    Neighbour("a path that leads nowhere", of_database("search_path = nowhere"), 69, NOTHING, "none of this program's tables", at_once=True),
+    Neighbour("the lease is taken meanwhile", common("UPDATE sync_lease SET fence = fence + 1, holder = 'rival', expires = 9e9"), 75, NOTHING, "another one took over", during=True),
+    Neighbour("the lease's row goes meanwhile", common("DELETE FROM sync_lease"), 75, NOTHING, "another one took over", during=True),
+    Neighbour("the run's own row goes meanwhile", common("DELETE FROM sync_runs WHERE status = 'running'"), 69, NOTHING, during=True),
+    Neighbour("a table goes meanwhile", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags", during=True),
+    Neighbour("a tag comes meanwhile", common("INSERT INTO tags VALUES (3, 'theirs', NULL)"), during=True),
+]  # fmt: skip
+
+QUICK_ON_SERVERS = (
+    "their tags, with our columns", "their view called current_templates", "a trigger that refuses", "sessions in Latin-1",
+    "dates in another order", "nothing may be written", "the lease is taken meanwhile", "a document without its fields",
+)  # fmt: skip
+"""What is tried on the servers, too, when there is little time: each needs a database of its own there."""

@@ -1,0 +1,137 @@
+"""What commands show of a catalog in which every text is an attack on whoever reads it: a terminal, a spreadsheet, a script.
+
+Each line: a command, its exit code, and bytes that must be in what it prints. In no line's output anything may act.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sync.sandbox.server import SANDBOX_KEY
+from tests.builders import record, records
+from tests.hostile import failure
+
+if TYPE_CHECKING:
+    from tests.hostile import Reply
+
+EVIL = "\x1b[31m\x07\u202e\n\r\x9b2J\u2066\ufdd2x"
+"""Colours, rings, turns the writing round, breaks the line, clears the screen by eight bits, and our own mark for red."""
+SHOWN = rb"\x1b[31m\x07\u202e\n\r\x9b2J\u2066\ufdd2x"
+ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+COLOURS = re.compile(r"\x1b\[(?:0|1|31|32|33)m")
+IN_JSON = rb"\u001b[31m\u0007\u202e\n\r\u009b2J\u2066"
+ID = f"2{EVIL}"
+QUOTED = f"no such key: {SANDBOX_KEY}"
+
+
+def evil(price: int, **more: object) -> list[dict[str, object]]:
+    """Write a catalog: one good record, one that attacks in every text, one that is set aside and attacks there."""
+    whole = {
+        "Title": EVIL, "Title_en": EVIL, "TemplateType": EVIL, "InputRequirement": EVIL, "Tags": [EVIL], "Tags_en": [EVIL],
+        "CoverAspectRatio": EVIL, "SupportAspectRatio": f"1:1,{EVIL}", "Cover": f"http://x/{EVIL}", "MediaId": EVIL,
+        "ConsumeItems": [{"Resolution": EVIL, "Credit": price, f"q{EVIL}": EVIL}], f"f{EVIL}": {EVIL: [EVIL]}, **more,
+    }  # fmt: skip
+    return [record("1"), record(ID, **whole), record("3", Title=5, **{f"g{EVIL}": EVIL}), *records(12)[3:]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, its exit code, and what must be in its output."""
+
+    name: str
+    arguments: tuple[str, ...]
+    shows: bytes = SHOWN
+    code: int = 0
+    colored: bool = False
+    answer: Reply | None = None
+
+
+def command(line: str, shows: bytes = SHOWN, code: int = 0) -> Command:
+    """Write a command as a user types it; `ID` and `EVIL` stand for the id and the text that attack."""
+    return Command(line, tuple({"ID": ID, "EVIL": EVIL}.get(word, word) for word in line.split()), shows, code)
+
+
+def colored(line: str) -> Command:
+    """Ask for colours: only ours may come."""
+    return replace(command(line), name=f"{line}, in colours", colored=True)
+
+
+def refused(line: str, message: str, shows: bytes) -> Command:
+    """Let the server refuse the key in words of its own."""
+    return replace(
+        command(line, shows, 77), name=f"{line}, refused with {ascii(message)[1:9]}", answer=failure(401, message=message)
+    )
+
+
+COMMANDS = [
+    command("run", b"11 unchanged"),
+    command("run --json", b'"status": "succeeded"'),
+    command("run --dry-run", b"dry run, nothing written"),
+    command("show ID"),
+    command("show ID --json", IN_JSON),
+    command("list"),
+    command("list --json", IN_JSON),
+    command("list --text EVIL --json", IN_JSON),
+    command("list --tag EVIL"),
+    command("list --max-price EVIL", code=2),
+    command("changes"),
+    command("changes --since 0 --json", IN_JSON),
+    command("changes --pending", b"no removals are held"),
+    command("history ID"),
+    command("history ID --json", IN_JSON),
+    command("diff 1 2"),
+    command("diff 1 2 --json", IN_JSON),
+    command("runs", b"succeeded"),
+    command("runs --json", IN_JSON),
+    command("runs --rejected 1", b"Title must be a string"),
+    command("runs --rejected 1 --json", b"Title must be a string"),
+    command("status", b"11 templates"),
+    command("status --json", b'"later"'),
+    command("export", IN_JSON),
+    command("export --json", IN_JSON),
+    command("form ID", IN_JSON),
+    command("show EVIL", b"No template", 2),
+    command("refresh EVIL", b"No template", 2),
+    command("prune --older-than EVIL", b"expected a duration", 2),
+    command("diff 1 EVIL", b"not a valid integer", 2),
+    command("EVIL", b"No such command", 2),
+    command("run --page-size EVIL", b"SYNC_PAGE_SIZE", 78),
+    colored("show ID"),
+    colored("list"),
+    colored("changes"),
+    colored("diff 1 2"),
+    refused("run", EVIL, b"It said: " + SHOWN),
+    refused("run --json", EVIL, SHOWN.replace(b"\\", b"\\\\")),
+    refused("doctor", EVIL, b"It said: " + SHOWN),
+    refused("run", QUOTED, b"no such key: [secret]"),
+    refused("run --json", QUOTED, b"no such key: [secret]"),
+    refused("doctor", QUOTED, b"no such key: [secret]"),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A title, and how the spreadsheet has it."""
+
+    name: str
+    sent: str
+    written: str
+
+
+CELLS = [
+    Cell("a formula", "=1+1", "'=1+1"),
+    Cell("a sign", "+1", "'+1"),
+    Cell("a minus", "-1", "'-1"),
+    Cell("an at", "@SUM(1)", "'@SUM(1)"),
+    Cell("after a semicolon", "nice;=HYPERLINK(1)", "nice;'=HYPERLINK(1)"),
+    Cell("after a tab", "a\t=1", "a\t'=1"),
+    Cell("after a line feed", "a\n=1", "\"a\n'=1\""),
+    Cell("after a carriage return", "a\r@1", "\"a\r'@1\""),
+    Cell("after a comma", "a,=1", "\"a,'=1\""),
+    Cell("after a quote and a comma", 'a","=1', '"a"",""=1"'),
+    Cell("a tab first", "\t=1", "'\t'=1"),
+    Cell("full width", "＝1", "'＝1"),
+    Cell("plain words", "a = b - c", "a = b - c"),
+]  # fmt: skip

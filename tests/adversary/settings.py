@@ -1,0 +1,95 @@
+"""Settings that nobody can mean, or that would give something away: refused before anything is done, by name.
+
+Each line: a variable, its value, the command, the exit code, and words that must be in the refusal. Nothing is written.
+"""
+# ruff: noqa: E501 - a setting is a line
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HUGE = "9" * 30
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value of a variable, and how a command refuses it."""
+
+    variable: str
+    value: str
+    says: str
+    code: int = 78
+    line: str = "run"
+
+    @property
+    def name(self) -> str:
+        """What a test is called by."""
+        return f"{self.variable}={ascii(self.value)[1:31]}" if self.variable else self.line[:40]
+
+
+def each(variable: str, says: str, *values: str, code: int = 78, line: str = "run") -> list[Setting]:
+    """One line for each value."""
+    return [Setting(variable, value, says, code, line) for value in values]
+
+
+URL = "CRUN_BASE_URL: expected a URL such as https://api.crun.ai"
+DURATION = "expected a duration"
+SETTINGS = [
+    *each("CRUN_BASE_URL", URL, "https://a\nb", "https://a.example/\nx", "https://a b", "https://[::1", "https://a:99999", "https://a..b"),
+    *each("CRUN_BASE_URL", URL, "https://" + "a" * 70 + ".example", "https://xn--/", "https://\uff41.example", "https://ex\u200bample.com"),
+    *each("CRUN_BASE_URL", URL, "ftp://a", "//a", "a", "https://", "https:///x", "javascript:alert(1)"),
+    *each("CRUN_BASE_URL", "plain http would show the key", "http://a", "http://localhost.evil", "http://2130706433", "http://0x7f.1"),
+    *each("CRUN_BASE_URL", "without a user name", "https://u@a", "https://u:p@a", "http://127.0.0.1@evil", "http://127.0.0.1:9@evil"),
+    *each("CRUN_BASE_URL", "without a query or fragment", "https://a?b", "https://a#b"),
+    *each("SYNC_PROXY", "SYNC_PROXY: expected a URL", "http://a\nb", "socks5://a:1", "http://xn--/", "http://a:99999"),
+    *each("SYNC_PING_URL", "SYNC_PING_URL: expected a URL", "http://a\nb", "http://xn--/", "mailto:x@y"),
+    *each("SYNC_LEASE_TTL", DURATION, "999999999d", HUGE, "0", "-1s", "1e9", "nan", "\u0661s"),
+    *each("SYNC_DEADLINE", DURATION, "999999999d", "0s"),
+    *each("SYNC_INTERVAL", DURATION, "999999999d", "0.0000001s", line="daemon"),
+    *each("SYNC_GRACE", DURATION, "999999999d", line="daemon"),
+    *each("SYNC_STALE_AFTER", DURATION, "999999999d", line="health"),
+    *each("SYNC_MAX_REMOVED", "expected a share", "nan", "sNaN", "inf%", "101%", "-1%", "1e999999999", "10%%"),
+    *each("SYNC_RATE", "expected requests per second", "nan", "1e5", "-1", "inf"),
+    *each("SYNC_PAGE_SIZE", "a whole number from 1 to 50", "0", "51", "1_0", "\u0663", "1.0", HUGE),
+    *each("SYNC_CONCURRENCY", "a whole number from 1 to 64", "0", "65", "0x1"),
+    *each("SYNC_TIMEZONE", "expected a time zone", "../../etc/passwd", "/etc/localtime", "Europe/\n", line="daemon"),
+    *each("SYNC_CRON", "expected a cron expression", "* * * * * * *", "0 0 30 2 *", "@reboot", "*/0 * * * *", "a\nb", line="daemon"),
+    *each("SYNC_HTTP_PORT", "a whole number from 0 to 65535", "65536", "-1", line="daemon"),
+    *each("SYNC_LOG_LEVEL", "one of debug, info, warning, error", "trace"),
+    *each("SYNC_CA_BUNDLE", "expected a readable file", "nowhere.pem", ".", line="run"),
+    *each("SYNC_METRICS_FILE", "expected a regular file", "link", "pipe", "folder", "/dev/null"),
+    *each("CRUN_API_KEY", "printable ASCII", "a\nb", "k\u00e9y", "a b"),
+    *each("CRUN_API_KEY_FILE", "CRUN_API_KEY", "nowhere", "folder", "/dev/zero", "/dev/null"),
+    *each("DATABASE_URL", "a database in memory would be gone", "sqlite://", "sqlite:///:memory:"),
+    *each("DATABASE_URL", "DATABASE_URL", "oracle://a/b", "postgresql://a", "postgresql://u:p@ss@h/d", "postgresql://u@[::1/d", "mysql+bogus://h/d"),
+    *each("DATABASE_URL", "DATABASE_URL", "sqlite:///x.db?timeout=abc", "mariadb://u@127.0.0.1/x?bogus=1", "mariadb://u@127.0.0.1:9/x?connect_timeout=abc"),
+    *each("DATABASE_URL", "DATABASE_URL", f"postgresql://u@{'a' * 300}/x", "sqlite:///a%00b"),
+    *each("DATABASE_URL", "", f"sqlite:///{'x' * 5000}", "sqlite:////proc/x.db", "sqlite:////dev/null", "sqlite:////", code=69),
+]  # fmt: skip
+
+LINES = [
+    Setting("", "", "is not in the range", 2, line)
+    for line in (
+        f"changes --since {HUGE}", f"changes --since {2**63}", "changes --since -1", f"changes --run {HUGE}", f"diff 1 {HUGE}", f"diff {HUGE} 1",
+        f"runs --rejected {HUGE}", f"runs -n {HUGE}", "runs -n 0", f"prune --keep-runs {HUGE}", "prune --keep-runs 0",
+    )
+] + [
+    Setting("", "", "There is no run", 2, "changes --run 99"),
+    Setting("", "", "There is no run", 2, f"diff 1 {2**63 - 1}"),
+    Setting("", "", "expected a duration", 2, "prune --older-than 999999999d"),
+    Setting("", "", "expected a duration", 2, f"prune --older-than {HUGE}d"),
+    Setting("", "", "expected a duration", 2, "prune --older-than 0.000000001s"),
+    Setting("", "", "what?", 2, "prune --older-than 90"),
+    Setting("", "", "in one way", 2, "prune"),
+    Setting("", "", "an id", 2, f"show {'x' * 70_000}"),
+    Setting("", "", "an id", 2, f"history {'x' * 256}"),
+    Setting("", "", "an id", 2, f"form {'x' * 256}"),
+    Setting("", "", "an id", 2, f"refresh {'x' * 70_000}"),
+    Setting("", "", "an id", 2, "show \udcff"),
+    Setting("", "", "an id", 2, "refresh \udcff\udcfe"),
+    Setting("", "", "is not a number", 2, "list --max-price snan"),
+    Setting("", "", "is not a number", 2, "list --max-price 1e"),
+    Setting("", "", "0 templates", 0, "list --tag \udcff"),
+    Setting("", "", "0 templates", 0, "list --text \udcff\udcfe"),
+]  # fmt: skip
+"""What stands on the command line. They read a database that holds twelve templates, and change nothing in it."""

@@ -1,0 +1,145 @@
+"""Every line of every table."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.store.engine import reading, writing
+from sync.store.tables import metadata
+from tests.adversary import answers, output, settings, transport
+from tests.adversary.attack import MOST_SAID, Attack, withstood
+from tests.adversary.command import command
+from tests.adversary.server import BEFORE, SIZE
+from tests.builders import record, run_against
+from tests.conftest import KINDS, fresh
+from tests.hostile import Hostile, catalog, one_after_another
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.adversary.output import Cell, Command
+    from tests.adversary.settings import Setting
+    from tests.builders import Database
+
+_filled: dict[str, dict[str, list[dict[str, Any]]]] = {}
+
+
+@pytest.fixture
+def stored(database: Database) -> Database:
+    """A database of each kind in turn that holds what was true before; filled by a run once, by its rows after that."""
+    return fill(database)
+
+
+@pytest.fixture
+def stored_in_sqlite(sqlite: Database) -> Database:
+    """The same, where the engine does not matter."""
+    return fill(sqlite)
+
+
+def fill(database: Database) -> Database:
+    if database.kind not in _filled:
+        with Hostile(catalog(BEFORE)) as server:
+            assert run_against(server.url, database.engine, page_size=SIZE).error is None
+        with reading(database.engine) as connection:
+            _filled[database.kind] = {
+                name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+                for name, table in metadata.tables.items()
+            }
+        return database
+    with writing(database.engine) as connection:
+        for table in metadata.sorted_tables:
+            if table.name in {"sync_lease", "sync_state"}:
+                connection.execute(sa.delete(table))
+            if rows := _filled[database.kind][table.name]:
+                connection.execute(sa.insert(table), rows)
+        if database.kind == "postgresql":
+            connection.exec_driver_sql("ALTER SEQUENCE sync_runs_run_id_seq RESTART WITH 2")
+    return database
+
+
+def on_each_engine(attacks: Sequence[Attack]) -> pytest.MarkDecorator:
+    """Pair each attack with each engine; on a server every sixth is tried each time, the rest when there is time."""
+    params = [
+        pytest.param(
+            attack, kind, id=f"{kind}: {attack.name}", marks=[pytest.mark.long] if kind != "sqlite" and place % 6 else []
+        )
+        for place, attack in enumerate(attacks)
+        for kind in KINDS
+    ]
+    return pytest.mark.parametrize(("attack", "database"), params, indirect=["database"])
+
+
+@on_each_engine(answers.STORED)
+def test_an_answer_that_lies(attack: Attack, stored: Database) -> None:
+    withstood(attack, stored)
+
+
+@pytest.mark.parametrize("attack", answers.ENVELOPES, ids=lambda attack: attack.name)
+def test_an_envelope_that_says_two_things(attack: Attack, stored_in_sqlite: Database) -> None:
+    withstood(attack, stored_in_sqlite)
+
+
+@pytest.mark.parametrize("attack", transport.ATTACKS, ids=lambda attack: attack.name)
+def test_bytes_that_are_no_good_http(attack: Attack, stored_in_sqlite: Database) -> None:
+    withstood(attack, stored_in_sqlite)
+
+
+@pytest.fixture(scope="module")
+def evil(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database in which every text is an attack on a terminal, after three runs."""
+    folder = tmp_path_factory.mktemp("evil")
+    for database in fresh("sqlite", migrated, folder):
+        for records in (output.evil(1), output.evil(2), output.evil(2, later=output.EVIL)):
+            with Hostile(catalog(records)) as server:
+                assert run_against(server.url, database.engine).error is None
+    return folder / "templates.db"
+
+
+@pytest.mark.parametrize("attack", output.COMMANDS, ids=lambda attack: attack.name)
+def test_what_is_shown_does_not_act(attack: Command, evil: Path, tmp_path: Path) -> None:
+    shutil.copy(evil, tmp_path)
+    served = one_after_another(attack.answer) if attack.answer else catalog(output.evil(2, later=output.EVIL))
+    colors = {"FORCE_COLOR": "1"} if attack.colored else {}
+    with Hostile(served) as server:
+        said = command(tmp_path, attack.arguments, CRUN_BASE_URL=server.url, **colors)
+    everything = (said.out + said.err).decode()
+    assert (said.code, attack.shows in said.out + said.err) == (attack.code, True), everything
+    assert output.ACTS.findall(output.COLOURS.sub("", everything) if attack.colored else everything) == []
+    assert (output.COLOURS.search(everything) is not None) is attack.colored
+
+
+@pytest.mark.parametrize("cell", output.CELLS, ids=lambda cell: cell.name)
+def test_a_cell_of_the_spreadsheet_is_no_formula(cell: Cell, sqlite: Database, tmp_path: Path) -> None:
+    with Hostile(catalog([record("1", Title=cell.sent, Title_en="end")])) as server:
+        run_against(server.url, sqlite.engine)
+    said = command(tmp_path, ["export", "--format", "csv"], DATABASE_URL=sqlite.url)
+    assert said.out.decode().partition("7642552612302307355,217677058,")[2].partition(",end,")[0] == cell.written
+
+
+@pytest.mark.parametrize("attack", settings.SETTINGS, ids=lambda attack: attack.name)
+def test_a_setting_that_nobody_can_mean_is_refused_by_name_and_nothing_is_written(attack: Setting, tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("theirs")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    others = {"CRUN_API_KEY": ""} if attack.variable == "CRUN_API_KEY_FILE" else {}
+    said = command(tmp_path, [attack.line], **{"SYNC_DEADLINE": "5s", **others, attack.variable: attack.value})
+    assert (said.code, attack.says in said.err.decode(), said.out) == (attack.code, True, b""), said.err.decode()
+    assert b"Unforeseen" not in said.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe", "real"]
+    assert ((tmp_path / "real").read_text(), (tmp_path / "link").is_symlink()) == ("theirs", True)
+
+
+@pytest.mark.parametrize("attack", settings.LINES, ids=lambda attack: attack.name)
+def test_what_stands_on_the_command_line_is_refused_as_such(attack: Setting, stored_in_sqlite: Database, tmp_path: Path) -> None:
+    before = stored_in_sqlite.dump()
+    said = command(tmp_path, attack.line.split(" "), DATABASE_URL=stored_in_sqlite.url)
+    assert (said.code, attack.says in said.err.decode()) == (attack.code, True), said.err.decode()[-500:]
+    assert len(said.err) < MOST_SAID
+    assert stored_in_sqlite.dump() == before

@@ -1,0 +1,124 @@
+"""Every line of the tables of clocks: order is by run, never by time, and an age that cannot be is stale."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.reader.feed import changes
+from sync.sandbox.server import Sandbox
+from sync.store.prune import prune
+from sync.store.tables import price_periods, sync_lease, sync_runs
+from tests.adversary.clocks import DATES, HISTORIES, LEASES, SUCCESSES, Left, Steps, Success
+from tests.adversary.command import command
+from tests.adversary.server import BEFORE, HONEST
+from tests.builders import Database, record, run_with, ticking
+from tests.command_line import of_sandbox, template_sync
+from tests.daemons import write_lock
+from tests.faults import Catalog, anomalies, sync
+from tests.hostile import Hostile, Reply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def priced(price: int) -> list[dict[str, Any]]:
+    return [record(key, Title_en=f"v{price}", ConsumeItems=[{"Resolution": "720p", "Credit": price}]) for key in ("1", "2")]
+
+
+@pytest.mark.parametrize("success", SUCCESSES, ids=lambda line: line.name)
+def test_a_success_is_fresh_only_for_as_long_as_the_budget(success: Success, sqlite: Database, tmp_path: Path) -> None:
+    assert run_with(BEFORE, sqlite.engine).error is None
+    with sqlite.engine.begin() as connection:
+        connection.execute(sa.update(sync_runs).values(finished_at=datetime.now(UTC) - timedelta(seconds=success.ago)))
+    told = json.loads(command(tmp_path, ["status", "--json"], DATABASE_URL=sqlite.url).out)
+    assert told["stale"] is bool(success.code)
+    assert command(tmp_path, ["health"], DATABASE_URL=sqlite.url).code == success.code
+    assert (b"stale" in command(tmp_path, ["status"], DATABASE_URL=sqlite.url).out.split(b"(")[0]) is bool(success.code)
+
+
+@pytest.mark.parametrize("steps", HISTORIES, ids=lambda line: line.name)
+def test_history_is_in_the_order_of_runs_whatever_the_clock_said(steps: Steps, database: Database) -> None:
+    for price, at in enumerate(steps.at, 1):
+        outcome = sync(Catalog(priced(price)), database.engine, clock=ticking(START + timedelta(seconds=at)))
+        assert outcome.error is None
+    assert anomalies(database) == []
+    assert [change["run_id"] for change in changes(database.engine, since=0)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    in_order(database, prices=[1, 2, 3, 4, 5])
+    before = START - timedelta(days=36500)
+    assert prune(database.engine, before=before, keep_runs=None)["changes"] == 0
+    prune(database.engine, before=None, keep_runs=2)
+    in_order(database, prices=[3, 4, 5])
+    assert [change["run_id"] for change in changes(database.engine, since=6)] == [4, 4, 5, 5]
+    assert sync(Catalog(priced(5)), database.engine, clock=ticking(START)).run.unchanged == 2
+
+
+def in_order(database: Database, *, prices: list[int]) -> None:
+    """Check that each price's periods follow each other by run, none ends before it begins, and the last is open."""
+    with database.engine.connect() as connection:
+        found = connection.execute(
+            sa.select(price_periods).order_by(price_periods.c.template_id, price_periods.c.from_run_id)
+        ).all()
+    for key in ("1", "2"):
+        periods = [row for row in found if row.template_id == key]
+        assert [int(row.credit) for row in periods] == prices
+        assert [row.valid_until is None for row in periods] == [False] * (len(prices) - 1) + [True]
+        assert all(row.valid_until is None or row.valid_from <= row.valid_until for row in periods)
+        seen = database.rows("price_history")
+        assert len([row for row in seen if row["template_id"] == key and row["valid_until"] is None]) == 1
+
+
+@pytest.mark.parametrize("left", LEASES, ids=lambda line: line.name)
+def test_a_lease_ends_by_what_is_left_of_its_term_at_most(left: Left, database: Database) -> None:
+    sync(Catalog(BEFORE), database.engine)
+    with database.engine.begin() as connection:
+        now = time.time()
+        taken = {"holder": "elsewhere (pid 1)", "process": None, "ttl": 60.0, "expires": now + left.ends_in}
+        connection.execute(sa.update(sync_lease).values(taken))
+    outcome = sync(Catalog(BEFORE), database.engine)
+    assert str(outcome.run.status) == left.status
+    (lease,) = database.rows("sync_lease")
+    assert lease["expires"] <= time.time() + 60
+    assert "its lease ends in" not in str(outcome.error) or int(str(outcome.error).split("ends in ")[1].split(" ")[0]) <= 60
+
+
+@pytest.mark.parametrize("date", DATES, ids=lambda date: ascii(date[:30]))
+def test_no_date_of_the_servers_breaks_doctor(date: str, sqlite: Database, tmp_path: Path) -> None:
+    run_with(BEFORE, sqlite.engine)
+    dated = lambda request: Reply(HONEST(request).body, headers=(("date", date),))  # noqa: E731 - it is one argument
+    with Hostile(dated) as server:
+        said = command(tmp_path, ["doctor"], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
+    assert (said.code, b"Unforeseen" in said.err) == (0, False)
+    assert "the key is accepted" in said.out.decode()
+
+
+def test_a_lock_that_somebody_else_holds_does_not_outlast_the_deadline(sqlite: Database, tmp_path: Path) -> None:
+    """Without the deadline SQLite's own patience, half a minute, is what ends this: later than the command may take here."""
+    run_with(BEFORE, sqlite.engine)
+    with Sandbox(BEFORE) as sandbox, write_lock(tmp_path):
+        variables = {**of_sandbox(sandbox), "DATABASE_URL": sqlite.url, "SYNC_DEADLINE": "1s"}
+        said = template_sync("run", folder=tmp_path, variables=variables)
+    assert said.code in {69, 75}, said.err
+
+
+def test_a_backup_that_was_put_back_is_no_longer_held_up_by_readers_after_one_run(sqlite: Database, tmp_path: Path) -> None:
+    run_with(BEFORE, sqlite.engine)
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(tmp_path / "templates.db")) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    with Sandbox(BEFORE) as sandbox, closing(sqlite3.connect(copy, isolation_level=None)) as reader:
+        variables = {**of_sandbox(sandbox), "DATABASE_URL": f"sqlite:///{copy}", "SYNC_DEADLINE": "5s"}
+        assert template_sync("run", folder=tmp_path, variables=variables).code == 0
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM templates").fetchall()
+        sandbox.catalog = tuple(BEFORE[:11])
+        assert template_sync("run", folder=tmp_path, variables=variables).code == 0

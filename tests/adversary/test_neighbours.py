@@ -1,0 +1,146 @@
+"""Every line of the table of neighbours, on every engine that it is for; and rivals under every default isolation."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import SchemaError, SyncError
+from sync.store.engine import open_engine
+from sync.store.schema import prepare, upgrade
+from tests.adversary.attack import rows
+from tests.adversary.neighbours import QUICK_ON_SERVERS, RUNS, UPGRADES
+from tests.adversary.server import AFTER, BEFORE, HONEST, SIZE
+from tests.builders import Database, run_against, run_with
+from tests.faults import Catalog, sync, wait_for
+from tests.hostile import Hostile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.adversary.neighbours import Neighbour
+    from tests.hostile import Reply, Request
+
+
+def act(database: Database, statements: Sequence[str]) -> None:
+    """Do as the neighbour does, over a connection that is not the program's."""
+    engine = sa.create_engine(database.engine.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    quoted = database.engine.dialect.identifier_preparer.quote_identifier("trigger")
+    names = {"{database}": str(database.engine.url.database), "{trigger}": quoted}
+    with engine.connect() as connection:
+        for statement in statements:
+            for name, value in names.items():
+                statement = statement.replace(name, value)  # noqa: PLW2901 - it is the same statement
+            connection.exec_driver_sql(statement)
+
+
+def on_each_engine(lines: Sequence[Neighbour]) -> pytest.MarkDecorator:
+    """Pair each line with the engines that it is for; on a server, where each needs a database of its own, most take long."""
+
+    def marks(line: Neighbour, kind: str) -> list[pytest.MarkDecorator]:
+        return [] if kind == "sqlite" or line.name in QUICK_ON_SERVERS else [pytest.mark.long]
+
+    pairs = [(line, kind) for line in lines for kind in line.acts]
+    params = [pytest.param(line, kind, id=f"{kind}: {line.name}", marks=marks(line, kind)) for line, kind in pairs]
+    return pytest.mark.parametrize(("neighbour", "empty_database"), params, indirect=["empty_database"])
+
+
+def all_there(engine: sa.Engine) -> dict[str, list[str]]:
+    """Give every table and view of a database, and what is in it."""
+    inspector = sa.inspect(engine)
+    with engine.connect() as connection:
+        return {
+            name: sorted(repr(row) for row in connection.exec_driver_sql(f"SELECT * FROM {name}"))  # noqa: S608 - its own names
+            for name in (*inspector.get_table_names(), *inspector.get_view_names())
+        }
+
+
+@on_each_engine(UPGRADES)
+def test_an_upgrade_takes_nothing_that_is_not_ours(neighbour: Neighbour, empty_database: Database) -> None:
+    act(empty_database, neighbour.acts[empty_database.kind])
+    before = all_there(empty_database.engine)
+    if neighbour.code_on(empty_database.kind):
+        with pytest.raises(SchemaError) as caught:
+            upgrade(empty_database.engine)
+        assert neighbour.says in str(caught.value)
+        assert all_there(empty_database.engine) == before
+        return
+    upgrade(empty_database.engine)
+    assert run_with(BEFORE, empty_database.engine).error is None
+    assert empty_database.present == {each["TemplateId"] for each in BEFORE}
+    after = all_there(empty_database.engine)
+    assert {name: after[name] for name in before if name != "sync_alembic_version"} == {
+        name: content for name, content in before.items() if name != "sync_alembic_version"
+    }
+
+
+@on_each_engine(RUNS)
+def test_a_run_gets_on_with_its_neighbours_or_says_why_not(neighbour: Neighbour, empty_database: Database) -> None:
+    upgrade(empty_database.engine)
+    assert run_with(BEFORE, empty_database.engine).error is None
+    statements = neighbour.acts[empty_database.kind]
+
+    def meanwhile(request: Request) -> Reply:
+        if request.number == 2:
+            act(empty_database, statements)
+        return HONEST(request)
+
+    if not neighbour.during:
+        empty_database.engine.dispose()
+        act(empty_database, statements)
+    with Hostile(meanwhile if neighbour.during else HONEST) as server:
+        if neighbour.at_once:
+            with pytest.raises(SyncError, match=neighbour.says) as refused:
+                prepare(empty_database.engine)
+            assert refused.value.exit_code == neighbour.code
+            return
+        prepare(empty_database.engine)
+        outcome = run_against(server.url, empty_database.engine, page_size=SIZE, workers=1)
+    code = outcome.error.exit_code if outcome.error else 0
+    assert (code, rows(outcome)) == (neighbour.code, neighbour.rows), outcome.error
+    assert neighbour.says in str(outcome.error)
+    if not code:
+        assert empty_database.present == {each["TemplateId"] for each in AFTER}
+
+
+WAITING = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    "mysql": "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist ON id = trx_mysql_thread_id "
+    "WHERE trx_state = 'LOCK WAIT' AND db = database()",
+}
+"""How many wait for somebody else's lock in this database."""
+
+
+@pytest.mark.parametrize("isolation", ["SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"])
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_a_rival_that_commits_while_we_wait_makes_a_skipped_run(isolation: str, database: Database) -> None:
+    ours = open_engine(database.url)
+    default = {"postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION", "mariadb": "SET SESSION TRANSACTION"}[database.kind]
+    sa.event.listen(ours, "connect", lambda raw, _record: said(raw, f"{default} ISOLATION LEVEL {isolation}"))
+    statuses: list[str] = []
+    run = threading.Thread(target=lambda: statuses.append(str(sync(Catalog(BEFORE), ours).run.status)))
+    with database.engine.begin() as rival:
+        rival.exec_driver_sql("UPDATE sync_lease SET fence = fence + 1, holder = 'rival', expires = 9e9")
+        run.start()
+        wait_for(lambda: waits(database))
+    run.join()
+    ours.dispose()
+    assert statuses == ["skipped"]
+
+
+def waits(database: Database) -> bool:
+    """Tell whether somebody waits for a lock; MariaDB goes on telling the old state to whoever asks ten times a second."""
+    time.sleep(0.15)
+    return bool(database.scalar(WAITING[database.engine.dialect.name]))
+
+
+def said(raw: Any, statement: str) -> None:
+    """Say something over a driver's connection."""
+    cursor = raw.cursor()
+    cursor.execute(statement)
+    cursor.close()
+    raw.commit()

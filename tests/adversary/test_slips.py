@@ -1,0 +1,55 @@
+"""What operators do by mistake: the wrong database, the wrong key, a question about what was deleted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.adversary.command import command
+from tests.adversary.server import BEFORE
+from tests.builders import Database, record, run_with
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NO_DATABASE = ("postgresql://u@127.0.0.1:9/x", "mariadb://u@127.0.0.1:9/x", "sqlite:////nowhere/x.db")
+
+
+@pytest.mark.parametrize("line", ["run", "refresh 1", "daemon", "run --json"])
+def test_a_real_catalog_is_kept_out_of_the_demos_database(line: str, sqlite: Database, tmp_path: Path) -> None:
+    run_with(BEFORE, sqlite.engine)
+    sqlite.execute("UPDATE sync_runs SET \"trigger\" = 'demo'")
+    before = sqlite.dump()
+    said = command(tmp_path, line.split(), CRUN_BASE_URL="https://catalog.example")
+    assert (said.code, b"the demo's sample catalog" in said.err) == (2, True), said.err
+    assert sqlite.dump() == before
+
+
+def test_the_demo_is_kept_out_of_a_real_catalogs_database(sqlite: Database, tmp_path: Path) -> None:
+    run_with(BEFORE, sqlite.engine)
+    before = sqlite.dump()
+    assert command(tmp_path, ["demo"]).code == 2
+    assert sqlite.dump() == before
+
+
+def test_two_runs_that_a_prune_kept_can_be_compared(database: Database, tmp_path: Path) -> None:
+    for title in ("old", "old", "old", "old", "old", "old", "old", "new", "new"):
+        run_with([record("1", Title_en=title), record("2")], database.engine)
+    assert command(tmp_path, ["prune", "--keep-runs", "4"], DATABASE_URL=database.url).code == 0
+    for before, after in ((6, 8), (6, 9), (7, 8)):
+        said = command(tmp_path, ["diff", str(before), str(after), "--json"], DATABASE_URL=database.url)
+        (change,) = json.loads(said.out)
+        assert (change["template_id"], change["fields"][0]["old"], change["fields"][0]["new"]) == ("1", "old", "new")
+    assert json.loads(command(tmp_path, ["diff", "6", "7", "--json"], DATABASE_URL=database.url).out) == []
+    assert command(tmp_path, ["diff", "5", "8"], DATABASE_URL=database.url).code == 2
+
+
+@pytest.mark.parametrize("url", NO_DATABASE, ids=["postgresql", "mariadb", "sqlite"])
+@pytest.mark.parametrize("line", ["run --json", "refresh 1 --json"])
+def test_a_run_that_meets_no_database_says_so_in_json_too(line: str, url: str, tmp_path: Path) -> None:
+    said = command(tmp_path, line.split(), DATABASE_URL=url)
+    told = json.loads(said.out)
+    assert (said.code, told["status"], told["run_id"]) == (69, "failed", None)
+    assert told["error"].encode() in said.err

@@ -1,0 +1,94 @@
+"""Every line of the table of values, on every engine: one run takes them all in, and each is looked at by itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.commands.export import as_json_lines
+from sync.reader.catalog import catalog
+from sync.sandbox.server import SANDBOX_KEY
+from tests.adversary.bad_values import BAD
+from tests.adversary.value import COLUMNS, PAGE, Value, key_of, serving
+from tests.adversary.values import GOOD
+from tests.builders import run_against
+from tests.conftest import KINDS, fresh
+from tests.faults import anomalies
+from tests.hostile import Hostile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VALUES = [*GOOD, *BAD]
+PLACES = {value.name: place for place, value in enumerate(VALUES)}
+PLAIN = {
+    "template_id": "", "media_id": "null", "service_id": '"217677058"', "title": '"战斗游戏"', "title_en": '"Battle Game"',
+    "cover_url": '"https://media.example/cover.jpeg?x-expires=1&x-signature=a"', "cover_aspect_ratio": '"9:16"',
+    "preview_video_url": '"https://media.example/preview.mp4"', "duration_ms": "10123", "template_type": '"BEGIN_END_FRAME"',
+    "input_requirement": '"SINGLE_PERSON"', "input_num": "1", "released_at": '"2026-05-22T03:37:31Z"', "consume_items": "[]",
+    "tags": '[{"name": "x", "name_en": "x"}]', "aspect_ratios": "[]", "extra": "{}",
+}  # fmt: skip
+"""A line of `export`, but for what a value puts into it: JSON as text."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one engine holds after the run: lines of `export` and set-aside records, both by id."""
+
+    code: int
+    lines: dict[str, bytes]
+    rejected: dict[str, dict[str, Any]]
+    everything: str
+    again: str
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def stored(
+    request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stored]:
+    """Each engine in turn, after two runs against all values."""
+    for database in fresh(request.param, migrated, tmp_path_factory.mktemp("values")):
+        with Hostile(serving(VALUES)) as server:
+            outcome, second = (run_against(server.url, database.engine, max_removed=1) for _ in range(2))
+        assert anomalies(database) == []
+        written = as_json_lines(catalog(database.engine)).encode().splitlines(keepends=True)
+        first = [row for row in database.rows("rejected_templates") if row["run_id"] == 1]
+        rejected = {f"v{(row['page'] - 1) * PAGE + row['position']:03}": row for row in first}
+        again = f"+{second.run.added} ~{second.run.changed} -{second.run.removed}"
+        code = outcome.error.exit_code if outcome.error else 0
+        yield Stored(code, {json.loads(line)["template_id"]: line for line in written}, rejected, str(database.dump()), again)
+
+
+def line_of(value: Value) -> bytes:
+    column = COLUMNS.get(value.field, "extra")
+    parts = {**PLAIN, "template_id": json.dumps(key_of(value, PLACES[value.name]), ensure_ascii=False), column: value.stored}
+    if value.stored.startswith('{"ConsumeItems.'):
+        parts |= {"extra": value.stored, "consume_items": '[{"resolution": "1p", "credit": 1}]'}
+    return ("{" + ", ".join(f'"{name}": {written}' for name, written in parts.items()) + "}\n").encode()
+
+
+@pytest.mark.parametrize("value", GOOD, ids=lambda value: value.name)
+def test_a_value_is_stored_and_exported_to_the_byte(value: Value, stored: Stored) -> None:
+    assert stored.lines[key_of(value, PLACES[value.name])] == line_of(value)
+
+
+@pytest.mark.parametrize("value", BAD, ids=lambda value: value.name)
+def test_a_bad_value_sets_its_record_aside_and_no_other(value: Value, stored: Stored) -> None:
+    row = stored.rejected[f"v{PLACES[value.name]:03}"]
+    assert row["reason"] == value.reason
+    assert row["payload"].isascii()
+    assert len(row["payload"]) < 4100
+    assert key_of(value, PLACES[value.name]) not in stored.lines
+
+
+def test_all_good_values_are_there_and_nothing_else_and_a_second_run_changes_nothing(stored: Stored) -> None:
+    assert (stored.code, len(stored.lines), len(stored.rejected)) == (0, len(GOOD), len(BAD))
+    assert stored.again == "+0 ~0 -0"
+
+
+def test_the_key_stands_in_no_table(stored: Stored) -> None:
+    assert SANDBOX_KEY not in stored.everything
+    assert SANDBOX_KEY.encode().hex() not in stored.everything

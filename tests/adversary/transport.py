@@ -1,0 +1,188 @@
+"""Bytes on the wire that are no good HTTP, or good HTTP used badly. SQLite alone: what is refused here never reaches a database.
+
+`in_place_of_2` puts the attack where the second of three pages belongs; the rest of the catalog and the look-ups are honest.
+"""
+# ruff: noqa: E501 - an attack is a line
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tests.adversary.attack import ALL, NOTHING, Attack
+from tests.adversary.server import HONEST, http, page, sized
+from tests.hostile import GARBAGE, NO_REPLY, RESET, Reply, Request, bomb, chunked, faulty, html, redirect, zipped
+
+if TYPE_CHECKING:
+    from tests.hostile import Script
+
+PAGE = page(2)
+LENGTH = f"content-length: {len(PAGE)}"
+OK = "HTTP/1.1 200 OK"
+CHUNKED = "transfer-encoding: chunked"
+IN_CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE), PAGE)
+
+
+def in_place_of_2(name: str, reply: Reply, code: int, rows: str = NOTHING, **settings: Any) -> Attack:
+    return Attack(name, faulty(HONEST, {2: reply}), code, rows, tuple(settings.items()))
+
+
+def off_by_one() -> Script:
+    """Answer each request of the walk with what the one before should have got, as a queue that slipped would."""
+    last = [page(1)]
+
+    def script(request: Request) -> Reply:
+        if request.page == 0:
+            return HONEST(request)
+        last.append(HONEST(request).body)
+        return Reply(last.pop(0))
+
+    return script
+
+
+def left_over(request: Request) -> Reply:
+    """Send a denial of a template after every answer, for whoever asks next over this connection."""
+    denial = b'{"code": 404, "message": "no such template"}'
+    reply = HONEST(request)
+    return Reply(raw=reply.wire() + Reply(denial, 404).wire())
+
+
+def left_over_page(request: Request) -> Reply:
+    """Send the same page once more after every answer."""
+    return Reply(raw=HONEST(request).wire() * 2)
+
+
+def gzipped(content: bytes = PAGE, encoding: str = "gzip", **how: Any) -> Reply:
+    return Reply(content, headers=(("content-encoding", encoding),), **how)
+
+
+def waits(value: str, status: int = 429) -> Reply:
+    return Reply(b"", status, (("retry-after", value),))
+
+
+FRAMING = [
+    in_place_of_2("framing: HTTP/1.0 and the end of the connection", http("HTTP/1.0 200 OK", PAGE), 0, ALL),
+    in_place_of_2("framing: HTTP/0.9", http(PAGE), 75),
+    in_place_of_2("framing: HTTP/3.7", sized(PAGE, version="HTTP/3.7"), 0, ALL),
+    in_place_of_2("framing: no reason phrase", http("HTTP/1.1 200", LENGTH, PAGE), 0, ALL),
+    in_place_of_2("framing: status 099", sized(PAGE, status="099 X"), 75),
+    in_place_of_2("framing: status 1000", sized(PAGE, status="1000 X"), 75),
+    in_place_of_2("framing: status 600", sized(PAGE, status="600 X"), 76),
+    in_place_of_2("framing: status 999", sized(PAGE, status="999 X"), 76),
+    in_place_of_2("framing: 100 before the answer", Reply(raw=b"HTTP/1.1 100 Continue\r\n\r\n" + sized(PAGE).wire()), 0, ALL),
+    in_place_of_2("framing: 103 before the answer", Reply(raw=b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + sized(PAGE).wire()), 0, ALL),
+    in_place_of_2("framing: a thousand 102 before the answer", Reply(raw=b"HTTP/1.1 102 Wait\r\n\r\n" * 1000 + sized(PAGE).wire()), 0, ALL),
+    in_place_of_2("framing: 101, and another protocol", http("HTTP/1.1 101 Switching Protocols", "upgrade: h2c", b"PRI * HTTP/2.0"), 75),
+    in_place_of_2("framing: HTTP/2 at once", Reply(raw=b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18, end="close"), 75),
+    in_place_of_2("framing: an SSH banner", GARBAGE, 75),
+    in_place_of_2("framing: a TLS alert", Reply(raw=b"\x15\x03\x01\x00\x02\x02\x28", end="close"), 75),
+    in_place_of_2("framing: two equal lengths", sized(PAGE, LENGTH), 0, ALL),
+    in_place_of_2("framing: two different lengths", sized(PAGE, "content-length: 5"), 75),
+    in_place_of_2("framing: a length and chunks", http(OK, LENGTH, CHUNKED, IN_CHUNKS), 0, ALL),
+    in_place_of_2("framing: a length too short and chunks", http(OK, "content-length: 3", CHUNKED, IN_CHUNKS), 0, ALL),
+    in_place_of_2("framing: chunks twice", http(OK, CHUNKED, CHUNKED, IN_CHUNKS), 75),
+    in_place_of_2("framing: chunks spelt with a tab", http(OK, "transfer-encoding:\tchunked", IN_CHUNKS), 0, ALL),
+    in_place_of_2("framing: gzip, chunked", http(OK, "transfer-encoding: gzip, chunked", IN_CHUNKS), 75),
+    in_place_of_2("framing: identity", http(OK, "transfer-encoding: identity", PAGE), 75),
+    *(
+        in_place_of_2(f"framing: a length of {length!r}", http(OK, f"content-length: {length}", PAGE), 75)
+        for length in ("-5", "+5", "1e3", "12abc", "0x10", "", "5, 6", "9" * 30)
+    ),
+    in_place_of_2("framing: longer than its body", http(OK, "content-length: 99999", PAGE), 75),
+    in_place_of_2("framing: shorter than its body", http(OK, "content-length: 50", PAGE), 76),
+    in_place_of_2("framing: a chunk of 2^64", http(OK, CHUNKED, b"ffffffffffffffff\r\n" + PAGE), 75),
+    in_place_of_2("framing: a chunk of minus one", http(OK, CHUNKED, b"-1\r\n" + PAGE), 75),
+    in_place_of_2("framing: a chunk's length with an underscore", http(OK, CHUNKED, b"1_0\r\n" + PAGE), 75),
+    in_place_of_2("framing: a megabyte of chunk extension", http(OK, CHUNKED, b"5;" + b"x" * 2**20 + b"\r\n"), 75),
+    in_place_of_2("framing: chunks of one byte", http(OK, CHUNKED, b"".join(b"1\r\n%c\r\n" % byte for byte in PAGE) + b"0\r\n\r\n"), 0, ALL),
+    in_place_of_2("framing: no last chunk", chunked(PAGE, b""), 75),
+    in_place_of_2("framing: trailers", chunked(PAGE, b"0\r\nx-late: 1\r\n\r\n"), 0, ALL),
+    in_place_of_2("framing: a trailer that is a length", chunked(PAGE, b"0\r\ncontent-length: 3\r\n\r\n"), 0, ALL),
+    in_place_of_2("framing: bare line feeds", Reply(raw=sized(PAGE).wire().replace(b"\r\n", b"\n")), 0, ALL),
+    in_place_of_2("framing: bare carriage returns", Reply(raw=sized(PAGE).wire().replace(b"\r\n", b"\r"), end="close"), 75),
+    in_place_of_2("framing: a header without a colon", sized(PAGE, "nonsense"), 75),
+    in_place_of_2("framing: a header without a name", sized(PAGE, ": x"), 75),
+    in_place_of_2("framing: a space before the colon", sized(PAGE, "content-length : 5"), 75),
+    in_place_of_2("framing: a header that is folded", sized(PAGE, "x-a: b", " content-length: 5"), 0, ALL),
+    in_place_of_2("framing: NUL in a header", sized(PAGE, "x-a: b\x00c"), 75),
+    in_place_of_2("framing: Latin-1 in a header", sized(PAGE, "x-a: \xe9\xff"), 0, ALL),
+    in_place_of_2("framing: a header of 200 KB", sized(PAGE, "x-a: " + "b" * 200_000), 75),
+    in_place_of_2("framing: 20,000 headers", sized(PAGE, *["a: b"] * 20_000), 0, ALL),
+    in_place_of_2("framing: 204 with a body", sized(PAGE, status="204 No Content", end="close"), 76),
+    in_place_of_2("framing: 304 with a body", sized(PAGE, status="304 Not Modified", end="close"), 76),
+    in_place_of_2("framing: no answer", NO_REPLY, 75),
+    in_place_of_2("framing: a reset", RESET, 75),
+    in_place_of_2("framing: a reset within the head", Reply(raw=b"HTTP/1.1 200", end="reset"), 75),
+    in_place_of_2("framing: a reset within the body", Reply(raw=sized(PAGE).wire()[:-20], end="reset"), 75),
+    in_place_of_2("framing: the end within the head", Reply(raw=b"HTTP/1.1 200 OK\r\nconte", end="close"), 75),
+]  # fmt: skip
+
+CONNECTIONS = [
+    Attack("connection: a denial is left over after every answer", left_over, 0, ALL),
+    Attack("connection: a page is left over after every answer", left_over_page, 0, ALL),
+    Attack("connection: every answer is the one before's", off_by_one(), 0, ALL, (("workers", 1),)),
+    Attack("connection: closed after every answer", lambda request: replace(HONEST(request), end="close"), 0, ALL),
+    Attack("connection: said to close, and kept", lambda request: replace(HONEST(request), headers=(("connection", "close"),)), 0, ALL),
+    Attack("connection: keep-alive without end", lambda request: replace(HONEST(request), headers=(("keep-alive", "timeout=0, max=0"),)), 0, ALL),
+    in_place_of_2("connection: nothing for longer than the run may take", replace(Reply(PAGE), hold=30), 75, deadline=1.0),
+    in_place_of_2("connection: a byte of the head a second", Reply(raw=sized(PAGE).wire(), pause=1.0), 75, deadline=1.0),
+    in_place_of_2("connection: a byte of the body a second", Reply(raw=sized(PAGE).wire(), pause=1.0, drip_from=60), 75, deadline=1.0),
+]  # fmt: skip
+
+ENCODINGS = [
+    in_place_of_2("encoding: gzip", zipped(Reply(PAGE)), 0, ALL),
+    in_place_of_2("encoding: GZIP in capitals", gzipped(gzip.compress(PAGE), " GZIP "), 0, ALL),
+    in_place_of_2("encoding: x-gzip", gzipped(gzip.compress(PAGE), "x-gzip"), 76),
+    in_place_of_2("encoding: gzip, gzip", gzipped(gzip.compress(gzip.compress(PAGE)), "gzip, gzip"), 76),
+    in_place_of_2("encoding: gzip said twice", Reply(gzip.compress(PAGE), headers=(("content-encoding", "gzip"),) * 2), 76),
+    in_place_of_2("encoding: gzip in gzip, said once", zipped(Reply(PAGE), 2), 76),
+    in_place_of_2("encoding: deflate", gzipped(zlib.compress(PAGE), "deflate"), 76),
+    in_place_of_2("encoding: br", gzipped(PAGE, "br"), 76),
+    in_place_of_2("encoding: zstd", gzipped(PAGE, "zstd"), 76),
+    in_place_of_2("encoding: none that is known", gzipped(PAGE, "x" * 1000), 76),
+    in_place_of_2("encoding: gzip that is none", gzipped(), 75),
+    in_place_of_2("encoding: gzip that says nothing", Reply(gzip.compress(PAGE)), 76),
+    in_place_of_2("encoding: gzip with a wrong checksum", gzipped(gzip.compress(PAGE)[:-8] + b"\x00" * 8), 75),
+    in_place_of_2("encoding: gzip that breaks off", gzipped(gzip.compress(PAGE)[:-9]), 75),
+    in_place_of_2("encoding: gzip and a second member", gzipped(gzip.compress(PAGE) + gzip.compress(b"{}")), 76),
+    in_place_of_2("encoding: gzip and something after it", gzipped(gzip.compress(PAGE) + b"x" * 100_000), 76),
+    in_place_of_2("encoding: a bomb of 64 MiB", bomb(64), 76),
+    in_place_of_2("encoding: a bomb in a bomb", bomb(64, 2), 76),
+    in_place_of_2("encoding: UTF-16", Reply(PAGE.decode().encode("utf-16")), 76),
+    in_place_of_2("encoding: Latin-1 in a charset that says so", Reply(PAGE.replace(b"success", b"\xe9"), headers=(("content-type", "text/json; charset=latin-1"),)), 0, ALL),
+    in_place_of_2("encoding: a byte order mark", Reply(b"\xef\xbb\xbf" + PAGE), 0, ALL),
+    in_place_of_2("encoding: two byte order marks", Reply(b"\xef\xbb\xbf" * 2 + PAGE), 76),
+]  # fmt: skip
+
+DIRECTIONS = [
+    *(in_place_of_2(f"direction: {status} to another place", redirect("http://127.0.0.1:9/", status), 76) for status in (301, 302, 303, 307, 308)),
+    in_place_of_2("direction: to itself", redirect("/api/v1/client/job/bytedance-templates"), 76),
+    in_place_of_2("direction: to a file", redirect("file:///etc/passwd"), 76),
+    in_place_of_2("direction: to the cloud's own address", redirect("http://169.254.169.254/latest/meta-data/"), 76),
+    in_place_of_2("direction: to an odd place", redirect("http://[::1"), 76),
+    in_place_of_2("direction: use a proxy", redirect("http://127.0.0.1:9/", 305), 76),
+    in_place_of_2("direction: choices", sized(PAGE, status="300 Multiple Choices"), 76),
+    in_place_of_2("direction: by a header that browsers obey", sized(PAGE, "refresh: 0; url=http://127.0.0.1:9/", 'alt-svc: h3=":9"'), 0, ALL),
+    in_place_of_2("direction: a proxy wants a password", sized(PAGE, "proxy-authenticate: Basic", status="407 X"), 76),
+    in_place_of_2("direction: a password is wanted", sized(b"", "www-authenticate: Basic", status="401 X"), 77),
+    in_place_of_2("direction: misdirected", sized(PAGE, status="421 X"), 76),
+    in_place_of_2("direction: a captive portal", html(511), 75),
+    in_place_of_2("direction: a login page", html(), 76),
+]  # fmt: skip
+
+PATIENCE = [
+    *(
+        in_place_of_2(f"patience: Retry-After: {value[:40]!r}", waits(value), 75)
+        for value in (
+            "", "-1", "99999", "9" * 40, "1e3", "5, 6", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2030 00:00:00 +999999999", "soon", "\xff\xfe",
+        )
+    ),
+    in_place_of_2("patience: a 503 that comes back in a week", waits("604800", 503), 75),
+    in_place_of_2("patience: a refusal that asks to come back", waits("1", 401), 77),
+    Attack("patience: 429 once, then good", faulty(HONEST, {2: waits("0")}, times=1), 0, ALL, (("workers", 1),)),
+]  # fmt: skip
+
+ATTACKS = [*FRAMING, *CONNECTIONS, *ENCODINGS, *DIRECTIONS, *PATIENCE]

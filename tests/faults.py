@@ -295,6 +295,21 @@ def end_of(work: Callable[..., None], *arguments: Any, within: float = 60.0) -> 
         return int(child.exitcode)
 
 
+def hear_statements(engine: sa.Engine, hear: Callable[[str], None]) -> None:
+    """Call `hear` with each statement before it is executed, also where rows are copied into PostgreSQL past SQLAlchemy."""
+    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: hear(statement))
+    if engine.dialect.name != "postgresql":
+        return
+    import psycopg
+
+    class Heard(psycopg.Cursor[Any]):
+        def copy(self, statement: Any, *arguments: Any, **options: Any) -> Any:
+            hear(str(statement))
+            return super().copy(statement, *arguments, **options)
+
+    event.listen(engine, "checkout", lambda raw, _record, _proxy: setattr(raw, "cursor_factory", Heard))
+
+
 def at_boundary(engine: sa.Engine, number: int, act: Callable[[], None]) -> list[str]:
     """Act once, at the n-th boundary between statements: before each, before COMMIT, and when a connection is given back.
 
@@ -307,7 +322,7 @@ def at_boundary(engine: sa.Engine, number: int, act: Callable[[], None]) -> list
         if len(passed) == number:
             act()
 
-    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: boundary(statement))
+    hear_statements(engine, boundary)
     event.listen(engine, "commit", lambda _connection: boundary("COMMIT"))
     event.listen(engine, "checkin", lambda _connection, _record: boundary("done"))
     return passed

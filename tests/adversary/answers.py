@@ -100,6 +100,7 @@ LOOK_UPS = [
     Attack("look-ups: 429", always(failure(429)), 0, KEPT),
     Attack("look-ups: 455", always(failure(455)), 0, KEPT),
     Attack("look-ups: 500", always(failure(500)), 0, KEPT),
+    Attack("look-ups: never answered", always(Reply(hold=30)), 75, NOTHING, (("deadline", 1.0),)),
     Attack("look-ups: HTTP 500 around a denial", always(failure(404, 500)), 0, KEPT),
     Attack("look-ups: the first is found, the rest are denied", until_then(1, always(NONE)), 76, KEPT),
     Attack("look-ups: the service breaks after its controls", until_then(3, always(NONE)), 76, KEPT),

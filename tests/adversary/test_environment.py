@@ -37,8 +37,8 @@ def shell(line: str, folder: Path, variables: dict[str, str]) -> tuple[int, str]
     programs = {"TS": f"{sys.executable} -m sync", "SCRIPT": str(Path(sys.executable).with_name("template-sync"))}
     inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder, env={**inherited, **programs, **variables}, capture_output=True, timeout=60, check=False,
+        ["timeout", "50", "bash", "-c", script],
+        cwd=folder, env={**inherited, **programs, **variables}, capture_output=True, check=False,
         preexec_fn=as_an_ordinary_owner,
     )  # fmt: skip
     return done.returncode, (done.stdout + done.stderr).decode("utf-8", "backslashreplace")

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.set_aside import MOST_KEPT
 from sync.errors import SchemaError
 from sync.reader import catalog as catalog_reader
 from sync.run_record import Status
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading
-from sync.catalog.set_aside import MOST_KEPT
 from tests.builders import SEED_PAGE, record, records
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, sync
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, LeaseLost, SyncError
 from sync.run_record import Status
+from sync.store import engine as engines
 from sync.store import schema
 from sync.store.engine import open_engine
 from tests import servers
@@ -32,6 +33,7 @@ from tests.faults import (
     anomalies,
     at_boundary,
     end_of,
+    hear_statements,
     meaning,
     sync,
     sync_and_die,
@@ -250,13 +252,13 @@ class Line:
         self.engine = open_engine(direct.engine.url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False))
         self._how: str | None = None
         self._table = ""
-        sa.event.listen(self.engine, "before_cursor_execute", self._look)
+        hear_statements(self.engine, self._look)
 
-    def cut(self, how: str, after: str = "INTO template_changes") -> None:
+    def cut(self, how: str, after: str = "template_changes (") -> None:
         """Cut the COMMIT that follows the first such statement."""
         self._how, self._table = how, after
 
-    def _look(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def _look(self, statement: str) -> None:
         if self._how and self._table in statement:
             self.proxy.cut, self._how = self._how, None
 
@@ -305,6 +307,7 @@ def test_a_lost_answer_is_recognised_even_when_the_network_comes_back_late(line:
             attempts.append(len(attempts) < away)
             line.proxy.closed = attempts[-1]
 
+    sa.event.remove(line.engine, "do_connect", engines._connect)  # who connects first is the last to be asked
     sa.event.listen(line.engine, "do_connect", connecting)
     outcome = sync(AFTER, line.engine)
     assert attempts == [True] * away + [False]

@@ -11,7 +11,7 @@ from sync.errors import SchemaError
 from sync.store.schema import current, upgrade
 
 if TYPE_CHECKING:
-    from tests.conftest import Database
+    from tests.builders import Database
 
 
 def test_an_upgrade_refuses_a_table_of_somebody_else_and_writes_nothing(empty_database: Database) -> None:

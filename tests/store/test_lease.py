@@ -24,7 +24,19 @@ from sync.store.apply import Store
 from sync.store.engine import open_engine, writing
 from sync.store.tables import sync_lease, sync_runs
 from tests.conftest import SERVERS, drop_database, fresh, new_database
-from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, end_of, process, real_clock, sync, wait_for
+from tests.faults import (
+    AFTER,
+    BEFORE,
+    Catalog,
+    age_lease,
+    anomalies,
+    end_of,
+    hear_statements,
+    process,
+    real_clock,
+    sync,
+    wait_for,
+)
 from tests.servers import pgbouncer
 
 if TYPE_CHECKING:
@@ -210,13 +222,13 @@ def test_proving_the_fence_is_the_first_statement_of_the_transaction_that_applie
     transactions: list[list[str]] = []
     sa.event.listen(database.engine, "begin", lambda _: transactions.append([]))
 
-    def keep(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def keep(statement: str) -> None:
         if not statement.startswith(("BEGIN", "SET LOCAL")):
             transactions[-1].append(statement)
 
-    sa.event.listen(database.engine, "before_cursor_execute", keep)
+    hear_statements(database.engine, keep)
     sync(BEFORE, database.engine)
-    (applying,) = (each for each in transactions if any("INTO template_changes" in statement for statement in each))
+    (applying,) = (each for each in transactions if any("template_changes (" in statement for statement in each))
     assert applying[0].startswith("UPDATE sync_lease")
     for each in transactions:
         writes = [statement for statement in each if not statement.startswith("SELECT") or "FOR UPDATE" in statement]

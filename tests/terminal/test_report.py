@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync.run_record import Run, Status
 from sync.advice import advise
+from sync.run_record import Run, Status
 from sync.terminal.ages import age, since
 from sync.terminal.changes import change_lines
 from sync.terminal.summary import summary

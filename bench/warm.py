@@ -19,7 +19,7 @@ from sync.logs import configure
 from sync.settings import load
 from sync.store.apply import Store
 from sync.store.engine import open_engine
-from sync.synchronise import Options, synchronise
+from sync.synchronise import RunOptions, synchronise
 
 if TYPE_CHECKING:
     from sync.settings import Settings
@@ -30,7 +30,7 @@ WARMING = 5
 
 def once(settings: Settings, store: Store) -> None:
     """Synchronise; nothing may have changed."""
-    options = Options(settings.page_size, settings.concurrency, settings.max_removed)
+    options = RunOptions(settings.page_size, settings.concurrency, settings.max_removed)
     with Endpoint(settings, KEY) as endpoint:
         outcome = synchronise(store, endpoint, options, trigger="daemon", ttl=60.0, clock=lambda: datetime.now(UTC))
     if outcome.error or outcome.run.changes:

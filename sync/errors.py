@@ -174,7 +174,7 @@ class WalkUnverified(BadAnswer):
 
 
 class Refused(SyncError):
-    """The key (401), the credits (402) or the feature (505): waiting does not mend it, a person must act."""
+    """The key (401, 403), the credits (402) or the feature (505): waiting does not mend it, a person must act."""
 
     exit_code = 77
     default_code = "refused"

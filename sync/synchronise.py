@@ -1,6 +1,6 @@
 """One synchronisation, in the order in which it happens.
 
-    take the lease -> walk every page -> look again for what is missing -> compare with what is stored -> decide about removals
+    take the lease -> walk every page -> look again for what is missing -> decide about removals -> compare with what is stored
     -> write everything in one transaction
 
 `plan` finds out what a run changes, and writes nothing; `_attempt` holds the lease around it and applies it. Every edge
@@ -18,13 +18,14 @@ from sync.advice import BY_CODE
 from sync.catalog.diff import ChangeSet, Previous, compare
 from sync.catalog.intake import LOOK_UP, Intake
 from sync.catalog.removals import Removals, decide_removals, plausible
-from sync.catalog.snapshot import Snapshot, read_snapshot, set_aside_reformatted
+from sync.catalog.set_aside import set_aside_reformatted
+from sync.catalog.snapshot import Snapshot, read_snapshot
 from sync.catalog.suspects import cleared
 from sync.catalog.sync_state import SyncState
 from sync.endpoint.confirm_removals import confirm_removals
 from sync.endpoint.walk import walk
 from sync.errors import BadAnswer, DatabaseError, LeaseBusy, NotThere, RemovalsHeld, SyncError, WalkUnverified
-from sync.outcome import concluded, ended
+from sync.run_ending import concluded, ended
 from sync.run_record import Run, Status
 from sync.spool import Spool
 from sync.store import lease as leases
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RunOptions:
     """What one run is asked to do, and its limits."""
 
     page_size: int = 50
@@ -100,7 +101,7 @@ class Outcome:
 def synchronise(
     store: Store,
     endpoint: Answers,
-    options: Options,
+    options: RunOptions,
     *,
     trigger: str,
     ttl: float,
@@ -132,13 +133,13 @@ def refresh(store: Store, endpoint: Answers, template_id: str, *, ttl: float, cl
 def preview(
     store: Store | None,
     endpoint: Answers,
-    options: Options,
+    options: RunOptions,
     *,
     clock: Callable[[], datetime],
     random: Callable[[], float] = randomness.random,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Find out what a run would do, and write nothing at all: no row, no lease, no file. No `store`: nothing is stored yet."""
+    """Find out what a run would do, and write nothing to the database, not even a row. No `store`: nothing is stored yet."""
     run = Run(None, "dry-run", Status.RUNNING, clock())
     try:
         planned = plan(store, endpoint, options, random=random, progress=progress)
@@ -163,7 +164,7 @@ def _attempt(
     try:
         with leases.kept_alive(store.engine, lease, on_loss=endpoint.interrupt):
             planned = work()
-            endpoint.check_deadline()  # the last moment at which it, or a stop, keeps all of this from being applied
+            endpoint.check_deadline()  # from here on a stop is too late: what was found is applied
         finished = _finished(run, planned, endpoint, clock())
         write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.intake.load)
         store.apply(lease, write_set, endpoint.check_deadline)
@@ -180,7 +181,7 @@ def _attempt(
 def plan(
     store: Store | None,
     endpoint: Answers,
-    options: Options,
+    options: RunOptions,
     *,
     random: Callable[[], float] = randomness.random,
     progress: Progress | None = None,
@@ -200,7 +201,7 @@ def plan(
     state = state.reconciled(walked.verified, snapshot.ids).without_held(snapshot.ids)
     reason = _reason_to_doubt(walked, state, snapshot, options)
     missing = sorted(previous.known.keys() - snapshot.ids)
-    removals = Removals(held=state.held)
+    removals = Removals(held=state.held)  # a run that cannot be believed neither holds more nor forgets what is held
     if not reason:
         witness = confirm_removals(
             endpoint, intake, missing, walked, page_size=options.page_size, workers=options.workers, random=random
@@ -230,6 +231,7 @@ def plan(
 def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
     """Find out what changed in one template."""
     previous, state = store.load()
+    # Nothing is known: whoever asks for one template wants it read, whatever its bytes.
     intake = Intake({}, previous.sent_fields, Spool(), redact=endpoint.redact)
     try:
         records = endpoint.ask({"template_id": template_id}).records or []
@@ -256,7 +258,7 @@ class _Nothing:
         return ""
 
 
-def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: Options) -> str:
+def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions) -> str:
     """Say why absence from this walk proves nothing; an empty string if it does."""
     if not walked.verified and not (state.count_is_wrong and snapshot.ids):
         return walked.reason

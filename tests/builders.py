@@ -17,7 +17,7 @@ from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.settings import Settings, load
 from sync.store.apply import Store
 from sync.store.tables import metadata
-from sync.synchronise import Options, Outcome, synchronise
+from sync.synchronise import Outcome, RunOptions, synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +133,7 @@ def run_against(
         return synchronise(
             Store(engine, sleep=lambda _: None),
             endpoint,
-            Options(**{"max_removed": Decimal("0.1"), **run_options}),
+            RunOptions(**{"max_removed": Decimal("0.1"), **run_options}),
             trigger="run",
             ttl=60.0,
             clock=clock or ticking(),

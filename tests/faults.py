@@ -36,7 +36,7 @@ from sync.store.tables import (
     template_versions,
     templates,
 )
-from sync.synchronise import Options, Outcome, synchronise
+from sync.synchronise import Outcome, RunOptions, synchronise
 from sync.text import iso
 from tests.answering import Answering
 from tests.builders import record
@@ -102,7 +102,7 @@ def sync(
     endpoint: Any = source if isinstance(source, Catalog) else Catalog(source)
     store = Store(engine, sleep=sleep)
     dice = random.Random(1).random  # noqa: S311 - which controls are asked for is the same each time
-    return synchronise(store, endpoint, Options(**options), trigger="run", ttl=ttl, clock=clock, random=dice)
+    return synchronise(store, endpoint, RunOptions(**options), trigger="run", ttl=ttl, clock=clock, random=dice)
 
 
 BEFORE = [record(str(number), Title_en=f"Number {number}") for number in range(1, 6)]

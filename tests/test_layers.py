@@ -18,7 +18,7 @@ LAYERS = [
     "synchronise",
     "reader",
     "store endpoint sandbox",
-    "logs outcome spool",
+    "logs run_ending spool",
     "terminal",
     "settings",
     "options loopback",
@@ -29,7 +29,7 @@ LAYERS = [
     "errors",
 ]
 """Imports go down, or stay in the same room; two rooms of one line do not know each other."""
-PURE = {"catalog", "terminal", "run_record", "redaction", "advice", "loopback", "outcome", "text", "errors"}
+PURE = {"catalog", "terminal", "run_record", "redaction", "advice", "loopback", "run_ending", "text", "errors"}
 PURE_MAY_IMPORT = {
     "__future__", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json", "marshal",
     "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html",

@@ -21,7 +21,7 @@ from sync.redaction import HIDDEN
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
 from sync.store.apply import Store
-from sync.synchronise import Options, synchronise
+from sync.synchronise import RunOptions, synchronise
 from tests.builders import HASTY, make_settings, record, records, run_with, ticking
 from tests.command_line import environment, template_sync
 from tests.hostile import Hostile, as_json, one_after_another, success
@@ -165,7 +165,7 @@ def test_a_server_that_quotes_the_key_does_not_get_it_stored_or_shown(sqlite: Da
             Hostile(one_after_another(reply)) as server,
             Endpoint(make_settings(server.url), CANARY, retry_policy=HASTY) as endpoint,
         ):
-            outcome = synchronise(Store(sqlite.engine), endpoint, Options(), trigger="run", ttl=60.0, clock=ticking())
+            outcome = synchronise(Store(sqlite.engine), endpoint, RunOptions(), trigger="run", ttl=60.0, clock=ticking())
         assert CANARY not in str(outcome)
     assert CANARY not in str(sqlite.dump())
     assert "[secret]" in str(sqlite.dump())
@@ -182,7 +182,7 @@ def test_the_key_is_not_written_when_it_is_refused_or_malformed(tmp_path: Path) 
         assert CANARY.encode() not in file.read_bytes()
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("scheme", ["postgresql", pytest.param("mariadb", marks=pytest.mark.long)])
 def test_a_database_password_is_not_written(tmp_path: Path, scheme: str) -> None:
     variables = {
         "CRUN_API_KEY": CANARY,

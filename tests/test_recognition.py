@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog import raw_record
-from sync.synchronise import Options
+from sync.synchronise import RunOptions
 from tests import hostile
 from tests.answering import Answering
 from tests.builders import Database, record
@@ -241,7 +241,7 @@ TOGETHER = 20
 
 @pytest.mark.parametrize("start", range(0, len(HOSTILE), TOGETHER))
 def test_with_and_without_recognition_against_a_hostile_server(start: int, migrated: dict[str, str], tmp_path: Path) -> None:
-    ten = Options(page_size=10, workers=1)
+    ten = RunOptions(page_size=10, workers=1)
 
     def attempts() -> Iterator[Attempt]:
         yield Attempt(spoken(hostile.catalog(BEFORE)), ten)

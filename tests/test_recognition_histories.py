@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from sync.synchronise import Options
+from sync.synchronise import RunOptions
 from tests.answering import Answering
 from tests.moving_catalog import ERRORS, LIES, MUTATIONS, Catalog, Event, Visit
 from tests.twice import Attempt, Twice
@@ -72,7 +72,7 @@ class Step:
     turned: Sequence[tuple[str, int]]
     spelling: int | None
     script: Sequence[Event]
-    options: Options
+    options: RunOptions
     miscount: int | None
     refreshes: int | None
 
@@ -91,7 +91,7 @@ def step(seed: int) -> Step:
         script=[
             Event(dice.randrange(7), dice.choice(EVENTS), dice.randrange(20), dice.randrange(20)) for _ in several(0, 1, 2, 4)
         ],
-        options=Options(
+        options=RunOptions(
             page_size=dice.randint(2, 5), workers=dice.choice((1, 1, 2, 4)), accept_removals=dice.choice((False,) * 5 + (True,))
         ),
         miscount=dice.choice((0,) * 9 + (1, -1, None)),

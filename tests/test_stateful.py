@@ -27,7 +27,7 @@ from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import open_engine
-from sync.synchronise import Options, Outcome, refresh, synchronise
+from sync.synchronise import Outcome, RunOptions, refresh, synchronise
 from tests.builders import HASTY, Database, make_settings, ticking
 from tests.moving_catalog import (
     FAULTS,
@@ -98,7 +98,7 @@ class World:
 
     def run(self, *script: Event, page_size: int = 3, workers: int = 1, accept: bool = False, sockets: bool = False) -> Outcome:
         """Run once while the script happens, then check everything."""
-        options = Options(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept)
+        options = RunOptions(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept)
 
         def once(endpoint: Endpoint) -> Outcome:
             return synchronise(self.store, endpoint, options, trigger="run", ttl=60.0, clock=self.clock, random=self.random)
@@ -162,7 +162,7 @@ class World:
             visit = Visit(self.catalog)
             endpoint = cast("Endpoint", MovingEndpoint(visit))
             outcome = synchronise(
-                self.store, endpoint, Options(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
+                self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
             )
             self._count(visit)
             since = self.catalog.now

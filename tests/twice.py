@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from sync.store.apply import Store
-from sync.synchronise import Options, refresh, synchronise
+from sync.synchronise import RunOptions, refresh, synchronise
 from tests.answering import Answering, listed, not_there
 from tests.conftest import fresh
 from tests.faults import at
@@ -38,7 +38,7 @@ class Attempt(NamedTuple):
     """One run, or one refresh; `name` says which one it was, where there are many."""
 
     endpoint: Answering
-    options: Options = Options(page_size=3, workers=1)
+    options: RunOptions = RunOptions(page_size=3, workers=1)
     refreshed: str | None = None
     name: str = ""
 

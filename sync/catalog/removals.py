@@ -1,7 +1,8 @@
 """PURE. Which templates that the catalog no longer serves are removed now, which wait, and which stay.
 
-A removal needs two witnesses. The first is absence from a walk that can be believed; the second, gathered by `run`, is what
-`evidence` holds for an id. And a removal that is too large to be plausible waits for a person, or for three runs that agree.
+A removal needs two witnesses. The first is absence from a walk that can be believed; the second, which `confirm_removals`
+gathers, is what `evidence` holds for an id. And a removal that is too large to be plausible waits for a person, or for three
+runs that agree.
 """
 
 from __future__ import annotations

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sync.catalog.snapshot import Snapshot
 
 PAYLOAD_SHOWN = 4000
 REASON_SHOWN = 300
@@ -39,3 +45,35 @@ def payload(record: Any) -> str:
 def cut(text: str, length: int) -> str:
     """Cut a text to so many characters and say how many it had."""
     return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
+
+
+def drop_what_is_beside_a_bad_one(snapshot: Snapshot) -> None:
+    """Believe no good record under the id of a bad one: the bad one may be the newer."""
+    for bad, _reason in snapshot.set_aside:
+        if bad.template_id is not None:
+            snapshot.good.pop(bad.template_id, None)
+
+
+def set_aside_reformatted(snapshot: Snapshot, present: Collection[str], *, most: int) -> None:
+    """Set aside records under known ids that are merely written otherwise (a space, a leading zero), if there are many.
+
+    That is a changed format, not so many templates gone and as many new: taken for that it would double the whole catalog.
+
+    Args:
+        snapshot: what was served; it loses those records.
+        present: ids that the database holds.
+        most: how many such ids may be chance.
+    """
+    served = snapshot.ids
+    missing = {_plain(template_id) for template_id in present if template_id not in served}
+    known = set(present) if missing else set()
+    doubtful = [found for found in snapshot.good if found not in known and _plain(found) in missing] if missing else []
+    if len(doubtful) > most:
+        for found in doubtful:
+            snapshot.set_aside.append((snapshot.good.pop(found), "its id is a known template's, written otherwise"))
+
+
+def _plain(template_id: str) -> str:
+    """Write an id without what tells writings apart: width and case of its letters, signs and spaces, leading zeros."""
+    letters = filter(str.isalnum, unicodedata.normalize("NFKC", template_id))
+    return "".join(letters).lstrip("0").casefold()

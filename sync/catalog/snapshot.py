@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sync.catalog.intake import LOOK_UP
-from sync.catalog.set_aside import MOST_KEPT, Rejected, payload
+from sync.catalog.set_aside import MOST_KEPT, Rejected, drop_what_is_beside_a_bad_one, payload
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from sync.catalog.diff import LoadDocuments
     from sync.catalog.intake import Intake, Sighting
@@ -91,7 +90,7 @@ def read_snapshot(sightings: Sequence[Sighting], intake: Intake, fields: frozens
             continue
         disputed.add(template_id)
         snapshot.set_aside.append((each, DISPUTED))
-    _drop_doubtful(snapshot)
+    drop_what_is_beside_a_bad_one(snapshot)
     return snapshot
 
 
@@ -99,34 +98,3 @@ def _fault(sighting: Sighting, *, tags_sent: bool) -> str | None:
     if sighting.reading is None:
         return None
     return sighting.reading.reason_if_tags if tags_sent or sighting.page == LOOK_UP else sighting.reading.reason
-
-
-def _drop_doubtful(snapshot: Snapshot) -> None:
-    for bad, _reason in snapshot.set_aside:
-        if bad.template_id is not None:
-            snapshot.good.pop(bad.template_id, None)
-
-
-def set_aside_reformatted(snapshot: Snapshot, present: Collection[str], *, most: int) -> None:
-    """Set aside records under known ids that are merely written otherwise (a space, a leading zero), if there are many.
-
-    That is a changed format, not so many templates gone and as many new: taken for that it would double the whole catalog.
-
-    Args:
-        snapshot: what was served; it loses those records.
-        present: ids that the database holds.
-        most: how many such ids may be chance.
-    """
-    served = snapshot.ids
-    missing = {_plain(template_id) for template_id in present if template_id not in served}
-    known = set(present) if missing else set()
-    doubtful = [found for found in snapshot.good if found not in known and _plain(found) in missing] if missing else []
-    if len(doubtful) > most:
-        for found in doubtful:
-            snapshot.set_aside.append((snapshot.good.pop(found), "its id is a known template's, written otherwise"))
-
-
-def _plain(template_id: str) -> str:
-    """Write an id without what tells writings apart: width and case of its letters, signs and spaces, leading zeros."""
-    letters = filter(str.isalnum, unicodedata.normalize("NFKC", template_id))
-    return "".join(letters).lstrip("0").casefold()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sync.commands.output import Output
     from sync.endpoint.client import Endpoint
-    from sync.synchronise import Options, Outcome, Plan
+    from sync.synchronise import Outcome, Plan, RunOptions
 
 CHANGES_SHOWN = 40
 
@@ -32,11 +32,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def options_of(settings: Settings, *, accept_removals: bool = False) -> Options:
+def options_of(settings: Settings, *, accept_removals: bool = False) -> RunOptions:
     """Build a run's options from the settings."""
-    from sync.synchronise import Options
+    from sync.synchronise import RunOptions
 
-    return Options(settings.page_size, settings.concurrency, settings.max_removed, accept_removals)
+    return RunOptions(settings.page_size, settings.concurrency, settings.max_removed, accept_removals)
 
 
 @contextmanager

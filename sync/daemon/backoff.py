@@ -1,4 +1,4 @@
-"""PURE. When the daemon runs next, and whether the clock has jumped meanwhile."""
+"""PURE. When the daemon runs next, after a success, a failure or a wish to be left alone."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from sync.reader.status import last_success, overview
 from sync.run_record import Run, Status
 from sync.store.apply import Store
 from sync.store.next_run import record_next_run
-from sync.synchronise import Options, Outcome, synchronise
+from sync.synchronise import Outcome, RunOptions, synchronise
 from sync.terminal.ages import is_stale
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Service:
                 if self._stopping:
                     endpoint.interrupt()
             try:
-                options = Options(settings.page_size, settings.concurrency, settings.max_removed)
+                options = RunOptions(settings.page_size, settings.concurrency, settings.max_removed)
                 return synchronise(
                     Store(self._engine), endpoint, options, trigger="daemon", ttl=settings.lease_ttl, clock=self._clock
                 )

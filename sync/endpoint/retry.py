@@ -1,8 +1,10 @@
-"""Which failures are tried again, and after what pause."""
+"""Which failures are tried again, and after what pause: `Retry-After` is read and obeyed here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from sync.errors import BadAnswer, Deferred, Maintenance, SyncError, Unreachable
@@ -46,3 +48,20 @@ class RetryPolicy:
             return None
         backoff: float = min(self.longest_pause, self.first_pause * 2 ** (attempt - 1))
         return backoff * (0.5 + random())
+
+
+_LONGEST = 999_999_999.0
+"""Seconds; thirty years are as good as never."""
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3), as seconds from now; None if absent or unreadable."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return min(_LONGEST, float(value.strip()[:9]))
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return min(_LONGEST, max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -45,7 +45,12 @@ class State(Enum):
 
 
 def revision(connection: sa.Connection) -> str | None:
-    """Read the database's revision; None if it has none of our tables."""
+    """Read the database's revision; None if it has none of our tables.
+
+    Raises:
+        SchemaError: the database cannot hold the catalog's texts, or has several revisions at once.
+    """
+    _refuse_other_encodings(connection)
     if not sa.inspect(connection).has_table(VERSION_TABLE):
         return None
     found: list[str] = [*connection.scalars(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE)))]
@@ -55,6 +60,18 @@ def revision(connection: sa.Connection) -> str | None:
             hint="Restore a backup, or delete from sync_alembic_version what the tables are not.",
         )
     return found[0] if found else None
+
+
+def _refuse_other_encodings(connection: sa.Connection) -> None:
+    """Refuse a PostgreSQL database that is not in UTF-8: some texts would be refused there, or kept as bytes of no encoding."""
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
+        encoding = driver.info.parameter_status("server_encoding")  # told at the connection's start: nothing is asked
+        if encoding not in {"UTF8", None}:  # a pooler may not say
+            raise SchemaError(
+                f"The database's encoding is {encoding}, which cannot hold the catalog's texts.",
+                hint="Create one with ENCODING 'UTF8' TEMPLATE template0, and name it in DATABASE_URL.",
+            )
 
 
 def state_of(found: str | None) -> State:

@@ -15,7 +15,7 @@ from sync.endpoint.envelope import Envelope
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store.apply import Store
 from sync.store.tables import templates
-from sync.synchronise import Options, synchronise
+from sync.synchronise import RunOptions, synchronise
 from tests.adversary.attack import MOST_SAID
 from tests.adversary.command import command
 from tests.adversary.server import BEFORE
@@ -115,7 +115,7 @@ def test_a_count_that_is_another_one_on_each_of_4_700_pages_is_told_in_a_line(da
         return Envelope(200, "success", PAGES if page == 1 else 10**11 + page, records)
 
     outcome = synchronise(
-        Store(database.engine), Answering(answer), Options(page_size=1), trigger="run", ttl=60.0, clock=ticking()
+        Store(database.engine), Answering(answer), RunOptions(page_size=1), trigger="run", ttl=60.0, clock=ticking()
     )  # fmt: skip
     assert outcome.error is not None
     assert (outcome.error.exit_code, len(str(outcome.error)) < MOST_SAID) == (76, True)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sync.catalog.intake import LOOK_UP, Intake
-from sync.catalog.set_aside import MOST_KEPT
-from sync.catalog.snapshot import DISPUTED, Snapshot, read_snapshot, set_aside_reformatted
+from sync.catalog.set_aside import MOST_KEPT, set_aside_reformatted
+from sync.catalog.snapshot import DISPUTED, Snapshot, read_snapshot
 from sync.spool import Spool
 from tests.builders import record
 from tests.catalog.runs import Memory, fields_of, kept_of, nothing_stored, take_in, wire

@@ -331,6 +331,7 @@ def test_a_schema_that_is_ahead_is_refused_by_runs_and_by_upgrades(made: Databas
     assert made.scalar("SELECT count(*) FROM templates") == 0
 
 
+@pytest.mark.long_on_servers
 def test_the_command_line_leaves_with_69_and_says_what_to_do(made: Database) -> None:
     made.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - our own word
     environment = {**os.environ, "DATABASE_URL": made.url, "CRUN_API_KEY": "ak_not_used_in_this_test_at_all"}
@@ -454,6 +455,7 @@ def test_the_documented_rights_are_enough_to_upgrade_and_to_run(kind: str, tmp_p
 # Ways to get there ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long_on_servers
 def test_the_alembic_command_works_in_a_checkout(empty_database: Database) -> None:
     environment = {**os.environ, "DATABASE_URL": empty_database.url}
     for arguments in (["upgrade", "head"], ["check"]):

@@ -1,0 +1,62 @@
+"""Sessions that the environment, the URL or the database would have otherwise: a run sets what it relies on, or says why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.adversary.command import command
+from tests.adversary.server import BEFORE, exported
+from tests.adversary.test_neighbours import act
+from tests.builders import Database, run_with
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SESSIONS = [
+    ("postgresql", "PGCLIENTENCODING", "LATIN1"),
+    ("postgresql", "PGCLIENTENCODING", "SQL_ASCII"),
+    ("postgresql", "PGCLIENTENCODING", "nonsense"),
+    ("postgresql", "PGDATESTYLE", "SQL, DMY"),
+    ("postgresql", "PGTZ", "Asia/Tokyo"),
+    ("postgresql", "PGOPTIONS", "-c default_transaction_isolation=serializable"),
+    ("postgresql", "PGOPTIONS", "-c standard_conforming_strings=off -c extra_float_digits=-15 -c bytea_output=escape"),
+    ("postgresql", "?", "client_encoding=latin1"),
+    ("postgresql", "?", "options=-c%20datestyle%3Dgerman"),
+    ("mariadb", "?", "charset=latin1"),
+    ("mariadb", "?", "sql_mode=ANSI"),
+    ("mariadb", "?", "init_command=SET%20SESSION%20sql_mode%3D''"),
+]
+"""The engine, a variable of its driver (`?`: the URL's query), and its value."""
+
+
+@pytest.mark.parametrize(("database", "variable", "value"), SESSIONS, indirect=["database"])
+def test_no_variable_of_a_driver_changes_what_is_written_or_read(
+    variable: str, value: str, database: Database, tmp_path: Path
+) -> None:
+    assert run_with(BEFORE, database.engine).error is None
+    variables = (
+        {"DATABASE_URL": f"{database.url}?{value}"} if variable == "?" else {"DATABASE_URL": database.url, variable: value}
+    )
+    assert command(tmp_path, ["export"], **variables).out == exported("+0 ~0 -0")
+    for line, shows in (("show 12", "战斗游戏"), ("status --json", '"present": 12'), ("changes --json", "2026-05-22T03:37:31Z")):
+        said = command(tmp_path, line.split(), **variables)
+        assert (said.code, shows in said.out.decode()) == (0, True), said.err
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_database_whose_encoding_cannot_hold_the_texts_is_refused_by_name(
+    encoding: str, database: Database, tmp_path: Path
+) -> None:
+    name = f"{database.engine.url.database}_{encoding.lower()}"
+    act(database, [f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"])
+    try:
+        url = database.engine.url.set(database=name).render_as_string(hide_password=False)
+        for line in ("db upgrade", "run", "doctor"):
+            said = command(tmp_path, line.split(), DATABASE_URL=url)
+            told = (said.out + said.err).decode()
+            assert (said.code in {69, 75}, encoding in told, "Unforeseen" in told) == (True, True, False), (line, told)
+    finally:
+        act(database, [f"DROP DATABASE {name} WITH (FORCE)"])

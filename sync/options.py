@@ -151,6 +151,8 @@ def _cron(value: str) -> str:
 
 def _readable_file(value: str) -> str:
     try:
+        if not Path(value).is_file():  # a pipe that nobody writes to would be waited on for ever
+            raise ValueError(f"a readable file ({value} is none)")
         with Path(value).open("rb"):
             return value
     except OSError as error:

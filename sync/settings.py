@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sync.errors import ConfigurationError
@@ -20,8 +20,11 @@ from sync.options import DATABASE_ACCOUNT, OPTIONS, Option
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+    from io import FileIO
+    from pathlib import Path
 
 MASK = "********"
+_PIPE_SECONDS = 5.0
 _SECRET_FILE_LIMIT = 4096  # bytes; a key or a URL is shorter, a wrong path may be anything
 _KEY_SHAPE = re.compile(r"ak_[A-Za-z0-9]{32}")
 
@@ -164,9 +167,9 @@ def _find(
 
 def _secret_file(option: Option, path: str, warnings: list[str]) -> str:
     try:
-        with Path(path).open("rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - a pipe may be named, too
             mode = os.fstat(file.fileno()).st_mode
-            content = file.read(_SECRET_FILE_LIMIT + 1)
+            content = _read_in_time(file, _SECRET_FILE_LIMIT + 1)
         text = content.decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
@@ -178,6 +181,24 @@ def _secret_file(option: Option, path: str, warnings: list[str]) -> str:
     if stat.S_IMODE(mode) & stat.S_IROTH:
         warnings.append(f"{option.variable}_FILE ({path}) can be read by every user of this machine; chmod 600 it.")
     return text
+
+
+def _read_in_time(file: FileIO, most: int) -> bytes:
+    """Read a file, or a pipe such as `<(pass show crun)`; one that nobody writes to is not waited on for ever."""
+    if not stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+        return file.read(most) or b""
+    content, gives_up = b"", time.monotonic() + _PIPE_SECONDS
+    while time.monotonic() < gives_up:
+        more = file.read(most - len(content))  # None while its writer has nothing; nothing while there is none, or after its end
+        if more:
+            content += more
+        elif more is not None and content:
+            return content
+        else:
+            time.sleep(0.01)
+    if not content:
+        raise OSError(0, "nothing came out of it")
+    return content
 
 
 def _given(option: Option, text: str | None, source: str) -> str:

@@ -78,7 +78,7 @@ PLACES = [
     Line("a textfile where nobody may write", "mkdir -m 555 closed; SYNC_METRICS_FILE=closed/sync.prom $TS run", 4, HELD, "metrics_not_written"),
     Line("a textfile that became a link meanwhile", "ln -s /dev/null sync.prom; SYNC_METRICS_FILE=sync.prom $TS run", 78, says="SYNC_METRICS_FILE"),
     Line("a key's file that nobody writes", "mkfifo key; CRUN_API_KEY= CRUN_API_KEY_FILE=key $TS run", 78, says="CRUN_API_KEY"),
-    Line("a key's file that is written as it is read", "CRUN_API_KEY= CRUN_API_KEY_FILE=<(echo $CRUN_API_KEY) $TS run", 4, HELD),
+    Line("a key's file that is written as it is read", "KEY=$CRUN_API_KEY; CRUN_API_KEY= CRUN_API_KEY_FILE=<(echo $KEY) $TS run", 4, HELD),
     Line("certificates that nobody writes", "mkfifo pem; SYNC_CA_BUNDLE=pem $TS run", 78, says="SYNC_CA_BUNDLE"),
     Line("a deaf ear for pings", "SYNC_PING_URL=http://127.0.0.1:9/x $TS run", 4, HELD, "ping_failed"),
 ]  # fmt: skip

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SIGNALS = [signal.SIGTERM, signal.SIGINT]
+SIGNALS = [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+"""That both are heard, and alike, is told while idle; elsewhere the second is among the long tests."""
 
 
 def assert_clean(folder: Path, *ends: str) -> None:
@@ -27,7 +28,7 @@ def assert_clean(folder: Path, *ends: str) -> None:
     assert next_run_at(folder) is None
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_idle_stops_it(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
         daemon.wait_for("run_finished")

@@ -20,7 +20,7 @@ COMMANDS = {
     "doctor": "Check everything that can go wrong, and say what to do.",
     "config": "Show every setting and where it came from.",
     "health": "Answer a container's probe: 0 or 1.",
-    "db": "Create or upgrade the tables, or check them.",
+    "db": "Create, upgrade or check the tables; back them up.",
     "prune": "Delete old history, never breaking the feed.",
     "lease": "Show who may write, or take the lease away.",
 }

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.errors import SchemaError
+from sync.errors import SchemaError, UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
-@click.group(help="Create or upgrade the tables, or check them.")
+@click.group(help="Create, upgrade or check the tables; back them up.")
 def command() -> None:
     """Hold the commands together."""
 
@@ -66,5 +72,44 @@ def check(context: Context, *, as_json: bool) -> None:
     context.out.message(f"The schema is {schema.HEAD}, and exactly as this version needs it.")
 
 
-for _name, _command in (("upgrade", upgrade), ("current", current), ("check", check)):
+@sync_command(
+    "Write a consistent copy of a SQLite database to FILE, while a daemon goes on. A server's own tools are named.",
+    *DATABASE_FLAGS,
+    acts=True,
+)
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+def backup(context: Context, *, file: Path) -> None:
+    """Back the database up."""
+    from sync.store.backup import back_up
+
+    back_up(_sqlite_only(context, file, restore=False), file)
+    context.out.message(f"The backup is {file}, {file.stat().st_size:,} bytes, checked.")
+
+
+@sync_command(
+    "Put a backup of a SQLite database back, whole or not at all, while nobody has it open. A server's own tools are named.",
+    *DATABASE_FLAGS,
+    acts=True,
+)
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+def restore(context: Context, *, file: Path) -> None:
+    """Put a backup back."""
+    from sync.store import backup as backups
+
+    backups.restore(_sqlite_only(context, file, restore=True), file)
+    context.out.message(f"The database is what {file} says. `template-sync db current` tells whether its tables need an upgrade.")
+
+
+def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
+    from sync.store.backup import native_command
+
+    engine = context.engine()
+    if engine.dialect.name != "sqlite":
+        raise UsageError(
+            "This database is a server's: its own tools do that.", hint=native_command(engine, file, restore=restore)
+        )
+    return engine
+
+
+for _name, _command in (("backup", backup), ("restore", restore), ("upgrade", upgrade), ("current", current), ("check", check)):
     command.add_command(_command, _name)

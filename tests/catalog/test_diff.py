@@ -8,6 +8,7 @@ from sync.catalog.bounds import MOST_NAMES
 from sync.catalog.diff import BATCH, ChangeSet
 from sync.catalog.raw_record import wire_hash
 from sync.catalog.template import COLUMNS
+from tests.builders import record
 from tests.catalog.runs import Memory, base, compared, document_of, wire
 
 FIELDS = [*COLUMNS, "Tags_en", "Later"]
@@ -177,3 +178,12 @@ def test_a_field_that_any_record_carries_has_not_vanished_even_if_that_one_is_ba
     assert compared([base()], [without]).changes.vanished == ("Later",)
     assert compared([base()], [without, base("2")]).changes.vanished == ()
     assert compared([base()], [without, base("2", Title=5)]).changes.vanished == ()
+
+
+def test_an_unknown_number_that_becomes_true_is_a_change_though_python_calls_them_equal() -> None:
+    memory = Memory()
+    memory.run(record("1", Later=1), record("2", Later=1))
+    found = memory.run(record("1", Later=True), record("2", Later=1))
+    assert [(change.template_id, change.kind, change.fields) for change in found.changes.changes] == [
+        ("1", "changed", ({"field": "extra.Later", "old": 1, "new": True},))
+    ]

@@ -71,8 +71,8 @@ def read_snapshot(sightings: Sequence[Sighting], intake: Intake, fields: frozens
         intake: which took them in.
         fields: names of those seen on the walks.
     """
-    tags_sent = "Tags" in fields
-    fields = fields.union(*{names for each in sightings if (names := each.names)})
+    tags_sent = "Tags" in fields or any(each.names and "Tags" in each.names for each in sightings if each.page != LOOK_UP)
+    fields = fields.union(*{each.sent for each in sightings if each.names})
     snapshot = Snapshot(fields=fields)
     disputed: set[str] = set()
 

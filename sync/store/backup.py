@@ -7,6 +7,7 @@ copy without it is old, and another database beside it is malformed.
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import stat
 from contextlib import closing, contextmanager, suppress
@@ -16,7 +17,8 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from sync.errors import DatabaseError, LeaseBusy, SchemaError, UsageError
+from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
+from sync.options import _replaceable_file as require_replaceable
 from sync.store import lease as leases
 from sync.store.engine import exists, reading, require_file, sqlite_file
 from sync.store.schema import VERSION_TABLE, State, state_of
@@ -28,48 +30,64 @@ if TYPE_CHECKING:
 
     Step = Callable[[str], None]
 
-_PAGES = 1000
-"""Copied at a time; between two of them a writer may go on, and then the copy begins anew."""
+PAGES = 1000
+"""Copied at a time; before each a test may end the process."""
 _BUSY_SECONDS = 2.0
 _SIDE_FILES = ("-wal", "-shm", "-journal")
+_NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
+"""What a PostgreSQL URL may say behind the ? and that belongs into a command that is shown."""
 
 
 def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
-    """Write the command by which a server's own tools do this; its password is left out."""
+    """Write the command by which a server's own tools do this, for a shell. Its password is left out: the tools ask for it."""
     url = engine.url
     if engine.dialect.name == "postgresql":
-        where = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database).render_as_string()
+        kept = {name: value for name, value in url.query.items() if name in _NO_SECRETS}
+        where = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database, kept).render_as_string()
         if restore:
-            return f"pg_restore --clean --if-exists --single-transaction --dbname={where} {file}"
-        return f"pg_dump --format=custom --file={file} {where}"
-    options = f"--host={url.host or 'localhost'} --port={url.port or 3306} --user={url.username or 'root'} {url.database}"
-    return f"mariadb {options} < {file}" if restore else f"mariadb-dump --single-transaction {options} > {file}"
+            return shlex.join(
+                ["pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", f"--dbname={where}", str(file)]
+            )
+        return shlex.join(["pg_dump", "--format=custom", f"--file={file}", where])
+    socket = url.query.get("unix_socket")
+    # For these tools `localhost` means a socket, whatever the port; for the driver it is an address.
+    options = [f"--socket={socket}"] if socket else [f"--host={url.host or '127.0.0.1'}", f"--port={url.port or 3306}"]
+    options += [f"--user={url.username}"] * bool(url.username) + ["--password"] * bool(url.password)
+    if restore:
+        return f"{shlex.join(['mariadb', *options, str(url.database)])} < {shlex.quote(str(file))}"
+    return shlex.join(["mariadb-dump", "--single-transaction", *options, f"--result-file={file}", str(url.database)])
 
 
-def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None) -> None:
+def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:
     """Write a consistent copy, checked, in place of `target`: as one file, or not at all.
 
     Args:
         engine: a SQLite database; others may write to it meanwhile.
         target: a regular file, or a name that is still free.
-        step: told of each step; a test ends the process there.
+        step: told of each step; a test acts, or ends the process, there.
+        pages: how many are copied from one step to the next.
 
     Raises:
         UsageError: `target` is the database itself, or nothing that can be replaced.
         DatabaseError: the copy could not be made, or is not good.
     """
-    database = _file_of(engine)
     require_file(engine)
-    _refuse_odd_target(target, database)
-    with _beside(target) as copy:
-        _copy(database, copy, step)
+    database = _file_of(engine)
+    with _plain(target):
+        try:
+            require_replaceable(str(target))
+        except ValueError as expected:
+            raise UsageError(f"{target} is not {expected}.", hint="Name another file.") from None
+        _refuse_same(target, database)
+    with _beside(target, mode_of=database) as copy:
+        # "rw": what a killed writer left half-done is undone by whoever opens the file next and may write to it.
+        _copy(database, copy, step, pages, mode="rw")
         step("copied")
-        _refuse_bad(copy)
-        copy.chmod(stat.S_IMODE(database.stat().st_mode))
+        _refuse_bad(copy, "database", hint="Put the last good backup back with `template-sync db restore FILE`.")
         _swap_in(copy, target, step)
 
 
-def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None) -> None:
+def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:
     """Make the database what a backup says.
 
     It is checked before anything is touched. Then SQLite itself writes it into the database, as one transaction: whatever ends
@@ -79,54 +97,72 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None) ->
     Args:
         engine: a SQLite database, which nobody may have open.
         source: the backup.
-        step: told of each step; a test ends the process there.
+        step: told of each step; a test acts, or ends the process, there.
+        pages: how many are copied from one step to the next.
 
     Raises:
         UsageError: `source` is no file, or the database itself.
-        SchemaError: it is none of this program's, or a newer version's.
-        LeaseBusy: somebody has the database open.
-        DatabaseError: it is damaged, or could not be written.
+        SchemaError: it is none of this program's, or a newer version's; or the database is another program's.
+        LeaseBusy: a run is at work.
+        TryLater: somebody has the database open.
+        DatabaseError: the backup is damaged, or the database could not be written.
     """
+    named = sqlite_file(engine)
+    there = named is not None and exists(named)
     database = _file_of(engine)
-    if not source.is_file():
-        raise UsageError(f"{source} is no file.", hint="Name one that `template-sync db backup` wrote.")
-    _refuse_odd_target(source, database)
-    with _beside(database) as copy:
-        _copy(source, copy, step)
+    with _plain(source):
+        if not source.is_file():
+            raise UsageError(f"{source} is no file.", hint="Name one that `template-sync db backup` wrote.")
+        _refuse_same(source, database)
+    with _beside(database, mode_of=database if there else source) as copy:
+        _copy(source, copy, step, pages, mode="ro")
         step("copied")
-        _refuse_bad(copy)
-        if exists(database) and _is_database(database):
+        _refuse_bad(copy, "backup", hint="Use another one.")
+        if there and _can_be_opened(database):
             _refuse_lease(engine)
-            _write_into(copy, database, step)
+            _write_into(copy, database, step, pages)
         else:
-            for side in _SIDE_FILES:  # what lies there belonged to another file
-                Path(f"{database}{side}").unlink(missing_ok=True)
-                step(f"without {side}")
+            # What lies there belonged to another file, and goes first: beside the backup it would be applied to it.
+            with _plain(database):
+                for side in _SIDE_FILES:
+                    Path(f"{database}{side}").unlink(missing_ok=True)
+                    step(f"without {side}")
             _swap_in(copy, database, step)
 
 
 def _file_of(engine: Engine) -> Path:
     file = sqlite_file(engine)
     assert file is not None  # noqa: S101 - a server's own tools are named before this is called
-    return file.absolute()
+    return Path(os.path.realpath(file))  # SQLite keeps its side files beside what a link points to
 
 
-def _refuse_odd_target(target: Path, database: Path) -> None:
-    if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise UsageError(f"{target} is a link, a device or a directory.", hint="Name a regular file, or a free name.")
-    if target.absolute() == database or (target.exists() and database.exists() and target.samefile(database)):
-        raise UsageError(f"{target} is the database itself.", hint="Name another file.")
+def _refuse_same(file: Path, database: Path) -> None:
+    if file.absolute() == database or (file.exists() and database.exists() and file.samefile(database)):
+        raise UsageError(f"{file} is the database itself.", hint="Name another file.")
 
 
 @contextmanager
-def _beside(file: Path) -> Iterator[Path]:
-    """Give the name of a file beside another one, on the same disk; what is left of it goes at the end."""
+def _beside(file: Path, *, mode_of: Path) -> Iterator[Path]:
+    """Make an empty file beside another one, on the same disk; what is left of it goes at the end.
+
+    It has its mode from the start: nobody may read in the copy what he may not read in the database.
+    """
     made = file.absolute().with_name(f".{file.name}.{os.getpid()}.tmp")
+
+    def clear() -> None:
+        for side in ("", *_SIDE_FILES):
+            with suppress(OSError):
+                Path(f"{made}{side}").unlink()
+
+    clear()  # of a killed process that had our number
     try:
+        with _plain(file):
+            mode = stat.S_IMODE(mode_of.stat().st_mode)
+            made.touch(0o600, exist_ok=False)
+            made.chmod(mode)
         yield made
     finally:
-        for side in ("", *_SIDE_FILES):
-            Path(f"{made}{side}").unlink(missing_ok=True)
+        clear()
 
 
 @contextmanager
@@ -134,12 +170,16 @@ def _plain(what: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise DatabaseError(f"{what}: {error}.", hint="Check the file, its folder and the space on the disk.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DatabaseError(f"{what}: {reason}.", hint="Check the file, its folder and the space on the disk.") from error
 
 
-def _copy(source: Path, copy: Path, step: Step) -> None:
-    with _plain(source), closing(_open(source, "ro")) as one, closing(_open(copy, "rwc")) as other:
-        one.backup(other, pages=_PAGES, progress=lambda *_: step("copying"))
+def _copy(source: Path, copy: Path, step: Step, pages: int, *, mode: str) -> None:
+    with _plain(source), closing(_open(source, mode)) as one, closing(_open(copy, "rw")) as other:
+        # One moment is held to the end: else every commit of somebody else's makes the copy begin anew, perhaps for ever.
+        one.execute("BEGIN")
+        one.execute("SELECT count(*) FROM sqlite_master")
+        one.backup(other, pages=pages, progress=lambda *_: step("copying"))
         other.execute("PRAGMA journal_mode=DELETE")  # one file, without another beside it
 
 
@@ -147,35 +187,54 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(file))}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
-def _refuse_bad(copy: Path) -> None:
+def _refuse_bad(copy: Path, of: str, *, hint: str) -> None:
     """Check a copy: whole, consistent, ours, and of a version that this program can use or upgrade."""
     with _plain(copy), closing(_open(copy, "ro")) as opened:
-        if (
-            opened.execute("PRAGMA integrity_check").fetchall() != [("ok",)]
-            or opened.execute("PRAGMA foreign_key_check").fetchall()
-        ):
-            raise DatabaseError("The copy is damaged; nothing was changed.", hint="Take another backup.")
-        has_version = opened.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,)).fetchone()
-        found = opened.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() if has_version else None  # noqa: S608 - our name
-    revision = found[0] if found else None
+        found = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if found != "ok" or opened.execute("PRAGMA foreign_key_check").fetchone():
+            raise DatabaseError(f"The {of} is damaged ({'a foreign key' if found == 'ok' else found}).", hint=hint)
+        names = _names(opened)
+        row = opened.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() if VERSION_TABLE in names else None  # noqa: S608 - our name
+    revision = row[0] if row else None
     state = state_of(revision)
     if state is State.EMPTY:
-        raise SchemaError("This is no database of this program; nothing was changed.", hint="Name another file.")
+        raise SchemaError(f"The {of} is no database of this program; nothing was changed.", hint=hint)
     if state is State.AHEAD:
         raise SchemaError(
-            f"The backup's schema ({revision}) is newer than this version knows; nothing was changed.",
+            f"The {of}'s schema ({revision}) is newer than this version knows; nothing was changed.",
             hint="Upgrade crun-template-sync on this machine first.",
         )
 
 
-def _is_database(file: Path) -> bool:
+def _names(opened: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in opened.execute("SELECT name FROM sqlite_master")}
+
+
+def _can_be_opened(database: Path) -> bool:
+    """Tell whether SQLite can write into this file: it is a database, ours or empty.
+
+    Raises:
+        SchemaError: it is another program's.
+        DatabaseError: it is there, but this user may not open it.
+    """
     try:
-        with closing(_open(file, "ro")) as opened:
-            return bool(opened.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,)).fetchone())
-    except sqlite3.OperationalError:  # it is held: then it is one
-        return True
+        with closing(_open(database, "rw")) as opened:
+            names = _names(opened)
+    except sqlite3.OperationalError as error:
+        if _is_held(error):
+            return True
+        raise DatabaseError(f"{database}: {error}.", hint="Check that this user may write there.") from error
     except sqlite3.DatabaseError:
         return False
+    if names and VERSION_TABLE not in names:
+        raise SchemaError(
+            f"{database} is another program's database; nothing was changed.", hint="Check DATABASE_URL, or move the file away."
+        )
+    return True
+
+
+def _is_held(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}  # the rest of the number says why
 
 
 def _refuse_lease(engine: Engine) -> None:
@@ -186,22 +245,27 @@ def _refuse_lease(engine: Engine) -> None:
     engine.dispose()
 
 
-def _write_into(copy: Path, database: Path, step: Step) -> None:
+def _write_into(copy: Path, database: Path, step: Step, pages: int) -> None:
     """Write a copy into a database that nobody else has open, as one transaction of SQLite's own."""
-    with closing(_open(database, "rw")) as opened:
+    with _plain(database), closing(_open(database, "rw")) as opened:
         try:
             opened.execute("PRAGMA locking_mode=EXCLUSIVE")  # kept until the connection ends
             opened.execute("BEGIN EXCLUSIVE")
             opened.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise LeaseBusy(
-                f"Somebody has the database open ({error}); nothing was changed.",
+            if not _is_held(error):
+                raise
+            raise TryLater(
+                "Somebody has the database open; nothing was changed.",
                 hint="Stop the daemon and whatever else reads it, then try again.",
             ) from error
         step("alone")
-        with _plain(database), closing(_open(copy, "ro")) as source:
-            source.backup(opened, pages=_PAGES, progress=lambda *_: step("writing"))
-    step("written")
+        opened.execute("PRAGMA journal_mode=DELETE")  # in write-ahead mode a copy with another page size is refused
+        with closing(_open(copy, "ro")) as source:
+            source.backup(opened, pages=pages, progress=lambda *_: step("writing"))
+        step("written")
+        opened.execute("PRAGMA journal_mode=WAL")
+    step("closed")
 
 
 def _swap_in(copy: Path, target: Path, step: Step) -> None:

@@ -187,3 +187,13 @@ def test_an_unknown_number_that_becomes_true_is_a_change_though_python_calls_the
     assert [(change.template_id, change.kind, change.fields) for change in found.changes.changes] == [
         ("1", "changed", ({"field": "extra.Later", "old": 1, "new": True},))
     ]
+
+
+def test_a_field_that_only_a_bad_record_still_carries_takes_no_values_from_the_others() -> None:
+    """Else one spoilt record would take the prices of a whole catalog that stopped sending them."""
+    memory = Memory()
+    memory.run(record("1"), record("2"), record("3"))
+    assert memory.run(*(record(key, ConsumeItems=...) for key in "123")).changes.vanished == ("ConsumeItems",)
+    found = memory.run(record("1", ConsumeItems=...), record("2", ConsumeItems=...), record("3", ConsumeItems="spoilt"))
+    assert (found.changes.changes, found.changes.unpublished, found.changes.appeared) == ((), (), ())
+    assert [len(memory.documents[key]["consume_items"]) for key in "123"] == [2, 2, 2]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pymysql.connections
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
@@ -30,6 +32,14 @@ for name in ("NO_COLOR", "FORCE_COLOR", "NOTIFY_SOCKET", "HTTP_PROXY", "HTTPS_PR
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+# PyMySQL reads the machine's certificate authorities anew for each connection, which takes longer than most tests, and then
+# verifies nothing: where nothing is asked of TLS, one context does for all.
+_context_of = pymysql.connections.Connection._create_ssl_ctx
+_plain_context = cache(lambda: _context_of(None, {}))
+pymysql.connections.Connection._create_ssl_ctx = lambda connection, asked: (
+    _context_of(connection, asked) if asked else _plain_context()
+)
 
 SERVERS = {"postgresql": "SYNC_TEST_POSTGRES_URL", "mariadb": "SYNC_TEST_MARIADB_URL"}
 KINDS = ("sqlite", *SERVERS)

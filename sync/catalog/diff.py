@@ -117,7 +117,9 @@ def compare(previous: Previous, snapshot: Snapshot, intake: Intake, load: LoadDo
         load: reads stored documents, of so many ids at a time as are compared at once.
         complete: whether that was the whole catalog; of a part, a field that it lacks is kept, but has not vanished.
     """
-    known, sent = previous.wire_fields, snapshot.fields
+    # A field that the catalog stopped sending returns with a good record. One spoilt record that carries it shows nothing: else
+    # it would take the kept values from all the others.
+    known, sent = previous.wire_fields, snapshot.fields - (previous.absent_fields - snapshot.good_fields)
     # A field that was kept while the catalog did not send it is compared again when it returns: that is how a change shows.
     whole = bool(snapshot.good) and (complete or known is None)
     absent = (known or frozenset()) - sent if whole else previous.absent_fields

@@ -79,8 +79,8 @@ class Sighting(NamedTuple):
     names: frozenset[str] | None
 
     @property
-    def sent(self) -> frozenset[str]:
-        """Names of the fields by which it shows what the catalog sends: a record that cannot be read shows nothing."""
+    def good_names(self) -> frozenset[str]:
+        """Names of its fields, if it can be read."""
         return frozenset() if self.names is None or (self.reading and self.reading.reason is not None) else self.names
 
     @property
@@ -168,11 +168,11 @@ class Intake:
         if read.template is not None and not self._admit(names := names.union(read.template.extra)):
             reason = f"it brings more field names than the {MOST_NAMES} that a whole catalog may have"
             read = BothWays(None, reason, reason)
-        # What a bad record carries counts as seen by nobody: else it would take the field from all that lack it.
-        names = self._tolerate(names) if read.template is None else self._see(names)
+        if read.template is None:
+            names = self._tolerate(names)
         written = document(read.template) if read.template is not None else None
         reading = Reading(self._spool.append(_spoolable(raw, written)), read.reason, read.reason_if_tags)
-        return Sighting(page, position, record_id(value), hashed, reading, names)
+        return Sighting(page, position, record_id(value), hashed, reading, self._see(names))
 
     def _value(self, raw: bytes) -> Any:
         # A large record is not worth decoding: it would take twenty times its size.

@@ -26,12 +26,14 @@ class Snapshot:
         good: by id, in the order served.
         set_aside: records that are not believed, and the reason, one phrase.
         fields: names of all fields seen.
+        good_fields: of those, the ones that a record which can be read carries, as far as anybody looked.
         nameless: those set aside that carry no id that can be read.
     """
 
     good: dict[str, Sighting] = field(default_factory=dict)
     set_aside: list[tuple[Sighting, str]] = field(default_factory=list)
     fields: frozenset[str] = frozenset()
+    good_fields: frozenset[str] = frozenset()
     nameless: list[Sighting] = field(default_factory=list)
 
     @property
@@ -71,9 +73,9 @@ def read_snapshot(sightings: Sequence[Sighting], intake: Intake, fields: frozens
         intake: which took them in.
         fields: names of those seen on the walks.
     """
-    tags_sent = "Tags" in fields or any(each.names and "Tags" in each.names for each in sightings if each.page != LOOK_UP)
-    fields = fields.union(*{each.sent for each in sightings if each.names})
-    snapshot = Snapshot(fields=fields)
+    tags_sent = "Tags" in fields
+    fields = fields.union(*{names for each in sightings if (names := each.names)})
+    snapshot = Snapshot(fields=fields, good_fields=frozenset[str]().union(*{each.good_names for each in sightings if each.names}))
     disputed: set[str] = set()
 
     for each in sightings:

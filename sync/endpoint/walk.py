@@ -84,7 +84,7 @@ class _Attempt:
         self.ids.update(each.template_id for each in sightings if each.template_id is not None)
         self.nameless += sum(each.template_id is None for each in sightings)
         self.pages[page] = sightings
-        self.fields.update(*(each.sent for each in sightings if each.names))
+        self.fields.update(*(each.names for each in sightings if each.names))
         self.records += len(sightings)
         self.empty += not sightings
         if self.records > MOST_RECORDS:

@@ -145,6 +145,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Upgrade": well,
     "Prune": old,
 }
+OF_SEVERAL_DATABASES = {"Backup and restore", "Moving to another database", "Upgrade"}
 EXITS = {"template-sync doctor": {"Failing": 75}}
 SERVER_OF = {"pg_dump": "postgresql", "pg_restore": "postgresql", "mariadb-dump": "mariadb", "mariadb": "mariadb"}
 
@@ -204,7 +205,9 @@ def tools(folder: Path) -> Path:
     return script.parent
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(
+    "section", [pytest.param(each, marks=[pytest.mark.long] if each in OF_SEVERAL_DATABASES else []) for each in SECTIONS]
+)
 def test_the_commands_of_the_runbook_do_what_it_says(
     section: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

@@ -109,6 +109,7 @@ def untouchable(database: Database) -> dict[str, Any]:
 PRUNED = {"sync_runs", "sync_state", "template_changes", "template_versions", "price_periods", "rejected_templates"}
 
 
+@pytest.mark.long_on_servers
 @pytest.mark.parametrize(("how", "first_kept"), [
     ({"before": None, "keep_runs": 3}, 5),
     ({"before": day(3.5), "keep_runs": None}, 5),

@@ -1,0 +1,58 @@
+"""What the tests of backup and restore share: two states of a database, and processes that die on the way."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sync.store.engine import open_engine
+from tests.builders import Database
+from tests.faults import anomalies, kill_myself
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+OLD, NEW = {"1", "2", "3", "4", "5"}, {"1", "2", "3", "4", "6"}
+SIDE_FILES = ("-wal", "-shm", "-journal")
+FEW = 20
+"""Pages at a time: so few that these small databases take several steps."""
+
+
+def opened(file: Path) -> Database:
+    url = f"sqlite:///{file}"
+    return Database("sqlite", url, open_engine(url))
+
+
+def present(file: Path) -> set[str]:
+    """Open a database as the next run would, and give what it holds; nothing in it may be wrong."""
+    database = opened(file)
+    assert anomalies(database) == []
+    found = database.present
+    database.engine.dispose()
+    return found
+
+
+def file_of(database: Database) -> Path:
+    return Path(str(database.engine.url.database))
+
+
+def kill_at(number: int) -> Callable[[str], None]:
+    steps = itertools.count(1)
+    return lambda _name: kill_myself() if next(steps) == number else None
+
+
+def write_and_die(file: str, mode: str = "WAL") -> None:
+    """Leave a transaction half-way in `-wal` or `-journal`, and the files of a killed process beside the database."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute(f"PRAGMA journal_mode={mode}")
+    connection.execute("PRAGMA cache_size=1")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE templates SET title = title || hex(randomblob(5000))")
+    kill_myself()
+
+
+def side_files(file: Path) -> list[str]:
+    return [side for side in SIDE_FILES if Path(f"{file}{side}").exists()]

@@ -54,5 +54,13 @@ def write_and_die(file: str, mode: str = "WAL") -> None:
     kill_myself()
 
 
+def commit_and_die(file: str) -> None:
+    """Leave a committed transaction in `-wal` that is not yet in the file itself."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("UPDATE templates SET title = title || hex(randomblob(5000))")
+    kill_myself()
+
+
 def side_files(file: Path) -> list[str]:
     return [side for side in SIDE_FILES if Path(f"{file}{side}").exists()]

@@ -16,7 +16,7 @@ from sync.store.backup import back_up, native_command
 from sync.store.engine import open_engine
 from tests.command_line import template_sync
 from tests.faults import AFTER, BEFORE, end_of, sync
-from tests.store.copies import FEW, NEW, OLD, kill_at, present, side_files, write_and_die
+from tests.store.copies import FEW, NEW, OLD, SIDE_FILES, kill_at, present, side_files, write_and_die
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -76,6 +76,15 @@ def test_a_backup_after_a_killed_writer_holds_what_was_committed(backed_up: tupl
     assert (present(backup), present(file)) == (NEW, NEW)
 
 
+def test_what_a_killed_process_of_the_same_number_left_is_not_in_the_way(sqlite: Database, tmp_path: Path) -> None:
+    sync(BEFORE, sqlite.engine)
+    for side in ("", *SIDE_FILES):
+        (tmp_path / f".backup.db.{os.getpid()}.tmp{side}").write_bytes(b"left behind" * 1000)
+    back_up(sqlite.engine, tmp_path / "backup.db")
+    assert present(tmp_path / "backup.db") == OLD
+    assert not [*tmp_path.glob(".*")]
+
+
 def test_a_copy_can_never_be_read_by_more_people_than_the_database(backed_up: tuple[Path, Path]) -> None:
     file, backup = backed_up
     file.chmod(0o640)
@@ -107,7 +116,8 @@ def test_a_backup_replaces_no_link_no_directory_and_not_the_database(backed_up: 
     file, backup = backed_up
     engine = open_engine(f"sqlite:///{file}")
     (tmp_path / "link.db").symlink_to(backup)
-    for strange in (tmp_path / "link.db", tmp_path, file, Path("/dev/null")):
+    (tmp_path / "same.db").hardlink_to(file)
+    for strange in (tmp_path / "link.db", tmp_path, file, tmp_path / "same.db", Path("/dev/null")):
         with pytest.raises(UsageError):
             back_up(engine, strange)
     for impossible in (tmp_path / "no such folder" / "backup.db", backup / "below a file", tmp_path / ("long" * 80)):

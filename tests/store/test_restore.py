@@ -17,7 +17,7 @@ from sync.store import lease as leases
 from sync.store.backup import back_up, restore
 from sync.store.engine import open_engine
 from tests.faults import AFTER, PROCESSES, end_of, real_clock, sync
-from tests.store.copies import FEW, NEW, OLD, SIDE_FILES, kill_at, opened, present, side_files, write_and_die
+from tests.store.copies import FEW, NEW, OLD, SIDE_FILES, commit_and_die, kill_at, opened, present, side_files, write_and_die
 
 
 def restore_and_die(file: str, source: str, number: int) -> None:
@@ -68,12 +68,17 @@ def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(
 @pytest.mark.parametrize("remains", ["nothing", "side files of a database that is gone", "a file that is no database"])
 def test_where_no_database_is_left_the_backup_takes_its_place_at_any_step(backed_up: tuple[Path, Path], remains: str) -> None:
     file, backup = backed_up
+    # Good enough to be applied to whatever stands before it: with it the backup would hold neither the one nor the other.
+    assert end_of(commit_and_die, str(file)) == -signal.SIGKILL
+    left = {side: Path(f"{file}{side}").read_bytes() for side in ("-wal", "-shm")}
     number = 1
     while True:
         file.unlink(missing_ok=True)
+        for side in SIDE_FILES:
+            Path(f"{file}{side}").unlink(missing_ok=True)
         if remains != "nothing":
-            Path(f"{file}-wal").write_bytes(b"left behind")
-            Path(f"{file}-shm").write_bytes(b"left behind")
+            for side, content in left.items():
+                Path(f"{file}{side}").write_bytes(content)
         if remains == "a file that is no database":
             file.write_bytes(b"no database" * 1000)
         code = end_of(restore_and_die, str(file), str(backup), number)
@@ -134,6 +139,19 @@ def test_what_is_no_backup_is_refused_and_nothing_is_changed(backed_up: tuple[Pa
     refused(DatabaseError, b"no database" * 1000)
     refused(DatabaseError, whole[: len(whole) // 2])
     refused(DatabaseError, whole[:8192] + os.urandom(65536) + whole[8192 + 65536 :])
+
+    def spoilt(how: str) -> None:
+        shutil.copy(backup, bad)
+        with closing(sqlite3.connect(bad, isolation_level=None)) as connection:
+            connection.executescript(how)
+        with pytest.raises(DatabaseError, match="The backup is damaged"):
+            restore(engine, bad)
+
+    spoilt("DELETE FROM templates WHERE template_id = '1'")  # by somebody who does not keep foreign keys
+    spoilt(  # the index of one column, said to be of another
+        "PRAGMA writable_schema=1; UPDATE sqlite_master SET sql = replace(sql, '(tag_id)', '(template_id)') "
+        "WHERE name = 'ix_template_tags_tag_id'"
+    )
     bad.unlink()
     with closing(sqlite3.connect(bad)) as other:
         other.execute("CREATE TABLE theirs (a)")
@@ -145,7 +163,8 @@ def test_what_is_no_backup_is_refused_and_nothing_is_changed(backed_up: tuple[Pa
         newer.commit()
     with pytest.raises(SchemaError, match=r"\(9999\) is newer"):
         restore(engine, bad)
-    for strange in (tmp_path, tmp_path / "none.db", file):
+    (tmp_path / "link.db").symlink_to(file)
+    for strange in (tmp_path, tmp_path / "none.db", file, tmp_path / "link.db"):
         with pytest.raises(UsageError):
             restore(engine, strange)
     engine.dispose()
@@ -180,6 +199,15 @@ def test_a_backup_with_another_page_size_can_be_restored(backed_up: tuple[Path, 
         other.execute("PRAGMA page_size=8192")
         other.execute("VACUUM")
     restore(open_engine(f"sqlite:///{file}"), backup)
+    assert present(file) == OLD
+
+
+def test_nothing_is_changed_in_the_backup_even_if_it_is_the_file_of_a_killed_process(backed_up: tuple[Path, Path]) -> None:
+    file, backup = backed_up
+    assert end_of(write_and_die, str(backup)) == -signal.SIGKILL
+    before = [backup.read_bytes(), Path(f"{backup}-wal").read_bytes()]
+    restore(open_engine(f"sqlite:///{file}"), backup)
+    assert [backup.read_bytes(), Path(f"{backup}-wal").read_bytes()] == before
     assert present(file) == OLD
 
 

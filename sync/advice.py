@@ -36,6 +36,14 @@ BY_CODE = {
         "If the server is merely slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY.",
     ),
     "lease-lost": Advice("ours", "If the machine was not paused, raise SYNC_LEASE_TTL."),
+    "conflict": Advice(
+        "nobody's: another program's, or another node's, transactions won",
+        "Nothing: the next run tries again. If it stays, find out who else writes to these tables or holds a lock on them.",
+    ),
+    "went-back": Advice(
+        "ours: the database, or whoever restored it",
+        "Nothing for this program: the next run goes on from what is there. Whoever follows the feed by cursor is told.",
+    ),
     "schema": Advice(_DATABASE, "Run `template-sync db upgrade`."),
     "database": Advice(_DATABASE, "`template-sync doctor` tests each step."),
     "unexpected": Advice("ours", "Report it: SYNC_LOG_LEVEL=debug template-sync run shows where it happened."),

@@ -2,8 +2,17 @@
 
 SyncError                       1   something that this program did not foresee
 ├── UsageError                  2   the command line makes no sense
+│   └── CatalogError            2   the database cannot answer this question
+│       ├── UnknownTemplate     2   no such template was ever seen
+│       ├── UnknownRun          2   no such run is on record
+│       ├── NoSuchPast          2   the catalog of a moment that is before the first run, or still to come
+│       │   └── Pruned          2   or whose history was deleted
+│       └── CursorLost          2   a cursor that this feed did not give, or whose past it no longer has
+├── SiteError                   1   the gallery's folder could not be written
 ├── RemovalsHeld                4   more removals than plausible; they wait for a person
 ├── DatabaseError              69   the database did not do what was asked
+│   ├── DatabaseAway           69   it cannot be reached, or not be written now
+│   ├── DatabaseConflict       75   another transaction won, every time
 │   └── SchemaError            69   its tables are not the ones that this version needs
 ├── TryLater                   75   worth another try, unchanged
 │   ├── Unreachable            75   the network, a time-out, a 5xx
@@ -11,6 +20,7 @@ SyncError                       1   something that this program did not foresee
 │   │   └── Maintenance        75   455: the catalog is under maintenance
 │   ├── DeadlineExceeded       75   the run's whole time is over
 │   ├── LeaseBusy              75   another run is at work
+│   ├── SiteBusy               75   another process is writing the gallery
 │   ├── LeaseLost              75   another run took over while this one was slow
 │   └── Interrupted            75   asked to stop before anything was applied
 ├── BadAnswer                  76   the answer made no sense
@@ -19,6 +29,7 @@ SyncError                       1   something that this program did not foresee
 │   └── WalkUnverified         76   the counts never agreed; removals are not believed
 ├── Refused                    77   the key, the credits or the feature: a person must act
 └── ConfigurationError         78   settings that cannot be used
+    └── MissingExtra           78   a library that only some need is not installed
 
 Exit codes are those of sysexits.h where it has one. The first line of an error says what happened, `hint` what to
 do next. Errors are raised where the fact is known and turned into a sentence once, in `commands/edge.py`.
@@ -54,6 +65,71 @@ class UsageError(SyncError):
     default_code = "usage"
 
 
+class CatalogError(UsageError):
+    """The database cannot answer this question; another one it can. What `sync.Catalog` raises for what is asked of it."""
+
+    default_code = "catalog"
+
+
+class UnknownTemplate(CatalogError, LookupError):
+    """No template of this id was ever seen, or not by then.
+
+    Attributes:
+        template_id: the id that was asked for.
+    """
+
+    default_code = "unknown-template"
+
+    def __init__(self, message: str, *, template_id: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.template_id = template_id
+
+
+class UnknownRun(CatalogError, LookupError):
+    """No run of this number is on record."""
+
+    default_code = "unknown-run"
+
+
+class NoSuchPast(CatalogError):
+    """There is no catalog of that moment: it is before the first run, or still to come."""
+
+    default_code = "no-such-past"
+
+
+class Pruned(NoSuchPast):
+    """What the catalog was then is no longer known: that history was deleted."""
+
+    default_code = "pruned"
+
+
+class CursorLost(CatalogError):
+    """A reader's cursor does not belong to the feed as it is now: going on from there would leave its copy wrong.
+
+    Attributes:
+        reason: `other-feed`, `pruned`, `ahead` or `diverged`.
+        oldest_seq: the oldest change that is kept.
+        last_seq: the newest change.
+        cursor: where the feed ends now; who reads the present catalog in the same moment goes on from there. None: not known.
+    """
+
+    default_code = "cursor-lost"
+
+    def __init__(self, message: str, *, reason: str, oldest_seq: int, last_seq: int, cursor: str | None) -> None:
+        start = f"Read the present catalog anew (`template-sync export --with-cursor`), then go on from cursor {cursor}."
+        super().__init__(message, hint=start, code=self.default_code)
+        self.reason = reason
+        self.oldest_seq = oldest_seq
+        self.last_seq = last_seq
+        self.cursor = cursor
+
+
+class SiteError(SyncError):
+    """The gallery's folder could not be written; what was there is still there."""
+
+    default_code = "site"
+
+
 class RemovalsHeld(SyncError):
     """More removals than plausible: everything else is applied, they wait."""
 
@@ -69,11 +145,26 @@ class DatabaseError(SyncError):
     default_code = "database"
 
 
+class DatabaseAway(DatabaseError):
+    """It cannot be reached, or cannot be written for now: it restarts, fails over, has no quorum, is a standby."""
+
+
+class DatabaseConflict(DatabaseError):
+    """Another transaction won, on another node or over a lock, and this one was rolled back as a whole."""
+
+    exit_code = 75
+    default_code = "conflict"
+
+
 class SchemaError(DatabaseError):
     """The database's tables are not the ones that this version needs."""
 
     retry = False
     default_code = "schema"
+
+
+class SchemaAhead(SchemaError):
+    """The tables are those of a newer version: this program has nothing more to do here until it is upgraded."""
 
 
 class TryLater(SyncError):
@@ -126,6 +217,12 @@ class LeaseBusy(TryLater):
     def __init__(self, message: str, *, hint: str = "", run_id: int | None = None) -> None:
         super().__init__(message, hint=hint)
         self.run_id = run_id
+
+
+class SiteBusy(TryLater):
+    """Another process is writing the gallery into the same folder."""
+
+    default_code = "site-busy"
 
 
 class LeaseLost(TryLater):
@@ -190,8 +287,17 @@ class ConfigurationError(SyncError):
     exit_code = 78
     default_code = "configuration"
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__(
-            "\n".join(problems), hint="The README lists every setting; `template-sync config` shows them once they are valid."
-        )
+    def __init__(self, problems: list[str], *, hint: str = "") -> None:
+        usual = "The README lists every setting; `template-sync config` shows them once they are valid."
+        super().__init__("\n".join(problems), hint=hint or usual)
         self.problems = problems
+
+
+class MissingExtra(ConfigurationError):
+    """What was asked for needs a library that comes with an extra, and is not installed."""
+
+    default_code = "missing-extra"
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__([f"{what} needs {library}, which is not installed."])
+        self.hint = f"pip install 'crun-template-sync[{extra}]'"

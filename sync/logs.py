@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
+from sync.advice import BY_CODE
 from sync.redaction import Redactor
 from sync.run_record import Status
 from sync.text import MOST_NAMES_SHOWN, escape_control_characters
@@ -71,7 +72,7 @@ def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO 
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # At info these would log every request's URL, every job, every migration step: noise beside the one line per run.
-    for name in ("httpx", "httpcore", "hpack", "sqlalchemy", "alembic", "apscheduler"):
+    for name in ("httpx", "httpcore", "hpack", "sqlalchemy", "alembic", "apscheduler", "mcp"):
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # a closed stderr must not hurt a run
@@ -83,8 +84,10 @@ def get_logger() -> Any:
 
 
 def log_run(outcome: Outcome) -> None:
-    """Write a run's one line."""
+    """Write a run's one line; before it a warning, if the database is not where it was."""
     run = outcome.run
+    if outcome.moved:
+        get_logger().warning("database_moved", run_id=run.run_id, seen=outcome.moved, hint=BY_CODE["went-back"].to_do)
     shown = {name: value for name, value in run.as_json().items() if name not in {"started_at", "finished_at", "fence"}}
     for name in ("fields_appeared", "fields_vanished"):
         if len(shown[name]) > MOST_NAMES_SHOWN:  # all of them stand in sync_runs

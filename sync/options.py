@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sync.http_url import LOOPBACK, http_url
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_DURATION = 0.01
 LONGEST_DURATION = 3650 * 86400
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -39,9 +40,18 @@ def parse_duration(value: str) -> float:
     return seconds
 
 
-def _replaceable_file(value: str) -> str:
+def replaceable_file(value: str) -> str:
+    """Refuse a name under which nothing can be swapped in.
+
+    Raises:
+        ValueError: it is a link, a device or a folder.
+    """
     path = Path(value)
-    if path.is_symlink() or (path.exists() and not path.is_file()):  # it is replaced whole: /dev/null would become a file
+    try:
+        plain = not path.is_symlink() and (path.is_file() or not path.exists())  # it is replaced whole: no file out of /dev/null
+    except OSError:
+        raise ValueError("a file name that this machine takes") from None
+    if not plain:
         raise ValueError("a regular file, or a name that is still free: no link, device or directory")
     return value
 
@@ -72,6 +82,12 @@ def _share(value: str) -> Decimal:
     return share
 
 
+def _flag(value: str) -> bool:
+    if value.strip().lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return value.strip().lower() == "true"
+
+
 def _choice(*words: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value.strip().lower() not in words:
@@ -88,24 +104,8 @@ def _key(value: str) -> str:
     return value.strip()
 
 
-def _http_url(value: str) -> str:
-    try:
-        parts = urlsplit(value.strip())
-        _ = parts.port
-        host = (parts.hostname or "").encode("idna")
-        if host.decode("idna").encode("idna") != host or not (parts.hostname or "").isascii():
-            raise ValueError
-    except ValueError:  # of names outside ASCII only the xn-- form is the same for every resolver and client
-        raise ValueError("a URL such as https://api.crun.ai") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not re.fullmatch(r"\S+", value.strip()):
-        raise ValueError("a URL such as https://api.crun.ai")
-    if parts.username or parts.password:
-        raise ValueError("a URL without a user name or password in it")
-    return value.strip()
-
-
 def _base_url(value: str) -> str:
-    url = _http_url(value)
+    url = http_url(value)
     parts = urlsplit(url)
     if parts.query or parts.fragment:
         raise ValueError("a URL without a query or fragment, such as https://api.crun.ai")
@@ -130,7 +130,8 @@ def _database_url(value: str) -> str:
     place = rest[account.end() if account else 0 :]
     if "@" in place.partition("/")[0]:
         raise ValueError("a URL in which an @ of the password is written as %40")
-    if not re.fullmatch(r"(\[[^\]]*\]|[^/?:\[]*)(:[0-9]{1,5})?/[^/?]+(\?.*)?", place):
+    host = r"(\[[^\]]*\]|[^/?:\[,]*)(:[0-9]{1,5})?"
+    if not re.fullmatch(rf"{host}(,{host})*/[^/?]+(\?.*)?", place):
         raise ValueError("a server and a database, such as postgresql://user@host:5432/name")
     return url
 
@@ -211,10 +212,16 @@ OPTIONS: tuple[Option, ...] = (
     Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", _text, "HOST", "Where the daemon's probes and metrics listen."),
     Option("http_port", "SYNC_HTTP_PORT", None, _whole(0, 65535), "PORT",
            "Port of /livez, /readyz and /metrics; none when not set."),
-    Option("metrics_file", "SYNC_METRICS_FILE", None, _replaceable_file, "FILE",
+    Option("metrics_file", "SYNC_METRICS_FILE", None, replaceable_file, "FILE",
            "A textfile for node_exporter, rewritten after every one-shot run."),
-    Option("ping_url", "SYNC_PING_URL", None, _http_url, "URL", "A heartbeat: told of start, success and failure.", secret=True),
-    Option("proxy", "SYNC_PROXY", None, _http_url, "URL", "A proxy for the requests; the usual proxy variables are not read."),
+    Option("ping_url", "SYNC_PING_URL", None, http_url, "URL", "A heartbeat: told of start, success and failure.", secret=True),
+    Option("proxy", "SYNC_PROXY", None, http_url, "URL", "A proxy for the requests; the usual proxy variables are not read."),
+    Option("webhooks_file", "SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
+           "A TOML file of endpoints that are told of changes; see docs/webhooks.md."),
+    Option("site_dir", "SYNC_SITE_DIR", None, _text, "DIR",
+           "A folder in which the gallery is kept, after every change; see docs/gallery.md."),
+    Option("site_covers", "SYNC_SITE_COVERS", "false", _flag, "true|false",
+           "Keep copies of the covers there, too."),
     Option("ca_bundle", "SYNC_CA_BUNDLE", None, _readable_file, "FILE",
            "A file of certificate authorities to trust instead of the built-in ones."),
 )  # fmt: skip

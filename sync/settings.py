@@ -7,25 +7,20 @@ does not say where a value came from.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync.errors import ConfigurationError
 from sync.options import DATABASE_ACCOUNT, OPTIONS, Option
+from sync.secret_file import secret_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
-    from io import FileIO
     from pathlib import Path
 
 MASK = "********"
-_PIPE_SECONDS = 5.0
-_SECRET_FILE_LIMIT = 4096  # bytes; a key or a URL is shorter, a wrong path may be anything
 _KEY_SHAPE = re.compile(r"ak_[A-Za-z0-9]{32}")
 
 
@@ -54,6 +49,9 @@ class Settings:
     metrics_file: str | None
     ping_url: str | None
     proxy: str | None
+    webhooks_file: str | None
+    site_dir: str | None
+    site_covers: bool
     ca_bundle: str | None
 
     @property
@@ -92,7 +90,14 @@ class Loaded:
         return next(origin.shown for origin in self.origins if origin.option.field == field)
 
 
-def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Path | None, *, needs_key: bool = False) -> Loaded:
+def load(
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    dotenv: Path | None,
+    *,
+    needs_key: bool = False,
+    keyless: bool = False,
+) -> Loaded:
     """Read every setting.
 
     Args:
@@ -100,11 +105,12 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Pa
         environ: the process's environment.
         dotenv: a `.env` file to read if it exists.
         needs_key: a missing key is a problem like any other.
+        keyless: the key is not even read, wherever it may be.
 
     Raises:
         ConfigurationError: with every problem at once.
     """
-    layers: list[tuple[str, Mapping[str, str | None]]] = [("environment", environ), (".env file", _dotenv(dotenv))]
+    layers: list[tuple[str, Mapping[str, str | None]]] = [("environment", environ), (".env file", dotenv_file(dotenv))]
     values: dict[str, Any] = {}
     origins: list[Origin] = []
     problems: list[str] = []
@@ -113,7 +119,8 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Pa
     for option in OPTIONS:
         text, source = None, ""
         try:
-            text, source = _find(option, flags, layers, warnings)
+            if not (keyless and option.field == "api_key"):
+                text, source = _find(option, flags, layers, warnings)
             if text is None:
                 values[option.field] = None
                 origins.append(Origin(option, "", "not set"))
@@ -134,7 +141,12 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], dotenv: Pa
     return Loaded(Settings(**values), flags, tuple(origins), tuple(warnings), tuple(secrets))
 
 
-def _dotenv(path: Path | None) -> Mapping[str, str | None]:
+def dotenv_file(path: Path | None) -> Mapping[str, str | None]:
+    """Read a `.env` file, if it is there.
+
+    Raises:
+        ConfigurationError: it could not be read.
+    """
     try:
         if path is None or not path.is_file():
             return {}
@@ -159,46 +171,10 @@ def _find(
         if direct is not None and path is not None:
             raise ValueError(f"either {option.variable} or {option.variable}_FILE, not both")
         if path is not None:
-            return _secret_file(option, path, warnings), f"{source}, {option.variable}_FILE"
+            return secret_file(f"{option.variable}_FILE", path, warnings), f"{source}, {option.variable}_FILE"
         if direct is not None:
             return direct, source
     return option.default, "default"
-
-
-def _secret_file(option: Option, path: str, warnings: list[str]) -> str:
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - a pipe may be named, too
-            mode = os.fstat(file.fileno()).st_mode
-            content = _read_in_time(file, _SECRET_FILE_LIMIT + 1)
-        text = content.decode("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ValueError(f"a readable file in {option.variable}_FILE ({path}: {reason})") from None
-    if not text:
-        raise ValueError(f"{option.variable}_FILE to hold something ({path} is empty)")
-    if len(content) > _SECRET_FILE_LIMIT:
-        raise ValueError(f"{option.variable}_FILE to hold one line of at most {_SECRET_FILE_LIMIT} bytes ({path})")
-    if stat.S_IMODE(mode) & stat.S_IROTH:
-        warnings.append(f"{option.variable}_FILE ({path}) can be read by every user of this machine; chmod 600 it.")
-    return text
-
-
-def _read_in_time(file: FileIO, most: int) -> bytes:
-    """Read a file, or a pipe such as `<(pass show crun)`; one that nobody writes to is not waited on for ever."""
-    if not stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
-        return file.read(most) or b""
-    content, gives_up = b"", time.monotonic() + _PIPE_SECONDS
-    while time.monotonic() < gives_up:
-        more = file.read(most - len(content))  # None while its writer has nothing; nothing while there is none, or after its end
-        if more:
-            content += more
-        elif more is not None and content:
-            return content
-        else:
-            time.sleep(0.01)
-    if not content:
-        raise OSError(0, "nothing came out of it")
-    return content
 
 
 def _given(option: Option, text: str | None, source: str) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _ACTS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Characters that JSON leaves as they are and that act on a terminal, or turn the direction of writing."""
 
+_LAYOUT = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """Write JSON for people and machines alike: readable, and with nothing in it that acts on a terminal."""
@@ -27,6 +29,16 @@ def escape_control_characters(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
 
 
+def harmless(text: str) -> str:
+    """Make what acts on how text is laid out visible: control characters, and those that turn the direction of writing.
+
+    Unlike `escape_control_characters` it leaves what joins emoji and letters, which a page shows as it should.
+    """
+    if text.isprintable():  # which none of them is
+        return text
+    return _LAYOUT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 MOST_NAMES_SHOWN = 20
 
 
@@ -34,6 +46,11 @@ def some_of(names: Sequence[str]) -> str:
     """Name the first of many, and say how many more there are."""
     more = len(names) - MOST_NAMES_SHOWN
     return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def count_of(number: int, thing: str) -> str:
+    """Say how many: 1 template, 2 templates."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def iso(moment: datetime) -> str:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
 from sync import logs
 from sync.endpoint.client import Endpoint
@@ -27,7 +26,6 @@ from tests.command_line import environment, template_sync
 from tests.hostile import Hostile, as_json, one_after_another, success
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.builders import Database
@@ -37,19 +35,7 @@ PASSWORD = "c@nary/p%ss"
 ENCODED = "c%40nary%2Fp%25ss"
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Put the process's logging back: `configure` is for whole processes."""
-    root = logging.getLogger()
-    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
-    yield
-    root.handlers[:], logging.raiseExceptions = handlers, raising
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    for name in ("httpx", "httpcore", "hpack", "sqlalchemy", "alembic", "apscheduler"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -129,11 +115,10 @@ def test_a_closed_stream_does_not_hurt() -> None:
     "arguments",
     [
         ["run"],
-        ["doctor"],
         ["config", "--json"],
         *(
-            pytest.param(arguments, marks=pytest.mark.long)
-            for arguments in (["run", "--json"], ["run", "--dry-run"], ["config"], ["status"], ["refresh", "1"], ["run", "--bad"])
+            pytest.param(arguments.split(), marks=pytest.mark.long)
+            for arguments in ("run --json", "run --dry-run", "doctor", "config", "status", "refresh 1", "run --bad")
         ),
     ],
     ids=" ".join,

@@ -75,6 +75,8 @@ def test_a_bundle_of_authorities_that_is_not_there_is_named() -> None:
 def test_a_password_with_a_question_mark_and_one_in_the_query_are_secrets() -> None:
     loaded = load({}, {"DATABASE_URL": "postgresql://u:sec?ret@h/db?password=inner"}, None)
     assert loaded.shown("database_url") == "postgresql://u:********@h/db"
+    several = load({}, {"DATABASE_URL": "postgresql://u:secret@a:1,[::1]:2,c/db"}, None)
+    assert several.shown("database_url") == "postgresql://u:********@a:1,[::1]:2,c/db"
     assert {"sec?ret", "inner"} <= set(loaded.secrets)
 
 
@@ -240,4 +242,5 @@ def test_a_metrics_file_that_is_a_device_a_link_or_a_folder_is_refused(tmp_path:
     (tmp_path / "link.prom").symlink_to(tmp_path / "elsewhere")
     for path in ("/dev/null", str(tmp_path), str(tmp_path / "link.prom")):
         assert "regular file" in problems(SYNC_METRICS_FILE=path)[0]
+    assert "a file name that this machine takes" in problems(SYNC_METRICS_FILE="n" * 300)[0]
     assert load({}, {"SYNC_METRICS_FILE": str(tmp_path / "new.prom")}, None).settings.metrics_file

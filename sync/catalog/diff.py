@@ -107,7 +107,7 @@ class ChangeSet:
         return replace(self, changes=(*self.changes, *gone))
 
 
-def compare(previous: Previous, snapshot: Snapshot, intake: Intake, load: LoadDocuments, *, complete: bool = True) -> ChangeSet:
+def compare(previous: Previous, snapshot: Snapshot, intake: Intake, load: LoadDocuments, *, complete: bool) -> ChangeSet:
     """Compare the database's catalog with the served one. Templates that were not served are not touched.
 
     Args:

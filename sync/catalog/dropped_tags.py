@@ -22,7 +22,7 @@ class BothWays(NamedTuple):
     reason_if_tags: str | None = None
 
 
-def read_both_ways(record: Any, *, looked_up: bool = False) -> BothWays:
+def read_both_ways(record: Any, *, looked_up: bool) -> BothWays:
     """Read a record for a catalog without and with `Tags`; one that was looked up by its id has only the second way."""
     template, reason = _read(record, tags_dropped=False)
     if reason is None or looked_up or not isinstance(record, dict) or "Tags" in record:

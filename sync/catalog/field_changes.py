@@ -32,12 +32,14 @@ def changed_fields(before: Document, after: Document, new_fields: Iterable[str] 
             old, new = address(old), address(new)
         if old != new and name not in untold:
             changes.append({"field": name, "old": before[name], "new": after[name]})
-    if "Tags" not in new_fields:
+    # Most lists are as they were: comparing them as they stand is cheap, by their meaning is not.
+    if "Tags" not in new_fields and before["tags"] != after["tags"]:
         changes += _tag_changes(before["tags"], after["tags"], by=("name",) if "Tags_en" in new_fields else ("name", "name_en"))
-    if "ConsumeItems" not in new_fields:
+    if "ConsumeItems" not in new_fields and before["consume_items"] != after["consume_items"]:
         changes += _price_changes(before["consume_items"], after["consume_items"])
-    if "SupportAspectRatio" not in new_fields and unordered(before["aspect_ratios"]) != unordered(after["aspect_ratios"]):
-        changes.append({"field": "aspect_ratios", "old": before["aspect_ratios"], "new": after["aspect_ratios"]})
+    had, has = before["aspect_ratios"], after["aspect_ratios"]
+    if "SupportAspectRatio" not in new_fields and had != has and unordered(had) != unordered(has):
+        changes.append({"field": "aspect_ratios", "old": had, "new": has})
     for name in sorted({*before["extra"], *after["extra"]}):
         if f"extra.{name}" not in untold and _meaning(before["extra"], name) != _meaning(after["extra"], name):
             changes.append(_extra_change(name, before["extra"], after["extra"]))

@@ -13,6 +13,8 @@ import msgspec
 
 from sync.catalog.bounds import LONGEST, storage_flaw
 
+LOOK_UP = 0
+"""The page of a record that was asked for by its id."""
 DEEPEST_KEPT = 64
 """Levels, counted from the record. Far deeper than a good record may be, far shallower than what exhausts a JSON parser."""
 _READER = b"1"
@@ -103,6 +105,13 @@ def cut_depth(text: str, deepest: int = DEEPEST_KEPT) -> str:
                 start = token.start()
     kept.append(text[start:] if depth <= deepest else "")
     return "".join(kept)
+
+
+def shallow(raw: bytes) -> bytes:
+    """Empty what lies too deep in a record's bytes: how deep a parser would go depends on the interpreter."""
+    if raw.count(b"[") + raw.count(b"{") <= DEEPEST_KEPT:
+        return raw
+    return cut_depth(raw.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _decimal(text: str) -> Decimal:

@@ -7,13 +7,17 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.raw_record import LOOK_UP
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from sync.catalog.intake import Reading
     from sync.catalog.snapshot import Snapshot
 
 PAYLOAD_SHOWN = 4000
 REASON_SHOWN = 300
+DISPUTED = "the catalog served two different records under this TemplateId"
 MOST_KEPT = 1000
 """Set-aside records that one run stores; the count in `sync_runs` is of all of them."""
 
@@ -31,6 +35,17 @@ class Rejected:
 
 class Unreadable(Exception):
     """Why a record cannot be read, one short phrase; a reason on its way to `Rejected`, never an error of the run."""
+
+
+def reason_to_set_aside(reading: Reading, page: int, *, tags_sent: bool) -> str | None:
+    """Say why a record is set aside, one phrase; None if it is good by itself. `validation` found it, as the record came in.
+
+    Args:
+        reading: what came of reading it.
+        page: on which it was served.
+        tags_sent: whether some record of the catalog has `Tags`: in such a catalog one without them is bad.
+    """
+    return reading.reason_if_tags if tags_sent or page == LOOK_UP else reading.reason
 
 
 def payload(record: Any) -> str:

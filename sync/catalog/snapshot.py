@@ -6,16 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sync.catalog.intake import LOOK_UP
-from sync.catalog.set_aside import MOST_KEPT, Rejected, drop_what_is_beside_a_bad_one, payload
+from sync.catalog.set_aside import DISPUTED, MOST_KEPT, Rejected, drop_what_is_beside_a_bad_one, payload, reason_to_set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sync.catalog.diff import LoadDocuments
     from sync.catalog.intake import Intake, Sighting
-
-DISPUTED = "the catalog served two different records under this TemplateId"
 
 
 @dataclass(slots=True)
@@ -74,12 +71,15 @@ def read_snapshot(sightings: Sequence[Sighting], intake: Intake, fields: frozens
         fields: names of those seen on the walks.
     """
     tags_sent = "Tags" in fields
-    fields = fields.union(*{names for each in sightings if (names := each.names)})
-    snapshot = Snapshot(fields=fields, good_fields=frozenset[str]().union(*{each.good_names for each in sightings if each.names}))
+    looked_into = [(names, each) for each in sightings if (names := each.names)]
+    snapshot = Snapshot(
+        fields=fields.union(*{names for names, _ in looked_into}),
+        good_fields=frozenset[str]().union(*{each.good_names for _, each in looked_into}),
+    )
     disputed: set[str] = set()
 
     for each in sightings:
-        if reason := _fault(each, tags_sent=tags_sent):
+        if each.reading is not None and (reason := reason_to_set_aside(each.reading, each.page, tags_sent=tags_sent)):
             snapshot.set_aside.append((each, reason))
             if each.template_id is None:
                 snapshot.nameless.append(each)
@@ -94,9 +94,3 @@ def read_snapshot(sightings: Sequence[Sighting], intake: Intake, fields: frozens
         snapshot.set_aside.append((each, DISPUTED))
     drop_what_is_beside_a_bad_one(snapshot)
     return snapshot
-
-
-def _fault(sighting: Sighting, *, tags_sent: bool) -> str | None:
-    if sighting.reading is None:
-        return None
-    return sighting.reading.reason_if_tags if tags_sent or sighting.page == LOOK_UP else sighting.reading.reason

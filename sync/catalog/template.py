@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sync.text import iso
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -114,7 +112,7 @@ def document(template: Template) -> Document:
         "template_type": template.template_type,
         "input_requirement": template.input_requirement,
         "input_num": template.input_num,
-        "released_at": None if seconds is None else iso(datetime.fromtimestamp(seconds, UTC)),
+        "released_at": None if seconds is None else instant(seconds),
         "consume_items": [
             {"resolution": price.resolution, "credit": json_number(price.credit)} for price in template.consume_items
         ],
@@ -135,6 +133,11 @@ def from_document(written: Document) -> Template:
         aspect_ratios=tuple(written["aspect_ratios"]),
         extra=written["extra"],
     )
+
+
+def instant(seconds: int) -> str:
+    """Write Unix seconds as every document does."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6] + "Z"  # for `+00:00`; `iso` takes twice as long
 
 
 def json_number(number: Decimal) -> int | float:

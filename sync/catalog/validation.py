@@ -60,7 +60,7 @@ def read_record(record: Any, *, tags_dropped: bool = False) -> Template:
         released_at=_integer(record, "ReleaseOnlineTime"),
         consume_items=_prices(record),
         tags=() if tags_dropped else _tags(record),
-        aspect_ratios=_ratios(record),
+        aspect_ratios=ratios_of(_string(record, "SupportAspectRatio") or ""),
         extra=unknown_fields(record),
     )
 
@@ -117,11 +117,16 @@ def _prices(record: dict[str, Any]) -> tuple[Price, ...]:
             raise Unreadable("an item of ConsumeItems has no Resolution")
         if resolution in prices:
             raise Unreadable(f"ConsumeItems has the resolution {resolution!r} twice")
-        prices[resolution] = Price(resolution, _credit(item.get("Credit")))
+        prices[resolution] = Price(resolution, credit_of(item.get("Credit")))
     return tuple(prices.values())
 
 
-def _credit(value: Any) -> Decimal:
+def credit_of(value: Any) -> Decimal:
+    """Check a price and bring it into the one form of its value.
+
+    Raises:
+        Unreadable: with the reason.
+    """
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Unreadable(f"Credit must be a number, not {kind_of(value)}")
     credit = Decimal(value)
@@ -145,8 +150,6 @@ def _credit(value: Any) -> Decimal:
 def _tags(record: dict[str, Any]) -> tuple[Tag, ...]:
     names = _list(record, "Tags")
     english = _list(record, "Tags_en")
-    if names is None and not english:
-        return ()
     names = [_checked(name, "Tags") for name in names or ()]
     if english is None:
         return tuple(Tag(name, None) for name in dict.fromkeys(names))
@@ -156,8 +159,13 @@ def _tags(record: dict[str, Any]) -> tuple[Tag, ...]:
     return tuple(Tag(name, name_en) for name, name_en in dict.fromkeys(pairs))
 
 
-def _ratios(record: dict[str, Any]) -> tuple[str, ...]:
-    ratios = [part.strip() for part in (_string(record, "SupportAspectRatio") or "").split(",")]
+def ratios_of(text: str) -> tuple[str, ...]:
+    """Split a list of ratios.
+
+    Raises:
+        Unreadable: with the reason.
+    """
+    ratios = [part.strip() for part in text.split(",")]
     if any(len(ratio) > LONGEST["CoverAspectRatio"] for ratio in ratios):
         raise Unreadable("SupportAspectRatio holds something too long for a ratio")
     return tuple(dict.fromkeys(ratio for ratio in ratios if ratio))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.diff import ChangeSet, Previous, compare
 from sync.catalog.hashes import content_hash
-from sync.catalog.intake import LOOK_UP, Intake
+from sync.catalog.intake import Intake
+from sync.catalog.raw_record import LOOK_UP
 from sync.catalog.snapshot import Snapshot, read_snapshot
 from sync.spool import Spool
 from tests.builders import record

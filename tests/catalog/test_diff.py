@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sync.catalog.bounds import MOST_NAMES
-from sync.catalog.diff import BATCH, ChangeSet
+from sync.catalog.diff import BATCH, ChangeSet, _remembered
 from sync.catalog.raw_record import wire_hash
 from sync.catalog.template import COLUMNS
 from tests.builders import record
@@ -16,6 +18,7 @@ FIELDS = [*COLUMNS, "Tags_en", "Later"]
 
 def test_the_same_catalog_changes_nothing_and_stores_nothing() -> None:
     assert compared([base()], [base()]).changes == ChangeSet(unchanged=1, wire_fields=frozenset(base()))
+    assert ChangeSet().unchanged == 0
 
 
 def test_a_document_is_read_from_the_database_only_where_the_bytes_are_new() -> None:
@@ -197,3 +200,70 @@ def test_a_field_that_only_a_bad_record_still_carries_takes_no_values_from_the_o
     found = memory.run(record("1", ConsumeItems=...), record("2", ConsumeItems=...), record("3", ConsumeItems="spoilt"))
     assert (found.changes.changes, found.changes.unpublished, found.changes.appeared) == ((), (), ())
     assert [len(memory.documents[key]["consume_items"]) for key in "123"] == [2, 2, 2]
+
+
+def test_the_bytes_of_a_template_that_was_not_served_are_read_again_once_a_field_that_it_may_carry_vanished() -> None:
+    """Else it would come back with the field, be recognised, and the field's return would never be told."""
+    memory = Memory()
+    memory.run(base("1", Later=...), base("2"))
+    found = memory.run(base("1", Later=...)).changes
+    assert (found.vanished, found.respelled) == (("Later",), {"2": None})
+    assert memory.run(base("1", Later=...)).changes.respelled == {}
+
+
+def test_a_template_that_was_not_served_is_recognised_when_it_returns() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    assert memory.run(base("1")).changes.respelled == {}
+    assert memory.run(base("1"), base("2")).intake.recognised == 2
+
+
+def test_bytes_that_say_less_than_what_is_stored_are_not_remembered_as_saying_it() -> None:
+    """Else the template would keep the old value for ever, once the field comes back with another one in the same bytes."""
+    memory = Memory()
+    memory.run(base())
+    assert memory.run(base(Later=...)).changes.respelled == {"1": None}
+    assert memory.run(base(Later=...)).changes.respelled == {}
+
+
+def test_a_field_that_only_a_part_of_the_catalog_brought_is_not_remembered_nor_are_the_bytes_that_carry_it() -> None:
+    memory = Memory()
+    memory.run(base())
+    found = memory.look(base("1", New=1), base("2", New=1), base("3"), complete=False).changes
+    assert found.wire_fields == frozenset(base())
+    assert {each.template_id: each.wire_hash for each in (*found.changes, *found.unpublished)} == {
+        "1": None, "2": None, "3": wire_hash(wire(base("3"))),
+    }  # fmt: skip
+
+
+def test_english_tags_without_the_others_are_judged_anew_each_time() -> None:
+    (added,) = Memory().look(base(Tags=...)).changes.changes
+    assert added.wire_hash is None
+
+
+def test_a_template_in_other_bytes_is_recognised_by_them_the_next_time_and_one_that_changed_is_written_once() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    other = wire(base("1")) + b" "
+    found = memory.run(other, base("2", Title="x")).changes
+    assert (found.respelled, found.unchanged, len(found.changes)) == ({"1": wire_hash(other)}, 1, 1)
+    assert memory.run(other, base("2", Title="x")).intake.recognised == 2
+
+
+def test_a_change_names_the_lists_that_have_to_be_written_anew_and_keeps_what_was_read_once() -> None:
+    prices = [{"Resolution": "480p", "Credit": 1}]
+    told: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+        ({"Title": "x"}, ()),
+        ({"Tags": ["热"], "Tags_en": ["Hot"]}, ("tags",)),
+        ({"ConsumeItems": prices, "SupportAspectRatio": "1:1"}, ("consume_items", "aspect_ratios")),
+    ]
+    for changes, lists in told:
+        found = compared([base()], [base(**changes)])
+        (change,) = found.changes.changes
+        assert (change.lists, change.reading) == (lists, found.snapshot.good["1"].reading)
+
+
+def test_field_names_of_old_are_forgotten_where_those_sent_now_leave_no_room() -> None:
+    for many in (MOST_NAMES, MOST_NAMES + 1):
+        sent = frozenset(f"Sent{number}" for number in range(many))
+        assert _remembered(sent, frozenset({"Old", "Older"})) == sent

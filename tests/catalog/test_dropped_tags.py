@@ -50,10 +50,10 @@ def test_what_is_bad_for_another_reason_is_bad_both_ways_and_each_way_has_its_ow
 
 
 def test_what_is_no_object_is_bad_both_ways() -> None:
-    assert read_both_ways(7) == BothWays(None, *["a template must be an object, not a number"] * 2)
+    assert read_both_ways(7, looked_up=False) == BothWays(None, *["a template must be an object, not a number"] * 2)
 
 
 def test_a_reason_is_cut() -> None:
-    found = read_both_ways({"TemplateId": "1", "x" * 100_000: "\x00"})
+    found = read_both_ways({"TemplateId": "1", "x" * 100_000: "\x00"}, looked_up=False)
     assert found.reason is not None
     assert len(found.reason) < 350

@@ -145,3 +145,10 @@ def test_every_field_can_be_new_to_the_whole_catalog() -> None:
     empty: dict[str, Any] = {**dict.fromkeys(before), "consume_items": [], "tags": [], "aspect_ratios": [], "extra": {}}
     assert len(changed_fields(before, empty)) == 17  # 12 of one value, tags, two prices, ratios, `Later`
     assert changed_fields(before, empty, frozenset(base())) == []
+
+
+def test_english_tags_that_are_new_to_the_catalog_change_nothing_and_hide_no_tag_that_is_lost() -> None:
+    chinese, both = document_of(base(Tags_en=...)), document_of(base())
+    assert changed_fields(chinese, both, ("Tags_en",)) == []
+    (change,) = changed_fields(chinese, document_of(base(Tags=["热"], Tags_en=["Hot"])), ("Tags_en",))
+    assert change["lost"] == [{"name": "新", "name_en": None}]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
 
-from sync.catalog.hashes import canonical, content_hash, fingerprint, unordered
+from sync.catalog import hashes
+from sync.catalog.hashes import canonical, content_hash, fingerprint, plain_hash, unordered
 from tests.catalog.runs import base, document_of
 
 MEANINGLESS: dict[str, dict[str, Any]] = {
     "tags turned round": {"Tags": ["新", "热"], "Tags_en": ["New", "Hot"]},
     "ratios turned round": {"SupportAspectRatio": "1:1,9:16"},
     "a URL signed anew": {"Cover": "https://m.example/c.jpeg?sig=2"},
+    "a preview signed anew": {"PreviewVideo": "https://m.example/p.mp4?sig=2"},
     "a URL in an unknown field signed anew": {"Later": {"a": [1, 2], "url": "https://m.example/x?sig=2"}},
 }
 
@@ -49,3 +53,47 @@ def test_a_document_is_not_changed_by_hashing_it() -> None:
 def test_there_is_one_form_to_hash() -> None:
     assert canonical({"b": [1, 0.5], "a": "战"}) == '{"a":"战","b":[1,0.5]}'
     assert unordered([{"b": 1}, {"a": 2}]) == [{"a": 2}, {"b": 1}]
+
+
+def reference(value: Any) -> str:
+    """Write a value as every version has written it."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+NUMBERS: list[float] = [
+    0, 1, -1, 0.5, -0.5, 1e-4, 9.99e-5, 1e-15, 5e-324, 9_999_999_999_999_998.0, 1e16, -1e16, 1e17, 1.5e300, 2**63 - 1, 2**63,
+    2**63 + 1, 2**64 - 1, 2**64, 2**64 + 1, -(2**63) + 1, -(2**63), -(2**63) - 1, -(2**63) - 2, -(2**64), -(2**64) + 1, 10**50,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_number_is_written_as_ever_whichever_way_is_faster_or_all_templates_that_hold_it_change_at_once(number: float) -> None:
+    for value in (number, [1, number], {"b": [{"c": number}], "a": True}):
+        assert canonical(value) == reference(value)
+    for changes in ({"extra": {"x": [number]}}, {"consume_items": [{"resolution": "480p", "credit": number}]}):
+        written = {**document_of(base()), **changes}
+        assert fingerprint(written) == hashlib.sha256(reference(written).encode()).hexdigest()
+
+
+def test_half_a_surrogate_pair_is_written_and_compared_though_no_database_takes_it() -> None:
+    assert canonical(["战\ud800"]) == reference(["战\ud800"])
+    assert canonical({"\ud800": 1e17}) == reference({"\ud800": 1e17})
+
+
+def test_a_document_whose_numbers_are_plain_is_never_written_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run hashes each new record: the slow way for all of them would show in the time of every first run."""
+    monkeypatch.setattr(hashes, "_encode_slowly", None)
+    written = {**document_of(base()), "extra": {"a": [1, 0.5, True, None, {"b": "x"}], "least": 1e-4, "most": 2**63 - 1}}
+    fingerprint(written), content_hash(written), canonical(written)
+    assert canonical(-(2**63) + 1) == "-9223372036854775807"
+
+
+def test_prices_are_ordered_by_what_is_written_also_where_the_fast_way_writes_otherwise() -> None:
+    cheap, dear = {"credit": 1e-5, "resolution": "480p"}, {"credit": 0.5, "resolution": "720p"}
+    for items in ([cheap, dear], [dear, cheap]):
+        assert unordered(items) == sorted(items, key=reference)
+    assert unordered([]) == []
+
+
+def test_the_hash_of_a_form_is_of_its_plain_json() -> None:
+    assert plain_hash({"b": 1, "a": "战"}) == hashlib.sha256('{"a":"战","b":1}'.encode()).hexdigest()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sync.catalog import intake as intake_module
 from sync.catalog.bounds import MOST_BYTES, MOST_FIELDS, MOST_NAMES
-from sync.catalog.intake import LOOK_UP, Intake
-from sync.catalog.raw_record import wire_hash
+from sync.catalog.intake import Intake
+from sync.catalog.raw_record import LOOK_UP, wire_hash
 from sync.redaction import Redactor
 from sync.spool import Spool
 from tests.builders import record
@@ -299,7 +303,7 @@ ESCAPED = rb"ak\u005fc\u0061nary"
 def redacted(raw: bytes) -> tuple[Any, Any]:
     """Take a record in as the endpoint does; give what is kept of it: the id, and what is stored or shown."""
     redactor = Redactor([KEY])
-    intake = Intake({}, frozenset(), Spool(), redact=redactor.value)
+    intake = Intake({}, frozenset(), Spool(), redact=redactor.value, may_spell=redactor.may_spell)
     (sighting,) = intake.take(1, [redactor.body(raw)])
     assert sighting.reading is not None
     return sighting.template_id, intake.load(sighting.reading).document or intake.value(sighting)
@@ -329,3 +333,59 @@ def test_the_names_seen_hold_no_secret_either() -> None:
     intake = Intake({}, frozenset(), Spool(), redact=Redactor([KEY]).value)
     (sighting,) = intake.take(1, [b'{"TemplateId": "1", "' + ESCAPED + b'": 1, "Title": 5}'])
     assert sighting.names == frozenset({"TemplateId", "Title", "[secret]"})
+
+
+CHARS = st.sampled_from([*KEY, "%", "&", "#", ";", "=", "/", '"'])
+SPELLINGS = (
+    lambda char: f"\\u{ord(char):04x}", lambda char: f"%{ord(char):02x}", lambda char: f"%{ord(char):02X}",
+    lambda char: f"\\u0025{ord(char):02x}", lambda char: f"&#{ord(char)};", lambda char: f"\\u0026#x{ord(char):x};",
+    lambda char: f"\\u0026\\u0023{ord(char)};", lambda char: f"\\\\x{ord(char):02x}", lambda char: f"\\\\u{ord(char):04x}",
+)  # fmt: skip
+"""Ways to write a character into JSON so that nobody sees it in the bytes."""
+
+
+@given(
+    secret=st.text(CHARS, min_size=6, max_size=9),
+    spelled=st.integers(0, 8),
+    how=st.sampled_from(SPELLINGS),
+    all_of_it=st.booleans(),
+)
+def test_no_spelling_that_is_hidden_is_overlooked_in_the_bytes(secret: str, spelled: int, how: Any, all_of_it: bool) -> None:  # noqa: FBT001 - hypothesis gives it
+    redactor = Redactor([secret])
+    plain = [json.dumps(char)[1:-1] for char in secret]
+    parts = [how(char) if all_of_it or place == spelled else plain[place] for place, char in enumerate(secret)]
+    raw = redactor.body(f'["for {"".join(parts)}"]'.encode())
+    before = json.loads(raw)
+    if redactor.value(json.loads(raw)) != before:
+        assert redactor.may_spell(raw)
+
+
+def test_the_escapes_of_an_ordinary_url_spell_no_key() -> None:
+    ordinary = (
+        wire(record(Cover="https://m.example/c?a=1&sig=x%3D%3D", Title="战\n")).replace(b"&", b"\\u0026").replace(b"\\n", b"")
+    )
+    assert not Redactor([KEY]).may_spell(ordinary)
+    assert Redactor(["ak=canary"]).may_spell(ordinary)
+
+
+def test_a_secret_in_escapes_is_hidden_in_a_record_that_is_otherwise_plainly_as_documented() -> None:
+    """Such a record is read in one go, past whatever hides secrets: so it must not be, where one may be spelled."""
+    raw = wire(record(Title="a KEY b")).replace(b"KEY", ESCAPED)
+    _, kept = redacted(raw)
+    assert kept["title"] == "a [secret] b"
+
+
+def test_a_record_plainly_as_documented_is_read_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "read_both_ways", None)
+    assert kept_of(record(Tags=["x"], Tags_en=["y"])).document is not None
+
+
+def test_a_record_of_just_so_many_bytes_is_decoded() -> None:
+    room = MOST_BYTES - len(wire(record("1", x="")))
+    (sighting,) = Intake({}, frozenset(), Spool()).take(1, [wire(record("1", x="y" * room))])
+    assert sighting.names == frozenset({*record(), "x"})
+
+
+def test_what_a_recognised_record_means_is_nothing_where_nobody_knows_what_is_stored() -> None:
+    intake = Intake(known(record("1")), SENT, Spool())
+    assert [intake.meaning(each) for each in intake.take(1, [wire(record("1"))])] == [""]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.catalog import raw_record
-from sync.catalog.raw_record import DEEPEST_KEPT, Ambiguous, cut_depth, decode, quick_id, record_id, wire_hash
+from sync.catalog.raw_record import DEEPEST_KEPT, LOOK_UP, Ambiguous, cut_depth, decode, quick_id, record_id, shallow, wire_hash
 
 
 def lists(levels: int, inside: str = "") -> bytes:
@@ -194,3 +194,23 @@ def test_a_version_that_reads_otherwise_recognises_nothing_that_was_stored_befor
     before = wire_hash(b"{}")
     monkeypatch.setattr(raw_record, "_READER", b"2")
     assert wire_hash(b"{}") != before
+
+
+def test_no_page_of_a_walk_has_the_number_of_a_look_up_and_so_many_levels_are_kept_on_every_python() -> None:
+    assert (LOOK_UP, DEEPEST_KEPT) == (0, 64)
+
+
+def test_an_id_may_be_as_long_as_its_column() -> None:
+    assert record_id({"TemplateId": "1" * 255}) == "1" * 255
+
+
+def test_a_text_that_ends_too_early_is_not_cut_where_it_is_not_too_deep() -> None:
+    assert cut_depth('[["a', 2) == '[["a'
+
+
+def test_a_records_bytes_are_cut_only_where_they_lie_too_deep() -> None:
+    assert shallow(lists(DEEPEST_KEPT, "1")) == lists(DEEPEST_KEPT, "1")
+    assert shallow(lists(DEEPEST_KEPT + 1, '"\xff"')) == lists(DEEPEST_KEPT, "[]")
+    beside = b'["\xff", ' + lists(DEEPEST_KEPT, "1") + b"]"
+    assert shallow(beside) == b'["\xff", ' + lists(DEEPEST_KEPT) + b"]", "what is no UTF-8 stays as it is"
+    assert shallow(b"[" * DEEPEST_KEPT + b'{"a": "\xff"}' + b"]" * DEEPEST_KEPT) == lists(DEEPEST_KEPT, "{}")

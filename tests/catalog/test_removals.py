@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.removals import Removals, decide_removals
+from sync.catalog.removals import LOOK_UPS, Removals, decide_removals
 
 
 def gone(count: int, evidence: str = "lookup") -> dict[str, str]:
@@ -85,3 +85,16 @@ def test_an_empty_catalog_with_nothing_gone_holds_nothing() -> None:
 @pytest.mark.parametrize(("share", "limit"), [("0", 10), ("0.5", 140), ("1", 280)])
 def test_the_share_is_the_settings(share: str, limit: int) -> None:
     assert judged({}, max_removed=Decimal(share)).limit == limit
+
+
+def test_whoever_has_to_accept_removals_is_told_how_many_there_are_and_how_far_runs_agree() -> None:
+    decided = judged(gone(30), held_before=dict.fromkeys(gone(29), 1))
+    assert decided.why_held(30, 280, empty=False) == (
+        "30 of 280 templates are missing, and at most 28 may go at once; 2 of 3 runs agree so far"
+    )
+    assert decided.why_held(280, 280, empty=True) == "the catalog is empty, and that is accepted by a person only"
+
+
+def test_so_many_are_looked_up_one_by_one_and_nothing_goes_where_nobody_decided() -> None:
+    assert LOOK_UPS == 200
+    assert Removals() == Removals(now={}, held={}, limit=0)

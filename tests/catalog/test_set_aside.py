@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync.catalog.raw_record import decode
-from sync.catalog.set_aside import PAYLOAD_SHOWN, cut, payload
+from sync.catalog.set_aside import DISPUTED, MOST_KEPT, PAYLOAD_SHOWN, REASON_SHOWN, cut, payload
 from tests.catalog.runs import nested, wire
 
 
@@ -46,3 +46,11 @@ def test_what_has_no_end_is_told_without_its_payload() -> None:
 @pytest.mark.parametrize(("text", "shown"), [("", ""), ("abc", "abc"), ("abcd", "abc... (4 characters)")])
 def test_a_text_is_cut_at_its_length(text: str, shown: str) -> None:
     assert cut(text, 3) == shown
+
+
+def test_what_one_run_may_keep_of_bad_records_does_not_grow_unseen() -> None:
+    assert (PAYLOAD_SHOWN, REASON_SHOWN, MOST_KEPT) == (4000, 300, 1000)
+
+
+def test_a_disputed_record_is_told_in_words_that_people_search_for() -> None:
+    assert DISPUTED == "the catalog served two different records under this TemplateId"

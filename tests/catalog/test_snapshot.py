@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.intake import LOOK_UP, Intake
-from sync.catalog.set_aside import MOST_KEPT, set_aside_reformatted
-from sync.catalog.snapshot import DISPUTED, Snapshot, read_snapshot
+from sync.catalog.intake import Intake
+from sync.catalog.raw_record import LOOK_UP
+from sync.catalog.set_aside import DISPUTED, MOST_KEPT, set_aside_reformatted
+from sync.catalog.snapshot import Snapshot, read_snapshot
 from sync.spool import Spool
 from tests.builders import record
 from tests.catalog.runs import Memory, fields_of, kept_of, nothing_stored, take_in, wire
@@ -200,3 +201,14 @@ def test_what_was_set_aside_counts_as_served_but_its_twin_is_still_missing() -> 
 
 def test_known_ids_that_differ_only_in_case_stay_when_the_others_go() -> None:
     assert reformatted(["a1", "b1"], ["a1", "A1", "b1", "B1"], 1) == (["a1", "b1"], set())
+
+
+def test_a_record_without_an_id_is_no_id_that_was_served_and_a_bad_one_is_shown_as_it_came() -> None:
+    served, intake = take_in({"Title": "x"}, record("2", Title=5))
+    assert served.ids == {"2"}
+    (nameless, bad) = served.rejected(intake, nothing_stored)
+    assert (nameless.payload, json.loads(bad.payload)["Title"]) == ('{"Title": "x"}', 5)
+
+
+def test_known_ids_behind_a_letter_are_others() -> None:
+    assert reformatted(["x1", "x2"], ["1", "2"], 1) == (["x1", "x2"], set())

@@ -51,7 +51,9 @@ def test_a_number_takes_the_form_that_every_engine_gives_back(number: str, kept:
     assert json.dumps(extra["x"]) == kept
 
 
-@pytest.mark.parametrize("number", ["1e51", "-1e51", "1e999999999", "1e99999999999999999999", "NaN", "-Infinity", "9" * 101])
+@pytest.mark.parametrize(
+    "number", ["1e51", "-1e51", "1" + "0" * 51, "1e999999999", "1e99999999999999999999", "NaN", "-Infinity", "9" * 101]
+)
 def test_an_absurd_number_is_refused(number: str) -> None:
     assert reason({"x": [{"y": decode(number.encode())}]}) == "'x' holds a number that is not finite, or absurd"
 
@@ -119,3 +121,11 @@ def test_the_names_of_a_good_record_include_those_inside_its_prices() -> None:
         "TemplateId", "ConsumeItems", "ConsumeItems.Unit", "ConsumeItems.Was",
     }  # fmt: skip
     assert all_field_names({"TemplateId": "1", "ConsumeItems": None}) == {"TemplateId", "ConsumeItems"}
+
+
+def test_objects_may_be_nested_as_deep_as_lists_and_no_deeper() -> None:
+    deep: Any = 1
+    for _ in range(DEEPEST):
+        deep = {"a": deep}
+    assert unknown_fields({"x": deep}) == {"x": deep}
+    assert reason({"x": {"a": deep}}) == f"'x' is nested deeper than {DEEPEST} levels"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.catalog.bounds import LONGEST, MOST_BYTES
+from sync.catalog.bounds import LARGEST, LONGEST, MOST_BYTES, MOST_FIELDS, MOST_ITEMS
 from sync.catalog.raw_record import Oversized, decode
 from sync.catalog.set_aside import PAYLOAD_SHOWN, Unreadable
 from sync.catalog.template import Price, Tag
-from sync.catalog.validation import read_record
+from sync.catalog.validation import credit_of, read_record
 from sync.endpoint.envelope import read_envelope
 from tests.builders import record
 from tests.catalog.runs import Text, nested, nothing_stored, take_in, twice, wire
@@ -64,6 +64,11 @@ BAD: dict[str, tuple[Any, str, str | None]] = {
     "negative credit": (good(ConsumeItems=[price(-1)]), "Credit is negative", "1"),
     "credit that is no number": (good(ConsumeItems=[price(Decimal("NaN"))]), "Credit is not a finite number", "1"),
     "infinite credit": (good(ConsumeItems=[price(Decimal("Infinity"))]), "Credit is not a finite number", "1"),
+    "credit of 16 digits, 15 of them 0": (good(ConsumeItems=[price(10**15)]), DIGITS, "1"),
+    "a duration just past what is no number of ours": (
+        good(Duration=Decimal("1e15")), "Duration must be from 0 to 1000000000000", "1",
+    ),
+    "a title that is an object": (good(Title={}), "Title must be a string, not an object", "1"),
     "16 digits": (good(ConsumeItems=[price(Decimal("1.234567890123456"))]), DIGITS, "1"),
     "41 digits, the last not 0": (good(ConsumeItems=[price(Decimal("1." + "0" * 39 + "1"))]), DIGITS, "1"),
     "credit past Decimal": (good(ConsumeItems=[price(Decimal("1e99999999"))]), DIGITS, "1"),
@@ -197,3 +202,20 @@ def test_no_record_raises_anything_but_unreadable(changes: dict[str, Any]) -> No
 def test_the_writer_of_these_tests_writes_what_json_reads() -> None:
     value = {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": Text("[2]")}
     assert decode(wire(value)) == {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": [2]}
+
+
+def test_what_is_just_as_long_large_or_many_as_it_may_be_is_good() -> None:
+    words = [f"{number}".rjust(LONGEST["Tags"], "x") for number in range(MOST_ITEMS)]
+    most = good(
+        Title="x" * LONGEST["Title"], Tags=words, Tags_en=words, Duration=LARGEST["Duration"], InputNum=0,
+        SupportAspectRatio="9" * LONGEST["CoverAspectRatio"],
+        ConsumeItems=[price(1, str(number)) for number in range(MOST_ITEMS)],
+    )  # fmt: skip
+    read = read_record({**most, **{str(number): 1 for number in range(MOST_FIELDS - len(most))}})
+    assert (len(read.tags), len(read.consume_items), read.duration_ms, read.input_num) == (1000, 1000, 10**12, 0)
+    assert read.aspect_ratios == ("9" * 64,)
+
+
+@pytest.mark.parametrize("nothing", ["0", "-0", "-0.000", "0e99", "0e-99999999"])
+def test_a_price_of_nothing_has_one_form_however_it_is_written(nothing: str) -> None:
+    assert str(credit_of(Decimal(nothing))) == "0"

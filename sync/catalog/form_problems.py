@@ -1,0 +1,130 @@
+"""PURE. What is wrong with an input, field by field, in sentences of our own. The home of jsonschema.
+
+Its own sentences repeat the value whole, however long and whatever is in it, and say of one mistake several things.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sync.catalog.validation import kind_of
+from sync.errors import MissingExtra
+from sync.text import escape_control_characters, json_text, some_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from jsonschema import ValidationError
+
+LONGEST_SHOWN = 60
+"""Characters of a value that was given."""
+_LONGEST_INTEGER = 64  # bits; Python refuses to write out very long ones
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in an input.
+
+    Attributes:
+        field: the field of the input, such as `img_urls`; empty where the input itself is meant.
+        path: where exactly, such as `img_urls[1]`; empty likewise.
+        message: what must be and what is, for a person; the value escaped and cut.
+    """
+
+    field: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the input'}: {self.message}"
+
+
+def problems(schema: Mapping[str, Any], value: Any) -> list[Problem]:
+    """Check a value against the closed schema of an object; give one problem a mistake, in the schema's order of fields.
+
+    Raises:
+        MissingExtra: jsonschema is not installed.
+    """
+    try:
+        from jsonschema import Draft202012Validator
+    except ImportError as missing:
+        raise MissingExtra("Checking an input", missing.name or "jsonschema", "validate") from None
+    found: dict[tuple[str | int, ...], tuple[int, Problem]] = {}
+    for error in Draft202012Validator(schema).iter_errors(value):
+        rank = _RANK.get(error.validator, len(_RANK))
+        for place, message in _told(error):
+            if place not in found or rank < found[place][0]:  # a wrong type breaks every other rule, too
+                found[place] = (rank, Problem(_shown_name(place[0]) if place else "", _path(place), message))
+    order = {name: number for number, name in enumerate(schema["properties"])}
+    places = sorted(found, key=lambda place: (order.get(str(place[0]), len(order)) if place else -1, len(place)))
+    return [found[place][1] for place in places]
+
+
+_RANK = {rule: rank for rank, rule in enumerate(("type", "required", "additionalProperties", "const", "enum"))}
+
+
+def _told(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Say one broken rule in our words: where, and what. One rule may stand for several mistakes, each in a place of its own."""
+    place = tuple(error.absolute_path)
+    schema: Any = error.schema
+    given: Any = error.instance
+    if error.validator == "required":
+        yield from (((*place, name), "is missing") for name in schema["required"] if name not in given)
+    elif error.validator == "additionalProperties":
+        known = list(schema["properties"])
+        said = f"there is no such field; there are {some_of(known) or 'none'}"
+        yield from (((*place, name), said) for name in given if name not in known)
+    else:
+        yield place, _sentence(str(error.validator), error.validator_value, given)
+
+
+def _sentence(rule: str, wanted: Any, given: Any) -> str:
+    match rule:
+        case "type":
+            return f"must be {_KINDS[wanted]}, not {_kind(given)}"
+        case "const":
+            return f"must be {_shown(wanted)}, not {_shown(given)}"
+        case "enum":
+            return f"must be one of {some_of([_shown(each) for each in wanted])}, not {_shown(given)}"
+        case "pattern":
+            return f"must be an http or https URL (no Base64, no local path), not {_shown(given)}"
+    return _bound(rule, wanted, given)
+
+
+def _bound(rule: str, wanted: Any, given: Any) -> str:
+    one = "" if wanted == 1 else "s"
+    at = "at least" if rule.startswith("min") else "at most"
+    match rule:
+        case "minItems" | "maxItems":  # of a form, where both are the same
+            return f"must hold {wanted} image{one}, not {len(given)}"
+        case "minLength" | "maxLength":
+            return f"must have {at} {wanted} character{one}, not {len(given)}"
+        case "minimum" | "maximum":
+            return f"must be {at} {wanted}, not {_shown(given)}"
+    return f"breaks the rule {rule!r}"  # "oneOf" says again, and worse, what "enum" says
+
+
+_KINDS = {"object": "an object", "array": "a list", "string": "a string", "integer": "a whole number", "number": "a number"}
+
+
+def _kind(value: Any) -> str:
+    return "a number" if isinstance(value, float) else kind_of(value)
+
+
+def _shown(value: Any) -> str:
+    """Write a value that somebody gave as JSON: short, and with nothing in it that acts on a terminal."""
+    if isinstance(value, dict | list) or (isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER):
+        return _kind(value)
+    cut = value[:LONGEST_SHOWN] if isinstance(value, str) else value
+    text = escape_control_characters(json_text(cut))
+    return f"{text} (the first of {len(value)} characters)" if cut != value else text
+
+
+def _shown_name(name: str | int) -> str:
+    text = str(name)
+    return escape_control_characters(text[:LONGEST_SHOWN]) + ("..." if len(text) > LONGEST_SHOWN else "")
+
+
+def _path(place: Sequence[str | int]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else _shown_name(step) for step in place)

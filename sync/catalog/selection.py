@@ -1,0 +1,145 @@
+"""PURE. Which templates are asked for: one value, which means the same on every database.
+
+Words (tag, type, requirement) are compared whole, a search as a part, both by Unicode's case folding: STRASSE is straße, cafe is
+not café. Case is folded here and never by a database: the three of them fold letters differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from sync.catalog.bounds import CREDIT_DIGITS
+from sync.catalog.page_order import BY_ID, SORTS, Order, Place, price, read_place
+
+if TYPE_CHECKING:
+    from sync.catalog.page_order import Sort
+    from sync.catalog.template import Document
+
+    Credits = Decimal | int | float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is asked for; None asks for nothing in particular. `asked` makes one.
+
+    Attributes:
+        tag: in either language.
+        type: the template's type, such as BEGIN_END_FRAME.
+        requirement: of its images, such as SINGLE_PERSON.
+        images: how many it takes.
+        resolution: at which it has a price.
+        ratio: an aspect ratio that it supports.
+        min_price: credits at least, at `resolution`, else of the lowest price.
+        max_price: credits at most, likewise.
+        search: a part of a title, a tag or the id.
+        order: the order.
+        limit: at most so many.
+        after: only what stands behind this place.
+    """
+
+    tag: str | None = None
+    type: str | None = None
+    requirement: str | None = None
+    images: int | None = None
+    resolution: str | None = None
+    ratio: str | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    search: str | None = None
+    order: Order = BY_ID
+    limit: int | None = None
+    after: Place | None = None
+
+
+EVERYTHING = Selection()
+
+_TEXTS = ("tag", "type", "requirement", "resolution", "ratio", "search")
+_COUNTS = ("images", "limit")
+
+
+def asked(
+    *,
+    sort: Sort = "id",
+    after: str | None = None,
+    min_price: Credits | None = None,
+    max_price: Credits | None = None,
+    **wanted: Any,
+) -> Selection:
+    """Make a selection from what somebody asks for.
+
+    Raises:
+        ValueError: naming the argument that cannot be meant.
+    """
+    if sort not in SORTS:
+        raise ValueError(f"sort: one of {', '.join(SORTS)}, not {sort!r}.")
+    for name in _TEXTS:
+        text = wanted.get(name)
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"{name}: a text, not {text!r}.")
+    for name in _COUNTS:
+        count = wanted.get(name)
+        if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**31):
+            raise ValueError(f"{name}: a whole number from 0 on, not {count!r}.")
+    order = Order(sort, wanted.get("resolution"))
+    if after is not None and not isinstance(after, str):
+        raise ValueError(f"after: what a page gave as its `after`, not {after!r}.")
+    return Selection(
+        **wanted,
+        min_price=_bound("min_price", min_price, ROUND_CEILING),
+        max_price=_bound("max_price", max_price, ROUND_FLOOR),
+        order=order,
+        after=None if after is None else read_place(after, order),
+    )
+
+
+def _bound(name: str, credit: Credits | None, towards: str) -> Decimal | None:
+    """Read a bound of prices, and move it to the next number that a price can be: of at most 15 digits.
+
+    That changes no answer, and keeps it the same where prices are doubles: there 0.1 is not above 0.09999999999999999999.
+    """
+    if credit is None:
+        return None
+    try:
+        exact = Decimal(repr(credit)) if isinstance(credit, float) else Decimal(credit)
+    except (InvalidOperation, TypeError, ValueError):
+        exact = Decimal("NaN")
+    if isinstance(credit, bool) or not exact.is_finite():
+        raise ValueError(f"{name}: {credit!r} is not a number of credits.")
+    digits = Context(prec=CREDIT_DIGITS, rounding=towards)
+    near = digits.plus(max(Decimal(-1), min(exact, Decimal(10) ** CREDIT_DIGITS)))
+    return near.quantize(Decimal(10) ** -CREDIT_DIGITS, rounding=towards) if near.adjusted() < 0 else near
+
+
+def same_word(one: str, other: str | None) -> bool:
+    """Tell whether two words are the same but for case."""
+    return other is not None and one.casefold() == other.casefold()
+
+
+def found_in(part: str, *texts: str | None) -> bool:
+    """Tell whether a text is, but for case, a part of any of these."""
+    folded = part.casefold()
+    return any(folded in text.casefold() for text in texts if text)
+
+
+def matches(document: Document, wanted: Selection) -> bool:
+    """Tell whether a template passes every filter."""
+    names = [name for tag in document["tags"] for name in (tag["name"], tag["name_en"])]
+    texts = (document["title"], document["title_en"], document["template_id"], *names)
+    return (
+        (wanted.tag is None or any(same_word(wanted.tag, name) for name in names))
+        and (wanted.type is None or same_word(wanted.type, document["template_type"]))
+        and (wanted.requirement is None or same_word(wanted.requirement, document["input_requirement"]))
+        and (wanted.images is None or document["input_num"] == wanted.images)
+        and (wanted.ratio is None or wanted.ratio in document["aspect_ratios"])
+        and _price_fits(price(document, wanted.resolution), wanted)
+        and (wanted.search is None or found_in(wanted.search, *texts))
+    )
+
+
+def _price_fits(credit: Decimal | None, wanted: Selection) -> bool:
+    if credit is None:
+        return wanted.resolution is None and wanted.min_price is None and wanted.max_price is None
+    not_below = wanted.min_price is None or credit >= wanted.min_price
+    return not_below and (wanted.max_price is None or credit <= wanted.max_price)

@@ -1,0 +1,128 @@
+"""What is wrong with an input: one sentence a mistake, in the field where it is."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from sync.catalog.form import Form
+from sync.catalog.form_problems import problems
+from sync.errors import MissingExtra
+from tests.catalog.runs import base, document_of
+
+FORM = Form(document_of(base("1", InputNum=2)))
+IMAGES = ["https://a.example/1.png", "http://a.example/2.png?x=1"]
+GOOD: dict[str, Any] = {"template_id": "1", "img_urls": IMAGES, "resolution": "720p"}
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in GOOD.items() if key != name}
+
+
+NO_URL = "must be an http or https URL (no Base64, no local path), not "
+MISTAKES: dict[str, tuple[Any, str, str]] = {
+    "a list": ([GOOD], "", "must be an object, not a list"),
+    "null": (None, "", "must be an object, not null"),
+    "a text": ("x", "", "must be an object, not a string"),
+    "no id": (without("template_id"), "template_id", "is missing"),
+    "another template": ({**GOOD, "template_id": "2"}, "template_id", 'must be "1", not "2"'),
+    "an id that is a number": ({**GOOD, "template_id": 1}, "template_id", 'must be "1", not 1'),
+    "no images": (without("img_urls"), "img_urls", "is missing"),
+    "one image too few": ({**GOOD, "img_urls": IMAGES[:1]}, "img_urls", "must hold 2 images, not 1"),
+    "one image too many": ({**GOOD, "img_urls": [*IMAGES, *IMAGES[:1]]}, "img_urls", "must hold 2 images, not 3"),
+    "images that are no list": ({**GOOD, "img_urls": IMAGES[0]}, "img_urls", "must be a list, not a string"),
+    "an image that is no text": ({**GOOD, "img_urls": [IMAGES[0], 1.5]}, "img_urls[1]", "must be a string, not a number"),
+    "a local path": ({**GOOD, "img_urls": ["/tmp/1.png", IMAGES[1]]}, "img_urls[0]", f'{NO_URL}"/tmp/1.png"'),
+    "Base64": (
+        {**GOOD, "img_urls": ["data:image/png;base64," + "A" * 1000, IMAGES[1]]},
+        "img_urls[0]",
+        f'{NO_URL}"data:image/png;base64,{"A" * 38}" (the first of 1022 characters)',
+    ),
+    "a URL without a host": ({**GOOD, "img_urls": ["https:///1.png", IMAGES[1]]}, "img_urls[0]", f'{NO_URL}"https:///1.png"'),
+    "a URL with a space": ({**GOOD, "img_urls": ["https://a/1 .png", IMAGES[1]]}, "img_urls[0]", f'{NO_URL}"https://a/1 .png"'),
+    "a URL with a line": ({**GOOD, "img_urls": ["https://a/1.png\n", IMAGES[1]]}, "img_urls[0]", f'{NO_URL}"https://a/1.png\\n"'),
+    "no resolution": (without("resolution"), "resolution", "is missing"),
+    "a resolution without a price": ({**GOOD, "resolution": "4k"}, "resolution", 'must be one of "480p", "720p", not "4k"'),
+    "a resolution that is a number": ({**GOOD, "resolution": 720}, "resolution", "must be a string, not a number"),
+    "a resolution that is true": ({**GOOD, "resolution": True}, "resolution", "must be a string, not a boolean"),
+    "a field too many": (
+        {**GOOD, "seed": 1},
+        "seed",
+        "there is no such field; there are template_id, img_urls, resolution",
+    ),
+    "a terminal escape": ({**GOOD, "template_id": "\x1b[2J\u202e"}, "template_id", r'must be "1", not "\u001b[2J\u202e"'),
+    "half a surrogate pair": ({**GOOD, "template_id": "\ud800"}, "template_id", r'must be "1", not "\ud800"'),
+    "a number of 64 bits": ({**GOOD, "template_id": 2**64 - 1}, "template_id", 'must be "1", not 18446744073709551615'),
+    "a number of 65 bits": ({**GOOD, "template_id": 2**64}, "template_id", 'must be "1", not a number'),
+    "a name that is just not cut": (
+        {**GOOD, "x" * 60: 1}, "x" * 60, "there is no such field; there are template_id, img_urls, resolution",
+    ),
+    "an endless number": ({**GOOD, "template_id": 10**5000}, "template_id", 'must be "1", not a number'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "path", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_one_mistake_is_one_sentence_in_its_place(value: Any, path: str, message: str) -> None:
+    (problem,) = FORM.validate(value)
+    assert (problem.field, problem.path, problem.message) == (path.partition("[")[0], path, message)
+    assert str(problem) == f"{path or 'the input'}: {message}"
+
+
+def test_several_mistakes_are_several_sentences_in_the_order_of_the_fields() -> None:
+    wrong = {"seed": 1, "sead": 2, "resolution": "4k", "img_urls": ["x", "y", "https://a.example"], "template_id": "2"}
+    assert [problem.path for problem in FORM.validate(wrong)] == [
+        "template_id", "img_urls", "img_urls[0]", "img_urls[1]", "resolution", "seed", "sead",
+    ]  # fmt: skip
+    assert [problem.path for problem in FORM.validate({})] == ["template_id", "img_urls", "resolution"]
+
+
+def test_a_name_that_somebody_gave_is_escaped_and_cut_and_two_that_begin_alike_are_two() -> None:
+    names = ["\x1b" * 5 + "x" * 100, "\x1b" * 5 + "x" * 101]
+    problems = FORM.validate({**GOOD, **dict.fromkeys(names, 1)})
+    assert [problem.path for problem in problems] == ["\\x1b" * 5 + "x" * 55 + "..."] * 2
+
+
+def test_one_image_is_said_in_the_singular() -> None:
+    (problem,) = Form(document_of(base("1", InputNum=1))).validate(GOOD)
+    assert problem.message == "must hold 1 image, not 2"
+
+
+def test_what_fits_has_no_problem() -> None:
+    assert FORM.validate(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "given", "message"),
+    [
+        ({"type": "integer"}, "x", "must be a whole number, not a string"),
+        ({"type": "number"}, "x", "must be a number, not a string"),
+        ({"minimum": 1}, 0, "must be at least 1, not 0"),
+        ({"maximum": 5}, 6, "must be at most 5, not 6"),
+        ({"minLength": 1}, "", "must have at least 1 character, not 0"),
+        ({"maxLength": 2}, "abc", "must have at most 2 characters, not 3"),
+        ({"multipleOf": 2}, 3, "breaks the rule 'multipleOf'"),
+        ({"enum": [1], "const": 1}, 2, "must be 1, not 2"),
+        ({"maxLength": 1, "pattern": "a"}, "bb", "must have at most 1 character, not 2"),
+    ],
+)
+def test_an_argument_that_is_out_of_bounds_is_told_with_its_bound(rules: dict[str, Any], given: Any, message: str) -> None:
+    schema = {"type": "object", "properties": {"it": rules}, "additionalProperties": False}
+    assert [str(problem) for problem in problems(schema, {"it": given})] == [f"it: {message}"]
+
+
+def test_an_argument_where_there_are_none_is_told_so() -> None:
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    assert [str(problem) for problem in problems(schema, {"it": 1})] == ["it: there is no such field; there are none"]
+
+
+@pytest.mark.parametrize("name", ["jsonschema", "a part of it"])
+def test_without_the_library_one_is_told_what_is_missing_and_which_extra_brings_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema", ModuleType(name))
+    with pytest.raises(MissingExtra, match=f"^Checking an input needs {name}, which is not installed.$") as missing:
+        FORM.validate(GOOD)
+    assert missing.value.hint == "pip install 'crun-template-sync[validate]'"

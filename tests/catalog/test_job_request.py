@@ -1,0 +1,70 @@
+"""The whole request that has a video made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sync.catalog.form import Form
+from sync.catalog.job_request import REQUEST_SCHEMA, job_request
+from tests.catalog.runs import base, document_of
+
+
+def request(resolution: str | None = None, **changes: Any) -> dict[str, Any]:
+    return job_request(Form(document_of(base(**changes))), "https://api.example", resolution)
+
+
+def test_it_is_the_documented_one_with_an_input_that_fits() -> None:
+    made = request("720p")
+    assert (made["method"], made["url"]) == ("POST", "https://api.example/api/v1/client/job/CreateTask")
+    assert made["headers"] == {"Content-Type": "application/json", "x-api-key": "$CRUN_API_KEY"}
+    assert made["body"] == {
+        "model": "bytedance/template",
+        "input": {"template_id": "1", "img_urls": ["https://example.com/image-1.png"], "resolution": "720p"},
+    }
+    assert made["credit"] == 355.2
+    assert made["notes"] == [
+        "x-api-key takes your key; $CRUN_API_KEY stands for it.",
+        "The img_urls are placeholders: put the public URLs of your own images there, in order.",
+        "The images must meet this requirement: SINGLE_PERSON.",
+        "callback_url, beside model and input, is optional: a URL to be told at when the task has ended.",
+        "Sent to Crun, it spends 355.2 credits.",
+    ]
+
+
+def test_who_has_no_image_to_send_is_not_told_of_placeholders() -> None:
+    assert not any("img_urls" in note for note in request(InputNum=0)["notes"])
+    assert request(InputNum=0)["body"]["input"]["img_urls"] == []
+
+
+def test_what_is_around_the_input_is_closed_but_for_the_callback() -> None:
+    assert REQUEST_SCHEMA == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "model": {"const": "bytedance/template"},
+            "input": {"type": "object"},
+            "callback_url": {"type": "string", "format": "uri", "pattern": r"^(?![\s\S]*\s)https?://[^/?#]"},
+        },
+        "required": ["model", "input"],
+        "additionalProperties": False,
+    }
+
+
+def test_what_nobody_said_is_said_to_be_unknown() -> None:
+    made = request(ConsumeItems=[], InputNum=None, InputRequirement=None)
+    assert made["credit"] is None
+    assert made["notes"] == [
+        "x-api-key takes your key; $CRUN_API_KEY stands for it.",
+        "The img_urls are placeholders: put the public URLs of your own images there, in order.",
+        "The catalog does not say how many images this template takes; one is shown.",
+        "The catalog names no resolution for this template; 720p stands in the vendor's own example.",
+        "callback_url, beside model and input, is optional: a URL to be told at when the task has ended.",
+        "What it spends is unknown.",
+    ]
+
+
+def test_a_resolution_without_a_price_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no price at '4k'"):
+        request("4k")

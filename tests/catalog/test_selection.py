@@ -1,0 +1,144 @@
+"""Which templates are asked for, in literal inputs; `tests/reader/test_catalog.py` holds the databases to the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sync.catalog.page_order import Order, Place, place, read_place, sort_key, written
+from sync.catalog.selection import EVERYTHING, asked, matches
+from sync.catalog.template import document
+from sync.catalog.validation import read_record
+from tests.builders import record
+
+
+def of(**changes: Any) -> dict[str, Any]:
+    return document(read_record(json.loads(json.dumps(record("1", **changes)), parse_float=Decimal)))
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({}, True),
+        ({"tag": "trending"}, True),
+        ({"tag": "热门"}, True),
+        ({"tag": "热"}, False),
+        ({"search": "战斗"}, True),
+        ({"search": "BATTLE"}, True),
+        ({"search": "seedance"}, True),
+        ({"search": "peace"}, False),
+        ({"type": "begin_end_frame"}, True),
+        ({"requirement": "SINGLE_PET"}, False),
+        ({"images": 1}, True),
+        ({"images": 0}, False),
+        ({"ratio": "1:1"}, True),
+        ({"ratio": "1"}, False),
+        ({"resolution": "720p"}, True),
+        ({"resolution": "1080p"}, False),
+        ({"max_price": 200}, True),
+        ({"max_price": 200, "resolution": "720p"}, False),
+        ({"max_price": 355.2, "resolution": "720p"}, True),
+        ({"min_price": 200}, False),
+        ({"min_price": "166.5", "max_price": "166.5"}, True),
+        ({"min_price": 200, "resolution": "720p"}, True),
+    ],
+)
+def test_a_template_passes_by_what_it_says(filters: dict[str, Any], found: bool) -> None:  # noqa: FBT001 - a table's column
+    assert matches(of(), asked(**filters)) is found
+
+
+def test_a_template_without_prices_passes_only_where_no_price_is_asked_for() -> None:
+    free = of(ConsumeItems=[])
+    assert matches(free, asked(tag="Trending"))
+    assert not any(matches(free, asked(**asks)) for asks in ({"min_price": 0}, {"max_price": 9}, {"resolution": "720p"}))
+
+
+@pytest.mark.parametrize(
+    ("bound", "given", "moved"),
+    [
+        ("max_price", "0.09999999999999999999", "0.099999999999999"),
+        ("min_price", "0.09999999999999999999", "0.100000000000000"),
+        ("max_price", "1e-30", "0E-15"),
+        ("min_price", "1e-30", "1E-15"),
+        ("max_price", 1e300, "1000000000000000"),
+        ("max_price", -5, "-1"),
+        ("max_price", 0.1, "0.1"),
+    ],
+)
+def test_a_bound_moves_to_the_next_number_that_a_price_can_be(bound: str, given: Any, moved: str) -> None:
+    assert getattr(asked(**{bound: given}), bound) == Decimal(moved)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"sort": "dear"}, "sort: one of id, newest, price, name, not 'dear'."),
+        ({"limit": -1}, "limit: a whole number from 0 on, not -1."),
+        ({"limit": True}, "limit: a whole number from 0 on, not True."),
+        ({"images": 2.0}, "images: a whole number from 0 on, not 2.0."),
+        ({"images": 2**31}, "images: a whole number from 0 on, not 2147483648."),
+        ({"tag": 7}, "tag: a text, not 7."),
+        ({"type": 7}, "type: a text, not 7."),
+        ({"requirement": 7}, "requirement: a text, not 7."),
+        ({"resolution": 7}, "resolution: a text, not 7."),
+        ({"ratio": 7}, "ratio: a text, not 7."),
+        ({"search": 7}, "search: a text, not 7."),
+        ({"after": "a\0b"}, "after: 'a\\x00b' is no place in the order id; pass what the last page gave."),
+        ({"max_price": "cheap"}, "max_price: 'cheap' is not a number of credits."),
+        ({"min_price": float("nan")}, "min_price: nan is not a number of credits."),
+        ({"min_price": True}, "min_price: True is not a number of credits."),
+        ({"after": 7}, "after: what a page gave as its `after`, not 7."),
+        ({"after": "7", "sort": "price"}, "after: '7' is no place in the order price; pass what the last page gave."),
+        ({"after": "price.!", "sort": "price"}, "after: 'price.!' is no place in the order price; pass what the last page gave."),
+        ({"after": "price.AAAA", "sort": "price"}, "after: 'price.AAAA' is no place in any order; pass what the last page gave."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_name(arguments: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$") as refused:
+        asked(**arguments)
+    assert str(refused.value).partition(":")[0] in arguments
+
+
+NEWEST, CHEAPEST = Order("newest"), Order("price")
+
+
+def test_what_has_no_value_stands_last_and_ties_go_by_id() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    places = [Place(None, "1"), Place(moment, "3"), Place(moment, "2"), Place(datetime(2026, 1, 2, tzinfo=UTC), "9")]
+    assert [each.template_id for each in sorted(places, key=sort_key)] == ["9", "2", "3", "1"]
+
+
+@pytest.mark.parametrize("order", [Order(), NEWEST, CHEAPEST, Order("price", "720p"), Order("name")])
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_place_is_read_back_as_it_was_written(order: Order, bare: bool) -> None:  # noqa: FBT001 - both sides of a table
+    nothing: dict[str, Any] = {"Title": None, "Title_en": None, "ReleaseOnlineTime": None, "ConsumeItems": []}
+    at = place(of(**nothing if bare else {}), order)
+    assert read_place(written(at, order), order) == at
+
+
+def test_a_place_of_another_order_is_refused() -> None:
+    at = written(place(of(), Order("price", "720p")), Order("price", "720p"))
+    for order in (CHEAPEST, Order("price", "480p"), NEWEST, Order()):
+        with pytest.raises(ValueError, match="made in the order price at 720p; ask in the same order"):
+            read_place(at, order)
+
+
+def test_in_the_order_of_ids_a_plain_id_is_a_place() -> None:
+    assert read_place("7642552612302307355", Order()) == Place(None, "7642552612302307355")
+
+
+def test_nothing_in_particular_is_asked_for_by_default_and_a_price_counts_at_the_resolution_that_is() -> None:
+    assert matches(of(), EVERYTHING)
+    assert asked(sort="price", resolution="720p").order == Order("price", "720p")
+
+
+def test_a_template_without_a_title_or_english_tags_is_searched_by_what_it_has() -> None:
+    bare = of(Title=None, Title_en=None, Tags=["热"], Tags_en=None)
+    assert matches(bare, asked(search="热", tag="热"))
+    assert not matches(bare, asked(search="none"))
+    assert not matches(bare, asked(tag="none"))

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sync.endpoint.answer_codes import judge_answer
+from sync.endpoint.body_codes import judge_answer
 from sync.endpoint.envelope import Envelope
 from sync.endpoint.statistics import RequestStatistics
 from sync.errors import DeadlineExceeded, Interrupted, NotThere, SyncError
@@ -72,6 +72,10 @@ class Answering:
     def redact(self, value: Any) -> Any:
         """Hide nothing: there is no key."""
         return value
+
+    def may_spell(self, written: bytes) -> bool:
+        """Find no key: there is none."""
+        return False
 
     def interrupt(self) -> None:
         """Answer nothing more; what is being answered is given up, too."""

@@ -12,6 +12,7 @@ import struct
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
@@ -225,6 +226,7 @@ def zipped(reply: Reply, times: int = 1, encoding: str = "gzip") -> Reply:
     return replace(reply, body=body, headers=(*reply.headers, ("content-encoding", encoding)))
 
 
+@cache
 def bomb(mebibytes: int, times: int = 1) -> Reply:
     """Make a small body that unpacks into a big one."""
     return zipped(Reply(b" " * (mebibytes * 2**20)), times)

@@ -15,12 +15,14 @@ class Proxy:
         cut: what to do with the next COMMIT: `answer` lets it reach the server and swallows what the server says,
             `question` does not let it reach the server. Done once; then None again.
         closed: refuse new connections, as a network that is down.
+        mute: pass nothing on, and keep all connections, as a pooler that is frozen: its kernel acknowledges what is sent.
         cuts: how many COMMITs were cut.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.cut: str | None = None
         self.closed = False
+        self.mute = False
         self.cuts = 0
         self._target = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -64,6 +66,8 @@ class Proxy:
     def _questions(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(65536):
+                if self.mute:
+                    continue
                 if self.cut == "question" and b"COMMIT" in data:
                     self.cut, self.cuts = None, self.cuts + 1
                     break
@@ -75,6 +79,8 @@ class Proxy:
     def _answers(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(65536):
+                if self.mute:
+                    continue
                 if self.cut == "swallow":  # the server answers a COMMIT when it is done
                     self.cut, self.cuts = None, self.cuts + 1
                     break

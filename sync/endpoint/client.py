@@ -8,9 +8,11 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
+import httpx
+
 from sync.advice import BY_CODE
 from sync.endpoint.rate_limit import RateLimiter
-from sync.endpoint.retry import RetryPolicy
+from sync.endpoint.retry_after import RetryPolicy
 from sync.endpoint.statistics import RequestStatistics
 from sync.endpoint.tls import trust
 from sync.endpoint.worker import Line, Worker
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from sync.endpoint.envelope import Envelope
     from sync.endpoint.questions import Question
+    from sync.endpoint.recording import Recording
     from sync.settings import Settings
 
 AGENT = "crun-template-sync"
@@ -40,6 +43,7 @@ class Endpoint:
         key: the API key, sent in one header to the configured origin, and nowhere else.
         retry_policy: how long to try.
         random: a source of numbers from 0 to 1, for jitter.
+        recording: keeps every answer, if it is to be kept.
     """
 
     def __init__(
@@ -49,13 +53,16 @@ class Endpoint:
         *,
         retry_policy: RetryPolicy | None = None,
         random: Callable[[], float] = randomness.random,
+        recording: Recording | None = None,
     ) -> None:
         self.statistics = RequestStatistics()
         self._redactor = Redactor([key])
         self._deadline = settings.deadline
         self._line = Line(
-            url=settings.base_url + PATH,
-            headers={"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT},
+            url=httpx.URL(settings.base_url + PATH),
+            headers=httpx.Headers(
+                {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}
+            ),
             trust=trust(settings.base_url, settings.proxy, settings.ca_bundle),
             proxy=settings.proxy,
             blamed="SYNC_PROXY" if settings.proxy else "CRUN_BASE_URL",
@@ -65,6 +72,7 @@ class Endpoint:
             statistics=self.statistics,
             random=random,
             redact=self._redactor,
+            recording=recording,
         )
         self._answered: SimpleQueue[Any] = SimpleQueue()
         self._idle: list[Worker] = []
@@ -152,6 +160,10 @@ class Endpoint:
     def redact(self, value: Any) -> Any:
         """Hide the key in a decoded value: a server may quote it in any spelling, and records are stored."""
         return self._redactor.value(value)
+
+    def may_spell(self, written: bytes) -> bool:
+        """Tell whether a record's bytes may spell the key in escapes; where it stood as it is, it is hidden already."""
+        return self._redactor.may_spell(written)
 
     def _next_answer(self, busy: set[Worker]) -> tuple[Worker, Question, Envelope | BaseException]:
         """Wait for an answer, and meanwhile watch every clock: the run's and each request's."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sync.catalog.intake import LOOK_UP
+from sync.catalog.raw_record import LOOK_UP
 from sync.catalog.removals import LOOK_UPS
 from sync.endpoint.envelope import Envelope
 from sync.endpoint.look_up_controls import calibrate, denial_of, still_finds

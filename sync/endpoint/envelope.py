@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ _AROUND = 3
 MOST_RECORDS = 10_000
 """In one answer, whatever page size a server thinks right: more are no page, and each costs memory however small it is."""
 _ENOUGH_TO_FIND = 64
+_FRAME_KEPT = 500
 _MESSAGE_SHOWN = 200
 _MESSAGE_READ = 10_000
 _LARGEST_TOTAL = 10**12
@@ -94,7 +96,7 @@ def _cut_fast(body: bytes) -> tuple[bytes, list[bytes]] | None:
     """
     try:
         whole = _frame(body).data.templates
-        records = [_shallow(bytes(each)) for each in _list(whole)]
+        records = [*map(bytes, _list(whole))]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     written = bytes(whole)
@@ -107,17 +109,10 @@ def _cut_fast(body: bytes) -> tuple[bytes, list[bytes]] | None:
     return body[:start] + b"[]" + body[end:], records
 
 
-def _shallow(raw: bytes) -> bytes:
-    """Empty what lies too deep, as the patient reader does: how deep msgspec goes depends on the interpreter."""
-    if raw.count(b"[") + raw.count(b"{") <= DEEPEST_KEPT:
-        return raw
-    return cut_depth(raw.decode()).encode()
-
-
 def _read_frame(frame: bytes, redact: Callable[[str], str] = str) -> Envelope:
     """Judge an envelope; its records, if it has any, are left out."""
     try:
-        answer = decode(frame, DEEPEST_KEPT + _AROUND)
+        answer = _decoded(frame) if len(frame) < _FRAME_KEPT else decode(frame, DEEPEST_KEPT + _AROUND)
     except (ValueError, RecursionError):
         raise BadAnswer("The answer is not JSON.", code="not-json") from None
     data = answer.get("data") if isinstance(answer, dict) else None
@@ -131,6 +126,12 @@ def _read_frame(frame: bytes, redact: Callable[[str], str] = str) -> Envelope:
     if records is None and total is not None:
         records = []  # how some languages write a list that holds nothing
     return Envelope(answer["code"], _message(answer, redact), total, [] if isinstance(records, list) else None)
+
+
+@lru_cache(maxsize=2)
+def _decoded(frame: bytes) -> Any:
+    """Decode an envelope; but for its records, all pages of a catalog have the same. It must not be written to."""
+    return decode(frame, DEEPEST_KEPT + _AROUND)
 
 
 def _read_slowly(body: bytes, redact: Callable[[str], str] = str) -> Envelope:
@@ -174,7 +175,7 @@ def _elements(text: str) -> Iterator[str]:
 
 
 def _skip(text: str, place: int) -> int:
-    while place < len(text) and text[place] in _SPACE:
+    while text[place] in _SPACE:  # good JSON does not end with any
         place += 1
     return place
 
@@ -184,8 +185,8 @@ def _is_code(value: Any) -> bool:
 
 
 def _total(value: Any) -> int | None:
-    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value() and value.adjusted() < 18:  # noqa: PLR2004
-        value = int(value)
+    if isinstance(value, Decimal) and not value.is_nan():  # with which nothing can be compared
+        value = int(value) if 0 <= value <= _LARGEST_TOTAL and value == value.to_integral_value() else None
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_TOTAL else None
 
 

@@ -25,4 +25,5 @@ def authorities(ca_bundle: str | None) -> ssl.SSLContext:
     except (OSError, ssl.SSLError):
         raise ConfigurationError([f"SYNC_CA_BUNDLE: {ca_bundle} holds no certificates that can be used."]) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     return context

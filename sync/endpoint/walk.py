@@ -78,11 +78,12 @@ class _Attempt:
 
     def keep(self, page: int, sightings: list[Sighting]) -> None:
         """Keep a page's records, each taken in once: a second time nobody would look at its names."""
-        content = hash(tuple(each.template_id for each in sightings))
+        ids = tuple([each.template_id for each in sightings])
+        content = hash(ids)
         self.repeated = self.repeated or (bool(sightings) and content in self.contents)
         self.contents.add(content)
-        self.ids.update(each.template_id for each in sightings if each.template_id is not None)
-        self.nameless += sum(each.template_id is None for each in sightings)
+        self.ids.update([each for each in ids if each is not None])
+        self.nameless += ids.count(None)
         self.pages[page] = sightings
         self.fields.update(*(each.names for each in sightings if each.names))
         self.records += len(sightings)
@@ -125,10 +126,9 @@ def walk(endpoint: Answers, intake: Intake, *, page_size: int, workers: int, pro
         attempt = _walk_once(endpoint, intake, page_size, workers, progress)
         sightings = attempt.sightings()
         reason = _reason_to_doubt(attempt)
-        if not reason and remaining and _moved_and_changed(sightings, intake):
-            reason = "a template was served on two pages, with different contents"
-        fields = attempt.fields if not reason else fields | attempt.fields
-        if not reason:
+        again = bool(reason) or (remaining > 0 and _moved_and_changed(attempt, sightings, intake))
+        fields = fields | attempt.fields if again else attempt.fields
+        if not again:
             break
         earlier.insert(0, sightings)
     total = max((total for total in attempt.totals if total is not None), default=None)
@@ -165,7 +165,7 @@ def _walk_once(endpoint: Answers, intake: Intake, page_size: int, workers: int, 
         page = int(question["page"])
         take(page, _past_the_end_perhaps(answer), expected)
     attempt.require_plausible_end()
-    _walk_past_the_end(endpoint, attempt, page_size, max(size, 1))
+    _walk_past_the_end(endpoint, attempt, page_size, max(size, 1), progress)
     return attempt
 
 
@@ -176,11 +176,9 @@ def _past_the_end_perhaps(answer: Envelope | SyncError) -> Envelope | BadAnswer:
     raise answer
 
 
-def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, size: int) -> None:
+def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, size: int, progress: Progress | None) -> None:
     """Go on while the last page is full: another may be behind it, if the count is too low, or missing."""
     while not attempt.pointless and len(attempt.pages[last := max(attempt.pages)]) >= size:
-        if last >= MOST_PAGES:
-            raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
         try:
             beyond = endpoint.ask({"page": last + 1, "page_size": page_size})
         except (NotThere, NoSuchPage):
@@ -197,8 +195,12 @@ def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, siz
             if beyond.total:
                 attempt.totals.add(beyond.total)
             return
+        if last >= MOST_PAGES:
+            raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
         attempt.totals.add(beyond.total)
         attempt.keep(last + 1, sightings)
+        if progress:
+            progress(len(attempt.pages), None)
 
 
 def _ids(sightings: Iterable[Sighting]) -> set[str | None]:
@@ -220,14 +222,12 @@ def _reason_to_doubt(attempt: _Attempt) -> str:
     return ""
 
 
-def _moved_and_changed(sightings: Sequence[Sighting], intake: Intake) -> bool:
+def _moved_and_changed(attempt: _Attempt, sightings: Sequence[Sighting], intake: Intake) -> bool:
+    if len(attempt.ids) + attempt.nameless == attempt.records:
+        return False  # nothing came twice
     first: dict[str, Sighting] = {}
-    for each in sightings:
-        if each.template_id is not None:
-            earlier = first.setdefault(each.template_id, each)
-            if earlier.page != each.page and not _alike(earlier, each, intake):
-                return True
-    return False
+    named = ((first.setdefault(each.template_id, each), each) for each in sightings if each.template_id is not None)
+    return any(earlier.page != each.page and not _alike(earlier, each, intake) for earlier, each in named)
 
 
 def _alike(one: Sighting, other: Sighting, intake: Intake) -> bool:

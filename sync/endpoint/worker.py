@@ -1,7 +1,7 @@
 """One thread that asks questions over a connection of its own, and can be cut off at any moment.
 
-The only home of httpx besides the heartbeat. Its timeouts are for each read, so a server that drips one byte a second would
-keep a request for ever; here the socket is shut down when the time is over, which wakes whatever waits on it.
+Timeouts are for each read, so a server that drips one byte a second would keep a request for ever; here the socket is shut down
+when the time is over, which wakes whatever waits on it.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from datetime import UTC, datetime
 from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 import httpx
 
-from sync.endpoint.answer_codes import OK, judge_answer
 from sync.endpoint.body import read_body
+from sync.endpoint.body_codes import OK, judge_answer
+from sync.endpoint.direct import Direct
 from sync.endpoint.transport_failure import in_plain_words
 from sync.errors import BadAnswer, Interrupted, SyncError, Unreachable
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sync.endpoint.envelope import Envelope
     from sync.endpoint.questions import Question
     from sync.endpoint.rate_limit import RateLimiter
-    from sync.endpoint.retry import RetryPolicy
+    from sync.endpoint.recording import Recording
+    from sync.endpoint.retry_after import RetryPolicy
     from sync.endpoint.statistics import RequestStatistics
     from sync.redaction import Redactor
 
 RUN_LIMIT = 8 * 2**30
 """Bytes of all bodies of one run after decompression; a million documented records take one gigabyte."""
-_CONNECTED = (".connect_tcp.complete", ".start_tls.complete")
-"""Ends of the names that httpcore gives to these moments; the beginnings tell a direct connection from one through a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,11 @@ class Line:
         blamed: the setting to check when nothing answers.
         ends: the monotonic moment at which the run's whole time is over.
         redact: hides the key in a body: a server may quote it in a message or a record, and both are stored.
+        recording: keeps every answer, if it is to be kept.
     """
 
-    url: str
-    headers: Mapping[str, str]
+    url: httpx.URL
+    headers: httpx.Headers
     trust: ssl.SSLContext
     proxy: str | None
     blamed: str
@@ -65,6 +67,7 @@ class Line:
     statistics: RequestStatistics
     random: Callable[[], float]
     redact: Redactor
+    recording: Recording | None = None
 
 
 class Worker:
@@ -78,15 +81,10 @@ class Worker:
         self._cut = threading.Event()
         self._late = False
         self.request_ends: float | None = None
-        # The transport without httpx's client around it. The client would keep cookies; would send the key to a proxy that the
+        # A transport without httpx's client around it. The client would keep cookies; would send the key to a proxy that the
         # environment names; would raise at a redirect to an odd place even where it does not follow it; and would, if it
         # followed, send x-api-key to the other host.
-        self._transport = httpx.HTTPTransport(
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-            verify=line.trust,
-            proxy=line.proxy,
-            trust_env=False,
-        )
+        self._transport = _transport(line, self._opened, self._cut.is_set)
         self._thread = threading.Thread(target=self._work, name="endpoint", daemon=True)
         self._thread.start()
 
@@ -147,33 +145,30 @@ class Worker:
 
     def _once(self, question: Question) -> Envelope:
         line, policy = self._line, self._line.retry_policy
-        headers = dict(line.headers)
+        headers = line.headers
         if "template_id" in question:
             # What a look-up says may remove a template: an answer left over from another request on a kept connection must
             # not be taken for it. So each has a connection of its own.
-            headers["connection"] = "close"
+            headers = httpx.Headers([*headers.raw, (b"connection", b"close")])
             self._transport.close()
         left = max(0.001, line.ends - time.monotonic())
-        timeout = httpx.Timeout(min(policy.read, left), connect=min(policy.connect, left), pool=None)
+        connect, read = min(policy.connect, left), min(policy.read, left)
+        timeout = {"connect": connect, "read": read, "write": read, "pool": None}
         self._late, self.request_ends = False, time.monotonic() + policy.request
         try:
-            request = httpx.Request(
-                "GET", line.url, params=question, headers=headers,
-                extensions={"timeout": timeout.as_dict(), "trace": self._trace},
-            )  # fmt: skip
+            # The target as an extension: putting it into the URL has httpx look at the whole of it twice, 25 µs for each page.
+            target = line.url.raw_path + b"?" + urlencode(question, quote_via=quote).encode()
+            request = httpx.Request("GET", line.url, headers=headers, extensions={"timeout": timeout, "target": target})
             response = self._transport.handle_request(request)
             try:
                 body = self._read_or_skip(response)
             finally:
-                left_over = self._has_left_over()
                 response.close()
-            if left_over:
-                self._transport.close()
         except (httpx.TransportError, OSError, UnicodeError) as failure:  # damaged TLS is an OSError, an absurd name the last
             line.statistics.answered(0)
             why = in_plain_words(TimeoutError() if self._late else failure)
             raise Unreachable(
-                f"{httpx.URL(line.url).host} could not be reached: {why}.",
+                f"{line.url.host} could not be reached: {why}.",
                 hint=f"Check the network and {line.blamed}; `template-sync doctor` tests each step.",
             ) from failure
         finally:
@@ -189,32 +184,39 @@ class Worker:
             raise judged
         return judged
 
-    def _has_left_over(self) -> bool:
-        """Tell whether more came than the answer: h11 would give it as the answer to the next question on this connection.
-
-        httpcore looks at the socket alone before it uses a connection again, and what came is in h11's buffer already.
-        """
-        for connection in getattr(getattr(self._transport, "_pool", None), "connections", ()):
-            state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
-            if state is not None and state.trailing_data[0]:
-                return True
-        return False
-
     def _read_or_skip(self, response: httpx.Response) -> bytes:
         """Read the body. If it cannot be read, but the status alone says that something is wrong, the status is enough."""
         statistics = self._line.statistics
         try:
-            return read_body(response.headers, response.iter_raw(), lambda size: statistics.count(received=size))
+            stream = response.stream
+            assert isinstance(stream, httpx.SyncByteStream)  # noqa: S101 - of a transport that is not asynchronous
+            return read_body(response.headers, stream, lambda size: statistics.count(received=size))
         except SyncError:
             if response.status_code == OK:
                 raise
             return b""
 
-    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Learn the connection's socket; TLS puts another one in the place of the first."""
-        if event.endswith(_CONNECTED):
-            connection = info["return_value"]
-            self._socket = connection.get_extra_info("socket")
-            if self._cut.is_set() or self._late:
-                connection.close()  # httpcore does not know it yet, and would lose it
-                raise TimeoutError
+    def _opened(self, connection: socket.socket) -> None:
+        """Learn the connection's socket; TLS puts another one in the place of the first.
+
+        Raises:
+            TimeoutError: the request was cut meanwhile.
+        """
+        self._socket = connection
+        if self._cut.is_set() or self._late:
+            raise TimeoutError
+
+
+def _transport(line: Line, opened: Callable[[socket.socket], None], given_up: Callable[[], bool]) -> httpx.BaseTransport:
+    transport: httpx.BaseTransport
+    if line.proxy is None:
+        transport = Direct(line.trust, opened)
+    else:
+        from sync.endpoint.proxied import Proxied
+
+        transport = Proxied(line.trust, opened, line.proxy)
+    if line.recording is None:
+        return transport
+    from sync.endpoint.recording import Recorded
+
+    return Recorded(transport, line.recording, given_up)

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from sync.endpoint.retry import RetryPolicy, retry_after
+from sync.endpoint.retry_after import RetryPolicy, retry_after
 from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, Refused, SyncError, Unreachable
 from tests.builders import HASTY, record
 from tests.endpoint.asking import GOOD, WIRE, ask, error_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.intake import Intake, Sighting
+from sync.catalog.intake import Intake, Reading, Sighting
 from sync.catalog.removals import LOOK_UPS
 from sync.endpoint.confirm_removals import Confirmation, confirm_removals
 from sync.endpoint.walk import Walk
@@ -33,15 +33,18 @@ def found(template_id: str, total: int | None = 1) -> tuple[int, bytes]:
     return 200, body(200, {"total": total, "templates": [{"TemplateId": template_id}]})
 
 
-def walked(served: Sequence[str], *, verified: bool = True) -> Walk:
-    sightings = [Sighting(1, position, each, "", None, None) for position, each in enumerate(served)]
-    return Walk(tuple(sightings), len(served), 1, verified=verified)
+def walked(served: Sequence[str], unreadable: Sequence[str | None] = (), *, verified: bool = True) -> Walk:
+    readings = [None] * len(served) + [Reading(0, "no", "no")] * len(unreadable)
+    ids = [*served, *unreadable]
+    sightings = [Sighting(1, place, each, "", read, None) for place, (each, read) in enumerate(zip(ids, readings, strict=True))]
+    return Walk(tuple(sightings), len(ids), 1, verified=verified)
 
 
 def confirm(
     look_ups: LookUps,
     missing: Sequence[str] = ("7",),
     served: Sequence[str] = ("1", "2", "3"),
+    unreadable: Sequence[str | None] = (),
     *,
     workers: int = 1,
     random: Callable[[], float] | None = None,
@@ -52,7 +55,7 @@ def confirm(
         endpoint,
         Intake({}, frozenset(), Spool()),
         missing,
-        walked(served),
+        walked(served, unreadable),
         page_size=2,
         workers=workers,
         random=random or cycle((0.1, 0.5, 0.9)).__next__,
@@ -96,6 +99,9 @@ NO_EVIDENCE: dict[str, Given] = {
     "a web page": (200, b"<html>"),
 }
 
+NO_DENIAL = "a look-up of an id that cannot exist was not answered with a plain 'not there'"
+COUNTED = "a look-up that found nothing says that there are {} templates"
+
 
 @pytest.mark.parametrize("denial", HONEST.values(), ids=HONEST)
 @pytest.mark.parametrize("workers", [1, 4])
@@ -109,7 +115,12 @@ def test_what_is_plainly_not_there_is_gone(denial: Given, workers: int) -> None:
 def test_where_an_id_that_cannot_exist_is_not_plainly_denied_nothing_is_gone(denial: Given) -> None:
     confirmation, asked = confirm(honest(denial))
     assert (confirmation.evidence, confirmation.found, asked) == ({}, [], [])
-    assert confirmation.problem.startswith("a look-up ")
+    assert confirmation.problem in {NO_DENIAL, COUNTED.format(1), COUNTED.format(3)}
+
+
+def test_it_is_said_what_is_wrong_with_the_denial_of_an_id_that_cannot_exist() -> None:
+    assert confirm(honest(NO_EVIDENCE["422"]))[0].problem == NO_DENIAL
+    assert confirm(honest(NO_EVIDENCE["an empty list that counts one"]))[0].problem == COUNTED.format(1)
 
 
 @pytest.mark.parametrize("denial", NO_EVIDENCE.values(), ids=NO_EVIDENCE)
@@ -141,12 +152,17 @@ def test_one_of_two_controls_that_is_denied_is_enough_to_believe_nothing() -> No
     assert (confirmation.evidence, bool(confirmation.problem)) == ({}, True)
 
 
-@pytest.mark.parametrize("message", ["No template {}.", "Template {} not found (request 3f2a9c1b{}77)", "{}"])
-def test_a_denial_may_name_the_id_and_the_request(message: str) -> None:
+@pytest.mark.parametrize("missing", ["7", "abc"])
+@pytest.mark.parametrize(
+    "message",
+    ["No template {}.", "Template {} not found (request 3f2a9c1b{}77)", "{}", "Not found (request {1})", "No template {:.9}"],
+    ids=["the id", "the id and a long request", "nothing but the id", "a short request", "the id, cut"],
+)
+def test_a_denial_may_name_the_id_and_the_request(message: str, missing: str) -> None:
     confirmation, _ = confirm(
-        lambda each: found(each) if each in "123" else (404, body(404, message=message.format(each, len(each))))
+        lambda each: found(each) if each in "123" else (404, body(404, message=message.format(each, len(each)))), [missing]
     )
-    assert confirmation.evidence == {"7": "lookup"}
+    assert confirmation.evidence == {missing: "lookup"}
 
 
 def test_a_count_in_a_look_up_may_be_that_of_the_whole_catalog() -> None:
@@ -170,7 +186,7 @@ def test_a_service_that_breaks_after_its_controls_and_denies_everything_is_not_b
         return HONEST["404"] if denied or template_id not in {"1", "2"} else found(template_id)
 
     confirmation, _asked = confirm(look_up, served=["1", "2"])
-    assert (confirmation.evidence, "stopped finding" in confirmation.problem) == ({}, True)
+    assert confirmation == Confirmation(problem="the look-ups stopped finding templates that the catalog had just served")
 
 
 def test_of_an_empty_catalog_the_id_that_cannot_exist_is_the_only_control() -> None:
@@ -195,6 +211,33 @@ def test_controls_are_ids_that_were_served_and_one_that_cannot_exist(served: lis
     assert (len(known) >= 1, len(again) >= 1) == (True, True)
     assert len(impossible) > 20
     assert impossible.isdecimal() or not served[0].isdecimal()
+
+
+@pytest.mark.parametrize(
+    ("served", "controls", "impossible"),
+    [
+        (["1", "2", "3"], ["1", "3"], "9" + "09" * 12),
+        (["a", "b", "c"], ["a", "c"], "9" + "0z" * 12),
+        ([], [], "9" + "09" * 12),
+    ],
+    ids=["numbers", "names", "nothing served"],
+)
+def test_two_controls_are_asked_and_what_cannot_exist_looks_like_what_is_served(
+    served: list[str], controls: list[str], impossible: str
+) -> None:
+    asked: list[str] = []
+
+    def look_up(template_id: str) -> Given:
+        asked.append(template_id)
+        return found(template_id) if template_id in served else HONEST["404"]
+
+    confirm(look_up, served=served, random=cycle((0.0, 0.999)).__next__)
+    assert asked == [*controls, impossible, "7", *controls]
+
+
+def test_what_could_not_be_read_is_no_control() -> None:
+    confirmation, _ = confirm(honest(HONEST["404"]), served=["1"], unreadable=["8", None])
+    assert confirmation == Confirmation({"7": "lookup"})
 
 
 PASSING = [Unreachable("no"), Deferred("no", code="429"), Maintenance("no", code="455")]
@@ -252,7 +295,9 @@ def test_nothing_missing_asks_nothing() -> None:
 MANY = [str(number) for number in range(1000, 1000 + LOOK_UPS + 1)]
 
 
-def again(pages: Callable[[int], Sequence[Any]], total: int, *, verified: bool = True) -> tuple[Confirmation, Answering]:
+def again(
+    pages: Callable[[int], Sequence[Any]], total: int, missing: Sequence[str] = MANY, *, verified: bool = True
+) -> tuple[Confirmation, Answering]:
     def answer(question: Question) -> Given:
         if "template_id" in question:
             return honest(not_there())(str(question["template_id"]))
@@ -261,7 +306,7 @@ def again(pages: Callable[[int], Sequence[Any]], total: int, *, verified: bool =
     endpoint = Answering(answer)
     intake = Intake({}, frozenset(), Spool())
     before = walked(["1", "2", "3"], verified=verified)
-    return confirm_removals(endpoint, intake, MANY, before, page_size=2, workers=1, random=lambda: 0.5), endpoint
+    return confirm_removals(endpoint, intake, missing, before, page_size=2, workers=1, random=lambda: 0.5), endpoint
 
 
 def test_many_that_another_verified_walk_does_not_bring_either_are_gone() -> None:
@@ -269,6 +314,11 @@ def test_many_that_another_verified_walk_does_not_bring_either_are_gone() -> Non
     confirmation, _ = again(lambda page: pages.get(page, []), total=3)
     assert confirmation.evidence == dict.fromkeys(MANY[1:], "walks")
     assert [each.template_id for each in confirmation.found] == ["1000", None]
+
+
+def test_as_many_as_are_looked_up_are_looked_up_without_another_walk() -> None:
+    confirmation, _ = again(lambda _: pytest.fail("it walked"), total=3, missing=MANY[:LOOK_UPS])
+    assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")
 
 
 def test_another_walk_that_cannot_be_verified_is_no_evidence_but_what_it_brings_is_there() -> None:

@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from sync.endpoint.questions import Question
 
 
+SOON = 12.0
+"""Seconds, on however busy a machine; what is given up here would take twenty or more."""
+
+
 @pytest.mark.parametrize("start", [0, 150], ids=["head", "body"])
 def test_a_byte_a_second_does_not_outlive_the_deadline(start: int) -> None:
     with Hostile(one_after_another(replace(GOOD, pause=1.0, drip_from=start))) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded, match="SYNC_DEADLINE"):
             ask(server, deadline=1.0, retry_policy=replace(HASTY, request=60, read=20))
-        assert 0.9 < time.monotonic() - began < 2.5
+        assert 0.9 < time.monotonic() - began < SOON
 
 
 def test_a_byte_now_and_then_does_not_outlive_the_request_either() -> None:
@@ -50,7 +54,7 @@ def test_another_thread_interrupts_what_is_being_asked() -> None:
         began = time.monotonic()
         with pytest.raises(Interrupted):
             endpoint.ask(PAGE)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < SOON
         with pytest.raises(Interrupted):
             endpoint.ask(PAGE)
         assert len(server.requests) == 1
@@ -62,11 +66,11 @@ def test_several_requests_at_once_do_not_outlive_the_deadline_either() -> None:
         with asking(server.url, deadline=0.5, retry_policy=replace(HASTY, request=60, read=20)) as endpoint:
             with pytest.raises(DeadlineExceeded):
                 list(endpoint.answers(PAGES, 4))
-            assert time.monotonic() - began < 1.5
+            assert time.monotonic() - began < SOON
             with pytest.raises(DeadlineExceeded):
                 endpoint.check_deadline()
         assert endpoint_threads() == []
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < SOON
 
 
 def test_a_server_that_is_slow_to_agree_on_tls_does_not_outlive_the_deadline() -> None:
@@ -78,7 +82,7 @@ def test_a_server_that_is_slow_to_agree_on_tls_does_not_outlive_the_deadline() -
         ):
             endpoint.ask(PAGE)
         assert endpoint_threads() == []
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < SOON
 
 
 def test_a_port_that_takes_no_more_connections_does_not_outlive_the_deadline() -> None:
@@ -94,7 +98,7 @@ def test_a_port_that_takes_no_more_connections_does_not_outlive_the_deadline() -
             pytest.raises(DeadlineExceeded),
         ):
             endpoint.ask(PAGE)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < SOON
     assert endpoint_threads() == []
 
 
@@ -127,9 +131,9 @@ def test_whatever_is_waited_for_an_interruption_ends_it_at_once_and_leaves_no_th
             began = time.monotonic()
             with pytest.raises(Interrupted):
                 list(endpoint.answers(PAGES, 3))
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < SOON
         assert endpoint_threads() == []
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < SOON
 
 
 def test_no_thread_is_left_behind_when_the_asker_is_done_or_stops_listening_or_fails() -> None:

@@ -104,9 +104,11 @@ def test_a_port_where_nobody_listens_is_unreachable() -> None:
 # Bounds -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("reply", "code"), [(bomb(300), "too-large"), (bomb(300, times=2), "not-json")], ids=["bomb", "nested"])
-def test_a_bomb_of_300_mib_takes_no_more_than_the_limit(reply: Reply, code: str) -> None:
-    with Hostile(one_after_another(reply)) as server:
+@pytest.mark.parametrize(
+    ("times", "code"), [pytest.param(1, "too-large", id="bomb"), pytest.param(2, "not-json", id="nested", marks=pytest.mark.long)]
+)
+def test_a_bomb_of_300_mib_takes_no_more_than_the_limit(times: int, code: str) -> None:
+    with Hostile(one_after_another(bomb(300, times))) as server:
         tracemalloc.start()
         try:
             with pytest.raises(BadAnswer) as caught:
@@ -213,4 +215,4 @@ def test_a_deep_answer_is_read_in_linear_time() -> None:
     deep = b'{"code": 200, "x": ' + b"[" * 2000 + b'"' + b'\\"' * 500_000
     began = time.monotonic()
     error, _ = error_of(Reply(deep))
-    assert (error.code, time.monotonic() - began < 3) == ("not-json", True)
+    assert (error.code, time.monotonic() - began < 10) == ("not-json", True)

@@ -73,6 +73,10 @@ def ids(found: Walk) -> list[str]:
 
 NOT_FOUND, INVALID = not_there(), NoSuchPage("no")
 
+UNCOUNTED, REPEATED = "the catalog did not say how many templates it has", "the catalog served the same page twice"
+UNEQUAL = "the catalog says that it has {} templates, but served {}".format
+MOVED = "the catalog's count moved during the walk ({})".format
+
 
 @pytest.mark.parametrize("workers", [1, 2, 9])
 def test_a_catalog_that_holds_still_is_verified_in_one_walk(workers: int) -> None:
@@ -84,7 +88,20 @@ def test_a_catalog_that_holds_still_is_verified_in_one_walk(workers: int) -> Non
 
 def test_an_empty_catalog_that_says_so_is_verified() -> None:
     found = Catalog(pages([]), total=0).walk()
-    assert (found.sightings, found.verified, found.pages) == ((), True, 1)
+    assert found == Walk((), 0, 1, verified=True)
+    assert found.reason == ""
+
+
+def test_a_catalog_that_is_smaller_than_a_page_is_asked_for_once() -> None:
+    catalog = Catalog(pages([1]), total=1)
+    assert catalog.walk().verified
+    assert catalog.pages_asked == [1]
+
+
+def test_every_page_is_asked_for_in_the_same_size() -> None:
+    catalog = Catalog(pages([1, 2], [3, 4]), total=4)
+    catalog.walk(page_size=50)
+    assert catalog.asked == [{"page": page, "page_size": 50} for page in (1, 2, 3)]
 
 
 def test_a_page_size_capped_without_a_word_is_taken_as_it_is() -> None:
@@ -128,7 +145,7 @@ def test_the_last_page_again_is_the_end_also_where_one_of_its_records_has_no_id(
 
 def test_a_record_without_an_id_past_the_end_is_one_too_many() -> None:
     found = Catalog(pages([1, 2], [3, 4], past_end=[{}]), total=4).walk()
-    assert (found.verified, found.reason) == (False, "the catalog says that it has 4 templates, but served 5")
+    assert (found.verified, found.reason) == (False, UNEQUAL(4, 5))
 
 
 def test_an_error_past_the_end_is_nothing_where_the_count_is_right_but_the_end_of_the_time_is() -> None:
@@ -137,25 +154,47 @@ def test_an_error_past_the_end_is_nothing_where_the_count_is_right_but_the_end_o
         Catalog(pages([1, 2], [3, 4], past_end=DeadlineExceeded("no")), total=4).walk()
 
 
+def test_an_error_past_the_end_ends_the_walk_where_the_count_is_too_low() -> None:
+    with pytest.raises(Unreachable):
+        Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=2).walk()
+
+
+def test_a_count_that_is_too_low_is_found_out_by_pages_of_one_template_too() -> None:
+    found = Catalog(pages([1], [2]), total=1).walk(page_size=1)
+    assert found.reason == UNEQUAL(1, 2)
+
+
+def test_a_record_that_came_past_the_end_tells_its_own_page() -> None:
+    found = Catalog(pages([1, 2], [3, 4], [5]), total=2).walk()
+    assert [each.page for each in found.sightings] == [1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
+def test_a_page_that_is_refused_with_templates_behind_it_is_no_end(refused: BadAnswer) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        Catalog(pages([1, 2], refused, [3, 4]), total=6).walk()
+    assert caught.value is refused
+
+
 def test_a_count_of_nothing_past_the_end_is_no_movement() -> None:
     assert Catalog(pages([1, 2]), total=lambda request: 2 if request % 2 else 0).walk().verified
 
 
 UNBELIEVABLE: dict[str, tuple[Answer, Any, list[str], str]] = {
-    "total missing": (pages([1, 2], [3]), None, ["1", "2", "3"], "did not say how many"),
-    "total missing, the last page repeated": (pages([1, 2], past_end=[1, 2]), None, ["1", "2"], "did not say how many"),
-    "total too low": (pages([1, 2], [3, 4], [5]), 2, ["1", "2", "3", "4", "5"], "says that it has 2 templates, but served 5"),
-    "total too high": (pages([1, 2], [3]), 9, ["1", "2", "3"], "says that it has 9 templates, but served 3"),
-    "total too high, 404 past the end": (pages([1, 2], [3], past_end=NOT_FOUND), 9, ["1", "2", "3"], "served 3"),
-    "total too high, the last page repeated": (pages([1, 2], past_end=[3, 4]), 9, ["1", "2", "3", "4"], "the same page twice"),
-    "total absurdly high": (pages([1, 2], [3]), 10**12, ["1", "2", "3"], "served 3"),
-    "total growing": (pages([1, 2], [3, 4]), lambda request: request + 3, ["1", "2", "3", "4"], "count moved"),
-    "page ignored": (lambda _: [1, 2], 6, ["1", "2"], "the same page twice"),
-    "an empty page": (pages([1, 2], [], [5]), 5, ["1", "2", "5"], "says that it has 5 templates, but served 3"),
-    "an empty first page": (pages([], [1]), 1, [], "says that it has 1 templates, but served 0"),
-    "a short page": (pages([1, 2], [3], [5]), 5, ["1", "2", "3", "5"], "served 4"),
-    "an item served twice for another": (pages([1, 2], [2, 3]), 4, ["1", "2", "2", "3"], "served 3"),
-    "an item too many": (pages([1, 2], [3, 4]), 3, ["1", "2", "3", "4"], "served 4"),
+    "total missing": (pages([1, 2], [3]), None, ["1", "2", "3"], UNCOUNTED),
+    "total missing, the last page repeated": (pages([1, 2], past_end=[1, 2]), None, ["1", "2"], UNCOUNTED),
+    "total too low": (pages([1, 2], [3, 4], [5]), 2, ["1", "2", "3", "4", "5"], UNEQUAL(2, 5)),
+    "total too high": (pages([1, 2], [3]), 9, ["1", "2", "3"], UNEQUAL(9, 3)),
+    "total too high, 404 past the end": (pages([1, 2], [3], past_end=NOT_FOUND), 9, ["1", "2", "3"], UNEQUAL(9, 3)),
+    "total too high, the last page repeated": (pages([1, 2], past_end=[3, 4]), 9, ["1", "2", "3", "4"], REPEATED),
+    "total absurdly high": (pages([1, 2], [3]), 10**12, ["1", "2", "3"], UNEQUAL(10**12, 3)),
+    "total moving": (pages([1, 2], [3, 4]), lambda request: request % 3 + 3, ["1", "2", "3", "4"], MOVED("3, 4, 5")),
+    "page ignored": (lambda _: [1, 2], 6, ["1", "2"], REPEATED),
+    "an empty page": (pages([1, 2], [], [5]), 5, ["1", "2", "5"], UNEQUAL(5, 3)),
+    "an empty first page": (pages([], [1]), 1, [], UNEQUAL(1, 0)),
+    "a short page": (pages([1, 2], [3], [5]), 5, ["1", "2", "3", "5"], UNEQUAL(5, 4)),
+    "an item served twice for another": (pages([1, 2], [2, 3]), 4, ["1", "2", "2", "3"], UNEQUAL(4, 3)),
+    "an item too many": (pages([1, 2], [3, 4]), 3, ["1", "2", "3", "4"], UNEQUAL(3, 4)),
 }
 
 
@@ -166,10 +205,48 @@ def test_a_walk_that_does_not_add_up_is_made_again_and_then_not_believed(
     catalog = Catalog(answer, total)
     found = catalog.walk()
     assert not found.verified
-    assert doubt in found.reason
+    assert found.reason == doubt
     assert list(dict.fromkeys(ids(found))) == list(dict.fromkeys(served))
     assert catalog.pages_asked.count(1) == walking.MOST_WALKS
     assert len(catalog.pages_asked) < 40
+
+
+@pytest.mark.parametrize(
+    ("answer", "total", "asked"),
+    [
+        (pages([1, 2]), 20, [1, 2, 3, 4, 5]),
+        (pages([1, 2], [], [], [], [9]), 20, [1, 2, 3, 4, 5, 6]),
+        (lambda _: [1, 2], 20, [1, 2]),
+    ],
+    ids=["nothing but empty pages", "three empty pages and one that is not", "the same page always"],
+)
+def test_pages_that_would_only_repeat_what_is_known_are_not_asked_for(answer: Answer, total: int, asked: list[int]) -> None:
+    catalog = Catalog(answer, total)
+    assert not catalog.walk().verified
+    assert catalog.pages_asked == asked * walking.MOST_WALKS
+
+
+@pytest.mark.parametrize(
+    ("last", "shown"),
+    [(10, "10, 11, 12, 13, 14, 15, 16, 17, 18, 19"), (11, "11, 12, 13, 14, 15, 16, 17, 18, 19, 20, …")],
+)
+def test_of_a_count_that_moves_with_every_page_ten_are_shown(last: int, shown: str) -> None:
+    def total(_: int) -> int:
+        return last - 1 + catalog.pages_asked[-1]
+
+    catalog = Catalog(lambda page: [page] if page <= last else NOT_FOUND, total)
+    assert catalog.walk(page_size=1).reason == MOVED(shown)
+
+
+@pytest.mark.parametrize("past_end", [[], [3]], ids=["nothing more", "one more"])
+def test_a_count_that_moves_past_the_end_is_not_believed(past_end: list[int]) -> None:
+    found = Catalog(pages([1, 2], past_end), total=lambda request: 2 if request % 2 else 3).walk()
+    assert (found.verified, found.reason, found.total) == (False, MOVED("2, 3"), 3)
+
+
+def test_a_count_that_only_one_page_gives_is_told_and_not_believed() -> None:
+    found = Catalog(pages([1, 2], [3]), total=lambda request: None if request % 2 else 3).walk()
+    assert (found.total, found.verified, found.reason) == (3, False, UNCOUNTED)
 
 
 def test_a_second_walk_that_adds_up_is_believed() -> None:
@@ -193,6 +270,28 @@ def test_what_several_unbelievable_walks_served_is_joined_the_newest_first() -> 
     assert [(value["TemplateId"], value.get("Title")) for value in catalog.values(catalog.walk())] == [
         ("1", 3), ("13", None), ("12", None), ("11", None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("total_then", "fields"), [(9, {"Field1", "Field2", "Field3"}), (1, {"Field2"})], ids=["no walk is believed", "the second is"]
+)
+def test_fields_are_those_of_the_walk_that_is_believed_or_of_all(total_then: int, fields: set[str]) -> None:
+    def attempt() -> int:
+        return catalog.pages_asked.count(1)
+
+    catalog = Catalog(
+        lambda page: [{"TemplateId": "1", f"Field{attempt()}": 0}] if page == 1 else [],
+        total=lambda _: 9 if attempt() == 1 else total_then,
+    )
+    assert {name for name in catalog.walk().fields if name.startswith("Field")} == fields
+
+
+def test_a_field_of_a_known_record_is_seen_by_each_walk_anew() -> None:
+    record = {"TemplateId": "1", "Field": 0}
+    catalog = Catalog(pages([record]), total=lambda request: 2 if request < 3 else 1)
+    catalog.intake = Intake({"1": wire_hash(json.dumps(record).encode())}, frozenset({"Field"}), Spool())
+    found = catalog.walk()
+    assert (found.verified, catalog.pages_asked, found.fields) == (True, [1, 2, 1], frozenset({"TemplateId", "Field"}))
 
 
 def test_a_template_that_changed_between_two_pages_is_asked_for_again() -> None:
@@ -224,6 +323,12 @@ def test_a_record_without_an_id_stands_for_one_template() -> None:
     assert (found.verified, len(found.sightings)) == (True, 4)
 
 
+def test_two_records_without_ids_are_not_one_template_that_changed() -> None:
+    catalog = Catalog(pages([1, {}], [None, 1]), total=3)
+    assert catalog.walk().verified
+    assert catalog.pages_asked == [1, 2, 3]
+
+
 @pytest.mark.parametrize("error", [Unreachable("no"), Deferred("no", code="455"), Refused("no", code="401"), BadAnswer("no")])
 @pytest.mark.parametrize("workers", [1, 4])
 def test_an_error_on_any_page_ends_the_walk_as_it_is(error: SyncError, workers: int) -> None:
@@ -242,15 +347,28 @@ def test_no_first_page_is_no_end_but_an_error(error: SyncError) -> None:
 def test_a_catalog_without_end_is_bounded_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "MOST_PAGES", 7)
     catalog = Catalog(lambda page: [2 * page, 2 * page + 1], total=None)
-    with pytest.raises(BadAnswer, match="more than 7 pages"):
+    with pytest.raises(BadAnswer) as caught:
         catalog.walk()
-    assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7]
+    assert (str(caught.value), caught.value.code) == ("The catalog has more than 7 pages.", "too-large")
+    assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_catalog_of_exactly_as_many_full_pages_as_may_be_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "MOST_PAGES", 2)
+    assert Catalog(pages([1, 2], [3, 4]), total=4).walk().verified
+    assert Catalog(pages([1, 2], [3, 4], past_end=(3, 4)), total=4).walk().verified
 
 
 def test_a_catalog_without_end_is_bounded_by_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "MOST_RECORDS", 5)
-    with pytest.raises(BadAnswer, match="more than 5 records"):
+    with pytest.raises(BadAnswer) as caught:
         Catalog(lambda page: [2 * page, 2 * page + 1], total=None).walk()
+    assert (str(caught.value), caught.value.code) == ("The catalog served more than 5 records.", "too-large")
+    assert Catalog(pages([1, 2], [3, 4], [5]), total=5).walk().verified
+
+
+def test_a_catalog_of_two_million_templates_is_not_without_end() -> None:
+    assert (walking.MOST_PAGES, walking.MOST_RECORDS) == (40_000, 2_000_000)
 
 
 def test_progress_is_told_after_every_page() -> None:
@@ -258,3 +376,29 @@ def test_progress_is_told_after_every_page() -> None:
     catalog = Catalog(pages([1, 2], [3]), total=3)
     walk(catalog, catalog.intake, page_size=2, workers=1, progress=lambda *counts: told.append(counts))
     assert told == [(1, None), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("total", "told"), [(3, [(1, None), (2, 2)]), (5, [(1, None), (2, None)] * 3)], ids=["at the bound", "beyond it"]
+)
+def test_a_count_beyond_all_sense_is_no_count_of_pages_to_expect(
+    total: int, told: list[tuple[int, int | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walking, "MOST_PAGES", 2)
+    found: list[tuple[int, int | None]] = []
+    catalog = Catalog(pages([1, 2], [3]), total)
+    walk(catalog, catalog.intake, page_size=2, workers=1, progress=lambda *counts: found.append(counts))
+    assert found == told
+
+
+def test_a_field_that_only_an_earlier_walk_showed_is_not_one_of_the_walk_that_is_believed_in_the_end() -> None:
+    def answer(page: int) -> list[Any]:
+        walk_number = sum(page == 1 for page in catalog.pages_asked)
+        other = {"TemplateId": "1", "Mood": walk_number} | ({"Early": 1} if walk_number == 1 else {})
+        served: list[list[Any]] = [[1, 2], [other, 3]]
+        return served[page - 1] if page <= len(served) else []
+
+    catalog = Catalog(answer, total=3)
+    found = catalog.walk()
+    assert (found.verified, sum(page == 1 for page in catalog.pages_asked)) == (True, 3)
+    assert found.fields == {"TemplateId", "Mood"}

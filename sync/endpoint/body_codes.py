@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sync.advice import BY_CODE
 from sync.endpoint.envelope import Envelope, read_envelope
-from sync.endpoint.retry import retry_after
+from sync.endpoint.retry_after import retry_after
 from sync.errors import BadAnswer, Deferred, Maintenance, NoSuchPage, NotThere, Refused, SyncError, Unreachable
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OK = 200
 NOT_FOUND = 404
+REQUEST_TIMEOUT = 408
 
 
 MAINTENANCE, RATE_LIMITED = 455, 429
@@ -39,9 +40,6 @@ _STOPS = {
 
 
 _ASKS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The catalog asks for fewer requests (429)."}
-
-
-_RETRIED = frozenset({408, 500, 501, 502, 503, 504})  # and the rest of the 5xx but 505
 
 
 def judge_answer(
@@ -90,7 +88,7 @@ def _severity(code: int) -> int:
 
 
 def _may_pass(code: int) -> bool:
-    return code in _RETRIED or 500 <= code < 600  # noqa: PLR2004 - the class of codes that RFC 9110 calls server errors
+    return code == REQUEST_TIMEOUT or 500 <= code < 600  # noqa: PLR2004 - the class that RFC 9110 calls server errors
 
 
 def _error(code: int, message: str, after: float | None) -> SyncError:

@@ -1,0 +1,165 @@
+"""What is recorded says of every answer what the run saw, and never the key; and a recording that fails harms no run."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from sync.endpoint.client import Endpoint
+from sync.endpoint.envelope import Envelope
+from sync.endpoint.recording import Recorded, Recording
+from sync.errors import SyncError
+from sync.recorded_answer import RecordedRun
+from sync.sandbox.replay import open_recording
+from sync.sandbox.server import Sandbox
+from tests.builders import HASTY, make_settings
+from tests.endpoint.asking import GOOD, KEY, PAGE, RECORD
+from tests.hostile import (
+    GARBAGE,
+    NO_REPLY,
+    RESET,
+    Hostile,
+    Reply,
+    bomb,
+    failure,
+    html,
+    one_after_another,
+    redirect,
+    success,
+    zipped,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN = RecordedRun("0.2.0", "2026-11-25T00:00:00Z", {"page_size": "50"}, 7)
+ONCE = replace(HASTY, attempts=1)
+
+
+def asked(url: str, recording: Recording | None = None) -> tuple[object, ...]:
+    """Ask for a page; give what a run would make of the answer."""
+    with Endpoint(make_settings(url), KEY, retry_policy=ONCE, recording=recording) as endpoint:
+        try:
+            answer: Envelope | SyncError = endpoint.ask(PAGE)
+        except SyncError as error:
+            answer = error
+    if isinstance(answer, Envelope):
+        return (answer.code, answer.total, answer.records)
+    return (type(answer), answer.exit_code)
+
+
+def record(file: Path, *replies: Reply, most: int = 2**28) -> Recording:
+    with Hostile(one_after_another(*replies)) as server, Recording(str(file), KEY, RUN, most=most) as recording:
+        for _ in replies:
+            asked(server.url, recording)
+    return recording
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(GOOD, id="good"),
+        pytest.param(zipped(GOOD), id="compressed"),
+        pytest.param(failure(455), id="maintenance under 200"),
+        pytest.param(failure(503, 503, headers=(("retry-after", "0"),)), id="503"),
+        pytest.param(failure(429, 429, headers=(("retry-after", "9999"),)), id="asked to come back"),
+        pytest.param(html(), id="a web page"),
+        pytest.param(redirect("https://elsewhere.example/\xff"), id="redirect"),
+        pytest.param(Reply(b"\xff\xfe\x00{", headers=(("server", "caf\xe9\x01"),)), id="bytes that are no text"),
+        pytest.param(replace(GOOD, cut=100, end="close"), id="broken off"),
+        pytest.param(replace(zipped(GOOD), body=zipped(GOOD).body[:40]), id="compressed and broken off"),
+        pytest.param(replace(zipped(GOOD), body=zipped(GOOD).body[:-8] + b"\x00" * 8), id="compressed and damaged"),
+        pytest.param(zipped(GOOD, encoding="br"), id="compressed as nobody asked"),
+        pytest.param(bomb(17), id="a bomb"),
+        pytest.param(GARBAGE, id="no HTTP"),
+        pytest.param(NO_REPLY, id="no reply"),
+        pytest.param(RESET, id="reset"),
+    ],
+)
+def test_a_recorded_answer_means_the_same_when_it_is_played(reply: Reply, tmp_path: Path) -> None:
+    file = tmp_path / "seen.jsonl"
+    with Hostile(one_after_another(reply)) as server, Recording(str(file), KEY, RUN) as recording:
+        seen = asked(server.url, recording)
+        assert asked(server.url) == seen, "recording changes nothing"
+    assert (recording.answers > 0, recording.failure) == (True, "")
+    with Sandbox((), key=KEY, replay=open_recording(file)) as sandbox:
+        assert [asked(sandbox.url), asked(sandbox.url)] == [seen, seen]
+
+
+def test_the_key_is_nowhere_in_a_recording_however_the_server_spells_it(tmp_path: Path) -> None:
+    file = tmp_path / "seen.jsonl"
+    spelt = [
+        KEY,
+        "".join(f"\\u{ord(char):04x}" for char in KEY),
+        quote(KEY).replace("_", "%5F"),
+        base64.b64encode(f"x-api-key: {KEY}".encode()).decode(),
+        "".join(f"&#{ord(char)};" for char in KEY),
+    ]
+    for reply in (
+        *(Reply(b'{"message": "%s"}' % each.encode()) for each in spelt),
+        *(zipped(Reply(b"\xff\x00" + each.encode())) for each in spelt),
+        Reply(b"", 302, (("location", f"https://elsewhere.example/?key={KEY}"), ("set-cookie", f"key={KEY}"), ("server", KEY))),
+        zipped(replace(success([{**RECORD, "Title": KEY}]), end="close"), encoding="br"),
+        replace(zipped(success([{**RECORD, "Title": KEY}])), cut=400, end="close"),
+    ):
+        record(file, reply)
+        text = file.read_text()
+        bodies = [
+            base64.b64decode(line["body_base64"]).decode("latin-1")
+            for line in map(json.loads, text.splitlines())
+            if "body_base64" in line
+        ]
+        for form in (*spelt, KEY.encode().hex()):
+            assert all(form not in each and form not in json.dumps(each) for each in (text, *bodies)), form
+    with (
+        Hostile(one_after_another(GOOD)) as server,
+        Recording(str(file), KEY, RUN) as recording,
+        Endpoint(make_settings(server.url), KEY, retry_policy=ONCE, recording=recording) as endpoint,
+    ):
+        endpoint.ask({"template_id": KEY})
+    assert (recording.answers, KEY in file.read_text()) == (1, False)
+
+
+def test_it_is_for_its_owner_only_and_takes_its_place_at_the_end_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "seen.jsonl"
+    file.write_text("an older one")
+    file.chmod(0o644)
+    with Hostile(one_after_another(GOOD)) as server, Recording(str(file), KEY, RUN) as recording:
+        asked(server.url, recording)
+        assert file.read_text() == "an older one"
+    assert file.stat().st_mode & 0o777 == 0o600
+    whole = file.read_bytes()
+    with Recording(str(file), KEY, RUN):
+        pass
+    assert file.read_bytes() == whole, "one without an answer is of no use"
+    assert [each.name for each in tmp_path.iterdir()] == ["seen.jsonl"]
+
+
+def test_what_does_not_fit_is_left_out_and_counted(tmp_path: Path) -> None:
+    file = tmp_path / "seen.jsonl"
+    recording = record(file, GOOD, success([{**RECORD, "Title": "x" * 9000}]), GOOD, most=8000)
+    assert (recording.answers, recording.left_out, recording.failure) == (2, 1, "")
+    assert len(file.read_text().splitlines()) == 3
+    assert file.stat().st_size <= 8000
+
+
+def test_an_answer_on_which_we_hung_up_ourselves_is_not_held_against_the_server(tmp_path: Path) -> None:
+    request = httpx.Request("GET", "http://127.0.0.1/", extensions={"target": b"/?page=1"})
+    with Recording(str(tmp_path / "seen.jsonl"), KEY, RUN) as recording:
+        for hung_up, recorded in ((True, 0), (False, 1)):
+            with pytest.raises(httpx.ReadError):
+                Recorded(_Cut(), recording, lambda hung_up=hung_up: hung_up).handle_request(request)  # type: ignore[misc]
+            assert recording.answers == recorded
+
+
+class _Cut(httpx.BaseTransport):
+    """A transport whose socket was shut down."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("", request=request)

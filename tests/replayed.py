@@ -1,0 +1,41 @@
+"""A recording as a test: what a user saw at the real endpoint, run again with the same dice, without the network.
+
+    def test_what_was_seen_on_such_a_day_is_mended(sqlite: Database) -> None:
+        outcome = replay(RECORDINGS / "seen.jsonl", sqlite.engine)
+        assert outcome.run.status is Status.SUCCEEDED
+
+Where a run's end depends on what was stored before, replay the earlier recordings first, or open the user's backup.
+"""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sync.endpoint.client import Endpoint
+from sync.sandbox.replay import open_recording
+from sync.sandbox.server import SANDBOX_KEY, Sandbox
+from sync.store.apply import Store
+from sync.synchronise import Outcome, RunOptions, synchronise
+from tests.builders import HASTY, make_settings, ticking
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+RECORDINGS = Path(__file__).parent / "data" / "recordings"
+
+
+def replay(file: Path, engine: Engine) -> Outcome:
+    """Run once against a recording, with the settings and the dice of the run that it was made of."""
+    recording = open_recording(file)
+    settings = recording.run.settings
+    options = RunOptions(int(settings["page_size"]), int(settings["concurrency"]), Decimal(settings["max_removed"]))
+    dice = random.Random(recording.run.seed).random  # noqa: S311 - those of the recorded run
+    with (
+        Sandbox((), replay=recording) as sandbox,
+        Endpoint(make_settings(sandbox.url), SANDBOX_KEY, retry_policy=HASTY) as endpoint,
+    ):
+        store = Store(engine, sleep=lambda _: None)
+        return synchronise(store, endpoint, options, trigger="run", ttl=60.0, clock=ticking(), random=dice)

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from alembic import context
 
 from sync.errors import DatabaseError
+from sync.store.cluster_lock import locked_over_nodes
 from sync.store.engine import open_engine
-from sync.store.schema import VERSION_TABLE, only_ours, refuse_foreign_tables
+from sync.store.migrating import LOCK_SECONDS, lock_all
+from sync.store.schema import VERSION_TABLE, only_ours, refuse_foreign_tables, revision
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-LOCK_SECONDS = 120
 _LOCK_KEY = 7237_2606  # any number, the same for every process that migrates
 _LOCK_NAME = "CONCAT(DATABASE(), '.template-sync')"
 
@@ -78,28 +79,42 @@ def _write_ahead(raw: Any) -> None:
 
 @contextmanager
 def _postgresql(connection: Connection) -> Iterator[None]:
+    _wait_for_every_answer(connection)
     with connection.begin():
         connection.exec_driver_sql(f"SET LOCAL lock_timeout='{LOCK_SECONDS}s'; SET LOCAL statement_timeout=0")
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        lock_all(connection, _altered_by_what_is_pending(connection))
         yield
+
+
+def _altered_by_what_is_pending(connection: Connection) -> list[str]:
+    """Name the tables and views that the pending migrations alter, as they say themselves: all are locked before the first is."""
+    if (found := revision(connection)) is None:
+        return []
+    pending = context.script.iterate_revisions("head", found)
+    return [name for each in pending for name in getattr(each.module, "LOCKS", ())]
 
 
 @contextmanager
 def _mysql(connection: Connection) -> Iterator[None]:
-    # PyMySQL would give up on a statement, be it the wait for the lock or the rebuilding of a large table, and the server go on.
-    raw: Any = connection.connection.dbapi_connection
-    raw._read_timeout = None  # noqa: SLF001 - it can be set nowhere else once connected
+    _wait_for_every_answer(connection)
     # A reader's open transaction keeps tables from being altered, by default for a day, and other readers queue up behind.
     _outside(connection, f"SET SESSION lock_wait_timeout={LOCK_SECONDS}")
     if _outside(connection, f"SELECT GET_LOCK({_LOCK_NAME}, {LOCK_SECONDS})") != 1:
         raise DatabaseError(f"Another process has been migrating this database for {LOCK_SECONDS} s.", hint="Wait for it.")
     try:
-        with connection.begin():
+        with locked_over_nodes(connection, LOCK_SECONDS), connection.begin():
             yield
     finally:
         # Not before the commit: the next one in line must find the new version. A connection that broke has let go of it.
         with suppress(sa.exc.SQLAlchemyError):
             _outside(connection, f"SELECT RELEASE_LOCK({_LOCK_NAME})")
+
+
+def _wait_for_every_answer(connection: Connection) -> None:
+    """Lift the client's limit: it would give up the wait for the lock or the rebuilding of a table, and the server go on."""
+    raw: Any = connection.connection.dbapi_connection
+    raw.limit = None
 
 
 def _outside(connection: Connection, statement: str) -> Any:

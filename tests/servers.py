@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,18 +52,18 @@ class Server:
 
     def __init__(self, user: str, command: Sequence[str], url: str, folder: Path, crash: signal.Signals) -> None:
         self.url = url
-        self._user, self._command, self._folder, self._crash = user, command, folder, crash
+        self._user, self.command, self.folder, self._crash = user, list(command), folder, crash
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, if it does not run, and wait until it answers."""
+    def start(self, within: float = 30) -> None:
+        """Start it, if it does not run, and wait until it answers, for so many seconds at most."""
         if self._process is not None:
             return
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, **as_user(self._user), cwd=self._folder)
-        ends = time.monotonic() + 30
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self.command, stdout=log, stderr=log, **as_user(self._user), cwd=self.folder)
+        ends = time.monotonic() + within
         while not self._answers():
-            assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
+            assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
             assert time.monotonic() < ends, "the server does not come up"
             time.sleep(0.02)
 
@@ -71,14 +71,37 @@ class Server:
         """End it as a power failure would."""
         self.stop(self._crash)
 
+    def freeze(self) -> None:
+        """Stop it in its tracks: its connections stay, and nothing is answered."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """Reach its children, too: PostgreSQL has a process for each connection."""
+        assert self._process is not None
+        for pid in (self._process.pid, *self.children):
+            with suppress(ProcessLookupError):  # a child that has just ended
+                os.kill(pid, number)
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that it started."""
+        assert self._process is not None
+        listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(pid) for pid in listed.read_text().split()] if listed.exists() else []
+
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         if self._process is not None:
+            self.thaw()
             self._process.send_signal(how)
             self._process.wait(30)
             self._process = None
 
     def _answers(self) -> bool:
-        from sync.store.engine import plain_errors
+        from sync.store.database_errors import plain_errors
 
         engine = open_engine(self.url)
         try:
@@ -118,25 +141,34 @@ def postgresql() -> Iterator[Server]:
         )  # fmt: skip
         command = [postgres, "-D", f"{folder}/data", "-p", str(port), "-h", "127.0.0.1", "-k", "", "-c", "fsync=off"]
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        yield from _running(Server("postgres", command, url, folder, signal.SIGQUIT))
+        yield from running(Server("postgres", command, url, folder, signal.SIGQUIT))
 
 
 @contextmanager
 def mariadb() -> Iterator[Server]:
     """A MariaDB server of its own."""
+    with own_folder("mysql") as folder, mariadb_in(folder, ["--skip-log-bin"]) as server:
+        yield server
+
+
+@contextmanager
+def mariadb_in(folder: Path, options: Sequence[str], *, read_only: bool = False) -> Iterator[Server]:
+    """A MariaDB server in a folder, with a database `catalog`, and more options."""
     install, mariadbd = binary("mariadb-install-db"), binary("mariadbd")
-    with own_folder("mysql") as folder:
-        port = free_port()
-        subprocess.run(
-            [install, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", "--skip-test-db"],
-            check=True, capture_output=True, cwd=folder, **as_user("mysql"),
-        )  # fmt: skip
-        command = [
-            mariadbd, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", f"--pid-file={folder}/pid",
-            f"--port={port}", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M", "--skip-log-bin",
-        ]  # fmt: skip
-        server = Server("mysql", command, f"mariadb://root@127.0.0.1:{port}/mysql", folder, signal.SIGKILL)
-        yield from _running(server)
+    port = free_port()
+    subprocess.run(
+        [install, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", "--skip-test-db"],
+        check=True, capture_output=True, cwd=folder, **as_user("mysql"),
+    )  # fmt: skip
+    (folder / "data" / "catalog").mkdir()
+    if os.geteuid() == 0:
+        shutil.chown(folder / "data" / "catalog", "mysql", "mysql")
+    command = [
+        mariadbd, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", f"--pid-file={folder}/pid",
+        f"--port={port}", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M", *(["--read-only"] if read_only else []),
+        *options,
+    ]  # fmt: skip
+    yield from running(Server("mysql", command, f"mariadb://root@127.0.0.1:{port}/catalog", folder, signal.SIGKILL))
 
 
 @contextmanager
@@ -154,11 +186,11 @@ def pgbouncer(url: str) -> Iterator[str]:
         )
         through = target.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         yield from (
-            server.url for server in _running(Server("postgres", [program, f"{folder}/ini"], through, folder, signal.SIGKILL))
+            server.url for server in running(Server("postgres", [program, f"{folder}/ini"], through, folder, signal.SIGKILL))
         )
 
 
-def _running(server: Server) -> Iterator[Server]:
+def running(server: Server) -> Iterator[Server]:
     try:
         server.start()
         yield server

@@ -1,22 +1,29 @@
-"""A run is applied in one transaction, under its fencing token, and tried again where nobody knows whether it arrived."""
+"""A run is applied in one transaction, under its fence, and tried again where nobody knows whether it arrived.
+
+What a run found took minutes to fetch: it is kept for as long as a fail-over takes. A transaction that another one's won over is
+tried again at once, as a whole.
+"""
 
 from __future__ import annotations
 
+import itertools
+import random as randomness
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
-from sync.errors import DatabaseError, LeaseLost
+from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost
 from sync.run_record import Run, Status
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
 from sync.store.load import load_content_hash, load_documents, load_previous
+from sync.store.retry import Retry
 from sync.store.tables import sync_runs
 from sync.store.write import write_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sync.catalog.diff import Previous
     from sync.catalog.sync_state import SyncState
@@ -24,14 +31,29 @@ if TYPE_CHECKING:
     from sync.store.write_set import WriteSet
 
 
+T = TypeVar("T")
+
+
 APPLY_ATTEMPTS = 3
+"""For an error that does not look as if it passed."""
+
+
+PAUSES = (0.1, 1.0, 3.0, *[5.0] * 23)
+"""Seconds between two looks at a database that is away, two minutes in all: a fail-over takes from 30 s to 120 s."""
 
 
 class Store:
     """The database, as a run sees it."""
 
-    def __init__(self, engine: sa.Engine, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
         self.engine = engine
+        self.retry = Retry(sleep, random)
         self._sleep = sleep
 
     def load(self) -> tuple[Previous, SyncState]:
@@ -45,8 +67,7 @@ class Store:
         Raises:
             LeaseLost: one of them is gone, so another run has been applied since: what this one found is out of date.
         """
-        with reading(self.engine) as connection:
-            found = load_documents(connection, ids)
+        found = self._outlasting(lambda connection: load_documents(connection, ids))
         if len(found) < len(set(ids)):
             raise LeaseLost(
                 "Another run changed the catalog while this one was at work; nothing of this one was applied.",
@@ -56,14 +77,32 @@ class Store:
 
     def content_hash(self, template_id: str) -> str:
         """Read the hash of what one present template means."""
+        return self._outlasting(lambda connection: load_content_hash(connection, template_id))
+
+    def _outlasting(self, read: Callable[[sa.Connection], T]) -> T:
+        """Read in the middle of a run: a server that is away gets as long to come back as for the run's end."""
+        for pause in self._pauses():
+            try:
+                with reading(self.engine) as connection:
+                    return read(connection)
+            except (DatabaseAway, DatabaseConflict):
+                self._sleep(pause)
         with reading(self.engine) as connection:
-            return load_content_hash(connection, template_id)
+            return read(connection)
+
+    def _pauses(self) -> Iterator[float]:
+        """Give one pause after the other, and no more once their time is over: a server that is mute takes long to be away."""
+        ends = self.retry.monotonic() + sum(PAUSES)
+        for pause in PAUSES:
+            if self.retry.monotonic() > ends:
+                return
+            yield pause
 
     def apply(self, lease: leases.Lease, write_set: WriteSet, check_deadline: Callable[[], None] = lambda: None) -> None:
         """Write everything that a run found, and its outcome, in one transaction; then the lease is given back.
 
         A connection may break while COMMIT is on its way, and nobody knows whether it arrived. The run's own row tells:
-        if it is closed, everything was applied. If not, all of it is tried again.
+        if it is closed, everything was applied. If not, all of it is tried again, until the server has been away for two minutes.
 
         Args:
             lease: the run's.
@@ -71,35 +110,50 @@ class Store:
             check_deadline: raises where there is no time left for another try.
 
         Raises:
-            LeaseLost: another run took over.
+            LeaseLost: another run took over, or the database went back behind this one.
             DatabaseError: it cannot be done, or not be known; the next run finds the database as before or as after.
         """
-        for attempt in range(1, APPLY_ATTEMPTS + 1):
+
+        def write() -> None:
+            with writing(self.engine) as connection:
+                leases.prove(connection, lease)
+                write_run(connection, lease.run_id, write_set)
+                leases.release(connection, lease)
+
+        pauses = self._pauses()
+        for attempt in itertools.count(1):
             try:
-                with writing(self.engine) as connection:
-                    leases.prove(connection, lease)
-                    write_run(connection, lease.run_id, write_set)
-                    leases.release(connection, lease)
+                self.retry(write)
+            except DatabaseConflict:
+                raise  # it did nothing, every time
             except (DatabaseError, LeaseLost) as error:
                 in_doubt = isinstance(error, DatabaseError) or attempt > 1  # a run that landed has given its lease back
-                if in_doubt and self._landed(lease, write_set.run, attempt):
+                if in_doubt and self._landed(lease, write_set.run, pauses):
                     return
-                if attempt == APPLY_ATTEMPTS or isinstance(error, LeaseLost):
+                passing = isinstance(error, DatabaseAway) or (isinstance(error, DatabaseError) and attempt < APPLY_ATTEMPTS)
+                if not passing or next(pauses, None) is None:
                     raise
-                check_deadline()
             else:
                 return
+            check_deadline()
 
-    def _landed(self, lease: leases.Lease, run: Run, attempt: int) -> bool:
-        """Tell whether a run's transaction was committed after all. A restarting server gets a few seconds to come back.
+    def _landed(self, lease: leases.Lease, run: Run, pauses: Iterator[float]) -> bool:
+        """Tell whether a run's transaction was committed after all, as soon as the database answers again.
 
-        A row with any other end than the run's own was closed by somebody else: another run that took over.
+        A row with any other end than the run's own was closed by somebody else: another run that took over. One with another
+        token is another run's: the database went back, and gave the number again.
+
+        Args:
+            lease: the run's.
+            run: as it was to be written.
+            pauses: how long to wait before each look.
         """
-        for pause in (0.1, 1.0, 3.0) if attempt == 1 else (1.0,):
+        ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
+        for pause in pauses:
             self._sleep(pause)
             try:
                 with reading(self.engine) as connection:
-                    found = connection.scalar(sa.select(sync_runs.c.status).where(sync_runs.c.run_id == lease.run_id))
+                    found = connection.scalar(sa.select(sync_runs.c.status).where(ours))
             except DatabaseError:
                 continue
             return bool(found == str(run.status))
@@ -110,10 +164,12 @@ class Store:
 
         The lease's row comes first, as everywhere: in another order two processes could each wait for the other's row.
         """
-        with writing(self.engine) as connection:
-            leases.release(connection, lease)
-            connection.execute(
-                sa.update(sync_runs)
-                .where(sync_runs.c.run_id == lease.run_id, sync_runs.c.status == str(Status.RUNNING))
-                .values(run.row())
-            )
+        ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
+
+        def write() -> None:
+            with writing(self.engine) as connection:
+                leases.release(connection, lease)
+                still = sa.and_(ours, sync_runs.c.status == str(Status.RUNNING))
+                connection.execute(sa.update(sync_runs).where(still).values(run.row()))
+
+        self.retry(write)

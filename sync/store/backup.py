@@ -18,10 +18,11 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
-from sync.options import _replaceable_file as require_replaceable
+from sync.options import replaceable_file
 from sync.store import lease as leases
-from sync.store.engine import exists, reading, require_file, sqlite_file
+from sync.store.engine import reading
 from sync.store.schema import VERSION_TABLE, State, state_of
+from sync.store.sqlite_file import exists, require_file, sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pa
     database = _file_of(engine)
     with _plain(target):
         try:
-            require_replaceable(str(target))
+            replaceable_file(str(target))
         except ValueError as expected:
             raise UsageError(f"{target} is not {expected}.", hint="Name another file.") from None
         _refuse_same(target, database)
@@ -90,9 +91,9 @@ def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pa
 def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:
     """Make the database what a backup says.
 
-    It is checked before anything is touched. Then SQLite itself writes it into the database, as one transaction: whatever ends
-    the process, what is opened next is the old one or the new one. Only where there is no database, or a file that is none,
-    the backup takes its place under its name.
+    It is checked before anything is touched, and once more where it has come to lie. In between SQLite itself writes it into the
+    database, as one transaction: whatever ends the process, what is opened next is the old one or the new one. Only where there
+    is no database, or a file that is none, the backup takes its place under its name.
 
     Args:
         engine: a SQLite database, which nobody may have open.
@@ -128,6 +129,8 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
                     Path(f"{database}{side}").unlink(missing_ok=True)
                     step(f"without {side}")
             _swap_in(copy, database, step)
+    # "rw": a reader of a database in write-ahead mode leaves its side files behind.
+    _refuse_bad(database, "restored database", hint="The disk may be failing: restore to another one.", mode="rw")
 
 
 def _file_of(engine: Engine) -> Path:
@@ -187,9 +190,9 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(file))}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
-def _refuse_bad(copy: Path, of: str, *, hint: str) -> None:
+def _refuse_bad(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
     """Check a copy: whole, consistent, ours, and of a version that this program can use or upgrade."""
-    with _plain(copy), closing(_open(copy, "ro")) as opened:
+    with _plain(copy), closing(_open(copy, mode)) as opened:
         found = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok" or opened.execute("PRAGMA foreign_key_check").fetchone():
             raise DatabaseError(f"The {of} is damaged ({'a foreign key' if found == 'ok' else found}).", hint=hint)

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy import JSON, DateTime, Double, Integer, Numeric, TypeDecorator
 from sqlalchemy.types import BigInteger
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
+
+
+def json_text(value: Any) -> str:
+    """Write JSON with its letters as they are: as text, it can be read and searched in SQL, too."""
+    try:
+        return _encode(value).decode()
+    except (OverflowError, TypeError, ValueError):  # an integer of more than 64 bits, and whatever else msgspec does not take
+        return json.dumps(value, ensure_ascii=False)
+
+
+def read_json(text: str | bytes) -> Any:
+    """Read stored JSON. What msgspec does not take is for Python's own reader, which gives the same for all that both take."""
+    try:
+        return _decode(text)
+    except (msgspec.MsgspecError, UnicodeError):  # half a surrogate pair, a number beyond all floats
+        return json.loads(text)
+
+
+_decode = msgspec.json.Decoder().decode  # thrice as fast; a list reads thousands of documents
+_encode = msgspec.json.Encoder().encode  # eight times as fast; a first run writes two documents for each template
 
 
 class Json(TypeDecorator[Any]):

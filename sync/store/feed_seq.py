@@ -1,33 +1,60 @@
-"""The feed's numbers: gap-free, given out inside the transaction."""
+"""The feed's numbers and cursors: gap-free, chained, given out inside the transaction."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.store.batches import batches, insert_rows
-from sync.store.tables import sync_state, template_changes
+from sync.catalog.breaking import breaking
+from sync.catalog.price_moves import price_moves
+from sync.store.batches import insert_rows
+from sync.store.feed_cursors import last_cursor
+from sync.store.tables import price_changes, sync_state, template_changes
+from sync.text import iso
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from sync.catalog.diff import Change
+    from sync.catalog.intake import Spooled
 
 
-def append_to_feed(connection: sa.Connection, changes: Sequence[Change], last_seq: int, run_id: int, at: datetime) -> None:
-    """Append to the feed. The numbers come from a row that this transaction holds, not from a sequence: those leave gaps."""
-    seq = last_seq
-    for batch in batches(changes):
-        rows = [
-            {
-                "seq": seq + place, "run_id": run_id, "at": at, "template_id": change.template_id, "kind": change.kind,
-                "fields": list(change.fields) or None, "evidence": change.evidence,
-            }
-            for place, change in enumerate(batch, 1)
-        ]  # fmt: skip
-        insert_rows(connection, template_changes, rows)
-        seq += len(rows)
-    if changes:
-        connection.execute(sa.update(sync_state).values(last_seq=seq))
+class Feed:
+    """The end of the feed, as one transaction appends to it.
+
+    The numbers come from a row that this transaction holds, not from a sequence: those leave gaps.
+    """
+
+    def __init__(self, connection: sa.Connection, run_id: int, at: datetime) -> None:
+        self._connection = connection
+        self._run_id = run_id
+        self._at = at
+        self._began = self._cursor = last_cursor(connection)
+
+    def append(self, changes: Sequence[tuple[Change, Spooled]]) -> None:
+        """Append one batch of changes, each with what is kept of its document."""
+        rows = [self._next(change, kept.content_hash) for change, kept in changes]
+        insert_rows(self._connection, template_changes, rows)
+        moves = [
+            {"seq": row["seq"], "resolution": size, "template_id": row["template_id"], "old_credit": old, "new_credit": new}
+            for row in rows
+            for size, old, new in price_moves(row["fields"] or ())
+        ]
+        insert_rows(self._connection, price_changes, moves)
+
+    def close(self) -> None:
+        """Remember where the feed ends now."""
+        if self._cursor != self._began:
+            end = {"last_seq": self._cursor.seq, "last_cursor": str(self._cursor)}
+            self._connection.execute(sa.update(sync_state).values(end))
+
+    def _next(self, change: Change, document_hash: str) -> dict[str, Any]:
+        row = {
+            "seq": self._cursor.seq + 1, "run_id": self._run_id, "at": iso(self._at), "template_id": change.template_id,
+            "kind": change.kind, "fields": list(change.fields) or None, "evidence": change.evidence,
+            "document_hash": document_hash,
+        }  # fmt: skip
+        self._cursor = self._cursor.after(row)
+        return {**row, "at": self._at, "breaking": breaking(change.kind, change.fields), "cursor": str(self._cursor)}

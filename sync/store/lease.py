@@ -1,25 +1,29 @@
-"""One run at a time per database, over processes and hosts: a lease, and the fencing token that makes it safe.
+"""One run at a time per database, over processes and hosts: a lease, and the fence that makes it safe.
 
 A lease alone only makes it likely that one run is at work: its holder may be paused for an hour and wake up sure of itself.
-So every acquisition raises a number, the fencing token, and the transaction that applies a run begins by proving that its own is
-still the newest. The lease is one row and the database's clock: no session locks, which a connection pooler would break.
+So every acquisition raises a number, the fence, and the transaction that applies a run begins by proving that its own is still
+the newest. After a fail-over that lost commits, or a restore, the same number is counted again: so a random token, which never
+comes twice, stands beside it, and both are compared everywhere. The lease is one row and the database's clock: no session locks,
+which a connection pooler would break, and of which another node knows nothing.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from sync.advice import BY_CODE
-from sync.errors import DatabaseError, Interrupted, LeaseBusy, LeaseLost
+from sync.errors import DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
 from sync.run_record import Status
-from sync.store import process
+from sync.store import place, process
 from sync.store.engine import writing
+from sync.store.retry import Retry
 from sync.store.tables import sync_lease, sync_runs
 
 if TYPE_CHECKING:
@@ -39,12 +43,14 @@ _SLACK = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write, held by one run. `ttl` in seconds."""
+    """The right to write, held by one run. `ttl` in seconds. `moved`: what `sync.store.place` says, if anything."""
 
     run_id: int
     fence: int
     holder: str
     ttl: float
+    token: str
+    moved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,42 +70,72 @@ class Holder:
         return self.seconds_left > 0 and not self.dead
 
 
-def _clock(connection: sa.Connection) -> sa.ColumnElement[float]:
+def database_clock(connection: sa.Connection) -> sa.ColumnElement[float]:
     """Write the database's clock as an expression, in Unix seconds: hosts' clocks differ, the database has one."""
     return sa.literal_column(_CLOCKS[connection.dialect.name], sa.Double())
 
 
-def acquire(engine: sa.Engine, *, trigger: str, ttl: float, now: datetime) -> Lease:
+def acquire(
+    engine: sa.Engine,
+    *,
+    trigger: str,
+    ttl: float,
+    now: datetime,
+    retry: Retry = Retry(),  # noqa: B008 - it is frozen
+    new_token: Callable[[], str] = lambda: secrets.token_hex(16),
+) -> Lease:
     """Take the lease and record the run as begun, in one transaction.
 
-    Rows that a dead holder left `running` become `interrupted`. If another run is at work, a `skipped` row is recorded.
+    Rows that a dead holder left `running` become `interrupted`. If another run is at work, or other nodes' transactions win every
+    time, a `skipped` row is recorded.
 
     Raises:
         LeaseBusy: naming the holder.
+        DatabaseError: not even that could be recorded.
     """
-    me = process.name()
+    row = {"trigger": trigger, "started_at": now, "holder": process.name()}
+    try:
+        taken = retry(lambda: _acquire(engine, row, ttl, new_token()))
+    except DatabaseConflict as conflict:
+        message = f"Other hosts wanted the lease at the same moment, and won every time. {conflict}"
+        with writing(engine) as connection:
+            taken = _busy(connection, row, message)
+    if isinstance(taken, Lease):
+        return taken
+    raise taken
+
+
+def _acquire(engine: sa.Engine, row: dict[str, Any], ttl: float, token: str) -> Lease | LeaseBusy:
+    me, now = row["holder"], row["started_at"]
     with writing(engine) as connection:
         holder = look(connection, lock=True)
         if holder.active and holder.clock_was_set_back:
-            connection.execute(sa.update(sync_lease).values(expires=_clock(connection) + sync_lease.c.ttl))
-        row = {"trigger": trigger, "started_at": now, "holder": me}
+            connection.execute(sa.update(sync_lease).values(expires=database_clock(connection) + sync_lease.c.ttl))
         if holder.active:
             age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
             ends = f"its lease ends in {holder.seconds_left:.0f} s unless renewed"
-            message = f"Another run is at work: {holder.name}{age}; {ends}."
-            skipped = {"status": str(Status.SKIPPED), "finished_at": now, "error_code": LeaseBusy.default_code, "error": message}
-            recorded = connection.execute(sa.insert(sync_runs).values(**row, **skipped))
-        else:
-            fence = holder.fence + 1
-            taken = {"holder": me, "process": process.mark(), "fence": fence, "ttl": ttl, "expires": _clock(connection) + ttl}
-            connection.execute(sa.update(sync_lease).values(taken))
-            close_abandoned(connection, now)
-            recorded = connection.execute(sa.insert(sync_runs).values(**row, status=str(Status.RUNNING), fence=fence))
-        assert recorded.inserted_primary_key is not None  # noqa: S101 - an INSERT of one row has one
-        run_id: int = recorded.inserted_primary_key[0]
-    if holder.active:
-        raise LeaseBusy(message, hint="Wait for it; `template-sync status` shows the holder.", run_id=run_id)
-    return Lease(run_id, fence, me, ttl)
+            return _busy(connection, row, f"Another run is at work: {holder.name}{age}; {ends}.")
+        fence = holder.fence + 1
+        taken = {"holder": me, "process": process.mark(), "fence": fence, "token": token, "ttl": ttl}
+        connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
+        close_abandoned(connection, now)
+        run_id = _recorded(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
+        lease = Lease(run_id, fence, me, ttl, token)
+        return replace(lease, moved=place.record(connection, lease))
+
+
+def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
+    code = LeaseBusy.default_code
+    skipped = {"status": str(Status.SKIPPED), "finished_at": row["started_at"], "error_code": code, "error": message}
+    run_id = _recorded(connection, {**row, **skipped})
+    return LeaseBusy(message, hint="Wait for it; `template-sync status` shows the holder.", run_id=run_id)
+
+
+def _recorded(connection: sa.Connection, row: dict[str, Any]) -> int:
+    key = connection.execute(sa.insert(sync_runs).values(row)).inserted_primary_key
+    assert key is not None  # noqa: S101 - an INSERT of one row has one
+    run_id: int = key[0]
+    return run_id
 
 
 def close_abandoned(connection: sa.Connection, now: datetime) -> None:
@@ -123,10 +159,25 @@ def prove(connection: sa.Connection, lease: Lease) -> None:
     MariaDB the transaction's snapshot is taken after the lock.
 
     Raises:
-        LeaseLost: another run took over.
+        LeaseLost: another run took over, or the database no longer knows that there was this one.
     """
     if not _renew(connection, lease):
-        raise _lost()
+        raise _lost() if _is_known(connection, lease) else _forgotten()
+
+
+def _is_known(connection: sa.Connection, lease: Lease) -> bool:
+    """Tell whether a run's row is still there. Its number alone would not do: MariaDB gives one that was lost to the next run."""
+    ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
+    return connection.execute(sa.select(sync_runs.c.run_id).where(ours)).one_or_none() is not None
+
+
+def _forgotten() -> LeaseLost:
+    return LeaseLost(
+        "The database knows nothing of this run, which had begun there: it went back in time, as in a fail-over to a standby "
+        "that lagged, or after a restore. Nothing of this run was applied.",
+        hint=BY_CODE["went-back"].to_do,
+        code="went-back",
+    )
 
 
 def _lost() -> LeaseLost:
@@ -138,18 +189,33 @@ def _lost() -> LeaseLost:
 
 def release(connection: sa.Connection, lease: Lease) -> None:
     """Release the lease, if it is still ours."""
-    connection.execute(
-        sa.update(sync_lease).where(sync_lease.c.fence == lease.fence).values(expires=0, holder=None, process=None)
-    )
+    connection.execute(sa.update(sync_lease).where(_ours(lease)).values(expires=0, holder=None, process=None))
 
 
-def break_lease(engine: sa.Engine) -> Holder:
-    """Take the lease away from whoever has it; its fencing token keeps that one from committing. Returns the former holder."""
-    with writing(engine) as connection:
-        former = look(connection, lock=True)
-        connection.execute(sa.update(sync_lease).values(expires=0, holder=None, process=None, fence=former.fence + 1))
-        close_abandoned(connection, datetime.now(UTC))
-    return former
+def _ours(lease: Lease) -> sa.ColumnElement[bool]:
+    return sa.and_(sync_lease.c.fence == lease.fence, sync_lease.c.token == lease.token)
+
+
+def exclude_runs(connection: sa.Connection) -> None:
+    """Keep every run's transaction from committing beside this one. The first statement of a transaction that writes more.
+
+    The row changes, which SELECT FOR UPDATE does not do: another node of a cluster hears of nothing else.
+    """
+    connection.execute(sa.update(sync_lease).values(turn=sa.func.coalesce(sync_lease.c.turn, 0) + 1))
+
+
+def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - it is frozen
+    """Take the lease away from whoever has it; its fence keeps that one from committing. Returns the former holder."""
+
+    def take_away() -> Holder:
+        with writing(engine) as connection:
+            former = look(connection, lock=True)
+            nobody = {"expires": 0, "holder": None, "process": None, "token": None}
+            connection.execute(sa.update(sync_lease).values(**nobody, fence=former.fence + 1))
+            close_abandoned(connection, datetime.now(UTC))
+        return former
+
+    return retry(take_away)
 
 
 @contextmanager
@@ -193,14 +259,14 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
 
 def _renew(connection: sa.Connection, lease: Lease) -> bool:
     # `holder` is null once it is released: a heartbeat that waited behind the apply must not bring the lease back to life.
-    ours = sa.and_(sync_lease.c.fence == lease.fence, sync_lease.c.holder.is_not(None))
-    renewed = sa.update(sync_lease).where(ours).values(expires=_clock(connection) + lease.ttl)
+    held = sa.and_(_ours(lease), sync_lease.c.holder.is_not(None))
+    renewed = sa.update(sync_lease).where(held).values(expires=database_clock(connection) + lease.ttl)
     return connection.execute(renewed).rowcount == 1
 
 
 def look(connection: sa.Connection, *, lock: bool = False) -> Holder:
     """Look who holds the lease."""
-    left = (sync_lease.c.expires - _clock(connection)).label("left")
+    left = (sync_lease.c.expires - database_clock(connection)).label("left")
     query = sa.select(sync_lease.c.holder, sync_lease.c.process, sync_lease.c.fence, sync_lease.c.ttl, left)
     found = connection.execute(query.with_for_update() if lock else query).one()
     since = None

@@ -11,7 +11,7 @@ from sync.catalog.sync_state import SyncState
 from sync.catalog.template import LISTS, SCALARS
 from sync.errors import DatabaseError
 from sync.run_record import Status
-from sync.store.batches import batches
+from sync.store.batches import batches, plain_rows
 from sync.store.tables import held_removals, sync_runs, sync_state, template_versions, templates
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _COLUMNS = {"template_id", "extra", *SCALARS.values(), *LISTS}
 def load_previous(connection: sa.Connection) -> tuple[Previous, SyncState]:
     """Read what is present, by the hash of its bytes, and what runs remember."""
     present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
-    known: dict[str, str | None] = {key: hashed for key, hashed in connection.execute(present)}  # noqa: C416 - rows are no pairs for dict()
+    known: dict[str, str | None] = dict(plain_rows(connection, present))
     if _written_by_0_1_0(connection):
         known = dict.fromkeys(known)
     state = connection.execute(sa.select(sync_state)).one()

@@ -2,52 +2,54 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from sync.store.batches import insert_rows
+from sync.store.batches import insert_columns, the_same
 from sync.store.column_types import UtcDateTime
 from sync.store.tables import price_periods
+from sync.store.template_rows import exact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from sync.catalog.template import Document
+    from sync.store.batches import Columns
 
 
-def cut_price_periods(connection: sa.Connection, documents: Sequence[Document], run_id: int, at: datetime) -> None:
+def cut_price_periods(
+    connection: sa.Connection, documents: Sequence[Document], stored: Sequence[str], run_id: int, at: datetime
+) -> None:
     """End the periods of prices that no longer hold, and begin those of new ones; of one batch of templates.
 
-    Compared with the periods themselves, not with what is published: a price that is new to the whole catalog is no change.
+    Compared with the periods themselves, not with what is published: a price that is new to the whole catalog is no change. Only
+    what is `stored`, by id, can have any.
     """
     periods = price_periods
     still = periods.c.valid_until.is_(None)
     now = {
-        (written["template_id"], price["resolution"]): Decimal(repr(price["credit"]))
+        (written["template_id"], price["resolution"]): exact(price["credit"])
         for written in documents
         for price in written["consume_items"]
     }
-    query = sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit)
-    ids = [written["template_id"] for written in documents]
-    found = connection.execute(query.where(periods.c.template_id.in_(ids), still))
-    before: dict[tuple[str, str], Any] = {(row.template_id, row.resolution): row.credit for row in found}
+    before: dict[tuple[str, str], Any] = {}
+    old = set(stored)
+    if ids := [key for written in documents if (key := written["template_id"]) in old]:
+        query = sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit)
+        found = connection.execute(query.where(periods.c.template_id.in_(ids), still))
+        before = {(row.template_id, row.resolution): row.credit for row in found}
     if ended := [{"key": key, "size": size} for (key, size), credit in before.items() if now.get((key, size)) != credit]:
         which = sa.and_(periods.c.template_id == bindparam("key"), periods.c.resolution == bindparam("size"), still)
         connection.execute(sa.update(periods).where(which).values(_ended(run_id, at)), ended)
-    begun = {"from_run_id": run_id, "valid_from": at, "valid_until": None, "until_run_id": None}
-    insert_rows(
-        connection,
-        periods,
-        [
-            {"template_id": key, "resolution": size, "credit": credit, **begun}
-            for (key, size), credit in now.items()
-            if before.get((key, size)) != credit
-        ],
-    )
+    begun = [(key, size, credit) for (key, size), credit in now.items() if before.get((key, size)) != credit]
+    if begun:
+        keys, sizes, credits_ = zip(*begun, strict=True)
+        columns: Columns = {"template_id": keys, "resolution": sizes, "credit": credits_}
+        since = {"from_run_id": run_id, "valid_from": at, "valid_until": None, "until_run_id": None}
+        insert_columns(connection, periods, {**columns, **the_same(since, len(begun))})
 
 
 def end_price_periods(connection: sa.Connection, ids: Sequence[str], run_id: int, at: datetime) -> None:

@@ -14,7 +14,12 @@ from pathlib import Path
 
 def name() -> str:
     """Name this process for people: host and process number."""
-    return f"{socket.gethostname()[:200]} (pid {os.getpid()})"
+    return f"{host()} (pid {os.getpid()})"
+
+
+def host() -> str:
+    """Name this host."""
+    return socket.gethostname()[:200]
 
 
 def mark() -> str | None:

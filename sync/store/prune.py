@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from sync.run_record import Status
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
+from sync.store.retry import Retry
 from sync.store.schema import require_current
 from sync.store.tables import (
+    price_changes,
     price_periods,
     rejected_templates,
     sync_runs,
@@ -21,7 +23,14 @@ from sync.store.tables import (
 )
 
 
-def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, dry_run: bool = False) -> dict[str, int]:
+def prune(
+    engine: sa.Engine,
+    *,
+    before: datetime | None,
+    keep_runs: int | None,
+    dry_run: bool = False,
+    retry: Retry = Retry(),  # noqa: B008 - it is frozen
+) -> dict[str, int]:
     """Delete the history of old runs; count how many rows went from where, and the feed's new `oldest_seq`.
 
     What is true now stays: open versions and prices, what removed templates were at last, and the runs that `status` tells
@@ -32,11 +41,17 @@ def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, 
         before: delete what ended before this moment; or
         keep_runs: keep the newest so many runs.
         dry_run: count only.
+        retry: how to try again where another transaction won.
     """
     with reading(engine) as connection:
         require_current(connection)
+    return retry(lambda: _prune(engine, before, keep_runs, dry_run=dry_run))
+
+
+def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *, dry_run: bool) -> dict[str, int]:
     with writing(engine) as connection:
-        leases.look(connection, lock=True)  # first, so that what is read next is what the last run left
+        # First, so that what is read next is what the last run left.
+        leases.look(connection, lock=True) if dry_run else leases.exclude_runs(connection)
         cutoff = _cutoff(connection, before, keep_runs)
         old = {
             "changes": (template_changes, template_changes.c.run_id < cutoff),
@@ -54,10 +69,14 @@ def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, 
         oldest: int = connection.scalar(kept) or state.last_seq + 1
         oldest = max(state.oldest_seq, oldest)
         if not dry_run:
+            before_it = sa.select(template_changes.c.cursor).where(template_changes.c.seq == oldest - 1)
+            pruned = connection.scalar(before_it) or state.pruned_cursor  # it stays good: nothing after it is lost
             for table, which in old.values():
                 connection.execute(sa.delete(table).where(which))
+            connection.execute(sa.delete(price_changes).where(price_changes.c.seq < oldest))
             since = max(cutoff - 1, state.oldest_run_id or 0)
-            connection.execute(sa.update(sync_state).values(oldest_seq=oldest, oldest_run_id=since))
+            remembered = {"oldest_seq": oldest, "oldest_run_id": since, "pruned_cursor": pruned}
+            connection.execute(sa.update(sync_state).values(remembered))
     return {**counts, "oldest_seq": oldest}
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import random
+import time
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.errors import SchemaError
-from sync.store.engine import exists, keep_write_ahead, plain_errors, require_file, sqlite_file
+from sync.errors import DatabaseError, SchemaAhead, SchemaError
+from sync.store.database_errors import code_of, plain_errors
+from sync.store.sqlite_file import exists, keep_write_ahead, require_file, sqlite_file
+from sync.store.views import VIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from alembic.config import Config
 
 
-HEAD = "0002"
+HEAD = "0006"
 """The newest revision in migrations/versions; a test holds the two equal."""
 
 
@@ -25,14 +29,19 @@ VERSION_TABLE = "sync_alembic_version"
 """Not Alembic's usual name: an app may keep its own tables, and its own Alembic, in the same database."""
 
 
-_REVISIONS = ("0001", "0002")
+_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 
-VIEWS = {"current_templates", "current_prices", "price_history", "change_feed", "sync_status"}
-
-
-_ADDED_LATER = {"wire_hash", "until_run_id", "oldest_run_id", "ttl", "version"}
+_ADDED_LATER = {
+    "wire_hash", "until_run_id", "oldest_run_id", "ttl", "version",
+    "document_hash", "breaking", "cursor", "feed_epoch", "last_cursor", "pruned_cursor",
+    "token", "turn", "place",
+}  # fmt: skip
 """Columns that revision 0001 did not have."""
+
+
+_SINCE = {"price_changes": "0003", "current_tags": "0004", "picker": "0004", "webhook_endpoints": "0005", "planned_runs": "0006"}
+"""Tables and views that revision 0001 did not have, and which one brought them."""
 
 
 class State(Enum):
@@ -87,7 +96,7 @@ def require_current(connection: sa.Connection) -> None:
     """Refuse a schema that is not this version's.
 
     Raises:
-        SchemaError: with the command that mends it.
+        SchemaError: with the command that mends it; SchemaAhead where that is an upgrade of the program.
     """
     found = revision(connection)
     state = state_of(found)
@@ -96,7 +105,7 @@ def require_current(connection: sa.Connection) -> None:
     if state is State.BEHIND:
         raise SchemaError(f"The database's schema is {found}, this version needs {HEAD}.", hint="Run `template-sync db upgrade`.")
     if state is State.AHEAD:
-        raise SchemaError(
+        raise SchemaAhead(
             f"The database's schema ({found}) is newer than this version knows ({HEAD}).",
             hint="Upgrade crun-template-sync on this machine: pip install --upgrade crun-template-sync.",
         )
@@ -141,11 +150,38 @@ def current(engine: sa.Engine) -> tuple[str | None, State]:
     return found, state_of(found)
 
 
-def upgrade(engine: sa.Engine, target: str = "head") -> None:
-    """Bring the schema to a revision; safe to call from several processes at once, and again after a failure."""
+def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str], None] = lambda _holder: None) -> None:
+    """Bring the schema to a revision; safe to call from several processes at once, and again after a failure.
+
+    A run under way is waited for, and `waiting` is told its name. On a Galera cluster another node's upgrade ends this one's
+    first look, before it has the lock: then it looks again.
+    """
+    for _ in range(_TRIES):
+        try:
+            return _upgrade(engine, target, waiting)
+        except DatabaseError as error:
+            if not (engine.dialect.name == "mysql" and code_of(getattr(error.__cause__, "orig", None)) in _ANOTHER_IS_AT_IT):
+                raise
+            time.sleep(random.uniform(1, 3))  # noqa: S311 - two that met must not meet again
+    return _upgrade(engine, target, waiting)
+
+
+_TRIES = 10
+_ANOTHER_IS_AT_IT = {1213, 1684}
+"""MariaDB: another node altered what was looked at, or is just altering it."""
+
+
+def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> None:
     from alembic import command
 
-    with plain_errors(engine), engine.connect() as connection:
+    from sync.store.upgrade_lease import no_run_beside
+
+    def needed() -> bool:
+        with plain_errors(engine), engine.connect() as connection:
+            state = state_of(revision(connection))
+        return state is State.BEHIND or (state is State.CURRENT and _is_older(target))
+
+    with no_run_beside(engine, needed=needed, waiting=waiting), plain_errors(engine), engine.connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
         if state_of(revision(connection)) is State.AHEAD:
@@ -159,7 +195,7 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
     """Refuse to take over tables and views that merely have our names, or to go on where ours are gone.
 
     Only the version's row says that they are ours. On MariaDB, whose DDL is not transactional, an upgrade that was killed leaves
-    tables without that row: those have our columns and, but for the two single rows that the migration makes, nothing in them.
+    tables without that row: those have our columns and, but for what the migration itself puts in, nothing in them.
     The caller holds the lock of migrations: another process may be half-way.
 
     Raises:
@@ -169,15 +205,17 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
 
     inspector = sa.inspect(connection)
     found = {name.casefold(): name for name in (*inspector.get_table_names(), *inspector.get_view_names())}
+    names = metadata.tables.keys() | VIEWS
     if version := revision(connection):
-        if missing := sorted(metadata.tables.keys() - found.keys()):
+        ours = {name for name in names if _SINCE.get(name, version) <= version}
+        if missing := sorted((metadata.tables.keys() & ours) - found.keys()):
             raise SchemaError(
                 f"The database says that its schema is {version}, but lacks the tables {', '.join(missing)}.",
                 hint="Restore a backup, or start anew in an empty database.",
             )
-        return
+        names = names - ours
     half_made = connection.dialect.name == "mysql"
-    taken = sorted((metadata.tables.keys() | VIEWS) & found.keys())
+    taken = sorted(names & found.keys())
     if foreign := [found[name] for name in taken if not (half_made and _may_be_ours(connection, name))]:
         raise SchemaError(
             f"The database has tables or views of the same names that are not this program's: {', '.join(foreign)}.",
@@ -189,11 +227,16 @@ def _may_be_ours(connection: sa.Connection, name: str) -> bool:
     from sync.store.tables import metadata
 
     inspector = sa.inspect(connection)
-    if name in VIEWS:  # they come last
-        return metadata.tables.keys() <= set(inspector.get_table_names())
-    expected, columns = set(metadata.tables[name].columns.keys()), {each["name"] for each in inspector.get_columns(name)}
+    columns = {each["name"] for each in inspector.get_columns(name)}
+    if name in VIEWS:  # they come after the first revision's tables; an upgrade makes the newer ones as they are now
+        tables, expected = set(inspector.get_table_names()), set(VIEWS[name])
+        return metadata.tables.keys() - _SINCE.keys() <= tables and (
+            columns == expected or (name not in _SINCE and columns < expected)
+        )
+    expected = set(metadata.tables[name].columns.keys())
     rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
-    return expected - _ADDED_LATER <= columns <= expected and rows <= (name in {"sync_lease", "sync_state"})
+    put_in = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # the last one is filled from the feed that was there
+    return expected - _ADDED_LATER <= columns <= expected and rows <= put_in.get(name, 0)
 
 
 def differences(engine: sa.Engine) -> Iterable[str]:

@@ -34,6 +34,9 @@ def _template_id(*, key: bool = True) -> Column[str]:
     return Column("template_id", String(255), ForeignKey("templates.template_id"), primary_key=key, nullable=False)
 
 
+_BY_RELEASE = ("released_at", "template_id", "removed_at")  # the last one so that the present are counted in the index
+
+
 templates = Table(
     "templates",
     metadata,
@@ -60,6 +63,12 @@ templates = Table(
     Column("changed_run_id", BigInteger, nullable=False),
     Column("removed_run_id", BigInteger),
     Column("wire_hash", String(64)),  # of the bytes it was read from; the same bytes again need not be read. Null: not known
+    Index("ix_templates_released_at_template_id_removed_at", *_BY_RELEASE),
+    Index("ix_templates_template_type_released_at_template_id_removed_at", "template_type", *_BY_RELEASE),
+    Index("ix_templates_changed_at", "changed_at"),
+    # The migration makes it partial, where that can be: SQLite, which takes `removed_at IS NULL` for ten rows, would begin every
+    # question with it. Said here, that would have every run import another engine's dialect.
+    Index("ix_templates_removed_at", "removed_at"),
 )
 
 
@@ -70,6 +79,7 @@ consume_items = Table(
     Column("resolution", String(64), primary_key=True),
     Column("position", Integer, nullable=False),
     Column("credit", Credit, nullable=False),
+    Index("ix_consume_items_resolution_credit_template_id", "resolution", "credit", "template_id"),
 )
 
 
@@ -111,6 +121,7 @@ template_aspect_ratios = Table(
     _template_id(),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("aspect_ratio", String(64), nullable=False),
+    Index("ix_template_aspect_ratios_aspect_ratio_template_id", "aspect_ratio", "template_id"),
 )
 
 
@@ -141,6 +152,8 @@ sync_runs = Table(
     Column("fence", BigInteger, unique=True),  # of the lease that the attempt held; null if it got none
     Column("holder", String(255), nullable=False),
     Column("version", String(32)),  # of the program; null: 0.1.0, which did not say
+    Column("token", String(32)),  # of the lease that the attempt held: a fence, or a run_id, may come again after a fail-over
+    Column("place", String(255)),  # which server this was written to, and how far its log had come; see `sync.store.place`
     CheckConstraint(
         "status in ('running', 'succeeded', 'held', 'incomplete', 'deferred', 'failed', 'skipped', 'interrupted')", name="status"
     ),
@@ -159,9 +172,25 @@ template_changes = Table(
     Column("kind", String(16), nullable=False),
     Column("fields", Json),
     Column("evidence", String(16)),
+    # Null in what a program wrote that did not know of these yet; the next run fills them in.
+    Column("document_hash", String(64)),  # the content hash of the document that the change led to; a removal: of the last
+    Column("breaking", Json),  # why it breaks callers, if it does
+    Column("cursor", String(64)),
     UniqueConstraint("run_id", "template_id"),
     CheckConstraint("kind in ('added', 'removed', 'changed')", name="kind"),
     Index("ix_template_changes_template_id", "template_id"),
+    Index("ix_template_changes_cursor", "cursor", unique=True),
+)
+
+
+price_changes = Table(  # the prices of the feed, as numbers
+    "price_changes",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("resolution", String(64), primary_key=True),
+    Column("template_id", String(255), nullable=False),
+    Column("old_credit", Credit),  # null: there was no such price
+    Column("new_credit", Credit),  # null: it is gone
 )
 
 
@@ -207,6 +236,16 @@ sync_lease = Table(  # one row: who may write
     Column("process", String(255)),  # which process on which boot of which machine; see `sync.store.process`
     Column("expires", Double, nullable=False),  # Unix seconds by the database's clock
     Column("ttl", Double),  # seconds that it was taken for: a clock that was set back must not prolong it
+    Column("token", String(32)),  # random, new with every acquisition
+    Column("turn", BigInteger),  # raised by whoever must not commit beside a run; see `sync.store.lease`
+)
+
+
+planned_runs = Table(  # what each daemon plans: a row of its own, so that no daemon gets in the way of another's run
+    "planned_runs",
+    metadata,
+    Column("host", String(255), primary_key=True),
+    Column("next_run_at", UtcDateTime, nullable=False),
 )
 
 
@@ -220,6 +259,28 @@ sync_state = Table(  # one row: what a run needs to remember of the ones before
     Column("absent_fields", Json),  # those of them that it did not send the last time
     Column("unreconciled_ids", String(64)),  # hash of the ids served by walks whose count disagreed
     Column("unreconciled_runs", Integer, nullable=False),
-    Column("next_run_at", UtcDateTime),  # what the daemon plans
+    Column("next_run_at", UtcDateTime),  # what a daemon of before revision 0006 plans
     Column("oldest_run_id", BigInteger),  # the past can be told from after this run on. Null: from the beginning
+    Column("feed_epoch", String(12)),  # random, made with the tables: tells this feed from every other one
+    Column("last_cursor", String(64)),  # where the feed ends
+    Column("pruned_cursor", String(64)),  # where its kept part begins: of the last change that was pruned. Null: none was
+)
+
+
+webhook_endpoints = Table(  # a row per endpoint: how far it has been told, how its last attempt went, who delivers to it
+    "webhook_endpoints",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("position", String(64), nullable=False),  # a cursor: it has been told everything up to there that it wants to hear
+    Column("attempts", Integer, nullable=False),  # in vain, of the next message
+    Column("failing_since", UtcDateTime),
+    Column("next_attempt_at", UtcDateTime),  # null: at once
+    Column("last_attempt_at", UtcDateTime),
+    Column("last_status", Integer),  # of the last answer; null: none came
+    Column("last_answer", String(200)),  # what it said, or why none came
+    Column("paused", String(32)),  # why nothing is sent until somebody resumes it: see sync.store.webhook_state. Null: it is not
+    Column("fence", BigInteger, nullable=False),  # the lease of whoever delivers, as in sync_lease; one for each endpoint
+    Column("holder", String(255)),
+    Column("process", String(255)),
+    Column("expires", Double, nullable=False),
 )

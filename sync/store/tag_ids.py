@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.template import Document
 
-TagIds = dict[tuple[str, str | None], int]
+    TagIds = dict[tuple[str, str | None], int]
 
 
 def tag_ids(connection: sa.Connection) -> TagIds:

@@ -1,13 +1,14 @@
-"""One document -> the rows of the tables that hold it."""
+"""Documents -> the rows of the tables that hold them, column by column."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.template import SCALARS
-from sync.store.batches import delete_rows, insert_rows
+from sync.store.batches import delete_rows, insert_columns
 from sync.store.tables import consume_items, template_aspect_ratios, template_tags
 
 if TYPE_CHECKING:
@@ -19,33 +20,35 @@ if TYPE_CHECKING:
     from sync.catalog.template import Document
     from sync.store.tag_ids import TagIds
 
-_PLAIN_COLUMNS = ("template_id", *(name for name in SCALARS.values() if name != "released_at"), "extra")
+_COLUMNS = ("template_id", *SCALARS.values(), "extra")
 
 
-def template_row(spooled: Spooled, wire_hash: str | None) -> dict[str, Any]:
-    """Write what a document says as a row of `templates`, without what the runs say of it."""
-    written = spooled.document
-    assert written is not None  # noqa: S101 - what is written is good
-    row: dict[str, Any] = {name: written[name] for name in _PLAIN_COLUMNS}
-    released = written["released_at"]
-    row["released_at"] = None if released is None else datetime.fromisoformat(released)
-    row["content_hash"] = spooled.content_hash
-    row["fingerprint"] = spooled.fingerprint
-    row["wire_hash"] = wire_hash
-    return row
+def template_columns(spooled: Sequence[Spooled], wire_hashes: Sequence[str | None]) -> dict[str, list[Any]]:
+    """Write what documents say as columns of `templates`, without what the runs say of them."""
+    documents = documents_of(spooled)
+    columns: dict[str, list[Any]] = {name: [written[name] for written in documents] for name in _COLUMNS}
+    columns["released_at"] = [
+        released and datetime.fromisoformat(released) for released in (each["released_at"] for each in documents)
+    ]
+    columns["content_hash"] = [each.content_hash for each in spooled]
+    columns["fingerprint"] = [each.fingerprint for each in spooled]
+    columns["wire_hash"] = [*wire_hashes]
+    return columns
 
 
-def version_row(spooled: Spooled, run_id: int) -> dict[str, Any]:
-    """Write a document as a row of `template_versions` that begins now."""
-    written = spooled.document
-    assert written is not None  # noqa: S101 - what is written is good
+def version_columns(spooled: Sequence[Spooled]) -> dict[str, list[Any]]:
+    """Write documents as columns of `template_versions`, without when they began and ended."""
+    documents = documents_of(spooled)
     return {
-        "template_id": written["template_id"],
-        "from_run_id": run_id,
-        "until_run_id": None,
-        "document": written,
-        "content_hash": spooled.content_hash,
+        "template_id": [written["template_id"] for written in documents],
+        "document": documents,
+        "content_hash": [each.content_hash for each in spooled],
     }
+
+
+def documents_of(spooled: Sequence[Spooled]) -> list[Document]:
+    """Give the documents: what is written is good, and has one."""
+    return [each.document for each in spooled if each.document is not None]
 
 
 def replace_list(
@@ -60,31 +63,29 @@ def replace_list(
         tag_ids: every tag's number.
         stored: ids of those that may have the list already.
     """
-    table, columns = _LISTS[name]
     old = set(stored)
-    delete_rows(connection, table, [key for written in documents if (key := written["template_id"]) in old])
-    rows = [
-        {"template_id": written["template_id"], "position": position, **columns(item, tag_ids)}
-        for written in documents
-        for position, item in enumerate(written[name])
-    ]
-    insert_rows(connection, table, rows)
+    delete_rows(connection, _TABLES[name], [key for written in documents if (key := written["template_id"]) in old])
+    items = [item for written in documents for item in written[name]]
+    columns = {
+        "template_id": [written["template_id"] for written in documents for _item in written[name]],
+        "position": [position for written in documents for position in range(len(written[name]))],
+        **_columns(name, items, tag_ids),
+    }
+    insert_columns(connection, _TABLES[name], columns)
 
 
-def _price(item: Any, _tag_ids: TagIds) -> dict[str, Any]:
-    return {"resolution": item["resolution"], "credit": Decimal(repr(item["credit"]))}
+_TABLES = {"consume_items": consume_items, "tags": template_tags, "aspect_ratios": template_aspect_ratios}
 
 
-def _tag(item: Any, tag_ids: TagIds) -> dict[str, Any]:
-    return {"tag_id": tag_ids[item["name"], item["name_en"]]}
+def _columns(name: str, items: list[Any], tag_ids: TagIds) -> dict[str, list[Any]]:
+    if name == "aspect_ratios":
+        return {"aspect_ratio": items}
+    if name == "tags":
+        return {"tag_id": [tag_ids[tag["name"], tag["name_en"]] for tag in items]}
+    return {"resolution": [price["resolution"] for price in items], "credit": [exact(price["credit"]) for price in items]}
 
 
-def _ratio(item: Any, _tag_ids: TagIds) -> dict[str, Any]:
-    return {"aspect_ratio": item}
-
-
-_LISTS = {
-    "consume_items": (consume_items, _price),
-    "tags": (template_tags, _tag),
-    "aspect_ratios": (template_aspect_ratios, _ratio),
-}
+@lru_cache(maxsize=1024)
+def exact(number: float) -> Decimal:
+    """Give the decimal that a document's number stands for; a catalog has few different ones."""
+    return Decimal(repr(number))

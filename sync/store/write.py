@@ -6,21 +6,22 @@ INSERT, UPDATE or DELETE, a batch at a time. A run that finds nothing new writes
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from sync.catalog.template import LISTS
 from sync.errors import DatabaseError
-from sync.store.batches import batches, insert_rows, update_rows
-from sync.store.feed_seq import append_to_feed
+from sync.store.batches import batches, insert_columns, insert_rows, the_same, update_columns, update_rows
+from sync.store.feed_seq import Feed
 from sync.store.price_periods import cut_price_periods, end_price_periods
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, template_versions, templates
 from sync.store.tag_ids import number_new_tags, tag_ids
-from sync.store.template_rows import replace_list, template_row, version_row
+from sync.store.template_rows import replace_list, template_columns, version_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sync.catalog.diff import Change
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from sync.catalog.set_aside import Rejected
     from sync.store.tag_ids import TagIds
     from sync.store.write_set import WriteSet
+
+    Pair = tuple[Change, Spooled]
+    """A change, and what is kept of its document."""
 
 
 def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> None:
@@ -38,17 +42,25 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
     of_kind: dict[str, list[Change]] = {"added": [], "changed": [], "removed": []}
     for change in changes.changes:
         of_kind[change.kind].append(change)
-    documents = [(_add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)]
+    feed = Feed(connection, run_id, at) if changes.changes else None
+    add = partial(_add, first=state.last_seq == 0)
+    documents: list[tuple[Callable[..., Sequence[str]], Sequence[Change]]]
+    documents = [(add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)]
     if any(some for _how, some in documents):
         numbers = tag_ids(connection)
         for how, some in documents:
             for batch in batches(some):
-                spooled = [write_set.read(change.reading) for change in batch]
-                stored = how(connection, batch, spooled, run_id, at)
-                _write_lists(connection, batch, spooled, stored, numbers, run_id, at)
+                pairs = [(change, write_set.read(change.reading)) for change in batch]
+                stored = how(connection, pairs, run_id, at)
+                _write_lists(connection, pairs, stored, numbers, run_id, at)
+                if feed and how is not _rewrite:
+                    feed.append(pairs)
     _remember_bytes(connection, changes.respelled)
     _remove(connection, of_kind["removed"], run_id, at)
-    append_to_feed(connection, changes.changes, state.last_seq, run_id, at)
+    if feed:
+        for batch in batches(of_kind["removed"]):
+            feed.append([(change, write_set.read(change.reading)) for change in batch])
+        feed.close()
     _remember(connection, state, write_set, run_id)
     insert_rows(connection, rejected_templates, _rejected_rows(write_set.rejected, run_id))
     closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
@@ -56,38 +68,45 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
         raise DatabaseError("The run's own row is gone from sync_runs; nothing was applied.", hint="Who deleted it?")
 
 
-def _add(
-    connection: sa.Connection, batch: Sequence[Change], spooled: Sequence[Spooled], run_id: int, at: datetime
-) -> Sequence[str]:
-    """Insert new templates; one that returns gets its old row back."""
-    query = sa.select(templates.c.template_id).where(templates.c.template_id.in_([change.template_id for change in batch]))
-    returned = set(connection.scalars(query))
+def _add(connection: sa.Connection, pairs: Sequence[Pair], run_id: int, at: datetime, *, first: bool) -> Sequence[str]:
+    """Insert new templates; one that returns gets its old row back. None can in the very `first` run."""
+    returned = set() if first else _stored(connection, [change.template_id for change, _ in pairs])
+    new = [pair for pair in pairs if pair[0].template_id not in returned]
+    back = [pair for pair in pairs if pair[0].template_id in returned]
     now = {"changed_at": at, "changed_run_id": run_id, "removed_at": None, "removed_run_id": None}
-    first = {"first_seen_at": at, "first_seen_run_id": run_id}
-    rows = [{**template_row(new, change.wire_hash), **now} for change, new in zip(batch, spooled, strict=True)]
-    insert_rows(connection, templates, [{**row, **first} for row in rows if row["template_id"] not in returned])
-    update_rows(connection, templates, [row for row in rows if row["template_id"] in returned])
-    insert_rows(connection, template_versions, [version_row(new, run_id) for new in spooled])
+    seen = {"first_seen_at": at, "first_seen_run_id": run_id}
+    insert_columns(connection, templates, _columns(new) | the_same({**now, **seen}, len(new)))
+    update_columns(connection, templates, _columns(back) | the_same(now, len(back)))
+    _begin_versions(connection, pairs, run_id)
     return sorted(returned)
 
 
-def _change(
-    connection: sa.Connection, batch: Sequence[Change], spooled: Sequence[Spooled], run_id: int, at: datetime
-) -> Sequence[str]:
+def _columns(pairs: Sequence[Pair]) -> dict[str, list[Any]]:
+    changes, spooled = [change for change, _ in pairs], [new for _, new in pairs]
+    return template_columns(spooled, [change.wire_hash for change in changes])
+
+
+def _stored(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+    return set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
+
+
+def _begin_versions(connection: sa.Connection, pairs: Sequence[Pair], run_id: int) -> None:
+    begun = the_same({"from_run_id": run_id, "until_run_id": None}, len(pairs))
+    insert_columns(connection, template_versions, version_columns([new for _, new in pairs]) | begun)
+
+
+def _change(connection: sa.Connection, pairs: Sequence[Pair], run_id: int, at: datetime) -> Sequence[str]:
     """Update templates and begin a new version of each."""
-    now = {"changed_at": at, "changed_run_id": run_id}
-    rows = [{**template_row(new, change.wire_hash), **now} for change, new in zip(batch, spooled, strict=True)]
-    ids = [change.template_id for change in batch]
-    update_rows(connection, templates, rows)
+    ids = [change.template_id for change, _ in pairs]
+    update_columns(connection, templates, _columns(pairs) | the_same({"changed_at": at, "changed_run_id": run_id}, len(ids)))
     _close_versions(connection, ids, run_id)
-    insert_rows(connection, template_versions, [version_row(new, run_id) for new in spooled])
+    _begin_versions(connection, pairs, run_id)
     return ids
 
 
 def _rewrite(
     connection: sa.Connection,
-    batch: Sequence[Change],
-    spooled: Sequence[Spooled],
+    pairs: Sequence[Pair],
     run_id: int,  # noqa: ARG001 - no run shows in what is not published
     at: datetime,  # noqa: ARG001 - nor does its time
 ) -> Sequence[str]:
@@ -95,26 +114,20 @@ def _rewrite(
 
     The open version's document follows, so that it stays what the table says and the feed still replays to it.
     """
-    update_rows(connection, templates, [template_row(new, change.wire_hash) for change, new in zip(batch, spooled, strict=True)])
-    versions = [
-        {"template_id": change.template_id, "document": new.document, "content_hash": new.content_hash}
-        for change, new in zip(batch, spooled, strict=True)
-    ]
-    update_rows(connection, template_versions, versions, only="until_run_id IS NULL")
-    return [change.template_id for change in batch]
+    update_columns(connection, templates, _columns(pairs))
+    update_columns(connection, template_versions, version_columns([new for _, new in pairs]), only="until_run_id IS NULL")
+    return [change.template_id for change, _ in pairs]
 
 
 def _write_lists(
     connection: sa.Connection,
-    batch: Sequence[Change],
-    spooled: Sequence[Spooled],
+    pairs: Sequence[Pair],
     stored: Sequence[str],
     numbers: TagIds,
     run_id: int,
     at: datetime,
 ) -> None:
     """Write what hangs on the templates, tags, prices and ratios, where it differs: a new signature touches none of them."""
-    pairs = list(zip(batch, spooled, strict=True))
     for name in LISTS:
         documents = [each.document for change, each in pairs if name in change.lists and each.document is not None]
         if not documents:
@@ -122,7 +135,7 @@ def _write_lists(
         if name == "tags":
             number_new_tags(connection, numbers, documents)
         if name == "consume_items":
-            cut_price_periods(connection, documents, run_id, at)
+            cut_price_periods(connection, documents, stored, run_id, at)
         replace_list(connection, name, documents, numbers, stored)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,18 @@ def commit_and_die(file: str) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("UPDATE templates SET title = title || hex(randomblob(5000))")
     kill_myself()
+
+
+def read_and_die(file: str) -> None:
+    """Leave a reader in the middle of its transaction, with the write-ahead log that it reads."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        reader = sqlite3.connect(file, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM templates").fetchone()
+        writer.execute("UPDATE templates SET title = title")
+        reader.execute("SELECT count(*) FROM templates").fetchone()
+        kill_myself()
 
 
 def side_files(file: Path) -> list[str]:

@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.raw_record import wire_hash
 from sync.catalog.set_aside import MOST_KEPT
-from sync.errors import SchemaError
+from sync.errors import DatabaseError, SchemaError
 from sync.reader import catalog as catalog_reader
 from sync.run_record import Status
 from sync.store import lease as leases
 from sync.store.apply import Store
-from sync.store.engine import reading
+from sync.store.engine import reading, writing
+from sync.store.tables import sync_runs
 from tests.builders import SEED_PAGE, record, records
-from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, sync
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, hear_statements, sync
 
 if TYPE_CHECKING:
     from tests.builders import Database
 
-DATABASES = Path(__file__).parents[2] / "docs" / "databases.md"
+DATABASES = Path(__file__).parents[2] / "docs" / "database.md"
 
 
 def _row(database: Database, template_id: str) -> dict[str, Any]:
@@ -148,6 +150,37 @@ def test_price_periods_follow_a_price_that_changes_goes_and_comes_back(database:
     ]  # fmt: skip
 
 
+def test_a_price_that_changes_ends_no_period_of_a_template_that_changes_otherwise(database: Database) -> None:
+    one, two, three = record("1"), record("2"), record("3")
+    sync([one, two], database.engine, clock=at(0))
+    outcome = sync(
+        [{**one, "ConsumeItems": [{"Resolution": "480p", "Credit": 1}]}, {**two, "Title": "新"}, three],
+        database.engine,
+        clock=at(1),
+    )
+    assert (outcome.run.changed, outcome.run.added) == (2, 1)
+    assert _prices(database) == [("480p", 1.0, "01", ""), ("480p", 166.5, "00", "01"), ("720p", 355.2, "00", "01")]
+    assert _prices(database, "2") == [("480p", 166.5, "00", ""), ("720p", 355.2, "00", "")]
+    assert _prices(database, "3") == [("480p", 166.5, "01", ""), ("720p", 355.2, "01", "")]
+
+
+def test_of_two_prices_the_one_that_changes_ends_its_own_period_and_not_the_others(database: Database) -> None:
+    for minute, credit in enumerate([1, 1.5]):
+        prices = [{"Resolution": "480p", "Credit": credit}, {"Resolution": "720p", "Credit": 2}]
+        sync([record("1", ConsumeItems=prices)], database.engine, clock=at(minute))
+    assert _prices(database) == [("480p", 1.0, "00", "01"), ("480p", 1.5, "01", ""), ("720p", 2.0, "00", "")]
+
+
+def test_a_template_that_returns_beside_new_ones_gets_its_old_row_and_a_new_period(database: Database) -> None:
+    for minute, ids in enumerate(["12", "1", "123"]):
+        sync([record(key) for key in ids], database.engine, clock=at(minute))
+    assert [(key, _row(database, key)["first_seen_run_id"], _row(database, key)["removed_at"]) for key in "123"] == [
+        ("1", 1, None), ("2", 1, None), ("3", 3, None),
+    ]  # fmt: skip
+    assert _prices(database, "2")[:2] == [("480p", 166.5, "00", "01"), ("480p", 166.5, "02", "")]
+    assert anomalies(database) == []
+
+
 def test_a_price_new_to_the_whole_catalog_begins_its_period_though_it_is_no_change(database: Database) -> None:
     sync([record("1", ConsumeItems=...)], database.engine, clock=at(0))
     outcome = sync([record("1")], database.engine, clock=at(1))
@@ -245,6 +278,61 @@ def test_a_run_that_finds_nothing_new_writes_to_its_own_row_and_the_lease_only(d
     assert written == {"sync_runs", "sync_lease"}
 
 
+def test_a_new_signature_touches_no_price_no_tag_and_no_ratio(database: Database) -> None:
+    sync([record("1")], database.engine)
+    statements: list[str] = []
+    hear_statements(database.engine, statements.append)
+    sync([record("1", Cover="https://media.example/cover.jpeg?x-expires=2")], database.engine)
+    touched = [name for name in LISTS_OF_THEIR_OWN for statement in statements if _writes(statement) and name in statement]
+    assert (touched, any("templates" in statement for statement in statements)) == ([], True)
+
+
+LISTS_OF_THEIR_OWN = ("consume_items", "price_periods", "template_tags", "template_aspect_ratios")
+
+
+def test_what_says_the_same_in_other_bytes_is_recognised_by_those_from_then_on(database: Database) -> None:
+    turned = dict(reversed(record("1").items()))
+    sync([record("1"), record("2")], database.engine)
+    before = {row["template_id"]: row for row in database.rows("templates")}
+    assert sync([turned, record("2")], database.engine).run.unchanged == 2
+    after = {row["template_id"]: row for row in database.rows("templates")}
+    assert after["1"]["wire_hash"] == wire_hash(json.dumps(turned).encode()) != before["1"]["wire_hash"]
+    assert {**after["1"], "wire_hash": None} == {**before["1"], "wire_hash": None}
+    assert after["2"] == before["2"]
+
+
+def test_a_field_that_the_catalog_stopped_sending_is_remembered_until_it_returns(database: Database) -> None:
+    remembered = []
+    for source in ([record("1", Mood="x", Hint="y")], [record("1")], [record("1", Hint="y")], [record("1", Mood="x", Hint="y")]):
+        assert sync(source, database.engine).error is None
+        remembered.append(database.rows("sync_state")[0]["absent_fields"])
+    assert remembered == [None, ["Hint", "Mood"], ["Mood"], None]
+
+
+def test_a_run_whose_own_row_somebody_deleted_applies_nothing_and_says_so(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    before = database.catalog_dump()
+
+    def delete_the_row(statement: str) -> None:
+        if "template_changes (" in statement and not deleted:
+            deleted.append(True)
+            with writing(database.engine) as other:
+                other.execute(sa.delete(sync_runs).where(sync_runs.c.run_id == 2))
+
+    deleted: list[bool] = []
+    if database.kind == "sqlite":  # where nobody else can write meanwhile
+        trigger = "CREATE TRIGGER gone AFTER INSERT ON template_changes BEGIN DELETE FROM sync_runs WHERE run_id = 2; END"
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql(trigger)
+    else:
+        hear_statements(database.engine, delete_the_row)
+    error = sync(AFTER, database.engine).error
+    assert str(error) == "The run's own row is gone from sync_runs; nothing was applied."
+    assert isinstance(error, DatabaseError)
+    assert error.hint == "Who deleted it?"
+    assert database.catalog_dump() == before
+
+
 def _writes(statement: str) -> bool:
     return statement.startswith(("INSERT", "UPDATE", "DELETE"))
 
@@ -263,7 +351,8 @@ def test_closing_a_run_that_was_closed_already_leaves_its_row_alone(database: Da
     before = database.rows("sync_runs")
     assert outcome.run.run_id is not None
     assert outcome.run.fence is not None
-    lease = leases.Lease(outcome.run.run_id, outcome.run.fence, outcome.run.holder, 60.0)
+    token = database.rows("sync_runs")[0]["token"]
+    lease = leases.Lease(outcome.run.run_id, outcome.run.fence, outcome.run.holder, 60.0, token)
     Store(database.engine).close(lease, replace(outcome.run, status=Status.FAILED, error="too late"))
     assert database.rows("sync_runs") == before
 
@@ -277,7 +366,7 @@ def test_a_database_that_lost_one_of_its_two_single_rows_says_what_to_do_and_tha
     try:
         with pytest.raises(SchemaError, match="lost a row") as refused:
             raise sync(AFTER, database.engine).error or AssertionError
-        assert "docs/databases.md" in refused.value.hint
+        assert "docs/database.md" in refused.value.hint
         assert len(database.rows("template_changes")) == 5
     finally:
         (documented,) = re.findall(rf"^INSERT INTO {table} .*?;", DATABASES.read_text(), re.MULTILINE | re.DOTALL)

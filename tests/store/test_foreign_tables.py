@@ -13,6 +13,8 @@ from sync.store.schema import current, upgrade
 if TYPE_CHECKING:
     from tests.builders import Database
 
+pytestmark = pytest.mark.long_on_servers
+
 
 def test_an_upgrade_refuses_a_table_of_somebody_else_and_writes_nothing(empty_database: Database) -> None:
     with empty_database.engine.begin() as connection:

@@ -17,7 +17,19 @@ from sync.store import lease as leases
 from sync.store.backup import back_up, restore
 from sync.store.engine import open_engine
 from tests.faults import AFTER, PROCESSES, end_of, real_clock, sync
-from tests.store.copies import FEW, NEW, OLD, SIDE_FILES, commit_and_die, kill_at, opened, present, side_files, write_and_die
+from tests.store.copies import (
+    FEW,
+    NEW,
+    OLD,
+    SIDE_FILES,
+    commit_and_die,
+    kill_at,
+    opened,
+    present,
+    read_and_die,
+    side_files,
+    write_and_die,
+)
 
 
 def restore_and_die(file: str, source: str, number: int) -> None:
@@ -40,7 +52,10 @@ def test_restoring_it_makes_the_database_what_it_was(backed_up: tuple[Path, Path
     database.engine.dispose()
 
 
-@pytest.mark.parametrize("left_by", ["nobody", "a killed writer"])
+LEFT_BY = {"a killed writer": write_and_die, "a killed reader": read_and_die}
+
+
+@pytest.mark.parametrize("left_by", ["nobody", *LEFT_BY])
 def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(
     backed_up: tuple[Path, Path], left_by: str, tmp_path: Path
 ) -> None:
@@ -52,8 +67,9 @@ def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(
         for side in ("", *SIDE_FILES):
             Path(f"{file}{side}").unlink(missing_ok=True)
         shutil.copy(kept, file)
-        if left_by == "a killed writer":
-            assert end_of(write_and_die, str(file)) == -signal.SIGKILL
+        if left_by in LEFT_BY:
+            assert end_of(LEFT_BY[left_by], str(file)) == -signal.SIGKILL
+            assert side_files(file) == ["-wal", "-shm"]
         code = end_of(restore_and_die, str(file), str(backup), number)
         found = present(file)
         assert found in (OLD, NEW)
@@ -219,6 +235,17 @@ def test_a_link_to_the_database_stays_one(backed_up: tuple[Path, Path], tmp_path
     Path(f"{file}-wal").write_bytes(b"left behind")
     restore(open_engine(f"sqlite:///{link}"), backup)
     assert (link.is_symlink(), side_files(file), present(file)) == (True, [], OLD)
+
+
+def test_what_the_disk_made_of_a_restore_is_looked_at_before_it_is_called_done(backed_up: tuple[Path, Path]) -> None:
+    file, backup = backed_up
+
+    def damage(name: str) -> None:
+        if name == "closed":
+            file.write_bytes(file.read_bytes()[:5000] + b"x" * 20_000)
+
+    with pytest.raises(DatabaseError, match=r"malformed|damaged"):
+        restore(open_engine(f"sqlite:///{file}"), backup, step=damage)
 
 
 def in_little_space(file: str, backup: str, doing: str, full_at: str) -> None:

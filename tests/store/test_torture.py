@@ -36,6 +36,9 @@ SECONDS = float(os.environ.get("SYNC_TEST_TORTURE_SECONDS", "8"))
 TERM = 0.3
 """Of the lease, in seconds."""
 WORKERS = 4
+ENOUGH = 3
+"""Runs that must get through, or nothing was tried."""
+PATIENCE = 60.0
 PROVED = leases.prove
 
 
@@ -60,7 +63,7 @@ class Shifting(Catalog):
         time.sleep(self._random.uniform(0, 1.3 * TERM) if self._random.random() < 0.2 else 0)
 
 
-def work(url: str, folder: str, seed: int, *, fenced: bool) -> None:
+def work(url: str, folder: str, seed: int, *, fenced: bool, term: float = TERM) -> None:
     """In a process of its own: synchronise for ever, and write down how each run ended."""
     if not fenced:
         leases.prove = _no_proof  # type: ignore[assignment]
@@ -69,12 +72,12 @@ def work(url: str, folder: str, seed: int, *, fenced: bool) -> None:
     log = os.open(f"{folder}/{seed}.log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     while True:
         try:
-            outcome = sync(Shifting(chance), engine, ttl=TERM, sleep=time.sleep)
+            outcome = sync(Shifting(chance), engine, ttl=term, sleep=time.sleep)
             ended = outcome.error.code if outcome.error else str(outcome.run.status)
             if isinstance(outcome.error, DatabaseError):
-                ended = str(outcome.error)
-        except DatabaseError as error:
-            ended = str(error)
+                ended = f"{ended}: {outcome.error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not be
+            ended = f"escaped {type(error).__name__}: {error}"
         os.write(log, f"{ended}\n".encode())
         time.sleep(chance.uniform(0, TERM / 10))
 
@@ -177,14 +180,23 @@ def _torture(database: Database, folder: Path, seconds: float, *, fenced: bool =
     reader, nemesis = Reader(database.url), Nemesis(database, folder, seed, fenced=fenced)
     ends = time.monotonic() + seconds
     try:
-        while time.monotonic() < ends and not reader.complaints:
+        while (time.monotonic() < ends or _too_few(folder, ends)) and not reader.complaints:
             nemesis.act()
             reader.read()
     finally:
         nemesis.stop()
         reader.close()
-    ended = Counter(line for log in folder.glob("*.log") for line in log.read_text().splitlines())
-    return reader, nemesis, ended
+    return reader, nemesis, ends_of_runs(folder)
+
+
+def _too_few(folder: Path, ends: float) -> bool:
+    """Tell whether hardly anybody got through yet, as on a busy machine: then it goes on for a while."""
+    return ends_of_runs(folder)["succeeded"] < ENOUGH and time.monotonic() < ends + PATIENCE
+
+
+def ends_of_runs(folder: Path) -> Counter[str]:
+    """Count how the workers' runs ended, as they wrote it down."""
+    return Counter(line for log in folder.glob("*.log") for line in log.read_text().splitlines())
 
 
 @pytest.mark.long_on_servers
@@ -197,7 +209,7 @@ def test_workers_killed_and_paused_at_random_never_show_a_reader_anything_wrong(
     assert anomalies(database) == []
     allowed = {"succeeded", "lease-busy", "lease-lost", "interrupted"}
     assert not ended.keys() - allowed, "no deadlock, no time-out: nothing that a user would have to look at"
-    assert ended["succeeded"] > 2
+    assert ended["succeeded"] >= ENOUGH
     outcome = sync(versioned(_now()), database.engine, ttl=TERM) if _freed(database) else None
     assert outcome is not None
     assert outcome.error is None, "the next run needs no repair"

@@ -1,0 +1,45 @@
+"""Remember of each webhook endpoint how far it has been told; the feed itself is what waits to be sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
+
+from sync.store.migrating import table_options
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    bind = op.get_bind()
+    text = {"collation": "C"} if bind.dialect.name == "postgresql" else {}
+    moment: Any = {"mysql": mysql.DATETIME(fsp=6), "postgresql": sa.DateTime(timezone=True)}.get(bind.dialect.name, sa.DateTime())
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("name", sa.String(64, **text), nullable=False),
+        sa.Column("position", sa.String(64, **text), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failing_since", moment, nullable=True),
+        sa.Column("next_attempt_at", moment, nullable=True),
+        sa.Column("last_attempt_at", moment, nullable=True),
+        sa.Column("last_status", sa.Integer(), nullable=True),
+        sa.Column("last_answer", sa.String(200, **text), nullable=True),
+        sa.Column("paused", sa.String(32, **text), nullable=True),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("holder", sa.String(255, **text), nullable=True),
+        sa.Column("process", sa.String(255, **text), nullable=True),
+        sa.Column("expires", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_webhook_endpoints"),
+        if_not_exists=True,
+        **table_options(bind),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("webhook_endpoints", if_exists=True)

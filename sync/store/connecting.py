@@ -1,0 +1,118 @@
+"""How a connection is made: host after host, until one can be written; with a limit on every wait from then on.
+
+Whoever only reads is served by a host that cannot be written where no other answers: a standby is late, and never wrong.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+
+from sync.errors import ConfigurationError, DatabaseAway
+from sync.store import sessions
+from sync.store.database_errors import sort
+from sync.store.server_role import is_off
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import sqlalchemy as sa
+    from sqlalchemy.engine import ExceptionContext
+
+    from sync.store.database_url import Host
+
+
+def connect_to(engine: sa.Engine, hosts: Sequence[Host]) -> None:
+    """Have an engine's connections made here.
+
+    Args:
+        engine: where they are for.
+        hosts: of its server; empty for SQLite, and where the URL names them in its driver's own way.
+    """
+    event.listen(engine, "do_connect", partial(_connect, hosts=hosts))
+    event.listen(engine, "handle_error", _give_up)
+
+
+def _give_up(context: ExceptionContext) -> None:
+    """Give a connection up whose server is away in any way: SQLAlchemy would ask a node that refuses everything to roll back."""
+    if sort(context.original_exception) is DatabaseAway:
+        context.is_disconnect = True
+
+
+def _connect(dialect: Any, _record: Any, arguments: Any, options: dict[str, Any], hosts: Sequence[Host]) -> Any:
+    """Connect. What a driver says of options, hosts or file names that it does not take is a slip in the settings."""
+    opened: Callable[..., Any] = {"psycopg": _psycopg, "pymysql": _pymysql}.get(dialect.driver, dialect.connect)
+    try:
+        raw = _first_that_can_be_written(dialect, opened, options, hosts) if len(hosts) > 1 else opened(*arguments, **options)
+    except (TypeError, ValueError) as error:  # never its message: it may quote the password
+        raise ConfigurationError(
+            [f"DATABASE_URL: its driver does not take this host, name or option ({type(error).__name__})."]
+        ) from None
+    except dialect.dbapi.ProgrammingError as error:
+        if "connection option" not in str(error):  # psycopg's words for an option that it does not know
+            raise
+        raise ConfigurationError(["DATABASE_URL: its driver knows no such option behind the ?."]) from None
+    if hasattr(raw, "limit"):
+        raw.limit = sessions.IDLE_SECONDS + sessions.TRAVEL_SECONDS
+    return raw
+
+
+def _first_that_can_be_written(dialect: Any, opened: Callable[..., Any], options: dict[str, Any], hosts: Sequence[Host]) -> Any:
+    """Try each host; of those that answer and cannot be written, keep the first in case that there is no better one.
+
+    libpq's `target_session_attrs`, if it is given, decides for each host by itself whether it will do.
+    """
+    decided = "target_session_attrs" in options
+    elsewhere = {name: value for name, value in options.items() if name not in {"host", "port"}}
+    spare, problem = None, None
+    for host in hosts:
+        raw = None
+        try:
+            raw = opened(**elsewhere, host=host.name, **({} if host.port is None else {"port": host.port}))
+            if decided or _can_be_written(raw, dialect.driver):
+                if spare is not None:
+                    spare.close()
+                return raw
+        except dialect.dbapi.OperationalError as error:
+            problem = error
+            if raw is not None:
+                raw.close()
+        else:
+            if spare is None:
+                spare = raw
+            else:
+                raw.close()
+    if spare is None and problem is not None:
+        raise problem
+    return spare
+
+
+def _can_be_written(raw: Any, driver: str) -> bool:
+    with raw.cursor() as cursor:
+        if driver == "psycopg":
+            cursor.execute("SHOW transaction_read_only")
+            (read_only,) = cursor.fetchone()
+            raw.rollback()
+            return is_off(read_only)
+        if raw.in_a_cluster:
+            cursor.execute("SHOW GLOBAL STATUS LIKE 'wsrep_ready'")
+            if cursor.fetchone()[1] != "ON":
+                return False
+        cursor.execute("SELECT @@global.read_only")
+        return is_off(cursor.fetchone()[0])
+
+
+def _psycopg(**options: Any) -> Any:
+    from sync.store.bounded_psycopg import BoundedConnection
+
+    raw = BoundedConnection.connect(**options)
+    raw.limit = options.get("connect_timeout")
+    return raw
+
+
+def _pymysql(**options: Any) -> Any:
+    from sync.store.bounded_pymysql import BoundedConnection
+
+    return BoundedConnection(**options)

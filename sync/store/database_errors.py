@@ -1,0 +1,128 @@
+"""The database's errors in plain words, and sorted by what helps: another try, another host, or a person.
+
+The drivers' own errors are caught as well: SQLAlchemy sends some statements, as the one that sets the isolation, past its own
+translation.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exc
+
+from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, SchemaError
+from sync.store.sqlite_file import sqlite_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import sqlalchemy as sa
+
+
+_CONFLICTS = {
+    "40001", "40P01", "55P03",  # PostgreSQL: not serialisable, a deadlock, a lock that was waited for in vain
+    1020, 1205, 1213,  # MariaDB: changed since it was read; as 55P03; a deadlock, or another node's transaction won
+}  # fmt: skip
+"""The transaction was rolled back, or will be, and did nothing: all of it may be tried again."""
+
+
+_AWAY = {
+    "25006", "57P01", "57P02", "57P03",  # PostgreSQL: read only; it stops, crashed, starts
+    "25P03", "57P05", "08P01",  # it ended a session that was silent for too long; a pooler's own
+    0, 1047, 1053, 1180, 1290, 1836, 1927, 2002, 2003, 2006, 2013, 2055,  # MariaDB: no quorum, it stops, read only, it is gone
+}  # fmt: skip
+"""It may be another host's turn, or this one's in a minute."""
+
+
+_READ_ONLY = {"25006", 1290, 1836}
+_NO_QUORUM = 1047  # "WSREP has not yet prepared node for application use"
+
+
+NAME_THE_PRIMARY = "It is a standby, or was made read-only: name its primary in DATABASE_URL, or all hosts (host1,host2)."
+_BY_WORDS = {
+    ("readonly", "unable to open", "permission denied"): "Check that this user may write there, and that the folder exists.",
+    ("full",): "Free some space on the disk; nothing was lost, the next run goes on.",
+    ("lock",): "Another program holds the database; try again when it is done.",
+}
+
+
+@contextmanager
+def plain_errors(engine: sa.Engine) -> Iterator[None]:
+    """Translate the database's errors into one sentence.
+
+    Where the server is away, all pooled connections are dropped: one to a server that was demoted would answer every ping, for
+    ever, and refuse every run.
+
+    Raises:
+        DatabaseAway: the server cannot be reached, or cannot be written for now.
+        DatabaseConflict: another transaction won.
+        DatabaseError: for every other error of SQLAlchemy's or the driver's.
+        SchemaError: one of the two rows that are always there is not.
+    """
+    try:
+        yield
+    except exc.NoResultFound as error:
+        raise SchemaError(
+            "The database has lost a row that its migration made, in sync_lease or sync_state.",
+            hint="Restore a backup, or put the row back as docs/database.md says.",
+        ) from error
+    except json.JSONDecodeError as error:
+        raise DatabaseError(
+            "The database holds JSON that is none, in template_versions perhaps.", hint="Restore a backup; nothing was applied."
+        ) from error
+    except (exc.SQLAlchemyError, _own_errors(engine)) as error:
+        original: Any = getattr(error, "orig", None) or error
+        lines = str(original.args[-1] if original.args else original).strip().splitlines()
+        reason = lines[0] if lines else type(original).__name__
+        kind = sort(error)
+        if kind is DatabaseAway and "hosts" in engine.get_execution_options():  # not an app's own engine
+            engine.dispose()
+        raise kind(f"The database ({where(engine)}) said: {reason}.".replace("..", "."), hint=_hint(engine, original)) from error
+
+
+def sort(error: BaseException) -> type[DatabaseError]:
+    """Choose the class of an error of SQLAlchemy's or of a driver's."""
+    original: Any = getattr(error, "orig", None) or error
+    code = code_of(original)
+    if code in _CONFLICTS:
+        return DatabaseConflict
+    # psycopg gives no code where a connection breaks or cannot be made.
+    nameless = code is None and type(original).__module__.startswith("psycopg") and type(original).__name__ == "OperationalError"
+    return DatabaseAway if code in _AWAY or nameless else DatabaseError
+
+
+def code_of(original: Any) -> str | int | None:
+    """Read a driver's code: PostgreSQL's SQLSTATE, or MariaDB's number."""
+    if type(original).__module__.startswith("pymysql"):  # its SQLSTATE says too little
+        return original.args[0] if original.args and isinstance(original.args[0], int) else None
+    found: str | None = getattr(original, "sqlstate", None)
+    return found
+
+
+def where(engine: sa.Engine) -> str:
+    """Name a database for people: its file, or its hosts."""
+    hosts = engine.get_execution_options().get("hosts") or (engine.url.host or "local socket",)
+    return str(sqlite_file(engine) or f"{','.join(hosts)}/{engine.url.database}")
+
+
+def _own_errors(engine: sa.Engine) -> type[Exception]:
+    found: type[Exception] = engine.dialect.loaded_dbapi.Error
+    return found
+
+
+def _hint(engine: sa.Engine, original: Any) -> str:
+    text, code = str(original).lower(), code_of(original)
+    if code in _READ_ONLY or "session is read-only" in text:
+        return NAME_THE_PRIMARY
+    if code in _CONFLICTS:
+        return "Another program, or another node, was faster or holds a lock; the next run tries again."
+    if code == _NO_QUORUM:
+        return "This node has lost its cluster: try again, name all nodes in DATABASE_URL, or mend the cluster."
+    for words, hint in _BY_WORDS.items():
+        if any(word in text for word in words):
+            return hint
+    if engine.dialect.name == "sqlite":
+        return "Check DATABASE_URL and the file."
+    return "Check DATABASE_URL and that the server runs; `template-sync doctor` tests each step."

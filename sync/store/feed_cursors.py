@@ -1,0 +1,96 @@
+"""Where the feed ends, and cursors for what an older version appended, which knew of none: before the upgrade, or after it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from sync.catalog.breaking import breaking
+from sync.catalog.feed_chain import Cursor
+from sync.catalog.price_moves import price_moves
+from sync.errors import DatabaseError
+from sync.store.batches import BATCH, insert_rows
+from sync.store.tables import price_changes, sync_state, template_changes, template_versions
+from sync.text import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_WRITTEN = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence")
+"""The columns by name, and no others: the migration that first filled them in must find what it found then."""
+
+
+def last_cursor(connection: sa.Connection) -> Cursor:
+    """Read where the feed ends; what has no cursor yet gets one first.
+
+    The caller holds the lease's row, or the lock of migrations: nobody else appends.
+    """
+    state = connection.execute(sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)).one()
+    end = Cursor.read(state.last_cursor or "")
+    return end if end is not None and end.seq == state.last_seq else fill_in(connection)
+
+
+def fill_in(connection: sa.Connection) -> Cursor:
+    """Give every change that has none its cursor, its document's hash, its reasons and its prices; say where the feed ends."""
+    columns = [sync_state.c[name] for name in ("last_seq", "oldest_seq", "feed_epoch", "last_cursor")]
+    state = connection.execute(sa.select(*columns)).one()
+    cursor = _where_cursors_end(connection, state)
+    if cursor.seq == state.oldest_seq - 1 > 0:  # pruned by a version that knew of no cursors: the kept part begins here
+        connection.execute(sa.update(sync_state).values(pruned_cursor=str(cursor)))
+    while rows := _without_cursor(connection, cursor.seq):
+        filled: list[dict[str, Any]] = []
+        for row in rows:
+            cursor = cursor.after({**row, "at": iso(row["at"])})
+            why = breaking(row["kind"], row["fields"] or ())
+            filled.append({"key": row["seq"], "hashed": row["document_hash"], "why": why, "written": str(cursor)})
+        _fill(connection, filled)
+        moves = [(row, *move) for row in rows for move in price_moves(row["fields"] or ())]
+        insert_rows(
+            connection,
+            price_changes,
+            [
+                {"seq": row["seq"], "resolution": size, "template_id": row["template_id"], "old_credit": old, "new_credit": new}
+                for row, size, old, new in moves
+            ],
+        )
+    if cursor.seq > state.last_seq:
+        raise DatabaseError(
+            f"sync_state says that the feed ends at seq {state.last_seq}, but there are changes up to {cursor.seq}.",
+            hint="Somebody changed it by hand: restore a backup, or put last_seq right.",
+        )
+    cursor = cursor._replace(seq=state.last_seq)  # numbers whose rows somebody deleted are not given out again
+    connection.execute(sa.update(sync_state).values(feed_epoch=cursor.epoch, last_cursor=str(cursor)))
+    return cursor
+
+
+def _where_cursors_end(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
+    """Find the newest cursor there is; where there is none, begin before the oldest change that is kept."""
+    changes = template_changes.c
+    newest = sa.select(changes.cursor).where(changes.cursor.is_not(None)).order_by(changes.seq.desc()).limit(1)
+    found = Cursor.read(connection.scalar(newest) or "") or Cursor.read(state.last_cursor or "")
+    return found or Cursor.start(state.feed_epoch or secrets.token_hex(6), state.oldest_seq - 1)
+
+
+def _without_cursor(connection: sa.Connection, after: int) -> Sequence[dict[str, Any]]:
+    """Read the next changes, with the hash of the document that each led to; a removal's is that of the last one before."""
+    changes, versions = template_changes.c, template_versions.c
+    began = sa.select(versions.content_hash).where(
+        versions.template_id == changes.template_id, versions.from_run_id == changes.run_id
+    )
+    ended = sa.select(versions.content_hash).where(
+        versions.template_id == changes.template_id, versions.until_run_id == changes.run_id
+    )
+    hashed = sa.case((changes.kind == "removed", ended.scalar_subquery()), else_=began.scalar_subquery())
+    columns = [changes[name] for name in _WRITTEN]
+    query = sa.select(*columns, sa.func.coalesce(changes.document_hash, hashed).label("document_hash"))
+    return [
+        dict(row) for row in connection.execute(query.where(changes.seq > after).order_by(changes.seq).limit(BATCH)).mappings()
+    ]
+
+
+def _fill(connection: sa.Connection, filled: Sequence[dict[str, Any]]) -> None:
+    values: dict[str, Any] = {"document_hash": bindparam("hashed"), "breaking": bindparam("why"), "cursor": bindparam("written")}
+    connection.execute(sa.update(template_changes).where(template_changes.c.seq == bindparam("key")).values(values), filled)

@@ -1,0 +1,42 @@
+"""Stored JSON is read, and written, as Python's own reader and writer do, only faster."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.store.column_types import json_text, read_json
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_both_readers_read_what_either_writer_wrote(value: Any) -> None:
+    for written in (json.dumps(value), json_text(value)):
+        assert repr(read_json(written)) == repr(json.loads(written)) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        r'"\ud800"', '"\ud800"', r'"\u0000"', "1e400", "-1e400", "1" + "0" * 400, "-0", "-0.0", "1e16", "5e-324",
+        "9223372036854775808", "18446744073709551616", '{"a": 1, "a": 2}', " [ 1 , 2 ] ", '"\x7f"', "NaN", "-Infinity",
+    ],
+)  # fmt: skip
+def test_what_readers_differ_on_is_read_as_python_does(written: str) -> None:
+    assert repr(read_json(written)) == repr(json.loads(written))
+    assert repr(read_json(written.encode("utf-8", "surrogatepass"))) == repr(json.loads(written))
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[1,]", "nul", "'a'", '{"a": 1} x'])
+def test_what_is_no_json_is_an_error_and_no_value(broken: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_json(broken)

@@ -1,0 +1,207 @@
+"""A transaction that lost against another one is tried again as a whole, and what keeps losing is skipped: on servers that do it.
+
+A trigger makes the server say what it would say to the loser, as often as is wanted: it counts where no rollback reaches.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseBusy
+from sync.run_record import Status
+from sync.store import lease as leases
+from sync.store.database_errors import plain_errors, sort
+from sync.store.next_run import record_next_run
+from sync.store.prune import prune
+from sync.store.retry import ATTEMPTS, Retry
+from tests.conftest import SERVERS, fresh
+from tests.faults import AFTER, BEFORE, anomalies, real_clock, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.builders import Database
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
+    """Each server in turn."""
+    yield from fresh(request.param, migrated, tmp_path)
+
+
+_TRIGGERS = {
+    "postgresql": (
+        "CREATE SEQUENCE lost; CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "  # noqa: ISC004
+        "IF nextval('lost') <= {times} THEN RAISE EXCEPTION 'lost' USING ERRCODE = '{code}'; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER losing BEFORE {what} FOR EACH ROW EXECUTE FUNCTION lose()",
+    ),
+    "mariadb": (
+        "CREATE TABLE lost (times int) ENGINE=Aria",
+        "INSERT INTO lost VALUES (0)",
+        "CREATE TRIGGER losing BEFORE {what} FOR EACH ROW BEGIN UPDATE lost SET times = times + 1; "  # noqa: ISC004
+        "IF (SELECT times FROM lost) <= {times} THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = {code}; END IF; END",
+    ),
+}
+_AT_COMMIT = "CREATE CONSTRAINT TRIGGER losing AFTER {what} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lose()"
+_CODES = {"postgresql": "40001", "mariadb": "1213"}
+
+
+@contextmanager
+def losing(database: Database, what: str, times: int, *, at_commit: bool = False) -> Iterator[None]:
+    """Let every transaction that does `what` lose, so many times."""
+    first, *rest = _TRIGGERS[database.kind]
+    statements = [first, _AT_COMMIT] if at_commit else [first, *rest]
+    for statement in statements:
+        _say(database, statement.replace("{what}", what).replace("{times}", str(times)).replace("{code}", _CODES[database.kind]))
+    try:
+        yield
+    finally:
+        table = what.rpartition(" ")[2]
+        undo = {
+            "postgresql": [f"DROP TRIGGER losing ON {table}", "DROP FUNCTION lose", "DROP SEQUENCE lost"],
+            "mariadb": ["DROP TRIGGER losing", "DROP TABLE lost"],
+        }
+        for statement in undo[database.kind]:
+            _say(database, statement)
+
+
+def _say(database: Database, statement: str) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_a_run_that_loses_four_times_gets_the_lease_at_the_fifth(server: Database) -> None:
+    with losing(server, "UPDATE ON sync_lease", ATTEMPTS - 1):
+        assert sync(BEFORE, server.engine).error is None
+    assert [row["status"] for row in server.rows("sync_runs")] == ["succeeded"]
+
+
+def test_a_run_that_never_gets_the_lease_is_skipped_with_a_row_and_exit_75(server: Database) -> None:
+    with losing(server, "UPDATE ON sync_lease", 1000):
+        outcome = sync(BEFORE, server.engine)
+    assert isinstance(outcome.error, LeaseBusy)
+    assert (outcome.error.exit_code, outcome.unrecorded) == (75, None)
+    (row,) = server.rows("sync_runs")
+    assert (row["run_id"], row["status"], row["error_code"]) == (outcome.run.run_id, "skipped", "lease-busy")
+    assert "won every time" in row["error"]
+    assert sync(BEFORE, server.engine).error is None
+
+
+def test_an_apply_that_loses_in_its_middle_is_applied_once_in_the_end(server: Database) -> None:
+    sync(BEFORE, server.engine)
+    with losing(server, "INSERT ON template_changes", ATTEMPTS - 1):
+        assert sync(AFTER, server.engine).error is None
+    assert [row["run_id"] for row in server.rows("template_changes", "seq")] == [1] * 5 + [2] * 3
+    assert anomalies(server) == []
+
+
+def test_an_apply_that_always_loses_changes_nothing_and_its_row_says_skipped(server: Database) -> None:
+    sync(BEFORE, server.engine)
+    before = server.catalog_dump()
+    with losing(server, "INSERT ON template_changes", 1000):
+        outcome = sync(AFTER, server.engine)
+    assert isinstance(outcome.error, DatabaseConflict)
+    assert (outcome.error.exit_code, outcome.run.status, outcome.unrecorded) == (75, Status.SKIPPED, None)
+    assert server.rows("sync_runs", "run_id")[1]["error_code"] == "conflict"
+    assert server.catalog_dump() == before
+    assert sync(AFTER, server.engine).error is None
+    assert anomalies(server) == []
+
+
+@pytest.fixture
+def postgresql(migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
+    """PostgreSQL alone: only there can a trigger, or SERIALIZABLE, be made to refuse a COMMIT."""
+    yield from fresh("postgresql", migrated, tmp_path)
+
+
+def test_an_apply_that_loses_at_its_commit_is_applied_once_in_the_end(postgresql: Database) -> None:
+    sync(BEFORE, postgresql.engine)
+    with losing(postgresql, "INSERT ON template_changes", 4, at_commit=True):
+        assert sync(AFTER, postgresql.engine).error is None
+    assert [row["run_id"] for row in postgresql.rows("template_changes", "seq")] == [1] * 5 + [2] * 3
+    assert anomalies(postgresql) == []
+
+
+def test_prune_the_plan_and_a_broken_lease_are_tried_again_too(server: Database) -> None:
+    sync(BEFORE, server.engine)
+    with losing(server, "UPDATE ON sync_lease", 2):
+        prune(server.engine, before=None, keep_runs=1)
+    with losing(server, "UPDATE ON sync_lease", 2):
+        leases.break_lease(server.engine)
+    moment = real_clock()
+    with losing(server, "INSERT ON planned_runs", 2):
+        record_next_run(server.engine, moment)
+    assert [row["next_run_at"] for row in server.rows("planned_runs")] == [moment]
+
+
+def test_a_serialisation_failure_of_postgresql_itself_is_retried_with_what_is_read_anew(postgresql: Database) -> None:
+    """Two that read what the other one writes, at SERIALIZABLE: the second to commit is refused."""
+    engine = postgresql.engine.execution_options(isolation_level="SERIALIZABLE")
+    sync(BEFORE, postgresql.engine)
+    tries: list[int] = []
+
+    def raise_both() -> None:
+        with plain_errors(engine), engine.begin() as mine:
+            seen = mine.scalar(sa.text("SELECT unreconciled_runs FROM sync_state")) or 0
+            tries.append(seen)
+            if len(tries) == 1:
+                with engine.begin() as theirs:
+                    theirs.execute(sa.text("SELECT fence FROM sync_lease"))
+                    theirs.execute(sa.text("UPDATE sync_state SET unreconciled_runs = unreconciled_runs + 1"))
+            mine.execute(sa.text("UPDATE sync_lease SET turn = :seen"), {"seen": seen})
+            mine.execute(sa.text("UPDATE sync_state SET unreconciled_runs = unreconciled_runs"))
+
+    Retry(sleep=lambda _: None)(raise_both)
+    assert tries == [0, 1]
+
+
+def test_the_pauses_between_tries_are_random_grow_and_end() -> None:
+    slept: list[float] = []
+
+    def lose() -> None:
+        raise DatabaseConflict("lost")
+
+    with pytest.raises(DatabaseConflict):
+        Retry(slept.append, lambda: 0.5)(lose)
+    assert slept == pytest.approx([0.025, 0.05, 0.075, 0.1])
+    clock = iter([0.0, 31.0, 62.0])
+    with pytest.raises(DatabaseConflict):  # each try waited half a minute for a lock
+        Retry(slept.append, lambda: 0.5, lambda: next(clock))(lose)
+    assert len(slept) == 5
+
+
+class _FromPsycopg(Exception):
+    __module__ = "psycopg.errors"
+
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__("text")
+        self.sqlstate = sqlstate
+
+
+class OperationalError(_FromPsycopg):
+    """As psycopg's."""
+
+    __module__ = "psycopg"
+
+
+class _FromPymysql(Exception):
+    __module__ = "pymysql.err"
+    sqlstate = "HY000"
+
+
+@pytest.mark.parametrize(("error", "kind"), [
+    (_FromPsycopg("40001"), DatabaseConflict), (_FromPsycopg("40P01"), DatabaseConflict),
+    (_FromPymysql(1213, "x"), DatabaseConflict), (_FromPymysql(1020, "x"), DatabaseConflict),
+    (_FromPymysql(1205, "x"), DatabaseConflict), (_FromPsycopg("55P03"), DatabaseConflict),
+    (_FromPsycopg("25006"), DatabaseAway), (_FromPsycopg("57P01"), DatabaseAway), (_FromPsycopg("08P01"), DatabaseAway),
+    (OperationalError(None), DatabaseAway), (_FromPymysql(1047, "x"), DatabaseAway), (_FromPymysql(0, ""), DatabaseAway),
+    (_FromPymysql(1290, "x"), DatabaseAway), (_FromPymysql(1062, "x"), DatabaseError), (_FromPsycopg("23505"), DatabaseError),
+    (_FromPsycopg(None), DatabaseError), (ValueError(1213), DatabaseError),
+])  # fmt: skip
+def test_errors_are_sorted_by_what_helps(error: Any, kind: type[DatabaseError]) -> None:
+    assert sort(error) is kind

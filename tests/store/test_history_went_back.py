@@ -1,0 +1,115 @@
+"""A fail-over to a standby that lagged, or a restore, takes back what was committed, and then counts the same numbers again.
+
+Here the rows of an earlier moment are put back; tests/clusters does it with servers that really fail over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import LeaseLost
+from sync.run_record import Run, Status
+from sync.store import lease as leases
+from sync.store.apply import Store
+from sync.store.engine import reading, writing
+from sync.store.place import Place
+from sync.store.tables import sync_lease, sync_runs
+from tests.builders import run_with
+from tests.faults import AFTER, BEFORE, Catalog, Snapshot, anomalies, real_clock, sync
+
+if TYPE_CHECKING:
+    from tests.builders import Database
+
+
+def _twice(database: Database) -> tuple[leases.Lease, leases.Lease]:
+    """Let A take the lease, lose that, and let B take it: with A's fence and A's run."""
+    before = Snapshot(database.engine)
+    a = leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
+    before.restore()
+    b = leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
+    with database.engine.begin() as connection:  # MariaDB counts on from the rows, so it does this by itself
+        connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == b.run_id).values(run_id=a.run_id))
+    b = replace(b, run_id=a.run_id)
+    assert (a.fence, a.run_id) == (b.fence, b.run_id)
+    return a, b
+
+
+def test_of_two_holders_with_one_fence_and_one_run_only_the_newer_proves_renews_and_releases(database: Database) -> None:
+    a, b = _twice(database)
+    with pytest.raises(LeaseLost), writing(database.engine) as connection:
+        leases.prove(connection, a)
+    with writing(database.engine) as connection:
+        assert leases._renew(connection, a) is False
+        leases.release(connection, a)
+        leases.prove(connection, b)
+        leases.release(connection, b)
+    assert database.scalar("SELECT holder FROM sync_lease") is None
+
+
+def test_a_run_whose_number_was_given_again_closes_and_believes_nothing_of_the_other_run(database: Database) -> None:
+    a, b = _twice(database)
+    ended = Run(a.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=a.fence, holder=a.holder)
+    store = Store(database.engine, sleep=lambda _: None)
+    store.close(a, ended)
+    assert [row["status"] for row in database.rows("sync_runs")] == ["running"]
+    succeeded = replace(ended, status=Status.SUCCEEDED)
+    store.close(b, succeeded)
+    assert store._landed(b, succeeded, iter([0.0])) is True
+    assert store._landed(a, succeeded, iter([0.0])) is False
+
+
+def test_a_run_that_the_database_forgot_says_so_and_applies_nothing(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    before = Snapshot(database.engine)
+
+    def fail_over() -> None:
+        source.on_ask = None
+        before.restore()
+
+    source = Catalog(AFTER, fail_over)
+    error = sync(source, database.engine).error
+    assert isinstance(error, LeaseLost)
+    assert (error.code, error.exit_code) == ("went-back", 75)
+    assert "went back in time" in str(error)
+    assert [row["status"] for row in database.rows("sync_runs")] == ["succeeded"]
+    assert sync(AFTER, database.engine).error is None
+    assert anomalies(database) == []
+
+
+def test_a_lease_whose_row_lost_its_token_by_a_restore_is_free_for_the_next(database: Database) -> None:
+    leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
+    leases.break_lease(database.engine)
+    with reading(database.engine) as connection:
+        assert connection.scalar(sa.select(sync_lease.c.token)) is None
+    assert sync(BEFORE, database.engine).error is None
+
+
+# Where the database is --------------------------------------------------------------------------------------------------
+
+
+def test_a_place_is_another_one_if_its_history_differs_and_went_back_if_its_position_fell() -> None:
+    here = Place("7:00000001", 500)
+    assert Place.read(str(here)) == here
+    assert Place.read(None) is Place.read("no place") is Place.read("a@b") is None
+    assert Place("7:00000001", 500).since(here) == Place("7:00000001", 501).since(here) == ""
+    assert "another server" in Place("7:00000002", 900).since(here)
+    assert "went back" in Place("7:00000001", 499).since(here)
+
+
+def test_on_a_server_each_run_notes_its_place_and_one_that_finds_another_place_says_so(database: Database) -> None:
+    assert run_with(BEFORE, database.engine).moved == run_with(BEFORE, database.engine).moved == ""
+    places = [Place.read(row["place"]) for row in database.rows("sync_runs", "run_id")]
+    if database.kind == "sqlite":
+        assert places == [None, None]
+        return
+    first, second = places
+    assert first is not None
+    assert second is not None
+    assert (first.history, first.position <= second.position) == (second.history, True)
+    database.execute("UPDATE sync_runs SET place = 'elsewhere:00000001@5'")
+    assert "another server answers" in run_with(BEFORE, database.engine).moved
+    assert run_with(BEFORE, database.engine).moved == "", "it is told once"

@@ -1,0 +1,165 @@
+"""While the database is away a run waits, asks again whether it was applied after all, and tries only what cannot do harm."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import DatabaseAway, DatabaseError, DeadlineExceeded, LeaseLost, SyncError
+from sync.run_record import Status
+from sync.store import lease as leases
+from sync.store.apply import PAUSES, Store
+from sync.store.retry import Retry
+from sync.store.tables import sync_runs, template_versions
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.builders import Database
+
+LINE_OF_THE_FEED, LOOK = "INSERT INTO template_changes", "SELECT sync_runs.status"
+FOR_EVER = 10**6
+
+
+class Broken:
+    """Breaks the first so many statements that begin so; counts those that it let pass, too."""
+
+    def __init__(self, engine: sa.Engine, begins: str, times: int, error: type[SyncError] = DatabaseAway) -> None:
+        self.begins, self.times, self.error, self.heard = begins, times, error, 0
+        hear_statements(engine, self._hear)
+
+    def _hear(self, statement: str) -> None:
+        if statement.startswith(self.begins):
+            self.heard += 1
+            if self.heard <= self.times:
+                raise self.error("It is gone.")
+
+
+def lose_the_answer(database: Database) -> None:
+    """Let the COMMIT that applies the next run be done, and nobody hear of it."""
+    commit, applying = database.engine.dialect.do_commit, [False]
+
+    def do_commit(connection: object) -> None:
+        commit(connection)  # type: ignore[arg-type]
+        if applying[0]:
+            applying[0] = False
+            raise DatabaseAway("The answer was lost.")
+
+    def hear(statement: str) -> None:
+        applying[0] = applying[0] or statement.startswith(LINE_OF_THE_FEED)
+
+    hear_statements(database.engine, hear)
+    database.engine.dialect.do_commit = do_commit  # type: ignore[method-assign, assignment]
+
+
+@pytest.fixture
+def filled(sqlite: Database) -> Database:
+    assert sync(BEFORE, sqlite.engine).error is None
+    return sqlite
+
+
+def applied_once(database: Database) -> bool:
+    runs = [row["run_id"] for row in database.rows("template_changes", "seq")]
+    return runs == [1] * 5 + [2] * 3 and anomalies(database) == []
+
+
+def test_what_breaks_in_the_middle_is_looked_for_and_tried_again(filled: Database) -> None:
+    line, slept = Broken(filled.engine, LINE_OF_THE_FEED, 2), list[float]()
+    assert sync(AFTER, filled.engine, sleep=slept.append).error is None
+    assert (line.heard, slept, applied_once(filled)) == (2 + 3, [0.1, 3.0], True), "each look takes a pause, and so does each try"
+
+
+def test_an_answer_that_was_lost_is_found_when_the_database_is_back_and_nothing_written_twice(filled: Database) -> None:
+    lose_the_answer(filled)
+    looks, slept = Broken(filled.engine, LOOK, 2), list[float]()
+    outcome = sync(AFTER, filled.engine, sleep=slept.append)
+    assert (outcome.error, outcome.run.status, looks.heard, slept) == (None, Status.SUCCEEDED, 3, [0.1, 1.0, 3.0])
+    assert applied_once(filled)
+
+
+def test_a_look_that_came_too_early_is_made_up_for_when_the_lease_is_found_given_back(filled: Database) -> None:
+    lose_the_answer(filled)
+    seen = itertools.cycle([Status.RUNNING, Status.SUCCEEDED])  # at the first look it is not to be seen yet
+
+    def sleep(_pause: float) -> None:
+        with filled.engine.begin() as connection:
+            connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == 2).values(status=str(next(seen))))
+
+    assert sync(AFTER, filled.engine, sleep=sleep).error is None
+    assert applied_once(filled)
+
+
+def test_a_database_that_stays_away_is_given_up_after_two_minutes_of_pauses(filled: Database) -> None:
+    before = filled.catalog_dump()
+    line, slept = Broken(filled.engine, LINE_OF_THE_FEED, FOR_EVER), list[float]()
+    looks = Broken(filled.engine, LOOK, FOR_EVER)
+    assert isinstance(sync(AFTER, filled.engine, sleep=slept.append).error, DatabaseAway)
+    assert (line.heard, looks.heard, tuple(slept), round(sum(PAUSES), 1)) == (1, len(PAUSES), PAUSES, 119.1)
+    assert filled.catalog_dump() == before
+
+
+def test_what_does_not_look_as_if_it_passed_is_tried_three_times_and_the_lease_given_back(filled: Database) -> None:
+    before = filled.catalog_dump()
+    line = Broken(filled.engine, LINE_OF_THE_FEED, FOR_EVER, DatabaseError)
+    error = sync(AFTER, filled.engine, sleep=lambda _pause: None).error
+    assert (type(error), line.heard, filled.rows("sync_lease")[0]["holder"]) == (DatabaseError, 3, None)
+    assert filled.rows("sync_runs", "run_id")[-1]["status"] == "failed"
+    assert filled.catalog_dump() == before
+
+
+def test_a_lease_that_is_lost_at_the_first_try_is_lost_and_nobody_looks(filled: Database) -> None:
+    slept: list[float] = []
+    source = Catalog(AFTER, lambda: leases.break_lease(filled.engine))
+    assert isinstance(sync(source, filled.engine, sleep=slept.append).error, LeaseLost)
+    assert slept == []
+
+
+def test_where_there_is_no_time_left_it_is_not_tried_again(filled: Database) -> None:
+    class Late(Catalog):
+        def check_deadline(self) -> None:
+            if line.heard:
+                raise DeadlineExceeded("It took too long.")
+
+    line = Broken(filled.engine, LINE_OF_THE_FEED, 1)
+    assert isinstance(sync(Late(AFTER), filled.engine, sleep=lambda _pause: None).error, DeadlineExceeded)
+    assert line.heard == 1
+
+
+# Reading in the middle of a run -----------------------------------------------------------------------------------------
+
+READ = "SELECT template_versions.template_id, template_versions.document"
+
+
+def store_of(database: Database, slept: Callable[[float], None], monotonic: Callable[[], float] = lambda: 0.0) -> Store:
+    store = Store(database.engine, sleep=slept)
+    store.retry = Retry(slept, lambda: 0.0, monotonic)
+    return store
+
+
+def test_what_is_read_in_the_middle_of_a_run_waits_for_the_database(filled: Database) -> None:
+    Broken(filled.engine, READ, 2)
+    slept: list[float] = []
+    assert [*store_of(filled, slept.append).load_documents(["1", "2", "1"])] == ["1", "2"]
+    assert slept == [0.1, 1.0]
+    assert store_of(filled, slept.append).content_hash("1") == filled.rows("templates", "template_id")[0]["content_hash"]
+
+
+@pytest.mark.parametrize(("takes", "looks"), [(0.0, len(PAUSES)), (60.0, 1), (sum(PAUSES), 1), (sum(PAUSES) + 1, 0)])
+def test_looks_at_a_mute_database_end_with_the_time_and_not_with_the_pauses(takes: float, looks: int, filled: Database) -> None:
+    read, clock = Broken(filled.engine, READ, FOR_EVER), itertools.count(0.0, takes)
+    with pytest.raises(DatabaseAway):
+        store_of(filled, lambda _pause: None, lambda: next(clock)).load_documents(["1"])
+    assert read.heard == looks + 1, "and once more at the end"
+
+
+def test_a_template_that_another_run_removed_meanwhile_ends_this_one(filled: Database) -> None:
+    with filled.engine.begin() as connection:
+        connection.execute(sa.delete(template_versions).where(template_versions.c.template_id == "2"))
+    with pytest.raises(LeaseLost) as lost:
+        store_of(filled, lambda _pause: None).load_documents(["1", "2"])
+    assert str(lost.value) == "Another run changed the catalog while this one was at work; nothing of this one was applied."
+    assert lost.value.hint == "The next run goes on from there."

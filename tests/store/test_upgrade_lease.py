@@ -1,0 +1,100 @@
+"""An upgrade waits for the run under way, runs wait for the upgrade, and whoever slept through it commits nothing."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import LeaseBusy, LeaseLost
+from sync.run_record import Status
+from sync.store import lease as leases
+from sync.store import schema
+from sync.store.engine import writing
+from sync.store.tables import sync_lease
+from sync.store.upgrade_lease import no_run_beside
+from tests.faults import BEFORE, age_lease, anomalies, real_clock, sync, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.builders import Database
+
+pytestmark = pytest.mark.long_on_servers
+
+
+@pytest.fixture
+def behind(empty_database: Database) -> Iterator[Database]:
+    """A database that holds a catalog, one revision behind."""
+    schema.upgrade(empty_database.engine)
+    assert sync(BEFORE, empty_database.engine).error is None
+    schema.upgrade(empty_database.engine, "-1")
+    yield empty_database
+    empty_database.engine.dispose()
+
+
+def held_elsewhere(database: Database, expires: float) -> None:
+    """Let a host that cannot be looked at hold the lease."""
+    with database.engine.begin() as connection:
+        connection.execute(sa.update(sync_lease).values(holder="another host", process=None, expires=expires))
+
+
+def test_an_upgrade_waits_for_the_run_under_way_and_gives_the_lease_back(behind: Database) -> None:
+    held_elsewhere(behind, 9e9)
+    told: list[str] = []
+    upgrade = threading.Thread(target=lambda: schema.upgrade(behind.engine, waiting=told.append))
+    upgrade.start()
+    wait_for(lambda: told == ["another host"])
+    assert schema.current(behind.engine)[1] is schema.State.BEHIND
+    held_elsewhere(behind, 0)
+    upgrade.join(60)
+    assert schema.current(behind.engine)[1] is schema.State.CURRENT
+    with behind.engine.connect() as connection:
+        assert not leases.look(connection).active
+    assert sync(BEFORE, behind.engine).error is None
+    assert anomalies(behind.engine) == []
+
+
+def test_of_an_upgrade_that_waited_too_long_nothing_is_done(database: Database) -> None:
+    held_elsewhere(database, 9e9)
+    with (
+        pytest.raises(LeaseBusy, match="Nothing was upgraded: for 0 s the lease has been held by another host"),
+        no_run_beside(database.engine, needed=lambda: True, within=0),
+    ):
+        pytest.fail("it must not begin")
+
+
+def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database: Database) -> None:
+    assert sync(BEFORE, database.engine, ttl=0.1).error is None
+    with no_run_beside(database.engine, needed=lambda: True):
+        outcome = sync(BEFORE, database.engine)
+        with database.engine.connect() as connection:
+            left = leases.look(connection).seconds_left
+    assert outcome.run.status is Status.SKIPPED
+    assert "Another run is at work: db upgrade on " in str(outcome.run.error)
+    assert left > 3000, "the last run's short term is not what an upgrade holds the lease for"
+    assert sync(BEFORE, database.engine).error is None
+
+
+def test_a_run_that_slept_through_an_upgrade_commits_nothing(database: Database) -> None:
+    lease = leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
+    age_lease(database.engine)
+    with no_run_beside(database.engine, needed=lambda: True):
+        pass
+    with pytest.raises(LeaseLost), writing(database.engine) as connection:
+        leases.prove(connection, lease)
+
+
+def test_an_upgrade_that_another_one_made_meanwhile_takes_no_lease(database: Database) -> None:
+    before = database.scalar("SELECT fence FROM sync_lease")
+    schema.upgrade(database.engine)
+    assert database.scalar("SELECT fence FROM sync_lease") == before
+
+
+def test_a_database_without_a_lease_s_row_is_upgraded_all_the_same(behind: Database) -> None:
+    with behind.engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM sync_lease"))
+    schema.upgrade(behind.engine)
+    assert schema.current(behind.engine)[1] is schema.State.CURRENT

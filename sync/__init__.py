@@ -1,3 +1,65 @@
-"""Keeps Crun's catalog of ByteDance video-effect templates in a database of yours."""
+"""Keeps Crun's catalog of ByteDance video-effect templates in a database of yours.
+
+For apps that read it:
+
+    from sync import Catalog
+
+    with Catalog("sqlite:///templates.db") as catalog:
+        for template in catalog.templates(tag="Festival", max_price=200, sort="price"):
+            print(template.template_id, template.title_en, template.prices)
+
+What is named here is imported when it is first asked for: `import sync` by itself costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sync.api import Catalog as Catalog
+    from sync.catalog.form import Form as Form
+    from sync.catalog.form_problems import Problem as Problem
+    from sync.errors import CatalogError as CatalogError
+    from sync.errors import CursorLost as CursorLost
+    from sync.errors import NoSuchPast as NoSuchPast
+    from sync.errors import Pruned as Pruned
+    from sync.errors import SyncError as SyncError
+    from sync.errors import UnknownRun as UnknownRun
+    from sync.errors import UnknownTemplate as UnknownTemplate
+    from sync.reader.values import CatalogStatus as CatalogStatus
+    from sync.reader.values import Change as Change
+    from sync.reader.values import FieldChange as FieldChange
+    from sync.reader.values import Page as Page
+    from sync.reader.values import Price as Price
+    from sync.reader.values import PricePeriod as PricePeriod
+    from sync.reader.values import Tag as Tag
+    from sync.reader.values import Template as Template
 
 __version__ = "0.2.0"
+
+_HOMES = {
+    "sync.api": ("Catalog",),
+    "sync.catalog.form": ("Form",),
+    "sync.catalog.form_problems": ("Problem",),
+    "sync.errors": ("CatalogError", "CursorLost", "NoSuchPast", "Pruned", "SyncError", "UnknownRun", "UnknownTemplate"),
+    "sync.reader.values": ("CatalogStatus", "Change", "FieldChange", "Page", "Price", "PricePeriod", "Tag", "Template"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - in the order of docs/python.md
+    "Catalog", "Page", "Template", "Tag", "Price", "PricePeriod", "Change", "FieldChange", "CatalogStatus",
+    "Form", "Problem",
+    "SyncError", "CatalogError", "UnknownTemplate", "UnknownRun", "NoSuchPast", "Pruned", "CursorLost",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'sync' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,49 +1,83 @@
-"""What readers ask. Each question is one transaction that sees the database at one moment."""
+"""The catalog, now or as it was: whoever asks, a command or an app, asks here.
+
+Each question is one transaction that sees the database at one moment, or goes on in one that is open already.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
-from sync.errors import UsageError
-from sync.reader.documents import _ordered
+from sync.catalog.selection import EVERYTHING, Selection
+from sync.errors import UnknownTemplate
+from sync.reader.feed import position_after
+from sync.reader.past import select_one_of_then, select_past
+from sync.reader.present import select_one, select_present
+from sync.reader.status import overview
 from sync.store.engine import reading
 from sync.store.schema import require_current
-from sync.store.tables import template_versions, templates
-from sync.text import iso
 
 if TYPE_CHECKING:
     from sync.catalog.template import Document
+    from sync.reader.stored import Stored
+    from sync.store.engine import Source
 
 
-def catalog(engine: sa.Engine) -> list[Document]:
-    """Read the present catalog, by id in code-point order, which is the same on every engine."""
-    with reading(engine) as connection:
+def selected(source: Source, wanted: Selection = EVERYTHING, *, after_run: int | None = None) -> list[Stored]:
+    """Read the templates that are wanted, in their order.
+
+    Args:
+        source: the database.
+        wanted: which, and in which order.
+        after_run: as they were after this run; None: as they are. `sync.reader.moments` finds the run of an instant.
+    """
+    with reading(source) as connection:
         require_current(connection)
-        present = sa.select(template_versions.c.document).where(template_versions.c.until_run_id.is_(None))
-        return sorted(map(_ordered, connection.scalars(present)), key=lambda each: str(each["template_id"]))
+        return select_present(connection, wanted) if after_run is None else select_past(connection, wanted, after_run)
 
 
-def template(engine: sa.Engine, template_id: str) -> dict[str, Any]:
-    """Read one template: its newest document, and when it was first seen, changed, removed.
+def known(source: Source, template_id: str, *, after_run: int | None = None) -> Stored:
+    """Read one template, present or removed.
 
     Raises:
-        UsageError: it was never seen.
+        UnknownTemplate: it was never seen, or not by then.
+        Pruned: it had been removed by then, and what it was is no longer kept.
     """
-    with reading(engine) as connection:
+    with reading(source) as connection:
         require_current(connection)
-        row = connection.execute(sa.select(templates).where(templates.c.template_id == template_id)).one_or_none()
-        if row is None:
-            raise UsageError(
-                f"No template {template_id!r} was ever seen.", hint="`template-sync list` shows those that there are."
-            )
-        newest = (
-            sa.select(template_versions.c.document)
-            .where(template_versions.c.template_id == template_id)
-            .order_by(template_versions.c.from_run_id.desc())
-            .limit(1)
+        found = (
+            select_one(connection, template_id)
+            if after_run is None
+            else select_one_of_then(connection, template_id, after_run)
+        )  # fmt: skip
+    if found is None:
+        by_then = "ever seen" if after_run is None else f"seen by run {after_run}"
+        raise UnknownTemplate(
+            f"No template {template_id!r} was {by_then}.",
+            template_id=template_id,
+            hint="`template-sync list` shows those that there are.",
         )
-        written = connection.scalar(newest)
-    moments = {name: getattr(row, name) for name in ("first_seen_at", "changed_at", "removed_at")}
-    return {**_ordered(written), **{name: None if moment is None else iso(moment) for name, moment in moments.items()}}
+    return found
+
+
+def catalog(source: Source, *, after_run: int | None = None) -> list[Document]:
+    """Read the whole catalog's documents, by id in code-point order, which is the same on every engine."""
+    return [each.document for each in selected(source, after_run=after_run)]
+
+
+def catalog_and_cursor(source: Source, *, after_run: int | None = None) -> tuple[str, list[Document]]:
+    """Read the whole catalog and the cursor that it stands at, of one moment: who copies it goes on from there.
+
+    A feed whose end has no cursor yet (an older version appended to it) gives its `seq`, which `changes --since` takes as well.
+    """
+    with reading(source) as connection:
+        documents = catalog(connection, after_run=after_run)
+        if after_run is None:
+            end = overview(connection)
+            return end.cursor or str(end.last_seq), documents
+        stood = position_after(connection, after_run)
+        return stood["cursor"] or str(stood["seq"]), documents
+
+
+def template(source: Source, template_id: str) -> dict[str, Any]:
+    """Read one template's newest document, and when it was first seen, changed, removed; errors as those of `known`."""
+    return known(source, template_id).as_json()

@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.errors import UsageError
-from sync.reader.documents import _ordered, _sorted
+from sync.catalog.breaking import breaking
+from sync.catalog.feed_chain import Cursor
+from sync.catalog.price_moves import price_moves
+from sync.catalog.template import json_number
+from sync.reader.cursor import prove
+from sync.reader.documents import _ordered, _sorted, printed
+from sync.store.batches import batches
 from sync.store.engine import reading
 from sync.store.schema import require_current
-from sync.store.tables import held_removals, sync_state, template_changes, template_versions
+from sync.store.tables import held_removals, sync_runs, sync_state, template_changes, template_versions
 from sync.text import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from decimal import Decimal
+
+    from sync.store.engine import Source
 
 
 _TOLD = ("field", "old", "new", "gained", "lost", "absent")
@@ -28,41 +36,42 @@ _VERSION_OF_CHANGE = sa.and_(
 
 
 def changes(
-    engine: sa.Engine,
+    source: Source,
     *,
-    since: int | None = None,
+    since: str | int | None = None,
     run_id: int | None = None,
     template_id: str | None = None,
     most: int | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """Read the feed, oldest first: every change with the document after it; for a removal, the last one before it.
 
     Args:
-        engine: the database.
-        since: only changes with a `seq` above this one.
+        source: the database.
+        since: only changes after this cursor, or with a `seq` above this one.
         run_id: only this run's.
         template_id: only this template's.
         most: only so many, the newest.
+        limit: only so many, the oldest.
 
     Raises:
-        UsageError: the feed no longer reaches back to `since`.
+        CursorLost: going on from `since` would leave the reader's copy wrong.
     """
-    with reading(engine) as connection:
+    with reading(source) as connection:
         require_current(connection)
-        if since is not None:
-            _refuse_pruned(connection, since)
         wanted = [
             column == value
             for column, value in ((template_changes.c.run_id, run_id), (template_changes.c.template_id, template_id))
             if value is not None
         ]
         if since is not None:
-            wanted.append(template_changes.c.seq > since)
+            wanted.append(template_changes.c.seq > prove(connection, since))
         query = sa.select(template_changes, template_versions.c.document).outerjoin(template_versions, _VERSION_OF_CHANGE)
-        query = query.where(*wanted).order_by(template_changes.c.seq.desc()).limit(most)
+        order = template_changes.c.seq.desc() if limit is None else template_changes.c.seq
+        query = query.where(*wanted).order_by(order).limit(most if limit is None else limit)
         found = [dict(row) for row in connection.execute(query).mappings()]
         _add_last_documents(connection, [row for row in found if row["kind"] == "removed"])
-    return [_change(row) for row in reversed(found)]
+    return [_change(row) for row in sorted(found, key=lambda row: int(row["seq"]))]
 
 
 def pending(engine: sa.Engine) -> list[dict[str, Any]]:
@@ -75,25 +84,20 @@ def pending(engine: sa.Engine) -> list[dict[str, Any]]:
             .where(template_versions.c.until_run_id.is_(None))
             .order_by(held_removals.c.template_id)
         )
-        return [{**row, "document": _ordered(row["document"])} for row in connection.execute(query).mappings()]
-
-
-def _refuse_pruned(connection: sa.Connection, since: int) -> None:
-    oldest = connection.scalar(sa.select(sync_state.c.oldest_seq)) or 1
-    if since + 1 < oldest:
-        raise UsageError(
-            f"The feed begins at seq {oldest}: changes {since + 1} to {oldest - 1} were pruned.",
-            hint=f"Start anew from `template-sync export`, then go on with --since {oldest - 1} or later.",
-        )
+        return [{**row, "document": printed(_ordered(row["document"]))} for row in connection.execute(query).mappings()]
 
 
 def _add_last_documents(connection: sa.Connection, removed: Sequence[dict[str, Any]]) -> None:
     """Add to removals the document that the template had until then, for its title."""
-    for row in removed:
-        last = sa.select(template_versions.c.document).where(
-            template_versions.c.template_id == row["template_id"], template_versions.c.until_run_id == row["run_id"]
+    versions = template_versions.c
+    for batch in batches(removed):
+        last = sa.select(versions.template_id, versions.until_run_id, versions.document).where(
+            versions.template_id.in_([row["template_id"] for row in batch]),
+            versions.until_run_id.in_({row["run_id"] for row in batch}),
         )
-        row["before"] = connection.scalar(last)
+        documents = {(row.template_id, row.until_run_id): row.document for row in connection.execute(last)}
+        for row in batch:
+            row["before"] = documents.get((row["template_id"], row["run_id"]))
 
 
 def _change(row: dict[str, Any]) -> dict[str, Any]:
@@ -105,14 +109,40 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
         "kind": row["kind"],
         "fields": [{name: _sorted(told[name]) for name in _TOLD if name in told} for told in row["fields"] or ()],
         "evidence": row["evidence"],
-        "document": None if row["document"] is None else _ordered(row["document"]),
-        "before": None if row.get("before") is None else _ordered(row["before"]),
+        "prices": [
+            {"resolution": size, "old": _number(old), "new": _number(new)} for size, old, new in price_moves(row["fields"])
+        ],
+        "breaking": row["breaking"] if row["breaking"] is not None else breaking(row["kind"], row["fields"]),
+        "cursor": row["cursor"],
+        "document": None if row["document"] is None else printed(_ordered(row["document"])),
+        "before": None if row.get("before") is None else printed(_ordered(row["before"])),
     }
 
 
-def follow(engine: sa.Engine, since: int, *, pause: Iterator[None]) -> Iterator[dict[str, Any]]:
-    """Yield changes as they come, each once, in order. `pause` is drawn from before each look."""
+def _number(credit: Decimal | None) -> int | float | None:
+    return None if credit is None else json_number(credit)
+
+
+def position_after(connection: sa.Connection, run_id: int) -> dict[str, Any]:
+    """Tell where the feed stood after a run that is on record, in the form of a change: `seq`, `cursor`, `run_id`, `at`."""
+    rows = sa.select(template_changes.c.seq, template_changes.c.cursor).where(template_changes.c.run_id <= run_id)
+    last = connection.execute(rows.order_by(template_changes.c.seq.desc()).limit(1)).one_or_none()
+    ended = connection.scalar(sa.select(sync_runs.c.finished_at).where(sync_runs.c.run_id == run_id))
+    where = {"run_id": run_id, "at": None if ended is None else iso(ended)}
+    if last is not None:
+        return {"seq": last.seq, "cursor": last.cursor, **where}
+    state = connection.execute(sa.select(sync_state)).one()
+    began = state.pruned_cursor if state.oldest_seq > 1 else str(Cursor.start(state.feed_epoch or ""))
+    return {"seq": state.oldest_seq - 1, "cursor": began, **where}
+
+
+def follow(engine: sa.Engine, since: str | int, *, pause: Iterator[None]) -> Iterator[dict[str, Any]]:
+    """Yield changes as they come, each once, in order. `pause` is drawn from before each look.
+
+    Raises:
+        CursorLost: at whichever look the past turned out to be another one, as after a backup that was put back.
+    """
     for _ in pause:
         for change in changes(engine, since=since):
-            since = change["seq"]
+            since = change["cursor"] or change["seq"]
             yield change

@@ -1,53 +1,65 @@
-"""The catalog as it was."""
+"""How templates changed: the versions of one, and the catalogs of two moments beside each other."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.errors import UsageError
+from sync.catalog.net_changes import net_changes
 from sync.reader.documents import _ordered
-from sync.reader.runs import _require_run
+from sync.reader.moments import newest_run, run_of
+from sync.reader.past import live_after
 from sync.store.engine import reading
 from sync.store.schema import require_current
-from sync.store.tables import sync_state, template_changes, template_versions
+from sync.store.tables import template_versions
 
 if TYPE_CHECKING:
-    from sync.catalog.template import Document
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sync.reader.stored import Stored
+    from sync.store.engine import Source
 
 
-def versions(engine: sa.Engine, template_id: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What lies between the catalogs after two runs: the changes, net, in the form of the feed, and what they tell of."""
+
+    before_run: int
+    after_run: int
+    changes: list[dict[str, Any]]
+    before: Mapping[str, Stored]
+    after: Mapping[str, Stored]
+
+
+def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
     """Read every version of a template, oldest first."""
-    with reading(engine) as connection:
+    with reading(source) as connection:
         require_current(connection)
         query = sa.select(template_versions).where(template_versions.c.template_id == template_id)
         found = connection.execute(query.order_by(template_versions.c.from_run_id)).mappings().all()
     return [{**row, "document": _ordered(row["document"])} for row in found]
 
 
-def catalog_after(engine: sa.Engine, run_id: int) -> dict[str, Document]:
-    """Read the catalog as it stood after a run.
+def difference(source: Source, before: int | datetime, after: int | datetime | None, now: datetime) -> Difference:
+    """Compare the catalogs of two moments; only what is not the same in both is read.
+
+    Args:
+        source: the database.
+        before: a run, or an aware instant.
+        after: likewise; None: the present.
+        now: the time by which an instant is still to come.
 
     Raises:
-        UsageError: there is no such run, or its history is pruned.
+        CatalogError: as `sync.reader.moments.run_of`.
     """
-    with reading(engine) as connection:
+    with reading(source) as connection:
         require_current(connection)
-        _require_run(connection, run_id)
-        _refuse_pruned(connection, run_id)
-        live = sa.and_(
-            template_versions.c.from_run_id <= run_id,
-            sa.or_(template_versions.c.until_run_id.is_(None), template_versions.c.until_run_id > run_id),
-        )
-        rows = connection.execute(sa.select(template_versions.c.template_id, template_versions.c.document).where(live)).all()
-    return {row.template_id: _ordered(row.document) for row in rows}
-
-
-def _refuse_pruned(connection: sa.Connection, run_id: int) -> None:
-    state = connection.execute(sa.select(sync_state)).one()
-    oldest = state.oldest_run_id
-    if oldest is None and state.oldest_seq > 1:  # pruned by a version that did not note where the past begins
-        oldest = (connection.scalar(sa.select(sa.func.min(template_changes.c.run_id))) or run_id + 2) - 1
-    if oldest is not None and run_id < oldest:
-        raise UsageError(f"What was before the end of run {oldest} was pruned.", hint="Ask for a later run.")
+        first = run_of(connection, before, now)
+        second = newest_run(connection) if after is None else run_of(connection, after, now)
+        old = {each.document["template_id"]: each for each in live_after(connection, first, but_not_after=second)}
+        new = {each.document["template_id"]: each for each in live_after(connection, second, but_not_after=first)}
+    changes = net_changes(*({key: each.document for key, each in side.items()} for side in (old, new)))
+    return Difference(first, second, changes, old, new)

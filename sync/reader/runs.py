@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync.errors import UsageError
+from sync.errors import UnknownRun
 from sync.run_record import Run, from_row
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -33,7 +33,7 @@ def require_run(engine: sa.Engine, run_id: int) -> None:
     """Refuse a run that is not on record.
 
     Raises:
-        UsageError: saying so.
+        UnknownRun: saying so.
     """
     with reading(engine) as connection:
         require_current(connection)
@@ -42,4 +42,4 @@ def require_run(engine: sa.Engine, run_id: int) -> None:
 
 def _require_run(connection: sa.Connection, run_id: int) -> None:
     if connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.run_id == run_id)) is None:
-        raise UsageError(f"There is no run {run_id}.", hint="`template-sync runs` shows those that there are.")
+        raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` shows those that there are.")

@@ -10,11 +10,15 @@ import sqlalchemy as sa
 from sync.run_record import Run, Status, from_row
 from sync.store import lease as leases
 from sync.store.engine import reading
+from sync.store.next_run import next_run
 from sync.store.schema import require_current
+from sync.store.server_role import Standby, standby
 from sync.store.tables import held_removals, sync_runs, sync_state, templates
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from sync.store.engine import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,34 +32,40 @@ class Overview:
     present: int
     held: int
     holder: leases.Holder
+    feed_epoch: str | None
     oldest_seq: int
     last_seq: int
+    cursor: str | None
+    standby: Standby | None
 
 
-def overview(engine: sa.Engine) -> Overview:
+def overview(source: Source) -> Overview:
     """Look at everything that `status` shows."""
-    with reading(engine) as connection:
+    with reading(source) as connection:
         require_current(connection)
         state = connection.execute(sa.select(sync_state)).one()
+        attempt = _newest(connection, sync_runs.c.status != str(Status.SKIPPED))
         return Overview(
-            last_attempt=_newest(connection, sync_runs.c.status != str(Status.SKIPPED)),
+            last_attempt=attempt,
             last_success=_newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0),
             last_change_at=connection.scalar(sa.select(sa.func.max(templates.c.changed_at))),
-            next_run_at=state.next_run_at,
+            next_run_at=next_run(connection, attempt.started_at if attempt else None),
             present=connection.scalar(sa.select(sa.func.count()).where(templates.c.removed_at.is_(None))) or 0,
             held=connection.scalar(sa.select(sa.func.count()).select_from(held_removals)) or 0,
             holder=leases.look(connection),
+            feed_epoch=state.feed_epoch,
             oldest_seq=state.oldest_seq,
             last_seq=state.last_seq,
+            cursor=state.last_cursor,
+            standby=standby(connection),
         )
 
 
-def last_success(engine: sa.Engine) -> datetime | None:
-    """Read the end of the newest success that walked the catalog."""
+def last_success(engine: sa.Engine) -> Run | None:
+    """Read the newest success that walked the catalog."""
     with reading(engine) as connection:
         require_current(connection)
-        run = _newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)
-    return run.finished_at if run else None
+        return _newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)
 
 
 def _newest(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Run | None:

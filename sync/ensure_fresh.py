@@ -1,0 +1,40 @@
+"""Ask the catalog for one template, for an app that is about to rely on it. The only part of reading that needs the key."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sync.endpoint.client import Endpoint
+from sync.http_url import LOOPBACK
+from sync.reader.sample_catalog import refuse_sample_catalog
+from sync.settings import load, require_key
+from sync.store.apply import Store
+from sync.synchronise import refresh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+
+def ask(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool:
+    """Fetch one template now and record what changed in it, as `template-sync refresh` does; tell whether the catalog has it.
+
+    Key, endpoint and limits come from the environment and `.env`, as the commands have them.
+
+    Raises:
+        ConfigurationError: there is no key, or a setting cannot be used.
+        SyncError: whatever kept the catalog from being asked, or the answer from being recorded.
+    """
+    settings = load({}, os.environ, Path(".env"), needs_key=True).settings
+    if urlsplit(settings.base_url).hostname not in LOOPBACK:
+        refuse_sample_catalog(engine)
+    with Endpoint(settings, require_key(settings)) as endpoint:
+        outcome = refresh(Store(engine), endpoint, template_id, ttl=settings.lease_ttl, clock=clock)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.plan is not None and template_id in outcome.plan.snapshot.ids

@@ -1,0 +1,73 @@
+"""What an app may pass, refused at the call where it cannot be meant: as a ValueError, before anything is asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sync.catalog.feed_chain import Cursor
+
+LARGEST_NUMBER = 2**63 - 1
+"""A run's number or a `seq`; the databases hold no larger one."""
+
+
+def a_position(since: str | int | None) -> str | int | None:
+    """Take a cursor or a seq.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if since is None or (isinstance(since, int) and not isinstance(since, bool) and 0 <= since <= LARGEST_NUMBER):
+        return since
+    if isinstance(since, str) and (_is_number(since) or Cursor.read(since) is not None):
+        return since
+    raise ValueError(f"since: a cursor or a seq, not {since!r}.")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_NUMBER)) and int(text) <= LARGEST_NUMBER
+
+
+def a_limit(limit: int | None) -> int | None:
+    """Take a number of things.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or not 0 <= limit < 2**31):
+        raise ValueError(f"limit: a whole number from 0 on, not {limit!r}.")
+    return limit
+
+
+def a_moment(when: int | datetime) -> int | datetime:
+    """Take a run's number, or an aware instant, which is given back in UTC.
+
+    Raises:
+        ValueError: it is neither; a date-time without a zone could be meant in several.
+    """
+    if isinstance(when, int) and not isinstance(when, bool):
+        if not 0 <= when <= LARGEST_NUMBER:
+            raise ValueError(f"No run has the number {when}.")
+        return when
+    if not isinstance(when, datetime):
+        raise ValueError(f"A run's number or a date-time, not {when!r}.")  # noqa: TRY004 - one error for every bad argument
+    if when.utcoffset() is None:
+        raise ValueError(f"A date-time without a time zone: {when!r}; pass its tzinfo.")
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"A date-time out of the calendar: {when!r}.") from None
+
+
+def an_age(max_age: timedelta | float) -> timedelta:
+    """Take a time, or seconds.
+
+    Raises:
+        ValueError: it is neither, or negative.
+    """
+    try:
+        age = max_age if isinstance(max_age, timedelta) else timedelta(seconds=max_age)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"max_age: a timedelta or seconds, not {max_age!r}.") from None
+    if age < timedelta(0):
+        raise ValueError(f"max_age: not a negative time: {max_age!r}.")
+    return age

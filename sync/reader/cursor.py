@@ -1,0 +1,87 @@
+"""A reader's cursor is proved: does this database hold the very history that the reader saw?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sync.catalog.feed_chain import Cursor
+from sync.errors import CursorLost, TryLater, UsageError
+from sync.store.engine import reading
+from sync.store.server_role import is_standby
+from sync.store.tables import sync_state, template_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def prove(connection: sa.Connection, since: str | int) -> int:
+    """Prove a cursor, and say after which `seq` the reader goes on. The changes must be read in the same transaction.
+
+    Args:
+        connection: in a transaction that sees the database at one moment.
+        since: a cursor, or a bare `seq`, of which only the bounds can be checked.
+
+    Raises:
+        UsageError: it is no cursor at all.
+        CursorLost: this feed did not give it, or no longer has what came after it.
+        TryLater: it is ahead of a standby, which lags.
+    """
+    state = dict(connection.execute(sa.select(sync_state)).mappings().one())
+    given = _read(since)
+    if given.epoch and given.epoch != state["feed_epoch"]:
+        raise _lost(state, "other-feed", "That cursor is another feed's: this database was set up anew, or is another one.")
+    if given.seq > state["last_seq"]:
+        if is_standby(connection):
+            raise TryLater(
+                f"The cursor is ahead of this standby, which has come to seq {state['last_seq']}.",
+                hint="Wait until it has caught up, or ask its primary.",
+            )
+        end = f"the feed ends at {state['last_seq']}: the database lost what came after"
+        raise _lost(state, "ahead", f"That cursor stands at seq {given.seq}, but {end}.")
+    if given.seq < state["oldest_seq"] - 1:
+        gone = f"changes {given.seq + 1} to {state['oldest_seq'] - 1} were pruned"
+        raise _lost(state, "pruned", f"The feed begins at seq {state['oldest_seq']}: {gone}, which that cursor has yet to see.")
+    if given.epoch and str(given) not in _good_at(connection, state, given.seq):
+        diverged = f"That cursor's past is not this database's: up to seq {given.seq} they differ, as after a restored backup."
+        raise _lost(state, "diverged", diverged)
+    return given.seq
+
+
+def newest(engine: sa.Engine) -> str | None:
+    """Read where the feed ends."""
+    with reading(engine) as connection:
+        found: str | None = connection.scalar(sa.select(sync_state.c.last_cursor))
+    return found
+
+
+def _read(since: str | int) -> Cursor:
+    """Read a cursor; a bare number has no epoch."""
+    if isinstance(since, int) and 0 <= since < 2**63:
+        return Cursor("", since, "")
+    text = str(since)
+    if text.isascii() and text.isdecimal() and int(text) < 2**63:
+        return Cursor("", int(text), "")
+    found = Cursor.read(text)
+    if found is None:
+        raise UsageError(f"{text[:80]!r} is no cursor of the feed.", hint="`template-sync status` shows the newest one.")
+    return found
+
+
+def _good_at(connection: sa.Connection, state: Mapping[str, Any], seq: int) -> set[str | None]:
+    """Name the cursors that are good at a position: its change's own, and at an end of the feed what is remembered of it."""
+    found = {connection.scalar(sa.select(template_changes.c.cursor).where(template_changes.c.seq == seq))}
+    if seq == state["last_seq"]:
+        found.add(state["last_cursor"])
+    if seq == state["oldest_seq"] - 1:
+        found.add(state["pruned_cursor"])
+    if seq == 0:
+        found.add(str(Cursor.start(state["feed_epoch"] or "")))
+    return found
+
+
+def _lost(state: Mapping[str, Any], reason: str, message: str) -> CursorLost:
+    return CursorLost(
+        message, reason=reason, oldest_seq=state["oldest_seq"], last_seq=state["last_seq"], cursor=state["last_cursor"]
+    )

@@ -1,0 +1,141 @@
+"""`db check`, the history: is the feed's chain whole, and does the feed replay to the tables?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sync.catalog.feed_chain import CHAINED, Cursor
+from sync.catalog.hashes import canonical
+from sync.catalog.template import LISTS, SCALARS, json_number
+from sync.reader.documents import _ordered
+from sync.store.batches import BATCH
+from sync.store.engine import reading
+from sync.store.tables import (
+    consume_items,
+    sync_state,
+    tags,
+    template_aspect_ratios,
+    template_changes,
+    template_tags,
+    template_versions,
+    templates,
+)
+from sync.text import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sync.catalog.template import Document
+
+MOST_SHOWN = 20
+
+
+def problems_of_the_feed(engine: sa.Engine) -> list[str]:
+    """Read the whole feed and the whole catalog; say what does not fit, a line each; of very many the first.
+
+    A batch at a time, in one transaction, so that runs go on meanwhile and nothing is whole in memory but the ids. The schema
+    must be the current one.
+    """
+    found: list[str] = []
+    with reading(engine) as connection:
+        for problem in (*_of_the_chain_and_replay(connection), *_of_the_documents(connection)):
+            found.append(problem)
+            if len(found) == MOST_SHOWN:
+                return [*found, "and perhaps more"]
+    return found
+
+
+def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
+    state = connection.execute(sa.select(sync_state)).one()
+    whole = state.oldest_seq == 1
+    cursor = Cursor.start(state.feed_epoch or "") if whole else Cursor.read(state.pruned_cursor or "")
+    end = str(cursor) if cursor else None
+    present: dict[str, bool] = {}
+    seq = state.oldest_seq - 1
+    for row in _feed(connection, seq):
+        seq += 1
+        if row["seq"] != seq:
+            yield f"The feed lacks seq {seq} to {row['seq'] - 1}."
+            seq, cursor = row["seq"], None
+        expected = cursor.after({**row, "at": iso(row["at"])}) if cursor else None
+        if expected and row["cursor"] is not None and row["cursor"] != str(expected):
+            yield f"The chain is broken at seq {seq}: this change, or one before it, is not what was written."
+        if row["cursor"] is None:  # appended by an older version; the next run gives it its own
+            cursor = expected
+        else:
+            cursor, end = Cursor.read(row["cursor"]), row["cursor"]
+        was = present.get(row["template_id"], False if whole else None)
+        if was is not None and was == (row["kind"] == "added"):
+            yield f"Seq {seq} says {row['kind']} of template {row['template_id']}, which was {'' if was else 'not '}present."
+        present[row["template_id"]] = row["kind"] != "removed"
+    if seq != state.last_seq or end != state.last_cursor:
+        yield f"sync_state says that the feed ends at seq {state.last_seq}; it ends at {seq}, or in another cursor."
+    stored = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.removed_at.is_(None))))
+    replayed = {key for key, is_present in present.items() if is_present}
+    odd = {*(replayed - stored), *(key for key in stored - replayed if whole or present.get(key) is False)}
+    for template_id in sorted(odd):
+        yield f"Template {template_id} is {'' if template_id in stored else 'not '}present, and the feed says otherwise."
+
+
+def _feed(connection: sa.Connection, after: int) -> Iterator[Mapping[str, Any]]:
+    columns = [template_changes.c[name] for name in (*CHAINED, "cursor")]
+    while True:
+        query = sa.select(*columns).where(template_changes.c.seq > after).order_by(template_changes.c.seq).limit(BATCH)
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+        if not rows:
+            return
+        yield from rows
+        after = rows[-1]["seq"]
+
+
+def _of_the_documents(connection: sa.Connection) -> Iterator[str]:
+    """Compare each present template's open version, which is what the feed comes to, with its rows in the tables."""
+    after = ""
+    while True:
+        present = sa.and_(templates.c.removed_at.is_(None), templates.c.template_id > after)
+        query = sa.select(templates).where(present).order_by(templates.c.template_id).limit(BATCH)
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+        if not rows:
+            return
+        after = rows[-1]["template_id"]
+        ids = [row["template_id"] for row in rows]
+        versions = template_versions.c
+        still = sa.select(versions.template_id, versions.document, versions.content_hash).where(
+            versions.template_id.in_(ids), versions.until_run_id.is_(None)
+        )
+        open_ones = {row.template_id: row for row in connection.execute(still)}
+        lists = _lists(connection, ids)
+        for row in rows:
+            version = open_ones.get(row["template_id"])
+            if version is None:
+                yield f"Template {row['template_id']} is present and has no open version."
+                continue
+            if canonical(_ordered(version.document)) != canonical(_from_rows(row, lists[row["template_id"]])):
+                yield f"Template {row['template_id']}: its newest version is not what the tables say."
+            elif version.content_hash != row["content_hash"]:
+                yield f"Template {row['template_id']}: its newest version has another hash than its row."
+
+
+def _from_rows(row: Mapping[str, Any], lists: Mapping[str, list[Any]]) -> Document:
+    scalars = {name: row[name] for name in ("template_id", *SCALARS.values())}
+    scalars["released_at"] = None if scalars["released_at"] is None else iso(scalars["released_at"])
+    return _ordered({**scalars, **{name: lists[name] for name in LISTS}, "extra": row["extra"]})
+
+
+def _lists(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    prices = sa.select(consume_items).where(consume_items.c.template_id.in_(ids)).order_by(consume_items.c.position)
+    for row in connection.execute(prices):
+        found[row.template_id]["consume_items"].append({"resolution": row.resolution, "credit": json_number(row.credit)})
+    named = sa.select(template_tags.c.template_id, tags.c.name, tags.c.name_en).join(
+        tags, tags.c.tag_id == template_tags.c.tag_id
+    )
+    for row in connection.execute(named.where(template_tags.c.template_id.in_(ids)).order_by(template_tags.c.position)):
+        found[row.template_id]["tags"].append({"name": row.name, "name_en": row.name_en})
+    ratios = sa.select(template_aspect_ratios).where(template_aspect_ratios.c.template_id.in_(ids))
+    for row in connection.execute(ratios.order_by(template_aspect_ratios.c.position)):
+        found[row.template_id]["aspect_ratios"].append(row.aspect_ratio)
+    return found

@@ -1,0 +1,181 @@
+"""The present catalog, selected by the database: its indexes find a tag's templates among many without reading the others."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sync.catalog.bounds import CREDIT_DIGITS, storage_flaw
+from sync.catalog.page_order import NAME_LENGTH
+from sync.catalog.selection import found_in, same_word
+from sync.reader.documents import _ordered
+from sync.reader.stored import Stored
+from sync.store.batches import batches
+from sync.store.column_types import Credit
+from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, template_versions, templates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync.catalog.page_order import Order, Place
+    from sync.catalog.selection import Selection
+
+Condition = sa.ColumnElement[bool]
+
+_BEYOND_ALL_PRICES = Decimal(10) ** CREDIT_DIGITS
+_PRESENT = templates.c.removed_at.is_(None)
+STORED = tuple(
+    templates.c[name]
+    for name in (
+        "content_hash", "first_seen_at", "changed_at", "removed_at", "first_seen_run_id", "changed_run_id", "removed_run_id",
+    )
+)  # fmt: skip
+
+
+def select_present(connection: sa.Connection, wanted: Selection) -> list[Stored]:
+    """Read the present templates that are wanted, in their order."""
+    if any(storage_flaw(text) for text in (wanted.ratio, wanted.resolution) if text is not None):
+        return []  # what no database can hold is in none; to some it cannot even be sent
+    conditions = [_PRESENT, *_filters(connection, wanted)]
+    columns, keys = _sorting(connection, wanted.order)
+    if wanted.after is not None:
+        conditions.append(_behind(wanted.after, columns, wanted.order))
+    whole = (
+        sa.select(template_versions.c.document, *STORED)
+        .select_from(templates)
+        .join(template_versions, template_versions.c.template_id == templates.c.template_id)
+        .where(template_versions.c.until_run_id.is_(None))
+    )
+    if wanted.search is None and wanted.limit is None:
+        return [stored_of(row) for row in connection.execute(whole.where(*conditions).order_by(*keys))]
+    # First who is wanted, then what they are: a database that sorts takes along every document that is selected.
+    if wanted.search is None:
+        ids = list(connection.scalars(sa.select(templates.c.template_id).where(*conditions).order_by(*keys).limit(wanted.limit)))
+    else:
+        ids = _search(connection, wanted.search, conditions, keys)[: wanted.limit]
+    found: dict[str, Stored] = {}
+    for batch in batches(ids):
+        for row in connection.execute(whole.where(templates.c.template_id.in_(batch))):
+            found[row.document["template_id"]] = stored_of(row)
+    return [found[template_id] for template_id in ids if template_id in found]
+
+
+def select_one(connection: sa.Connection, template_id: str) -> Stored | None:
+    """Read one template, present or removed, with its newest document; None if it was never seen."""
+    newest = (
+        sa.select(template_versions.c.document, *STORED)
+        .select_from(templates)
+        .join(template_versions, template_versions.c.template_id == templates.c.template_id)
+        .where(templates.c.template_id == template_id)
+        .order_by(template_versions.c.from_run_id.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).one_or_none()
+    return None if row is None else stored_of(row)
+
+
+def stored_of(row: Any) -> Stored:
+    """Make the value of a row of a document and `STORED`."""
+    return Stored(_ordered(row[0]), *row[1:])
+
+
+# Filters ----------------------------------------------------------------------------------------------------------------
+
+
+def _filters(connection: sa.Connection, wanted: Selection) -> list[Condition]:
+    found: list[Condition] = []
+    if wanted.tag is not None:
+        called = partial(same_word, wanted.tag)
+        found.append(_has_tag([tag_id for tag_id, names in _tags(connection) if any(map(called, names))]))
+    for word, column in ((wanted.type, templates.c.template_type), (wanted.requirement, templates.c.input_requirement)):
+        if word is not None:
+            spelled = connection.scalars(sa.select(column).where(_PRESENT).distinct())
+            found.append(column.in_([each for each in spelled if same_word(word, each)]))
+    if wanted.images is not None:
+        found.append(templates.c.input_num == wanted.images)
+    if wanted.ratio is not None:
+        ratios = template_aspect_ratios.c
+        found.append(templates.c.template_id.in_(sa.select(ratios.template_id).where(ratios.aspect_ratio == wanted.ratio)))
+    return found + _price_fits(wanted)
+
+
+def _tags(connection: sa.Connection) -> list[tuple[int, tuple[str | None, ...]]]:
+    """Read every tag's number and its names: few, however many the templates."""
+    return [(row.tag_id, (row.name, row.name_en)) for row in connection.execute(sa.select(tags))]
+
+
+def _has_tag(tag_ids: Sequence[int]) -> Condition:
+    return templates.c.template_id.in_(sa.select(template_tags.c.template_id).where(template_tags.c.tag_id.in_(tag_ids)))
+
+
+def _price_fits(wanted: Selection) -> list[Condition]:
+    bounds = (wanted.min_price, wanted.max_price)
+    if bounds == (None, None):
+        if wanted.resolution is None:
+            return []
+        of_it = sa.select(consume_items.c.template_id).where(consume_items.c.resolution == wanted.resolution)
+        return [templates.c.template_id.in_(of_it)]
+    credit = _price(wanted.resolution)
+    least = [] if wanted.min_price is None else [credit >= wanted.min_price]
+    most = [] if wanted.max_price is None else [credit <= wanted.max_price]
+    return [*least, *most]
+
+
+def _price(resolution: str | None) -> sa.ScalarSelect[Any]:
+    """A template's price at a resolution, or its lowest; null if it has none."""
+    prices = consume_items.c
+    lowest = sa.select(sa.func.min(prices.credit)).where(prices.template_id == templates.c.template_id)
+    if resolution is not None:
+        lowest = lowest.where(prices.resolution == resolution)
+    return lowest.correlate(templates).scalar_subquery()
+
+
+def _search(connection: sa.Connection, part: str, conditions: Sequence[Condition], keys: Sequence[Any]) -> list[str]:
+    """Name the templates in whose texts a part is found: texts only are read of each, no document."""
+    tagged: set[str] = set()
+    tag_ids = [tag_id for tag_id, names in _tags(connection) if found_in(part, *names)]
+    if tag_ids:
+        having = sa.select(template_tags.c.template_id).where(template_tags.c.tag_id.in_(tag_ids))
+        tagged.update(connection.scalars(having))
+    texts = sa.select(templates.c.template_id, templates.c.title, templates.c.title_en).where(*conditions).order_by(*keys)
+    return [row[0] for row in connection.execute(texts) if row[0] in tagged or found_in(part, *row)]
+
+
+# The order --------------------------------------------------------------------------------------------------------------
+
+
+def _sorting(connection: sa.Connection, order: Order) -> tuple[list[Any], list[Any]]:
+    """Give what an order compares (a value, if it has one, and the id), and what to sort by; nulls last on every engine."""
+    key = templates.c.template_id
+    if order.sort == "id":
+        return [key], [key]
+    if order.sort == "price":
+        # Nulls by a number beyond all prices, and not by IS NULL: each mention of the price has it looked up once more.
+        credit = sa.func.coalesce(_price(order.resolution), sa.literal(_BEYOND_ALL_PRICES, Credit()))
+        return [credit, key], [credit, key]
+    value: Any = templates.c.released_at
+    if order.sort == "name":
+        title = sa.func.coalesce(sa.func.nullif(templates.c.title_en, ""), sa.func.nullif(templates.c.title, ""))
+        value = sa.func.substr(title, 1, NAME_LENGTH)
+        if connection.dialect.name == "postgresql":  # the others compare these columns by code point as they are
+            value = sa.collate(value, "C")
+    return [value, key], [value.is_(None), value.desc() if order.sort == "newest" else value, key]
+
+
+def _behind(after: Place, columns: list[Any], order: Order) -> Condition:
+    """What stands behind a place."""
+    *values, key = columns
+    further: Condition = key > after.template_id
+    if not values:
+        return further
+    (value,) = values
+    if order.sort == "price":
+        last = _BEYOND_ALL_PRICES if after.value is None else after.value
+        return sa.or_(value > last, sa.and_(value == last, further))
+    if after.value is None:
+        return sa.and_(value.is_(None), further)
+    beyond = value < after.value if order.sort == "newest" else value > after.value
+    return sa.or_(beyond, sa.and_(value == after.value, further), value.is_(None))

@@ -1,0 +1,36 @@
+"""The demo's sample catalog and a real one are kept out of one database."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from sync.errors import UsageError
+from sync.store.engine import reading
+from sync.store.schema import require_current
+from sync.store.tables import sync_runs
+
+
+def has_runs_besides(engine: sa.Engine, trigger: str) -> bool:
+    """Tell whether anything but this trigger ever ran."""
+    with reading(engine) as connection:
+        require_current(connection)
+        return connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.trigger != trigger).limit(1)) is not None
+
+
+def is_sample_catalog(engine: sa.Engine) -> bool:
+    """Tell whether the demo ever ran here."""
+    with reading(engine) as connection:
+        return connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.trigger == "demo").limit(1)) is not None
+
+
+def refuse_sample_catalog(engine: sa.Engine) -> None:
+    """Keep a real catalog out of a database that holds the demo's: all of the sample would look like templates that are gone.
+
+    Raises:
+        UsageError: saying what to do.
+    """
+    if is_sample_catalog(engine):
+        raise UsageError(
+            "This database holds the demo's sample catalog.",
+            hint="Name another one in DATABASE_URL, or delete this one; the demo makes it again.",
+        )

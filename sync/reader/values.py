@@ -1,0 +1,253 @@
+"""What an app gets: plain values that cannot be changed, with times that know their zone and credits as exact decimals."""
+
+from __future__ import annotations
+
+# Apps' own tools (serializers, validators) look these types' hints up, so they are imported, not only for the type checker.
+from collections.abc import Iterable, Mapping  # noqa: TC003
+from dataclasses import dataclass, fields
+from dataclasses import field as _field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal  # noqa: TC003
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from sync.catalog.price_moves import PriceMove, price_moves
+from sync.catalog.template import SCALARS, Price, Tag, from_document
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from sync.reader.stored import Stored
+
+__all__ = ["CatalogStatus", "Change", "FieldChange", "Kind", "Page", "Price", "PriceMove", "PricePeriod", "Tag", "Template"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """One template. Times are in UTC; None means that the catalog said null, or nothing.
+
+    Attributes:
+        template_id: its id.
+        media_id: of the catalog's own media.
+        service_id: of the catalog's own service.
+        title: in Chinese.
+        title_en: in English.
+        cover_url: a picture.
+        cover_aspect_ratio: such as 9:16.
+        preview_video_url: a video.
+        duration_ms: milliseconds.
+        template_type: such as BEGIN_END_FRAME.
+        input_requirement: of its images, such as SINGLE_PERSON.
+        input_num: how many images it takes.
+        released_at: when the catalog released it.
+        tags: in the catalog's order.
+        prices: in the catalog's order.
+        aspect_ratios: in the catalog's order.
+        extra: the fields that this version does not know, under their own names, read-only.
+        content_hash: of what it means; equal hashes, no change.
+        first_seen_at: when this database first had it.
+        changed_at: when this database last saw it change. Of a template of the past whose history is pruned: `first_seen_at`.
+        removed_at: when it was removed; None while it is present.
+        first_seen_run_id: the run that first had it.
+        changed_run_id: the run that last saw it change.
+        removed_run_id: the run that removed it.
+    """
+
+    template_id: str
+    media_id: str | None
+    service_id: str | None
+    title: str | None
+    title_en: str | None
+    cover_url: str | None
+    cover_aspect_ratio: str | None
+    preview_video_url: str | None
+    duration_ms: int | None
+    template_type: str | None
+    input_requirement: str | None
+    input_num: int | None
+    released_at: datetime | None
+    tags: tuple[Tag, ...]
+    prices: tuple[Price, ...]
+    aspect_ratios: tuple[str, ...]
+    extra: Mapping[str, Any] = _field(hash=False)
+    content_hash: str
+    first_seen_at: datetime
+    changed_at: datetime
+    removed_at: datetime | None
+    first_seen_run_id: int
+    changed_run_id: int
+    removed_run_id: int | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy, which a read-only mapping cannot by itself."""
+        return _again, (Template, _thawed_fields(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricePeriod:
+    """A price of a template and when it held: from `valid_from` on and until, not at, `valid_until`; None: it still does."""
+
+    template_id: str
+    resolution: str
+    credit: Decimal
+    valid_from: datetime
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field's change.
+
+    Attributes:
+        field: the document's name for it; a price is `consume_items.720p`, an unknown field `extra.Name`.
+        old: as the feed's JSON has it, but read-only: lists are tuples.
+        new: likewise.
+    """
+
+    field: str
+    old: Any = _field(hash=False)
+    new: Any = _field(hash=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy, which a read-only mapping cannot by itself."""
+        return _again, (FieldChange, _thawed_fields(self))
+
+
+Kind = Literal["added", "changed", "removed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of the feed, or net between two runs.
+
+    Attributes:
+        seq: its number in the feed, without gaps. Of a net change: where the feed stood after the later run.
+        cursor: stands for the feed up to and with this change; `changes` and `follow` go on from it. Of a net change: likewise.
+        run_id: the run that saw it. Of a net change: the later run.
+        at: when that run ended.
+        kind: what happened.
+        template_id: to which template.
+        fields: what changed in it, if it is `changed`.
+        prices: the prices that moved, came or went among them.
+        breaking: for which reasons it breaks callers; empty if for none.
+        evidence: what bore a removal out: `lookup`, `walks` or `accepted`; None otherwise, and of a net change.
+        template: the template after it; of a removed one, before it.
+    """
+
+    seq: int
+    cursor: str
+    run_id: int
+    at: datetime
+    kind: Kind
+    template_id: str
+    fields: tuple[FieldChange, ...]
+    prices: tuple[PriceMove, ...]
+    breaking: tuple[str, ...]
+    evidence: str | None
+    template: Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogStatus:
+    """How fresh the copy is, and where its feed stands.
+
+    Attributes:
+        present: how many templates are present.
+        held: how many removals wait.
+        last_success_at: when the newest run ended that walked the whole catalog and succeeded; None: none has.
+        last_success_age: how long ago that was.
+        last_change_at: when anything last changed; None: nothing ever has.
+        oldest_seq: the oldest change that the feed still holds.
+        last_seq: its newest.
+        feed_epoch: names this feed; another database's is another one.
+        cursor: where the feed ends: read the present catalog in the same snapshot, and go on from here.
+    """
+
+    present: int
+    held: int
+    last_success_at: datetime | None
+    last_success_age: timedelta | None
+    last_change_at: datetime | None
+    oldest_seq: int
+    last_seq: int
+    feed_epoch: str | None
+    cursor: str
+
+
+class Page(tuple[Template, ...]):  # noqa: SLOT001 - a tuple's subclass can have no slots of its own
+    """Templates, all that were asked for: a tuple, which also says how to go on.
+
+    Attributes:
+        after: what to pass as `after` for those behind these, in the same order; None where there are none.
+    """
+
+    after: str | None
+
+    def __new__(cls, templates: Iterable[Template] = (), after: str | None = None) -> Self:
+        """Make a page."""
+        page = super().__new__(cls, templates)
+        page.after = after
+        return page
+
+
+# From what the readers give ---------------------------------------------------------------------------------------------
+
+
+def template_of(stored: Stored) -> Template:
+    """Make the value of one template."""
+    written = from_document(stored.document)
+    released = written.released_at
+    return Template(
+        **{name: getattr(written, name) for name in ("template_id", *SCALARS.values()) if name != "released_at"},
+        released_at=None if released is None else datetime.fromtimestamp(released, UTC),
+        tags=written.tags,
+        prices=written.consume_items,
+        aspect_ratios=written.aspect_ratios,
+        extra=_frozen(written.extra),
+        **{each.name: getattr(stored, each.name) for each in fields(stored) if each.name != "document"},
+    )
+
+
+def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
+    """Make the value of one change.
+
+    Args:
+        row: as `sync.reader.feed` gives it.
+        stored: the template after it; of a removed one, before it.
+    """
+    told = (FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"])) for each in row["fields"])
+    return Change(
+        seq=row["seq"],
+        cursor=row["cursor"] or str(row["seq"]),  # one that an older program wrote has none until the next run
+        run_id=row["run_id"],
+        at=datetime.fromisoformat(row["at"]),
+        kind=row["kind"],
+        template_id=row["template_id"],
+        fields=tuple(told),
+        prices=tuple(price_moves(row["fields"])),
+        breaking=tuple(row["breaking"]),
+        evidence=row.get("evidence"),
+        template=template_of(stored),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    """Make JSON that cannot be changed, all the way down."""
+    if isinstance(value, dict):
+        return MappingProxyType({name: _frozen(inner) for name, inner in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, MappingProxyType):
+        return {name: _thawed(inner) for name, inner in value.items()}
+    return tuple(map(_thawed, value)) if isinstance(value, tuple) else value
+
+
+def _thawed_fields(value: Template | FieldChange) -> dict[str, Any]:
+    return {each.name: _thawed(getattr(value, each.name)) for each in fields(value)}
+
+
+def _again(kind: type[Any], values: dict[str, Any]) -> Any:
+    """Make a value again that was pickled or copied."""
+    return kind(**{name: _frozen(value) for name, value in values.items()})

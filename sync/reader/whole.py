@@ -1,0 +1,155 @@
+"""Everything that a gallery shows, read in one transaction; and a stamp that tells, cheaply, whether any of it moved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sync.catalog.breaking import breaking
+from sync.reader.present import STORED, stored_of
+from sync.reader.status import Overview, overview
+from sync.run_record import Status
+from sync.store.engine import reading
+from sync.store.schema import require_current
+from sync.store.tables import (
+    held_removals,
+    price_periods,
+    rejected_templates,
+    sync_runs,
+    sync_state,
+    template_changes,
+    template_versions,
+    templates,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from sync.reader.stored import Stored
+    from sync.store.engine import Source
+
+
+MOST_SET_ASIDE = 20
+"""Records; `runs --rejected` lists all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A price and when it held; `until` is None while it does."""
+
+    resolution: str
+    credit: Decimal
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of the feed; `fields` as the feed has them."""
+
+    seq: int
+    run_id: int
+    at: datetime
+    template_id: str
+    kind: str
+    fields: tuple[dict[str, Any], ...]
+    evidence: str | None
+    breaking: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """What the last run that read the catalog could not read: how many records, and of the first ones the id, if any, and why."""
+
+    count: int = 0
+    first: tuple[tuple[str | None, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The catalog with its history.
+
+    Attributes:
+        stored: every template ever seen whose document is kept, present and removed, by id.
+        periods: each template's prices, oldest first.
+        events: the feed, oldest first.
+        first_run_id: the run that found the first templates: nothing in it is news.
+        held: templates whose removal waits, with the run that first held it.
+        set_aside: see there.
+        overview: as `status` shows it.
+    """
+
+    stored: tuple[Stored, ...]
+    periods: dict[str, list[Period]]
+    events: tuple[Event, ...]
+    first_run_id: int | None
+    held: dict[str, int]
+    set_aside: SetAside
+    overview: Overview
+
+
+def stamp(source: Source) -> str:
+    """Hash what changes whenever anything does that `whole` would give, but for the times of runs. Reads no document."""
+    with reading(source) as connection:
+        require_current(connection)
+        columns = ("template_id", "content_hash", "fingerprint", "changed_run_id", "removed_run_id")
+        query = sa.select(*(templates.c[name] for name in columns)).order_by(templates.c.template_id)
+        state = sa.select(sync_state.c.feed_epoch, sync_state.c.last_cursor, sync_state.c.oldest_seq)
+        held = sa.select(held_removals.c.template_id, held_removals.c.since_run_id).order_by(held_removals.c.template_id)
+        digest = hashlib.sha256()
+        for rows in (state, held, query):
+            for row in connection.execute(rows):
+                digest.update(json.dumps(list(row)).encode() + b"\n")
+        digest.update(repr(set_aside(connection)).encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
+
+
+def whole(source: Source) -> Whole:
+    """Read all of it, as it stands at one moment."""
+    with reading(source) as connection:
+        require_current(connection)
+        last = sa.or_(
+            template_versions.c.until_run_id.is_(None),
+            template_versions.c.until_run_id == templates.c.removed_run_id,
+        )
+        documents = (
+            sa.select(template_versions.c.document, *STORED)
+            .select_from(templates)
+            .join(template_versions, template_versions.c.template_id == templates.c.template_id)
+            .where(last)
+        )
+        # By code point, on every engine: what follows from the order must be the same bytes.
+        stored = sorted(map(stored_of, connection.execute(documents)), key=lambda one: str(one.document["template_id"]))
+        periods: dict[str, list[Period]] = defaultdict(list)
+        for row in connection.execute(sa.select(price_periods).order_by(price_periods.c.from_run_id, price_periods.c.resolution)):
+            periods[row.template_id].append(Period(row.resolution, row.credit, row.valid_from, row.valid_until))
+        events = tuple(map(_event, connection.execute(sa.select(template_changes).order_by(template_changes.c.seq))))
+        first = connection.scalar(sa.select(sa.func.min(sync_runs.c.run_id)).where(sync_runs.c.added > 0))
+        held = dict(sorted((row.template_id, row.since_run_id) for row in connection.execute(sa.select(held_removals))))
+        return Whole(tuple(stored), dict(periods), events, first, held, set_aside(connection), overview(connection))
+
+
+def set_aside(source: Source) -> SetAside:
+    """Read what the last run that read the catalog set aside; one that is under way, or got no catalog, says nothing of it."""
+    read = [str(status) for status in (Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE)]
+    last = sa.select(sync_runs.c.run_id, sync_runs.c.rejected).where(sync_runs.c.status.in_(read), sync_runs.c.pages > 0)
+    columns = rejected_templates.c
+    with reading(source) as connection:
+        run = connection.execute(last.order_by(sync_runs.c.run_id.desc()).limit(1)).one_or_none()
+        if run is None or not run.rejected:
+            return SetAside()
+        query = sa.select(columns.template_id, columns.reason).where(columns.run_id == run.run_id)
+        found = connection.execute(query.order_by(columns.ordinal).limit(MOST_SET_ASIDE))
+        return SetAside(run.rejected, tuple((row.template_id, row.reason) for row in found))
+
+
+def _event(row: Any) -> Event:
+    told = breaking(row.kind, row.fields) if row.breaking is None else row.breaking
+    fields = tuple(row.fields or ())
+    return Event(row.seq, row.run_id, row.at, row.template_id, row.kind, fields, row.evidence, tuple(told))

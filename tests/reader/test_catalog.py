@@ -1,0 +1,200 @@
+"""The catalog, selected by three databases and by Python over the past: all give what a plain loop over the records gives."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync import Catalog, UnknownTemplate
+from tests.builders import record
+from tests.faults import at, sync
+
+if TYPE_CHECKING:
+    from tests.builders import Database
+
+pytestmark = pytest.mark.long_on_servers
+
+TITLES = [
+    "Zebra",
+    "apple",
+    "Äpfel",
+    "STRASSE",
+    "straße",
+    "变身特效",
+    "猫咪变身",
+    "😀 Grin",
+    "\uffee last",
+    "x" * 250 + "b",  # only what is before counts in an order
+    "x" * 250 + "a",
+]
+TAGS = [["热门"], ["热门", "新"], ["Ünique"], []]
+TAGS_EN = [["Trending"], ["TRENDING", "New"], ["ünIQUE"], []]
+
+
+def various() -> list[dict[str, Any]]:
+    """Make records that differ in all that can be asked for, with equals among them."""
+    made = []
+    for number in range(60):
+        prices = [
+            {"Resolution": size, "Credit": credit}
+            for size, credit in (("480p", [0.1, 166.5, 0, 7][number % 4]), ("720p", [355.2, 7, 0.3][number % 3]))
+            if number % 5 and (size == "480p" or number % 7)
+        ]
+        made.append(
+            record(
+                f"{(number * 37) % 60:02}" + ("é" if number % 13 == 0 else ""),
+                Title=[None, "", *TITLES][number % 13],
+                Title_en=[*TITLES, "", None][(number * 5) % 13],
+                Tags=TAGS[number % 4],
+                Tags_en=TAGS_EN[number % 4],
+                TemplateType=[None, "BEGIN_END_FRAME", "begin_end_frame", "MULTI"][number % 4],
+                InputRequirement=["SINGLE_PERSON", None, "Single_Person"][number % 3],
+                InputNum=[None, 0, 1, 2][number % 4],
+                SupportAspectRatio=["9:16,1:1", "16:9", ""][number % 3],
+                ReleaseOnlineTime=None if number % 6 == 0 else 1_700_000_000 + number % 4,
+                ConsumeItems=prices,
+            )
+        )
+    return made
+
+
+RECORDS = various()
+
+
+def model(asks: dict[str, Any]) -> list[str]:
+    """Answer by a plain loop over the records: the ids, in order, without `limit` and `after`."""
+
+    def credit(each: dict[str, Any]) -> Decimal | None:
+        sizes = [item for item in each["ConsumeItems"] if asks.get("resolution") in (None, item["Resolution"])]
+        return min((Decimal(str(item["Credit"])) for item in sizes), default=None)
+
+    def same(asked: str | None, *words: str | None) -> bool:
+        return asked is None or asked.casefold() in [word.casefold() for word in words if word is not None]
+
+    def fits(each: dict[str, Any]) -> bool:
+        tags = [*each["Tags"], *each["Tags_en"]]
+        cost, low, high = credit(each), asks.get("min_price"), asks.get("max_price")
+        needs_price = any(asks.get(name) is not None for name in ("resolution", "min_price", "max_price"))
+        texts = [text for text in (each["Title"], each["Title_en"], each["TemplateId"], *tags) if text]
+        return (
+            same(asks.get("tag"), *tags)
+            and same(asks.get("type"), each["TemplateType"])
+            and same(asks.get("requirement"), each["InputRequirement"])
+            and asks.get("images") in (None, each["InputNum"])
+            and asks.get("ratio") in (None, *each["SupportAspectRatio"].split(","))
+            and not (needs_price and cost is None)
+            and (low is None or (cost is not None and cost >= Decimal(str(low))))
+            and (high is None or (cost is not None and cost <= Decimal(str(high))))
+            and any(asks.get("search", "").casefold() in text.casefold() for text in texts)
+        )
+
+    def key(each: dict[str, Any]) -> tuple[Any, ...]:
+        released = each["ReleaseOnlineTime"]
+        value = {
+            "id": 0,
+            "newest": None if released is None else -released,
+            "price": credit(each),
+            "name": (each["Title_en"] or each["Title"] or "")[:250] or None,
+        }[asks.get("sort", "id")]
+        return (value is None, 0 if value is None else value, each["TemplateId"])
+
+    return [each["TemplateId"] for each in sorted(filter(fits, RECORDS), key=key)]
+
+
+QUESTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "tag": st.sampled_from(["trending", "热门", "ÜNIQUE", "nothing"]),
+        "type": st.sampled_from(["Begin_End_Frame", "MULTI", "none"]),
+        "requirement": st.sampled_from(["single_person", "none"]),
+        "images": st.sampled_from([0, 1, 2, 9]),
+        "resolution": st.sampled_from(["480p", "720p", "4k", "\0", "\ud800"]),
+        "ratio": st.sampled_from(["9:16", "1:1", "16:9", "9", "\0", "\ud800"]),
+        "min_price": st.sampled_from([0, 0.1, "0.10000000000000000001", 7, 355.2]),
+        "max_price": st.sampled_from([0, 0.1, "0.09999999999999999999", 7, 166.5, 1e20]),
+        "search": st.sampled_from(["strasse", "ß", "变身", "TREND", "é", "1", "😀", "%", "_", "\0", "\ud800", "nothing"]),
+        "sort": st.sampled_from(["id", "newest", "price", "name"]),
+    },
+)
+
+
+def ids(page: Any) -> list[str]:
+    return [each.template_id for each in page]
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    assert sync(RECORDS, database.engine, clock=at(0)).error is None
+    return database
+
+
+@pytest.mark.parametrize("questions", [pytest.param(12, id="some"), pytest.param(300, id="many", marks=pytest.mark.long)])
+def test_what_a_plain_loop_finds_the_database_finds_whole_and_in_pages_and_in_the_past(filled: Database, questions: int) -> None:
+    catalog = Catalog(filled.engine)
+    then = catalog.as_of(1)
+
+    @settings(max_examples=questions)
+    @given(asks=QUESTIONS, size=st.integers(1, 40))
+    def each(asks: dict[str, Any], size: int) -> None:
+        expected = model(asks)
+        assert ids(catalog.templates(**asks)) == expected
+        assert then.templates(**asks) == catalog.templates(**asks)
+        for asked in (catalog, then):
+            pages, after = [], None
+            while True:
+                page = asked.templates(**asks, limit=size, after=after)
+                pages += ids(page)
+                after = page.after
+                if after is None:
+                    break
+                assert len(page) == size
+            assert pages == expected
+
+    with catalog.snapshot():
+        each()
+
+
+@pytest.mark.parametrize("sort", ["id", "newest", "price", "name"])
+def test_an_order_holds_whole_and_from_page_to_page(filled: Database, sort: Any) -> None:
+    catalog = Catalog(filled.engine)
+    with catalog.snapshot():
+        assert ids(catalog.templates(sort=sort)) == model({"sort": sort})
+        pages = ids(page := catalog.templates(sort=sort, limit=7))
+        while page.after:
+            pages += ids(page := catalog.templates(sort=sort, limit=7, after=page.after))
+        assert pages == model({"sort": sort})
+        assert ids(catalog.templates(sort=sort, resolution="720p")) == model({"sort": sort, "resolution": "720p"})
+
+
+def test_a_page_goes_on_behind_a_template_that_has_gone(database: Database) -> None:
+    sync([record("1"), record("2"), record("3")], database.engine)
+    catalog = Catalog(database.engine)
+    for sort in ("id", "newest", "price", "name"):
+        page = catalog.templates(limit=2, sort=sort)
+        assert ids(page) == ["1", "2"]
+        sync([record("1"), record("3")], database.engine)
+        assert ids(catalog.templates(after=page.after, sort=sort)) == ["3"]
+        sync([record("1"), record("2"), record("3")], database.engine)
+    assert ids(catalog.templates(after="2")) == ["3"]
+    assert catalog.templates(limit=0) == ()
+    assert catalog.templates(limit=3).after is None
+
+
+def test_a_removed_template_is_in_no_list_but_can_be_asked_for(database: Database) -> None:
+    sync([record("1"), record("2")], database.engine, clock=at(0))
+    sync([record("1")], database.engine, clock=at(1))
+    catalog = Catalog(database.engine)
+    assert ids(catalog.templates()) == ["1"]
+    assert catalog.templates(tag="热门")[0].removed_at is None
+    gone = catalog.template("2")
+    assert gone.removed_at is not None
+    assert (gone.removed_run_id, gone.changed_run_id, gone.first_seen_run_id) == (2, 2, 1)
+    assert [str(price.credit) for price in catalog.prices("2")] == ["166.5", "355.2"]
+    with pytest.raises(UnknownTemplate, match="No template '3' was ever seen") as unknown:
+        catalog.template("3")
+    assert isinstance(unknown.value, LookupError)
+    assert (unknown.value.template_id, unknown.value.exit_code) == ("3", 2)

@@ -1,0 +1,358 @@
+"""A reader's cursor is good if, and only if, this database holds the very history that the reader saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.catalog.diff import Change
+from sync.catalog.feed_chain import Cursor
+from sync.catalog.intake import Reading, Spooled
+from sync.errors import CursorLost, TryLater, UsageError
+from sync.reader import feed, status
+from sync.reader.cursor import prove
+from sync.reader.feed_check import problems_of_the_feed
+from sync.store import schema
+from sync.store.backup import back_up, restore
+from sync.store.engine import open_engine, reading
+from sync.store.feed_seq import Feed
+from sync.store.prune import prune
+from sync.store.tables import price_changes, sync_runs, sync_state, template_changes
+from tests.builders import EPOCH, Database, record
+from tests.command_line import template_sync
+from tests.faults import at, sync, tell
+from tests.servers import postgresql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+pytestmark = pytest.mark.long_on_servers
+
+__all__ = ["tell"]  # a fixture
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+KEPT = (template_changes, sync_runs, sync_state)
+"""What a backup of a feed is made of."""
+
+
+def served(version: int) -> list[dict[str, Any]]:
+    """A catalog of three, of which the first has another title and price in each version."""
+    changing = record("1", Title_en=f"v{version}", ConsumeItems=[{"Resolution": "720p", "Credit": version}])
+    return [changing, record("2"), record("3")]
+
+
+def runs(database: Database, *versions: int, start: int = 0) -> None:
+    for number, version in enumerate(versions, start):
+        assert sync(served(version), database.engine, clock=at(number)).error is None
+
+
+def proved(database: Database, since: str | int) -> int:
+    with reading(database.engine) as connection:
+        return prove(connection, since)
+
+
+def why_lost(database: Database, since: str | int) -> str:
+    with pytest.raises(CursorLost) as lost:
+        proved(database, since)
+    now = status.overview(database.engine)
+    assert (lost.value.oldest_seq, lost.value.last_seq, lost.value.cursor) == (now.oldest_seq, now.last_seq, now.cursor)
+    assert "cursor" in str(lost.value)
+    assert f"go on from cursor {now.cursor}" in lost.value.hint
+    return lost.value.reason
+
+
+# Good ones --------------------------------------------------------------------------------------------------------------
+
+
+def test_every_change_has_a_cursor_and_each_of_them_is_good(database: Database) -> None:
+    runs(database, 1, 2, 3)
+    found = feed.changes(database.engine)
+    assert [proved(database, change["cursor"]) for change in found] == [1, 2, 3, 4, 5]
+    assert len({change["cursor"] for change in found}) == 5
+    assert [change["seq"] for change in feed.changes(database.engine, since=found[2]["cursor"])] == [4, 5]
+    assert status.overview(database.engine).cursor == found[-1]["cursor"]
+
+
+ENDS = ["9bdf88", "78cc17", "92a0fd", "9e223a"]
+"""Of the cursors: whatever is hashed, and in which form, must stay, or readers would start anew."""
+
+
+def test_the_same_history_has_the_same_cursors_on_every_engine(database: Database) -> None:
+    runs(database, 1, 2)
+    assert [change["cursor"][-6:] for change in feed.changes(database.engine)] == ENDS
+
+
+def test_the_cursor_of_an_empty_feed_is_good_and_stays_so(database: Database) -> None:
+    begun = status.overview(database.engine).cursor
+    assert begun == str(Cursor.start(EPOCH))
+    assert proved(database, begun) == 0
+    runs(database, 1)
+    assert [change["seq"] for change in feed.changes(database.engine, since=begun)] == [1, 2, 3]
+
+
+def test_apps_prove_a_cursor_by_sql_alone(database: Database) -> None:
+    runs(database, 1, 2)
+    mine = feed.changes(database.engine)[1]["cursor"]
+    question = sa.text("SELECT 1 FROM change_feed f WHERE f.cursor = :mine")
+    with database.engine.connect() as connection:
+        assert connection.scalar(question, {"mine": mine}) == 1
+        assert connection.scalar(question, {"mine": mine[:-1] + "x"}) is None
+        ends = connection.execute(sa.text("SELECT s.cursor, s.feed_epoch, s.oldest_seq, s.last_seq FROM sync_status s")).one()
+    assert tuple(ends) == (status.overview(database.engine).cursor, EPOCH, 1, 4)
+
+
+def test_the_cursor_of_the_last_pruned_change_is_still_good_and_older_ones_are_not(database: Database) -> None:
+    runs(database, 1, 2, 3)
+    cursors = [change["cursor"] for change in feed.changes(database.engine)]
+    prune(database.engine, before=None, keep_runs=1)
+    assert proved(database, cursors[3]) == 4
+    assert proved(database, cursors[4]) == 5
+    assert why_lost(database, cursors[2]) == "pruned"
+    assert why_lost(database, str(Cursor.start(EPOCH))) == "pruned"
+    assert problems_of_the_feed(database.engine) == []
+
+
+def test_a_feed_that_is_pruned_to_nothing_keeps_its_end(database: Database) -> None:
+    runs(database, 1, 1)
+    end = str(status.overview(database.engine).cursor)
+    prune(database.engine, before=None, keep_runs=1)
+    assert status.overview(database.engine).oldest_seq == 4
+    assert proved(database, end) == 3
+    runs(database, 2, start=2)
+    assert [change["seq"] for change in feed.changes(database.engine, since=end)] == [4]
+    assert problems_of_the_feed(database.engine) == []
+
+
+# Lost ones --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cursor_of_another_database_is_refused(database: Database) -> None:
+    runs(database, 1)
+    assert why_lost(database, str(Cursor.start("ffffffffffff"))) == "other-feed"
+
+
+def test_a_cursor_ahead_of_the_feed_is_refused_and_so_is_a_bare_number(database: Database) -> None:
+    runs(database, 1)
+    assert why_lost(database, f"{EPOCH}-4-{'0' * 24}") == "ahead"
+    assert why_lost(database, 4) == "ahead"
+    assert why_lost(database, "99999") == "ahead"
+    assert proved(database, 3) == 3
+
+
+@pytest.mark.parametrize("seq", [0, 1, 3])
+def test_a_cursor_whose_chain_is_another_is_refused_at_the_beginning_the_middle_and_the_end(seq: int, database: Database) -> None:
+    runs(database, 1)
+    assert why_lost(database, f"{EPOCH}-{seq}-{'0' * 24}") == "diverged"
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "9223372036854775808", "0123456789ab-1-xyz", "１"])
+def test_what_is_no_cursor_is_refused_in_a_line(text: str, tmp_path: Path, sqlite: Database) -> None:
+    with pytest.raises(UsageError, match="is no cursor of the feed"):
+        proved(sqlite, text)
+    shown = template_sync("changes", "--since", text, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+    assert (shown.code, shown.out) == (2, "")
+    assert "is neither a seq nor a cursor of the feed" in shown.err
+
+
+def test_a_database_that_was_restored_and_ran_on_past_the_reader_is_noticed(tmp_path: Path, sqlite: Database) -> None:
+    """The case that a bare number cannot see: seq 5 is there again, and is another change."""
+    runs(sqlite, 1, 2)
+    back_up(sqlite.engine, tmp_path / "backup")
+    runs(sqlite, 3, start=2)
+    mine = feed.changes(sqlite.engine)[-1]
+    sqlite.engine.dispose()
+    restore(sqlite.engine, tmp_path / "backup")
+    runs(sqlite, 4, 5, start=3)
+    assert proved(sqlite, mine["seq"]) == 5
+    assert why_lost(sqlite, mine["cursor"]) == "diverged"
+    refused = template_sync(
+        "changes", "--since", mine["cursor"], "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}
+    )
+    assert (refused.code, refused.out) == (2, "")
+    assert "cursor" in refused.err
+
+
+def test_who_follows_is_told_at_the_next_look(tmp_path: Path, sqlite: Database) -> None:
+    runs(sqlite, 1, 2)
+    back_up(sqlite.engine, tmp_path / "backup")
+    runs(sqlite, 3, start=2)
+
+    def pauses() -> Iterator[None]:
+        yield None
+        sqlite.engine.dispose()
+        restore(sqlite.engine, tmp_path / "backup")
+        runs(sqlite, 4, 5, start=3)
+        yield None
+
+    seen: list[int] = []
+    with pytest.raises(CursorLost) as lost:  # noqa: PT012 - what was seen before the error counts
+        for change in feed.follow(sqlite.engine, 0, pause=pauses()):
+            seen.append(change["seq"])  # noqa: PERF401 - the list must be there when the error is
+    assert (seen, lost.value.reason) == ([1, 2, 3, 4, 5], "diverged")
+
+
+# What an older version appended -----------------------------------------------------------------------------------------
+
+
+def test_changes_that_an_older_version_appended_after_the_upgrade_get_theirs_with_the_next_run(database: Database) -> None:
+    runs(database, 1, 2, 3)
+    whole = database.dump()
+    with database.engine.begin() as connection:  # 0.1.0's daemon looks at the schema only when it starts
+        third = feed.changes(database.engine)[2]["cursor"]
+        unknown = {"cursor": None, "document_hash": None, "breaking": None}
+        connection.execute(sa.update(template_changes).where(template_changes.c.seq > 3).values(unknown))
+        connection.execute(sa.update(sync_state).values(last_cursor=third))
+        connection.execute(sa.delete(price_changes))
+    assert [change["cursor"] for change in feed.changes(database.engine, since=third)] == [None, None]
+    assert feed.changes(database.engine, since=third)[0]["prices"] == [{"resolution": "720p", "old": 1, "new": 2}]
+    assert problems_of_the_feed(database.engine) == []
+    runs(database, 4, start=3)
+    found = database.dump()
+    assert [row for row in found["template_changes"] if "('seq', 6)" not in row] == whole["template_changes"]
+    assert [row for row in found["price_changes"] if "('seq', 6)" not in row] == whole["price_changes"]
+    assert problems_of_the_feed(database.engine) == []
+
+
+def test_prices_that_moved_are_numbers_in_a_table_of_their_own(database: Database) -> None:
+    runs(database, 1, 2)
+    gone = [{**served(2)[0], "ConsumeItems": [{"Resolution": "1080p", "Credit": 3.5}]}, *served(2)[1:]]
+    assert sync(gone, database.engine, clock=at(2)).error is None
+    found = [
+        (row["seq"], row["template_id"], row["resolution"], row["old_credit"], row["new_credit"])
+        for row in database.rows("price_changes", "seq")
+    ]
+    assert sorted(found) == [(4, "1", "720p", 1, 2), (5, "1", "1080p", None, Decimal("3.5")), (5, "1", "720p", 2, None)]
+    assert database.scalar("SELECT sum(new_credit - old_credit) FROM price_changes") == 1
+    assert feed.changes(database.engine)[-1]["breaking"] == ["resolution-gone:720p"]
+
+
+@pytest.mark.long
+def test_a_cursor_ahead_of_a_standby_waits_for_it() -> None:
+    with postgresql() as server:
+        server.start()
+        database = Database("postgresql", server.url, open_engine(server.url))
+        schema.upgrade(database.engine)
+        runs(database, 1)
+        database.engine.dispose()
+        server.stop()
+        (server.folder / "data" / "standby.signal").touch()  # as a standby of nobody: it only reads
+        server.start()
+        try:
+            with pytest.raises(TryLater, match="ahead of this standby, which has come to seq 3"):
+                proved(database, 4)
+            assert proved(database, 3) == 3
+        finally:
+            database.engine.dispose()
+
+
+# Random histories -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Reader:
+    """Keeps a copy of the feed, and goes on from where it was."""
+
+    go_on: Callable[[Connection, str], int]
+    cursor: str = str(Cursor.start(EPOCH))
+    copy: list[str] = field(default_factory=list)
+    wrong: int = 0
+    noticed: int = 0
+
+    def poll(self, engine: Engine, truth: list[str]) -> None:
+        with reading(engine) as connection:
+            try:
+                after = self.go_on(connection, self.cursor)
+            except CursorLost as lost:
+                self.noticed += 1
+                self.cursor, self.copy = str(lost.cursor), list(truth)
+                return
+            changes = template_changes.c
+            query = sa.select(changes.template_id, changes.cursor).where(changes.seq > after).order_by(changes.seq)
+            for row in connection.execute(query):
+                self.copy.append(row.template_id)
+                self.cursor = row.cursor
+        self.wrong += self.copy != truth
+        self.copy = list(truth)  # each mistake is counted once
+
+
+def by_seq_alone(connection: Connection, cursor: str) -> int:
+    """Go on as readers did before there were cursors; that the feed was set up anew is noticed even so."""
+    found = Cursor.read(cursor)
+    assert found is not None
+    return prove(connection, cursor if found.epoch != connection.scalar(sa.select(sync_state.c.feed_epoch)) else found.seq)
+
+
+class History:
+    """A feed that is appended to, backed up, restored, set up anew and pruned, beside the list of what it holds."""
+
+    def __init__(self, database: Database, random: Random) -> None:
+        self.engine, self.random = database.engine, random
+        self.truth: list[str] = []
+        self.saved: tuple[list[str], dict[str, list[dict[str, Any]]]] = ([], {})
+        self.set_up_anew()
+        self.back_up()
+
+    def append(self) -> None:
+        # One of two, so that a restored feed sometimes goes on as it did before: then the old cursors are right again.
+        told = self.random.choice(["a", "b"])
+        with self.engine.begin() as connection:
+            run_id = 1 + (connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id))) or 0)
+            run = {"trigger": "run", "status": "succeeded", "started_at": NOON, "finished_at": NOON, "holder": ""}
+            connection.execute(sa.insert(sync_runs).values(run_id=run_id, **run))
+            appended = Feed(connection, run_id, NOON)
+            appended.append([(Change(told, "added", Reading(0, None, None)), Spooled(b"", None, "", "0" * 64))])
+            appended.close()
+        self.truth.append(told)
+
+    def back_up(self) -> None:
+        with reading(self.engine) as connection:
+            rows = {table.name: [dict(row) for row in connection.execute(sa.select(table)).mappings()] for table in KEPT}
+        self.saved = (list(self.truth), rows)
+
+    def restore(self) -> None:
+        self.truth, rows = list(self.saved[0]), self.saved[1]
+        with self.engine.begin() as connection:
+            for table in KEPT:
+                connection.execute(sa.delete(table))
+                if rows[table.name]:
+                    connection.execute(sa.insert(table), rows[table.name])
+
+    def set_up_anew(self) -> None:
+        self.truth = []
+        epoch = f"{self.random.getrandbits(48):012x}"
+        begun = {"feed_epoch": epoch, "last_cursor": str(Cursor.start(epoch)), "pruned_cursor": None, "oldest_run_id": None}
+        with self.engine.begin() as connection:
+            for table in (template_changes, sync_runs):
+                connection.execute(sa.delete(table))
+            connection.execute(sa.update(sync_state).values(last_seq=0, oldest_seq=1, **begun))
+
+    def prune(self) -> None:
+        prune(self.engine, before=None, keep_runs=2)
+
+
+@pytest.mark.parametrize("histories", [pytest.param(8, id="some"), pytest.param(300, id="many", marks=pytest.mark.long)])
+def test_no_history_leaves_a_reader_with_a_wrong_copy_and_no_word_and_without_the_chain_many_do(
+    histories: int, database: Database, tell: Callable[[str], None]
+) -> None:
+    random = Random(7)  # noqa: S311 - the same histories each time
+    mine, without = Reader(prove), Reader(by_seq_alone)
+    for _ in range(histories):
+        history = History(database, random)
+        for _ in range(40):
+            seldom = [history.back_up, history.restore, history.prune]
+            random.choice([*[history.append] * 12, *seldom, *seldom, history.set_up_anew])()
+            if random.random() < 0.25:
+                for reader in (mine, without):
+                    reader.poll(database.engine, history.truth)
+    tell(f"{histories} histories: with the chain {mine.wrong} wrong, {mine.noticed} noticed; without {without.wrong} wrong")
+    assert mine.wrong == 0
+    assert mine.noticed > 0
+    assert without.wrong > 0

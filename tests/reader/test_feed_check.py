@@ -1,0 +1,130 @@
+"""`db check` finds what somebody changed by hand: in the feed, in the tables, or between the two."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.reader.feed_check import MOST_SHOWN, problems_of_the_feed
+from sync.store.prune import prune
+from sync.store.tables import sync_state, template_changes, template_versions, templates
+from tests.builders import Database, record
+from tests.command_line import template_sync
+from tests.faults import at, sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.long_on_servers
+
+
+@pytest.fixture
+def told(database: Database) -> Database:
+    """A feed of five: three templates come, one changes, one goes."""
+    catalog = [record(str(number), Title_en="first") for number in (1, 2, 3)]
+    assert sync(catalog, database.engine, clock=at(0)).error is None
+    assert sync([record("1", Title_en="second"), *catalog[1:2]], database.engine, clock=at(1)).error is None
+    return database
+
+
+def change(database: Database, table: sa.Table, which: Any, **values: Any) -> None:
+    with database.engine.begin() as connection:
+        assert connection.execute(sa.update(table).where(which).values(values)).rowcount == 1
+
+
+SEQ = template_changes.c.seq
+
+
+def test_nothing_is_found_where_nothing_was_touched_pruned_or_not(told: Database) -> None:
+    assert problems_of_the_feed(told.engine) == []
+    prune(told.engine, before=None, keep_runs=1)
+    assert problems_of_the_feed(told.engine) == []
+
+
+OTHERWISE: dict[str, Any] = {
+    "kind": "changed", "template_id": "4", "run_id": 9, "evidence": "walks", "document_hash": "0" * 64, "fields": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_a_change_that_is_not_what_was_written_breaks_the_chain_there(name: str, told: Database) -> None:
+    change(told, template_changes, SEQ == 2, **{name: OTHERWISE[name]})
+    assert problems_of_the_feed(told.engine)[0] == (
+        "The chain is broken at seq 2: this change, or one before it, is not what was written."
+    )
+
+
+def test_a_change_that_is_gone_is_named(told: Database) -> None:
+    told.execute("DELETE FROM template_changes WHERE seq = 3")
+    assert "The feed lacks seq 3 to 3." in problems_of_the_feed(told.engine)
+
+
+def test_the_last_change_that_is_gone_is_missed_at_the_end(told: Database) -> None:
+    told.execute("DELETE FROM template_changes WHERE seq = 5")
+    assert problems_of_the_feed(told.engine) == [
+        "sync_state says that the feed ends at seq 5; it ends at 4, or in another cursor.",
+        "Template 3 is not present, and the feed says otherwise.",
+    ]
+
+
+def test_an_end_that_is_another_is_named(told: Database) -> None:
+    first = told.scalar("SELECT c.cursor FROM template_changes c WHERE c.seq = 1")
+    change(told, sync_state, sa.true(), last_cursor=first)
+    assert problems_of_the_feed(told.engine) == [
+        "sync_state says that the feed ends at seq 5; it ends at 5, or in another cursor."
+    ]
+
+
+def test_a_template_that_the_feed_never_removed_must_be_there(told: Database) -> None:
+    change(told, templates, templates.c.template_id == "2", removed_at=at(2)())
+    assert problems_of_the_feed(told.engine) == ["Template 2 is not present, and the feed says otherwise."]
+
+
+def test_a_template_that_the_feed_removed_must_not_be_there(told: Database) -> None:
+    change(told, templates, templates.c.template_id == "3", removed_at=None)
+    assert problems_of_the_feed(told.engine) == [
+        "Template 3 is present, and the feed says otherwise.", "Template 3 is present and has no open version.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE templates SET title_en = 'by hand' WHERE template_id = '1'",
+        "UPDATE consume_items SET credit = 99 WHERE template_id = '1' AND resolution = '720p'",
+        "DELETE FROM template_tags WHERE template_id = '1'",
+        "DELETE FROM template_aspect_ratios WHERE template_id = '1'",
+    ],
+)
+def test_rows_that_the_document_does_not_say_are_named(statement: str, told: Database) -> None:
+    told.execute(statement)
+    assert problems_of_the_feed(told.engine) == ["Template 1: its newest version is not what the tables say."]
+
+
+def test_a_hash_that_is_not_the_rows_is_named(told: Database) -> None:
+    still = sa.and_(template_versions.c.template_id == "1", template_versions.c.until_run_id.is_(None))
+    change(told, template_versions, still, content_hash="0" * 64)
+    assert problems_of_the_feed(told.engine) == ["Template 1: its newest version has another hash than its row."]
+
+
+def test_of_very_many_the_first_are_named(database: Database) -> None:
+    assert sync([record(str(number)) for number in range(30)], database.engine).error is None
+    database.execute("UPDATE templates SET title = 'by hand'")
+    found = problems_of_the_feed(database.engine)
+    assert (len(found), found[-1]) == (MOST_SHOWN + 1, "and perhaps more")
+
+
+def test_the_command_says_so_and_leaves_with_69(tmp_path: Path, sqlite: Database) -> None:
+    assert sync([record("1")], sqlite.engine).error is None
+    variables = {"DATABASE_URL": sqlite.url}
+    fine = template_sync("db", "check", folder=tmp_path, variables=variables)
+    assert (fine.code, fine.out) == (0, "")
+    assert "the feed replays to the tables" in fine.err
+    sqlite.execute("UPDATE templates SET title = 'by hand'")
+    found = template_sync("db", "check", "--json", folder=tmp_path, variables=variables)
+    assert found.code == 69
+    assert json.loads(found.out) == ["Template 1: its newest version is not what the tables say."]
+    assert "The feed and the tables do not say the same." in found.err

@@ -1,0 +1,107 @@
+"""A command and the reading API give the same answer to the same question: both ask `sync.reader`."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync import Catalog, Change, Template
+from tests.command_line import template_sync
+from tests.faults import AFTER, BEFORE, at, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from tests.builders import Database
+
+pytestmark = pytest.mark.long_on_servers
+
+CURSOR = "the third change's"
+Seen = list[tuple[Any, ...]]
+
+
+def templates(found: Iterable[Template]) -> Seen:
+    return [(each.template_id, each.title, [str(price.credit) for price in each.prices]) for each in found]
+
+
+def changes(found: Iterable[Change]) -> Seen:
+    return [(each.kind, each.template_id, [told.field for told in each.fields], list(each.breaking)) for each in found]
+
+
+def documents(printed: Sequence[dict[str, Any]]) -> Seen:
+    return [(each["template_id"], each["title"], [str(price["credit"]) for price in each["consume_items"]]) for each in printed]
+
+
+def events(printed: Sequence[dict[str, Any]]) -> Seen:
+    return [
+        (each["kind"], each["template_id"], [told["field"] for told in each["fields"]], each.get("breaking")) for each in printed
+    ]
+
+
+LISTED: list[tuple[str, dict[str, Any]]] = [
+    ("", {}),
+    ("--tag trending", {"tag": "Trending"}),
+    ("--type omni_reference", {"type": "OMNI_REFERENCE"}),
+    ("--input single_person --images 1", {"requirement": "SINGLE_PERSON", "images": 1}),
+    ("--resolution 480p --max-price 200", {"resolution": "480p", "max_price": 200}),
+    ("--min-price 166.5 --ratio 9:16", {"min_price": Decimal("166.5"), "ratio": "9:16"}),
+    ("--sort price -n 2", {"sort": "price", "limit": 2}),
+    ("--sort newest --text battle", {"sort": "newest", "search": "battle"}),
+    ("--tag nobody", {"tag": "nobody"}),
+]
+
+
+@pytest.mark.parametrize("moment", [None, 1, 2], ids=["now", "after run 1", "after run 2"])
+def test_what_list_prints_is_what_templates_gives(moment: int | None, database: Database, tmp_path: Path) -> None:
+    ask, catalog = filled(database, tmp_path)
+    then = catalog if moment is None else catalog.as_of(moment)
+    as_of = [] if moment is None else ["--as-of", str(moment)]
+    answers = [(documents(ask("list", *flags.split(), *as_of)), templates(then.templates(**wanted))) for flags, wanted in LISTED]
+    assert [printed for printed, _ in answers] == [given for _, given in answers]
+    assert len({json.dumps(printed) for printed, _ in answers}) >= 3, "the filters tell templates apart"
+    shown = ask("show", "3", *as_of)
+    template = then.template("3")
+    assert documents([shown]) == templates([template])
+    assert (datetime.fromisoformat(shown["first_seen_at"]), shown["removed_at"]) == (template.first_seen_at, None)
+
+
+def test_what_the_feeds_commands_print_is_what_its_methods_give(database: Database, tmp_path: Path) -> None:
+    ask, catalog = filled(database, tmp_path)
+    cursor = catalog.changes()[2].cursor
+    assert cursor is not None
+    whole = ask("changes", "--since", "0")
+    assert [(each["seq"], each["cursor"]) for each in whole] == [(each.seq, each.cursor) for each in catalog.changes()]
+    assert events(whole) == changes(catalog.changes())
+    assert events(ask("changes", "--since", cursor, "-n", "3")) == changes(catalog.changes(since=cursor, limit=3))
+    between = [told[:3] for told in changes(catalog.diff(1, 2))]  # `diff` prints no reasons of those that break callers
+    assert ([told[:3] for told in events(ask("diff", "1", "2"))], between != []) == (between, True)
+
+
+def test_what_form_history_and_status_print_is_what_the_methods_give(database: Database, tmp_path: Path) -> None:
+    ask, catalog = filled(database, tmp_path)
+    form = catalog.form("3")
+    assert (ask("form", "3"), ask("form", "3", "--example")) == (form.schema, form.example())
+    assert ask("show", "3")["form_hash"] == form.hash
+    told = [move for change in ask("history", "3") for move in change["prices"]]
+    moves = [move for change in catalog.changes() if change.template_id == "3" for move in change.prices]
+    assert [(each["resolution"], str(each["new"])) for each in told] == [(each.resolution, str(each.new)) for each in moves]
+    shown, status = ask("status"), catalog.status()
+    names = ("present", "held", "feed_epoch", "oldest_seq", "last_seq", "cursor")
+    assert [shown[name] for name in names] == [getattr(status, name) for name in names]
+
+
+def filled(database: Database, folder: Path) -> tuple[Callable[..., Any], Catalog]:
+    for number, source in enumerate((BEFORE, AFTER)):
+        assert sync(source, database.engine, clock=at(number)).error is None
+
+    def ask(*arguments: str) -> Any:
+        said = template_sync(*arguments, "--json", folder=folder, variables={"DATABASE_URL": database.url})
+        assert said.code == 0, said.err
+        return json.loads(said.out)
+
+    return ask, Catalog(database.engine)

@@ -1,0 +1,259 @@
+"""The catalog as it was: what was written down after each run is what is told of it ever after."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync import Catalog, CatalogError, NoSuchPast, Pruned, Template, UnknownRun, UnknownTemplate
+from sync.run_record import Status
+from sync.store.column_types import Json, UtcDateTime
+from sync.store.prune import prune
+from sync.store.tables import sync_runs
+from sync.text import iso
+from tests.builders import record
+from tests.faults import Catalog as Served
+from tests.faults import at, sync
+
+if TYPE_CHECKING:
+    from tests.builders import Database
+
+pytestmark = pytest.mark.long_on_servers
+
+ROOT = Path(__file__).parent.parent.parent
+IDS = [str(number) for number in range(1, 8)]
+MICROSECOND = timedelta(microseconds=1)
+
+
+def now() -> datetime:
+    return datetime(2026, 11, 25, tzinfo=UTC)
+
+
+class Recorded:
+    """A database, and what its catalog was after each run, written down then."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.catalog = Catalog(engine, clock=now)
+        self.lists: dict[int, tuple[Template, ...]] = {}
+        self.each: dict[int, dict[str, Template]] = {}
+        self.prices: dict[int, list[Any]] = {}
+        self.ends: dict[int, datetime] = {}
+
+    def run(self, served: Any) -> int:
+        outcome = sync(served, self.engine, clock=at(10 * (len(self.lists) + 1)), max_removed=1)
+        run_id, ended = outcome.run.run_id, outcome.run.finished_at
+        assert run_id is not None
+        assert ended is not None
+        self.lists[run_id], self.ends[run_id] = self.catalog.templates(), ended
+        self.each[run_id] = {key: self.catalog.template(key) for key in IDS if self._knows(key)}
+        self.prices[run_id] = [self.catalog.price_history(key) for key in self.each[run_id]]
+        return run_id
+
+    def _knows(self, template_id: str) -> bool:
+        try:
+            return bool(self.catalog.template(template_id))
+        except UnknownTemplate:
+            return False
+
+
+def live(engine: sa.Engine, runs: int = 9) -> Recorded:
+    """Let templates come, go, come back and change, and a run fail in between."""
+    dice = random.Random(7)  # noqa: S311 - the same history each time
+    recorded = Recorded(engine)
+    for number in range(runs):
+        served = [
+            record(
+                key,
+                Title_en=f"Number {key}.{number if dice.random() < 0.3 else 0}",
+                ConsumeItems=[{"Resolution": "720p", "Credit": dice.choice([100, 100, 0.1])}],
+            )
+            for key in IDS
+            if dice.random() < 0.7
+        ]
+        failing = Served(served)
+        if number == 4:
+            failing.on_ask = failing.interrupt
+        recorded.run(failing)
+    return recorded
+
+
+def test_every_run_is_told_as_it_was_written_down_then(database: Database) -> None:
+    recorded = live(database.engine)
+    assert database.scalar("SELECT status FROM sync_runs WHERE run_id = 5") == "interrupted"
+    for run_id, was in recorded.lists.items():
+        then = recorded.catalog.as_of(run_id)
+        assert then.templates() == was
+        assert {key: then.template(key) for key in recorded.each[run_id]} == recorded.each[run_id]
+        assert [then.price_history(key) for key in recorded.each[run_id]] == recorded.prices[run_id]
+        told = [each.seq for each in then.changes()]
+        assert told == [each.seq for each in recorded.catalog.changes() if each.run_id <= run_id]
+        for key in set(IDS) - recorded.each[run_id].keys():
+            with pytest.raises(UnknownTemplate, match=f"seen by run {run_id}"):
+                then.template(key)
+
+
+def test_a_runs_catalog_holds_from_its_end_on_and_until_the_next_ones(database: Database) -> None:
+    recorded = live(database.engine)
+    applied = [run_id for run_id in recorded.lists if run_id != 5]
+    for before, run_id in itertools.pairwise(applied):
+        ended = recorded.ends[run_id]
+        assert recorded.catalog.as_of(ended).templates() == recorded.lists[run_id]
+        assert recorded.catalog.as_of(ended - MICROSECOND).templates() == recorded.lists[before]
+    assert recorded.catalog.as_of(now()).templates() == recorded.catalog.templates()
+    zoned = recorded.ends[2].astimezone(tz=None)
+    assert recorded.catalog.as_of(zoned).templates() == recorded.lists[2]
+
+
+def test_what_lies_between_two_moments_is_told_net_and_the_feed_goes_on_behind_it(database: Database) -> None:
+    recorded = live(database.engine)
+    catalog = recorded.catalog
+    for before, after in ((1, 4), (2, 9), (9, 2), (4, 5), (3, 3)):
+        old, new = ({each.template_id: each for each in recorded.lists[run_id]} for run_id in (before, after))
+        told = catalog.diff(before, after)
+        assert {(each.kind, each.template_id) for each in told} == {
+            *(("added", key) for key in new.keys() - old.keys()),
+            *(("removed", key) for key in old.keys() - new.keys()),
+            *(("changed", key) for key in old.keys() & new.keys() if old[key].content_hash != new[key].content_hash),
+        }
+        for change in told:
+            assert change.template == (old if change.kind == "removed" else new)[change.template_id]
+            assert (change.run_id, change.at) == (after, recorded.ends[after])
+            assert change.breaking == (("removed",) if change.kind == "removed" else ())
+            assert catalog.changes(since=change.cursor) == tuple(each for each in catalog.changes() if each.run_id > after)
+    assert catalog.diff(recorded.ends[1], recorded.ends[4]) == catalog.diff(1, 4)
+
+
+def test_moments_of_which_there_is_no_catalog_are_refused_in_one_line(database: Database) -> None:
+    catalog = Catalog(database.engine, clock=now)
+    with pytest.raises(NoSuchPast, match="There is no catalog of 2026-01-01T00:00:00Z: nothing was applied yet"):
+        catalog.as_of(datetime(2026, 1, 1, tzinfo=UTC))
+    recorded = live(database.engine, runs=2)
+    for when, kind, why in (
+        (99, UnknownRun, "There is no run 99."),
+        (0, UnknownRun, "There is no run 0."),
+        (now() + MICROSECOND, NoSuchPast, "2026-11-25T00:00:00.000001Z is still to come; it is 2026-11-25T00:00:00Z."),
+        (recorded.ends[1] - MICROSECOND, NoSuchPast, "the first run ended at 2026-01-01T12:1"),
+    ):
+        with pytest.raises(kind, match=why.replace(".", r"\.")) as refused:
+            catalog.as_of(when)
+        assert isinstance(refused.value, CatalogError)
+        assert refused.value.exit_code == 2
+        assert "\n" not in str(refused.value)
+        assert refused.value.hint
+
+
+def test_a_moment_that_could_be_meant_in_several_ways_is_refused_at_the_call(sqlite: Database) -> None:
+    catalog = Catalog(sqlite.engine)
+    aware = datetime(1, 1, 1, tzinfo=UTC).replace(tzinfo=datetime.strptime("+1400", "%z").tzinfo)
+    for when in (datetime(2026, 1, 1), True, -1, 2**63, "1", None, aware):  # noqa: DTZ001 - the very thing that is refused
+        with pytest.raises(ValueError):  # noqa: PT011 - any of its messages
+            catalog.as_of(when)  # type: ignore[arg-type]
+
+
+def test_a_run_at_work_has_no_catalog_and_a_skipped_one_that_of_its_time(sqlite: Database) -> None:
+    def put(run_id: int, status: Status, ended: datetime | None) -> None:
+        row = {"run_id": run_id, "trigger": "run", "status": status, "started_at": now(), "finished_at": ended, "holder": ""}
+        with sqlite.engine.begin() as connection:
+            connection.execute(sa.insert(sync_runs).values(row))
+
+    recorded = Recorded(sqlite.engine)
+    recorded.run([record("1")])
+    recorded.run([record("1"), record("2")])
+    put(3, Status.SKIPPED, recorded.ends[2] - MICROSECOND)  # it found run 2 at work
+    put(4, Status.RUNNING, None)
+    assert recorded.catalog.as_of(3).templates() == recorded.lists[1]
+    with pytest.raises(NoSuchPast, match="Run 4 is at work"):
+        recorded.catalog.as_of(4)
+
+
+def test_a_clock_that_was_set_back_hides_no_run(sqlite: Database) -> None:
+    sync([record("1")], sqlite.engine, clock=at(20))
+    second = sync([record("1"), record("2")], sqlite.engine, clock=at(10))
+    assert second.run.finished_at is not None
+    catalog = Catalog(sqlite.engine, clock=now)
+    assert len(catalog.as_of(second.run.finished_at).templates()) == 2
+    assert len(catalog.as_of(now()).templates()) == 2
+
+
+def test_what_was_pruned_is_refused_and_what_is_kept_is_told(database: Database) -> None:
+    recorded = live(database.engine)
+    prune(database.engine, before=None, keep_runs=3)
+    for when in (3, recorded.ends[3], 6, recorded.ends[6], recorded.ends[7] - MICROSECOND):
+        with pytest.raises(Pruned, match="What was before the end of run 7 was pruned") as refused:
+            recorded.catalog.as_of(when)
+        assert refused.value.hint == f"The oldest that can be asked for is run 7, which ended at {iso(recorded.ends[7])}."
+    assert recorded.catalog.as_of(recorded.ends[7]).templates() == recorded.catalog.as_of(7).templates()
+    for run_id in (7, 8, 9):
+        then = recorded.catalog.as_of(run_id)
+        for told, was in zip(then.templates(), recorded.lists[run_id], strict=True):
+            assert (told.template_id, told.content_hash, told.prices) == (was.template_id, was.content_hash, was.prices)
+            assert told.changed_at in (was.changed_at, was.first_seen_at)
+            assert told.changed_run_id == was.changed_run_id
+
+
+def test_a_prune_that_found_nothing_old_enough_refuses_nothing(sqlite: Database) -> None:
+    recorded = live(sqlite.engine, runs=2)
+    prune(sqlite.engine, before=None, keep_runs=3)
+    assert recorded.catalog.as_of(1).templates() == recorded.lists[1]
+    with pytest.raises(UnknownRun, match="There is no run 0"):
+        recorded.catalog.as_of(0)
+    with pytest.raises(NoSuchPast, match="the first run ended at"):
+        recorded.catalog.as_of(recorded.ends[1] - MICROSECOND)
+
+
+def test_now_can_be_asked_for_where_all_kept_runs_failed(sqlite: Database) -> None:
+    recorded = Recorded(sqlite.engine)
+    recorded.run([record("1")])
+    for _ in range(3):
+        failing = Served([record("1")])
+        failing.on_ask = failing.interrupt
+        recorded.run(failing)
+    prune(sqlite.engine, before=None, keep_runs=1)
+    assert recorded.catalog.as_of(now()).templates() == recorded.catalog.as_of(4).templates() == recorded.catalog.templates()
+    for when in (1, recorded.ends[1], 3):
+        with pytest.raises(Pruned, match="What was before the end of run 4 was pruned"):
+            recorded.catalog.as_of(when)
+
+
+def test_what_a_template_was_before_it_went_and_came_back_may_be_pruned(database: Database) -> None:
+    recorded = Recorded(database.engine)
+    for served in ([record("1"), record("2")], [record("1")], [record("1")], [record("1")], [record("1"), record("2")]):
+        recorded.run(served)
+    assert recorded.catalog.as_of(4).template("2").removed_at == recorded.ends[2]
+    prune(database.engine, before=None, keep_runs=2)
+    with pytest.raises(Pruned, match="What template '2' was before run 4 was pruned"):
+        recorded.catalog.as_of(4).template("2")
+    assert recorded.catalog.as_of(5).template("2") == recorded.each[5]["2"]
+    (back,) = recorded.catalog.diff(5, 4)
+    assert (back.kind, back.template_id, back.seq) == ("removed", "2", 3)
+    assert [each.seq for each in recorded.catalog.changes(since=back.cursor)] == [4], "the feed goes on behind what was pruned"
+
+
+def test_the_past_asks_no_question_of_the_present(sqlite: Database) -> None:
+    sync([record("1")], sqlite.engine)
+    then = Catalog(sqlite.engine).as_of(1)
+    for ask in (then.status, then.follow, lambda: then.ensure_fresh("1", 0)):
+        with pytest.raises(CatalogError, match="is asked of the present, not of the catalog after run 1"):
+            ask()
+    assert then.as_of(1).templates() == then.templates()
+
+
+def test_the_documented_queries_tell_the_same(database: Database) -> None:
+    recorded = live(database.engine)
+    queries = (ROOT / "docs" / "database.md").read_text().partition("## The past\n")[2].split("```sql\n")
+    whole, which = (sa.text(query.partition("```")[0].rstrip("; \n")) for query in queries[1:3])
+    which = which.bindparams(sa.bindparam("instant", type_=UtcDateTime()))
+    with database.engine.connect() as connection:
+        for run_id in (1, 4, 9):
+            assert connection.scalar(which, {"instant": recorded.ends[run_id]}) == run_id
+            rows = connection.scalars(whole.columns(document=Json()), {"run": run_id}).all()
+            assert [row["template_id"] for row in rows] == [each.template_id for each in recorded.lists[run_id]]
+            assert [row["title_en"] for row in rows] == [each.title_en for each in recorded.lists[run_id]]
+        assert connection.scalar(which, {"instant": recorded.ends[1] - MICROSECOND}) is None

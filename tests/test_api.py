@@ -1,0 +1,472 @@
+"""`from sync import Catalog`, as an app uses it."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+import sync as package
+from sync import (
+    Catalog,
+    CatalogError,
+    CursorLost,
+    FieldChange,
+    Price,
+    Tag,
+    Template,
+    UnknownTemplate,
+)
+from sync.errors import ConfigurationError, LeaseBusy, SchemaError, TryLater, UsageError
+from sync.sandbox.server import Sandbox
+from sync.store import lease
+from tests.builders import record, records, run_against
+from tests.command_line import of_sandbox
+from tests.faults import AFTER, BEFORE, at, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.builders import Database
+
+ROOT = Path(__file__).parent.parent
+
+
+# The values -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_template_has_the_columns_as_plain_values(database: Database) -> None:
+    unknown = {"New": {"deep": [1, {"er": 2}]}}
+    sync([record("1", **unknown)], database.engine, clock=at(0))
+    (template,) = Catalog(database.engine).templates()
+    assert template.title_en == "Battle Game"
+    assert template.released_at == datetime(2026, 5, 22, 3, 37, 31, tzinfo=UTC)
+    assert template.tags == (Tag("🔥Seedance2.0模型", "🔥Seedance2.0 Model"), Tag("热门", "Trending"))
+    assert template.prices == (Price("480p", Decimal("166.5")), Price("720p", Decimal("355.2")))
+    assert template.aspect_ratios == ("9:16", "1:1")
+    assert template.extra["New"]["deep"][1]["er"] == 2
+    assert (template.first_seen_run_id, template.changed_run_id, template.removed_run_id) == (1, 1, None)
+    assert template.first_seen_at == template.changed_at
+    assert template.first_seen_at.tzinfo is UTC
+    (row,) = database.rows("templates")
+    assert all(getattr(template, name) == row[name] for name in row if name not in {"extra", "fingerprint", "wire_hash"})
+
+
+def test_nothing_of_a_value_can_be_changed_and_it_can_be_copied_pickled_and_hashed(sqlite: Database) -> None:
+    sync([record("1", New={"deep": [1]})], sqlite.engine)
+    sync([record("1", New={"deep": [2]})], sqlite.engine)
+    template = Catalog(sqlite.engine).template("1")
+    with pytest.raises(AttributeError):
+        template.title = "x"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        template.extra["New"] = 1  # type: ignore[index]
+    with pytest.raises(TypeError):
+        template.extra["New"]["deep"] = 1
+    change = Catalog(sqlite.engine).changes()[1]
+    assert change.fields == (FieldChange(field="extra.New", old={"deep": (1,)}, new={"deep": (2,)}),)
+    for value in (template, change):
+        again = pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+        assert again == copy.deepcopy(value) == value
+        assert hash(again) == hash(value)
+    with pytest.raises(TypeError):
+        again.template.extra["New"]["deep"] = 1
+
+
+# The feed ---------------------------------------------------------------------------------------------------------------
+
+
+def test_changes_come_oldest_first_with_the_template_that_they_led_to(database: Database) -> None:
+    sync(BEFORE, database.engine, clock=at(0))
+    sync(AFTER, database.engine, clock=at(1))
+    catalog = Catalog(database.engine)
+    told = catalog.changes()
+    assert [(each.seq, each.kind, each.template_id) for each in told[5:]] == [
+        (6, "added", "6"), (7, "changed", "3"), (8, "removed", "5"),
+    ]  # fmt: skip
+    assert [each.seq for each in catalog.changes(limit=2)] == [1, 2]
+    assert catalog.changes(limit=0) == ()
+    assert catalog.changes(since=told[5].cursor) == catalog.changes(since=6) == catalog.changes(since="6") == told[6:]
+    assert [each.seq for each in catalog.changes(since=told[1].cursor, limit=3)] == [3, 4, 5]
+    added, changed, removed = told[5:]
+    assert added.template == catalog.template("6")
+    assert changed.template == catalog.template("3")
+    assert {each.field for each in changed.fields} == {"title_en", "tags", "consume_items.480p", "consume_items.720p"}
+    assert [(price.resolution, price.old is None, price.new is None) for price in changed.prices] == [
+        ("480p", False, True),
+        ("720p", False, False),
+    ]
+    assert {type(price.old or price.new) for price in changed.prices} == {Decimal}
+    assert changed.breaking == ("resolution-gone:480p",)
+    assert removed.template == catalog.as_of(1).template("5")
+    assert (removed.breaking, removed.evidence, removed.template.removed_at) == (("removed",), "lookup", None)
+    assert removed.at == catalog.template("5").removed_at
+
+
+def test_a_cursor_that_this_feed_did_not_give_is_noticed_with_where_to_begin_anew(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    catalog = Catalog(database.engine)
+    end = catalog.status().cursor
+    epoch = end.partition("-")[0]
+    for since, reason in (
+        (9, "ahead"),
+        (end.replace(epoch, "0" * 12), "other-feed"),
+        (end[:-6] + ("000000" if not end.endswith("000000") else "111111"), "diverged"),
+    ):
+        asks: list[Callable[[Any], object]] = [catalog.changes, lambda since: next(catalog.follow(since))]
+        for ask in asks:
+            with pytest.raises(CursorLost) as lost:
+                ask(since)
+            assert (lost.value.reason, lost.value.oldest_seq, lost.value.last_seq, lost.value.cursor) == (reason, 1, 5, end)
+            assert isinstance(lost.value, CatalogError)
+    refusing: list[Callable[[Any], object]] = [catalog.changes, catalog.follow]
+    for never in ("junk", -1, 2**63, True, 1.0, "1" * 5000):
+        for ask in refusing:
+            with pytest.raises(ValueError, match="since: a cursor or a seq"):
+                ask(never)
+    with pytest.raises(ValueError, match="limit: a whole number"):
+        catalog.changes(limit=-1)
+
+
+def test_follow_gives_each_change_once_and_holds_nothing_open_in_between(database: Database) -> None:
+    catalog = Catalog(database.engine)
+    served = iter([records(2), records(2), records(3)])
+    pool: Any = database.engine.pool
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 0.5
+        assert pool.checkedout() == 0
+        sync(next(served), database.engine)
+
+    news = catalog.follow(every=0.5, sleep=sleep)
+    assert [next(news).template_id for _ in range(3)] == ["1", "2", "3"]
+    later = catalog.follow(sleep=sleep)
+    sync(records(4), database.engine)
+    assert next(later).template_id == "4", "it begins at the call, not at the first look"
+
+
+# One moment, many threads, few rights -----------------------------------------------------------------------------------
+
+
+def plain_engine(database: Database) -> sa.Engine:
+    """An engine as an app makes its own, with nothing of ours."""
+    return sa.create_engine(database.engine.url)
+
+
+def test_questions_in_a_snapshot_agree_also_through_an_apps_own_engine(database: Database) -> None:
+    sync(records(2), database.engine)
+    for engine in (database.engine, plain_engine(database)):
+        catalog = Catalog(engine)
+        before = len(catalog.templates())
+        with catalog.snapshot() as same:
+            first = (same.templates(), catalog.status().cursor, catalog.as_of(1).templates())
+            sync(records(before + 1), database.engine)
+            with catalog.snapshot():
+                assert (catalog.templates(), same.status().cursor, same.as_of(1).templates()) == first
+            assert catalog.diff(1, 1) == ()
+            assert catalog.as_of(1)._source is catalog._source, "the past is asked in the same transaction"
+            for ask in (catalog.follow, partial(catalog.ensure_fresh, "1", 0)):
+                with pytest.raises(CatalogError, match="outside of it"):
+                    ask()
+            with ThreadPoolExecutor(1) as other:
+                assert len(other.submit(catalog.templates).result()) == before + 1, "another thread is not in it"
+        assert len(catalog.templates()) == before + 1
+        if engine is not database.engine:
+            engine.dispose()
+
+
+def test_a_catalog_disposes_of_the_engine_that_it_made_and_of_no_other(sqlite: Database) -> None:
+    sync(records(1), sqlite.engine)
+    mine: Any = plain_engine(sqlite)
+    with Catalog(mine) as catalog:
+        catalog.templates()
+    assert mine.pool.checkedin() == 1, "its connection is still there"
+    mine.dispose()
+    for url in (sqlite.url, sa.make_url(sqlite.url)):
+        with Catalog(url) as catalog:
+            assert catalog.templates()
+            pool: Any = catalog._engine.pool
+            assert pool.checkedin() == 1
+        assert pool.checkedin() == 0
+
+
+def test_many_threads_ask_at_once_while_a_run_commits(database: Database) -> None:
+    sync(records(1), database.engine)
+    catalog = Catalog(database.engine)
+
+    def look(_number: int) -> bool:
+        with catalog.snapshot():
+            return catalog.status().present == len(catalog.templates())
+
+    with ThreadPoolExecutor(8) as threads:
+        looks = threads.map(look, range(64))
+        for count in (2, 3):
+            sync(records(count), database.engine)
+        assert all(looks)
+
+
+@pytest.fixture
+def reader(database: Database, tmp_path: Path) -> Iterator[str]:
+    """The URL of somebody who may read and nothing more; on PostgreSQL in sessions as a standby has them."""
+    name = f"sync_test_api_{os.getpid()}"
+    sync(BEFORE, database.engine)
+    sync(AFTER, database.engine)
+    if database.kind == "sqlite":
+        yield f"sqlite:///file:{tmp_path / 'templates.db'}?mode=ro&uri=true"
+        return
+    schema = database.engine.url.database
+    begin, end = {
+        "postgresql": (
+            [
+                f"CREATE ROLE {name} LOGIN",
+                f"ALTER ROLE {name} SET default_transaction_read_only = on",
+                f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}",
+            ],
+            [f"DROP OWNED BY {name}", f"DROP ROLE {name}"],
+        ),
+        "mariadb": ([f"CREATE USER {name}@'%'", f"GRANT SELECT ON {schema}.* TO {name}@'%'"], [f"DROP USER {name}@'%'"]),
+    }[database.kind]
+    for statement in begin:
+        database.execute(statement)
+    yield database.engine.url.set(username=name, password=None).render_as_string(hide_password=False)
+    for statement in end:
+        database.execute(statement)
+
+
+def test_the_right_to_read_is_all_that_is_needed(database: Database, reader: str) -> None:
+    whole = Catalog(database.engine)
+    with Catalog(reader) as catalog, catalog.snapshot():
+        assert catalog.templates(search="number", sort="price") == whole.templates(search="number", sort="price")
+        assert catalog.changes() == whole.changes()
+        assert catalog.as_of(1).templates(tag="trending") == whole.as_of(1).templates(tag="trending")
+        assert catalog.price_history("3") == whole.price_history("3")
+        assert catalog.diff(1, 2) == whole.diff(1, 2)
+        assert catalog.status().cursor == whole.status().cursor
+
+
+def test_status_tells_ages_and_where_the_feed_stands(database: Database) -> None:
+    empty = Catalog(database.engine).status()
+    assert (empty.present, empty.last_success_at, empty.last_success_age, empty.last_change_at) == (0, None, None, None)
+    assert Catalog(database.engine).changes(since=empty.cursor) == ()
+    ended = sync(BEFORE, database.engine, clock=at(0)).run.finished_at
+    assert ended is not None
+    status = Catalog(database.engine, clock=lambda: ended + timedelta(minutes=5)).status()
+    assert (status.present, status.held, status.oldest_seq, status.last_seq) == (5, 0, 1, 5)
+    assert (status.last_success_at, status.last_success_age, status.last_change_at) == (ended, timedelta(minutes=5), ended)
+    assert status.cursor == Catalog(database.engine).changes()[-1].cursor
+    assert status.feed_epoch is not None
+    assert status.cursor.startswith(status.feed_epoch)
+
+
+def test_what_is_no_database_is_told_in_the_projects_own_words(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL: not a database URL"):
+        Catalog("nonsense")
+    with Catalog(f"sqlite:///{tmp_path / 'none.db'}") as catalog:
+        for ask in (catalog.templates, catalog.status, catalog.changes):
+            with pytest.raises(SchemaError, match="There is no database at"):
+                ask()
+    assert not (tmp_path / "none.db").exists(), "reading makes none"
+
+
+# The one call that asks upstream ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sandbox(sqlite: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A catalog of three that was synchronised, and the settings that lead to it."""
+    with Sandbox(records(3)) as server:
+        for name, value in of_sandbox(server).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        run_against(server.url, sqlite.engine, clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC))
+        yield server
+
+
+class Clock:
+    """Shows what it is set to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, 12, 10, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def test_ensure_fresh_asks_only_what_is_older_than_asked_for(sqlite: Database, sandbox: Sandbox) -> None:
+    clock = Clock()
+    catalog = Catalog(sqlite.engine, clock=clock)
+    sandbox.replace([record("1", Title_en="Renamed"), *records(3)[1:]])
+    assert catalog.ensure_fresh("1", timedelta(minutes=11)).title_en == "Number 1", "the walk of ten minutes ago will do"
+    assert catalog.ensure_fresh("1", timedelta(minutes=10)).title_en == "Renamed"
+    sandbox.replace([record("1", Title_en="Renamed again"), *records(3)[1:]])
+    clock.now += timedelta(seconds=59)
+    assert catalog.ensure_fresh("1", 60).title_en == "Renamed"
+    assert Catalog(sqlite.engine, clock=clock).ensure_fresh("1", 60).title_en == "Renamed", "a run's change is known to all"
+    assert catalog.ensure_fresh("1", 0).title_en == "Renamed again"
+    runs = sqlite.scalar("SELECT count(*) FROM sync_runs")
+    assert catalog.ensure_fresh("2", 0).title_en == "Number 2"
+    assert catalog.ensure_fresh("2", 60).title_en == "Number 2"
+    assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "what did not change is remembered by the object"
+
+
+def test_ensure_fresh_of_what_upstream_has_no_more_or_never_had(sqlite: Database, sandbox: Sandbox) -> None:
+    catalog = Catalog(sqlite.engine, clock=Clock())
+    sandbox.replace([*records(2), record("9")])
+    with pytest.raises(UnknownTemplate, match="The catalog has no template '3' any more"):
+        catalog.ensure_fresh("3", 0)
+    assert catalog.template("3").removed_at is None, "that takes a walk, too"
+    with pytest.raises(UnknownTemplate, match="No template '7' was ever seen"):
+        catalog.ensure_fresh("7", timedelta(days=9))
+    assert catalog.ensure_fresh("9", timedelta(days=9)).changed_run_id > 1, "new upstream: asked for, and recorded"
+
+
+def test_ensure_fresh_does_not_take_a_walks_word_for_a_record_that_it_set_aside(sqlite: Database, sandbox: Sandbox) -> None:
+    spoilt = [{**records(1)[0], "ConsumeItems": "many"}, *records(20)[1:]]
+    sandbox.replace(records(20))
+    run_against(sandbox.url, sqlite.engine, clock=lambda: datetime(2026, 1, 1, 12, 1, tzinfo=UTC))
+    sandbox.replace(spoilt)
+    run_against(sandbox.url, sqlite.engine, clock=lambda: datetime(2026, 1, 1, 12, 9, tzinfo=UTC))
+    sandbox.replace([record("1", Title_en="Mended"), *records(20)[1:]])
+    catalog = Catalog(sqlite.engine, clock=Clock())
+    assert catalog.ensure_fresh("2", 300).title_en == "Number 2"
+    assert catalog.ensure_fresh("1", 300).title_en == "Mended"
+
+
+@pytest.mark.parametrize("max_age", [-1, timedelta(seconds=-1), float("nan"), "soon", None])
+def test_ensure_fresh_refuses_an_age_that_cannot_be(sqlite: Database, max_age: Any) -> None:
+    with pytest.raises(ValueError, match="max_age"):
+        Catalog(sqlite.engine).ensure_fresh("1", max_age)
+
+
+def test_ensure_fresh_says_why_it_could_not_ask(
+    sqlite: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    catalog = Catalog(sqlite.engine)
+    held = lease.acquire(sqlite.engine, trigger="run", ttl=60.0, now=datetime.now(UTC))
+    with pytest.raises(LeaseBusy):
+        catalog.ensure_fresh("1", 0)
+    with sqlite.engine.begin() as connection:
+        lease.release(connection, held)
+    monkeypatch.setenv("CRUN_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SYNC_DEADLINE", "1s")
+    with pytest.raises(TryLater):
+        catalog.ensure_fresh("1", 0)
+    monkeypatch.delenv("CRUN_API_KEY")
+    with pytest.raises(ConfigurationError, match="CRUN_API_KEY: not set"):
+        catalog.ensure_fresh("1", 0)
+
+
+def test_ensure_fresh_does_not_bring_the_real_catalog_into_the_demos(
+    sqlite: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    sqlite.execute("UPDATE sync_runs SET trigger = 'demo'")
+    monkeypatch.setenv("CRUN_BASE_URL", "https://example.invalid")
+    with pytest.raises(UsageError, match="This database holds the demo's sample catalog"):
+        Catalog(sqlite.engine).ensure_fresh("1", 0)
+
+
+# Imports and types ------------------------------------------------------------------------------------------------------
+
+HEAVY = ("sqlalchemy", "httpx", "apscheduler", "alembic", "structlog", "click", "psycopg", "pymysql")
+
+
+def loaded(statement: str) -> list[str]:
+    """Name what of the heavy libraries a fresh interpreter has loaded after a statement."""
+    asks = f"import sys; {statement}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", asks], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_importing_the_package_loads_nothing_and_the_catalog_only_what_reading_needs(sqlite: Database) -> None:
+    sync(records(1), sqlite.engine)
+    assert loaded("import sync; dir(sync)") == []
+    assert loaded("from sync import Catalog") == ["sqlalchemy"]
+    assert loaded("from sync import UnknownTemplate, Template") == []
+    asking = "c.templates(search='x'); c.changes(); c.as_of(1).diff(1, 1); c.status(); c.price_history('1'); c.close()"
+    assert loaded(f"from sync import Catalog; c = Catalog({sqlite.url!r}); {asking}") == ["sqlalchemy"]
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    assert all(getattr(package, name).__doc__ for name in package.__all__)
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match="module 'sync' has no attribute 'Catalogue'"):
+        package.Catalogue  # noqa: B018 - looking is the test
+    assert Template.__module__ == "sync.reader.values"
+
+
+CONSUMER = """
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from sync import Catalog, Change, CursorLost, Page, Template, UnknownTemplate
+
+
+def cheapest(catalog: Catalog, tag: str) -> Decimal | None:
+    page: Page = catalog.templates(tag=tag, max_price=Decimal(200), sort="price", limit=1)
+    first: Template | None = page[0] if page else None
+    return min((price.credit for price in first.prices), default=None) if first else None
+
+
+def consume(catalog: Catalog, since: str | None) -> str | None:
+    try:
+        for change in catalog.changes(since, limit=100):
+            seen: Change = change
+            since = seen.cursor
+            moment: datetime = seen.at
+            print(seen.seq + 1, moment.isoformat(), seen.template.template_id.upper(), [each.field for each in seen.fields])
+    except CursorLost as lost:
+        return lost.cursor
+    return since
+
+
+with Catalog("sqlite:///templates.db") as catalog, catalog.snapshot() as now:
+    then: Catalog = now.as_of(datetime(2026, 11, 17, tzinfo=UTC))
+    age: timedelta | None = now.status().last_success_age
+    try:
+        print(cheapest(then, "Festival"), consume(now, None), age, now.form("1").schema, now.diff(1, 2)[0].kind == "added")
+    except UnknownTemplate as unknown:
+        print(unknown.template_id, unknown.hint)
+"""
+
+WRONG = {
+    'catalog.templates(sort="dear")': "arg-type",
+    "catalog.template(1)": "arg-type",
+    "catalog.template('1').titel": "attr-defined",
+    "catalog.template('1').title.upper()": "union-attr",
+    "catalog.status().last_success_age.days": "union-attr",
+}
+
+
+@pytest.mark.long
+def test_a_consumer_is_type_checked_strictly_against_the_wheel(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    (installed,) = tmp_path.glob("venv/lib/python*/site-packages")
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    (installed / "libraries.pth").write_text(str(Path(sa.__file__).parent.parent))  # without what is installed there by .pth
+
+    def mypy(text: str) -> str:
+        (tmp_path / "consumer.py").write_text(text)
+        python = str(tmp_path / "venv/bin/python")
+        check = [sys.executable, "-m", "mypy", "--strict", "--python-executable", python, "consumer.py"]
+        return subprocess.run(check, check=False, cwd=tmp_path, capture_output=True, text=True).stdout
+
+    assert mypy(CONSUMER).startswith("Success")
+    wrong = mypy("from sync import Catalog\n\ncatalog = Catalog('sqlite:///x.db')\n" + "\n".join(WRONG))
+    for line, code in enumerate(WRONG.values(), 4):
+        said = [each for each in wrong.splitlines() if each.startswith(f"consumer.py:{line}: error")]
+        assert [each for each in said if f"[{code}]" in each], wrong

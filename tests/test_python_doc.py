@@ -1,0 +1,180 @@
+"""The reference of the reading API, written down from its docstrings by `python -m tests.test_python_doc > docs/python.md`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sync
+from sync.sandbox.server import Sandbox
+from tests.builders import record, run_against
+from tests.command_line import of_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from tests.builders import Database
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "python.md"
+
+LINE = 100
+
+BEGINNING = """# Reading in Python
+
+Generated from the docstrings by `python -m tests.test_python_doc > docs/python.md`; `tests/test_python_doc.py` checks that.
+
+```python
+from sync import Catalog, CursorLost
+
+with Catalog("postgresql://reader@db/catalog") as catalog:
+    # a picker
+    asked = dict(tag="Trending", images=1, resolution="720p", max_price=200, sort="price", limit=20)
+    page = catalog.templates(**asked)
+    while page.after is not None:  # there are more
+        page = catalog.templates(**asked, after=page.after)
+
+    # a copy that is kept up: begin with the whole, go on with what changed
+    with catalog.snapshot():
+        everything, cursor = catalog.templates(), catalog.status().cursor
+    try:
+        for change in catalog.changes(since=cursor):
+            print(change.kind, change.template_id, change.breaking)
+            cursor = change.cursor  # keep it where the copy is, in the same transaction
+    except CursorLost as lost:
+        print(lost.reason, "- read everything anew")
+
+    # the past
+    catalog.as_of(41).templates(tag="Trending")
+
+    # before a job is sent: is this price still the price? The one call that needs the key
+    catalog.ensure_fresh("540184647", max_age=60).prices
+```
+
+Reading needs no key, no network but the database's, and no right but SELECT: a read-only role or a hot standby will do.
+Importing it loads SQLAlchemy, and neither httpx nor APScheduler nor Alembic. Everything is typed; values cannot be changed,
+and can be compared, hashed, pickled and copied. A wrong argument is a `ValueError` at the call; what the database cannot
+answer is a `CatalogError`.
+
+- **The present and the past are read alike.** `as_of` gives a `Catalog`; what it cannot know it refuses.
+- **Letters** of filters and searches are compared by Unicode's case folding, in Python, and so alike on every engine:
+  `STRASSE` finds `straße`, `cafe` does not find `café`. **Orders** are by code point.
+- **Lists are whole**: `templates()` gives all that match, from one transaction. `limit` and `after` are for who wants less.
+"""
+
+
+def document() -> str:
+    """Write the whole document."""
+    return "\n".join([BEGINNING, *(line for name in sync.__all__ for line in chapter(name, getattr(sync, name)))])
+
+
+def chapter(name: str, kind: type[Any]) -> Iterator[str]:
+    """Write one public name."""
+    above = ", ".join(base.__name__ for base in kind.__bases__ if issubclass(base, Exception))
+    yield f"## {name}" + (f" ({above})" if above else "") + "\n"
+    text, sections = parts(inspect.getdoc(kind) or "")
+    yield from (f"{paragraph}\n" for paragraph in text)
+    told = sections.get("Attributes", {})
+    if is_dataclass(kind) and name != "Form":
+        yield "| attribute | type | |\n|---|---|---|"
+        yield from (f"| `{each.name}` | `{cell(each.type)}` | {cell(told.get(each.name, ''))} |" for each in fields(kind))
+        yield ""
+    elif told:
+        yield "".join(f"- `{attribute}`: {what}\n" for attribute, what in told.items())
+    if name in {"Catalog", "Form"}:
+        yield from details(sections)
+        for called in members(kind):
+            line = signature(called)
+            if isinstance(vars(kind)[called.__name__], property):
+                line = line.replace("() -> ", ": ")
+            yield f"### {called.__name__}\n\n```python\n{line}\n```\n"
+            text, sections = parts(inspect.getdoc(called) or "")
+            yield from (f"{paragraph}\n" for paragraph in text)
+            yield from details(sections)
+
+
+def members(kind: type[Any]) -> list[Any]:
+    """Name a class's public methods, and the functions behind its properties, in its own order."""
+    public = [member for name, member in vars(kind).items() if not name.startswith("_")]
+    found = [member.fget if isinstance(member, property) else inspect.unwrap(member) for member in public if callable_(member)]
+    return [each for each in found if inspect.isfunction(each)]
+
+
+def callable_(member: object) -> bool:
+    """Tell whether a class's member is a method or a property, and not a slot of a field."""
+    return callable(member) or isinstance(member, property)
+
+
+def details(sections: dict[str, dict[str, str]]) -> Iterator[str]:
+    """Write what is passed, and what is raised."""
+    if passed := sections.get("Args"):
+        yield "".join(f"- `{name}`: {what}\n" for name, what in passed.items())
+    if raised := sections.get("Raises"):
+        yield "Raises:\n\n" + "".join(f"- `{name}`: {what}\n" for name, what in raised.items())
+
+
+def signature(function: Any) -> str:
+    """Write how a method is called; where that is long, with an argument a line."""
+    source = inspect.getsource(function)
+    head = source[source.index("def ") + 4 : re.search(r":(  # .*)?\n +\"", source).start()]  # type: ignore[union-attr]
+    head = re.sub(r"  # .*", "", head).replace("Iterator[Self]", "ContextManager[Catalog]").replace("Self", "Catalog")
+    line = re.sub(r"\s+", " ", re.sub(r"self(, )?", "", head)).replace("( ", "(").replace(", )", ")")
+    if len(line) <= LINE:
+        return line
+    name, arguments, result = re.fullmatch(r"(\w+)\((.*)\) -> (.*)", line).groups()  # type: ignore[union-attr]
+    each = re.split(r", (?=\*|\w+: )", arguments)
+    return f"{name}(\n" + "".join(f"    {argument.strip()},\n" for argument in each) + f") -> {result}"
+
+
+def parts(doc: str) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Split a docstring: its paragraphs, and its sections, each a name and what is said of it."""
+    paragraphs, sections = [], {}
+    for block in re.split(r"\n\n+", doc):
+        title, _, rest = block.partition(":\n")
+        if title in {"Args", "Raises", "Attributes"}:
+            entries = re.findall(r"^    (\w+): (.*(?:\n     .*)*)", rest, re.MULTILINE)
+            sections[title] = {name: " ".join(what.split()) for name, what in entries}
+        else:
+            paragraphs.append(" ".join(block.split()))
+    return paragraphs, sections
+
+
+def cell(text: object) -> str:
+    """Keep a table's cell in its cell."""
+    return str(text).replace("|", "\\|")
+
+
+def test_the_document_says_what_the_docstrings_say() -> None:
+    assert DOCUMENT.read_text() == document()
+
+
+def test_the_example_runs(sqlite: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code = BEGINNING.partition("```python\n")[2].partition("```")[0]
+    code = code.replace("postgresql://reader@db/catalog", sqlite.url).replace("as_of(41)", "as_of(1)")
+    with Sandbox([record("540184647", ConsumeItems=[{"Resolution": "720p", "Credit": 199}])]) as server:
+        for name, value in of_sandbox(server).items():
+            monkeypatch.setenv(name, value)
+        run_against(server.url, sqlite.engine)
+        found: dict[str, Any] = {}
+        exec(code, found)  # noqa: S102 - our own document
+    assert [each.template_id for each in found["page"]] == ["540184647"]
+    assert capsys.readouterr().out == ""
+
+
+def test_every_argument_and_attribute_is_explained() -> None:
+    for called in (*members(sync.Catalog), *members(sync.Form)):
+        arguments = inspect.signature(called).parameters.keys() - {"self", "template_id"}
+        assert arguments <= parts(inspect.getdoc(called) or "")[1].get("Args", {}).keys(), called
+    for name in sync.__all__:
+        kind = getattr(sync, name)
+        if is_dataclass(kind) and kind.__module__ == "sync.reader.values" and len(fields(kind)) > 5:
+            assert {each.name for each in fields(kind)} <= parts(inspect.getdoc(kind) or "")[1]["Attributes"].keys(), name
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

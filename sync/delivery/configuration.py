@@ -1,0 +1,106 @@
+"""The file of endpoints and the secrets that it names, read anew for each pass: what was taken out of it is not sent any more."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sync.errors import ConfigurationError
+from sync.secret_file import secret_file
+from sync.settings import dotenv_file
+from sync.webhooks.endpoints_file import VARIABLE, read_endpoints
+from sync.webhooks.secret import check_secret, spellings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sync.webhooks.endpoint import Endpoint, SecretSource
+
+_LIMIT = 2**20
+_HINT = "docs/webhooks.md says what each key means; nothing was sent."
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """An endpoint with what signs for it: one secret, or the new and the old one while it is rotated."""
+
+    endpoint: Endpoint
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def endpoints_in(path: str) -> tuple[Endpoint, ...]:
+    """Read the file, without the secrets.
+
+    Raises:
+        ConfigurationError: with every problem at once.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_LIMIT + 1)
+        if len(content) > _LIMIT:
+            raise ConfigurationError([f"{VARIABLE}: expected a file of at most 1 MiB ({path})."])
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigurationError([f"{VARIABLE}: expected a readable file ({path}: {reason})."]) from None
+    return read_endpoints(text)
+
+
+def armed(
+    path: str,
+    environ: Mapping[str, str] = os.environ,
+    dotenv: Path | None = Path(".env"),
+    warnings: list[str] | None = None,
+) -> list[Armed]:
+    """Read the file, and for each endpoint that is enabled its secrets.
+
+    Args:
+        path: of the file; a relative `secret_file` is looked for beside it.
+        environ: the process's environment.
+        dotenv: a `.env` file for variables that are not in it.
+        warnings: gets a sentence for each secret that everybody on this machine can read.
+
+    Raises:
+        ConfigurationError: with every problem at once.
+    """
+    enabled = [endpoint for endpoint in endpoints_in(path) if endpoint.enabled]
+    variables = {**dotenv_file(dotenv), **{name: value for name, value in environ.items() if value}}
+    problems: list[str] = []
+    read = partial(_value, variables=variables, folder=Path(path).parent, warnings=[] if warnings is None else warnings)
+    found = [Armed(endpoint, tuple(_secrets(endpoint, read, problems))) for endpoint in enabled]
+    if problems:
+        raise ConfigurationError(problems, hint=_HINT)
+    return found
+
+
+def secrets_of(endpoints: Sequence[Armed]) -> list[str]:
+    """Name what no line may show: the secrets, and whole addresses, whose paths are secrets often enough."""
+    return [form for each in endpoints for secret in each.secrets for form in spellings(secret)] + [
+        each.endpoint.url for each in endpoints
+    ]
+
+
+def _secrets(endpoint: Endpoint, read: Callable[[SecretSource], str], problems: list[str]) -> list[str]:
+    found: list[str] = []
+    for source in endpoint.secrets:
+        try:
+            secret = check_secret(read(source))
+            if secret in found:
+                raise ValueError("another secret: this is the first one again")
+            found.append(secret)
+        except ValueError as error:
+            name = f" ({source.name})" if source.kind == "secret_env" else ""
+            problems.append(f"{VARIABLE}: endpoint {endpoint.name}: {source.kind}{name}: expected {error}.")
+    return found
+
+
+def _value(source: SecretSource, variables: Mapping[str, str | None], folder: Path, warnings: list[str]) -> str:
+    if source.kind == "secret_file":
+        return secret_file("secret_file", folder / source.name, warnings)
+    value = variables.get(source.name)
+    if not value:
+        raise ValueError("that variable to be set")
+    return value.strip()

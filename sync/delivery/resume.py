@@ -1,0 +1,55 @@
+"""Go on with an endpoint that was paused or fails, at a person's word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sync.delivery.outbox import steps
+from sync.errors import CursorLost, LeaseBusy, UsageError
+from sync.store import webhook_state
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from sync.webhooks.endpoint import Endpoint
+
+
+def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
+    """Let an endpoint be tried at once; say what was done.
+
+    Args:
+        engine: the database.
+        endpoint: which.
+        skip: pass over the one message that waits.
+
+    Raises:
+        UsageError: it has no position yet.
+        LeaseBusy: it is being delivered to.
+    """
+    if endpoint.name not in {position.name for position in webhook_state.positions(engine)}:
+        raise UsageError(
+            f"Endpoint {endpoint.name} has no position yet.",
+            hint="It gets one when something is delivered and the feed is not empty.",
+        )
+    with webhook_state.claimed(engine, endpoint.name) as claim:
+        if claim is None:
+            raise LeaseBusy(f"Endpoint {endpoint.name} is being delivered to at this moment.", hint="Try again in a few seconds.")
+        moved, told = _move(engine, endpoint, claim.position.cursor, skip=skip)
+        fresh = {"attempts": 0, "failing_since": None, "next_attempt_at": None, "paused": None}
+        webhook_state.record(engine, claim, position=moved, **fresh)
+    return told
+
+
+def _move(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tuple[str, str]:
+    """Choose where to go on, and say so."""
+    try:
+        step = next(steps(engine, endpoint, cursor), None)
+    except CursorLost as lost:
+        end = webhook_state.feed_end(engine)
+        return end, f"{endpoint.name} goes on at the feed's end ({end}), because what it has yet to hear is lost: {lost}"
+    waits = step.message if step else None
+    if step is None or waits is None:
+        return (step.cursor if step else cursor), f"{endpoint.name} goes on; nothing waits for it."
+    if not skip:
+        return cursor, f"{endpoint.name} goes on with {waits.kind} of {waits.about} ({waits.id})."
+    return step.cursor, f"{endpoint.name} will not be told {waits.kind} of {waits.about} ({waits.id}); it goes on behind it."

@@ -1,0 +1,47 @@
+"""PURE. Where a message may go: over TLS, or to this machine; never to a link-local address, where clouds keep their secrets.
+
+Operators write these addresses, not strangers, so that a private network is as good as any.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from sync.http_url import LOOPBACK, http_url
+
+EXAMPLE = "https://example.com/hooks/templates"
+
+
+def check_url(text: str) -> str:
+    """Refuse what no message may go to; it is never repeated, as a path can be a secret.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
+    url = http_url(text, EXAMPLE)
+    parts = urlsplit(url)
+    if parts.fragment:
+        raise ValueError("a URL without a fragment, which is never sent")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("an https:// URL: plain http is for loopback addresses only")
+    if not is_allowed(parts.hostname or ""):
+        raise ValueError("a URL to another host: link-local addresses are where metadata services live")
+    return url
+
+
+def is_allowed(host: str) -> bool:
+    """Whether a host may be sent to, as far as its address tells; a name tells nothing."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return True
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return not address.is_link_local
+
+
+def origin(url: str) -> str:
+    """Show where a URL leads, without what may be a secret: path and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

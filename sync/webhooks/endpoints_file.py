@@ -1,0 +1,219 @@
+"""PURE. The file of endpoints: every problem in it at once, each named by its endpoint and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from sync.catalog.bounds import LONGEST
+from sync.errors import ConfigurationError
+from sync.webhooks.addresses import check_url
+from sync.webhooks.endpoint import Endpoint, SecretSource
+from sync.webhooks.rules import KINDS, Rules, is_field, never, price_rule
+from sync.webhooks.secret import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+VARIABLE = "SYNC_WEBHOOKS_FILE"
+MOST = 20
+"""Each endpoint has a thread of its own, so that one that hangs holds up no other, and a second one that watches its time. The
+shipped units allow 64 in all."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HINT = "docs/webhooks.md lists every key; nothing was sent."
+
+
+def read_endpoints(text: str) -> tuple[Endpoint, ...]:
+    """Read the file's text.
+
+    Raises:
+        ConfigurationError: with every problem at once.
+    """
+    try:
+        whole = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
+        place = re.search(r"\(at .*\)", str(error))  # and no more of it: the text may hold a secret
+        raise ConfigurationError([f"{VARIABLE}: no TOML {place[0] if place else ''}".rstrip() + "."], hint=_HINT) from None
+    problems = [f"{VARIABLE}: {key}: no such key; expected [[endpoint]]." for key in whole if key != "endpoint"]
+    tables = whole.get("endpoint", [])
+    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+        problems.append(f"{VARIABLE}: endpoint: expected [[endpoint]], in two pairs of brackets.")
+        tables = []
+    if len(tables) > MOST:
+        problems.append(f"{VARIABLE}: expected at most {MOST} endpoints, not {len(tables)}.")
+    endpoints = [_endpoint(_Table(table, number, problems)) for number, table in enumerate(tables[:MOST], 1)]
+    names = [endpoint.name for endpoint in endpoints if endpoint.name]
+    problems += [f"{VARIABLE}: endpoint {name}: name: given twice." for name in sorted({n for n in names if names.count(n) > 1})]
+    if problems:
+        raise ConfigurationError(problems, hint=_HINT)
+    return tuple(endpoints)
+
+
+class _Table:
+    """One endpoint's keys, taken one after the other; what is wrong with one is noted, and the default goes on in its place."""
+
+    def __init__(self, table: Mapping[str, Any], number: int, problems: list[str]) -> None:
+        self._left = dict(table)
+        self._problems = problems
+        name = table.get("name")
+        self._where = f"endpoint {name}" if isinstance(name, str) and _NAME.fullmatch(name) else f"endpoint number {number}"
+
+    def take(self, key: str, check: Callable[[Any], Any], default: Any = None, *, needed: bool = False) -> Any:
+        """Take one key's value, checked."""
+        if key not in self._left:
+            if needed:
+                self.problem(key, "missing")
+            return default
+        try:
+            return check(self._left.pop(key))
+        except ValueError as error:
+            self.problem(key, f"expected {error}")
+            return default
+
+    def has(self, *keys: str) -> bool:
+        """Whether any of these keys is there, and not taken yet."""
+        return any(key in self._left for key in keys)
+
+    def refuse_the_rest(self) -> None:
+        """Note keys that do not exist: a rule that was misspelt would tell everything."""
+        for key in self._left:
+            self.problem(key, f"no such key; those that there are: {', '.join(KEYS)}")
+
+    def problem(self, key: str, what: str) -> None:
+        """Note what is wrong."""
+        self._problems.append(f"{VARIABLE}: {self._where}: {key}: {what}.")
+
+
+KEYS = (
+    "name", "url", "secret_env", "secret_file", "kinds", "fields", "tags", "ids", "types", "price_change", "breaking", "per",
+    "from", "enabled",
+)  # fmt: skip
+
+
+def _endpoint(table: _Table) -> Endpoint:
+    name = table.take("name", _name, "", needed=True)
+    url = table.take("url", _text(check_url), "", needed=True)
+    sources = _secrets(table)
+    rules = Rules(
+        kinds=table.take("kinds", _listed(_kind), frozenset()),
+        fields=table.take("fields", _listed(_field), frozenset()),
+        tags=table.take("tags", _listed(_as_long_as("Tags")), frozenset()),
+        ids=table.take("ids", _listed(_as_long_as("TemplateId")), frozenset()),
+        types=table.take("types", _listed(_as_long_as("TemplateType")), frozenset()),
+        price_change=table.take("price_change", _text(price_rule)),
+        breaking=table.take("breaking", _flag, default=False),
+    )
+    if why := never(rules):
+        table.problem("kinds", why)
+    endpoint = Endpoint(
+        name,
+        url,
+        sources,
+        rules,
+        per=table.take("per", _word("change", "run"), "change"),
+        start=table.take("from", _word("end", "start"), "end"),
+        enabled=table.take("enabled", _flag, default=True),
+    )
+    table.refuse_the_rest()
+    return endpoint
+
+
+def _secrets(table: _Table) -> tuple[SecretSource, ...]:
+    """Take one secret, or two while one is rotated, from either kind of place."""
+    if not table.has("secret_env", "secret_file"):
+        table.problem("secret_env", "missing, and no secret_file either")
+        return ()
+    variables = table.take("secret_env", _one_or_more(_variable), ())
+    files = table.take("secret_file", _one_or_more(_path), ())
+    found = [*(SecretSource("secret_env", each) for each in variables), *(SecretSource("secret_file", each) for each in files)]
+    if len(found) > 2:  # noqa: PLR2004 - the old one and the new one
+        table.problem("secret_env", f"expected one secret, or two while one is rotated, not {len(found)}")
+    return tuple(found)
+
+
+# What a value must be; each says what was expected ----------------------------------------------------------------------
+
+
+def _text(check: Callable[[str], Any]) -> Callable[[Any], Any]:
+    def checked(value: Any) -> Any:
+        if not isinstance(value, str) or not value:
+            raise ValueError("a text in quotes")
+        return check(value)
+
+    return checked
+
+
+def _listed(check: Callable[[str], str]) -> Callable[[Any], frozenset[str]]:
+    def checked(value: Any) -> frozenset[str]:
+        if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+            raise ValueError("a list of texts with at least one in it: an empty one could never match")
+        return frozenset(map(check, value))
+
+    return checked
+
+
+def _one_or_more(check: Callable[[str], str]) -> Callable[[Any], tuple[str, ...]]:
+    def checked(value: Any) -> tuple[str, ...]:
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(isinstance(each, str) and each for each in values):
+            raise ValueError("a text in quotes, or a list of two while one is rotated")
+        return tuple(map(check, values))
+
+    return checked
+
+
+def _word(*words: str) -> Callable[[Any], str]:
+    def checked(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return str(value)
+
+    return checked
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false, without quotes")  # noqa: TRY004 - a problem like any other
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError("1 to 64 letters, digits, dots, dashes or underscores")
+    return value
+
+
+def _kind(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f"any of {', '.join(KINDS)}, not {value!r}")
+    return value
+
+
+def _field(value: str) -> str:
+    if not is_field(value):
+        raise ValueError(f"fields as `changes` shows them, such as title or consume_items.720p, not {value!r}")
+    return value
+
+
+def _as_long_as(name: str) -> Callable[[str], str]:
+    """Refuse what no template can have, since a record with a longer one is set aside."""
+
+    def checked(value: str) -> str:
+        if len(value) > LONGEST[name]:
+            raise ValueError(f"texts of at most {LONGEST[name]} characters: a longer one could never match")
+        return value
+
+    return checked
+
+
+def _variable(value: str) -> str:
+    if value.startswith(PREFIX) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("the name of an environment variable, not the secret itself")
+    return value
+
+
+def _path(value: str) -> str:
+    if value.startswith(PREFIX):
+        raise ValueError("the name of a file, not the secret itself")
+    return value

@@ -1,0 +1,133 @@
+"""PURE. Which changes somebody wants to hear of. All rules that are given must hold; within one, any of its values will do.
+
+A rule sees a change as `changes --json` prints it. Letters are compared as `list` compares them: tags and types in any case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sync.catalog.price_moves import price_moves
+from sync.catalog.template import LISTS, SCALARS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from decimal import Decimal
+
+KINDS = ("added", "removed", "changed")
+FIELDS = frozenset({*SCALARS.values(), *LISTS, "extra"})
+"""What a change's field can be called: one of these, or a part of one of `_IN_PARTS`."""
+_IN_PARTS = ("consume_items", "extra")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRule:
+    """A price that moved by at least so much, in hundredths of what it was.
+
+    Attributes:
+        percent: not negative; 0 is any move.
+        direction: `+` only up, `-` only down, empty both.
+    """
+
+    percent: Decimal
+    direction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is wanted; empty, None and False are no rule."""
+
+    kinds: frozenset[str] = frozenset()
+    fields: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    price_change: PriceRule | None = None
+    breaking: bool = False
+
+    def wants(self, change: Mapping[str, Any]) -> bool:
+        """Whether a change is to be told.
+
+        A template that loses a tag, or becomes of another type, is told to who asked for the old one, too: else it would leave
+        somebody's shelf without a word.
+        """
+        return (
+            (not self.kinds or change["kind"] in self.kinds)
+            and (not self.ids or change["template_id"] in self.ids)
+            and (not self.breaking or bool(change["breaking"]))
+            and (not self.fields or any(self._is_wanted(told["field"]) for told in change["fields"]))
+            and (not self.tags or not _folded(self.tags).isdisjoint(_folded(_tags(change))))
+            and (not self.types or not _folded(self.types).isdisjoint(_folded(_types(change))))
+            and (self.price_change is None or _moved(self.price_change, change))
+        )
+
+    def _is_wanted(self, field: str) -> bool:
+        return field in self.fields or any(field.startswith(f"{whole}.") for whole in _IN_PARTS if whole in self.fields)
+
+
+def is_field(name: str) -> bool:
+    """Whether any change could have a field of this name."""
+    whole, dot, part = name.partition(".")
+    return name in FIELDS or (whole in _IN_PARTS and bool(dot and part))
+
+
+def price_rule(text: str) -> PriceRule:
+    """Read `10%`, `+10%` or `-10%`.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
+    import re
+    from decimal import Decimal
+
+    found = re.fullmatch(r"([+-]?)([0-9]{1,6}(?:\.[0-9]{1,6})?)%", text)
+    if found is None:
+        raise ValueError("a share such as 10%, or +10% for up only, -10% for down only")
+    rule = PriceRule(Decimal(found[2]), found[1])
+    if rule.direction == "-" and rule.percent > 100:  # noqa: PLR2004 - a price cannot fall below nothing
+        raise ValueError("a fall of at most 100%")
+    return rule
+
+
+def never(rules: Rules) -> str | None:
+    """Say why rules could never match; None if something could. A kind that cannot be does no harm beside one that may."""
+    kinds = rules.kinds or frozenset(KINDS)
+    about_fields = "fields" if rules.fields else "price_change" if rules.price_change else None
+    told = " and ".join(sorted(kinds))
+    if about_fields and "changed" not in kinds:
+        return f"{told} could never be told: {about_fields} looks at changed templates only"
+    if rules.breaking and kinds == {"added"}:
+        return f"{told} could never be told: what is new breaks nobody"
+    return None
+
+
+def _tags(change: Mapping[str, Any]) -> Iterator[str]:
+    """Name the tags that a template has or loses, in both languages."""
+    lost = [tag for told in change["fields"] for tag in told.get("lost", ())]
+    for tag in (*(_template(change).get("tags") or ()), *lost):
+        yield from (name for name in (tag["name"], tag["name_en"]) if name)
+
+
+def _types(change: Mapping[str, Any]) -> Iterator[str]:
+    old = [told["old"] for told in change["fields"] if told["field"] == "template_type"]
+    yield from (kind for kind in (_template(change).get("template_type"), *old) if kind)
+
+
+def _template(change: Mapping[str, Any]) -> Mapping[str, Any]:
+    return change.get("document") or change.get("before") or {}
+
+
+def _folded(names: Iterable[str]) -> set[str]:
+    return {name.casefold() for name in names}
+
+
+def _moved(rule: PriceRule, change: Mapping[str, Any]) -> bool:
+    """Whether any price moved by so much. One that appeared or went was not a price before or is none now, so it did not move."""
+    for _resolution, old, new in price_moves(change["fields"]):
+        if old is None or new is None:
+            continue
+        up = new > old
+        if rule.direction != ("-" if up else "+") and abs(new - old) * 100 >= rule.percent * old:
+            return True
+    return False

@@ -1,0 +1,19 @@
+"""A receiver that says yes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.delivery.receiver import Receiver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Serve on loopback for one test."""
+    with Receiver() as server:
+        yield server

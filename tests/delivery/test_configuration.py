@@ -1,0 +1,68 @@
+"""Secrets come from where the file says, strictly checked, and from nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.delivery.configuration import armed, endpoints_in, secrets_of
+from sync.errors import ConfigurationError
+from sync.webhooks.secret import spellings
+from tests.delivery.receiver import OTHER, SECRET
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+URL = "https://example.com/secret-path"
+
+
+def write(folder: Path, *lines: str, name: str = "shop") -> str:
+    file = folder / "hooks.toml"
+    file.write_text("\n".join([f'[[endpoint]]\nname = "{name}"\nurl = "{URL}"', *lines]))
+    return str(file)
+
+
+def test_a_secret_is_found_in_the_environment_before_env_and_in_a_file_beside_the_toml(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"A={OTHER}\nB={OTHER}\n")
+    (tmp_path / "new.secret").write_text(SECRET + "\n")
+    (tmp_path / "new.secret").chmod(0o644)
+    path = write(tmp_path, 'secret_env = "A"', 'secret_file = "new.secret"')
+    warnings: list[str] = []
+    environ = {"A": "whsec_" + "bm9uZSBvZiB0aGUgb3RoZXJzIGF0IGFsbA=="}
+    (found,) = armed(path, environ, tmp_path / ".env", warnings)
+    assert found.secrets == (environ["A"], SECRET)
+    assert secrets_of([found]) == [*spellings(environ["A"]), *spellings(SECRET), URL]
+    assert "can be read by every user" in warnings[0]
+    (found,) = armed(write(tmp_path, 'secret_env = ["B"]'), {"B": ""}, tmp_path / ".env")
+    assert found.secrets == (OTHER,)
+
+
+@pytest.mark.parametrize(("lines", "said"), [
+    ('secret_env = "UNSET"', "secret_env (UNSET): expected that variable to be set"),
+    ('secret_env = "WRONG"', "secret_env (WRONG): expected whsec_ and then 24 to 64"),
+    ('secret_env = ["GOOD", "AGAIN"]', "secret_env (AGAIN): expected another secret"),
+    ('secret_file = "none"', "secret_file: expected a readable file in secret_file"),
+    ('secret_file = "."', "secret_file: expected a readable file in secret_file"),
+])  # fmt: skip
+def test_what_is_no_secret_is_named_by_endpoint_and_place_and_never_quoted(tmp_path: Path, lines: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        armed(write(tmp_path, lines), {"WRONG": "v1,whsec_abc", "GOOD": SECRET, "AGAIN": SECRET}, None)
+    assert raised.value.problems[0].startswith(f"SYNC_WEBHOOKS_FILE: endpoint shop: {said}")
+    assert "whsec_abc" not in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+def test_who_only_looks_needs_no_secret_and_who_is_not_enabled_is_asked_for_none(tmp_path: Path) -> None:
+    path = write(tmp_path, 'secret_env = "UNSET"', "enabled = false")
+    assert [endpoint.name for endpoint in endpoints_in(path)] == ["shop"]
+    assert armed(path, {}, None) == []
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"\xff", "not UTF-8 text"), ("é".encode() * 2**19 + b"x", "at most 1 MiB")])
+def test_a_file_that_is_none_is_told_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "hooks.toml").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=said):
+        endpoints_in(str(tmp_path / "hooks.toml"))
+    with pytest.raises(ConfigurationError, match="No such file"):
+        endpoints_in(str(tmp_path / "other.toml"))

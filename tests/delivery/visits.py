@@ -1,0 +1,47 @@
+"""Deliver once, as `webhooks deliver` does, by a clock that a test sets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sync.delivery.deliverer import Deliverer
+from sync.delivery.send import send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import sqlalchemy as sa
+
+    from sync.delivery.configuration import Armed
+    from sync.delivery.courier import Delivered
+    from sync.delivery.send import Reply
+    from sync.webhooks.messages import Message
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def later(self, **delta: float) -> None:
+        """Go on."""
+        self.now += timedelta(**delta)
+
+
+def hasty(armed: Armed, message: Message, now: datetime) -> Reply:
+    """Try once, and wait for seconds only."""
+    return send(armed, message, now, limit=5.0)
+
+
+def deliver_to(engine: sa.Engine, *endpoints: Armed, clock: Callable[[], datetime] | None = None) -> list[Delivered]:
+    """Make one pass; give what came of each visit, by name."""
+    visits: list[Delivered] = []
+    deliverer = Deliverer(engine, hasty, clock or Clock(), lambda: 0.0, visits.append)
+    deliverer.begin(endpoints)
+    deliverer.finish()
+    return sorted(visits, key=lambda visit: visit.name)

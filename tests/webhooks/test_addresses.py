@@ -1,0 +1,28 @@
+"""Where a message may go, and how little of an address is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.webhooks.addresses import check_url, is_allowed, origin
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/a?b=c", "https://10.0.0.1/x", "http://localhost:1/", "http://[::1]:80/", "http://127.0.0.1"]
+)
+def test_tls_goes_anywhere_and_plain_http_to_this_machine(url: str) -> None:
+    assert check_url(url) == url
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254"])
+def test_a_link_local_address_is_not_sent_to(address: str) -> None:
+    assert not is_allowed(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "fd00::1", "::ffff:10.0.0.1", "example.com", ""])
+def test_any_other_address_is(address: str) -> None:
+    assert is_allowed(address)
+
+
+def test_path_and_query_may_be_secrets_and_are_not_shown() -> None:
+    assert origin("https://hooks.example.com:8443/T0/B1?token=x") == "https://hooks.example.com:8443"

@@ -12,14 +12,19 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sync.delivery.configuration import armed
 from sync.endpoint.client import Endpoint
-from sync.endpoint.retry import RetryPolicy
+from sync.endpoint.retry_after import RetryPolicy
 from sync.endpoint.tls import authorities
 from sync.errors import SyncError
 from sync.reader.status import Overview, overview
-from sync.store.engine import require_writable, sqlite_file
+from sync.store.engine import require_writable
 from sync.store.schema import HEAD
+from sync.store.server_state import server_state
+from sync.store.sqlite_file import sqlite_file
+from sync.store.webhook_state import positions
 from sync.terminal.ages import age, ago, is_stale
+from sync.terminal.webhooks import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,6 +147,9 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
         yield disk
     try:
         found = overview(engine)
+        if (server := server_state(engine)) is not None:
+            result = Result.WARNING if server.concerns else Result.FINE
+            yield Check("server", result, server.seen, f"{'; '.join(server.concerns)}." if server.concerns else "")
         if not found.holder.active:  # else it is being written at this moment
             require_writable(engine)
     except SyncError as error:
@@ -152,8 +160,27 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
     )
     yield _lease(found)
     yield _freshness(settings, found, now())
+    yield from _webhooks(settings, engine, now())
     if found.held:
         yield Check("held", Result.WARNING, f"{found.held} removals wait", "`template-sync changes --pending` shows them.", 4)
+
+
+def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Check]:
+    """Read the file with all secrets, as a delivery would; say which endpoints a person should look at."""
+    if settings.webhooks_file is None:
+        return
+    try:
+        names = [each.endpoint.name for each in armed(settings.webhooks_file)]
+    except SyncError as error:
+        yield Check("webhooks", Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
+        return
+    known = [position for position in positions(engine) if position.name in names]
+    if troubles := [why for position in known if (why := trouble(position, now))]:
+        yield Check(
+            "webhooks", Result.WARNING, "; ".join(troubles), "`template-sync webhooks test NAME` tries one, `resume` goes on."
+        )
+        return
+    yield Check("webhooks", Result.FINE, f"{len(names)} endpoints, {sum(not each.at_end for each in known)} behind")
 
 
 def _disk(engine: Engine) -> Check | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sync import __version__
-from sync.errors import Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
+from sync.errors import DatabaseConflict, Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
 from sync.run_record import Run, Status
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _status_of(error: SyncError) -> Status:
         return Status.DEFERRED
     if isinstance(error, Interrupted):
         return Status.INTERRUPTED
-    return Status.SKIPPED if isinstance(error, LeaseBusy) else Status.FAILED
+    return Status.SKIPPED if isinstance(error, LeaseBusy | DatabaseConflict) else Status.FAILED
 
 
 def _with_error(run: Run, status: Status, error: SyncError | None, now: datetime) -> Run:

@@ -84,5 +84,6 @@ class Run:
 
 def from_row(row: dict[str, Any]) -> Run:
     """Read a row of `sync_runs`."""
+    known = {column.name: row[column.name] for column in fields(Run)}  # not the token, nor what else is the store's own
     lists = {name: tuple(row[name] or ()) for name in ("fields_appeared", "fields_vanished")}
-    return Run(**{**row, **lists, "status": Status(row["status"])})
+    return Run(**{**known, **lists, "status": Status(row["status"])})

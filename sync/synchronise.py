@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from sync.advice import BY_CODE
 from sync.catalog.diff import ChangeSet, Previous, compare
-from sync.catalog.intake import LOOK_UP, Intake
+from sync.catalog.intake import Intake
+from sync.catalog.raw_record import LOOK_UP
 from sync.catalog.removals import Removals, decide_removals, plausible
 from sync.catalog.set_aside import set_aside_reformatted
 from sync.catalog.snapshot import Snapshot, read_snapshot
@@ -89,6 +90,7 @@ class Outcome:
     Attributes:
         codes: answers by their code.
         unrecorded: why the outcome could not be written down, if so; the next run closes the row.
+        moved: what the database's place says, if it is not where the run before was written; else empty.
     """
 
     run: Run
@@ -96,6 +98,7 @@ class Outcome:
     error: SyncError | None = None
     codes: Mapping[int, int] = field(default_factory=dict)
     unrecorded: DatabaseError | None = None
+    moved: str = ""
 
 
 def synchronise(
@@ -155,7 +158,7 @@ def _attempt(
     run = Run(None, trigger, Status.RUNNING, clock())
     statistics = endpoint.statistics
     try:
-        lease = leases.acquire(store.engine, trigger=trigger, ttl=ttl, now=run.started_at)
+        lease = leases.acquire(store.engine, trigger=trigger, ttl=ttl, now=run.started_at, retry=store.retry)
     except LeaseBusy as busy:
         return Outcome(ended(replace(run, run_id=busy.run_id), busy, statistics, clock()), error=busy)
     except DatabaseError as error:  # not even begun: it has no row
@@ -170,12 +173,13 @@ def _attempt(
         store.apply(lease, write_set, endpoint.check_deadline)
     except SyncError as error:
         run = ended(run, error, statistics, clock())
-        return Outcome(run, error=error, codes=statistics.by_code, unrecorded=_close(store, lease, run))
+        unrecorded = _close(store, lease, run)
+        return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded, moved=lease.moved)
     except BaseException as surprise:
         unforeseen = SyncError(f"Unforeseen: {type(surprise).__name__}.")
         _close(store, lease, ended(run, unforeseen, statistics, clock()))
         raise
-    return Outcome(finished, planned, planned.problem, statistics.by_code)
+    return Outcome(finished, planned, planned.problem, statistics.by_code, moved=lease.moved)
 
 
 def plan(
@@ -189,7 +193,14 @@ def plan(
     """Find out what a run changes; writes nothing. `store` is None where there is no database yet."""
     source = store or _Nothing()
     previous, state = source.load()
-    intake = Intake(previous.known, previous.sent_fields, Spool(), stored_hash=source.content_hash, redact=endpoint.redact)
+    intake = Intake(
+        previous.known,
+        previous.sent_fields,
+        Spool(),
+        stored_hash=source.content_hash,
+        redact=endpoint.redact,
+        may_spell=endpoint.may_spell,
+    )
     walked = walk(endpoint, intake, page_size=options.page_size, workers=options.workers, progress=progress)
 
     def judged(sightings: Sequence[Sighting], fields: frozenset[str]) -> Snapshot:
@@ -198,9 +209,10 @@ def plan(
         return read
 
     snapshot = judged(walked.sightings, walked.fields)
-    state = state.reconciled(walked.verified, snapshot.ids).without_held(snapshot.ids)
+    served = snapshot.ids
+    state = state.reconciled(walked.verified, served).without_held(served)
     reason = _reason_to_doubt(walked, state, snapshot, options)
-    missing = sorted(previous.known.keys() - snapshot.ids)
+    missing = sorted(previous.known.keys() - served)
     removals = Removals(held=state.held)  # a run that cannot be believed neither holds more nor forgets what is held
     if not reason:
         witness = confirm_removals(
@@ -232,7 +244,7 @@ def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
     """Find out what changed in one template."""
     previous, state = store.load()
     # Nothing is known: whoever asks for one template wants it read, whatever its bytes.
-    intake = Intake({}, previous.sent_fields, Spool(), redact=endpoint.redact)
+    intake = Intake({}, previous.sent_fields, Spool(), redact=endpoint.redact, may_spell=endpoint.may_spell)
     try:
         records = endpoint.ask({"template_id": template_id}).records or []
     except NotThere:

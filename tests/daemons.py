@@ -244,7 +244,7 @@ def statuses(folder: Path) -> list[str]:
 
 def next_run_at(folder: Path) -> str | None:
     """Tell what the daemon plans, as `status` is told."""
-    planned: str | None = rows(folder, "SELECT next_run_at FROM sync_state")[0][0]
+    planned: str | None = rows(folder, "SELECT max(next_run_at) FROM planned_runs")[0][0]
     return planned
 
 

@@ -206,12 +206,19 @@ EVERYWHERE = {
     "nothing changes", "the same in other bytes", "a field goes from all and comes back", "one goes and returns renamed",
     "another record beside the known one of its id", "too many are gone, for three runs", "a refresh between runs",
 }  # fmt: skip
-"""Played on every engine each time; the others on servers only in the long run."""
+"""Played on every engine each time; of the others every second one on SQLite only, and the rest when there is time."""
 
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(each, id=each.name, marks=() if each.name in EVERYWHERE else pytest.mark.long_on_servers) for each in CASES],
+    [
+        pytest.param(
+            each,
+            id=each.name,
+            marks=[] if each.name in EVERYWHERE else [pytest.mark.long] if place % 2 else [pytest.mark.long_on_servers],
+        )
+        for place, each in enumerate(CASES)
+    ],
 )
 def test_with_and_without_recognition(case: Case, twice: Twice) -> None:
     assert [account.recognised for account in twice.play(case.attempts)] == [*case.recognised]

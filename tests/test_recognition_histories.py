@@ -156,8 +156,8 @@ def play(examples: int, steps: int, migrated: dict[str, str], folder: Path, **ho
 
 
 def test_random_histories_with_and_without_recognition(migrated: dict[str, str], tmp_path: Path) -> None:
-    figures = play(40, 8, migrated, tmp_path, derandomize=True)
-    assert figures["recognised"] > 800
+    figures = play(15, 8, migrated, tmp_path, derandomize=True)
+    assert figures["recognised"] > 300
     assert {"succeeded", "incomplete", "failed"} <= figures.keys()
 
 

@@ -22,11 +22,11 @@ def test_the_first_run_adds_everything(database: Database) -> None:
 
 def test_the_second_run_writes_one_row_its_own(database: Database) -> None:
     run_with(records(60), database.engine)
-    before, runs = database.catalog_dump(), database.rows("sync_runs")
+    before, runs = database.catalog_dump(), database.rows("sync_runs", "run_id")
     outcome = run_with(records(60), database.engine)
     assert outcome.run.unchanged == 60
     assert database.catalog_dump() == before
-    assert database.rows("sync_runs")[:1] == runs
+    assert database.rows("sync_runs", "run_id")[:1] == runs
     assert len(database.rows("sync_runs")) == 2
 
 

@@ -27,6 +27,10 @@ MOST_DOUBLINGS = 10
 JITTER = 0.1
 
 
+LONGEST_BEHIND = timedelta(seconds=30)
+"""What a daemon that follows another one adds to the time of that one's next run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What planning needs to know of a run that ended.
@@ -35,12 +39,14 @@ class Ended:
         retry: whether the error, if any, is worth another try without a person.
         after: seconds that the server asked us to wait.
         troubles: how many runs in a row, this one included, were no success.
+        last: whether this process can do nothing more.
     """
 
     status: Status
     retry: bool = False
     after: float | None = None
     troubles: int = 0
+    last: bool = False
 
 
 def next_run(ended: Ended, *, scheduled: datetime, now: datetime, random: Callable[[], float]) -> datetime:
@@ -81,6 +87,17 @@ def next_slot(slot: datetime, interval: float, now: datetime) -> datetime:
     if behind < 0:
         return now + timedelta(seconds=interval)
     return slot + timedelta(seconds=interval * (behind // interval + 1))
+
+
+def behind_another(interval: float | None) -> timedelta:
+    """Choose how long after another host's next run to look whether it was made: a tenth of the interval, half a minute at most.
+
+    Two that woke in the same second would meet at the lease every time.
+
+    Args:
+        interval: seconds between two runs; None for the times of an expression.
+    """
+    return LONGEST_BEHIND if interval is None else min(timedelta(seconds=interval / 10), LONGEST_BEHIND)
 
 
 def first_run(*, last_success: datetime | None, due_after: Callable[[datetime], datetime], now: datetime) -> datetime:

@@ -6,20 +6,19 @@ own, which the end of the process does not wait for, and each one has a few seco
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections import deque
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
+from sync.endpoint.post import OK, post
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 
 _LIMIT = 5.0  # seconds for one whole ping
@@ -121,12 +120,12 @@ class Ping:
 
     def _send(self, suffix: str, text: str) -> None:
         try:
-            status = _post(_with_suffix(self._url or "", suffix), text, self._limit)
+            status = post(_with_suffix(self._url or "", suffix), text.encode("utf-8", "replace"), {}, limit=self._limit).status
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason to hurt a run
             # The kind only: the message of an error may hold the address.
             _log.warning("ping_failed", reason=type(error).__name__)
             return
-        if not 200 <= status < 300:  # noqa: PLR2004 - a redirect is a failure too: nobody was told
+        if status not in OK:
             _log.warning("ping_failed", reason=f"HTTP {status}")
 
 
@@ -136,56 +135,3 @@ def _with_suffix(url: str, suffix: str) -> str:
         return url
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix))
-
-
-def _post(url: str, text: str, limit: float) -> int:
-    """Send one ping and give the status of the answer, whose body nobody reads."""
-    import httpx
-
-    with _Deadline(limit) as deadline, httpx.HTTPTransport(trust_env=False) as transport:
-        # The bare transport: a Client would log the address, follow the environment's proxies and keep cookies.
-        request = httpx.Request(
-            "POST",
-            url,
-            headers={"User-Agent": "template-sync"},
-            content=text.encode("utf-8", "replace"),
-            extensions={"timeout": httpx.Timeout(limit).as_dict(), "trace": deadline.trace},
-        )
-        response = transport.handle_request(request)
-        response.close()
-        return response.status_code
-
-
-class _Deadline:
-    """Ends a request that is not over in time.
-
-    The timeouts of httpx are for each read, so a server that sends one byte every four seconds would keep the thread for
-    days. Once the time is over the socket is shut down, which wakes a read that waits on it.
-    """
-
-    def __init__(self, limit: float) -> None:
-        self._over = False
-        self._socket: socket.socket | None = None
-        self._timer = threading.Timer(limit, self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._timer.cancel()
-
-    def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Learn the connection's socket; TLS puts another one in the place of the first."""
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            self._socket = info["return_value"].get_extra_info("socket")
-            if self._over:
-                raise TimeoutError
-
-    def _cut(self) -> None:
-        self._over = True
-        if self._socket is not None:
-            with suppress(OSError):  # it may be closed already
-                # Not SSLSocket's own, which first takes the TLS object from under the thread that reads with it.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

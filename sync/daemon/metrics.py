@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics, generate_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from sync.webhooks.position import Position
 
 
 METRIC_NAMES = (
@@ -28,11 +30,16 @@ METRIC_NAMES = (
     "template_sync_templates",
     "template_sync_held_removals",
     "template_sync_rejected_records",
+    "template_sync_webhook_behind_changes",
+    "template_sync_webhook_failing_since_timestamp_seconds",
+    "template_sync_webhook_paused",
+    "template_sync_site_written",
     "template_sync_build_info",
     "template_sync_runs_total",
     "template_sync_changes_total",
     "template_sync_run_duration_seconds",
     "template_sync_upstream_requests_total",
+    "template_sync_webhook_messages_total",
 )
 
 
@@ -85,6 +92,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._facts = CollectorRegistry()
         self._counts = CollectorRegistry()
+        self._endpoints: set[str] = set()
         self._define_facts(version)
         self._define_counts()
 
@@ -101,6 +109,13 @@ class Metrics:
         self._rejected = gauge("rejected_records", "Records that the last run could not read.")
         for status in STATUSES:
             self._last_status.labels(status)
+        self._behind = gauge("webhook_behind_changes", "Changes in the feed that an endpoint has yet to be told of.", "endpoint")
+        self._failing = gauge(
+            "webhook_failing_since_timestamp_seconds", "When an endpoint's first failure in a row was; 0 if none.", "endpoint"
+        )
+        self._paused = gauge("webhook_paused", "1 for an endpoint that waits for a person.", "endpoint")
+        self._site = gauge("site_written", "1 if the gallery is as the last run left the catalog, 0 if not; NaN if none is kept.")
+        self._site.set(float("nan"))
         Info("template_sync_build", "The version at work.", registry=self._facts).info({"version": version})
 
     def _define_counts(self) -> None:
@@ -113,6 +128,12 @@ class Metrics:
         self._runs = counter("runs_total", "Runs by the status that they ended in.", "status", STATUSES)
         self._changes = counter("changes_total", "Changes to templates by kind.", "kind", KINDS)
         self._requests = counter("upstream_requests_total", "Requests to upstream by the code of the answer.", "code", CODES)
+        self._messages = Counter(
+            "template_sync_webhook_messages_total",
+            "Messages by endpoint, and whether they were taken.",
+            ("endpoint", "result"),
+            registry=self._counts,
+        )
         self._duration = Histogram(
             "template_sync_run_duration_seconds", "How long runs took.", buckets=_BUCKETS, registry=self._counts
         )
@@ -159,6 +180,30 @@ class Metrics:
     def _set_last_status(self, last: str | None) -> None:
         for status in STATUSES:
             self._last_status.labels(status).set(int(status == last))
+
+    def observe_site(self, written: bool | None) -> None:  # noqa: FBT001 - it is the fact itself
+        """Take over whether the gallery was brought up to date; None where there is none."""
+        if written is not None:
+            self._site.set(int(written))
+
+    def observe_webhooks(self, told: Sequence[Position]) -> None:
+        """Take over how far every endpoint has been told; one that is not among them any more is forgotten."""
+        names = {each.name for each in told}
+        for gone in self._endpoints - names:
+            for gauge in (self._behind, self._failing, self._paused):
+                gauge.remove(gone)
+        self._endpoints = names
+        for each in told:
+            self._behind.labels(each.name).set(each.behind)
+            self._failing.labels(each.name).set(each.failing_since.timestamp() if each.failing_since else 0)
+            self._paused.labels(each.name).set(int(each.paused is not None))
+            for result in ("taken", "failed"):
+                self._messages.labels(each.name, result)
+
+    def count_messages(self, endpoint: str, *, taken: int, failed: int) -> None:
+        """Count what came of a visit to an endpoint."""
+        self._messages.labels(endpoint, "taken").inc(taken)
+        self._messages.labels(endpoint, "failed").inc(failed)
 
     def text(self) -> bytes:
         """Write every metric in Prometheus's text format, version 0.0.4."""

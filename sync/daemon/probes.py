@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.errors import ConfigurationError
+from sync.http_url import LOOPBACK
 from sync.loopback import is_loopback_name
-from sync.options import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from apscheduler.triggers.base import BaseTrigger
 
-from sync.daemon.backoff import Ended, first_run, next_run, next_slot
+from sync.daemon.backoff import Ended, behind_another, first_run, next_run, next_slot
 from sync.daemon.clock_watch import JUMP
 from sync.run_record import Status
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 """The answer while a run is at work: None would make APScheduler forget the job."""
+
+
+_SKEW = timedelta(seconds=5)
+"""How far two hosts' clocks may be apart for a run at a set time to count for both: one may have begun before that, by ours."""
 
 
 class Schedule(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
@@ -48,6 +52,7 @@ class Schedule(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
         self._random = random
         self._slot: datetime | None = None
         self._ended: Ended | None = None
+        self._instead: datetime | None = None
 
     def __str__(self) -> str:
         return f"every {self._interval:g} s" if self._cron is None else str(self._cron)
@@ -57,14 +62,31 @@ class Schedule(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
         if previous_fire_time is not None:
             self._slot = previous_fire_time
             return NEVER
-        self.due = self._first(now) if self._ended is None else self._next(self._ended, now)
+        if self._instead is not None:
+            self.due = self._instead
+        else:
+            self.due = self._first(now) if self._ended is None else self._next(self._ended, now)
         return self.due
 
     def ended(self, ended: Ended) -> None:
         """Hear how the run ended, before the next time is asked for."""
         fine = ended.status in {Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE}
         before = self._ended.troubles if self._ended else 0
-        self._ended = replace(ended, troubles=0 if fine else before + 1)
+        self._ended, self._instead = replace(ended, troubles=0 if fine else before + 1), None
+
+    def made_elsewhere(self, began: datetime, now: datetime) -> bool:
+        """Hear when the newest success of another process began; tell whether it stands for the run that is due.
+
+        If so, the next time is a little after that one's next, so that it goes on and this one takes over when it does not.
+        """
+        if began > now + _SKEW:  # its clock is ahead, or ours was: by such a time nobody may wait
+            return False
+        following = self._not_before(began if self._cron is None else began + _SKEW)
+        if following <= now:
+            return False
+        self._ended = Ended(Status.SUCCEEDED)
+        self._instead = following + behind_another(None if self._cron else self._interval)
+        return True
 
     def after_set_back(self, due: datetime, jump: timedelta, now: datetime) -> datetime:
         """Move the time of a run that was due, now that the clock was set back: else it would be later by as much."""

@@ -9,6 +9,7 @@ every few seconds.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -38,7 +39,7 @@ LOOK_SECONDS = 2.0
 
 
 HUNG = 75
-"""Exit status when a run does not end within the grace period; the lease and its fencing token keep the database safe."""
+"""Exit status when a run does not end within the grace period; the lease and its fence keep the database safe."""
 
 
 _JOB = "sync"
@@ -59,6 +60,9 @@ class Job(Protocol):
     def last_success(self) -> datetime | None:
         """When the last success ended."""
 
+    def made_elsewhere(self) -> datetime | None:
+        """When the last success began; None where it is this job's own, or where nobody can say."""
+
     def planned(self, moment: datetime | None) -> None:
         """Hear when the next run is due; None when the daemon stops. May take long, so never called by the main thread."""
 
@@ -73,6 +77,7 @@ class Daemon:
         grace: seconds that a stop may take.
         random: a source of numbers from 0 to 1, for jitter.
         cron: the times of an expression, instead of the interval.
+        longest: seconds that no run may take; whatever it hangs on, this process is no longer of use then.
         notify: tells systemd: `READY=1`, `STATUS=...`, `WATCHDOG=1`, `STOPPING=1`.
         look: seconds between two looks at the clocks, and two words to systemd's watchdog.
         clock: the wall clock, aware.
@@ -84,6 +89,7 @@ class Daemon:
     grace: float
     random: Callable[[], float]
     cron: Cron | None = None
+    longest: float = math.inf
     notify: Callable[[str], None] = lambda _message: None
     look: float = LOOK_SECONDS
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -94,6 +100,7 @@ class Daemon:
         self._stopping = False
         self._idle = threading.Event()
         self._idle.set()
+        self._began: float | None = None
         self._noted: datetime | None = None
         self._noting = threading.Lock()
         self._signals = 0
@@ -134,6 +141,15 @@ class Daemon:
             self._look(clocks)
         self._end()
 
+    def live(self) -> tuple[bool, str]:
+        """Whether this process does what it is for, and one line about it: what the probe and systemd's watchdog ask."""
+        if not self.alive:
+            return False, "the scheduler stands still"
+        began = self._began
+        if began is not None and self.monotonic() - began > self.longest:
+            return False, f"a run has been at work for more than {self.longest:.0f} s, which no run may"
+        return True, "the scheduler turns"
+
     @property
     def alive(self) -> bool:
         """Whether the scheduler turns. An upstream or a database that is down does not change that."""
@@ -141,16 +157,34 @@ class Daemon:
 
     def _run(self) -> None:
         self._idle.clear()
+        self._began = self.monotonic()
         try:
             if not self._stopping:  # `_end` may hold the scheduler's locks by now: nothing here may ask for them
-                self._schedule.ended(self._attempt())
-                self._resume()
+                ended = self._attempt()
+                if ended is not None:
+                    self._schedule.ended(ended)
+                if ended is not None and ended.last:
+                    self.stop()
+                else:
+                    self._resume()
         finally:
+            self._began = None
             self._idle.set()
 
-    def _attempt(self) -> Ended:
-        self.notify("STATUS=A run is at work.")
+    def _made_elsewhere(self) -> bool:
+        """Look whether the run that is due was just made by another host, or by hand: there is one schedule for all of them."""
+        began = self.job.made_elsewhere()
+        if began is None or not self._schedule.made_elsewhere(began, self.clock()):
+            return False
+        get_logger().info("run_made_elsewhere", began=began.isoformat(timespec="seconds"))
+        return True
+
+    def _attempt(self) -> Ended | None:
+        """Make the run that is due; None where it was made elsewhere."""
         try:
+            if self._made_elsewhere():
+                return None
+            self.notify("STATUS=A run is at work.")
             return self.job.run()
         except BaseException as surprise:  # noqa: BLE001 - APScheduler would swallow it; here it is logged, and the next run planned
             get_logger().error("run_crashed", exc_info=surprise)
@@ -180,7 +214,7 @@ class Daemon:
 
     def _look(self, clocks: Clocks) -> None:
         """Look at the clocks, and give the scheduler a nudge if it may be asleep past its time."""
-        if self.alive:
+        if self.live()[0]:
             self.notify("WATCHDOG=1")
         now = self.clock()
         jump = clocks.jumped(now, self.monotonic())

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sync import __version__
+from sync.advice import BY_CODE
 from sync.daemon.backoff import Ended
 from sync.daemon.metrics import CODES, Metrics, RunFigures
 from sync.endpoint.client import Endpoint
-from sync.errors import DatabaseError, SyncError
+from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
+from sync.reader.cursor import newest, prove
 from sync.reader.status import last_success, overview
 from sync.run_record import Run, Status
 from sync.store.apply import Store
+from sync.store.engine import reading
 from sync.store.next_run import record_next_run
+from sync.store.schema import require_current_schema
 from sync.synchronise import Outcome, RunOptions, synchronise
 from sync.terminal.ages import is_stale
 
@@ -38,7 +43,14 @@ class Service:
         metrics: where figures go.
         ping: the heartbeat.
         clock: the wall clock, aware.
+        ended: called when a run has ended, whatever came of it: there may be something to tell.
+        site: keeps the gallery after a run, and tells whether that worked; None where there is none to keep.
+
+    Attributes:
+        outdated: why this program can do nothing more, once that is so: the database was upgraded for a newer one.
     """
+
+    outdated: SchemaAhead | None = None
 
     def __init__(
         self,
@@ -49,6 +61,8 @@ class Service:
         metrics: Metrics,
         ping: Ping,
         clock: Callable[[], datetime],
+        ended: Callable[[], None] = lambda: None,
+        site: Callable[[], bool | None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -56,26 +70,54 @@ class Service:
         self._metrics = metrics
         self._ping = ping
         self._clock = clock
+        self._ended = ended
+        self._site = site
         self._lock = threading.Lock()
         self._endpoint: Endpoint | None = None
         self._stopping = False
+        self._cursor: str | None = None
+        self._mine: tuple[int | None, datetime] | None = None
 
     def run(self) -> Ended:
         """Run once; every expected failure is a value."""
         with self._ping.run():
             began = self._clock()
             try:
+                require_current_schema(self._engine)
+                self._look_back()
                 outcome = self._synchronise()
+            except SchemaAhead as error:
+                self.outdated = error
+                outcome = self._failed(began, error)
             except SyncError as error:  # before the run had a row of its own: no key, no database
                 outcome = self._failed(began, error)
             except Exception as surprise:  # noqa: BLE001 - a bug: the metrics and the heartbeat must hear of that, too
                 get_logger().error("run_crashed", exc_info=surprise)
                 outcome = self._failed(began, SyncError(f"Unforeseen: {type(surprise).__name__}."))
             log_run(outcome)
-            newest = self._observe(outcome)
-            notify_heartbeat(self._ping, outcome, newest, self._settings.staleness_budget, self._clock())
+            if outcome.run.status is Status.SUCCEEDED:
+                self._mine = (outcome.run.run_id, outcome.run.started_at)
+            self._ended()
+            success = self._observe(outcome)
+            notify_heartbeat(self._ping, outcome, success, self._settings.staleness_budget, self._clock())
+        if outcome.plan is not None:
+            self._metrics.observe_site(self._site())
         retry = outcome.error is not None and outcome.error.retry
-        return Ended(outcome.run.status, retry=retry, after=getattr(outcome.error, "after", None))
+        return Ended(outcome.run.status, retry=retry, last=self.outdated is not None, after=getattr(outcome.error, "after", None))
+
+    def _look_back(self) -> None:
+        """Look whether the database still has what it had after the run before: the daemon remembers what a database forgets."""
+        if self._cursor is None:
+            return
+        try:
+            with reading(self._engine) as connection:
+                prove(connection, self._cursor)
+        except CursorLost as lost:
+            if lost.reason != "pruned":
+                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].to_do)
+                self._cursor = None
+        except SyncError:
+            pass  # it is away, or a standby that lags; the run itself tells
 
     def _failed(self, began: datetime, error: SyncError) -> Outcome:
         run = Run(None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error))
@@ -107,10 +149,19 @@ class Service:
     def last_success(self) -> datetime | None:
         """When the last success ended; None, with a warning, while the database cannot say."""
         try:
-            return last_success(self._engine)
+            run = last_success(self._engine)
         except DatabaseError as error:
             get_logger().warning("last_success_unknown", error=str(error))
             return None
+        return run.finished_at if run else None
+
+    def made_elsewhere(self) -> datetime | None:
+        """When the last success began; None where it is this daemon's own, or while the database cannot say."""
+        try:
+            run = last_success(self._engine)
+        except DatabaseError:
+            return None  # the run itself tells
+        return None if run is None or (run.run_id, run.started_at) == self._mine else run.started_at
 
     def planned(self, moment: datetime | None) -> None:
         """Write down when the next run is due, for `status`."""
@@ -132,9 +183,11 @@ class Service:
         seed(self._metrics, self._engine)
 
     def _observe(self, outcome: Outcome) -> datetime | None:
-        figures, newest = figures_of(outcome, self._engine)
+        figures, success = figures_of(outcome, self._engine)
         self._metrics.observe(figures)
-        return newest
+        with suppress(SyncError):
+            self._cursor = newest(self._engine)
+        return success
 
 
 def seed(metrics: Metrics, engine: sa.Engine) -> None:
@@ -205,7 +258,7 @@ def notify_heartbeat(ping: Ping, outcome: Outcome, last: datetime | None, budget
     (ping.success if run.status is Status.SUCCEEDED or passing else ping.fail)(text)
 
 
-def write_textfile(path: str, engine: sa.Engine, outcome: Outcome) -> None:
+def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, site: bool | None = None) -> None:
     """Put a one-shot run's facts into a textfile; left alone while the database cannot say when the last success was."""
     figures, newest = figures_of(outcome, engine)
     if figures.templates is None:
@@ -214,6 +267,7 @@ def write_textfile(path: str, engine: sa.Engine, outcome: Outcome) -> None:
     metrics = Metrics(__version__)
     seed(metrics, engine)
     metrics.observe(figures)
+    metrics.observe_site(site)
     try:
         metrics.write_textfile(path)
     except OSError as error:

@@ -275,7 +275,7 @@ def test_a_service_that_hangs_or_drips_is_given_up_and_the_next_ping_goes_out(
     behave: Callable[[socket.socket, threading.Event], None],
 ) -> None:
     with raw_server(behave) as (url, heard), capture_logs() as logs:
-        ping = Ping(url, limit=0.2)
+        ping = Ping(url, limit=1.0)
         ping.start()
         ping.success("done")
         ping.close(PATIENCE)

@@ -56,11 +56,16 @@ def test_the_names_are_those_that_dashboards_and_alerts_use() -> None:
         "template_sync_templates",
         "template_sync_held_removals",
         "template_sync_rejected_records",
+        "template_sync_webhook_behind_changes",
+        "template_sync_webhook_failing_since_timestamp_seconds",
+        "template_sync_webhook_paused",
+        "template_sync_site_written",
         "template_sync_build_info",
         "template_sync_runs_total",
         "template_sync_changes_total",
         "template_sync_run_duration_seconds",
         "template_sync_upstream_requests_total",
+        "template_sync_webhook_messages_total",
     )
 
 
@@ -166,6 +171,10 @@ def test_a_textfile_holds_facts_and_no_counter(tmp_path: Path) -> None:
         "template_sync_templates",
         "template_sync_held_removals",
         "template_sync_rejected_records",
+        "template_sync_webhook_behind_changes",
+        "template_sync_webhook_failing_since_timestamp_seconds",
+        "template_sync_webhook_paused",
+        "template_sync_site_written",
         "template_sync_build_info",
     }
     assert b" counter" not in target.read_bytes()

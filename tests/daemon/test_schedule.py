@@ -85,6 +85,42 @@ def test_a_run_that_reached_its_end_is_no_trouble(status: Status) -> None:
     assert after_run(schedule, NOON, FAILED, NOON) == NOON + 30 * SECOND
 
 
+def looked(schedule: Schedule, slot: datetime, began: datetime, now: datetime) -> datetime | None:
+    """Tell of another's success when a run is due; the next time, or None where the run is to be made."""
+    assert schedule.get_next_fire_time(slot, slot) == NEVER
+    return schedule.get_next_fire_time(None, now) if schedule.made_elsewhere(began, now) else None
+
+
+def test_what_another_made_within_the_interval_stands_for_ours_and_we_look_a_little_after_its_next() -> None:
+    assert looked(every(900), NOON, NOON - 300 * SECOND, NOON) == NOON + 630 * SECOND
+    assert looked(every(60), NOON, NOON - 20 * SECOND, NOON) == NOON + 46 * SECOND
+    assert looked(every(900), NOON, NOON - 900 * SECOND, NOON) is None
+
+
+def test_of_two_that_meet_at_a_set_time_one_makes_the_run_also_if_its_clock_is_a_little_behind() -> None:
+    assert looked(cron("0 * * * *"), NOON, NOON - 3 * SECOND, NOON + 31 * SECOND) == NOON + HOUR + 30 * SECOND
+    assert looked(cron("0 * * * *"), NOON, NOON + SECOND, NOON + 31 * SECOND) == NOON + HOUR + 30 * SECOND
+    assert looked(cron("0 * * * *"), NOON, NOON - 60 * SECOND, NOON) is None
+
+
+def test_a_success_from_the_future_keeps_nobody_waiting() -> None:
+    assert looked(every(900), NOON, NOON + HOUR, NOON) is None
+
+
+def test_the_one_that_follows_takes_over_when_the_other_is_gone_and_then_leads() -> None:
+    schedule = every(900)
+    assert looked(schedule, NOON, NOON - 300 * SECOND, NOON) == NOON + 630 * SECOND
+    assert looked(schedule, NOON + 630 * SECOND, NOON - 300 * SECOND, NOON + 630 * SECOND) is None
+    assert after_run(schedule, NOON + 630 * SECOND, WELL, NOON + 640 * SECOND) == NOON + 1530 * SECOND
+
+
+def test_what_another_made_ends_our_own_troubles() -> None:
+    schedule = every(3600)
+    after_run(schedule, NOON, FAILED, NOON)
+    looked(schedule, NOON + 30 * SECOND, NOON + 10 * SECOND, NOON + 30 * SECOND)
+    assert after_run(schedule, NOON + HOUR, FAILED, NOON + HOUR) == NOON + HOUR + 30 * SECOND
+
+
 def test_a_wish_to_be_left_alone_is_kept_over_the_schedule() -> None:
     ended = Ended(Status.DEFERRED, retry=True, after=7200)
     assert after_run(every(900), NOON, ended, NOON) == NOON + 2 * HOUR

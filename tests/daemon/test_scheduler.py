@@ -51,6 +51,7 @@ class FakeJob:
         self.most_at_work = 0
         self.interrupted = False
         self.plans: list[datetime | None] = []
+        self.elsewhere: datetime | None = None
 
     def run(self) -> Ended:
         self.runs += 1
@@ -66,6 +67,9 @@ class FakeJob:
 
     def last_success(self) -> datetime | None:
         return self.last
+
+    def made_elsewhere(self) -> datetime | None:
+        return self.elsewhere
 
     def planned(self, moment: datetime | None) -> None:
         self.plans.append(moment)
@@ -93,6 +97,39 @@ def due(job: FakeJob, wall: Wall) -> float | None:
     """Seconds until the run that was planned last."""
     planned = job.plans[-1] if job.plans else None
     return None if planned is None else (planned - wall.now()).total_seconds()
+
+
+def test_a_run_that_another_host_just_made_is_not_repeated_and_is_made_when_that_host_makes_none(
+    wall: Wall,
+) -> None:
+    job = FakeJob()
+    job.elsewhere = wall.now() - timedelta(minutes=10)
+    with structlog.testing.capture_logs() as logs, serving(job, clock=wall.now):
+        until(lambda: len(job.plans) == 2, "a look and a plan")
+        left = due(job, wall)
+        assert left is not None
+        assert 3000 + 25 < left <= 3000 + 30  # fifty minutes, and a little behind that host
+        assert job.runs == 0
+        wall.offset = timedelta(seconds=3031)
+        until(lambda: job.runs == 1, "a run of its own")
+    assert [line["event"] for line in logs].count("run_made_elsewhere") == 1
+
+
+def test_whatever_comes_of_a_look_at_other_hosts_the_schedule_goes_on() -> None:
+    class Forgetful(FakeJob):
+        looks = 0
+
+        def made_elsewhere(self) -> datetime | None:
+            self.looks += 1
+            if self.looks == 1:
+                raise RuntimeError("a bug")
+            return None
+
+    job = Forgetful()
+    with structlog.testing.capture_logs() as logs, serving(job, interval=0.05):
+        until(lambda: job.looks >= 2 and len(job.plans) >= 2, "a plan after the bug")
+    assert "run_crashed" in [line["event"] for line in logs]
+    assert job.plans[1] is not None
 
 
 def test_a_clock_set_back_while_idle_makes_no_run_later(wall: Wall) -> None:
@@ -224,3 +261,34 @@ def test_the_next_run_is_on_record_while_the_daemon_waits_and_not_after_it(wall:
         assert left is not None
         assert 2990 < left <= 3000
     assert (job.runs, job.plans[-1]) == (0, None)
+
+
+def test_a_daemon_whose_run_hangs_is_not_live_and_says_nothing_more_to_the_watchdog() -> None:
+    begun, go_on, told, now = threading.Event(), threading.Event(), list[str](), [0.0]
+    looks: list[datetime] = []
+
+    def clock() -> datetime:
+        looks.append(datetime.now(UTC))
+        return looks[-1]
+
+    def two_more_looks() -> None:
+        seen = len(looks)
+        until(lambda: len(looks) > seen + 1, "two more looks")
+
+    def work() -> Ended:
+        begun.set()
+        go_on.wait(20)
+        return Ended(Status.SUCCEEDED)
+
+    with serving(FakeJob(work), longest=600.0, monotonic=lambda: now[0], clock=clock, notify=told.append) as daemon:
+        assert begun.wait(10)
+        assert daemon.live() == (True, "the scheduler turns")
+        until(lambda: "WATCHDOG=1" in told, "a word to the watchdog")
+        now[0] = 601.0
+        assert daemon.live() == (False, "a run has been at work for more than 600 s, which no run may")
+        two_more_looks()
+        told.clear()
+        two_more_looks()
+        assert "WATCHDOG=1" not in told
+        go_on.set()
+        until(lambda: daemon.live()[0], "the run's end")

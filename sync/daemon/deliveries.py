@@ -1,0 +1,97 @@
+"""The daemon tells its webhook endpoints: after each run, and whenever something is due. Never in a run's way.
+
+A thread looks every few seconds, which is one small question to the database; each endpoint that something waits for is visited
+by a thread of its own. None of them can delay a run, and the end of the process waits for none longer than it was told to.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from sync.errors import SyncError
+from sync.logs import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sync.daemon.metrics import Metrics
+    from sync.delivery.configuration import Armed
+    from sync.delivery.courier import Delivered
+    from sync.delivery.deliverer import Deliverer
+
+LOOK_SECONDS = 5.0
+
+
+class Deliveries:
+    """Looks, begins visits, and tells what came of them.
+
+    Args:
+        deliverer: visits endpoints.
+        endpoints: reads the file of endpoints, anew for each look.
+        metrics: told at each look how far every endpoint has been told, and what came of visits.
+        look: seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        deliverer: Deliverer,
+        *,
+        endpoints: Callable[[], Sequence[Armed]],
+        metrics: Metrics,
+        look: float = LOOK_SECONDS,
+    ) -> None:
+        self._deliverer = deliverer
+        self._endpoints = endpoints
+        self._metrics = metrics
+        self._look = look
+        self._woken = threading.Event()
+        self._closed = False
+        self._trouble = ""
+        self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at once: a run has ended."""
+        self._woken.set()
+
+    def close(self, timeout: float) -> None:
+        """Let no further message leave; wait for those under way, at most so many seconds for each."""
+        self._closed = True
+        self._deliverer.stop()
+        self._woken.set()
+        self._thread.join(timeout)
+        self._deliverer.finish(timeout)
+
+    def ended(self, delivered: Delivered) -> None:
+        """Log what came of a visit; look again at once after one that told something, as a run may have ended meanwhile."""
+        self._metrics.count_messages(delivered.name, taken=delivered.messages, failed=int(delivered.refused))
+        say = get_logger().bind(endpoint=delivered.name)
+        if delivered.messages:
+            say.info("webhook_delivered", messages=delivered.messages)
+        if delivered.result in {"failed", "paused", "broken"}:
+            say.warning(f"webhook_{delivered.result}", reason=delivered.error)
+        if delivered.result == "done" and delivered.messages:
+            self.wake()
+
+    def _work(self) -> None:
+        while not self._closed:
+            self._woken.clear()
+            try:
+                self._metrics.observe_webhooks(self._deliverer.begin(self._endpoints()))
+                self._trouble = ""
+            except SyncError as error:
+                self._deliverer.want(())
+                self._complain(str(error))
+            except Exception as surprise:  # noqa: BLE001 - a bug: told, and tried again
+                self._complain(f"Unforeseen: {type(surprise).__name__}.")
+            self._woken.wait(self._look)
+
+    def _complain(self, trouble: str) -> None:
+        """Tell of a trouble once, not at every look."""
+        if trouble != self._trouble:
+            get_logger().warning("webhooks_stand_still", reason=trouble)
+        self._trouble = trouble

@@ -1,0 +1,1 @@
+"""What agents may ask: seven read-only tools over the catalog, for the Model Context Protocol."""

@@ -1,0 +1,301 @@
+"""The server as agents meet it: through the official client, over stdio in a nearly empty environment, and in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.shared.exceptions import MCPError
+
+from sync.agents import server as served
+from sync.agents.server import server_of
+from sync.api import Catalog
+from sync.schemas.index import DIALECT
+from sync.schemas.tools import TOOLS
+from tests.builders import record, records, run_with
+from tests.command_line import environment, template_sync
+from tests.faults import dumped
+from tests.json_forms import check
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.builders import Database
+
+ROOT = Path(__file__).parents[2]
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "search_templates": {"search": "number", "limit": 1},
+    "get_template": {"template_id": "2"},
+    "get_form": {"template_id": "2"},
+    "validate_input": {"template_id": "2", "input": {}},
+    "price_history": {"template_id": "2"},
+    "recent_changes": {},
+    "catalog_status": {},
+}
+
+
+async def use(client: Client) -> dict[str, Any]:
+    """List the tools and call each; give the answers."""
+    listed = (await client.list_tools()).tools
+    assert [tool.name for tool in listed] == list(TOOLS)
+    for tool in listed:
+        hints = tool.annotations
+        assert hints is not None
+        assert (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint) == (
+            True, False, True, False,
+        )  # fmt: skip
+        assert tool.input_schema["additionalProperties"] is False
+        Draft202012Validator.check_schema(tool.input_schema)
+        assert tool.output_schema is not None
+        Draft202012Validator.check_schema(tool.output_schema)
+        assert tool.output_schema["type"] == "object"
+    answers = {}
+    for name, arguments in ARGUMENTS.items():
+        called = await client.call_tool(name, arguments)  # the client holds it against the tool's output schema, too
+        assert not called.is_error, called.content
+        assert json.loads(called.content[0].text) == called.structured_content  # type: ignore[union-attr]
+        check(f"mcp.{name}", called.structured_content)
+        answers[name] = called.structured_content
+    return answers
+
+
+async def refused(client: Client, tool: str, arguments: dict[str, Any]) -> str:
+    called = await client.call_tool(tool, arguments)
+    assert (called.is_error, called.structured_content, len(called.content)) == (True, None, 1)
+    return str(called.content[0].text)  # type: ignore[union-attr]
+
+
+def configuration(document: str) -> dict[str, Any]:
+    """Read what a document tells people to write into their host's configuration."""
+    (found,) = re.findall(r"```json\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+    server: dict[str, Any] = json.loads(found)["mcpServers"]["templates"]
+    return server
+
+
+def over_stdio(url: str, using: Callable[[Client], Awaitable[Any]], mode: str = "auto", **variables: str) -> Any:
+    """Start a server as a host does that is configured as the README says, with next to nothing in its environment."""
+    told = configuration("README.md")
+    assert told == configuration("docs/agents.md")
+    assert (told["command"].rpartition("/")[2], [*told["env"]]) == ("template-sync", ["DATABASE_URL"])
+
+    async def session() -> Any:
+        where = StdioServerParameters(
+            command=sys.executable, args=["-W", "error", "-m", "sync", *told["args"]], env={"DATABASE_URL": url, **variables}
+        )
+        async with Client(stdio_client(where), mode=mode) as client:
+            return await using(client)
+
+    return asyncio.run(session())
+
+
+def in_memory(catalog: Catalog, using: Callable[[Client], Awaitable[Any]], mode: str = "auto") -> Any:
+    async def session() -> Any:
+        async with Client(server_of(catalog), mode=mode) as client:
+            return await using(client)
+
+    return asyncio.run(session())
+
+
+@pytest.fixture
+def filled(sqlite: Database) -> Database:
+    run_with([*records(2), record("3", Title_en="\x1b[2JNumber \u202e3")], sqlite.engine)
+    return sqlite
+
+
+def test_the_official_client_over_stdio_without_a_key(filled: Database) -> None:
+    answers = over_stdio(filled.url, use, CRUN_API_KEY_FILE="/no/such/key", CRUN_API_KEY="no key\n")
+    assert answers["search_templates"]["templates"][0]["template_id"] == "1"
+    assert (answers["search_templates"]["more"], answers["catalog_status"]["present"]) == (True, 3)
+    titles = {each["title_en"] for each in answers["recent_changes"]["changes"]}
+    assert titles == {"Number 1", "Number 2", r"\x1b[2JNumber \u202e3"}
+
+
+@pytest.mark.long
+def test_both_eras_of_the_protocol_are_told_the_same(filled: Database) -> None:
+    modern, legacy = over_stdio(filled.url, use), over_stdio(filled.url, use, mode="legacy")
+    for answers in (modern, legacy):
+        answers["catalog_status"].pop("last_success_age_seconds")
+    assert modern == legacy
+
+
+@pytest.mark.long
+def test_two_clients_at_once_and_many_calls_side_by_side(filled: Database) -> None:
+    async def session() -> list[Any]:
+        where = StdioServerParameters(command=sys.executable, args=["-m", "sync", "mcp"], env={"DATABASE_URL": filled.url})
+        async with Client(stdio_client(where)) as one, Client(stdio_client(where)) as other:
+            calls = [each.call_tool("get_template", {"template_id": str(1 + n % 3)}) for n in range(12) for each in (one, other)]
+            return await asyncio.gather(*calls)
+
+    ids = [each.structured_content["template_id"] for each in asyncio.run(session())]
+    assert ids == [str(1 + n % 3) for n in range(12) for _ in range(2)]
+
+
+def test_no_tool_needs_to_write(filled: Database) -> None:
+    file = filled.url.removeprefix("sqlite:///")
+    before = dumped(filled.engine)
+    with Catalog(f"sqlite:///file:{file}?mode=ro&uri=true") as catalog:
+        assert in_memory(catalog, use)["catalog_status"]["present"] == 3
+    assert dumped(filled.engine) == before
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_in_memory_in_both_eras(filled: Database, mode: str) -> None:
+    async def slips(client: Client) -> None:
+        await use(client)
+        assert await refused(client, "search_templates", {"max_prise": 1}) != ""
+        assert await refused(client, "get_template", {"template_id": "9"}) == "No template '9' was ever seen."
+        with pytest.raises(MCPError, match="There is no such tool; there are search_templates, "):
+            await client.call_tool("drop_table", {})
+
+    with Catalog(filled.engine) as catalog:
+        in_memory(catalog, slips, mode)
+
+
+def test_what_fails_unforeseen_is_an_internal_error_to_the_model_and_a_masked_line_in_the_log(
+    filled: Database, capsys: pytest.CaptureFixture[str], logging_as_before: None
+) -> None:
+    from sync.logs import configure
+
+    configure(style="json", level="info", secrets=["hunter2hunter2"])
+
+    class Broken(Catalog):
+        def status(self) -> Any:
+            raise RuntimeError("postgresql://me:hunter2hunter2@db/x")
+
+    with Broken(filled.engine) as catalog:
+        said = in_memory(catalog, lambda client: refused(client, "catalog_status", {}))
+    assert said == "Internal error. The log of this server says more."
+    line = json.loads(capsys.readouterr().err.strip().splitlines()[-1])
+    assert (line["event"], line["tool"]) == ("tool_failed", "catalog_status")
+    assert "[secret]" in json.dumps(line)
+    assert "hunter2" not in json.dumps(line)
+
+
+def test_a_database_that_cannot_be_read_is_told_without_its_address(filled: Database) -> None:
+    async def broken(client: Client) -> str:
+        filled.execute("DROP TABLE template_tags")
+        return await refused(client, "search_templates", {"tag": "x"})
+
+    with Catalog(filled.engine) as catalog:
+        said = in_memory(catalog, broken)
+    assert said == "Internal error: the database cannot be read now. The log of this server says why."
+
+
+def test_the_tools_name_no_dialect_and_hold_no_text_of_the_catalogs(filled: Database) -> None:
+    async def listed(client: Client) -> str:
+        return (await client.list_tools()).model_dump_json()
+
+    with Catalog(filled.engine) as catalog:
+        text = in_memory(catalog, listed)
+    assert DIALECT not in text
+    assert "战斗游戏" not in text
+    assert served.INSTRUCTIONS.isascii()
+
+
+def test_a_closed_stdin_ends_it_with_0_and_nothing_is_said(filled: Database) -> None:
+    ended = template_sync("mcp", folder=filled_folder(filled), stdin=subprocess.DEVNULL)
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+def filled_folder(filled: Database) -> Path:
+    return Path(filled.url.removeprefix("sqlite:///")).parent
+
+
+def started(filled: Database) -> subprocess.Popen[str]:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, "-m", "sync", "mcp"]
+    return subprocess.Popen(command, cwd=filled_folder(filled), env=environment(), text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+BEGIN = {
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "0"}},
+}  # fmt: skip
+
+
+@pytest.mark.long
+def test_a_client_that_dies_is_no_bug_of_ours(filled: Database) -> None:
+    process = started(filled)
+    assert process.stdout
+    process.stdout.close()
+    _, said = process.communicate(json.dumps(BEGIN) + "\n", timeout=60)
+    assert (process.returncode, said) == (0, "")
+
+
+@pytest.mark.long
+def test_what_is_no_message_ends_nothing(filled: Database) -> None:
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "catalog_status", "arguments": []}}
+    process = started(filled)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write("\x00nonsense\n" + "[" * 100_000 + "\n")
+    for request, part in (
+        (BEGIN, "result"),
+        (call, "error"),
+        ({**call, "id": 3, "params": {"name": "catalog_status"}}, "result"),
+    ):
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        while (told := json.loads(process.stdout.readline())).get("id") != request["id"]:
+            pass
+        assert part in told, told
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, "Traceback" in said) == (0, False)
+
+
+def test_a_file_that_is_not_there_is_refused_with_the_absolute_path(tmp_path: Path) -> None:
+    refused = template_sync("mcp", folder=tmp_path, variables={"DATABASE_URL": "sqlite:///nowhere/x.db"}, input="")
+    assert (refused.code, refused.out) == (69, "")
+    assert refused.err.startswith(f"error: There is no database at {tmp_path}/nowhere/x.db.\n  → Set DATABASE_URL, with an abs")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_of_another_version_are_refused_at_the_start(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "templates.db")) as connection:
+        connection.execute("CREATE TABLE theirs (x INTEGER)")
+    refused = template_sync("mcp", folder=tmp_path, input="")
+    assert (refused.code, refused.out) == (69, "")
+    assert "template-sync" in refused.err
+
+
+@pytest.mark.long
+def test_a_server_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    variables = {"DATABASE_URL": "postgresql://me:hunter2hunter2@127.0.0.1:9/x"}
+    ended = template_sync("mcp", folder=tmp_path, variables=variables, stdin=subprocess.DEVNULL)
+    assert (ended.code, ended.out) == (0, "")
+    assert json.loads(ended.err)["event"] == "database_unreachable"
+    assert "hunter2" not in ended.err
+
+
+def test_without_the_extra_it_says_which(filled: Database) -> None:
+    code = "import sys; sys.modules['mcp'] = None; sys.argv[:] = ['x', 'mcp']; from sync.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=filled_folder(filled), env=environment(), input="", capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr == (
+        "error: `template-sync mcp` needs mcp, which is not installed.\n  → pip install 'crun-template-sync[mcp]'\n"
+    )
+
+
+def test_nothing_heavy_is_imported_by_commands_that_do_not_need_it(filled: Database) -> None:
+    code = (
+        "import sys; sys.argv[:] = ['template-sync', 'schema', 'change']; from sync.__main__ import main\n"
+        "heavy = {'mcp', 'mcp_types', 'jsonschema', 'sqlalchemy', 'structlog'}\n"
+        "try: main()\nfinally: print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")

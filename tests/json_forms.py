@@ -1,0 +1,68 @@
+"""Every JSON that a test sees is held against its schema, closed: a key that is not in it fails here, though not at users."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from sync.schemas.index import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BY_OPTION = {
+    ("export", "--with-cursor"): "export-with-cursor",
+    ("runs", "--rejected"): "rejected",
+    ("changes", "--pending"): "pending",
+    ("changes", "--follow"): "change",
+    ("form", "--validate"): "form-check",
+    ("form", "--example"): "form-example",
+    ("form", "--request"): "form-request",
+}
+BY_COMMAND = {"refresh": "run", "db current": "db-current", "db check": "db-check", "lease show": "lease"}
+GROUPS = {"db", "lease", "webhooks"}
+seen: set[str] = set()
+"""The schemas that something was held against, in this process."""
+
+
+def closed(shape: Any) -> Any:
+    """Copy a schema so that an object has no keys but those that it names, unless it says that it may."""
+    if isinstance(shape, list):
+        return [closed(each) for each in shape]
+    if not isinstance(shape, dict):
+        return shape
+    copy = {name: closed(value) for name, value in shape.items()}
+    return {"additionalProperties": False, **copy} if isinstance(shape.get("properties"), dict) and "type" in shape else copy
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(closed(schema(name)))
+
+
+def check(name: str, value: Any) -> None:
+    """Hold a value against the schema of this name, closed."""
+    seen.add(name)
+    wrong = best_match(validator(name).iter_errors(value))
+    assert wrong is None, f"{name} at {wrong.json_path}: {wrong.message[:500]}"
+
+
+def outputs_of(arguments: Sequence[str], out: str) -> Iterator[tuple[str, Any]]:
+    """Name what a call printed as JSON, if it did, and read it."""
+    command = " ".join(arguments[:2]) if arguments[:1] and arguments[0] in GROUPS else next(iter(arguments), "")
+    if not out or not out.lstrip().startswith(("{", "[")) or "--help" in arguments:
+        return
+    if command == "export" and not {"json", "--json"} & {*arguments}:
+        lines = out.splitlines()
+        if "--with-cursor" in arguments:
+            yield "export-cursor", json.loads(lines.pop(0))
+        yield from (("export", [json.loads(line)]) for line in lines)
+    elif command in {"form", "export"} or "--json" in arguments:
+        options = (name for (of, option), name in BY_OPTION.items() if of == command and option in arguments)
+        name = next(options, BY_COMMAND.get(command, command.replace(" ", "-")))
+        lines = out.splitlines() if name == "change" else [out]
+        yield from ((name, json.loads(line)) for line in lines)

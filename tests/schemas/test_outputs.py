@@ -1,0 +1,121 @@
+"""Every command's JSON is as its schema says, whatever there is to tell: held against a closed copy, in this process."""
+
+from __future__ import annotations
+
+import gc
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.cli import cli
+from sync.sandbox.server import Sandbox
+from sync.schemas.index import NAMED
+from sync.schemas.tools import ANSWERS, ARGUMENTS
+from sync.schemas.webhooks import MESSAGES
+from sync.schemas.webhooks import OUTPUTS as OF_WEBHOOKS
+from tests.builders import record, records, run_with
+from tests.command_line import of_sandbox
+from tests.json_forms import check, outputs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.builders import Database
+
+COMMANDS = [
+    "status --json",
+    "runs --json",
+    "runs --rejected 2 --json",
+    "changes --json",
+    "changes --pending --json",
+    "history 1 --json",
+    "diff 1 2 --json",
+    "list --json",
+    "list --as-of 1 --json",
+    "show 31 --json",
+    "export",
+    "export --format json",
+    "export --with-cursor",
+    "export --format json --with-cursor",
+    "tags --json",
+    "types --json",
+    "form 1",
+    "form 31 --removed",
+    "form 1 --example",
+    "form 1 --request",
+    "form 1 --validate input.json --json",
+    "config --json",
+    "doctor --json",
+    "db current --json",
+    "db check --json",
+    "lease show --json",
+    "prune --keep-runs 1 --dry-run --json",
+    "schema --json",
+    "run --dry-run --json",
+    "site gallery --json",
+    "refresh 1 --json",
+    "demo --json --database-url sqlite:///demo.db",
+]
+
+
+@pytest.fixture
+def folder(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_before: None) -> Iterator[Path]:
+    """A database with changes of every kind, removals that wait, a record that was set aside; and a catalog to ask."""
+    run_with([*records(31), record("32")], sqlite.engine)
+    dear = [{"Resolution": "480p", "Credit": 200}, {"Resolution": "1080p", "Credit": 0.5}]
+    wild = {
+        "Tags": ["新"],
+        "Tags_en": [None],
+        "New": {"type": "x", "properties": {"y": [None, 1.5]}},
+        "SupportAspectRatio": "1:1",
+    }
+    bare: dict[str, Any] = {name: None for name in record() if name not in {"TemplateId", "InputNum"}}
+    present = [
+        record("1", ConsumeItems=dear, **wild),
+        {**bare, "TemplateId": "2"},
+        record("3", InputNum="many"),
+        *records(30)[3:],
+    ]
+    assert run_with([*present, record("33"), record("32")], sqlite.engine).error is None
+    assert run_with([*present[:9], record("33"), record("34")], sqlite.engine).run.held == 22
+    (tmp_path / "input.json").write_text("[]")
+    monkeypatch.chdir(tmp_path)
+    with Sandbox([record("1"), record("2")]) as sandbox:
+        for name, value in of_sandbox(sandbox, DATABASE_URL=sqlite.url).items():
+            monkeypatch.setenv(name, value)
+        yield tmp_path
+    gc.enable()  # `run` has no use for it
+
+
+def test_every_output_is_as_its_schema_says_and_every_schema_has_an_output(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    told: set[str] = set()
+    for line in COMMANDS:
+        capfdbinary.readouterr()
+        with suppress(SystemExit):  # whatever the verdict is: what counts is what was printed
+            cli.main(line.split(), prog_name="template-sync", standalone_mode=False)
+        found = list(outputs_of(line.split(), capfdbinary.readouterr().out.decode()))
+        assert found, line
+        for name, value in found:
+            check(name, value)
+            assert value or name == "db-check", line  # where all is well
+            told.add(name)
+    for name in ("catalog", "changes"):
+        check(f"site-{name}", json.loads((folder / "gallery" / f"{name}.json").read_text()))
+        told.add(f"site-{name}")
+    elsewhere = {"change", "history"} | ANSWERS.keys() | ARGUMENTS.keys() | MESSAGES.keys() | OF_WEBHOOKS.keys()
+    assert told | elsewhere == NAMED.keys()
+
+
+def test_the_helper_finds_what_nobody_wrote_down() -> None:
+    printed = json.dumps([{"template_id": "1", "since_run_id": 1, "runs": 1, "document": None}])
+    ((name, value),) = outputs_of(["changes", "--pending", "--json"], printed)
+    with pytest.raises(AssertionError, match=r"pending at \$\[0\].document"):
+        check(name, value)
+    with pytest.raises(AssertionError, match="'new_key' was unexpected"):
+        check("lease", {"active": True, "holder": "x", "seconds_left": 1.5, "fence": 1, "new_key": 1})
+    assert list(outputs_of(["list"], "no JSON")) == []

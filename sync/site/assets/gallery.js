@@ -1,0 +1,245 @@
+// Search, filters and order, over rows in memory (catalogData, see sync/site/data.py). The page holds only the cards in sight.
+(() => {
+  const SHOWN_TAGS = 2;
+  const AT_A_TIME = 24; // about what a screen shows; the next ones follow at once, after the paint
+  const { words, rows } = window.catalogData;
+  const [ID, TITLE, TITLE_EN, COVER, PREVIEW, RATIO, TONE, TYPE, NEEDS, IMAGES, TAGS, PRICES, RATIOS, NEW, MOVED, PAGE] = Array(16).keys();
+  const form = document.getElementById("filters");
+  const grid = document.getElementById("grid");
+  const count = document.getElementById("count");
+  const clear = form.querySelector("[type=reset]");
+  const skeleton = document.getElementById("card").content.firstElementChild;
+  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+  // Each facet: the words that its values stand for, and which of them a row has.
+  const tagValues = [...new Set(words.tags.map(([zh, en]) => en || zh))];
+  const valueOfTag = words.tags.map(([zh, en]) => tagValues.indexOf(en || zh));
+  const images = [...new Set(rows.map((row) => row[IMAGES]).filter((n) => n !== null))].sort((a, b) => a - b);
+  const one = (at) => (at === null ? [] : [at]);
+  const facets = {
+    tag: { values: tagValues, of: (row) => [...new Set(row[TAGS].map((at) => valueOfTag[at]))] },
+    type: { values: words.types, of: (row) => one(row[TYPE]) },
+    requirement: { values: words.needs, of: (row) => one(row[NEEDS]) },
+    images: { values: images.map(String), of: (row) => one(row[IMAGES] === null ? null : images.indexOf(row[IMAGES])) },
+    resolution: { values: words.resolutions, of: (row) => row[PRICES].filter((_, at) => at % 2 === 0) },
+    ratio: { values: words.ratios, of: (row) => row[RATIOS] },
+  };
+  const names = Object.keys(facets);
+  for (const facet of Object.values(facets)) facet.has = rows.map(facet.of);
+  const texts = rows.map((row) => fold([row[ID], row[TITLE], row[TITLE_EN], ...row[TAGS].flatMap((at) => words.tags[at])].join("\n")));
+  const cheapest = rows.map((row) => Math.min(...row[PRICES].filter((_, at) => at % 2)));
+
+  function priceAt(at, resolution) {
+    if (resolution < 0) return cheapest[at];
+    const place = rows[at][PRICES].findIndex((value, index) => index % 2 === 0 && value === resolution);
+    return place < 0 ? Infinity : rows[at][PRICES][place + 1];
+  }
+
+  // All rows in an order: made once, because names compare as the reader's language does, slowly. What fits is then found in it.
+  const newest = [...rows.keys()];
+  const orders = {};
+  function inOrder(sort, resolution) {
+    if (sort === "newest") return newest;
+    const key = sort === "price" ? `price ${resolution}` : `name ${page.text("en", "zh-CN")}`;
+    orders[key] ??= [...newest].sort(sort === "price" ? byPrice(resolution) : byName());
+    return orders[key];
+  }
+  function byPrice(resolution) {
+    const prices = Float64Array.from(newest, (at) => priceAt(at, resolution));
+    return (a, b) => (prices[a] === prices[b] ? a - b : prices[a] - prices[b]); // two without a price: Infinity less Infinity is NaN
+  }
+  function byName() {
+    const { compare } = new Intl.Collator(page.text("en", "zh-CN"), { numeric: true });
+    const called = rows.map((row) => (page.chinese ? row[TITLE] || row[TITLE_EN] : row[TITLE_EN] || row[TITLE]) || "\uffff");
+    return (a, b) => compare(called[a], called[b]);
+  }
+
+  // The state is in the address, so a view can be sent.
+  function read() {
+    const given = new URLSearchParams(location.hash.slice(1) || location.search);
+    const state = { search: given.get("search") ?? "", max_price: given.get("max_price") ?? "", sort: given.get("sort") ?? "newest" };
+    for (const name of names) state[name] = spelled(name, given.get(name) ?? "");
+    if (!["newest", "price", "name"].includes(state.sort)) state.sort = "newest";
+    if (!(Number(state.max_price) >= 0)) state.max_price = "";
+    return state;
+  }
+
+  // A tag may be named in either language, and every word in any case.
+  function spelled(name, word) {
+    const wanted = word.toLowerCase();
+    if (name === "tag") {
+      const at = words.tags.findIndex((tag) => tag.some((text) => text && text.toLowerCase() === wanted));
+      return at < 0 ? word : tagValues[valueOfTag[at]];
+    }
+    return facets[name].values.find((value) => value.toLowerCase() === wanted) ?? word;
+  }
+
+  function written(state) {
+    const pairs = Object.entries(state).filter(([name, value]) => value !== "" && !(name === "sort" && value === "newest"));
+    return new URLSearchParams(pairs).toString();
+  }
+
+  function select(state) {
+    const wanted = names.map((name) => (state[name] === "" ? null : facets[name].values.indexOf(state[name])));
+    const resolution = state.resolution === "" ? -1 : wanted[names.indexOf("resolution")];
+    const limit = state.max_price === "" ? Infinity : Number(state.max_price);
+    const parts = fold(state.search).split(/\s+/).filter(Boolean);
+    const counts = names.map((name) => new Uint32Array(facets[name].values.length));
+    const have = names.map((name) => facets[name].has);
+    const fits = new Uint8Array(rows.length);
+    for (let at = 0; at < rows.length; at += 1) { // as they lie in memory, whatever the order
+      if (parts.some((part) => !texts[at].includes(part))) continue;
+      if (limit !== Infinity && !(priceAt(at, resolution) <= limit)) continue;
+      let misses = 0;
+      let missed = -1;
+      for (let f = 0; f < names.length; f += 1) {
+        if (wanted[f] !== null && !have[f][at].includes(wanted[f])) { misses += 1; missed = f; }
+      }
+      // A value's count says what choosing it would show: the other filters hold, its own does not.
+      if (misses === 0) fits[at] = 1;
+      if (misses > 1) continue;
+      for (let f = 0; f < names.length; f += 1) {
+        if (misses > 0 && f !== missed) continue;
+        const values = have[f][at];
+        for (let v = 0; v < values.length; v += 1) counts[f][values[v]] += 1; // by index: this runs a hundred thousand times
+      }
+    }
+    return { found: inOrder(state.sort, resolution).filter((at) => fits[at]), counts };
+  }
+
+  function label(name, value) {
+    if (name !== "tag" || !page.chinese) return name === "type" || name === "requirement" ? value.replaceAll("_", " ").toLowerCase() : value;
+    return words.tags.find(([zh, en]) => (en || zh) === value)[0];
+  }
+
+  function offer(state, counts) {
+    names.forEach((name, f) => {
+      const select = form.elements[name];
+      const order = [...facets[name].values.keys()];
+      if (name === "tag") order.sort((a, b) => counts[f][b] - counts[f][a] || a - b);
+      const options = [new Option(page.text("any", "全部"), "")];
+      for (const at of order) {
+        const value = facets[name].values[at];
+        if (counts[f][at] || value === state[name]) options.push(new Option(`${label(name, value)} (${counts[f][at]})`, value));
+      }
+      if (state[name] && !facets[name].values.includes(state[name])) options.push(new Option(`${state[name]} (0)`, state[name]));
+      select.replaceChildren(...options);
+      select.value = state[name];
+      select.classList.toggle("set", state[name] !== "");
+    });
+  }
+
+  function address(packed) { return packed === null ? null : words.heads[packed[0]] + packed[1]; }
+
+  // In the reader's language only: half as much to lay out as in the cards that came with the page. Another language, other cards.
+  function make(at, into) {
+    const row = rows[at];
+    const card = skeleton.cloneNode(true);
+    const link = `templates/${row[PAGE] ?? `${row[ID]}.html`}`;
+    const english = row[TITLE_EN] || row[TITLE] || row[ID];
+    card.dataset.templateId = row[ID];
+    card.classList.replace("r1", `r${row[RATIO]}`);
+    for (const anchor of card.querySelectorAll("a")) anchor.setAttribute("href", link);
+    const cover = card.querySelector(".cover");
+    cover.classList.replace("tone0", `tone${row[TONE]}`);
+    cover.querySelector(".glyph").textContent = [...(row[TITLE] || row[TITLE_EN])][0] ?? "";
+    const picture = cover.querySelector("img");
+    if (row[COVER] === null) picture.remove(); else picture.src = address(row[COVER]);
+    if (row[PREVIEW] === null) delete cover.dataset.preview; else cover.dataset.preview = address(row[PREVIEW]);
+    const play = cover.querySelector(".play");
+    play.hidden = row[PREVIEW] === null;
+    play.ariaLabel = page.text(`Preview of ${english}`, `预览 ${row[TITLE] || english}`);
+    const [isNew, moved] = cover.querySelectorAll(".mark");
+    if (row[NEW]) isNew.textContent = page.text("New", "新"); else isNew.remove();
+    if (row[MOVED] === null) moved.remove();
+    else {
+      moved.textContent = `${row[MOVED] > 0 ? "+" : ""}${row[MOVED]} %`;
+      moved.className = `mark ${row[MOVED] > 0 ? "up" : "down"}`;
+    }
+    const [en, zh] = card.querySelectorAll(".name");
+    en.textContent = english;
+    if (row[TITLE] && row[TITLE] !== english) zh.textContent = row[TITLE]; else zh.remove();
+    const prices = row[PRICES].filter((_, index) => index % 2).sort((a, b) => a - b);
+    const range = prices[0] === prices.at(-1) ? prices[0] : `${prices[0]} – ${prices.at(-1)}`;
+    const price = card.querySelector(".price");
+    price.firstChild.textContent = range;
+    price.replaceChildren(...(prices.length ? [price.firstChild, ` ${page.text("credits", "积分")}`] : []));
+    const tags = row[TAGS].slice(0, SHOWN_TAGS).map((at) => page.text(words.tags[at][1], words.tags[at][0]));
+    card.querySelector(".tags").textContent = tags.join(" · ");
+    into.append(card);
+  }
+
+  const pager = new Pager(grid, document.getElementById("more"), AT_A_TIME, make);
+  let typing = 0;
+
+  // The cards that came with the page are the newest; where nothing is filtered they stay.
+  function show(state, { shown = AT_A_TIME, served = false } = {}) {
+    const { found, counts } = select(state);
+    offer(state, counts);
+    const plain = written(state) === "";
+    pager.show(found, shown, served && plain ? grid.childElementCount : 0);
+    document.getElementById("none").hidden = found.length > 0;
+    clear.hidden = plain;
+    const said = found.length === rows.length ? page.count(rows.length, "template", "个模板")
+      : page.text(`${found.length} of ${page.count(rows.length, "template")}`, `${rows.length} 个模板中的 ${found.length} 个`);
+    if (served) count.textContent = said;
+    clearTimeout(typing);
+    typing = setTimeout(() => { count.textContent = said; }, served ? 0 : 300); // a screen reader need not hear every letter
+    document.dispatchEvent(new Event("filtered"));
+  }
+
+  function fill(state) {
+    form.elements.search.value = state.search;
+    form.elements.max_price.value = state.max_price;
+    form.elements.sort.value = state.sort;
+  }
+
+  function chosen() {
+    const state = { search: form.elements.search.value.trim(), max_price: form.elements.max_price.value, sort: form.elements.sort.value };
+    for (const name of names) state[name] = form.elements[name].value;
+    return state;
+  }
+
+  function go(state, step) {
+    const hash = written(state);
+    const url = hash ? `#${hash}` : location.pathname; // the query, if any, was read and is done with
+    if (step) history.pushState(null, "", url); else history.replaceState(null, "", url);
+    show(state);
+  }
+
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", (event) => go(chosen(), event.target.tagName === "SELECT"));
+  form.addEventListener("reset", (event) => {
+    event.preventDefault();
+    const state = { ...Object.fromEntries(names.map((name) => [name, ""])), search: "", max_price: "", sort: "newest" };
+    fill(state);
+    go(state, true);
+    form.elements.search.focus();
+  });
+  addEventListener("popstate", () => { const state = read(); fill(state); show(state, { shown: history.state?.shown }); });
+  document.addEventListener("languagechange", () => { const state = read(); fill(state); show(state, { shown: pager.shown }); });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    event.preventDefault();
+    form.elements.search.focus();
+  });
+  // Coming back from a template's page, the reader finds the place again.
+  addEventListener("pagehide", () => history.replaceState({ shown: pager.shown, scroll: scrollY }, ""));
+
+  const soon = window.requestIdleCallback ?? ((work) => setTimeout(work, 500));
+  const prepare = () => soon(() => inOrder("name")); // while the reader looks: the first time is then no slower than the others
+  document.addEventListener("languagechange", prepare);
+  prepare();
+
+  const choices = form.querySelector(".choices");
+  const wide = matchMedia("(min-width: 48rem)");
+  const unfold = () => { choices.open = wide.matches; choices.classList.add("settled"); };
+  wide.addEventListener("change", unfold);
+  unfold();
+
+  const first = read();
+  const back = history.state;
+  fill(first);
+  show(first, { served: true, shown: back?.shown });
+  if (back?.scroll) scrollTo(0, back.scroll);
+})();

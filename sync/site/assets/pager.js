@@ -1,0 +1,37 @@
+// Shows a long list a piece at a time: the next piece comes when the end comes near, or by the button.
+class Pager {
+  constructor(into, more, size, make) {
+    Object.assign(this, { into, more, size, make, items: [], shown: 0 });
+    this.watch = new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) this.next(); }, { rootMargin: "1200px" });
+    more.addEventListener("click", () => this.next());
+  }
+
+  // `already`: how many of the items stand in the page as it was served.
+  show(items, shown = this.size, already = 0) {
+    this.items = items;
+    this.shown = already;
+    if (!already) this.into.replaceChildren();
+    while (this.shown < Math.min(shown, items.length)) this.append();
+    this.settle();
+  }
+
+  next() {
+    this.append();
+    this.settle();
+  }
+
+  append() {
+    const piece = document.createDocumentFragment();
+    const end = Math.min(this.shown + this.size, this.items.length);
+    for (; this.shown < end; this.shown += 1) this.make(this.items[this.shown], piece, this.into);
+    this.into.append(piece);
+  }
+
+  settle() {
+    const rest = this.shown < this.items.length;
+    this.more.hidden = !rest;
+    // An observer tells changes only: where the end is still in sight it must be asked anew.
+    this.watch.unobserve(this.more);
+    if (rest) this.watch.observe(this.more);
+  }
+}

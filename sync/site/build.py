@@ -1,0 +1,217 @@
+"""One build of the site: is there anything new at all, what is it, write it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from sync import __version__
+from sync.reader import feed
+from sync.reader.documents import printed
+from sync.reader.status import overview
+from sync.reader.whole import set_aside, stamp, whole
+from sync.schemas.index import everything
+from sync.site import data, pages
+from sync.site.cards import Media, News, card, news_of, page_name
+from sync.site.folder import open_folder
+from sync.site.template_page import template
+from sync.store.engine import reading
+from sync.terminal.atom import as_atom
+from sync.text import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+    from sync.reader.stored import Stored
+    from sync.reader.whole import Event, Whole
+    from sync.site.folder import Folder
+
+    Keep = Callable[[Folder, Sequence[Stored]], tuple[dict[str, str], int]]
+    """Puts copies of covers into the folder; gives address → path, and how many could not be had."""
+
+ASSETS = (
+    "site.css",
+    "start.js",
+    "freshness-line.js",
+    "page.js",
+    "pager.js",
+    "preview.js",
+    "gallery.js",
+    "changes.js",
+    "icon.svg",
+)
+NEWEST_CHANGES = 1000
+"""In changes.json; all of them are in the database."""
+NEWEST_ENTRIES = 50
+"""In feed.xml."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a site is made with.
+
+    Attributes:
+        api_url: the API's origin, for the requests that pages show.
+        stale_after: seconds after which a page says that it may be out of date.
+        site_url: where the site will stand, if that is known.
+    """
+
+    api_url: str
+    stale_after: float
+    site_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did: files written and deleted, templates shown, covers kept and those that could not be fetched."""
+
+    written: int
+    deleted: int
+    templates: int
+    covers: int
+    covers_missing: int
+
+    def as_json(self) -> dict[str, int]:
+        """Write it as JSON."""
+        return asdict(self)
+
+
+def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = None) -> Built:
+    """Write the site of a database's catalog into a folder, or bring the one that is there up to date.
+
+    Args:
+        engine: the database; only read.
+        path: the folder.
+        options: see there.
+        keep: see `Keep`; None: pages refer to the vendor's addresses.
+
+    Raises:
+        MissingExtra: Jinja2 is not installed.
+        SiteError: the folder cannot be written.
+        DatabaseError: the database cannot be read.
+    """
+    assets, contents = _assets()
+    rendering = pages.Pages(assets, options.site_url)
+    program = _hash(__version__, rendering.sources, *map(str, contents.values()), json.dumps(asdict(options)), str(bool(keep)))
+    with open_folder(path) as folder:
+        mark = _hash(program, stamp(engine))
+        if folder.old.stamp == mark and not folder.old.missing and _all_there(folder):
+            return _only_freshness(engine, folder, options)
+        with reading(engine) as connection:
+            mark = _hash(program, stamp(connection))
+            found = whole(connection)
+            copies, missing = keep(folder, found.stored) if keep else ({}, 0)
+            _write(folder, connection, found, Media(copies), rendering, program, options, contents)
+        written, deleted = folder.publish(mark, copies, missing)
+    return Built(written, deleted, found.overview.present, len(copies), missing)
+
+
+def _only_freshness(engine: Engine, folder: Folder, options: Options) -> Built:
+    found = overview(engine)
+    for name in folder.old.files:
+        if name != "freshness.js":
+            folder.fresh(name, folder.old.files[name])
+    folder.put_if_new("freshness.js", data.freshness(found, set_aside(engine).count, options.stale_after))
+    written, deleted = folder.publish(folder.old.stamp, folder.old.copies, 0)
+    return Built(written, deleted, found.present, len(folder.old.copies), 0)
+
+
+def _all_there(folder: Folder) -> bool:
+    return all((folder.path / name).is_file() for name in folder.old.files)
+
+
+def _write(
+    folder: Folder, connection: Connection, found: Whole, media: Media, rendering: pages.Pages, program: str, options: Options,
+    contents: Mapping[str, bytes],
+) -> None:  # fmt: skip
+    known = {one.document["template_id"]: one for one in found.stored}
+    events: dict[str, list[Event]] = defaultdict(list)
+    for event in found.events:
+        events[event.template_id].append(event)
+    for name, content in contents.items():
+        folder.put_if_new(name, content)
+    cards = {template_id: card(one, media) for template_id, one in known.items()}
+    _pages_of_templates(folder, found, cards, events, rendering, program, options)
+    news = news_of(found)
+    rows = [({**cards[each], **asdict(news.get(each, News()))}, known[each]) for each in _newest_first(found)]
+    gallery_data = _hashed(folder, "catalog", data.catalog_data(rows))
+    changes_data = _hashed(folder, "changes", data.changes_data(found, known))
+    folder.put_if_new("freshness.js", data.freshness(found.overview, found.set_aside.count, options.stale_after))
+    folder.put_if_new("catalog.json", data.array([printed(one.document) for one in found.stored if one.removed_at is None]))
+    newest = feed.changes(connection, most=NEWEST_CHANGES)
+    folder.put_if_new("changes.json", data.array(newest))
+    folder.put_if_new("schemas.json", json_text(everything(), indent=2) + "\n")
+    address = None if options.site_url is None else f"{options.site_url}feed.xml"
+    folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch or "", self_url=address))
+    cut = len(found.events) > data.MOST_CHANGES
+    for name, context in (
+        ("changes.html", pages.changes(found, known, changes_data, cut=cut)),
+        ("index.html", pages.gallery([shown for shown, _ in rows], gallery_data)),
+    ):
+        folder.put_if_new(name, rendering.render(name, name, context))
+    if options.site_url is not None:
+        folder.put_if_new("sitemap.xml", _sitemap(found, options.site_url))
+
+
+def _pages_of_templates(
+    folder: Folder, found: Whole, cards: Mapping[str, dict[str, Any]], events: Mapping[str, list[Event]], rendering: pages.Pages,
+    program: str, options: Options,
+) -> None:  # fmt: skip
+    for one in found.stored:
+        template_id = one.document["template_id"]
+        shown = cards[template_id]
+        path = f"templates/{shown['page']}"
+        context = template(
+            one, shown, found.periods.get(template_id, ()), events.get(template_id, ()),
+            held_since=found.held.get(template_id), api_url=options.api_url,
+        )  # fmt: skip
+        inputs = _hash(program, repr(context))
+        if not folder.fresh(path, inputs):
+            folder.put(path, rendering.render("template.html", path, context), inputs)
+
+
+def _newest_first(found: Whole) -> list[str]:
+    present = [one.document for one in found.stored if one.removed_at is None]
+    present.sort(key=lambda document: (document["released_at"] or "", document["template_id"]), reverse=True)
+    return [document["template_id"] for document in present]
+
+
+def _hashed(folder: Folder, name: str, content: str) -> str:
+    """Write data under a name that changes with it: whoever has a page open goes on with what belongs to that."""
+    path = f"assets/{name}-{_hash(content)[:12]}.js"
+    folder.put_if_new(path, content)
+    return path
+
+
+def _assets() -> tuple[dict[str, str], dict[str, bytes]]:
+    names, contents = {}, {}
+    for name in ASSETS:
+        content = (files("sync.site") / "assets" / name).read_bytes()
+        stem, _, kind = name.rpartition(".")
+        names[name] = f"assets/{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
+        contents[names[name]] = content
+    return names, contents
+
+
+def _sitemap(found: Whole, site_url: str) -> str:
+    from urllib.parse import quote
+    from xml.sax.saxutils import escape
+
+    paths = ["index.html", "changes.html", *(f"templates/{page_name(one.document['template_id'])}" for one in found.stored)]
+    urls = "".join(f"<url><loc>{escape(site_url + quote(path))}</loc></url>\n" for path in paths)
+    head = '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+    return f"{head}{urls}</urlset>\n"
+
+
+def _hash(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode("utf-8", "backslashreplace") + b"\0")
+    return digest.hexdigest()

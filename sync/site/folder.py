@@ -1,0 +1,162 @@
+"""The folder of a site: written so that whoever reads it meets whole files only, and touched only where something is new.
+
+Everything new is written beside first; then the files are put into place, what pages refer to before the pages, `index.html`
+last. A build that is killed, or finds the disk full, leaves the old site, or whole files of both; the manifest, written at the
+very end, is then still the old one, and the next build does the rest.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sync.errors import SiteBusy, SiteError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MANIFEST = ".manifest.json"
+_LOCK, _STAGING = ".lock", ".staging"
+_FORMAT = 1
+_LAST = ("changes.html", "index.html")
+
+
+@dataclass(slots=True)
+class Manifest:
+    """What the last build knew.
+
+    Attributes:
+        stamp: of everything that went into it.
+        files: path → hash of what it was made of.
+        spare: files of the build before, kept one more time: a page that is open still refers to them.
+        copies: address of a cover, without its query → path of the copy.
+        missing: covers that could not be fetched.
+    """
+
+    stamp: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    spare: list[str] = field(default_factory=list)
+    copies: dict[str, str] = field(default_factory=dict)
+    missing: int = 0
+
+
+class Folder:
+    """A site's folder, locked while it is open."""
+
+    def __init__(self, path: Path, old: Manifest) -> None:
+        self.path = path
+        self.old = old
+        self._new: dict[str, str] = {}
+        self._staged: list[str] = []
+        self._made: set[Path] = set()
+
+    def fresh(self, path: str, inputs: str) -> bool:
+        """Tell whether a file is there and was made of the same inputs; it is then kept as it is."""
+        if self.old.files.get(path) == inputs and (self.path / path).is_file():
+            self._new[path] = inputs
+            return True
+        return False
+
+    def put(self, path: str, content: str | bytes, inputs: str) -> None:
+        """Write a file beside the site."""
+        target = self.path / _STAGING / path
+        if target.parent not in self._made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(target.parent)
+        target.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+        self._new[path] = inputs
+        self._staged.append(path)
+
+    def put_if_new(self, path: str, content: str | bytes) -> None:
+        """Write a file unless it is there already with this content."""
+        raw = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        inputs = hashlib.sha256(raw).hexdigest()
+        if not self.fresh(path, inputs):
+            self.put(path, raw, inputs)
+
+    def publish(self, stamp: str, copies: Mapping[str, str], missing: int) -> tuple[int, int]:
+        """Put everything into place and forget what is no longer of the site; give the numbers written and deleted."""
+        for name in sorted({str(Path(path).parent) for path in self._staged}):
+            (self.path / name).mkdir(parents=True, exist_ok=True)
+        for path in sorted(self._staged, key=_turn):
+            (self.path / _STAGING / path).replace(self.path / path)
+        gone = [path for path in self.old.files if path not in self._new]
+        spare = [path for path in gone if not path.endswith((".html", ".json", ".xml"))]
+        doomed = [path for path in {*gone, *self.old.spare} if path not in spare and path not in self._new]
+        for path in doomed:
+            (self.path / path).unlink(missing_ok=True)
+        new = Manifest(stamp, dict(sorted(self._new.items())), sorted(spare), dict(sorted(copies.items())), missing)
+        if new != self.old:
+            self._write_manifest(new)
+        return len(self._staged), len(doomed)
+
+    def _write_manifest(self, manifest: Manifest) -> None:
+        values = {name: getattr(manifest, name) for name in ("stamp", "files", "spare", "copies", "missing")}
+        text = json.dumps({"format": _FORMAT, **values}, ensure_ascii=False, indent=0)
+        (self.path / _STAGING).mkdir(exist_ok=True)
+        beside = self.path / _STAGING / "manifest"
+        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
+        beside.replace(self.path / MANIFEST)
+
+
+def _turn(path: str) -> tuple[int, bool]:
+    """Order what is put into place: what pages refer to, the pages, the two that lead to them."""
+    return (_LAST.index(path) + 1 if path in _LAST else 0), path.endswith(".html")
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[Folder]:
+    """Open a folder for one build; nobody else builds there meanwhile.
+
+    Raises:
+        UsageError: it holds files that are not of a site of ours, or is no folder.
+        SiteError: it cannot be written.
+        SiteBusy: another process builds there.
+    """
+    try:
+        _refuse_strangers(path)
+        path.mkdir(parents=True, exist_ok=True)
+        with (path / _LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SiteBusy(f"Another process is writing the site in {path}.") from None
+            shutil.rmtree(path / _STAGING, ignore_errors=True)
+            try:
+                yield Folder(path, _read(path / MANIFEST))
+            finally:
+                shutil.rmtree(path / _STAGING, ignore_errors=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SiteError(
+            f"The site in {path} could not be written: {reason}.", hint="The old one, if any, is still there."
+        ) from error
+
+
+def _refuse_strangers(path: Path) -> None:
+    if path.is_dir() and not (path / MANIFEST).exists():
+        others = [each.name for each in path.iterdir() if each.name not in {_LOCK, _STAGING, "templates", "assets", "media"}]
+        if others:
+            raise UsageError(
+                f"{path} holds files that are not of a site made here, such as {min(others)!r}.",
+                hint="Name a folder of its own: what is in the way there would be overwritten.",
+            )
+    elif path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is no folder.", hint="Name a folder; it is made if it is not there.")
+
+
+def _read(path: Path) -> Manifest:
+    """Read the last build's manifest; one that is missing or cannot be read means that everything is made anew."""
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("format") != _FORMAT:
+            return Manifest()
+        return Manifest(**values)
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return Manifest()

@@ -1,0 +1,129 @@
+"""The pages, rendered: the home of Jinja2. Everything of upstream's is escaped by it, and addresses are checked before."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sync.errors import MissingExtra
+from sync.site.data import called_as, fields_of, minute, newest
+from sync.site.series import catalog_plots
+from sync.text import harmless
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sync.reader.stored import Stored
+    from sync.reader.whole import Event, Whole
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; media-src 'self' https:; base-uri 'none'; "
+    "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""Works from the disk and over http alike; nothing in a page needs more."""
+FIRST_CARDS = 60
+"""In the page itself; the others come from its data as the reader scrolls."""
+FIRST_CHANGES = 100
+_BLANK_CARD = {
+    "id": "", "page": "", "title": "-", "title_en": "_", "cover": "#", "preview": "#", "ratio": 1, "tone": 0, "price": "0",
+    "tags": [("-", "_")], "new": True, "moved": 0,
+}  # fmt: skip
+_BLANK_EVENT = {
+    "kind": "added", "id": "", "page": "#", "title": "-", "title_en": "_", "breaking": "-", "fields": (), "why": None,
+}  # fmt: skip
+
+
+class Pages:
+    """Renders pages.
+
+    Args:
+        assets: what each asset is called in this site.
+        site_url: where the site will stand, ending in a slash, if that is known.
+
+    Raises:
+        MissingExtra: Jinja2 is not installed.
+    """
+
+    def __init__(self, assets: Mapping[str, str], site_url: str | None) -> None:
+        try:
+            from jinja2 import Environment, FunctionLoader, StrictUndefined
+        except ModuleNotFoundError:
+            raise MissingExtra("The gallery", "Jinja2", "site") from None
+        folder = files("sync.site") / "templates"
+        self._environment = Environment(
+            loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.filters["say"] = lru_cache(4096)(_say)
+        self._shared = {"assets": assets, "policy": POLICY}
+        self._site_url = site_url
+
+    def render(self, name: str, path: str, context: Mapping[str, Any]) -> str:
+        """Render one page for a path within the site."""
+        canonical = None if self._site_url is None else self._site_url + quote(path)
+        up = "../" * path.count("/")
+        here = path.removesuffix(".html")
+        template = self._environment.get_template(name)
+        text: str = template.render(context, up=up, here=here, canonical=canonical, **self._shared)
+        return text
+
+    @cached_property
+    def sources(self) -> str:
+        """Everything that pages are made of, for noticing that they must be made anew."""
+        found = sorted((files("sync.site") / "templates").iterdir(), key=lambda file: file.name)
+        return "".join(file.read_text(encoding="utf-8") for file in found)
+
+
+def _say(en: str, zh: str) -> Any:
+    """Write a text in both languages; the style sheet shows the one that <html lang> names."""
+    from markupsafe import Markup
+
+    return Markup('<span class="say" lang="en">{}</span><span class="say" lang="zh-CN">{}</span>').format(en, zh)
+
+
+def gallery(cards: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
+    """What the gallery's page says: the first cards; the rest is in its data."""
+    return {"cards": cards[:FIRST_CARDS], "total": len(cards), "data": data, "blank": _BLANK_CARD}
+
+
+def changes(whole: Whole, known: Mapping[str, Stored], data: str, *, cut: bool) -> dict[str, Any]:
+    """What the page of changes says: what waits for a person, plots, and the first changes by day and run."""
+    first = newest(whole.events, FIRST_CHANGES)[:FIRST_CHANGES]
+    days = [
+        {
+            "date": day,
+            "runs": [
+                {"run_id": run_id, "time": minute(same[0].at)[11:], "events": [event_row(event, known) for event in same]}
+                for run_id, same in ((run_id, list(each)) for run_id, each in groupby(on_day, key=lambda event: event.run_id))
+            ],
+        }
+        for day, on_day in groupby(first, key=lambda event: minute(event.at)[:10])
+    ]
+    return {
+        "days": days, "total": len(whole.events), "cut": cut, "data": data, "plots": catalog_plots(whole), "blank": _BLANK_EVENT,
+        "held": [(run_id, *called_as(template_id, known), harmless(template_id)) for template_id, run_id in whole.held.items()],
+        "set_aside": [(harmless(template_id or ""), harmless(reason)) for template_id, reason in whole.set_aside.first],
+        "more_set_aside": whole.set_aside.count - len(whole.set_aside.first),
+    }  # fmt: skip
+
+
+def event_row(event: Event, known: Mapping[str, Stored]) -> dict[str, Any]:
+    """What a page says of one change; of a template that is not known its id, without a link."""
+    title, title_en, page = called_as(event.template_id, known)
+    return {
+        "kind": event.kind,
+        "id": harmless(event.template_id),
+        "title": title,
+        "title_en": title_en,
+        "page": page,
+        "breaking": ", ".join(map(harmless, event.breaking)) if event.kind == "changed" else "",
+        "fields": fields_of(event),
+        "why": None,
+    }

@@ -1,0 +1,128 @@
+"""Lines over time, as SVG paths that are worked out when the site is made: no script draws, no library is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    Series = Sequence[tuple[datetime, float | None]]
+
+WIDTH, HEIGHT = 480.0, 180.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 128.0, 12.0, 26.0
+_BEYOND = 1.06
+"""How far lines go on to the right of their end, so that the last step is one."""
+_BETWEEN = 15.0
+"""From one name to the next, as large as phones show them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line.
+
+    Attributes:
+        name: what it is of.
+        path: its steps.
+        first: its first value.
+        last: its last; empty if it ends before the plot does.
+        place: how far down its name stands.
+    """
+
+    name: str
+    path: str
+    first: str
+    last: str
+    place: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawing of `WIDTH` by `HEIGHT`; ticks are a place and what is written there."""
+
+    lines: tuple[Line, ...]
+    across: tuple[tuple[float, str], ...]
+    up: tuple[tuple[float, str], ...]
+    width: float = WIDTH
+    height: float = HEIGHT
+    left: float = _LEFT
+    right: float = WIDTH - _RIGHT
+
+
+def step_plot(series: Mapping[str, Series], until: datetime) -> Plot | None:
+    """Draw values that hold until the next one: steps.
+
+    Args:
+        series: by name, each oldest first; None means that there is no value from then on.
+        until: where the plot ends.
+
+    Returns:
+        None if there is nothing to draw.
+    """
+    values = [value for points in series.values() for _, value in points if value is not None]
+    moments = [moment for points in series.values() for moment, _ in points]
+    if not values:
+        return None
+    start, end = min(moments), max(until, *moments)
+    seconds = (end - start).total_seconds() * _BEYOND or 1.0
+    whole = all(value == int(value) for value in values)
+    low, high, step = _scale(min(values), max(values), least_step=1.0 if whole else 0.0)
+
+    right = WIDTH - _RIGHT
+
+    def x(moment: datetime) -> float:
+        return round(_LEFT + (right - _LEFT) * (moment - start).total_seconds() / seconds, 1)
+
+    def y(value: float) -> float:
+        return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low), 1)
+
+    lines = []
+    for name, points in series.items():
+        path: list[str] = []
+        known = [value for _, value in points if value is not None]
+        if not known:
+            continue
+        last = None
+        for moment, value in points:
+            if value is None:
+                path += [f"H{x(moment)}"] if last is not None else []
+            elif last is None:
+                path.append(f"M{x(moment)} {y(value)}")
+            else:
+                path.append(f"H{x(moment)}V{y(value)}")
+            last = value
+        if last is not None:
+            path.append(f"H{right}")
+        lines.append(Line(name, "".join(path), f"{known[0]:g}", "" if last is None else f"{last:g}", y(known[-1])))
+    ticks = [low + step * at for at in range(round((high - low) / step) + 1)]
+    days = ((x(start), f"{start:%Y-%m-%d}"), *(() if start.date() == end.date() else ((x(end), f"{end:%Y-%m-%d}"),)))
+    return Plot(tuple(_apart(lines)), days, tuple((y(tick), f"{tick:g}") for tick in ticks))
+
+
+def _scale(least: float, most: float, *, least_step: float) -> tuple[float, float, float]:
+    """Choose where the axis begins and ends, and a round step, so that there are three or four."""
+    if least == most:
+        least, most = least * 0.9, most * 1.1 or 1.0
+    raw = max((most - least) / 3, least_step)
+    size = 10.0 ** (len(f"{int(raw)}") - 1) if raw >= 1 else 0.1
+    step = next((size * part for part in (1, 2, 2.5, 5, 10) if size * part >= raw), size * 10)
+    low = least // step * step
+    high = low
+    while high < most:
+        high += step
+    return low, high, step
+
+
+def _apart(lines: Sequence[Line]) -> list[Line]:
+    """Move the names apart, where they would stand on each other: downwards, and up again from the lower edge."""
+    order = sorted(range(len(lines)), key=lambda at: lines[at].place)
+    places: dict[int, float] = {}
+    above = -_BETWEEN
+    for at in order:
+        above = places[at] = max(lines[at].place, above + _BETWEEN)
+    below = HEIGHT
+    for at in reversed(order):
+        below = places[at] = min(places[at], below - _BETWEEN)
+    return [replace(line, place=places[at]) for at, line in enumerate(lines)]

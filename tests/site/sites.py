@@ -1,0 +1,85 @@
+"""Sites for the tests: small catalogs with a past, written into a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sync.sandbox.media import draw_media
+from sync.site.build import Built, Options, build
+from sync.site.covers import Keeper
+from tests.builders import record, run_with, ticking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+OPTIONS = Options("https://api.crun.ai", 3600.0)
+WEEKS = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 8, 15)]
+CAT = record("1", Title="猫咪变身特效", Title_en="Kitty Café", Tags=["宠物"], Tags_en=["Pets"], ReleaseOnlineTime=1779421053)
+DUO = record(
+    "2", Title="双人舞会", Title_en="Ball for Two", InputNum=2, InputRequirement="DOUBLE_PERSON", TemplateType="BEGIN_FRAME",
+    ConsumeItems=[{"Resolution": "720p", "Credit": 99}], CoverAspectRatio="16:9", SupportAspectRatio="16:9",
+    ReleaseOnlineTime=1779421052,
+)  # fmt: skip
+BATTLE = record("104909826", ConsumeItems=[{"Resolution": "480p", "Credit": 166.5}, {"Resolution": "1080p", "Credit": 800}])
+FIRST = [CAT, DUO, BATTLE, record("4", Title_en="Gone Soon")]
+CHEAPER = {**BATTLE, "ConsumeItems": [{"Resolution": "480p", "Credit": 149.85}, {"Resolution": "1080p", "Credit": 800}]}
+THEN = [record("5", Title_en="Fresh", Title="新的", ReleaseOnlineTime=1779421060), CAT, DUO, CHEAPER]
+
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f80f00010501012718e366"
+    "0000000049454e44ae426082"
+)
+"""A picture, as PNG."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site and what it was made of."""
+
+    folder: Path
+    engine: Engine
+
+    def build(self, **options: Any) -> Built:
+        """Bring it up to date."""
+        keep = options.pop("keep", None)
+        return build(self.engine, self.folder, Options(**{**vars_of(OPTIONS), **options}), keep=keep)
+
+    def text(self, path: str) -> str:
+        """Read one file."""
+        return (self.folder / path).read_text(encoding="utf-8")
+
+    def times(self) -> dict[str, int]:
+        """Tell when each file was last written."""
+        return {str(file.relative_to(self.folder)): file.stat().st_mtime_ns for file in self.folder.rglob("*") if file.is_file()}
+
+
+def vars_of(options: Options) -> dict[str, Any]:
+    """Give the fields of options by name."""
+    return {name: getattr(options, name) for name in ("api_url", "stale_after", "site_url")}
+
+
+def weeks(engine: Engine, *catalogs: Sequence[dict[str, Any]]) -> None:
+    """Synchronise one catalog a week."""
+    for catalog, start in zip(catalogs, WEEKS, strict=False):
+        run_with(catalog, engine, clock=ticking(start), max_removed=1)
+
+
+def drawn() -> Keeper:
+    """Draw covers and previews instead of fetching them."""
+
+    def get(url: str, document: dict[str, Any]) -> bytes:
+        path = "/cover" if url == document["cover_url"] else "/preview"
+        wire = {
+            "Title_en": document["title_en"], "MediaId": document["media_id"], "CoverAspectRatio": document["cover_aspect_ratio"],
+            "Cover": "/cover", "PreviewVideo": "/preview",
+        }  # fmt: skip
+        found = draw_media([wire], path)
+        assert found is not None
+        return found[1]
+
+    return Keeper(get, ("cover_url", "preview_video_url"), removed=True)

@@ -1,0 +1,282 @@
+"""The gallery as its readers use it: in a real browser, from the disk and over http."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.builders import record, run_with
+from tests.site.sites import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.builders import Database
+    from tests.site.conftest import Watched
+
+    Watch = Callable[..., Watched]
+
+ALL = ["5", "1", "2", "104909826"]
+PAGES = ("index.html", "changes.html", "templates/104909826.html", "templates/4.html")
+
+
+def chosen(page: Page, **values: str) -> None:
+    for name, value in values.items():
+        field = page.locator(f"[name={name}]")
+        if field.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(value)
+        else:
+            field.fill(value)
+
+
+def test_search_filters_and_order_show_what_fits_and_stand_in_the_address(base: str, watch: Watch) -> None:
+    here = watch(base)
+    page = here.open()
+    assert here.ids() == ALL
+
+    for word, found in (
+        ("猫", ["1"]), ("咪变", ["1"]), ("cafe", ["1"]), ("CAFÉ", ["1"]), ("ball two", ["2"]), ("10490", ["104909826"]),
+        ("pets", ["1"]), ("宠物", ["1"]), ("no such", []),
+    ):  # fmt: skip
+        page.locator("input[type=search]").fill(word)
+        assert here.ids() == found, word
+    assert page.locator("#none").is_visible()
+    page.locator("input[type=search]").fill("")
+
+    for name, value, found in (
+        ("tag", "Pets", ["1"]), ("type", "BEGIN_FRAME", ["2"]), ("requirement", "DOUBLE_PERSON", ["2"]), ("images", "2", ["2"]),
+        ("resolution", "1080p", ["104909826"]), ("ratio", "16:9", ["2"]), ("max_price", "150", ["2", "104909826"]),
+    ):  # fmt: skip
+        chosen(page, **{name: value})
+        assert here.ids() == found, name
+        assert f"{name}={value}".replace(":", "%3A") in page.url
+        chosen(page, **{name: ""})
+    chosen(page, sort="price")
+    assert here.ids() == ["2", "104909826", "5", "1"]
+    chosen(page, sort="name")
+    assert here.ids() == ["2", "104909826", "5", "1"]  # Ball for Two, Battle Game, Fresh, Kitty Café
+    assert here.elsewhere == []
+
+
+@pytest.mark.long
+def test_a_view_that_was_sent_opens_as_it_was_and_back_goes_back(base: str, watch: Watch) -> None:
+    here = watch(base)
+    page = here.open("index.html#tag=宠物&sort=name")
+    assert here.ids() == ["1"]
+    assert page.locator("[name=tag]").input_value() == "Pets"
+
+    page.goto("about:blank")
+    page = here.open("index.html?resolution=720p&max_price=99")
+    assert here.ids() == ["2"]
+    chosen(page, max_price="")
+    chosen(page, resolution="480p")
+    assert here.ids() == ["5", "1", "104909826"]
+    page.go_back()
+    page.wait_for_function("() => document.querySelector('[name=resolution]').value === '720p'")
+    assert here.ids() == ["5", "1", "2"]
+
+
+@pytest.mark.long
+def test_a_count_stands_beside_every_value_and_says_what_choosing_it_shows(base: str, watch: Watch) -> None:
+    here = watch(base)
+    page = here.open("index.html#type=BEGIN_FRAME")
+
+    def options(name: str) -> list[str]:
+        return [text.strip() for text in page.locator(f"[name={name}] option").all_inner_texts()]
+
+    assert options("resolution") == ["any", "720p (1)"]
+    assert options("type") == ["any", "begin end frame (3)", "begin frame (1)"]
+    for name in ("tag", "type", "requirement", "images", "resolution", "ratio"):
+        page.locator("[type=reset]").click() if page.locator("[type=reset]").is_visible() else None
+        for option in page.locator(f"[name={name}] option").evaluate_all("all => all.map(o => [o.value, o.textContent])"):
+            value, text = option
+            if value:
+                chosen(page, **{name: value})
+                assert text.endswith(f"({len(here.ids())})"), text
+
+
+@pytest.mark.long
+def test_a_preview_is_asked_for_when_hovered_and_given_up_after(base: str, watch: Watch) -> None:
+    here = watch(base)
+    page = here.open()
+
+    def videos() -> list[str]:
+        return [url for url in here.asked if url.endswith(".mp4")]
+
+    assert videos() == []
+
+    cover = page.locator("article[data-template-id='1'] .cover")
+    cover.hover()
+    page.wait_for_selector("article[data-template-id='1'] .cover.playing video")
+    assert len(set(videos())) == 1
+    assert page.locator("video").evaluate_all("all => all.map(v => v.muted && v.videoWidth > 0)") == [True]
+
+    page.locator("article[data-template-id='2'] .cover").hover()
+    page.wait_for_selector("article[data-template-id='2'] .cover.playing video")
+    assert page.locator("video").count() == 1
+    page.locator("h2").first.hover()
+    page.wait_for_selector("video", state="detached")
+
+
+@pytest.mark.long
+def test_with_reduced_motion_or_by_touch_only_the_button_plays(base: str, watch: Watch) -> None:
+    here = watch(base, reduced_motion="reduce", has_touch=True)
+    page = here.open()
+    page.locator("article[data-template-id='1'] .cover").hover()
+    page.wait_for_timeout(400)  # longer than a hover has to last
+    assert page.locator("video").count() == 0
+
+    button = page.locator("article[data-template-id='1'] .play")
+    assert button.evaluate("button => getComputedStyle(button).opacity") == "1"
+    button.tap()
+    page.wait_for_selector(".cover.playing video")
+    assert button.get_attribute("aria-pressed") == "true"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("video", state="detached")
+
+
+@pytest.mark.long
+def test_everything_is_done_by_the_keyboard_alone(base: str, watch: Watch) -> None:
+    here = watch(base)
+    page = here.open()
+
+    def focused() -> Any:
+        return page.evaluate("() => document.activeElement.name || document.activeElement.className")
+
+    page.keyboard.press("Tab")
+    assert focused() == "skip"
+    page.keyboard.press("/")
+    page.keyboard.type("kitty")
+    assert here.ids() == ["1"]
+    page.keyboard.press("Enter")  # a form that went anywhere would be an error of the policy
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if focused() == "play":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".cover.playing video")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("video", state="detached")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/templates/1.html")
+    assert page.locator("h1").inner_text().startswith("Kitty Café")
+
+
+@pytest.mark.long
+def test_chinese_and_dark_are_chosen_once_and_kept(watch: Watch, small: Site) -> None:
+    here = watch(small.folder.as_uri())
+    page = here.open()
+    assert page.locator("article h2").first.inner_text().splitlines()[0] == "Fresh"
+
+    page.locator("#language").click()
+    page.locator("#theme").click()
+    assert page.evaluate("() => document.documentElement.lang") == "zh-CN"
+    page.locator("nav a").nth(1).click()
+    page.wait_for_url("**/changes.html")
+
+    assert page.locator("h1").inner_text() == "变更"
+    background = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert background == "rgb(18, 19, 21)"
+
+
+@pytest.mark.long
+def test_the_feed_is_filtered_by_kind_and_field(base: str, watch: Watch) -> None:
+    here = watch(base)
+    page = here.open("changes.html")
+    assert page.locator(".event").count() == 7
+
+    chosen(page, kind="removed")
+    assert page.locator(".event .what").all_inner_texts() == ["Gone Soon\n战斗游戏"]
+    chosen(page, kind="", field="consume_items")
+    assert page.locator(".event").count() == 1
+    assert "166.5 → 149.85" in page.locator(".event").inner_text()
+    assert page.url.endswith("#field=consume_items")
+    page.locator(".event a").click()
+    page.wait_for_url("**/templates/104909826.html")
+
+
+@pytest.mark.long
+def test_a_request_is_copied_by_its_button(watch: Watch, small: Site) -> None:
+    here = watch(small.folder.as_uri(), permissions=["clipboard-read", "clipboard-write"])
+    page = here.open("templates/104909826.html")
+
+    page.locator("[data-copies=request]").click()
+    page.locator("[data-copies=request]", has_text="Copied").wait_for()
+
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert '"template_id": "104909826"' in copied
+    assert copied == page.locator("#request").inner_text()
+
+
+@pytest.mark.long
+def test_a_page_that_grows_old_says_so_by_itself(sqlite: Database, tmp_path: Path, watch: Watch) -> None:
+    run_with([record("1", Cover=None, PreviewVideo=None)], sqlite.engine)  # in January 2026, by the tests' clock
+    site = Site(tmp_path / "site", sqlite.engine)
+    site.build()
+
+    here = watch(site.folder.as_uri())
+    page = here.open()
+
+    assert "this page may be out of date" in page.locator("#freshness.old").inner_text()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(path: str, scheme: str, watch: Watch, small: Site) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    for viewport in ({"width": 1280, "height": 800}, {"width": 320, "height": 640}):
+        here = watch(small.folder.as_uri(), color_scheme=scheme, viewport=viewport)
+        page = here.open(path)
+        levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+        for options in ({"preload": False}, {"preload": False, "runOnly": levels}):  # it would fetch what the policy forbids
+            found = Axe().run(page, options=options).response["violations"]
+            assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found] == []
+        wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, "the page scrolls sideways"
+
+
+@pytest.mark.long
+def test_ten_thousand_templates_are_found_and_scrolled(sqlite: Database, tmp_path: Path, watch: Watch) -> None:
+    from sync.sandbox.catalog import make_catalog
+
+    run_with(make_catalog(10_000), sqlite.engine, deadline=300.0)
+    site = Site(tmp_path / "site", sqlite.engine)
+    site.build()
+
+    here = watch(site.folder.as_uri(), offline=True)
+    page = here.open()
+    assert page.locator("#count").inner_text() == "10000 templates"
+    first = page.locator("article").count()
+    assert first < 200
+    page.locator("#more").scroll_into_view_if_needed()
+    page.wait_for_function(f"() => document.querySelectorAll('article').length > {first}")
+    page.locator("input[type=search]").fill("霓虹 kitty")
+    found = page.locator("article h2").all_inner_texts()
+    assert found
+    assert all("霓虹" in name and "Kitty" in name for name in found)
+    here.problems.clear()  # a cover that cannot be had is told on the console
+
+
+@pytest.mark.long
+def test_pictures_of_every_kind_of_page_are_kept_to_look_at(watch: Watch, small: Site, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("SYNC_TEST_PICTURES", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes: dict[str, dict[str, Any]] = {
+        "wide": {"viewport": {"width": 1440, "height": 900}},
+        "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark", "locale": "zh-CN"},
+        "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
+    }
+    for size, context in sizes.items():
+        for path in PAGES:
+            here = watch(small.folder.as_uri(), **context)
+            picture = folder / f"{path.replace('/', '-').removesuffix('.html')}-{size}.png"
+            here.open(path).screenshot(path=picture, full_page=True)
+            assert picture.stat().st_size > 5000

@@ -1,0 +1,262 @@
+"""What a build writes, and that it writes nothing else."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from sync.errors import SiteBusy, SiteError, UsageError
+from sync.site.folder import MANIFEST, open_folder
+from sync.site.pages import POLICY
+from tests.builders import record, run_with, ticking
+from tests.command_line import template_sync
+from tests.json_forms import check
+from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders import Database
+
+
+@pytest.fixture
+def site(sqlite: Database, tmp_path: Path) -> Site:
+    weeks(sqlite.engine, FIRST, THEN)
+    return Site(tmp_path / "site", sqlite.engine)
+
+
+@pytest.mark.long
+def test_every_engine_gives_the_same_bytes(database: Database, tmp_path: Path) -> None:
+    weeks(database.engine, FIRST, THEN)
+    here = Site(tmp_path / "site", database.engine)
+
+    here.build()
+
+    files = {name: (here.folder / name).read_bytes() for name in here.times() if not name.startswith(".")}
+    assert {name for name in files if not name.startswith("assets/")} == {
+        "index.html", "changes.html", "catalog.json", "changes.json", "freshness.js", "feed.xml",
+        "schemas.json",
+        *(f"templates/{template_id}.html" for template_id in ("1", "2", "104909826", "4", "5")),
+    }  # fmt: skip
+    # Beside SQLite's, made from the same history.
+    from sync.store.engine import open_engine
+    from sync.store.schema import prepare
+    from tests.builders import give_epoch
+
+    other = open_engine(f"sqlite:///{tmp_path / 'other.db'}")
+    prepare(other)
+    give_epoch(other)
+    weeks(other, FIRST, THEN)
+    beside = Site(tmp_path / "beside", other)
+    beside.build()
+    other.dispose()
+    assert {name: (beside.folder / name).read_bytes() for name in files} == files
+
+
+def test_nothing_new_writes_nothing_and_a_run_that_found_nothing_writes_one_file(site: Site) -> None:
+    assert site.build().written > 5
+    before = site.times()
+
+    assert site.build().written == 0
+    assert site.times().items() >= {name: when for name, when in before.items() if name != ".lock"}.items()
+
+    run_with(THEN, site.engine, clock=ticking(WEEKS[2]))
+    assert site.build().written == 1
+    after = site.times()
+    assert [name for name in before if after[name] != before[name] and name not in {".lock", MANIFEST}] == ["freshness.js"]
+    assert '"last_success_at":"2026-01-15T' in site.text("freshness.js")
+
+
+def test_one_changed_template_writes_its_page_and_what_lists_it(site: Site) -> None:
+    site.build()
+    before = site.times()
+
+    run_with([{**THEN[0], "Title_en": "Renamed"}, *THEN[1:]], site.engine, clock=ticking(WEEKS[2]))
+    site.build()
+
+    after = site.times()
+    changed = {name for name in before if after.get(name) != before[name]} - {".lock", MANIFEST}
+    assert changed == {
+        "templates/5.html",
+        "index.html",
+        "changes.html",
+        "catalog.json",
+        "changes.json",
+        "freshness.js",
+        "feed.xml",
+    }
+    data = sorted(name for name in after if name.startswith(("assets/catalog-", "assets/changes-")) and name not in before)
+    assert len(data) == 2  # beside the old ones, which an open page still asks for
+
+    run_with([{**THEN[0], "Title_en": "Once more"}, *THEN[1:]], site.engine, clock=ticking(WEEKS[2] + timedelta(days=1)))
+    site.build()
+    assert sum(name.startswith("assets/catalog-") for name in site.times()) == 2
+
+
+def test_a_page_that_was_deleted_is_written_again(site: Site) -> None:
+    site.build()
+    (site.folder / "templates" / "1.html").unlink()
+
+    assert site.build().written == 1
+    assert "Kitty Café" in site.text("templates/1.html")
+
+
+def test_the_machine_faces_are_what_the_commands_print(site: Site, sqlite: Database, tmp_path: Path) -> None:
+    site.build(site_url="https://gallery.example/x/")
+    variables = {"DATABASE_URL": sqlite.url}
+
+    exported = template_sync("export", "--format", "json", folder=tmp_path, variables=variables)
+    changes = template_sync("changes", "--since", "0", "--json", folder=tmp_path, variables=variables)
+    schemas = template_sync("schema", "--all", folder=tmp_path, variables=variables)
+    feed = template_sync("export", "--format", "atom", folder=tmp_path, variables=variables)
+
+    assert json.loads(site.text("catalog.json")) == json.loads(exported.out)
+    assert json.loads(site.text("changes.json")) == json.loads(changes.out)
+    check("site-catalog", json.loads(site.text("catalog.json")))
+    check("site-changes", json.loads(site.text("changes.json")))
+    assert json.loads(site.text("schemas.json")) == json.loads(schemas.out)
+    itself = '  <link rel="self" href="https://gallery.example/x/feed.xml" />\n'
+    assert itself in site.text("feed.xml")
+    assert site.text("feed.xml").replace(itself, "").strip() == feed.out.strip()
+
+
+def test_with_an_address_there_is_a_sitemap_of_every_page_and_without_none(site: Site) -> None:
+    site.build(site_url="https://gallery.example/x/")
+
+    places = ET.fromstring(site.text("sitemap.xml")).iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")  # noqa: S314 - our own
+    pages = {f"https://gallery.example/x/{page.relative_to(site.folder)}" for page in site.folder.rglob("*.html")}
+    assert {place.text for place in places} == pages
+    assert '<link rel="canonical" href="https://gallery.example/x/templates/4.html">' in site.text("templates/4.html")
+
+    site.build()
+    assert not (site.folder / "sitemap.xml").exists()
+    assert "canonical" not in site.text("index.html")
+
+
+def test_every_page_has_the_policy_before_anything_that_it_governs(site: Site) -> None:
+    site.build()
+
+    for page in site.folder.rglob("*.html"):
+        head = page.read_text(encoding="utf-8").partition("<title>")[0]
+        assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'.replace("'", "&#39;") in head
+        assert "<script" not in head
+        assert "<link" not in head
+    assert POLICY == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; media-src 'self' https:; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def test_a_removed_template_keeps_its_page_marked_and_leaves_the_gallery(site: Site) -> None:
+    site.build()
+
+    assert "Removed from the catalog" in site.text("templates/4.html")
+    assert 'data-template-id="4"' not in site.text("index.html")
+    assert 'href="templates/4.html"' in site.text("changes.html")
+
+
+def test_new_and_cheaper_templates_are_marked_and_those_of_the_first_run_are_not_new(site: Site) -> None:
+    site.build()
+
+    cards = {card.partition('"')[0]: card for card in site.text("index.html").split('data-template-id="')[1:]}
+    assert "mark new" in cards["5"]
+    assert "mark new" not in cards["1"]
+    assert '<span class="mark down">-10 %</span>' in cards["104909826"]
+
+
+def test_a_template_may_be_new_and_dearer_at_once_and_the_smallest_move_is_one(site: Site) -> None:
+    dearer = {**THEN[0], "ConsumeItems": [{"Resolution": "480p", "Credit": 166.6}, {"Resolution": "720p", "Credit": 355.2}]}
+    run_with([dearer, *THEN[1:]], site.engine, clock=ticking(WEEKS[1] + timedelta(days=1)))
+    site.build()
+
+    cards = {card.partition('"')[0]: card for card in site.text("index.html").split('data-template-id="')[1:]}
+    assert "mark new" in cards["5"]
+    assert '<span class="mark up">+1 %</span>' in cards["5"]
+
+
+def test_a_prices_history_is_a_line_and_a_table(site: Site) -> None:
+    site.build()
+
+    page = site.text("templates/104909826.html")
+    assert page.count('class="line line') == 2
+    assert "<td>149.85</td>" in page
+    assert "<td>166.5</td>" in page
+    assert "line line" not in site.text("templates/1.html")  # which never cost anything else
+
+
+def test_an_empty_database_gives_an_empty_gallery(sqlite: Database, tmp_path: Path) -> None:
+    here = Site(tmp_path / "site", sqlite.engine)
+
+    assert here.build().templates == 0
+    assert '"last_success_at":null' in here.text("freshness.js")
+    assert json.loads(here.text("catalog.json")) == []
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(site: Site) -> None:
+    site.folder.mkdir()
+    (site.folder / "index.html").write_text("mine")
+
+    with pytest.raises(UsageError, match=r"'index\.html'"):
+        site.build()
+
+    assert [file.name for file in site.folder.iterdir()] == ["index.html"]
+    assert site.text("index.html") == "mine"
+
+
+def test_two_builds_at_once_are_one_too_many(site: Site) -> None:
+    with open_folder(site.folder), pytest.raises(SiteBusy):
+        site.build()
+
+
+def test_a_build_that_fails_in_the_middle_leaves_the_old_site_and_the_next_one_mends_it(site: Site) -> None:
+    site.build()
+    before = site.times()
+    run_with([*THEN, record("6")], site.engine, clock=ticking(WEEKS[2]))
+    blocked = site.folder / "templates" / "6.html"
+    blocked.mkdir()
+    (blocked / "in the way").touch()
+
+    with pytest.raises(SiteError):
+        site.build()
+
+    assert {name: when for name, when in site.times().items() if name in {"index.html", "changes.html", MANIFEST}} == {
+        name: before[name] for name in ("index.html", "changes.html", MANIFEST)
+    }
+    (blocked / "in the way").unlink()
+    blocked.rmdir()
+    site.build()
+    assert 'data-template-id="6"' in site.text("index.html")
+
+
+def test_an_unreadable_manifest_means_that_everything_is_made_anew(site: Site) -> None:
+    first = site.build()
+    (site.folder / MANIFEST).write_text("{")
+
+    assert site.build().written == first.written
+
+
+def test_the_command_says_what_it_did_and_refuses_an_address_that_is_none(site: Site, sqlite: Database, tmp_path: Path) -> None:
+    variables = {"DATABASE_URL": sqlite.url}
+
+    first = template_sync("site", "out", "--json", folder=tmp_path, variables=variables)
+    second = template_sync("site", "out", folder=tmp_path, variables=variables)
+    wrong = template_sync("site", "out", "--base-url", "javascript:alert(1)", folder=tmp_path, variables=variables)
+
+    assert (first.code, json.loads(first.out)["templates"]) == (0, 4)
+    assert (second.code, second.out) == (0, "out/index.html: 4 templates, nothing new\n")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err.startswith("error: --base-url: expected")
+
+
+def test_the_demo_draws_its_gallery_without_a_network(tmp_path: Path) -> None:
+    said = template_sync("demo", "--templates", "4", "--site", "gallery", folder=tmp_path)
+
+    assert said.code == 0, said.err
+    kinds = sorted(file.suffix for file in (tmp_path / "gallery" / "media").iterdir())
+    assert set(kinds) == {".png", ".mp4"}
+    again = template_sync("site", "gallery", folder=tmp_path)
+    assert again.out.endswith("nothing new\n")

@@ -1,0 +1,59 @@
+"""What a stranger's words become before a page shows them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.site.cards import RATIOS, page_name, price_range, ratio_class, safe_url
+from sync.site.data import script
+from sync.text import harmless
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)", "JAVASCRIPT:alert(1)", " https://a.example/", "https:/a.example", "http://a.example/x.png",
+        "data:image/png;base64,AA", "//a.example/x", "https://", "https://u:p@a.example/x", "https://a.example/x y",
+        'https://a.example/"onerror=', "https://a.example/\u0000", "https://[::1", "https://a.example:x/",
+        "file:///etc/passwd", "", None,
+    ],
+)  # fmt: skip
+def test_an_address_that_is_not_plain_https_is_not_asked(url: str | None) -> None:
+    assert safe_url(url) is None
+
+
+@pytest.mark.parametrize("url", ["https://a.example/x.png?sig=1&b=%20#f", "https://a.example:8443/猫.png"])
+def test_a_plain_https_address_is_left_as_it_is(url: str) -> None:
+    assert safe_url(url) == url
+
+
+def test_an_id_that_is_no_plain_name_has_its_page_under_a_hash() -> None:
+    assert page_name("104909826") == "104909826.html"
+    strange = ["../../etc/passwd", "a/b", "", ".", "..", "-x", "猫", "a" * 101, "CON ", "a\n", "~x"]
+    names = {page_name(each) for each in strange}
+    assert len(names) == len(strange)
+    assert all(name[0] == "~" and name[1:33].isalnum() and name[33:] == ".html" for name in names)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"), [("9:16", "9:16"), ("16:9", "16:9"), ("1:1", "1:1"), ("10:16", "2:3"), ("0:1", "9:16"), ("x", "9:16"),
+                         ("1e999:1", "9:16"), (None, "9:16"), ("nan:1", "9:16"), ("-1:1", "9:16")]
+)  # fmt: skip
+def test_a_cover_is_shown_in_the_nearest_ratio(ratio: str | None, shown: str) -> None:
+    assert RATIOS[ratio_class(ratio)] == shown
+
+
+def test_a_price_is_a_range_or_one_number_or_none() -> None:
+    assert price_range([355.2, 166.5]) == "166.5 \u2013 355.2"
+    assert price_range([99]) == "99"
+    assert price_range([]) is None
+
+
+def test_what_turns_the_direction_of_writing_is_shown_and_what_joins_emoji_is_kept() -> None:
+    assert harmless("a\u202eb\u2028\x1b[31m") == "a\\u202eb\\u2028\\u001b[31m"
+    assert harmless("👩\u200d🚀 猫") == "👩\u200d🚀 猫"
+
+
+def test_data_in_a_script_cannot_end_it_wherever_it_is_pasted() -> None:
+    written = script("x", "</script><!--&\u2028\u2029")
+    assert written == 'window.x = "\\u003c/script\\u003e\\u003c!--\\u0026\\u2028\\u2029";\n'

@@ -1,0 +1,161 @@
+"""Copies of covers: whom they are asked of, what is kept, and when they are asked for again."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.site.covers import AT_ONCE, LARGEST, Keeper, NoCover, kind_of
+from sync.site.fetch import Fetch, is_public
+from tests.builders import record, run_with, ticking
+from tests.hostile import Hostile, Reply
+from tests.site.sites import WEEKS, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.builders import Database
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.0.0.1", "172.16.5.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "240.0.0.1",  # noqa: S104
+     "::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "2002:7f00:1::", "ff02::1"],
+)  # fmt: skip
+def test_an_address_that_is_not_of_the_public_internet_is_not_asked(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
+def test_a_public_address_is(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(PNG, "png"), (b"\xff\xd8\xff\xe0", "jpg"), (b"GIF89a", "gif"), (b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
+     (b"\0\0\0\x20ftypavif", "avif")],
+)  # fmt: skip
+def test_a_picture_is_known_by_its_first_bytes(content: bytes, kind: str) -> None:
+    assert kind_of(content) == kind
+
+
+@pytest.mark.parametrize("content", [SVG, b"<html>", b"", b"\x89PN", PNG + bytes(LARGEST)])
+def test_what_is_no_picture_or_too_large_is_not_kept(content: bytes) -> None:
+    with pytest.raises(NoCover):
+        kind_of(content)
+
+
+def fetch_from(reply: Reply, **options: Any) -> tuple[Callable[[], bytes], Hostile]:
+    server = Hostile(lambda _request: reply)
+    fetch = Fetch(None, **{"allowed": lambda _address: True, **options})
+    return lambda: fetch.ask(f"{server.url}/cover.png"), server
+
+
+def test_a_cover_is_asked_for_without_the_key_and_its_bytes_are_given() -> None:
+    ask, server = fetch_from(Reply(PNG))
+    with server:
+        assert ask() == PNG
+    (request,) = server.requests
+    assert "x-api-key" not in request.headers
+    assert "cookie" not in request.headers
+    assert "referer" not in request.headers
+
+
+def test_a_private_address_is_left_before_anything_is_sent() -> None:
+    ask, server = fetch_from(Reply(PNG), allowed=is_public)
+    with server, pytest.raises(NoCover, match="not a public one"):
+        ask()
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [(Reply(b"", status=302, headers=(("Location", "http://127.0.0.1:1/"),)), "the answer was 302"),
+     (Reply(b"", status=404), "404")],
+)  # fmt: skip
+def test_a_redirect_is_not_followed_and_an_error_is_no_cover(reply: Reply, why: str) -> None:
+    ask, server = fetch_from(reply)
+    with server, pytest.raises(NoCover, match=why):
+        ask()
+    assert len(server.requests) == 1
+
+
+def test_plain_http_is_not_even_tried() -> None:
+    with pytest.raises(NoCover, match="plain https"):
+        Fetch(None)("http://media.example/cover.png", {})
+
+
+class Storage:
+    """Stands for the vendor's storage: gives what it has, and notes what it was asked."""
+
+    def __init__(self, **pictures: bytes) -> None:
+        self.pictures = pictures
+        self.asked: list[str] = []
+
+    def __call__(self, url: str, _document: dict[str, Any]) -> bytes:
+        self.asked.append(url)
+        name = url.partition("?")[0].rpartition("/")[2]
+        if name not in self.pictures:
+            raise NoCover("404")
+        return self.pictures[name]
+
+
+def covered(template_id: str, name: str, signature: str = "a") -> dict[str, Any]:
+    return record(template_id, Cover=f"https://media.example/{name}?x-signature={signature}", PreviewVideo=None)
+
+
+def test_covers_are_asked_for_several_at_once_and_no_more_than_that(sqlite: Database, tmp_path: Path) -> None:
+    run_with([covered(f"{n}", f"c{n}") for n in range(3 * AT_ONCE)], sqlite.engine)
+    together = threading.Barrier(AT_ONCE, timeout=30)
+    now, most, counting = 0, 0, threading.Lock()
+
+    def get(_url: str, _document: dict[str, Any]) -> bytes:
+        nonlocal now, most
+        with counting:
+            now += 1
+            most = max(most, now)
+        together.wait()  # nobody is answered until eight have asked
+        with counting:
+            now -= 1
+        return PNG
+
+    built = Site(tmp_path / "site", sqlite.engine).build(keep=Keeper(get))
+
+    assert (built.covers, most) == (3 * AT_ONCE, AT_ONCE)
+
+
+def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_they_are_others(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    site, storage = Site(tmp_path / "site", sqlite.engine), Storage(one=PNG, two=PNG + b"2", evil=SVG)
+    run_with([covered("1", "one"), covered("2", "evil")], sqlite.engine, clock=ticking(WEEKS[0]))
+
+    built = site.build(keep=Keeper(storage))
+
+    (copy,) = (site.folder / "media").iterdir()
+    assert (copy.suffix, copy.read_bytes()) == (".png", PNG)
+    assert f'src="media/{copy.name}"' in site.text("index.html")
+    assert f"../media/{copy.name}" in site.text("templates/1.html")
+    assert "https://media.example/evil?x-signature=a" in site.text("templates/2.html")
+    assert (built.covers, built.covers_missing) == (1, 1)
+
+    run_with([covered("1", "one", "b"), covered("2", "evil", "b")], sqlite.engine, clock=ticking(WEEKS[1]))
+    storage.asked.clear()
+    site.build(keep=Keeper(storage))
+    assert storage.asked == ["https://media.example/evil?x-signature=b"]  # which might have become one
+
+    run_with([covered("1", "two"), covered("2", "two")], sqlite.engine, clock=ticking(WEEKS[2]))
+    storage.asked.clear()
+    site.build(keep=Keeper(storage))
+    assert storage.asked == ["https://media.example/two?x-signature=a"]  # once for both
+    assert site.build(keep=Keeper(storage)).written == 0
+
+    site.build()
+    assert "media/" not in site.text("index.html")

@@ -1,0 +1,110 @@
+"""A catalog that wishes its readers ill: in the gallery its words are words, and nothing is asked of anybody."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.builders import record, run_with, ticking
+from tests.site.sites import PIXEL, WEEKS, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.builders import Database
+    from tests.site.conftest import Watched
+
+EVIL = [
+    "</script><script>window.hacked=1</script>", "<img src=x onerror=window.hacked=1>", '"><svg onload=window.hacked=1>',
+    "' onmouseover='window.hacked=1", "{{7*7}}{% raise %}", "\u202egnp.exe\u2069", "a\u2028window.hacked=1\u2029b", "<!--", "]]>",
+    "&lt;b&gt;",
+    "javascript:window.hacked=1", "__proto__", "constructor", "x" * 400, "\ufeff", "猫\u0301\u0301\u0301",
+]  # fmt: skip
+GOOD = "https://covers.example/x.png?a=1&b=2"
+URLS = [
+    "javascript:window.hacked=1", "data:text/html,<script>window.hacked=1</script>", "http://plain.example/x.png",
+    'https://a.example/"onload="window.hacked=1', "//elsewhere.example/x.png", "file:///etc/passwd", "https://user:pw@a.example/x.png",
+    "../../../etc/passwd", "https://a.example/x.png?a=1&b=<>", "", GOOD,
+]  # fmt: skip
+
+
+def evil_records() -> list[dict[str, Any]]:
+    found = []
+    for at, word in enumerate(EVIL):
+        url = URLS[at % len(URLS)]
+        found.append(
+            record(
+                word[:200] if at % 2 else f"{at}",
+                Title=word,
+                Title_en=word,
+                Tags=[word[:200]],
+                Tags_en=[word[:200]],
+                Cover=url,
+                PreviewVideo=url,
+                TemplateType=word[:200],
+                InputRequirement=word,
+                CoverAspectRatio=word[:60],
+                Extra={word[:150]: word},
+                SupportAspectRatio=word[:60],
+                ConsumeItems=[{"Resolution": word[:60], "Credit": 5}],
+            )
+        )
+    return found
+
+
+@pytest.mark.long
+def test_no_script_runs_and_nobody_is_asked(sqlite: Database, tmp_path: Path, watch: Callable[..., Watched]) -> None:
+    catalog = evil_records()
+    run_with(catalog, sqlite.engine, clock=ticking(WEEKS[0]), max_removed=1)
+    moved = [{**each, "Title": f"{each['Title']}!", "ConsumeItems": [{"Resolution": "<b>", "Credit": 6}]} for each in catalog]
+    run_with(moved[:-1], sqlite.engine, clock=ticking(WEEKS[1]), max_removed=1)
+    site = Site(tmp_path / "site", sqlite.engine)
+    site.build(stale_after=10.0**10)
+
+    here = watch(site.folder.as_uri())
+    here.page.route(GOOD, lambda route: route.fulfill(body=PIXEL, content_type="image/png"))
+    pages = ["index.html", "changes.html", *(f"templates/{file.name}" for file in (site.folder / "templates").iterdir())]
+    assert len(pages) == 2 + len(EVIL)
+    for path in pages:
+        page = here.open(path.replace("%", "%25"))
+        page.evaluate(
+            "() => document.querySelectorAll('main *').forEach(each => each.dispatchEvent(new MouseEvent('mouseover')))"
+        )
+        assert page.evaluate("() => window.hacked") is None, path
+        assert page.locator("main script, main iframe, main object, main embed, main style, [onerror], [onload]").count() == 0
+        links = page.locator("a[href]").evaluate_all("all => all.map(a => a.protocol)")
+        assert set(links) == {"file:"}
+    page = here.open("index.html")
+    for word in EVIL:
+        page.locator("input[type=search]").fill(word)
+        page.locator("[name=tag]").select_option(index=0)
+    for at in range(page.locator("[name=tag] option").count()):
+        page.locator("[name=tag]").select_option(index=at)
+    page.locator("#language").click()
+    assert page.evaluate("() => window.hacked") is None
+    assert set(here.elsewhere) == {GOOD}  # as a cover, and nobody else was asked for anything
+
+
+def test_a_strangers_words_are_text_in_every_file(sqlite: Database, tmp_path: Path) -> None:
+    run_with(evil_records(), sqlite.engine)
+    site = Site(tmp_path / "site", sqlite.engine)
+    site.build()
+
+    for file in site.folder.rglob("*"):
+        text = file.read_text(encoding="utf-8") if file.suffix in {".html", ".js"} else ""
+        text = re.sub(r'data-template-id="[^"]*"', "", text)  # an id is told exactly; nobody sees it
+        assert not {"\u202e", "\u2069", "\u2028", "\u2029"} & set(text), file
+        if file.suffix == ".html":
+            for told in (
+                "<script>window",
+                "<img src=x",
+                "<svg onload",
+                "' onmouseover='",
+                'href="javascript',
+                'src="javascript',
+                "49{%",
+            ):
+                assert told not in text, (file, told)

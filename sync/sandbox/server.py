@@ -11,23 +11,32 @@ import time
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from socketserver import TCPServer
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
+from sync.catalog.job_request import JOB_PATH
 from sync.errors import UsageError
 from sync.loopback import is_loopback_name
 from sync.sandbox.catalog import Evolution, Record, evolve
+from sync.sandbox.job import answer_job
+from sync.sandbox.media import STORAGE_PATH, draw_media
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sync.recorded_answer import RecordedAnswer
+    from sync.sandbox.replay import Replay
 
 SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
 ENDPOINT = "/api/v1/client/job/bytedance-templates"
 
 _HOST = "127.0.0.1"
-_METHODS = {ENDPOINT: "GET", "/sandbox": "GET", "/sandbox/evolve": "POST"}
+_METHODS = {ENDPOINT: "GET", JOB_PATH: "POST", "/sandbox": "GET", "/sandbox/evolve": "POST"}
+_REPLAYED = (ENDPOINT, "/sandbox")
+"""A recording has answers of the catalog, and of nothing else."""
 
 
 class Sandbox:
@@ -37,12 +46,21 @@ class Sandbox:
     """
 
     def __init__(
-        self, catalog: Sequence[Record], *, key: str = SANDBOX_KEY, port: int = 0, latency_ms: int = 0, evolve_seed: int = 1
+        self,
+        catalog: Sequence[Record],
+        *,
+        key: str = SANDBOX_KEY,
+        port: int = 0,
+        latency_ms: int = 0,
+        evolve_seed: int = 1,
+        replay: Replay | None = None,
     ) -> None:
         """Bind the port, or raise a UsageError; nothing is served before `start` or `serve_forever`."""
         self.key = key
         self.latency = latency_ms / 1000
         self.catalog = tuple(catalog)  # replaced whole, never changed: a request reads it once and sees one state
+        self.tasks = count(1)
+        self.replay = replay  # if there is one, it answers in the catalog's place
         self._evolve_seed = evolve_seed
         self._changing = Lock()
         try:
@@ -98,9 +116,11 @@ class Sandbox:
         return {
             "base_url": self.url,
             "endpoint": self.url + ENDPOINT,
+            "job_endpoint": self.url + JOB_PATH,
             "key": self.key,
             "count": len(self.catalog),
-            "evolve": f"POST {self.url}/sandbox/evolve",
+            **({"replay": self.replay.count} if self.replay else {"evolve": f"POST {self.url}/sandbox/evolve"}),
+            **({} if self.replay else {"media": self.url + STORAGE_PATH}),
         }
 
 
@@ -117,6 +137,14 @@ def list_templates(catalog: Sequence[Record], query: dict[str, str]) -> dict[str
         return _envelope(422, "The request parameters failed validation checks", errors=errors)
     found = list(catalog[(page - 1) * size : page * size])
     return _envelope(200, "success", data={"total": len(catalog), "templates": found})
+
+
+def _listed(catalog: Sequence[Record], query: str) -> dict[str, Any]:
+    return list_templates(catalog, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def _replayed(replay: Replay, query: str) -> dict[str, Any] | RecordedAnswer:
+    return replay.answer(query) or _envelope(404, "The recording has no answer to this question")
 
 
 def _number(text: str, most: int = sys.maxsize) -> int | None:
@@ -174,49 +202,85 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = 1 << 18  # a whole page fits: headers and body leave together
 
     def do_GET(self) -> None:
-        self._discard_body()
-        self._send(self._answer())
+        body = self._read_body()
+        media = self._media()
+        if media is not None:
+            self._send_bytes(HTTPStatus.OK, *media)
+            return
+        answer = self._answer(body)
+        if isinstance(answer, dict):
+            self._send(answer)
+        else:
+            self._send_recorded(answer)
 
     do_POST = do_GET  # noqa: N815 - the base class named it
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, body: bytes | None) -> dict[str, Any] | RecordedAnswer:
         sandbox = self.server.sandbox
         path, _, query = self.path.partition("?")
         if not is_loopback_name(self.headers.get("Host", "")):
             return _envelope(403, "The sandbox answers to loopback names only")
-        if path not in _METHODS:
+        if path not in (_METHODS if sandbox.replay is None else _REPLAYED):
             return _envelope(404, "The requested resource or endpoint does not exist")
         if self.command != _METHODS[path]:
             return _envelope(405, f"Use {_METHODS[path]}")
         if path == ENDPOINT:
-            return self._endpoint(query)
+            return self._refusal() or (_replayed(sandbox.replay, query) if sandbox.replay else _listed(sandbox.catalog, query))
+        if path == JOB_PATH:
+            return self._refusal() or answer_job(sandbox.catalog, body, next(sandbox.tasks))
         return sandbox.describe() if path == "/sandbox" else sandbox.evolve().as_json()
 
-    def _endpoint(self, query: str) -> dict[str, Any]:
-        sandbox = self.server.sandbox
-        time.sleep(sandbox.latency)
-        if not hmac.compare_digest(self.headers.get("x-api-key", "").encode(), sandbox.key.encode()):
-            return _envelope(401, "Authentication credentials are missing or invalid")
-        return list_templates(sandbox.catalog, dict(parse_qsl(query, keep_blank_values=True)))
+    def _media(self) -> tuple[str, bytes] | None:
+        """Draw the cover or preview that is asked for: by whoever comes, without a key, as the vendor's storage serves them."""
+        path = self.path.partition("?")[0]
+        if self.command == "POST" or not path.startswith(STORAGE_PATH) or not is_loopback_name(self.headers.get("Host", "")):
+            return None
+        return draw_media(self.server.sandbox.catalog, path)
 
-    def _discard_body(self) -> None:
-        """Read past a body, which nothing here needs, lest it be taken for the next request."""
+    def _refusal(self) -> dict[str, Any] | None:
+        """Answer, after the latency asked for, whoever has not the key; None for who has."""
+        time.sleep(self.server.sandbox.latency)
+        if hmac.compare_digest(self.headers.get("x-api-key", "").encode(), self.server.sandbox.key.encode()):
+            return None
+        return _envelope(401, "Authentication credentials are missing or invalid")
+
+    def _read_body(self) -> bytes | None:
+        """Read a body, even where nothing needs it, lest it be taken for the next request; None if it is too long for that."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not re.fullmatch(r"[0-9]{1,5}", length):
             self.close_connection = True
-        else:
-            self.rfile.read(int(length))
+            return None
+        return self.rfile.read(int(length))
 
     def _send(self, answer: dict[str, Any]) -> None:
         body = json.dumps(answer, ensure_ascii=False).encode()
-        self.send_response(answer.get("code", HTTPStatus.OK))
-        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self._send_bytes(answer.get("code", HTTPStatus.OK), "application/json; charset=utf-8", body)
+
+    def _send_bytes(self, status: int, media_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _send_recorded(self, answer: RecordedAnswer) -> None:
+        """Send what came once; what broke off breaks off again, and where nothing came, the line goes dead."""
+        if answer.status is None:
+            self.close_connection = True
+            return
+        self.send_response_only(answer.status)
+        for name, value in answer.headers.items():
+            # The body is kept decompressed; one in another compression was not asked for, and was never read.
+            if name != "content-length" and (name, value.strip().lower()) != ("content-encoding", "gzip"):
+                self.send_header(name, value)
+        self.send_header("content-length", str(len(answer.body) + bool(answer.trouble)))
+        if answer.trouble:
+            self.send_header("connection", "close")
+        self.end_headers()
+        self.wfile.write(answer.body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what is not HTTP, or a method never heard of, in JSON too."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from sync.catalog.job_request import JOB_PATH
 from sync.errors import UsageError
 from sync.sandbox.catalog import Evolution, Record, evolve, make_catalog
 from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
@@ -372,6 +373,7 @@ def test_another_path_is_a_404(client: httpx.Client, path: str) -> None:
         ("DELETE", ENDPOINT),
         ("BREW", ENDPOINT),
         ("GET", "/sandbox/evolve"),
+        ("GET", JOB_PATH),
         ("POST", "/sandbox"),
     ],
 )
@@ -389,7 +391,7 @@ def test_a_head_request_gets_no_body(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "127.0.0.2", ""])
 def test_a_host_that_is_not_loopback_is_turned_away_even_with_the_key(client: httpx.Client, host: str) -> None:
-    for method, path in (("GET", ENDPOINT), ("GET", "/sandbox"), ("POST", "/sandbox/evolve")):
+    for method, path in (("GET", ENDPOINT), ("GET", "/sandbox"), ("POST", "/sandbox/evolve"), ("POST", JOB_PATH)):
         response = client.request(method, path, headers={"Host": host})
 
         assert response.status_code == 403
@@ -461,9 +463,11 @@ def test_the_description_tells_a_developer_what_to_use(sandbox: Sandbox) -> None
     assert description == {
         "base_url": sandbox.url,
         "endpoint": sandbox.url + "/api/v1/client/job/bytedance-templates",
+        "job_endpoint": sandbox.url + "/api/v1/client/job/CreateTask",
         "key": SANDBOX_KEY,
         "count": 45,
         "evolve": f"POST {sandbox.url}/sandbox/evolve",
+        "media": sandbox.url + "/api/storage/",
     }
 
 

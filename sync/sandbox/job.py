@@ -1,0 +1,68 @@
+"""What the sandbox answers to a request for a video: checked against the template's form, answered as if taken, and dropped.
+
+Which code Crun gives for which mistake is not documented; here each is a 422, with a sentence a mistake in `errors`.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sync.catalog.form import Form
+from sync.catalog.form_problems import problems
+from sync.catalog.job_request import REQUEST_SCHEMA
+from sync.catalog.set_aside import Unreadable
+from sync.catalog.template import document
+from sync.catalog.validation import read_record
+from sync.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync.sandbox.catalog import Record
+
+NOTE = "This is a sandbox: nothing is generated, nothing is spent, and no callback is made."
+
+
+def answer_job(catalog: Sequence[Record], body: bytes | None, number: int) -> dict[str, Any]:
+    """Return the answer, an error's included, to a request that came with the right key.
+
+    Args:
+        catalog: what the sandbox serves at the moment.
+        body: as it came; None if its length was not given, or too long to be read.
+        number: of the task, should it be one.
+    """
+    try:
+        errors = _errors(catalog, body)
+    except MissingExtra as error:
+        return {"code": 505, "message": f"The sandbox cannot check this. {error} {error.hint}"}
+    if errors:
+        return {"code": 422, "message": "The request parameters failed validation checks", "errors": errors}
+    return {"code": 200, "message": "success", "data": {"task_id": f"task_sandbox_{number:08}", "sandbox": NOTE}}
+
+
+def _errors(catalog: Sequence[Record], body: bytes | None) -> list[str]:
+    if body is None:
+        return ["the request: needs a Content-Length, of at most 99999 bytes"]
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError):
+        return ["the request: must be JSON"]
+    if found := problems(REQUEST_SCHEMA, request):
+        return [f"{problem.path or 'the request'}: {problem.message}" for problem in found]
+    return _input_errors(catalog, request["input"])
+
+
+def _input_errors(catalog: Sequence[Record], given: dict[str, Any]) -> list[str]:
+    """Check an input against the form of the template that it names."""
+    if "template_id" not in given:
+        return ["input.template_id: is missing"]
+    record = next((each for each in catalog if each.get("TemplateId") == given["template_id"]), None)
+    if record is None:
+        return ["input.template_id: the catalog has no such template"]
+    try:
+        template = read_record(json.loads(json.dumps(record), parse_float=Decimal))
+    except Unreadable as error:
+        return [f"input.template_id: the catalog's record of this template makes no sense: {error}"]
+    return [f"input.{problem}" for problem in Form(document(template)).validate(given)]

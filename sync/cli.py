@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +14,17 @@ from sync import __version__, front_page
 
 class LazyGroup(click.Group):
     """A group that knows its commands' names, and imports a command when it is called."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run the command line. What click would say of a slip is said as everything else is."""
+        try:
+            return super().main(*arguments, **{**options, "standalone_mode": False})
+        except click.ClickException as error:
+            from sync.commands.edge import tell_slip
+
+            tell_slip(error)
+        except click.Abort:
+            sys.exit(128 + signal.SIGINT)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
         """Name the commands in the order of the front page."""
@@ -35,7 +48,7 @@ def _version(ctx: click.Context, _option: click.Parameter, wanted: Any) -> None:
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("template-sync", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def cli() -> None:
     """Hold the commands together."""

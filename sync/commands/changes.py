@@ -4,55 +4,143 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.arguments import NUMBER
+from sync.catalog.selection import Selection
+from sync.commands.arguments import FEED_POSITION, NUMBER, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.unknown_words import tell_unknown_words
+from sync.errors import UsageError
+from sync.webhooks.rules import KINDS, Rules, is_field, never
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Engine
 
     from sync.commands.output import Output
 
 NEWEST = 50
+BATCH = 500
 FOLLOW_SECONDS = 2.0
 
 
 @sync_command(
     f"Show what was added, changed and removed, oldest first: the newest {NEWEST} changes, or those asked for.", *DATABASE_FLAGS
 )
-@click.option("--since", type=NUMBER, metavar="SEQ", help="Only changes after this one; 0 is from the beginning.")
-@click.option("--run", "run_id", type=NUMBER, metavar="ID", help="Only this run's changes.")
-@click.option("--follow", is_flag=True, help="Go on showing changes as they come; with --json one object a line.")
+@click.option("--since", type=FEED_POSITION, metavar="CURSOR|SEQ", help="Only changes after this one; 0 is from the beginning.")
+@click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only this run's changes.")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG", help="Only of templates with this tag, or that lost it, in either language."
+)
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only changes of this kind.")
+@click.option(
+    "--field", "fields", multiple=True, metavar="NAME", help="Only where this field changed, such as consume_items.720p."
+)
+@limit("Show N changes: the newest; with --since or --run the first, which --since their last cursor goes on from.")
+@click.option("--follow", is_flag=True, help="Go on showing changes as they come, N or for ever; with --json one object a line.")
 @click.option("--pending", is_flag=True, help="Show the removals that are held instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(context: Context, *, since: int | None, run_id: int | None, follow: bool, pending: bool, as_json: bool) -> None:
-    """Show the feed."""
+def command(
+    context: Context,
+    *,
+    since: str | None,
+    run_id: int | None,
+    limit: int | None,
+    follow: bool,
+    pending: bool,
+    as_json: bool,
+    **wanted: Any,
+) -> None:
+    """Show the feed. Each filter that is given must hold; of one that is given twice, either value will do."""
+    rules = _rules(**wanted)
+    _refuse_contradictions(
+        since=since is not None, run=run_id is not None, follow=follow, pending=pending, filtered=rules != Rules()
+    )
     from sync.reader import feed, status
-    from sync.reader import runs as run_reader
 
     engine = context.engine()
     if pending:
-        _show_pending(context.out, feed.pending(engine), as_json=as_json)
-        return
-    if follow:
-        start = status.overview(engine).last_seq if since is None else since
-        _follow(context.out, feed.follow(engine, start, pause=_pauses()), as_json=as_json)
-        return
-    if run_id is not None:
-        run_reader.require_run(engine, run_id)
-    most = NEWEST if since is None and run_id is None else None
-    found = feed.changes(engine, since=since, run_id=run_id, most=most)
-    if as_json:
-        context.out.json(found)
-    elif found:
-        _show(context.out, found)
-        if most is not None and found[0]["seq"] > status.overview(engine).oldest_seq:
-            context.out.message(f"these are the newest {len(found)}; `template-sync changes --since 0` shows all")
+        _show_pending(context.out, feed.pending(engine), limit, as_json=as_json)
+    elif follow:
+        end = status.overview(engine)
+        start = (end.cursor or end.last_seq) if since is None else since
+        coming = filter(rules.wants, feed.follow(engine, start, pause=_pauses()))
+        _follow(context.out, itertools.islice(coming, limit), as_json=as_json)
     else:
-        context.out.message("no changes")
+        found = _asked_for(engine, rules, since, run_id, limit)
+        for tag in () if found else rules.tags:
+            tell_unknown_words(context.out, engine, Selection(tag=tag))
+        if as_json:
+            context.out.json(found)
+            return
+        _show(context.out, found)
+        cut = rules == Rules() or len(found) == (limit or NEWEST)
+        _tell_of_more(context.out, engine, found, newest=since is None, whole_feed=run_id is None and cut)
+
+
+def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: bool, filtered: bool) -> None:
+    if pending and (since or run or follow or filtered):
+        raise click.UsageError(
+            "--pending shows what is held now; no filter, and neither --since, --run nor --follow, goes with it."
+        )
+    if follow and run:
+        raise click.UsageError("--follow and --run exclude one another: a run that ended gets no more changes.")
+
+
+def _asked_for(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
+    from sync.reader import feed
+    from sync.reader.runs import require_run
+
+    if run_id is not None:
+        require_run(engine, run_id)
+    elif since is None:
+        most = NEWEST if limit is None else limit
+        return feed.changes(engine, most=most) if rules == Rules() else _newest(engine, rules, most)
+    if rules == Rules():
+        return feed.changes(engine, since=since, run_id=run_id, limit=limit)
+    return list(itertools.islice(filter(rules.wants, feed.changes(engine, since=since, run_id=run_id)), limit))
+
+
+def _tell_of_more(out: Output, engine: Engine, found: list[dict[str, Any]], *, newest: bool, whole_feed: bool) -> None:
+    """Say if these are not all, and how to see the others."""
+    from sync.reader.status import overview
+
+    if not found:
+        out.message("no changes")
+    elif whole_feed:
+        end = overview(engine)
+        if newest and found[0]["seq"] > end.oldest_seq:
+            shows_all = f"`template-sync changes --since {end.oldest_seq - 1}` shows all"
+            out.message(f"only the newest {len(found)} are shown; {shows_all}")
+        elif not newest and found[-1]["seq"] < end.last_seq:
+            goes_on = f"`template-sync changes --since {found[-1]['cursor'] or found[-1]['seq']}` goes on"
+            out.message(f"only the first {len(found)} are shown; {goes_on}")
+
+
+def _newest(engine: Engine, rules: Rules, most: int) -> list[dict[str, Any]]:
+    """Read the newest so many changes that are wanted, oldest first, in batches: the whole feed may be looked through."""
+    from sync.reader import feed, status
+
+    found: deque[dict[str, Any]] = deque(maxlen=most)
+    seq = status.overview(engine).oldest_seq - 1
+    while batch := feed.changes(engine, since=seq, limit=BATCH):
+        found.extend(filter(rules.wants, batch))
+        seq = batch[-1]["seq"]
+    return list(found)
+
+
+def _rules(*, tags: Sequence[str], kinds: Sequence[str], fields: Sequence[str]) -> Rules:
+    for name in fields:
+        if not is_field(name):
+            raise UsageError(f"--field: no change has a field {name!r}.", hint="It is named as `changes` shows it: title, tags.")
+    rules = Rules(kinds=frozenset(kinds), tags=frozenset(tags), fields=frozenset(fields))
+    if why := never(rules):
+        raise UsageError(f"--kind: {why}.")
+    return rules
 
 
 def _pauses() -> Iterator[None]:
@@ -62,7 +150,7 @@ def _pauses() -> Iterator[None]:
         yield None
 
 
-def _follow(out: Output, changes: Iterator[dict[str, Any]], *, as_json: bool) -> None:
+def _follow(out: Output, changes: Iterable[dict[str, Any]], *, as_json: bool) -> None:
     from sync.text import json_text
 
     run_id = None
@@ -88,9 +176,9 @@ def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = Tru
             out.lines([f"  {line}" for line in change_lines(change, mark)])
 
 
-def _show_pending(out: Output, held: list[dict[str, Any]], *, as_json: bool) -> None:
+def _show_pending(out: Output, held: list[dict[str, Any]], limit: int | None, *, as_json: bool) -> None:
     if as_json:
-        out.json(held)
+        out.json(held[:limit])
         return
     if not held:
         out.message("no removals are held")
@@ -98,8 +186,11 @@ def _show_pending(out: Output, held: list[dict[str, Any]], *, as_json: bool) -> 
     from sync.catalog.removals import RUNS_THAT_AGREE
     from sync.terminal.changes import change_lines
     from sync.terminal.paint import mark
+    from sync.text import count_of
 
-    for row in held:
-        agree = f"  (since run {row['since_run_id']}, {row['runs']} of {RUNS_THAT_AGREE} runs agree)"
+    for row in held[:limit]:
+        agree = f"  (missing since run {row['since_run_id']}; {row['runs']} of {RUNS_THAT_AGREE} runs agree)"
         out.lines([line + agree for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None}, mark)])
-    out.message(f"{len(held)} removals are held; `template-sync run --accept-removals` removes what is then still gone.")
+    out.message(
+        f"{count_of(len(held), 'removal')} held; `template-sync run --accept-removals` removes what is still gone by then"
+    )

@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sync.commands.edge import RUN_FLAGS, Context, sync_command
+from sync.commands.gallery import keep_gallery, require_gallery
 from sync.settings import load, require_key
 
-DAEMON_FLAGS = ("interval", "cron", "timezone", "grace", "stale_after", "http_host", "http_port")
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from sync.daemon.deliveries import Deliveries
+    from sync.daemon.metrics import Metrics
+    from sync.delivery.configuration import Armed
+
+DAEMON_FLAGS = ("interval", "cron", "timezone", "grace", "stale_after", "http_host", "http_port", "webhooks_file")
 PINGS_SECONDS = 5.0
+APPLYING_SECONDS = 900.0
+"""What a run may take beyond its deadline: it is applied by then, and waits for a database that fails over."""
 
 
 @sync_command(
@@ -23,7 +34,10 @@ PINGS_SECONDS = 5.0
 def command(context: Context) -> None:
     """Serve until asked to stop."""
     settings = context.settings
+    require_gallery(settings)
     engine = context.engine()
+    if settings.webhooks_file is not None:
+        _fresh_endpoints(context)  # what is wrong in that file is told before anything begins
     context.start_logging()
     from zoneinfo import ZoneInfo
 
@@ -42,7 +56,17 @@ def command(context: Context) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     metrics = Metrics(__version__)
     ping = Ping(settings.ping_url)
-    service = Service(settings, engine, key=lambda: _fresh_key(context), metrics=metrics, ping=ping, clock=now)
+    deliveries = _deliveries(context, engine, metrics)
+    service = Service(
+        settings,
+        engine,
+        key=lambda: _fresh_key(context),
+        metrics=metrics,
+        ping=ping,
+        clock=now,
+        ended=deliveries.wake if deliveries else lambda: None,
+        site=lambda: keep_gallery(settings, engine),
+    )
     daemon = Daemon(
         service,
         interval=settings.interval,
@@ -50,6 +74,7 @@ def command(context: Context) -> None:
         random=random.random,
         cron=Cron(settings.cron, ZoneInfo(settings.timezone)) if settings.cron else None,
         notify=lambda message: notify(message, address=address),
+        longest=settings.deadline + APPLYING_SECONDS,
         look=min(LOOK_SECONDS, watchdog_interval(os.environ, os.getpid()) or LOOK_SECONDS),
     )
     daemon.obey_signals()  # from here on: as process 1 of a container a SIGTERM without a handler is not even seen
@@ -57,17 +82,22 @@ def command(context: Context) -> None:
     refuse_sample(settings, engine)
     probes = None
     if settings.http_port is not None:
-        live = lambda: (daemon.alive, "the scheduler turns" if daemon.alive else "the scheduler stands still")  # noqa: E731
-        probes = Probes(settings.http_host, settings.http_port, live=live, ready=service.ready, metrics=metrics.text)
+        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=metrics.text)
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
     service.seed_metrics()
+    if deliveries is not None:
+        deliveries.start()
     try:
         daemon.serve()
     finally:
+        if deliveries is not None:
+            deliveries.close(min(PINGS_SECONDS, settings.grace))
         if probes is not None:
             probes.stop()
         ping.close(min(PINGS_SECONDS, settings.grace))
+    if service.outdated is not None:
+        raise service.outdated
 
 
 def _fresh_key(context: Context) -> str:
@@ -78,3 +108,30 @@ def _fresh_key(context: Context) -> str:
         context.out.hide(again.secrets)
         context.start_logging()  # the new key must not appear in a log either
     return require_key(again.settings)
+
+
+def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliveries | None:
+    """Build what tells webhook endpoints, if there is a file of them."""
+    if context.settings.webhooks_file is None:
+        return None
+    from sync.commands.synchronising import now
+    from sync.commands.webhooks import sender
+    from sync.daemon.deliveries import Deliveries
+    from sync.delivery.deliverer import Deliverer
+
+    deliverer = Deliverer(engine, sender(context), now, random.random)
+    deliveries = Deliveries(deliverer, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
+    deliverer.ended = deliveries.ended
+    return deliveries
+
+
+def _fresh_endpoints(context: Context) -> list[Armed]:
+    """Read the file of endpoints again, for each look: what was taken out of it is not sent any more."""
+    from sync.delivery.configuration import armed, secrets_of
+
+    endpoints = armed(str(context.settings.webhooks_file))
+    hidden = secrets_of(endpoints)
+    if set(hidden) - set(context.out.secrets):
+        context.out.hide(hidden)
+        context.start_logging()  # a new secret must not appear in a log either
+    return endpoints

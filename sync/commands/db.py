@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.errors import SchemaError, UsageError
+from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.errors import DatabaseError, SchemaError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,16 +22,18 @@ def command() -> None:
 @sync_command(
     "Create the tables, or bring them to this version. Safe to run at once on several machines, and twice.",
     *DATABASE_FLAGS,
+    *LOG_FLAGS,
     acts=True,
 )
 def upgrade(context: Context) -> None:
     """Upgrade the schema."""
     context.start_logging()
+    from sync.logs import get_logger
     from sync.store import schema
 
     engine = context.engine()
     before = None if schema.is_empty(engine) else schema.current(engine)[0]
-    schema.upgrade(engine)
+    schema.upgrade(engine, waiting=lambda holder: get_logger().info("upgrade_waits", holder=holder))
     context.out.message(
         f"The schema is {schema.HEAD}."
         if before == schema.HEAD
@@ -53,23 +55,39 @@ def current(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Compare the tables with this version's.\n\nLeaves with 0 if they are equal, 69 if not.", *DATABASE_FLAGS, acts=True
+    "Check the tables: are they this version's, is the feed's chain whole, and does the feed replay to them?\n\n"
+    "Leaves with 0 if all is well, 69 if not.",
+    *DATABASE_FLAGS,
+    *LOG_FLAGS,
+    acts=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as a JSON list.")
 def check(context: Context, *, as_json: bool) -> None:
-    """Check the schema."""
+    """Check the schema, and what the tables hold."""
     context.start_logging()
+    from sync.reader.feed_check import problems_of_the_feed
     from sync.store import schema
 
-    found = list(schema.differences(context.engine()))
+    engine = context.engine()
+    differing = list(schema.differences(engine))
+    broken = [] if differing else problems_of_the_feed(engine)
     if as_json:
-        context.out.json(found)
-    if found:
-        context.out.lines([] if as_json else found)
+        context.out.json([*differing, *broken])
+    else:
+        context.out.lines([*differing, *broken])
+    if differing:
         raise SchemaError(
-            f"The tables differ from revision {schema.HEAD} in {len(found)} places.", hint="Undo what was changed by hand."
+            f"The tables differ from revision {schema.HEAD} in {len(differing)} places.", hint="Undo what was changed by hand."
         )
-    context.out.message(f"The schema is {schema.HEAD}, and exactly as this version needs it.")
+    if broken:
+        raise DatabaseError(
+            "The feed and the tables do not say the same.",
+            hint="Restore a backup; until then consumers may hold another catalog than the tables.",
+        )
+    context.out.message(
+        f"The schema is {schema.HEAD}, and exactly as this version needs it. "
+        "The feed's chain is whole, and the feed replays to the tables."
+    )
 
 
 @sync_command(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.arguments import WholeNumber
+from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,30 +22,52 @@ if TYPE_CHECKING:
 @sync_command(
     "See it work: serve a sample catalog on loopback, synchronise it, let it change, synchronise again, show what changed.",
     *DATABASE_FLAGS,
+    *LOG_FLAGS,
     quiet=True,
     acts=True,
 )
-@click.option("--templates", default=280, show_default=True, type=click.IntRange(1, 100_000), help="How many the catalog has.")
-@click.option("--seed", default=7, show_default=True, type=int, help="Another seed, another catalog.")
+@click.option(
+    "--templates",
+    default=280,
+    show_default=True,
+    type=WholeNumber(1, 100_000),
+    metavar="N",
+    help="How many templates the catalog has.",
+)
+@click.option(
+    "--seed",
+    default=7,
+    show_default=True,
+    type=int,
+    metavar="NUMBER",
+    help="The catalog is made from it: another seed, another catalog.",
+)
+@click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Write the gallery there, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print both outcomes as JSON.")
-def command(context: Context, *, templates: int, seed: int, as_json: bool) -> None:
+def command(context: Context, *, templates: int, seed: int, folder: Path | None, as_json: bool) -> None:
     """Show the whole thing."""
     engine = context.engine()
-    context.start_logging()
+    context.start_logging(only_if_asked=True)
     from sync.commands.synchronising import as_json as outcome_json
     from sync.commands.synchronising import finish, require_no_error
+    from sync.reader.status import overview
     from sync.sandbox.catalog import make_catalog
     from sync.sandbox.server import Sandbox
     from sync.store.schema import prepare
+    from sync.text import count_of
 
     prepare(engine)
     _refuse_a_real_catalog(engine)
+    again = overview(engine).present > 0
     where = context.loaded.shown("database_url")
     with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
         if not as_json:
-            context.out.message(f"A sample catalog of {templates} templates is served on {sandbox.url}; the database is {where}.")
-            context.out.message("\nFirst run: everything is new.")
-        first = _run(context, engine, sandbox)
+            context.out.message(
+                f"A sample catalog of {count_of(templates, 'template')} is served on {sandbox.url}; the database is {where}."
+            )
+            known = "a demo has filled this database before, so the catalog goes back to where the week begins"
+            context.out.message(f"\nFirst run: {known if again else 'everything is new'}.")
+        first = _run(context, engine, sandbox, accept_removals=again)
         require_no_error(first)
         if not as_json:
             finish(context.out, first, json=False, told=False)
@@ -51,17 +75,28 @@ def command(context: Context, *, templates: int, seed: int, as_json: bool) -> No
         evolution = sandbox.evolve()
         second = _run(context, engine, sandbox)
         require_no_error(second)
+    built = None if folder is None else _write_site(context, engine, folder)
     if as_json:
         context.out.json({"first": outcome_json(first), "evolution": evolution.as_json(), "second": outcome_json(second)})
         return
     finish(context.out, second, json=False)
+    if built is not None:
+        context.out.message(f"\nThe gallery: {built}. Open it in a browser.")
     given = f" --database-url {where}" if context.loaded.source("database_url") == "flag" else ""
     context.out.message("\nLook around:")
-    for arguments in ("changes", "list --tag Trending", "history 104909826", "status"):
+    looked_at = (*evolution.repriced, *evolution.added)[0]
+    for arguments in ("changes", "list --tag Trending", f"history {looked_at}", "tags", "status"):
         context.out.message(f"  template-sync {arguments}{given}")
 
 
-def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:
+def _write_site(context: Context, engine: Engine, folder: Path) -> str:
+    from sync.commands.gallery import write
+    from sync.commands.site import told
+
+    return told(write(context.settings, engine, folder), folder)
+
+
+def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals: bool = False) -> Outcome:
     from sync.commands.synchronising import endpoint_of, now, options_of, progress_on_terminal
     from sync.logs import log_run
     from sync.store.apply import Store
@@ -73,7 +108,7 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:
         outcome = synchronise(
             Store(engine),
             endpoint,
-            options_of(settings),
+            options_of(settings, accept_removals=accept_removals),
             trigger="demo",
             ttl=settings.lease_ttl,
             clock=now,
@@ -85,7 +120,7 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox) -> Outcome:
 
 def _refuse_a_real_catalog(engine: Engine) -> None:
     """Keep the sample catalog out of a database that holds a real one: it would look like the removal of everything."""
-    from sync.commands.sample_catalog import has_runs_besides
+    from sync.reader.sample_catalog import has_runs_besides
 
     if has_runs_besides(engine, "demo"):
         raise UsageError(

@@ -1,30 +1,59 @@
-"""`diff RUN RUN`: what changed between two runs, net."""
+"""`diff BEFORE [AFTER]`: what changed between two moments, net."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from sync.commands.arguments import NUMBER
+from sync.commands.arguments import AS_OF, MOMENT, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
+if TYPE_CHECKING:
+    from datetime import datetime
 
-@sync_command("Show what changed between the catalogs after two runs, net. Reads the database only.", *DATABASE_FLAGS)
-@click.argument("before", type=NUMBER, metavar="RUN")
-@click.argument("after", type=NUMBER, metavar="RUN")
+
+@sync_command(
+    "Show what changed between the catalogs of two moments, net: after two runs, or at two instants, as --as-of takes them. "
+    "With one moment only: from then to the present, or to --as-of. Reads the database only.",
+    *DATABASE_FLAGS,
+)
+@click.argument("before", type=MOMENT, metavar="RUN|INSTANT")
+@click.argument("after", type=MOMENT, metavar="[RUN|INSTANT]", required=False)
+@AS_OF
+@limit("Show the first N changes only.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(context: Context, *, before: int, after: int, as_json: bool) -> None:
-    """Show what changed between two runs."""
-    from sync.catalog.net_changes import net_changes
-    from sync.reader.history import catalog_after
+def command(
+    context: Context,
+    *,
+    before: int | datetime,
+    after: int | datetime | None,
+    as_of: int | datetime | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Show what changed between two moments."""
+    from sync.commands.synchronising import now
+    from sync.reader.history import difference
     from sync.terminal.changes import change_lines
     from sync.terminal.paint import mark
 
-    engine = context.engine()
-    found = net_changes(catalog_after(engine, before), catalog_after(engine, after))
+    if after is not None and as_of is not None:
+        raise click.UsageError("diff takes a second moment or --as-of, not both.")
+    found = difference(context.engine(), before, as_of if after is None else after, now())
+    shown = found.changes[:limit]
     if as_json:
-        context.out.json(found)
+        context.out.json([_as_json(change) for change in shown])
         return
-    for change in found:
+    for change in shown:
         context.out.lines(change_lines(change, mark))
-    if not found:
-        context.out.message(f"no changes between run {before} and run {after}")
+    if len(shown) < len(found.changes):
+        context.out.message(f"only the first {len(shown)} of {len(found.changes)} changes are shown")
+    if not found.changes:
+        context.out.message(f"no changes between run {found.before_run} and run {found.after_run}")
+
+
+def _as_json(change: dict[str, Any]) -> dict[str, Any]:
+    from sync.reader.documents import printed
+
+    return {name: printed(value) if name in {"document", "before"} and value else value for name, value in change.items()}

@@ -7,15 +7,17 @@ from dataclasses import asdict
 
 import click
 
-from sync.commands.edge import RUN_FLAGS, Context, sync_command
+from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
 @sync_command(
-    "Check settings, name, TLS, key, clock, disk, database, schema, lease and freshness. Changes nothing. "
+    "Check settings, name, TLS, key, clock, disk, database, schema, lease, freshness and webhooks. Changes nothing. "
     "Leaves with the exit code that a run would, 0 if nothing failed.",
-    *RUN_FLAGS,
+    *ASKING_FLAGS,
+    "webhooks_file",
+    unused=RUN_FLAGS,
     quiet=True,
     acts=True,
 )

@@ -10,7 +10,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -20,18 +20,15 @@ from sync.options import OPTIONS
 from sync.settings import Loaded, Settings, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Engine
 
 
-DATABASE_FLAGS = ("database_url", "log_format", "log_level")
-
-
-RUN_FLAGS = (
-    *DATABASE_FLAGS, "base_url", "page_size", "concurrency", "rate", "deadline", "max_removed", "lease_ttl", "proxy",
-    "ca_bundle", "metrics_file",
-)  # fmt: skip
+LOG_FLAGS = ("log_format", "log_level")
+DATABASE_FLAGS = ("database_url",)
+ASKING_FLAGS = (*DATABASE_FLAGS, *LOG_FLAGS, "base_url", "rate", "deadline", "proxy", "ca_bundle")
+RUN_FLAGS = (*ASKING_FLAGS, "page_size", "concurrency", "max_removed", "lease_ttl", "metrics_file", "site_dir", "site_covers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,55 +47,91 @@ class Context:
 
     def engine(self) -> Engine:
         """Open the database; it is closed when the command ends."""
-        from sync.store.engine import BUSY_SECONDS, open_engine
+        from sync.store.engine import open_engine
+        from sync.store.sessions import BUSY_SECONDS
 
         engine = open_engine(self.settings.database_url, patience=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)
         return engine
 
-    def start_logging(self) -> None:
-        """Set logging up as the settings say; not before a command logs: structlog takes 0.1 s to import."""
+    def start_logging(self, *, only_if_asked: bool = False) -> None:
+        """Set logging up as the settings say; not before a command logs: structlog takes 0.1 s to import.
+
+        Args:
+            only_if_asked: log nothing off a terminal either, unless a level was asked for.
+        """
         from sync.logs import configure
 
         style, level = self.settings.log_format, self.settings.log_level
         on_terminal = style == "console" or (style == "auto" and sys.stderr.isatty())
-        silent = self.quiet and on_terminal and self.loaded.source("log_level") == "default"
+        silent = (only_if_asked or (self.quiet and on_terminal)) and self.loaded.source("log_level") == "default"
         configure(style=style, level="critical" if silent else level, secrets=self.out.secrets)
 
 
+class _Command(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; where click does not say at which command a slip happened, say it."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+
 def sync_command(
-    help_text: str, *fields: str, quiet: bool = False, needs_key: bool = False, acts: bool = False
+    help_text: str,
+    *fields: str,
+    unused: Sequence[str] = LOG_FLAGS,
+    quiet: bool = False,
+    needs_key: bool = False,
+    keyless: bool = False,
+    acts: bool = False,
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a command out of a function `(context, **its own options)`; stands above click's decorators for those.
 
     Args:
         help_text: what `--help` says.
         fields: settings that it takes as flags; each flag's help names its variable.
+        unused: flags that it takes, too, but has no use for: scripts pass them to every command. The help is silent about them.
         quiet: see `Context`.
         needs_key: it asks the endpoint, so a missing key is told with all other problems.
+        keyless: it must never have the key, so that is not read.
         acts: it does something, or its exit code answers something: what it prints is not all that it is for.
     """
+    taken = {*fields, *unused}
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
         def call(**options: Any) -> None:
-            flags = {field: options.pop(field) for field in fields}
+            flags = {field: options.pop(field) for field in taken}
             out = Output(sys.stdout, sys.stderr, os.environ)
             with _verdict(out, acts=acts), ExitStack() as closing:
-                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key)
+                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=keyless)
                 out.hide(loaded.secrets)
                 for warning in loaded.warnings:
                     out.message(f"warning: {warning}")
                 function(Context(loaded.settings, loaded, out, closing, quiet), **options)
 
-        made = click.command(help=help_text)(call)
-        for option in (option for option in OPTIONS if option.field in fields):
+        made = click.command(cls=_Command, help=help_text, short_help=help_text.partition(". ")[0].partition("\n")[0])(call)
+        for option in (option for option in OPTIONS if option.field in taken):
             name = f"--{option.field.replace('_', '-')}"
             text = f"{option.help} [{option.variable}{f'; default {option.default}' if option.default else ''}]"
-            made = click.option(name, option.field, default=None, metavar=option.metavar, help=text)(made)
+            made = click.option(name, option.field, metavar=option.metavar, help=text, hidden=option.field not in fields)(made)
         return made
 
     return decorate
+
+
+def tell_slip(error: click.ClickException) -> NoReturn:
+    """Tell of a slip on the command line as of any other error; a group without a command shows its help."""
+    from sync.commands.usage import slip
+
+    out = Output(sys.stdout, sys.stderr, os.environ)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        out.message(error.message)
+    else:
+        out.error(slip(error))
+    sys.exit(error.exit_code)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`export`: the present catalog, byte for byte the same for the same catalog."""
+"""`export`: the catalog, byte for byte the same for the same catalog."""
 
 from __future__ import annotations
 
@@ -9,42 +9,98 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sync.commands.arguments import AS_OF, WholeNumber
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.errors import UsageError
 from sync.text import escape_control_characters, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Engine
 
     from sync.catalog.template import Document
 
+FORMATS = ("jsonl", "json", "csv", "atom")
 _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 """Where a spreadsheet may see the beginning of a formula: it may also take a semicolon, a tab or a line for the end of a cell."""
 
 
-@sync_command("Write the present catalog to stdout, by id. Reads the database only.", *DATABASE_FLAGS)
+@sync_command("Write the catalog to stdout, by id; or, as atom, the newest changes. Reads the database only.", *DATABASE_FLAGS)
+@click.option("--format", "style", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="How to write it.")
 @click.option(
-    "--format", "style", type=click.Choice(["jsonl", "json", "csv"]), default="jsonl", show_default=True, help="How to write it."
+    "--newest",
+    type=WholeNumber(1, 1000),
+    metavar="N",
+    default=50,
+    show_default=True,
+    help="With --format atom: how many changes the feed holds.",
+)
+@AS_OF
+@click.option(
+    "--with-cursor",
+    is_flag=True,
+    help="Write the feed's cursor, too, of the same moment: `changes --since` goes on from it. JSON: an object with `cursor` and "
+    "`templates`. JSON lines: a first line with `cursor`.",
 )
 @click.option("--json", "as_one", is_flag=True, help="The same as --format json.")
-def command(context: Context, *, style: str, as_one: bool) -> None:
+def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: int | datetime | None, with_cursor: bool) -> None:
     """Write the catalog."""
-    from sync.reader.catalog import catalog
+    from sync.commands.past import run_asked_for
+    from sync.reader.catalog import catalog, catalog_and_cursor
 
-    writers = {"jsonl": as_json_lines, "json": as_json, "csv": as_csv}
-    text = writers["json" if as_one else style](catalog(context.engine()))
+    style = "json" if as_one else style
+    if with_cursor and style not in {"jsonl", "json"}:
+        raise UsageError(f"--format {style} has no place for a cursor.", hint="Take --format jsonl or json with --with-cursor.")
+    if style == "atom" and as_of is not None:
+        raise UsageError("An Atom feed tells what is new.", hint="--as-of goes with the other formats.")
+    engine = context.engine()
+    after_run = run_asked_for(engine, as_of)
+    if style == "atom":
+        text = _atom(engine, newest)
+    elif with_cursor:
+        cursor, documents = catalog_and_cursor(engine, after_run=after_run)
+        text = as_json_with_cursor(documents, cursor) if style == "json" else as_json_lines_with_cursor(documents, cursor)
+    else:
+        writers = {"jsonl": as_json_lines, "json": as_json, "csv": as_csv}
+        text = writers[style](catalog(engine, after_run=after_run))
     if context.out.on_terminal:
         text = "\n".join(map(escape_control_characters, text.split("\n")))
     context.out.data(text)
 
 
+def _atom(engine: Engine, newest: int) -> str:
+    from sync.reader import feed, status
+    from sync.terminal.atom import as_atom
+
+    return as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch or "")
+
+
 def as_json_lines(documents: Sequence[Document]) -> str:
     """Write one JSON object a line."""
-    return "".join(json_text(document) + "\n" for document in documents)
+    from sync.reader.documents import printed
+
+    return "".join(json_text(printed(document)) + "\n" for document in documents)
 
 
 def as_json(documents: Sequence[Document]) -> str:
     """Write one JSON array."""
-    return json_text(documents, indent=2) + "\n"
+    from sync.reader.documents import printed
+
+    return json_text([printed(document) for document in documents], indent=2) + "\n"
+
+
+def as_json_lines_with_cursor(documents: Sequence[Document], cursor: str) -> str:
+    """Write the cursor as a first line of its own, then one JSON object a line."""
+    return json_text({"cursor": cursor}) + "\n" + as_json_lines(documents)
+
+
+def as_json_with_cursor(documents: Sequence[Document], cursor: str) -> str:
+    """Write one JSON object: the cursor, and the catalog that stands there."""
+    from sync.reader.documents import printed
+
+    return json_text({"cursor": cursor, "templates": [printed(document) for document in documents]}, indent=2) + "\n"
 
 
 def as_csv(documents: Sequence[Document]) -> str:

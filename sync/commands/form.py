@@ -1,54 +1,101 @@
-"""`form ID`: the JSON Schema of one template's generation request."""
+"""`form ID`: what one template's generation request must hold, an example, a check, the whole request."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.commands.arguments import TEMPLATE_ID
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from sync.catalog.template import Document
+    from sync.catalog.form import Form
+    from sync.commands.output import Output
 
 
-@sync_command("Give the JSON Schema (2020-12) of the `input` of one template's generation request.", *DATABASE_FLAGS)
+@sync_command(
+    "Give the JSON Schema (2020-12) of the `input` of one template's generation request; or an example, a check, the whole"
+    " request. Reads the database only; nothing is sent.",
+    *DATABASE_FLAGS,
+    "base_url",
+)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
-@click.option("--json", is_flag=True, expose_value=False, help="As without it: a schema is JSON.")
-def command(context: Context, *, template_id: str) -> None:
-    """Print the JSON Schema of one template's generation input."""
+@click.option("--example", is_flag=True, help="Give an input that fits, with placeholders for the images.")
+@click.option("--request", is_flag=True, help="Give the whole request: method, URL, headers, body. --base-url is for this one.")
+@click.option(
+    "--validate", "file", metavar="FILE", help="Check an input, - for stdin: exit 0 if it fits, 1 if not, 2 if it is no JSON."
+)
+@click.option("--resolution", metavar="NAME", help="For --example and --request: at this resolution, not the cheapest.")
+@click.option("--removed", is_flag=True, help="Give the form of a template that was removed, too, and mark it.")
+@click.option("--json", "as_json", is_flag=True, help="With --validate: print as JSON. Everything else is JSON anyway.")
+def command(
+    context: Context,
+    *,
+    template_id: str,
+    example: bool,
+    request: bool,
+    file: str | None,
+    resolution: str | None,
+    removed: bool,
+    as_json: bool,
+) -> None:
+    """Print one template's form, or what follows from it."""
+    if example + request + (file is not None) > 1:
+        raise click.UsageError("--example, --request and --validate exclude one another.")
+    if resolution is not None and not (example or request):
+        raise click.UsageError("--resolution goes with --example or --request.")
+    from sync.catalog.form import Form
     from sync.reader.catalog import template
 
-    context.out.json(schema(template(context.engine(), template_id)))
+    found = template(context.engine(), template_id)
+    removed_at = found["removed_at"]
+    if removed_at is not None:
+        if not removed:
+            raise UsageError(
+                f"Template {template_id} was removed at {removed_at}.", hint="--removed gives its form as it was last."
+            )
+        context.out.message(f"warning: template {template_id} was removed at {removed_at}; this is its form as it was last.")
+    form = Form(found)
+    if file is not None:
+        _validate(context.out, form, file, removed_at, as_json=as_json)
+    elif example or request:
+        context.out.json(_made(form, context.settings.base_url if request else None, resolution, removed_at))
+    else:
+        gone = {"deprecated": True, "$comment": f"This template was removed at {removed_at}."} if removed_at else {}
+        context.out.json({**form.schema, **gone})
 
 
-def schema(document: Document) -> dict[str, Any]:
-    """Describe the request's input: exactly so many image URLs as the template takes, and a resolution that has a price."""
-    images: dict[str, Any] = {
-        "type": "array",
-        "title": "Images",
-        "description": f"Image URLs, in order. Requirement: {document['input_requirement'] or 'none stated'}.",
-        "items": {"type": "string", "format": "uri", "pattern": "^https?://"},
-    }
-    if document["input_num"] is not None:
-        images |= {"minItems": document["input_num"], "maxItems": document["input_num"]}
-    resolution: dict[str, Any] = {"type": "string", "title": "Resolution"}
-    if document["consume_items"]:
-        resolution["oneOf"] = [
-            {"const": item["resolution"], "title": f"{item['resolution']} ({item['credit']} credits)"}
-            for item in document["consume_items"]
-        ]
-        resolution["enum"] = [item["resolution"] for item in document["consume_items"]]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": document["title_en"] or document["title"] or document["template_id"],
-        "type": "object",
-        "properties": {
-            "template_id": {"const": document["template_id"]},
-            "img_urls": images,
-            "resolution": resolution,
-        },
-        "required": ["template_id", "img_urls", "resolution"],
-        "additionalProperties": False,
-    }
+def _made(form: Form, base_url: str | None, resolution: str | None, removed_at: str | None) -> dict[str, Any]:
+    """Make an example; with a base URL, the whole request."""
+    from sync.catalog.job_request import job_request
+
+    try:
+        if base_url is None:
+            return form.example(resolution)
+        return {**job_request(form, base_url, resolution), "removed_at": removed_at}
+    except ValueError as error:
+        raise UsageError(f"--resolution: {error}.") from None
+
+
+def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_json: bool) -> None:
+    """Tell whether an input fits; leave with 1 if it does not."""
+    from dataclasses import asdict
+
+    from sync.commands.json_file import read_json
+
+    problems = form.validate(given := read_json(file))
+    if as_json:
+        told = [asdict(problem) for problem in problems]
+        template_id = form.document["template_id"]
+        out.json({"template_id": template_id, "valid": not problems, "problems": told, "removed_at": removed_at})
+    elif problems:
+        out.lines(map(str, problems))
+    else:
+        out.message("It fits.")
+    if problems:
+        if isinstance(given, dict) and isinstance(given.get("input"), dict):
+            out.message("note: this looks like a whole request; what is checked is its `input`.")
+        sys.exit(1)

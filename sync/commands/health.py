@@ -16,7 +16,8 @@ def command(context: Context) -> None:
     from sync.reader.status import last_success
     from sync.terminal.ages import age, ago, is_stale
 
-    ended = last_success(context.engine())
+    success = last_success(context.engine())
+    ended = success.finished_at if success else None
     budget = context.settings.staleness_budget
     if ended is None:
         context.out.message("unhealthy: there was no successful run yet")
@@ -24,5 +25,5 @@ def command(context: Context) -> None:
     moment = now()
     stale = is_stale(ended, moment, budget)
     when = ago((moment - ended).total_seconds())
-    context.out.message(f"{'unhealthy' if stale else 'healthy'}: the last success was {when}, the budget is {age(budget)}")
+    context.out.message(f"{'unhealthy' if stale else 'healthy'}: the last success was {when}, stale after {age(budget)}")
     sys.exit(stale)

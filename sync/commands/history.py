@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.arguments import TEMPLATE_ID
+from sync.commands.arguments import TEMPLATE_ID, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command("Show how one template changed, oldest first. Reads the database only.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
+@limit("Show the newest N changes only.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(context: Context, *, template_id: str, as_json: bool) -> None:
+def command(context: Context, *, template_id: str, limit: int | None, as_json: bool) -> None:
     """Show one template's changes."""
     from sync.reader.catalog import template
     from sync.reader.feed import changes
@@ -20,7 +21,7 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
 
     engine = context.engine()
     known = template(engine, template_id)
-    found = changes(engine, template_id=template_id)
+    found = changes(engine, template_id=template_id, most=limit)
     if as_json:
         context.out.json(found)
         return
@@ -28,5 +29,5 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
         context.out.lines(
             [mark(f"run {change['run_id']}, {change['at']}", "bold"), *(f"  {line}" for line in change_lines(change, mark))]
         )
-    if not found:
-        context.out.message(f"no changes on record; the last one was at {known['changed_at']}, and the feed before it was pruned")
+    if not found and limit != 0:
+        context.out.message(f"no changes are kept: the last one was at {known['changed_at']}, and was pruned")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 
@@ -31,14 +31,20 @@ def show(context: Context, *, as_json: bool) -> None:
             }
         )
     elif holder.active:
-        context.out.lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (fence {holder.fence})"])
+        context.out.lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (lease number {holder.fence})"])
     elif holder.dead:
-        context.out.lines([f"nobody: {holder.name} ended without giving it back; the next run takes it (fence {holder.fence})"])
+        context.out.lines([f"nobody: {holder.name} ended without giving the lease back; the next run takes it"])
     else:
-        context.out.lines([f"nobody (fence {holder.fence})"])
+        context.out.lines(["nobody: no run is at work"])
 
 
-@sync_command("Take the lease away from whoever holds it. It ends by itself when the holder is dead.", *DATABASE_FLAGS, acts=True)
+@sync_command(
+    "Take the lease away from whoever holds it. A dead holder's ends by itself.",
+    *DATABASE_FLAGS,
+    *LOG_FLAGS,
+    quiet=True,
+    acts=True,
+)
 @click.option("--force", is_flag=True, help="Really do it. The run that holds it can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
     """Take the lease away."""

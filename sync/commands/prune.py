@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.arguments import WholeNumber
+from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import UsageError
 from sync.options import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sync.webhooks.position import Position
 
 
 @sync_command(
     "Delete old runs, changes, versions and rejected records. The feed keeps a marked beginning (oldest_seq), and whoever asks "
     "for what lies before it is told so. The catalog itself, removed templates included, is never touched.",
     *DATABASE_FLAGS,
+    *LOG_FLAGS,
     acts=True,
 )
 @click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")
-@click.option("--keep-runs", type=click.IntRange(1, 2**63 - 1), metavar="N", help="Keep the history of the newest N runs.")
+@click.option("--keep-runs", type=WholeNumber(1, 2**63 - 1), metavar="N", help="Keep the history of the newest N runs.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
@@ -34,11 +42,28 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     context.start_logging()
     from sync.commands.synchronising import now
     from sync.store.prune import prune
+    from sync.store.webhook_state import positions
+    from sync.text import count_of
 
-    counts = prune(context.engine(), before=None if age is None else now() - age, keep_runs=keep_runs, dry_run=dry_run)
+    engine = context.engine()
+    told = positions(engine)
+    counts = prune(engine, before=None if age is None else now() - age, keep_runs=keep_runs, dry_run=dry_run)
+    for name in passed([position for position in told if not position.paused], counts["oldest_seq"]):
+        context.out.message(
+            f"warning: webhook endpoint {name} has yet to be told of changes that {'would go' if dry_run else 'are gone'}; "
+            f"it {'would be' if dry_run else 'will be'} paused as lost."
+        )
     if as_json:
         context.out.json(counts)
         return
     verb = "would delete" if dry_run else "deleted"
-    context.out.message(f"{verb} " + ", ".join(f"{count} {what}" for what, count in counts.items() if what != "oldest_seq"))
-    context.out.message(f"the feed begins at seq {counts['oldest_seq']}")
+    context.out.message(
+        f"{verb} " + ", ".join(count_of(count, what.removesuffix("s")) for what, count in counts.items() if what != "oldest_seq")
+    )
+    begins = "would begin" if dry_run else "begins"
+    context.out.message(f"the feed {begins} at seq {counts['oldest_seq']}")
+
+
+def passed(told: Iterable[Position], oldest_seq: int) -> list[str]:
+    """Name the endpoints that stand before the change that precedes the oldest one that is kept."""
+    return [position.name for position in told if position.seq < oldest_seq - 1]

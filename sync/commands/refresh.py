@@ -5,10 +5,18 @@ from __future__ import annotations
 import click
 
 from sync.commands.arguments import TEMPLATE_ID
-from sync.commands.edge import RUN_FLAGS, Context, sync_command
+from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
 
 
-@sync_command("Fetch one template now and record what changed in it.", *RUN_FLAGS, quiet=True, needs_key=True, acts=True)
+@sync_command(
+    "Fetch one template now and record what changed in it.",
+    *ASKING_FLAGS,
+    "lease_ttl",
+    unused=RUN_FLAGS,
+    quiet=True,
+    needs_key=True,
+    acts=True,
+)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import random as randomness
 
 import click
 
 from sync.commands.edge import RUN_FLAGS, Context, sync_command
+from sync.commands.gallery import keep_gallery, require_gallery
 
 
 @sync_command(
@@ -21,11 +23,19 @@ from sync.commands.edge import RUN_FLAGS, Context, sync_command
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing at all.")
 @click.option("--accept-removals", is_flag=True, help="Remove what is held as implausible.")
 @click.option("--exit-code", is_flag=True, help="Leave with 3 if there were changes.")
+@click.option(
+    "--record",
+    metavar="FILE",
+    help="Keep every answer as it came, without the key, for `sandbox --replay FILE`; see docs/recordings.md.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, as_json: bool) -> None:
+def command(
+    context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, record: str | None, as_json: bool
+) -> None:
     """Synchronise once."""
     # One process, one run: the collector would walk over a large catalog's objects again and again, and none are cycles.
     gc.disable()
+    require_gallery(context.settings)
     engine = context.engine()
     context.start_logging()
     from sync.commands.synchronising import (
@@ -46,22 +56,31 @@ def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code
 
     options = options_of(context.settings, accept_removals=accept_removals)
     progress = progress_on_terminal(context.out)
+    recording, random = None, randomness.random
+    if record is not None:
+        from sync.commands.recorded import recorded
+
+        recording = context.closing.enter_context(recorded(context, engine, record))
+        random = recording.random
     if dry_run:
         with told_as_json(context.out, "dry-run", json=as_json):
             store = None if engine.dialect.name == "sqlite" and is_empty(engine) else Store(engine)
             if store:
                 require_current_schema(engine)
-        with endpoint_of(context.settings) as endpoint:
-            outcome = preview(store, endpoint, options, clock=now, progress=progress)
+        with endpoint_of(context.settings, recording) as endpoint:
+            outcome = preview(store, endpoint, options, clock=now, random=random, progress=progress)
         finish(context.out, outcome, json=as_json, exit_code=exit_code)
         return
     with told_as_json(context.out, "run", json=as_json):
         prepare(engine)
         refuse_sample(context.settings, engine)
-    with pinged(context.settings, engine) as tell_end, endpoint_of(context.settings) as endpoint:
+    with pinged(context.settings, engine) as tell_end, endpoint_of(context.settings, recording) as endpoint:
         ttl = context.settings.lease_ttl
-        outcome = synchronise(Store(engine), endpoint, options, trigger="run", ttl=ttl, clock=now, progress=progress)
+        outcome = synchronise(
+            Store(engine), endpoint, options, trigger="run", ttl=ttl, clock=now, random=random, progress=progress
+        )
         tell_end(outcome)
     log_run(outcome)
-    write_metrics(context.settings, engine, outcome)
+    kept = keep_gallery(context.settings, engine) if outcome.plan else None
+    write_metrics(context.settings, engine, outcome, site=kept)
     finish(context.out, outcome, json=as_json, exit_code=exit_code)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.arguments import NUMBER
+from sync.commands.arguments import NUMBER, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+
+NEWEST = 10
 
 
 @sync_command("List the newest runs, newest first. Reads the database only.", *DATABASE_FLAGS)
-@click.option("-n", "--most", default=10, show_default=True, type=click.IntRange(1, 2**63 - 1), help="How many.")
+@limit(f"List the newest N, {NEWEST} if not given. With --rejected: the first N, else all.", "--most")
 @click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="Show the records that this run could not read.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(context: Context, *, most: int, rejected_run: int | None, as_json: bool) -> None:
+def command(context: Context, *, limit: int | None, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""
     from sync.reader.runs import rejected, require_run, runs
     from sync.terminal.paint import mark
@@ -22,12 +24,14 @@ def command(context: Context, *, most: int, rejected_run: int | None, as_json: b
     if rejected_run is not None:
         engine = context.engine()
         require_run(engine, rejected_run)
-        records = rejected(engine, rejected_run)
-        shown, rows = records, rejected_rows(records)
+        records = rejected(engine, rejected_run)[:limit]
+        shown, rows, none = records, rejected_rows(records), f"run {rejected_run} has no records that could not be read"
     else:
-        found = runs(context.engine(), most)
-        shown, rows = [run.as_json() for run in found], run_rows(found)
+        found = runs(context.engine(), NEWEST if limit is None else limit)
+        shown, rows, none = [run.as_json() for run in found], run_rows(found), "no runs yet; `template-sync run` makes the first"
     if as_json:
         context.out.json(shown)
-    else:
+    elif shown:
         context.out.lines(table(rows, context.out.width, mark))
+    elif limit != 0:
+        context.out.message(none)

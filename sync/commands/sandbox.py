@@ -3,38 +3,104 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.commands.arguments import WholeNumber
 from sync.commands.edge import Context, sync_command
+from sync.errors import UsageError
+from sync.text import count_of
+
+if TYPE_CHECKING:
+    from sync.sandbox.replay import Replay
+    from sync.sandbox.server import Sandbox
 
 
 @sync_command("Serve the sample catalog on loopback until stopped (Ctrl-C), as the real endpoint would.", acts=True)
-@click.option("--port", default=8455, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
-@click.option("--templates", default=280, show_default=True, type=click.IntRange(0, 100_000), help="How many the catalog has.")
-@click.option("--seed", default=7, show_default=True, type=int, help="Another seed, another catalog.")
 @click.option(
-    "--latency-ms", default=0, show_default=True, type=click.IntRange(0, 60_000), help="Wait so long before each answer."
+    "--port",
+    default=8455,
+    show_default=True,
+    type=WholeNumber(0, 65535),
+    metavar="PORT",
+    help="Where to listen; 0 takes any free port.",
 )
-def command(context: Context, *, port: int, templates: int, seed: int, latency_ms: int) -> None:
-    """Serve the sample catalog."""
+@click.option(
+    "--templates",
+    default=280,
+    show_default=True,
+    type=WholeNumber(0, 100_000),
+    metavar="N",
+    help="How many templates the catalog has.",
+)
+@click.option(
+    "--seed",
+    default=7,
+    show_default=True,
+    type=int,
+    metavar="NUMBER",
+    help="The catalog is made from it: another seed, another catalog.",
+)
+@click.option(
+    "--latency-ms",
+    default=0,
+    show_default=True,
+    type=WholeNumber(0, 60_000),
+    metavar="N",
+    help="Wait this many milliseconds before each answer.",
+)
+@click.option("--replay", metavar="FILE", help="Serve what `run --record FILE` kept instead; see docs/recordings.md.")
+def command(context: Context, *, port: int, templates: int, seed: int, latency_ms: int, replay: str | None) -> None:
+    """Serve the sample catalog, or a recording."""
     from sync.sandbox.catalog import make_catalog
     from sync.sandbox.server import Sandbox
 
-    sandbox = Sandbox(make_catalog(templates, seed), port=port, latency_ms=latency_ms, evolve_seed=seed)
+    if replay is None:
+        sandbox = Sandbox(make_catalog(templates, seed), port=port, latency_ms=latency_ms, evolve_seed=seed)
+        lines = _of_catalog(sandbox, templates)
+    else:
+        from sync.sandbox.replay import open_recording
+
+        _refuse_both()
+        recording = open_recording(replay)
+        sandbox = Sandbox((), port=port, latency_ms=latency_ms, replay=recording)
+        lines = _of_recording(sandbox, recording, replay)
 
     def stop(_number: int, _frame: Any) -> None:
         sandbox.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    lines = [
-        f"The sample catalog of {templates} templates is served on {sandbox.url} until Ctrl-C. In another terminal:",
-        f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}",
-        "  template-sync run",
-        f"  curl -X POST {sandbox.url}/sandbox/evolve     # a week passes: new, gone, repriced, renamed, retagged",
-    ]
     # Once these lines are pasted, this key is a secret of the settings, but it opens nothing else.
     context.out.message("\n".join(lines), reveal=True)
     sandbox.serve_forever()
+
+
+def _of_catalog(sandbox: Sandbox, templates: int) -> list[str]:
+    return [
+        f"The sample catalog of {count_of(templates, 'template')} is served on {sandbox.url} until Ctrl-C. In another terminal:",
+        f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}",
+        "  template-sync run",
+        f"  curl -X POST {sandbox.url}/sandbox/evolve     # a week passes: new, gone, repriced, renamed, retagged",
+        "  template-sync form 104909826 --request               # and try what it gives: nothing is spent here",
+        f"Covers and previews are drawn: ask {sandbox.url} for the paths of the records' URLs.",
+    ]
+
+
+def _of_recording(sandbox: Sandbox, recording: Replay, file: str) -> list[str]:
+    asked = "".join(f" SYNC_{name.upper()}={value}" for name, value in recording.run.settings.items())
+    run = recording.run
+    of = f"{file} ({run.started_at}, version {run.program})"
+    return [
+        f"{count_of(recording.count, 'answer')} of {of} are served on {sandbox.url} until Ctrl-C. In another terminal:",
+        f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}{asked}",
+        "  template-sync run --dry-run",
+    ]
+
+
+def _refuse_both() -> None:
+    """Tell of flags that would do nothing."""
+    given = click.get_current_context().get_parameter_source
+    if wrong := [f"--{name}" for name in ("templates", "seed") if given(name) is not click.core.ParameterSource.DEFAULT]:
+        raise UsageError(f"{' and '.join(wrong)} cannot go with --replay: a recording is served as it is.")

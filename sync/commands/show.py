@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.arguments import TEMPLATE_ID
+from sync.commands.arguments import AS_OF, TEMPLATE_ID
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @sync_command("Show one template, present or removed. Reads the database only.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
+@AS_OF
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(context: Context, *, template_id: str, as_json: bool) -> None:
+def command(context: Context, *, template_id: str, as_of: int | datetime | None, as_json: bool) -> None:
     """Show one template."""
-    from sync.reader.catalog import template
+    from sync.commands.past import run_asked_for
+    from sync.reader.catalog import known
+    from sync.reader.documents import printed
 
-    found = template(context.engine(), template_id)
+    engine = context.engine()
+    found = known(engine, template_id, after_run=run_asked_for(engine, as_of)).as_json()
     if as_json:
-        context.out.json(found)
+        context.out.json(printed(found))
     else:
         context.out.lines(lines(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,10 +10,16 @@ import click
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from sqlalchemy import Engine
 
     from sync.reader.status import Overview
     from sync.settings import Settings
+    from sync.webhooks.position import Position
+
+MOST_TROUBLES = 3
 
 
 @sync_command("Show on one screen how things stand. Reads the database only.", *DATABASE_FLAGS)
@@ -22,14 +29,31 @@ def command(context: Context, *, as_json: bool) -> None:
     from sync.commands.synchronising import now
     from sync.reader.status import overview
 
-    found, moment = overview(context.engine()), now()
+    engine = context.engine()
+    found, moment = overview(engine), now()
+    told = told_endpoints(engine, context.settings)
     if as_json:
-        context.out.json(status_json(found, context.settings, moment))
+        context.out.json(status_json(found, context.settings, moment, told))
     else:
-        context.out.lines(status_lines(found, context.settings, moment))
+        context.out.lines(status_lines(found, context.settings, moment, told))
 
 
-def status_json(found: Overview, settings: Settings, now: datetime) -> dict[str, Any]:
+def told_endpoints(engine: Engine, settings: Settings) -> list[Position]:
+    """Read how far webhook endpoints have been told: those of the file, or where that cannot be read all that ever were."""
+    from sync.errors import ConfigurationError
+    from sync.store.webhook_state import positions
+
+    known = positions(engine)
+    if known and settings.webhooks_file is not None:
+        from sync.delivery.configuration import endpoints_in
+
+        with suppress(ConfigurationError):
+            names = {endpoint.name for endpoint in endpoints_in(settings.webhooks_file)}
+            return [position for position in known if position.name in names]
+    return known
+
+
+def status_json(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> dict[str, Any]:
     """Write the status as JSON; ages in seconds."""
     from sync.terminal.ages import is_stale
     from sync.text import iso
@@ -54,26 +78,40 @@ def status_json(found: Overview, settings: Settings, now: datetime) -> dict[str,
         "lease": {"active": found.holder.active, "holder": found.holder.name, "seconds_left": round(found.holder.seconds_left, 1)}
         if found.holder.active
         else {"active": False, "holder": None, "seconds_left": 0},
+        "feed_epoch": found.feed_epoch,
         "oldest_seq": found.oldest_seq,
         "last_seq": found.last_seq,
+        "cursor": found.cursor,
+        "standby": None if found.standby is None else {"newest_transaction_age_seconds": found.standby.seconds},
+        "site": site_json(found, settings),
+        "webhooks": [
+            {
+                "name": each.name,
+                "behind": each.behind,
+                "attempts": each.attempts,
+                "failing_since": iso(each.failing_since) if each.failing_since else None,
+                "paused": each.paused,
+            }
+            for each in told
+        ],
     }
 
 
-def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str]:
+def status_lines(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> list[str]:
     """Write the status as text, a line a fact."""
     from sync.advice import advise
     from sync.run_record import Status
     from sync.terminal.ages import age, is_stale, since
     from sync.terminal.paint import mark
     from sync.terminal.tables import pad
-    from sync.text import escape_control_characters
+    from sync.text import count_of, escape_control_characters
 
     attempt, success = found.last_attempt, found.last_success
     ended = success.finished_at if success else None
     stale = is_stale(ended, now, settings.staleness_budget)
     fresh = mark("stale", "red") if stale else mark("fresh", "green")
     lines = [
-        ("catalog", f"{found.present} templates, {fresh} (stale after {age(settings.staleness_budget)})"),
+        ("catalog", f"{count_of(found.present, 'template')}, {fresh} (stale after {age(settings.staleness_budget)})"),
         ("last success", since(ended, now) + (f", run {success.run_id}" if success else "")),
         ("last change", since(found.last_change_at, now)),
     ]
@@ -85,9 +123,11 @@ def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str
         if attempt.status is Status.RUNNING and not found.holder.active:
             lines.append(("  what", "its process ended without a word; nothing of it was applied, the next run goes on"))
         if attempt.rejected:
-            lines.append(("rejected", f"{attempt.rejected} records; template-sync runs --rejected {attempt.run_id} shows them"))
+            lines.append(
+                ("rejected", f"{count_of(attempt.rejected, 'record')}; template-sync runs --rejected {attempt.run_id} shows them")
+            )
     if found.held:
-        lines.append(("held", f"{found.held} removals; template-sync changes --pending shows them"))
+        lines.append(("held", f"{count_of(found.held, 'removal')}; template-sync changes --pending shows them"))
     if found.next_run_at:
         late = (now - found.next_run_at).total_seconds()
         when = f"overdue by {age(late)}: is the daemon running?" if late > 60 else f"in {age(-late)}"  # noqa: PLR2004 - a minute's grace
@@ -100,4 +140,40 @@ def status_lines(found: Overview, settings: Settings, now: datetime) -> list[str
     lines.append(
         ("feed", f"seq {found.oldest_seq} to {found.last_seq}" if some else f"empty, the next change is {found.last_seq + 1}")
     )
+    lines.append(("cursor", str(found.cursor)))
+    if found.standby is not None:
+        how_late = "" if found.standby.seconds is None else f": the newest transaction it has is {age(found.standby.seconds)} old"
+        lines.append(("server", f"a standby or replica, which may be late{how_late}"))
+    lines += webhook_lines(told, now)
+    if (site := site_json(found, settings)) is not None:
+        stands = "up to date" if site["current"] else "not up to date: the log of the last run says why"
+        lines.append(("gallery", f"{site['folder']}, {stands}"))
     return [f"{mark(pad(name, 13), 'bold')} {text}" for name, text in lines]
+
+
+def site_json(found: Overview, settings: Settings) -> dict[str, Any] | None:
+    """Tell where the gallery of SYNC_SITE_DIR is, and whether it shows every change; None where none is kept."""
+    if settings.site_dir is None:
+        return None
+    from pathlib import Path
+
+    from sync.site.state import cursor_of
+
+    return {"folder": settings.site_dir, "current": cursor_of(Path(settings.site_dir)) == found.cursor}
+
+
+def webhook_lines(told: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
+    """Say in a line how many endpoints are told of changes, and in one more for each that a person should look at."""
+    from sync.terminal.webhooks import trouble
+
+    if not told:
+        return []
+    behind = sum(not each.at_end for each in told)
+    count = f"{len(told)} endpoint{'s' if len(told) != 1 else ''}, " + (f"{behind} behind" if behind else "all told everything")
+    troubles = [why for each in told if (why := trouble(each, now))]
+    more = (
+        [f"and {len(troubles) - MOST_TROUBLES} more; template-sync webhooks list shows all"]
+        if len(troubles) > MOST_TROUBLES
+        else []
+    )
+    return [("webhooks", count), *(("  look at", why) for why in troubles[:MOST_TROUBLES] + more)]

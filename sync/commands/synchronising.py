@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sync.errors import SyncError
-from sync.options import LOOPBACK
+from sync.http_url import LOOPBACK
 from sync.settings import Settings, require_key
-from sync.text import some_of
+from sync.text import count_of, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sync.commands.output import Output
     from sync.endpoint.client import Endpoint
+    from sync.endpoint.recording import Recording
     from sync.synchronise import Outcome, Plan, RunOptions
 
 CHANGES_SHOWN = 40
@@ -40,11 +41,11 @@ def options_of(settings: Settings, *, accept_removals: bool = False) -> RunOptio
 
 
 @contextmanager
-def endpoint_of(settings: Settings) -> Iterator[Endpoint]:
+def endpoint_of(settings: Settings, recording: Recording | None = None) -> Iterator[Endpoint]:
     """Open the endpoint; Ctrl-C and SIGTERM give up what it is asking, so that the run ends cleanly; a second one kills."""
     from sync.endpoint.client import Endpoint
 
-    with Endpoint(settings, require_key(settings)) as endpoint:
+    with Endpoint(settings, require_key(settings), recording=recording) as endpoint:
 
         def stop(number: int, _frame: Any) -> None:
             signal.signal(number, signal.SIG_DFL)
@@ -61,7 +62,7 @@ def endpoint_of(settings: Settings) -> Iterator[Endpoint]:
 def refuse_sample(settings: Settings, engine: Engine) -> None:
     """Refuse to bring the real catalog into a database that holds the demo's; a sandbox on loopback may."""
     if urlsplit(settings.base_url).hostname not in LOOPBACK:
-        from sync.commands.sample_catalog import refuse_sample_catalog
+        from sync.reader.sample_catalog import refuse_sample_catalog
 
         refuse_sample_catalog(engine)
 
@@ -79,12 +80,12 @@ def progress_on_terminal(out: Output, clock: Callable[[], float] = time.monotoni
     return show
 
 
-def write_metrics(settings: Settings, engine: Engine, outcome: Outcome) -> None:
+def write_metrics(settings: Settings, engine: Engine, outcome: Outcome, *, site: bool | None = None) -> None:
     """Rewrite the textfile for node_exporter, if one is asked for."""
     if settings.metrics_file is not None:
         from sync.daemon.service import write_textfile
 
-        write_textfile(settings.metrics_file, engine, outcome)
+        write_textfile(settings.metrics_file, engine, outcome, site=site)
 
 
 @contextmanager
@@ -132,8 +133,13 @@ def change_rows(plan: Plan | None, most: int | None = None) -> list[dict[str, An
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
     """Write a run's outcome as JSON: its row, and its changes."""
+    from sync.reader.documents import printed
+
     hint = outcome.error.hint if outcome.error else None
-    return {**outcome.run.as_json(), "hint": hint or None, "changes": change_rows(outcome.plan)}
+    rows = change_rows(outcome.plan)
+    for row in rows:
+        row.update({which: printed(row[which]) for which in ("document", "before") if row[which]})
+    return {**outcome.run.as_json(), "hint": hint or None, "changes": rows}
 
 
 @contextmanager
@@ -186,11 +192,12 @@ def notes(outcome: Outcome) -> list[str]:
         lines.append(f"note: the catalog sends fields that it did not send before: {some_of(run.fields_appeared)}.")
     if run.fields_vanished:
         lines.append(f"note: the catalog no longer sends {some_of(run.fields_vanished)}; the last values are kept.")
+    if outcome.moved:
+        lines.append(f"note: {outcome.moved}. Whoever follows the feed by cursor is told if anything was lost.")
     if run.rejected and outcome.plan:
         first = outcome.plan.rejected()[0]
-        lines.append(
-            f"note: {run.rejected} records could not be read; the first: {first.template_id or 'no id'}: {first.reason}."
-        )
+        bad = count_of(run.rejected, "record")
+        lines.append(f"note: {bad} could not be read; the first: {first.template_id or 'no id'}: {first.reason}.")
     return lines
 
 

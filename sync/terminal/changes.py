@@ -33,7 +33,7 @@ def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:
     if kind == "added":
         head += f"  {prices(document)}"
     if kind == "removed" and change.get("evidence"):
-        head += f"  (seen gone by: {_EVIDENCE.get(change['evidence'], change['evidence'])})"
+        head += f"  ({_EVIDENCE.get(change['evidence'], change['evidence'])})"
     fields = change.get("fields") or ()
     width = max((wide(escape_control_characters(told["field"])) for told in fields), default=0)
     return [
@@ -42,7 +42,11 @@ def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:
     ]
 
 
-_EVIDENCE = {"lookup": "walk and look-up", "walks": "two walks", "accepted": "walk, accepted by a person"}
+_EVIDENCE = {
+    "lookup": "no longer listed, and not found by its id",
+    "walks": "missing from two complete listings",
+    "accepted": "no longer listed, and accepted by a person",
+}
 
 
 def field_change(told: FieldChange) -> str:

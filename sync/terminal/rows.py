@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sync.terminal.changes import prices
-from sync.terminal.tables import cut
+from sync.terminal.changes import prices, value_text
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
@@ -15,15 +14,14 @@ if TYPE_CHECKING:
     from sync.run_record import Run
 
 
-def template_rows(documents: Iterable[Document], longest: int | None = None) -> list[list[str]]:
-    """Lay the catalog out as rows of a table, titles cut to `longest` columns if that is given."""
+def template_rows(documents: Iterable[Document]) -> list[list[str]]:
+    """Lay the catalog out as rows of a table."""
     rows = [["ID", "TITLE", "EN", "PRICES", "INPUT", "TYPE", "TAGS"]]
     for each in documents:
         number = "?" if each["input_num"] is None else each["input_num"]
         needs = f"{number} × {escape_control_characters(each['input_requirement'] or '?')}"
         tags = ", ".join(escape_control_characters(tag["name_en"] or tag["name"]) for tag in each["tags"])
         titles = [escape_control_characters(each[name] or "") for name in ("title", "title_en")]
-        titles = [cut(text, longest) if longest else text for text in titles]
         rows.append(
             [
                 escape_control_characters(each["template_id"]),
@@ -35,6 +33,20 @@ def template_rows(documents: Iterable[Document], longest: int | None = None) -> 
             ]
         )
     return rows
+
+
+def tag_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """Lay tags and how many templates have each out as rows of a table."""
+    rows = [["TAG", "EN", "TEMPLATES"]]
+    for each in counts:
+        names = [escape_control_characters(each[name] or "") for name in ("name", "name_en")]
+        rows.append([*names, str(each["templates"])])
+    return rows
+
+
+def type_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """Lay types and how many templates are of each out as rows of a table."""
+    return [["TYPE", "TEMPLATES"], *([value_text(each["type"]), str(each["templates"])] for each in counts)]
 
 
 def run_rows(runs: Iterable[Run]) -> list[list[str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sync.text import count_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,11 +25,9 @@ def summary(run: Run) -> str:
     if run.rejected:
         counts.append(f"{run.rejected} rejected")
     if run.held:
-        counts.append(f"{run.held} removals held")
+        counts.append(f"{count_of(run.held, 'removal')} held")
     text = (
-        "  ".join(counts)
-        if run.changes or run.rejected or run.held
-        else f"no changes ({run.seen} template{'s' if run.seen != 1 else ''} checked)"
+        "  ".join(counts) if run.changes or run.rejected or run.held else f"no changes ({count_of(run.seen, 'template')} checked)"
     )
     where = "dry run, nothing written" if run.run_id is None else f"run {run.run_id}"
-    return f"{text}  ({where}, {run.pages} pages, {run.seconds or 0:.2f} s)"
+    return f"{text}  ({where}, {count_of(run.pages, 'page')}, {run.seconds or 0:.2f} s)"

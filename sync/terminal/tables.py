@@ -17,19 +17,51 @@ def plain(text: str, _color: str) -> str:
     return text
 
 
-def table(rows: Sequence[Sequence[str]], width: int | None = None, paint: Paint = plain) -> list[str]:
+GAP = "  "
+LEAST = 12  # columns; what is cut shorter tells nothing any more
+
+
+def table(
+    rows: Sequence[Sequence[str]], width: int | None = None, paint: Paint = plain, *, whole: Sequence[str] = ()
+) -> list[str]:
     """Line rows up by the columns that a terminal shows, in which a Chinese character takes two.
 
     Args:
         rows: the first one is the heading.
-        width: cut lines to so many columns; None leaves them whole.
+        width: fit lines into so many columns; None leaves them whole.
         paint: colours the heading.
+        whole: headings of columns that are worth more than their neighbours: they are not made narrower.
     """
-    widths = [max(wide(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(pad(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]
+    sizes = [[*map(wide, row)] for row in rows]  # once for each cell: a long list has a hundred thousand
+    widths = [*map(max, zip(*sizes, strict=True))]
+    if width is not None:
+        room = width - len(GAP) * (len(widths) - 1)
+        widths = fit(widths, room, [name in whole for name in rows[0]])
+    lines = [GAP.join(map(_filled, row, takes, widths)).rstrip() for row, takes in zip(rows, sizes, strict=True)]
     if width is not None:
         lines = [cut(line, width) for line in lines]
     return [paint(lines[0], "bold"), *lines[1:]]
+
+
+def _filled(cell: str, takes: int, width: int) -> str:
+    """Bring a cell, which takes so many columns, to a width."""
+    return cell + " " * (width - takes) if takes <= width else pad(cut(cell, width), width)
+
+
+def fit(widths: Sequence[int], room: int, whole: Sequence[bool]) -> list[int]:
+    """Make columns narrower until they fit into the room: the widest ones, to one width, which still tells something.
+
+    What does not fit even then stays too wide; the lines are cut at their end.
+    """
+    yielding = sorted(size for size, fixed in zip(widths, whole, strict=True) if not fixed)
+    left = room - sum(widths) + sum(yielding)
+    for place, size in enumerate(yielding):
+        share = left // (len(yielding) - place)
+        if size > share:
+            most = max(share, LEAST)
+            return [size if fixed else min(size, most) for size, fixed in zip(widths, whole, strict=True)]
+        left -= size
+    return list(widths)
 
 
 def wide(text: str) -> int:

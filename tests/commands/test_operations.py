@@ -20,11 +20,13 @@ import sqlalchemy as sa
 from sync.store import lease as leases
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
-from sync.store.tables import sync_lease, sync_state
+from sync.store.tables import sync_lease, sync_state, webhook_endpoints
+from sync.store.webhook_state import register
 from tests.builders import record, records, run_against
 from tests.command_line import environment
 from tests.conftest import SERVERS, drop_database, new_database
 from tests.daemons import Upstream
+from tests.delivery.receiver import SECRET, Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,6 +74,7 @@ class Scene:
 
     folder: Path
     upstream: Upstream
+    open_things: ExitStack
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -130,6 +133,17 @@ def old(scene: Scene) -> None:
     scene.synchronise()
 
 
+def stuck(scene: Scene) -> None:
+    scene.synchronise()
+    shop = scene.open_things.enter_context(Receiver())
+    (scene.folder / "hooks.toml").write_text(f'[[endpoint]]\nname = "shop"\nurl = "{shop.url}"\nsecret_env = "SHOP_SECRET"\n')
+    scene.variables |= {"SYNC_WEBHOOKS_FILE": "hooks.toml", "SHOP_SECRET": SECRET}
+    register(scene.engine, "shop", from_start=True)
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    moments = {"failing_since": now - 3 * hour, "last_attempt_at": now - hour, "next_attempt_at": now + hour}
+    scene.execute(sa.update(webhook_endpoints).values(attempts=7, last_status=500, last_answer="database down", **moments))
+
+
 SCENES: dict[str, Callable[[Scene], None]] = {
     "Operating it": well,
     "Stale": stale,
@@ -140,12 +154,14 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Locked": locked,
     "Key rotated": well,
     "Disk full": old,
+    "Webhooks": stuck,
     "Backup and restore": well,
     "Moving to another database": well,
     "Upgrade": well,
     "Prune": old,
 }
-OF_SEVERAL_DATABASES = {"Backup and restore", "Moving to another database", "Upgrade"}
+QUICK = {"Failing", "Held", "Locked"}
+"""The sections that are tried each time; all are, among the long tests."""
 EXITS = {"template-sync doctor": {"Failing": 75}}
 SERVER_OF = {"pg_dump": "postgresql", "pg_restore": "postgresql", "mariadb-dump": "mariadb", "mariadb": "mariadb"}
 
@@ -205,9 +221,7 @@ def tools(folder: Path) -> Path:
     return script.parent
 
 
-@pytest.mark.parametrize(
-    "section", [pytest.param(each, marks=[pytest.mark.long] if each in OF_SEVERAL_DATABASES else []) for each in SECTIONS]
-)
+@pytest.mark.parametrize("section", [pytest.param(each, marks=[] if each in QUICK else [pytest.mark.long]) for each in SECTIONS])
 def test_the_commands_of_the_runbook_do_what_it_says(
     section: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -218,7 +232,7 @@ def test_the_commands_of_the_runbook_do_what_it_says(
         variables: dict[str, str] = {}
         if any("_URL" in step.command for step in SECTIONS[section]):
             variables = open_things.enter_context(servers(tmp_path))
-        scene = Scene(home, upstream, variables)
+        scene = Scene(home, upstream, open_things, variables)
         SCENES[section](scene)
         scene.engine.dispose()
         shell = environment(**upstream.settings(SYNC_LOG_FORMAT="json", **scene.variables))

@@ -6,9 +6,7 @@ import json
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
-import time
 from collections import namedtuple
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -25,7 +23,7 @@ from sync.reader.status import overview
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.settings import load
 from sync.store import lease as leases
-from sync.store import process
+from sync.store import process, schema
 from sync.store.engine import open_engine
 from sync.store.tables import sync_lease, sync_runs, sync_state
 from sync.terminal.paint import render
@@ -133,7 +131,7 @@ def test_status_when_removals_are_held(sqlite: Database) -> None:
 
 def test_status_when_records_cannot_be_read(sqlite: Database) -> None:
     run_with([record("1"), record("2", ConsumeItems="free")], sqlite.engine, clock=ticking(START))
-    assert "rejected      1 records; template-sync runs --rejected 1 shows them" in shown(sqlite)
+    assert "rejected      1 record; template-sync runs --rejected 1 shows them" in shown(sqlite)
     assert told(sqlite)["rejected"] == 1
 
 
@@ -188,10 +186,8 @@ def test_status_needs_neither_the_network_nor_the_write_lock(sqlite: Database, t
     with Sandbox(records(3)) as sandbox:
         template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox))
     with write_lock(tmp_path):
-        began = time.monotonic()
         screen = template_sync("status", folder=tmp_path)
         data = template_sync("status", "--json", folder=tmp_path)
-        assert time.monotonic() - began < 10
     assert (screen.code, data.code, screen.err) == (0, 0, "")
     assert "3 templates, fresh" in screen.out
     assert json.loads(data.out)["present"] == 3
@@ -214,7 +210,7 @@ def test_a_schema_that_is_missing_or_not_this_versions_is_69_with_the_command_th
 def test_a_schema_that_is_behind_names_the_command_that_upgrades_it(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync.store.schema._REVISIONS", ("0000", "0001"))
     sqlite.execute("UPDATE sync_alembic_version SET version_num = '0000'")
-    with pytest.raises(SchemaError, match="The database's schema is 0000, this version needs 0002") as refusal:
+    with pytest.raises(SchemaError, match=f"schema is 0000, this version needs {schema.HEAD}") as refusal:
         shown(sqlite)
     assert (refusal.value.exit_code, refusal.value.hint) == (69, "Run `template-sync db upgrade`.")
 
@@ -248,7 +244,7 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
     def lease(*arguments: str) -> Any:
         return template_sync("lease", *arguments, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
 
-    assert lease("show").out == "nobody (fence 0)\n"
+    assert lease("show").out == "nobody: no run is at work\n"
     mine = leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
     assert lease("show").out.startswith(f"{process.name()}, for ")
     refused = lease("release")
@@ -269,7 +265,7 @@ def test_a_lease_of_a_dead_holder_is_told_as_free(sqlite: Database, tmp_path: Pa
     leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
     die(sqlite)
     seen = template_sync("lease", "show", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
-    assert seen == f"nobody: {process.name()} ended without giving it back; the next run takes it (fence 1)\n"
+    assert seen == f"nobody: {process.name()} ended without giving the lease back; the next run takes it\n"
 
 
 def test_there_is_no_lease_to_take_where_there_is_no_database(tmp_path: Path) -> None:
@@ -301,10 +297,10 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(database: Database, upstrea
     run_against(upstream.url, database.engine, clock=lambda: datetime.now(UTC))
     found = checks(database, upstream.url)
     assert {check.result for check in found.values()} == {Result.FINE}
-    disk = {"disk"} if database.kind == "sqlite" else set()
-    assert set(found) == {"settings", "name", "catalog", "clock", "database", "lease", "freshness"} | disk
+    place = {"disk"} if database.kind == "sqlite" else {"server"}
+    assert set(found) == {"settings", "name", "catalog", "clock", "database", "lease", "freshness"} | place
     assert "3 templates" in found["catalog"].seen
-    assert "schema 0002, 3 templates present" in found["database"].seen
+    assert f"schema {schema.HEAD}, 3 templates present" in found["database"].seen
 
 
 def test_doctor_and_the_settings(sqlite: Database, upstream: Upstream) -> None:
@@ -325,22 +321,6 @@ def test_doctor_and_a_name_that_does_not_resolve(sqlite: Database, monkeypatch: 
     assert (found["name"].result, found["tls"].result, found["catalog"].result) == (Result.FAILED,) * 3
     assert found["name"].seen == "catalog.invalid does not resolve: Name or service not known"
     assert found["catalog"].exit_code == 75
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that is valid for 30 days, with its key in the same file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed here")
-    folder = tmp_path_factory.mktemp("certificate")
-    file, key = folder / "certificate.pem", folder / "key.pem"
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
-    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command = [openssl, "req", "-x509", *kind, *name, "-keyout", str(key), "-out", str(file)]
-    subprocess.run(command, check=True, capture_output=True)
-    file.write_text(file.read_text() + key.read_text())
-    return file
 
 
 @contextmanager

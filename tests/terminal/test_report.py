@@ -70,7 +70,7 @@ def test_an_added_template_shows_its_prices() -> None:
 
 def test_a_removed_template_shows_its_title_and_who_saw_it_gone() -> None:
     told = change(kind="removed", document=None, before=DOCUMENT, evidence="lookup")
-    assert told == ["- 1  Battle Game · 战斗游戏  (seen gone by: walk and look-up)"]
+    assert told == ["- 1  Battle Game · 战斗游戏  (no longer listed, and not found by its id)"]
 
 
 def test_colour_is_the_callers_affair() -> None:
@@ -84,6 +84,33 @@ def test_columns_line_up_on_a_terminal_where_chinese_is_twice_as_wide() -> None:
     lines = table([["A", "B"], ["战斗", "x"], ["abcd", "y"], ["🔥e\u0301", "z"]])
     assert {wide(line) for line in lines} == {7}
     assert [wide(line[: line.rindex(line[-1])]) for line in lines] == [6, 6, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (None, ["1  ABCDEFGHIJKLMNOPQRST  480p 1  abcdefghijklmno  xy"]),
+        (99, ["1  ABCDEFGHIJKLMNOPQRST  480p 1  abcdefghijklmno  xy"]),
+        (47, ["1  ABCDEFGHIJKLMN…  480p 1  abcdefghijklmno  xy"]),
+        (46, ["1  ABCDEFGHIJKLM…  480p 1  abcdefghijklm…  xy"]),
+        (41, ["1  ABCDEFGHIJK…  480p 1  abcdefghijk…  xy"]),
+        (38, ["1  ABCDEFGHIJK…  480p 1  abcdefghijk……"]),
+    ],
+)
+def test_the_widest_columns_give_way_first_and_to_one_width(width: int | None, shown: list[str]) -> None:
+    lines = table([["", "", "", "", ""], ["1", "ABCDEFGHIJKLMNOPQRST", "480p 1", "abcdefghijklmno", "xy"]], width)
+    assert lines[1:] == shown
+    assert width is None or wide(lines[1]) <= width
+
+
+def test_a_column_that_is_worth_more_stays_whole_and_its_neighbours_give_way() -> None:
+    rows = [["TITLE", "PRICES"], ["T" * 30, "p" * 30]]
+    assert table(rows, 50, whole=["PRICES"])[1] == "T" * 17 + "…  " + "p" * 30
+    assert table(rows, 50)[1] == "T" * 23 + "…  " + "p" * 23 + "…"
+
+
+def test_cells_of_millions_of_characters_are_cut_at_once() -> None:
+    assert table([["PAYLOAD"], ["x" * 3_000_000]], 20)[1] == "x" * 19 + "…"
 
 
 @pytest.mark.parametrize(("width", "shown"), [(20, "战斗游戏abc"), (8, "战斗游…"), (7, "战斗游…"), (6, "战斗…"), (1, "…")])

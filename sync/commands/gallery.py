@@ -1,0 +1,94 @@
+"""What `site`, `demo`, `run` and `daemon` share of the gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sync.errors import MissingExtra, SyncError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from sync.catalog.template import Document
+    from sync.settings import Settings
+    from sync.site.build import Built, Options
+    from sync.site.covers import Keeper
+
+
+def require_gallery(settings: Settings) -> None:
+    """Refuse to begin where the gallery is asked for and cannot be made.
+
+    Raises:
+        MissingExtra: what renders it is not installed.
+    """
+    from importlib.util import find_spec
+
+    if settings.site_dir is not None and find_spec("jinja2") is None:
+        raise MissingExtra("SYNC_SITE_DIR", "Jinja2", "site")
+
+
+def keep_gallery(settings: Settings, engine: Engine) -> bool | None:
+    """Bring the gallery of SYNC_SITE_DIR up to date, if one is asked for; tell whether that worked.
+
+    Whatever goes wrong is logged, and no run's failure: the catalog is right, and the next run tries again.
+    """
+    if settings.site_dir is None:
+        return None
+    from sync.logs import get_logger
+
+    try:
+        built = write(settings, engine, Path(settings.site_dir))
+    except SyncError as error:
+        get_logger().warning("site_not_written", reason=str(error), hint=error.hint)
+        return False
+    except Exception as surprise:  # noqa: BLE001 - a bug in what only shows the catalog must not stop what keeps it
+        get_logger().error("site_not_written", exc_info=surprise)
+        return False
+    if built.written:
+        get_logger().info("site_written", folder=settings.site_dir, **built.as_json())
+    return True
+
+
+def write(
+    settings: Settings, engine: Engine, folder: Path, *, site_url: str | None = None, covers: bool | None = None
+) -> Built:  # fmt: skip
+    """Write the gallery into a folder; `covers` stands for SYNC_SITE_COVERS if it is given."""
+    from sync.site.build import build
+
+    wanted = settings.site_covers if covers is None else covers
+    return build(engine, folder, options_of(settings, site_url), keep=keeper_of(settings, engine, covers=wanted))
+
+
+def options_of(settings: Settings, site_url: str | None = None) -> Options:
+    """Build a site's options from the settings."""
+    from sync.site.build import Options
+
+    return Options(settings.base_url, settings.staleness_budget, site_url)
+
+
+def keeper_of(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | None:
+    """Choose what puts pictures beside the pages: for the demo's sample catalog, whose addresses lead nowhere, a drawing."""
+    from sync.reader.sample_catalog import is_sample_catalog
+    from sync.site.covers import Keeper
+
+    if is_sample_catalog(engine):
+        return Keeper(_drawn, ("cover_url", "preview_video_url"), removed=True)
+    if not covers:
+        return None
+    from sync.endpoint.tls import authorities
+    from sync.site.fetch import Fetch
+
+    return Keeper(Fetch(authorities(settings.ca_bundle)))
+
+
+def _drawn(url: str, document: Document) -> bytes:
+    from sync.sandbox.media import draw_media
+
+    record: dict[str, Any] = {
+        "Title_en": document["title_en"], "MediaId": document["media_id"], "CoverAspectRatio": document["cover_aspect_ratio"],
+        "Cover": document["cover_url"], "PreviewVideo": document["preview_video_url"],
+    }  # fmt: skip
+    found = draw_media([record], urlsplit(url).path)
+    return b"" if found is None else found[1]

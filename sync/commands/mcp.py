@@ -1,0 +1,68 @@
+"""`mcp`: serve the catalog to agents, over stdin and stdout."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.errors import DatabaseError, MissingExtra, SchemaError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from sync.api import Catalog
+
+
+@sync_command(
+    "Serve the catalog to agents: an MCP server over stdin and stdout, which a host such as an editor starts. Reads the database "
+    "only; needs no network, and does not read the key.",
+    *DATABASE_FLAGS,
+    *LOG_FLAGS,
+    keyless=True,
+    acts=True,
+)
+def command(context: Context) -> None:
+    """Serve until stdin ends."""
+    from importlib.util import find_spec
+
+    if find_spec("mcp") is None:  # importing it takes most of a second: a slip is told before that
+        raise MissingExtra("`template-sync mcp`", "mcp", "mcp")
+    from sync.api import Catalog
+
+    engine = context.engine()
+    _require_file(engine)
+    context.start_logging()
+    catalog = Catalog(engine)
+    _require_tables(catalog)
+    from sync.agents.server import serve
+
+    if sys.stdin.isatty():
+        context.out.message("Waiting for an MCP client on stdin; Ctrl-D ends. docs/agents.md says how a host starts this.")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that waits for stdin would hold an orderly end up
+    serve(catalog)
+
+
+def _require_file(engine: Engine) -> None:
+    """Refuse a file that is not there: a host starts its servers in a folder of its own, so a relative path means that one."""
+    from sync.store.sqlite_file import exists, sqlite_file
+
+    file = sqlite_file(engine)
+    if file is not None and not exists(file):
+        raise SchemaError(
+            f"There is no database at {file.absolute()}.",
+            hint="Set DATABASE_URL, with an absolute path, sqlite:////..., in what the host passes on as environment.",
+        )
+
+
+def _require_tables(catalog: Catalog) -> None:
+    """Refuse tables of another version. A server that is not up yet may be when it is first asked."""
+    try:
+        catalog.status()
+    except SchemaError:
+        raise
+    except DatabaseError as error:
+        from sync.logs import get_logger
+
+        get_logger().warning("database_unreachable", error=str(error), hint=error.hint)

@@ -1,0 +1,36 @@
+"""`schema`: what each JSON output looks like, as JSON Schema."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import click
+
+from sync.commands.edge import Context, sync_command
+from sync.errors import UsageError
+
+
+@sync_command("Print the JSON Schema (2020-12) of one JSON output; without a NAME, list the names. Needs no database.")
+@click.argument("name", metavar="[NAME]", required=False)
+@click.option("--all", "every", is_flag=True, help="Print all of them in one, under $defs, for generators of types.")
+@click.option("--json", "as_json", is_flag=True, help="Print the names as JSON. A schema is JSON anyway.")
+def command(context: Context, *, name: str | None, every: bool, as_json: bool) -> None:
+    """Print a schema, or name them."""
+    from sync.schemas.index import NAMED, everything, schema
+
+    if every and name is not None:
+        raise UsageError("--all prints every schema: leave the name out.")
+    if name is not None and name not in NAMED:
+        near = get_close_matches(name, NAMED, n=3)
+        meant = f"Did you mean {' or '.join(near)}?" if near else "`template-sync schema` lists the names."
+        raise UsageError(f"There is no schema {name!r}.", hint=meant)
+    if every or name is not None:
+        context.out.json(everything() if name is None else schema(name))
+    elif as_json:
+        context.out.json([{"name": each, "description": what} for each, (what, _) in NAMED.items()])
+    else:
+        from sync.terminal.paint import mark
+        from sync.terminal.tables import table
+
+        rows = [["NAME", "DESCRIBES"], *([each, what.replace("`", "")] for each, (what, _) in NAMED.items())]
+        context.out.lines(table(rows, context.out.width, mark))

@@ -1,0 +1,28 @@
+"""`tags`: which tags there are, and on how many templates."""
+
+from __future__ import annotations
+
+import click
+
+from sync.commands.arguments import limit
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+
+
+@sync_command("List the tags of the present templates, with how many have each. Reads the database only.", *DATABASE_FLAGS)
+@limit("List the N commonest only.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def command(context: Context, *, limit: int | None, as_json: bool) -> None:
+    """List tags."""
+    from sync.reader.counts import tag_counts
+    from sync.terminal.paint import mark
+    from sync.terminal.rows import tag_rows
+    from sync.terminal.tables import table
+    from sync.text import count_of
+
+    found = tag_counts(context.engine())
+    if as_json:
+        context.out.json(found[:limit])
+        return
+    if found[:limit]:
+        context.out.lines(table(tag_rows(found[:limit]), context.out.width, mark))
+    context.out.message(f"{count_of(len(found), 'tag')}; `template-sync list --tag TAG` takes either language")

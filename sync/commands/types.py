@@ -1,0 +1,28 @@
+"""`types`: which types of templates there are, and how many of each."""
+
+from __future__ import annotations
+
+import click
+
+from sync.commands.arguments import limit
+from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+
+
+@sync_command("List the types of the present templates, with how many are of each. Reads the database only.", *DATABASE_FLAGS)
+@limit("List the N commonest only.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def command(context: Context, *, limit: int | None, as_json: bool) -> None:
+    """List types."""
+    from sync.reader.counts import type_counts
+    from sync.terminal.paint import mark
+    from sync.terminal.rows import type_rows
+    from sync.terminal.tables import table
+    from sync.text import count_of
+
+    found = type_counts(context.engine())
+    if as_json:
+        context.out.json(found[:limit])
+        return
+    if found[:limit]:
+        context.out.lines(table(type_rows(found[:limit]), context.out.width, mark))
+    context.out.message(count_of(len(found), "type"))

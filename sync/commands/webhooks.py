@@ -1,0 +1,213 @@
+"""`webhooks`: who is told of changes, how far they have been told, and telling them."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.commands.arguments import limit
+from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.errors import ConfigurationError, TryLater, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sync.delivery.configuration import Armed
+    from sync.delivery.courier import Delivered
+    from sync.delivery.send import Reply
+    from sync.webhooks.endpoint import Endpoint
+    from sync.webhooks.messages import Message
+    from sync.webhooks.position import Position
+
+FLAGS = (*DATABASE_FLAGS, "webhooks_file")
+SENDING_FLAGS = (*FLAGS, "ca_bundle")
+
+
+@click.group(help="Show who is told of changes, try an endpoint, deliver what waits.")
+def command() -> None:
+    """Hold the commands together."""
+
+
+@sync_command("Show how far each endpoint has been told, and its last answer. Needs no secrets.", *FLAGS)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@limit("List the first N only.")
+def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
+    """Show every endpoint of the file."""
+    from sync.commands.synchronising import now
+    from sync.delivery.configuration import endpoints_in
+    from sync.store.webhook_state import positions
+    from sync.terminal.paint import mark
+    from sync.terminal.tables import table
+    from sync.terminal.webhooks import webhook_rows
+
+    endpoints = endpoints_in(_file(context))[:limit]
+    known = {position.name: position for position in positions(context.engine())}
+    if as_json:
+        context.out.json([as_json_of(endpoint, known.get(endpoint.name)) for endpoint in endpoints])
+        return
+    if endpoints:
+        rows = webhook_rows([(each, known.get(each.name)) for each in endpoints], now())
+        context.out.lines(table(rows, context.out.width, mark))
+
+
+def as_json_of(endpoint: Endpoint, position: Position | None) -> dict[str, Any]:
+    """Write an endpoint and how far it has been told; of its address the origin only, as the rest may be a secret."""
+    from sync.text import iso
+    from sync.webhooks.addresses import origin
+
+    def moment(name: str) -> str | None:
+        found = getattr(position, name, None)
+        return None if found is None else iso(found)
+
+    return {
+        "name": endpoint.name,
+        "origin": origin(endpoint.url),
+        "per": endpoint.per,
+        "enabled": endpoint.enabled,
+        "cursor": position.cursor if position else None,
+        "seq": position.seq if position else None,
+        "behind": position.behind if position else None,
+        "attempts": position.attempts if position else 0,
+        "failing_since": moment("failing_since"),
+        "next_attempt_at": moment("next_attempt_at"),
+        "last_attempt_at": moment("last_attempt_at"),
+        "last_status": position.last_status if position else None,
+        "last_answer": position.last_answer or None if position else None,
+        "paused": position.paused if position else None,
+    }
+
+
+@sync_command(
+    "Send one signed test message to an endpoint, and show its answer. Its position does not move; no database is needed.",
+    "webhooks_file",
+    "ca_bundle",
+    unused=(*DATABASE_FLAGS, *LOG_FLAGS),
+    acts=True,
+)
+@click.argument("name", metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def test(context: Context, *, name: str, as_json: bool) -> None:
+    """Try an endpoint."""
+    import secrets
+
+    from sync.commands.synchronising import now
+    from sync.text import iso
+    from sync.webhooks.messages import of_test
+
+    target = _named(_armed(context), name)
+    moment = now()
+    message = of_test(secrets.token_hex(12), iso(moment), name)
+    reply = sender(context)(target, message, moment)
+    if as_json:
+        context.out.json(
+            {"name": name, "id": message.id, "taken": reply.taken, "status": reply.status, "answer": reply.said or None}
+        )
+    else:
+        context.out.lines([f"{name}: {reply.in_words}"])
+    if not reply.taken:
+        raise TryLater(f"Endpoint {name} did not take the message.", hint="Its log may say why; nothing else was changed.")
+
+
+@sync_command(
+    "Deliver to every endpoint what waits for it and is due: one pass, for cron. A daemon with SYNC_WEBHOOKS_FILE does "
+    "it by itself. Leaves with 75 if anything could not be delivered.",
+    *SENDING_FLAGS,
+    acts=True,
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+def deliver(context: Context, *, as_json: bool) -> None:
+    """Make one pass."""
+    from sync.commands.synchronising import now
+    from sync.delivery.deliverer import Deliverer
+    from sync.text import count_of
+
+    endpoints = _armed(context)
+    visits: list[Delivered] = []
+    deliverer = Deliverer(context.engine(), sender(context), now, random.random, visits.append)
+    deliverer.begin(endpoints)
+    deliverer.finish()
+    visits.sort(key=lambda visit: visit.name)
+    if as_json:
+        context.out.json(
+            [
+                {"name": each.name, "result": each.result, "messages": each.messages, "error": each.error or None}
+                for each in visits
+            ]
+        )
+    else:
+        for each in visits:
+            error = f": {each.error}" if each.error else ""
+            context.out.lines([f"{each.name}  {each.result}, {count_of(each.messages, 'message')} taken{error}"])
+        if not visits:
+            context.out.message("nothing waits, or nothing is due")
+    if failed := [each.name for each in visits if each.result in {"failed", "paused", "broken"}]:
+        raise TryLater(
+            f"Not everything could be delivered: {', '.join(failed)}.",
+            hint="`template-sync webhooks list` says why, and when it is tried again.",
+        )
+
+
+@sync_command(
+    "Let a paused or failing endpoint be tried at once. One whose position is lost goes on at the feed's end: what it missed, "
+    "only reading the catalog anew can tell it.",
+    *FLAGS,
+    acts=True,
+)
+@click.argument("name", metavar="NAME")
+@click.option("--skip", is_flag=True, help="Pass over the one message that waits, and say which.")
+def resume(context: Context, *, name: str, skip: bool) -> None:
+    """Go on."""
+    from sync.delivery.configuration import endpoints_in
+    from sync.delivery.resume import resume as go_on
+
+    endpoint = next((each for each in endpoints_in(_file(context)) if each.name == name), None)
+    if endpoint is None:
+        raise _unknown(name)
+    context.out.message(go_on(context.engine(), endpoint, skip=skip))
+
+
+def sender(context: Context) -> Callable[[Armed, Message, datetime], Reply]:
+    """Make what makes one attempt."""
+    from sync.delivery.send import send
+
+    bundle = context.settings.ca_bundle
+    return lambda armed, message, moment: send(armed, message, moment, ca_bundle=bundle)
+
+
+def _file(context: Context) -> str:
+    if context.settings.webhooks_file is None:
+        raise ConfigurationError(
+            ["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/webhooks.md has one to copy."]
+        )
+    return context.settings.webhooks_file
+
+
+def _armed(context: Context) -> list[Armed]:
+    from sync.delivery.configuration import armed, secrets_of
+
+    warnings: list[str] = []
+    endpoints = armed(_file(context), warnings=warnings)
+    context.out.hide(secrets_of(endpoints))
+    for warning in warnings:
+        context.out.message(f"warning: {warning}")
+    return endpoints
+
+
+def _named(endpoints: Sequence[Armed], name: str) -> Armed:
+    found = next((each for each in endpoints if each.endpoint.name == name), None)
+    if found is None:
+        raise _unknown(name)
+    return found
+
+
+def _unknown(name: str) -> UsageError:
+    return UsageError(
+        f"There is no endpoint {name!r} that is enabled.", hint="`template-sync webhooks list` names those there are."
+    )
+
+
+for _name, _command in (("list", list_endpoints), ("test", test), ("deliver", deliver), ("resume", resume)):
+    command.add_command(_command, _name)

@@ -1,0 +1,156 @@
+"""The help tells the truth: every command is walked, and what its help offers is what it takes and uses."""
+
+from __future__ import annotations
+
+import gc
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+
+import sync.settings
+from sync.cli import cli
+from sync.options import OPTIONS
+from sync.sandbox.server import Sandbox
+from tests.adversary.command import command
+from tests.builders import records, run_with
+from tests.delivery.receiver import SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.builders import Database
+
+
+def walk(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """Give every command and the words that call it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from walk(found, (*path, name))
+        else:
+            yield " ".join((*path, name)), found
+
+
+COMMANDS = dict(walk())
+SETTINGS = {option.field for option in OPTIONS}
+LISTINGS = ("runs", "changes", "list", "tags", "types", "history", "diff", "webhooks list")
+PRINT_NO_DATA = {
+    "daemon",
+    "sandbox",
+    "health",
+    "db upgrade",
+    "db backup",
+    "db restore",
+    "lease release",
+    "webhooks resume",
+    "mcp",
+}
+
+
+def options_of(name: str) -> list[click.Option]:
+    return [each for each in COMMANDS[name].params if isinstance(each, click.Option) and not each.hidden]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_does_and_what_it_takes_in_words_of_ours(name: str) -> None:
+    for option in options_of(name):
+        assert (option.help or "").strip(), option.opts
+        takes_a_value = not option.is_flag
+        assert not takes_a_value or option.metavar or isinstance(option.type, click.Choice), option.opts
+    shown = COMMANDS[name].get_help(click.Context(COMMANDS[name], info_name=name))
+    for jargon in ("INTEGER", "TEXT RANGE", "<=", ">=", "FLOAT", "BOOLEAN"):
+        assert jargon not in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_prints_data_prints_json_and_what_lists_takes_a_limit(name: str) -> None:
+    names = {each for option in options_of(name) for each in option.opts}
+    assert ("--json" in names) == (name not in PRINT_NO_DATA)
+    assert ({"-n", "--limit"} <= names) == (name in LISTINGS)
+
+
+def test_a_group_names_its_commands_without_cutting_their_sentences() -> None:
+    for name in ("db", "lease"):
+        group = cli.get_command(click.Context(cli), name)
+        assert group is not None
+        assert "..." not in group.get_help(click.Context(group)).partition("Commands:")[2]
+
+
+# Settings: what the help offers is what the command reads ---------------------------------------------------------------
+
+CALLS = {
+    "run": "run", "demo": "demo --templates 1", "status": "status", "runs": "runs", "changes": "changes", "list": "list",
+    "tags": "tags", "types": "types", "show": "show 1", "history": "history 1", "diff": "diff 1", "form": "form 1 --request",
+    "refresh": "refresh 1", "export": "export", "doctor": "doctor", "health": "health", "db upgrade": "db upgrade",
+    "db current": "db current", "db check": "db check", "db backup": "db backup copy.db", "db restore": "db restore copy.db",
+    "prune": "prune --keep-runs 1", "lease show": "lease show", "lease release": "lease release --force",
+    "webhooks list": "webhooks list", "webhooks test": "webhooks test shop", "webhooks deliver": "webhooks deliver",
+    "webhooks resume": "webhooks resume shop", "schema": "schema",
+    "site": "site gallery",
+}  # fmt: skip
+"""A call of each, but for `daemon`, `sandbox` and `mcp`, which go on for ever, and `config`, which shows every setting."""
+
+ENDS_OTHERWISE = {"webhooks test": 75, "webhooks resume": 2}  # nobody listens there; nothing was delivered yet
+
+
+def offered(name: str) -> set[str]:
+    return {option.name for option in options_of(name) if option.name} & SETTINGS
+
+
+def recorder(read: set[str]) -> type[sync.settings.Settings]:
+    """Make settings that note which of them were read."""
+
+    class Recording(sync.settings.Settings):
+        def __getattribute__(self, name: str) -> Any:
+            read.add(name)
+            return super().__getattribute__(name)
+
+    return Recording
+
+
+def test_every_command_is_called_here_or_named_with_the_reason_why_not() -> None:
+    assert CALLS.keys() | {"daemon", "sandbox", "mcp", "config"} == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_command_offers_no_setting_that_it_does_not_read(
+    name: str, sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: set[str] = set()
+    run_with(records(2), sqlite.engine, clock=lambda: datetime.now(UTC))
+    sqlite.engine.dispose()
+    url = f"sqlite:///{tmp_path / 'demo.db'}" if name == "demo" else sqlite.url
+    if name == "db restore":
+        assert command(tmp_path, ["db", "backup", "copy.db"], DATABASE_URL=url).code == 0
+    variables = (
+        {"SYNC_METRICS_FILE": str(tmp_path / "metrics"), "SYNC_SITE_DIR": str(tmp_path / "gallery")} if name == "run" else {}
+    )
+    if name.startswith("webhooks"):
+        (tmp_path / "hooks.toml").write_text('[[endpoint]]\nname = "shop"\nurl = "http://127.0.0.1:9/"\nsecret_env = "SHOP"\n')
+        variables = {"SYNC_WEBHOOKS_FILE": str(tmp_path / "hooks.toml"), "SHOP": SECRET}
+    with Sandbox(records(2)) as server:
+        monkeypatch.setattr(sync.settings, "Settings", recorder(read))
+        said = command(tmp_path, CALLS[name].split(), DATABASE_URL=url, CRUN_BASE_URL=server.url, **variables)
+    gc.enable()  # `run` turns it off, for the process that it usually has for itself
+    assert said.code == ENDS_OTHERWISE.get(name, 0), said.err
+    assert offered(name) <= read
+
+
+def test_the_daemon_offers_every_setting_but_secrets_and_what_is_for_single_runs() -> None:
+    assert offered("daemon") == SETTINGS - {option.field for option in OPTIONS if option.secret} - {"metrics_file"} | {
+        "database_url"
+    }
+
+
+@pytest.mark.parametrize("name", ["list", "doctor", "refresh"])
+def test_a_flag_that_scripts_pass_to_every_command_is_still_taken(name: str, sqlite: Database, tmp_path: Path) -> None:
+    with Sandbox(records(1)) as server:
+        run_with(records(1), sqlite.engine)
+        flags = ["--log-level", "error", "--log-format", "json"]
+        said = command(tmp_path, [*CALLS[name].split(), *flags], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
+    assert said.code == 0, said.err

@@ -1,0 +1,162 @@
+"""`tags`, `types`, and `-n` on every listing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.store.engine import open_engine
+from sync.store.schema import upgrade
+from tests.adversary.command import command
+from tests.builders import record, records, run_with
+from tests.command_line import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders import Database
+
+VIDEO, STILL = {"TemplateType": "VIDEO"}, {"TemplateType": "\x1b[31mSTILL", "Tags": ["\x1b[2J"], "Tags_en": ["Odd"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three runs: 1 to 4 are added, 1 is renamed and 5 added, 2 and 3 are held."""
+    folder = tmp_path_factory.mktemp("listing")
+    engine = open_engine(f"sqlite:///{folder / 'templates.db'}")
+    upgrade(engine)
+    first = [record("1", **VIDEO), record("2", **VIDEO), record("3", **STILL), record("4", TemplateType=5), *records(30)[4:]]
+    run_with(first, engine)
+    run_with([record("1", Title_en="Renamed", **VIDEO), *first[1:], record("99", **VIDEO)], engine)
+    run_with([record("1", Title_en="Renamed", **VIDEO)], engine, max_removed=0)
+    engine.dispose()
+    return folder
+
+
+def shown(folder: Path, *words: str) -> Any:
+    said = command(folder, [*words, "--json"])
+    assert (said.code, said.err) == (0, b"")
+    return json.loads(said.out)
+
+
+def test_tags_and_types_show_how_many_templates_have_each(folder: Path) -> None:
+    assert shown(folder, "types")[0] == {"type": "BEGIN_END_FRAME", "templates": 26}
+    assert shown(folder, "types", "-n", "9")[1:] == [{"type": "VIDEO", "templates": 3}, {"type": "\x1b[31mSTILL", "templates": 1}]
+    assert shown(folder, "tags")[-1] == {"name": "\x1b[2J", "name_en": "Odd", "templates": 1}
+    types = command(folder, ["types"])
+    assert types.out.decode().splitlines() == [
+        "TYPE             TEMPLATES", "BEGIN_END_FRAME  26", "VIDEO            3", r"\x1b[31mSTILL    1",
+    ]  # fmt: skip
+    assert types.err == b"3 types\n"
+    assert r"\x1b[2J" in command(folder, ["tags"]).out.decode()
+
+
+def test_where_there_is_no_template_there_is_no_lone_heading(sqlite: Database, tmp_path: Path) -> None:
+    for words, says in (
+        (["tags"], "0 tags; "),
+        (["types"], "0 types"),
+        (["list"], "0 templates"),
+        (["runs"], "no runs yet; "),
+        (["changes"], "no changes"),
+    ):
+        said = command(tmp_path, words, DATABASE_URL=sqlite.url)
+        assert (said.code, said.out) == (0, b"")
+        assert said.err.decode().startswith(says)
+        assert json.loads(command(tmp_path, [*words, "--json"], DATABASE_URL=sqlite.url).out) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "runs",
+        "runs --rejected 1",
+        "changes",
+        "list",
+        "tags",
+        "types",
+        "history 1",
+        "diff 1",
+        "changes --since 0",
+        "changes --run 1",
+        "changes --pending",
+    ],
+)
+@pytest.mark.parametrize("limit", [0, 1])
+def test_a_limit_leaves_so_many_of_every_listing(folder: Path, words: str, limit: int) -> None:
+    assert len(shown(folder, *words.split(), "-n", str(limit))) == limit
+    text = command(folder, [*words.split(), f"--limit={limit}"])
+    assert (text.code, b"Traceback" in text.err) == (0, False)
+    assert (text.out == b"") == (limit == 0)
+
+
+def test_which_ones_a_limit_leaves(folder: Path) -> None:
+    seqs = {
+        words: [change["seq"] for change in shown(folder, *words.split(), "-n", "2")]
+        for words in ("changes", "changes --since 0", "changes --since 28", "changes --run 1", "history 1")
+    }
+    newest = shown(folder, "changes")[-1]["seq"]
+    assert seqs["changes"] == [newest - 1, newest]
+    assert seqs["changes --since 0"] == [1, 2]
+    assert seqs["changes --since 28"] == [29, 30]
+    assert seqs["changes --run 1"] == [1, 2]
+    assert [run["run_id"] for run in shown(folder, "runs", "-n", "2")] == [3, 2]
+    assert shown(folder, "runs", "--most", "2") == shown(folder, "runs", "-n", "2"), "as 0.1.0 called it"
+
+
+def test_a_cut_feed_says_so_and_how_to_go_on(folder: Path) -> None:
+    assert (
+        command(folder, ["changes", "-n", "1"]).err
+        == b"only the newest 1 are shown; `template-sync changes --since 0` shows all\n"
+    )
+    cut = command(folder, ["changes", "--since", "0", "-n", "3"]).err.decode()
+    assert cut.startswith("only the first 3 are shown; `template-sync changes --since ")
+    words = cut.partition("`template-sync ")[2].partition("`")[0].split()
+    assert shown(folder, *words)[0]["seq"] == 4
+    assert command(folder, ["changes", "--since", "0"]).err == b""
+    assert b"only the first 1 of " in command(folder, ["diff", "1", "-n", "1"]).err
+
+
+def test_the_feed_names_a_tag_that_no_template_has(folder: Path) -> None:
+    said = command(folder, ["changes", "--tag", "trendin", "--json"])
+    assert (said.code, said.out) == (0, b"[]\n")
+    assert said.err == b"No template has the tag 'trendin'; did you mean 'Trending'?\n"
+    assert command(folder, ["changes", "--tag", "trending", "-n", "1", "--json"]).err == b""
+
+
+def test_following_ends_after_so_many(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sync", "changes", "--follow", "--since", "0", "-n", "2", "--json"],
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert [json.loads(line)["seq"] for line in done.stdout.splitlines()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [
+        ("--kind changed", lambda change: change["kind"] == "changed"),
+        ("--tag odd", lambda change: change["template_id"] == "3"),
+        (
+            "--kind added --kind changed --field title_en",
+            lambda change: [f for f in change["fields"] if f["field"] == "title_en"],
+        ),
+    ],
+)
+def test_filters_mean_the_same_however_the_feed_is_asked(folder: Path, flags: str, wanted: Any) -> None:
+    whole = shown(folder, "changes", "--since", "0")
+    expected = [change for change in whole if wanted(change)]
+    assert 0 < len(expected) < len(whole)
+    words = flags.split()
+    assert shown(folder, "changes", "--since", "0", *words) == expected
+    assert shown(folder, "changes", *words) == expected
+    assert shown(folder, "changes", "--run", "2", *words) == [change for change in expected if change["run_id"] == 2]
+    assert shown(folder, "changes", "--since", "0", "-n", "1", *words) == expected[:1]
+    followed = subprocess.run(
+        [sys.executable, "-m", "sync", "changes", "--follow", "--since", "0", "-n", str(len(expected)), "--json", *words],
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert [json.loads(line) for line in followed.stdout.splitlines()] == expected

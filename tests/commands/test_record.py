@@ -1,0 +1,74 @@
+"""`run --record FILE`: opened before anything is asked, told of at the end, and never the reason why a run fails."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.sandbox.server import SANDBOX_KEY, Sandbox
+from tests.adversary.command import command
+from tests.builders import records
+from tests.command_line import environment, of_sandbox
+from tests.hostile import Hostile, failure, one_after_another
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("how", [["--dry-run"], ["--dry-run", "--json"], []])
+def test_what_a_run_was_answered_is_served_again(how: list[str], tmp_path: Path) -> None:
+    """Into a database of its own each time, so that both runs find everything new."""
+    with Sandbox(records(5)) as sandbox:
+        asked = {"CRUN_BASE_URL": sandbox.url, "SYNC_PAGE_SIZE": "2"}
+        said = command(tmp_path, ["run", *how, "--record", "seen.jsonl"], **asked)
+    assert (said.code, b"+5 added" in said.out or b'"added": 5' in said.out) == (0, True)
+    assert b"note: 3 answers recorded in seen.jsonl, without the key." in said.err
+    assert SANDBOX_KEY not in (tmp_path / "seen.jsonl").read_text()
+    assert (tmp_path / "templates.db").exists() == ("--dry-run" not in how)
+    from sync.sandbox.replay import open_recording
+
+    with Sandbox((), replay=open_recording(tmp_path / "seen.jsonl")) as sandbox:
+        again = command(tmp_path, ["run"], **asked | {"CRUN_BASE_URL": sandbox.url, "DATABASE_URL": "sqlite:///again.db"})
+    assert (again.code, b"5 added" in again.out) == (0, True)
+
+
+def test_a_run_that_fails_leaves_a_recording_that_says_why(tmp_path: Path) -> None:
+    with Hostile(one_after_another(failure(505, message="disabled"))) as server:
+        said = command(tmp_path, ["run", "--dry-run", "--record", "seen.jsonl"], CRUN_BASE_URL=server.url)
+    assert said.code == 77
+    assert "disabled" in (tmp_path / "seen.jsonl").read_text()
+
+
+@pytest.mark.parametrize("file", ["none/seen.jsonl", ".", "link", "templates.db", "./templates.db-wal", "a\0b", "n" * 300, ""])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked_or_done(file: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("elsewhere")
+    with Hostile(one_after_another(failure(500))) as server:
+        said = command(tmp_path, ["run", "--record", file], CRUN_BASE_URL=server.url)
+    assert (said.code, server.requests, said.out) == (2, [], b"")
+    assert said.err.startswith(b"error: "), said.err
+    assert [each.name for each in tmp_path.iterdir()] == ["link"]
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_run(tmp_path: Path) -> None:
+    (tmp_path / "seen.jsonl").write_text("an older one")
+    bash = shutil.which("bash") or "bash"
+    with Sandbox(records(60)) as sandbox:
+        # Python would cut its own compiled files short, too, and read them in every later test.
+        variables = environment(**of_sandbox(sandbox), PYTHONDONTWRITEBYTECODE="1")
+        line = f"ulimit -f 2; {sys.executable} -m sync run --dry-run --record seen.jsonl"
+        done = subprocess.run([bash, "-c", line], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, "+60 added" in done.stdout) == (0, True), done.stderr
+    assert "warning: The recording could not be kept: File too large. seen.jsonl is as it was." in done.stderr
+    assert (tmp_path / "seen.jsonl").read_text() == "an older one"
+    assert [each.name for each in tmp_path.iterdir()] == ["seen.jsonl"]
+
+
+def test_a_recording_and_a_sample_catalog_are_not_served_at_once(tmp_path: Path) -> None:
+    said = command(tmp_path, ["sandbox", "--replay", "seen.jsonl", "--seed", "3"])
+    assert (said.code, said.err) == (2, b"error: --seed cannot go with --replay: a recording is served as it is.\n")
+    said = command(tmp_path, ["sandbox", "--replay", "seen.jsonl"])
+    assert (said.code, said.err) == (2, b"error: seen.jsonl cannot be read: No such file or directory.\n")

@@ -1,0 +1,181 @@
+"""`webhooks` as a user meets it: what is shown, what is refused, and that neither a secret nor an address is ever seen."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.commands.prune import passed
+from sync.store.webhook_state import positions
+from tests.adversary.command import command
+from tests.builders import records
+from tests.command_line import Result
+from tests.delivery.receiver import OTHER, SECRET, Receiver, says
+from tests.faults import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.builders import Database
+
+FILE = """
+[[endpoint]]
+name = "shop"
+url = "{url}"
+secret_env = ["SHOP_SECRET", "SHOP_OLD_SECRET"]
+from = "start"
+"""
+
+
+class Shop:
+    """A folder with a database of some changes, a file of endpoints, and what it leads to."""
+
+    def __init__(self, database: Database, receiver: Receiver, folder: Path) -> None:
+        self.database = database
+        self.receiver = receiver
+        self.folder = folder
+        self.file = folder / "hooks.toml"
+        self.file.write_text(FILE.format(url=receiver.url))
+        (folder / ".env").write_text(f"SHOP_OLD_SECRET={OTHER}\n")
+        self.variables = {"SYNC_WEBHOOKS_FILE": "hooks.toml", "SHOP_SECRET": SECRET, "DATABASE_URL": database.url}
+        self.said: list[str] = []
+
+    def __call__(self, *arguments: str, **variables: str) -> Result:
+        """Run a command in this process: most of what a process costs is its start."""
+        done = command(self.folder, arguments, **{**self.variables, **variables})
+        self.said += [done.out.decode(), done.err.decode()]
+        return Result(done.code, done.out.decode(), done.err.decode())
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "--json").out)
+
+
+@pytest.fixture
+def shop(sqlite: Database, receiver: Receiver, tmp_path: Path) -> Shop:
+    sync(records(2), sqlite.engine)
+    return Shop(sqlite, receiver, tmp_path)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        yield server
+
+
+def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_nowhere(shop: Shop) -> None:
+    assert re.search(r"shop +http://127.0.0.1:[0-9]+ +has no position yet", shop("webhooks", "list").out)
+    assert shop("webhooks", "resume", "shop").code == 2
+
+    assert shop("webhooks", "test", "shop").out == "shop: 204\n"
+    assert json.loads(shop.receiver.heard.pop().body)["type"] == "webhook.test"
+    assert positions(shop.database.engine) == []
+
+    shop.receiver.behave = says(410, f"no {SECRET} {OTHER} {shop.receiver.url} \x1b[31m".encode())
+    refused = shop("webhooks", "deliver", SYNC_LOG_LEVEL="debug")
+    assert (refused.code, "shop  paused, 0 messages taken: 410: no [secret]" in refused.out) == (75, True)
+    (told,) = shop.json("webhooks", "list")
+    assert told.keys() == {
+        "name", "origin", "per", "enabled", "cursor", "seq", "behind", "attempts", "failing_since", "next_attempt_at",
+        "last_attempt_at", "last_status", "last_answer", "paused",
+    }  # fmt: skip
+    assert (told["seq"], told["behind"], told["attempts"], told["last_status"], told["paused"]) == (0, 2, 1, 410, "gone")
+    assert "paused (gone)" in shop("webhooks", "list").out
+    assert "look at     shop: paused (gone), 2 changes wait" in shop("status").out
+    assert shop.json("status")["webhooks"][0]["paused"] == "gone"
+    (check,) = [each for each in shop.json("doctor") if each["name"] == "webhooks"]
+    assert (check["result"], check["seen"]) == ("warning", "shop: paused (gone), 2 changes wait")
+
+    shop.receiver.behave = None
+    assert "goes on with template.added of template 1" in shop("webhooks", "resume", "shop").err
+    assert "will not be told template.added of template 1" in shop("webhooks", "resume", "shop", "--skip").err
+    assert shop.json("webhooks", "deliver") == [{"name": "shop", "result": "done", "messages": 1, "error": None}]
+    assert shop.receiver.taken[-1].about == "2"
+    assert shop("webhooks", "deliver").err == "nothing waits, or nothing is due\n"
+    assert "1 endpoint, all told everything" in shop("status").out
+
+    shop("config")
+    everything = "".join([*shop.said, *map(str, shop.database.dump()["webhook_endpoints"])])
+    for hidden in (SECRET, SECRET.removeprefix("whsec_"), OTHER, "secret-path"):
+        assert hidden not in everything
+    assert "\x1b" not in everything
+
+
+def test_without_a_file_or_without_the_secret_it_says_which_and_nothing_is_sent(shop: Shop) -> None:
+    unset = shop("webhooks", "list", SYNC_WEBHOOKS_FILE="")
+    assert (unset.code, "SYNC_WEBHOOKS_FILE: not set" in unset.err) == (78, True)
+    for arguments in (["deliver"], ["test", "shop"]):
+        missing = shop("webhooks", *arguments, SHOP_SECRET="whsec_short")
+        assert missing.code == 78
+        assert "endpoint shop: secret_env (SHOP_SECRET): expected whsec_ and then" in missing.err
+        assert "whsec_short" not in missing.err
+    missing = shop("webhooks", "deliver", SHOP_SECRET="")
+    assert "secret_env (SHOP_SECRET): expected that variable to be set" in missing.err
+    assert shop("webhooks", "test", "nobody").code == 2
+    assert shop.receiver.heard == []
+    assert shop("webhooks", "list", SHOP_SECRET="").code == 0  # who only looks needs no secret
+
+
+def test_a_file_with_problems_sends_nothing_stops_the_daemon_and_hides_nobodys_status(shop: Shop) -> None:
+    shop("webhooks", "deliver")
+    heard = len(shop.receiver.heard)
+    shop.file.write_text(FILE.format(url="http://shop.example/") + 'kind = ["added"]\n')
+    for arguments in (["webhooks", "deliver"], ["daemon"]):
+        refused = shop(*arguments)
+        assert refused.code == 78
+        assert "endpoint shop: url: expected an https:// URL" in refused.err
+        assert "endpoint shop: kind: no such key" in refused.err
+    assert "1 endpoint, all told everything" in shop("status").out
+    (check,) = [each for each in shop.json("doctor") if each["name"] == "webhooks"]
+    assert (check["result"], "kind: no such key" in check["seen"]) == ("failed", True)
+    assert len(shop.receiver.heard) == heard
+
+
+def test_what_is_taken_out_of_the_file_or_not_enabled_is_told_nothing_and_keeps_its_position(shop: Shop) -> None:
+    shop("webhooks", "deliver")
+    sync(records(3), shop.database.engine)
+    shop.file.write_text(FILE.format(url=shop.receiver.url) + "enabled = false\n")
+    assert shop("webhooks", "deliver").code == 0
+    assert "not enabled" in shop("webhooks", "list").out
+    shop.file.write_text("")
+    assert shop("webhooks", "deliver").code == 0
+    assert "webhooks" not in shop("status").out
+    shop.file.write_text(FILE.format(url=shop.receiver.url))
+    shop("webhooks", "deliver")
+    assert [each.about for each in shop.receiver.heard] == ["1", "2", "3"]
+
+
+def test_prune_warns_when_it_passes_an_endpoint(shop: Shop) -> None:
+    shop("webhooks", "deliver")
+    for count in (3, 4, 5):
+        sync(records(count), shop.database.engine)
+    assert passed(positions(shop.database.engine), 3) == []
+    assert passed(positions(shop.database.engine), 4) == ["shop"]
+    assert "shop has yet to be told of changes that would go" in shop("prune", "--keep-runs", "1", "--dry-run").err
+    assert "shop has yet to be told of changes that are gone; it will be paused as lost." in shop("prune", "--keep-runs", "1").err
+    assert shop("webhooks", "deliver").code == 75
+    assert "paused (lost:pruned)" in shop("webhooks", "list").out
+    assert [each.about for each in shop.receiver.heard] == ["1", "2"]
+
+
+def test_changes_takes_the_same_filters(shop: Shop) -> None:
+    catalog = records(60)
+    sync(catalog, shop.database.engine)
+    catalog[0]["Title_en"] = "Renamed"
+    sync(catalog[:-1], shop.database.engine)
+
+    def seqs(*arguments: str) -> list[int]:
+        return [change["seq"] for change in shop.json("changes", *arguments)]
+
+    assert seqs("--kind", "removed") == [62]
+    assert seqs("--kind", "removed", "--kind", "changed") == [61, 62]
+    assert seqs("--field", "title_en") == [61]
+    assert seqs("--field", "title_en", "--tag", "nobody's") == []
+    assert seqs("--tag", "trending", "--since", "59") == [60, 61, 62]
+    assert seqs("--kind", "added") == list(range(11, 61))  # the newest 50 of them, and not those among the newest 50
+    assert "newest 50" in shop("changes", "--kind", "added").err
+    assert shop("changes", "--kind", "added", "--field", "title").code == 2
+    assert shop("changes", "--field", "titel").code == 2

@@ -1,0 +1,75 @@
+"""What is new, as feed readers read it; nothing that upstream says is ever markup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import feedparser
+import pytest
+
+from sync.terminal.atom import ATOM, as_atom
+from tests.adversary.command import command
+from tests.builders import record, records
+from tests.faults import sync
+from tests.webhooks.told import change, field
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders import Database
+
+TITLES: dict[str, Any] = {"title": "猫", "title_en": "Cat", "consume_items": [{"resolution": "720p", "credit": 2}]}
+
+
+def parse(text: str) -> Any:
+    ET.fromstring(text)  # noqa: S314 - our own; a strict reader of XML must take it
+    found = feedparser.parse(text.encode())
+    assert not found.bozo
+    return found
+
+
+def test_a_change_is_an_entry_the_newest_first_with_what_changed_as_text() -> None:
+    old = {**change("added", **TITLES), "cursor": "ab-1-00", "at": "2026-01-01T00:00:00Z"}
+    new = {**change("changed", field("title", "狗", "猫"), **TITLES), "cursor": "ab-2-00", "at": "2026-01-02T00:00:00Z"}
+    found = parse(as_atom([old, new], "ab", self_url="https://example.com/feed.xml"))
+    assert (found.feed.id, found.feed.updated) == ("tag:crun-template-sync,2026:feed:ab", "2026-01-02T00:00:00Z")
+    assert (found.feed.author, found.feed.links[0].href) == ("crun-template-sync", "https://example.com/feed.xml")
+    assert [entry.title for entry in found.entries] == ["Changed: Cat · 猫", "New: Cat · 猫"]
+    assert [entry.id for entry in found.entries] == [f"tag:crun-template-sync,2026:change:ab-{seq}-00" for seq in (2, 1)]
+    assert "狗 → 猫" in found.entries[0].content[0].value
+    assert "720p 2" in found.entries[1].content[0].value
+    assert {entry.content[0].type for entry in found.entries} == {"text/plain"}
+
+
+def test_a_feed_without_changes_is_a_feed_all_the_same() -> None:
+    found = parse(as_atom([], "ab"))
+    assert (found.entries, found.feed.updated, found.feed.get("links")) == ([], "1970-01-01T00:00:00Z", None)
+
+
+@pytest.mark.parametrize("hostile", [
+    "</title><script>alert(1)</script>", "]]>", "&lt;b&gt;", "a\x00b\x0bc\ufffed\uffff", "half \ud800 pair",
+    "\u202eturned", "\x1b[31m",
+])  # fmt: skip
+def test_whatever_a_title_holds_it_is_text_and_the_feed_can_be_read(hostile: str) -> None:
+    text = as_atom([change("added", title=hostile, title_en=None, consume_items=[])], "ab")
+    root = ET.fromstring(text)  # noqa: S314 - our own
+    assert "<script>" not in text
+    (title,) = root.findall(f"{{{ATOM}}}entry/{{{ATOM}}}title")
+    assert title.get("type") == "text"
+    assert len(title) == 0
+    text.encode()
+
+
+def test_export_writes_the_newest_changes_and_the_same_again(sqlite: Database, tmp_path: Path) -> None:
+    sync(records(60), sqlite.engine)
+    sync([record("1"), *records(60)[1:59]], sqlite.engine)
+    first = command(tmp_path, ["export", "--format", "atom"], DATABASE_URL=sqlite.url).out
+    found = parse(first.decode())
+    assert [entry.title for entry in found.entries][:2] == ["Gone: Number 60 · 战斗游戏", "Changed: Battle Game · 战斗游戏"]
+    assert len(found.entries) == 50
+    assert command(tmp_path, ["export", "--format", "atom"], DATABASE_URL=sqlite.url).out == first
+    refused = command(tmp_path, ["export", "--format", "atom", "--as-of", "1"], DATABASE_URL=sqlite.url)
+    assert (refused.code, refused.out) == (2, b"")
+    few = command(tmp_path, ["export", "--format", "atom", "--newest", "2"], DATABASE_URL=sqlite.url).out
+    assert len(parse(few.decode()).entries) == 2

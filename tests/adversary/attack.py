@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sync.commands.export import as_json_lines
 from sync.reader.catalog import catalog
+from sync.reader.documents import printed
+from sync.reader.feed import changes
 from sync.sandbox.server import SANDBOX_KEY
 from tests.adversary.server import SIZE, exported
 from tests.builders import HASTY, run_against
 from tests.faults import anomalies
 from tests.hostile import Hostile
+from tests.json_forms import check
 
 if TYPE_CHECKING:
     from sync.synchronise import Outcome
@@ -62,6 +65,8 @@ def withstood(attack: Attack, database: Database) -> None:
     code = outcome.error.exit_code if outcome.error else 0
     assert (code, rows(outcome)) == (attack.code, attack.rows), outcome.run.error
     assert as_json_lines(catalog(database.engine)).encode() == exported(attack.rows)
+    check("export", [printed(document) for document in catalog(database.engine)])
+    check("changes", changes(database.engine))
     assert anomalies(database) == []
     assert len(outcome.run.error or "") < MOST_SAID
     assert SANDBOX_KEY not in str(database.dump())

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from sync.cli import cli
 from sync.sandbox.server import SANDBOX_KEY
+from tests.json_forms import check, outputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +47,8 @@ def command(folder: Path, arguments: Sequence[str], **variables: str) -> Said:
     finally:
         os.chdir(before)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    for name, value in outputs_of(arguments, result.stdout):
+        check(name, value)
     return Said(result.exit_code, result.stdout_bytes, result.stderr_bytes)
 
 

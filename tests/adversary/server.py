@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.form import Form
 from tests.builders import record
 from tests.hostile import Reply, Request, catalog, success
 
@@ -41,7 +42,12 @@ def exported(rows: str) -> bytes:
         del titles["12"]
     if "~1" in rows:
         titles["11"] = "changed"
-    return "".join(_LINE % (key, titles[key]) for key in sorted(titles)).encode()
+    return "".join(with_form_hash(_LINE % (key, titles[key])) for key in sorted(titles)).encode()
+
+
+def with_form_hash(line: str) -> str:
+    """Add to a document's line what it has where it is printed."""
+    return f'{line[:-2]}, "form_hash": "{Form(json.loads(line)).hash}"}}\n'
 
 
 def body(records: Sequence[Any], total: Any = 12, **more: Any) -> bytes:

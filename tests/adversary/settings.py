@@ -68,12 +68,19 @@ SETTINGS = [
 ]  # fmt: skip
 
 LINES = [
-    Setting("", "", "is not in the range", 2, line)
+    Setting("", "", "a whole number", 2, line)
     for line in (
-        f"changes --since {HUGE}", f"changes --since {2**63}", "changes --since -1", f"changes --run {HUGE}", f"diff 1 {HUGE}", f"diff {HUGE} 1",
-        f"runs --rejected {HUGE}", f"runs -n {HUGE}", "runs -n 0", f"prune --keep-runs {HUGE}", "prune --keep-runs 0",
+        f"changes --run {HUGE}",
+        f"runs --rejected {HUGE}", f"runs -n {HUGE}", "runs -n -1", f"prune --keep-runs {HUGE}", "prune --keep-runs 0",
     )
 ] + [
+    *(
+        Setting("", "", "is neither a seq nor a cursor", 2, f"changes --since {since}")
+        for since in (HUGE, 2**63, -1, "0123456789ab-1-xyz", "\u0661")
+    ),
+    Setting("", "", "the database lost what came after", 2, f"changes --since {2**63 - 1}"),
+    Setting("", "", "cursor is another feed's", 2, f"changes --since ffffffffffff-1-{'0' * 24}"),
+    *(Setting("", "", "a whole number", 2, line) for line in (f"diff 1 {HUGE}", f"diff {HUGE} 1", f"list --as-of {HUGE}")),
     Setting("", "", "There is no run", 2, "changes --run 99"),
     Setting("", "", "There is no run", 2, f"diff 1 {2**63 - 1}"),
     Setting("", "", "expected a duration", 2, "prune --older-than 999999999d"),

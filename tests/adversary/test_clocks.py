@@ -28,6 +28,8 @@ from tests.hostile import Hostile, Reply
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long_on_servers
+
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -46,7 +48,6 @@ def test_a_success_is_fresh_only_for_as_long_as_the_budget(success: Success, sql
     assert (b"stale" in command(tmp_path, ["status"], DATABASE_URL=sqlite.url).out.split(b"(")[0]) is bool(success.code)
 
 
-@pytest.mark.long_on_servers
 @pytest.mark.parametrize("steps", HISTORIES, ids=lambda line: line.name)
 def test_history_is_in_the_order_of_runs_whatever_the_clock_said(steps: Steps, database: Database) -> None:
     for price, at in enumerate(steps.at, 1):

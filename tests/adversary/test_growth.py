@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from sync.endpoint.questions import Question
 
+pytestmark = pytest.mark.long_on_servers
+
 MEBIBYTE = 2**20
 WATCHED = r"""
 import atexit, pathlib, re

@@ -14,6 +14,8 @@ from tests.builders import Database, run_with
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long_on_servers
+
 SESSIONS = [
     ("postgresql", "PGCLIENTENCODING", "LATIN1"),
     ("postgresql", "PGCLIENTENCODING", "SQL_ASCII"),

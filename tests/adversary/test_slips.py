@@ -14,6 +14,8 @@ from tests.builders import Database, record, run_with
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long_on_servers
+
 NO_DATABASE = ("postgresql://u@127.0.0.1:9/x", "mariadb://u@127.0.0.1:9/x", "sqlite:////nowhere/x.db")
 
 

@@ -12,6 +12,7 @@ from sync.commands.export import as_json_lines
 from sync.reader.catalog import catalog
 from sync.sandbox.server import SANDBOX_KEY
 from tests.adversary.bad_values import BAD
+from tests.adversary.server import with_form_hash
 from tests.adversary.value import COLUMNS, PAGE, Value, key_of, serving
 from tests.adversary.values import GOOD
 from tests.builders import run_against
@@ -67,7 +68,7 @@ def line_of(value: Value) -> bytes:
     parts = {**PLAIN, "template_id": json.dumps(key_of(value, PLACES[value.name]), ensure_ascii=False), column: value.stored}
     if value.stored.startswith('{"ConsumeItems.'):
         parts |= {"extra": value.stored, "consume_items": '[{"resolution": "1p", "credit": 1}]'}
-    return ("{" + ", ".join(f'"{name}": {written}' for name, written in parts.items()) + "}\n").encode()
+    return with_form_hash("{" + ", ".join(f'"{name}": {written}' for name, written in parts.items()) + "}\n").encode()
 
 
 @pytest.mark.parametrize("value", GOOD, ids=lambda value: value.name)

@@ -1,0 +1,207 @@
+"""A Galera cluster of three nodes: conflicts, hot rows, lag, lost quorum."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy
+from sync.reader import status
+from sync.store import lease as leases
+from sync.store import process, schema
+from sync.store.engine import open_engine, writing
+from sync.store.next_run import record_next_run
+from sync.store.prune import prune
+from sync.store.server_state import server_state
+from tests.builders import record
+from tests.clusters.servers import ask, galera
+from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, hear_statements, real_clock, sync, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers import Server
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[Server]]:
+    """Three nodes with our tables."""
+    with galera(3) as started:
+        engine = open_engine(started[0].url)
+        schema.upgrade(engine)
+        engine.dispose()
+        yield started
+
+
+@pytest.fixture
+def engines(nodes: list[Server]) -> Iterator[list[sa.Engine]]:
+    """An engine for each node; nobody holds the lease."""
+    made = [open_engine(node.url) for node in nodes]
+    age_lease(made[0])
+    assert sync(BEFORE, made[0], accept_removals=True).error is None, "what another test left would make removals wait"
+    yield made
+    for engine in made:
+        engine.dispose()
+
+
+def test_a_run_is_seen_on_every_other_node_the_moment_it_ends(engines: list[sa.Engine]) -> None:
+    for number in range(10):
+        many = [record(str(key), Title_en=f"Number {number}") for key in range(200)]
+        assert sync(many, engines[0], accept_removals=True).error is None
+        ended = status.overview(engines[0])
+        for other in engines[1:]:
+            found = status.overview(other)
+            assert (found.cursor, found.last_success) == (ended.cursor, ended.last_success)
+
+
+def test_doctor_is_told_of_the_node_and_its_cluster(engines: list[sa.Engine]) -> None:
+    state = server_state(engines[1])
+    assert state is not None
+    assert "node node1 of a Galera cluster of 3 (Primary, Synced)" in state.seen
+    assert state.concerns == ()
+
+
+def upgrade(url: str) -> None:
+    """In a process of its own: bring a database to this version."""
+    schema.upgrade(open_engine(url))
+
+
+def test_of_three_upgrades_on_three_nodes_at_once_all_end_well(nodes: list[Server]) -> None:
+    for round_ in range(2):
+        ask(nodes[0], f"CREATE DATABASE fresh{round_}")
+        urls = [node.url.replace("/catalog", f"/fresh{round_}") for node in nodes]
+        workers = [PROCESSES.Process(target=upgrade, args=(url,), daemon=True) for url in urls]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(120)
+        assert [worker.exitcode for worker in workers] == [0, 0, 0]
+        boot, namespace, pid, _began = str(process.mark()).split(":")
+        dead = f"{boot}:{namespace}:{pid}:1"
+        ask(nodes[1], f"INSERT INTO fresh{round_}.sync_upgrading VALUES ('upgrade', 'gone', '{dead}', utc_timestamp())")  # noqa: S608
+        upgrade(urls[2])
+        for url in urls:
+            engine = open_engine(url)
+            assert list(schema.differences(engine)) == []
+            engine.dispose()
+        engine = open_engine(urls[2])
+        assert sync(BEFORE, engine).error is None
+        assert anomalies(engine) == []
+        engine.dispose()
+
+
+def test_of_two_that_take_the_lease_on_two_nodes_one_gets_it_and_the_other_is_skipped(engines: list[sa.Engine]) -> None:
+    """The first to COMMIT wins; the other one is told so at its own COMMIT, tries again, and finds the lease taken."""
+    lost: list[str] = []
+
+    def meet(statement: str) -> None:
+        if statement.startswith("UPDATE sync_lease") and not lost:
+            lost.append("once")
+            leases.acquire(engines[1], trigger="run", ttl=60.0, now=real_clock())
+
+    hear_statements(engines[0], meet)
+    outcome = sync(AFTER, engines[0])
+    assert (str(outcome.run.status), outcome.run.error_code, outcome.unrecorded) == ("skipped", "lease-busy", None)
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 75
+
+
+@pytest.mark.parametrize(
+    "before", ["UPDATE sync_lease", "INSERT INTO sync_runs", "SHOW GLOBAL STATUS", "UPDATE sync_runs SET place"]
+)
+def test_a_take_over_that_ends_an_acquisition_at_any_of_its_statements_leaves_one_holder(
+    engines: list[sa.Engine], before: str
+) -> None:
+    """The loser's later statements run in a transaction of their own: what is committed then must not pass for a lease."""
+    taken: list[leases.Lease] = []
+
+    def meet(statement: str) -> None:
+        if statement.startswith(before) and not taken:
+            taken.append(leases.acquire(engines[1], trigger="run", ttl=60.0, now=real_clock()))
+
+    hear_statements(engines[0], meet)
+    with pytest.raises(LeaseBusy):
+        leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
+    with writing(engines[2]) as connection:
+        leases.prove(connection, taken[0])
+
+
+def test_a_prune_on_another_node_keeps_a_run_from_committing_beside_it(engines: list[sa.Engine]) -> None:
+    lease = leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
+    with pytest.raises(DatabaseConflict) as conflict, writing(engines[0]) as connection:  # noqa: PT012 - it is the COMMIT that fails
+        leases.prove(connection, lease)
+        prune(engines[1], before=None, keep_runs=10_000)
+        connection.exec_driver_sql("SELECT 1")
+    assert conflict.value.exit_code == 75
+
+
+def test_a_daemon_that_plans_on_another_node_ends_nobodys_transaction(engines: list[sa.Engine]) -> None:
+    planned: list[object] = []
+    rolled_back: list[object] = []
+
+    def plan(statement: str) -> None:
+        if "template_changes (" in statement:
+            record_next_run(engines[1], real_clock())
+            planned.append(statement)
+
+    sync(BEFORE, engines[0], accept_removals=True)
+    hear_statements(engines[0], plan)
+    sa.event.listen(engines[0], "rollback", rolled_back.append)
+    assert sync(AFTER, engines[0], accept_removals=True).error is None
+    assert planned
+    assert rolled_back == []
+    assert anomalies(engines[2]) == []
+
+
+def test_an_apply_that_loses_to_another_node_is_tried_again_as_a_whole(engines: list[sa.Engine]) -> None:
+    sync(BEFORE, engines[0], accept_removals=True)
+    met: list[str] = []
+
+    def meet(statement: str) -> None:
+        if "template_changes (" in statement and len(met) < 3:
+            met.append(statement)
+            with writing(engines[1]) as connection:
+                connection.execute(sa.text("UPDATE sync_state SET unreconciled_runs = unreconciled_runs + 1"))
+                connection.execute(sa.text("UPDATE sync_lease SET turn = coalesce(turn, 0) + 1"))
+
+    hear_statements(engines[0], meet)
+    outcome = sync(AFTER, engines[0], accept_removals=True, sleep=time.sleep)
+    assert outcome.error is None
+    assert len(met) == 3
+    assert anomalies(engines[2]) == []
+
+
+def test_a_node_without_its_cluster_is_told_in_one_line(nodes: list[Server], caplog: pytest.LogCaptureFixture) -> None:
+    alone = nodes[2]
+    assert alone._process is not None
+    engine = open_engine(alone.url)
+    assert status.overview(engine).present >= 0
+    for other in nodes[:2]:
+        other.freeze()
+    try:
+        wait_for(lambda: _without_quorum(engine))
+        caplog.clear()
+        error = sync(AFTER, engine).error
+        assert isinstance(error, DatabaseAway)
+        assert "lost its cluster" in error.hint
+        assert "\n" not in str(error)
+        assert caplog.records == [], "SQLAlchemy would tell, with its traceback, that it could not roll back"
+    finally:
+        for other in nodes[:2]:
+            other.thaw()
+        wait_for(lambda: not _without_quorum(engine), within=60)
+    engine.dispose()
+
+
+def _without_quorum(engine: sa.Engine) -> bool:
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM sync_lease")
+    except sa.exc.OperationalError as error:
+        return "1047" in str(error)
+    return False

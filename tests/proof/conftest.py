@@ -1,0 +1,5 @@
+"""Fixtures of the proofs."""
+
+from tests.faults import tell
+
+__all__ = ["tell"]

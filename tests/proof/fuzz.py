@@ -1,0 +1,281 @@
+"""Whatever bytes come, each reader reads them, or refuses them in its own words; and two ways to read agree or refuse alike.
+
+    python -m tests.proof.fuzz --seconds 120                    # each target, one after the other
+    python -m tests.proof.fuzz --only records --seconds 600 --seed 7
+
+Each input is made of a good one by a few mutations, by a generator of numbers with a seed. What goes wrong is printed with its
+seed, target and input, and ends the command with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.catalog.form import Form
+from sync.catalog.hashes import canonical
+from sync.catalog.intake import Intake
+from sync.catalog.raw_record import decode
+from sync.catalog.template import document
+from sync.catalog.validation import read_record
+from sync.commands.arguments import FEED_POSITION, MOMENT
+from sync.commands.json_file import read_json
+from sync.endpoint.body_codes import judge_answer
+from sync.endpoint.envelope import Envelope
+from sync.errors import ConfigurationError, SyncError, UsageError
+from sync.options import OPTIONS
+from sync.reader.cursor import _read as read_position
+from sync.sandbox.catalog import make_catalog
+from sync.settings import load
+from sync.spool import Spool
+from sync.webhooks.endpoints_file import read_endpoints
+from tests.builders import SEED_PAGE, record
+from tests.catalog.test_documented_record import agree as records_agree
+from tests.endpoint.test_two_readers import agree as pages_agree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TOKENS = (
+    b"", b" ", b"\n", b"\r", b"\t", b",", b":", b"[", b"]", b"{", b"}", b'"', b"'", b"\\", b"=", b"#", b"%", b"-", b"+", b".",
+    b"/", b"@", b"0", b"-0", b"-0.0", b"1e400", b"1E-400", b"0.1", b"1.", b"01", b"9" * 20, b"9" * 120, b"9" * 5000, b"NaN",
+    b"Infinity", b"null", b"true", b'"x": 1, "x": 2, ', b'"TemplateId": "1", ', b'"templates": [], ', b'"total": 7, ',
+    b'"code": 200, ', b'"data": {}, ', b"[]", b"{}", b"\x00", b"\x1b[2J", b"\x7f", b"\x85", b"\xff", b"\xe9", b"\xed\xa0\xbd",
+    b"\xef\xbb\xbf", b"\xf0\x9f\x98\x80", b"\xe2\x80\xa8", b"\xd9\xa3", rb"\ud83d", rb"\ud83d\ude00", rb"\u0000", rb"\u0061",
+    rb"\U0010ffff", rb"\q", b"[" * 70, b"[" * 3000, b"[" * 70 + b"]" * 70, b'{"x": ' * 70, b"0001-01-01",
+    b"9999-12-31T23:59:59-23:59", b"T24:00", b"Z", b"+25:00", b"1979-05-27T07:32:00Z", b"2026-W53-7", b"[[endpoint]]",
+    b"[endpoint]", b'"""', b"'''", b"inf", b"0x", b"https://", b"user:pass@", b"[::1]", b":99999", b"?a=%ff", b"file:///",
+    b"1_000",
+)  # fmt: skip
+"""What damages one parser or the other, and bits of what they read."""
+
+CURSORS = (b"0", b"17", b"0123456789ab-17-0123456789abcdef01234567")
+MOMENTS = (b"17", b"2026-11-17", b"2026-11-17T10:00Z", b"2026-11-17T10:00:00.123456+05:30", b"20261117T10Z")
+ENDPOINTS = b"""[[endpoint]]
+name = "shop"
+url = "https://example.com/hooks/templates"
+secret_env = ["SHOP_HOOK_SECRET", "OLD"]
+kinds = ["added", "removed", "changed"]
+tags = ["Festival", "\\u70ed\\u95e8"]
+fields = ["title", "consume_items.720p"]
+price_change = "10%"
+breaking = true
+per = "change"
+
+[[endpoint]]
+name = "other"
+url = "http://127.0.0.1:8080/?x=1"
+secret_file = "other.secret"
+enabled = false
+"""
+VALUES = (
+    b"15m", b"10", b"10%", b"0.5", b"*/5 * * * *", b"Europe/Berlin", b"https://api.crun.ai", b"sqlite:///a.db",
+    b"ak_Key0123456789", b"postgresql://u:p@h:5432,i:5433/d?sslmode=require", b"mariadb+pymysql://u@h/d",
+    b"http://u:p@127.0.0.1:3128", b"json", b"127.0.0.1",
+)  # fmt: skip
+INPUT = b'{"template_id": "1", "img_urls": ["https://example.com/1.jpeg"], "resolution": "720p"}'
+
+
+def mutated(good: bytes, dice: random.Random) -> bytes:
+    """Damage some bytes, a few times: by what is in them, by a token, by a bit."""
+    for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 5))):
+        start = dice.randrange(len(good) + 1)
+        end = min(len(good), start + int(dice.expovariate(0.1)))
+        middle = good[start:end]
+        bit = bytes([good[start] ^ 1 << dice.randrange(8)]) + good[start + 1 : end] if start < end else b"\x00"
+        other = dice.randrange(len(good) + 1)
+        token, elsewhere = dice.choice(TOKENS), good[other : other + 40]
+        piece = dice.choice((token, token, b"", middle * 2, middle[::-1], bit, elsewhere))
+        good = good[:start] + piece + (good[end:] if dice.random() < 0.5 else good[start:])
+    return good
+
+
+# The targets: each takes the dice, makes an input of its own, and gives it back with what must not raise ---------------------
+
+
+@cache
+def pages() -> tuple[bytes, ...]:
+    """Write real pages: the documented answer, and sample records as other servers write JSON."""
+    sample = [{"code": 200, "message": "success", "data": {"total": 3, "templates": make_catalog(3, seed)}} for seed in range(3)]
+    written = [json.dumps(page, ensure_ascii=bool(number % 2), indent=number or None) for number, page in enumerate(sample)]
+    refusal = b'{"code": 455, "message": "no", "errors": ["a"], "data": null}'
+    return SEED_PAGE.read_bytes(), *(each.encode() for each in written), refusal
+
+
+@cache
+def raw_records() -> tuple[bytes, ...]:
+    """Write records: documented ones, and ones that take the patient way."""
+    some = [record(), record(Title='a "b" c'), record(Later={"x": [1, {"y": None}]}), record(Tags_en=...), *make_catalog(4, 1)]
+    return tuple(json.dumps(each, ensure_ascii=bool(number % 2)).encode() for number, each in enumerate(some))
+
+
+def judge_page(body: bytes) -> None:
+    """Both readers agree; an answer is an envelope or an error of ours; its records are taken or set aside; both can be kept."""
+    pages_agree(body)
+    _code, judged = judge_answer(200, {}, body, NOW)
+    if not isinstance(judged, Envelope):
+        assert isinstance(judged, SyncError)
+        str(judged).encode()
+        return
+    taken = Intake({}, frozenset(), Spool())
+    for sighting in taken.take(1, judged.records or []):
+        kept(taken, sighting)
+
+
+def judge_record(raw: bytes) -> None:
+    """Both ways to a document agree, and what is set aside says why."""
+    records_agree(raw)
+    taken = Intake({}, frozenset(), Spool())
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return  # an envelope hands on only what is JSON
+    (sighting,) = taken.take(1, [raw])
+    kept(taken, sighting)
+
+
+def kept(taken: Intake, sighting: Any) -> None:
+    """Check that what came of a record can be stored: a document, or a reason, in UTF-8."""
+    spooled = taken.load(sighting.reading)
+    if spooled.document is None:
+        assert sighting.reading.reason
+        sighting.reading.reason.encode()
+    else:
+        text = canonical(spooled.document)
+        assert "\\u0000" not in text.replace("\\\\", ""), "no database takes NUL"
+        text.encode()
+
+
+def judge_settings(value: bytes, dice: random.Random) -> None:
+    """Settings are loaded, or every problem is told."""
+    text = value.decode("utf-8", "surrogateescape")
+    option = dice.choice(OPTIONS)
+    by_flag = not option.secret and dice.random() < 0.5
+    try:
+        load({option.field: text} if by_flag else {}, {} if by_flag else {option.variable: text}, None)
+    except ConfigurationError as told:
+        str(told.problems).encode("utf-8", "backslashreplace")
+
+
+def judge_cursor(value: bytes) -> None:
+    """A cursor is refused, or read to what is written the same."""
+    text = value.decode("utf-8", "surrogateescape")
+    if not refused(FEED_POSITION, text):
+        found = read_position(text)
+        assert not found.epoch or str(found) == text
+        assert found.seq < 2**63
+
+
+def judge_moment(value: bytes) -> None:
+    """A moment is a number, or an instant in UTC, or refused."""
+    text = value.decode("utf-8", "surrogateescape")
+    if not refused(MOMENT, text):
+        found = MOMENT.convert(text, None, None)
+        assert isinstance(found, int) or found.tzinfo is UTC
+
+
+def refused(kind: click.ParamType[Any], text: str) -> bool:
+    """Tell whether the command line takes a word."""
+    try:
+        kind.convert(text, None, None)
+    except click.BadParameter as told:
+        str(told).encode("utf-8", "backslashreplace")
+        return True
+    return False
+
+
+def judge_endpoints(value: bytes) -> None:
+    """A file of endpoints is read, or every problem is told, without a secret's text."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return  # whoever reads the file has refused it
+    try:
+        read_endpoints(text)
+    except ConfigurationError as told:
+        str(told.problems).encode()
+
+
+def judge_input(value: bytes) -> None:
+    """An input fits, or each mistake is a line that can be shown."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(value)
+        file.flush()
+        _judge_file(file.name)
+
+
+def _judge_file(name: str) -> None:
+    try:
+        given = read_json(name)
+    except UsageError as error:
+        str(error).encode()
+        return
+    form = Form(document(read_record(decode(raw_records()[0]))))
+    for problem in form.validate(given):
+        assert str(problem).isprintable(), problem
+
+
+TARGETS: dict[str, tuple[Callable[[], tuple[bytes, ...]], Callable[..., None]]] = {
+    "pages": (pages, judge_page),
+    "records": (raw_records, judge_record),
+    "settings": (lambda: VALUES, judge_settings),
+    "cursors": (lambda: CURSORS, judge_cursor),
+    "moments": (lambda: MOMENTS, judge_moment),
+    "endpoints": (lambda: (ENDPOINTS,), judge_endpoints),
+    "inputs": (lambda: (INPUT,), judge_input),
+}
+
+
+class Found(Exception):
+    """An input that a reader did not foresee; says all that is needed to see it again."""
+
+
+def fuzz(target: str, seconds: float, seed: int) -> int:
+    """Throw inputs at one target for so many seconds; give how many.
+
+    Raises:
+        Found: something unforeseen.
+    """
+    goods, judge = TARGETS[target]
+    dice = random.Random(seed)  # noqa: S311 - dice, not secrets
+    ends, count = time.monotonic() + seconds, 0
+    while time.monotonic() < ends:
+        given = mutated(dice.choice(goods()), dice)
+        count += 1
+        try:
+            if judge is judge_settings:
+                judge(given, dice)
+            else:
+                judge(given)
+        except Exception as surprise:
+            raise Found(f"{target}, seed {seed}, input {count}: {type(surprise).__name__}: {surprise}\n{given!r}") from surprise
+    return count
+
+
+def main() -> None:
+    """Fuzz each target, and print how many inputs it took."""
+    parser = argparse.ArgumentParser(description="Throw damaged inputs at every reader.")
+    parser.add_argument("--seconds", type=float, default=20.0, help="for each target")
+    parser.add_argument("--only", choices=TARGETS, action="append")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    asked = parser.parse_args()
+    for target in asked.only or TARGETS:
+        try:
+            count = fuzz(target, asked.seconds, asked.seed)
+        except Found as found:
+            sys.exit(f"{found}")
+        print(f"{target:10} {count:9,} inputs in {asked.seconds:.0f} s, seed {asked.seed}: nothing unforeseen", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

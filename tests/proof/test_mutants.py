@@ -1,0 +1,37 @@
+"""The command that changes one thing after the other, and its configuration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIGURED = tomllib.loads((ROOT / "bench" / "mutants.toml").read_text())
+
+
+def test_every_module_of_the_core_is_measured_by_tests_that_are_there() -> None:
+    core = {f"catalog.{file.stem}" for file in (ROOT / "sync" / "catalog").glob("*.py") if file.stem != "__init__"}
+    assert core <= CONFIGURED.keys()
+    for module, configured in CONFIGURED.items():
+        assert (ROOT / "sync" / f"{module.replace('.', '/')}.py").is_file()
+        for test in configured["tests"] + configured.get("without", []):
+            file, _, name = test.partition("::")
+            assert f"def {name}" in (ROOT / "tests" / file).read_text(), test
+
+
+def test_whatever_may_live_has_its_reason() -> None:
+    assert all(reason for configured in CONFIGURED.values() for reason in configured.get("equivalent", {}).values())
+
+
+@pytest.mark.long
+def test_every_change_in_a_small_module_is_noticed_and_none_that_is_said_to_live_is() -> None:
+    for module, row in [
+        ("catalog.net_changes", "| `catalog.net_changes` | 24 of 24 | 0 |\n"),
+        ("catalog.snapshot", "| `catalog.snapshot` | 51 of 53 | 2 |\n"),
+    ]:
+        done = subprocess.run([sys.executable, "bench/mutants.py", module], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.stdout, done.returncode) == (row, 0), done.stderr

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import gc
 import http.client
+import ssl
 import statistics
 import subprocess
 import sys
@@ -24,14 +25,17 @@ import httpx
 from lab import simulator
 from measure import environment, machine
 
+from sync.catalog.documented_record import read_documented
 from sync.catalog.dropped_tags import read_both_ways
 from sync.catalog.hashes import content_hash, fingerprint
 from sync.catalog.intake import Intake
 from sync.catalog.raw_record import decode, quick_id, wire_hash
 from sync.catalog.template import document
-from sync.endpoint.answer_codes import judge_answer
+from sync.endpoint.body_codes import judge_answer
 from sync.endpoint.client import PATH, Endpoint
+from sync.endpoint.direct import Direct
 from sync.endpoint.envelope import read_envelope
+from sync.redaction import Redactor
 from sync.settings import load
 from sync.spool import Spool
 
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 KEY = "ak_00000000000000000000000000000000"
 PAGE = 50
 ROUNDS = 7
+TIMEOUTS = {"timeout": {"connect": 10.0, "read": 10.0, "write": 10.0, "pool": None}}
 PACKAGES = ("sqlalchemy", "httpx", "structlog", "click", "msgspec", "alembic", "sync.synchronise")
 
 
@@ -59,6 +64,16 @@ def cost(work: Callable[[], object], times: int) -> float:
 def line(name: str, microseconds: float) -> None:
     """Print one figure."""
     print(f"  {name:58} {microseconds:8.2f}")
+
+
+def through(transport: httpx.BaseTransport, urls: list[str]) -> None:
+    """Fetch pages through a transport of httpx's, without its client around it."""
+    for url in urls:
+        request = httpx.Request("GET", url, headers={"x-api-key": KEY}, extensions=dict(TIMEOUTS))
+        response = transport.handle_request(request)
+        response.read()
+        response.close()
+    transport.close()
 
 
 def fetching(origin: str, pages: int) -> None:
@@ -101,6 +116,9 @@ def fetching(origin: str, pages: int) -> None:
         line(f"{workers} in flight", cost(lambda workers=workers: project(workers), pages))  # type: ignore[misc]
     print("a page, fetched only")
     line("httpx.Client, one after another", cost(plain_httpx, pages))
+    line("httpx.HTTPTransport, one after another", cost(lambda: through(httpx.HTTPTransport(), urls), pages))
+    unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    line("the project's transport, one after another", cost(lambda: through(Direct(unused, lambda _: None), urls), pages))
     line("httpx.AsyncClient, 4 in flight", cost(lambda: asyncio.run(asynchronous_httpx()), pages))
     line("http.client, one after another", cost(standard_library, pages))
 
@@ -120,14 +138,16 @@ def reading(body: bytes) -> None:
     print("a page, once it is there")
     line("judged, and its records cut out", repeated(lambda: judge_answer(200, {}, body, now)))
     line("all of it recognised", repeated(lambda: Intake(known, frozenset(), Spool()).take(1, records)))
-    line("all of it new", repeated(lambda: Intake({}, frozenset(), Spool()).take(1, records)))
+    may_spell = Redactor([KEY]).may_spell  # as a run has it
+    line("all of it new", repeated(lambda: Intake({}, frozenset(), Spool(), may_spell=may_spell).take(1, records)))
     print("a record")
     steps: dict[str, Callable[[], object]] = {
         "its bytes hashed": lambda: [wire_hash(raw) for raw in records],
         "its id found": lambda: [quick_id(raw) for raw in records],
-        "decoded": lambda: [decode(raw) for raw in records],
-        "validated": lambda: [read_both_ways(value, looked_up=False) for value in values],
-        "made a document": lambda: [document(template) for template in templates],
+        "read as documented": lambda: [read_documented(raw) for raw in records],
+        "or patiently: decoded": lambda: [decode(raw) for raw in records],
+        "  validated": lambda: [read_both_ways(value, looked_up=False) for value in values],
+        "  made a document": lambda: [document(template) for template in templates],
         "fingerprint": lambda: [fingerprint(each) for each in documents],
         "content hash": lambda: [content_hash(each) for each in documents],
     }

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import sqlite_utils  # type: ignore[import-not-found]  # lives in an environment of its own
+import sqlite_utils
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,75 @@
+"""The example receiver takes what the program sends, once, and no stranger's message makes it stumble."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sync.delivery.configuration import Armed
+from sync.delivery.send import signed
+from sync.endpoint.post import post
+from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.messages import Message
+from tests.builders import records
+from tests.command_line import environment
+from tests.delivery.receiver import OTHER, SECRET
+from tests.delivery.visits import deliver_to
+from tests.faults import real_clock, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.builders import Database
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "webhook_receiver.py"
+MESSAGE = Message("tsc_x-9-y", "template.added", "", b'{"type": "template.added", "data": {"kind": "added", "template_id": "9"}}')
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    process = subprocess.Popen(
+        [sys.executable, str(EXAMPLE), "0"], env=environment(WEBHOOK_SECRET=SECRET), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().split()[-1], process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_it_takes_each_message_once_and_refuses_strangers_without_stumbling(sqlite: Database) -> None:
+    sync(records(2), sqlite.engine)
+    now = datetime.now(UTC)
+    good = signed(MESSAGE, [SECRET], now)
+    strangers = [
+        {},
+        signed(MESSAGE, [OTHER], now),
+        signed(MESSAGE, [SECRET], now - timedelta(hours=1)),
+        good | {"webhook-signature": "nonsense"},
+        good | {"webhook-signature": "v1,xx"},
+        good | {"webhook-timestamp": "soon"},
+    ]
+    with receiver() as (url, process):
+        statuses = [post(url, MESSAGE.body, headers, limit=10).status for headers in strangers]
+        assert statuses == [401] * len(strangers)
+        assert [post(url, MESSAGE.body, good, limit=10).status for _ in range(2)] == [204, 204]
+        for per in ("change", "run"):
+            endpoint = Endpoint(per, url, (), per=per, start="start")
+            assert [each.result for each in deliver_to(sqlite.engine, Armed(endpoint, (OTHER, SECRET)), clock=real_clock)] == [
+                "done"
+            ]
+        process.terminate()
+        said = process.stdout.read() if process.stdout else ""
+    assert said.splitlines() == [
+        '["template.added", "added", "9"]',
+        '["template.added", "added", "1"]',
+        '["template.added", "added", "2"]',
+        '["catalog.changed", "added", "1"]',
+        '["catalog.changed", "added", "2"]',
+    ]

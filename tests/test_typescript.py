@@ -1,0 +1,85 @@
+"""The TypeScript types are those that the schemas give, and the example that uses them compiles and runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.schemas.index import everything
+from sync.text import json_text
+from tests.builders import record, records, run_with
+from tests.command_line import template_sync
+
+if TYPE_CHECKING:
+    from tests.builders import Database
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "typescript"
+
+pytestmark = pytest.mark.long
+
+
+def in_folder(folder: Path, *command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, input=given, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example with its tools; where there are none the tests are skipped by name."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        pytest.skip("Node and npm are not installed")
+    folder = tmp_path_factory.mktemp("typescript") / "example"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "build"))
+    installed = in_folder(folder, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    if installed.returncode:
+        pytest.skip(f"examples/typescript/package-lock.json cannot be installed: {installed.stderr.strip().splitlines()[-1:]}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(project: Path) -> Path:
+    done = in_folder(project, "npm", "run", "build")
+    assert done.returncode == 0, done.stdout
+    return project
+
+
+def test_the_types_are_those_that_the_schemas_give(project: Path) -> None:
+    made = project / "made"
+    shutil.copytree(project, made, symlinks=True)
+    done = in_folder(made, "npm", "run", "--silent", "types", given=json_text(everything()))
+    assert done.returncode == 0, done.stderr
+    assert (made / "template-sync.d.ts").read_text() == (EXAMPLE / "template-sync.d.ts").read_text(), "npm run types"
+
+
+def test_a_key_that_does_not_exist_and_a_null_that_was_forgotten_do_not_compile(built: Path) -> None:
+    source = (built / "watch.ts").read_text()
+    for right, wrong in (("change.prices", "change.price"), ("template?.title_en ??", "template.title_en ??")):
+        assert right in source
+        slip = built.with_name("slip")
+        shutil.copytree(built, slip, symlinks=True)
+        (slip / "watch.ts").write_text(source.replace(right, wrong))
+        assert in_folder(slip, "npm", "run", "build").returncode != 0, wrong
+        shutil.rmtree(slip)
+
+
+def test_the_reader_says_what_changed_and_what_breaks_callers(built: Path, sqlite: Database) -> None:
+    run_with(records(3), sqlite.engine)
+    dear = [{"Resolution": "480p", "Credit": 166.5}]
+    run_with([record("1", Title_en="Number 1\x1b[2J", ConsumeItems=dear), record("3", Title_en="Number 3")], sqlite.engine)
+    found = template_sync("changes", "--since", "3", "--json", folder=Path(sqlite.url.removeprefix("sqlite:///")).parent)
+    lines = "".join(json.dumps(change) + "\n" for change in json.loads(found.out))
+    said = in_folder(built, "node", "build/watch.js", given=lines)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.splitlines() == [
+        "4 changed 1 Number 1\\u{1b}[2J  720p 355.2 → (none), title_en  BREAKS CALLERS: resolution-gone:720p",
+        "5 removed 2 Number 2  BREAKS CALLERS: removed",
+    ]
+
+
+def test_the_reader_ends_at_what_is_no_change_and_says_where(built: Path) -> None:
+    said = in_folder(built, "node", "build/watch.js", given='{"error": 1}\n')
+    assert (said.returncode, said.stdout, said.stderr) == (1, "", "line 1: SyntaxError: no change of the feed\n")

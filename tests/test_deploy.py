@@ -32,8 +32,8 @@ DEPLOY = ROOT / "deploy"
 SERVICES = ("template-sync.service", "template-sync-run.service")
 UNITS = (*SERVICES, "template-sync-run.timer")
 MANIFESTS = ("cronjob.yaml", "deployment.yaml")
-LOCKS = ("deploy/requirements.txt", "deploy/requirements-build.txt", "tests/requirements.txt")
-COMMANDS = {"run", "daemon", "status", "runs", "changes", "doctor", "health", "config", "db"}
+LOCKS = ("deploy/requirements.txt", "deploy/requirements-build.txt", "tests/requirements.txt", "tests/tools/requirements.txt")
+COMMANDS = {"run", "daemon", "status", "runs", "changes", "doctor", "health", "config", "db", "webhooks", "site"}
 PORT = "9464"
 DEFAULTS = {option.field: option.parse(option.default) for option in OPTIONS if option.default is not None}
 
@@ -125,16 +125,18 @@ def test_every_locked_package_has_one_version_and_its_hashes(lock: str) -> None:
 
 def test_the_locks_hold_what_pyproject_asks_for_and_agree_with_each_other() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = project["project"]["dependencies"] + [
-        text for extra in project["project"]["optional-dependencies"].values() for text in extra
-    ]
-    runtime, build, tests = (locked(path) for path in LOCKS)
-    for lock, texts in ((runtime, asked), (tests, asked), (build, project["build-system"]["requires"])):
+    extras = project["project"]["optional-dependencies"]
+    asked = [*project["project"]["dependencies"], *extras["postgres"], *extras["mariadb"]]
+    tested = [*project["project"]["dependencies"], *(text for texts in extras.values() for text in texts)]
+    runtime, build, tests, tools = (locked(path) for path in LOCKS)
+    for lock, texts in ((runtime, asked), (tests, tested), (build, project["build-system"]["requires"])):
         for requirement in map(Requirement, texts):
             (specifier,) = lock[canonicalize_name(requirement.name)][0].specifier
             assert requirement.specifier.contains(specifier.version), f"{requirement}: sh deploy/lock.sh"
     for name, (requirement, _line) in {**runtime, **build}.items():
         assert tests[name][0].specifier == requirement.specifier, name
+    for name in tools.keys() & tests.keys():
+        assert tests[name][0].specifier == tools[name][0].specifier, name
 
 
 # --- systemd ---
@@ -389,16 +391,23 @@ def test_the_image_s_installation_steps_work_in_a_clean_environment(tmp_path: Pa
 # --- compose ---
 
 
-def compose() -> Any:
-    return yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
+def compose(*more: str) -> Any:
+    """Read compose.yaml, with the services of further files laid over its own."""
+    document = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
+    for each in more:
+        for name, service in yaml.safe_load((DEPLOY / "compose" / each).read_text())["services"].items():
+            document["services"].setdefault(name, {}).update(service)
+    return document
 
 
-def test_the_compose_file_keeps_to_the_compose_specification() -> None:
-    output_of(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose" / "compose.yaml")
+@pytest.mark.parametrize("name", ["compose.yaml", "standby.yaml"])
+def test_the_compose_files_keep_to_the_compose_specification(name: str) -> None:
+    output_of(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose" / name)
 
 
-def test_every_composed_service_is_confined_and_gets_its_secrets_by_file() -> None:
-    document = compose()
+@pytest.mark.parametrize("more", [[], ["standby.yaml"]], ids=["alone", "with a standby"])
+def test_every_composed_service_is_confined_and_gets_its_secrets_by_file(more: list[str]) -> None:
+    document = compose(*more)
     for name, service in document["services"].items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -424,6 +433,17 @@ def test_composed_services_start_in_order_and_the_daemon_may_stop_in_time() -> N
     assert "ports" not in services["postgres"]
 
 
+def test_the_composed_standby_copies_the_primary_and_the_second_daemon_is_as_the_first() -> None:
+    services = compose("standby.yaml")["services"]
+    assert services["standby"]["image"] == services["postgres"]["image"]
+    (script,) = [line for line in services["standby"]["entrypoint"] if "pg_basebackup" in line]
+    output_of("bash", "-n", "-c", script.replace("$$", "$"))
+    daemon, second = services["daemon"], services["second-daemon"]
+    same = ("image", "command", "secrets", "networks", "tmpfs", "restart", "stop_grace_period", "mem_limit", "pids_limit")
+    assert {name: second[name] for name in same} == {name: daemon[name] for name in same}
+    assert second["environment"].items() <= daemon["environment"].items()
+
+
 # --- Kubernetes ---
 
 
@@ -434,6 +454,21 @@ def manifest(name: str) -> Any:
 def pod(name: str) -> Any:
     spec = manifest(name)["spec"]
     return (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]["spec"]
+
+
+def test_the_two_daemons_are_patched_onto_the_deployment_and_take_their_url_from_the_database() -> None:
+    kustomization = manifest("kustomization.yaml")
+    assert all((DEPLOY / "kubernetes" / name).is_file() for name in kustomization["resources"])
+    (patch,) = [yaml.safe_load(each["patch"]) for each in kustomization["patches"]]
+    deployment, cluster = manifest("deployment.yaml"), manifest("database.yaml")
+    assert patch["metadata"]["name"] == deployment["metadata"]["name"]
+    (spread,) = patch["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"] == deployment["spec"]["selector"]
+    (secrets,) = patch["spec"]["template"]["spec"]["volumes"]
+    files = {item["path"] for source in secrets["projected"]["sources"] for item in source["secret"]["items"]}
+    (daemon,) = pod("deployment.yaml")["containers"]
+    assert files == {Path(each["value"]).name for each in daemon["env"] if each["name"].endswith("_FILE")}
+    assert secrets["projected"]["sources"][1]["secret"]["name"] == f"{cluster['metadata']['name']}-app"
 
 
 @pytest.mark.parametrize("version", ["1.29", "1.37"])
@@ -532,7 +567,7 @@ def test_alerts_and_dashboard_use_only_metrics_that_exist() -> None:
 
 def test_every_alert_says_what_it_means_and_which_command_to_run() -> None:
     assert {rule["alert"].removeprefix("TemplateSync") for rule in alerts()} == {
-        "Down", "Stale", "Failing", "RemovalsHeld", "RecordsRejected",
+        "Down", "Stale", "Failing", "RemovalsHeld", "RecordsRejected", "GalleryBehind", "WebhookStuck",
     }  # fmt: skip
     for rule in alerts():
         assert rule["labels"]["severity"] in {"critical", "warning"}
@@ -566,6 +601,8 @@ HEALTHY = {
     'template_sync_last_run_status{status="deferred"}': "0x200",
     "template_sync_held_removals": "0x200",
     "template_sync_rejected_records": "0x200",
+    'template_sync_webhook_failing_since_timestamp_seconds{endpoint="shop"}': "0x200",
+    'template_sync_webhook_paused{endpoint="shop"}': "0x200",
 }
 STILL = {"template_sync_last_success_timestamp_seconds": "0x200"}
 
@@ -585,6 +622,9 @@ STILL = {"template_sync_last_success_timestamp_seconds": "0x200"}
         ({"template_sync_held_removals": "0x9 190x200"}, 20, "RemovalsHeld"),
         ({"template_sync_rejected_records": "0x9 2x14 0x200"}, 23, ""),
         ({"template_sync_rejected_records": "2x200"}, 61, "RecordsRejected"),
+        ({'template_sync_webhook_failing_since_timestamp_seconds{endpoint="shop"}': "0x9 600x200"}, 60, ""),
+        ({'template_sync_webhook_failing_since_timestamp_seconds{endpoint="shop"}': "0x9 600x200"}, 80, "WebhookStuck"),
+        ({'template_sync_webhook_paused{endpoint="shop"}': "0x9 1x200"}, 20, "WebhookStuck"),
         ({'up{job="template-sync"}': "0x200"}, 15, "Down"),
         ({'template_sync_build_info{version="1"}': "1x20"}, 60, "Down"),
     ],

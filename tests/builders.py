@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.endpoint.client import Endpoint
-from sync.endpoint.retry import RetryPolicy
+from sync.endpoint.retry_after import RetryPolicy
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.settings import Settings, load
 from sync.store.apply import Store
-from sync.store.tables import metadata
+from sync.store.feed_cursors import fill_in
+from sync.store.tables import metadata, price_changes, sync_state, template_changes
 from sync.synchronise import Outcome, RunOptions, synchronise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import Engine
 
 SEED_PAGE = Path(__file__).parent / "data" / "documented-answer.json"
+OF_ITS_OWN = {"token", "place"}
+"""Columns in which each database has its own: what was drawn by lot, and which server it is on."""
+EPOCH = "0123456789ab"
+"""Of the feed in every database that tests share, so that the same history gives the same cursors on each engine."""
 HASTY = RetryPolicy(attempts=3, first_pause=0.001, longest_pause=0.002, longest_asked=0.05, request=5.0, connect=2.0, read=2.0)
 """RetryPolicy without waiting, for tests."""
 
@@ -56,9 +61,13 @@ class Database:
         with self.engine.begin() as connection:
             connection.execute(sa.text(statement))
 
-    def dump(self) -> dict[str, list[str]]:
-        """Give every table as sorted lines of text, for comparing before and after, and one engine with another."""
-        return {name: sorted(repr(sorted(row.items())) for row in self.rows(name)) for name in metadata.tables}
+    def dump(self, without: Collection[str] = ()) -> dict[str, list[str]]:
+        """Give every table as sorted lines of text, for comparing before and after, and one database with another."""
+
+        def line(row: dict[str, Any]) -> str:
+            return repr(sorted((column, value) for column, value in row.items() if column not in without))
+
+        return {name: sorted(map(line, self.rows(name))) for name in metadata.tables}
 
     def catalog_dump(self) -> dict[str, list[str]]:
         """As `dump`, without what every run writes: its own row, the lease, what runs remember."""
@@ -74,6 +83,15 @@ class Database:
     def present(self) -> set[str]:
         """Ids of the templates that are present."""
         return {row["template_id"] for row in self.rows("templates") if row["removed_at"] is None}
+
+
+def give_epoch(engine: Engine, epoch: str = EPOCH) -> None:
+    """Give a feed the tests' own epoch, and so all its cursors anew: then they are equal where what was written is."""
+    with engine.begin() as connection:
+        connection.execute(sa.delete(price_changes))
+        connection.execute(sa.update(template_changes).values(cursor=None))
+        connection.execute(sa.update(sync_state).values(feed_epoch=epoch, last_cursor=None))
+        fill_in(connection)
 
 
 def record(template_id: str = "1", **changes: Any) -> dict[str, Any]:

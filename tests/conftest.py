@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +14,14 @@ from typing import TYPE_CHECKING
 import pymysql.connections
 import pytest
 import sqlalchemy as sa
+import structlog
 from hypothesis import HealthCheck, settings
 
+from sync.catalog.feed_chain import Cursor
 from sync.store import schema
 from sync.store.engine import open_engine
 from sync.store.tables import metadata
-from tests.builders import Database
+from tests.builders import EPOCH, Database, give_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -46,9 +50,12 @@ KINDS = ("sqlite", *SERVERS)
 _numbers = itertools.count(1)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Stay in one process where `-s` asks to see what tests print: workers have no terminal. Else a worker for each core."""
-    return 0 if config.getoption("capture") == "no" else None
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Stay in one process where `-s` asks to see what tests print, because workers have no terminal.
+
+    Else one worker more than there are cores: there is always one that waits, for a daemon, a lock or a disk.
+    """
+    return 0 if config.getoption("capture") == "no" else (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses by the marks
@@ -65,6 +72,21 @@ def _kinds(item: pytest.Item) -> set[str]:
     return {value for value in call.params.values() if isinstance(value, str)} if call else set()
 
 
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Put the process's logging back: `configure` is for whole processes."""
+    root = logging.getLogger()
+    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    yield
+    root.handlers[:], logging.raiseExceptions = handlers, raising
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    for name in ("httpx", "httpcore", "hpack", "sqlalchemy", "alembic", "apscheduler", "mcp"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a skip be told by its reason alone: in the summary one line for a missing server, not one for each of its tests."""
@@ -74,7 +96,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-def _server_url(kind: str) -> str:
+def server_url(kind: str) -> str:
     """Look a server's URL up; on a newcomer's machine the test is skipped by name, in CI it fails."""
     variable = SERVERS[kind]
     url = os.environ.get(variable)
@@ -90,7 +112,7 @@ def new_database(kind: str, folder: Path) -> tuple[str, str | None]:
     """Make an empty database; give its URL, and the URL of the server that it must be dropped from."""
     if kind == "sqlite":
         return f"sqlite:///{folder / f'empty{next(_numbers)}.db'}", None
-    server = _server_url(kind)
+    server = server_url(kind)
     name = f"sync_test_{os.getpid()}_{next(_numbers)}"
     _on_server(server, f"CREATE DATABASE {name}")
     return open_engine(server).url.set(database=name).render_as_string(hide_password=False), server
@@ -132,6 +154,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
             made[kind], servers[kind] = new_database(kind, tmp_path_factory.mktemp(kind))
             engine = open_engine(made[kind])
             schema.upgrade(engine)
+            give_epoch(engine)
             engine.dispose()
             self[kind] = made[kind]
             return made[kind]
@@ -174,7 +197,7 @@ def _empty(engine: sa.Engine) -> None:
         for table in reversed(metadata.sorted_tables):
             if table.name not in {"sync_state", "sync_lease"}:
                 connection.execute(sa.delete(table))
-        lease = {"fence": 0, "holder": None, "process": None, "expires": 0, "ttl": None}
+        lease = {"fence": 0, "holder": None, "process": None, "expires": 0, "ttl": None, "token": None, "turn": None}
         connection.execute(sa.update(metadata.tables["sync_lease"]).values(lease))
         state = {
             "last_seq": 0,
@@ -184,6 +207,9 @@ def _empty(engine: sa.Engine) -> None:
             "unreconciled_ids": None,
             "unreconciled_runs": 0,
             "oldest_run_id": None,
+            "pruned_cursor": None,
+            "feed_epoch": EPOCH,
+            "last_cursor": str(Cursor.start(EPOCH)),
         }
         connection.execute(sa.update(metadata.tables["sync_state"]).values(**state, next_run_at=None))
         restart = {
@@ -191,3 +217,19 @@ def _empty(engine: sa.Engine) -> None:
             "mysql": "ALTER TABLE sync_runs AUTO_INCREMENT = 1",
         }
         connection.exec_driver_sql(restart[engine.dialect.name])
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost that is valid for 30 days, with its key in the same file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed here")
+    folder = tmp_path_factory.mktemp("certificate")
+    file, key = folder / "certificate.pem", folder / "key.pem"
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = [openssl, "req", "-x509", *kind, *name, "-keyout", str(key), "-out", str(file)]
+    subprocess.run(command, check=True, capture_output=True)
+    file.write_text(file.read_text() + key.read_text())
+    return file

@@ -14,7 +14,7 @@ from sync.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
+DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md"), *ROOT.glob("examples/*.md")])
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
@@ -70,6 +70,7 @@ def test_the_json_document_names_every_command_that_prints_json() -> None:
         "config",
         "doctor",
         "prune",
+        "webhooks",
         "form",
         "export",
     ):

@@ -1,0 +1,250 @@
+"""Every recipe of docs/cookbook.md does what the cookbook shows, on every engine, on what two synchronisations wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from sync import Catalog
+from sync.errors import DatabaseError
+from sync.reader import catalog as catalog_reader
+from sync.store.prune import prune
+from sync.store.views import VIEWS
+from tests.builders import give_epoch
+from tests.command_line import environment
+from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql
+from tests.faults import AFTER, BEFORE, Snapshot, sync
+from tests.snippets import snippets, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from tests.builders import Database
+
+COOKBOOK = Path(__file__).parents[1] / "docs" / "cookbook.md"
+ROLES = "A role that may only read"
+AGENT = "An agent"
+RECIPES = [snippet for snippet in snippets(COOKBOOK, "sql", "python") if snippet.heading not in {ROLES, AGENT}]
+FOR_POSTGRESQL, FOR_MARIADB, FOR_SQLITE = (each for each in snippets(COOKBOOK, "sql", "python") if each.heading == ROLES)
+WITHOUT_A_RESULT = {"The catalog as it was", "Beside your own tables", "A copy in another database"}
+"""Headings below which one statement's result is not shown: it is long, or none. Tests of their own look at these."""
+
+
+@pytest.fixture
+def app(database: Database) -> Iterator[Engine]:
+    """An app's own connection to the sample catalog, without this program's settings for the session."""
+    fill(database.engine)
+    engine = plain_engine(database)
+    yield engine
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS app_favourites")
+    engine.dispose()
+
+
+def the_one(heading: str, beginning: str) -> sa.TextClause:
+    """Find a recipe's statement by how it begins."""
+    found = [each for snippet in RECIPES if snippet.heading == heading for each in statements(snippet)]
+    (statement,) = (each for each in found if each.sql.startswith(beginning))
+    return sa.text(statement.sql)
+
+
+@pytest.mark.long_on_servers
+def test_every_recipe_gives_what_the_cookbook_shows(database: Database, app: Engine) -> None:
+    given, shown = {}, {}
+    for recipe in RECIPES:
+        said = run_sql(recipe, app) if recipe.language == "sql" else run_python(recipe, database.url)
+        if recipe.shown is not None:
+            given[recipe.where], shown[recipe.where] = said, recipe.shown
+    assert given == shown
+    assert all(shown.values()), "a recipe that shows nothing shows nothing"
+    unseen = [recipe.heading for recipe in RECIPES if recipe.shown is None]
+    assert sorted(unseen) == sorted(WITHOUT_A_RESULT)
+
+
+@pytest.mark.long_on_servers
+def test_the_template_as_it_was_is_the_one_that_was_served_then(database: Database, app: Engine) -> None:
+    (recipe,) = (each for each in RECIPES if each.shown is None and each.heading == "The catalog as it was")
+    (was,) = run_sql(recipe, app).splitlines()
+    (served,) = (each for each in WEEKS[0][0] if each["TemplateId"] == "540184647")
+    assert json.loads(was)["consume_items"] == [{"resolution": "480p", "credit": served["ConsumeItems"][0]["Credit"]}]
+
+
+@pytest.mark.long_on_servers
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_mariadb_compares_ids_with_other_collations_but_not_with_another_binary_one(database: Database, app: Engine) -> None:
+    asked = sa.text("SELECT t.title_en FROM app_favourites m LEFT JOIN picker t ON t.template_id = m.template_id")
+    with app.connect() as connection:
+        connection.execute(sa.text("CREATE TABLE app_favourites (template_id VARCHAR(255))"))
+        connection.execute(sa.text("INSERT INTO app_favourites VALUES ('540184647')"))
+        for collation in ("utf8mb4_general_ci", "utf8mb4_unicode_ci", "utf8mb4_nopad_bin", "utf8mb4_bin"):
+            connection.execute(sa.text(f"ALTER TABLE app_favourites MODIFY template_id VARCHAR(255) COLLATE {collation}"))
+            if collation == "utf8mb4_bin":
+                with pytest.raises(exc.OperationalError, match="Illegal mix of collations"):
+                    connection.execute(asked)
+            else:
+                assert connection.scalar(asked) == "Candy Princess Moment"
+
+
+# A copy, kept by an app that has SQL and nothing else -------------------------------------------------------------------
+
+
+class Copy:
+    """Keeps a copy by the cookbook's two statements, and counts how often it had to begin anew."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.documents: dict[str, Any] = {}
+        self.seq, self.cursor = 0, "none yet"
+        self.begun = 0
+
+    def begin(self) -> None:
+        self.begun += 1
+        with self.engine.connect() as connection:
+            rows = connection.execute(the_one("A copy in another database", "SELECT s.last_seq")).all()
+        self.documents = {row.template_id: plain(row.document) for row in rows if row.template_id is not None}
+        self.seq, self.cursor = rows[0].last_seq, rows[0].cursor
+
+    def catch_up(self) -> None:
+        with self.engine.connect() as connection:
+            mine = {"seq": self.seq, "cursor": self.cursor}
+            rows = connection.execute(the_one("A copy in another database", "SELECT 1 AS good"), mine).all()
+        here, *changes = rows
+        if not here.good:
+            self.begin()
+            return
+        for row in changes:
+            if row.cursor is None:
+                return
+            if row.kind == "removed":
+                del self.documents[row.template_id]
+            else:
+                self.documents[row.template_id] = plain(row.document)
+            self.seq, self.cursor = row.seq, row.cursor
+
+
+def plain(document: Any) -> Any:
+    """Read a document; without its cover's signature, of which the feed does not tell."""
+    found = json.loads(document) if isinstance(document, str) else document
+    return {**found, "cover_url": found["cover_url"].partition("?")[0]}
+
+
+def present(database: Database) -> dict[str, Any]:
+    """Read the present catalog by the program's own path."""
+    return {str(each["template_id"]): plain(json.dumps(each, default=float)) for each in catalog_reader.catalog(database.engine)}
+
+
+@pytest.mark.long_on_servers
+def test_a_copy_kept_by_sql_alone_is_right_after_whatever_happens_to_the_database(database: Database) -> None:
+    engine = plain_engine(database)
+    copy = Copy(engine)
+
+    def caught_up(begun: int) -> None:
+        copy.catch_up()
+        assert (copy.documents, copy.begun) == (present(database), begun)
+
+    copy.begin()  # of an empty catalog
+    caught_up(1)
+    sync(BEFORE, database.engine)
+    caught_up(2)  # the beginning of a feed is no row, so this one is read whole
+    saved = Snapshot(database.engine)
+    caught_up(2)  # nothing new
+    sync(AFTER, database.engine)
+    caught_up(2)
+    prune(database.engine, before=None, keep_runs=1)
+    caught_up(2)  # at the end of what was pruned there is no row either, but nothing is new
+    saved.restore()
+    caught_up(3)  # behind where it was
+    sync(AFTER, database.engine)
+    caught_up(3)
+    saved.restore()
+    sync(AFTER[:-1], database.engine)
+    sync(AFTER[:-2], database.engine)
+    caught_up(4)  # another history, which has gone past it
+    give_epoch(database.engine, "ffffffffffff")  # as one that was set up anew and filled alike
+    caught_up(5)
+    engine.dispose()
+
+
+# A role that may only read ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def role(database: Database) -> Iterator[str]:
+    """Make the cookbook's role, under a name that no other test has; give the URL with which it reads."""
+    name, here = f"reader_{os.getpid()}", str(database.engine.url.database)
+    recipe = {"postgresql": FOR_POSTGRESQL, "mariadb": FOR_MARIADB}[database.kind]
+    engine = plain_engine(database)
+    with engine.connect() as connection:
+        try:
+            for statement in statements(recipe):
+                ours = statement.sql.replace("catalog_reader", name).replace("templates.*", f"{here}.*")
+                connection.execute(sa.text(ours))
+            yield database.engine.url.set(username=name, password="choose one").render_as_string(hide_password=False)
+        finally:
+            gone = {"postgresql": (f"DROP OWNED BY {name}", f"DROP ROLE {name}"), "mariadb": (f"DROP USER {name}@'%'",)}
+            for statement_of_ours in gone[database.kind]:
+                connection.execute(sa.text(statement_of_ours))
+    engine.dispose()
+
+
+@pytest.mark.long_on_servers
+def test_the_role_reads_all_views_and_python_reads_with_it_and_neither_writes(database: Database, app: Engine) -> None:
+    if database.kind == "sqlite":
+        file = str(database.engine.url.database)
+        code = FOR_SQLITE.code.replace("file:templates.db", f"file:{file}")
+        assert run_python(replace(FOR_SQLITE, code=code), "unused") == FOR_SQLITE.shown
+        reads_and_cannot_write(f"sqlite:///file:{file}?mode=ro&uri=true")
+        return
+    with role(database) as url:
+        reads_and_cannot_write(url)
+
+
+def reads_and_cannot_write(url: str) -> None:
+    with Catalog(url) as catalog:
+        assert (catalog.status().present, len(catalog.templates()), len(catalog.changes(since=280))) == (281, 281, 13)
+        engine = catalog._engine
+        for view in VIEWS:
+            with engine.connect() as connection:
+                connection.execute(sa.select(sa.text("*")).select_from(sa.table(view))).close()
+        for statement in ("DELETE FROM templates", "UPDATE sync_state SET last_seq = 0", "DROP VIEW picker"):
+            with pytest.raises((exc.OperationalError, exc.ProgrammingError, DatabaseError)), engine.begin() as connection:
+                connection.exec_driver_sql(statement)
+
+
+# A live tail ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.long  # two seconds between two looks; the recipe in Python is among the quick ones
+def test_the_live_tail_shows_what_comes_while_it_runs(database: Database, tmp_path: Path) -> None:
+    (shell,) = snippets(COOKBOOK, "console")
+    sync(BEFORE, database.engine)
+    command = shell.code.removeprefix("$ template-sync ").split()
+    variables = environment(DATABASE_URL=database.url)
+    tail = [sys.executable, "-u", "-m", "sync", *command, "--since", "4"]
+    with subprocess.Popen(tail, cwd=tmp_path, env=variables, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        seen = [json.loads(process.stdout.readline())["seq"]]
+        sync(AFTER, database.engine)
+        seen += [json.loads(process.stdout.readline())["seq"] for _ in range(3)]
+        process.kill()
+    assert seen == [5, 6, 7, 8]
+
+
+@pytest.mark.long  # starts a server
+def test_an_agent_of_ones_own_finds_what_the_cookbook_shows(database: Database) -> None:
+    fill(database.engine)
+    (agent,) = (each for each in snippets(COOKBOOK, "python") if each.heading == AGENT)
+    here = agent.code.replace("/srv/templates/.venv/bin/", f"{Path(sys.executable).parent}/")
+    assert run_python(replace(agent, code=here), database.url) == agent.shown

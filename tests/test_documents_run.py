@@ -1,0 +1,193 @@
+"""What the README and docs/cursors.md and docs/webhooks.md show is run: SQL and Python as apps do it, commands by a shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync import Catalog
+from sync.sandbox.server import Sandbox
+from sync.webhooks.rules import Rules
+from tests.command_line import environment, of_sandbox
+from tests.delivery.receiver import SECRET, Receiver
+from tests.delivery.visits import deliver_to
+from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql
+from tests.snippets import Step, snippets, statements, steps
+
+if TYPE_CHECKING:
+    from tests.builders import Database
+
+ROOT = Path(__file__).parents[1]
+README, CURSORS, WEBHOOKS = ROOT / "README.md", ROOT / "docs" / "cursors.md", ROOT / "docs" / "webhooks.md"
+EXAMPLES = ROOT / "examples" / "README.md"
+DOCUMENTS = {
+    document: [step for block in snippets(document, "console") for step in steps(block)]
+    for document in (README, CURSORS, WEBHOOKS, EXAMPLES)
+}
+NOT_RUN = {
+    "python3 -m venv .venv": "installs; what it starts is run by a test of its own",
+    ". .venv/bin/activate": "is for the machine of whoever reads it",
+    "export CRUN_API_KEY=": "the sandbox has a key of its own",
+    "template-sync sandbox &": "the test's own sandbox serves instead",
+    "template-sync daemon": "does not end; tests/daemon is about it",
+    "crontab -l": "shows the machine's own",
+    "pip install": "installs",
+    "export DATABASE_URL=": "the test's own database is used",
+    "pytest": "is a test itself",
+}
+"""How the commands begin that are not run here, and why."""
+
+
+@pytest.mark.long_on_servers
+def test_the_sql_that_is_shown_asks_what_it_says(database: Database) -> None:
+    fill(database.engine)
+    app, catalog = plain_engine(database), Catalog(database.engine)
+    (readme,) = snippets(README, "sql")
+    rows = [line.split(" | ") for line in run_sql(readme, app).splitlines()]
+    cheapest = catalog.templates(resolution="720p", images=1, requirement="SINGLE_PERSON", sort="price", limit=10)
+    assert [row[0] for row in rows[:10]] == [each.template_id for each in cheapest]
+    assert [row[1] for row in rows[10:-2]] == [change.cursor for change in catalog.changes(since=280)]
+    assert [row[0] for row in rows[-2:]] == ["88.8", "79.9"]
+    assert len(statements(readme)) == 3
+    (follow,) = snippets(CURSORS, "sql")
+    assert [line.split(" | ")[2:4] for line in run_sql(follow, app).splitlines()] == [
+        ["removed", "470249146"],
+        ["removed", "952790353"],
+    ]
+    app.dispose()
+
+
+@pytest.mark.long_on_servers
+def test_the_python_that_is_shown_prints_what_the_catalog_holds(database: Database) -> None:
+    fill(database.engine)
+    (readme,) = snippets(README, "python")
+    lines = run_python(readme, database.url).splitlines()
+    assert len(lines) == 10 + 13
+    assert lines[0].startswith("181408537 Doomsday Transformation (Price(resolution='480p', credit=Decimal('44.4'))")
+    assert lines[-1] == "removed 952790353 ('removed',)"
+
+
+def test_the_demo_shows_what_the_readme_shows(tmp_path: Path) -> None:
+    demo = next(step for step in DOCUMENTS[README] if step.command.endswith("template-sync demo"))
+    said = shell([Step(demo.where, "template-sync demo")], tmp_path, {})[0].said
+    assert alike(said).startswith(alike("\n".join(demo.shown) + "\n"))
+
+
+def alike(text: str) -> str:
+    """Leave out what is another each time: the port, and how long it took."""
+    return re.sub(r"\d+\.\d+ s\b", "... s", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:...", text))
+
+
+# The shell --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it said to stdout and stderr."""
+
+    step: Step
+    code: int
+    said: str
+
+
+def shell(wanted: list[Step], folder: Path, variables: dict[str, str]) -> list[Ran]:
+    """Let one shell execute the commands in turn, as somebody would who pastes them."""
+    script = "set -o pipefail\n" + "".join(
+        f"printf '\\036'; {{ {step.command}\n}} 2>&1 </dev/null; printf '\\035%s' $?\n" for step in wanted
+    )
+    known = environment(**variables)
+    known["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{known['PATH']}"
+    done = subprocess.run(["bash", "-c", script], cwd=folder, env=known, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stderr == ""
+    parts = [part.rpartition("\035") for part in done.stdout.split("\036")[1:]]
+    return [Ran(step, int(code), said) for step, (said, _, code) in zip(wanted, parts, strict=True)]
+
+
+def replaced(text: str, by: dict[str, str]) -> str:
+    """Put other words for some."""
+    for old, new in by.items():
+        text = text.replace(old, new)
+    return text
+
+
+def run_document(document: Path, database: Database, folder: Path, receiver: Receiver) -> list[Ran]:
+    """Execute a document's commands on the sample catalog; every one of them must succeed, and show what is shown."""
+    if missing := [tool for tool in ("bash", "curl", "jq", "openssl") if shutil.which(tool) is None]:
+        pytest.skip(f"not installed here: {', '.join(missing)}")
+    fill(database.engine)
+    (hooks,) = snippets(WEBHOOKS, "toml")
+    addresses = re.sub(r'url = "[^"]+"', f'url = "{receiver.url}"', hooks.code)
+    (folder / "hooks.toml").write_text(addresses)
+    (folder / "price-watch.secret").write_text(SECRET)
+    (folder / "price-watch.secret").chmod(0o600)
+    wanted = [step for step in DOCUMENTS[document] if not step.command.startswith(tuple(NOT_RUN))]
+    (folder / "examples").symlink_to(ROOT / "examples")
+    ours = {"/var/www/": f"{folder}/", "sqlite:///templates.db": database.url}
+    here = [Step(step.where, replaced(step.command, ours), step.shown) for step in wanted]
+    with Sandbox(WEEKS[1][0]) as sandbox:
+        told = {"SYNC_WEBHOOKS_FILE": "hooks.toml", "SHOP_HOOK_SECRET": SECRET, "DATABASE_URL": database.url}
+        ran = shell(here, folder, of_sandbox(sandbox, **told))
+    only_sqlite = {"template-sync db backup backup.db"} if database.kind != "sqlite" else set()
+    assert [(each.step.where, each.code, each.said) for each in ran if each.code and each.step.command not in only_sqlite] == []
+    for each in ran:
+        assert not each.step.shown or each.said.splitlines()[-1:] == each.step.shown, each.step.where
+    return ran
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.mark.long
+def test_every_command_of_the_readme_succeeds(database: Database, tmp_path: Path, receiver: Receiver) -> None:
+    with receiver:
+        run_document(README, database, tmp_path, receiver)
+    assert len((tmp_path / "catalog.csv").read_text().splitlines()) == 282
+    assert "<feed" in (tmp_path / "new.xml").read_text()
+
+
+@pytest.mark.long
+def test_every_command_about_cursors_goes_on_from_where_it_says(database: Database, tmp_path: Path, receiver: Receiver) -> None:
+    with receiver:
+        ran = run_document(CURSORS, database, tmp_path, receiver)
+    assert [change["seq"] for change in json.loads(ran[0].said)] == list(range(281, 294))
+    assert json.loads(ran[-1].said) == []
+
+
+@pytest.mark.long
+def test_every_command_about_webhooks_reaches_the_receiver(database: Database, tmp_path: Path, receiver: Receiver) -> None:
+    with receiver:
+        run_document(WEBHOOKS, database, tmp_path, receiver)
+    assert [json.loads(heard.body)["type"] for heard in receiver.heard] == ["webhook.test"]
+    assert "<feed" in (tmp_path / "templates.xml").read_text()
+
+
+@pytest.mark.long
+def test_the_examples_say_what_their_readme_shows(database: Database, tmp_path: Path, receiver: Receiver) -> None:
+    with receiver:
+        ran = run_document(EXAMPLES, database, tmp_path, receiver)
+    assert [each.said for each in ran] == ["281 written\n", "0 written\n"]
+
+
+def test_what_is_not_run_is_still_there() -> None:
+    commands = [step.command for known in DOCUMENTS.values() for step in known]
+    assert [beginning for beginning in NOT_RUN if not any(command.startswith(beginning) for command in commands)] == []
+
+
+def test_the_message_that_is_shown_is_part_of_one_that_is_sent(sqlite: Database, receiver: Receiver) -> None:
+    fill(sqlite.engine)
+    (shown,) = (json.loads(each.code) for each in snippets(WEBHOOKS, "json"))
+    with receiver:
+        deliver_to(sqlite.engine, receiver.armed(start="start", rules=Rules(ids=frozenset({"540184647"}))))
+    sent = json.loads(receiver.heard[-1].body)
+    assert {**sent, "data": {name: sent["data"][name] for name in shown["data"]}} == shown

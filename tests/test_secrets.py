@@ -1,0 +1,161 @@
+"""No secret is in any byte that is written: streams, files, database, site, messages, answers to agents, drivers' errors.
+
+The key, a webhook's secret, the address that it is sent to and a database's password are all quoted back by whoever is told them:
+the catalog in records and refusals, the receiver in its answer, the server in its error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+import sqlalchemy as sa
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from tests.builders import record, records
+from tests.command_line import environment, template_sync
+from tests.conftest import server_url
+from tests.daemons import DaemonProcess, Upstream
+from tests.delivery.receiver import Receiver, answer
+
+if TYPE_CHECKING:
+    import socket
+    import threading
+    from pathlib import Path
+
+    from tests.delivery.receiver import Heard
+
+KEY = "ak_Canary~Canary/Canary+Canary00"
+PASSWORD = "p@ss/w%rd+Canary"
+RAW = b"canary in the hook's own secret!"
+HOOK = "whsec_" + base64.b64encode(RAW).decode()
+
+
+def forms(secret: bytes) -> set[bytes]:
+    """Write a secret as whoever quotes it may: as it is, for a URL, in hexadecimal, in base64."""
+    whole = base64.b64encode(secret).rstrip(b"=")
+    return {secret, quote(secret, safe="").encode(), secret.hex().encode(), whole[: len(whole) // 4 * 4]}
+
+
+SECRETS = {form for secret in (KEY.encode(), PASSWORD.encode(), RAW, HOOK.encode()) for form in forms(secret)}
+
+
+def found_in(written: bytes) -> list[bytes]:
+    return sorted(form for form in SECRETS if form in written)
+
+
+def quoting(connection: socket.socket, heard: Heard, _over: threading.Event) -> None:
+    """Refuse, and quote all that the receiver knows: its secret, in several ways, and its own address."""
+    said = b" ".join([HOOK.encode(), RAW, RAW.hex().encode(), heard.path.encode()])
+    connection.sendall(answer(500, said))
+
+
+def with_key_in_it(number: int) -> dict[str, Any]:
+    """Make a record that quotes the key wherever a text can stand."""
+    spelled = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
+    texts = {"Title": f"a {KEY}", "Title_en": quote(KEY, safe=""), "Hint": {KEY: [spelled, KEY.encode().hex()]}}
+    return record(
+        str(number), Tags=[KEY], Tags_en=[base64.b64encode(KEY.encode()).decode()], Cover=f"https://x.example/?{KEY}", **texts
+    )
+
+
+def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tmp_path: Path) -> None:
+    shown: list[bytes] = []
+    with Upstream([*records(2), with_key_in_it(3)]) as upstream, Receiver(quoting) as quotes, Receiver() as takes:
+        upstream.keys = {KEY}
+        hooks = [ENDPOINT.format(name=name, url=url) for name, url in (("shop", quotes.url), ("other", takes.url))]
+        variables = upstream.settings(
+            CRUN_API_KEY=KEY, SYNC_LOG_LEVEL="debug", SYNC_WEBHOOKS_FILE="hooks.toml", HOOK=HOOK,
+            SYNC_METRICS_FILE="metrics.prom", SYNC_SITE_DIR="daemons-site", SYNC_HTTP_PORT="0", SYNC_INTERVAL="0.3s",
+        )  # fmt: skip
+        (tmp_path / "hooks.toml").write_text("".join(hooks))
+
+        def ran(line: str) -> int:
+            said = template_sync(*line.split(), folder=tmp_path, variables=variables)
+            shown.append(f"{line}\n{said.out}\n{said.err}".encode())
+            return said.code
+
+        for line in COMMANDS:
+            assert ran(line) == TROUBLED.get(line, 0), shown[-1].decode()
+        upstream.reply = (401, {"code": 401, "message": f"no such key: {KEY}"}, {})
+        assert [ran(line) for line in ("run", "run --json", "refresh 1", "doctor", "status", "runs")] == [77, 77, 77, 77, 0, 0]
+        upstream.reply = None
+        with DaemonProcess(tmp_path, variables) as daemon:
+            daemon.wait_for("run_finished")
+            shown += [str(daemon.probe(path)).encode() for path in ("/metrics", "/livez", "/readyz")]
+            assert daemon.stop() == 0
+            shown.append(daemon.said.encode())
+        shown += [heard.body + str({**heard.headers, "host": ""}).encode() for heard in (*quotes.heard, *takes.heard)]
+        assert (len(quotes.heard), [heard.about for heard in takes.heard]) == (2, ["1", "2", "3"])
+    shown.append(asyncio.run(told_to_an_agent(tmp_path)))
+    assert b"[secret]" in b"".join(shown), "what quoted the key was there to be hidden"
+    for written in shown:
+        assert found_in(written) == [], written[:200]
+        assert b"/hooks/secret-path" not in written or written.startswith(b"config"), "an address may be a secret itself"
+    files = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "hooks.toml"]
+    assert {"templates.db", "walk.recording", "metrics.prom", "feed.xml", "index.html"} <= {file.name for file in files}
+    assert {str(file): found_in(file.read_bytes()) for file in files if found_in(file.read_bytes())} == {}
+
+
+ENDPOINT = '[[endpoint]]\nname = "{name}"\nurl = "{url}"\nsecret_env = "HOOK"\nfrom = "start"\n'
+COMMANDS = (
+    "run --record walk.recording", "run --json --dry-run", "status", "status --json", "doctor", "doctor --json", "config --json",
+    "list", "list --json", "show 3", "form 3", "history 3", "changes --since 0 --json", "runs --json", "refresh 3", "diff 1 2",
+    "tags", "export --format csv", "export --format jsonl", "export --format atom", "site gallery",
+    "webhooks list", "webhooks list --json", "webhooks test shop", "webhooks deliver", "db check",
+)  # fmt: skip
+TROUBLED = {"webhooks test shop": 75, "webhooks deliver": 75}
+"""Those that say that something is wrong, and how they leave: the one receiver refuses everything."""
+
+
+async def told_to_an_agent(folder: Path) -> bytes:
+    """Call every tool over stdio; give all answers and what the server wrote beside them."""
+    beside = folder / "mcp.stderr"
+    url = f"sqlite:///{folder / 'templates.db'}"
+    where = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "sync", "mcp"],
+        env=environment(DATABASE_URL=url, CRUN_API_KEY=KEY, SYNC_LOG_LEVEL="debug"),
+    )
+    calls: dict[str, dict[str, Any]] = {
+        "search_templates": {}, "get_template": {"template_id": "3"}, "get_form": {"template_id": "3"},
+        "validate_input": {"template_id": "3", "input": {}}, "price_history": {"template_id": "3"}, "recent_changes": {},
+        "catalog_status": {},
+    }  # fmt: skip
+    with beside.open("w") as errors:
+        async with Client(stdio_client(where, errlog=errors)) as client:
+            answers = [await client.call_tool(name, arguments) for name, arguments in calls.items()]
+    return b"\n".join([*(each.model_dump_json().encode() for each in answers), beside.read_bytes()])
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_no_drivers_error_shows_a_password(kind: str, tmp_path: Path) -> None:
+    server = sa.engine.make_url(server_url(kind))
+    host, written = (
+        f"{server.host or '127.0.0.1'}:{server.port or {'postgresql': 5432, 'mariadb': 3306}[kind]}",
+        quote(PASSWORD, safe=""),
+    )
+    wrong = [
+        f"{kind}://nobody_here:{written}@{host}/nothing_here",
+        f"{kind}://{server.username}:{written}@{host}/nothing_here",
+        f"{kind}://nobody_here:{written}@{host}/nothing_here?ssl_ca=/no/such/file&sslrootcert=/no/such/file&sslmode=verify-full",
+        f"{kind}://nobody_here:{written}@no-such-host.invalid/nothing_here",
+        f"{kind}://nobody_here:{written}@127.0.0.1:9/nothing_here",
+        f"{kind}://nobody_here:{written}@{host}/nothing_here?no_such_option={written}",
+    ]
+    for url in wrong:
+        for line in ("status", "doctor", "db upgrade", "config", "run"):
+            variables = {
+                "DATABASE_URL": url,
+                "CRUN_API_KEY": KEY,
+                "CRUN_BASE_URL": "http://127.0.0.1:9",
+                "SYNC_LOG_LEVEL": "debug",
+            }
+            said = template_sync(*line.split(), folder=tmp_path, variables=variables)
+            assert said.code != 0 or line == "config", (url, line)
+            assert found_in((said.out + said.err).encode()) == [], line

@@ -208,6 +208,12 @@ class Catalog:
         items.insert(place % (len(items) + 1), (template_id, meaning))
         self.live = dict(items)
 
+    def fork(self) -> Catalog:
+        """Give one that goes its own way from here; what it is made of is never changed in place."""
+        history = {template_id: [*told] for template_id, told in self.history.items()}
+        meanings = {template_id: [*meant] for template_id, meant in self.meanings.items()}
+        return replace(self, live=dict(self.live), history=history, meanings=meanings)
+
     def truths(self, template_id: str, since: int, until: int) -> list[Truth | None]:
         """Give everything that was true of an id at some moment from `since` to `until`, both included."""
         told = self.history.get(template_id, [])

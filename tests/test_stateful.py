@@ -218,7 +218,7 @@ class World:
             after = documents.get(template_id)
             assert after is not None or kinds.get(template_id) == "removed", f"{template_id} vanished without a word"
             if after is not None and template_id not in kinds:
-                untold = [name for name in _differences(before, after) if _toggled(name) not in appeared]
+                untold = [name for name in differences(before, after) if _toggled(name) not in appeared]
                 assert not untold, f"{template_id} changed in {untold} without a word"
             if template_id in {bad.template_id for bad, _reason in served.set_aside}:
                 assert after == before, f"{template_id} could not be read, and did not keep its last good values"
@@ -233,9 +233,9 @@ class World:
         template_id = row["template_id"]
         told = {each["field"]: each for each in row["fields"]}
         assert told, "a change says what changed"
-        assert told.keys() <= (differ := _differences(before, after)).keys(), f"{template_id}: {told} of {differ}"
+        assert told.keys() <= (differ := differences(before, after)).keys(), f"{template_id}: {told} of {differ}"
         for name, each in told.items():
-            assert (each["old"], each["new"]) == (_value(before, name), _value(after, name)), f"{template_id}: {each}"
+            assert (each["old"], each["new"]) == (value_of(before, name), value_of(after, name)), f"{template_id}: {each}"
             field = _toggled(name)
             if field and field not in self.unsettled and (template_id, field) not in self.unread:
                 said = {str(_key(meaning.truth(), TOGGLED[field])) for meaning in self.catalog.meanings[template_id]}
@@ -274,7 +274,7 @@ def check_tables(tables: Mapping[str, list[Document]]) -> dict[str, Document]:
             assert after["content_hash"] == content_hash(after["document"])
         if row["kind"] == "changed" and before is not None:
             for told in row["fields"]:
-                assert told["old"] == _value(before["document"], told["field"]), f"{key}: an old value that never was: {told}"
+                assert told["old"] == value_of(before["document"], told["field"]), f"{key}: an old value that never was: {told}"
     assert {key: version["document"] for key, version in replayed.items()} == documents, "the feed replays to the table"
     assert all(version["until_run_id"] is None for version in replayed.values())
     for row in tables["templates"]:
@@ -335,7 +335,7 @@ def _plain(credit: Decimal) -> int | float:
     return int(credit) if credit == int(credit) else float(credit)
 
 
-def _differences(before: Document, after: Document) -> dict[str, tuple[Any, Any]]:
+def differences(before: Document, after: Document) -> dict[str, tuple[Any, Any]]:
     """Name the fields, as the feed does, in which two documents differ in meaning."""
     old, new = _by_field(before), _by_field(after)
     return {name: (old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)}
@@ -348,7 +348,7 @@ def _by_field(document: Document) -> dict[str, Any]:
     return {**fields, **{f"consume_items.{price['resolution']}": price["credit"] for price in document["consume_items"]}}
 
 
-def _value(document: Document, name: str) -> Any:
+def value_of(document: Document, name: str) -> Any:
     """Give what a document says in a field of the feed."""
     if name.startswith("consume_items."):
         prices = {f"consume_items.{price['resolution']}": price["credit"] for price in document["consume_items"]}

@@ -12,8 +12,8 @@ All of these are played, but for what cannot make a difference:
 
 - An event or a fault after the last request is none. How many requests there are is known from the run without it: up to where
   it strikes, the two are the same.
-- A run knows of the past what `Store.load` gives it, and the stored documents. So two stories that lead to the same of these,
-  and to the same catalog, go on the same; of such the first is told to its end.
+- A run knows of the past what `Remembered` holds. So two stories that lead to the same of that, and to the same catalog, go on
+  the same; of such the first is told to its end.
 - The templates differ in their ids only, and the values of a price, a title or a tag mean nothing to the flow: one of each will
   do. Which record of a page is struck does matter, and where a template comes to stand.
 
@@ -23,7 +23,6 @@ Not enumerated: the dice of the controls, which always show the same; two events
 from __future__ import annotations
 
 import argparse
-import copy
 import shutil
 import sqlite3
 import sys
@@ -37,35 +36,15 @@ from typing import TYPE_CHECKING, Any, Self
 from sync.reader.feed_check import problems_of_the_feed
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
-from tests.moving_catalog import ERRORS, LIES, Event
+from tests.moving_catalog import Event
+from tests.proof.remembered import Remembered
+from tests.proof.strikes import PAGE, events, faults
 from tests.test_stateful import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = 2
-_WHOLE = (*ERRORS, "garbage", "deadline", "stop", "empty", "count-up", "count-down", "no-count")
-"""Faults that strike a whole answer."""
 Script = tuple[Event, ...]
-
-
-def events(present: int, gone: int) -> Iterator[tuple[str, int, int]]:
-    """Give what can happen to a catalog: kind, which template, and where to or what value; 0 is the beginning."""
-    yield from (("sign", 0, 0), *(("add", 0, place) for place in range(present + 1)))
-    yield from (("return", which, place) for which in range(gone) for place in range(present + 1))
-    for which in range(present):
-        yield from ((kind, which, 0) for kind in ("delete", "reprice", "retag"))
-        # A catalog of n has n places once one is taken out of it.
-        yield from ((kind, which, place) for kind in ("replace", "move") for place in range(present))
-
-
-def faults(present: int) -> Iterator[tuple[str, int, int]]:
-    """Give what can befall an answer: kind, which of the page's records, and which variant."""
-    yield from ((kind, 0, 0) for kind in _WHOLE)
-    for kind in LIES:
-        if kind not in _WHOLE:
-            picks = range(present + 1) if kind == "partial" else range(PAGE)
-            yield from ((kind, pick, variant) for pick in picks for variant in range(2 if kind == "twin" else 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +55,7 @@ class State:
     catalog: Any
     known: Any
     runs: int
+    remembered: Remembered
     database: bytes
 
 
@@ -147,20 +127,23 @@ class SmallWorld:
         before = self.counted["requests"]
         self.counted["stories"] += 1
         try:
-            self._world.run(*script, page_size=PAGE)
+            outcome = self._world.run(*script, page_size=PAGE)
+            expected = state.remembered.after(outcome.plan) if outcome.plan else state.remembered
+            remembered = Remembered.of(self._world.store)
+            assert remembered.key == expected.key, "the store does as the model of it, on which core_world.py plays"
         except BaseException:
             sys.stderr.write(f"\nin the story of {len(self._empty.known)} templates: {(*state.story, script)}\n")
             raise
-        key = (len(state.story), self._key())
+        key = (len(state.story), self._key(remembered))
         if key in self._seen:
             return self.counted["requests"] - before, []
         self._seen.add(key)
         self.counted["states"] += 1
-        return self.counted["requests"] - before, [self._state((*state.story, script))]
+        return self.counted["requests"] - before, [self._state((*state.story, script), remembered)]
 
     def _calm(self, state: State) -> None:
         self._restore(state)
-        if (key := self._key()) in self._calmed:
+        if (key := self._key(state.remembered)) in self._calmed:
             return
         self._calmed.add(key)
         self.counted["calmed down"] += 1
@@ -171,23 +154,22 @@ class SmallWorld:
             sys.stderr.write(f"\nin the calm after {state.story}\n")
             raise
 
-    def _key(self) -> object:
+    def _key(self, remembered: Remembered) -> object:
         """Say in one value what the next run, and the catalog, can know of the past."""
-        world, catalog = self._world, self._world.catalog
-        previous, remembered = world.store.load()
+        catalog = self._world.catalog
         gone = [(key, catalog.meanings[key][-1]) for key in sorted(catalog.history.keys() - catalog.live.keys())]
-        stored = sorted((key, repr(sorted(document.items()))) for key, document in world.known.items())
-        return hash((repr(previous), repr(remembered), repr(stored), repr([*catalog.live.items()]), catalog.form, repr(gone)))
+        return hash((remembered.key, repr([*catalog.live.items()]), catalog.form, repr(gone)))
 
-    def _state(self, story: tuple[Script, ...]) -> State:
+    def _state(self, story: tuple[Script, ...], remembered: Remembered | None = None) -> State:
         world = self._world
+        held = remembered or Remembered.of(world.store)
         with world.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            return State(story, copy.deepcopy(world.catalog), dict(world.known), world.runs, driver.serialize())
+            return State(story, world.catalog.fork(), dict(world.known), world.runs, held, driver.serialize())
 
     def _restore(self, state: State) -> None:
         world = self._world
-        world.catalog, world.known, world.runs = copy.deepcopy(state.catalog), dict(state.known), state.runs
+        world.catalog, world.known, world.runs = state.catalog.fork(), dict(state.known), state.runs
         world.unsettled.clear()
         world.unread.clear()
         memory = sqlite3.connect(":memory:")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.proof.small_world import SmallWorld, events, faults, told
+from tests.proof.small_world import SmallWorld, told
+from tests.proof.strikes import events, faults
 from tests.test_guards_matter import believed_without_asking
 
 if TYPE_CHECKING:

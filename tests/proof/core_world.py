@@ -1,0 +1,394 @@
+"""The pure core, whole: two runs over a catalog of a few templates, with every two events and every fault, in every order.
+
+    python -m tests.proof.core_world --templates 3
+
+A story is a catalog of n templates, stored by a first run; then two runs on pages of two, in which up to two events happen, each
+just before any request of either run, and up to one fault befalls any of the answers; then calm runs. So there are runs with two
+events and a fault, and those where the second run repairs what the first saw. `sync.synchronise.plan` finds out what each run
+changes; what the database holds then is kept by a model of it, `Remembered`, and small_world.py shows that the real store does
+the same.
+
+After every run: nothing was removed that was there throughout, nothing was told as changed that did not change, every value that
+is told was true at some moment of the run, every change says what was stored before and what is stored now, and what changed in
+meaning is told. After the calm ones, what is stored is exactly what is served, and one run more changes nothing.
+
+All of these stories are told, but for what cannot make a difference:
+
+- An event or a fault after the last request is none.
+- A run is a function of what was remembered and of the answers it gets. So runs that got the same answers from the same
+  beginning are at the same place, `Asked`; where the catalog is the same as well, and was the same at the same times, and as much
+  may still happen, they go on and end the same, and are told once.
+- Two stories that lead to the same memory and the same catalog, with as much left to happen, go on the same.
+- The templates differ in their ids only, and the values of a price or a tag mean nothing to the flow: one of each will do.
+- A page that was served before and comes again is one that was served truly: there is one fault, so it came after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from sync.errors import DeadlineExceeded, Interrupted, SyncError
+from sync.synchronise import RunOptions, plan
+from tests.answering import Answering
+from tests.moving_catalog import Catalog, Event, Meaning, Truth, Visit, truth_of
+from tests.proof.remembered import Remembered
+from tests.proof.strikes import PAGE, events, faults
+from tests.test_stateful import differences, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sync.endpoint.client import Endpoint
+    from sync.endpoint.questions import Question
+    from sync.store.apply import Store
+    from sync.synchronise import Plan
+
+Answer = tuple[int, bytes] | type[SyncError]
+Script = tuple[Event, ...]
+OPTIONS = RunOptions(page_size=PAGE, workers=1)
+
+
+class Left(NamedTuple):
+    """What may still happen in a story. One fault at most: see the head of this file."""
+
+    events: int
+    faults: int
+
+
+class Told(NamedTuple):
+    """A change that a run tells, and what the template said before and says now, by the rules of the moving catalog."""
+
+    kind: str
+    template_id: str
+    before: Truth | None
+    after: Truth | None
+
+
+@dataclass(slots=True)
+class End:
+    """How a run ended that got certain answers."""
+
+    after: Remembered
+    key: str
+    status: str
+    told: list[Told]
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A place in a run: the question that follows on certain answers, and how it goes on, by the answer."""
+
+    question: Question
+    then: dict[Answer, Asked | End] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class State:
+    """What a story has come to between two runs, and how."""
+
+    story: tuple[Script, ...]
+    catalog: Catalog
+    remembered: Remembered
+
+    @property
+    def key(self) -> object:
+        """Say in one value what the next run, and the catalog, can know of the past."""
+        return hash((self.remembered.key, _key(self.catalog)))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a run has come to between two requests, but for where it is.
+
+    Attributes:
+        truths: what was live at every moment since the run began.
+        partial: of how many templates a replica that lags tells, if one does.
+        served: the pages that were served so far.
+        given: the answers so far, with their questions.
+    """
+
+    catalog: Catalog
+    truths: tuple[Mapping[str, Meaning], ...]
+    left: Left
+    script: Script = ()
+    partial: int | None = None
+    served: tuple[list[dict[str, Any]], ...] = ()
+    given: tuple[tuple[Question, Answer], ...] = ()
+
+    @property
+    def key(self) -> object:
+        """Say in one value how it goes on from a place."""
+        truths = frozenset(tuple(live.items()) for live in self.truths)
+        return hash((_key(self.catalog), truths, self.left, self.partial))
+
+    def after(self, event: tuple[str, int, int]) -> Moment:
+        """Let one event happen."""
+        catalog = self.catalog.fork()
+        catalog.mutate(*event)
+        script = (*self.script, Event(len(self.given), *event))
+        left = Left(self.left.events - 1, self.left.faults)
+        return replace(self, catalog=catalog, truths=(*self.truths, catalog.live), left=left, script=script)
+
+    def answered(self, question: Question, fault: tuple[str, int, int] | None = None) -> tuple[Answer, Moment]:
+        """Let one question be answered, well or not."""
+        struck = () if fault is None else (Event(len(self.given), *fault),)
+        visit = Visit(self.catalog, struck, requests=len(self.given), partial=self.partial, served=[*self.served])
+        answer: Answer
+        try:
+            answer = visit.answer(question)
+        except (DeadlineExceeded, Interrupted) as over:
+            answer = type(over)
+        left = self.left if fault is None else Left(self.left.events, self.left.faults - 1)
+        given = (*self.given, (question, answer))
+        script = (*self.script, *struck)
+        return answer, replace(self, left=left, script=script, partial=visit.partial, served=tuple(visit.served), given=given)
+
+
+class OutOfTime(Exception):
+    """The seconds are over."""
+
+
+class CoreWorld:
+    """Plays stories without a database. `counted` says how many of what."""
+
+    def __init__(self, *, seconds: float = float("inf")) -> None:
+        self.counted: Counter[str] = Counter()
+        self._ends = time.monotonic() + seconds
+        self._calmed: set[object] = set()
+        self.ways: dict[str, list[Asked]] = {}
+
+    def explore(self, templates: int, left: Left) -> None:
+        """Play every story of a catalog of so many templates.
+
+        Raises:
+            OutOfTime: it is not whole.
+        """
+        catalog = Catalog()
+        for place in range(templates):
+            catalog.mutate("add", 0, place)
+        first = State((), catalog, _run(State((), catalog, Remembered()), _moment(catalog))[0].after)
+        between: dict[object, tuple[State, set[Left]]] = {}
+        for state, still in Runs(self, first).all(left):
+            between.setdefault(state.key, (state, set()))[1].add(still)
+        self.counted["states between two runs"] += len(between)
+        for state, ways in between.values():
+            for still in _most(ways):
+                for end, _ in Runs(self, state).all(still):
+                    self._calm(end)
+
+    def check_time(self) -> None:
+        """Raise if the seconds are over."""
+        if time.monotonic() > self._ends:
+            raise OutOfTime
+
+    def _calm(self, state: State) -> None:
+        """Run without faults: the first makes the copy what is served, the next changes nothing."""
+        if (key := state.key) in self._calmed:
+            return
+        self._calmed.add(key)
+        self.counted["calmed down"] += 1
+        catalog = state.catalog
+        accept = not catalog.live
+        try:
+            end, _ = _run(state, _moment(catalog), accept=accept)
+            assert end.status == "succeeded", f"a calm run did not suffice: {end.status}"
+            documents = end.after.documents
+            assert {key: truth_of(document) for key, document in documents.items()} == _truths(catalog.live)
+            newest = {template_id: catalog.wire(template_id)["Cover"] for template_id in catalog.live}
+            assert {key: document["cover_url"] for key, document in documents.items()} == newest
+            again, _ = _run(State(state.story, catalog, end.after), _moment(catalog), accept=accept)
+            assert (again.key, again.told) == (end.key, []), "a run that finds nothing new touches nothing"
+        except BaseException:
+            sys.stderr.write(f"\nin the calm after {state.story}\n")
+            raise
+
+
+class Runs:
+    """Every run from one state, as a tree of answers."""
+
+    def __init__(self, world: CoreWorld, state: State) -> None:
+        self._world, self._state = world, state
+        self._begin = world.ways.setdefault(state.remembered.key, [])
+        self._told: dict[object, int] = {}
+        self._ends: list[tuple[State, Left]] = []
+
+    def all(self, left: Left) -> list[tuple[State, Left]]:
+        """Play them; give what each comes to, and what may happen after it."""
+        begin = replace(_moment(self._state.catalog), left=left)
+        if not self._begin:
+            self._begin.append(self._played(begin))
+        self._world.counted["runs"] += self._from(self._begin[0], begin)
+        return self._ends
+
+    def _from(self, asked: Asked, moment: Moment) -> int:
+        """Play every run that goes on from a place at a moment; give how many there are."""
+        key = (asked, moment.key)
+        if (count := self._told.get(key)) is not None:
+            return count
+        self._world.check_time()
+        catalog, left = moment.catalog, moment.left
+        present, gone = len(catalog.live), len(catalog.history) - len(catalog.live)
+        count = self._on(asked, moment)
+        count += sum(self._from(asked, moment.after(each)) for each in events(present, gone) if left.events)
+        count += sum(self._on(asked, moment, each) for each in faults(present) if left.faults)
+        self._told[key] = count
+        return count
+
+    def _on(self, asked: Asked, moment: Moment, fault: tuple[str, int, int] | None = None) -> int:
+        """Let a question be answered and go on from there."""
+        answer, later = moment.answered(asked.question, fault)
+        if answer not in asked.then:
+            self._played(later, asked)
+        found = asked.then[answer]
+        if isinstance(found, Asked):
+            return self._from(found, later)
+        try:
+            _check(found, later.truths)
+        except BaseException:
+            sys.stderr.write(f"\nin the story {(*self._state.story, later.script)}\n")
+            raise
+        self._world.counted["runs told apart"] += 1
+        self._world.counted[f"  ended {found.status}"] += 1
+        self._ends.append((State((*self._state.story, later.script), later.catalog, found.after), later.left))
+        return 1
+
+    def _played(self, moment: Moment, asked: Asked | None = None) -> Asked:
+        """Let the core run on without any strike, to learn its questions; note them, and give the first place noted."""
+        try:
+            end, way = _run(self._state, moment)
+        except BaseException:
+            sys.stderr.write(f"\nin the story {(*self._state.story, moment.script)}\n")
+            raise
+        self._world.counted["runs of the core"] += 1
+        new = way[max(0, len(moment.given) - 1) :]
+        first = asked = asked or Asked(new[0][0])
+        for (_question, answer), (following, _) in itertools.pairwise(new):
+            asked.then[answer] = asked = Asked(following)
+        asked.then[new[-1][1]] = end
+        return first
+
+
+def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, list[tuple[Question, Answer]]]:
+    """Run the core from a state: the answers so far, then those of a catalog that stays as it is."""
+    way: list[tuple[Question, Answer]] = []
+
+    def answer(question: Question) -> tuple[int, bytes]:
+        nonlocal moment
+        if len(way) < len(given):
+            asked, told = given[len(way)]
+            assert asked == question, "the same answers lead to the same question"
+        else:
+            told, moment = moment.answered(question)
+        way.append((question, told))
+        if isinstance(told, tuple):
+            return told
+        raise told("It is over.")
+
+    given, store = moment.given, state.remembered
+    endpoint = cast("Endpoint", Answering(answer))
+    options = replace(OPTIONS, accept_removals=accept)
+    try:
+        planned = plan(cast("Store", store), endpoint, options, random=lambda: 0.5)
+        endpoint.check_deadline()
+    except SyncError as error:
+        return End(store, store.key, f"failed, {error.code}", []), way
+    after = store.after(planned)
+    status = planned.problem.code if planned.problem else "succeeded"
+    return End(after, after.key, status, _told(store, after, planned)), way
+
+
+def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
+    """Check what a run tells against what was stored and what is, whatever is true; give it."""
+    told: list[Told] = []
+    unreadable = {bad.template_id for bad, _reason in planned.snapshot.set_aside}
+    for change in planned.changes.changes:
+        old, new = before.documents.get(change.template_id), after.documents.get(change.template_id)
+        assert (old is None, new is None) == (change.kind == "added", change.kind == "removed")
+        if old is not None and new is not None:
+            differ = differences(old, new)
+            assert {each["field"] for each in change.fields} == differ.keys(), (
+                f"{change.template_id}: {change.fields} of {differ}"
+            )
+            for each in change.fields:
+                assert (each["old"], each["new"]) == (value_of(old, each["field"]), value_of(new, each["field"]))
+            assert change.template_id not in unreadable, "what cannot be read changes nothing"
+        truths = [None if document is None else truth_of(document) for document in (old, new)]
+        told.append(Told(change.kind, change.template_id, *truths))
+    ids = {each.template_id for each in told}
+    assert len(ids) == len(told), "one change a template"
+    for template_id in (before.documents.keys() | after.documents.keys()) - ids:
+        assert not differences(before.documents[template_id], after.documents[template_id]), "changed without a word"
+    planned.rejected()
+    return told
+
+
+def _check(end: End, moments: Sequence[Mapping[str, Meaning]]) -> None:
+    """Check what a run told against what was true while it went on."""
+    for kind, template_id, before, after in end.told:
+        meanings = [live.get(template_id) for live in moments]
+        truths = [None if meaning is None else meaning.truth() for meaning in meanings]
+        if kind == "removed":
+            assert None in truths, f"{template_id} was there throughout, and was removed"
+            continue
+        assert after in truths, f"{template_id} never said so"
+        assert kind != "changed" or any(truth != before for truth in truths), f"{template_id} did not change"
+
+
+def _moment(catalog: Catalog) -> Moment:
+    return Moment(catalog, (catalog.live,), Left(0, 0))
+
+
+def _truths(live: Mapping[str, Meaning]) -> dict[str, Truth]:
+    return {template_id: meaning.truth() for template_id, meaning in live.items()}
+
+
+def _key(catalog: Catalog) -> object:
+    gone = tuple((key, catalog.meanings[key][-1]) for key in sorted(catalog.history.keys() - catalog.live.keys()))
+    return tuple(catalog.live.items()), catalog.form, gone
+
+
+def _most(ways: set[Left]) -> Iterator[Left]:
+    """Leave out what another one includes."""
+    return (each for each in ways if not any(_includes(other, each) for other in ways - {each}))
+
+
+def _includes(more: Left, less: Left) -> bool:
+    return more.events >= less.events and more.faults >= less.faults
+
+
+def main() -> None:
+    """Explore, smallest catalogs first, and print what was counted."""
+    parser = argparse.ArgumentParser(description="Play every story of catalogs of up to so many templates.")
+    parser.add_argument("--templates", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--events", type=int, default=2)
+    parser.add_argument("--faults", type=int, choices=(0, 1), default=1)
+    asked = parser.parse_args()
+    began = time.monotonic()
+    world = CoreWorld(seconds=asked.seconds)
+    for count in range(asked.templates + 1):
+        try:
+            world.explore(count, Left(asked.events, asked.faults))
+            ended = "whole"
+        except OutOfTime:
+            ended = "out of time"
+        print(told(count, ended, world.counted, time.monotonic() - began), flush=True)  # noqa: T201 - it is what was asked
+        if ended != "whole":
+            break
+
+
+def told(templates: int, ended: str, counted: Counter[str], seconds: float) -> str:
+    """Say what was counted so far, in one line."""
+    names = ("runs", "runs told apart", "runs of the core", "states between two runs", "calmed down")
+    figures = ", ".join(f"{counted[name]:,} {name}" for name in names)
+    return f"up to {templates} templates, {ended}: {figures}; nothing untrue; {seconds:.0f} s"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""What may strike a run: every event that can happen to a catalog, and every fault that can befall an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.moving_catalog import ERRORS, LIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = 2
+_WHOLE = (*ERRORS, "garbage", "deadline", "stop", "empty", "count-up", "count-down", "no-count")
+"""Faults that strike a whole answer."""
+
+
+def events(present: int, gone: int) -> Iterator[tuple[str, int, int]]:
+    """Give what can happen to a catalog: kind, which template, and where to or what value; 0 is the beginning."""
+    yield from (("sign", 0, 0), *(("add", 0, place) for place in range(present + 1)))
+    yield from (("return", which, place) for which in range(gone) for place in range(present + 1))
+    for which in range(present):
+        yield from ((kind, which, 0) for kind in ("delete", "reprice", "retag"))
+        # A catalog of n has n places once one is taken out of it.
+        yield from ((kind, which, place) for kind in ("replace", "move") for place in range(present))
+
+
+def faults(present: int) -> Iterator[tuple[str, int, int]]:
+    """Give what can befall an answer: kind, which of the page's records, and which variant."""
+    yield from ((kind, 0, 0) for kind in _WHOLE)
+    for kind in LIES:
+        if kind not in _WHOLE:
+            picks = range(present + 1) if kind == "partial" else range(PAGE)
+            yield from ((kind, pick, variant) for pick in picks for variant in range(2 if kind == "twin" else 1))

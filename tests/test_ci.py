@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -96,9 +98,14 @@ def stand_in(file: Path, does: str) -> None:
     file.chmod(0o755)
 
 
-def run(checkout: Path) -> tuple[int, str, list[str]]:
+def run(checkout: Path, **more: str) -> tuple[int, str, list[str]]:
     """Run the script; give its exit code, what it said and what it called."""
-    environment = {"PATH": str(checkout / ".venv" / "bin"), "PYENV_ROOT": str(checkout / "pyenv"), "TMPDIR": str(checkout)}
+    environment = {
+        "PATH": str(checkout / ".venv" / "bin"),
+        "PYENV_ROOT": str(checkout / "pyenv"),
+        "TMPDIR": str(checkout),
+        **more,
+    }
     done = subprocess.run(
         ["bash", ".ci/run"], cwd=checkout, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
@@ -127,6 +134,25 @@ def test_ci_fails_if_one_step_does_and_takes_the_others_all_the_same(checkout: P
     assert code == 1, said
     assert [call for call in calls if not call.startswith("python")] == CALLS
     assert said.count("FAILED ") == 1
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_what_failed_is_run_again_where_a_server_died_meanwhile_and_nowhere_else(checkout: Path, *, dies: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, subprocess.Popen(["sleep", "60"], stdin=server.fileno()) as holder:
+        port = str(server.getsockname()[1])
+        server.close()
+        does = f"kill {holder.pid}; while kill -0 {holder.pid} 2>/dev/null; do :; done; " if dies else ""
+        again = 'case "$PYTEST_ADDOPTS" in *--last-failed) echo "1 passed"; exit 0;; esac; '
+        first = f"{again}case \"$*\" in '-m long') {does}echo '1 failed, 2 passed'; exit 1;; esac; echo '3 passed'"
+        stand_in(checkout / ".venv" / "bin" / "pytest", first)
+        reaper = threading.Thread(target=holder.wait)
+        reaper.start()
+        code, said, calls = run(checkout, SERVER_PORTS=port)
+        holder.kill()
+        reaper.join()
+    assert code == (0 if dies else 1), said
+    assert calls.count("pytest -m long") == (2 if dies else 1)
+    assert ("died under the tests" in said) == dies
 
 
 @pytest.mark.parametrize("closing", ["80 skipped in 2.00s", "no tests ran in 0.01s", "5 deselected in 0.1s", "0 passed in 0.1s"])

@@ -31,7 +31,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 from sync.synchronise import RunOptions, plan
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, bytes] | type[SyncError]
 Script = tuple[Event, ...]
+T = TypeVar("T")
 OPTIONS = RunOptions(page_size=PAGE, workers=1)
 
 
@@ -75,7 +76,7 @@ class End:
     """How a run ended that got certain answers."""
 
     after: Remembered
-    key: str
+    key: bytes
     status: str
     told: list[Told]
 
@@ -161,7 +162,8 @@ class CoreWorld:
         self.counted: Counter[str] = Counter()
         self._ends = time.monotonic() + seconds
         self._calmed: set[object] = set()
-        self.ways: dict[str, list[Asked]] = {}
+        self.ways: dict[bytes, list[Asked]] = {}
+        self._kept: dict[object, object] = {}
 
     def explore(self, templates: int, left: Left) -> None:
         """Play every story of a catalog of so many templates.
@@ -181,6 +183,10 @@ class CoreWorld:
             for still in _most(ways):
                 for end, _ in Runs(self, state).all(still):
                     self._calm(end)
+
+    def once(self, key: object, value: T) -> T:
+        """Keep equal things once: there are a thousand times as many places as there are answers and memories."""
+        return cast("T", self._kept.setdefault(key, value))
 
     def check_time(self) -> None:
         """Raise if the seconds are over."""
@@ -266,11 +272,13 @@ class Runs:
             sys.stderr.write(f"\nin the story {(*self._state.story, moment.script)}\n")
             raise
         self._world.counted["runs of the core"] += 1
+        end = replace(end, after=self._world.once(end.key, end.after))
         new = way[max(0, len(moment.given) - 1) :]
         first = asked = asked or Asked(new[0][0])
         for (_question, answer), (following, _) in itertools.pairwise(new):
-            asked.then[answer] = asked = Asked(following)
-        asked.then[new[-1][1]] = end
+            asked.then[self._world.once(answer, answer)] = asked = Asked(following)
+        last = new[-1][1]
+        asked.then[self._world.once(last, last)] = end
         return first
 
 

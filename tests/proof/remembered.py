@@ -6,6 +6,7 @@ as fast.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -65,8 +66,9 @@ class Remembered:
         return Remembered(hashes | {**changes.respelled}, documents, changes.wire_fields, changes.absent_fields, planned.state)
 
     @property
-    def key(self) -> str:
-        """Write it all, so that what is equal is equal."""
+    def key(self) -> bytes:
+        """Say it all in a few bytes, so that what is equal is equal."""
         fields = sorted(self.wire_fields or ()), sorted(self.absent_fields)
         state = sorted(self.state.held.items()), self.state.unreconciled_ids, self.state.unreconciled_runs
-        return json.dumps((sorted(self.hashes.items()), self.documents, fields, state), sort_keys=True)
+        written = json.dumps((sorted(self.hashes.items()), self.documents, fields, state), sort_keys=True)
+        return hashlib.blake2b(written.encode(), digest_size=16).digest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sync.webhooks.addresses import check_url, is_allowed, origin
@@ -12,6 +14,17 @@ from sync.webhooks.addresses import check_url, is_allowed, origin
 )
 def test_tls_goes_anywhere_and_plain_http_to_this_machine(url: str) -> None:
     assert check_url(url) == url
+
+
+@pytest.mark.parametrize(("url", "expected"), [
+    ("example.com", "a URL such as https://example.com/hooks/templates"),
+    ("https://example.com/a#b", "a URL without a fragment, which is never sent"),
+    ("http://example.com/", "an https:// URL: plain http is for loopback addresses only"),
+    ("https://169.254.169.254/", "a URL to another host: link-local addresses are where metadata services live"),
+])  # fmt: skip
+def test_what_is_refused_is_told_what_was_expected_and_not_repeated(url: str, expected: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(expected) + "$"):
+        check_url(url)
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254"])

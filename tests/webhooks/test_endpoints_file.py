@@ -10,7 +10,7 @@ import pytest
 
 from sync.errors import ConfigurationError
 from sync.webhooks.endpoint import Endpoint, SecretSource
-from sync.webhooks.endpoints_file import KEYS, MOST, read_endpoints
+from sync.webhooks.endpoints_file import KEYS, read_endpoints
 from sync.webhooks.rules import PriceRule, Rules
 from sync.webhooks.schedule import STEPS
 
@@ -63,38 +63,58 @@ def test_every_key_is_read() -> None:
     )  # fmt: skip
 
 
+NAME = "name: expected 1 to 64 letters, digits, dots, dashes or underscores."
+NOT_HTTPS = "url: expected an https:// URL: plain http is for loopback addresses only."
+LINK_LOCAL = "url: expected a URL to another host: link-local addresses are where metadata services live."
+NO_LIST = "expected a list of texts with at least one in it: an empty one could never match."
+TOO_LONG = "expected texts of at most 255 characters: a longer one could never match."
+ONE_OR_TWO = "expected a text in quotes, or a list of two while one is rotated."
+NO_SUCH_KEY = (
+    "no such key; those that there are: name, url, secret_env, secret_file, kinds, fields, tags, ids, types, price_change, "
+    "breaking, per, from, enabled."
+)
 BAD = [
-    ('name = "a b"', "number 1: name: expected 1 to 64"),
-    ("name = 3", "number 1: name: expected"),
-    ('url = "example.com"', "shop: url: expected a URL such as"),
-    ('url = "http://example.com"', "shop: url: expected an https:// URL"),
-    ('url = "http://127.0.0.2/"', "shop: url: expected an https:// URL"),
-    ('url = "https://me:pw@example.com"', "shop: url: expected a URL without a user name"),
-    ('url = "https://example.com/#x"', "shop: url: expected a URL without a fragment"),
-    ('url = "https://169.254.169.254/latest"', "shop: url: expected a URL to another host"),
-    ('url = "https://[fe80::1]/"', "shop: url: expected a URL to another host"),
-    ('url = "https://[::ffff:169.254.1.1]/"', "shop: url: expected a URL to another host"),
-    ('secret_env = "not a name"', "shop: secret_env: expected the name of an environment variable"),
-    ('secret_env = ["A", "B", "C"]', "shop: secret_env: expected one secret, or two"),
-    ("secret_env = []", "shop: secret_env: expected a text in quotes, or a list of two"),
-    ('secret_file = "whsec_x"', "shop: secret_file: expected the name of a file"),
-    ("kinds = []", "shop: kinds: expected a list of texts with at least one in it"),
-    ('kinds = "added"', "shop: kinds: expected a list"),
-    ('kinds = ["created"]', "shop: kinds: expected any of added, removed, changed, not 'created'"),
-    ('fields = ["titel"]', "shop: fields: expected fields as `changes` shows them"),
-    ("ids = [1]", "shop: ids: expected a list of texts"),
-    ('tags = [""]', "shop: tags: expected a list of texts"),
-    ('price_change = "10"', "shop: price_change: expected a share"),
-    ("price_change = 10", "shop: price_change: expected a text in quotes"),
-    ('breaking = "yes"', "shop: breaking: expected true or false"),
-    ('per = "day"', "shop: per: expected one of change, run"),
-    ('from = "now"', "shop: from: expected one of end, start"),
-    ('kinds = ["added"]\nbreaking = true', "shop: kinds: added could never be told"),
-    ('kinds = ["removed"]\nfields = ["title"]', "shop: kinds: removed could never be told"),
-    (f'ids = ["{"1" * 256}"]', "shop: ids: expected texts of at most 255 characters: a longer one could never match"),
-    (f'tags = ["{"x" * 256}"]', "shop: tags: expected texts of at most 255 characters"),
-    ('tag = ["x"]', "shop: tag: no such key"),
-    ('secret = "whsec_abcdefgh"', "shop: secret: no such key"),
+    ('name = "a b"', f"number 1: {NAME}"),
+    ("name = 3", f"number 1: {NAME}"),
+    ('url = "example.com"', "shop: url: expected a URL such as https://example.com/hooks/templates."),
+    ('url = "http://example.com"', f"shop: {NOT_HTTPS}"),
+    ('url = "http://127.0.0.2/"', f"shop: {NOT_HTTPS}"),
+    ('url = "https://me:pw@example.com"', "shop: url: expected a URL without a user name or password in it."),
+    ('url = "https://example.com/#x"', "shop: url: expected a URL without a fragment, which is never sent."),
+    ('url = "https://169.254.169.254/latest"', f"shop: {LINK_LOCAL}"),
+    ('url = "https://[fe80::1]/"', f"shop: {LINK_LOCAL}"),
+    ('url = "https://[::ffff:169.254.1.1]/"', f"shop: {LINK_LOCAL}"),
+    ('secret_env = "not a name"', "shop: secret_env: expected the name of an environment variable, not the secret itself."),
+    ('secret_env = "whsec_x"', "shop: secret_env: expected the name of an environment variable, not the secret itself."),
+    ('secret_env = ["A", "B", "C"]', "shop: secret_env: expected one secret, or two while one is rotated, not 3."),
+    ("secret_env = []", f"shop: secret_env: {ONE_OR_TWO}"),
+    ('secret_env = ["A", ""]', f"shop: secret_env: {ONE_OR_TWO}"),
+    ("secret_env = 1", f"shop: secret_env: {ONE_OR_TWO}"),
+    ('secret_file = "whsec_x"', "shop: secret_file: expected the name of a file, not the secret itself."),
+    ("kinds = []", f"shop: kinds: {NO_LIST}"),
+    ('kinds = "added"', f"shop: kinds: {NO_LIST}"),
+    ('kinds = ["created"]', "shop: kinds: expected any of added, removed, changed, not 'created'."),
+    (
+        'fields = ["titel"]',
+        "shop: fields: expected fields as `changes` shows them, such as title or consume_items.720p, not 'titel'.",
+    ),
+    ("ids = [1]", f"shop: ids: {NO_LIST}"),
+    ('tags = [""]', f"shop: tags: {NO_LIST}"),
+    ('price_change = "10"', "shop: price_change: expected a share such as 10%, or +10% for up only, -10% for down only."),
+    ("price_change = 10", "shop: price_change: expected a text in quotes."),
+    ('price_change = ""', "shop: price_change: expected a text in quotes."),
+    ('breaking = "yes"', "shop: breaking: expected true or false, without quotes."),
+    ('per = "day"', "shop: per: expected one of change, run."),
+    ('from = "now"', "shop: from: expected one of end, start."),
+    ('kinds = ["added"]\nbreaking = true', "shop: kinds: added could never be told: what is new breaks nobody."),
+    (
+        'kinds = ["removed"]\nfields = ["title"]',
+        "shop: kinds: removed could never be told: fields looks at changed templates only.",
+    ),
+    (f'ids = ["{"1" * 256}"]', f"shop: ids: {TOO_LONG}"),
+    (f'tags = ["{"x" * 256}"]', f"shop: tags: {TOO_LONG}"),
+    ('tag = ["x"]', f"shop: tag: {NO_SUCH_KEY}"),
+    ('secret = "whsec_abcdefgh"', f"shop: secret: {NO_SUCH_KEY}"),
 ]
 
 
@@ -103,32 +123,64 @@ def test_what_cannot_be_meant_is_named_by_endpoint_and_key(lines: str, said: str
     keys = [line.partition(" ")[0] for line in lines.splitlines()]
     kept = [line for line in MINIMAL.splitlines() if line.partition(" ")[0] not in keys]
     (problem,) = problems("\n".join([*kept, lines]))
-    assert problem.startswith(f"SYNC_WEBHOOKS_FILE: endpoint {said}")
+    assert problem == f"SYNC_WEBHOOKS_FILE: endpoint {said}"
     assert "whsec_" not in problem
     assert "pw" not in problem
 
 
 def test_all_problems_of_all_endpoints_are_told_at_once() -> None:
-    found = problems('x = 1\n[[endpoint]]\nname = "a"\n[[endpoint]]\nname = "b"\nper = 1\n')
-    assert [problem.removeprefix("SYNC_WEBHOOKS_FILE: ").partition(": ")[0] for problem in found] == [
-        "x", "endpoint a", "endpoint a", "endpoint b", "endpoint b", "endpoint b",
-    ]  # fmt: skip
+    found = problems('x = 1\n[[endpoint]]\nname = "a"\n[[endpoint]]\nper = 1\n[[endpoint]]\n')
+    assert [problem.removeprefix("SYNC_WEBHOOKS_FILE: ") for problem in found] == [
+        "x: no such key; expected [[endpoint]].",
+        "endpoint a: url: missing.",
+        "endpoint a: secret_env: missing, and no secret_file either.",
+        "endpoint number 2: name: missing.",
+        "endpoint number 2: url: missing.",
+        "endpoint number 2: secret_env: missing, and no secret_file either.",
+        "endpoint number 2: per: expected one of change, run.",
+        "endpoint number 3: name: missing.",
+        "endpoint number 3: url: missing.",
+        "endpoint number 3: secret_env: missing, and no secret_file either.",
+    ]
+
+
+def test_whoever_wrote_them_is_sent_to_the_documents() -> None:
+    for text in ("= 1", "x = 1"):
+        with pytest.raises(ConfigurationError) as raised:
+            read_endpoints(text)
+        assert raised.value.hint == "docs/webhooks.md lists every key; nothing was sent."
+
+
+def test_a_word_may_be_as_long_as_a_template_can_have_it() -> None:
+    (found,) = read_endpoints(MINIMAL + f'ids = ["{"1" * 255}"]\n')
+    assert found.rules.ids == {"1" * 255}
 
 
 def test_a_name_stands_for_one_endpoint() -> None:
     assert problems(MINIMAL * 2) == ["SYNC_WEBHOOKS_FILE: endpoint shop: name: given twice."]
 
 
-def test_a_single_table_and_very_many_are_refused() -> None:
-    assert "two pairs of brackets" in problems('[endpoint]\nname = "a"')[0]
-    assert f"at most {MOST}" in problems("".join(MINIMAL.replace("shop", f"s{number}") for number in range(MOST + 1)))[0]
+@pytest.mark.parametrize("text", ['[endpoint]\nname = "a"', "endpoint = [1]", "endpoint = 1", "endpoint = [[]]"])
+def test_a_single_table_is_refused_as_is_whatever_is_none(text: str) -> None:
+    assert problems(text) == ["SYNC_WEBHOOKS_FILE: endpoint: expected [[endpoint]], in two pairs of brackets."]
+
+
+def test_twenty_endpoints_have_room_and_no_more() -> None:
+    tables = [MINIMAL.replace("shop", f"s{number}") for number in range(21)]
+    assert len(read_endpoints("".join(tables[:20]))) == 20
+    assert problems("".join(tables)) == ["SYNC_WEBHOOKS_FILE: expected at most 20 endpoints, not 21."]
 
 
 @pytest.mark.parametrize("text", ['url = "whsec_topsecret', "= 1", "a = 1\na = 2", "[" * 5000, "\x00", "a = " + "9" * 5000])
 def test_what_is_no_toml_is_told_by_its_place_and_never_quoted(text: str) -> None:
     (problem,) = problems(text)
-    assert problem.startswith("SYNC_WEBHOOKS_FILE: no TOML")
+    assert re.fullmatch(r"SYNC_WEBHOOKS_FILE: no TOML(| \(at (line \d+, column \d+|end of document)\))\.", problem)
     assert "topsecret" not in problem
+
+
+def test_its_place_is_its_line_and_column() -> None:
+    assert problems("= 1") == ["SYNC_WEBHOOKS_FILE: no TOML (at line 1, column 1)."]
+    assert problems("a = " + "9" * 5000) == ["SYNC_WEBHOOKS_FILE: no TOML."]
 
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sync.webhooks.messages import of_change, of_run, of_test
+from sync.webhooks.messages import Message, of_change, of_run, of_test
 from tests.json_forms import check
 from tests.webhooks.told import CURSOR, change, field
 
@@ -12,7 +12,7 @@ from tests.webhooks.told import CURSOR, change, field
 def test_one_change_is_told_as_changes_prints_it_under_an_id_made_of_its_cursor() -> None:
     told = change("added", title="猫 \u202e")
     message = of_change(told)
-    assert message.id == f"tsc_{CURSOR}"
+    assert (message.id, message.kind, message.about) == (f"tsc_{CURSOR}", "template.added", "template 1")
     assert json.loads(message.body) == {"type": "template.added", "timestamp": "2026-01-01T00:00:00Z", "data": told}
     assert "猫".encode() in message.body
     assert b"\\u202e" in message.body
@@ -28,7 +28,17 @@ def test_a_runs_changes_are_told_together_up_to_its_last_one_wanted_or_not() -> 
     data = {"run_id": 3, "cursor": "0123456789ab-9-00", "changes": [one, two]}
     assert json.loads(message.body) == {"type": "catalog.changed", "timestamp": "2026-01-01T00:00:00Z", "data": data}
     check("catalog.changed", json.loads(message.body))
-    assert message.about == "2 changes of run 3"
+    assert (message.kind, message.about) == ("catalog.changed", "2 changes of run 3")
+
+
+def test_a_test_says_that_it_is_one() -> None:
+    message = of_test("ab12", "2026-01-01T00:00:00Z", "shop")
+    body = b'{"type": "webhook.test", "timestamp": "2026-01-01T00:00:00Z", "data": {"endpoint": "shop"}}'
+    assert message == Message("tst_ab12", "webhook.test", "a test", body)
+
+
+def test_half_a_letter_is_written_as_what_it_is() -> None:
+    assert rb"\ud83d" in of_change(change("added", title="half a letter: \ud83d")).body
 
 
 def test_no_id_holds_the_full_stop_that_parts_it_from_the_time_in_what_is_signed() -> None:

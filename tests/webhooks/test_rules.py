@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.rules import PriceRule, Rules, is_field, never, price_rule
+from sync.webhooks.rules import KINDS, PriceRule, Rules, is_field, never, price_rule
 from tests.webhooks.told import change, field
 
 TITLE = field("title", "a", "b")
@@ -43,6 +43,7 @@ WANTED: list[tuple[str, Rules, dict[str, Any], bool]] = [
     ("a tag without English", Rules(tags=some("None")), change("added", tags=[{"name": "x", "name_en": None}]), False),
     ("a type", Rules(types=some("begin_end_frame")), change("added"), True),
     ("a type that it was", Rules(types=some("OLD")), change("changed", field("template_type", "OLD", "NEW")), True),
+    ("a type that stands in another field", Rules(types=some("OLD")), change("changed", field("title", "OLD", "b")), False),
     ("another type", Rules(types=some("OLD")), change("added"), False),
     ("no type at all", Rules(types=some("OLD")), change("added", template_type=None), False),
     ("breaking", Rules(breaking=True), change("removed"), True),
@@ -76,10 +77,15 @@ def test_a_price_rule_is_a_share_with_or_without_a_direction(text: str, rule: Pr
     assert price_rule(text) == rule
 
 
-@pytest.mark.parametrize("text", ["", "10", "%", "ten%", "1e1%", "+-1%", " 10%", "-100.1%", "NaN%", "10 %", "٣%"])
+@pytest.mark.parametrize("text", ["", "10", "%", "ten%", "1e1%", "+-1%", " 10%", "NaN%", "10 %", "٣%"])
 def test_what_is_no_share_is_no_price_rule(text: str) -> None:
-    with pytest.raises(ValueError, match=r"share|fall"):
+    with pytest.raises(ValueError, match=r"^a share such as 10%, or \+10% for up only, -10% for down only$"):
         price_rule(text)
+
+
+def test_a_price_cannot_fall_below_nothing() -> None:
+    with pytest.raises(ValueError, match=r"^a fall of at most 100%$"):
+        price_rule("-100.1%")
 
 
 def test_a_field_is_one_that_a_change_can_have() -> None:
@@ -87,10 +93,17 @@ def test_a_field_is_one_that_a_change_can_have() -> None:
     assert not any(map(is_field, ("", "titel", "title.x", "consume_items.", "extra.", "template_id")))
 
 
+def test_the_kinds_are_those_that_the_feed_tells() -> None:
+    assert KINDS == ("added", "removed", "changed")
+
+
 def test_rules_that_can_never_match_are_told() -> None:
-    assert "removed" in (never(Rules(kinds=some("removed"), fields=some("title"))) or "")
-    assert "added" in (never(Rules(kinds=some("added"), price_change=PriceRule(Decimal(1)))) or "")
-    assert "added" in (never(Rules(kinds=some("added"), breaking=True)) or "")
+    only_changed = "could never be told: {} looks at changed templates only"
+    assert never(Rules(kinds=some("removed"), fields=some("title"))) == "removed " + only_changed.format("fields")
+    either = Rules(kinds=some("added", "removed"), price_change=PriceRule(Decimal(1)))
+    assert never(either) == "added and removed " + only_changed.format("price_change")
+    assert never(Rules(kinds=some("added"), breaking=True)) == "added could never be told: what is new breaks nobody"
+    assert never(Rules(kinds=some("added"))) is None
     assert never(Rules(kinds=some("added", "removed", "changed"), price_change=PriceRule(Decimal(10)), breaking=True)) is None
     assert never(Rules(kinds=some("changed"), fields=some("title"), breaking=True)) is None
     assert never(Rules(fields=some("title"), price_change=PriceRule(Decimal(1)))) is None

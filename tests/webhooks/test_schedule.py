@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.schedule import is_due, next_attempt
+from sync.webhooks.schedule import FAILING, OVERLOADED, is_due, next_attempt
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86400
@@ -35,11 +35,19 @@ def test_a_wish_to_wait_is_obeyed_from_the_planned_step_up_to_a_day(asked: float
     assert wait(1, asked=asked) == waits
 
 
+def test_who_says_that_it_is_overloaded_is_and_an_hour_of_failures_is_worth_a_look() -> None:
+    assert frozenset({429, 502, 503, 504}) == OVERLOADED
+    assert timedelta(hours=1) == FAILING
+
+
 def test_a_server_that_is_overloaded_or_hangs_is_left_alone_for_a_minute_at_least() -> None:
     assert wait(1, slow=True) == 60
     assert wait(2, slow=True) == 300
 
 
-@pytest.mark.parametrize(("ahead", "due"), [(None, True), (-1, True), (0, True), (1, False), (DAY * 1.1, False), (2 * DAY, True)])
+@pytest.mark.parametrize(
+    ("ahead", "due"),
+    [(None, True), (-1, True), (0, True), (1, False), (DAY * 1.1, False), (DAY * 1.1 + 1, False), (DAY * 1.1 + 1.5, True)],
+)
 def test_it_is_due_when_its_time_has_come_or_was_written_by_a_clock_that_was_ahead(ahead: float | None, due: bool) -> None:  # noqa: FBT001
     assert is_due(None if ahead is None else NOW + timedelta(seconds=ahead), NOW) is due

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.daemon.backoff import JITTER, LONGEST_DEFERRAL, Ended, first_run, next_run, next_slot
+from sync.daemon.backoff import JITTER, LONGEST_DEFERRAL, Ended, behind_another, first_run, next_run, next_slot
 from sync.daemon.clock_watch import Clocks
 from sync.run_record import Status
 
@@ -81,6 +81,11 @@ def test_what_a_person_must_mend_waits_for_the_schedule() -> None:
     assert wait(Ended(Status.FAILED, retry=False, troubles=1)) == 900
 
 
+def test_an_end_of_which_nothing_more_is_said_is_not_worth_another_try_and_not_the_last() -> None:
+    assert Ended(Status.FAILED) == Ended(Status.FAILED, retry=False, after=None, troubles=0, last=False)
+    assert wait(Ended(Status.FAILED)) == 900
+
+
 def test_jitter_only_stretches() -> None:
     ended = Ended(Status.DEFERRED, after=100.0)
     waits = [wait(ended, random=number / 100) for number in range(101)]
@@ -93,6 +98,7 @@ def test_jitter_only_stretches() -> None:
 @pytest.mark.parametrize(("slot", "interval", "expected"), [
     (0, 900, 900),
     (-1, 900, 899),          # a run of a second: the rhythm stays
+    (-0.5, 900, 899.5),
     (-899.5, 900, 0.5),
     (-900, 900, 900),        # a run as long as the interval: strictly later than now
     (-1000, 900, 800),       # longer: what came round meanwhile is not made up for
@@ -105,6 +111,19 @@ def test_the_next_slot_is_one_and_in_the_future(slot: float, interval: float, ex
     due = next_slot(NOW + timedelta(seconds=slot), interval, NOW)
     assert (due - NOW).total_seconds() == pytest.approx(expected)
     assert due > NOW
+
+
+@pytest.mark.parametrize(("interval", "expected"), [
+    (None, 30),              # the times of an expression
+    (0.5, 0.05),
+    (60, 6),
+    (299, 29.9),
+    (300, 30),
+    (310, 30),               # half a minute at most
+    (DAY, 30),
+])  # fmt: skip
+def test_whoever_follows_looks_a_tenth_of_the_interval_after_the_other_s_run(interval: float | None, expected: float) -> None:
+    assert behind_another(interval) == timedelta(seconds=expected)
 
 
 @pytest.mark.parametrize(("last", "expected"), [
@@ -128,6 +147,8 @@ def test_the_first_run_is_now_unless_the_last_success_is_fresh(last: float | Non
     (2, 2, None),
     (2, 2.5, None),          # a clock that is being slewed
     (6.9, 2, None),
+    (7, 2, None),            # just as far as a clock may drift
+    (-3, 2, None),
     (3602, 2, 3600),         # set forward
     (-3598, 2, -3600),       # set back
     (28802, 2, 28800),       # a suspend: the monotonic clock stood still

@@ -1,0 +1,94 @@
+"""Which addresses are taken, and what is said of the others: never the address itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.http_url import LOOPBACK, http_url
+
+EXPECTED = "a URL such as https://api.crun.ai"
+
+
+def refusal(value: str) -> str:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is what is compared
+        http_url(value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://api.crun.ai",
+        "http://api.crun.ai",
+        "HTTPS://API.crun.ai",
+        "https://api.crun.ai:8443/v1/templates?x=1#y",
+        "http://127.0.0.1:1",
+        "http://[::1]:2/",
+        "https://xn--bcher-kva.example",
+        "https://api.crun.ai./",
+        f"https://{'x' * 63}.example",
+    ],
+)
+def test_an_address_is_given_back_as_it_was_written(value: str) -> None:
+    assert http_url(value) == value
+
+
+def test_the_newline_at_a_secret_file_s_end_is_no_part_of_the_address() -> None:
+    assert http_url(" https://ping.example/secret-path\n") == "https://ping.example/secret-path"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "api.crun.ai",
+        "//api.crun.ai",
+        "ftp://api.crun.ai",
+        "httpx://api.crun.ai",
+        "https://",
+        "https://:443",
+        "https:///path",
+        "https://[x",
+        "https://api.crun.ai:port",
+        "https://api.crun.ai:65536",
+        "https://api.crun.ai/a b",
+        "https://api.crun\n.ai",
+        "https://api.crun.ai/a\tb",
+        "https://api..crun.ai",
+        f"https://{'x' * 64}.example",
+    ],
+)
+def test_what_is_no_address_is_answered_with_an_example(value: str) -> None:
+    assert refusal(value) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "b\xfccher.example",  # each resolver would read it in its own way
+        "stra\xdfe.example",  # and of this one there are two
+        "\uff41pi.crun.ai",
+        "api\u3002crun.ai",
+        "xn--.example",  # and these are the xn-- form of nothing
+        "xn--abc-.example",
+        "xn--strae-oqa.example",
+        "xn--\xfc.example",
+    ],
+)
+def test_a_name_that_could_mean_two_servers_is_none(host: str) -> None:
+    assert refusal(f"https://{host}") == EXPECTED
+
+
+@pytest.mark.parametrize("who", ["user", "user:", ":password", "user:password"])
+def test_an_address_with_a_password_in_it_is_refused_without_repeating_it(who: str) -> None:
+    assert refusal(f"https://{who}@api.crun.ai") == "a URL without a user name or password in it"
+
+
+def test_whoever_asks_for_an_address_may_give_an_example_of_their_own() -> None:
+    for value in ("https://api.crun.ai:port", "ftp://api.crun.ai"):
+        with pytest.raises(ValueError, match=r"\Aa URL such as https://shop\.example/hook\Z"):
+            http_url(value, "https://shop.example/hook")
+
+
+def test_plain_http_is_for_these_hosts_only() -> None:
+    assert {"localhost", "127.0.0.1", "::1"} == LOOPBACK

@@ -1,0 +1,153 @@
+"""The lines of a recording, to the letter: one that was made today is read by every later version."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sync.recorded_answer import MOST_BYTES, RecordedAnswer, RecordedRun, first_line, line_of, read_recording
+
+RUN = RecordedRun("0.2.0", "2026-11-25T00:00:00Z", {"page_size": "50", "concurrency": "4", "max_removed": "0.10"}, 7)
+FIRST = (
+    '{"format": "template-sync-recording", "version": 1, "program": "0.2.0", "started_at": "2026-11-25T00:00:00Z",'
+    ' "settings": {"page_size": "50", "concurrency": "4", "max_removed": "0.10"}, "seed": 7}'
+)
+BEGUN: dict[str, Any] = json.loads(FIRST)
+ANSWER: dict[str, Any] = {
+    "question": {"page": "1"}, "at": 0.5, "took": 0.25, "status": 200, "headers": {"server": "nginx"}, "body": "{}",
+}  # fmt: skip
+
+
+def redact(text: str) -> str:
+    return text.replace("canary", "[secret]")
+
+
+def refusal(*lines: bytes | dict[str, Any]) -> str:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is what is compared
+        read_recording([line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines])
+    return str(caught.value)
+
+
+def answer(**changed: object) -> RecordedAnswer:
+    """Read an answer in which some things are other than in ANSWER."""
+    _, (only,) = read_recording([FIRST.encode(), json.dumps(ANSWER | changed).encode()])
+    return only
+
+
+def test_a_recording_begins_with_what_the_run_was() -> None:
+    assert first_line(RUN) == FIRST
+    assert read_recording([FIRST.encode()]) == (RUN, [])
+
+
+def test_an_answer_is_one_line_with_its_times_to_a_tenth_of_a_millisecond() -> None:
+    whole = RecordedAnswer({"page": "1"}, 1.23456, 0.34567, 200, {"content-type": "text/plain"}, "战 {}".encode())
+    line = (
+        '{"question": {"page": "1"}, "at": 1.2346, "took": 0.3457, "status": 200,'
+        ' "headers": {"content-type": "text/plain"}, "body": "战 {}"}'
+    )
+    assert line_of(whole, redact) == line
+    _, (read,) = read_recording([FIRST.encode(), line.encode()])
+    assert read == RecordedAnswer({"page": "1"}, 1.2346, 0.3457, 200, {"content-type": "text/plain"}, "战 {}".encode())
+
+
+def test_an_answer_that_never_came_says_why() -> None:
+    line = '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body": "", "trouble": "reset"}'
+    assert line_of(RecordedAnswer({}, trouble="reset"), redact) == line
+    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedAnswer({}, trouble="reset")])
+
+
+def test_an_answer_that_is_whole_has_no_trouble() -> None:
+    assert line_of(RecordedAnswer({}), redact) == (
+        '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body": ""}'
+    )
+    assert answer() == RecordedAnswer({"page": "1"}, 0.5, 0.25, 200, {"server": "nginx"}, b"{}", "")
+
+
+def test_bytes_that_are_no_text_are_kept_in_base64_with_the_secret_hidden() -> None:
+    line = line_of(RecordedAnswer({}, body=b"\xffcanary"), redact)
+    assert line == '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body_base64": "/1tzZWNyZXRd"}'
+    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedAnswer({}, body=b"\xff[secret]")])
+
+
+def test_a_secret_is_hidden_wherever_a_server_or_a_question_may_quote_it() -> None:
+    quoting = RecordedAnswer({"a canary": "1 canary"}, status=302, headers={"location": "/?canary"}, body=b"my canary")
+    assert line_of(quoting, redact) == (
+        '{"question": {"a [secret]": "1 [secret]"}, "at": 0.0, "took": 0.0, "status": 302,'
+        ' "headers": {"location": "/?[secret]"}, "body": "my [secret]"}'
+    )
+
+
+def test_answers_keep_their_order() -> None:
+    _, read = read_recording([FIRST.encode(), *(json.dumps(ANSWER | {"body": body}).encode() for body in ("a", "b", "c"))])
+    assert [each.body for each in read] == [b"a", b"b", b"c"]
+
+
+def test_every_header_that_a_run_reads_is_read_and_no_other() -> None:
+    names = ("content-type", "content-encoding", "content-length", "date", "location", "retry-after", "server")
+    known = {name: f"value of {name}" for name in names}
+    assert answer(headers={**known, "set-cookie": "a=b"}).headers == known
+    assert answer(headers={}).headers == {}
+    assert answer(headers={"content-length": 5, "server": "caf\xe9\t\x01"}).headers == {
+        "content-length": "5", "server": "caf\xe9\t\x01",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("char", ["\x00", "\r", "\n", "\x0b", "\x0c", "\u0100", "\U0010ffff"])
+def test_a_header_that_would_begin_another_line_is_refused(char: str) -> None:
+    assert refusal(BEGUN, ANSWER | {"headers": {"server": f"a{char}b"}}) == (
+        "line 2: a header holds a character that none may hold"
+    )
+
+
+@pytest.mark.parametrize("status", [None, 200, 304, 455, 999])
+def test_a_status_of_http_or_none_is_read(status: int | None) -> None:
+    assert answer(status=status).status == status
+
+
+@pytest.mark.parametrize("status", [199, 1000, 0, -200, True, 200.0, "200", [200]])
+def test_another_status_is_refused(status: object) -> None:
+    assert refusal(BEGUN, ANSWER | {"status": status}) == "line 2: its status is none of HTTP"
+
+
+@pytest.mark.parametrize(("said", "read"), [
+    ({}, {}),
+    ({"page_size": 50, "max_removed": 0.1}, {"page_size": "50", "max_removed": "0.1"}),
+    ({"concurrency": "999999999", "else": "$(reboot)"}, {"concurrency": "999999999"}),
+])  # fmt: skip
+def test_of_the_settings_those_are_read_that_decide_what_is_asked(said: dict[str, object], read: dict[str, str]) -> None:
+    run, _ = read_recording([json.dumps(BEGUN | {"settings": said}).encode()])
+    assert run.settings == read
+
+
+@pytest.mark.parametrize("setting", ["$(reboot)", "", "5;", "5\n", "-1", ".5", "1.", "1e3", "1234567890", True])
+def test_a_setting_that_is_no_plain_number_is_never_shown_for_a_shell(setting: object) -> None:
+    for name in ("page_size", "concurrency", "max_removed"):
+        assert refusal(BEGUN | {"settings": {name: setting}}) == "line 1: its settings are no numbers"
+
+
+@pytest.mark.parametrize(("lines", "why"), [
+    ([], "it is empty"),
+    ([b"SQLite format 3\x00"], "line 1: it is no line of a recording"),
+    ([b"\xff"], "line 1: it is no line of a recording"),
+    ([b"7"], "line 1: it is no line of a recording"),
+    ([b"[" * 100_000], "line 1 is nested too deeply"),
+    ([BEGUN | {"format": "something else"}], "line 1: it does not begin as a recording does"),
+    ([BEGUN | {"version": 2}], "line 1: a newer version of this program wrote it"),
+    ([BEGUN | {"seed": "x"}], "line 1: it is no line of a recording"),
+    ([FIRST.replace('"seed": 7', '"seed": 1e999').encode()], "line 1: it is no line of a recording"),
+    ([{"format": "template-sync-recording"}], "line 1: it is no line of a recording"),
+    ([BEGUN, b"[" * 100_000], "line 2 is nested too deeply"),
+    ([BEGUN, {}], "line 2: it is no line of a recording"),
+    ([BEGUN, ANSWER, ANSWER | {"question": 5}], "line 3: it is no line of a recording"),
+    ([BEGUN, ANSWER | {"at": None}], "line 2: it is no line of a recording"),
+    ([BEGUN, ANSWER | {"body": "\ud800"}], "line 2: it is no line of a recording"),
+    ([BEGUN, ANSWER | {"body_base64": "YQ==!"}], "line 2: it is no line of a recording"),
+])  # fmt: skip
+def test_what_is_no_recording_is_refused_with_its_line_and_the_reason(lines: list[bytes | dict[str, Any]], why: str) -> None:
+    assert refusal(*lines) == why
+
+
+def test_the_bound_of_a_recording_is_256_mib() -> None:
+    assert MOST_BYTES == 268_435_456

@@ -1,0 +1,130 @@
+"""A secret is hidden in every spelling, to its last character, and nothing else is touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sync.redaction import Redactor
+
+SECRET = "canary"
+HEX, HEX_UPPER = "63616e617279", "63616E617279"
+
+
+class Ambiguous(dict[str, Any]):
+    """A dict whose class says something."""
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("canary", "[secret]"),                     # as long as a secret, no longer
+    ("a canary, a canary.", "a [secret], a [secret]."),
+    (f"<{HEX}{HEX_UPPER}>", "<[secret][secret]>"),
+    ("k%63anary", "k[secret]"),
+    ("k%63%41nary", "k%63%41nary"),             # another word: cAnary
+    (r"k\u0063anary", "k[secret]"),
+    (r"k\u0063\u0061\u006E\u0061\u0072\u0079", "k[secret]"),
+    (r"k\x63anar\x79", "k[secret]"),
+    ("k&#99;anary", "k[secret]"),
+    ("k&#0099;anary&#33;", "k[secret]&#33;"),
+    ("k&#x63;anary", "k[secret]"),
+    ("k&#X063;anar&#X79;", "k[secret]"),
+])  # fmt: skip
+def test_a_secret_is_hidden_however_its_letters_are_written(text: str, shown: str) -> None:
+    assert Redactor([SECRET])(text) == shown
+
+
+@pytest.mark.parametrize("text", [
+    "", "canar", "Canary", "a line of 100 % and \\ and &#, with nothing in it",
+    r"\U0063anary",   # no JSON and no Python reads that as a c
+])  # fmt: skip
+def test_what_nobody_would_read_as_the_secret_is_left(text: str) -> None:
+    assert Redactor([SECRET])(text) == text
+
+
+def test_a_password_of_five_characters_is_left_and_one_of_six_is_hidden() -> None:
+    assert Redactor(["plain"])("a plain line") == "a plain line"
+    assert Redactor(["plains"])("the plains") == "the [secret]"
+    assert Redactor(["plain", SECRET])("a plain canary, canary") == "a plain [secret], [secret]"
+
+
+def test_without_a_secret_everything_is_left() -> None:
+    redactor = Redactor([])
+    assert (redactor("canary"), redactor.body(b"canary"), redactor.value(["canary"])) == ("canary", b"canary", ["canary"])
+    assert redactor.may_spell(b"100 %, %63%61") is False
+
+
+def test_the_password_secret_is_hidden_once() -> None:
+    assert Redactor(["secret"])("my secret!") == "my [secret]!"
+
+
+@pytest.mark.parametrize("order", [["canary", "canary-bird"], ["canary-bird", "canary"]])
+def test_of_two_secrets_that_begin_alike_nothing_of_the_longer_one_is_left(order: list[str]) -> None:
+    assert Redactor(order)("canary-bird canary") == "[secret] [secret]"
+    assert Redactor(order).body(b"canary-bird canary") == b"[secret] [secret]"
+
+
+def test_each_of_several_secrets_is_found_in_escapes() -> None:
+    assert Redactor([SECRET, "finch.7"])("%63anary finch%2E7 finchx7") == "[secret] [secret] finchx7"
+
+
+@pytest.mark.parametrize(("secret", "body", "shown"), [
+    ('q"uote/d', rb'{"k": "q\"uote/d"}', b'{"k": "[secret]"}'),
+    ('q"uote/d', b"?k=q%22uote/d&", b"?k=[secret]&"),
+    ('q"uote/d', b"?k=q%22uote%2Fd&", b"?k=[secret]&"),
+    ("x/can ary", b"?k=x%2Fcan%20ary&", b"?k=[secret]&"),
+    ("can\xe4ry", "<can\xe4ry>".encode(), b"<[secret]>"),
+    ("can\xe4ry", rb"<can\u00e4ry>", b"<[secret]>"),
+    ("can\xe4ry", b"<can%C3%A4ry>", b"<[secret]>"),
+    ("can\xe4ry", b"<63616ec3a47279>", b"<[secret]>"),
+    ("can\xe4ry", b"<63616EC3A47279>", b"<[secret]>"),
+])  # fmt: skip
+def test_bytes_that_quote_a_secret_as_json_or_in_an_address_hold_none_of_it(secret: str, body: bytes, shown: bytes) -> None:
+    assert Redactor([secret]).body(body) == shown
+
+
+@pytest.mark.parametrize(("secret", "body", "shown"), [
+    ("canary", b"<Y2FuYXJ5>", b"<[secret]>"),
+    ("canar1", b"<Y2FuYXIx>", b"<[secret]>"),            # an x at the end is a part of it
+    ("canary", b"a2NhbmFyeX5+", b"a2[secret]X5+"),       # k before it, ~~ behind it
+    ("canary", b"a2tjYW5hcnl+fg==", b"a2t[secret]l+fg=="),
+    ("canary", b"a2tjYW5hcnk=", b"a2t[secret]k="),
+    ("canary7", b"Y2FuYXJ5N35+", b"[secret]35+"),
+    ("canary7", b"a2NhbmFyeTd+fg==", b"a2[secret]d+fg=="),
+    ("canary7", b"a2tjYW5hcnk3fn4=", b"a2t[secret]fn4="),
+    ("canary78", b"Y2FuYXJ5Nzh+fg==", b"[secret]h+fg=="),
+    ("canary78", b"a2NhbmFyeTc4fn4=", b"a2[secret]fn4="),
+    ("canary78", b"a2tjYW5hcnk3OH5+", b"a2t[secret]H5+"),
+    ("cana>?~~", b"Y2FuYT4/fn4=", b"[secret]4="),
+    ("cana>?~~", b"Y2FuYT4_fn4=", b"[secret]4="),        # as it stands in an address
+])  # fmt: skip
+def test_wherever_a_secret_stands_in_base64_what_tells_of_it_alone_is_hidden(secret: str, body: bytes, shown: bytes) -> None:
+    assert Redactor([secret]).body(body) == shown
+
+
+@pytest.mark.parametrize("written", [rb"\u0063", rb"\n", rb"\x63", b"&#99;", rb"\u0026#99;", b"100% %63", b"%7A%6e%6E"])
+def test_what_may_spell_a_secret_is_looked_at(written: bytes) -> None:
+    assert Redactor([SECRET]).may_spell(written) is True
+
+
+@pytest.mark.parametrize("written", [b"", b"plain", b"100%", b"%78%3D", b"a & b # c", rb"\u4e2d", rb"?a=1\u0026b=2"])
+def test_what_can_spell_none_is_not_looked_at(written: bytes) -> None:
+    assert Redactor([SECRET, "beaker"]).may_spell(written) is False
+
+
+def test_an_ampersand_in_escapes_counts_where_a_secret_holds_one() -> None:
+    assert Redactor(["can&ary"]).may_spell(rb"can\u0026ary") is True
+    assert Redactor(["can&ary"]).value("can\u0026ary") == "[secret]"
+
+
+def test_a_value_is_rid_of_its_secrets_however_deep_and_stays_the_same_object() -> None:
+    inner: list[Any] = ["canary", 7, None, True, "short", {"canary": "a canary"}]
+    value = Ambiguous({"a canary": inner, "b": 1.5})
+    assert Redactor([SECRET]).value(value) is value
+    assert value == {"a [secret]": ["[secret]", 7, None, True, "short", {"[secret]": "a [secret]"}], "b": 1.5}
+    assert value["a [secret]"] is inner
+
+
+@pytest.mark.parametrize(("value", "shown"), [("canary", "[secret]"), ("short", "short"), (12345678, 12345678), (None, None)])
+def test_a_value_that_holds_no_other_is_hidden_or_left(value: object, shown: object) -> None:
+    assert Redactor([SECRET]).value(value) == shown

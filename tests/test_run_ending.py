@@ -1,0 +1,81 @@
+"""What a run's row says of how it ended: who reads `sync_runs`, or waits for an alarm, knows no more than that."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sync import __version__
+from sync.endpoint.statistics import RequestStatistics
+from sync.errors import (
+    BadAnswer,
+    DatabaseAway,
+    DatabaseConflict,
+    DeadlineExceeded,
+    Deferred,
+    Interrupted,
+    LeaseBusy,
+    LeaseLost,
+    Maintenance,
+    Refused,
+    RemovalsHeld,
+    SyncError,
+    Unreachable,
+    WalkUnverified,
+)
+from sync.run_ending import concluded, ended
+from sync.run_record import Run, Status
+
+BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+NOW = datetime(2026, 1, 1, 12, 5, tzinfo=UTC)
+RUN = Run(7, "daemon", Status.RUNNING, BEGAN, pages=6, seen=280, added=3, holder="host:1", fence=9)
+ASKED = RequestStatistics(requests=8, retries=2, bytes=4096, decompressed=65536)
+
+
+def row(status: Status, error_code: str | None = None, error: str | None = None) -> Run:
+    """Say what is to stand in the row: what was known before, what was asked for, and the end."""
+    return Run(
+        7, "daemon", status, BEGAN, NOW, pages=6, requests=8, retries=2, bytes=4096, seen=280, added=3, holder="host:1", fence=9,
+        error_code=error_code, error=error, version=__version__,
+    )  # fmt: skip
+
+
+def test_a_run_without_a_problem_succeeded_and_has_no_error() -> None:
+    assert concluded(RUN, None, ASKED, NOW) == row(Status.SUCCEEDED)
+
+
+@pytest.mark.parametrize(("problem", "expected"), [
+    (RemovalsHeld("40 removals wait."), row(Status.HELD, "held", "40 removals wait.")),
+    (WalkUnverified("The counts differ."), row(Status.INCOMPLETE, "unverified", "The counts differ.")),
+])  # fmt: skip
+def test_what_was_not_believed_is_told_of_a_run_that_applied_the_rest(problem: SyncError, expected: Run) -> None:
+    assert concluded(RUN, problem, ASKED, NOW) == expected
+
+
+@pytest.mark.parametrize("error", [Deferred("Come back."), Maintenance("Come back.")])
+def test_a_deferral_is_no_failure(error: SyncError) -> None:
+    assert ended(RUN, error, ASKED, NOW) == row(Status.DEFERRED, "deferred", "Come back.")
+
+
+def test_a_run_that_was_asked_to_stop_did_not_fail() -> None:
+    assert ended(RUN, Interrupted("Stopped."), ASKED, NOW) == row(Status.INTERRUPTED, "interrupted", "Stopped.")
+
+
+@pytest.mark.parametrize(("error", "code"), [(LeaseBusy("Taken."), "lease-busy"), (DatabaseConflict("Taken."), "conflict")])
+def test_a_run_that_left_the_work_to_another_was_skipped(error: SyncError, code: str) -> None:
+    assert ended(RUN, error, ASKED, NOW) == row(Status.SKIPPED, code, "Taken.")
+
+
+@pytest.mark.parametrize(("error", "code"), [
+    (SyncError("Odd."), "unexpected"),
+    (Unreachable("Odd."), "unreachable"),
+    (Unreachable("Odd.", code="503"), "503"),  # the server's own code, where it gave one
+    (DeadlineExceeded("Odd."), "deadline"),
+    (LeaseLost("Odd."), "lease-lost"),
+    (BadAnswer("Odd."), "bad-answer"),
+    (Refused("Odd.", code="401"), "401"),
+    (DatabaseAway("Odd."), "database"),
+])  # fmt: skip
+def test_everything_else_that_applied_nothing_failed_with_its_code_and_its_sentence(error: SyncError, code: str) -> None:
+    assert ended(RUN, error, ASKED, NOW) == row(Status.FAILED, code, "Odd.")

@@ -19,7 +19,7 @@ import tempfile
 from functools import reduce
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import hypothesis
 import pytest
@@ -68,7 +68,8 @@ class InProcess:
                 raise TestsFailedError(item.nodeid)
             self.seconds[item.nodeid] = sum(report.duration for report in reports)
         items.sort(key=lambda item: self.seconds[item.nodeid])
-        session._setupstate.teardown_exact(items[0])  # noqa: SLF001 - what the session keeps, such as a database, is kept
+        # What the session keeps, such as a database, is kept; a test that was the last is not, or no child would set it up again.
+        session._setupstate.teardown_exact(cast("pytest.Item", items[0].parent))  # noqa: SLF001 - pytest has no other way
         for mutant in self._mutants:
             if mutant.function is None or not self._noticed(items, mutant.function, mutant.source):
                 self.unnoticed.append(mutant)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SHORTEST_SECRET = 6
 """Characters. A password of fewer is part of any line: replacing it would only spoil the text."""
 HIDDEN = "[secret]"
+_BYTES = "surrogateescape"
+"""How the environment gives a byte that is no UTF-8: such a password is hidden as well."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 
 
@@ -27,12 +29,12 @@ class Redactor:
         self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
         self._forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
         self._shortest = min(map(len, self._secrets), default=2**63)
-        chars = {*"".join(self._secrets).encode("utf-8", "surrogateescape")}
+        chars = {*"".join(self._secrets).encode("utf-8", _BYTES)}
         harmless = rb"0026(?!#)|(?!00)" if b"&"[0] not in chars else rb"(?!00)"
         percent = b"|".join(b"%02x" % char for char in sorted(chars)) or rb"(?!)"
         self._percent = re.compile(rb"%%(?i:%b)" % percent)
         self._escape = re.compile(rb"\\(?!u(?:%b))|&#" % harmless)
-        self._byte_forms = [(form.encode("utf-8", "surrogateescape"), HIDDEN.encode()) for form in self._forms]
+        self._byte_forms = [(form.encode("utf-8", _BYTES), HIDDEN.encode()) for form in self._forms]
 
     def __call__(self, text: str) -> str:
         """Replace every secret in a text."""
@@ -76,8 +78,8 @@ class Redactor:
 
 def _forms(secret: str) -> Iterator[str]:
     """Write a secret in every way that can be searched for as it stands."""
-    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret))
-    raw = secret.encode("utf-8", "surrogateescape")
+    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors=_BYTES), quote(secret, errors=_BYTES))
+    raw = secret.encode("utf-8", _BYTES)
     yield from (raw.hex(), raw.hex().upper())
     # Where it stands in what was encoded decides about the letters, and those at the edges hold neighbours' bits, too.
     for before in range(3):

@@ -128,3 +128,13 @@ def test_a_value_is_rid_of_its_secrets_however_deep_and_stays_the_same_object() 
 @pytest.mark.parametrize(("value", "shown"), [("canary", "[secret]"), ("short", "short"), (12345678, 12345678), (None, None)])
 def test_a_value_that_holds_no_other_is_hidden_or_left(value: object, shown: object) -> None:
     assert Redactor([SECRET]).value(value) == shown
+
+
+def test_a_secret_that_is_no_utf_8_is_hidden_as_the_bytes_that_it_is() -> None:
+    """The environment gives such a byte as half a letter; a connection's error may quote either."""
+    redactor = Redactor(["canary\udcff"])
+    assert redactor("at u:canary\udcff@h") == "at u:[secret]@h"
+    assert redactor("at u:canary%FF@h") == "at u:[secret]@h"
+    assert redactor(f"in hexadecimal {b'canary'.hex()}ff") == "in hexadecimal [secret]"
+    assert redactor.body(b"canary\xff") == b"[secret]"
+    assert redactor.may_spell(b"%ff")

@@ -72,6 +72,10 @@ def test_all_of_them_in_one_is_a_schema_with_a_title_for_each() -> None:
     assert len(titles) == len({*titles})
 
 
+def test_a_schema_that_points_to_nothing_defines_nothing() -> None:
+    assert "$defs" not in schema("lease")
+
+
 def test_our_words_are_those_of_the_code() -> None:
     def words(shape: dict[str, Any]) -> list[str]:
         return list((shape["anyOf"][0] if "anyOf" in shape else shape)["enum"])

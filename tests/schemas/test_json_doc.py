@@ -1,17 +1,25 @@
-"""The tables of docs/json.md and docs/agents.md say what the schemas say; `python -m tests.schemas.test_json_doc` writes them."""
+"""What docs/json.md, docs/agents.md and docs/schema.json say is what the schemas say.
+
+    python -m tests.schemas.test_json_doc    # writes it
+
+So a word of theirs, which other people's programs are made from, changes on purpose only, and is seen in a review.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sync.schemas.index import DEFINITIONS, NAMED
+from sync.schemas.index import DEFINITIONS, NAMED, everything, schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENTS = [DOCS / "json.md", DOCS / "agents.md"]
+WHOLE = DOCS / "schema.json"
+NAMES = re.compile(r"<!-- all schemas -->\n(?:\|.*\n)*")
 MARK = re.compile(r"<!-- schema: ([\w.-]+)(?:, ([\w ]+))? -->\n(?:\|.*\n)*")
 PLAIN = {"string": "string", "integer": "integer", "number": "number", "boolean": "true or false", "object": "object"}
 
@@ -59,12 +67,23 @@ def spoken(title: str) -> str:
 
 def written(document: str) -> str:
     """Write a document's tables anew."""
-    return MARK.sub(lambda found: found[0].splitlines()[0] + "\n" + table(found[1], found[2]), document)
+    tables = MARK.sub(lambda found: found[0].splitlines()[0] + "\n" + table(found[1], found[2]), document)
+    rows = "".join(f"| `{name}` | {schema(name)['$comment']} |\n" for name in NAMED)
+    return NAMES.sub(lambda _: f"<!-- all schemas -->\n| name | of what |\n|---|---|\n{rows}", tables)
+
+
+def whole() -> str:
+    """Write all schemas in one."""
+    return json.dumps(everything(), indent=1, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
 def test_the_tables_are_those_of_the_schemas(file: Path) -> None:
     assert file.read_text() == written(file.read_text())
+
+
+def test_all_of_them_in_one_is_the_file_that_is_kept() -> None:
+    assert WHOLE.read_text() == whole()
 
 
 def test_every_schema_stands_in_a_document() -> None:
@@ -74,5 +93,6 @@ def test_every_schema_stands_in_a_document() -> None:
 
 
 if __name__ == "__main__":
+    WHOLE.write_text(whole())
     for each in DOCUMENTS:
         each.write_text(written(each.read_text()))

@@ -55,3 +55,69 @@ def test_the_size_is_counted_in_bytes() -> None:
     assert fits({"x": "a" * (MOST_BYTES - len('{"x": ""}'))})
     assert not fits({"x": "a" * (MOST_BYTES - len('{"x": ""}') + 1)})
     assert not fits({"x": "战" * (MOST_BYTES // 2)})
+
+
+def test_an_answer_has_24000_bytes_and_may_hold_half_a_pair() -> None:
+    assert fits({"x": "a" * 23_991})
+    assert not fits({"x": "a" * 23_992})
+    assert fits({"x": "\ud800"})
+
+
+def lists(levels: int, within: Any = 1) -> Any:
+    return [lists(levels - 1, within)] if levels else within
+
+
+@pytest.mark.parametrize(("large", "longest", "most", "deepest"), [
+    ([], 2000, 200, 20),
+    ([["x" * 2000] * 20], 500, 50, 20),
+    ([["x" * 2000] * 50], 100, 10, 20),
+    ([[["x" * 2000] * 10] * 10] * 3, 40, 3, 5),
+])  # fmt: skip
+def test_the_more_there_is_the_less_of_each_is_left(large: list[Any], longest: int, most: int, deepest: int) -> None:
+    given = {"text": "y" * 2001, "list": [0] * 201, "deep": lists(21)}
+    cut = fitted({**given, "large": large})
+    assert {name: cut[name] for name in given} == {
+        "text": "y" * longest + "… (cut)",
+        "list": [0] * most,
+        "deep": lists(deepest, "… (cut)"),
+    }
+    assert cut["shortened"] is True
+
+
+def test_what_is_just_small_enough_is_not_cut() -> None:
+    answer = {"text": "y" * 2000, "list": [0] * 200, "deep": lists(20), "empty": lists(20, [])}
+    assert fitted(answer) == answer
+
+
+def test_a_value_by_itself_is_cut_as_little_as_an_answer_that_fits() -> None:
+    assert harmless("x" * 2000) == "x" * 2000
+    assert harmless("x" * 2001) == "x" * 2000 + "… (cut)"
+    assert harmless([0] * 201) == [0] * 200
+    assert harmless(lists(21)) == lists(21)
+    assert harmless(lists(22)) == lists(21, "… (cut)")
+
+
+def test_a_name_is_cut_as_a_text_is_and_nothing_is_left_out_that_is_no_container() -> None:
+    assert harmless({"abc\x1b": "abc\x1b"}, 2) == {"ab… (cut)": "ab… (cut)"}
+    assert harmless([1, "", [], {}, None, {"a": {}}], 0, 9, 0) == [1, "", [], {}, None, "… (cut)"]
+    assert harmless({"a": [1], "b": []}, 9, 9, 0) == {"a": "… (cut)", "b": []}
+
+
+def test_an_object_keeps_twenty_keys_where_it_is_ours_and_below_as_many_as_a_list() -> None:
+    many = {f"k{number:02}": number for number in range(30)}
+    assert len(harmless(many, 9, 2, 3)) == 20
+    assert len(harmless(many, 9, 25, 3)) == 25
+    assert harmless(many, 9, 2, 2) == {"k00": 0, "k01": 1}
+
+
+def test_only_what_is_asked_with_again_is_left_whole_and_only_as_far_as_it_can_be_ours() -> None:
+    names = ("after", "cursor", "template_id")
+    assert harmless(dict.fromkeys(names, "x" * 4000), 11) == dict.fromkeys(names, "x" * 4000)
+    assert harmless(dict.fromkeys(names, "x" * 4001), 11) == dict.fromkeys(names, "x" * 11 + "… (cut)")
+    other = {"after": ["x" * 12], "cursor": {"a": "x" * 12}, "template_id": 1, "title": "x" * 12}
+    cut = "x" * 11 + "… (cut)"
+    assert harmless(other, 11) == {"after": [cut], "cursor": {"a": cut}, "template_id": 1, "title": cut}
+
+
+def test_what_is_only_escaped_is_not_called_shortened() -> None:
+    assert fitted({"title": "a\x1b", "text": "\x1b" * 2000}) == {"title": "a\\x1b", "text": "\\x1b" * 2000}

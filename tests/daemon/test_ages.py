@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.terminal.ages import is_stale, since
+from sync.terminal.ages import age, ago, is_stale, since
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -26,6 +26,29 @@ def test_a_success_is_fresh_for_as_long_as_the_budget_and_never_from_the_future(
 
 def test_no_success_is_stale() -> None:
     assert is_stale(None, NOON, 3600.0)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [
+    (-1, "0 s"),
+    (1.4, "1 s"),
+    (7859, "2 h 10 min"),
+    (172799, "47 h 59 min"),
+    (172800, "2 d 0 h"),
+    (259199, "2 d 23 h"),
+    (259200, "3 d 0 h"),
+])  # fmt: skip
+def test_an_age_counts_whole_units_that_have_passed_and_is_never_below_nothing(seconds: float, shown: str) -> None:
+    assert age(seconds) == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [
+    (0, "0 s ago"),
+    (-60, "0 s ago"),
+    (-61, "61 s ahead of this clock"),
+    (120, "2 min ago"),
+])  # fmt: skip
+def test_a_minute_ahead_is_two_clocks_and_more_is_a_clock_that_was_wrong(seconds: float, shown: str) -> None:
+    assert ago(seconds) == shown
 
 
 def test_a_moment_in_the_future_is_not_called_past() -> None:

@@ -61,6 +61,51 @@ def test_whatever_a_title_holds_it_is_text_and_the_feed_can_be_read(hostile: str
     text.encode()
 
 
+WHOLE = """<?xml version="1.0" encoding="utf-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom">
+  <id>tag:crun-template-sync,2026:feed:ab</id>
+  <title type="text">ByteDance video-effect templates on Crun</title>
+  <updated>2026-01-02T00:00:00Z</updated>
+  <author>
+    <name>crun-template-sync</name>
+  </author>
+  <link rel="self" href="https://example.com/feed.xml\N{REPLACEMENT CHARACTER}" />
+  <entry>
+    <id>tag:crun-template-sync,2026:change:8</id>
+    <title type="text">Gone: Cat · 猫</title>
+    <updated>2026-01-02T00:00:00Z</updated>
+    <category term="removed" />
+    <content type="text">- 1  Cat · 猫  (no longer listed, and not found by its id)</content>
+  </entry>
+  <entry>
+    <id>tag:crun-template-sync,2026:change:ab-7-00</id>
+    <title type="text">Changed: 2\N{REPLACEMENT CHARACTER}</title>
+    <updated>2026-01-01T00:00:00Z</updated>
+    <category term="changed" />
+    <content type="text">~ 2\\x00
+    input_num    1 → 2
+    duration_ms  3 → 4</content>
+  </entry>
+</feed>
+"""
+
+
+def test_a_feed_is_written_so_to_the_letter() -> None:
+    fields = [field("input_num", 1, 2), field("duration_ms", 3, 4)]
+    first = {**change("changed", *fields, template_id="2\x00"), "cursor": "ab-7-00"}
+    last = {**change("removed", **TITLES), "cursor": None, "seq": 8, "at": "2026-01-02T00:00:00Z"}
+    assert as_atom([first, last], "ab", self_url="https://example.com/feed.xml\x00") == WHOLE
+
+
+def test_what_there_is_to_say_of_no_change_is_written_so_to_the_letter() -> None:
+    assert as_atom([], "ab") == WHOLE[: WHOLE.index("  <link")].replace("2026-01-02", "1970-01-01") + "</feed>\n"
+
+
+def test_a_change_of_which_no_document_is_kept_goes_by_its_id() -> None:
+    text = as_atom([{**change("removed"), "before": None}], "ab")
+    assert '<title type="text">Gone: 1</title>' in text
+
+
 def test_export_writes_the_newest_changes_and_the_same_again(sqlite: Database, tmp_path: Path) -> None:
     sync(records(60), sqlite.engine)
     sync([record("1"), *records(60)[1:59]], sqlite.engine)

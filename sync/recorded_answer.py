@@ -20,6 +20,7 @@ MOST_BYTES = 256 * 2**20
 HEADERS = ("content-type", "content-encoding", "content-length", "date", "location", "retry-after", "server")
 """The ones that matter: those that a run reads, and those that tell who answered. Cookies are not among them."""
 _HEADER = re.compile(r"[^\x00\r\n\x0b\x0c\u0100-\U0010ffff]*")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _STATUSES = range(200, 1000)
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?")
 SETTINGS = ("page_size", "concurrency", "max_removed")
@@ -53,7 +54,7 @@ class RecordedAnswer:
         took: seconds from the question to the end of the answer.
         status: of HTTP; None if nothing came.
         headers: the ones that matter, by lower-case name.
-        body: decompressed.
+        body: decompressed. One that is no text is left out of the file, which says how many bytes it had.
         trouble: why it is not whole, one phrase; empty if it is.
     """
 
@@ -75,10 +76,12 @@ def first_line(run: RecordedRun) -> str:
 def line_of(answer: RecordedAnswer, redact: Callable[[str], str]) -> str:
     """Write an answer as one line, in whose every text secrets are hidden: a server may quote the key, however spelt."""
     text = redact(answer.body.decode("utf-8", "surrogateescape"))
-    try:
-        text.encode()
+    body: dict[str, Any]
+    if _may_hide_anything(answer.body):
+        body = {"body": "", "left_out": len(answer.body)}
+    elif _is_utf_8(text):
         body = {"body": text}
-    except UnicodeEncodeError:
+    else:
         body = {"body_base64": b64encode(text.encode("utf-8", "surrogateescape")).decode()}
     said = {
         "question": {redact(name): redact(value) for name, value in answer.question.items()},
@@ -89,6 +92,19 @@ def line_of(answer: RecordedAnswer, redact: Callable[[str], str]) -> str:
         **body,
     }
     return json_text(said | ({"trouble": answer.trouble} if answer.trouble else {}))
+
+
+def _may_hide_anything(body: bytes) -> bool:
+    """Tell whether it is no text, as what was compressed twice or written in UTF-16 is not: a key in it would not be seen."""
+    return b"\0" in body or (_CONTROL.search(body) is not None and not _is_utf_8(body.decode("utf-8", "surrogateescape")))
+
+
+def _is_utf_8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_recording(lines: Iterable[bytes]) -> tuple[RecordedRun, list[RecordedAnswer]]:

@@ -16,6 +16,10 @@ SHORTEST_SECRET = 6
 HIDDEN = "[secret]"
 _BYTES = "surrogateescape"
 """How the environment gives a byte that is no UTF-8: such a password is hidden as well."""
+_BEGINNING = 6
+"""Characters of a secret at the end of a text that was cut: fewer are nobody's secret."""
+_ZEROS, _NO_CHARACTER = re.compile(r"(&#)0+(?=[0-9])"), re.compile(r"&#[0-9]{8,};?")
+_HALF_AN_ESCAPE = r"(?:%[0-9a-fA-F]?|\\(?:[ux][0-9a-fA-F]{0,3})?|&(?:#(?:[xX]?[0-9a-fA-F]*))?)?"
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 
 
@@ -45,6 +49,19 @@ class Redactor:
         if any(secret in read for read in _readings(text) for secret in self._secrets):
             for secret in self._secrets:
                 text = re.sub("".join(map(_spellings, secret)), HIDDEN, text)
+        return text
+
+    def of_a_part(self, text: str) -> str:
+        """Replace every secret in a text that may have been cut: also the beginning of one, where it ends."""
+        text = self(text)
+        for form in self._forms:
+            at = text.rfind(form[:_BEGINNING], max(0, len(text) - len(form) + 1))
+            if at >= 0 and form.startswith(text[at:]):
+                text = text[:at] + HIDDEN
+        for secret in self._secrets if any(sign in text for sign in ("%", "&", "\\")) else ():
+            spelled = [*map(_spellings, secret)]
+            rest = "".join(f"(?:{each}" for each in spelled[_BEGINNING:]) + ")?" * len(spelled[_BEGINNING:])
+            text = re.sub("".join(spelled[:_BEGINNING]) + rest + _HALF_AN_ESCAPE + r"\Z", HIDDEN, text)
         return text
 
     def body(self, body: bytes) -> bytes:
@@ -95,7 +112,8 @@ def _readings(text: str) -> Iterator[str]:
     if "&#" in text:
         from html import unescape  # with its table of names it takes 0.01 s, and hardly any text needs it
 
-        yield unescape(text)
+        # A number of thousands of digits is no character, and for Python no number.
+        yield unescape(_NO_CHARACTER.sub("\ufffd", _ZEROS.sub(r"\1", text)))
     if "\\" in text:
         yield _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -151,3 +152,17 @@ def test_what_is_no_recording_is_refused_with_its_line_and_the_reason(lines: lis
 
 def test_the_bound_of_a_recording_is_256_mib() -> None:
     assert MOST_BYTES == 268_435_456
+
+
+@pytest.mark.parametrize(
+    "body", [gzip.compress(b"the key is canary"), "canary".encode("utf-16"), b"canary\0"], ids=["gzip", "UTF-16", "NUL"]
+)
+def test_what_is_no_text_is_left_out_because_a_key_in_it_would_not_be_seen(body: bytes) -> None:
+    line = json.loads(line_of(RecordedAnswer({}, status=401, body=body), str))
+    assert (line["body"], line["left_out"]) == ("", len(body))
+
+
+@pytest.mark.parametrize("body", ["热门".encode("gbk"), b"\x01 {}", b"\xff", b"{}\r\n\t"])
+def test_a_text_in_another_encoding_or_with_an_odd_sign_is_kept_as_it_came(body: bytes) -> None:
+    (answer,) = read_recording([first_line(RUN).encode(), line_of(RecordedAnswer({}, status=200, body=body), str).encode()])[1]
+    assert answer.body == body

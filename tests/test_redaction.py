@@ -138,3 +138,22 @@ def test_a_secret_that_is_no_utf_8_is_hidden_as_the_bytes_that_it_is() -> None:
     assert redactor(f"in hexadecimal {b'canary'.hex()}ff") == "in hexadecimal [secret]"
     assert redactor.body(b"canary\xff") == b"[secret]"
     assert redactor.may_spell(b"%ff")
+
+
+@pytest.mark.parametrize("number", [f"&#{'0' * 5000}65;", f"&#{'9' * 5000};", f"&#x{'0' * 5000}41;", "&#0;&#;&#x;"])
+def test_a_number_of_thousands_of_digits_is_no_reason_to_fail(number: str) -> None:
+    """It stood in one template's title, and no run came to its end any more."""
+    assert Redactor([SECRET])(f"x {number}") == f"x {number}"
+    assert Redactor([SECRET])(f"x {number}&#" + "0" * 5000 + "99;anary") == f"x {number}[secret]"
+
+
+@pytest.mark.parametrize("length", [6, 7, 20])
+@pytest.mark.parametrize("half", ["", "%", "%6", "\\", "\\u", "\\u00", "&", "&#", "&#x00", "&#" + "0" * 3000])
+def test_of_a_text_that_was_cut_the_beginning_of_a_secret_is_hidden_too(length: int, half: str) -> None:
+    key = "ak_0123456789abcdef012"
+    part = key[:length]
+    for spelled in (part, "".join(f"%{ord(char):02x}" for char in part), "".join(f"&#{ord(char)};" for char in part)):
+        assert Redactor([key]).of_a_part(f"It said: {spelled}{half}") in {"It said: [secret]", f"It said: [secret]{half}"}
+    assert Redactor([key]).of_a_part(f"It said: {b'ak_0123456789'.hex()}") == "It said: [secret]"
+    assert Redactor([key]).of_a_part("100 % of ak_01") == "100 % of ak_01"
+    assert Redactor([key]).of_a_part(f"{key} and {part}, whole") == f"[secret] and {part}, whole"

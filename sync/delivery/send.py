@@ -92,9 +92,8 @@ def send(
     if answer.status in OK:
         return Reply(answer.status)
     asked = retry_after(answer.headers.get("retry-after"), now)
-    return Reply(
-        answer.status, _shown(Redactor(hidden)(answer.body.decode("utf-8", "replace"))), asked, slow=answer.status in OVERLOADED
-    )
+    said = Redactor(hidden).of_a_part(answer.body.decode("utf-8", "replace"))
+    return Reply(answer.status, _shown(said), asked, slow=answer.status in OVERLOADED)
 
 
 def signed(message: Message, secrets: Sequence[str], now: datetime) -> dict[str, str]:

@@ -192,6 +192,6 @@ def _total(value: Any) -> int | None:
 
 def _message(answer: dict[str, Any], redact: Callable[[str], str] = str) -> str:
     parts = [answer.get("message"), *(answer["errors"] if isinstance(answer.get("errors"), list) else ())]
-    # Before it is cut: the first half of a key is no text that would be recognised as one.
+    # Before it is cut to what is shown: the first half of a key is no text that would be recognised as one.
     text = "; ".join(redact(part[:_MESSAGE_READ])[:_MESSAGE_SHOWN] for part in parts[:_MESSAGE_SHOWN] if isinstance(part, str))
     return escape_control_characters(text[:_MESSAGE_SHOWN])[:_MESSAGE_SHOWN]

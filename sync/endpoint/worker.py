@@ -178,7 +178,7 @@ class Worker:
             raise BadAnswer("The answers of this run together are larger than any catalog.", code="too-large")
         line.statistics.date = response.headers.get("date")
         now, body = datetime.now(UTC), line.redact.body(body)
-        code, judged = judge_answer(response.status_code, response.headers, body, now, line.redact)
+        code, judged = judge_answer(response.status_code, response.headers, body, now, line.redact.of_a_part)
         line.statistics.answered(code)
         if isinstance(judged, SyncError):
             raise judged

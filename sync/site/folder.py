@@ -10,7 +10,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 MANIFEST = ".manifest.json"
 _LOCK, _STAGING = ".lock", ".staging"
 _FORMAT = 1
+_PLAINLY = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""How the lock is opened. Whoever else may write in the folder could make it a link to a file elsewhere, or a pipe."""
+_FOLDERS = {"templates", "assets", "media"}
 _LAST = ("changes.html", "index.html")
 
 
@@ -122,11 +127,15 @@ def open_folder(path: Path) -> Iterator[Folder]:
     try:
         _refuse_strangers(path)
         path.mkdir(parents=True, exist_ok=True)
-        with (path / _LOCK).open("w") as lock:
+        with os.fdopen(os.open(path / _LOCK, _PLAINLY, 0o666), "w") as lock:
+            if not stat.S_ISREG(os.fstat(lock.fileno()).st_mode):
+                raise SiteError(f"{path / _LOCK} is no regular file.", hint="Delete it: it is made anew.")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise SiteBusy(f"Another process is writing the site in {path}.") from None
+            if (path / _STAGING).is_symlink():
+                (path / _STAGING).unlink()
             shutil.rmtree(path / _STAGING, ignore_errors=True)
             try:
                 yield Folder(path, _read(path / MANIFEST))
@@ -141,7 +150,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
 
 def _refuse_strangers(path: Path) -> None:
     if path.is_dir() and not (path / MANIFEST).exists():
-        others = [each.name for each in path.iterdir() if each.name not in {_LOCK, _STAGING, "templates", "assets", "media"}]
+        others = [each.name for each in path.iterdir() if each.name not in _FOLDERS | {_LOCK, _STAGING}]
         if others:
             raise UsageError(
                 f"{path} holds files that are not of a site made here, such as {min(others)!r}.",
@@ -152,11 +161,26 @@ def _refuse_strangers(path: Path) -> None:
 
 
 def _read(path: Path) -> Manifest:
-    """Read the last build's manifest; one that is missing or cannot be read means that everything is made anew."""
+    """Read the last build's manifest; one that is missing or cannot be read means that everything is made anew.
+
+    What it names is deleted when it is no longer needed, so a file that is not of a site is not believed.
+    """
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if values.pop("format") != _FORMAT:
+        if not path.is_file():  # a pipe would be waited for
             return Manifest()
-        return Manifest(**values)
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = Manifest(**{name: value for name, value in values.items() if name != "format"})
+        good = values["format"] == _FORMAT and isinstance(found.stamp, str) and isinstance(found.missing, int)
+        good = good and all(isinstance(each, str) for each in (*found.files.values(), *found.copies))
+        good = good and isinstance(found.spare, list)
+        return found if good and all(map(_is_ours, (*found.files, *found.spare, *found.copies.values()))) else Manifest()
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Manifest()
+
+
+def _is_ours(path: object) -> bool:
+    """Tell whether a site could hold a file of this path: not outside of it, and none of its own records."""
+    if not isinstance(path, str) or "\0" in path or not path.isascii():
+        return False
+    *folders, name = path.split("/")
+    return name not in {"", ".", ".."} and (folders[0] in _FOLDERS if len(folders) == 1 else not folders and name[0] != ".")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sync.site.plots import Plot
 
 MOST_EVENTS = 200
+MOST_IMAGES = 50
+"""In the request that is shown. A catalog may ask for a million images: each page would take 50 MB."""
 _EVIDENCE = {
     "lookup": ("no longer listed, and not found by its id", "目录不再列出，按编号也查不到"),
     "walks": ("missing from two complete listings", "两次完整列表中均缺失"),
@@ -63,7 +65,7 @@ def template(
         "moments": _moments(stored),
         "facts": _facts(document),
         "form": _form(document),
-        "request": _shown_json(job_request(form, api_url)["body"]),
+        "request": None if (document["input_num"] or 0) > MOST_IMAGES else _shown_json(job_request(form, api_url)["body"]),
         "sql": _sql("templates" if gone else "current_templates", template_id),
         "cli": f"template-sync form {_shell(template_id)}{' --removed' if gone else ''} --request",
         "history": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -232,11 +233,44 @@ def test_a_build_that_fails_in_the_middle_leaves_the_old_site_and_the_next_one_m
     assert 'data-template-id="6"' in site.text("index.html")
 
 
-def test_an_unreadable_manifest_means_that_everything_is_made_anew(site: Site) -> None:
+ODD = [
+    '"files": []', '"spare": null', '"files": {"a.html": 1}', '"files": {"../victim": "x"}', '"spare": ["../victim"]',
+    '"copies": {"x": "../victim"}', '"spare": ["templates/../../victim"]', '"spare": ["templates/.."]', '"spare": [".lock"]',
+    r'"spare": ["a\u0000b"]', r'"spare": ["\ud800"]', '"files": {"/etc/x": "x"}', '"spare": [5]', '"stamp": 5', '"missing": "x"',
+    '"more": 1',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["{", "", "null", "5", "[" * 9000, "{}", *(f'{{"format": 1, {odd}}}' for odd in ODD)])
+def test_a_manifest_that_was_not_written_here_is_not_believed_and_everything_is_made_anew(site: Site, written: str) -> None:
     first = site.build()
-    (site.folder / MANIFEST).write_text("{")
+    (victim := site.folder.parent / "victim").write_text("precious")
+    (site.folder / MANIFEST).write_text(written)
 
     assert site.build().written == first.written
+    assert site.build().written == 0
+    assert victim.read_text() == "precious"
+
+
+def test_a_link_or_a_pipe_in_the_place_of_a_sites_own_file_is_neither_followed_nor_waited_for(site: Site) -> None:
+    first = site.build()
+    (victim := site.folder.parent / "victim").write_text("precious")
+    lock, manifest, staging = (site.folder / name for name in (".lock", MANIFEST, ".staging"))
+    manifest.unlink()
+    os.mkfifo(manifest)
+    (elsewhere := site.folder.parent / "elsewhere").mkdir()
+    staging.symlink_to(elsewhere)
+    assert site.build().written == first.written
+    assert [*elsewhere.iterdir()] == []
+    lock.unlink()
+    lock.symlink_to(victim)
+    with pytest.raises(SiteError):
+        site.build()
+    lock.unlink()
+    os.mkfifo(lock)
+    with pytest.raises(SiteError):
+        site.build()
+    assert victim.read_text() == "precious"
 
 
 def test_the_command_says_what_it_did_and_refuses_an_address_that_is_none(site: Site, sqlite: Database, tmp_path: Path) -> None:

@@ -142,3 +142,13 @@ def test_a_template_whose_removal_waits_says_so(sqlite: Database, tmp_path: Path
     assert "its removal waits to be confirmed, since run" in site.text("templates/30.html")
     assert "its removal waits" not in site.text("templates/1.html")
     assert 'data-template-id="30"' in site.text("index.html")
+
+
+def test_a_template_that_asks_for_a_million_images_has_a_page_like_any_other(sqlite: Database, tmp_path: Path) -> None:
+    """It took 54 MB, and the daemon would have filled the disk with such pages."""
+    run_with([record("1", InputNum=10**6), record("2", InputNum=50)], sqlite.engine)
+    Site(tmp_path / "site", sqlite.engine).build()
+    page, other = ((tmp_path / "site" / "templates" / name).read_text() for name in ("1.html", "2.html"))
+    assert len(page) < 50_000
+    assert "too long to be shown" in words(page)
+    assert "image-50.png" in copied(other, "request")

@@ -15,7 +15,7 @@ from sync.catalog.selection import asked
 from sync.errors import CatalogError, UnknownTemplate
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
-from sync.reader.arguments import a_limit, a_moment, a_position, an_age
+from sync.reader.arguments import a_limit, a_moment, a_position, an_age, an_id
 from sync.reader.history import difference
 from sync.reader.moments import run_of
 from sync.reader.past import stored_at
@@ -59,6 +59,8 @@ class Catalog:
 
     def __init__(self, database: str | URL | Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._owns = not hasattr(database, "dialect")
+        if self._owns and not isinstance(database, str) and not hasattr(database, "render_as_string"):
+            raise ValueError(f"database: a URL or an engine, not {type(database).__name__}.")
         self._engine: Engine = open_engine(database) if self._owns else database  # type: ignore[arg-type,assignment]
         self._clock = clock
         self._after_run: int | None = None
@@ -149,7 +151,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        return template_of(catalog_reader.known(self._source, template_id, after_run=self._after_run))
+        return template_of(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run))
 
     def prices(self, template_id: str) -> tuple[Price, ...]:
         """Give a template's prices, in the catalog's order; of a removed one, the last.
@@ -165,7 +167,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        return tuple(periods(self._source, template_id, after_run=self._after_run))
+        return tuple(periods(self._source, an_id(template_id), after_run=self._after_run))
 
     def form(self, template_id: str) -> Form:
         """Give the form of a template's generation request: its `schema`, an `example()`, `validate(input)`, and its `hash`.
@@ -177,7 +179,7 @@ class Catalog:
         """
         from sync.catalog.form import Form
 
-        return Form(catalog_reader.known(self._source, template_id, after_run=self._after_run).document)
+        return Form(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run).document)
 
     def changes(self, since: str | int | None = None, limit: int | None = None) -> tuple[Change, ...]:
         """Give the changes of the feed, in its order.
@@ -311,7 +313,7 @@ class Catalog:
         self._require_present("ensure_fresh")
         if self._connection is not None:
             raise CatalogError("A snapshot would not see what is recorded: ensure_fresh outside of it.")
-        age = an_age(max_age)
+        age, template_id = an_age(max_age), an_id(template_id)
         from sync.reader.freshness import verified_at
 
         moments = (verified_at(self._engine, template_id), self._verified.get(template_id))

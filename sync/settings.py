@@ -116,10 +116,13 @@ def load(
     problems: list[str] = []
     warnings: list[str] = []
     secrets: list[str] = []
+    outranked = _outranked(flags, [layer for _, layer in layers])
     for option in OPTIONS:
         text, source = None, ""
         try:
-            if not (keyless and option.field == "api_key"):
+            if option.field == outranked:
+                text, source = option.default, "default"
+            elif not (keyless and option.field == "api_key"):
                 text, source = _find(option, flags, layers, warnings)
             if text is None:
                 values[option.field] = None
@@ -159,6 +162,15 @@ def dotenv_file(path: Path | None) -> Mapping[str, str | None]:
         ) from None
 
 
+def _outranked(flags: Mapping[str, str | None], layers: list[Mapping[str, str | None]]) -> str | None:
+    """Name the one of interval and cron that the other one stands before: they are one setting, the daemon's schedule."""
+    schedule = {option.field: option.variable for option in OPTIONS if option.field in {"interval", "cron"}}
+    given = [{field for field in schedule if flags.get(field) is not None}]
+    given += [{field for field, variable in schedule.items() if layer.get(variable)} for layer in layers]
+    nearest = next((fields for fields in given if fields), set())
+    return (schedule.keys() - nearest).pop() if len(nearest) == 1 else None
+
+
 def _find(
     option: Option, flags: Mapping[str, str | None], layers: list[tuple[str, Mapping[str, str | None]]], warnings: list[str]
 ) -> tuple[str | None, str]:
@@ -170,6 +182,8 @@ def _find(
         path = (layer.get(f"{option.variable}_FILE") or None) if option.file_twin else None
         if direct is not None and path is not None:
             raise ValueError(f"either {option.variable} or {option.variable}_FILE, not both")
+        if "\0" in (direct or path or ""):  # a `.env` file can hold one
+            raise ValueError("a text without a NUL character")
         if path is not None:
             return secret_file(f"{option.variable}_FILE", path, warnings), f"{source}, {option.variable}_FILE"
         if direct is not None:

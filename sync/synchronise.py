@@ -148,7 +148,10 @@ def preview(
         planned = plan(store, endpoint, options, random=random, progress=progress)
     except SyncError as error:
         return Outcome(ended(run, error, endpoint.statistics, clock()), error=error, codes=endpoint.statistics.by_code)
-    return Outcome(_finished(run, planned, endpoint, clock()), planned, planned.problem, endpoint.statistics.by_code)
+    problem = planned.problem
+    if isinstance(problem, RemovalsHeld):  # nobody holds them yet: there is nothing to be seen
+        problem = RemovalsHeld(str(problem), hint="Nothing was written. A run holds them; one with --accept-removals removes.")
+    return Outcome(_finished(run, planned, endpoint, clock()), planned, problem, endpoint.statistics.by_code)
 
 
 def _attempt(

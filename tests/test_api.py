@@ -139,6 +139,22 @@ def test_a_cursor_that_this_feed_did_not_give_is_noticed_with_where_to_begin_ane
         catalog.changes(limit=-1)
 
 
+@pytest.mark.parametrize("wrong", [5, 2**70, None, b"1"])
+def test_what_is_no_id_and_what_is_no_database_is_refused_at_the_call(sqlite: Database, wrong: Any) -> None:
+    catalog = Catalog(sqlite.engine)
+    for ask in (
+        catalog.template,
+        catalog.prices,
+        catalog.price_history,
+        catalog.form,
+        lambda each: catalog.ensure_fresh(each, 0),
+    ):
+        with pytest.raises(ValueError, match="template_id: a text, not"):
+            ask(wrong)
+    with pytest.raises(ValueError, match="database: a URL or an engine, not"):
+        Catalog(wrong)
+
+
 def test_follow_gives_each_change_once_and_holds_nothing_open_in_between(database: Database) -> None:
     catalog = Catalog(database.engine)
     served = iter([records(2), records(2), records(3)])

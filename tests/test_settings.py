@@ -215,6 +215,31 @@ def test_interval_and_cron_together_are_refused() -> None:
     assert "not both" in problems(SYNC_INTERVAL="5m", SYNC_CRON="0 * * * *")[0]
 
 
+def test_of_interval_and_cron_the_one_that_is_given_nearer_is_the_schedule(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SYNC_INTERVAL=7m\n")
+    cron = "0 * * * *"
+    for flags, environ, schedule in [
+        ({}, {}, (420.0, None)),
+        ({}, {"SYNC_CRON": cron}, (900.0, cron)),
+        ({"interval": "5m"}, {"SYNC_CRON": cron}, (300.0, None)),
+        ({"cron": cron}, {"SYNC_INTERVAL": "5m"}, (900.0, cron)),
+        ({"interval": "5m"}, {"SYNC_CRON": "no cron"}, (300.0, None)),
+        ({"interval": "5m"}, {"SYNC_CRON": cron, "SYNC_INTERVAL": "6m"}, (300.0, None)),
+    ]:
+        found = load(flags, environ, file).settings
+        assert (found.interval, found.cron) == schedule
+
+
+def test_a_nul_character_of_a_file_is_refused_by_the_variables_name(tmp_path: Path) -> None:
+    (file := tmp_path / ".env").write_text("SYNC_METRICS_FILE=m\0x\nCRUN_API_KEY_FILE=k\0x\nSYNC_SITE_DIR=s\0x\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load({}, {}, file)
+    told = [problem.partition(": ")[::2] for problem in caught.value.problems]
+    assert [name for name, _ in told] == ["CRUN_API_KEY", "SYNC_METRICS_FILE", "SYNC_SITE_DIR"]
+    assert all(what.startswith("expected a text without a NUL character") for _, what in told)
+
+
 def test_a_cron_expression_that_never_fires_is_refused() -> None:
     assert "SYNC_CRON" in problems(SYNC_CRON="0 0 31 2 *")[0]
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print both outcomes as JSON.")
 def command(context: Context, *, templates: int, seed: int, folder: Path | None, as_json: bool) -> None:
     """Show the whole thing."""
+    if folder is not None:
+        _require_a_place(folder)
     engine = context.engine()
     context.start_logging(only_if_asked=True)
     from sync.commands.synchronising import as_json as outcome_json
@@ -87,6 +89,15 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
     looked_at = (*evolution.repriced, *evolution.added)[0]
     for arguments in ("changes", "list --tag Trending", f"history {looked_at}", "tags", "status"):
         context.out.message(f"  template-sync {arguments}{given}")
+
+
+def _require_a_place(folder: Path) -> None:
+    """Refuse a gallery that could not be written, before two runs have been made for it."""
+    from sync.commands.gallery import require_renderer
+    from sync.site.folder import refuse_strangers
+
+    require_renderer("demo --site")
+    refuse_strangers(folder)
 
 
 def _write_site(context: Context, engine: Engine, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""What `site`, `demo`, `run` and `daemon` share of the gallery."""
+"""What `site`, `demo`, `run`, `refresh` and `daemon` share of the gallery."""
 
 from __future__ import annotations
 
@@ -23,10 +23,20 @@ def require_gallery(settings: Settings) -> None:
     Raises:
         MissingExtra: what renders it is not installed.
     """
+    if settings.site_dir is not None:
+        require_renderer("SYNC_SITE_DIR")
+
+
+def require_renderer(asked_by: str) -> None:
+    """Refuse to begin what could not be shown in the end.
+
+    Raises:
+        MissingExtra: what renders the gallery is not installed.
+    """
     from importlib.util import find_spec
 
-    if settings.site_dir is not None and find_spec("jinja2") is None:
-        raise MissingExtra("SYNC_SITE_DIR", "Jinja2", "site")
+    if find_spec("jinja2") is None:
+        raise MissingExtra(asked_by, "Jinja2", "site")
 
 
 def keep_gallery(settings: Settings, engine: Engine) -> bool | None:

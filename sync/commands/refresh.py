@@ -6,6 +6,7 @@ import click
 
 from sync.commands.arguments import TEMPLATE_ID
 from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
+from sync.commands.gallery import keep_gallery, require_gallery
 
 
 @sync_command(
@@ -21,6 +22,7 @@ from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Fetch one template."""
+    require_gallery(context.settings)
     engine = context.engine()
     context.start_logging()
     from sync.commands.synchronising import endpoint_of, finish, now, refuse_sample, told_as_json
@@ -36,6 +38,8 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
     with endpoint_of(context.settings) as endpoint:
         outcome = refresh(Store(engine), endpoint, template_id, ttl=context.settings.lease_ttl, clock=now)
     log_run(outcome)
+    if outcome.plan and (outcome.plan.changes.changes or outcome.plan.changes.unpublished):
+        keep_gallery(context.settings, engine)
     if outcome.plan and not outcome.plan.snapshot.ids:
         template(engine, template_id)  # one that was never seen is a slip of the user's, not of the catalog's
         context.out.message(

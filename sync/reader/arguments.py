@@ -27,6 +27,17 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_NUMBER)) and int(text) <= LARGEST_NUMBER
 
 
+def an_id(template_id: str) -> str:
+    """Take a template's id.
+
+    Raises:
+        ValueError: it is no text.
+    """
+    if not isinstance(template_id, str):
+        raise ValueError(f"template_id: a text, not {template_id!r}.")  # noqa: TRY004 - as for every wrong argument
+    return template_id
+
+
 def a_limit(limit: int | None) -> int | None:
     """Take a number of things.
 

@@ -1,4 +1,4 @@
-"""`db check`, the history: is the feed's chain whole, and does the feed replay to the tables?"""
+"""`db check`, the history: is the feed's chain whole, does the feed replay to the tables, and is what it shows still there?"""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.feed_chain import CHAINED, Cursor
-from sync.catalog.hashes import canonical
+from sync.catalog.hashes import canonical, content_hash
+from sync.catalog.price_moves import price_moves
 from sync.catalog.template import LISTS, SCALARS, json_number
 from sync.reader.documents import _ordered
 from sync.store.batches import BATCH
 from sync.store.engine import reading
 from sync.store.tables import (
     consume_items,
+    price_changes,
+    price_periods,
     sync_state,
     tags,
     template_aspect_ratios,
@@ -41,11 +44,20 @@ def problems_of_the_feed(engine: sa.Engine) -> list[str]:
     """
     found: list[str] = []
     with reading(engine) as connection:
-        for problem in (*_of_the_chain_and_replay(connection), *_of_the_documents(connection)):
-            found.append(problem)
-            if len(found) == MOST_SHOWN:
-                return [*found, "and perhaps more"]
+        for problems in (_of_the_chain_and_replay, _of_the_documents, _of_what_the_feed_shows):
+            for problem in _readable(problems(connection)):
+                found.append(problem)
+                if len(found) == MOST_SHOWN:
+                    return [*found, "and perhaps more"]
     return found
+
+
+def _readable(problems: Iterator[str]) -> Iterator[str]:
+    """Pass problems on; that a value is of no kind that could be read is one, too."""
+    try:
+        yield from problems
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+        yield f"A row holds a value that no run writes, and cannot be read further ({type(error).__name__})."
 
 
 def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
@@ -107,7 +119,7 @@ def _of_the_documents(connection: sa.Connection) -> Iterator[str]:
             versions.template_id.in_(ids), versions.until_run_id.is_(None)
         )
         open_ones = {row.template_id: row for row in connection.execute(still)}
-        lists = _lists(connection, ids)
+        lists, prices = _lists(connection, ids), _open_prices(connection, ids)
         for row in rows:
             version = open_ones.get(row["template_id"])
             if version is None:
@@ -117,6 +129,42 @@ def _of_the_documents(connection: sa.Connection) -> Iterator[str]:
                 yield f"Template {row['template_id']}: its newest version is not what the tables say."
             elif version.content_hash != row["content_hash"]:
                 yield f"Template {row['template_id']}: its newest version has another hash than its row."
+            if prices[row["template_id"]] != {
+                price["resolution"]: price["credit"] for price in lists[row["template_id"]]["consume_items"]
+            }:
+                yield f"Template {row['template_id']}: the prices that its history ends in are not those of the tables."
+
+
+def _of_what_the_feed_shows(connection: sa.Connection) -> Iterator[str]:
+    """Look up what stands beside each change: the document that it led to, and its prices as numbers."""
+    versions, after = template_versions.c, 0
+    shown = template_changes.outerjoin(
+        template_versions,
+        sa.and_(versions.template_id == template_changes.c.template_id, versions.from_run_id == template_changes.c.run_id),
+    )
+    columns = [template_changes.c[name] for name in ("seq", "kind", "fields", "cursor")]
+    query = sa.select(*columns, versions.document, versions.content_hash).select_from(shown).order_by(template_changes.c.seq)
+    while rows := connection.execute(query.where(template_changes.c.seq > after).limit(BATCH)).all():
+        first, after = rows[0].seq, rows[-1].seq
+        moved: dict[int, set[Any]] = defaultdict(set)
+        between = price_changes.c.seq.between(first, after)
+        for row in connection.execute(sa.select(price_changes).where(between)):
+            moved[row.seq].add((row.resolution, row.old_credit, row.new_credit))
+        for row in rows:
+            if row.kind != "removed" and row.document is None:
+                yield f"The document of seq {row.seq} is gone."
+            elif row.kind != "removed" and content_hash(row.document) != row.content_hash:
+                yield f"The document of seq {row.seq} is not what was written."
+            if row.cursor is not None and moved[row.seq] != set(price_moves(row.fields)):
+                yield f"The prices of seq {row.seq}, as numbers, are not those of the feed."
+
+
+def _open_prices(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    still = sa.and_(price_periods.c.template_id.in_(ids), price_periods.c.valid_until.is_(None))
+    for row in connection.execute(sa.select(price_periods).where(still)):
+        found[row.template_id][row.resolution] = json_number(row.credit)
+    return found
 
 
 def _from_rows(row: Mapping[str, Any], lists: Mapping[str, list[Any]]) -> Document:

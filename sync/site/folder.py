@@ -125,7 +125,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
         SiteBusy: another process builds there.
     """
     try:
-        _refuse_strangers(path)
+        refuse_strangers(path)
         path.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path / _LOCK, _PLAINLY, 0o666), "w") as lock:
             if not stat.S_ISREG(os.fstat(lock.fileno()).st_mode):
@@ -148,7 +148,12 @@ def open_folder(path: Path) -> Iterator[Folder]:
         ) from error
 
 
-def _refuse_strangers(path: Path) -> None:
+def refuse_strangers(path: Path) -> None:
+    """Refuse a folder that holds what is not a site's.
+
+    Raises:
+        UsageError: it does, or is no folder.
+    """
     if path.is_dir() and not (path / MANIFEST).exists():
         others = [each.name for each in path.iterdir() if each.name not in _FOLDERS | {_LOCK, _STAGING}]
         if others:

@@ -94,6 +94,13 @@ def test_a_dry_run_on_a_filled_database_leaves_every_row_alone(sqlite: Database,
     assert sqlite.dump() == before
 
 
+def test_a_dry_run_that_would_hold_removals_points_to_no_list_of_them(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
+    run_with(records(300), sqlite.engine)
+    said = template_sync("run", "--dry-run", folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=sqlite.url))
+    assert said.code == 4
+    assert "→ Nothing was written. A run holds them; one with --accept-removals removes." in said.err
+
+
 @pytest.mark.parametrize(
     ("variables", "code", "sentence", "advice"),
     [

@@ -53,3 +53,12 @@ def _told(folder: Path, *words: str) -> Any:
     result = template_sync("demo", *words, "--json", folder=folder)
     assert (result.code, result.err) == (0, "")
     return json.loads(result.out)
+
+
+def test_a_gallery_that_could_not_be_written_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "index.html").touch()
+    said = template_sync("demo", "--site", "mine", "--json", folder=tmp_path)
+    assert (said.code, said.out) == (2, "")
+    assert "holds files that are not of a site made here" in said.err
+    assert not (tmp_path / "templates.db").exists()

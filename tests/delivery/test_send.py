@@ -172,6 +172,15 @@ def test_a_receiver_that_quotes_the_secret_or_the_address_is_not_quoted(quoted: 
     assert quoted not in said
 
 
+@pytest.mark.parametrize("missing", [1, 5, len(SECRET) // 2])
+def test_nor_is_the_beginning_of_the_secret_where_what_is_read_of_an_answer_ends(missing: int) -> None:
+    part = SECRET[: len(SECRET) - missing]
+    with Receiver(says(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())) as receiver:
+        said = send(receiver.armed(), MESSAGE, NOW).said
+    assert "[secret]" in said
+    assert len(said.replace("[secret]", "")) < 10
+
+
 def test_what_a_receiver_says_can_be_shown_on_one_line() -> None:
     with Receiver(says(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())) as receiver:
         said = send(receiver.armed(), MESSAGE, NOW).said

@@ -74,6 +74,22 @@ def test_a_key_that_the_server_quotes_is_not_passed_on() -> None:
             endpoint.ask(PAGE)
 
 
+def test_nor_is_its_beginning_where_a_long_message_is_cut() -> None:
+    """A spelling of 9,000 characters becomes one word, and what stood at the cut comes to where it is shown."""
+    first = "&#x" + "0" * (9_966 - 5 - len(KEY)) + f"{ord(KEY[0]):x};{KEY[1:]}"
+    long = failure(401, message=first + " " * (10_000 - len(first) - len(KEY) + 1) + KEY)
+    with Hostile(one_after_another(long)) as server, asking(server.url) as endpoint, pytest.raises(Refused) as caught:
+        endpoint.ask(PAGE)
+    assert KEY[:8] not in str(caught.value)
+    assert "[secret]" in str(caught.value)
+
+
+def test_a_number_of_thousands_of_digits_in_a_message_is_a_message_like_any_other() -> None:
+    refusing = one_after_another(failure(401, message=f"no: &#{'0' * 5000}65;"))
+    with Hostile(refusing) as server, asking(server.url) as endpoint, pytest.raises(Refused, match="no: &#0000"):
+        endpoint.ask(PAGE)
+
+
 def test_a_name_that_no_resolver_takes_is_unreachable() -> None:
     """Settings refuse such a name; a proxy's or a resolver's own rules may be stricter than ours."""
     absurd = replace(make_settings(), base_url=f"https://{'a' * 70}.example")

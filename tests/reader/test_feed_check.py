@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sync.reader.feed_check import MOST_SHOWN, problems_of_the_feed
 from sync.store.prune import prune
-from sync.store.tables import sync_state, template_changes, template_versions, templates
+from sync.store.tables import price_changes, price_periods, sync_state, template_changes, template_versions, templates
 from tests.builders import Database, record
 from tests.command_line import template_sync
 from tests.faults import at, sync
@@ -101,13 +101,16 @@ def test_a_template_that_the_feed_removed_must_not_be_there(told: Database) -> N
 )
 def test_rows_that_the_document_does_not_say_are_named(statement: str, told: Database) -> None:
     told.execute(statement)
-    assert problems_of_the_feed(told.engine) == ["Template 1: its newest version is not what the tables say."]
+    also = ["Template 1: the prices that its history ends in are not those of the tables."] if "credit" in statement else []
+    assert problems_of_the_feed(told.engine) == ["Template 1: its newest version is not what the tables say.", *also]
 
 
 def test_a_hash_that_is_not_the_rows_is_named(told: Database) -> None:
     still = sa.and_(template_versions.c.template_id == "1", template_versions.c.until_run_id.is_(None))
     change(told, template_versions, still, content_hash="0" * 64)
-    assert problems_of_the_feed(told.engine) == ["Template 1: its newest version has another hash than its row."]
+    assert problems_of_the_feed(told.engine) == [
+        "Template 1: its newest version has another hash than its row.", "The document of seq 4 is not what was written.",
+    ]  # fmt: skip
 
 
 def test_of_very_many_the_first_are_named(database: Database) -> None:
@@ -128,3 +131,40 @@ def test_the_command_says_so_and_leaves_with_69(tmp_path: Path, sqlite: Database
     assert found.code == 69
     assert json.loads(found.out) == ["Template 1: its newest version is not what the tables say."]
     assert "The feed and the tables do not say the same." in found.err
+
+
+# What the feed shows ------------------------------------------------------------------------------------------------------
+
+
+def test_a_document_of_the_past_that_is_gone_or_another_is_named(told: Database) -> None:
+    of_1 = sa.and_(template_versions.c.template_id == "1", template_versions.c.until_run_id.is_not(None))
+    document = told.scalar("SELECT document FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
+    document = json.loads(document) if isinstance(document, str) else document
+    change(told, template_versions, of_1, document={**document, "title": "another"})
+    assert problems_of_the_feed(told.engine) == ["The document of seq 1 is not what was written."]
+    told.execute("DELETE FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
+    assert problems_of_the_feed(told.engine) == ["The document of seq 1 is gone."]
+
+
+def test_a_price_that_is_another_in_the_history_than_now_is_named(told: Database) -> None:
+    of_1 = sa.and_(price_periods.c.template_id == "1", price_periods.c.resolution == "480p")
+    change(told, price_periods, of_1, credit=1)
+    assert problems_of_the_feed(told.engine) == ["Template 1: the prices that its history ends in are not those of the tables."]
+
+
+def test_a_price_that_moved_by_another_number_or_by_none_is_named(told: Database) -> None:
+    dearer = record("1", Title_en="second", ConsumeItems=[{"Resolution": "480p", "Credit": 200.25}])
+    assert sync([dearer, record("2", Title_en="first")], told.engine, clock=at(2)).error is None
+    assert problems_of_the_feed(told.engine) == []
+    change(told, price_changes, sa.and_(price_changes.c.seq == 6, price_changes.c.resolution == "480p"), old_credit=1)
+    assert problems_of_the_feed(told.engine) == ["The prices of seq 6, as numbers, are not those of the feed."]
+    told.execute("DELETE FROM price_changes WHERE seq = 6")
+    assert problems_of_the_feed(told.engine) == ["The prices of seq 6, as numbers, are not those of the feed."]
+
+
+@pytest.mark.parametrize("document", ["5", "[1]", "{}", '{"consume_items": 1}'])
+def test_a_document_that_is_none_is_found_and_not_stumbled_over(told: Database, document: str) -> None:
+    told.execute(f"UPDATE template_versions SET document = '{document}' WHERE template_id = '2'")  # noqa: S608 - ours
+    found = problems_of_the_feed(told.engine)
+    assert found
+    assert all("no run writes" in each or "Template 2" in each or "seq 2" in each for each in found)

@@ -37,6 +37,21 @@ def test_a_run_keeps_the_gallery_and_status_says_so(tmp_path: Path) -> None:
     assert "gallery, up to date" in template_sync("status", folder=tmp_path, variables=variables).out
 
 
+def test_a_refresh_keeps_it_too_if_it_found_anything(tmp_path: Path) -> None:
+    with Sandbox(records(2)) as sandbox:
+        variables = of_sandbox(sandbox, SYNC_SITE_DIR="gallery")
+        template_sync("run", folder=tmp_path, variables=variables)
+        sandbox.replace([record("1", Title_en="quite another"), record("2")])
+        refreshed = template_sync("refresh", "1", folder=tmp_path, variables=variables)
+        nothing_new = template_sync("refresh", "1", folder=tmp_path, variables=variables)
+        status = template_sync("status", "--json", folder=tmp_path, variables=variables)
+
+    assert (refreshed.code, "site_written" in refreshed.err) == (0, True)
+    assert (nothing_new.code, "site_written" in nothing_new.err) == (0, False)
+    assert "quite another" in (tmp_path / "gallery" / "templates" / "1.html").read_text()
+    assert json.loads(status.out)["site"] == {"folder": "gallery", "current": True}
+
+
 @pytest.mark.long
 def test_a_daemon_brings_it_up_to_date_after_every_change(tmp_path: Path) -> None:
     with Upstream(records(2)) as upstream:

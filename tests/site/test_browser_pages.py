@@ -172,11 +172,22 @@ def test_covers_are_asked_for_as_they_come_into_sight_and_not_told_by_whom(watch
     page.wait_for_load_state("networkidle")
     assert 0 < len(asked) < 60  # of those that are on the page; 200 in all
 
-    page.evaluate("() => scrollTo(0, document.body.scrollHeight)")
-    page.wait_for_function("() => document.querySelectorAll('article').length > 60")
+    assert page.locator("article").count() == 200
+    page.evaluate("() => scrollTo(0, document.body.scrollHeight / 2)")
     page.wait_for_load_state("networkidle")
     assert len(set(asked)) < 200
     assert set(here.elsewhere) == set(asked)
+
+
+def test_all_that_passes_the_filters_is_in_the_page_without_scrolling(watch: Watch, sqlite: Database, tmp_path: Path) -> None:
+    tags = ({"Tags": ["热门"], "Tags_en": ["Trending"]}, {"Tags": ["冬"], "Tags_en": ["Winter"]})
+    run_with([record(f"{n}", Cover=None, PreviewVideo=None, **tags[n % 3 == 0]) for n in range(200)], sqlite.engine)
+    site = Site(tmp_path / "site", sqlite.engine)
+    site.build()
+    page = watch(site.folder.as_uri(), offline=True).open()
+    for tag, expected in [("", 200), ("Trending", 133), ("Winter", 67), ("", 200)]:
+        page.select_option("select[name=tag]", tag)
+        page.wait_for_function(f"() => document.querySelectorAll('article[data-template-id]').length === {expected}")
 
 
 @pytest.mark.parametrize("width", [1280, 375])

@@ -1,7 +1,8 @@
-// Search, filters and order, over rows in memory (catalogData, see sync/site/data.py). The page holds only the cards in sight.
+// Search, filters and order, over rows in memory (catalogData, see sync/site/data.py). The page holds cards only of what passes.
 (() => {
   const SHOWN_TAGS = 2;
   const AT_A_TIME = 24; // about what a screen shows; the next ones follow at once, after the paint
+  const AHEAD = 1000; // so many follow by themselves: most catalogs are in the page whole, and one of 10,000 stays light
   const { words, rows } = window.catalogData;
   const [ID, TITLE, TITLE_EN, COVER, PREVIEW, RATIO, TONE, TYPE, NEEDS, IMAGES, TAGS, PRICES, RATIOS, NEW, MOVED, PAGE] = Array(16).keys();
   const form = document.getElementById("filters");
@@ -169,7 +170,7 @@
     into.append(card);
   }
 
-  const pager = new Pager(grid, document.getElementById("more"), AT_A_TIME, make);
+  const pager = new Pager(grid, document.getElementById("more"), AT_A_TIME, make, AHEAD);
   let typing = 0;
 
   // The cards that came with the page are the newest; where nothing is filtered they stay.

@@ -1,13 +1,15 @@
-// Shows a long list a piece at a time: the next piece comes when the end comes near, or by the button.
+// Shows a long list a piece at a time. Up to `ahead` of its items the next piece comes as soon as the browser has nothing else to
+// do, so that the browser's own search finds them; then when the end comes near, or by the button.
 class Pager {
-  constructor(into, more, size, make) {
-    Object.assign(this, { into, more, size, make, items: [], shown: 0 });
+  constructor(into, more, size, make, ahead = 0) {
+    Object.assign(this, { into, more, size, make, ahead, items: [], shown: 0, waiting: 0 });
     this.watch = new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) this.next(); }, { rootMargin: "1200px" });
     more.addEventListener("click", () => this.next());
   }
 
   // `already`: how many of the items stand in the page as it was served.
   show(items, shown = this.size, already = 0) {
+    Pager.forget(this.waiting);
     this.items = items;
     this.shown = already;
     if (!already) this.into.replaceChildren();
@@ -16,6 +18,7 @@ class Pager {
   }
 
   next() {
+    Pager.forget(this.waiting);
     this.append();
     this.settle();
   }
@@ -33,5 +36,10 @@ class Pager {
     // An observer tells changes only: where the end is still in sight it must be asked anew.
     this.watch.unobserve(this.more);
     if (rest) this.watch.observe(this.more);
+    if (rest && this.shown < this.ahead) this.waiting = Pager.soon(() => this.next());
   }
+
+  static soon(work) { return window.requestIdleCallback ? requestIdleCallback(work, { timeout: 200 }) : setTimeout(work, 20); }
+
+  static forget(number) { if (window.cancelIdleCallback) cancelIdleCallback(number); else clearTimeout(number); }
 }

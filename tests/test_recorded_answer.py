@@ -154,8 +154,11 @@ def test_the_bound_of_a_recording_is_256_mib() -> None:
     assert MOST_BYTES == 268_435_456
 
 
+PACKED = gzip.compress(b"the key is canary")
+
+
 @pytest.mark.parametrize(
-    "body", [gzip.compress(b"the key is canary"), "canary".encode("utf-16"), b"canary\0"], ids=["gzip", "UTF-16", "NUL"]
+    "body", [PACKED, "canary".encode("utf-16"), b"canary\0", b"\x01\xff"], ids=["gzip", "UTF-16", "NUL", "bytes"]
 )
 def test_what_is_no_text_is_left_out_because_a_key_in_it_would_not_be_seen(body: bytes) -> None:
     line = json.loads(line_of(RecordedAnswer({}, status=401, body=body), str))

@@ -157,3 +157,6 @@ def test_of_a_text_that_was_cut_the_beginning_of_a_secret_is_hidden_too(length: 
     assert Redactor([key]).of_a_part(f"It said: {b'ak_0123456789'.hex()}") == "It said: [secret]"
     assert Redactor([key]).of_a_part("100 % of ak_01") == "100 % of ak_01"
     assert Redactor([key]).of_a_part(f"{key} and {part}, whole") == f"[secret] and {part}, whole"
+    assert Redactor([key]).of_a_part(part) == "[secret]"
+    assert Redactor([key]).of_a_part(f"{'x' * 99} {key[:-1]}") == f"{'x' * 99} [secret]"
+    assert Redactor([key]).of_a_part(f"% & \\ %61k_{part[3:]}") == "% & \\ [secret]"

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from sync.schemas.index import DEFINITIONS, NAMED, everything, schema
+from sync.schemas.tools import TOOLS
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENTS = [DOCS / "json.md", DOCS / "agents.md"]
 WHOLE = DOCS / "schema.json"
+TOLD = re.compile(r"<!-- tools -->\n(?:\|.*\n)*")
 NAMES = re.compile(r"<!-- all schemas -->\n(?:\|.*\n)*")
 MARK = re.compile(r"<!-- schema: ([\w.-]+)(?:, ([\w ]+))? -->\n(?:\|.*\n)*")
 PLAIN = {"string": "string", "integer": "integer", "number": "number", "boolean": "true or false", "object": "object"}
@@ -68,6 +70,8 @@ def spoken(title: str) -> str:
 def written(document: str) -> str:
     """Write a document's tables anew."""
     tables = MARK.sub(lambda found: found[0].splitlines()[0] + "\n" + table(found[1], found[2]), document)
+    offered = "".join(f"| `{name}` | {tool.title} | {tool.description} |\n" for name, tool in TOOLS.items())
+    tables = TOLD.sub(lambda _: f"<!-- tools -->\n| tool | title | what an agent is told |\n|---|---|---|\n{offered}", tables)
     rows = "".join(f"| `{name}` | {schema(name)['$comment']} |\n" for name in NAMED)
     return NAMES.sub(lambda _: f"<!-- all schemas -->\n| name | of what |\n|---|---|\n{rows}", tables)
 

@@ -254,7 +254,7 @@ def test_ten_thousand_templates_are_found_and_scrolled(sqlite: Database, tmp_pat
     here = watch(site.folder.as_uri(), offline=True)
     page = here.open()
     assert page.locator("#count").inner_text() == "10000 templates"
-    ahead = 1020  # 1,000 in pieces of 24, after the 60 of the page itself, come by themselves; the others when they are looked for
+    ahead = 1020  # 1,000 in pieces of 24, after the 60 of the page itself, come by themselves, others on demand
     page.wait_for_function(f"() => document.querySelectorAll('article').length === {ahead}")
     page.locator("#more").scroll_into_view_if_needed()
     page.wait_for_function(f"() => document.querySelectorAll('article').length > {ahead}")

@@ -50,6 +50,8 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
     from sync.commands.past import run_asked_for
     from sync.reader.catalog import catalog, catalog_and_cursor
 
+    if as_one and style in {"csv", "atom"}:
+        raise UsageError(f"--json and --format {style} are two formats.", hint="Take one of them.")
     style = "json" if as_one else style
     if with_cursor and style not in {"jsonl", "json"}:
         raise UsageError(f"--format {style} has no place for a cursor.", hint="Take --format jsonl or json with --with-cursor.")

@@ -70,3 +70,11 @@ def test_catalog_and_cursor_are_of_one_moment_although_a_run_commits_between_the
     assert runs == [2]
     assert ([each["template_id"] for each in documents], found) == (["1", "2"], cursor)
     assert [each["template_id"] for each in changes(database.engine, since=found)] == ["3"]
+
+
+def test_two_formats_at_once_are_refused(sqlite: Database, tmp_path: Path) -> None:
+    run_with(records(1), sqlite.engine)
+    for style in ("csv", "atom"):
+        said = command(tmp_path, ["export", "--json", "--format", style], DATABASE_URL=sqlite.url)
+        assert (said.code, said.out) == (2, b"")
+        assert f"--json and --format {style} are two formats." in said.err.decode()

@@ -156,8 +156,14 @@ def mariadb_in(folder: Path, options: Sequence[str], *, read_only: bool = False)
     """A MariaDB server in a folder, with a database `catalog`, and more options."""
     install, mariadbd = binary("mariadb-install-db"), binary("mariadbd")
     port = free_port()
+    # One that starts deletes the temporary tables that it finds in its folder for them: in /tmp, those of every other server.
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    if os.geteuid() == 0:
+        shutil.chown(temporary, "mysql", "mysql")
     subprocess.run(
-        [install, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", "--skip-test-db"],
+        [install, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", "--skip-test-db",
+         f"--tmpdir={temporary}"],
         check=True, capture_output=True, cwd=folder, **as_user("mysql"),
     )  # fmt: skip
     (folder / "data" / "catalog").mkdir()
@@ -165,8 +171,8 @@ def mariadb_in(folder: Path, options: Sequence[str], *, read_only: bool = False)
         shutil.chown(folder / "data" / "catalog", "mysql", "mysql")
     command = [
         mariadbd, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", f"--pid-file={folder}/pid",
-        f"--port={port}", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M", *(["--read-only"] if read_only else []),
-        *options,
+        f"--tmpdir={temporary}", f"--port={port}", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M",
+        *(["--read-only"] if read_only else []), *options,
     ]  # fmt: skip
     yield from running(Server("mysql", command, f"mariadb://root@127.0.0.1:{port}/catalog", folder, signal.SIGKILL))
 

@@ -71,10 +71,15 @@ CHAIN = "03c0d5bf1f13a4b1fb2ef9e3"
 @pytest.mark.parametrize(
     "text",
     ["", "7", "0123456789ab-1", f"0123456789AB-1-{CHAIN}", f"0123456789ab-01-{CHAIN}", f"0123456789ab--1-{CHAIN}",
-     f" 0123456789ab-1-{CHAIN}", f"0123456789ab-1-{CHAIN}\n", f"0123456789ab-1-{CHAIN}0"],
+     f" 0123456789ab-1-{CHAIN}", f"0123456789ab-1-{CHAIN}\n", f"0123456789ab-1-{CHAIN}0",
+     f"0123456789ab-{2**63}-{CHAIN}"],
 )  # fmt: skip
 def test_what_is_not_written_exactly_so_is_no_cursor(text: str) -> None:
     assert Cursor.read(text) is None
+
+
+def test_a_cursor_may_stand_at_the_largest_seq_that_a_database_holds() -> None:
+    assert Cursor.read(f"0123456789ab-{2**63 - 1}-{CHAIN}") == Cursor("0123456789ab", 2**63 - 1, CHAIN)
 
 
 ROWS = st.lists(st.sampled_from([ROW, OTHER, {**ROW, "kind": "added"}]), max_size=5)

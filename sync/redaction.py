@@ -55,9 +55,9 @@ class Redactor:
         """Replace every secret in a text that may have been cut: also the beginning of one, where it ends."""
         text = self(text)
         for form in self._forms:
-            at = text.rfind(form[:_BEGINNING], max(0, len(text) - len(form) + 1))
-            if at >= 0 and form.startswith(text[at:]):
-                text = text[:at] + HIDDEN
+            places = range(max(0, len(text) - len(form) + 1), len(text) - _BEGINNING + 1)
+            at = next((place for place in places if form.startswith(text[place:])), len(text))
+            text = text[:at] + HIDDEN if at < len(text) else text
         for secret in self._secrets if any(sign in text for sign in ("%", "&", "\\")) else ():
             spelled = [*map(_spellings, secret)]
             rest = "".join(f"(?:{each}" for each in spelled[_BEGINNING:]) + ")?" * len(spelled[_BEGINNING:])

@@ -160,3 +160,4 @@ def test_of_a_text_that_was_cut_the_beginning_of_a_secret_is_hidden_too(length: 
     assert Redactor([key]).of_a_part(part) == "[secret]"
     assert Redactor([key]).of_a_part(f"{'x' * 99} {key[:-1]}") == f"{'x' * 99} [secret]"
     assert Redactor([key]).of_a_part(f"% & \\ %61k_{part[3:]}") == "% & \\ [secret]"
+    assert Redactor(["abababab-repeats"]).of_a_part("said: abababab") == "said: [secret]"  # from where it begins first

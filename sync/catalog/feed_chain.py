@@ -23,8 +23,8 @@ _HASH_DIGITS = 24
 """Hexadecimal: 96 bits are plenty against chance. The hash is no signature: whoever can write the feed can write the hashes."""
 
 
-_TOO_LARGE = 2**63
-"""No database holds such a `seq`."""
+LARGEST_NUMBER = 2**63 - 1
+"""A `seq`, or a run's number; the databases hold no larger one."""
 
 
 _WRITTEN = re.compile(rf"([0-9a-f]{{12}})-(0|[1-9][0-9]{{0,18}})-([0-9a-f]{{{_HASH_DIGITS}}})")
@@ -52,7 +52,7 @@ class Cursor(NamedTuple):
     def read(cls, text: str) -> Self | None:
         """Read a cursor as it was written; None if the text is none."""
         found = _WRITTEN.fullmatch(text)
-        return cls(found[1], int(found[2]), found[3]) if found and int(found[2]) < _TOO_LARGE else None
+        return cls(found[1], int(found[2]), found[3]) if found and int(found[2]) <= LARGEST_NUMBER else None
 
     def after(self, row: Mapping[str, Any]) -> Self:
         """Go on over the next change.

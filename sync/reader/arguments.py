@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sync.catalog.feed_chain import Cursor
-
-LARGEST_NUMBER = 2**63 - 1
-"""A run's number or a `seq`; the databases hold no larger one."""
+from sync.catalog.feed_chain import LARGEST_NUMBER, Cursor
 
 
 def a_position(since: str | int | None) -> str | int | None:

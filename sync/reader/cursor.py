@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed_chain import LARGEST_NUMBER, Cursor
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.store.engine import reading
 from sync.store.server_role import is_standby
@@ -58,10 +58,10 @@ def newest(engine: sa.Engine) -> str | None:
 
 def _read(since: str | int) -> Cursor:
     """Read a cursor; a bare number has no epoch."""
-    if isinstance(since, int) and 0 <= since < 2**63:
+    if isinstance(since, int) and 0 <= since <= LARGEST_NUMBER:
         return Cursor("", since, "")
     text = str(since)
-    if text.isascii() and text.isdecimal() and int(text) < 2**63:
+    if text.isascii() and text.isdecimal() and int(text) <= LARGEST_NUMBER:
         return Cursor("", int(text), "")
     found = Cursor.read(text)
     if found is None:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from sync.catalog.raw_record import wire_hash
+from sync.reader.feed_check import problems_of_the_feed
 from sync.store import schema
 from sync.store.engine import open_engine, reading
 from tests.builders import Database, give_epoch
@@ -343,3 +344,8 @@ def test_an_upgrade_killed_at_every_statement_and_run_again_gives_the_same(old: 
     assert rows(engine, was) == before
     assert sync(SERVED, engine, clock=at(0)).run.unchanged == 6
     assert anomalies(old) == []
+
+
+def test_a_check_of_what_0_1_0_wrote_finds_nothing(old: Database) -> None:
+    schema.upgrade(old.engine)
+    assert problems_of_the_feed(old.engine) == []

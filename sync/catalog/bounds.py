@@ -1,34 +1,32 @@
-"""PURE. How long, large and deep the values of one record may be. Past a bound the record alone is set aside."""
+"""PURE. How long, large and deep a record may be. A record past a bound is rejected alone. Bounds of single fields: `fields`."""
 
 from __future__ import annotations
 
-LONGEST = {
-    "TemplateId": 255, "MediaId": 255, "ServiceId": 255, "TemplateType": 255, "CoverAspectRatio": 64,
-    "Title": 2000, "Title_en": 2000, "InputRequirement": 2000, "Cover": 8000, "PreviewVideo": 8000,
-    "SupportAspectRatio": 2000, "Tags": 255, "Tags_en": 255, "Resolution": 64,
-}  # fmt: skip
-"""Characters. What the columns of all three databases hold (MySQL's keys end at 3072 bytes), or a sane bound."""
-LARGEST = {"Duration": 10**12, "InputNum": 10**6, "ReleaseOnlineTime": 253_402_300_799}
-"""Inclusive. The last one is the end of the year 9999, where every database's calendar ends."""
 MOST_BYTES = 256 * 1024
 """Of one record as served; a documented one takes about a thousand."""
 MOST_ITEMS = 1000
+"""Items of one list."""
 MOST_FIELDS = 200
 """Fields of one record."""
 LONGEST_NAME = 200
 """Characters of a field's name."""
 MOST_NAMES = 1000
-"""Different field names in a whole catalog, and as many as are remembered from one run to the next."""
+"""Field names that one run reports as new or missing."""
 MOST_EXTRA = 64 * 1024
+"""Characters of all unknown fields of one record, as JSON."""
 DEEPEST = 20
 """Levels of an unknown field. MariaDB's JSON ends at 32 levels, and the document around the field takes some of them."""
+DEEPEST_RECORD = 64
+"""Levels of a record that are parsed. Deeper lists and objects are emptied first: the depth that a parser supports depends on
+the interpreter."""
 CREDIT_DIGITS = 15
+"""Significant digits of a price: what a double, SQLite's only number, stores exactly."""
 LARGEST_EXPONENT = 50
 """Of an unknown number: 10^50. Larger ones are not the same on every engine."""
 
 
 def storage_flaw(value: str) -> str | None:
-    """Name what keeps a text out of a database: NUL, which PostgreSQL refuses, or what no driver can encode."""
+    """Name what no database or driver can store in a text: NUL, or an unpaired surrogate; None for a text that can be stored."""
     if "\x00" in value:
         return "a NUL character"
     if value.isascii():

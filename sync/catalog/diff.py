@@ -1,70 +1,61 @@
-"""PURE. Compare what the database holds with what the catalog serves; say what changed, and nothing that did not.
+"""PURE. Compare what the database holds with what the catalog serves.
 
-Not a change: the order of tags, ratios or prices; a URL of which only the query string differs; a field that is new to the
-whole catalog, or that the whole catalog stopped sending. Such differences are *unpublished*: stored, and in no feed.
+Each template is compared for itself, with its stored document. Not a change: the order of tags, ratios or prices; a URL's query
+string; an unknown field that appears or disappears. Such differences are stored without being published.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.bounds import MOST_NAMES
-from sync.catalog.field_changes import FieldChange, changed_fields
+from sync.catalog.field_changes import changed_fields
+from sync.catalog.fields import COLUMNS, LISTS
 from sync.catalog.hashes import canonical
-from sync.catalog.template import DOCUMENTED, LISTS
-from sync.catalog.unsent_fields import keep_unsent, lacks
+from sync.catalog.kept_fields import kept_unknown, kept_values
+from sync.catalog.parsing import fields_with_value, parse_record
+from sync.catalog.served_records import LOOK_UP
+from sync.catalog.snapshot import fields_to_keep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
-    from sync.catalog.intake import Intake, Reading, Sighting
+    from sync.catalog.field_changes import FieldChange
+    from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.catalog.snapshot import Snapshot
     from sync.catalog.template import Document
 
     LoadDocuments = Callable[[Sequence[str]], Mapping[str, Document]]
 
 BATCH = 500
-"""Stored documents that are compared at a time: they are never all in memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Previous:
-    """What the database held before the run.
-
-    Attributes:
-        known: every template that is present: id -> the hash of the bytes that were stored last, None where they are not known.
-        wire_fields: names of the fields that the catalog ever sent; None before the first time.
-        absent_fields: those of them that it did not send the last time.
-    """
-
-    known: Mapping[str, str | None] = field(default_factory=dict)
-    wire_fields: frozenset[str] | None = None
-    absent_fields: frozenset[str] = frozenset()
-
-    @property
-    def sent_fields(self) -> frozenset[str]:
-        """Names of the fields that the catalog sent the last time."""
-        return (self.wire_fields or frozenset()) - self.absent_fields
+"""Stored documents that are compared at a time, to bound memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One template's change, its document waiting in the spool: the one after it, for a removal the last one before.
+    """One template's change, without its document: `document_of` gives that.
 
     Attributes:
-        wire_hash: of the bytes that the document came from; None if it says more than they do.
+        kind: `added`, `changed`, `removed`; `unpublished` for what is stored without being a change.
+        record: as served; None for a removal.
+        kept: stored values that stay because the record lacks them, by column.
+        wire_hash: of the bytes that the document came from; None if it holds more than they say.
         fields: empty but for `changed`.
-        lists: which of the document's lists differ from what is stored, in whatever way.
+        evidence: of a removal.
+        lists: which of the document's lists differ from what is stored, in order or content.
+        removed_document: of a removal, the place of the last document.
     """
 
     template_id: str
     kind: str
-    reading: Reading
+    record: ServedRecord | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
     wire_hash: str | None = None
     fields: tuple[FieldChange, ...] = ()
     evidence: str | None = None
     lists: tuple[str, ...] = LISTS
+    removed_document: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,133 +65,126 @@ class ChangeSet:
     Attributes:
         changes: what is published, in the order of the feed: added, changed, removed, each as served or by id.
         unpublished: what is only stored.
-        respelled: id -> hash of bytes, of templates that say the same in other bytes.
-        unchanged: how many templates say what they said before.
-        appeared: fields new to the whole catalog; in the first run those that this version does not know.
-        vanished: fields that the whole catalog stopped sending; templates keep their last values.
-        wire_fields: what to remember for the next time, and
-        absent_fields: likewise.
+        rehashed: id -> new hash of bytes, of templates that are the same in other bytes.
+        unchanged: the number of templates without a published change.
+        appeared: unknown fields that a template gained; in the first run all of them.
+        vanished: unknown fields that a template lost, and documented fields that no record has and a template had.
     """
 
     changes: tuple[Change, ...] = ()
     unpublished: tuple[Change, ...] = ()
-    respelled: Mapping[str, str | None] = field(default_factory=dict)
+    rehashed: Mapping[str, str | None] = field(default_factory=dict)
     unchanged: int = 0
     appeared: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
-    wire_fields: frozenset[str] | None = None
-    absent_fields: frozenset[str] = frozenset()
 
     def count(self, kind: str) -> int:
         """Count the changes of one kind."""
         return sum(change.kind == kind for change in self.changes)
 
-    def removing(self, removals: Mapping[str, str], intake: Intake, load: LoadDocuments) -> ChangeSet:
+    def removing(self, removals: Mapping[str, str], parser: RecordParser, load: LoadDocuments) -> ChangeSet:
         """Add removals: id -> evidence."""
-        gone: list[Change] = []
-        for batch in _batches(sorted(removals)):
-            documents = load(batch)
-            gone += [
-                Change(template_id, "removed", intake.keep(documents[template_id]), evidence=removals[template_id])
-                for template_id in batch
-            ]
+        gone = [
+            Change(key, "removed", evidence=removals[key], removed_document=parser.keep_document(document))
+            for batch in _batches(sorted(removals))
+            for key, document in sorted(load(batch).items())
+        ]
         return replace(self, changes=(*self.changes, *gone))
 
 
-def compare(previous: Previous, snapshot: Snapshot, intake: Intake, load: LoadDocuments, *, complete: bool) -> ChangeSet:
-    """Compare the database's catalog with the served one. Templates that were not served are not touched.
+def document_of(change: Change, parser: RecordParser) -> Document:
+    """Give the document that a change leads to; of a removal, the last one before it."""
+    if change.record is None:
+        assert change.removed_document is not None  # noqa: S101 - only a removal has no record
+        return parser.kept_document(change.removed_document)
+    return {**parse_record(parser.read(change.record)), **change.kept}
+
+
+def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: RecordParser, load: LoadDocuments) -> ChangeSet:
+    """Compare the stored catalog with the served one. Templates that were not served are not touched.
 
     Args:
-        previous: what the database holds.
+        stored: the present templates: id -> hash of the bytes that were stored last.
         snapshot: what was served.
-        intake: which holds what was read of it.
-        load: reads stored documents, of so many ids at a time as are compared at once.
-        complete: whether that was the whole catalog; of a part, a field that it lacks is kept, but has not vanished.
+        parser: parsed the records.
+        load: reads stored documents.
     """
-    # A field that the catalog stopped sending returns with a good record. One spoilt record that carries it shows nothing: else
-    # it would take the kept values from all the others.
-    known, sent = previous.wire_fields, snapshot.fields - (previous.absent_fields - snapshot.good_fields)
-    # A field that was kept while the catalog did not send it is compared again when it returns: that is how a change shows.
-    whole = bool(snapshot.good) and (complete or known is None)
-    absent = (known or frozenset()) - sent if whole else previous.absent_fields
-    remembered = _remembered(sent, known or frozenset()) if whole else known
-    comparison = _Comparison(sent, sent - (DOCUMENTED if known is None else known), previous.absent_fields & sent)
-    trusted = (remembered or frozenset()) - absent
-    added: list[Change] = []
-    differing: list[str] = []
-    for template_id, sighting in snapshot.good.items():
-        if sighting.reading is None:
-            continue
-        if template_id in previous.known:
-            differing.append(template_id)
-        else:
-            added.append(Change(template_id, "added", sighting.reading, _hash_to_keep(sighting, trusted)))
-    found = [each for batch in _batches(differing) for each in comparison.of(batch, snapshot, intake, load, trusted)]
-    respelled = {each.template_id: each.wire_hash for each in found if each.kind == "same"}
-    changed = [each for each in found if each.kind == "changed"]
-    if absent - previous.absent_fields:  # a record that was not served may carry the field: its bytes must be read again
-        respelled |= dict.fromkeys((key for key, hashed in previous.known.items() if hashed and key not in snapshot.good), None)
+    read = {template_id: record for template_id, record in snapshot.good.items() if record.place is not None}
+    added = [
+        Change(template_id, "added", record, wire_hash=record.wire_hash)
+        for template_id, record in read.items()
+        if template_id not in stored
+    ]
+    groups: dict[str, list[Change]] = {"changed": [], "unpublished": [], "same": []}
+    appeared: set[str] = set() if stored else set(parser.unknown)
+    vanished: set[str] = set()
+    for batch in _batches([template_id for template_id in read if template_id in stored]):
+        documents = load(batch)
+        for template_id in batch:
+            record, before = read[template_id], documents[template_id]
+            change, names = compare_record(record, parser.read(record), before, snapshot.missing)
+            groups[change.kind].append(change)
+            appeared |= names.appeared
+            vanished |= names.vanished
     return ChangeSet(
-        changes=(*added, *changed),
-        unpublished=tuple(each for each in found if each.kind == "unpublished"),
-        respelled={key: hashed for key, hashed in respelled.items() if previous.known[key] != hashed},
-        unchanged=len(snapshot.good) - len(added) - len(changed),
-        appeared=tuple(sorted(comparison.new | comparison.returned)),
-        vanished=tuple(sorted(absent - previous.absent_fields)),
-        wire_fields=remembered,
-        absent_fields=absent & (remembered or frozenset()),
+        changes=(*added, *groups["changed"]),
+        unpublished=tuple(groups["unpublished"]),
+        rehashed=_rehashed(groups["same"], stored),
+        unchanged=len(snapshot.good) - len(added) - len(groups["changed"]),
+        appeared=_some_names(appeared),
+        vanished=_some_names(vanished),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """What is the same for all templates of a run: fields sent, those new to the whole catalog, those that came back."""
+class FieldNames(NamedTuple):
+    """Names of fields that one template gained or lost without a published change."""
 
-    sent: frozenset[str]
-    new: frozenset[str]
-    returned: frozenset[str]
-
-    def of(
-        self, batch: Sequence[str], snapshot: Snapshot, intake: Intake, load: LoadDocuments, trusted: frozenset[str]
-    ) -> Iterator[Change]:
-        """Compare some templates with what is stored of them; the kind is `changed`, `unpublished` or `same`."""
-        stored = load(batch)
-        for template_id in batch:
-            sighting, before = snapshot.good[template_id], stored[template_id]
-            reading = sighting.reading
-            assert reading is not None  # noqa: S101 - those that were recognised are not compared
-            served = intake.load(reading).document
-            assert served is not None  # noqa: S101 - a good record has one
-            after = keep_unsent(before, served, self.sent)
-            hashed = _hash_to_keep(sighting, trusted) if after is served else None
-            if after == before and canonical(after["extra"]) == canonical(before["extra"]):  # for Python, 1 is true
-                yield Change(template_id, "same", reading, hashed)
-                continue
-            # A field that returns was never heard of where a template came while it was gone: there it is new, too. And one
-            # that no longer fits among the kept ones did not change.
-            dropped = before["extra"].keys() - after["extra"].keys() - self.sent
-            hidden = self.new | dropped | {name for name in self.returned if lacks(before, name)}
-            fields = changed_fields(before, after, hidden)
-            kept = reading if after is served else intake.keep(after, reading)
-            lists = tuple(name for name in LISTS if before[name] != after[name])
-            yield Change(template_id, "changed" if fields else "unpublished", kept, hashed, tuple(fields), lists=lists)
+    appeared: Set[str]
+    vanished: Set[str]
 
 
-def _hash_to_keep(sighting: Sighting, trusted: frozenset[str]) -> str | None:
-    """Decide whether these bytes, when they come again, need not be read.
+def compare_record(
+    record: ServedRecord, value: dict[str, Any], before: Document, missing: frozenset[str]
+) -> tuple[Change, FieldNames]:
+    """Compare one record with the stored document of its template.
 
-    Only if what they say rests on nothing but themselves: not on the absence of `Tags` in the whole catalog, and not on a
-    field whose coming is not yet remembered.
+    Args:
+        record: as served.
+        value: the record, decoded.
+        before: the stored document.
+        missing: the documented fields of which no record of the walk has a value.
+
+    Returns:
+        The change, its kind one of `changed`, `unpublished`, `same`; and the fields that appeared or vanished.
     """
-    reading = sighting.reading
-    alone = reading is not None and reading.reason_if_tags is None and sighting.names is not None and sighting.names <= trusted
-    return sighting.wire_hash if alone else None
+    served = parse_record(value)
+    lacking = fields_to_keep(record, missing) - fields_with_value(value)
+    kept = kept_values(before, served, lacking) if lacking else {}
+    if record.page == LOOK_UP:
+        kept |= kept_unknown(before, served)
+    after = {**served, **kept} if kept else served
+    had, has = before["extra"].keys(), after["extra"].keys()
+    unsent = {wire for wire in lacking if wire in COLUMNS and COLUMNS[wire] in kept} if record.page != LOOK_UP else set()
+    names = FieldNames(has - had, (had - has) | unsent)
+    template_id, hashed = after["template_id"], None if kept else record.wire_hash
+    if after == before and canonical(after["extra"]) == canonical(before["extra"]):  # to Python, 1 equals true
+        return Change(template_id, "same", record, kept, hashed), names
+    fields = tuple(changed_fields(before, after))
+    lists = tuple(name for name in LISTS if before[name] != after[name])
+    return Change(template_id, "changed" if fields else "unpublished", record, kept, hashed, fields, lists=lists), names
 
 
-def _remembered(sent: frozenset[str], known: frozenset[str]) -> frozenset[str]:
-    """Remember field names, within bounds: those sent now, and of those sent before as many as there is room for."""
-    room = max(0, MOST_NAMES - len(sent))
-    return sent | frozenset(sorted(known - sent)[:room])
+def _rehashed(same: Iterable[Change], stored: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Give the hashes to store of templates that are the same. A record without a hash leaves a hash that still holds."""
+    return {
+        change.template_id: change.wire_hash
+        for change in same
+        if change.wire_hash != stored[change.template_id] and (change.kept or change.wire_hash is not None)
+    }
+
+
+def _some_names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(names)[:MOST_NAMES])
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

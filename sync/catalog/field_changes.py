@@ -4,69 +4,81 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.fields import SCALARS
 from sync.catalog.hashes import canonical, unordered
-from sync.catalog.template import SCALARS, Document
+from sync.catalog.price_moves import PRICE
 from sync.catalog.url_query import URL_FIELDS, address, without_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from sync.catalog.template import Document
 
 FieldChange = dict[str, Any]
-"""`{"field", "old", "new"}`; for `tags` also `"gained"` and `"lost"`; for an unknown field that is not there, `"absent"`."""
+"""`{"field", "old", "new"}`; for `tags` also `"gained"` and `"lost"`."""
 
 
-def changed_fields(before: Document, after: Document, new_fields: Iterable[str] = ()) -> list[FieldChange]:
-    """Compare two documents of one template, field by field.
+def changed_fields(before: Document, after: Document) -> list[FieldChange]:
+    """Compare two documents of one template.
 
-    Args:
-        before: as stored.
-        after: as served.
-        new_fields: names, as the endpoint writes them, of fields that no template had before: they are no change.
+    An unknown field is compared where both have it: its appearing or disappearing is no change.
     """
-    untold = {SCALARS.get(name, f"extra.{name}") for name in new_fields}
     changes: list[FieldChange] = []
     for name in SCALARS.values():
         old, new = before[name], after[name]
-        if name in URL_FIELDS:
-            old, new = address(old), address(new)
-        if old != new and name not in untold:
-            changes.append({"field": name, "old": before[name], "new": after[name]})
+        if old != new and (name not in URL_FIELDS or address(old) != address(new)):
+            changes.append({"field": name, "old": old, "new": new})
     # Most lists are as they were: comparing them as they stand is cheap, by their meaning is not.
-    if "Tags" not in new_fields and before["tags"] != after["tags"]:
-        changes += _tag_changes(before["tags"], after["tags"], by=("name",) if "Tags_en" in new_fields else ("name", "name_en"))
-    if "ConsumeItems" not in new_fields and before["consume_items"] != after["consume_items"]:
+    if before["tags"] != after["tags"]:
+        changes += _tag_changes(before["tags"], after["tags"])
+    if before["consume_items"] != after["consume_items"]:
         changes += _price_changes(before["consume_items"], after["consume_items"])
     had, has = before["aspect_ratios"], after["aspect_ratios"]
-    if "SupportAspectRatio" not in new_fields and had != has and unordered(had) != unordered(has):
+    if had != has and unordered(had) != unordered(has):
         changes.append({"field": "aspect_ratios", "old": had, "new": has})
-    for name in sorted({*before["extra"], *after["extra"]}):
-        if f"extra.{name}" not in untold and _meaning(before["extra"], name) != _meaning(after["extra"], name):
-            changes.append(_extra_change(name, before["extra"], after["extra"]))
+    old_extra, new_extra = before["extra"], after["extra"]
+    if old_extra and new_extra:
+        changes += [
+            {"field": f"extra.{name}", "old": old_extra[name], "new": new_extra[name]}
+            for name in sorted(old_extra.keys() & new_extra.keys())
+            if _meaning(old_extra, name) != _meaning(new_extra, name)
+        ]
     return changes
 
 
-def _extra_change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> FieldChange:
-    """Tell an unknown field's change; `absent` says on which side it is not null but not there."""
-    told = {"field": f"extra.{name}", "old": before.get(name), "new": after.get(name)}
-    absent = "old" if name not in before else "new" if name not in after else None
-    return {**told, "absent": absent} if absent else told
+def apply_fields(document: Document, fields: Iterable[Mapping[str, Any]]) -> Document:
+    """Apply a change's fields to a document, as a consumer of the feed does; give the new document."""
+    after = {**document, "extra": dict(document["extra"])}
+    for field in fields:
+        name, new = field["field"], field["new"]
+        if name.startswith("extra."):
+            after["extra"][name.removeprefix("extra.")] = new
+        elif name.startswith(PRICE):
+            after["consume_items"] = _with_price(after["consume_items"], name.removeprefix(PRICE), new)
+        else:
+            after[name] = new
+    return after
 
 
-def _meaning(extra: Mapping[str, Any], name: str) -> str | None:
-    """Write an unknown field's meaning as canonical JSON; None if it is absent, which is not the same as null."""
-    return canonical(without_query(extra[name])) if name in extra else None
+def _with_price(prices: list[dict[str, Any]], resolution: str, credit: float | None) -> list[dict[str, Any]]:
+    if credit is None:
+        return [price for price in prices if price["resolution"] != resolution]
+    new = {"resolution": resolution, "credit": credit}
+    if all(price["resolution"] != resolution for price in prices):
+        return [*prices, new]
+    return [new if price["resolution"] == resolution else price for price in prices]
 
 
-def _tag_changes(before: list[dict[str, Any]], after: list[dict[str, Any]], *, by: tuple[str, ...]) -> list[FieldChange]:
-    """Compare tags by both languages, or by the one that both catalogs have."""
+def _meaning(extra: Mapping[str, Any], name: str) -> str:
+    """Write an unknown field's value as canonical JSON, without the query strings of URLs."""
+    return canonical(without_query(extra[name]))
 
-    def key(tag: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple(tag[name] for name in by)
 
-    had, has = set(map(key, before)), set(map(key, after))
-    gained = [tag for tag in after if key(tag) not in had]
-    lost = [tag for tag in before if key(tag) not in has]
+def _tag_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[FieldChange]:
+    had = {(tag["name"], tag["name_en"]) for tag in before}
+    has = {(tag["name"], tag["name_en"]) for tag in after}
+    gained = [tag for tag in after if (tag["name"], tag["name_en"]) not in had]
+    lost = [tag for tag in before if (tag["name"], tag["name_en"]) not in has]
     return [{"field": "tags", "old": before, "new": after, "gained": gained, "lost": lost}] if gained or lost else []
 
 

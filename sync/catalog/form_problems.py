@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.validation import kind_of
+from sync.catalog.parsing import kind_of
 from sync.errors import MissingExtra
 from sync.text import escape_control_characters, json_text, some_of
 

@@ -1,4 +1,4 @@
-"""PURE. The two hashes of a document: the fingerprint of its form and the content hash of its meaning."""
+"""PURE. The content hash of a document: equal where nothing would be published as a change."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sync.catalog.template import LISTS
+from sync.catalog.fields import LISTS
 from sync.catalog.url_query import URL_FIELDS, address, without_query
 
 if TYPE_CHECKING:
     from sync.catalog.template import Document
 
 
-def fingerprint(written: Document) -> str:
-    """Hash a document as it stands."""
-    return _hash(written)
-
-
 def content_hash(written: Document) -> str:
-    """Hash what a document means."""
+    """Hash a document without the order of its lists and the query strings of its URLs."""
     meaning = dict(written)
     for name in URL_FIELDS:
         meaning[name] = address(written[name])

@@ -1,4 +1,4 @@
-"""PURE. What the catalog served: good templates by id, what was set aside and why, and the names of all fields seen."""
+"""PURE. What the catalog served: good templates by id, rejected records and why, and the fields that no record has."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sync.catalog.set_aside import DISPUTED, MOST_KEPT, Rejected, drop_what_is_beside_a_bad_one, payload, reason_to_set_aside
+from sync.catalog.fields import DOCUMENTED
+from sync.catalog.hashes import content_hash
+from sync.catalog.parsing import parse_record
+from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, RejectedRecord, payload
+from sync.catalog.served_records import LOOK_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sync.catalog.diff import LoadDocuments
-    from sync.catalog.intake import Intake, Sighting
+    from sync.catalog.served_records import RecordParser, ServedRecord
 
 
 @dataclass(slots=True)
@@ -21,76 +25,100 @@ class Snapshot:
 
     Attributes:
         good: by id, in the order served.
-        set_aside: records that are not believed, and the reason, one phrase.
-        fields: names of all fields seen.
-        good_fields: of those, the ones that a record which can be read carries, as far as anybody looked.
-        nameless: those set aside that carry no id that can be read.
+        rejected: records that are not stored, and the reason, one phrase.
+        missing: the documented fields of which no record of the walk has a value.
     """
 
-    good: dict[str, Sighting] = field(default_factory=dict)
-    set_aside: list[tuple[Sighting, str]] = field(default_factory=list)
-    fields: frozenset[str] = frozenset()
-    good_fields: frozenset[str] = frozenset()
-    nameless: list[Sighting] = field(default_factory=list)
+    good: dict[str, ServedRecord] = field(default_factory=dict)
+    rejected: list[tuple[ServedRecord, str]] = field(default_factory=list)
+    missing: frozenset[str] = frozenset()
 
     @property
     def ids(self) -> set[str]:
-        """Ids that were served, readable or not: none of them is missing."""
-        return {*self.good, *(bad.template_id for bad, _ in self.set_aside if bad.template_id is not None)}
+        """Ids that were served, good or rejected: none of them is absent."""
+        return {*self.good, *(bad.template_id for bad, _ in self.rejected if bad.template_id is not None)}
+
+    @property
+    def without_id(self) -> list[ServedRecord]:
+        """Rejected records that carry no id that can be read."""
+        return [bad for bad, _ in self.rejected if bad.template_id is None]
 
     @property
     def commonest_reason(self) -> str:
-        """Why most of what is set aside is set aside."""
-        return Counter(reason for _, reason in self.set_aside).most_common(1)[0][0] if self.set_aside else ""
+        """The reason for which most of the rejected records were rejected."""
+        return Counter(reason for _, reason in self.rejected).most_common(1)[0][0] if self.rejected else ""
 
-    def rejected(self, intake: Intake, load: LoadDocuments) -> list[Rejected]:
-        """Describe the first of the records that are set aside, as many as a run stores.
+    def rejected_records(self, parser: RecordParser, load: LoadDocuments) -> list[RejectedRecord]:
+        """Write the first of the rejected records, as many as a run stores; an unchanged one as its stored document."""
+        kept = self.rejected[:MOST_KEPT]
+        stored = load(sorted({str(bad.template_id) for bad, _ in kept if bad.place is None}))
+        return [
+            RejectedRecord(
+                bad.page,
+                bad.position,
+                bad.template_id,
+                reason,
+                payload(stored[str(bad.template_id)] if bad.place is None else parser.read(bad)),
+            )
+            for bad, reason in kept
+        ]
 
-        One that is good by itself is shown as its document: of one that was recognised nothing else is left.
-        """
-        kept = self.set_aside[:MOST_KEPT]
-        stored = load(sorted({str(bad.template_id) for bad, _ in kept if bad.reading is None}))
 
-        def shown(bad: Sighting) -> str:
-            if bad.reading is None:
-                return payload(stored[str(bad.template_id)])
-            return payload(intake.load(bad.reading).document if bad.readable else intake.value(bad))
+def build_snapshot(
+    records: Sequence[ServedRecord], missing: Iterable[str], parser: RecordParser, load: LoadDocuments
+) -> Snapshot:
+    """Join the records of a walk, and of the look-ups after it.
 
-        return [Rejected(bad.page, bad.position, bad.template_id, reason, shown(bad)) for bad, reason in kept]
-
-
-def read_snapshot(sightings: Sequence[Sighting], intake: Intake, fields: frozenset[str] = frozenset()) -> Snapshot:
-    """Judge all records of a walk, and of the look-ups after it, together.
-
-    The same record twice is one, also when only its URLs were signed anew. Two different ones under one id cannot both be
-    true, so neither is believed; nor is a good one beside a bad one: the bad one may be the newer.
+    The same record twice is one, also when only its URLs were signed anew. Of two different ones under one id both are
+    rejected; so is a good one beside a bad one, because the bad one may be the newer.
 
     Args:
-        sightings: every record, in the order served.
-        intake: which took them in.
-        fields: names of those seen on the walks.
+        records: in the order served.
+        missing: the documented fields of which no record of the walk has a value.
+        parser: parsed the records.
+        load: reads stored documents.
     """
-    tags_sent = "Tags" in fields
-    looked_into = [(names, each) for each in sightings if (names := each.names)]
-    snapshot = Snapshot(
-        fields=fields.union(*{names for names, _ in looked_into}),
-        good_fields=frozenset[str]().union(*{each.good_names for _, each in looked_into}),
-    )
-    disputed: set[str] = set()
-
-    for each in sightings:
-        if each.reading is not None and (reason := reason_to_set_aside(each.reading, each.page, tags_sent=tags_sent)):
-            snapshot.set_aside.append((each, reason))
-            if each.template_id is None:
-                snapshot.nameless.append(each)
+    missing = frozenset(missing)
+    snapshot = Snapshot()
+    rejected = snapshot.rejected
+    for record in records:
+        if reason := record.reason or _unpaired(record, missing):
+            rejected.append((record, reason))
             continue
-        template_id = str(each.template_id)  # a good record has one
-        first = snapshot.good.setdefault(template_id, each)
-        if first is each:
-            continue
-        if template_id not in disputed and (first.wire_hash == each.wire_hash or intake.meaning(first) == intake.meaning(each)):
-            continue
-        disputed.add(template_id)
-        snapshot.set_aside.append((each, DISPUTED))
-    drop_what_is_beside_a_bad_one(snapshot)
+        first = snapshot.good.setdefault(str(record.template_id), record)  # a good record has an id
+        if first is not record and not same_record(first, record, parser, load):
+            rejected.append((record, DISPUTED))
+    for bad, _reason in rejected:
+        if bad.template_id is not None:
+            lost = snapshot.good.pop(bad.template_id, None)
+            missing |= lost.first_with if lost is not None else frozenset()
+        # A rejected record does not count for what the walk carries. Whether another one has those fields was not looked at.
+        missing |= bad.first_with
+    snapshot.missing = missing
     return snapshot
+
+
+def same_record(one: ServedRecord, other: ServedRecord, parser: RecordParser, load: LoadDocuments) -> bool:
+    """Tell whether two good records of one id say the same."""
+    if one.wire_hash is not None and one.wire_hash == other.wire_hash:
+        return True
+
+    def content(record: ServedRecord) -> str:
+        template_id = str(record.template_id)
+        return content_hash(load([template_id])[template_id] if record.place is None else parse_record(parser.read(record)))
+
+    return content(one) == content(other)
+
+
+def fields_to_keep(record: ServedRecord, missing: frozenset[str]) -> frozenset[str]:
+    """Name the documented fields whose stored value stays where this record has none.
+
+    They are the fields of which no record of the walk has a value. A record that came by look-up never empties a field: a
+    detail view may have fewer fields than the list.
+    """
+    return DOCUMENTED if record.page == LOOK_UP else missing
+
+
+def _unpaired(record: ServedRecord, missing: frozenset[str]) -> str | None:
+    tags_are_sent = record.page == LOOK_UP or "Tags" not in missing
+    return TAGS_UNPAIRED if record.tags_unpaired and tags_are_sent else None

@@ -1,6 +1,6 @@
-"""PURE. A record without a readable id may be any template: what it may stand for is not proved gone by a look-up.
+"""PURE. A rejected record without a readable id may be any absent template: a look-up proves nothing about that one.
 
-Its media id tells which template that is; where that cannot be read either, it may be any of them.
+Its media id tells which template it is; without one it may be any of them.
 """
 
 from __future__ import annotations
@@ -11,22 +11,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sync.catalog.diff import LoadDocuments
-    from sync.catalog.intake import Intake
+    from sync.catalog.served_records import RecordParser
     from sync.catalog.snapshot import Snapshot
 
 
-def cleared(evidence: Mapping[str, str], snapshot: Snapshot, intake: Intake, load: LoadDocuments) -> Mapping[str, str]:
+def drop_ambiguous_removals(
+    evidence: Mapping[str, str], snapshot: Snapshot, parser: RecordParser, load: LoadDocuments
+) -> Mapping[str, str]:
     """Drop the evidence against templates that a record without an id may stand for.
 
     Args:
-        evidence: id -> the second witness.
+        evidence: id -> the second confirmation.
         snapshot: what was served.
-        intake: which holds its records.
-        load: reads stored documents, of all ids at once: there are few where this is needed at all.
+        parser: parsed its records.
+        load: reads stored documents, of all ids at once: they are few where this is needed.
     """
-    if not snapshot.nameless or not evidence:
+    without_id = snapshot.without_id
+    if not without_id or not evidence:
         return evidence
-    values = [intake.value(each) for each in snapshot.nameless]
+    values = [parser.read(record) for record in without_id]
     media = [value.get("MediaId") if isinstance(value, dict) else None for value in values]
     if not all(isinstance(each, str) and each for each in media):
         return {}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.catalog.bounds import LONGEST, storage_flaw
+from sync.catalog.bounds import storage_flaw
+from sync.catalog.fields import BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +50,8 @@ class TemplateId(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what no template can be called."""
         text = str(value)
-        if not text or len(text) > LONGEST["TemplateId"]:
-            self.fail(f"an id has 1 to {LONGEST['TemplateId']} characters, this one has {len(text)}.", param, ctx)
+        if not text or len(text) > BOUNDS["TemplateId"]:
+            self.fail(f"an id has 1 to {BOUNDS['TemplateId']} characters, this one has {len(text)}.", param, ctx)
         if flaw := storage_flaw(text):
             self.fail(f"an id cannot hold {flaw}.", param, ctx)
         return text

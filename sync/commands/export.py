@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from sync.catalog.fields import 
     from sync.catalog.template import Document
 
 FORMATS = ("jsonl", "json", "csv", "atom")

@@ -116,7 +116,7 @@ def change_rows(plan: Plan | None, most: int | None = None) -> list[dict[str, An
         return []
     rows = []
     for change in plan.changes.changes[:most]:
-        document = plan.intake.load(change.reading).document
+        document = plan.document_of(change)
         gone = change.kind == "removed"
         rows.append(
             {

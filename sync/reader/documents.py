@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sync.catalog.form import Form
-from sync.catalog.template import Document, Template, document
+from sync.catalog.template import DOCUMENT_KEYS, Document
 
 
 def printed(written: Document) -> dict[str, Any]:
@@ -13,15 +13,12 @@ def printed(written: Document) -> dict[str, Any]:
     return {**written, "form_hash": Form(written).hash}
 
 
-_KEYS = tuple(document(Template("")))
-
-
 def _ordered(written: Any) -> Document:
     """Put a document's keys into the one order, and its credits into the one form: PostgreSQL keeps them in another.
 
     Done on the JSON as it is: by way of a `Template` it takes thrice as long, and a list reads thousands.
     """
-    ordered = {name: written[name] for name in _KEYS}
+    ordered = {name: written[name] for name in DOCUMENT_KEYS}
     ordered["consume_items"] = [
         {"resolution": item["resolution"], "credit": _shortest(item["credit"])} for item in written["consume_items"]
     ]

@@ -12,7 +12,7 @@ from sync.catalog.price_moves import price_moves
 from sync.catalog.template import json_number
 from sync.reader.cursor import prove
 from sync.reader.documents import _ordered, _sorted, printed
-from sync.store.batches import batches
+from sync.store.bulk import batches
 from sync.store.engine import reading
 from sync.store.schema import require_current
 from sync.store.tables import held_removals, sync_runs, sync_state, template_changes, template_versions

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sync.catalog.feed_chain import CHAINED, Cursor
 from sync.catalog.hashes import canonical, content_hash
 from sync.catalog.price_moves import price_moves
-from sync.catalog.template import LISTS, SCALARS, json_number
+from sync.catalog.fields import LISTS, SCALARS
+from sync.catalog.template import json_number
 from sync.reader.documents import _ordered
-from sync.store.batches import BATCH
+from sync.store.bulk import BATCH
 from sync.store.engine import reading
 from sync.store.tables import (
     consume_items,

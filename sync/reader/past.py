@@ -16,7 +16,7 @@ from sync.catalog.selection import matches
 from sync.errors import DatabaseError, Pruned
 from sync.reader.documents import _ordered
 from sync.reader.stored import Stored
-from sync.store.batches import batches
+from sync.store.bulk import batches
 from sync.store.tables import template_changes, template_versions, templates
 
 if TYPE_CHECKING:

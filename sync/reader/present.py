@@ -13,7 +13,7 @@ from sync.catalog.page_order import NAME_LENGTH
 from sync.catalog.selection import found_in, same_word
 from sync.reader.documents import _ordered
 from sync.reader.stored import Stored
-from sync.store.batches import batches
+from sync.store.bulk import batches
 from sync.store.column_types import Credit
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, template_versions, templates
 

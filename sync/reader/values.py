@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from sync.catalog.price_moves import PriceMove, price_moves
-from sync.catalog.template import SCALARS, Price, Tag, from_document
+from sync.catalog.fields import SCALARS
+from sync.catalog.template import Price, Tag, prices_of, tags_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -195,15 +196,15 @@ class Page(tuple[Template, ...]):  # noqa: SLOT001 - a tuple's subclass can have
 
 def template_of(stored: Stored) -> Template:
     """Make the value of one template."""
-    written = from_document(stored.document)
-    released = written.released_at
+    document = stored.document
+    released = document["released_at"]
     return Template(
-        **{name: getattr(written, name) for name in ("template_id", *SCALARS.values()) if name != "released_at"},
-        released_at=None if released is None else datetime.fromtimestamp(released, UTC),
-        tags=written.tags,
-        prices=written.consume_items,
-        aspect_ratios=written.aspect_ratios,
-        extra=_frozen(written.extra),
+        **{name: document[name] for name in ("template_id", *SCALARS.values()) if name != "released_at"},
+        released_at=None if released is None else datetime.fromisoformat(released),
+        tags=tags_of(document),
+        prices=prices_of(document),
+        aspect_ratios=tuple(document["aspect_ratios"]),
+        extra=_frozen(document["extra"]),
         **{each.name: getattr(stored, each.name) for each in fields(stored) if each.name != "document"},
     )
 

@@ -6,15 +6,14 @@ Which code Crun gives for which mistake is not documented; here each is a 422, w
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.form import Form
 from sync.catalog.form_problems import problems
 from sync.catalog.job_request import REQUEST_SCHEMA
-from sync.catalog.set_aside import Unreadable
-from sync.catalog.template import document
-from sync.catalog.validation import read_record
+from sync.catalog.json_values import decode_json
+from sync.catalog.parsing import parse_record
+from sync.catalog.rejection import RecordRejected
 from sync.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def _input_errors(catalog: Sequence[Record], given: dict[str, Any]) -> list[str]
     if record is None:
         return ["input.template_id: the catalog has no such template"]
     try:
-        template = read_record(json.loads(json.dumps(record), parse_float=Decimal))
-    except Unreadable as error:
-        return [f"input.template_id: the catalog's record of this template makes no sense: {error}"]
-    return [f"input.{problem}" for problem in Form(document(template)).validate(given)]
+        document = parse_record(decode_json(json.dumps(record).encode()))
+    except RecordRejected as error:
+        return [f"input.template_id: the catalog's record of this template is rejected: {error}"]
+    return [f"input.{problem}" for problem in Form(document).validate(given)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.bounds import LONGEST
+from sync.catalog.fields import BOUNDS
 from sync.catalog.page_order import SORTS
 from sync.schemas.catalog import CHANGE, MOMENTS, TEMPLATE
 from sync.schemas.shapes import anything, closed, flag, free, items, moment, nullable, number, record, ref, text, whole, word
@@ -51,7 +51,7 @@ def _between(low: int, high: int, what: str, **more: Any) -> Schema:
     return {**whole(what), "minimum": low, "maximum": high, **more}
 
 
-_ID = _at_most(LONGEST["TemplateId"], "the template's id")
+_ID = _at_most(BOUNDS["TemplateId"], "the template's id")
 _LIMIT = _between(1, MOST_ROWS, "how many rows at most; fewer come where they are large", default=USUAL_ROWS)
 _AFTER = _at_most(LONGEST_PLACE, "go on behind an answer: its `after`, with the same other arguments")
 _CREDITS = {**number("Crun credits: at `resolution` if that is given, else by the lowest price"), "minimum": 0, "maximum": 1e15}
@@ -132,7 +132,7 @@ TOOLS: Mapping[str, Tool] = {
             "GetFormArguments",
             "Which template's.",
             {"template_id": _ID},
-            {"resolution": _at_most(LONGEST["Resolution"], "for the example; the cheapest where it is left out")},
+            {"resolution": _at_most(BOUNDS["ConsumeItems"], "for the example; the cheapest where it is left out")},
         ),
         _answer(
             "FormAnswer",

@@ -17,7 +17,7 @@ from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost
 from sync.run_record import Run, Status
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
-from sync.store.load import load_content_hash, load_documents, load_previous
+from sync.store.load import load_documents, load_previous
 from sync.store.retry import Retry
 from sync.store.tables import sync_runs
 from sync.store.write import write_run
@@ -25,7 +25,6 @@ from sync.store.write import write_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sync.catalog.diff import Previous
     from sync.catalog.sync_state import SyncState
     from sync.catalog.template import Document
     from sync.store.write_set import WriteSet
@@ -56,8 +55,8 @@ class Store:
         self.retry = Retry(sleep, random)
         self._sleep = sleep
 
-    def load(self) -> tuple[Previous, SyncState]:
-        """Read what is present, by the hash of its bytes, and what runs remember."""
+    def load(self) -> tuple[dict[str, str | None], SyncState]:
+        """Read the present templates (id -> hash of the bytes that were stored last), and what runs remember."""
         with reading(self.engine) as connection:
             return load_previous(connection)
 
@@ -74,10 +73,6 @@ class Store:
                 hint="The next run goes on from there.",
             )
         return found
-
-    def content_hash(self, template_id: str) -> str:
-        """Read the hash of what one present template means."""
-        return self._outlasting(lambda connection: load_content_hash(connection, template_id))
 
     def _outlasting(self, read: Callable[[sa.Connection], T]) -> T:
         """Read in the middle of a run: a server that is away gets as long to come back as for the run's end."""

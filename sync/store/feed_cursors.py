@@ -12,7 +12,7 @@ from sync.catalog.breaking import breaking
 from sync.catalog.feed_chain import Cursor
 from sync.catalog.price_moves import price_moves
 from sync.errors import DatabaseError
-from sync.store.batches import BATCH, insert_rows
+from sync.store.bulk import BATCH, insert_rows
 from sync.store.tables import price_changes, sync_state, template_changes, template_versions
 from sync.text import iso
 

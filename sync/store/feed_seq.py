@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from sync.catalog.breaking import breaking
 from sync.catalog.price_moves import price_moves
-from sync.store.batches import insert_rows
+from sync.store.bulk import insert_rows
 from sync.store.feed_cursors import last_cursor
 from sync.store.tables import price_changes, sync_state, template_changes
 from sync.text import iso
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.catalog.diff import Change
-    from sync.catalog.intake import Spooled
 
 
 class Feed:
@@ -33,9 +32,9 @@ class Feed:
         self._at = at
         self._began = self._cursor = last_cursor(connection)
 
-    def append(self, changes: Sequence[tuple[Change, Spooled]]) -> None:
-        """Append one batch of changes, each with what is kept of its document."""
-        rows = [self._next(change, kept.content_hash) for change, kept in changes]
+    def append(self, changes: Sequence[tuple[Change, str]]) -> None:
+        """Append one batch of changes, each with its document's content hash."""
+        rows = [self._next(change, content_hash) for change, content_hash in changes]
         insert_rows(self._connection, template_changes, rows)
         moves = [
             {"seq": row["seq"], "resolution": size, "template_id": row["template_id"], "old_credit": old, "new_credit": new}

@@ -6,43 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.diff import Previous
 from sync.catalog.sync_state import SyncState
-from sync.catalog.template import LISTS, SCALARS
+from sync.catalog.template import DOCUMENT_KEYS
 from sync.errors import DatabaseError
-from sync.run_record import Status
-from sync.store.batches import batches, plain_rows
-from sync.store.tables import held_removals, sync_runs, sync_state, template_versions, templates
+from sync.store.bulk import batches
+from sync.store.tables import held_removals, sync_state, template_versions, templates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sync.catalog.template import Document
 
+_KEYS = frozenset(DOCUMENT_KEYS)
 
-_COLUMNS = {"template_id", "extra", *SCALARS.values(), *LISTS}
 
-
-def load_previous(connection: sa.Connection) -> tuple[Previous, SyncState]:
-    """Read what is present, by the hash of its bytes, and what runs remember."""
+def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], SyncState]:
+    """Read the present templates (id -> hash of the bytes that were stored last), and what runs remember."""
     present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
-    known: dict[str, str | None] = dict(plain_rows(connection, present))
-    if _written_by_0_1_0(connection):
-        known = dict.fromkeys(known)
+    stored: dict[str, str | None] = dict(connection.execute(present).tuples().all())
     state = connection.execute(sa.select(sync_state)).one()
     held = {row.template_id: row.runs for row in connection.execute(sa.select(held_removals.c.template_id, held_removals.c.runs))}
-    fields = None if state.wire_fields is None else frozenset(state.wire_fields)
-    previous = Previous(known, wire_fields=fields, absent_fields=frozenset(state.absent_fields or ()))
-    return previous, SyncState(held, state.unreconciled_ids, state.unreconciled_runs)
-
-
-def _written_by_0_1_0(connection: sa.Connection) -> bool:
-    """Tell whether the last run that was applied was one of 0.1.0's: its daemon looks at the schema only when it starts.
-
-    It wrote new rows and left the old hashes of bytes beside them: what they name is not what is stored.
-    """
-    applied = sync_runs.c.status.in_([str(Status.SUCCEEDED), str(Status.HELD), str(Status.INCOMPLETE)])
-    return connection.scalar(sa.select(sync_runs.c.version).where(applied).order_by(sync_runs.c.run_id.desc()).limit(1)) is None
+    return stored, SyncState(held, state.unreconciled_ids, state.unreconciled_runs)
 
 
 def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:
@@ -57,16 +41,10 @@ def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, D
 
 
 def _whole(template_id: str, written: Any) -> Document:
-    """Refuse a document that somebody has changed by hand into none: comparing with it would make things up."""
-    if not isinstance(written, dict) or not written.keys() >= _COLUMNS:
+    """Refuse a document that was changed by hand and lacks columns: a comparison with it would invent changes."""
+    if not isinstance(written, dict) or not written.keys() >= _KEYS:
         raise DatabaseError(
-            f"template_versions holds a document of template {template_id} that is not whole.",
+            f"template_versions holds an incomplete document of template {template_id}.",
             hint="Restore a backup; nothing was applied.",
         )
     return written
-
-
-def load_content_hash(connection: sa.Connection, template_id: str) -> str:
-    """Read the hash of what one present template means."""
-    query = sa.select(templates.c.content_hash).where(templates.c.template_id == template_id)
-    return str(connection.execute(query).scalar_one())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from sync.store.batches import insert_columns, the_same
+from sync.store.bulk import insert_rows
 from sync.store.column_types import UtcDateTime
 from sync.store.tables import price_periods
 from sync.store.template_rows import exact
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.catalog.template import Document
-    from sync.store.batches import Columns
 
 
 def cut_price_periods(
@@ -44,12 +43,13 @@ def cut_price_periods(
     if ended := [{"key": key, "size": size} for (key, size), credit in before.items() if now.get((key, size)) != credit]:
         which = sa.and_(periods.c.template_id == bindparam("key"), periods.c.resolution == bindparam("size"), still)
         connection.execute(sa.update(periods).where(which).values(_ended(run_id, at)), ended)
-    begun = [(key, size, credit) for (key, size), credit in now.items() if before.get((key, size)) != credit]
-    if begun:
-        keys, sizes, credits_ = zip(*begun, strict=True)
-        columns: Columns = {"template_id": keys, "resolution": sizes, "credit": credits_}
-        since = {"from_run_id": run_id, "valid_from": at, "valid_until": None, "until_run_id": None}
-        insert_columns(connection, periods, {**columns, **the_same(since, len(begun))})
+    since = {"from_run_id": run_id, "valid_from": at}
+    begun = [
+        {"template_id": key, "resolution": size, "credit": credit, **since}
+        for (key, size), credit in now.items()
+        if before.get((key, size)) != credit
+    ]
+    insert_rows(connection, periods, begun)
 
 
 def end_price_periods(connection: sa.Connection, ids: Sequence[str], run_id: int, at: datetime) -> None:

@@ -55,14 +55,13 @@ templates = Table(
     Column("released_at", UtcDateTime),
     Column("extra", Json, nullable=False),
     Column("content_hash", String(64), nullable=False),  # of the meaning; equal hashes, no change
-    Column("fingerprint", String(64), nullable=False),  # of the form; equal fingerprints, nothing to store
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("removed_at", UtcDateTime),
     Column("first_seen_run_id", BigInteger, nullable=False),
     Column("changed_run_id", BigInteger, nullable=False),
     Column("removed_run_id", BigInteger),
-    Column("wire_hash", String(64)),  # of the bytes it was read from; the same bytes again need not be read. Null: not known
+    Column("wire_hash", String(64)),  # of the bytes it was parsed from. Null: it holds more than the last bytes said
     Index("ix_templates_released_at_template_id_removed_at", *_BY_RELEASE),
     Index("ix_templates_template_type_released_at_template_id_removed_at", "template_type", *_BY_RELEASE),
     Index("ix_templates_changed_at", "changed_at"),
@@ -255,8 +254,6 @@ sync_state = Table(  # one row: what a run needs to remember of the ones before
     Column("name", String(16), primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
     Column("oldest_seq", BigInteger, nullable=False),  # the feed begins here; what was before is pruned
-    Column("wire_fields", Json),  # every field that the catalog ever sent
-    Column("absent_fields", Json),  # those of them that it did not send the last time
     Column("unreconciled_ids", String(64)),  # hash of the ids served by walks whose count disagreed
     Column("unreconciled_runs", Integer, nullable=False),
     Column("next_run_at", UtcDateTime),  # what a daemon of before revision 0006 plans

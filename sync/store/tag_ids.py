@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from sync.store.batches import insert_rows
+from sync.store.bulk import insert_rows
 from sync.store.tables import tags
 
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
-"""Documents -> the rows of the tables that hold them, column by column."""
+"""Documents -> the rows of the tables that hold them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.catalog.template import SCALARS
-from sync.store.batches import delete_rows, insert_columns
+from sync.catalog.fields import SCALARS
+from sync.store.bulk import delete_rows, insert_rows
 from sync.store.tables import consume_items, template_aspect_ratios, template_tags
 
 if TYPE_CHECKING:
@@ -16,39 +16,34 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from sync.catalog.intake import Spooled
+    from sync.catalog.diff import Change
     from sync.catalog.template import Document
     from sync.store.tag_ids import TagIds
 
-_COLUMNS = ("template_id", *SCALARS.values(), "extra")
+_SCALAR_COLUMNS = ("template_id", *SCALARS.values(), "extra")
 
 
-def template_columns(spooled: Sequence[Spooled], wire_hashes: Sequence[str | None]) -> dict[str, list[Any]]:
-    """Write what documents say as columns of `templates`, without what the runs say of them."""
-    documents = documents_of(spooled)
-    columns: dict[str, list[Any]] = {name: [written[name] for written in documents] for name in _COLUMNS}
-    columns["released_at"] = [
-        released and datetime.fromisoformat(released) for released in (each["released_at"] for each in documents)
-    ]
-    columns["content_hash"] = [each.content_hash for each in spooled]
-    columns["fingerprint"] = [each.fingerprint for each in spooled]
-    columns["wire_hash"] = [*wire_hashes]
-    return columns
+class Written(NamedTuple):
+    """A change with the document that it leads to, and that document's content hash."""
+
+    change: Change
+    document: Document
+    content_hash: str
 
 
-def version_columns(spooled: Sequence[Spooled]) -> dict[str, list[Any]]:
-    """Write documents as columns of `template_versions`, without when they began and ended."""
-    documents = documents_of(spooled)
-    return {
-        "template_id": [written["template_id"] for written in documents],
-        "document": documents,
-        "content_hash": [each.content_hash for each in spooled],
-    }
+def template_row(new: Written) -> dict[str, Any]:
+    """Write a document as a row of `templates`, without the columns of runs and times."""
+    row = {name: new.document[name] for name in _SCALAR_COLUMNS}
+    released = row["released_at"]
+    row["released_at"] = released and datetime.fromisoformat(released)
+    row["content_hash"] = new.content_hash
+    row["wire_hash"] = new.change.wire_hash
+    return row
 
 
-def documents_of(spooled: Sequence[Spooled]) -> list[Document]:
-    """Give the documents: what is written is good, and has one."""
-    return [each.document for each in spooled if each.document is not None]
+def version_row(new: Written) -> dict[str, Any]:
+    """Write a document as a row of `template_versions`, without its beginning and end."""
+    return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
 
 
 def replace_list(
@@ -65,27 +60,26 @@ def replace_list(
     """
     old = set(stored)
     delete_rows(connection, _TABLES[name], [key for written in documents if (key := written["template_id"]) in old])
-    items = [item for written in documents for item in written[name]]
-    columns = {
-        "template_id": [written["template_id"] for written in documents for _item in written[name]],
-        "position": [position for written in documents for position in range(len(written[name]))],
-        **_columns(name, items, tag_ids),
-    }
-    insert_columns(connection, _TABLES[name], columns)
+    rows = [
+        {"template_id": written["template_id"], "position": position, **_item_row(name, item, tag_ids)}
+        for written in documents
+        for position, item in enumerate(written[name])
+    ]
+    insert_rows(connection, _TABLES[name], rows)
 
 
 _TABLES = {"consume_items": consume_items, "tags": template_tags, "aspect_ratios": template_aspect_ratios}
 
 
-def _columns(name: str, items: list[Any], tag_ids: TagIds) -> dict[str, list[Any]]:
+def _item_row(name: str, item: Any, tag_ids: TagIds) -> dict[str, Any]:
     if name == "aspect_ratios":
-        return {"aspect_ratio": items}
+        return {"aspect_ratio": item}
     if name == "tags":
-        return {"tag_id": [tag_ids[tag["name"], tag["name_en"]] for tag in items]}
-    return {"resolution": [price["resolution"] for price in items], "credit": [exact(price["credit"]) for price in items]}
+        return {"tag_id": tag_ids[item["name"], item["name_en"]]}
+    return {"resolution": item["resolution"], "credit": exact(item["credit"])}
 
 
 @lru_cache(maxsize=1024)
 def exact(number: float) -> Decimal:
-    """Give the decimal that a document's number stands for; a catalog has few different ones."""
+    """Give the decimal that a document's number stands for."""
     return Decimal(repr(number))

@@ -6,32 +6,28 @@ INSERT, UPDATE or DELETE, a batch at a time. A run that finds nothing new writes
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.template import LISTS
+from sync.catalog.fields import LISTS
+from sync.catalog.hashes import content_hash
 from sync.errors import DatabaseError
-from sync.store.batches import batches, insert_columns, insert_rows, the_same, update_columns, update_rows
+from sync.store.bulk import batches, insert_rows, update_rows
 from sync.store.feed_seq import Feed
 from sync.store.price_periods import cut_price_periods, end_price_periods
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, template_versions, templates
 from sync.store.tag_ids import number_new_tags, tag_ids
-from sync.store.template_rows import replace_list, template_columns, version_columns
+from sync.store.template_rows import Written, replace_list, template_row, version_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sync.catalog.diff import Change
-    from sync.catalog.intake import Spooled
-    from sync.catalog.set_aside import Rejected
+    from sync.catalog.rejection import RejectedRecord
     from sync.store.tag_ids import TagIds
     from sync.store.write_set import WriteSet
-
-    Pair = tuple[Change, Spooled]
-    """A change, and what is kept of its document."""
 
 
 def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> None:
@@ -43,93 +39,77 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
     for change in changes.changes:
         of_kind[change.kind].append(change)
     feed = Feed(connection, run_id, at) if changes.changes else None
-    add = partial(_add, first=state.last_seq == 0)
-    documents: list[tuple[Callable[..., Sequence[str]], Sequence[Change]]]
-    documents = [(add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)]
-    if any(some for _how, some in documents):
-        numbers = tag_ids(connection)
-        for how, some in documents:
-            for batch in batches(some):
-                pairs = [(change, write_set.read(change.reading)) for change in batch]
-                stored = how(connection, pairs, run_id, at)
-                _write_lists(connection, pairs, stored, numbers, run_id, at)
-                if feed and how is not _rewrite:
-                    feed.append(pairs)
-    _remember_bytes(connection, changes.respelled)
-    _remove(connection, of_kind["removed"], run_id, at)
+    numbers = tag_ids(connection) if len(changes.changes) + len(changes.unpublished) > len(of_kind["removed"]) else {}
+    written: list[tuple[Callable[..., Sequence[str]], Sequence[Change]]]
+    written = [(_add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)]
+    for write, some in written:
+        for batch in batches(some):
+            new = [Written(change, document := write_set.document_of(change), content_hash(document)) for change in batch]
+            stored = write(connection, new, run_id, at)
+            _write_lists(connection, new, stored, numbers, run_id, at)
+            if feed and write is not _rewrite:
+                feed.append([(each.change, each.content_hash) for each in new])
+    for hashes in batches(list(changes.rehashed.items())):
+        update_rows(connection, templates, [{"template_id": key, "wire_hash": hashed} for key, hashed in hashes])
+    for batch in batches(of_kind["removed"]):
+        assert feed is not None  # noqa: S101 - a removal is a change
+        feed.append(_remove(connection, batch, run_id, at))
     if feed:
-        for batch in batches(of_kind["removed"]):
-            feed.append([(change, write_set.read(change.reading)) for change in batch])
         feed.close()
     _remember(connection, state, write_set, run_id)
     insert_rows(connection, rejected_templates, _rejected_rows(write_set.rejected, run_id))
     closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
     if closed.rowcount != 1:
-        raise DatabaseError("The run's own row is gone from sync_runs; nothing was applied.", hint="Who deleted it?")
+        raise DatabaseError(
+            "The run's own row is gone from sync_runs; nothing was applied.", hint="Check for other writers to sync_runs."
+        )
 
 
-def _add(connection: sa.Connection, pairs: Sequence[Pair], run_id: int, at: datetime, *, first: bool) -> Sequence[str]:
-    """Insert new templates; one that returns gets its old row back. None can in the very `first` run."""
-    returned = set() if first else _stored(connection, [change.template_id for change, _ in pairs])
-    new = [pair for pair in pairs if pair[0].template_id not in returned]
-    back = [pair for pair in pairs if pair[0].template_id in returned]
+def _add(connection: sa.Connection, new: Sequence[Written], run_id: int, at: datetime) -> Sequence[str]:
+    """Insert new templates; one that returns gets its old row back. Give the ids that were stored before."""
+    ids = [each.change.template_id for each in new]
+    returned = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
     now = {"changed_at": at, "changed_run_id": run_id, "removed_at": None, "removed_run_id": None}
     seen = {"first_seen_at": at, "first_seen_run_id": run_id}
-    insert_columns(connection, templates, _columns(new) | the_same({**now, **seen}, len(new)))
-    update_columns(connection, templates, _columns(back) | the_same(now, len(back)))
-    _begin_versions(connection, pairs, run_id)
+    rows = [(template_row(each), each.change.template_id in returned) for each in new]
+    insert_rows(connection, templates, [row | now | seen for row, is_back in rows if not is_back])
+    update_rows(connection, templates, [row | now for row, is_back in rows if is_back])
+    _begin_versions(connection, new, run_id)
     return sorted(returned)
 
 
-def _columns(pairs: Sequence[Pair]) -> dict[str, list[Any]]:
-    changes, spooled = [change for change, _ in pairs], [new for _, new in pairs]
-    return template_columns(spooled, [change.wire_hash for change in changes])
-
-
-def _stored(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
-    return set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
-
-
-def _begin_versions(connection: sa.Connection, pairs: Sequence[Pair], run_id: int) -> None:
-    begun = the_same({"from_run_id": run_id, "until_run_id": None}, len(pairs))
-    insert_columns(connection, template_versions, version_columns([new for _, new in pairs]) | begun)
-
-
-def _change(connection: sa.Connection, pairs: Sequence[Pair], run_id: int, at: datetime) -> Sequence[str]:
+def _change(connection: sa.Connection, new: Sequence[Written], run_id: int, at: datetime) -> Sequence[str]:
     """Update templates and begin a new version of each."""
-    ids = [change.template_id for change, _ in pairs]
-    update_columns(connection, templates, _columns(pairs) | the_same({"changed_at": at, "changed_run_id": run_id}, len(ids)))
+    ids = [each.change.template_id for each in new]
+    now = {"changed_at": at, "changed_run_id": run_id}
+    update_rows(connection, templates, [template_row(each) | now for each in new])
     _close_versions(connection, ids, run_id)
-    _begin_versions(connection, pairs, run_id)
+    _begin_versions(connection, new, run_id)
     return ids
 
 
 def _rewrite(
     connection: sa.Connection,
-    pairs: Sequence[Pair],
-    run_id: int,  # noqa: ARG001 - no run shows in what is not published
-    at: datetime,  # noqa: ARG001 - nor does its time
+    new: Sequence[Written],
+    run_id: int,  # noqa: ARG001 - what is not published belongs to no run
+    at: datetime,  # noqa: ARG001 - and has no time
 ) -> Sequence[str]:
-    """Store what is no change: a new signature, another order.
+    """Store what is no change: another order, another query string, an unknown field that appeared or disappeared.
 
-    The open version's document follows, so that it stays what the table says and the feed still replays to it.
+    The open version's document follows, so that it equals the tables and the feed still replays to it.
     """
-    update_columns(connection, templates, _columns(pairs))
-    update_columns(connection, template_versions, version_columns([new for _, new in pairs]), only="until_run_id IS NULL")
-    return [change.template_id for change, _ in pairs]
+    still_open = template_versions.c.until_run_id.is_(None)
+    update_rows(connection, templates, [template_row(each) for each in new])
+    update_rows(connection, template_versions, [version_row(each) for each in new], still_open)
+    return [each.change.template_id for each in new]
 
 
 def _write_lists(
-    connection: sa.Connection,
-    pairs: Sequence[Pair],
-    stored: Sequence[str],
-    numbers: TagIds,
-    run_id: int,
-    at: datetime,
+    connection: sa.Connection, new: Sequence[Written], stored: Sequence[str], numbers: TagIds, run_id: int, at: datetime
 ) -> None:
-    """Write what hangs on the templates, tags, prices and ratios, where it differs: a new signature touches none of them."""
+    """Write tags, prices and ratios where they differ from what is stored."""
     for name in LISTS:
-        documents = [each.document for change, each in pairs if name in change.lists and each.document is not None]
+        documents = [each.document for each in new if name in each.change.lists]
         if not documents:
             continue
         if name == "tags":
@@ -139,27 +119,22 @@ def _write_lists(
         replace_list(connection, name, documents, numbers, stored)
 
 
-def _remember_bytes(connection: sa.Connection, respelled: Mapping[str, str | None]) -> None:
-    """Store the hash of the bytes in which templates say the same as before."""
-    for batch in batches(list(respelled.items())):
-        update_rows(connection, templates, [{"template_id": key, "wire_hash": hashed} for key, hashed in batch])
-
-
-def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, at: datetime) -> None:
-    """Mark templates as removed; their rows stay."""
+def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, at: datetime) -> list[tuple[Change, str]]:
+    """Soft-delete templates: their rows stay. Give each removal with the content hash of the last document."""
+    ids = [change.template_id for change in removed]
     gone = {"removed_at": at, "removed_run_id": run_id, "changed_at": at, "changed_run_id": run_id}
-    for batch in batches([change.template_id for change in removed]):
-        update_rows(connection, templates, [{"template_id": key, **gone} for key in batch])
-        _close_versions(connection, batch, run_id)
-        end_price_periods(connection, batch, run_id, at)
+    connection.execute(sa.update(templates).where(templates.c.template_id.in_(ids)).values(gone))
+    _close_versions(connection, ids, run_id)
+    end_price_periods(connection, ids, run_id, at)
+    query = sa.select(templates.c.template_id, templates.c.content_hash).where(templates.c.template_id.in_(ids))
+    hashes = dict(connection.execute(query).tuples().all())
+    return [(change, hashes[change.template_id]) for change in removed]
 
 
 def _remember(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
     """Remember for the next run, if there is anything new to remember."""
-    state, changes = write_set.state, write_set.changes
+    state = write_set.state
     now = {
-        "wire_fields": None if changes.wire_fields is None else sorted(changes.wire_fields),
-        "absent_fields": sorted(changes.absent_fields) or None,
         "unreconciled_ids": state.unreconciled_ids,
         "unreconciled_runs": state.unreconciled_runs,
     }
@@ -173,7 +148,7 @@ def _remember(connection: sa.Connection, before: Any, write_set: WriteSet, run_i
         insert_rows(connection, held_removals, rows)
 
 
-def _rejected_rows(rejected: Sequence[Rejected], run_id: int) -> list[dict[str, Any]]:
+def _rejected_rows(rejected: Sequence[RejectedRecord], run_id: int) -> list[dict[str, Any]]:
     return [
         {
             "run_id": run_id, "ordinal": ordinal, "page": bad.page, "position": bad.position, "template_id": bad.template_id,
@@ -181,6 +156,10 @@ def _rejected_rows(rejected: Sequence[Rejected], run_id: int) -> list[dict[str, 
         }
         for ordinal, bad in enumerate(rejected, 1)
     ]  # fmt: skip
+
+
+def _begin_versions(connection: sa.Connection, new: Sequence[Written], run_id: int) -> None:
+    insert_rows(connection, template_versions, [version_row(each) | {"from_run_id": run_id, "until_run_id": None} for each in new])
 
 
 def _close_versions(connection: sa.Connection, ids: Sequence[str], run_id: int) -> None:

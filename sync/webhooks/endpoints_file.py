@@ -6,7 +6,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.bounds import LONGEST
+from sync.catalog.fields import BOUNDS
 from sync.errors import ConfigurationError
 from sync.webhooks.addresses import check_url
 from sync.webhooks.endpoint import Endpoint, SecretSource
@@ -200,8 +200,8 @@ def _as_long_as(name: str) -> Callable[[str], str]:
     """Refuse what no template can have, since a record with a longer one is set aside."""
 
     def checked(value: str) -> str:
-        if len(value) > LONGEST[name]:
-            raise ValueError(f"texts of at most {LONGEST[name]} characters: a longer one could never match")
+        if len(value) > BOUNDS[name]:
+            raise ValueError(f"texts of at most {BOUNDS[name]} characters: a longer one could never match")
         return value
 
     return checked

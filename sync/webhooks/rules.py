@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.price_moves import price_moves
-from sync.catalog.template import LISTS, SCALARS
+from sync.catalog.fields import LISTS, SCALARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -1,0 +1,91 @@
+"""PURE. The documented fields of the endpoint, each declared once: wire name, column, type, bound, description.
+
+Validation, the stored document, the hash of a record's bytes and the data dictionary are derived from `FIELDS`. To add a scalar
+field: one line here, its column in `sync.store.tables` and a migration, and its attribute in `sync.reader.values.Template`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Kind(StrEnum):
+    """How a field is validated and stored."""
+
+    STRING = "a string"
+    INTEGER = "a whole number"
+    INSTANT = "Unix seconds"
+    PRICES = "a list of prices"
+    TAGS = "a list of tags"
+    RATIOS = "a comma-separated list of ratios"
+
+
+class Field(NamedTuple):
+    """One documented field.
+
+    Attributes:
+        wire: its name in the endpoint's records.
+        column: its name in the database and in stored documents.
+        kind: how it is validated and stored.
+        bound: the most characters of a string (of each string of a list), or the largest number, inclusive.
+        description: one phrase for documents and schemas.
+    """
+
+    wire: str
+    column: str
+    kind: Kind
+    bound: int
+    description: str
+
+
+FIELDS = (
+    Field("TemplateId", "template_id", Kind.STRING, 255, "the template's id: the catalog's key"),
+    Field("MediaId", "media_id", Kind.STRING, 255, "the id of the vendor's media, decimal digits in a string"),
+    Field("ServiceId", "service_id", Kind.STRING, 255, "the id of the vendor's service, decimal digits in a string"),
+    Field("Title", "title", Kind.STRING, 2000, "the title in Chinese"),
+    Field("Title_en", "title_en", Kind.STRING, 2000, "the title in English"),
+    Field("Cover", "cover_url", Kind.STRING, 8000, "the URL of the cover picture"),
+    Field("CoverAspectRatio", "cover_aspect_ratio", Kind.STRING, 64, "the cover's aspect ratio, such as 9:16"),
+    Field("PreviewVideo", "preview_video_url", Kind.STRING, 8000, "the URL of the preview video"),
+    Field("Duration", "duration_ms", Kind.INTEGER, 10**12, "the video's duration in milliseconds"),
+    Field("TemplateType", "template_type", Kind.STRING, 255, "an open enumeration, such as BEGIN_END_FRAME"),
+    Field("InputRequirement", "input_requirement", Kind.STRING, 2000, "an open enumeration, such as SINGLE_PERSON"),
+    Field("InputNum", "input_num", Kind.INTEGER, 10**6, "the number of input images"),
+    # The bound is the end of the year 9999, the last that every database can store.
+    Field("ReleaseOnlineTime", "released_at", Kind.INSTANT, 253_402_300_799, "when the template was released"),
+    Field("ConsumeItems", "consume_items", Kind.PRICES, 64, "one price per resolution, in credits"),
+    Field("Tags", "tags", Kind.TAGS, 255, "the tags in Chinese"),
+    Field("Tags_en", "tags", Kind.TAGS, 255, "the tags in English, parallel to `Tags`"),
+    Field("SupportAspectRatio", "aspect_ratios", Kind.RATIOS, 2000, "the supported aspect ratios"),
+)
+"""The order is that of a stored document, and of the fields of a published change. Bounds are what all databases can store (a
+key of MySQL has at most 3072 bytes), or a plausible maximum."""
+
+LONGEST_RATIO = 64
+"""Characters of one aspect ratio."""
+
+_SCALAR = frozenset({Kind.STRING, Kind.INTEGER, Kind.INSTANT})
+
+DOCUMENTED = frozenset(field.wire for field in FIELDS)
+"""The wire names."""
+
+SCALARS: Mapping[str, str] = {
+    field.wire: field.column for field in FIELDS if field.kind in _SCALAR and field.column != "template_id"
+}
+"""Wire name -> column of the single-valued fields, the key aside."""
+
+COLUMNS: Mapping[str, str] = {field.wire: field.column for field in FIELDS if field.wire not in {"TemplateId", "Tags_en"}}
+"""Wire name -> column of all fields but the key; `Tags_en` is stored with `Tags`."""
+
+LISTS = ("consume_items", "tags", "aspect_ratios")
+"""The columns of a document that hold lists; each list has a table of its own."""
+
+BOUNDS: Mapping[str, int] = {field.wire: field.bound for field in FIELDS}
+
+DECLARATION = hashlib.sha256(repr([field[:4] for field in FIELDS]).encode()).digest()[:15]
+"""Changes whenever a field is added or validated otherwise, so that every stored record is read again."""

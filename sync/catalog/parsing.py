@@ -1,0 +1,185 @@
+"""PURE. One decoded record -> the document that is stored of it, or the reason why the record is rejected.
+
+Nothing is repaired by guessing: a record that breaks a rule is rejected alone, and its template keeps its last good values.
+Unknown fields are kept.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sync.catalog.bounds import CREDIT_DIGITS, MOST_FIELDS, MOST_ITEMS, storage_flaw
+from sync.catalog.fields import BOUNDS, DOCUMENTED, FIELDS, LONGEST_RATIO, Kind
+from sync.catalog.rejection import RecordRejected
+from sync.catalog.template import instant, json_number
+from sync.catalog.unknown_fields import unknown_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sync.catalog.template import Document
+
+
+def parse_record(record: Any) -> Document:
+    """Validate a decoded record and write its document.
+
+    Raises:
+        RecordRejected: with the reason.
+    """
+    if not isinstance(record, dict):
+        raise RecordRejected(f"a template must be an object, not {kind_of(record)}")
+    if len(record) > MOST_FIELDS:
+        raise RecordRejected(f"it has {len(record)} fields, more than {MOST_FIELDS}")
+    document: Document = {}
+    for wire, column, parse in _PARSERS:
+        value = record.get(wire)
+        document[column] = None if value is None else parse(wire, value)
+    if not document["template_id"]:
+        raise RecordRejected("TemplateId is missing or empty")
+    document["consume_items"] = _prices(record)
+    document["tags"] = _tags(record)
+    document["aspect_ratios"] = _ratios(record)
+    document["extra"] = unknown_fields(record)
+    return document
+
+
+def fields_with_value(record: dict[str, Any]) -> frozenset[str]:
+    """Name the documented fields that a record gives a value: neither missing nor null. `[]` and `""` are values."""
+    return frozenset([name for name in DOCUMENTED if record.get(name) is not None])
+
+
+def lacks_tags(record: dict[str, Any]) -> bool:
+    """Tell whether `Tags_en` has values without `Tags` to pair them with."""
+    return record.get("Tags") is None and bool(record.get("Tags_en"))
+
+
+def record_id(record: Any) -> str | None:
+    """Read the id that a decoded record carries, even where the rest is rejected; None if there is no usable one."""
+    value = record.get("TemplateId") if isinstance(record, dict) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # the type is wrong, but which template is meant is not in doubt
+    if not isinstance(value, str) or not 0 < len(value) <= BOUNDS["TemplateId"] or storage_flaw(value):
+        return None
+    return value
+
+
+def _string(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise RecordRejected(f"{name} must be a string, not {kind_of(value)}")
+    if len(value) > BOUNDS[name]:
+        raise RecordRejected(f"{name} has {len(value)} characters, more than {BOUNDS[name]}")
+    if flaw := storage_flaw(value):
+        raise RecordRejected(f"{name} holds {flaw}")
+    return value
+
+
+def _integer(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise RecordRejected(f"{name} must be a number, not {kind_of(value)}")
+    if isinstance(value, Decimal):  # a whole number is an int, unless it is beyond all bounds
+        raise RecordRejected(f"{name} must be a whole number")
+    if not 0 <= value <= BOUNDS[name]:
+        raise RecordRejected(f"{name} must be from 0 to {BOUNDS[name]}")
+    return value
+
+
+def _instant(name: str, value: Any) -> str:
+    return instant(_integer(name, value))
+
+
+_PARSER_OF: dict[Kind, Callable[[str, Any], Any]] = {Kind.STRING: _string, Kind.INTEGER: _integer, Kind.INSTANT: _instant}
+_PARSERS = [(field.wire, field.column, _PARSER_OF[field.kind]) for field in FIELDS if field.kind in _PARSER_OF]
+
+
+def _list(record: dict[str, Any], name: str) -> list[Any]:
+    value = record.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise RecordRejected(f"{name} must be a list, not {kind_of(value)}")
+    if len(value) > MOST_ITEMS:
+        raise RecordRejected(f"{name} has {len(value)} items, more than {MOST_ITEMS}")
+    return value
+
+
+def _prices(record: dict[str, Any]) -> list[dict[str, Any]]:
+    prices: dict[str, int | float] = {}
+    for item in _list(record, "ConsumeItems"):
+        if not isinstance(item, dict):
+            raise RecordRejected(f"ConsumeItems must hold objects, not {kind_of(item)}")
+        resolution = item.get("Resolution")
+        if resolution is None or resolution == "":
+            raise RecordRejected("an item of ConsumeItems has no Resolution")
+        if not isinstance(resolution, str):
+            raise RecordRejected(f"Resolution must be a string, not {kind_of(resolution)}")
+        if len(resolution) > BOUNDS["ConsumeItems"]:
+            raise RecordRejected(f"Resolution has {len(resolution)} characters, more than {BOUNDS['ConsumeItems']}")
+        if flaw := storage_flaw(resolution):
+            raise RecordRejected(f"Resolution holds {flaw}")
+        if resolution in prices:
+            raise RecordRejected(f"ConsumeItems has the resolution {resolution!r} twice")
+        prices[resolution] = credit_of(item.get("Credit"))
+    return [{"resolution": resolution, "credit": credit} for resolution, credit in prices.items()]
+
+
+def credit_of(value: Any) -> int | float:
+    """Validate a price; give the JSON number that stands for it.
+
+    Raises:
+        RecordRejected: with the reason.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise RecordRejected(f"Credit must be a number, not {kind_of(value)}")
+    return _credit(value)
+
+
+@lru_cache(maxsize=4096)
+def _credit(value: int | Decimal) -> int | float:
+    credit = Decimal(value)
+    if not credit.is_finite():
+        raise RecordRejected("Credit is not a finite number")
+    if credit < 0:
+        raise RecordRejected("Credit is negative")
+    # `normalize` rounds to Decimal's precision, and raises on an exponent beyond it: hence the size is checked first, and the
+    # result compared.
+    if abs(credit.adjusted()) <= CREDIT_DIGITS or not credit:
+        exact = credit.normalize() if credit else Decimal(0)
+        _sign, digits, exponent = exact.as_tuple()
+        fits = len(digits) <= CREDIT_DIGITS and exact.adjusted() < CREDIT_DIGITS and -int(exponent) <= CREDIT_DIGITS
+        if fits and exact == credit:
+            return json_number(exact)
+    raise RecordRejected(f"Credit has more than {CREDIT_DIGITS} digits")
+
+
+def _tags(record: dict[str, Any]) -> list[dict[str, Any]]:
+    names = [_string("Tags", name) for name in _list(record, "Tags")]
+    english = [_string("Tags_en", name) for name in _list(record, "Tags_en")]
+    if record.get("Tags") is None:
+        return []  # see `lacks_tags`
+    if record.get("Tags_en") is None:
+        return [{"name": name, "name_en": None} for name in dict.fromkeys(names)]
+    if len(names) != len(english):
+        raise RecordRejected(f"Tags has {len(names)} items, Tags_en {len(english)}")
+    pairs = dict.fromkeys(zip(names, english, strict=True))
+    return [{"name": name, "name_en": name_en} for name, name_en in pairs]
+
+
+@lru_cache(maxsize=256)
+def _split_ratios(text: str) -> tuple[str, ...]:
+    ratios = [part.strip() for part in text.split(",")]
+    if any(len(ratio) > LONGEST_RATIO for ratio in ratios):
+        raise RecordRejected("SupportAspectRatio holds something too long for a ratio")
+    return tuple(dict.fromkeys(ratio for ratio in ratios if ratio))
+
+
+def _ratios(record: dict[str, Any]) -> list[str]:
+    text = record.get("SupportAspectRatio")
+    return [] if text is None else [*_split_ratios(_string("SupportAspectRatio", text))]
+
+
+def kind_of(value: Any) -> str:
+    """Name the kind of a JSON value, for a reason."""
+    kinds = {type(None): "null", bool: "a boolean", int: "a number", Decimal: "a number", str: "a string", list: "a list"}
+    return kinds.get(type(value), "an object")

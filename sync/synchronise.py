@@ -1,7 +1,7 @@
-"""One synchronisation, in the order in which it happens.
+"""One synchronisation, in the order in which it happens. Start reading here.
 
-    take the lease -> walk every page -> look again for what is missing -> decide about removals -> compare with what is stored
-    -> write everything in one transaction
+    take the lease -> fetch and parse every page -> confirm what is absent -> decide about removals -> compare with what is stored
+    -> apply everything in one transaction
 
 `plan` finds out what a run changes, and writes nothing; `_attempt` holds the lease around it and applies it. Every edge
 (endpoint, database, clock, randomness, progress) is an argument: command line, daemon and tests differ only there.
@@ -12,18 +12,17 @@ from __future__ import annotations
 import random as randomness
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sync.advice import BY_CODE
-from sync.catalog.diff import ChangeSet, Previous, compare
-from sync.catalog.intake import Intake
-from sync.catalog.raw_record import LOOK_UP
-from sync.catalog.removals import Removals, decide_removals, plausible
-from sync.catalog.set_aside import set_aside_reformatted
-from sync.catalog.snapshot import Snapshot, read_snapshot
-from sync.catalog.suspects import cleared
+from sync.catalog.diff import ChangeSet, compare, document_of
+from sync.catalog.rejection import reject_reformatted
+from sync.catalog.removals import RemovalRules, Removals, decide_removals, removal_limit
+from sync.catalog.served_records import LOOK_UP, RecordParser
+from sync.catalog.snapshot import Snapshot, build_snapshot
+from sync.catalog.suspects import AMBIGUOUS, drop_ambiguous_removals
 from sync.catalog.sync_state import SyncState
-from sync.endpoint.confirm_removals import confirm_removals
+from sync.endpoint.confirm_removals import Confirmation, confirm_removals
 from sync.endpoint.walk import walk
 from sync.errors import BadAnswer, DatabaseError, LeaseBusy, NotThere, RemovalsHeld, SyncError, WalkUnverified
 from sync.run_ending import concluded, ended
@@ -36,9 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from sync.catalog.diff import LoadDocuments
-    from sync.catalog.intake import Sighting
-    from sync.catalog.set_aside import Rejected
+    from sync.catalog.diff import Change
+    from sync.catalog.rejection import RejectedRecord
+    from sync.catalog.served_records import ServedRecord
+    from sync.catalog.template import Document
     from sync.endpoint.questions import Answers
     from sync.endpoint.walk import Progress, Walk
     from sync.store.apply import Store
@@ -52,6 +52,12 @@ class RunOptions:
     workers: int = 4
     max_removed: Decimal = Decimal("0.1")
     accept_removals: bool = False
+    hold: float = 3600.0
+
+    @property
+    def removal_rules(self) -> RemovalRules:
+        """The limits of removals."""
+        return RemovalRules(self.max_removed, self.hold, self.accept_removals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +67,28 @@ class Plan:
     Attributes:
         snapshot: what was served.
         changes: what differs from what is stored.
-        state: what the next run must remember.
-        intake: holds what was read of each record, in its spool.
+        state: what the next run needs to know.
+        parser: holds the bytes of what was parsed.
         total: the catalog's own count.
         pages: how many it has.
-        load_documents: reads stored documents.
         problem: what keeps the run from being a plain success, if anything does.
     """
 
     snapshot: Snapshot
     changes: ChangeSet
     state: SyncState
-    intake: Intake
-    load_documents: LoadDocuments
+    parser: RecordParser
     total: int | None = None
     pages: int = 0
     problem: SyncError | None = None
 
-    def rejected(self) -> list[Rejected]:
-        """Describe what was set aside."""
-        return self.snapshot.rejected(self.intake, self.load_documents)
+    def rejected(self) -> list[RejectedRecord]:
+        """Give the rejected records, as they are stored."""
+        return self.snapshot.rejected_records(self.parser)
+
+    def document_of(self, change: Change) -> Document:
+        """Give the document that a change leads to; of a removal, the last one before it."""
+        return document_of(change, self.parser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +132,13 @@ def synchronise(
         random: a source of numbers from 0 to 1; with it the controls of look-ups are chosen.
         progress: called with (pages so far, pages expected or None).
     """
-    work = lambda: plan(store, endpoint, options, random=random, progress=progress)  # noqa: E731 - it is one argument
+    work = lambda now: plan(store, endpoint, options, now=now, random=random, progress=progress)  # noqa: E731 - it is one argument
     return _attempt(store, endpoint, work, trigger=trigger, ttl=ttl, clock=clock)
 
 
 def refresh(store: Store, endpoint: Answers, template_id: str, *, ttl: float, clock: Callable[[], datetime]) -> Outcome:
     """Fetch one template now and record what changed in it, by the same path. Never removes: that takes a walk, too."""
-    return _attempt(store, endpoint, lambda: plan_one(store, endpoint, template_id), trigger="refresh", ttl=ttl, clock=clock)
+    return _attempt(store, endpoint, lambda _: plan_one(store, endpoint, template_id), trigger="refresh", ttl=ttl, clock=clock)
 
 
 def preview(
@@ -145,7 +153,7 @@ def preview(
     """Find out what a run would do, and write nothing to the database, not even a row. No `store`: nothing is stored yet."""
     run = Run(None, "dry-run", Status.RUNNING, clock())
     try:
-        planned = plan(store, endpoint, options, random=random, progress=progress)
+        planned = plan(store, endpoint, options, now=run.started_at, random=random, progress=progress)
     except SyncError as error:
         return Outcome(ended(run, error, endpoint.statistics, clock()), error=error, codes=endpoint.statistics.by_code)
     problem = planned.problem
@@ -155,7 +163,7 @@ def preview(
 
 
 def _attempt(
-    store: Store, endpoint: Answers, work: Callable[[], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
+    store: Store, endpoint: Answers, work: Callable[[datetime], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
 ) -> Outcome:
     """Do the work under the lease and apply it; whatever happens, the run's row says how it ended."""
     run = Run(None, trigger, Status.RUNNING, clock())
@@ -169,10 +177,10 @@ def _attempt(
     run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
     try:
         with leases.kept_alive(store.engine, lease, on_loss=endpoint.interrupt):
-            planned = work()
+            planned = work(run.started_at)
             endpoint.check_deadline()  # from here on a stop is too late: what was found is applied
         finished = _finished(run, planned, endpoint, clock())
-        write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.intake.load)
+        write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.document_of)
         store.apply(lease, write_set, endpoint.check_deadline)
     except SyncError as error:
         run = ended(run, error, statistics, clock())
@@ -190,115 +198,137 @@ def plan(
     endpoint: Answers,
     options: RunOptions,
     *,
+    now: datetime,
     random: Callable[[], float] = randomness.random,
     progress: Progress | None = None,
 ) -> Plan:
-    """Find out what a run changes; writes nothing. `store` is None where there is no database yet."""
-    source = store or _Nothing()
-    previous, state = source.load()
-    intake = Intake(
-        previous.known,
-        previous.sent_fields,
-        Spool(),
-        stored_hash=source.content_hash,
-        redact=endpoint.redact,
-        may_spell=endpoint.may_spell,
-    )
-    walked = walk(endpoint, intake, page_size=options.page_size, workers=options.workers, progress=progress)
+    """Find out what a run changes; write nothing.
 
-    def judged(sightings: Sequence[Sighting], fields: frozenset[str]) -> Snapshot:
-        read = read_snapshot(sightings, intake, fields)
-        set_aside_reformatted(read, previous.known, most=plausible(len(previous.known), options.max_removed))
-        return read
+    Args:
+        store: the database; None where there is none yet.
+        endpoint: the catalog.
+        options: what is asked, and the limits.
+        now: when the run began.
+        random: a source of numbers from 0 to 1.
+        progress: called with (pages so far, pages expected or None).
+    """
+    source = store or _EmptyStore()
+    stored, before = source.load()
+    parser = RecordParser(stored, Spool(), load_documents=source.load_documents, redact=endpoint.redact)
 
-    snapshot = judged(walked.sightings, walked.fields)
-    served = snapshot.ids
-    state = state.reconciled(walked.verified, served).without_held(served)
-    reason = _reason_to_doubt(walked, state, snapshot, options)
-    missing = sorted(previous.known.keys() - served)
-    removals = Removals(held=state.held)  # a run that cannot be believed neither holds more nor forgets what is held
-    if not reason:
-        witness = confirm_removals(
-            endpoint, intake, missing, walked, page_size=options.page_size, workers=options.workers, random=random
-        )
-        if witness.found:
-            snapshot = judged([*walked.sightings, *witness.found], walked.fields | witness.fields)
-            missing = sorted(previous.known.keys() - snapshot.ids)
-        reason = witness.problem
-        if not reason:
-            removals = decide_removals(
-                cleared(witness.evidence, snapshot, intake, source.load_documents),
-                missing=len(missing),
-                present=len(previous.known),
-                max_removed=options.max_removed,
-                held_before=state.held,
-                accept=options.accept_removals,
-                catalog_is_empty=not walked.sightings,
-            )
-    changes = compare(previous, snapshot, intake, source.load_documents, complete=not reason)
-    changes = changes.removing(removals.now, intake, source.load_documents)
-    problem = _unverified(reason) or _held(removals, len(missing), len(previous.known), empty=not walked.sightings)
-    return Plan(
-        snapshot, changes, replace(state, held=removals.held), intake, source.load_documents, walked.total, walked.pages, problem
-    )
+    # Fetch and parse.
+    walked = walk(endpoint, parser, page_size=options.page_size, workers=options.workers, progress=progress)
+    listed = _snapshot(walked.records, walked.missing, parser, stored, options)
+    counted = before if walked.failed_pages else before.reconciled(walked.verified, listed.ids, now)
+    state = counted.without_served(listed.ids)
+
+    # Confirm what is absent.
+    doubt = _reason_to_doubt(walked, state, listed, options, now)
+    confirmation = Confirmation()
+    if not doubt:
+        unlisted = sorted(stored.keys() - listed.ids)
+        confirmation = confirm_removals(
+            endpoint, parser, unlisted, walked, page_size=options.page_size, workers=options.workers, random=random,
+            accept=options.accept_removals,
+        )  # fmt: skip
+    records, missing = (*walked.records, *confirmation.found), walked.missing | confirmation.missing
+    snapshot = _snapshot(records, missing, parser, stored, options) if confirmation.found else listed
+
+    # Decide about removals.
+    absent = sorted(stored.keys() - snapshot.ids)
+    evidence = drop_ambiguous_removals(confirmation.evidence, snapshot, parser)
+    unconfirmed = {key: confirmation.unconfirmed.get(key, AMBIGUOUS) for key in absent if key not in evidence}
+    problem: SyncError | None
+    if doubt:
+        # A walk that is not verified neither adds to what is held or unconfirmed, nor forgets it.
+        removals, problem = Removals(held=state.held, unconfirmed=state.unconfirmed), _unverified(doubt)
+    elif confirmation.problem and not options.accept_removals:
+        held = {key: each for key, each in state.held.items() if key in unconfirmed}
+        not_held = {key: each for key, each in unconfirmed.items() if key not in held}
+        removals, problem = Removals(held=held, unconfirmed=not_held), _unverified(confirmation.problem)
+    else:
+        removals = decide_removals(
+            evidence, unconfirmed, present=len(stored), rules=options.removal_rules, held_before=state.held, now=now,
+            catalog_is_empty=not walked.records,
+        )  # fmt: skip
+        problem = _removal_problem(removals, len(absent), len(stored), options, now, empty=not walked.records)
+
+    # Compare.
+    changes = compare(stored, snapshot, parser).removing(removals.now, parser)
+    after = replace(state, held=removals.held, unconfirmed=removals.unconfirmed)
+    return Plan(snapshot, changes, after, parser, walked.total, walked.pages, problem)
 
 
 def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
-    """Find out what changed in one template."""
-    previous, state = store.load()
-    # Nothing is known: whoever asks for one template wants it read, whatever its bytes.
-    intake = Intake({}, previous.sent_fields, Spool(), redact=endpoint.redact, may_spell=endpoint.may_spell)
+    """Find out what changed in one template; write nothing.
+
+    Raises:
+        BadAnswer: the catalog answered with other templates.
+    """
+    stored, state = store.load()
+    parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=endpoint.redact)  # it is read in any case
     try:
-        records = endpoint.ask({"template_id": template_id}).records or []
+        answer = endpoint.ask({"template_id": template_id})
     except NotThere:
         records = []
-    sightings = [each for each in intake.take(LOOK_UP, records) if each.template_id == template_id]
-    if records and not sightings:
-        raise BadAnswer("The catalog answered with other templates than the one asked for.", code="other-template")
-    snapshot = read_snapshot(sightings, intake)
-    changes = compare(previous, snapshot, intake, store.load_documents, complete=False)
-    return Plan(snapshot, changes, state.without_held(snapshot.ids), intake, store.load_documents)
+    else:
+        served = parser.parse_page(LOOK_UP, answer.records or (), exact=answer.exact)
+        records = [record for record in served if record.template_id == template_id]
+        if served and not records:
+            raise BadAnswer("The catalog answered with other templates than the one requested.", code="other-template")
+    snapshot = build_snapshot(records, (), parser)
+    return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser)
 
 
-class _Nothing:
-    """Stands for a database that is not there yet."""
+class _EmptyStore:
+    """A database that does not exist yet."""
 
-    def load(self) -> tuple[Previous, SyncState]:
-        return Previous(), SyncState()
+    def load(self) -> tuple[Mapping[str, str | None], SyncState]:
+        return {}, SyncState()
 
-    def load_documents(self, ids: Any) -> Mapping[str, Any]:  # noqa: ARG002 - nothing is stored
+    def load_documents(self, ids: Sequence[str]) -> Mapping[str, Document]:  # noqa: ARG002 - nothing is stored
         return {}
 
-    def content_hash(self, template_id: str) -> str:  # noqa: ARG002 - nothing is stored
-        return ""
+
+def _snapshot(
+    records: Sequence[ServedRecord],
+    missing: frozenset[str],
+    parser: RecordParser,
+    stored: Mapping[str, str | None],
+    options: RunOptions,
+) -> Snapshot:
+    snapshot = build_snapshot(records, missing, parser)
+    reject_reformatted(snapshot, stored, most=removal_limit(len(stored), options.max_removed))
+    return snapshot
 
 
-def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions) -> str:
+def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions, now: datetime) -> str:
     """Say why absence from this walk proves nothing; an empty string if it does."""
-    if not walked.verified and not (state.count_is_wrong and snapshot.ids):
+    count_is_wrong = state.count_is_wrong(now, options.hold) and snapshot.ids and not walked.failed_pages
+    if not walked.verified and not count_is_wrong:
         return walked.reason
-    bad, served = len(snapshot.set_aside), len(walked.sightings)
-    if bad > plausible(served, options.max_removed) or (bad and not snapshot.good):
-        return f"{bad} of {served} records were set aside, most of them because {snapshot.commonest_reason}"
+    bad, served = len(snapshot.rejected), len(walked.records)
+    if bad > removal_limit(served, options.max_removed) or (bad and not snapshot.good):
+        return f"{bad} of {served} records were rejected, most of them because {snapshot.commonest_reason}"
     return ""
 
 
-def _unverified(reason: str) -> WalkUnverified | None:
-    if not reason:
-        return None
+def _unverified(reason: str) -> WalkUnverified:
     return WalkUnverified(
         f"The walk could not be verified: {reason}. What was served is stored; nothing was removed.",
         hint="The next run walks again; if this stays, the catalog's answers are wrong on the server's side.",
     )
 
 
-def _held(removals: Removals, missing: int, present: int, *, empty: bool) -> RemovalsHeld | None:
-    if not removals.held:
-        return None
-    return RemovalsHeld(
-        f"{len(removals.held)} removals are held: {removals.why_held(missing, present, empty=empty)}.",
-        hint=BY_CODE["held"].to_do,
-    )
+def _removal_problem(
+    removals: Removals, absent: int, present: int, options: RunOptions, now: datetime, *, empty: bool
+) -> SyncError | None:
+    if removals.held:
+        why = removals.why_held(absent, present, hold=options.hold, now=now, empty=empty)
+        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].to_do)
+    if removals.too_many_unconfirmed:
+        return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].to_do, code="unconfirmed")
+    return None
 
 
 def _finished(run: Run, planned: Plan, endpoint: Answers, now: datetime) -> Run:
@@ -313,8 +343,9 @@ def _finished(run: Run, planned: Plan, endpoint: Answers, now: datetime) -> Run:
         removed=changes.count("removed"),
         changed=changes.count("changed"),
         unchanged=changes.unchanged,
-        rejected=len(planned.snapshot.set_aside),
+        rejected=len(planned.snapshot.rejected),
         held=len(planned.state.held),
+        unconfirmed=len(planned.state.unconfirmed),
         fields_appeared=changes.appeared,
         fields_vanished=changes.vanished,
     )

@@ -202,8 +202,6 @@ def _empty(engine: sa.Engine) -> None:
         state = {
             "last_seq": 0,
             "oldest_seq": 1,
-            "wire_fields": None,
-            "absent_fields": None,
             "unreconciled_ids": None,
             "unreconciled_runs": 0,
             "oldest_run_id": None,

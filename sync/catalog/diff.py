@@ -19,14 +19,12 @@ from sync.catalog.served_records import LOOK_UP
 from sync.catalog.snapshot import fields_to_keep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
     from sync.catalog.field_changes import FieldChange
     from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.catalog.snapshot import Snapshot
     from sync.catalog.template import Document
-
-    LoadDocuments = Callable[[Sequence[str]], Mapping[str, Document]]
 
 BATCH = 500
 """Stored documents that are compared at a time, to bound memory."""
@@ -82,12 +80,12 @@ class ChangeSet:
         """Count the changes of one kind."""
         return sum(change.kind == kind for change in self.changes)
 
-    def removing(self, removals: Mapping[str, str], parser: RecordParser, load: LoadDocuments) -> ChangeSet:
+    def removing(self, removals: Mapping[str, str], parser: RecordParser) -> ChangeSet:
         """Add removals: id -> evidence."""
         gone = [
             Change(key, "removed", evidence=removals[key], removed_document=parser.keep_document(document))
             for batch in _batches(sorted(removals))
-            for key, document in sorted(load(batch).items())
+            for key, document in sorted(parser.load_documents(batch).items())
         ]
         return replace(self, changes=(*self.changes, *gone))
 
@@ -100,14 +98,13 @@ def document_of(change: Change, parser: RecordParser) -> Document:
     return {**parse_record(parser.read(change.record)), **change.kept}
 
 
-def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: RecordParser, load: LoadDocuments) -> ChangeSet:
+def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: RecordParser) -> ChangeSet:
     """Compare the stored catalog with the served one. Templates that were not served are not touched.
 
     Args:
         stored: the present templates: id -> hash of the bytes that were stored last.
         snapshot: what was served.
-        parser: parsed the records.
-        load: reads stored documents.
+        parser: parsed the records, and reads stored documents.
     """
     read = {template_id: record for template_id, record in snapshot.good.items() if record.place is not None}
     added = [
@@ -119,7 +116,7 @@ def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: Record
     appeared: set[str] = set() if stored else set(parser.unknown)
     vanished: set[str] = set()
     for batch in _batches([template_id for template_id in read if template_id in stored]):
-        documents = load(batch)
+        documents = parser.load_documents(batch)
         for template_id in batch:
             record, before = read[template_id], documents[template_id]
             change, names = compare_record(record, parser.read(record), before, snapshot.missing)

@@ -19,9 +19,11 @@ from sync.catalog.parsing import fields_with_value, lacks_tags, parse_record, re
 from sync.catalog.rejection import REASON_SHOWN, RecordRejected, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sync.catalog.template import Document
+
+    LoadDocuments = Callable[[Sequence[str]], Mapping[str, Document]]
 
 LOOK_UP = 0
 """The page of a record that was requested by its id."""
@@ -87,6 +89,7 @@ class RecordParser:
         stored: the present templates: id -> hash of the bytes that were stored last, None where the stored document holds more
             than those bytes say.
         spool: stores the bytes of what was parsed.
+        load_documents: reads the stored documents of some present templates.
         redact: removes secrets from a decoded record.
 
     Attributes:
@@ -96,8 +99,14 @@ class RecordParser:
     """
 
     def __init__(
-        self, stored: Mapping[str, str | None], spool: Spool, *, redact: Callable[[Any], Any] = lambda value: value
+        self,
+        stored: Mapping[str, str | None],
+        spool: Spool,
+        *,
+        load_documents: LoadDocuments,
+        redact: Callable[[Any], Any] = lambda value: value,
     ) -> None:
+        self.load_documents = load_documents
         self._id_of = {hashed: template_id for template_id, hashed in stored.items() if hashed is not None}
         self._spool = spool
         self._redact = redact
@@ -127,6 +136,13 @@ class RecordParser:
         if record.place is None:
             raise ValueError("The bytes of an unchanged record are not kept.")
         return self._decode(self._spool.read(record.place))
+
+    def document(self, record: ServedRecord) -> Document:
+        """Give a good record's document; that of an unchanged one is the stored one."""
+        if record.place is None:
+            template_id = str(record.template_id)
+            return self.load_documents([template_id])[template_id]
+        return parse_record(self.read(record))
 
     def keep_document(self, document: Document) -> int:
         """Store a document that was removed from the catalog; give its place."""

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from sync.catalog.fields import DOCUMENTED
 from sync.catalog.hashes import content_hash
-from sync.catalog.parsing import parse_record
 from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, RejectedRecord, payload
 from sync.catalog.served_records import LOOK_UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sync.catalog.diff import LoadDocuments
     from sync.catalog.served_records import RecordParser, ServedRecord
 
 
@@ -48,25 +46,22 @@ class Snapshot:
         """The reason for which most of the rejected records were rejected."""
         return Counter(reason for _, reason in self.rejected).most_common(1)[0][0] if self.rejected else ""
 
-    def rejected_records(self, parser: RecordParser, load: LoadDocuments) -> list[RejectedRecord]:
+    def rejected_records(self, parser: RecordParser) -> list[RejectedRecord]:
         """Write the first of the rejected records, as many as a run stores; an unchanged one as its stored document."""
         kept = self.rejected[:MOST_KEPT]
-        stored = load(sorted({str(bad.template_id) for bad, _ in kept if bad.place is None}))
         return [
             RejectedRecord(
                 bad.page,
                 bad.position,
                 bad.template_id,
                 reason,
-                payload(stored[str(bad.template_id)] if bad.place is None else parser.read(bad)),
+                payload(parser.document(bad) if bad.place is None else parser.read(bad)),
             )
             for bad, reason in kept
         ]
 
 
-def build_snapshot(
-    records: Sequence[ServedRecord], missing: Iterable[str], parser: RecordParser, load: LoadDocuments
-) -> Snapshot:
+def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], parser: RecordParser) -> Snapshot:
     """Join the records of a walk, and of the look-ups after it.
 
     The same record twice is one, also when only its URLs were signed anew. Of two different ones under one id both are
@@ -76,7 +71,6 @@ def build_snapshot(
         records: in the order served.
         missing: the documented fields of which no record of the walk has a value.
         parser: parsed the records.
-        load: reads stored documents.
     """
     missing = frozenset(missing)
     snapshot = Snapshot()
@@ -86,7 +80,7 @@ def build_snapshot(
             rejected.append((record, reason))
             continue
         first = snapshot.good.setdefault(str(record.template_id), record)  # a good record has an id
-        if first is not record and not same_record(first, record, parser, load):
+        if first is not record and not same_record(first, record, parser):
             rejected.append((record, DISPUTED))
     for bad, _reason in rejected:
         if bad.template_id is not None:
@@ -98,16 +92,11 @@ def build_snapshot(
     return snapshot
 
 
-def same_record(one: ServedRecord, other: ServedRecord, parser: RecordParser, load: LoadDocuments) -> bool:
-    """Tell whether two good records of one id say the same."""
+def same_record(one: ServedRecord, other: ServedRecord, parser: RecordParser) -> bool:
+    """Tell whether two good records of one id have the same content."""
     if one.wire_hash is not None and one.wire_hash == other.wire_hash:
         return True
-
-    def content(record: ServedRecord) -> str:
-        template_id = str(record.template_id)
-        return content_hash(load([template_id])[template_id] if record.place is None else parse_record(parser.read(record)))
-
-    return content(one) == content(other)
+    return content_hash(parser.document(one)) == content_hash(parser.document(other))
 
 
 def fields_to_keep(record: ServedRecord, missing: frozenset[str]) -> frozenset[str]:

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sync.catalog.removals import Unconfirmed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sync.catalog.diff import LoadDocuments
     from sync.catalog.served_records import RecordParser
     from sync.catalog.snapshot import Snapshot
 
+AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be this template", answered=False)
 
-def drop_ambiguous_removals(
-    evidence: Mapping[str, str], snapshot: Snapshot, parser: RecordParser, load: LoadDocuments
-) -> Mapping[str, str]:
+
+def drop_ambiguous_removals(evidence: Mapping[str, str], snapshot: Snapshot, parser: RecordParser) -> Mapping[str, str]:
     """Drop the evidence against templates that a record without an id may stand for.
 
     Args:
         evidence: id -> the second confirmation.
         snapshot: what was served.
-        parser: parsed its records.
-        load: reads stored documents, of all ids at once: they are few where this is needed.
+        parser: parsed its records, and reads stored documents.
     """
     without_id = snapshot.without_id
     if not without_id or not evidence:
@@ -34,5 +34,5 @@ def drop_ambiguous_removals(
     if not all(isinstance(each, str) and each for each in media):
         return {}
     suspects = {*media, None}
-    stored = load(list(evidence))
+    stored = parser.load_documents(list(evidence))
     return {gone: how for gone, how in evidence.items() if stored[gone]["media_id"] not in suspects}

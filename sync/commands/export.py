@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.catalog.fields import 
     from sync.catalog.template import Document
 
 FORMATS = ("jsonl", "json", "csv", "atom")
@@ -108,7 +107,7 @@ def as_json_with_cursor(documents: Sequence[Document], cursor: str) -> str:
 
 def as_csv(documents: Sequence[Document]) -> str:
     """Write a spreadsheet (RFC 4180): lists joined by semicolons, unknown fields as JSON."""
-    from sync.catalog.template import SCALARS
+    from sync.catalog.fields import SCALARS
 
     columns = ["template_id", *SCALARS.values(), "consume_items", "tags", "tags_en", "aspect_ratios", "extra"]
     out = io.StringIO()

@@ -34,6 +34,3 @@ class Answers(Protocol):
 
     def redact(self, value: Any) -> Any:
         """Hide the key in a decoded value."""
-
-    def may_spell(self, written: bytes) -> bool:
-        """Tell whether JSON may spell the key in escapes: only then `redact` has anything to do."""

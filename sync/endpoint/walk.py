@@ -1,8 +1,9 @@
-"""Walk every page of a catalog that may move meanwhile, and say whether what came back can be believed.
+"""Walk every page of a catalog that may move meanwhile, and say whether absence from it is evidence.
 
-A walk is verified when the distinct ids equal the catalog's own count, that count held still on every page, and no page
-came twice. Otherwise the walk is made again, a bounded number of times. What a walk cannot see (a template that moved
-from an unread page to a read one while another took its place) is why a removal needs a second witness: `confirm_removals`.
+A walk is verified when the distinct ids equal the catalog's own count, that count held still on every page, no page came twice,
+and every page could be read. Otherwise the walk is made again, a bounded number of times; not for a page that could not be read,
+because its retries have failed already. A walk cannot see a template that moved from an unread page to a read one while another
+took its place: therefore a removal needs a second confirmation, see `confirm_removals`.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sync.catalog.snapshot import same_record
 from sync.endpoint.envelope import Envelope
-from sync.errors import BadAnswer, NoSuchPage, NotThere, SyncError, TryLater
+from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, SyncError, TryLater, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sync.catalog.intake import Intake, Sighting
+    from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.endpoint.questions import Answers, Question
 
     Progress = Callable[[int, int | None], None]
@@ -26,6 +28,8 @@ MOST_PAGES = 40_000
 MOST_RECORDS = 2_000_000
 MOST_EMPTY_PAGES = 3
 _COUNTS_SHOWN = 10
+_GARBAGE = {"not-json", "not-envelope", "html", "encoding"}
+"""Codes of answers that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,63 +37,72 @@ class Walk:
     """What walking the catalog brought.
 
     Attributes:
-        sightings: every record with its place. Of an unverified walk, what all attempts together were served.
+        records: every record. Of an unverified walk, what all attempts together were served.
         total: the catalog's own count, None if it never gave one.
         pages: pages that held something, in the last attempt; at least one.
-        verified: whether absence from `sightings` is evidence.
+        verified: whether absence from `records` is evidence.
         reason: why not, one phrase.
-        fields: names of all fields seen on the way. A record that was recognised may not have been looked into, because others
-            had shown all of them before: they count even where those others are not among `sightings`.
+        failed_pages: pages that could not be read; what the others served counts.
+        missing: the documented fields of which no record has a value; of an unverified walk, no record of any one attempt.
     """
 
-    sightings: tuple[Sighting, ...]
+    records: tuple[ServedRecord, ...]
     total: int | None
     pages: int
     verified: bool
     reason: str = ""
-    fields: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    failed_pages: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
 class _Attempt:
     """One walk in progress."""
 
-    intake: Intake
-    pages: dict[int, list[Sighting]] = field(default_factory=dict)
+    parser: RecordParser
+    pages: dict[int, list[ServedRecord]] = field(default_factory=dict)
     totals: set[int | None] = field(default_factory=set)
     contents: set[int] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     refused: dict[int, BadAnswer] = field(default_factory=dict)
-    fields: set[str] = field(default_factory=set)
-    records: int = 0
-    nameless: int = 0
+    failed: dict[int, SyncError] = field(default_factory=dict)
+    served: int = 0
+    without_id: int = 0
     empty: int = 0
     repeated: bool = False
 
     def take(self, page: int, answer: Envelope | BadAnswer) -> None:
-        """Keep one page; a 404 or 422 may mean that it lies past the end."""
-        records: list[bytes] = []
+        """Parse and keep one page; a 404 or 422 may mean that it lies past the end."""
         if isinstance(answer, BadAnswer):
             self.refused[page] = answer
+            self.keep(page, [])
         else:
-            records = answer.records or []
             self.totals.add(answer.total)
-        self.keep(page, self.intake.take(page, records))
+            self.keep(page, self.parser.parse_page(page, answer.records or (), exact=answer.exact))
 
-    def keep(self, page: int, sightings: list[Sighting]) -> None:
-        """Keep a page's records, each taken in once: a second time nobody would look at its names."""
-        ids = tuple([each.template_id for each in sightings])
+    def keep(self, page: int, records: list[ServedRecord]) -> None:
+        """Keep the records of one page."""
+        ids = tuple([each.template_id for each in records])
         content = hash(ids)
-        self.repeated = self.repeated or (bool(sightings) and content in self.contents)
+        self.repeated = self.repeated or (bool(records) and content in self.contents)
         self.contents.add(content)
         self.ids.update([each for each in ids if each is not None])
-        self.nameless += ids.count(None)
-        self.pages[page] = sightings
-        self.fields.update(*(each.names for each in sightings if each.names))
-        self.records += len(sightings)
-        self.empty += not sightings
-        if self.records > MOST_RECORDS:
+        self.without_id += ids.count(None)
+        self.pages[page] = records
+        self.served += len(records)
+        self.empty += not records
+        if self.served > MOST_RECORDS:
             raise BadAnswer(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
+
+    def fail(self, page: int, error: SyncError, expected: int) -> None:
+        """Note a page that could not be read.
+
+        Raises:
+            SyncError: the first such error, if these are more than half of the pages.
+        """
+        self.failed[page] = error
+        if len(self.failed) * 2 > max(expected, page):
+            raise next(iter(self.failed.values()))
 
     def require_plausible_end(self) -> None:
         """Refuse a 404 or 422 in the middle of the list: with templates behind it, it does not mean the end.
@@ -101,45 +114,53 @@ class _Attempt:
         if early := [page for page in self.refused if page < last]:
             raise self.refused[min(early)]
 
+    def full_last_page(self, size: int) -> int | None:
+        """Give the number of the last page if it was served and is full, so that another may be behind it."""
+        last = max((*self.pages, *self.failed))
+        return last if len(self.pages.get(last, ())) >= size else None
+
     @property
     def pointless(self) -> bool:
         """Whether further pages would only repeat what is known: the server ignores `page`, or the count is far too high."""
         return self.repeated or self.empty > MOST_EMPTY_PAGES
 
-    def sightings(self) -> list[Sighting]:
+    def records(self) -> list[ServedRecord]:
         return [each for page in sorted(self.pages) for each in self.pages[page]]
 
 
-def walk(endpoint: Answers, intake: Intake, *, page_size: int, workers: int, progress: Progress | None = None) -> Walk:
+def walk(endpoint: Answers, parser: RecordParser, *, page_size: int, workers: int, progress: Progress | None = None) -> Walk:
     """Walk the catalog until a walk is verified, at most MOST_WALKS times.
 
     Args:
         endpoint: answers questions.
-        intake: takes in the records of each page as it arrives.
+        parser: parses the records of each page as it arrives.
         page_size: templates per page to ask for; what the server really gives is what counts.
         workers: pages in flight at once.
         progress: called with (pages so far, pages expected or None) after each page.
     """
-    earlier: list[list[Sighting]] = []
-    fields: set[str] = set()
+    earlier: list[list[ServedRecord]] = []
+    missing_before: set[str] = set()
     for remaining in reversed(range(MOST_WALKS)):
-        attempt = _walk_once(endpoint, intake, page_size, workers, progress)
-        sightings = attempt.sightings()
+        attempt = _walk_once(endpoint, parser, page_size, workers, progress)
+        records = attempt.records()
         reason = _reason_to_doubt(attempt)
-        again = bool(reason) or (remaining > 0 and _moved_and_changed(attempt, sightings, intake))
-        fields = fields | attempt.fields if again else attempt.fields
-        if not again:
+        again = bool(reason) or (remaining > 0 and _moved_and_changed(attempt, records, parser))
+        if again:
+            earlier.insert(0, records)
+            missing_before |= parser.missing
+        if attempt.failed or not again:
             break
-        earlier.insert(0, sightings)
     total = max((total for total in attempt.totals if total is not None), default=None)
     pages = sum(bool(page) for page in attempt.pages.values()) or 1  # an empty catalog is one page that said so
-    joined = tuple(_joined(earlier) if reason else sightings)
-    return Walk(joined, total, pages, verified=not reason, reason=reason, fields=frozenset(fields))
+    failed = tuple(sorted(attempt.failed))
+    if reason:
+        return Walk(tuple(_joined(earlier)), total, pages, False, reason, frozenset(missing_before), failed)
+    return Walk(tuple(records), total, pages, verified=True, missing=frozenset(parser.missing))
 
 
-def _walk_once(endpoint: Answers, intake: Intake, page_size: int, workers: int, progress: Progress | None) -> _Attempt:
-    attempt = _Attempt(intake)
-    intake.begin_walk()
+def _walk_once(endpoint: Answers, parser: RecordParser, page_size: int, workers: int, progress: Progress | None) -> _Attempt:
+    attempt = _Attempt(parser)
+    parser.begin_walk()
 
     def take(page: int, answer: Envelope | BadAnswer, expected: int | None) -> None:
         attempt.take(page, answer)
@@ -147,7 +168,7 @@ def _walk_once(endpoint: Answers, intake: Intake, page_size: int, workers: int, 
             progress(len(attempt.pages), expected)
 
     take(1, endpoint.ask({"page": 1, "page_size": page_size}), None)
-    served = attempt.records
+    served = attempt.served
     (total,) = attempt.totals
     # The server may cap the page size without saying so, or ignore it. A short first page is a cap only if more is to come.
     size = served if total is None or total > served else max(served, page_size)
@@ -163,7 +184,10 @@ def _walk_once(endpoint: Answers, intake: Intake, page_size: int, workers: int, 
 
     for question, answer in endpoint.answers(questions(), workers):
         page = int(question["page"])
-        take(page, _past_the_end_perhaps(answer), expected)
+        if isinstance(answer, SyncError) and _is_page_failure(answer):
+            attempt.fail(page, answer, expected)
+        else:
+            take(page, _past_the_end_perhaps(answer), expected)
     attempt.require_plausible_end()
     _walk_past_the_end(endpoint, attempt, page_size, max(size, 1), progress)
     return attempt
@@ -176,21 +200,22 @@ def _past_the_end_perhaps(answer: Envelope | SyncError) -> Envelope | BadAnswer:
     raise answer
 
 
+def _is_page_failure(error: SyncError) -> bool:
+    """Tell whether an error is that of one page: the server failed, answered garbage, or did not answer, at every attempt."""
+    if isinstance(error, Deferred):
+        return error.exhausted
+    return isinstance(error, Unreachable) or (isinstance(error, BadAnswer) and error.code in _GARBAGE)
+
+
 def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, size: int, progress: Progress | None) -> None:
     """Go on while the last page is full: another may be behind it, if the count is too low, or missing."""
-    while not attempt.pointless and len(attempt.pages[last := max(attempt.pages)]) >= size:
-        try:
-            beyond = endpoint.ask({"page": last + 1, "page_size": page_size})
-        except (NotThere, NoSuchPage):
+    while not attempt.pointless and (last := attempt.full_last_page(size)):
+        beyond = _ask_past_the_end(endpoint, attempt, {"page": last + 1, "page_size": page_size})
+        if beyond is None:
             return
-        except (BadAnswer, TryLater):
-            endpoint.check_deadline()
-            if _reason_to_doubt(attempt):
-                raise
-            return  # the count is right without it
-        known = attempt.ids | ({None} if attempt.nameless else set())
-        sightings = attempt.intake.take(last + 1, beyond.records or [])
-        if _ids(sightings) <= known:
+        known = attempt.ids | ({None} if attempt.without_id else set())
+        records = attempt.parser.parse_page(last + 1, beyond.records or (), exact=beyond.exact)
+        if {record.template_id for record in records} <= known:
             # Past the end a server may serve nothing, or its last page again, or its first; and there it may count nothing.
             if beyond.total:
                 attempt.totals.add(beyond.total)
@@ -198,17 +223,31 @@ def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, siz
         if last >= MOST_PAGES:
             raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
         attempt.totals.add(beyond.total)
-        attempt.keep(last + 1, sightings)
+        attempt.keep(last + 1, records)
         if progress:
             progress(len(attempt.pages), None)
 
 
-def _ids(sightings: Iterable[Sighting]) -> set[str | None]:
-    return {each.template_id for each in sightings}
+def _ask_past_the_end(endpoint: Answers, attempt: _Attempt, question: Question) -> Envelope | None:
+    """Ask for a page behind the last one; None where nothing more is to be had."""
+    try:
+        return endpoint.ask(question)
+    except (NotThere, NoSuchPage):
+        return None
+    except (BadAnswer, TryLater) as error:
+        endpoint.check_deadline()
+        if _reason_to_doubt(attempt):
+            if not _is_page_failure(error):
+                raise
+            page = int(question["page"])
+            attempt.fail(page, error, expected=page)
+        return None  # else the count is right without it
 
 
 def _reason_to_doubt(attempt: _Attempt) -> str:
-    """Say why a walk cannot be believed; an empty string if it can. A record without a readable id stands for one template."""
+    """Say why a walk is not verified; an empty string if it is. A record without a readable id stands for one template."""
+    if attempt.failed:
+        return _why_failed(attempt.failed)
     if None in attempt.totals:
         return "the catalog did not say how many templates it has"
     totals = sorted(total for total in attempt.totals if total is not None)
@@ -217,28 +256,37 @@ def _reason_to_doubt(attempt: _Attempt) -> str:
         return f"the catalog's count moved during the walk ({shown})"
     if attempt.repeated:
         return "the catalog served the same page twice"
-    if (count := len(attempt.ids) + attempt.nameless) != totals[0]:
+    if (count := len(attempt.ids) + attempt.without_id) != totals[0]:
         return f"the catalog says that it has {totals[0]} templates, but served {count}"
     return ""
 
 
-def _moved_and_changed(attempt: _Attempt, sightings: Sequence[Sighting], intake: Intake) -> bool:
-    if len(attempt.ids) + attempt.nameless == attempt.records:
-        return False  # nothing came twice
-    first: dict[str, Sighting] = {}
-    named = ((first.setdefault(each.template_id, each), each) for each in sightings if each.template_id is not None)
-    return any(earlier.page != each.page and not _alike(earlier, each, intake) for earlier, each in named)
+def _why_failed(failed: Mapping[int, SyncError]) -> str:
+    first = min(failed)
+    shown = ", ".join(map(str, sorted(failed)[:_COUNTS_SHOWN])) + (", …" if len(failed) > _COUNTS_SHOWN else "")
+    why = str(failed[first]).rstrip(".")
+    if len(failed) == 1:
+        return f"page {first} could not be read ({why})"
+    return f"{len(failed)} pages could not be read: {shown} (page {first}: {why})"
 
 
-def _alike(one: Sighting, other: Sighting, intake: Intake) -> bool:
-    return one.wire_hash == other.wire_hash or intake.meaning(one) == intake.meaning(other)
+def _moved_and_changed(attempt: _Attempt, records: Sequence[ServedRecord], parser: RecordParser) -> bool:
+    """Tell whether a template was served on two pages, with different contents: the newer one is not known."""
+    if len(attempt.ids) + attempt.without_id == attempt.served:
+        return False  # nothing was served twice
+    first: dict[str, ServedRecord] = {}
+    pairs = [(first.setdefault(each.template_id, each), each) for each in records if each.template_id is not None]
+    return any(
+        earlier.page != each.page and not (earlier.readable and each.readable and same_record(earlier, each, parser))
+        for earlier, each in pairs
+    )
 
 
-def _joined(attempts: list[list[Sighting]]) -> list[Sighting]:
+def _joined(attempts: list[list[ServedRecord]]) -> list[ServedRecord]:
     """Join several attempts, newest first: the newest as it is, and from each older one what is still lacking."""
-    joined: list[Sighting] = []
+    joined: list[ServedRecord] = []
     seen: set[str | None] = set()
-    for sightings in attempts:
-        joined += [each for each in sightings if each.template_id not in seen]
-        seen.update(each.template_id for each in sightings)
+    for records in attempts:
+        joined += [each for each in records if each.template_id not in seen]
+        seen.update(each.template_id for each in records)
     return joined

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.feed_chain import CHAINED, Cursor
+from sync.catalog.fields import LISTS, SCALARS
 from sync.catalog.hashes import canonical, content_hash
 from sync.catalog.price_moves import price_moves
-from sync.catalog.fields import LISTS, SCALARS
 from sync.catalog.template import json_number
 from sync.reader.documents import _ordered
 from sync.store.bulk import BATCH

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping  # noqa: TC003
 from dataclasses import dataclass, fields
 from dataclasses import field as _field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal  # noqa: TC003
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from sync.catalog.price_moves import PriceMove, price_moves
 from sync.catalog.fields import SCALARS
+from sync.catalog.price_moves import PriceMove, price_moves
 from sync.catalog.template import Price, Tag, prices_of, tags_of
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class CatalogStatus:
     Attributes:
         present: how many templates are present.
         held: how many removals wait.
+        unconfirmed: how many missing templates are kept because no look-up confirms that they are gone.
         last_success_at: when the newest run ended that walked the whole catalog and succeeded; None: none has.
         last_success_age: how long ago that was.
         last_change_at: when anything last changed; None: nothing ever has.
@@ -166,6 +167,7 @@ class CatalogStatus:
 
     present: int
     held: int
+    unconfirmed: int
     last_success_at: datetime | None
     last_success_age: timedelta | None
     last_change_at: datetime | None

@@ -98,7 +98,15 @@ def stamp(source: Source) -> str:
     """Hash what changes whenever anything does that `whole` would give, but for the times of runs. Reads no document."""
     with reading(source) as connection:
         require_current(connection)
-        columns = ("template_id", "content_hash", "wire_hash", "cover_url", "preview_video_url", "changed_run_id", "removed_run_id")
+        columns = (
+            "template_id",
+            "content_hash",
+            "wire_hash",
+            "cover_url",
+            "preview_video_url",
+            "changed_run_id",
+            "removed_run_id",
+        )
         query = sa.select(*(templates.c[name] for name in columns)).order_by(templates.c.template_id)
         state = sa.select(sync_state.c.feed_epoch, sync_state.c.last_cursor, sync_state.c.oldest_seq)
         held = sa.select(held_removals.c.template_id, held_removals.c.since_run_id).order_by(held_removals.c.template_id)

@@ -42,7 +42,9 @@ def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappi
         connection.exec_driver_sql(_insert(table, names, connection.dialect), values)
 
 
-def update_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *only: sa.ColumnElement[bool]) -> None:
+def update_rows(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *only: sa.ColumnElement[bool]
+) -> None:
     """Update rows by their `template_id`; all of them have the columns of the first.
 
     Args:
@@ -52,7 +54,7 @@ def update_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappi
         only: further conditions.
     """
     if rows:
-        changed = {name: bindparam(f"new_{name}") for name in rows[0] if name != "template_id"}
+        changed: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "template_id"}
         statement = sa.update(table).where(table.c.template_id == bindparam("new_template_id"), *only).values(changed)
         connection.execute(statement, [{f"new_{name}": value for name, value in row.items()} for row in rows])
 
@@ -64,9 +66,7 @@ def delete_rows(connection: sa.Connection, table: sa.Table, ids: Sequence[str]) 
 
 
 @lru_cache(maxsize=64)
-def _converters(
-    table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect
-) -> list[tuple[str, Callable[[Any], Any] | None]]:
+def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> list[tuple[str, Callable[[Any], Any] | None]]:
     """Give, for each column, the function that converts a value to the driver's; None where there is nothing to convert."""
     found: list[tuple[str, Callable[[Any], Any] | None]] = []
     for name in names:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sync.catalog.removals import HeldRemoval, Unconfirmed
 from sync.catalog.sync_state import SyncState
 from sync.catalog.template import DOCUMENT_KEYS
 from sync.errors import DatabaseError
 from sync.store.bulk import batches
-from sync.store.tables import held_removals, sync_state, template_versions, templates
+from sync.store.tables import held_removals, sync_state, template_versions, templates, unconfirmed_removals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +26,12 @@ def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], Syn
     present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
     stored: dict[str, str | None] = dict(connection.execute(present).tuples().all())
     state = connection.execute(sa.select(sync_state)).one()
-    held = {row.template_id: row.runs for row in connection.execute(sa.select(held_removals.c.template_id, held_removals.c.runs))}
-    return stored, SyncState(held, state.unreconciled_ids, state.unreconciled_runs)
+    held = {row.template_id: HeldRemoval(row.runs, row.since_at) for row in connection.execute(sa.select(held_removals))}
+    unconfirmed = {
+        row.template_id: Unconfirmed(row.reason, row.answered) for row in connection.execute(sa.select(unconfirmed_removals))
+    }
+    mismatch = state.unreconciled_ids, state.unreconciled_runs, state.unreconciled_since
+    return stored, SyncState(held, unconfirmed, *mismatch)
 
 
 def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:

@@ -1,0 +1,104 @@
+"""Unconfirmed removals have rows; held ones have times; what runs remembered about fields is dropped.
+
+`held_removals.since_at` and `sync_state.unreconciled_since` say when the first of the runs began that agree. For what was held
+before, that is the run that first held it, or the newest run where that one is pruned.
+
+`sync_state.wire_fields` and `absent_fields`, and `templates.fingerprint`, are no longer needed: each template is compared with its
+stored document alone. A daemon of an older version, which checks the schema at its start only, reads these columns in each run: its
+runs fail from now on, before they write anything.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects.postgresql import JSONB
+
+from sync.store.migrating import has_column, table_options
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+LOCKS = ("held_removals", "sync_runs", "sync_state", "templates")
+"""What is altered: see migrations/env.py."""
+
+
+def _moment() -> Any:
+    name = op.get_bind().dialect.name
+    return {"mysql": mysql.DATETIME(fsp=6), "postgresql": sa.DateTime(timezone=True)}.get(name, sa.DateTime())
+
+
+def _added() -> list[tuple[str, sa.Column[Any]]]:
+    return [
+        ("sync_runs", sa.Column("unconfirmed", sa.Integer(), nullable=False, server_default="0")),
+        ("sync_state", sa.Column("unreconciled_since", _moment(), nullable=True)),
+        ("held_removals", sa.Column("since_at", _moment(), nullable=True)),  # until the rows that are there have it
+    ]
+
+
+def _dropped() -> list[tuple[str, sa.Column[Any]]]:
+    """List what goes, with the defaults that a downgrade needs: null, or an empty hash, has the older version read all anew."""
+    dialect = op.get_bind().dialect.name
+    json = JSONB() if dialect == "postgresql" else sa.JSON()
+    text = sa.String(64, collation="C" if dialect == "postgresql" else None)
+    return [
+        ("sync_state", sa.Column("wire_fields", json, nullable=True)),
+        ("sync_state", sa.Column("absent_fields", json, nullable=True)),
+        ("templates", sa.Column("fingerprint", text, nullable=False, server_default="")),
+    ]
+
+
+def upgrade() -> None:
+    bind = op.get_bind()
+    for table, column in _added():
+        if not has_column(bind, table, column.name):
+            op.add_column(table, column)
+    for table, column in _dropped():
+        if has_column(bind, table, column.name):
+            op.drop_column(table, column.name)
+    _backfill_since_at(bind)
+    with op.batch_alter_table("held_removals") as batch:
+        batch.alter_column("since_at", existing_type=_moment(), nullable=False)
+    _create_unconfirmed_removals(bind)
+
+
+def _backfill_since_at(bind: sa.Connection) -> None:
+    now = datetime.now(UTC) if bind.dialect.name == "postgresql" else datetime.now(UTC).replace(tzinfo=None)
+    started = "(SELECT started_at FROM sync_runs WHERE sync_runs.run_id = held_removals.since_run_id)"
+    newest = "(SELECT MAX(started_at) FROM sync_runs)"
+    statement = f"UPDATE held_removals SET since_at = COALESCE({started}, {newest}, :now) WHERE since_at IS NULL"  # noqa: S608 - fixed
+    bind.execute(sa.text(statement).bindparams(sa.bindparam("now", now, type_=_moment())))
+
+
+def _create_unconfirmed_removals(bind: sa.Connection) -> None:
+    text = {"collation": "C"} if bind.dialect.name == "postgresql" else {}
+    op.create_table(
+        "unconfirmed_removals",
+        sa.Column("template_id", sa.String(255, **text), nullable=False),
+        sa.Column("since_run_id", sa.BigInteger(), nullable=False),
+        sa.Column("since_at", _moment(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("answered", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["template_id"], ["templates.template_id"], name="fk_unconfirmed_removals_template_id"),
+        sa.PrimaryKeyConstraint("template_id", name="pk_unconfirmed_removals"),
+        if_not_exists=True,
+        **table_options(bind),
+    )
+
+
+def downgrade() -> None:
+    bind = op.get_bind()
+    op.drop_table("unconfirmed_removals", if_exists=True)
+    for table, column in reversed(_added()):
+        if has_column(bind, table, column.name):
+            op.drop_column(table, column.name)
+    for table, column in _dropped():
+        if not has_column(bind, table, column.name):
+            op.add_column(table, column)
+    bind.execute(sa.text("UPDATE templates SET wire_hash = NULL"))  # what these hashes are of, the older version does not know

@@ -27,10 +27,10 @@ LARGEST_EXPONENT = 50
 
 def storage_flaw(value: str) -> str | None:
     """Name what no database or driver can store in a text: NUL, or an unpaired surrogate; None for a text that can be stored."""
+    if value.isascii():
+        return "a NUL character" if "\x00" in value else None
     if "\x00" in value:
         return "a NUL character"
-    if value.isascii():
-        return None
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -33,9 +33,9 @@ def parse_record(record: Any) -> Document:
     if len(record) > MOST_FIELDS:
         raise RecordRejected(f"it has {len(record)} fields, more than {MOST_FIELDS}")
     document: Document = {}
-    for wire, column, parse in _PARSERS:
+    for wire, column, bound, parse in _PARSERS:
         value = record.get(wire)
-        document[column] = None if value is None else parse(wire, value)
+        document[column] = None if value is None else parse(value, wire, bound)
     if not document["template_id"]:
         raise RecordRejected("TemplateId is missing or empty")
     document["consume_items"] = _prices(record)
@@ -47,7 +47,7 @@ def parse_record(record: Any) -> Document:
 
 def fields_with_value(record: dict[str, Any]) -> frozenset[str]:
     """Name the documented fields that a record gives a value: neither missing nor null. `[]` and `""` are values."""
-    return frozenset([name for name in DOCUMENTED if record.get(name) is not None])
+    return frozenset([name for name in DOCUMENTED & record.keys() if record[name] is not None])
 
 
 def lacks_tags(record: dict[str, Any]) -> bool:
@@ -65,32 +65,32 @@ def record_id(record: Any) -> str | None:
     return value
 
 
-def _string(name: str, value: Any) -> str:
+def _string(value: Any, name: str, bound: int) -> str:
     if not isinstance(value, str):
         raise RecordRejected(f"{name} must be a string, not {kind_of(value)}")
-    if len(value) > BOUNDS[name]:
-        raise RecordRejected(f"{name} has {len(value)} characters, more than {BOUNDS[name]}")
+    if len(value) > bound:
+        raise RecordRejected(f"{name} has {len(value)} characters, more than {bound}")
     if flaw := storage_flaw(value):
         raise RecordRejected(f"{name} holds {flaw}")
     return value
 
 
-def _integer(name: str, value: Any) -> int:
+def _integer(value: Any, name: str, bound: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise RecordRejected(f"{name} must be a number, not {kind_of(value)}")
     if isinstance(value, Decimal):  # a whole number is an int, unless it is beyond all bounds
         raise RecordRejected(f"{name} must be a whole number")
-    if not 0 <= value <= BOUNDS[name]:
-        raise RecordRejected(f"{name} must be from 0 to {BOUNDS[name]}")
+    if not 0 <= value <= bound:
+        raise RecordRejected(f"{name} must be from 0 to {bound}")
     return value
 
 
-def _instant(name: str, value: Any) -> str:
-    return instant(_integer(name, value))
+def _instant(value: Any, name: str, bound: int) -> str:
+    return instant(_integer(value, name, bound))
 
 
-_PARSER_OF: dict[Kind, Callable[[str, Any], Any]] = {Kind.STRING: _string, Kind.INTEGER: _integer, Kind.INSTANT: _instant}
-_PARSERS = [(field.wire, field.column, _PARSER_OF[field.kind]) for field in FIELDS if field.kind in _PARSER_OF]
+_PARSER_OF: dict[Kind, Callable[[Any, str, int], Any]] = {Kind.STRING: _string, Kind.INTEGER: _integer, Kind.INSTANT: _instant}
+_PARSERS = [(field.wire, field.column, field.bound, _PARSER_OF[field.kind]) for field in FIELDS if field.kind in _PARSER_OF]
 
 
 def _list(record: dict[str, Any], name: str) -> list[Any]:
@@ -112,12 +112,7 @@ def _prices(record: dict[str, Any]) -> list[dict[str, Any]]:
         resolution = item.get("Resolution")
         if resolution is None or resolution == "":
             raise RecordRejected("an item of ConsumeItems has no Resolution")
-        if not isinstance(resolution, str):
-            raise RecordRejected(f"Resolution must be a string, not {kind_of(resolution)}")
-        if len(resolution) > BOUNDS["ConsumeItems"]:
-            raise RecordRejected(f"Resolution has {len(resolution)} characters, more than {BOUNDS['ConsumeItems']}")
-        if flaw := storage_flaw(resolution):
-            raise RecordRejected(f"Resolution holds {flaw}")
+        _string(resolution, "Resolution", BOUNDS["ConsumeItems"])
         if resolution in prices:
             raise RecordRejected(f"ConsumeItems has the resolution {resolution!r} twice")
         prices[resolution] = credit_of(item.get("Credit"))
@@ -154,8 +149,8 @@ def _credit(value: int | Decimal) -> int | float:
 
 
 def _tags(record: dict[str, Any]) -> list[dict[str, Any]]:
-    names = [_string("Tags", name) for name in _list(record, "Tags")]
-    english = [_string("Tags_en", name) for name in _list(record, "Tags_en")]
+    names = [_string(name, "Tags", BOUNDS["Tags"]) for name in _list(record, "Tags")]
+    english = [_string(name, "Tags_en", BOUNDS["Tags_en"]) for name in _list(record, "Tags_en")]
     if record.get("Tags") is None:
         return []  # see `lacks_tags`
     if record.get("Tags_en") is None:
@@ -176,7 +171,7 @@ def _split_ratios(text: str) -> tuple[str, ...]:
 
 def _ratios(record: dict[str, Any]) -> list[str]:
     text = record.get("SupportAspectRatio")
-    return [] if text is None else [*_split_ratios(_string("SupportAspectRatio", text))]
+    return [] if text is None else [*_split_ratios(_string(text, "SupportAspectRatio", BOUNDS["SupportAspectRatio"]))]
 
 
 def kind_of(value: Any) -> str:

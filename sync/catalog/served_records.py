@@ -180,7 +180,9 @@ class RecordParser:
     def _decode(self, raw: bytes) -> Any:
         if len(raw) > MOST_BYTES:  # decoded, it would take twenty times its size
             return self._redact({"TemplateId": _id_of_large(raw)})
-        return self._redact(decode_json(raw))
+        value = decode_json(raw)
+        # Secrets that stand in the body as they are were removed from it; an escape or percent-encoding may hide another one.
+        return self._redact(value) if b"\\" in raw or b"%" in raw else value
 
     def _carried(self, page: int, value: dict[str, Any]) -> frozenset[str]:
         """Give the fields of which this record is the first to have a value; look-ups do not count."""

@@ -22,7 +22,9 @@ def unknown_fields(record: dict[str, Any]) -> dict[str, Any]:
     """
     extra = {name: _checked(record[name], name, 1) for name in record if name not in DOCUMENTED}
     for item in record.get("ConsumeItems") or ():
-        for name in item.keys() - _PRICE_FIELDS:
+        if item.keys() <= _PRICE_FIELDS:
+            continue
+        for name in sorted(item.keys() - _PRICE_FIELDS):
             if f"ConsumeItems.{name}" in record:
                 raise RecordRejected("two of its unknown fields have one name")
             by_resolution = extra.setdefault(f"ConsumeItems.{name}", {})

@@ -30,6 +30,7 @@ class Redactor:
         chars = {*"".join(self._secrets).encode("utf-8", _BYTES)}
         self._percent = re.compile(b"%%(?i:%b)" % (b"|".join(b"%02x" % char for char in chars) or b"(?!)"))
         forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
+        self._escape = re.compile(rb"\\(?!u(?!00))" if b"&"[0] in chars else rb"\\(?!u(?:0026|(?!00)))")
         self._bytes = [(form.encode("utf-8", _BYTES), HIDDEN.encode()) for form in forms]
 
     def __call__(self, text: str) -> str:
@@ -75,7 +76,7 @@ class Redactor:
 
     def may_spell(self, written: bytes) -> bool:
         """Tell whether bytes of JSON, in which `body` found nothing to replace, may hold a secret once they are decoded."""
-        return re.search(rb"\\(?!u(?:0026|(?!00)))", written) is not None or self._percent.search(written) is not None
+        return self._escape.search(written) is not None or self._percent.search(written) is not None
 
 
 def _collect(value: Any, texts: list[str]) -> None:
@@ -103,8 +104,7 @@ def _spellings(char: str) -> str:
     """Return a pattern of one character, literal or escaped."""
     percent = "".join(f"%{_any_case(f'{byte:02x}')}" for byte in char.encode("utf-8", _BYTES))
     escaped = "".join(rf"\\u{_any_case(unit)}" for unit in re.findall("....", char.encode("utf-16-be", "surrogatepass").hex()))
-    literal = [char, json.dumps(char)[1:-1]] if char in '"\\' else [char]
-    return f"(?:{'|'.join((*map(re.escape, literal[::-1]), percent, escaped))})"
+    return f"(?:{'|'.join((re.escape(json.dumps(char)[1:-1]), re.escape(char), percent, escaped))})"
 
 
 def _any_case(digits: str) -> str:

@@ -86,6 +86,10 @@ def test_what_can_spell_none_is_not_looked_at(written: bytes) -> None:
     assert Redactor([SECRET, "beaker"]).may_spell(written) is False
 
 
+def test_an_escaped_ampersand_counts_where_a_secret_holds_one() -> None:
+    assert Redactor(["can&ary"]).may_spell(rb"can\u0026ary") is True
+
+
 def test_a_value_is_rid_of_its_secrets_however_deep_and_stays_the_same_object() -> None:
     inner: list[Any] = ["canary", 7, None, True, "short", {"canary": "a canary"}]
     value = Ambiguous({"a canary": inner, "b": 1.5})
@@ -113,6 +117,29 @@ def test_a_secret_that_is_no_utf_8_is_hidden_as_the_bytes_that_it_is() -> None:
     assert redactor("at u:canary%FF@h") == "at u:[secret]@h"
     assert redactor.body(b"canary\xff") == b"[secret]"
     assert redactor.may_spell(b"%ff")
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    ({"canary": 1}, {"[secret]": 1}),
+    ({"x": [{"y": "canary"}]}, {"x": [{"y": "[secret]"}]}),
+    (["%63anary"], ["[secret]"]),
+    ({"x": {"%63anary": 1}}, {"x": {"[secret]": 1}}),
+    (["short", ["finch.7"]], ["short", ["[secret]"]]),
+])  # fmt: skip
+def test_a_secret_is_found_wherever_a_text_can_stand_in_a_value(value: object, shown: object) -> None:
+    assert Redactor([SECRET, "finch.7"]).value(value) == shown
+
+
+@pytest.mark.parametrize("text", [
+    r'q\"uo\\te\u00e4😀', r"q%22uo%5cte%C3%a4%f0%9F%98%80", r"q\u0022uo\u005Cte\u00E4\ud83D\uDe00", r'q"uo\\te%c3%A4😀',
+])  # fmt: skip
+def test_each_character_may_be_written_in_any_way(text: str) -> None:
+    assert Redactor(['q"uo\\teä😀'])(f"<{text}>") == "<[secret]>"
+
+
+def test_the_beginning_of_any_of_several_secrets_is_hidden_where_a_text_was_cut() -> None:
+    redactor = Redactor(["canary-b", "finch.78"])
+    assert [redactor.of_a_part(f"said: {part}") for part in ("finch.7", "canary-")] == ["said: [secret]"] * 2
 
 
 @pytest.mark.parametrize("length", [6, 7, 20])

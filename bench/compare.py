@@ -1,111 +1,155 @@
 """Measure the project, the floor and the peers against each other, interleaved, and say which goals are met.
 
     export SYNC_TEST_POSTGRES_URL=... SYNC_TEST_MARIADB_URL=...
-    python bench/compare.py [--quick] [--rounds 5] [--scenarios no-change first ...] [--without SUBJECT ...] [--million]
+    python bench/compare.py [--quick] [--rounds 5] [--only first no-change ...] [--without SUBJECT ...] [--before CHECKOUT]
 
 Whole processes, start-up included: seconds by the clock, seconds of CPU, peak memory, each as median (least-most) of the rounds.
-Every round measures everything once, in turn, so that whatever else the machine does falls on all of them. What a server does
-for a client is in the clock, not in the CPU. Peers that need packages of their own get an environment each, made once.
+Each round measures everything once, in turn, and a ratio is taken within a round: the load of the machine falls on both. What a
+database server does is in the clock, not in the CPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-import tempfile
+import statistics
 from collections import defaultdict
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from databases import available, databases
-from goals import START, WARM, goals
-from lab import Lab
-from measure import Usage, machine, spread, tell
-from scenarios import TRIAL, Scenario, Sizes, grouped, scenarios
-from subjects import PROJECT, Commands, default_cache
+from lab import SCRIPTS, Case, Lab, Usage, default_cache, spread, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    Measurement = tuple[tuple[str, str], Callable[[], Usage]]
+    Figures = dict[tuple[Case, str], list[Usage]]
 
-GROUPS = ("first", "no-change", "changed", "signed-anew", "start", "warm", "commands")
-STARTS = {
-    "python -c pass": ["-c", "pass"],
-    "import sqlalchemy, httpx, structlog": ["-c", "import sqlalchemy, httpx, structlog"],
-    "--version": ["-m", "sync", "--version"],
-    "--help": ["-m", "sync", "--help"],
-}
+ALL = tuple(SCRIPTS)
+OWN = ("project", "before", "floor", "sqlite-utils")
+SMALL, MEDIUM, LARGE, GALLERY = 280, 10_000, 100_000, 5_000
+TRIAL = {SMALL: 280, MEDIUM: 1_000, LARGE: 5_000, GALLERY: 300}
+"""Sizes with --quick."""
 
-
-def measurements(
-    lab: Lab, listed: Sequence[Scenario], sizes: Sizes, groups: Sequence[str], without: Sequence[str], turn: int
-) -> Iterator[Measurement]:
-    """Give one round's measurements; the order of the subjects changes with each turn."""
-    kinds = available()
-    for scenario in listed:
-        if scenario.group in groups and scenario.kind in kinds:
-            able = [each for each in scenario.subjects if scenario.kind in each.kinds and each.name not in without]
-            for subject in able[turn % len(able) :] + able[: turn % len(able)]:
-                yield (scenario.title, subject.name), partial(lab.measure, scenario, subject)
-    python = sys.executable
-    if "start" in groups:
-        for name, arguments in STARTS.items():
-            yield (START, name), partial(lab.command, [python, *arguments])
-    if "warm" in groups:
-        yield (WARM, PROJECT.name), partial(lab.warm, sizes.small)
-    if "commands" in groups:
-        for (title, templates), arguments in commands(sizes).items():
-            yield (f"{title}, {grouped(templates)}", PROJECT.name), partial(lab.command, [python, *arguments], templates)
-
-
-def commands(sizes: Sizes) -> dict[tuple[str, int], list[str]]:
-    """Give the reading commands: their title and the catalog's size -> their arguments."""
-    sync, large = ["-m", "sync"], sizes.large
-    return {
-        ("health", sizes.small): [*sync, "health"],
-        ("status", sizes.small): [*sync, "status"],
-        ("list --tag", large): [*sync, "list", "--tag", "Trending"],
-        ("list --tag --resolution --max-price", large): [
-            *sync,
-            "list",
-            "--tag",
-            "Trending",
-            "--resolution",
-            "720p",
-            "--max-price",
-            "150",
-        ],
-        ("show", large): [*sync, "show", "500000007"],
-        ("changes --since", large): [*sync, "changes", "--since", str(large - 10)],
-        ("the picker's query", large): [str(Path(__file__).parent / "picker.py"), "templates.db"],
-    }
+SCENARIOS: list[tuple[Case, tuple[str, ...]]] = [
+    (Case("first run", SMALL), OWN),
+    (Case("first run", MEDIUM), OWN),
+    (Case("first run", LARGE), (*OWN, "ORM script")),
+    (Case("first run", LARGE, "postgresql"), OWN),
+    (Case("first run", LARGE, "mariadb"), OWN),
+    (Case("no change", SMALL), ALL),
+    (Case("no change", SMALL, latency=50), ALL),
+    (Case("no change", MEDIUM), ALL),
+    (Case("no change", MEDIUM, latency=50), OWN),
+    (Case("no change", LARGE), ALL),
+    (Case("no change", LARGE, "postgresql"), OWN),
+    (Case("no change", LARGE, "mariadb"), OWN),
+    (Case("no change", LARGE, latency=50), OWN),
+    (Case("changed", LARGE), OWN),
+    (Case("none removed", LARGE), OWN),
+    (Case("signed anew", LARGE), OWN),
+    (Case("signed anew", LARGE, "postgresql"), OWN),
+]
+"""What is synchronised, and by whom."""
+PICKER = """import sqlite3, sys
+print(*sqlite3.connect(sys.argv[1]).execute('''
+SELECT template_id, title_en, cover_url, lowest_credit FROM picker
+WHERE input_num = 1 AND input_requirement = 'SINGLE_PERSON' ORDER BY lowest_credit, template_id LIMIT 10'''))"""
+COMMANDS: list[tuple[Case, list[str]]] = [
+    (Case("status", SMALL), ["-m", "sync", "status"]),
+    (Case("list", LARGE), ["-m", "sync", "list", "--tag", "Trending", "--resolution", "720p", "--max-price", "150"]),
+    (Case("show", LARGE), ["-m", "sync", "show", "500000007"]),
+    (Case("changes", LARGE), ["-m", "sync", "changes", "-n", "10"]),
+    (Case("picker", LARGE), ["-c", PICKER, "templates.db"]),
+    (Case("gallery", GALLERY), ["-m", "sync", "site", "gallery"]),
+]
+"""What is read, and the arguments of Python. Of a gallery, every round but the first writes nothing new."""
 
 
-def print_table(figures: dict[tuple[str, str], list[Usage]]) -> None:
+class Goal(NamedTuple):
+    """A limit of a figure (seconds, MiB), or of its ratio to another case or subject."""
+
+    what: str
+    case: Case
+    limit: float
+    than: Case | None = None
+    subject: str = "project"
+
+
+GOALS = [
+    Goal("wall", Case("no change", SMALL), 0.30, Case("no change", SMALL), "dlt scd2"),
+    Goal("wall", Case("no change", SMALL, latency=50), 0.85, Case("no change", SMALL, latency=50), "sqlite-utils"),
+    Goal("wall", Case("no change", MEDIUM), 0.8, Case("no change", MEDIUM), "sqlite-utils"),
+    Goal("wall", Case("no change", LARGE), 0.45, Case("no change", LARGE), "sqlite-utils"),
+    Goal("memory", Case("no change", LARGE), 130),
+    Goal("wall", Case("first run", LARGE), 1.9, Case("first run", LARGE), "sqlite-utils"),
+    Goal("wall", Case("first run", LARGE, "postgresql"), 1.3, Case("first run", LARGE)),
+    Goal("wall", Case("first run", LARGE, "mariadb"), 1.6, Case("first run", LARGE)),
+    Goal("wall", Case("gallery", GALLERY), 15),
+]
+
+
+def resized(case: Case, *, quick: bool) -> Case:
+    """Give the case with the size of a trial, if it is one."""
+    return case._replace(templates=TRIAL[case.templates]) if quick else case
+
+
+def measure(lab: Lab, given: argparse.Namespace) -> Figures:
+    """Make all rounds; the order of the subjects changes with each."""
+    figures: Figures = defaultdict(list)
+
+    def note(turn: int, case: Case, subject: str, usage: Usage) -> None:
+        figures[case, subject].append(usage)
+        tell(f"{turn + 1}/{given.rounds}  {case}: {subject}  {usage.wall:.2f} s, {usage.cpu:.2f} s CPU, {usage.memory:.0f} MiB")
+
+    for turn in range(given.rounds):
+        for listed, subjects in SCENARIOS:
+            case = resized(listed, quick=given.quick)
+            able = [each for each in subjects if lab.can(case, each) and each not in given.without]
+            if wanted(case, given.only):
+                for subject in able[turn % len(able) :] + able[: turn % len(able)] if able else []:
+                    note(turn, case, subject, lab.measure(case, subject))
+        for listed, command in COMMANDS:
+            case = resized(listed, quick=given.quick)
+            if wanted(case, given.only):
+                note(turn, case, "project", lab.measure_command(case, command))
+    return figures
+
+
+def wanted(case: Case, only: Sequence[str]) -> bool:
+    """Tell whether --only names this phase or command, by its first words."""
+    return not only or any(case.phase.replace(" ", "-").startswith(each) for each in only)
+
+
+def ratios(figures: Figures, goal: Goal, what: str, *, quick: bool) -> list[float]:
+    """Give a goal's figure for each round; empty if it was not measured."""
+    case = resized(goal.case, quick=quick)
+    values = [getattr(usage, what) for usage in figures.get((case, "project"), [])]
+    if goal.than is None:
+        return values
+    others = [getattr(usage, what) for usage in figures.get((resized(goal.than, quick=quick), goal.subject), [])]
+    return [one / other for one, other in zip(values, others, strict=False)]
+
+
+def print_table(figures: Figures) -> None:
     """Print what was measured."""
-    print(f"\n{'scenario':54} {'subject':36} {'wall s':>24} {'CPU s':>24} {'MiB':>6}")
-    before = ""
-    for (title, subject), usages in figures.items():
-        wall, cpu = spread([usage.wall for usage in usages]), spread([usage.cpu for usage in usages])
-        if title == WARM:  # milliseconds matter here
-            wall, cpu = spread([usage.wall for usage in usages], 4), spread([usage.cpu for usage in usages], 4)
-        memory = sorted(usage.memory for usage in usages)[len(usages) // 2]
-        print(f"{title if title != before else '':54} {subject:36} {wall:>24} {cpu:>24} {memory:6.0f}")
-        before = title
+    print(f"\n{'scenario':40} {'subject':14} {'wall s':>24} {'CPU s':>24} {'MiB':>6}")
+    for (case, subject), usages in figures.items():
+        wall, cpu, memory = ([getattr(usage, what) for usage in usages] for what in Usage._fields)
+        columns = f"{spread(wall):>24} {spread(cpu):>24} {statistics.median(memory):6.0f}"
+        print(f"{case!s:40} {subject:14} {columns}")
 
 
-def print_goals(figures: dict[tuple[str, str], list[Usage]], sizes: Sizes) -> None:
-    """Print the goals, as far as their figures were measured; ratios of times also by CPU, which a busy machine blurs less."""
-    print(f"\n{'goal':100} {'measured':>9} {'by CPU':>9}  met")
-    for goal in goals(sizes):
-        value = goal.value(figures)
-        if value is not None:
-            cpu = goal.value(figures, "cpu") if goal.what == "wall" else None
-            beside = "" if cpu is None else f"{cpu:.3f}"
-            print(f"{goal.sentence():100} {value:9.3f} {beside:>9}  {'yes' if value <= goal.limit else 'NO'}")
-    if sizes == TRIAL:
+def print_goals(figures: Figures, *, quick: bool) -> None:
+    """Print each goal that was measured; ratios of times also by CPU, which depends less on the load."""
+    print(f"\n{'goal':76} {'measured':>9} {'by CPU':>9}  met")
+    for goal in GOALS:
+        values = ratios(figures, goal, goal.what, quick=quick)
+        if values:
+            other = "" if goal.than is None else f" × {goal.subject if goal.subject != 'project' else goal.than}"
+            cpu = f"{statistics.median(ratios(figures, goal, 'cpu', quick=quick)):.3f}" if other else ""
+            value = max(values) if goal.case.phase == "gallery" else statistics.median(values)  # its first build is the longest
+            sentence = f"{resized(goal.case, quick=quick)}: {goal.what} ≤ {goal.limit:g}{other}"
+            print(f"{sentence:76} {value:9.3f} {cpu:>9}  {'yes' if value <= goal.limit else 'NO'}")
+    if quick:
         print("\nThis was a trial with small catalogs and few rounds: no verdict.")
 
 
@@ -114,34 +158,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="a trial: small catalogs, two rounds")
     parser.add_argument("--rounds", type=int, help="how often each is measured; 5 unless quick")
-    parser.add_argument("--scenarios", nargs="+", choices=GROUPS, default=GROUPS, help="measure only these")
-    parser.add_argument("--without", nargs="+", default=(), metavar="SUBJECT", help="leave out slow peers, by their names")
-    parser.add_argument(
-        "--million", action="store_true", help="a catalog of a million templates, too: gigabytes, and many minutes"
-    )
+    parser.add_argument("--only", nargs="+", default=(), metavar="PHASE", help="first words of phases or commands, with hyphens")
+    parser.add_argument("--without", nargs="+", default=(), choices=ALL, help="leave out slow peers")
+    parser.add_argument("--before", type=Path, help="another checkout, with its .venv, to compare the project with")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where the peers' environments are kept")
-    parser.add_argument("--peers-python", help="an interpreter with all peers' packages, in place of those environments")
     given = parser.parse_args()
-    sizes, rounds = (TRIAL, 2) if given.quick else (Sizes(), 5)
-    rounds = given.rounds or rounds
-    listed = scenarios(sizes, million=given.million)
-    figures: dict[tuple[str, str], list[Usage]] = defaultdict(list)
-    with (
-        tempfile.TemporaryDirectory(prefix="sync-bench-") as folder,
-        databases(Path(folder)) as made,
-        Lab(made, Commands(given.cache, given.peers_python)) as lab,
-    ):
-        about = machine(made.versions())
-        for turn in range(rounds):
-            for key, measure in measurements(lab, listed, sizes, given.scenarios, given.without, turn):
-                usage = measure()
-                figures[key].append(usage)
-                tell(
-                    f"{turn + 1}/{rounds}  {key[0]}: {key[1]}  {usage.wall:.2f} s, {usage.cpu:.2f} s CPU, {usage.memory:.0f} MiB"
-                )
-    print(*about, f"{rounds} rounds, interleaved; median (least-most)", sep="\n")
+    given.rounds = given.rounds or (2 if given.quick else 5)
+    with Lab(given.cache, given.before) as lab:
+        about = lab.machine()
+        figures = measure(lab, given)
+    print(about, f"{given.rounds} rounds, interleaved; median (least-most)", sep="\n")
     print_table(figures)
-    print_goals(figures, sizes)
+    print_goals(figures, quick=given.quick)
 
 
 if __name__ == "__main__":

@@ -1,158 +1,135 @@
-"""Say what a run is made of: microseconds of CPU for each step, of a page of 50 and of a record, and each import at start-up.
+"""Print what a run is made of: microseconds of CPU for a page of 50, a record, a run in a warm process, and each import.
 
     python bench/parts.py [--pages 400]
 
-The best of several rounds in one process, all its threads together; what the simulator takes is not counted. Other ways to
-fetch a page are measured beside the project's own.
+The best of several rounds in one process, with all its threads; what the simulator takes is not counted. A page is also fetched
+with plain clients, beside the project's own way.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import http.client
-import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
-from lab import simulator
-from measure import environment, machine
+from lab import KEY, environment, machine, simulator
 
-from sync.catalog.documented_record import read_documented
-from sync.catalog.dropped_tags import read_both_ways
-from sync.catalog.hashes import content_hash, fingerprint
 from sync.catalog.intake import Intake
-from sync.catalog.raw_record import decode, quick_id, wire_hash
-from sync.catalog.template import document
-from sync.endpoint.body_codes import judge_answer
+from sync.catalog.raw_record import decode, wire_hash
 from sync.endpoint.client import PATH, Endpoint
-from sync.endpoint.direct import Direct
 from sync.endpoint.envelope import read_envelope
+from sync.logs import configure
 from sync.redaction import Redactor
 from sync.settings import load
 from sync.spool import Spool
+from sync.store.apply import Store
+from sync.store.engine import open_engine
+from sync.store.schema import prepare
+from sync.synchronise import RunOptions, synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sync.endpoint.questions import Question
-
-KEY = "ak_00000000000000000000000000000000"
-PAGE = 50
-ROUNDS = 7
-TIMEOUTS = {"timeout": {"connect": 10.0, "read": 10.0, "write": 10.0, "pool": None}}
+PAGE, ROUNDS, REPEATS, WARM_RUNS = 50, 7, 20, 40
 PACKAGES = ("sqlalchemy", "httpx", "structlog", "click", "msgspec", "alembic", "sync.synchronise")
 
 
-def cost(work: Callable[[], object], times: int) -> float:
-    """Give the microseconds of CPU that one of `times` pieces of this work takes, in the best round."""
+def line(name: str, work: Callable[[], object], times: int) -> None:
+    """Print the microseconds of CPU that one of `times` pieces of this work takes, in the best round."""
     best = float("inf")
     for _ in range(ROUNDS):
         began = time.process_time()
         work()
         best = min(best, time.process_time() - began)
-    return best / times * 1e6
-
-
-def line(name: str, microseconds: float) -> None:
-    """Print one figure."""
-    print(f"  {name:58} {microseconds:8.2f}")
-
-
-def through(transport: httpx.BaseTransport, urls: list[str]) -> None:
-    """Fetch pages through a transport of httpx's, without its client around it."""
-    for url in urls:
-        request = httpx.Request("GET", url, headers={"x-api-key": KEY}, extensions=dict(TIMEOUTS))
-        response = transport.handle_request(request)
-        response.read()
-        response.close()
-    transport.close()
+    print(f"  {name:58} {best / times * 1e6:10.2f}")
 
 
 def fetching(origin: str, pages: int) -> None:
     """Fetch pages in several ways."""
-    base = f"{origin}/v1"
-    urls = [f"{base}{PATH}?page={number}&page_size={PAGE}" for number in range(1, pages + 1)]
-    settings = load({"base_url": base, "rate": "0"}, {"CRUN_API_KEY": KEY}, None).settings
+    urls = [f"{origin}/v1{PATH}?page={number}&page_size={PAGE}" for number in range(1, pages + 1)]
+    settings = load({"base_url": f"{origin}/v1", "rate": "0"}, {"CRUN_API_KEY": KEY}, None).settings
     headers = {"x-api-key": KEY}
 
     def project(workers: int) -> None:
-        questions: list[Question] = [{"page": number, "page_size": PAGE} for number in range(1, pages + 1)]
         with Endpoint(settings, KEY) as endpoint:
-            assert all(answer for _, answer in endpoint.answers(questions, workers))  # noqa: S101 - all are to be drawn
+            for _ in endpoint.answers([{"page": number, "page_size": PAGE} for number in range(1, pages + 1)], workers):
+                pass
 
-    def plain_httpx() -> None:
-        with httpx.Client(headers=headers) as client:
+    def with_httpx() -> None:
+        with httpx.Client(headers=headers, trust_env=False) as client:
             for url in urls:
                 client.get(url).read()
 
-    async def asynchronous_httpx() -> None:
-        waiting = iter(urls)
-
-        async def some(client: httpx.AsyncClient) -> None:
-            for url in waiting:
-                await client.get(url)
-
-        async with httpx.AsyncClient(headers=headers) as client:
-            await asyncio.gather(*(some(client) for _ in range(4)))
-
-    def standard_library() -> None:
-        where = urlsplit(base)
-        connection = http.client.HTTPConnection(str(where.hostname), where.port)
+    def with_the_standard_library() -> None:
+        connection = http.client.HTTPConnection(urlsplit(origin).netloc)
         for url in urls:
             connection.request("GET", url.removeprefix(origin), headers=headers)
             connection.getresponse().read()
         connection.close()
 
-    print(f"a page of {PAGE}, fetched and its records cut out, the project's way")
+    print(f"a page of {PAGE}, fetched and parsed, the project's way")
     for workers in (1, 4, 8):
-        line(f"{workers} in flight", cost(lambda workers=workers: project(workers), pages))  # type: ignore[misc]
-    print("a page, fetched only")
-    line("httpx.Client, one after another", cost(plain_httpx, pages))
-    line("httpx.HTTPTransport, one after another", cost(lambda: through(httpx.HTTPTransport(), urls), pages))
-    unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    line("the project's transport, one after another", cost(lambda: through(Direct(unused, lambda _: None), urls), pages))
-    line("httpx.AsyncClient, 4 in flight", cost(lambda: asyncio.run(asynchronous_httpx()), pages))
-    line("http.client, one after another", cost(standard_library, pages))
+        line(f"{workers} in flight", lambda workers=workers: project(workers), pages)  # type: ignore[misc]
+    print("a page, fetched only, one after another")
+    line("httpx.Client", with_httpx, pages)
+    line("http.client", with_the_standard_library, pages)
 
 
-def reading(body: bytes) -> None:
-    """Take a page apart, and its records."""
-    now, repeats = datetime.now(UTC), 20
+def parsing(body: bytes) -> None:
+    """Parse a page, and its records."""
     records = read_envelope(body).records or []
-    known = {str(quick_id(raw)): wire_hash(raw) for raw in records}
     values = [decode(raw) for raw in records]
-    templates = [template for value in values if (template := read_both_ways(value, looked_up=False).template)]
-    documents = [document(template) for template in templates]
+    known = {value["TemplateId"]: wire_hash(raw) for raw, value in zip(records, values, strict=True)}
+    redactor = Redactor([KEY])
 
-    def repeated(work: Callable[[], object]) -> float:
-        return cost(lambda: [work() for _ in range(repeats)], repeats)
+    def intake(of: dict[str, str]) -> Intake:
+        return Intake(of, frozenset(), Spool(), redact=redactor.value, may_spell=redactor.may_spell)
+
+    def repeated(name: str, work: Callable[[], object], times: int) -> None:
+        line(name, lambda: [work() for _ in range(REPEATS)], REPEATS * times)
 
     print("a page, once it is there")
-    line("judged, and its records cut out", repeated(lambda: judge_answer(200, {}, body, now)))
-    line("all of it recognised", repeated(lambda: Intake(known, frozenset(), Spool()).take(1, records)))
-    may_spell = Redactor([KEY]).may_spell  # as a run has it
-    line("all of it new", repeated(lambda: Intake({}, frozenset(), Spool(), may_spell=may_spell).take(1, records)))
+    repeated("its frame parsed", lambda: read_envelope(body), 1)
+    repeated("all of it recognised", lambda: intake(known).take(1, records), 1)
+    repeated("all of it new", lambda: intake({}).take(1, records), 1)
     print("a record")
-    steps: dict[str, Callable[[], object]] = {
-        "its bytes hashed": lambda: [wire_hash(raw) for raw in records],
-        "its id found": lambda: [quick_id(raw) for raw in records],
-        "read as documented": lambda: [read_documented(raw) for raw in records],
-        "or patiently: decoded": lambda: [decode(raw) for raw in records],
-        "  validated": lambda: [read_both_ways(value, looked_up=False) for value in values],
-        "  made a document": lambda: [document(template) for template in templates],
-        "fingerprint": lambda: [fingerprint(each) for each in documents],
-        "content hash": lambda: [content_hash(each) for each in documents],
-    }
-    for name, work in steps.items():
-        line(name, repeated(work) / len(records))
+    repeated("its bytes hashed", lambda: [wire_hash(raw) for raw in records], PAGE)
+    repeated("decoded", lambda: [decode(raw) for raw in records], PAGE)
+    repeated("looked through for secrets", lambda: [redactor.value(value) for value in values], PAGE)
+
+
+def warm_runs(origin: str) -> None:
+    """Synchronise again and again in one process, as the daemon does; nothing changes."""
+    configure(style="json", level="error", secrets=())
+    with tempfile.TemporaryDirectory() as folder:
+        flags = {"base_url": f"{origin}/v1", "database_url": f"sqlite:///{folder}/templates.db", "rate": "0"}
+        settings = load(flags, {"CRUN_API_KEY": KEY}, None).settings
+        engine = open_engine(settings.database_url)
+        prepare(engine)
+        store, options = Store(engine), RunOptions(settings.page_size, settings.concurrency, settings.max_removed)
+
+        def run_often() -> None:
+            for _ in range(WARM_RUNS):
+                once()
+
+        def once() -> None:
+            with Endpoint(settings, KEY) as endpoint:
+                outcome = synchronise(store, endpoint, options, trigger="daemon", ttl=60.0, clock=lambda: datetime.now(UTC))
+            if outcome.error:
+                raise outcome.error
+
+        print("a run in a warm process")
+        line("no change, 280 templates", run_often, WARM_RUNS)
+        engine.dispose()
 
 
 def imports() -> None:
@@ -161,10 +138,8 @@ def imports() -> None:
     measure = "import time; b = time.process_time()\n{}\nprint(time.process_time() - b)"
     for package in PACKAGES:
         command = [sys.executable, "-c", measure.format(f"import {package}")]
-        seconds = [
-            float(subprocess.run(command, env=environment(), capture_output=True, check=True).stdout) for _ in range(ROUNDS)
-        ]
-        line(package, statistics.median(seconds) * 1e6)
+        runs = [subprocess.run(command, env=environment(), capture_output=True, check=True) for _ in range(ROUNDS)]
+        print(f"  {package:58} {statistics.median(float(each.stdout) for each in runs) * 1e6:10.2f}")
 
 
 def main() -> None:
@@ -173,10 +148,11 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=400)
     pages = parser.parse_args().pages
     gc.disable()  # as `run` does
-    print(*machine({}), "microseconds of CPU", sep="\n")
-    with simulator(pages * PAGE, 0) as origin:
+    print(machine({}), "microseconds of CPU", sep="\n")
+    with simulator(pages * PAGE) as origin, simulator(280) as small:
         fetching(origin, pages)
-        reading(httpx.get(f"{origin}/v1{PATH}?page_size={PAGE}", headers={"x-api-key": KEY}).content)
+        parsing(httpx.get(f"{origin}/v1{PATH}?page_size={PAGE}", headers={"x-api-key": KEY}, trust_env=False).content)
+        warm_runs(small)
     imports()
 
 

@@ -1,125 +1,123 @@
-"""PURE. Secrets are hidden wherever a text, a body or a value leaves or enters: the key, a password, whoever quotes them."""
+"""PURE. Replace known secrets, such as the API key or a password, in text that is shown, logged or stored."""
 
 from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 SHORTEST_SECRET = 6
-"""Characters. A password of fewer is part of any line: replacing it would only spoil the text."""
+"""Characters. A shorter password is part of too many words: replacing it would spoil the text."""
 HIDDEN = "[secret]"
+_SHORTEST_BEGINNING = 6
+"""Characters of a secret that are replaced at the end of a text that was cut."""
 _BYTES = "surrogateescape"
-"""How the environment gives a byte that is no UTF-8: such a password is hidden as well."""
-_BEGINNING = 6
-"""Characters of a secret at the end of a text that was cut: fewer are nobody's secret."""
-_ZEROS, _NO_CHARACTER = re.compile(r"(&#)0+(?=[0-9])"), re.compile(r"&#[0-9]{8,};?")
-_HALF_AN_ESCAPE = r"(?:%[0-9a-fA-F]?|\\(?:[ux][0-9a-fA-F]{0,3})?|&(?:#(?:[xX]?[0-9a-fA-F]*))?)?"
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+"""How the environment gives a byte that is not UTF-8."""
 
 
 class Redactor:
-    """Replace known secrets: as they are, in base64 or hexadecimal, or with characters escaped for a URL, JSON or HTML.
-
-    A secret whose parts are spread over several values, or that is written twice over in such a way, is not found.
-    """
+    """Replace secrets whose characters are written literally, percent-encoded or with the escapes of JSON."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
-        self._forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
-        self._shortest = min(map(len, self._secrets), default=2**63)
+        self._secrets = tuple(sorted((each for each in secrets if len(each) >= SHORTEST_SECRET), key=len, reverse=True))
+        self._longest = 6 * max(map(len, self._secrets), default=0)  # characters, all of them escaped
+        spelled = [[_spellings(char) for char in secret] for secret in self._secrets]
+        self._pattern = re.compile("|".join(map("".join, spelled)) or "(?!)")
+        self._beginning = re.compile("|".join(map(_beginning, spelled)) or "(?!)")
         chars = {*"".join(self._secrets).encode("utf-8", _BYTES)}
-        harmless = rb"0026(?!#)|(?!00)" if b"&"[0] not in chars else rb"(?!00)"
-        percent = b"|".join(b"%02x" % char for char in sorted(chars)) or rb"(?!)"
-        self._percent = re.compile(rb"%%(?i:%b)" % percent)
-        self._escape = re.compile(rb"\\(?!u(?:%b))|&#" % harmless)
-        self._byte_forms = [(form.encode("utf-8", _BYTES), HIDDEN.encode()) for form in self._forms]
+        self._percent = re.compile(b"%%(?i:%b)" % (b"|".join(b"%02x" % char for char in chars) or b"(?!)"))
+        forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
+        self._escape = re.compile(rb"\\(?!u(?!00))" if b"&"[0] in chars else rb"\\(?!u(?:0026|(?!00)))")
+        self._bytes = [(form.encode("utf-8", _BYTES), HIDDEN.encode()) for form in forms]
 
     def __call__(self, text: str) -> str:
         """Replace every secret in a text."""
-        if len(text) < self._shortest:  # most of a catalog's strings are
-            return text
-        for form in self._forms:
-            text = text.replace(form, HIDDEN)
-        if any(secret in read for read in _readings(text) for secret in self._secrets):
-            for secret in self._secrets:
-                text = re.sub("".join(map(_spellings, secret)), HIDDEN, text)
-        return text
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return self._pattern.sub(HIDDEN, text) if "%" in text or "\\" in text else text
 
     def of_a_part(self, text: str) -> str:
-        """Replace every secret in a text that may have been cut: also the beginning of one, where it ends."""
-        text = self(text)
-        for form in self._forms:
-            places = range(max(0, len(text) - len(form) + 1), len(text) - _BEGINNING + 1)
-            at = next((place for place in places if form.startswith(text[place:])), len(text))
-            text = text[:at] + HIDDEN if at < len(text) else text
-        for secret in self._secrets if any(sign in text for sign in ("%", "&", "\\")) else ():
-            spelled = [*map(_spellings, secret)]
-            rest = "".join(f"(?:{each}" for each in spelled[_BEGINNING:]) + ")?" * len(spelled[_BEGINNING:])
-            text = re.sub("".join(spelled[:_BEGINNING]) + rest + _HALF_AN_ESCAPE + r"\Z", HIDDEN, text)
-        return text
+        """Replace every secret in a text that was cut, and the beginning of a secret at its end."""
+        return self._beginning.sub(HIDDEN, self(text))
 
     def body(self, body: bytes) -> bytes:
-        """Replace in bytes every secret that needs no reading of escapes: those are for `value`, when they have been read."""
-        for form, hidden in self._byte_forms:
+        """Replace every secret in bytes of JSON that are not decoded yet, where all its characters are written in one way."""
+        for form, hidden in self._bytes:
             body = body.replace(form, hidden)
         return body
 
-    def may_spell(self, written: bytes) -> bool:
-        """Tell whether JSON, in whose bytes nothing is left to replace, may spell a secret once its escapes are read.
-
-        Never wrong in saying no. Of percent signs only those that stand for a character of a secret count; and an escaped `&`,
-        as Go writes those of a URL, does not, unless a number sign follows.
-        """
-        if b"%" in written and self._percent.search(written):
-            return True
-        return (b"\\" in written or b"&#" in written) and self._escape.search(written) is not None
-
     def value(self, value: Any) -> Any:
         """Replace every secret in a decoded JSON value, names included; in place where it can."""
+        return self._replaced(value) if self._is_in(value) else value
+
+    def _is_in(self, value: Any) -> bool:
+        """Tell whether a decoded value may hold a secret. It is called for each record that is decoded."""
+        texts: list[str] = []
+        _collect(value, texts)
+        joined = "\n".join(texts)
+        for secret in self._secrets:
+            if secret in joined:
+                return True
+        first = joined.find("%")
+        if first < 0:
+            return False
+        # Only what is near to a percent sign may be percent-encoded; elsewhere a search costs more than all before.
+        return self._pattern.search(joined, max(0, first - self._longest), joined.rfind("%") + self._longest) is not None
+
+    def _replaced(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self(value) if len(value) >= self._shortest else value
+            return self(value)
         if isinstance(value, list):
-            value[:] = [self.value(inner) for inner in value]
+            value[:] = map(self._replaced, value)
         elif isinstance(value, dict):
-            items = [(self(name), self.value(inner)) for name, inner in value.items()]
-            value.clear()  # and not a new one: its class may say that it is ambiguous
+            items = [(self(name), self._replaced(inner)) for name, inner in value.items()]
+            value.clear()
             value.update(items)
         return value
 
-
-def _forms(secret: str) -> Iterator[str]:
-    """Write a secret in every way that can be searched for as it stands."""
-    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors=_BYTES), quote(secret, errors=_BYTES))
-    raw = secret.encode("utf-8", _BYTES)
-    yield from (raw.hex(), raw.hex().upper())
-    # Where it stands in what was encoded decides about the letters, and those at the edges hold neighbours' bits, too.
-    for before in range(3):
-        for encode in (b64encode, urlsafe_b64encode):
-            text = encode(b"\0" * before + raw).decode().rstrip("=")
-            yield text[(before * 8 + 5) // 6 : len(text) - bool((before + len(raw)) % 3)]
+    def may_spell(self, written: bytes) -> bool:
+        """Tell whether bytes of JSON, in which `body` found nothing to replace, may hold a secret once they are decoded."""
+        return self._escape.search(written) is not None or self._percent.search(written) is not None
 
 
-def _readings(text: str) -> Iterator[str]:
-    """Read a text as whoever unescapes it would."""
-    if "%" in text:
-        yield unquote(text)
-    if "&#" in text:
-        from html import unescape  # with its table of names it takes 0.01 s, and hardly any text needs it
+def _collect(value: Any, texts: list[str]) -> None:
+    """Append all texts of a decoded JSON value, names included."""
+    if isinstance(value, str):
+        texts.append(value)
+    if isinstance(value, dict):
+        texts.extend(value)
+        value = value.values()
+    elif not isinstance(value, list):
+        return
+    for inner in value:
+        if type(inner) is str:
+            texts.append(inner)
+        elif isinstance(inner, (list, dict)):
+            _collect(inner, texts)
 
-        # A number of thousands of digits is no character, and for Python no number.
-        yield unescape(_NO_CHARACTER.sub("\ufffd", _ZEROS.sub(r"\1", text)))
-    if "\\" in text:
-        yield _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+
+def _forms(secret: str) -> Iterable[str]:
+    """Return the usual ways to write a whole secret."""
+    return secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors=_BYTES), quote(secret, errors=_BYTES)
 
 
 def _spellings(char: str) -> str:
-    """Match one character in all its spellings."""
-    number = ord(char)
-    escapes = rf"%{number:02x}|\\u{number:04x}|\\x{number:02x}|&#0*{number};|&#x0*{number:x};"
-    return f"(?:{re.escape(char)}|(?i:{escapes}))"
+    """Return a pattern of one character, literal or escaped."""
+    percent = "".join(f"%{_any_case(f'{byte:02x}')}" for byte in char.encode("utf-8", _BYTES))
+    escaped = "".join(rf"\\u{_any_case(unit)}" for unit in re.findall("....", char.encode("utf-16-be", "surrogatepass").hex()))
+    return f"(?:{'|'.join((re.escape(json.dumps(char)[1:-1]), re.escape(char), percent, escaped))})"
+
+
+def _any_case(digits: str) -> str:
+    # Flags for a part of a pattern would cost the search for its first character.
+    return re.sub("[a-f]", lambda found: f"[{found[0]}{found[0].upper()}]", digits)
+
+
+def _beginning(spelled: list[str]) -> str:
+    """Return a pattern of a secret's beginning where the text ends."""
+    rest = spelled[_SHORTEST_BEGINNING:]
+    return "".join(spelled[:_SHORTEST_BEGINNING]) + "".join(f"(?:{each}" for each in rest) + ")?" * len(rest) + r"\Z"

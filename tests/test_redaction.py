@@ -1,4 +1,4 @@
-"""A secret is hidden in every spelling, to its last character, and nothing else is touched."""
+"""A secret is replaced, literal, percent-encoded or with JSON's escapes, to its last character; nothing else is touched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from sync.redaction import Redactor
 
 SECRET = "canary"
-HEX, HEX_UPPER = "63616e617279", "63616E617279"
 
 
 class Ambiguous(dict[str, Any]):
@@ -19,16 +18,11 @@ class Ambiguous(dict[str, Any]):
 @pytest.mark.parametrize(("text", "shown"), [
     ("canary", "[secret]"),                     # as long as a secret, no longer
     ("a canary, a canary.", "a [secret], a [secret]."),
-    (f"<{HEX}{HEX_UPPER}>", "<[secret][secret]>"),
+    ("%63%61%6e%61%72%79%63%61%6E%61%72%79", "[secret][secret]"),
     ("k%63anary", "k[secret]"),
     ("k%63%41nary", "k%63%41nary"),             # another word: cAnary
     (r"k\u0063anary", "k[secret]"),
     (r"k\u0063\u0061\u006E\u0061\u0072\u0079", "k[secret]"),
-    (r"k\x63anar\x79", "k[secret]"),
-    ("k&#99;anary", "k[secret]"),
-    ("k&#0099;anary&#33;", "k[secret]&#33;"),
-    ("k&#x63;anary", "k[secret]"),
-    ("k&#X063;anar&#X79;", "k[secret]"),
 ])  # fmt: skip
 def test_a_secret_is_hidden_however_its_letters_are_written(text: str, shown: str) -> None:
     assert Redactor([SECRET])(text) == shown
@@ -36,9 +30,10 @@ def test_a_secret_is_hidden_however_its_letters_are_written(text: str, shown: st
 
 @pytest.mark.parametrize("text", [
     "", "canar", "Canary", "a line of 100 % and \\ and &#, with nothing in it",
-    r"\U0063anary",   # no JSON and no Python reads that as a c
+    r"\U0063anary",   # not an escape of JSON
+    "63616e617279", "Y2FuYXJ5", "&#99;anary", r"\x63anary",   # hexadecimal, base64, HTML and Python are not looked for
 ])  # fmt: skip
-def test_what_nobody_would_read_as_the_secret_is_left(text: str) -> None:
+def test_other_text_is_left(text: str) -> None:
     assert Redactor([SECRET])(text) == text
 
 
@@ -76,45 +71,23 @@ def test_each_of_several_secrets_is_found_in_escapes() -> None:
     ("can\xe4ry", "<can\xe4ry>".encode(), b"<[secret]>"),
     ("can\xe4ry", rb"<can\u00e4ry>", b"<[secret]>"),
     ("can\xe4ry", b"<can%C3%A4ry>", b"<[secret]>"),
-    ("can\xe4ry", b"<63616ec3a47279>", b"<[secret]>"),
-    ("can\xe4ry", b"<63616EC3A47279>", b"<[secret]>"),
 ])  # fmt: skip
 def test_bytes_that_quote_a_secret_as_json_or_in_an_address_hold_none_of_it(secret: str, body: bytes, shown: bytes) -> None:
     assert Redactor([secret]).body(body) == shown
 
 
-@pytest.mark.parametrize(("secret", "body", "shown"), [
-    ("canary", b"<Y2FuYXJ5>", b"<[secret]>"),
-    ("canar1", b"<Y2FuYXIx>", b"<[secret]>"),            # an x at the end is a part of it
-    ("canary", b"a2NhbmFyeX5+", b"a2[secret]X5+"),       # k before it, ~~ behind it
-    ("canary", b"a2tjYW5hcnl+fg==", b"a2t[secret]l+fg=="),
-    ("canary", b"a2tjYW5hcnk=", b"a2t[secret]k="),
-    ("canary7", b"Y2FuYXJ5N35+", b"[secret]35+"),
-    ("canary7", b"a2NhbmFyeTd+fg==", b"a2[secret]d+fg=="),
-    ("canary7", b"a2tjYW5hcnk3fn4=", b"a2t[secret]fn4="),
-    ("canary78", b"Y2FuYXJ5Nzh+fg==", b"[secret]h+fg=="),
-    ("canary78", b"a2NhbmFyeTc4fn4=", b"a2[secret]fn4="),
-    ("canary78", b"a2tjYW5hcnk3OH5+", b"a2t[secret]H5+"),
-    ("cana>?~~", b"Y2FuYT4/fn4=", b"[secret]4="),
-    ("cana>?~~", b"Y2FuYT4_fn4=", b"[secret]4="),        # as it stands in an address
-])  # fmt: skip
-def test_wherever_a_secret_stands_in_base64_what_tells_of_it_alone_is_hidden(secret: str, body: bytes, shown: bytes) -> None:
-    assert Redactor([secret]).body(body) == shown
-
-
-@pytest.mark.parametrize("written", [rb"\u0063", rb"\n", rb"\x63", b"&#99;", rb"\u0026#99;", b"100% %63", b"%7A%6e%6E"])
+@pytest.mark.parametrize("written", [rb"\u0063", rb"\n", rb"\x63", b"100% %63", b"%7A%6e%6E"])
 def test_what_may_spell_a_secret_is_looked_at(written: bytes) -> None:
     assert Redactor([SECRET]).may_spell(written) is True
 
 
-@pytest.mark.parametrize("written", [b"", b"plain", b"100%", b"%78%3D", b"a & b # c", rb"\u4e2d", rb"?a=1\u0026b=2"])
+@pytest.mark.parametrize("written", [b"", b"plain", b"100%", b"%78%3D", b"a & b # c", rb"?a=1\u0026b=2"])
 def test_what_can_spell_none_is_not_looked_at(written: bytes) -> None:
     assert Redactor([SECRET, "beaker"]).may_spell(written) is False
 
 
-def test_an_ampersand_in_escapes_counts_where_a_secret_holds_one() -> None:
+def test_an_escaped_ampersand_counts_where_a_secret_holds_one() -> None:
     assert Redactor(["can&ary"]).may_spell(rb"can\u0026ary") is True
-    assert Redactor(["can&ary"]).value("can\u0026ary") == "[secret]"
 
 
 def test_a_value_is_rid_of_its_secrets_however_deep_and_stays_the_same_object() -> None:
@@ -123,6 +96,13 @@ def test_a_value_is_rid_of_its_secrets_however_deep_and_stays_the_same_object() 
     assert Redactor([SECRET]).value(value) is value
     assert value == {"a [secret]": ["[secret]", 7, None, True, "short", {"[secret]": "a [secret]"}], "b": 1.5}
     assert value["a [secret]"] is inner
+
+
+def test_a_secret_that_is_spelled_in_a_value_is_hidden_and_percent_signs_of_others_are_left() -> None:
+    value = {"Title": "a %63anary", "Tags": ["100 %", "%63%61x"], "Prices": [{"Credit": 1.5, "%63anary": "x"}]}
+    assert Redactor([SECRET]).value(value) == {
+        "Title": "a [secret]", "Tags": ["100 %", "%63%61x"], "Prices": [{"Credit": 1.5, "[secret]": "x"}],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("value", "shown"), [("canary", "[secret]"), ("short", "short"), (12345678, 12345678), (None, None)])
@@ -135,29 +115,41 @@ def test_a_secret_that_is_no_utf_8_is_hidden_as_the_bytes_that_it_is() -> None:
     redactor = Redactor(["canary\udcff"])
     assert redactor("at u:canary\udcff@h") == "at u:[secret]@h"
     assert redactor("at u:canary%FF@h") == "at u:[secret]@h"
-    assert redactor(f"in hexadecimal {b'canary'.hex()}ff") == "in hexadecimal [secret]"
     assert redactor.body(b"canary\xff") == b"[secret]"
     assert redactor.may_spell(b"%ff")
 
 
-@pytest.mark.parametrize("number", [f"&#{'0' * 5000}65;", f"&#{'9' * 5000};", f"&#x{'0' * 5000}41;", "&#0;&#;&#x;"])
-def test_a_number_of_thousands_of_digits_is_no_reason_to_fail(number: str) -> None:
-    """It stood in one template's title, and no run came to its end any more."""
-    assert Redactor([SECRET])(f"x {number}") == f"x {number}"
-    assert Redactor([SECRET])(f"x {number}&#" + "0" * 5000 + "99;anary") == f"x {number}[secret]"
+@pytest.mark.parametrize(("value", "shown"), [
+    ({"canary": 1}, {"[secret]": 1}),
+    ({"x": [{"y": "canary"}]}, {"x": [{"y": "[secret]"}]}),
+    (["%63anary"], ["[secret]"]),
+    ({"x": {"%63anary": 1}}, {"x": {"[secret]": 1}}),
+    (["short", ["finch.7"]], ["short", ["[secret]"]]),
+])  # fmt: skip
+def test_a_secret_is_found_wherever_a_text_can_stand_in_a_value(value: object, shown: object) -> None:
+    assert Redactor([SECRET, "finch.7"]).value(value) == shown
+
+
+@pytest.mark.parametrize("text", [
+    r'q\"uo\\te\u00e4😀', r"q%22uo%5cte%C3%a4%f0%9F%98%80", r"q\u0022uo\u005Cte\u00E4\ud83D\uDe00", r'q"uo\\te%c3%A4😀',
+])  # fmt: skip
+def test_each_character_may_be_written_in_any_way(text: str) -> None:
+    assert Redactor(['q"uo\\teä😀'])(f"<{text}>") == "<[secret]>"
+
+
+def test_the_beginning_of_any_of_several_secrets_is_hidden_where_a_text_was_cut() -> None:
+    redactor = Redactor(["canary-b", "finch.78"])
+    assert [redactor.of_a_part(f"said: {part}") for part in ("finch.7", "canary-")] == ["said: [secret]"] * 2
 
 
 @pytest.mark.parametrize("length", [6, 7, 20])
-@pytest.mark.parametrize("half", ["", "%", "%6", "\\", "\\u", "\\u00", "&", "&#", "&#x00", "&#" + "0" * 3000])
-def test_of_a_text_that_was_cut_the_beginning_of_a_secret_is_hidden_too(length: int, half: str) -> None:
+def test_of_a_text_that_was_cut_the_beginning_of_a_secret_is_hidden_too(length: int) -> None:
     key = "ak_0123456789abcdef012"
     part = key[:length]
-    for spelled in (part, "".join(f"%{ord(char):02x}" for char in part), "".join(f"&#{ord(char)};" for char in part)):
-        assert Redactor([key]).of_a_part(f"It said: {spelled}{half}") in {"It said: [secret]", f"It said: [secret]{half}"}
-    assert Redactor([key]).of_a_part(f"It said: {b'ak_0123456789'.hex()}") == "It said: [secret]"
+    for spelled in (part, "".join(f"%{ord(char):02x}" for char in part), f"%61k%5F{part[3:]}"):
+        assert Redactor([key]).of_a_part(f"It said: {spelled}") == "It said: [secret]"
     assert Redactor([key]).of_a_part("100 % of ak_01") == "100 % of ak_01"
     assert Redactor([key]).of_a_part(f"{key} and {part}, whole") == f"[secret] and {part}, whole"
     assert Redactor([key]).of_a_part(part) == "[secret]"
     assert Redactor([key]).of_a_part(f"{'x' * 99} {key[:-1]}") == f"{'x' * 99} [secret]"
-    assert Redactor([key]).of_a_part(f"% & \\ %61k_{part[3:]}") == "% & \\ [secret]"
     assert Redactor(["abababab-repeats"]).of_a_part("said: abababab") == "said: [secret]"  # from where it begins first

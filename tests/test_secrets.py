@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -36,10 +37,16 @@ RAW = b"canary in the hook's own secret!"
 HOOK = "whsec_" + base64.b64encode(RAW).decode()
 
 
+def percent(secret: bytes) -> str:
+    """Write each byte with a percent sign."""
+    return "".join(f"%{byte:02x}" for byte in secret)
+
+
 def forms(secret: bytes) -> set[bytes]:
-    """Write a secret as whoever quotes it may: as it is, for a URL, in hexadecimal, in base64."""
-    whole = base64.b64encode(secret).rstrip(b"=")
-    return {secret, quote(secret, safe="").encode(), secret.hex().encode(), whole[: len(whole) // 4 * 4]}
+    """Return the forms in which a secret must not appear: literal, and percent-encoded."""
+    usual = quote(secret, safe="")
+    lower = re.sub("%..", lambda escape: escape[0].lower(), usual)
+    return {secret, *(form.encode() for form in (usual, lower, percent(secret), percent(secret).upper()))}
 
 
 SECRETS = {form for secret in (KEY.encode(), PASSWORD.encode(), RAW, HOOK.encode()) for form in forms(secret)}
@@ -51,17 +58,15 @@ def found_in(written: bytes) -> list[bytes]:
 
 def quoting(connection: socket.socket, heard: Heard, _over: threading.Event) -> None:
     """Refuse, and quote all that the receiver knows: its secret, in several ways, and its own address."""
-    said = b" ".join([HOOK.encode(), RAW, RAW.hex().encode(), heard.path.encode()])
+    said = b" ".join([HOOK.encode(), RAW, quote(RAW).encode(), heard.path.encode()])
     connection.sendall(answer(500, said))
 
 
 def with_key_in_it(number: int) -> dict[str, Any]:
     """Make a record that quotes the key wherever a text can stand."""
     spelled = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
-    texts = {"Title": f"a {KEY}", "Title_en": quote(KEY, safe=""), "Hint": {KEY: [spelled, KEY.encode().hex()]}}
-    return record(
-        str(number), Tags=[KEY], Tags_en=[base64.b64encode(KEY.encode()).decode()], Cover=f"https://x.example/?{KEY}", **texts
-    )
+    texts = {"Title": f"a {KEY}", "Title_en": quote(KEY, safe=""), "Hint": {KEY: [spelled, percent(KEY.encode()).upper()]}}
+    return record(str(number), Tags=[KEY], Tags_en=[percent(KEY.encode())], Cover=f"https://x.example/?{KEY}", **texts)
 
 
 def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tmp_path: Path) -> None:

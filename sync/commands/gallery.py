@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sync.errors import MissingExtra, SyncError
@@ -79,12 +79,13 @@ def options_of(settings: Settings, site_url: str | None = None) -> Options:
 
 
 def keeper_of(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | None:
-    """Choose what puts pictures beside the pages: for the demo's sample catalog, whose addresses lead nowhere, a drawing."""
-    from sync.reader.sample_catalog import is_sample_catalog
+    """Choose what puts pictures beside the pages: for the sandbox's catalog, the files that the sandbox serves."""
+    from sync.reader.sample_catalog import has_covers_at
+    from sync.sandbox.media_files import MEDIA_URL
     from sync.site.covers import Keeper
 
-    if is_sample_catalog(engine):
-        return Keeper(_drawn, ("cover_url", "preview_video_url"), removed=True)
+    if has_covers_at(engine, MEDIA_URL):
+        return Keeper(_sample_media, ("cover_url", "preview_video_url"), removed=True)
     if not covers:
         return None
     from sync.endpoint.tls import authorities
@@ -93,12 +94,8 @@ def keeper_of(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | N
     return Keeper(Fetch(authorities(settings.ca_bundle)))
 
 
-def _drawn(url: str, document: Document) -> bytes:
-    from sync.sandbox.media import draw_media
+def _sample_media(url: str, _document: Document) -> bytes:
+    from sync.sandbox.media_files import read_media
 
-    record: dict[str, Any] = {
-        "Title_en": document["title_en"], "MediaId": document["media_id"], "CoverAspectRatio": document["cover_aspect_ratio"],
-        "Cover": document["cover_url"], "PreviewVideo": document["preview_video_url"],
-    }  # fmt: skip
-    found = draw_media([record], urlsplit(url).path)
+    found = read_media(urlsplit(url).path)
     return b"" if found is None else found[1]

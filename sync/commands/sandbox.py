@@ -54,10 +54,13 @@ if TYPE_CHECKING:
 def command(context: Context, *, port: int, templates: int, seed: int, latency_ms: int, replay: str | None) -> None:
     """Serve the sample catalog, or a recording."""
     from sync.sandbox.catalog import make_catalog
+    from sync.sandbox.media_files import MEDIA_PORT
     from sync.sandbox.server import Sandbox
 
     if replay is None:
-        sandbox = Sandbox(make_catalog(templates, seed), port=port, latency_ms=latency_ms, evolve_seed=seed)
+        sandbox = Sandbox(
+            make_catalog(templates, seed), port=port, latency_ms=latency_ms, evolve_seed=seed, media_port=MEDIA_PORT
+        )
         lines = _of_catalog(sandbox, templates)
     else:
         from sync.sandbox.replay import open_recording
@@ -78,13 +81,16 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
 
 
 def _of_catalog(sandbox: Sandbox, templates: int) -> list[str]:
+    from sync.sandbox.media_files import MEDIA_PORT, MEDIA_URL
+
+    taken = f"Port {MEDIA_PORT} is taken: unless another sandbox has it, covers and previews are not served."
     return [
         f"The sample catalog of {count_of(templates, 'template')} is served on {sandbox.url} until Ctrl-C. In another terminal:",
         f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}",
         "  template-sync run",
         f"  curl -X POST {sandbox.url}/sandbox/evolve     # a week passes: new, gone, repriced, renamed, retagged",
         "  template-sync form 104909826 --request               # and try what it gives: nothing is spent here",
-        f"Covers and previews are drawn: ask {sandbox.url} for the paths of the records' URLs.",
+        f"Covers and previews are served under {MEDIA_URL}, as the records say." if sandbox.serves_media else taken,
     ]
 
 

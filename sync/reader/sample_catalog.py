@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sync.errors import UsageError
 from sync.store.engine import reading
 from sync.store.schema import require_current
-from sync.store.tables import sync_runs
+from sync.store.tables import sync_runs, templates
 
 
 def has_runs_besides(engine: sa.Engine, trigger: str) -> bool:
@@ -21,6 +21,13 @@ def is_sample_catalog(engine: sa.Engine) -> bool:
     """Tell whether the demo ever ran here."""
     with reading(engine) as connection:
         return connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.trigger == "demo").limit(1)) is not None
+
+
+def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
+    """Tell whether a present template's cover has a URL with this beginning; only one template is checked."""
+    with reading(engine) as connection:
+        url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
+        return isinstance(url, str) and url.startswith(prefix)
 
 
 def refuse_sample_catalog(engine: sa.Engine) -> None:

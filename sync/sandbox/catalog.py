@@ -8,6 +8,8 @@ from itertools import count as count_from
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from sync.sandbox.media_files import cover_url, preview_url
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -48,7 +50,6 @@ _RATES = ((1665, 3552, 7992), (888, 1887, 4218))
 _STEP_UP = 2.25  # what one resolution more multiplies a price by
 _CUT_FLOOR = 20  # no price below this is cut, so that a thousand weeks of cuts never reach nothing
 
-_STORAGE = "https://muse.console.volcengine.com/api/storage/objects/media"
 _USUAL_COUNT = 280
 _HOUR = 3600
 _REVIEW = 600  # seconds from upload to release; fixed, so that MediaIds are as distinct as release times
@@ -76,7 +77,7 @@ class Evolution:
 
 
 def make_catalog(count: int = _USUAL_COUNT, seed: int = 7) -> list[Record]:
-    """Return `count` templates, newest first; the first is the record that Crun's page shows.
+    """Return `count` templates, newest first; the first is the record that Crun's page shows, with media of the sandbox.
 
     A longer catalog of the same seed begins with the shorter one.
     """
@@ -190,25 +191,30 @@ class _Maker:
         seconds = rng.randint(4, 15)
         ratios = _RATIOS[: rng.randint(1, len(_RATIOS))]
         uploaded = released - _REVIEW
-        media_id = self._media_id(uploaded)
-        cover_id = self._media_id(uploaded - rng.randint(20, 120))
+        media_id, cover_id = self._media_id(uploaded), self._media_id(uploaded - rng.randint(20, 120))
+        signature = f"{rng.getrandbits(128):032x}"
+        duration = seconds * 1000 + rng.randrange(200)
+        service_id, template_id = self._id(), self._id()
+        template_type = rng.choice(_TEMPLATE_TYPES)
+        prices = self._prices(seconds)
+        ratio = rng.choice(ratios)
         return {
             "MediaId": media_id,
             "Title": title,
-            "Cover": f"{_STORAGE}/{cover_id}_transcode_image_jpeg_480p/{rng.getrandbits(128):032x}.jpeg",
-            "Duration": seconds * 1000 + rng.randrange(200),
-            "PreviewVideo": f"{_STORAGE}/{media_id}_transcode_video_mp4_480p_h264.mp4",
+            "Cover": f"{cover_url(template_id, ratio)}?media_id={cover_id}&signature={signature}",
+            "Duration": duration,
+            "PreviewVideo": f"{preview_url()}?media_id={media_id}",
             "Tags": [name for name, _ in tags],
-            "ServiceId": self._id(),
-            "TemplateId": self._id(),
-            "TemplateType": rng.choice(_TEMPLATE_TYPES),
+            "ServiceId": service_id,
+            "TemplateId": template_id,
+            "TemplateType": template_type,
             "InputRequirement": requirement,
             "InputNum": images,
             "ReleaseOnlineTime": released,
-            "ConsumeItems": self._prices(seconds),
+            "ConsumeItems": prices,
             "Title_en": title_en,
             "Tags_en": [name_en for _, name_en in tags],
-            "CoverAspectRatio": rng.choice(ratios),
+            "CoverAspectRatio": ratio,
             "SupportAspectRatio": ",".join(ratios),
         }
 
@@ -242,9 +248,9 @@ def _documented_record() -> Record:
     return {
         "MediaId": "7642552612302307355",
         "Title": "战斗游戏",
-        "Cover": f"{_STORAGE}/7642552364255297590_transcode_image_jpeg_480p/example.jpeg",
+        "Cover": cover_url("104909826", "9:16"),
         "Duration": 10123,
-        "PreviewVideo": f"{_STORAGE}/7642552612302307355_transcode_video_mp4_480p_h264.mp4",
+        "PreviewVideo": preview_url(),
         "Tags": ["🔥Seedance2.0模型"],
         "ServiceId": "217677058",
         "TemplateId": "104909826",

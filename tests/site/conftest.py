@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import fresh
-from tests.site.sites import FIRST, THEN, Site, drawn, weeks
+from tests.site.sites import FIRST, THEN, Site, sample_media, weeks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,12 +103,12 @@ def watch(browser: Browser) -> Iterator[Callable[..., Watched]]:
 
 @pytest.fixture(scope="session")
 def small(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site of four templates with two weeks' history, and drawn covers; not to be changed."""
+    """A site of four templates with two weeks' history, and covers of the sandbox; not to be changed."""
     for database in fresh("sqlite", migrated, tmp_path_factory.mktemp("small")):
         catalogs = [[{**record, **_media(record)} for record in catalog] for catalog in (FIRST, THEN)]
         weeks(database.engine, *catalogs)
         site = Site(tmp_path_factory.mktemp("site") / "gallery", database.engine)
-        site.build(keep=drawn(), stale_after=10.0**10)
+        site.build(keep=sample_media(), stale_after=10.0**10)
         yield site
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from sync.sandbox.media import draw_media
+from sync.sandbox.media_files import cover_url, preview_url, read_media
 from sync.site.build import Built, Options, build
 from sync.site.covers import Keeper
 from tests.builders import record, run_with, ticking
@@ -69,16 +70,13 @@ def weeks(engine: Engine, *catalogs: Sequence[dict[str, Any]]) -> None:
         run_with(catalog, engine, clock=ticking(start), max_removed=1)
 
 
-def drawn() -> Keeper:
-    """Draw covers and previews instead of fetching them."""
+def sample_media() -> Keeper:
+    """Give each template a cover and a preview of the sandbox, instead of fetching them."""
 
     def get(url: str, document: dict[str, Any]) -> bytes:
-        path = "/cover" if url == document["cover_url"] else "/preview"
-        wire = {
-            "Title_en": document["title_en"], "MediaId": document["media_id"], "CoverAspectRatio": document["cover_aspect_ratio"],
-            "Cover": "/cover", "PreviewVideo": "/preview",
-        }  # fmt: skip
-        found = draw_media([wire], path)
+        ratio = document["cover_aspect_ratio"] or "9:16"
+        wanted = cover_url(document["template_id"], ratio) if url == document["cover_url"] else preview_url()
+        found = read_media(urlsplit(wanted).path)
         assert found is not None
         return found[1]
 

@@ -11,10 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sync.errors import SiteBusy, SiteError, UsageError
+from sync.sandbox.catalog import make_catalog
+from sync.sandbox.server import Sandbox
 from sync.site.folder import MANIFEST, open_folder
 from sync.site.pages import POLICY
 from tests.builders import record, run_with, ticking
-from tests.command_line import template_sync
+from tests.command_line import of_sandbox, template_sync
 from tests.json_forms import check
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
 
@@ -286,11 +288,20 @@ def test_the_command_says_what_it_did_and_refuses_an_address_that_is_none(site: 
     assert wrong.err.startswith("error: --base-url: expected")
 
 
-def test_the_demo_draws_its_gallery_without_a_network(tmp_path: Path) -> None:
+def test_the_gallery_of_the_sample_catalog_has_the_sandboxs_files_without_a_network(tmp_path: Path) -> None:
     said = template_sync("demo", "--templates", "4", "--site", "gallery", folder=tmp_path)
 
     assert said.code == 0, said.err
     kinds = sorted(file.suffix for file in (tmp_path / "gallery" / "media").iterdir())
-    assert set(kinds) == {".png", ".mp4"}
+    assert set(kinds) == {".webp", ".mp4"}
     again = template_sync("site", "gallery", folder=tmp_path)
     assert again.out.endswith("nothing new\n")
+
+
+def test_a_catalog_that_a_run_had_from_the_sandbox_has_its_pictures_too(tmp_path: Path) -> None:
+    with Sandbox(make_catalog(3)) as sandbox:
+        assert template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox)).code == 0
+
+    built = json.loads(template_sync("site", "gallery", "--json", folder=tmp_path).out)
+
+    assert (built["covers_missing"], len(list((tmp_path / "gallery" / "media").glob("*.mp4")))) == (0, 1)

@@ -1,0 +1,91 @@
+"""Covers and previews of the sample catalog load from the sandbox, under the same URLs whatever its port."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+import sync.sandbox
+from sync.sandbox.catalog import Record, make_catalog
+from sync.sandbox.media_files import read_media
+from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
+from tests.command_line import of_sandbox, template_sync
+
+CATALOG = make_catalog(60)
+FOLDER = Path(sync.sandbox.__file__).parent / "media"
+
+
+def media_of(record: Record, field: str) -> tuple[str, bytes]:
+    found = read_media(urlsplit(record[field]).path)
+    assert found is not None
+    return found
+
+
+def free_port() -> int:
+    sandbox = Sandbox([])
+    sandbox.stop()
+    return sandbox.port
+
+
+def get(port: int, path: str, host: str = "127.0.0.1") -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{port}{path}", headers={"Host": host, "Connection": "close"}, trust_env=False)
+
+
+def test_each_template_has_a_cover_of_its_aspect_ratio_and_a_preview() -> None:
+    for record in make_catalog():
+        media_type, cover = media_of(record, "Cover")
+        assert (media_type, cover[:4], cover[8:16]) == ("image/webp", b"RIFF", b"WEBPVP8 ")
+        width, height = struct.unpack("<HH", cover[26:30])
+        across, down = map(int, record["CoverAspectRatio"].split(":"))
+        assert abs(width / height - across / down) < 0.01
+        media_type, preview = media_of(record, "PreviewVideo")
+        assert (media_type, preview[4:12]) == ("video/mp4", b"ftypisom")
+
+
+def test_the_files_are_small_and_each_is_shown_by_a_template() -> None:
+    files = {file.name: file.stat().st_size for file in FOLDER.iterdir()}
+
+    assert sum(files.values()) <= 400_000
+    named = {Path(urlsplit(record[field]).path).name for record in make_catalog(1000) for field in ("Cover", "PreviewVideo")}
+    assert named == set(files)
+
+
+def test_the_sandbox_serves_them_without_a_key_to_loopback_names_only() -> None:
+    path = urlsplit(CATALOG[1]["Cover"]).path
+    with Sandbox(CATALOG) as sandbox:
+        cover = get(sandbox.port, f"{path}?signature=other")
+        nothing = [get(sandbox.port, path).json()["code"] for path in ("/media/none.webp", "/media/", "/media/../server.py")]
+        rebound = get(sandbox.port, path, host="evil.example")
+
+    assert (cover.headers["Content-Type"], cover.content) == media_of(CATALOG[1], "Cover")
+    assert nothing == [404, 404, 404]
+    assert rebound.json()["code"] == 403
+
+
+def test_sandboxes_share_the_port_of_the_media_and_each_may_stop() -> None:
+    port, path = free_port(), urlsplit(CATALOG[1]["PreviewVideo"]).path
+    with Sandbox(CATALOG, media_port=port) as one:
+        with Sandbox(CATALOG, media_port=port) as other:
+            assert (one.serves_media, other.serves_media, one.port != other.port) == (True, True, True)
+            assert [get(port, path).status_code for _ in range(8)] == [200] * 8
+        assert get(port, path).status_code == 200
+        api = httpx.get(f"http://127.0.0.1:{port}{ENDPOINT}", headers={"x-api-key": SANDBOX_KEY}, trust_env=False)
+        assert api.json() == {"code": 404, "message": "The requested resource or endpoint does not exist"}
+
+
+def test_where_another_program_has_that_port_the_api_is_served_all_the_same() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, Sandbox(CATALOG, media_port=taken.getsockname()[1]) as sandbox:
+        assert sandbox.serves_media is False
+        assert get(sandbox.port, "/sandbox").json()["media"] == "http://127.0.0.1:8456/media/"
+
+
+def test_the_same_catalog_from_another_port_is_no_change(tmp_path: Path) -> None:
+    with Sandbox(CATALOG) as one, Sandbox(CATALOG) as other:
+        for sandbox, added in ((one, 60), (other, 0)):
+            done = json.loads(template_sync("run", "--json", folder=tmp_path, variables=of_sandbox(sandbox)).out)
+            assert (done["added"], done["changed"], done["removed"]) == (added, 0, 0)

@@ -28,10 +28,7 @@ class Redactor:
         spelled = [[_spellings(char) for char in secret] for secret in self._secrets]
         self._pattern = re.compile("|".join(map("".join, spelled)) or "(?!)")
         self._beginning = re.compile("|".join(map(_beginning, spelled)) or "(?!)")
-        chars = {*"".join(self._secrets).encode("utf-8", _BYTES)}
-        self._percent = re.compile(b"%%(?i:%b)" % (b"|".join(b"%02x" % char for char in chars) or b"(?!)"))
         forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
-        self._escape = re.compile(rb"\\(?!u(?!00))" if b"&"[0] in chars else rb"\\(?!u(?:0026|(?!00)))")
         self._bytes = [(form.encode("utf-8", _BYTES), HIDDEN.encode()) for form in forms]
 
     def __call__(self, text: str) -> str:
@@ -78,10 +75,6 @@ class Redactor:
             value.clear()
             value.update(items)
         return value
-
-    def may_spell(self, written: bytes) -> bool:
-        """Tell whether bytes of JSON, in which `body` found nothing to replace, may hold a secret once they are decoded."""
-        return self._escape.search(written) is not None or self._percent.search(written) is not None
 
 
 def _collect(value: Any, texts: list[str]) -> None:

@@ -161,10 +161,6 @@ class Endpoint:
         """Hide the key in a decoded value: a server may quote it in any spelling, and records are stored."""
         return self._redactor.value(value)
 
-    def may_spell(self, written: bytes) -> bool:
-        """Tell whether a record's bytes may spell the key in escapes; where it stood as it is, it is hidden already."""
-        return self._redactor.may_spell(written)
-
     def _next_answer(self, busy: set[Worker]) -> tuple[Worker, Question, Envelope | BaseException]:
         """Wait for an answer, and meanwhile watch every clock: the run's and each request's."""
         while True:

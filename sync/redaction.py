@@ -48,7 +48,7 @@ class Redactor:
         return body
 
     def value(self, value: Any) -> Any:
-        """Replace every secret in a decoded JSON value, names included; in place where it can."""
+        """Replace every secret in a decoded JSON value, names included; give the value itself if it holds none."""
         return self._replaced(value) if self._is_in(value) else value
 
     def _is_in(self, value: Any) -> bool:
@@ -69,11 +69,9 @@ class Redactor:
         if isinstance(value, str):
             return self(value)
         if isinstance(value, list):
-            value[:] = map(self._replaced, value)
-        elif isinstance(value, dict):
-            items = [(self(name), self._replaced(inner)) for name, inner in value.items()]
-            value.clear()
-            value.update(items)
+            return [self._replaced(inner) for inner in value]
+        if isinstance(value, dict):
+            return {self(name): self._replaced(inner) for name, inner in value.items()}
         return value
 
 

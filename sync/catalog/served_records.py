@@ -14,7 +14,7 @@ import msgspec
 
 from sync.catalog.bounds import MOST_BYTES, MOST_NAMES
 from sync.catalog.fields import DECLARATION, DOCUMENTED
-from sync.catalog.json_values import decode_json
+from sync.catalog.json_values import decode_json, write_json
 from sync.catalog.parsing import fields_with_value, lacks_tags, parse_record, record_id
 from sync.catalog.rejection import REASON_SHOWN, RecordRejected, cut
 
@@ -90,7 +90,7 @@ class RecordParser:
             than those bytes say.
         spool: stores the bytes of what was parsed.
         load_documents: reads the stored documents of some present templates.
-        redact: removes secrets from a decoded record.
+        redact: removes secrets from a decoded record; gives the record itself if it holds none.
 
     Attributes:
         missing: the documented fields of which no record of this walk has had a value so far. While it is not empty, records
@@ -135,7 +135,7 @@ class RecordParser:
         """
         if record.place is None:
             raise ValueError("The bytes of an unchanged record are not kept.")
-        return self._decode(self._spool.read(record.place))
+        return _decode(self._spool.read(record.place))
 
     def document(self, record: ServedRecord) -> Document:
         """Give a good record's document; that of an unchanged one is the stored one."""
@@ -157,10 +157,12 @@ class RecordParser:
         hashed = wire_hash(raw)
         template_id = self._id_of.get(hashed)
         if template_id is not None:
-            carried = self._carried(page, self._decode(raw)) if self.missing else _NONE
+            carried = self._carried(page, _decode(raw)) if self.missing else _NONE
             # Past the class's own __new__, which takes three times as long: this is done for each record of each run.
             return _new(ServedRecord, (page, position, template_id, hashed, None, None, False, carried))
-        value = self._decode(raw)
+        decoded = _decode(raw)
+        value = self._redact(decoded)
+        is_redacted = value is not decoded
         reason, unpaired, carried = None, False, _NONE
         try:
             if len(raw) > MOST_BYTES:
@@ -174,15 +176,9 @@ class RecordParser:
                 self.unknown.update(document["extra"])
             if self.missing:
                 carried = self._carried(page, value)
-        place = self._spool.append(raw)
-        return ServedRecord(page, position, record_id(value), hashed if exact else None, place, reason, unpaired, carried)
-
-    def _decode(self, raw: bytes) -> Any:
-        if len(raw) > MOST_BYTES:  # decoded, it would take twenty times its size
-            return self._redact({"TemplateId": _id_of_large(raw)})
-        value = decode_json(raw)
-        # Secrets that stand in the body as they are were removed from it; an escape or percent-encoding may hide another one.
-        return self._redact(value) if b"\\" in raw or b"%" in raw else value
+        place = self._spool.append(write_json(value) if is_redacted else raw)
+        stored_hash = hashed if exact and not is_redacted else None
+        return ServedRecord(page, position, record_id(value), stored_hash, place, reason, unpaired, carried)
 
     def _carried(self, page: int, value: dict[str, Any]) -> frozenset[str]:
         """Give the fields of which this record is the first to have a value; look-ups do not count."""
@@ -191,6 +187,12 @@ class RecordParser:
         carried = fields_with_value(value) & self.missing
         self.missing -= carried
         return frozenset(carried)
+
+
+def _decode(raw: bytes) -> Any:
+    if len(raw) > MOST_BYTES:  # decoded, it would take twenty times its size
+        return {"TemplateId": _id_of_large(raw)}
+    return decode_json(raw)
 
 
 class _OnlyId(msgspec.Struct):

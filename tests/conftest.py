@@ -65,9 +65,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses by the marks
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark as long what is long on a server only."""
+    """Mark as long what is long on a server only, and the slice of the long tests that CI takes each time."""
     for item in items:
-        if item.get_closest_marker("long_on_servers") and _kinds(item) & SERVERS.keys():
+        on_a_server = item.get_closest_marker("long_on_servers") and _kinds(item) & SERVERS.keys()
+        if on_a_server or item.get_closest_marker("ci_slice"):
             item.add_marker("long")
 
 

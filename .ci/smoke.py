@@ -29,23 +29,21 @@ def main(program: str) -> None:
             return done.stdout
 
         def started(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-            return subprocess.Popen(
-                [program, *arguments], cwd=folder, env=environ | settings, stderr=subprocess.PIPE, text=True
-            )
+            return subprocess.Popen([program, *arguments], cwd=folder, env=environ | settings, stderr=subprocess.PIPE, text=True)
 
         demo = output_of("demo", "--json", "--templates", "20", DATABASE_URL="sqlite:///demo.db")
-        check(demo.count('"status": "succeeded"') == 2, "the demo's two runs did not succeed")
+        assert demo.count('"status": "succeeded"') == 2, "the demo's two runs did not succeed"
         with started("sandbox", "--port", "0", "--templates", "30") as sandbox:
             settings = dict(re.findall(r"(CRUN_\w+)=(\S+)", line_with(sandbox, "export ")))
             try:
                 output_of("run", **settings)
-                check(len(json.loads(output_of("list", "--json"))) == 30, "the run did not store the sandbox's catalog")
+                assert len(json.loads(output_of("list", "--json"))) == 30, "the run did not store the sandbox's catalog"
                 output_of("db", "check")
                 with started("daemon", SYNC_INTERVAL="0.2s", SYNC_LOG_FORMAT="json", **settings) as daemon:
-                    check("succeeded" in line_with(daemon, "run_finished"), "the daemon's run did not succeed")
-                    check(stop(daemon) == 0, "the daemon does not stop")
+                    assert "succeeded" in line_with(daemon, "run_finished"), "the daemon's run did not succeed"
+                    assert stop(daemon) == 0, "the daemon does not stop"
             finally:
-                check(stop(sandbox) == 0, "the sandbox does not stop")
+                assert stop(sandbox) == 0, "the sandbox does not stop"
     print(f"{program}: the demo, a run and the daemon are well")
 
 
@@ -64,12 +62,6 @@ def stop(process: subprocess.Popen[str]) -> int:
     _, rest = process.communicate(timeout=PATIENCE)
     sys.stderr.write(rest)
     return process.returncode
-
-
-def check(holds: bool, otherwise: str) -> None:
-    """Fail with a sentence."""
-    if not holds:
-        raise AssertionError(otherwise)
 
 
 if __name__ == "__main__":

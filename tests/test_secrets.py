@@ -64,6 +64,7 @@ def with_key_in_it(number: int) -> dict[str, Any]:
     )
 
 
+@pytest.mark.ci_slice
 def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tmp_path: Path) -> None:
     shown: list[bytes] = []
     with Upstream([*records(2), with_key_in_it(3)]) as upstream, Receiver(quoting) as quotes, Receiver() as takes:

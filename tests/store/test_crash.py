@@ -105,8 +105,10 @@ def test_a_run_killed_at_every_boundary_leaves_before_or_after_and_the_next_comp
     database: Database, step: int, tell: Callable[[str], None]
 ) -> None:
     trial = Trial(database.engine, AFTER)
-    last = len(boundaries_of_a_run(database.url))
-    for number in [*range(last, 0, -step), last + 1]:
+    passed = boundaries_of_a_run(database.url)
+    last = len(passed)
+    before_it_lands = max(place for place, name in enumerate(passed, 1) if name == "COMMIT")
+    for number in sorted({*range(last, 0, -step), before_it_lands, last + 1}):
         trial.again()
         database.engine.dispose()  # nobody else has it open: SQLite recovers as after a power failure
         code = end_of(sync_and_die, database.url, number, AFTER)

@@ -1,24 +1,32 @@
-"""Run the installed program as a user would: a process of its own, its stdout, its stderr, its exit code."""
+"""Run the program as a user would, from its entry point: its stdout, its stderr, its exit code."""
 
 from __future__ import annotations
 
 import atexit
+import contextvars
+import gc
+import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import structlog
 
 from sync.__main__ import main
 from tests.json_forms import check, outputs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sync.sandbox.server import Sandbox
 
@@ -43,20 +51,112 @@ def of_sandbox(sandbox: Sandbox, **variables: str) -> dict[str, str]:
     return {"CRUN_BASE_URL": sandbox.url, "CRUN_API_KEY": sandbox.key, "SYNC_RATE": "0", **variables}
 
 
-def template_sync(*arguments: str, folder: Path, variables: dict[str, str] | None = None, **options: Any) -> Result:
+PROCESS_COMMANDS = {("daemon",), ("mcp",), ("sandbox",)}
+"""Commands that set signal handlers for good, or leave without unwinding."""
+
+
+def template_sync(
+    *arguments: str,
+    folder: Path,
+    variables: dict[str, str] | None = None,
+    input: str | None = None,  # noqa: A002 - as `subprocess.run` names it
+    apart: bool = False,
+    **options: Any,
+) -> Result:
     """Run `template-sync` in a folder; whatever it prints as JSON must be as its schema says.
 
-    It is a process of its own, which is forked from one that has everything imported: that takes a tenth of the time. Where the
-    interpreter itself is told something, by a variable or an input, it is started as a user starts it.
+    It runs in this process, from the entry point on, which takes a tenth of the time of a process of its own.
+
+    Args:
+        arguments: the command line.
+        folder: the working directory.
+        variables: the settings; no others are set.
+        input: what stands on stdin; nothing if not given.
+        apart: run it in a forked process, because the test is about the process, such as what it leaves when it ends.
+        options: for `subprocess.run`; with any of them, or with a variable that the interpreter reads, it is started anew.
     """
     environ = environment(**(variables or {}))
-    if options or any(name.startswith(("PYTHON", "LC_", "TZ", "LANG")) for name in variables or {}):
-        result = _started(arguments, folder, environ, **options)
-    else:
+    of_a_process = arguments[:1] in PROCESS_COMMANDS or threading.current_thread() != threading.main_thread()
+    if options or any(name.startswith(("PYTHON", "LC_", "TZ", "LANG")) for name in variables or {}) or (of_a_process and input):
+        result = _started(arguments, folder, environ, **options, **({} if "stdin" in options else {"input": input}))
+    elif apart or of_a_process:
         result = _forked(arguments, folder, environ)
+    else:
+        result = _called(arguments, folder, environ, input or "")
     for name, value in outputs_of(arguments, result.out):
         check(name, value)
     return result
+
+
+def _called(arguments: Sequence[str], folder: Path, environ: dict[str, str], given: str) -> Result:
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch, "stdin").write_text(given)
+        streams = [Path(scratch, name) for name in ("stdout", "stderr")]
+        with ExitStack() as closing:
+            closing.enter_context(_process_as_before())
+            os.environ.clear()
+            os.environ.update(environ)
+            tempfile.tempdir = None
+            os.chdir(folder)
+            sys.stdin = closing.enter_context(Path(scratch, "stdin").open())
+            os.dup2(sys.stdin.fileno(), 0)
+            sys.stdout, sys.stderr = (closing.enter_context(_opened(stream)) for stream in streams)
+            sys.argv = ["template-sync", *arguments]
+            warnings.simplefilter("error")
+            code = contextvars.copy_context().run(_exit_code)
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+        return Result(code, *(stream.read_text() for stream in streams))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """Open a stream that may be closed, or fail to close, before the block ends."""
+    stream = file.open("w")
+    try:
+        yield stream
+    finally:
+        with suppress(OSError, ValueError):
+            stream.close()
+
+
+@contextmanager
+def _process_as_before() -> Iterator[None]:
+    """Restore whatever a command changes for its whole process."""
+    root = logging.getLogger()
+    libraries = ("httpx", "httpcore", "hpack", "sqlalchemy", "alembic", "apscheduler", "mcp")
+    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, libraries))}
+    handlers, raising = root.handlers[:], logging.raiseExceptions
+    configured, configuration = structlog.is_configured(), structlog.get_config()
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    environ, folder, temporary = dict(os.environ), Path.cwd(), tempfile.tempdir
+    streams, argv = (sys.stdin, sys.stdout, sys.stderr), sys.argv
+    stdin = os.dup(0)
+    threshold, collecting = gc.get_threshold(), gc.isenabled()
+    try:
+        with warnings.catch_warnings(), mock.patch.object(gc, "freeze"):
+            yield
+    finally:
+        gc.set_threshold(*threshold)
+        (gc.enable if collecting else gc.disable)()
+        os.dup2(stdin, 0)
+        os.close(stdin)
+        (sys.stdin, sys.stdout, sys.stderr), sys.argv = streams, argv
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environ)
+        tempfile.tempdir = temporary
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+        logging.captureWarnings(capture=False)
+        root.handlers[:], logging.raiseExceptions = handlers, raising
+        for logger, level in levels.items():
+            logger.setLevel(level)
+        if configured:
+            structlog.configure(**configuration)
+        else:
+            structlog.reset_defaults()
 
 
 def _started(arguments: Sequence[str], folder: Path, environ: dict[str, str], **options: Any) -> Result:
@@ -92,16 +192,21 @@ def _become_the_program(arguments: Sequence[str], folder: str, environ: dict[str
     sys.stdin, sys.stdout, sys.stderr = (open(number, mode, closefd=False) for number, mode in enumerate("rww"))  # noqa: SIM115
     sys.argv = ["template-sync", *arguments]
     warnings.simplefilter("error")
-    code = 1
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - the interpreter prints whatever it is
-        traceback.print_exc()
+    code = _exit_code()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def _exit_code() -> int:
+    """Run the command line; give the exit code that the interpreter would leave with."""
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - the interpreter prints whatever it is
+        traceback.print_exc()
+        return 1
+    return 0

@@ -217,6 +217,7 @@ def test_a_catalog_disposes_of_the_engine_that_it_made_and_of_no_other(sqlite: D
         assert pool.checkedin() == 0
 
 
+@pytest.mark.long_on_servers
 def test_many_threads_ask_at_once_while_a_run_commits(database: Database) -> None:
     sync(records(1), database.engine)
     catalog = Catalog(database.engine)

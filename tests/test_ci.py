@@ -43,7 +43,17 @@ def test_the_workflow_keeps_to_the_schema_of_workflows() -> None:
 
 
 def test_the_workflow_runs_the_script_that_everybody_runs_and_nothing_else() -> None:
-    assert [step["run"] for step in workflow()["steps"] if "run" in step] == ["bash .ci/run"]
+    when = "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch' || github.ref_type == 'tag'"
+    assert [step["run"] for step in workflow()["steps"] if "run" in step] == [
+        f"bash .ci/run ${{{{ ({when}) && '--all' || '' }}}}"
+    ]
+
+
+def test_all_of_it_is_run_every_night_on_every_tag_and_by_hand() -> None:
+    occasions = yaml.safe_load(WORKFLOW.read_text())[True]  # YAML takes `on` for a truth value
+    assert set(occasions) == {"push", "pull_request", "schedule", "workflow_dispatch"}
+    assert occasions["push"] is None, "tags are pushed, too"
+    assert [each["cron"].split()[2:] for each in occasions["schedule"]] == [["*", "*", "*"]]
 
 
 def test_the_pythons_of_the_workflow_are_those_that_the_package_claims() -> None:
@@ -98,7 +108,7 @@ def stand_in(file: Path, does: str) -> None:
     file.chmod(0o755)
 
 
-def run(checkout: Path, **more: str) -> tuple[int, str, list[str]]:
+def run(checkout: Path, *arguments: str, **more: str) -> tuple[int, str, list[str]]:
     """Run the script; give its exit code, what it said and what it called."""
     environment = {
         "PATH": str(checkout / ".venv" / "bin"),
@@ -107,19 +117,23 @@ def run(checkout: Path, **more: str) -> tuple[int, str, list[str]]:
         **more,
     }
     done = subprocess.run(
-        ["bash", ".ci/run"], cwd=checkout, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        ["bash", ".ci/run", *arguments], cwd=checkout, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
     )  # fmt: skip
-    return done.returncode, done.stdout, [call.rstrip() for call in (checkout / "calls").read_text().splitlines()]
+    calls = checkout / "calls"
+    called = calls.read_text().splitlines() if calls.exists() else []
+    return done.returncode, done.stdout, [call.rstrip() for call in called]
 
 
-CALLS = ["pytest", "pytest -m long", "ruff check .", "ruff format --check .", "mypy"]
+CALLS = ["pytest", "pytest -m ci_slice", "ruff check .", "ruff format --check .", "mypy"]
 
 
-def test_ci_runs_the_readmes_own_command_then_what_is_long_then_the_linters(checkout: Path) -> None:
-    code, said, calls = run(checkout)
+@pytest.mark.parametrize("how", ["", "--all"])
+def test_ci_runs_the_readmes_own_command_then_what_is_long_then_the_linters(checkout: Path, how: str) -> None:
+    code, said, calls = run(checkout, *how.split())
     assert code == 0, said
-    assert [call for call in calls if not call.startswith("python")] == CALLS
+    expected = [call.replace("ci_slice", "long") if how else call for call in CALLS]
+    assert [call for call in calls if not call.startswith("python")] == expected
     assert said.count("== 3 passed in 0.1s ==") == 2
     assert not list(checkout.glob("tmp.*")), "it cleans up behind itself"
 
@@ -143,7 +157,7 @@ def test_what_failed_is_run_again_where_a_server_died_meanwhile_and_nowhere_else
         server.close()
         does = f"kill {holder.pid}; while kill -0 {holder.pid} 2>/dev/null; do :; done; " if dies else ""
         again = 'case "$PYTEST_ADDOPTS" in *--last-failed) echo "1 passed"; exit 0;; esac; '
-        first = f"{again}case \"$*\" in '-m long') {does}echo '1 failed, 2 passed'; exit 1;; esac; echo '3 passed'"
+        first = f"{again}case \"$*\" in '-m ci_slice') {does}echo '1 failed, 2 passed'; exit 1;; esac; echo '3 passed'"
         stand_in(checkout / ".venv" / "bin" / "pytest", first)
         reaper = threading.Thread(target=holder.wait)
         reaper.start()
@@ -151,7 +165,7 @@ def test_what_failed_is_run_again_where_a_server_died_meanwhile_and_nowhere_else
         holder.kill()
         reaper.join()
     assert code == (0 if dies else 1), said
-    assert calls.count("pytest -m long") == (2 if dies else 1)
+    assert calls.count("pytest -m ci_slice") == (2 if dies else 1)
     assert ("died under the tests" in said) == dies
 
 
@@ -165,14 +179,31 @@ def test_ci_fails_if_no_test_was_executed(checkout: Path, closing: str) -> None:
 
 def test_ci_fails_if_the_readme_names_no_test_command(checkout: Path) -> None:
     (checkout / "README.md").write_text("Nothing to see.\n")
-    done = subprocess.run(["bash", ".ci/run"], cwd=checkout, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert "names no test command" in done.stdout
+    code, said, calls = run(checkout)
+    assert (code, calls) == (1, [])
+    assert "names no test command" in said
 
 
-def test_ci_tries_each_other_python_from_3_11_on_once_in_an_environment_outside_the_tree(checkout: Path) -> None:
+def test_ci_takes_no_other_argument(checkout: Path) -> None:
+    code, said, calls = run(checkout, "--al")
+    assert (code, said, calls) == (2, "usage: .ci/run [--all]\n", [])
+
+
+def test_ci_names_the_slowest_tests_of_all_its_steps(checkout: Path) -> None:
+    slowest = {"": "2.50s call     tests/test_one.py::test_x", "-m ci_slice": "10.20s setup    tests/test_two.py::test_y"}
+    shown = "; ".join(f"[ \"$*\" = '{arguments}' ] && echo '{line}'" for arguments, line in slowest.items())
+    stand_in(checkout / ".venv" / "bin" / "pytest", f"{shown}; echo '3 passed'")
+    code, said, _calls = run(checkout)
+    assert code == 0, said
+    assert said.partition("=== the slowest tests\n")[2].splitlines()[:2] == [*reversed(slowest.values())]
+
+
+@pytest.mark.parametrize(("how", "tests"), [("", "pure"), ("--all", "quick")])
+def test_ci_tries_each_other_python_from_3_11_on_once_in_an_environment_outside_the_tree(
+    checkout: Path, how: str, tests: str
+) -> None:
     """A Python that does not start, as a shim with nothing behind it, is none."""
-    makes = 'mkdir -p "$3/bin"; cp "$0.pip" "$3/bin/pip"; cp "$0.pip" "$3/bin/pytest"'
+    makes = 'mkdir -p "$3/bin"; for tool in pip pytest python; do cp "$0.pip" "$3/bin/$tool"; done'
     for version in ("3.10", "3.12", "3.13"):
         python = checkout / "pyenv" / "versions" / f"{version}.1" / "bin" / f"python{version}"
         stand_in(python, f'[ "$2" = venv ] || {{ echo "{version} $0"; exit; }}; {makes}')
@@ -182,10 +213,14 @@ def test_ci_tries_each_other_python_from_3_11_on_once_in_an_environment_outside_
     stand_in(checkout / ".venv" / "bin" / "python3.13", "exit 127")
     for tool in ("mkdir", "cp"):
         (checkout / ".venv" / "bin" / tool).symlink_to(shutil.which(tool) or "")
-    code, said, calls = run(checkout)
+    code, said, calls = run(checkout, *how.split())
     assert code == 0, said
     made = [call.split()[-1] for call in calls if " -m venv " in call]
-    assert len(made) == 2
+    assert len(made) == 4
     assert not any(Path(environment).is_relative_to(checkout / ".venv") for environment in made)
     assert re.findall(r"== (3\.\d+) on SQLite: 2 passed ==\n", said) == ["3.12", "3.13"]
-    assert said.splitlines()[-1].endswith("the quick tests with Python 3.13")
+    assert sum(call.startswith("python3.12.pip .ci/smoke.py /") for call in calls) == 1
+    steps = [line for line in said.partition("=== in all")[2].splitlines() if "Python 3" in line]
+    assert [line.partition(" s  ")[2] for line in steps] == [
+        f"the {what} with Python {version}" for version in ("3.12", "3.13") for what in (f"{tests} tests", "installed wheel")
+    ]

@@ -373,7 +373,10 @@ def titles(database: Database) -> dict[str, str]:
     return {row["template_id"]: row["title"] for row in database.rows("templates") if row["removed_at"] is None}
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, id=fault.name, marks=[pytest.mark.ci_slice] if place % 4 else []) for place, fault in enumerate(FAULTS)],
+)
 def test_no_fault_removes_or_changes_anything_falsely(fault: Fault, stored: Database) -> None:
     before = stored.catalog_dump()
     outcome = with_fault(fault, stored)
@@ -390,6 +393,7 @@ def test_no_fault_removes_or_changes_anything_falsely(fault: Fault, stored: Data
     assert (row["status"], row["finished_at"] is None) == (fault.status, False)
 
 
+@pytest.mark.ci_slice
 def test_after_any_fault_one_calm_run_makes_it_right(stored: Database) -> None:
     for fault in FAULTS[::9]:
         with_fault(fault, stored)

@@ -202,11 +202,15 @@ CASES = [
 ]  # fmt: skip
 
 
-EVERYWHERE = {
-    "nothing changes", "the same in other bytes", "a field goes from all and comes back", "one goes and returns renamed",
-    "another record beside the known one of its id", "too many are gone, for three runs", "a refresh between runs",
-}  # fmt: skip
-"""Played on every engine each time; of the others every second one on SQLite only, and the rest when there is time."""
+EVERYWHERE = {"a field goes from all and comes back", "a refresh between runs"}
+"""Played on every engine each time."""
+
+
+def marks_of(case: Case, place: int) -> list[pytest.MarkDecorator]:
+    """Mark every fourth of the others for SQLite each time, as many again for CI, and the rest for when there is time."""
+    if case.name in EVERYWHERE:
+        return []
+    return [[pytest.mark.long_on_servers], [pytest.mark.long], [pytest.mark.ci_slice], [pytest.mark.long]][place % 4]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +219,7 @@ EVERYWHERE = {
         pytest.param(
             each,
             id=each.name,
-            marks=[] if each.name in EVERYWHERE else [pytest.mark.long] if place % 2 else [pytest.mark.long_on_servers],
+            marks=marks_of(each, place),
         )
         for place, each in enumerate(CASES)
     ],
@@ -248,7 +252,10 @@ TOGETHER = 20
 
 @pytest.mark.parametrize(
     "start",
-    [pytest.param(start, marks=[pytest.mark.long] if start else []) for start in range(0, len(HOSTILE), TOGETHER)],
+    [
+        pytest.param(start, marks=[pytest.mark.long if start else pytest.mark.ci_slice])
+        for start in range(0, len(HOSTILE), TOGETHER)
+    ],
 )
 def test_with_and_without_recognition_against_a_hostile_server(start: int, migrated: dict[str, str], tmp_path: Path) -> None:
     ten = RunOptions(page_size=10, workers=1)

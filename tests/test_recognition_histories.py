@@ -155,10 +155,19 @@ def play(examples: int, steps: int, migrated: dict[str, str], folder: Path, **ho
     return figures
 
 
-def test_random_histories_with_and_without_recognition(migrated: dict[str, str], tmp_path: Path) -> None:
-    figures = play(15, 8, migrated, tmp_path, derandomize=True)
-    assert figures["recognised"] > 300
-    assert {"succeeded", "incomplete", "failed"} <= figures.keys()
+@pytest.mark.parametrize(
+    ("examples", "ends"),
+    [
+        pytest.param(3, {"succeeded"}, id="some"),
+        pytest.param(15, {"succeeded", "incomplete", "failed"}, id="more", marks=pytest.mark.ci_slice),
+    ],
+)
+def test_random_histories_with_and_without_recognition(
+    examples: int, ends: set[str], migrated: dict[str, str], tmp_path: Path
+) -> None:
+    figures = play(examples, 8, migrated, tmp_path, derandomize=True)
+    assert figures["recognised"] > 20 * examples
+    assert ends <= figures.keys()
 
 
 @pytest.mark.long

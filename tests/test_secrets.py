@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from sync.commands.output import Output
 from tests.builders import record, records
 from tests.command_line import environment, template_sync
 from tests.conftest import server_url
@@ -69,6 +71,7 @@ def with_key_in_it(number: int) -> dict[str, Any]:
     return record(str(number), Tags=[KEY], Tags_en=[percent(KEY.encode())], Cover=f"https://x.example/?{KEY}", **texts)
 
 
+@pytest.mark.ci_slice
 def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tmp_path: Path) -> None:
     shown: list[bytes] = []
     with Upstream([*records(2), with_key_in_it(3)]) as upstream, Receiver(quoting) as quotes, Receiver() as takes:
@@ -105,6 +108,14 @@ def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tm
     files = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "hooks.toml"]
     assert {"templates.db", "walk.recording", "metrics.prom", "feed.xml", "index.html"} <= {file.name for file in files}
     assert {str(file): found_in(file.read_bytes()) for file in files if found_in(file.read_bytes())} == {}
+
+
+def test_a_message_of_a_command_hides_every_secret_that_the_command_knows() -> None:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    out = Output(stdout, stderr, {})
+    out.hide([KEY, PASSWORD])
+    out.message(f"error: {KEY} and {quote(PASSWORD, safe='')}")
+    assert (stdout.getvalue(), stderr.getvalue()) == ("", "error: [secret] and [secret]\n")
 
 
 ENDPOINT = '[[endpoint]]\nname = "{name}"\nurl = "{url}"\nsecret_env = "HOOK"\nfrom = "start"\n'

@@ -64,11 +64,15 @@ def fill(database: Database) -> Database:
 
 
 def on_each_engine(attacks: Sequence[Attack]) -> pytest.MarkDecorator:
-    """Pair each attack with each engine; on a server every twelfth is tried each time, the rest when there is time."""
+    """Pair each attack with each engine; of many like it some are tried each time, the rest when there is time."""
+
+    def marks(place: int, kind: str) -> list[pytest.MarkDecorator]:
+        if kind == "sqlite":
+            return [pytest.mark.ci_slice] if place % 3 else []
+        return [pytest.mark.long] if place % 12 else []
+
     params = [
-        pytest.param(
-            attack, kind, id=f"{kind}: {attack.name}", marks=[pytest.mark.long] if kind != "sqlite" and place % 12 else []
-        )
+        pytest.param(attack, kind, id=f"{kind}: {attack.name}", marks=marks(place, kind))
         for place, attack in enumerate(attacks)
         for kind in KINDS
     ]
@@ -80,7 +84,13 @@ def test_an_answer_that_lies(attack: Attack, stored: Database) -> None:
     withstood(attack, stored)
 
 
-@pytest.mark.parametrize("attack", answers.ENVELOPES, ids=lambda attack: attack.name)
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(attack, id=attack.name, marks=[pytest.mark.ci_slice] if place % 3 else [])
+        for place, attack in enumerate(answers.ENVELOPES)
+    ],
+)
 def test_an_envelope_that_says_two_things(attack: Attack, stored_in_sqlite: Database) -> None:
     withstood(attack, stored_in_sqlite)
 
@@ -88,7 +98,9 @@ def test_an_envelope_that_says_two_things(attack: Attack, stored_in_sqlite: Data
 @pytest.mark.parametrize(
     "attack",
     [
-        pytest.param(attack, id=attack.name, marks=[pytest.mark.long] if place % 3 else [])
+        pytest.param(
+            attack, id=attack.name, marks=[pytest.mark.long] if place % 3 else [pytest.mark.ci_slice] if place % 9 else []
+        )
         for place, attack in enumerate(transport.ATTACKS)
     ],
 )

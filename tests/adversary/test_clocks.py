@@ -103,6 +103,7 @@ def test_no_date_of_the_servers_breaks_doctor(date: str, sqlite: Database, tmp_p
     assert "the key is accepted" in said.out.decode()
 
 
+@pytest.mark.ci_slice
 def test_a_lock_that_somebody_else_holds_does_not_outlast_the_deadline(sqlite: Database, tmp_path: Path) -> None:
     """Without the deadline SQLite's own patience, half a minute, is what ends this: later than the command may take here."""
     run_with(BEFORE, sqlite.engine)

@@ -44,13 +44,11 @@ def shell(line: str, folder: Path, variables: dict[str, str]) -> tuple[int, str]
     return done.returncode, (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param(line, id=line.name, marks=[] if line.name in environment.QUICK else pytest.mark.long)
-        for line in environment.LINES
-    ],
-)
+def marks_of(name: str) -> list[pytest.MarkDecorator]:
+    return [] if name in environment.QUICK else [pytest.mark.ci_slice if name in environment.SLICE else pytest.mark.long]
+
+
+@pytest.mark.parametrize("line", [pytest.param(line, id=line.name, marks=marks_of(line.name)) for line in environment.LINES])
 def test_what_fails_around_a_run_changes_neither_deed_nor_verdict(line: Line, sqlite: Database, tmp_path: Path) -> None:
     run_with(BEFORE[:11], sqlite.engine)
     run_with(BEFORE, sqlite.engine)

@@ -74,11 +74,12 @@ LOADS = [
     Load("60 records of 6,000 levels", b",".join(DEEP % each for each in range(60))),
 ]  # fmt: skip
 PAGES = 4700
-QUICK = ("8 MiB of numbers in one record", "390,000 strings as records")
+SLICE = ("8 MiB of numbers in one record", "390,000 strings as records")
 
 
 @pytest.mark.parametrize(
-    "load", [pytest.param(load, id=load.name, marks=[] if load.name in QUICK else pytest.mark.long) for load in LOADS]
+    "load",
+    [pytest.param(load, id=load.name, marks=pytest.mark.ci_slice if load.name in SLICE else pytest.mark.long) for load in LOADS],
 )
 def test_no_page_takes_more_memory_than_the_shipped_units_allow(load: Load, tmp_path: Path) -> None:
     page = b'{"code":200,"message":"s",%s"data":{"total":1,"templates":[%s]}}' % (load.around, load.records)
@@ -110,6 +111,7 @@ def test_a_catalog_that_renames_a_field_in_every_run_does_not_fill_the_database(
     assert anomalies(database) == []
 
 
+@pytest.mark.ci_slice
 def test_a_count_that_is_another_one_on_each_of_4_700_pages_is_told_in_a_line(database: Database) -> None:
     def answer(question: Question) -> Envelope:
         page = int(question.get("page", 0))

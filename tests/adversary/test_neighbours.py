@@ -13,7 +13,7 @@ from sync.errors import SchemaError, SyncError
 from sync.store.engine import open_engine
 from sync.store.schema import prepare, upgrade
 from tests.adversary.attack import rows
-from tests.adversary.neighbours import QUICK_ON_SERVERS, RUNS, UPGRADES
+from tests.adversary.neighbours import MORE_ON_SERVERS, QUICK_ON_SERVERS, RUNS, UPGRADES
 from tests.adversary.server import AFTER, BEFORE, HONEST, SIZE
 from tests.builders import Database, run_against, run_with
 from tests.faults import Catalog, sync, wait_for
@@ -42,8 +42,11 @@ def on_each_engine(lines: Sequence[Neighbour]) -> pytest.MarkDecorator:
     """Pair each line with the engines that it is for; each needs a database of its own, so few of them are quick."""
 
     def marks(place: int, line: Neighbour, kind: str) -> list[pytest.MarkDecorator]:
-        quick = line.name in QUICK_ON_SERVERS or (kind == "sqlite" and place % 2 == 0)
-        return [] if quick else [pytest.mark.long]
+        if line.name in QUICK_ON_SERVERS or (kind == "sqlite" and place % 4 == 0):
+            return []
+        return [
+            pytest.mark.ci_slice if line.name in MORE_ON_SERVERS or (kind == "sqlite" and place % 2 == 0) else pytest.mark.long
+        ]
 
     params = [
         pytest.param(line, kind, id=f"{kind}: {line.name}", marks=marks(place, line, kind))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 GOOD = {"template_id": "3", "img_urls": ["https://a.example/1.png"], "resolution": "480p"}
 
+pytestmark = pytest.mark.long_on_servers
+
 
 def answer(catalog: Catalog, tool: str, **arguments: Any) -> dict[str, Any]:
     found = call(catalog, tool, arguments)

@@ -49,6 +49,7 @@ def engines(nodes: list[Server]) -> Iterator[list[sa.Engine]]:
         engine.dispose()
 
 
+@pytest.mark.ci_slice
 def test_a_run_is_seen_on_every_other_node_the_moment_it_ends(engines: list[sa.Engine]) -> None:
     for number in range(10):
         many = [record(str(key), Title_en=f"Number {number}") for key in range(200)]
@@ -95,6 +96,7 @@ def test_of_three_upgrades_on_three_nodes_at_once_all_end_well(nodes: list[Serve
         engine.dispose()
 
 
+@pytest.mark.ci_slice
 def test_of_two_that_take_the_lease_on_two_nodes_one_gets_it_and_the_other_is_skipped(engines: list[sa.Engine]) -> None:
     """The first to COMMIT wins; the other one is told so at its own COMMIT, tries again, and finds the lease taken."""
     lost: list[str] = []

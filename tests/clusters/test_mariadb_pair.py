@@ -69,6 +69,7 @@ def test_a_user_who_may_do_everything_writes_nothing_into_a_replica(pair: tuple[
     engine.dispose()
 
 
+@pytest.mark.ci_slice
 def test_of_a_fence_and_a_run_that_a_promotion_gave_twice_only_the_newer_holder_may_write(pair: tuple[Server, Server]) -> None:
     primary, replica = pair
     cut_off(replica)

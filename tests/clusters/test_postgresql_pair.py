@@ -52,6 +52,7 @@ def engine(pair: tuple[Server, Server]) -> Iterator[sa.Engine]:
     made.dispose()
 
 
+@pytest.mark.ci_slice
 def test_after_a_fail_over_that_lost_commits_no_old_holder_commits_and_no_consumer_misses_a_change(
     pair: tuple[Server, Server], engine: sa.Engine
 ) -> None:

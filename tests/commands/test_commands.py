@@ -250,6 +250,7 @@ def test_refresh_records_one_templates_change_now(tmp_path: Path) -> None:
     assert (shown["present"], shown["last_success"]["trigger"]) == (5, "run")
 
 
+@pytest.mark.ci_slice
 def test_changes_follows_the_feed(tmp_path: Path) -> None:
     with Sandbox(records(2)) as server:
         template_sync("run", folder=tmp_path, variables=of_sandbox(server))

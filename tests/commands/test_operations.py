@@ -160,8 +160,10 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Upgrade": well,
     "Prune": old,
 }
-QUICK = {"Failing", "Held", "Locked"}
+QUICK = {"Held"}
 """The sections that are tried each time; all are, among the long tests."""
+SLICE = {"Failing", "Locked"}
+"""The sections that CI tries on each push."""
 EXITS = {"template-sync doctor": {"Failing": 75}}
 SERVER_OF = {"pg_dump": "postgresql", "pg_restore": "postgresql", "mariadb-dump": "mariadb", "mariadb": "mariadb"}
 
@@ -221,7 +223,11 @@ def tools(folder: Path) -> Path:
     return script.parent
 
 
-@pytest.mark.parametrize("section", [pytest.param(each, marks=[] if each in QUICK else [pytest.mark.long]) for each in SECTIONS])
+def marks_of(section: str) -> list[pytest.MarkDecorator]:
+    return [] if section in QUICK else [pytest.mark.ci_slice if section in SLICE else pytest.mark.long]
+
+
+@pytest.mark.parametrize("section", [pytest.param(each, marks=marks_of(each)) for each in SECTIONS])
 def test_the_commands_of_the_runbook_do_what_it_says(
     section: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

@@ -7,6 +7,7 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
 from structlog.testing import capture_logs
 
 from sync.daemon.deliveries import Deliveries
@@ -33,6 +34,7 @@ def hang(_connection: socket.socket, _heard: Heard, over: threading.Event) -> No
     over.wait(60)
 
 
+@pytest.mark.ci_slice
 def test_it_tells_what_comes_after_the_first_fill_while_another_endpoint_hangs_and_goes_on_after_a_restart(
     upstream: Upstream, tmp_path: Path
 ) -> None:

@@ -271,6 +271,7 @@ def test_a_service_that_hangs_delays_neither_the_run_nor_its_end() -> None:
 
 
 @pytest.mark.parametrize("behave", [hang, drip])
+@pytest.mark.ci_slice
 def test_a_service_that_hangs_or_drips_is_given_up_and_the_next_ping_goes_out(
     behave: Callable[[socket.socket, threading.Event], None],
 ) -> None:

@@ -29,6 +29,7 @@ def slot_on_record(folder: Path) -> datetime:
     return datetime.fromisoformat(until(lambda: next_run_at(folder), "the plan on record")).replace(tzinfo=UTC)
 
 
+@pytest.mark.ci_slice
 def test_it_runs_at_start_and_then_on_the_interval(upstream: Upstream, tmp_path: Path) -> None:
     interval = timedelta(seconds=0.5)
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.5s")) as daemon:
@@ -62,6 +63,7 @@ def test_a_fresh_success_is_not_repeated_at_start(upstream: Upstream, tmp_path: 
     assert next_run_at(tmp_path) is None
 
 
+@pytest.mark.ci_slice
 def test_a_cron_expression_is_read_in_its_zone_with_sunday_as_0(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_INTERVAL="", SYNC_CRON="0 3 * * 0", SYNC_TIMEZONE="Asia/Shanghai")
     with DaemonProcess(tmp_path, variables) as daemon:
@@ -98,6 +100,7 @@ def test_a_port_in_use_is_a_clear_error(upstream: Upstream, tmp_path: Path) -> N
     assert upstream.asked == 0
 
 
+@pytest.mark.ci_slice
 def test_a_run_that_was_due_during_a_suspend_is_made_once_afterwards(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.4s")) as daemon:
         daemon.wait_for("run_finished", 2)
@@ -129,6 +132,7 @@ def test_of_two_daemons_on_one_database_one_runs(upstream: Upstream, tmp_path: P
     assert statuses(tmp_path) == ["succeeded", "skipped"]
 
 
+@pytest.mark.ci_slice
 def test_of_two_daemons_one_makes_the_runs_and_the_other_takes_over_when_it_is_killed(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_INTERVAL="2s")
     with DaemonProcess(tmp_path, variables) as one, DaemonProcess(tmp_path, variables) as other:
@@ -145,6 +149,7 @@ def test_of_two_daemons_one_makes_the_runs_and_the_other_takes_over_when_it_is_k
     assert looked == 1
 
 
+@pytest.mark.ci_slice
 def test_when_the_tables_are_a_newer_programs_it_stops_by_itself_and_says_why(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s")) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
@@ -156,6 +161,7 @@ def test_when_the_tables_are_a_newer_programs_it_stops_by_itself_and_says_why(up
     assert daemon.events("daemon_stopped")
 
 
+@pytest.mark.ci_slice
 def test_a_key_rotated_in_its_file_needs_no_restart_and_neither_key_is_told(upstream: Upstream, tmp_path: Path) -> None:
     old, new = "ak_OldKeyOldKeyOldKeyOldKeyOldKey00", "ak_NewKeyNewKeyNewKeyNewKeyNewKey11"
     key = tmp_path / "key"
@@ -180,6 +186,7 @@ def test_a_key_rotated_in_its_file_needs_no_restart_and_neither_key_is_told(upst
         assert secret.encode() not in stored
 
 
+@pytest.mark.ci_slice
 def test_a_key_file_that_is_gone_is_a_failed_run_and_not_the_end(upstream: Upstream, tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text(SANDBOX_KEY)
@@ -195,6 +202,7 @@ def test_a_key_file_that_is_gone_is_a_failed_run_and_not_the_end(upstream: Upstr
         assert daemon.stop() == 0
 
 
+@pytest.mark.ci_slice
 def test_a_flag_goes_on_outvoting_a_variable_that_cannot_be_used(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_RATE="fast", SYNC_INTERVAL="soon")
     with DaemonProcess(tmp_path, variables, "--rate", "0", "--interval", "0.2s") as daemon:
@@ -202,6 +210,7 @@ def test_a_flag_goes_on_outvoting_a_variable_that_cannot_be_used(upstream: Upstr
         assert daemon.stop() == 0
 
 
+@pytest.mark.ci_slice
 def test_a_database_file_that_is_away_for_a_while_does_not_end_it(upstream: Upstream, tmp_path: Path) -> None:
     # A short lease: a run that the file was taken away from cannot give its own back.
     variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_HTTP_PORT="0", SYNC_LEASE_TTL="2s")
@@ -239,6 +248,7 @@ def test_a_database_server_that_is_away_for_a_while_does_not_end_it(upstream: Up
             assert daemon.stop() == 0
 
 
+@pytest.mark.ci_slice
 def test_after_a_kill_in_the_middle_of_a_run_a_backup_takes_the_databases_place_and_the_next_daemon_goes_on(
     upstream: Upstream, tmp_path: Path
 ) -> None:

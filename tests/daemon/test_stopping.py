@@ -49,6 +49,7 @@ def test_a_signal_during_the_fetch_gives_it_up(number: signal.Signals, upstream:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.ci_slice
 def test_a_signal_while_a_retry_after_is_waited_out_gives_the_run_up(
     number: signal.Signals, upstream: Upstream, tmp_path: Path
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_signal_while_a_retry_after_is_waited_out_gives_the_run_up(
 
 
 @pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.ci_slice
 def test_a_signal_while_a_deferral_is_waited_out_stops_it(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     upstream.refuse(455, Retry_After="7200")
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
@@ -85,6 +87,7 @@ def held_in_the_commit(upstream: Upstream, folder: Path, **variables: str) -> It
 
 
 @pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.ci_slice
 def test_a_signal_during_the_commit_lets_it_finish(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     with held_in_the_commit(upstream, tmp_path) as (daemon, release):
         daemon.send(number)
@@ -96,6 +99,7 @@ def test_a_signal_during_the_commit_lets_it_finish(number: signal.Signals, upstr
 
 
 @pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.ci_slice
 def test_a_second_signal_leaves_at_once(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     with held_in_the_commit(upstream, tmp_path) as (daemon, _release):
         daemon.send(signal.SIGTERM)
@@ -106,6 +110,7 @@ def test_a_second_signal_leaves_at_once(number: signal.Signals, upstream: Upstre
     assert statuses(tmp_path) == ["interrupted", "succeeded"]
 
 
+@pytest.mark.ci_slice
 def test_a_run_that_hangs_is_left_behind_when_the_grace_period_ends(upstream: Upstream, tmp_path: Path) -> None:
     with held_in_the_commit(upstream, tmp_path, SYNC_GRACE="1s") as (daemon, _release):
         asked_at = time.monotonic()
@@ -115,6 +120,7 @@ def test_a_run_that_hangs_is_left_behind_when_the_grace_period_ends(upstream: Up
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
 
 
+@pytest.mark.ci_slice
 def test_a_database_that_is_locked_does_not_keep_an_idle_daemon_from_stopping(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_GRACE="1s")) as daemon:
         daemon.wait_for("run_finished")

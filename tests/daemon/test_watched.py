@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 
+@pytest.mark.ci_slice
 def test_the_metrics_are_right_after_runs(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
@@ -68,6 +69,7 @@ def test_the_metrics_are_right_after_runs(upstream: Upstream, tmp_path: Path) ->
     assert shown["template_sync_last_attempt_timestamp_seconds"] > expected
 
 
+@pytest.mark.ci_slice
 def test_a_new_process_begins_with_the_facts_that_the_database_knows(upstream: Upstream, tmp_path: Path) -> None:
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
     with DaemonProcess(tmp_path, upstream.settings(SYNC_HTTP_PORT="0")) as daemon:
@@ -138,6 +140,7 @@ def test_the_heartbeat_tells_of_start_success_and_failure(upstream: Upstream, tm
     assert "(401)" in text
 
 
+@pytest.mark.ci_slice
 def test_maintenance_is_no_alarm_while_the_catalog_is_fresh(upstream: Upstream, tmp_path: Path) -> None:
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
     upstream.refuse(455)
@@ -150,6 +153,7 @@ def test_maintenance_is_no_alarm_while_the_catalog_is_fresh(upstream: Upstream, 
     assert [path for path, _ in heard] == ["/beat/start", "/beat"]
 
 
+@pytest.mark.ci_slice
 def test_a_monitor_that_hangs_hurts_nothing(upstream: Upstream, tmp_path: Path) -> None:
     never = threading.Event()
     with monitor(never.wait) as (url, heard):

@@ -91,7 +91,7 @@ def templates_in(heard: Heard, per: str) -> list[str]:
     return [each["template_id"] for each in (data["changes"] if per == "run" else [data])]
 
 
-@pytest.mark.parametrize("per", ["change", "run"])
+@pytest.mark.parametrize("per", [pytest.param("change", marks=pytest.mark.ci_slice), "run"])
 @pytest.mark.parametrize("syncs", [pytest.param(3, id="some"), pytest.param(60, id="all", marks=pytest.mark.long)])
 @pytest.mark.long_on_servers
 def test_nothing_is_lost_or_out_of_order_and_every_attempt_has_its_messages_id(

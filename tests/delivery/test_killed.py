@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tests.builders import Database
     from tests.delivery.receiver import Receiver
 
-SOME_AND_ALL = pytest.mark.parametrize("step", [pytest.param(12, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
+SOME_AND_ALL = pytest.mark.parametrize(
+    "step", [pytest.param(12, id="some", marks=pytest.mark.ci_slice), pytest.param(1, id="all", marks=pytest.mark.long)]
+)
 
 
 def deliver_and_die(url: str, to: str, number: int) -> None:

@@ -121,7 +121,11 @@ def test_a_port_where_nobody_listens_is_unreachable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "code"), [pytest.param(1, "too-large", id="bomb"), pytest.param(2, "not-json", id="nested", marks=pytest.mark.long)]
+    ("times", "code"),
+    [
+        pytest.param(1, "too-large", id="bomb", marks=pytest.mark.ci_slice),
+        pytest.param(2, "not-json", id="nested", marks=pytest.mark.long),
+    ],
 )
 def test_a_bomb_of_300_mib_takes_no_more_than_the_limit(times: int, code: str) -> None:
     with Hostile(one_after_another(bomb(300, times))) as server:
@@ -170,6 +174,7 @@ def test_no_more_connections_than_allowed_are_open_at_once() -> None:
 # The pace ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ci_slice
 def test_all_requests_together_keep_the_rate() -> None:
     with Hostile(one_after_another(GOOD)) as server, asking(server.url, rate=10.0) as endpoint:
         began = time.monotonic()

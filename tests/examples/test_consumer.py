@@ -31,7 +31,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "consumer.py"
 WHERE = pytest.mark.parametrize(
     ("begun", "heard"),
     [
-        pytest.param("half-way", "copy", id="at its own statements"),
+        pytest.param("half-way", "copy", id="at its own statements", marks=pytest.mark.ci_slice),
         pytest.param("half-way", "both", id="at any statement", marks=pytest.mark.long),
         pytest.param("anew", "both", id="at any statement of the first copy", marks=pytest.mark.long),
     ],

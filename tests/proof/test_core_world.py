@@ -30,6 +30,7 @@ def explored(templates: int, left: Left) -> CoreWorld:
     return world
 
 
+@pytest.mark.ci_slice
 def test_telling_together_what_goes_on_the_same_leaves_out_no_run_and_no_end() -> None:
     catalog = Catalog()
     for place in range(2):

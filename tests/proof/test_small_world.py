@@ -35,7 +35,7 @@ def test_of_none_and_of_one_template_every_story_ends_well(tmp_path: Path, tell:
     assert world.counted["removed"] > 0
 
 
-@pytest.mark.long
+@pytest.mark.ci_slice
 def test_without_the_look_up_the_story_that_deceives_every_count_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

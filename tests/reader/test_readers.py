@@ -24,7 +24,7 @@ __all__ = ["tell"]  # a fixture
 
 SYNCS = 200
 SOME_AND_ALL = pytest.mark.parametrize(
-    "syncs", [pytest.param(40, id="some"), pytest.param(SYNCS, id="all", marks=pytest.mark.long)]
+    "syncs", [pytest.param(40, id="some", marks=pytest.mark.ci_slice), pytest.param(SYNCS, id="all", marks=pytest.mark.long)]
 )
 
 WHOLE = """

@@ -57,7 +57,7 @@ COMMANDS = [
     "run --dry-run --json",
     "site gallery --json",
     "refresh 1 --json",
-    "demo --json --database-url sqlite:///demo.db",
+    "demo --json --templates 20 --database-url sqlite:///demo.db",
 ]
 
 

@@ -34,6 +34,7 @@ def chosen(page: Page, **values: str) -> None:
             field.fill(value)
 
 
+@pytest.mark.ci_slice
 def test_search_filters_and_order_show_what_fits_and_stand_in_the_address(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open()

@@ -81,6 +81,7 @@ def test_a_server_that_is_asked_and_never_answers_is_given_up_and_the_next_run_g
     assert anomalies(server) == []
 
 
+@pytest.mark.ci_slice
 def test_a_host_that_accepts_and_says_nothing_is_given_up_for_the_next_one(
     server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,8 +85,15 @@ class Trial:
         return which
 
 
-SOME_AND_ALL = pytest.mark.parametrize("step", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
-"""Every seventh fault in the quick tests, every one in the long ones."""
+SOME_AND_ALL = pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(21, id="a few"),
+        pytest.param(7, id="some", marks=pytest.mark.ci_slice),
+        pytest.param(1, id="all", marks=pytest.mark.long),
+    ],
+)
+"""A few faults in the quick tests, more in CI's slice of the long ones, every one in these."""
 
 
 # Killed -----------------------------------------------------------------------------------------------------------------
@@ -98,8 +105,10 @@ def test_a_run_killed_at_every_boundary_leaves_before_or_after_and_the_next_comp
     database: Database, step: int, tell: Callable[[str], None]
 ) -> None:
     trial = Trial(database.engine, AFTER)
-    last = len(boundaries_of_a_run(database.url))
-    for number in [*range(last, 0, -step), last + 1]:
+    passed = boundaries_of_a_run(database.url)
+    last = len(passed)
+    before_it_lands = max(place for place, name in enumerate(passed, 1) if name == "COMMIT")
+    for number in sorted({*range(last, 0, -step), before_it_lands, last + 1}):
         trial.again()
         database.engine.dispose()  # nobody else has it open: SQLite recovers as after a power failure
         code = end_of(sync_and_die, database.url, number, AFTER)
@@ -296,7 +305,9 @@ def test_a_commit_that_never_arrived_is_tried_again(line: Line) -> None:
     _applied_once(line)
 
 
-@pytest.mark.parametrize("away", [3, 25], ids=["back soon", "back after a fail-over"])
+@pytest.mark.parametrize(
+    "away", [pytest.param(3, id="back soon"), pytest.param(25, id="back after a fail-over", marks=pytest.mark.ci_slice)]
+)
 def test_a_lost_answer_is_recognised_even_when_the_network_comes_back_late(line: Line, away: int) -> None:
     """By then the run has given its lease back itself, which must not be taken for a loss."""
     line.cut("answer")
@@ -328,7 +339,7 @@ def test_a_run_cut_off_and_taken_over_does_not_believe_that_it_was_applied(line:
     assert anomalies(line.direct) == []
 
 
-@pytest.mark.parametrize("how", ["answer", "question"])
+@pytest.mark.parametrize("how", ["answer", pytest.param("question", marks=pytest.mark.ci_slice)])
 def test_a_lease_whose_commit_was_cut_is_no_obstacle_for_long(line: Line, how: str) -> None:
     line.cut(how, after="INTO sync_runs")
     cut = sync(AFTER, line.engine)

@@ -390,6 +390,7 @@ def on_server(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path
     yield from fresh(request.param, migrated, tmp_path)
 
 
+@pytest.mark.ci_slice
 def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(
     on_server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

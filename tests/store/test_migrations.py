@@ -213,7 +213,14 @@ def upgrade_and_die(url: str, number: int) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("step", [pytest.param(9, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(40, id="a few"),
+        pytest.param(9, id="some", marks=pytest.mark.ci_slice),
+        pytest.param(1, id="all", marks=pytest.mark.long),
+    ],
+)
 def test_an_upgrade_killed_at_any_statement_is_simply_run_again(empty_database: Database, step: int) -> None:
     """MariaDB commits each of them by itself, so there it goes on from what is there; the others begin anew."""
     engine = empty_database.engine
@@ -268,6 +275,7 @@ def test_of_four_processes_that_upgrade_at_once_one_migrates_and_all_succeed(emp
     assert list(schema.differences(empty_database.engine)) == []
 
 
+@pytest.mark.ci_slice
 def test_the_lock_on_mariadb_is_held_until_the_new_version_is_committed(tmp_path: Path) -> None:
     """Elsewhere the lock belongs to the transaction."""
     url, server = new_database("mariadb", tmp_path)
@@ -284,6 +292,7 @@ def test_the_lock_on_mariadb_is_held_until_the_new_version_is_committed(tmp_path
     assert told[version + 1 : version + 3] == ["COMMIT", "SELECT RELEASE_LOCK"]
 
 
+@pytest.mark.ci_slice
 def test_an_empty_sqlite_database_is_made_by_two_first_runs_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     several = [PROCESSES.Process(target=prepare_and_sync, args=(url,)) for _ in range(4)]
@@ -460,6 +469,7 @@ def test_the_documented_rights_are_enough_to_upgrade_and_to_run(kind: str, tmp_p
 # Ways to get there ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ci_slice
 def test_the_alembic_command_works_in_a_checkout(empty_database: Database) -> None:
     environment = {**os.environ, "DATABASE_URL": empty_database.url}
     for arguments in (["upgrade", "head"], ["check"]):
@@ -471,6 +481,7 @@ def test_the_alembic_command_works_in_a_checkout(empty_database: Database) -> No
     assert schema.current(empty_database.engine) == (schema.HEAD, schema.State.CURRENT)
 
 
+@pytest.mark.ci_slice
 def test_a_wheel_used_from_anywhere_sets_up_an_empty_sqlite_database(tmp_path: Path) -> None:
     built = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],

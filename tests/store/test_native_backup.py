@@ -26,6 +26,7 @@ def pasted(command: str) -> None:
 
 
 @SERVERS
+@pytest.mark.ci_slice
 def test_the_printed_commands_bring_back_what_was_backed_up_and_the_next_run_goes_on(
     empty_database: Database, tmp_path: Path
 ) -> None:

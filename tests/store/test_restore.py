@@ -55,7 +55,7 @@ def test_restoring_it_makes_the_database_what_it_was(backed_up: tuple[Path, Path
 LEFT_BY = {"a killed writer": write_and_die, "a killed reader": read_and_die}
 
 
-@pytest.mark.parametrize("left_by", ["nobody", *LEFT_BY])
+@pytest.mark.parametrize("left_by", ["nobody", *(pytest.param(each, marks=pytest.mark.ci_slice) for each in LEFT_BY)])
 def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(
     backed_up: tuple[Path, Path], left_by: str, tmp_path: Path
 ) -> None:
@@ -81,7 +81,16 @@ def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(
     assert (number > 8, found, seen) == (True, OLD, {frozenset(OLD), frozenset(NEW)})
 
 
-@pytest.mark.parametrize("remains", ["nothing", "side files of a database that is gone", "a file that is no database"])
+@pytest.mark.parametrize(
+    "remains",
+    [
+        "nothing",
+        *(
+            pytest.param(each, marks=pytest.mark.ci_slice)
+            for each in ("side files of a database that is gone", "a file that is no database")
+        ),
+    ],
+)
 def test_where_no_database_is_left_the_backup_takes_its_place_at_any_step(backed_up: tuple[Path, Path], remains: str) -> None:
     file, backup = backed_up
     # Good enough to be applied to whatever stands before it: with it the backup would hold neither the one nor the other.
@@ -114,7 +123,9 @@ def read_and_wait(file: str, begin: str, reading: object, done: object) -> None:
     done.wait()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("begin", ["BEGIN", "SELECT 'what is read is read; the connection stays open'"])
+@pytest.mark.parametrize(
+    "begin", ["BEGIN", pytest.param("SELECT 'what is read is read; the connection stays open'", marks=pytest.mark.ci_slice)]
+)
 def test_it_is_refused_while_anybody_has_the_database_open(backed_up: tuple[Path, Path], begin: str) -> None:
     file, backup = backed_up
     reading, done = PROCESSES.Event(), PROCESSES.Event()

@@ -200,7 +200,10 @@ def ends_of_runs(folder: Path) -> Counter[str]:
 
 
 @pytest.mark.long_on_servers
-@pytest.mark.parametrize("seconds", [pytest.param(3, id="briefly"), pytest.param(SECONDS, id="for long", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "seconds",
+    [pytest.param(3, id="briefly", marks=pytest.mark.ci_slice), pytest.param(SECONDS, id="for long", marks=pytest.mark.long)],
+)
 def test_workers_killed_and_paused_at_random_never_show_a_reader_anything_wrong(
     database: Database, seconds: float, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:

@@ -97,7 +97,7 @@ def test_rows_are_deleted_by_template_however_many_are_named(database: Database)
 
 
 def test_the_same_number_gives_the_same_price_and_time_in_every_row(database: Database) -> None:
-    prices = [Decimal("0.1"), Decimal("166.5"), Decimal("0.1"), Decimal("999999999999999")]
+    prices = [Decimal("0.1"), Decimal("166.5"), Decimal("0.1"), Decimal(999999999999999)]
     with database.engine.begin() as connection:
         insert_rows(connection, templates, rows_of(released_at=[NOON, None, NOON, NOON]))
         rows = [{"template_id": "0", "position": n, "resolution": f"{n}p", "credit": credit} for n, credit in enumerate(prices)]

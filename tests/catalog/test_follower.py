@@ -12,6 +12,7 @@ from sync.catalog import diff
 from sync.catalog.field_changes import apply_fields, changed_fields
 from sync.catalog.fields import COLUMNS, LISTS
 from sync.catalog.hashes import unordered
+from sync.catalog.kept_fields import kept_values
 from sync.catalog.url_query import URL_FIELDS, address
 from tests.builders import record
 from tests.catalog.runs import Memory
@@ -171,12 +172,11 @@ STORY = [
 
 
 def test_the_property_does_not_hold_if_a_field_that_is_lost_by_all_is_emptied_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = diff.kept_values
     lost: set[str] = set()
 
     def empties(before: Document, served: Document, lacking: Any) -> dict[str, Any]:
         lost.clear()
-        lost.update(real(before, served, lacking))
+        lost.update(kept_values(before, served, lacking))
         return {}
 
     def ignores(before: Document, after: Document) -> list[FieldChange]:

@@ -28,7 +28,7 @@ def test_a_payload_is_one_line_of_ascii_in_the_order_of_names(record: Any, shown
     assert payload(record) == shown
 
 
-def test_a_long_payload_is_cut_and_says_how_long_it_was() -> None:
+def test_a_long_payload_is_cut_with_its_length() -> None:
     shown = payload("x" * 5000)
     assert shown == '"' + "x" * (PAYLOAD_SHOWN - 1) + "... (5002 characters)"
 

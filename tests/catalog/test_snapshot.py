@@ -154,7 +154,7 @@ def test_a_look_up_with_tags_does_not_count_as_a_record_of_the_walk() -> None:
     walked = parser.parse_page(1, [wire(good(Tags=...))])
     missing = frozenset(parser.missing)
     served = build_snapshot([*walked, *parser.parse_page(LOOK_UP, [wire(record("2"))])], missing, parser)
-    assert (list(served.good), served.rejected, served.missing) == (["1", "2"], [], {"Tags"})
+    assert (list(served.good), reasons(served), {*served.missing}) == (["1", "2"], [], {"Tags"})
 
 
 def test_tags_of_a_record_of_the_walk_that_is_not_among_those_that_are_left_count() -> None:

@@ -299,9 +299,8 @@ EXACT = {
     "null for a list",
 }
 REWRITTEN = {
-    "NaN in a record", "Infinity in a record", "half a surrogate pair", "a byte order mark", "Latin-1 in a record",
-    "Latin-1 in a key",
-    "Latin-1 in the message", "an object for a list", "data that is a list",
+    "NaN in a record", "Infinity in a record", "half a surrogate pair", "a byte order mark", "Latin-1 in the message",
+    "an object for a list", "data that is a list",
 }  # fmt: skip
 REFUSED = {
     "a comma too many", "a control character in a string", "a null byte", "cut short", "UTF-16", "something after the end",

@@ -70,7 +70,7 @@ def test_no_rows_are_no_statement(database: Database) -> None:
 def test_numbers_times_and_nothing_are_updated_under_a_condition(database: Database) -> None:
     with database.engine.begin() as connection:
         insert_rows(connection, templates, rows_of(title=["a", "b", None]))
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"template_id": "0", "duration_ms": 2**62, "released_at": NOON},
             {"template_id": "1", "duration_ms": None, "released_at": None},
             {"template_id": "2", "duration_ms": 0, "released_at": NOON},

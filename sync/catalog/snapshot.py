@@ -75,12 +75,15 @@ def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], pars
     missing = frozenset(missing)
     snapshot = Snapshot()
     rejected = snapshot.rejected
+    disputed: set[str] = set()
     for record in records:
         if reason := record.reason or _unpaired(record, missing):
             rejected.append((record, reason))
             continue
-        first = snapshot.good.setdefault(str(record.template_id), record)  # a good record has an id
-        if first is not record and not same_record(first, record, parser):
+        template_id = str(record.template_id)  # a good record has an id
+        first = snapshot.good.setdefault(template_id, record)
+        if first is not record and (template_id in disputed or not same_record(first, record, parser)):
+            disputed.add(template_id)
             rejected.append((record, DISPUTED))
     for bad, _reason in rejected:
         if bad.template_id is not None:

@@ -6,6 +6,7 @@ import pytest
 
 from sync.catalog import bounds
 from sync.catalog.bounds import storage_flaw
+from sync.catalog.fields import BOUNDS, LONGEST_RATIO
 
 
 @pytest.mark.parametrize(
@@ -20,19 +21,20 @@ from sync.catalog.bounds import storage_flaw
         ("战\ud83d", "bytes that are not UTF-8, or half a surrogate pair"),
     ],
 )
-def test_a_text_says_what_keeps_it_out_of_a_database(text: str, flaw: str | None) -> None:
+def test_a_text_that_no_database_can_store_has_a_named_flaw(text: str, flaw: str | None) -> None:
     assert storage_flaw(text) == flaw
 
 
 def test_a_bound_is_what_the_columns_of_every_database_hold_and_no_character_more() -> None:
     """One more, and a record that validation let pass would end a whole run on a server."""
-    assert bounds.LONGEST == {
+    assert BOUNDS == {
         "TemplateId": 255, "MediaId": 255, "ServiceId": 255, "TemplateType": 255, "CoverAspectRatio": 64,
         "Title": 2000, "Title_en": 2000, "InputRequirement": 2000, "Cover": 8000, "PreviewVideo": 8000,
-        "SupportAspectRatio": 2000, "Tags": 255, "Tags_en": 255, "Resolution": 64,
+        "SupportAspectRatio": 2000, "Tags": 255, "Tags_en": 255, "ConsumeItems": 64, "Duration": 1_000_000_000_000,
+        "InputNum": 1_000_000, "ReleaseOnlineTime": 253_402_300_799,
     }  # fmt: skip
-    assert bounds.LARGEST == {"Duration": 1_000_000_000_000, "InputNum": 1_000_000, "ReleaseOnlineTime": 253_402_300_799}
-    assert (bounds.DEEPEST, bounds.CREDIT_DIGITS, bounds.LARGEST_EXPONENT) == (20, 15, 50)
+    assert LONGEST_RATIO == 64
+    assert (bounds.DEEPEST, bounds.DEEPEST_RECORD, bounds.CREDIT_DIGITS, bounds.LARGEST_EXPONENT) == (20, 64, 15, 50)
 
 
 def test_what_a_record_and_a_catalog_may_cost_in_memory_does_not_grow_unseen() -> None:

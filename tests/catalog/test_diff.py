@@ -1,4 +1,4 @@
-"""Two catalogs compared: what is published, what is only stored, and what the next run must remember."""
+"""Two catalogs compared: what is published, what is only stored, and what the next run must read again."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from typing import Any
 import pytest
 
 from sync.catalog.bounds import MOST_NAMES
-from sync.catalog.diff import BATCH, ChangeSet, _remembered
-from sync.catalog.raw_record import wire_hash
-from sync.catalog.template import COLUMNS
+from sync.catalog.diff import BATCH, ChangeSet
+from sync.catalog.fields import COLUMNS, LISTS
+from sync.catalog.rejection import DISPUTED, TAGS_UNPAIRED
+from sync.catalog.served_records import wire_hash
 from tests.builders import record
 from tests.catalog.runs import Memory, base, compared, document_of, wire
 
-FIELDS = [*COLUMNS, "Tags_en", "Later"]
+PRICES = [
+    {"field": "consume_items.480p", "old": None, "new": 166.5},
+    {"field": "consume_items.720p", "old": None, "new": 355.2},
+]
+GONE = [{**each, "old": each["new"], "new": None} for each in PRICES]
 
 
 def test_the_same_catalog_changes_nothing_and_stores_nothing() -> None:
-    assert compared([base()], [base()]).changes == ChangeSet(unchanged=1, wire_fields=frozenset(base()))
-    assert ChangeSet().unchanged == 0
+    assert compared([base()], [base()]).changes == ChangeSet(unchanged=1)
 
 
 def test_a_document_is_read_from_the_database_only_where_the_bytes_are_new() -> None:
@@ -36,234 +40,356 @@ def test_more_documents_than_one_batch_are_compared() -> None:
     assert [each.template_id for each in found.changes.changes] == [str(number) for number in range(BATCH + 1)]
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_a_field_that_the_whole_catalog_drops_is_reported_once_and_kept(field: str) -> None:
-    catalog, without = [base(), base("2")], [base(**{field: ...}), base("2", **{field: ...})]
-    found = compared(catalog, without).changes
-    assert (found.changes, found.unpublished, found.unchanged, found.vanished) == ((), (), 2, (field,))
-    assert compared(without, without).changes.vanished == ()
-
-
-@pytest.mark.parametrize("field", [name for name in FIELDS if name != "Tags"])
-def test_a_field_that_a_part_of_the_catalog_lacks_has_not_vanished_but_is_kept(field: str) -> None:
-    found = compared([base(), base("2")], [base(**{field: ...})], complete=False).changes
-    assert (found.changes, found.vanished, found.wire_fields) == ((), (), frozenset(base()))
-
-
-@pytest.mark.parametrize("field", [*COLUMNS, "Later"])
-def test_a_field_new_to_the_whole_catalog_is_stored_and_reported_once(field: str) -> None:
-    without = [base(**{field: ...}), base("2", **{field: ...})]
-    if field == "Tags":
-        without = [base(Tags=..., Tags_en=...)]
-    found = compared(without, [base()] if field == "Tags" else [base(), base("2")])
-    assert found.changes.changes == ()
-    assert field in found.changes.appeared
-    stored = {document["template_id"]: document for document in map(document_of, without)}
-    assert all(found.document(after) != stored[after.template_id] for after in found.changes.unpublished)
-    assert found.changes.unpublished
-
-
-def test_english_tags_new_to_the_whole_catalog_are_no_change() -> None:
-    found = compared([base(Tags_en=...)], [base()]).changes
-    assert (found.changes, found.appeared, len(found.unpublished)) == ((), ("Tags_en",), 1)
-
-
-def test_a_price_that_moved_while_the_field_was_gone_is_told_when_it_returns() -> None:
-    memory = Memory()
-    memory.run(base())
-    hidden = memory.run(base(ConsumeItems=...)).changes
-    assert (hidden.changes, hidden.vanished) == ((), ("ConsumeItems",))
-    back = base(ConsumeItems=[{"Resolution": "480p", "Credit": 99}, {"Resolution": "720p", "Credit": 355.2}])
-    found = memory.run(back).changes
-    assert [(change.kind, change.fields) for change in found.changes] == [
-        ("changed", ({"field": "consume_items.480p", "old": 166.5, "new": 99},))
-    ]
-    assert (found.appeared, found.absent_fields) == (("ConsumeItems",), frozenset())
-
-
-def test_a_field_that_returns_is_new_to_a_template_that_came_while_it_was_gone() -> None:
-    memory = Memory()
-    memory.run(base("2"))
-    memory.run(base(ConsumeItems=...), base("2", ConsumeItems=...))
-    assert memory.absent_fields == {"ConsumeItems"}
-    found = memory.run(base()).changes
-    assert (found.changes, len(found.unpublished)) == ((), 1)
-
-
-def test_a_tag_lost_while_english_ones_appear_is_told() -> None:
-    found = compared([base(Tags=["热", "新"], Tags_en=...)], [base(Tags=["热"], Tags_en=["Hot"])]).changes
-    ((change,),) = [each.fields for each in found.changes]
-    assert (change["gained"], change["lost"]) == ([], [{"name": "新", "name_en": None}])
-
-
-def test_english_tags_that_vanish_lose_no_tag_even_where_two_share_a_name() -> None:
-    both = {"Tags": ["热", "热"], "Tags_en": ["Hot", "Trending"]}
-    found = compared([base(**both)], [base(Tags=both["Tags"], Tags_en=...)]).changes
-    assert (found.changes, found.unpublished, found.vanished) == ((), (), ("Tags_en",))
-
-
-def test_a_new_tag_is_told_while_the_english_ones_are_not_sent() -> None:
-    (change,) = compared([base()], [base(Tags=["热", "新", "冷"], Tags_en=...)]).changes.changes
-    assert change.fields[0]["gained"] == [{"name": "冷", "name_en": None}]
-    assert change.fields[0]["lost"] == []
-
-
-def test_a_template_that_was_not_present_is_added_and_one_not_served_is_left_alone() -> None:
+def test_a_template_that_was_not_present_is_added_and_one_not_served_is_not_touched() -> None:
     found = compared([base(), base("2")], [base("2"), base("3")]).changes
     assert [(change.kind, change.template_id) for change in found.changes] == [("added", "3")]
-    assert found.unchanged == 1
+    assert (found.unpublished, found.rehashed, found.unchanged) == ((), {}, 1)
 
 
-def test_nothing_served_forgets_no_field() -> None:
-    found = compared([base()], []).changes
-    assert (found.vanished, found.wire_fields) == ((), frozenset(base()))
+@pytest.mark.parametrize("served", [[], [{"TemplateId": 5}], ["x"]], ids=["nothing", "a bad record", "no object"])
+def test_without_a_good_record_no_field_vanishes(served: list[Any]) -> None:
+    assert compared([base()], served).changes == ChangeSet()
 
 
-def test_only_bad_records_forget_no_field() -> None:
-    found = compared([base()], [{"TemplateId": 5}]).changes
-    assert (found.vanished, found.wire_fields) == ((), frozenset(base()))
-
-
-def test_removals_come_last_by_id_with_what_the_template_was() -> None:
-    found = Memory().look(base("3"))
-    stored = {"1": document_of(base()), "2": document_of(base("2"))}
-    changes = found.changes.removing({"2": "walks", "1": "lookup"}, found.intake, lambda ids: {key: stored[key] for key in ids})
-    assert [(each.kind, each.template_id, each.evidence) for each in changes.changes] == [
-        ("added", "3", None), ("removed", "1", "lookup"), ("removed", "2", "walks"),
+def test_removals_come_last_by_id_with_their_last_document() -> None:
+    memory = Memory()
+    memory.run(base(), base("2"))
+    found = memory.look(base("3"), removed=["2", "1"])
+    assert [(each.kind, each.template_id, each.evidence) for each in found.changes.changes] == [
+        ("added", "3", None), ("removed", "1", "lookup"), ("removed", "2", "lookup"),
     ]  # fmt: skip
-    assert (found.document(changes.changes[1]), changes.count("removed"), changes.count("changed")) == (stored["1"], 2, 0)
+    assert found.document(found.changes.changes[1]) == document_of(base())
+    assert [found.changes.count(kind) for kind in ("added", "removed", "changed")] == [1, 2, 0]
 
 
-def test_a_first_run_reports_only_the_fields_that_this_version_does_not_know() -> None:
-    assert Memory().look(base(), base("2")).changes.appeared == ("Later",)
+def test_a_change_names_the_lists_that_differ_and_an_addition_names_all() -> None:
+    prices = [{"Resolution": "480p", "Credit": 1}]
+    cases: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+        ({"Title": "x"}, ()),
+        ({"Tags": ["热"], "Tags_en": ["Hot"]}, ("tags",)),
+        ({"ConsumeItems": prices, "SupportAspectRatio": "1:1"}, ("consume_items", "aspect_ratios")),
+    ]
+    for changes, lists in cases:
+        found = compared([base()], [base(**changes)])
+        (change,) = found.changes.changes
+        assert (change.lists, change.record) == (lists, found.snapshot.good["1"])
+    (added,) = Memory().look(base()).changes.changes
+    assert added.lists == LISTS
 
 
-def test_a_first_walk_that_cannot_be_verified_says_which_fields_there_are_all_the_same() -> None:
-    found = Memory().look(base(), complete=False).changes
-    assert (found.appeared, found.wire_fields, found.vanished) == (("Later",), frozenset(base()), ())
+def test_an_unknown_number_that_becomes_true_is_a_change_though_python_calls_them_equal() -> None:
+    found = compared([record("1", Later=1), record("2", Later=1)], [record("1", Later=True), record("2", Later=1)])
+    assert found.published == {"1": [{"field": "extra.Later", "old": 1, "new": True}]}
 
 
-def test_a_change_carries_the_hash_of_its_bytes() -> None:
+# Hashes of bytes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_has_the_hash_of_its_bytes() -> None:
     memory = Memory()
     memory.run(base("1"))
     found = memory.run(base("1", Title="x"), base("2")).changes
     assert [each.wire_hash for each in found.changes] == [wire_hash(wire(base("2"))), wire_hash(wire(base("1", Title="x")))]
 
 
-def test_so_many_field_names_are_remembered_and_those_sent_now_come_first() -> None:
+def test_a_template_in_other_bytes_is_rehashed_and_unchanged_by_them_in_the_next_run() -> None:
     memory = Memory()
-    old = {f"Old{number}": 1 for number in range(150)}
-    for hundred in range(7):
-        memory.run(base("1", **{f"{name}of{hundred}": 1 for name in old}))
-    assert memory.wire_fields is not None
-    assert len(memory.wire_fields) == MOST_NAMES
-    assert {*base(), *(f"{name}of6" for name in old)} <= memory.wire_fields
-    assert memory.absent_fields < memory.wire_fields
+    memory.run(base("1"), base("2"))
+    other = wire(base("1"))[:-1] + b" }"
+    found = memory.run(other, base("2", Title="x")).changes
+    assert (found.rehashed, found.unchanged, len(found.changes)) == ({"1": wire_hash(other)}, 1, 1)
+    assert memory.run(other, base("2", Title="x")).counts == (2, 0)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_what_no_longer_fits_among_the_kept_fields_did_not_change(kept: bool) -> None:  # noqa: FBT001 - a parameter
-    most = "x" * (30_000 if kept else 60_000)
-    found = compared([base(Old=most)], [base(New="y" * 10_000)])
-    (after,) = found.changes.unpublished
-    assert (found.changes.changes, found.changes.vanished, "Old" in found.document(after)["extra"]) == ((), ("Old",), kept)
+def test_a_template_that_was_not_served_is_unchanged_when_it_returns() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    assert memory.run(base("1")).changes == ChangeSet(unchanged=1)
+    assert memory.run(base("1"), base("2")).counts == (2, 0)
 
 
-def test_a_changed_template_keeps_what_is_no_longer_sent_in_the_document_that_is_stored() -> None:
+def test_a_record_with_kept_values_has_no_hash_and_is_read_again_until_its_field_returns() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2", MediaId=...))
+    gone = [base("1", MediaId=...), base("2", MediaId=...)]
+    found = memory.run(*gone)
+    assert (found.counts, found.changes.rehashed) == ((1, 1), {"1": None})
+    again = memory.run(*gone)
+    assert (again.counts, again.changes.rehashed, again.changes.unchanged) == ((1, 1), {}, 2)
+    back = memory.run(base("1"), gone[1])
+    assert (back.changes.changes, back.changes.rehashed) == ((), {"1": wire_hash(wire(base("1")))})
+    assert memory.run(base("1"), gone[1]).counts == (2, 0)
+
+
+def test_a_changed_record_with_kept_values_has_no_hash_either() -> None:
     found = compared([base()], [base(MediaId=..., Title="x")])
     (change,) = found.changes.changes
-    assert (change.fields[0]["field"], len(change.fields)) == ("title", 1)
+    assert ([each["field"] for each in change.fields], change.wire_hash) == (["title"], None)
     assert (found.document(change)["media_id"], found.document(change)["title"]) == (document_of(base())["media_id"], "x")
 
 
-def test_a_field_that_any_record_carries_has_not_vanished_even_if_that_one_is_bad() -> None:
-    without = base(Later=...)
-    assert compared([base()], [without]).changes.vanished == ("Later",)
-    assert compared([base()], [without, base("2")]).changes.vanished == ()
-    assert compared([base()], [without, base("2", Title=5)]).changes.vanished == ()
-
-
-def test_an_unknown_number_that_becomes_true_is_a_change_though_python_calls_them_equal() -> None:
+def test_a_page_that_had_to_be_rewritten_leaves_a_hash_that_still_holds() -> None:
     memory = Memory()
-    memory.run(record("1", Later=1), record("2", Later=1))
-    found = memory.run(record("1", Later=True), record("2", Later=1))
-    assert [(change.template_id, change.kind, change.fields) for change in found.changes.changes] == [
-        ("1", "changed", ({"field": "extra.Later", "old": 1, "new": True},))
-    ]
+    memory.run(base("1"), base("2"))
+    found = memory.run(base("1", Duration=10123.0), base("2", Title="x"), exact=False)
+    assert (found.counts, found.changes.rehashed) == ((0, 2), {})
+    assert [(each.template_id, each.wire_hash) for each in found.changes.changes] == [("2", None)]
+    assert memory.stored == {"1": wire_hash(wire(base("1"))), "2": None}
+    assert memory.run(base("1"), base("2", Title="x")).counts == (1, 1)
 
 
-def test_a_field_that_only_a_bad_record_still_carries_takes_no_values_from_the_others() -> None:
-    """Else one spoilt record would take the prices of a whole catalog that stopped sending them."""
+def test_a_rewritten_page_with_kept_values_takes_the_hash_away() -> None:
+    memory = Memory()
+    memory.run(base())
+    assert memory.run(base(MediaId=...), exact=False).changes.rehashed == {"1": None}
+
+
+# Documented fields that are missing ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
+@pytest.mark.parametrize("field", [*COLUMNS, "Tags_en"])
+def test_a_documented_field_that_no_record_has_keeps_its_stored_value(field: str, missing: Any) -> None:
+    catalog, without = [base(), base("2")], [base(**{field: missing}), base("2", **{field: missing})]
+    found = compared(catalog, without).changes
+    assert (found.changes, found.unpublished, found.unchanged) == ((), (), 2)
+    assert compared(without, without).changes.vanished == ()
+
+
+@pytest.mark.parametrize("field", COLUMNS)
+def test_a_documented_field_that_no_record_has_is_reported_as_long_as_a_stored_value_stays(field: str) -> None:
+    memory = Memory()
+    memory.run(base())
+    assert [memory.run(base(**{field: ...})).changes.vanished for _ in range(2)] == [(field,), (field,)]
+    assert memory.run(base()).changes == ChangeSet(unchanged=1, rehashed={"1": wire_hash(wire(base()))})
+
+
+@pytest.mark.parametrize("empty", ["", []], ids=["an empty string", "an empty list"])
+def test_an_empty_value_is_a_value_and_empties_the_field_of_all(empty: Any) -> None:
+    field = "Title" if empty == "" else "ConsumeItems"
+    found = compared([base(), base("2")], [base(**{field: empty})])
+    assert (list(found.published), found.changes.vanished) == (["1"], ())
+
+
+@pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
+@pytest.mark.parametrize(("field", "column"), [*COLUMNS.items(), ("Tags_en", "tags")])
+def test_a_documented_field_that_others_have_and_this_one_lacks_is_emptied(field: str, column: str, missing: Any) -> None:
+    both = {"Tags_en": ...} if field == "Tags" else {}
+    found = compared([base(), base("2")], [base(**{field: missing, **both}), base("2")])
+    assert {each["field"].partition(".")[0] for each in found.published["1"]} == {column}
+    assert (found.changes.vanished, found.changes.unchanged) == ((), 1)
+
+
+@pytest.mark.parametrize(("field", "column"), [*COLUMNS.items(), ("Tags_en", "tags")])
+def test_a_documented_field_that_a_template_did_not_have_is_a_change(field: str, column: str) -> None:
+    both = {"Tags_en": ...} if field == "Tags" else {}
+    found = compared([base(**{field: ..., **both})], [base()])
+    assert {each["field"].partition(".")[0] for each in found.published["1"]} == {column}
+    assert found.changes.appeared == ()
+
+
+@pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
+def test_prices_that_some_lack_and_then_all_and_that_return_are_published_where_they_were_lost(missing: Any) -> None:
+    """A consumer that follows the feed holds no prices of those ten templates, so their return is a change."""
+    ids = [str(number) for number in range(1, 31)]
+    whole, lost = [record(key) for key in ids], [record(key, ConsumeItems=missing) for key in ids]
+    memory = Memory()
+    memory.run(*whole)
+    assert memory.run(*lost[:10], *whole[10:]).published == dict.fromkeys(ids[:10], GONE)
+    all_lost = memory.run(*lost)
+    assert (all_lost.published, all_lost.changes.vanished) == ({}, ("ConsumeItems",))
+    assert memory.run(*whole).published == dict.fromkeys(ids[:10], PRICES)
+    assert all(memory.documents[key] == document_of(record(key)) for key in ids)
+
+
+def test_a_price_that_moved_while_the_field_was_missing_is_published_when_it_returns() -> None:
+    memory = Memory()
+    memory.run(base())
+    assert memory.run(base(ConsumeItems=...)).published == {}
+    moved = base(ConsumeItems=[{"Resolution": "480p", "Credit": 99}, {"Resolution": "720p", "Credit": 355.2}])
+    assert memory.run(moved).published == {"1": [{"field": "consume_items.480p", "old": 166.5, "new": 99}]}
+
+
+def test_a_template_that_was_added_while_a_field_was_missing_gains_it_by_a_change() -> None:
+    memory = Memory()
+    memory.run(record("2"))
+    memory.run(record("1", ConsumeItems=...), record("2", ConsumeItems=...))
+    assert memory.run(record("1"), record("2")).published == {"1": PRICES}
+
+
+def test_a_field_that_only_a_rejected_record_still_has_keeps_the_values_of_the_others() -> None:
     memory = Memory()
     memory.run(record("1"), record("2"), record("3"))
-    assert memory.run(*(record(key, ConsumeItems=...) for key in "123")).changes.vanished == ("ConsumeItems",)
-    found = memory.run(record("1", ConsumeItems=...), record("2", ConsumeItems=...), record("3", ConsumeItems="spoilt"))
-    assert (found.changes.changes, found.changes.unpublished, found.changes.appeared) == ((), (), ())
+    without = [record("1", ConsumeItems=...), record("2", ConsumeItems=...)]
+    found = memory.run(*without, record("3", Title=5))
+    assert (found.published, found.changes.vanished, found.changes.unchanged) == ({}, ("ConsumeItems",), 2)
     assert [len(memory.documents[key]["consume_items"]) for key in "123"] == [2, 2, 2]
 
 
-def test_the_bytes_of_a_template_that_was_not_served_are_read_again_once_a_field_that_it_may_carry_vanished() -> None:
-    """Else it would come back with the field, be recognised, and the field's return would never be told."""
+@pytest.mark.parametrize("other", [{"Title": "other"}, {"Title": 5}], ids=["disputed", "a bad twin"])
+def test_a_field_that_only_a_disputed_record_still_has_keeps_the_values_of_the_others(other: dict[str, Any]) -> None:
     memory = Memory()
-    memory.run(base("1", Later=...), base("2"))
-    found = memory.run(base("1", Later=...)).changes
-    assert (found.vanished, found.respelled) == (("Later",), {"2": None})
-    assert memory.run(base("1", Later=...)).changes.respelled == {}
+    memory.run(record("1"), record("2"))
+    for served in ([record("2"), record("2", **other)], [record("2", **other), record("2")]):
+        found = memory.look(record("1", ConsumeItems=...), *served)
+        assert (found.published, found.changes.vanished, list(found.snapshot.good)) == ({}, ("ConsumeItems",), ["1"])
 
 
-def test_a_template_that_was_not_served_is_recognised_when_it_returns() -> None:
+def test_a_field_that_only_a_record_with_unpaired_tags_has_keeps_the_values_of_the_others() -> None:
     memory = Memory()
-    memory.run(base("1"), base("2"))
-    assert memory.run(base("1")).changes.respelled == {}
-    assert memory.run(base("1"), base("2")).intake.recognised == 2
+    memory.run(record("1"), record("2"))
+    found = memory.run(record("2", Tags=...), record("1", ConsumeItems=...))
+    assert (found.reasons, found.published, found.changes.vanished) == ([("2", TAGS_UNPAIRED)], {}, ("ConsumeItems",))
 
 
-def test_bytes_that_say_less_than_what_is_stored_are_not_remembered_as_saying_it() -> None:
-    """Else the template would keep the old value for ever, once the field comes back with another one in the same bytes."""
-    memory = Memory()
-    memory.run(base())
-    assert memory.run(base(Later=...)).changes.respelled == {"1": None}
-    assert memory.run(base(Later=...)).changes.respelled == {}
+# Tags ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_field_that_only_a_part_of_the_catalog_brought_is_not_remembered_nor_are_the_bytes_that_carry_it() -> None:
-    memory = Memory()
-    memory.run(base())
-    found = memory.look(base("1", New=1), base("2", New=1), base("3"), complete=False).changes
-    assert found.wire_fields == frozenset(base())
-    assert {each.template_id: each.wire_hash for each in (*found.changes, *found.unpublished)} == {
-        "1": None, "2": None, "3": wire_hash(wire(base("3"))),
-    }  # fmt: skip
+def test_english_tags_that_no_record_has_lose_no_tag_even_where_two_share_a_name() -> None:
+    both = {"Tags": ["热", "热"], "Tags_en": ["Hot", "Trending"]}
+    found = compared([base(**both)], [base(Tags=both["Tags"], Tags_en=...)]).changes
+    assert (found.changes, found.unpublished, found.unchanged) == ((), (), 1)
 
 
-def test_english_tags_without_the_others_are_judged_anew_each_time() -> None:
-    (added,) = Memory().look(base(Tags=...)).changes.changes
-    assert added.wire_hash is None
+def test_a_new_tag_is_published_while_no_record_has_english_ones() -> None:
+    ((change,),) = compared([base()], [base(Tags=["热", "新", "冷"], Tags_en=...)]).published.values()
+    assert (change["gained"], change["lost"]) == ([{"name": "冷", "name_en": None}], [])
 
 
-def test_a_template_in_other_bytes_is_recognised_by_them_the_next_time_and_one_that_changed_is_written_once() -> None:
+def test_english_tags_that_are_new_to_a_template_are_a_change() -> None:
+    ((change,),) = compared([base(Tags=["热", "新"], Tags_en=...)], [base(Tags=["热"], Tags_en=["Hot"])]).published.values()
+    assert change["gained"] == [{"name": "热", "name_en": "Hot"}]
+    assert change["lost"] == [{"name": "热", "name_en": None}, {"name": "新", "name_en": None}]
+
+
+def test_english_tags_without_tags_are_read_again_until_tags_return() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
-    other = wire(base("1")) + b" "
-    found = memory.run(other, base("2", Title="x")).changes
-    assert (found.respelled, found.unchanged, len(found.changes)) == ({"1": wire_hash(other)}, 1, 1)
-    assert memory.run(other, base("2", Title="x")).intake.recognised == 2
+    without = [base("1", Tags=...), base("2", Tags=...)]
+    found = memory.run(*without)
+    assert (found.reasons, found.changes.unchanged, found.changes.vanished) == ([], 2, ("Tags",))
+    assert memory.stored == {"1": None, "2": None}
+    found = memory.run(base("1", Tags=...), base("2"))
+    assert (found.reasons, found.counts) == ([("1", TAGS_UNPAIRED)], (0, 2))
 
 
-def test_a_change_names_the_lists_that_have_to_be_written_anew_and_keeps_what_was_read_once() -> None:
-    prices = [{"Resolution": "480p", "Credit": 1}]
-    told: list[tuple[dict[str, Any], tuple[str, ...]]] = [
-        ({"Title": "x"}, ()),
-        ({"Tags": ["热"], "Tags_en": ["Hot"]}, ("tags",)),
-        ({"ConsumeItems": prices, "SupportAspectRatio": "1:1"}, ("consume_items", "aspect_ratios")),
-    ]
-    for changes, lists in told:
-        found = compared([base()], [base(**changes)])
-        (change,) = found.changes.changes
-        assert (change.lists, change.reading) == (lists, found.snapshot.good["1"].reading)
+# Unknown fields ------------------------------------------------------------------------------------------------------------
 
 
-def test_field_names_of_old_are_forgotten_where_those_sent_now_leave_no_room() -> None:
-    for many in (MOST_NAMES, MOST_NAMES + 1):
-        sent = frozenset(f"Sent{number}" for number in range(many))
-        assert _remembered(sent, frozenset({"Old", "Older"})) == sent
+def test_a_first_run_reports_the_fields_that_this_version_does_not_know() -> None:
+    assert Memory().look(base(), base("2")).changes.appeared == ("Later",)
+
+
+def test_an_unknown_field_that_appears_is_stored_and_reported_and_no_change() -> None:
+    found = compared([base(Later=...), base("2", Later=...)], [base(), base("2", Later=...)])
+    (after,) = found.changes.unpublished
+    assert (found.changes.changes, found.changes.unchanged) == ((), 2)
+    assert (found.changes.appeared, found.changes.vanished) == (("Later",), ())
+    assert (found.document(after), after.wire_hash) == (document_of(base()), wire_hash(wire(base())))
+
+
+def test_an_unknown_field_that_disappears_is_dropped_and_reported_and_no_change() -> None:
+    memory = Memory()
+    memory.run(base(), base("2"))
+    found = memory.run(base(Later=...), base("2"))
+    assert (found.changes.changes, found.changes.appeared, found.changes.vanished) == ((), (), ("Later",))
+    assert [each.template_id for each in found.changes.unpublished] == ["1"]
+    assert (memory.documents["1"]["extra"], memory.documents["2"]["extra"]) == ({}, {"Later": base()["Later"]})
+    assert memory.run(base(Later=...), base("2")).changes == ChangeSet(unchanged=2)
+
+
+def test_one_value_of_an_unknown_field_that_replaces_another_is_a_change_in_every_run() -> None:
+    """A field that is new while no walk can be verified is not new for ever: its values are published from the second on."""
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    found = [memory.run(base("1", New=value)).published for value in range(1, 9)]
+    assert found == [{}, *({"1": [{"field": "extra.New", "old": value - 1, "new": value}]} for value in range(2, 9))]
+
+
+def test_a_new_field_that_one_server_of_two_sends_is_no_change_in_any_run() -> None:
+    """A rolling deployment: 70 of 280 records have the new field, now these and now those."""
+    ids = [str(number) for number in range(280)]
+    memory = Memory()
+    memory.run(*map(record, ids))
+    for turn in range(4):
+        new = {key for number, key in enumerate(ids) if number % 4 == turn % 2}
+        found = memory.run(*(record(key, New="x") if key in new else record(key) for key in ids)).changes
+        assert (found.changes, found.unchanged, found.appeared) == ((), 280, ("New",))
+        assert {key for key, written in memory.documents.items() if written["extra"]} == new
+
+
+def test_an_unknown_field_of_a_price_is_compared_for_each_template() -> None:
+    unit = [{"Resolution": "480p", "Credit": 1, "Unit": "s"}]
+    assert compared([base(ConsumeItems=unit)], [base(ConsumeItems=unit)]).changes == ChangeSet(unchanged=1)
+    bare = [{"Resolution": "480p", "Credit": 1}]
+    found = compared([base(ConsumeItems=unit)], [base(ConsumeItems=bare)]).changes
+    assert (found.changes, found.vanished) == ((), ("ConsumeItems.Unit",))
+
+
+def test_so_many_names_of_unknown_fields_are_reported() -> None:
+    crowd = [record(str(number), **{f"f{number}_{name}": 1 for name in range(175)}) for number in range(7)]
+    memory = Memory()
+    assert len(memory.run(*crowd).changes.appeared) >= MOST_NAMES - 175
+    found = memory.run(*(record(str(number)) for number in range(7))).changes
+    assert (len(found.vanished), len(found.unpublished)) == (MOST_NAMES, 7)
+
+
+# Look-ups ------------------------------------------------------------------------------------------------------------------
+
+SLIM = {"ConsumeItems": ..., "Tags": ..., "Tags_en": ..., "Title_en": ..., "Later": ...}
+
+
+@pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
+def test_a_slim_record_that_came_by_look_up_empties_no_field(missing: Any) -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    slim = base("1", **{**dict.fromkeys(SLIM, missing), "Later": ...})
+    found = memory.run(base("2"), looked_up=[slim])
+    assert (found.changes.changes, found.changes.unpublished, found.changes.vanished) == ((), (), ())
+    assert (found.changes.rehashed, memory.documents["1"]) == ({"1": None}, document_of(base("1")))
+    assert memory.run(base("1"), base("2")).published == {}
+
+
+def test_what_a_slim_record_that_came_by_look_up_does_have_is_published() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    found = memory.run(base("2"), looked_up=[base("1", **{**SLIM, "Title": "x", "Duration": 1})])
+    assert [each["field"] for each in found.published["1"]] == ["title", "duration_ms"]
+    assert memory.documents["1"] == document_of(base("1", Title="x", Duration=1))
+
+
+def test_an_empty_value_empties_a_field_also_by_look_up() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    found = memory.run(base("2"), looked_up=[base("1", Title="", ConsumeItems=[])])
+    assert [each["field"] for each in found.published["1"]] == ["title", "consume_items.480p", "consume_items.720p"]
+
+
+def test_an_unknown_field_that_came_by_look_up_is_stored_beside_those_that_stay() -> None:
+    memory = Memory()
+    memory.run(base("1"))
+    found = memory.run(looked_up=[base("1", Later=..., New=1)])
+    assert (found.changes.changes, found.changes.appeared, found.changes.vanished) == ((), ("New",), ())
+    assert memory.documents["1"]["extra"] == {"Later": base()["Later"], "New": 1}
+    assert memory.stored == {"1": None}
+
+
+def test_a_look_up_does_not_count_for_what_the_records_of_the_walk_have() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    found = memory.run(base("1", MediaId=...), looked_up=[base("2")])
+    assert (found.published, found.changes.vanished) == ({}, ("MediaId",))
+
+
+def test_a_template_that_a_slim_look_up_added_gains_its_fields_by_a_change() -> None:
+    memory = Memory()
+    memory.run(base("2"))
+    memory.run(base("2"), looked_up=[record("1", ConsumeItems=...)])
+    assert memory.run(base("2"), record("1")).published == {"1": PRICES}
+
+
+def test_a_slim_look_up_beside_the_lists_record_of_one_template_is_disputed() -> None:
+    memory = Memory()
+    memory.run(base("1"))
+    found = memory.run(base("1"), looked_up=[base("1", Title="x")])
+    assert (found.reasons, found.published) == ([("1", DISPUTED)], {})

@@ -1,4 +1,4 @@
-"""What changed in one template, told field by field, and what is another way of writing the same."""
+"""What changed in one template, field by field, and what is another way of writing the same."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from sync.catalog.diff import ChangeSet
-from sync.catalog.field_changes import changed_fields
+from sync.catalog.field_changes import apply_fields, changed_fields
 from sync.catalog.hashes import content_hash
-from sync.catalog.raw_record import wire_hash
-from sync.catalog.template import Price, from_document
+from sync.catalog.served_records import wire_hash
+from sync.catalog.template import Price, prices_of
 from sync.endpoint.envelope import read_envelope
-from tests.catalog.runs import BASE, base, compared, document_of, kept_of, told, wire
+from tests.catalog.runs import BASE, base, compared, document_of, published, wire
 from tests.hostile import success
 
 UNPUBLISHED: dict[str, dict[str, Any]] = {
@@ -28,17 +28,17 @@ UNPUBLISHED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", UNPUBLISHED.values(), ids=UNPUBLISHED)
-def test_what_means_nothing_is_stored_and_not_told(changes: dict[str, Any]) -> None:
+def test_what_means_nothing_is_stored_and_not_published(changes: dict[str, Any]) -> None:
     found = compared([base()], [base(**changes)])
     (after,) = found.changes.unpublished
     before = document_of(base())
     assert (found.changes.changes, found.changes.unchanged) == ((), 1)
     assert found.document(after) != before
-    assert found.intake.load(after.reading).content_hash == content_hash(before)
+    assert content_hash(found.document(after)) == content_hash(before)
     assert after.wire_hash == wire_hash(wire(base(**changes)))
 
 
-UNSEEN: dict[str, dict[str, Any]] = {
+RESPELLED: dict[str, dict[str, Any]] = {
     "a price's keys turned round": {
         "ConsumeItems": [{"Credit": 166.5, "Resolution": "480p"}, {"Credit": 355.2, "Resolution": "720p"}],
     },
@@ -49,14 +49,13 @@ UNSEEN: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.parametrize("changes", RESPELLED.values(), ids=RESPELLED)
 def test_of_another_way_of_writing_the_same_only_the_hash_of_the_bytes_is_stored(changes: dict[str, Any]) -> None:
-    respelled = {"1": wire_hash(wire(base(**changes)))}
-    found = compared([base()], [base(**changes)]).changes
-    assert found == ChangeSet(respelled=respelled, unchanged=1, wire_fields=frozenset(base()))
+    rehashed = {"1": wire_hash(wire(base(**changes)))}
+    assert compared([base()], [base(**changes)]).changes == ChangeSet(rehashed=rehashed, unchanged=1)
 
 
-TOLD: dict[str, tuple[dict[str, Any], str, Any, Any]] = {
+PUBLISHED: dict[str, tuple[dict[str, Any], str, Any, Any]] = {
     "a title": ({"Title": "新"}, "title", "战斗游戏", "新"),
     "a title with a space more": ({"Title_en": "Battle Game "}, "title_en", "Battle Game", "Battle Game "),
     "a title that is empty": ({"Title": ""}, "title", "战斗游戏", ""),
@@ -75,14 +74,14 @@ TOLD: dict[str, tuple[dict[str, Any], str, Any, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "field", "old", "new"), TOLD.values(), ids=TOLD)
-def test_a_change_is_told_with_old_and_new(changes: dict[str, Any], field: str, old: Any, new: Any) -> None:
-    assert told(**changes) == [{"field": field, "old": old, "new": new}]
+@pytest.mark.parametrize(("changes", "field", "old", "new"), PUBLISHED.values(), ids=PUBLISHED)
+def test_a_change_has_the_old_and_the_new_value(changes: dict[str, Any], field: str, old: Any, new: Any) -> None:
+    assert published(**changes) == [{"field": field, "old": old, "new": new}]
 
 
-def test_each_price_is_told_by_itself() -> None:
+def test_each_price_is_a_change_of_its_own() -> None:
     dearer = [{"Resolution": "720p", "Credit": 400}, {"Resolution": "1080p", "Credit": 0.1}]
-    assert told(ConsumeItems=dearer) == [
+    assert published(ConsumeItems=dearer) == [
         {"field": "consume_items.480p", "old": 166.5, "new": None},
         {"field": "consume_items.720p", "old": 355.2, "new": 400},
         {"field": "consume_items.1080p", "old": None, "new": 0.1},
@@ -95,13 +94,13 @@ def test_the_smallest_difference_of_a_credit_is_a_change() -> None:
     for credit in (b"123456789012.345", b"123456789012.346"):
         priced = body.replace(b'"ConsumeItems": []', b'"ConsumeItems": [{"Resolution": "4k", "Credit": %s}]' % credit)
         (raw,) = read_envelope(priced).records or [b""]
-        assert from_document(document_of(raw)).consume_items == (Price("4k", Decimal(credit.decode())),)
-        hashes.append(kept_of(raw).content_hash)
+        assert prices_of(document_of(raw)) == (Price("4k", Decimal(credit.decode())),)
+        hashes.append(content_hash(document_of(raw)))
     assert hashes[0] != hashes[1]
 
 
-def test_tags_are_told_as_gained_and_lost_pairs() -> None:
-    (change,) = told(Tags=["热", "冷"], Tags_en=["Hottest", "Cold"])
+def test_a_change_of_tags_has_the_gained_and_lost_pairs() -> None:
+    (change,) = published(Tags=["热", "冷"], Tags_en=["Hottest", "Cold"])
     assert (change["field"], change["gained"], change["lost"]) == (
         "tags",
         [{"name": "热", "name_en": "Hottest"}, {"name": "冷", "name_en": "Cold"}],
@@ -113,42 +112,57 @@ def test_tags_are_told_as_gained_and_lost_pairs() -> None:
 def test_null_absent_and_empty_do_not_flap() -> None:
     for one, other in [(None, ...), (..., None)]:
         assert compared([base(Title=one), base("2")], [base(Title=other), base("2")]).changes.changes == ()
-    assert told(Later=None) == [{"field": "extra.Later", "old": BASE["Later"], "new": None}]
+    assert published(Later=None) == [{"field": "extra.Later", "old": BASE["Later"], "new": None}]
 
 
-def test_an_unknown_field_that_is_not_there_is_told_apart_from_one_that_is_null() -> None:
-    assert told(Later=...) == [{"field": "extra.Later", "old": BASE["Later"], "new": None, "absent": "new"}]
-    (change,) = compared([base(Later=...), base("2")], [base(), base("2")]).changes.changes
-    assert change.fields == ({"field": "extra.Later", "old": None, "new": BASE["Later"], "absent": "old"},)
+def test_an_unknown_field_that_is_null_has_a_value_and_one_that_is_absent_has_none() -> None:
+    assert published(Later=...) == []
+    assert compared([base(Later=...), base("2")], [base(Later=None), base("2")]).published == {}
+    (change,) = compared([base(Later=None)], [base(Later=1)]).published["1"]
+    assert change == {"field": "extra.Later", "old": None, "new": 1}
 
 
 @pytest.mark.parametrize(("old", "new"), [(1, True), (False, 0), ([1], [True]), ({"a": 0}, {"a": False})])
-def test_a_number_that_becomes_a_truth_value_is_a_change_although_python_thinks_them_equal(old: Any, new: Any) -> None:
+def test_a_number_that_becomes_a_truth_value_is_a_change_although_python_calls_them_equal(old: Any, new: Any) -> None:
     (change,) = compared([base(Later=old)], [base(Later=new)]).changes.changes
     assert json.dumps(change.fields) == json.dumps([{"field": "extra.Later", "old": old, "new": new}])
 
 
-def test_an_unknown_field_of_a_price_is_told_by_resolution() -> None:
+def test_an_unknown_field_of_a_price_is_one_field_for_all_resolutions() -> None:
     unit = [{"Resolution": "480p", "Credit": 1, "Unit": "s"}]
     found = compared([base(ConsumeItems=unit)], [base(ConsumeItems=[{**unit[0], "Unit": "min"}])])
     assert [each["field"] for each in found.changes.changes[0].fields] == ["extra.ConsumeItems.Unit"]
 
 
-def test_a_thousand_tags_exchanged_for_others_are_compared_in_no_time() -> None:
+def test_a_thousand_tags_exchanged_for_others_are_compared() -> None:
     many = [{"Tags": [f"{half}{n}" for n in range(1000)], "Tags_en": [f"{half}{n}" for n in range(1000)]} for half in "ab"]
     (change,) = compared([base(**many[0])], [base(**many[1])]).changes.changes
     assert (len(change.fields[0]["gained"]), len(change.fields[0]["lost"])) == (1000, 1000)
 
 
-def test_every_field_can_be_new_to_the_whole_catalog() -> None:
-    before = document_of(base())
-    empty: dict[str, Any] = {**dict.fromkeys(before), "consume_items": [], "tags": [], "aspect_ratios": [], "extra": {}}
-    assert len(changed_fields(before, empty)) == 17  # 12 of one value, tags, two prices, ratios, `Later`
-    assert changed_fields(before, empty, frozenset(base())) == []
+EMPTY = document_of({"TemplateId": "1"})
 
 
-def test_english_tags_that_are_new_to_the_catalog_change_nothing_and_hide_no_tag_that_is_lost() -> None:
-    chinese, both = document_of(base(Tags_en=...)), document_of(base())
-    assert changed_fields(chinese, both, ("Tags_en",)) == []
-    (change,) = changed_fields(chinese, document_of(base(Tags=["热"], Tags_en=["Hot"])), ("Tags_en",))
-    assert change["lost"] == [{"name": "新", "name_en": None}]
+def test_every_field_that_is_emptied_or_gains_a_value_is_a_change_but_an_unknown_one() -> None:
+    assert len(changed_fields(document_of(base()), EMPTY)) == 16  # 12 of one value, tags, two prices, ratios
+    assert len(changed_fields(EMPTY, document_of(base()))) == 16
+
+
+OTHER = {
+    "Title": "x", "Title_en": None, "Duration": 0, "ReleaseOnlineTime": 0, "Cover": "https://m.example/d", "Tags": ["热"],
+    "Tags_en": ["Hot"], "SupportAspectRatio": "", "Later": 1,
+    "ConsumeItems": [{"Resolution": "720p", "Credit": 1}, {"Resolution": "1080p", "Credit": 2}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new"), [(base(), base(**OTHER)), (base(**OTHER), base())])
+def test_a_change_that_is_applied_to_the_old_document_gives_the_new_one(old: Any, new: Any) -> None:
+    before, after = document_of(old), document_of(new)
+    applied = apply_fields(before, changed_fields(before, after))
+    assert content_hash(applied) == content_hash(after)
+    assert before == document_of(old)
+
+
+def test_a_changed_price_keeps_its_place_when_it_is_applied_and_a_new_one_comes_last() -> None:
+    fields = [{"field": "consume_items.480p", "new": 1}, {"field": "consume_items.4k", "new": 2}]
+    assert [each["resolution"] for each in apply_fields(document_of(base()), fields)["consume_items"]] == ["480p", "720p", "4k"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,13 +11,12 @@ import pytest
 
 from sync.catalog.page_order import Order, Place, place, read_place, sort_key, written
 from sync.catalog.selection import EVERYTHING, asked, matches
-from sync.catalog.template import document
-from sync.catalog.validation import read_record
 from tests.builders import record
+from tests.catalog.runs import document_of
 
 
 def of(**changes: Any) -> dict[str, Any]:
-    return document(read_record(json.loads(json.dumps(record("1", **changes)), parse_float=Decimal)))
+    return document_of(record("1", **changes))
 
 
 @pytest.mark.parametrize(

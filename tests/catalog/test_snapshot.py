@@ -1,4 +1,4 @@
-"""All records of a walk, judged together: the same twice, two under one id, ids written otherwise."""
+"""All records of a walk together: the same twice, two under one id, ids written otherwise."""
 
 from __future__ import annotations
 
@@ -7,167 +7,180 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.intake import Intake
-from sync.catalog.raw_record import LOOK_UP
-from sync.catalog.set_aside import DISPUTED, MOST_KEPT, set_aside_reformatted
-from sync.catalog.snapshot import Snapshot, read_snapshot
-from sync.spool import Spool
+from sync.catalog.bounds import MOST_FIELDS
+from sync.catalog.fields import DOCUMENTED
+from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, reject_reformatted
+from sync.catalog.served_records import LOOK_UP
+from sync.catalog.snapshot import Snapshot, build_snapshot
 from tests.builders import record
-from tests.catalog.runs import Memory, fields_of, kept_of, nothing_stored, take_in, wire
+from tests.catalog.runs import Memory, document_of, new_parser, read, wire
 
 
 def good(**changes: Any) -> dict[str, Any]:
     return record("1", **{"ConsumeItems": [], **changes})
 
 
-def read(*records: Any, page: int = 1) -> Snapshot:
-    return take_in(*records, page=page)[0]
+def snapshot_of(*records: Any, page: int = 1) -> Snapshot:
+    return read(*records, page=page)[0]
 
 
 def reasons(snapshot: Snapshot) -> list[tuple[str | None, int, str]]:
-    return [(bad.template_id, bad.position, reason) for bad, reason in snapshot.set_aside]
-
-
-def test_the_fields_of_a_bad_record_are_known_but_absurd_names_are_not() -> None:
-    served = read(good(Title=5, New=1, **{"y" * 3000: 1, "\ud800": 1}))
-    assert {"Title", "New"} <= served.fields
-    assert served.fields == {*good(), "New"}
-    assert read({str(number): 1 for number in range(2000)}).fields == frozenset()
+    return [(bad.template_id, bad.position, reason) for bad, reason in snapshot.rejected]
 
 
 def test_the_same_record_twice_is_one() -> None:
-    served = read(good(), good())
-    assert (list(served.good), served.set_aside) == (["1"], [])
+    served = snapshot_of(good(), good())
+    assert (list(served.good), served.rejected) == (["1"], [])
 
 
 def test_the_same_record_signed_anew_and_in_another_order_is_one() -> None:
-    served = read(
+    served = snapshot_of(
         good(Cover="https://m.example/c?sig=1", Tags=["a", "b"], Tags_en=["A", "B"]),
         good(Cover="https://m.example/c?sig=2", Tags=["b", "a"], Tags_en=["B", "A"]),
     )
-    assert (list(served.good), served.set_aside) == (["1"], [])
+    assert (list(served.good), served.rejected) == (["1"], [])
 
 
-def test_of_two_different_records_under_one_id_neither_is_believed() -> None:
-    served, intake = take_in(good(), good(Title="other"), good(), record("2", ConsumeItems=[]))
+def test_of_two_different_records_under_one_id_neither_is_good() -> None:
+    served, parser = read(good(), good(Title="other"), good(), record("2", ConsumeItems=[]))
     assert (list(served.good), served.ids) == (["2"], {"1", "2"})
-    assert {bad.reason for bad in served.rejected(intake, nothing_stored)} == {
+    assert {bad.reason for bad in served.rejected_records(parser)} == {
         "the catalog served two different records under this TemplateId"
     }
     assert reasons(served) == [("1", 1, DISPUTED), ("1", 2, DISPUTED)]
 
 
-def test_an_id_with_a_good_and_a_bad_record_is_not_believed() -> None:
-    assert read(good(), good(Title=5)).good == {}
-    assert read(good(Title=5), good()).good == {}
+def test_an_id_with_a_good_and_a_bad_record_is_not_good() -> None:
+    assert snapshot_of(good(), good(Title=5)).good == {}
+    assert snapshot_of(good(Title=5), good()).good == {}
 
 
 def test_every_id_that_was_served_counts_as_served() -> None:
-    assert read(good(), record("2", Title=5), record(TemplateId=7)).ids == {"1", "2", "7"}
+    assert snapshot_of(good(), record("2", Title=5), record(TemplateId=7)).ids == {"1", "2", "7"}
 
 
-def test_what_carries_no_id_is_nameless() -> None:
-    served = read(good(TemplateId=None), record("2", Title=5), "x", good())
-    assert [each.position for each in served.nameless] == [0, 2]
+def test_what_has_no_readable_id_is_listed() -> None:
+    served = snapshot_of(good(TemplateId=None), record("2", Title=5), "x", good())
+    assert [each.position for each in served.without_id] == [0, 2]
 
 
-def test_a_recognised_record_and_one_that_was_only_signed_anew_are_one() -> None:
+def test_an_unchanged_record_and_one_that_was_only_signed_anew_are_one() -> None:
     memory = Memory()
     memory.run(good(Cover="https://m.example/c?sig=1"))
     found = memory.look(good(Cover="https://m.example/c?sig=1"), good(Cover="https://m.example/c?sig=2"))
-    assert (found.intake.recognised, list(found.snapshot.good), found.snapshot.set_aside) == (1, ["1"], [])
+    assert (found.counts, list(found.snapshot.good), found.reasons) == ((1, 1), ["1"], [])
 
 
-@pytest.mark.parametrize("known_first", [True, False])
-def test_a_recognised_record_and_a_different_one_are_disputed(known_first: bool) -> None:  # noqa: FBT001 - a parameter
+@pytest.mark.parametrize("unchanged_first", [True, False])
+def test_an_unchanged_record_and_a_different_one_are_disputed(unchanged_first: bool) -> None:  # noqa: FBT001 - a parameter
     memory = Memory()
     memory.run(good())
-    found = memory.look(*[good(), good(Title="other")][:: 1 if known_first else -1])
+    found = memory.look(*[good(), good(Title="other")][:: 1 if unchanged_first else -1])
     assert (found.snapshot.good, found.snapshot.ids, reasons(found.snapshot)) == ({}, {"1"}, [("1", 1, DISPUTED)])
 
 
-@pytest.mark.parametrize("known_first", [True, False])
-def test_a_disputed_record_is_shown_as_its_document_recognised_or_not(known_first: bool) -> None:  # noqa: FBT001 - a parameter
+@pytest.mark.parametrize("unchanged_first", [True, False])
+def test_an_unchanged_record_that_is_disputed_is_shown_as_its_stored_document(unchanged_first: bool) -> None:  # noqa: FBT001 - a parameter
     memory = Memory()
     memory.run(good())
-    catalog = [good(), good(Title="other")][:: 1 if known_first else -1]
+    catalog = [good(), good(Title="other")][:: 1 if unchanged_first else -1]
     found = memory.look(*catalog, good())
-    memory.forget_bytes()
-    unrecognised = memory.look(*catalog, good())
-    shown = found.snapshot.rejected(found.intake, memory.load)
-    assert shown == unrecognised.snapshot.rejected(unrecognised.intake, memory.load)
-    assert {json.loads(each.payload)["title"] for each in shown} <= {"战斗游戏", "other"}
+    shown = [json.loads(each.payload) for each in found.snapshot.rejected_records(found.parser)]
+    stored = document_of(good())
+    assert [each.get("Title", each.get("title")) for each in shown] == ["other" if unchanged_first else "战斗游戏", "战斗游戏"]
+    assert [each for each in shown if "title" in each] == [stored] * len([each for each in shown if "title" in each])
+    assert any("title" in each for each in shown)
 
 
-def test_the_stored_hash_is_asked_for_only_where_a_recognised_record_meets_other_bytes() -> None:
+def test_a_stored_document_is_read_only_where_an_unchanged_record_meets_other_bytes() -> None:
     memory = Memory()
     memory.run(good())
-    asked: list[str] = []
-
-    def stored_hash(template_id: str) -> str:
-        asked.append(template_id)
-        return kept_of(good()).content_hash
-
-    intake = Intake(memory.known, frozenset(), Spool(), stored_hash=stored_hash)
-    served = [wire(good()), wire(good()), wire(record("2")), wire(record("2", Duration=10123.0))]
-    snapshot = read_snapshot(intake.take(1, served), intake)
-    assert (list(snapshot.good), snapshot.set_aside, asked) == (["1", "2"], [], [])
-    snapshot = read_snapshot(intake.take(1, [*served, wire(good(Duration=10123.0))]), intake)
-    assert (list(snapshot.good), snapshot.set_aside, asked) == (["1", "2"], [], ["1"])
+    served = [good(), good(), record("2"), record("2", Duration=10123.0)]
+    found = memory.look(*served)
+    assert (list(found.snapshot.good), found.reasons, memory.asked) == (["1", "2"], [], {})
+    found = memory.look(*served, good(Duration=10123.0))
+    assert (list(found.snapshot.good), found.reasons, memory.asked) == (["1", "2"], [], {"1": 1})
 
 
-def test_the_commonest_reason_speaks_for_all() -> None:
-    served = read(good(Title=5), record("2", Duration="x"), record("3", Title=6))
+def test_the_commonest_reason_is_that_of_most() -> None:
+    served = snapshot_of(good(Title=5), record("2", Duration="x"), record("3", Title=6))
     assert served.commonest_reason == "Title must be a string, not a number"
-    assert read(good()).commonest_reason == ""
+    assert snapshot_of(good()).commonest_reason == ""
 
 
 def test_so_many_of_the_bad_records_are_described_and_all_are_counted() -> None:
-    served, intake = take_in(*([{"Title": "x"}] * (MOST_KEPT + 1)))
-    assert (len(served.set_aside), len(served.rejected(intake, nothing_stored))) == (MOST_KEPT + 1, MOST_KEPT)
+    served, parser = read(*([{"Title": "x"}] * (MOST_KEPT + 1)))
+    assert (len(served.rejected), len(served.rejected_records(parser))) == (MOST_KEPT + 1, MOST_KEPT)
 
 
-# Tags that are dropped everywhere ------------------------------------------------------------------------------------------
+# Fields that no record has, and tags ---------------------------------------------------------------------------------------
 
 
-def test_english_tags_without_any_tags_in_the_whole_catalog_are_no_fault() -> None:
-    served, intake = take_in(good(Tags=...), record("2", Tags=..., ConsumeItems=[]))
-    assert (list(served.good), served.set_aside) == (["1", "2"], [])
-    reading = served.good["1"].reading
-    assert reading is not None
-    written = intake.load(reading).document
-    assert written is not None
-    assert written["tags"] == []
-    assert read(good(Tags=...), page=LOOK_UP).good == {}  # one template by itself says nothing about the catalog
+def test_a_field_is_missing_of_which_no_good_record_of_the_walk_has_a_value() -> None:
+    without = good(Title=..., Cover=None, Duration=0, Tags=[], Tags_en=[], Title_en="")
+    assert snapshot_of(without).missing == {"Title", "Cover"}
+    assert snapshot_of(without, record("2", Title="x")).missing == frozenset()
+    assert snapshot_of(without, record("2", Duration="x")).missing == {"Title", "Cover"}
+    assert snapshot_of(without, record("2"), record("2", Title="other")).missing == {"Title", "Cover"}
+    assert snapshot_of(without, page=LOOK_UP).missing == DOCUMENTED
+    assert snapshot_of().missing == DOCUMENTED
 
 
-def test_english_tags_alone_are_a_fault_where_any_record_has_tags() -> None:
-    reason = "Tags has 0 items, Tags_en 2"
-    assert reasons(read(good(Tags=...), record("2", ConsumeItems=[]))) == [("1", 0, reason)]
-    assert reasons(read(good(Tags=...), record("2", Title=5))) == [("1", 0, reason), ("2", 1, reasons(read(good(Title=5)))[0][2])]
+@pytest.mark.parametrize("tags", [None, ...], ids=["null", "absent"])
+def test_english_tags_without_any_tags_on_the_whole_walk_are_no_fault(tags: Any) -> None:
+    served, parser = read(good(Tags=tags), record("2", Tags=tags, ConsumeItems=[]))
+    assert (list(served.good), served.rejected) == (["1", "2"], [])
+    assert parser.document(served.good["1"])["tags"] == []
 
 
-def test_a_look_up_with_tags_says_nothing_about_the_walk() -> None:
-    intake = Intake({}, frozenset(), Spool())
-    sightings = [*intake.take(1, [wire(good(Tags=...))]), *intake.take(LOOK_UP, [wire(record("2", ConsumeItems=[]))])]
-    served = read_snapshot(sightings, intake, fields_of(sightings))
-    assert (list(served.good), served.set_aside) == (["1", "2"], [])
+@pytest.mark.parametrize("tags", [None, ...], ids=["null", "absent"])
+def test_english_tags_without_tags_are_rejected_where_any_record_has_tags(tags: Any) -> None:
+    assert reasons(snapshot_of(good(Tags=tags), record("2", ConsumeItems=[]))) == [("1", 0, TAGS_UNPAIRED)]
+    assert reasons(snapshot_of(good(Tags=tags), record("2", Tags=[], Tags_en=[]))) == [("1", 0, TAGS_UNPAIRED)]
 
 
-def test_tags_seen_on_the_walk_count_where_their_record_is_not_among_those_that_are_left() -> None:
-    intake = Intake({}, frozenset(), Spool())
-    served = read_snapshot(intake.take(1, [wire(good(Tags=...))]), intake, frozenset({"Tags", "Elsewhere"}))
-    assert reasons(served) == [("1", 0, "Tags has 0 items, Tags_en 2")]
-    assert served.fields == {*good(Tags=...), "Tags", "Elsewhere"}
+@pytest.mark.parametrize("english", [..., None, []], ids=["absent", "null", "empty"])
+def test_a_record_with_neither_kind_of_tags_is_good_whatever_the_others_have(english: Any) -> None:
+    served = snapshot_of(good(Tags=..., Tags_en=english), record("2"))
+    assert (list(served.good), served.rejected) == (["1", "2"], [])
+
+
+def test_english_tags_without_tags_are_rejected_in_a_look_up_which_is_no_whole_catalog() -> None:
+    assert reasons(snapshot_of(good(Tags=...), page=LOOK_UP)) == [("1", 0, TAGS_UNPAIRED)]
+
+
+def test_a_look_up_with_tags_does_not_count_as_a_record_of_the_walk() -> None:
+    parser = new_parser()
+    walked = parser.parse_page(1, [wire(good(Tags=...))])
+    missing = frozenset(parser.missing)
+    served = build_snapshot([*walked, *parser.parse_page(LOOK_UP, [wire(record("2"))])], missing, parser)
+    assert (list(served.good), reasons(served), {*served.missing}) == (["1", "2"], [], {"Tags"})
+
+
+def test_tags_of_a_record_of_the_walk_that_is_not_among_those_that_are_left_count() -> None:
+    parser = new_parser()
+    left = parser.parse_page(1, [wire(good(Tags=...)), wire(record("2"))])[:1]
+    assert reasons(build_snapshot(left, parser.missing, parser)) == [("1", 0, TAGS_UNPAIRED)]
+
+
+def test_a_record_that_is_bad_for_another_reason_has_that_reason_whatever_tags_it_has() -> None:
+    title = "Title must be a string, not a number"
+    assert reasons(snapshot_of(good(Tags=..., Title=5), record("2"))) == [("1", 0, title)]
+
+
+def test_names_of_unknown_fields_do_not_reach_the_snapshot_however_many_there_are() -> None:
+    junk = [{"Title": 5, **{f"junk{page}_{number}": 1 for number in range(MOST_FIELDS - 1)}} for page in range(6)]
+    served, parser = read(*junk, good(Mood="calm"))
+    assert (list(served.good), parser.unknown, served.missing) == (["1"], {"Mood"}, frozenset())
 
 
 # Ids that are merely written otherwise -------------------------------------------------------------------------------------
 
 
 def reformatted(ids: list[str], known: list[str], most: int) -> tuple[list[str], set[str]]:
-    snapshot = read(*(record(template_id, ConsumeItems=[]) for template_id in ids))
-    set_aside_reformatted(snapshot, known, most=most)
-    return list(snapshot.good), {reason for _, reason in snapshot.set_aside}
+    snapshot = snapshot_of(*(record(template_id, ConsumeItems=[]) for template_id in ids))
+    reject_reformatted(snapshot, known, most=most)
+    return list(snapshot.good), {reason for _, reason in snapshot.rejected}
 
 
 @pytest.mark.parametrize("write", ["0{}", " {}", "{} ", "00{} "])
@@ -193,9 +206,9 @@ def test_an_id_whose_other_spelling_is_served_as_well_is_a_new_template() -> Non
     assert reformatted(["1", "01", "2", "02"], ["1", "2"], 0) == (["1", "01", "2", "02"], set())
 
 
-def test_what_was_set_aside_counts_as_served_but_its_twin_is_still_missing() -> None:
-    snapshot = read(record("01", ConsumeItems=[]))
-    set_aside_reformatted(snapshot, ["1"], most=0)
+def test_what_was_rejected_counts_as_served_but_its_twin_is_still_missing() -> None:
+    snapshot = snapshot_of(record("01", ConsumeItems=[]))
+    reject_reformatted(snapshot, ["1"], most=0)
     assert snapshot.ids == {"01"}
 
 
@@ -204,10 +217,10 @@ def test_known_ids_that_differ_only_in_case_stay_when_the_others_go() -> None:
 
 
 def test_a_record_without_an_id_is_no_id_that_was_served_and_a_bad_one_is_shown_as_it_came() -> None:
-    served, intake = take_in({"Title": "x"}, record("2", Title=5))
+    served, parser = read({"Title": "x"}, record("2", Title=5))
     assert served.ids == {"2"}
-    (nameless, bad) = served.rejected(intake, nothing_stored)
-    assert (nameless.payload, json.loads(bad.payload)["Title"]) == ('{"Title": "x"}', 5)
+    (without_id, bad) = served.rejected_records(parser)
+    assert (without_id.payload, json.loads(bad.payload)["Title"]) == ('{"Title": "x"}', 5)
 
 
 def test_known_ids_behind_a_letter_are_others() -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog.bounds import MOST_BYTES
-from sync.catalog.suspects import cleared
+from sync.catalog.snapshot import build_snapshot
+from sync.catalog.suspects import drop_ambiguous_removals
 from tests.builders import record
-from tests.catalog.runs import document_of, take_in
+from tests.catalog.runs import document_of, new_parser, wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,14 +20,16 @@ EVIDENCE = {"1": "lookup", "2": "lookup", "3": "lookup"}
 
 
 def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[str], list[Sequence[str]]]:
-    """Give the ids that are still taken to be gone, and each batch of documents that was asked for."""
+    """Give the ids that are still removed, and each batch of documents that was asked for."""
     asked: list[Sequence[str]] = []
 
     def load(ids: Sequence[str]) -> dict[str, Any]:
         asked.append(ids)
         return {key: STORED[key] for key in ids}
 
-    found = cleared(evidence, *take_in(*records), load)
+    parser = new_parser(load_documents=load)
+    snapshot = build_snapshot(parser.parse_page(1, map(wire, records)), parser.missing, parser)
+    found = drop_ambiguous_removals(evidence, snapshot, parser)
     assert found.items() <= evidence.items()
     return list(found), asked
 
@@ -39,22 +42,22 @@ def test_without_evidence_nothing_is_loaded() -> None:
     assert left({"MediaId": "m1"}, evidence={}) == ([], [])
 
 
-def test_the_template_whose_media_a_nameless_record_carries_is_not_gone_nor_is_one_whose_media_is_unknown() -> None:
+def test_evidence_is_dropped_against_the_template_whose_media_a_record_without_id_has_and_those_of_unknown_media() -> None:
     assert left(record(MediaId="m1", TemplateId=None))[0] == ["2"]
     assert left(record(MediaId="m1", TemplateId=None), record(MediaId="m2", TemplateId=1.5))[0] == []
 
 
-def test_media_of_no_template_of_ours_suspects_only_those_of_unknown_media() -> None:
+def test_media_of_no_stored_template_stand_only_for_those_of_unknown_media() -> None:
     assert left(record(MediaId="other", TemplateId=None))[0] == ["1", "2"]
 
 
 @pytest.mark.parametrize(
-    "nameless",
+    "without_id",
     [
         {"Title": "x"}, {"MediaId": None}, {"MediaId": ""}, {"MediaId": 5}, "x", None, ["x"],
         {"MediaId": "m1", "TemplateId": 1.5, "x": "y" * MOST_BYTES},
     ],
 )  # fmt: skip
-def test_a_record_that_cannot_be_told_apart_may_be_any_of_them(nameless: Any) -> None:
-    assert left(nameless)[0] == []
-    assert left(record(MediaId="m1", TemplateId=None), nameless)[0] == []
+def test_a_record_with_neither_id_nor_media_may_be_any_of_them(without_id: Any) -> None:
+    assert left(without_id)[0] == []
+    assert left(record(MediaId="m1", TemplateId=None), without_id)[0] == []

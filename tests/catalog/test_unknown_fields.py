@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from sync.catalog.bounds import DEEPEST, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS
-from sync.catalog.raw_record import Ambiguous, decode
-from sync.catalog.set_aside import Unreadable
-from sync.catalog.unknown_fields import all_field_names, field_names, unknown_fields
+from sync.catalog.json_values import decode_json
+from sync.catalog.rejection import RecordRejected
+from sync.catalog.unknown_fields import unknown_fields
 from tests.builders import record
 from tests.catalog.runs import nested, wire
 
 
 def reason(found: dict[str, Any]) -> str:
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(RecordRejected) as caught:
         unknown_fields(found)
     return str(caught.value)
 
@@ -29,7 +29,7 @@ def test_what_is_documented_is_not_unknown() -> None:
     assert unknown_fields(record()) == {}
 
 
-def test_unknown_fields_keep_their_names_and_those_of_prices_are_told_by_resolution() -> None:
+def test_unknown_fields_keep_their_names_and_those_of_prices_are_kept_by_resolution() -> None:
     assert unknown_fields({"Mood": "calm", **prices({"Unit": "s"}, {}, {"Unit": "min", "Was": None})}) == {
         "Mood": "calm",
         "ConsumeItems.Unit": {"0p": "s", "2p": "min"},
@@ -47,7 +47,7 @@ def test_unknown_fields_keep_their_names_and_those_of_prices_are_told_by_resolut
     ],
 )  # fmt: skip
 def test_a_number_takes_the_form_that_every_engine_gives_back(number: str, kept: str) -> None:
-    extra = unknown_fields({"x": decode(number.encode())})
+    extra = unknown_fields({"x": decode_json(number.encode())})
     assert json.dumps(extra["x"]) == kept
 
 
@@ -55,19 +55,19 @@ def test_a_number_takes_the_form_that_every_engine_gives_back(number: str, kept:
     "number", ["1e51", "-1e51", "1" + "0" * 51, "1e999999999", "1e99999999999999999999", "NaN", "-Infinity", "9" * 101]
 )
 def test_an_absurd_number_is_refused(number: str) -> None:
-    assert reason({"x": [{"y": decode(number.encode())}]}) == "'x' holds a number that is not finite, or absurd"
+    assert reason({"x": [{"y": decode_json(number.encode())}]}) == "'x' holds a number that is not finite, or absurd"
 
 
 def test_a_whole_number_is_absurd_however_it_is_written() -> None:
     absurd = "'x' holds a number that is not finite, or absurd"
-    assert (reason({"x": decode(b"1e60")}), reason({"x": decode(b"1" + b"0" * 60)})) == (absurd, absurd)
+    assert (reason({"x": decode_json(b"1e60")}), reason({"x": decode_json(b"1" + b"0" * 60)})) == (absurd, absurd)
 
 
 def test_so_many_levels_are_kept_and_a_price_has_one_less() -> None:
-    assert unknown_fields({"x": decode(wire(nested(DEEPEST)))})["x"] == json.loads(str(nested(DEEPEST)))
-    assert reason({"x": decode(wire(nested(DEEPEST + 1)))}) == "'x' is nested deeper than 20 levels"
-    assert unknown_fields(prices({"x": decode(wire(nested(DEEPEST - 1)))}))
-    assert reason(prices({"x": decode(wire(nested(DEEPEST)))})) == "'x' is nested deeper than 20 levels"
+    assert unknown_fields({"x": decode_json(wire(nested(DEEPEST)))})["x"] == json.loads(str(nested(DEEPEST)))
+    assert reason({"x": decode_json(wire(nested(DEEPEST + 1)))}) == "'x' is nested deeper than 20 levels"
+    assert unknown_fields(prices({"x": decode_json(wire(nested(DEEPEST - 1)))}))
+    assert reason(prices({"x": decode_json(wire(nested(DEEPEST)))})) == "'x' is nested deeper than 20 levels"
 
 
 def test_so_many_fields_are_kept_those_of_prices_included() -> None:
@@ -97,30 +97,11 @@ def test_all_together_may_be_so_long() -> None:
         ({"x": {"\x00": 1}}, "'x' holds a NUL character"),
         ({"x": {"y": "\ud83d"}}, "'x' holds bytes that are not UTF-8, or half a surrogate pair"),
         ({"\udce9": 1}, "a field's name holds bytes that are not UTF-8, or half a surrogate pair"),
-        ({"x": [Ambiguous(y=1)]}, "a key stands twice in 'x'"),
         ({"ConsumeItems.Unit": 1, **prices({"Unit": 1})}, "two of its unknown fields have one name"),
     ],
 )
 def test_what_a_database_could_not_store_is_refused(extra: dict[str, Any], why: str) -> None:
     assert reason(extra) == why
-
-
-def test_the_names_of_a_bad_record_are_known_but_absurd_ones_are_left_out() -> None:
-    assert field_names({"Title": 5, "x" * 201: 1, "y" * 200: 1, "\x00": 1, "\ud83d": 1}) == {"Title", "y" * 200}
-    assert len(field_names({str(number): 1 for number in range(MOST_FIELDS)})) == MOST_FIELDS
-    assert field_names({str(number): 1 for number in range(MOST_FIELDS + 1)}) == frozenset()
-
-
-@pytest.mark.parametrize("value", [None, 1, "TemplateId", ["TemplateId"]])
-def test_what_is_no_object_has_no_fields(value: Any) -> None:
-    assert (field_names(value), all_field_names(value)) == (frozenset(), frozenset())
-
-
-def test_the_names_of_a_good_record_include_those_inside_its_prices() -> None:
-    assert all_field_names({"TemplateId": "1", **prices({"Unit": 1}, {"Was": 1})}) == {
-        "TemplateId", "ConsumeItems", "ConsumeItems.Unit", "ConsumeItems.Was",
-    }  # fmt: skip
-    assert all_field_names({"TemplateId": "1", "ConsumeItems": None}) == {"TemplateId", "ConsumeItems"}
 
 
 def test_objects_may_be_nested_as_deep_as_lists_and_no_deeper() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.raw_record import decode
-from sync.catalog.set_aside import DISPUTED, MOST_KEPT, PAYLOAD_SHOWN, REASON_SHOWN, cut, payload
+from sync.catalog.json_values import decode_json
+from sync.catalog.rejection import DISPUTED, MOST_KEPT, PAYLOAD_SHOWN, REASON_SHOWN, TAGS_UNPAIRED, cut, payload
 from tests.catalog.runs import nested, wire
 
 
@@ -28,16 +28,16 @@ def test_a_payload_is_one_line_of_ascii_in_the_order_of_names(record: Any, shown
     assert payload(record) == shown
 
 
-def test_a_long_payload_is_cut_and_says_how_long_it_was() -> None:
+def test_a_long_payload_is_cut_with_its_length() -> None:
     shown = payload("x" * 5000)
     assert shown == '"' + "x" * (PAYLOAD_SHOWN - 1) + "... (5002 characters)"
 
 
 def test_what_was_decoded_can_always_be_shown() -> None:
-    assert json.loads(payload(decode(wire(nested(100_000))))) == json.loads("[" * 65 + "]" * 65)
+    assert json.loads(payload(decode_json(wire(nested(100_000))))) == json.loads("[" * 65 + "]" * 65)
 
 
-def test_what_has_no_end_is_told_without_its_payload() -> None:
+def test_what_has_no_end_is_shown_without_its_payload() -> None:
     endless: list[Any] = []
     endless.append(endless)
     assert payload(endless) == "(too deeply nested to show)"
@@ -52,5 +52,6 @@ def test_what_one_run_may_keep_of_bad_records_does_not_grow_unseen() -> None:
     assert (PAYLOAD_SHOWN, REASON_SHOWN, MOST_KEPT) == (4000, 300, 1000)
 
 
-def test_a_disputed_record_is_told_in_words_that_people_search_for() -> None:
+def test_the_reasons_that_take_several_records_are_words_that_people_search_for() -> None:
     assert DISPUTED == "the catalog served two different records under this TemplateId"
+    assert TAGS_UNPAIRED == "Tags_en has items, and Tags is missing"

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import sqlalchemy as sa
 
-from sync.store.batches import (
-    BATCH,
-    batches,
-    delete_rows,
-    insert_columns,
-    insert_rows,
-    plain_rows,
-    the_same,
-    update_columns,
-    update_rows,
-)  # fmt: skip
-from sync.store.tables import template_changes, templates
+from sync.store.bulk import BATCH, batches, delete_rows, insert_rows, update_rows
+from sync.store.tables import consume_items, template_changes, templates
 from tests.faults import hear_statements
 
 if TYPE_CHECKING:
@@ -33,7 +25,7 @@ VALUES: tuple[Any, ...] = (*TEXTS[1:], [], {}, {'a"\\': [None, '"\\,{}']}, 1.5, 
 
 
 def rows_of(**columns: list[Any]) -> list[dict[str, Any]]:
-    fixed = {"content_hash": "c", "fingerprint": "f", "first_seen_at": NOON, "changed_at": NOON, "first_seen_run_id": 1}
+    fixed = {"content_hash": "c", "first_seen_at": NOON, "changed_at": NOON, "first_seen_run_id": 1}
     names = list(columns)
     return [
         {**fixed, "changed_run_id": 1, "template_id": str(number), "extra": {}, **dict(zip(names, values, strict=True))}
@@ -71,21 +63,19 @@ def test_no_rows_are_no_statement(database: Database) -> None:
     with database.engine.begin() as connection:
         hear_statements(database.engine, statements.append)
         insert_rows(connection, templates, [])
-        insert_columns(connection, templates, {"template_id": [], "title": []})
         update_rows(connection, templates, [])
-        update_columns(connection, templates, {"template_id": [], "title": []})
     assert [statement for statement in statements if "templates" in statement] == []
 
 
 def test_numbers_times_and_nothing_are_updated_under_a_condition(database: Database) -> None:
     with database.engine.begin() as connection:
         insert_rows(connection, templates, rows_of(title=["a", "b", None]))
-        columns: dict[str, list[Any]] = {
-            "template_id": ["0", "1", "2"],
-            "duration_ms": [2**62, None, 0],
-            "released_at": [NOON, None, NOON],
-        }
-        update_columns(connection, templates, columns, only="title IS NOT NULL")
+        rows: list[dict[str, Any]] = [
+            {"template_id": "0", "duration_ms": 2**62, "released_at": NOON},
+            {"template_id": "1", "duration_ms": None, "released_at": None},
+            {"template_id": "2", "duration_ms": 0, "released_at": NOON},
+        ]
+        update_rows(connection, templates, rows, templates.c.title.is_not(None))
     assert stored(database, templates.c.duration_ms) == [2**62, None, None]
     assert stored(database, templates.c.released_at) == [NOON, None, None]
 
@@ -95,7 +85,6 @@ def test_what_there_is_none_of_is_the_databases_null_and_not_jsons(database: Dat
     with database.engine.begin() as connection:
         insert_rows(connection, template_changes, [row])
         assert connection.scalar(sa.select(sa.func.count()).where(template_changes.c.fields.is_(None))) == 1
-        assert [*plain_rows(connection, sa.select(template_changes.c.seq, template_changes.c.kind))] == [(1, "added")]
 
 
 def test_rows_are_deleted_by_template_however_many_are_named(database: Database) -> None:
@@ -107,7 +96,23 @@ def test_rows_are_deleted_by_template_however_many_are_named(database: Database)
     assert (stored(database, templates.c.template_id), stored(database, templates.c.title)) == (["0"], ["one row is enough"])
 
 
-def test_a_list_is_cut_into_batches_and_a_value_repeated_into_columns() -> None:
+def test_the_same_number_gives_the_same_price_and_time_in_every_row(database: Database) -> None:
+    prices = [Decimal("0.1"), Decimal("166.5"), Decimal("0.1"), Decimal(999999999999999)]
+    with database.engine.begin() as connection:
+        insert_rows(connection, templates, rows_of(released_at=[NOON, None, NOON, NOON]))
+        rows = [{"template_id": "0", "position": n, "resolution": f"{n}p", "credit": credit} for n, credit in enumerate(prices)]
+        insert_rows(connection, consume_items, rows)
+        assert [*connection.scalars(sa.select(consume_items.c.credit).order_by(consume_items.c.position))] == prices
+    assert stored(database, templates.c.released_at) == [NOON, None, NOON, NOON]
+
+
+def test_a_row_that_the_database_refuses_is_an_error_of_sqlalchemy(database: Database) -> None:
+    rows = rows_of(title=["a", "b"])
+    with pytest.raises(sa.exc.DBAPIError), database.engine.begin() as connection:
+        insert_rows(connection, templates, [*rows, rows[0]])
+    assert stored(database, templates.c.title) == []
+
+
+def test_a_list_is_split_into_batches() -> None:
     assert [len(batch) for batch in batches(range(2 * BATCH + 1))] == [BATCH, BATCH, 1]
     assert [*batches("")] == []
-    assert the_same({"a": 1, "b": None}, 2) == {"a": [1, 1], "b": [None, None]}

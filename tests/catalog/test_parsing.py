@@ -1,4 +1,4 @@
-"""Records -> templates: every way to be bad, the reason told, and that it hurts only itself."""
+"""Records -> documents: every way to be bad, its reason, and that it hurts only itself."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.catalog.bounds import LARGEST, LONGEST, MOST_BYTES, MOST_FIELDS, MOST_ITEMS
-from sync.catalog.raw_record import Oversized, decode
-from sync.catalog.set_aside import PAYLOAD_SHOWN, Unreadable
-from sync.catalog.template import Price, Tag
-from sync.catalog.validation import credit_of, read_record
+from sync.catalog.bounds import MOST_BYTES, MOST_FIELDS, MOST_ITEMS
+from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO
+from sync.catalog.json_values import decode_json
+from sync.catalog.parsing import credit_of, fields_with_value, lacks_tags, parse_record, record_id
+from sync.catalog.rejection import PAYLOAD_SHOWN, RecordRejected
+from sync.catalog.template import Price, Tag, prices_of, tags_of
 from sync.endpoint.envelope import read_envelope
 from tests.builders import record
-from tests.catalog.runs import Text, nested, nothing_stored, take_in, twice, wire
+from tests.catalog.runs import Text, document_of, nested, read, twice, wire
 
 
 def price(credit: Any, resolution: Any = "720p", **more: Any) -> dict[str, Any]:
@@ -73,10 +74,8 @@ BAD: dict[str, tuple[Any, str, str | None]] = {
     "41 digits, the last not 0": (good(ConsumeItems=[price(Decimal("1." + "0" * 39 + "1"))]), DIGITS, "1"),
     "credit past Decimal": (good(ConsumeItems=[price(Decimal("1e99999999"))]), DIGITS, "1"),
     "credit next to nothing": (good(ConsumeItems=[price(Decimal("1e-99999999"))]), DIGITS, "1"),
-    "an item that says a key twice": (good(ConsumeItems=[twice(price(1))]), "a key stands twice in one of the ConsumeItems", "1"),
     "1001 prices": (good(ConsumeItems=[price(1)] * 1001), "ConsumeItems has 1001 items, more than 1000", "1"),
     "tags of unequal length": (good(Tags=["a"], Tags_en=["a", "b"]), "Tags has 1 items, Tags_en 2", "1"),
-    "only English tags": (good(Tags=None), "Tags has 0 items, Tags_en 2", "1"),
     "a null tag": (good(Tags=[None, "a"]), "Tags must be a string, not null", "1"),
     "a ratio too long": (good(SupportAspectRatio="9" * 65), "SupportAspectRatio holds something too long for a ratio", "1"),
     "an unknown field too deep": (good(x=nested(21)), "'x' is nested deeper than 20 levels", "1"),
@@ -84,54 +83,56 @@ BAD: dict[str, tuple[Any, str, str | None]] = {
     "an unknown name with NUL": (good(**{"\x00": 1}), "a field's name holds a NUL character", "1"),
     "an unknown field without end": (good(x=Decimal("Infinity")), "'x' holds a number that is not finite, or absurd", "1"),
     "an unknown field of 65 KB": (good(x="x" * 65 * 1024), "its unknown fields take more than 65536 characters", "1"),
-    "an unknown field that says a key twice": (good(x=twice({"y": 1})), "a key stands twice in 'x'", "1"),
     "two unknown fields of one name": (
         good(**{"ConsumeItems.Unit": "a", "ConsumeItems": [price(1, Unit="b")]}), "two of its unknown fields have one name", "1",
     ),
     "201 fields": (
         {"TemplateId": "1", **{str(number): number for number in range(200)}}, "it has 201 fields, more than 200", "1",
     ),
-    "a key twice": (twice(good()), "a key stands twice in it, with two values", "1"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("bad", "reason", "template_id"), BAD.values(), ids=BAD)
 def test_a_bad_record_hurts_only_itself(bad: Any, reason: str, template_id: str | None) -> None:
-    served, intake = take_in(record("0", ConsumeItems=[]), bad, record("2", ConsumeItems=[]))
+    served, parser = read(record("0", ConsumeItems=[]), bad, record("2", ConsumeItems=[]))
     assert list(served.good) == ["0", "2"]
-    (rejected,) = served.rejected(intake, nothing_stored)
+    (rejected,) = served.rejected_records(parser)
     assert (rejected.reason, rejected.template_id, rejected.page, rejected.position) == (reason, template_id, 1, 1)
     assert len(rejected.payload) < PAYLOAD_SHOWN + 40
     assert rejected.payload.isascii()
     rejected.reason.encode()
-    assert all(len(name) < 100 and "\x00" not in name for name in served.fields)
+    assert parser.unknown == set()
 
 
 @pytest.mark.parametrize("levels", [65, 5000, 100_000])
-def test_a_bad_record_deeper_than_any_parser_goes_is_told_as_far_as_it_was_read(levels: int) -> None:
-    served, intake = take_in({"TemplateId": "1", "x": nested(levels)})
-    (rejected,) = served.rejected(intake, nothing_stored)
+def test_a_bad_record_deeper_than_any_parser_goes_is_shown_as_far_as_it_was_parsed(levels: int) -> None:
+    served, parser = read({"TemplateId": "1", "x": nested(levels)})
+    (rejected,) = served.rejected_records(parser)
     assert (rejected.template_id, rejected.reason) == ("1", "'x' is nested deeper than 20 levels")
     assert rejected.payload == '{"TemplateId": "1", "x": ' + "[" * 64 + "]" * 64 + "}"
 
 
 @pytest.mark.parametrize("length", [10**5, 10**6])
 def test_a_reason_is_cut_however_long_the_name_in_it(length: int) -> None:
-    served, intake = take_in(good(**{"x" * length: Decimal("NaN")}))
-    (rejected,) = served.rejected(intake, nothing_stored)
+    served, parser = read(good(**{"x" * length: Decimal("NaN")}))
+    (rejected,) = served.rejected_records(parser)
     assert len(rejected.reason) < 350
 
 
 def test_a_record_may_have_so_many_bytes_and_not_one_more() -> None:
     whole = wire(good())
     most = whole[:-1] + b" " * (MOST_BYTES - len(whole)) + b"}"
-    assert list(take_in(most)[0].good) == ["1"]
-    assert list(take_in(most + b" ")[0].good) == []
+    assert list(read(most)[0].good) == ["1"]
+    assert list(read(most + b" ")[0].good) == []
 
 
-def test_a_record_of_too_many_bytes_is_refused_by_its_id_alone() -> None:
-    with pytest.raises(Unreadable, match="it has more than 262144 bytes"):
-        read_record(Oversized({"TemplateId": "1"}))
+def test_of_a_key_that_a_record_has_twice_the_last_value_wins() -> None:
+    assert document_of(wire(good(Title="x"))[:-1] + b', "Title": "y", "T\\u0069tle": "z"}')["title"] == "z"
+    assert document_of(good(x=twice({"y": 1})))["extra"] == {"x": {"y": 0}}
+    served, _ = read(twice(good(MediaId="m")), good(ConsumeItems=[twice(price(1))]))
+    assert [reason for _, reason in served.rejected] == [
+        "MediaId must be a string, not a number", "Resolution must be a string, not a number",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -143,37 +144,88 @@ def test_a_record_of_too_many_bytes_is_refused_by_its_id_alone() -> None:
     ],
 )  # fmt: skip
 def test_a_credit_is_exact_however_it_is_written(credit: Any, exact: str) -> None:
-    (found,) = read_record(good(ConsumeItems=[price(credit)])).consume_items
+    (found,) = prices_of(document_of(good(ConsumeItems=[price(credit)])))
     assert found == Price("720p", Decimal(exact))
 
 
-@pytest.mark.parametrize("duration", [10123, Decimal("10123.0"), Decimal("1.0123e4")])
-def test_a_whole_number_is_one_however_it_is_written(duration: Any) -> None:
-    assert read_record(good(Duration=duration)).duration_ms == 10123
+@pytest.mark.parametrize("duration", ["10123", "10123.0", "1.0123e4", "10123e0", "101230E-1"])
+def test_a_whole_number_is_one_however_it_is_written(duration: str) -> None:
+    found = document_of(good(Duration=Text(duration)))["duration_ms"]
+    assert (type(found), found) == (int, 10123)
 
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
 def test_null_and_absent_are_nothing_and_empty_is_empty(missing: Any) -> None:
-    template = read_record(
-        good(**dict.fromkeys(["Title", "Duration", "Tags", "Tags_en", "ConsumeItems", "SupportAspectRatio"], missing))
-    )
-    assert (template.title, template.duration_ms, template.tags, template.consume_items, template.aspect_ratios) == (
-        None, None, (), (), (),
-    )  # fmt: skip
-    assert read_record(good(Title="")).title == ""
+    names = ["Title", "Duration", "Tags", "Tags_en", "ConsumeItems", "SupportAspectRatio"]
+    value = decode_json(wire(good(**dict.fromkeys(names, missing))))
+    columns = ["title", "duration_ms", "tags", "consume_items", "aspect_ratios"]
+    assert [parse_record(value)[column] for column in columns] == [None, None, [], [], []]
+    assert fields_with_value(value) == DOCUMENTED - {*names}
+    assert document_of(good(Title=""))["title"] == ""
+    assert fields_with_value({"Title": "", "Tags": [], "Duration": 0, "Unknown": 1}) == {"Title", "Tags", "Duration"}
 
 
 def test_tags_are_pairs_and_the_same_pair_twice_is_one() -> None:
-    template = read_record(good(Tags=["热", "热", "热"], Tags_en=["Hot", "Hot", "Trending"]))
-    assert template.tags == (Tag("热", "Hot"), Tag("热", "Trending"))
-    assert read_record(good(Tags_en=None)).tags == (Tag("🔥Seedance2.0模型", None), Tag("热门", None))
+    assert tags_of(document_of(good(Tags=["热", "热", "热"], Tags_en=["Hot", "Hot", "Trending"]))) == (
+        Tag("热", "Hot"), Tag("热", "Trending"),
+    )  # fmt: skip
+    assert tags_of(document_of(good(Tags_en=None))) == (Tag("🔥Seedance2.0模型", None), Tag("热门", None))
+
+
+@pytest.mark.parametrize(
+    ("tags", "english", "lacking"),
+    [(..., ["Hot"], True), (None, ["Hot"], True), ([], ["Hot"], False), (["热"], ["Hot"], False), (..., [], False),
+     (..., ..., False)],
+)  # fmt: skip
+def test_english_tags_need_tags_to_be_paired_with(tags: Any, english: Any, *, lacking: bool) -> None:
+    assert lacks_tags(record("1", Tags=tags, Tags_en=english)) is lacking
+
+
+def test_english_tags_that_are_no_tags_are_rejected_without_tags_too() -> None:
+    with pytest.raises(RecordRejected, match="Tags_en must be a string, not a number"):
+        document_of(good(Tags=..., Tags_en=[1]))
+    with pytest.raises(RecordRejected, match="Tags has 0 items, Tags_en 2"):
+        document_of(good(Tags=[]))
+
+
+def test_ratios_are_listed_once_without_spaces() -> None:
+    assert document_of(good(SupportAspectRatio=" 9:16, 1:1,,9:16 "))["aspect_ratios"] == ["9:16", "1:1"]
 
 
 def test_unknown_fields_are_kept_with_plain_numbers() -> None:
-    template = read_record(good(x=[Decimal("1.0"), Decimal("0.5"), None, True], ConsumeItems=[price(1, Unit="s")]))
-    assert template.extra == {"x": [1, 0.5, None, True], "ConsumeItems.Unit": {"720p": "s"}}
-    assert json.dumps(template.extra["x"]) == "[1, 0.5, null, true]"
+    extra = document_of(good(x=[Decimal("1.0"), Decimal("0.5"), None, True], ConsumeItems=[price(1, Unit="s")]))["extra"]
+    assert extra == {"x": [1, 0.5, None, True], "ConsumeItems.Unit": {"720p": "s"}}
+    assert json.dumps(extra["x"]) == "[1, 0.5, null, true]"
 
+
+def test_a_documented_record_is_parsed_alike_however_its_json_is_written() -> None:
+    whole = record(Title='战é🔥 "a" said a\\b\nc')
+    same = [
+        wire(whole),
+        wire(dict(reversed(whole.items()))),
+        json.dumps(whole, ensure_ascii=False, indent=1).encode(),
+        json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode(),
+        wire(whole).replace(b"https://", b"https:\\/\\/"),
+        wire(whole).replace(b'"Title"', b'"T\\u0069tle"'),
+    ]
+    assert [document_of(raw) for raw in same] == [document_of(whole)] * len(same)
+    assert document_of(whole)["title"] == whole["Title"]
+
+
+# Ids -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("7", "7"), (70, "70"), ("1" * 255, "1" * 255), (True, None), ("", None), ("\x00", None), (Decimal("7.5"), None),
+     ("1" * 256, None), ("\ud83d", None), (None, None), (["7"], None), (10**300, None)],
+)  # fmt: skip
+def test_an_id_is_found_even_where_it_has_the_wrong_type(value: Any, found: str | None) -> None:
+    assert record_id({"TemplateId": value}) == found
+    assert record_id([value]) is None
+
+
+# Anything ------------------------------------------------------------------------------------------------------------------
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -184,36 +236,42 @@ FIELDS = st.sampled_from([*good(), "Unknown"])
 
 
 @given(st.dictionaries(FIELDS, JSON, max_size=6))
-def test_no_record_raises_anything_but_unreadable(changes: dict[str, Any]) -> None:
+def test_no_record_raises_anything_but_its_rejection(changes: dict[str, Any]) -> None:
     body = json.dumps({"code": 200, "data": {"total": 1, "templates": [{**record("1"), **changes}]}})
     found = read_envelope(body.encode()).records
     assert found is not None
     assert len(found) == 1
-    for raw in found:
-        try:
-            template = read_record(decode(raw))
-        except Unreadable:
-            pass
-        else:
-            assert len(template.template_id) <= LONGEST["TemplateId"]
-    take_in(*found)
+    served, _ = read(*found)
+    reasons = [reason for _, reason in served.rejected]
+    assert len(reasons) + len(served.good) == 1
+    if not reasons:
+        assert len(document_of(found[0])["template_id"]) <= BOUNDS["TemplateId"]
+        return
+    with pytest.raises(RecordRejected) as why:
+        document_of(found[0])
+    assert reasons == [str(why.value)]
 
 
 def test_the_writer_of_these_tests_writes_what_json_reads() -> None:
     value = {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": Text("[2]")}
-    assert decode(wire(value)) == {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": [2]}
+    assert decode_json(wire(value)) == {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": [2]}
 
 
 def test_what_is_just_as_long_large_or_many_as_it_may_be_is_good() -> None:
-    words = [f"{number}".rjust(LONGEST["Tags"], "x") for number in range(MOST_ITEMS)]
+    words = [f"{number}".rjust(BOUNDS["Tags"], "x") for number in range(MOST_ITEMS)]
     most = good(
-        Title="x" * LONGEST["Title"], Tags=words, Tags_en=words, Duration=LARGEST["Duration"], InputNum=0,
-        SupportAspectRatio="9" * LONGEST["CoverAspectRatio"],
+        Title="x" * BOUNDS["Title"], Tags=words, Tags_en=words, Duration=BOUNDS["Duration"], InputNum=0,
+        SupportAspectRatio="9" * LONGEST_RATIO,
         ConsumeItems=[price(1, str(number)) for number in range(MOST_ITEMS)],
     )  # fmt: skip
-    read = read_record({**most, **{str(number): 1 for number in range(MOST_FIELDS - len(most))}})
-    assert (len(read.tags), len(read.consume_items), read.duration_ms, read.input_num) == (1000, 1000, 10**12, 0)
-    assert read.aspect_ratios == ("9" * 64,)
+    parsed = parse_record({**most, **{str(number): 1 for number in range(MOST_FIELDS - len(most))}})
+    assert (len(parsed["tags"]), len(parsed["consume_items"]), parsed["duration_ms"], parsed["input_num"]) == (
+        1000,
+        1000,
+        10**12,
+        0,
+    )
+    assert parsed["aspect_ratios"] == ["9" * 64]
 
 
 @pytest.mark.parametrize("nothing", ["0", "-0", "-0.000", "0e99", "0e-99999999"])

@@ -1,0 +1,216 @@
+"""A consumer that applies the published changes holds the documented columns of what is stored, whatever the history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+
+from sync.catalog import diff
+from sync.catalog.field_changes import apply_fields, changed_fields
+from sync.catalog.fields import COLUMNS, LISTS
+from sync.catalog.hashes import unordered
+from sync.catalog.kept_fields import kept_values
+from sync.catalog.url_query import URL_FIELDS, address
+from tests.builders import record
+from tests.catalog.runs import Memory
+
+if TYPE_CHECKING:
+    import pytest
+
+    from sync.catalog.field_changes import FieldChange
+    from sync.catalog.template import Document
+
+PRICE_LISTS: list[Any] = [
+    [{"Resolution": "480p", "Credit": 1}],
+    [{"Resolution": "480p", "Credit": 2}, {"Resolution": "720p", "Credit": 3}],
+    [{"Resolution": "720p", "Credit": 3}, {"Resolution": "480p", "Credit": 2}],
+]
+VALUES: dict[str, list[Any]] = {
+    "Title": [..., None, "", "a", "b"],
+    "Cover": [..., None, "https://m.example/c?sig=1", "https://m.example/c?sig=2", "https://m.example/d"],
+    "ConsumeItems": [..., None, [], *PRICE_LISTS],
+    "Tags": [..., None, [], ["x", "y"], ["y", "x"]],
+    "Tags_en": [..., None, [], ["X", "Y"], ["Y", "Z"]],
+    "SupportAspectRatio": [..., None, "", "9:16,1:1", "1:1"],
+    "New": [..., None, 1, 2],
+}
+FIELDS = sorted(VALUES)
+IDS = ["1", "2", "3"]
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run.
+
+    Attributes:
+        served: the records of the walk, by id: values of fields.
+        lost: fields that no record of the walk has.
+        null: whether these are null instead of left out.
+        looked_up: records that came by look-up.
+        bad: templates of the walk whose record is rejected.
+        disputed: templates of the walk that have a second, different record.
+        removed: templates that are removed where they were not served.
+        exact: whether the page could be parsed as it was served.
+    """
+
+    served: dict[str, Fields] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
+    null: bool = False
+    looked_up: dict[str, Fields] = field(default_factory=dict)
+    bad: frozenset[str] = frozenset()
+    disputed: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    exact: bool = True
+
+
+def most(values: list[Any]) -> st.SearchStrategy[Any]:
+    """Choose a value; a present one in most cases, so that histories are not all rejections."""
+    return st.sampled_from([*values, *values[2:], *values[-1:] * 3])
+
+
+SOME_IDS = st.frozensets(st.sampled_from(IDS), max_size=1)
+TEMPLATE = st.fixed_dictionaries({name: most(values) for name, values in VALUES.items()})
+STEPS = st.builds(
+    Step,
+    served=st.dictionaries(st.sampled_from(IDS), TEMPLATE, max_size=3),
+    lost=st.frozensets(st.sampled_from(FIELDS), max_size=3),
+    null=st.booleans(),
+    looked_up=st.dictionaries(st.sampled_from(IDS), TEMPLATE, max_size=1),
+    bad=SOME_IDS,
+    disputed=SOME_IDS,
+    removed=SOME_IDS,
+    exact=st.booleans(),
+)
+HISTORIES = st.lists(STEPS, min_size=2, max_size=6)
+
+
+def records_of(step: Step) -> list[dict[str, Any]]:
+    """Write the records of a step's walk."""
+    lost = dict.fromkeys(step.lost, None if step.null else ...)
+    served = []
+    for template_id, fields in step.served.items():
+        values = {**fields, **lost}
+        served.append(record(template_id, **values, **({"Duration": "long"} if template_id in step.bad else {})))
+        if template_id in step.disputed:
+            served.append(record(template_id, **values, MediaId="other"))
+    return served
+
+
+def documented(written: Document) -> Document:
+    """Give what a consumer must hold: the documented columns, without the order of lists and the query strings of URLs."""
+    found = {column: written[column] for column in COLUMNS.values()}
+    return {
+        **found,
+        **{name: address(found[name]) for name in URL_FIELDS},
+        **{name: unordered(found[name]) for name in LISTS},
+    }
+
+
+def arguments(step: Step, memory: Memory) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Give the records of a step's walk, and the other arguments of its run."""
+    looked_up = [record(key, **fields) for key, fields in step.looked_up.items() if key not in step.served]
+    absent = memory.documents.keys() - step.served.keys() - step.looked_up.keys()
+    return records_of(step), {"looked_up": looked_up, "removed": step.removed & absent, "exact": step.exact}
+
+
+def follow(history: list[Step]) -> None:
+    """Run a history, and apply what it publishes as a consumer does; check after each run that the consumer holds the tables."""
+    memory, consumer = Memory(), dict[str, Any]()
+    for step in history:
+        served, options = arguments(step, memory)
+        run = memory.run(*served, **options)
+        for change in run.changes.changes:
+            if change.kind == "added":
+                assert change.template_id not in consumer
+                consumer[change.template_id] = run.document(change)
+            elif change.kind == "changed":
+                assert change.fields
+                consumer[change.template_id] = apply_fields(consumer[change.template_id], change.fields)
+            else:
+                del consumer[change.template_id]
+        held = {key: documented(written) for key, written in consumer.items()}
+        assert held == {key: documented(written) for key, written in memory.documents.items()}
+
+
+@settings(max_examples=300)
+@given(HISTORIES)
+def test_a_consumer_that_applies_the_changes_holds_what_is_stored(history: list[Step]) -> None:
+    follow(history)
+
+
+@settings(max_examples=150)
+@given(HISTORIES)
+def test_a_stored_hash_saves_work_and_decides_nothing(history: list[Step]) -> None:
+    memory = Memory()
+    for step in history:
+        served, options = arguments(step, memory)
+        read_again = Memory(dict.fromkeys(memory.stored), dict(memory.documents)).look(*served, **options).result()
+        assert memory.run(*served, **options).result() == read_again
+
+
+def fails(history: list[Step]) -> bool:
+    try:
+        follow(history)
+    except AssertionError:
+        return True
+    return False
+
+
+SEARCH = settings(max_examples=2000, database=None, derandomize=True, phases=[Phase.generate])
+PRICES = {"ConsumeItems": PRICE_LISTS[0]}
+STORY = [
+    Step({"1": PRICES, "2": PRICES}),
+    Step({"1": {"ConsumeItems": ...}, "2": PRICES}),
+    Step({"1": {}, "2": {}}, lost=frozenset({"ConsumeItems"})),
+    Step({"1": PRICES, "2": PRICES}),
+]
+"""A field is lost by one template, then by all, and returns."""
+
+
+def test_the_property_does_not_hold_if_a_field_that_is_lost_by_all_is_emptied_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: set[str] = set()
+
+    def empties(before: Document, served: Document, lacking: Any) -> dict[str, Any]:
+        lost.clear()
+        lost.update(kept_values(before, served, lacking))
+        return {}
+
+    def ignores(before: Document, after: Document) -> list[FieldChange]:
+        fields = [each for each in changed_fields(before, after) if each["field"].partition(".")[0] not in lost]
+        lost.clear()
+        return fields
+
+    monkeypatch.setattr(diff, "kept_values", empties)
+    monkeypatch.setattr(diff, "changed_fields", ignores)
+    assert fails(STORY)
+    assert find(HISTORIES, fails, settings=SEARCH)
+
+
+def test_the_property_does_not_hold_if_the_return_of_a_field_that_all_had_lost_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: set[str] = set()
+    real = diff.compare
+
+    def remembers(stored: Any, snapshot: Any, parser: Any) -> diff.ChangeSet:
+        """Hide the changes of fields that the run before did not have at all."""
+
+        def hides(before: Document, after: Document) -> list[FieldChange]:
+            hidden = {COLUMNS[wire] for wire in lost - snapshot.missing if wire in COLUMNS}
+            return [each for each in changed_fields(before, after) if each["field"].partition(".")[0] not in hidden]
+
+        monkeypatch.setattr(diff, "changed_fields", hides)
+        found = real(stored, snapshot, parser)
+        lost.clear()
+        lost.update(snapshot.missing)
+        return found
+
+    monkeypatch.setattr("tests.catalog.runs.compare", remembers)
+    assert fails(STORY)
+    assert find(HISTORIES, fails, settings=SEARCH)
+
+
+def test_the_history_in_which_a_field_is_lost_by_one_and_then_by_all_is_one_that_can_be_followed() -> None:
+    follow(STORY)

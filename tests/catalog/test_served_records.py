@@ -1,0 +1,275 @@
+"""Each record is unchanged by the hash of its bytes, or parsed once; what rests on other records is parsed again in each run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import pytest
+
+from sync.catalog.bounds import MOST_BYTES, MOST_NAMES
+from sync.catalog.fields import DECLARATION, DOCUMENTED
+from sync.catalog.rejection import REASON_SHOWN
+from sync.catalog.served_records import LOOK_UP, wire_hash
+from sync.redaction import Redactor
+from tests.builders import record
+from tests.catalog.runs import Memory, base, document_of, hashes_of, new_parser, wire
+
+# Unchanged or parsed -------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_run_parses_everything_and_the_second_nothing() -> None:
+    memory = Memory()
+    assert memory.run(base("1"), base("2")).counts == (0, 2)
+    found = memory.run(base("1"), base("2"))
+    assert (found.counts, found.changes.unchanged, memory.asked) == ((2, 0), 2, {})
+
+
+def test_other_bytes_are_parsed_once_and_unchanged_from_then_on() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    spelled = wire(base("1")).replace(b'"Duration": 10123', b'"Duration": 10123.0')
+    for expected in ((1, 1), (2, 0)):
+        found = memory.run(spelled, base("2"))
+        assert (found.counts, found.changes.changes, found.changes.unpublished) == (expected, (), ())
+
+
+def test_a_template_whose_hash_is_not_stored_is_parsed() -> None:
+    memory = Memory()
+    memory.run(base("1"))
+    memory.forget_hashes()
+    assert [memory.run(base("1")).counts for _ in range(2)] == [(0, 1), (1, 0)]
+
+
+def test_bytes_are_unchanged_only_while_their_own_hash_is_stored() -> None:
+    parser = new_parser(hashes_of(record("1")))
+    (served,) = parser.parse_page(1, [wire(record("1", Title="x"))])
+    assert (served.template_id, served.place is None) == ("1", False)
+
+
+def test_an_unchanged_record_that_came_by_look_up_has_the_page_of_a_look_up() -> None:
+    parser = new_parser(hashes_of(record("1")))
+    (served,) = parser.parse_page(LOOK_UP, [wire(record("1"))])
+    assert (served.page, served.template_id, served.place, served.wire_hash) == (0, "1", None, wire_hash(wire(record("1"))))
+
+
+def test_a_page_keeps_its_order_and_every_position() -> None:
+    parser = new_parser(hashes_of(record("2")))
+    served = parser.parse_page(7, map(wire, (record("1"), record("2"), {}, record("1"))))
+    assert [(each.page, each.position, each.template_id) for each in served] == [
+        (7, 0, "1"), (7, 1, "2"), (7, 2, None), (7, 3, "1"),
+    ]  # fmt: skip
+
+
+def test_a_parsed_record_is_read_again_from_its_bytes() -> None:
+    parser = new_parser()
+    good, bad = parser.parse_page(1, map(wire, (base(), base(Title=5))))
+    assert (parser.document(good), good.reason, good.wire_hash) == (document_of(base()), None, wire_hash(wire(base())))
+    assert (parser.read(bad)["Title"], bad.reason) == (5, "Title must be a string, not a number")
+
+
+def test_the_document_of_an_unchanged_record_is_the_stored_one_and_its_bytes_are_gone() -> None:
+    memory = Memory()
+    memory.run(base())
+    found = memory.look(base())
+    assert found.parser.document(found.records[0]) == document_of(base())
+    with pytest.raises(ValueError, match="The bytes of an unchanged record are not kept"):
+        found.parser.read(found.records[0])
+
+
+def test_a_removed_document_is_stored_until_the_run_is_written() -> None:
+    parser = new_parser()
+    places = [parser.keep_document(document_of(each)) for each in (base(), base(Title="x"))]
+    assert [parser.kept_document(place)["title"] for place in places] == ["战斗游戏", "x"]
+
+
+def test_a_record_is_readable_if_it_is_good_without_the_others() -> None:
+    parser = new_parser(hashes_of(record("1")))
+    served = [record("1"), record("2"), record("3", Tags=...), record("4", Title=5)]
+    assert [each.readable for each in parser.parse_page(1, map(wire, served))] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("unchanged_first", [True, False])
+def test_an_unchanged_record_beside_a_different_one_is_not_good(unchanged_first: bool) -> None:  # noqa: FBT001 - a parameter
+    memory = Memory()
+    memory.run(base("1"), base("2"))
+    found = memory.run(*[base("1"), base("1", Title="x")][:: 1 if unchanged_first else -1], base("2"))
+    assert (list(found.snapshot.good), found.changes.changes) == (["2"], ())
+    assert memory.run(base("1"), base("2")).counts == (2, 0)
+
+
+def test_a_rejected_record_is_parsed_and_rejected_again_and_a_good_one_after_it_is_unchanged() -> None:
+    memory = Memory()
+    memory.run(base("1"))
+    for _ in range(2):
+        found = memory.run(base("1", Title=5))
+        assert (found.counts, found.reasons) == ((0, 1), [("1", "Title must be a string, not a number")])
+    assert memory.stored == hashes_of(base("1"))
+    found = memory.run(base("1"))
+    assert (found.counts, found.changes.unchanged) == ((1, 0), 1)
+
+
+def test_a_rejected_record_that_is_good_in_other_bytes_is_a_change() -> None:
+    memory = Memory()
+    memory.run(base("1"))
+    memory.run(base("1", Title=5))
+    found = memory.run(base("1", Title="x"))
+    assert (found.counts, [each.kind for each in found.changes.changes]) == ((0, 1), ["changed"])
+
+
+# The hash ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hash_is_of_every_byte_and_short_enough_for_its_column() -> None:
+    assert wire_hash(b'{"TemplateId": "1"}') == wire_hash(b'{"TemplateId": "1"}')
+    assert wire_hash(b'{"TemplateId": "1"}') != wire_hash(b'{"TemplateId":"1"}')
+    assert re.fullmatch("[0-9a-f]{32}", wire_hash(b"{}"))
+
+
+def test_no_page_of_a_walk_has_the_number_of_a_look_up() -> None:
+    assert LOOK_UP == 0
+
+
+def test_the_hash_is_salted_with_the_declaration_so_that_a_new_field_is_read() -> None:
+    assert wire_hash(b"{}") == hashlib.blake2b(b"{}", digest_size=16, salt=b"2" + DECLARATION).hexdigest()
+
+
+def test_a_record_of_a_rewritten_page_has_no_hash() -> None:
+    parser = new_parser()
+    (served,) = parser.parse_page(1, [wire(base())], exact=False)
+    assert (served.wire_hash, served.place is None, parser.document(served)) == (None, False, document_of(base()))
+
+
+# Fields that no record has -------------------------------------------------------------------------------------------------
+
+
+def test_each_field_is_missing_until_a_record_of_the_walk_has_a_value() -> None:
+    parser = new_parser()
+    assert parser.missing == DOCUMENTED
+    parser.parse_page(1, [wire(record("1", Title=..., Cover=None, Tags=[], Tags_en=[], Title_en=""))])
+    assert parser.missing == {"Title", "Cover"}
+    parser.parse_page(2, [wire(record("2", Duration=...))])
+    assert parser.missing == set()
+    parser.begin_walk()
+    assert parser.missing == DOCUMENTED
+
+
+def test_a_record_is_listed_with_the_fields_of_which_it_was_the_first_to_have_a_value() -> None:
+    parser = new_parser()
+    served = parser.parse_page(1, map(wire, (record("1", Title=...), record("2"), record("3"))))
+    assert [each.first_with for each in served] == [DOCUMENTED - {"Title"}, {"Title"}, set()]
+
+
+def test_an_unchanged_record_counts_until_every_field_was_seen() -> None:
+    memory = Memory()
+    memory.run(base("1", Title=...), base("2"), base("3"))
+    found = memory.run(base("1", Title=...), base("3"), base("2"))
+    assert [each.first_with for each in found.records] == [DOCUMENTED - {"Title"}, {"Title"}, set()]
+    assert (found.counts, found.changes.vanished) == ((3, 0), ())
+
+
+@pytest.mark.parametrize("other", [{"Title": 5}, {"x": "\x00"}], ids=["a bad title", "a bad unknown field"])
+def test_neither_a_rejected_record_nor_one_that_came_by_look_up_counts(other: dict[str, Any]) -> None:
+    parser = new_parser(hashes_of(record("2")))
+    parser.parse_page(1, [wire(record("1", **other))])
+    parser.parse_page(LOOK_UP, map(wire, (record("2"), record("3"))))
+    assert parser.missing == DOCUMENTED
+
+
+# Bounds --------------------------------------------------------------------------------------------------------------------
+
+
+def test_names_of_unknown_fields_are_collected_up_to_a_bound_and_no_record_is_rejected_for_them() -> None:
+    crowd = [record(str(number), **{f"f{number}_{name}": 1 for name in range(175)}) for number in range(20)]
+    parser = new_parser()
+    assert {each.reason for each in parser.parse_page(1, map(wire, crowd))} == {None}
+    assert MOST_NAMES <= len(parser.unknown) < MOST_NAMES + 175
+
+
+def test_names_in_rejected_records_are_not_collected() -> None:
+    parser = new_parser()
+    parser.parse_page(1, map(wire, (record("1", Mood="calm"), record("2", Title=5, Junk=1))))
+    assert parser.unknown == {"Mood"}
+
+
+def test_a_record_of_too_many_bytes_is_not_decoded_and_not_shown() -> None:
+    parser = new_parser()
+    (served,) = parser.parse_page(1, [wire(record("1", x="y" * MOST_BYTES))])
+    assert (served.template_id, parser.read(served)) == ("1", {"TemplateId": "1"})
+    assert served.reason == "it has more than 262144 bytes"
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [b"{", b'{"TemplateId": 1, ', b'{"TemplateId": null, ', b'["TemplateId", ', b'{"TemplateId": "\xe9", ', b'{"n": NaN, '],
+)
+def test_a_record_of_too_many_bytes_without_a_plain_id_has_none(begins: bytes) -> None:
+    parser = new_parser()
+    (served,) = parser.parse_page(1, [begins + b'"x": "' + b"y" * MOST_BYTES + b'"}'])
+    assert (served.template_id, served.reason) == (None, "it has more than 262144 bytes")
+
+
+def test_a_record_of_too_many_bytes_that_is_deep_has_no_id_and_raises_nothing() -> None:
+    parser = new_parser()
+    deep = b'{"TemplateId": "1", "x": ' + b"[" * MOST_BYTES + b"]" * MOST_BYTES + b"}"
+    (served,) = parser.parse_page(1, [deep])
+    assert served.reason == "it has more than 262144 bytes"
+
+
+def test_a_record_of_just_so_many_bytes_is_parsed() -> None:
+    room = MOST_BYTES - len(wire(record("1", Later="")))
+    parser = new_parser()
+    (served,) = parser.parse_page(1, [wire(record("1", Later="y" * room))])
+    assert (len(parser.read(served)["Later"]), served.reason) == (room, "its unknown fields take more than 65536 characters")
+
+
+def test_a_reason_is_cut() -> None:
+    (served,) = new_parser().parse_page(1, [wire({"TemplateId": "1", "x" * 100_000: "\x00"})])
+    assert served.reason is not None
+    assert len(served.reason) < REASON_SHOWN + 40
+
+
+# Secrets -------------------------------------------------------------------------------------------------------------------
+
+KEY = "ak_canary"
+ESCAPED = rb"ak\u005fc\u0061nary"
+
+
+def redacted(raw: bytes) -> tuple[Any, Any]:
+    """Parse a record as a run does; give its id, and what is stored or shown of it."""
+    redactor = Redactor([KEY])
+    parser = new_parser(redact=redactor.value)
+    (served,) = parser.parse_page(1, [redactor.body(raw)])
+    return served.template_id, parser.read(served) if served.reason else parser.document(served)
+
+
+@pytest.mark.parametrize("spelled", [KEY.encode(), ESCAPED], ids=["as it is", "in escapes"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        b'{"TemplateId": "1", "Title": "a %s b"}',
+        b'{"TemplateId": "1", "x": [{"y": "%s"}]}',
+        b'{"TemplateId": "1", "%s": 1}',
+        b'{"TemplateId": "%s"}',
+        b'{"TemplateId": "1", "Title": ["%s"]}',
+        b'{"TemplateId": "1", "%s": 1, "%s": 2}',
+        b'{"TemplateId": "%s", "x": "' + b"y" * MOST_BYTES + b'"}',
+    ],
+    ids=["title", "unknown value", "unknown name", "id", "bad record", "twice", "too many bytes"],
+)
+def test_a_secret_is_hidden_in_whatever_spelling_it_is_served(where: bytes, spelled: bytes) -> None:
+    template_id, kept = redacted(where.replace(b"%s", spelled))
+    assert KEY not in f"{template_id} {kept}"
+    assert "[secret]" in f"{template_id} {kept}"
+
+
+def test_the_names_of_unknown_fields_hold_no_secret() -> None:
+    parser = new_parser(redact=Redactor([KEY]).value)
+    parser.parse_page(1, [b'{"TemplateId": "1", "' + ESCAPED + b'": 1}'])
+    assert parser.unknown == {"[secret]"}
+
+
+def test_a_secret_in_escapes_is_hidden_in_a_record_that_is_otherwise_as_documented() -> None:
+    _, kept = redacted(wire(record(Title="a KEY b")).replace(b"KEY", ESCAPED))
+    assert kept["title"] == "a [secret] b"

@@ -153,7 +153,7 @@ def no_positive_control(patch: pytest.MonkeyPatch) -> None:
 
 
 def nothing_held(patch: pytest.MonkeyPatch) -> None:
-    def decide_removals(evidence: Mapping[str, str], **_: object) -> Removals:
+    def decide_removals(evidence: Mapping[str, str], _unconfirmed: object, **_: object) -> Removals:
         return Removals(now=evidence)
 
     patch.setattr(sync.synchronise, "decide_removals", decide_removals)
@@ -169,7 +169,7 @@ def query_strings_count(patch: pytest.MonkeyPatch) -> None:
 
 
 def nameless_proves_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.synchronise, "cleared", lambda evidence, *_: evidence)
+    patch.setattr(sync.synchronise, "drop_ambiguous_removals", lambda evidence, *_: evidence)
 
 
 def order_counts(patch: pytest.MonkeyPatch) -> None:

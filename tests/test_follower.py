@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ from sync.synchronise import Outcome, RunOptions, refresh, synchronise
 from tests.answering import Answering, listed, not_there
 from tests.builders import Database, record, ticking
 from tests.faults import Snapshot, documents
+from tests.test_stateful import make_fast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -140,6 +142,8 @@ class World:
     def __init__(self, database: Database, figures: Counter[str]) -> None:
         self.database, self.figures = database, figures
         self.engine = database.engine
+        if database.kind == "sqlite":
+            sa.event.listen(self.engine, "connect", make_fast)
         self.upstream = Upstream({key: record(key, Mood="calm") for key in IDS})
         self.before = self.upstream.pages()
         self.clock, self.dice = ticking(), random.Random(1).random  # noqa: S311 - a test's input
@@ -165,6 +169,8 @@ class World:
         if self.engine is not self.database.engine:
             self.engine.dispose()
         self.engine = open_engine(self.database.url)
+        if self.database.kind == "sqlite":
+            sa.event.listen(self.engine, "connect", make_fast)
 
     def close(self) -> None:
         """Close the connections of a restart."""

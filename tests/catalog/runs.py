@@ -8,19 +8,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.catalog.diff import ChangeSet, Previous, compare
-from sync.catalog.hashes import content_hash
-from sync.catalog.intake import Intake
-from sync.catalog.raw_record import LOOK_UP
-from sync.catalog.snapshot import Snapshot, read_snapshot
+from sync.catalog.diff import ChangeSet, compare
+from sync.catalog.diff import document_of as document_after
+from sync.catalog.json_values import decode_json
+from sync.catalog.parsing import parse_record
+from sync.catalog.served_records import LOOK_UP, RecordParser, wire_hash
+from sync.catalog.snapshot import Snapshot, build_snapshot
 from sync.spool import Spool
 from tests.builders import record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sync.catalog.diff import Change
-    from sync.catalog.intake import Sighting, Spooled
+    from sync.catalog.served_records import ServedRecord
     from sync.catalog.template import Document
 
 
@@ -46,7 +47,7 @@ def _text(value: Any) -> str:
 
 
 def twice(value: dict[str, Any]) -> Text:
-    """Write an object that says its first key twice, with two values."""
+    """Write an object with its first key twice: with its value, and then with 0."""
     return Text(f"{_text(value)[:-1]}, {json.dumps(next(iter(value)))}: 0}}")
 
 
@@ -56,35 +57,31 @@ def nested(levels: int) -> Text:
 
 
 def nothing_stored(ids: Sequence[str]) -> dict[str, Document]:
-    """Stand for the documents of a database in which nothing can have been recognised."""
+    """Stand for the documents of an empty database: no record can be unchanged."""
     assert not ids
     return {}
 
 
-def fields_of(sightings: Sequence[Sighting]) -> frozenset[str]:
-    """Name the fields seen on a walk, as it hands them over; a look-up is none."""
-    return frozenset[str]().union(*(each.names or () for each in sightings if each.page != LOOK_UP))
+def new_parser(stored: Mapping[str, str | None] | None = None, **options: Any) -> RecordParser:
+    """Make the parser of a run."""
+    return RecordParser(stored or {}, Spool(), **{"load_documents": nothing_stored, **options})
 
 
-def take_in(*records: Any, page: int = 1) -> tuple[Snapshot, Intake]:
-    """Read records as those of a first run's page."""
-    intake = Intake({}, frozenset(), Spool())
-    sightings = intake.take(page, map(wire, records))
-    return read_snapshot(sightings, intake, fields_of(sightings)), intake
+def hashes_of(*records: dict[str, Any]) -> dict[str, str | None]:
+    """Give the stored hashes after a run that served these records."""
+    return {each["TemplateId"]: wire_hash(wire(each)) for each in records}
 
 
-def kept_of(record: Any) -> Spooled:
-    """Give what the spool keeps of one record."""
-    (sighting,) = (intake := Intake({}, frozenset(), Spool())).take(1, [wire(record)])
-    assert sighting.reading is not None
-    return intake.load(sighting.reading)
+def read(*records: Any, page: int = 1) -> tuple[Snapshot, RecordParser]:
+    """Parse records as those of a first run's page."""
+    parser = new_parser()
+    served = parser.parse_page(page, map(wire, records))
+    return build_snapshot(served, parser.missing, parser), parser
 
 
 def document_of(record: Any) -> Document:
     """Give a good record's document."""
-    written = kept_of(record).document
-    assert written is not None
-    return written
+    return parse_record(decode_json(wire(record)))
 
 
 class Run(NamedTuple):
@@ -92,39 +89,52 @@ class Run(NamedTuple):
 
     changes: ChangeSet
     snapshot: Snapshot
-    intake: Intake
+    parser: RecordParser
+    records: tuple[ServedRecord, ...]
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Count the records that are unchanged by their hash, and those that were parsed."""
+        unchanged = sum(each.place is None for each in self.records)
+        return unchanged, len(self.records) - unchanged
+
+    @property
+    def reasons(self) -> list[tuple[str | None, str]]:
+        """Give the rejected records' ids and reasons."""
+        return [(bad.template_id, reason) for bad, reason in self.snapshot.rejected]
+
+    @property
+    def published(self) -> dict[str, list[dict[str, Any]]]:
+        """Give the fields of the templates that changed, by id."""
+        return {each.template_id: [*each.fields] for each in self.changes.changes if each.kind == "changed"}
 
     def document(self, change: Change) -> Document:
-        """Give the document that a change carries."""
-        written = self.intake.load(change.reading).document
-        assert written is not None
-        return written
+        """Give the document that a change leads to."""
+        return document_after(change, self.parser)
 
-    def told(self) -> dict[str, Any]:
-        """Give all that is stored or published, but for hashes of bytes and places in the spool."""
+    def result(self) -> dict[str, Any]:
+        """Give all that is stored or published, except hashes of bytes and places in the spool."""
         of = self.changes
         return {
             "published": [(each.kind, each.template_id, each.fields, self.document(each)) for each in of.changes],
             "unpublished": {each.template_id: self.document(each) for each in of.unpublished},
             "unchanged": of.unchanged,
-            "fields": (of.appeared, of.vanished, of.wire_fields, of.absent_fields),
-            "set aside": [(bad.page, bad.position, bad.template_id, reason) for bad, reason in self.snapshot.set_aside],
+            "fields": (of.appeared, of.vanished),
+            "rejected": [(bad.page, bad.position, bad.template_id, reason) for bad, reason in self.snapshot.rejected],
         }
 
 
 @dataclass
 class Memory:
-    """What runs remember from one to the next, were each applied.
+    """What the database holds from one run to the next.
 
     Attributes:
-        known: id -> the hash of the bytes that were stored last, None where they must be read again.
-        asked: how often each stored document was asked for.
+        stored: id -> the hash of the bytes that were stored last, None where they must be read again.
+        asked: how often each stored document was read.
     """
 
-    known: dict[str, str | None] = field(default_factory=dict)
+    stored: dict[str, str | None] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
-    wire_fields: frozenset[str] | None = None
-    absent_fields: frozenset[str] = frozenset()
     asked: Counter[str] = field(default_factory=Counter)
 
     def load(self, ids: Sequence[str]) -> dict[str, Document]:
@@ -132,28 +142,37 @@ class Memory:
         self.asked.update(ids)
         return {key: self.documents[key] for key in ids}
 
-    def forget_bytes(self) -> None:
-        """Let nothing be recognised in the next run."""
-        self.known = dict.fromkeys(self.known)
+    def forget_hashes(self) -> None:
+        """Let no record be unchanged by its hash in the next run."""
+        self.stored = dict.fromkeys(self.stored)
 
-    def look(self, *records: Any, complete: bool = True) -> Run:
-        """Find out what a run changes in which one page is served."""
-        previous = Previous(dict(self.known), self.wire_fields, self.absent_fields)
-        meaning = lambda key: content_hash(self.documents[key])  # noqa: E731 - it is one argument
-        intake = Intake(previous.known, previous.sent_fields, Spool(), stored_hash=meaning)
-        intake.begin_walk()
-        sightings = intake.take(1, map(wire, records))
-        snapshot = read_snapshot(sightings, intake, fields_of(sightings))
-        return Run(compare(previous, snapshot, intake, self.load, complete=complete), snapshot, intake)
+    def look(self, *records: Any, looked_up: Iterable[Any] = (), removed: Iterable[str] = (), exact: bool = True) -> Run:
+        """Find out what a run changes.
 
-    def run(self, *records: Any, complete: bool = True) -> Run:
-        """Find that out, and remember it."""
-        found = self.look(*records, complete=complete)
+        Args:
+            records: of the walk's one page.
+            looked_up: records that look-ups after the walk find.
+            removed: ids of templates that are confirmed as removed.
+            exact: whether the page could be parsed as it was served.
+        """
+        parser = new_parser(dict(self.stored), load_documents=self.load)
+        walked = parser.parse_page(1, map(wire, records), exact=exact)
+        missing = frozenset(parser.missing)
+        served = (*walked, *parser.parse_page(LOOK_UP, map(wire, looked_up)))
+        snapshot = build_snapshot(served, missing, parser)
+        changes = compare(self.stored, snapshot, parser).removing(dict.fromkeys(removed, "lookup"), parser)
+        return Run(changes, snapshot, parser, served)
+
+    def run(self, *records: Any, looked_up: Iterable[Any] = (), removed: Iterable[str] = (), exact: bool = True) -> Run:
+        """Find that out, and store it."""
+        found = self.look(*records, looked_up=looked_up, removed=removed, exact=exact)
         for change in (*found.changes.changes, *found.changes.unpublished):
-            self.documents[change.template_id] = found.document(change)
-            self.known[change.template_id] = change.wire_hash
-        self.known |= found.changes.respelled
-        self.wire_fields, self.absent_fields = found.changes.wire_fields, found.changes.absent_fields
+            if change.kind == "removed":
+                del self.documents[change.template_id], self.stored[change.template_id]
+            else:
+                self.documents[change.template_id] = found.document(change)
+                self.stored[change.template_id] = change.wire_hash
+        self.stored |= found.changes.rehashed
         return found
 
 
@@ -173,21 +192,21 @@ def base(template_id: str = "1", /, **changes: Any) -> dict[str, Any]:
     return record(template_id, **{**BASE, **changes})
 
 
-def compared(before: list[dict[str, Any]], after: list[dict[str, Any]], *, complete: bool = True) -> Run:
-    """Run over one catalog and then over another; give what the second run found, which must not rest on recognition."""
+def compared(before: Sequence[Any], after: Sequence[Any]) -> Run:
+    """Run over one catalog and then over another; give what the second run found, the same with and without hashes."""
     found = []
-    for recognising in (True, False):
+    for with_hashes in (True, False):
         memory = Memory()
         memory.run(*before)
-        if not recognising:
-            memory.forget_bytes()
-        found.append(memory.look(*after, complete=complete))
-    assert found[0].told() == found[1].told()
-    assert found[1].intake.recognised == 0
+        if not with_hashes:
+            memory.forget_hashes()
+        found.append(memory.look(*after))
+    assert found[0].result() == found[1].result()
+    assert found[1].counts == (0, len(after))
     return found[0]
 
 
-def told(**changes: Any) -> list[dict[str, Any]]:
-    """Give the fields told when one of two templates changes so."""
+def published(**changes: Any) -> list[dict[str, Any]]:
+    """Give the fields that are published when one of two templates changes so."""
     found = compared([base(), base("2")], [base(**changes), base("2")])
     return [each for change in found.changes.changes for each in change.fields]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sync.catalog.raw_record import wire_hash
 
 from sync.catalog.bounds import MOST_NAMES
 from sync.catalog.diff import BATCH, ChangeSet, _remembered
-from sync.catalog.raw_record import wire_hash
 from sync.catalog.template import COLUMNS
 from tests.builders import record
 from tests.catalog.runs import Memory, base, compared, document_of, wire

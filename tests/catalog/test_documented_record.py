@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sync.catalog.documented_record import read_documented
 from sync.catalog.raw_record import decode
 from sync.catalog.set_aside import Unreadable
-from sync.catalog.template import document
 from sync.catalog.validation import read_record
+
+from sync.catalog.template import document
 from tests.builders import record
 from tests.catalog.runs import twice, wire
 from tests.catalog.test_validation import BAD, JSON, good, price

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from sync.catalog.dropped_tags import BothWays, read_both_ways
+
 from sync.catalog.template import Tag
 from tests.builders import record
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sync.catalog.raw_record import wire_hash
 
 from sync.catalog.diff import ChangeSet
 from sync.catalog.field_changes import changed_fields
 from sync.catalog.hashes import content_hash
-from sync.catalog.raw_record import wire_hash
 from sync.catalog.template import Price, from_document
 from sync.endpoint.envelope import read_envelope
 from tests.catalog.runs import BASE, base, compared, document_of, kept_of, told, wire

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sync.catalog.intake import Intake
+from sync.catalog.raw_record import LOOK_UP, wire_hash
 
 from sync.catalog import intake as intake_module
 from sync.catalog.bounds import MOST_BYTES, MOST_FIELDS, MOST_NAMES
-from sync.catalog.intake import Intake
-from sync.catalog.raw_record import LOOK_UP, wire_hash
 from sync.redaction import Redactor
 from sync.spool import Spool
 from tests.builders import record

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sync.catalog.raw_record import DEEPEST_KEPT, LOOK_UP, Ambiguous, cut_depth, decode, quick_id, record_id, shallow, wire_hash
 
 from sync.catalog import raw_record
-from sync.catalog.raw_record import DEEPEST_KEPT, LOOK_UP, Ambiguous, cut_depth, decode, quick_id, record_id, shallow, wire_hash
 
 
 def lists(levels: int, inside: str = "") -> bytes:

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sync.catalog.validation import read_record
 
 from sync.catalog.page_order import Order, Place, place, read_place, sort_key, written
 from sync.catalog.selection import EVERYTHING, asked, matches
 from sync.catalog.template import document
-from sync.catalog.validation import read_record
 from tests.builders import record
 
 

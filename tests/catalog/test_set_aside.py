@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
 from sync.catalog.raw_record import decode
 from sync.catalog.set_aside import DISPUTED, MOST_KEPT, PAYLOAD_SHOWN, REASON_SHOWN, cut, payload
+
 from tests.catalog.runs import nested, wire
 
 

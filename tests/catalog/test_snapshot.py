@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-
 from sync.catalog.intake import Intake
 from sync.catalog.raw_record import LOOK_UP
 from sync.catalog.set_aside import DISPUTED, MOST_KEPT, set_aside_reformatted
+
 from sync.catalog.snapshot import Snapshot, read_snapshot
 from sync.spool import Spool
 from tests.builders import record

@@ -6,10 +6,10 @@ import json
 from decimal import Decimal
 
 import pytest
-
 from sync.catalog.raw_record import decode
-from sync.catalog.template import COLUMNS, DOCUMENTED, Template, document, from_document, json_number
 from sync.catalog.validation import read_record
+
+from sync.catalog.template import COLUMNS, DOCUMENTED, Template, document, from_document, json_number
 from tests.builders import record
 from tests.catalog.runs import base, wire
 

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-
-from sync.catalog.bounds import DEEPEST, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS
 from sync.catalog.raw_record import Ambiguous, decode
 from sync.catalog.set_aside import Unreadable
+
+from sync.catalog.bounds import DEEPEST, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS
 from sync.catalog.unknown_fields import all_field_names, field_names, unknown_fields
 from tests.builders import record
 from tests.catalog.runs import nested, wire

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sync.catalog.unsent_fields import keep_unsent, lacks
 
 from sync.catalog.bounds import MOST_EXTRA, MOST_FIELDS
 from sync.catalog.template import COLUMNS
-from sync.catalog.unsent_fields import keep_unsent, lacks
 from tests.catalog.runs import base, document_of
 
 ALL = frozenset(base())

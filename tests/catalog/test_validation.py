@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sync.catalog.bounds import LARGEST, LONGEST, MOST_BYTES, MOST_FIELDS, MOST_ITEMS
 from sync.catalog.raw_record import Oversized, decode
 from sync.catalog.set_aside import PAYLOAD_SHOWN, Unreadable
-from sync.catalog.template import Price, Tag
 from sync.catalog.validation import credit_of, read_record
+
+from sync.catalog.bounds import LARGEST, LONGEST, MOST_BYTES, MOST_FIELDS, MOST_ITEMS
+from sync.catalog.template import Price, Tag
 from sync.endpoint.envelope import read_envelope
 from tests.builders import record
 from tests.catalog.runs import Text, nested, nothing_stored, take_in, twice, wire

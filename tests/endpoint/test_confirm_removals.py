@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.intake import Intake, Reading, Sighting
 from sync.catalog.removals import LOOK_UPS, SAMPLE, Unconfirmed
+from sync.catalog.served_records import ServedRecord
 from sync.endpoint.confirm_removals import MOST_ACCEPTED, OTHER_FORM, Confirmation, confirm_removals
 from sync.endpoint.walk import Walk
 from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Maintenance, Refused, SyncError, Unreachable
-from sync.spool import Spool
 from tests.answering import Answering, listed, not_there
+from tests.catalog.runs import new_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,10 +34,9 @@ def found(template_id: str, total: int | None = 1) -> tuple[int, bytes]:
 
 
 def walked(served: Sequence[str], unreadable: Sequence[str | None] = (), *, verified: bool = True) -> Walk:
-    readings = [None] * len(served) + [Reading(0, "no", "no")] * len(unreadable)
-    ids = [*served, *unreadable]
-    sightings = [Sighting(1, place, each, "", read, None) for place, (each, read) in enumerate(zip(ids, readings, strict=True))]
-    return Walk(tuple(sightings), len(ids), 1, verified=verified)
+    good = [ServedRecord(1, place, each, "", None) for place, each in enumerate(served)]
+    bad = [ServedRecord(1, place, each, "", 0, "no") for place, each in enumerate(unreadable, len(served))]
+    return Walk((*good, *bad), len(good) + len(bad), 1, verified=verified)
 
 
 def confirm(
@@ -55,7 +54,7 @@ def confirm(
     endpoint = Answering(lambda question: look_ups(str(question["template_id"])))
     confirmation = confirm_removals(
         endpoint,
-        Intake({}, frozenset(), Spool()),
+        new_parser(),
         missing,
         walked(served, unreadable, verified=verified),
         page_size=2,
@@ -377,7 +376,7 @@ def again(
     endpoint = Answering(answer)
     confirmation = confirm_removals(
         endpoint,
-        Intake({}, frozenset(), Spool()),
+        new_parser(),
         missing,
         walked(["1", "2", "3"], verified=verified),
         page_size=2,

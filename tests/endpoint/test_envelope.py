@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sync.catalog.intake import Intake
 from sync.catalog.raw_record import DEEPEST_KEPT, Ambiguous, cut_depth, decode
+
 from sync.endpoint import envelope
 from sync.endpoint.envelope import MOST_VALUES, Envelope, _cut_fast, _read_slowly, read_envelope
 from sync.errors import BadAnswer

@@ -40,7 +40,7 @@ from tests.answering import Answering
 from tests.moving_catalog import Catalog, Event, Meaning, Truth, Visit, truth_of
 from tests.proof.remembered import Remembered
 from tests.proof.strikes import PAGE, events, faults
-from tests.test_stateful import differences, value_of
+from tests.test_stateful import published, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -316,12 +316,12 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
 def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
     """Check what a run tells against what was stored and what is, whatever is true; give it."""
     told: list[Told] = []
-    unreadable = {bad.template_id for bad, _reason in planned.snapshot.set_aside}
+    unreadable = {bad.template_id for bad, _reason in planned.snapshot.rejected}
     for change in planned.changes.changes:
         old, new = before.documents.get(change.template_id), after.documents.get(change.template_id)
         assert (old is None, new is None) == (change.kind == "added", change.kind == "removed")
         if old is not None and new is not None:
-            differ = differences(old, new)
+            differ = published(old, new)
             assert {each["field"] for each in change.fields} == differ.keys(), (
                 f"{change.template_id}: {change.fields} of {differ}"
             )
@@ -333,7 +333,7 @@ def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
     ids = {each.template_id for each in told}
     assert len(ids) == len(told), "one change a template"
     for template_id in (before.documents.keys() | after.documents.keys()) - ids:
-        assert not differences(before.documents[template_id], after.documents[template_id]), "changed without a word"
+        assert not published(before.documents[template_id], after.documents[template_id]), "changed without a word"
     planned.rejected()
     return told
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.catalog.raw_record import wire_hash
-from sync.catalog.set_aside import MOST_KEPT
+from sync.catalog.rejection import MOST_KEPT
+from sync.catalog.served_records import wire_hash
 from sync.errors import DatabaseError, SchemaError
 from sync.reader import catalog as catalog_reader
 from sync.run_record import Status

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-
 from sync.store.batches import (
     BATCH,
     batches,
@@ -18,6 +17,7 @@ from sync.store.batches import (
     update_columns,
     update_rows,
 )  # fmt: skip
+
 from sync.store.tables import template_changes, templates
 from tests.faults import hear_statements
 

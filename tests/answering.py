@@ -73,10 +73,6 @@ class Answering:
         """Hide nothing: there is no key."""
         return value
 
-    def may_spell(self, written: bytes) -> bool:
-        """Find no key: there is none."""
-        return False
-
     def interrupt(self) -> None:
         """Answer nothing more; what is being answered is given up, too."""
         self.interrupted = True

@@ -217,6 +217,7 @@ def _empty(engine: sa.Engine) -> None:
             "oldest_seq": 1,
             "unreconciled_ids": None,
             "unreconciled_runs": 0,
+            "unreconciled_since": None,
             "oldest_run_id": None,
             "pruned_cursor": None,
             "feed_epoch": EPOCH,

@@ -149,7 +149,7 @@ def documents(connection: sa.Connection) -> dict[str, Document]:
         lists["aspect_ratios"].setdefault(row.template_id, []).append(row.aspect_ratio)
     found: dict[str, Document] = {}
     not_told = {
-        "content_hash", "fingerprint", "wire_hash", "first_seen_at", "changed_at", "removed_at",
+        "content_hash", "wire_hash", "first_seen_at", "changed_at", "removed_at",
         "first_seen_run_id", "changed_run_id", "removed_run_id",
     }  # fmt: skip
     for mapping in connection.execute(sa.select(templates).where(templates.c.removed_at.is_(None))).mappings():

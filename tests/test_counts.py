@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from sync.catalog import intake, raw_record
+from sync.catalog import served_records
 from sync.reader import catalog, feed, history
 from sync.sandbox.server import Sandbox
 from tests.builders import records, run_against, run_with
@@ -42,18 +42,18 @@ EVERY_RUN = {
 PINNED: dict[int, dict[str, dict[str, Any]]] = {
     280: {
         "first": {
-            "requests": 6, "decoded": 280, "hashed": 182_344, "statements": {"sqlite": 29, "postgresql": 34, "mariadb": 31},
+            "requests": 6, "parsed": 280, "hashed": 182_344, "statements": {"sqlite": 29, "postgresql": 34, "mariadb": 31},
             "rows": {
                 "templates": 280, "template_versions": 280, "template_changes": 280, "price_periods": 560, "consume_items": 560,
                 "template_tags": 560, "template_aspect_ratios": 560, "tags": 2, "sync_state": 2,
             },
         },
         "no change": {
-            "requests": 6, "decoded": 0, "hashed": 182_344,
+            "requests": 6, "parsed": 0, "hashed": 182_344,
             "statements": {"sqlite": 17, "postgresql": 22, "mariadb": 19}, "rows": {},
         },
         "1 %": {
-            "requests": 12, "decoded": 4, "hashed": 182_236, "statements": {"sqlite": 49, "postgresql": 54, "mariadb": 49},
+            "requests": 12, "parsed": 4, "hashed": 182_236, "statements": {"sqlite": 49, "postgresql": 54, "mariadb": 49},
             "rows": {
                 "templates": 5, "template_versions": 8, "template_changes": 5, "price_periods": 7, "consume_items": 5,
                 "template_tags": 5, "template_aspect_ratios": 2, "tags": 1, "sync_state": 1, "price_changes": 2,
@@ -62,7 +62,7 @@ PINNED: dict[int, dict[str, dict[str, Any]]] = {
     },
     10_000: {
         "first": {
-            "requests": 201, "decoded": 10_000, "hashed": 6_537_788,
+            "requests": 201, "parsed": 10_000, "hashed": 6_537_788,
             "statements": {"sqlite": 162, "postgresql": 167, "mariadb": 164},
             "rows": {
                 "templates": 10_000, "template_versions": 10_000, "template_changes": 10_000, "price_periods": 20_000,
@@ -70,11 +70,11 @@ PINNED: dict[int, dict[str, dict[str, Any]]] = {
             },
         },
         "no change": {
-            "requests": 201, "decoded": 0, "hashed": 6_537_788,
+            "requests": 201, "parsed": 0, "hashed": 6_537_788,
             "statements": {"sqlite": 17, "postgresql": 22, "mariadb": 19}, "rows": {},
         },
         "1 %": {
-            "requests": 256, "decoded": 150, "hashed": 6_534_365,
+            "requests": 256, "parsed": 150, "hashed": 6_534_365,
             "statements": {"sqlite": 49, "postgresql": 54, "mariadb": 49},
             "rows": {
                 "templates": 200, "template_versions": 300, "template_changes": 200, "price_periods": 302, "consume_items": 202,
@@ -83,7 +83,7 @@ PINNED: dict[int, dict[str, dict[str, Any]]] = {
         },
     },
 }  # fmt: skip
-"""Catalog's size -> phase -> counts. `decoded` and `hashed`: records, and the bytes of records."""
+"""Catalog's size -> phase -> counts. `parsed` and `hashed`: records, and the bytes of records."""
 
 MODULES = {
     "first": {
@@ -148,9 +148,10 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(raw: bytes) -> str:
         sizes.append(len(raw))
-        return raw_record.wire_hash(raw)
+        return wire_hash(raw)
 
-    monkeypatch.setattr(intake, "wire_hash", counted)
+    wire_hash = served_records.wire_hash
+    monkeypatch.setattr(served_records, "wire_hash", counted)
     return sizes
 
 
@@ -182,7 +183,7 @@ def count_runs(database: Database, templates: int, hashed: list[int]) -> dict[st
                 "requests": outcome.run.requests,
                 "statements": counted.statements,
                 "rows": dict(counted.rows),
-                "decoded": outcome.plan.intake.decoded,
+                "parsed": sum(each.place is not None for each in outcome.plan.snapshot.good.values()),
                 "hashed": sum(hashed),
             }
     return counts

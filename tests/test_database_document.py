@@ -8,8 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync.catalog.bounds import LARGEST, LONGEST
-from sync.catalog.template import COLUMNS, DOCUMENTED, SCALARS
+from sync.catalog.fields import BOUNDS, DOCUMENTED, SCALARS
 from sync.store.column_types import Credit, Json, UtcDateTime
 from sync.store.schema import VERSION_TABLE
 from sync.store.tables import metadata
@@ -59,14 +58,14 @@ def test_the_diagram_shows_every_foreign_key_and_only_tables_that_are() -> None:
 def test_every_field_of_the_endpoint_is_there_with_the_column_the_type_and_the_bound_that_it_has() -> None:
     told = {row[0].strip("`"): row[1:] for row in lines("From the endpoint's fields to columns") if len(row) == 5}
     assert told.keys() == DOCUMENTED | {"ConsumeItems.Resolution", "ConsumeItems.Credit", "any other"}
+    bounds: dict[str, int | None] = {**BOUNDS, "ConsumeItems": None, "ConsumeItems.Resolution": BOUNDS["ConsumeItems"]}
     for field, (place, kind, most, _says) in told.items():
         table, column = place.strip("`").split(".")
         assert kind == kind_of(metadata.tables[table].c[column]), field
-        bound = LONGEST.get(field.rsplit(".", maxsplit=1)[-1], LARGEST.get(field))
+        bound = bounds.get(field)
         assert most == ("" if bound is None else str(bound)), field
         if field in SCALARS:
             assert place == f"`templates.{SCALARS[field]}`"
-    assert set(COLUMNS) <= told.keys()
 
 
 def kind_of(column: sa.Column[Any]) -> str:

@@ -26,7 +26,9 @@ from tests.moving_catalog import TOGGLED, Event
 from tests.test_stateful import World
 
 if TYPE_CHECKING:
-    from sync.catalog.intake import Intake, Sighting
+    from sync.catalog.field_changes import FieldChange
+    from sync.catalog.served_records import RecordParser, ServedRecord
+    from sync.catalog.template import Document
 
 Switch = Callable[[pytest.MonkeyPatch], object]
 Scenario = Callable[[World], object]
@@ -140,7 +142,7 @@ def believed_without_asking(evidence: str) -> Switch:
     """Take what a walk did not bring to be gone, without a second witness."""
 
     def off(patch: pytest.MonkeyPatch) -> None:
-        def believe(_endpoint: object, _intake: object, missing: Sequence[str], *_: object, **__: object) -> Confirmation:
+        def believe(_endpoint: object, _parser: object, missing: Sequence[str], *_: object, **__: object) -> Confirmation:
             return Confirmation(dict.fromkeys(missing, evidence))
 
         patch.setattr(sync.synchronise, "confirm_removals", believe)
@@ -153,7 +155,7 @@ def no_positive_control(patch: pytest.MonkeyPatch) -> None:
 
 
 def nothing_held(patch: pytest.MonkeyPatch) -> None:
-    def decide_removals(evidence: Mapping[str, str], **_: object) -> Removals:
+    def decide_removals(evidence: Mapping[str, str], _unconfirmed: object, **_: object) -> Removals:
         return Removals(now=evidence)
 
     patch.setattr(sync.synchronise, "decide_removals", decide_removals)
@@ -169,7 +171,7 @@ def query_strings_count(patch: pytest.MonkeyPatch) -> None:
 
 
 def nameless_proves_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.synchronise, "cleared", lambda evidence, *_: evidence)
+    patch.setattr(sync.synchronise, "drop_ambiguous_removals", lambda evidence, *_: evidence)
 
 
 def order_counts(patch: pytest.MonkeyPatch) -> None:
@@ -180,11 +182,16 @@ def order_counts(patch: pytest.MonkeyPatch) -> None:
 
 
 def new_fields_count(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.catalog.diff, "changed_fields", lambda before, after, _new=(): CHANGED_FIELDS(before, after))
+    def with_new_fields(before: Document, after: Document) -> list[FieldChange]:
+        new = after["extra"].keys() - before["extra"].keys()
+        appeared = [{"field": f"extra.{name}", "old": None, "new": after["extra"][name]} for name in new]
+        return CHANGED_FIELDS(before, after) + appeared
+
+    patch.setattr(sync.catalog.diff, "changed_fields", with_new_fields)
 
 
 def silence_is_news(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.catalog.diff, "keep_unsent", lambda _before, after, _fields: after)
+    patch.setattr(sync.catalog.diff, "kept_values", lambda *_: {})
 
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
@@ -192,13 +199,13 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_first_of_two_is_believed(patch: pytest.MonkeyPatch) -> None:
-    def read_snapshot(sightings: Sequence[Sighting], _intake: Intake, fields: frozenset[str]) -> Snapshot:
-        good: dict[str, Sighting] = {}
-        for each in sightings:
+    def build_snapshot(records: Sequence[ServedRecord], missing: frozenset[str], _parser: RecordParser) -> Snapshot:
+        good: dict[str, ServedRecord] = {}
+        for each in records:
             good.setdefault(str(each.template_id), each)
-        return Snapshot(good, fields=fields.union(*(each.names or () for each in sightings)))
+        return Snapshot(good, missing=missing)
 
-    patch.setattr(sync.synchronise, "read_snapshot", read_snapshot)
+    patch.setattr(sync.synchronise, "build_snapshot", build_snapshot)
 
 
 def a_second_walk_instead_of_look_ups(patch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
 import sqlalchemy as sa
 
+from sync.catalog.served_records import RecordParser
 from sync.store.apply import Store
 from sync.synchronise import RunOptions, refresh, synchronise
 from tests.answering import Answering, listed, not_there
@@ -23,9 +25,10 @@ from tests.conftest import fresh
 from tests.faults import at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from sync.catalog.served_records import ServedRecord
     from sync.endpoint.questions import Question
     from tests.answering import Given
     from tests.builders import Database
@@ -93,19 +96,35 @@ def _account(database: Database, number: int, attempt: Attempt, forgetful: bool)
     if forgetful:
         database.execute("UPDATE templates SET wire_hash = NULL")
     store, clock = Store(database.engine, sleep=lambda _: None), at(number)
-    if attempt.refreshed is None:
-        dice = random.Random(number).random  # noqa: S311 - the same controls both times
-        outcome = synchronise(store, attempt.endpoint, attempt.options, trigger="run", ttl=60.0, clock=clock, random=dice)
-    else:
-        outcome = refresh(store, attempt.endpoint, attempt.refreshed, ttl=60.0, clock=clock)
+    with counting_unchanged() as unchanged:
+        if attempt.refreshed is None:
+            dice = random.Random(number).random  # noqa: S311 - the same controls both times
+            outcome = synchronise(store, attempt.endpoint, attempt.options, trigger="run", ttl=60.0, clock=clock, random=dice)
+        else:
+            outcome = refresh(store, attempt.endpoint, attempt.refreshed, ttl=60.0, clock=clock)
     templates = database.rows("templates")
     hashes = {row["template_id"]: row.pop("wire_hash") for row in templates}
     rows = {**database.dump(without=OF_ITS_OWN), "templates": sorted(repr(sorted(row.items())) for row in templates)}
     plan = outcome.plan
     served = {} if plan is None else {key: hashes[key] for key in plan.snapshot.good}
-    recognised = 0 if plan is None else plan.intake.recognised
     name = f"attempt {number} ({attempt.name})" if attempt.name else f"attempt {number}"
-    return Account(name, attempt.endpoint.asked, rows, served, recognised, str(outcome.run.status))
+    return Account(name, attempt.endpoint.asked, rows, served, sum(unchanged), str(outcome.run.status))
+
+
+@contextmanager
+def counting_unchanged() -> Iterator[list[int]]:
+    """Count, page by page, the records that are unchanged by the hash of their bytes."""
+    counts: list[int] = []
+    parse_page = RecordParser.parse_page
+
+    def counted(parser: RecordParser, page: int, records: Iterable[bytes], *, exact: bool = True) -> list[ServedRecord]:
+        parsed = parse_page(parser, page, records, exact=exact)
+        counts.append(sum(each.place is None for each in parsed))
+        return parsed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RecordParser, "parse_page", counted)
+        yield counts
 
 
 def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:

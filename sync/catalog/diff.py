@@ -108,7 +108,7 @@ def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: Record
     """
     read = {template_id: record for template_id, record in snapshot.good.items() if record.place is not None}
     added = [
-        Change(template_id, "added", record, wire_hash=record.wire_hash)
+        Change(template_id, "added", record, wire_hash=None if record.tags_unpaired else record.wire_hash)
         for template_id, record in read.items()
         if template_id not in stored
     ]
@@ -163,7 +163,8 @@ def compare_record(
     had, has = before["extra"].keys(), after["extra"].keys()
     unsent = {wire for wire in lacking if wire in COLUMNS and COLUMNS[wire] in kept} if record.page != LOOK_UP else set()
     names = FieldNames(has - had, (had - has) | unsent)
-    template_id, hashed = after["template_id"], None if kept else record.wire_hash
+    # Whether unpaired tags are rejected depends on the other records of a walk: such a record must be parsed each time.
+    template_id, hashed = after["template_id"], None if kept or record.tags_unpaired else record.wire_hash
     if after == before and canonical(after["extra"]) == canonical(before["extra"]):  # to Python, 1 equals true
         return Change(template_id, "same", record, kept, hashed), names
     fields = tuple(changed_fields(before, after))

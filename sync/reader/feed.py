@@ -8,8 +8,10 @@ import sqlalchemy as sa
 
 from sync.catalog.breaking import breaking
 from sync.catalog.feed_chain import Cursor
+from sync.catalog.field_changes import apply_fields
 from sync.catalog.price_moves import price_moves
 from sync.catalog.template import json_number
+from sync.catalog.url_query import URL_FIELDS
 from sync.reader.cursor import prove
 from sync.reader.documents import _ordered, _sorted, printed
 from sync.store.bulk import batches
@@ -26,9 +28,10 @@ from sync.store.tables import (
 from sync.text import count_of, iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
+    from sync.catalog.template import Document
     from sync.store.engine import Source
 
 
@@ -148,9 +151,17 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
         ],
         "breaking": row["breaking"] if row["breaking"] is not None else breaking(row["kind"], row["fields"]),
         "cursor": row["cursor"],
-        "document": None if row["document"] is None else printed(_ordered(row["document"])),
+        "document": None if row["document"] is None else printed(_ordered(_with_fields(row["document"], row["fields"] or ()))),
         "before": None if row.get("before") is None else printed(_ordered(row["before"])),
     }
+
+
+def _with_fields(document: Document, fields: Sequence[Mapping[str, Any]]) -> Document:
+    """Apply a change's own values to its document, into which later runs write what is no change; a URL keeps its new signature.
+
+    An older version published an unknown field that disappeared, as `absent`: such a field has no new value.
+    """
+    return apply_fields(document, [each for each in fields if each["field"] not in URL_FIELDS and "absent" not in each])
 
 
 def _number(credit: Decimal | None) -> int | float | None:

@@ -135,7 +135,7 @@ def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, a
     _close_versions(connection, ids, run_id)
     end_price_periods(connection, ids, run_id, at)
     query = sa.select(templates.c.template_id, templates.c.content_hash).where(templates.c.template_id.in_(ids))
-    hashes = dict(connection.execute(query).tuples().all())
+    hashes = {row.template_id: row.content_hash for row in connection.execute(query)}
     return [(change, hashes[change.template_id]) for change in removed]
 
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.template import document
-from sync.catalog.validation import read_record
+from sync.catalog.parsing import parse_record
 from sync.commands.export import as_csv
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
@@ -225,7 +224,7 @@ def test_export_is_the_same_byte_for_byte_and_in_three_forms(filled: Path) -> No
 
 
 def written(**changes: Any) -> dict[str, Any]:
-    return document(read_record(json.loads(json.dumps(record(**changes)), parse_float=Decimal)))
+    return parse_record(json.loads(json.dumps(record(**changes)), parse_float=Decimal))
 
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])

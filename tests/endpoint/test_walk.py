@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.intake import Intake
-from sync.catalog.raw_record import wire_hash
+from sync.catalog.fields import DOCUMENTED
+from sync.catalog.served_records import wire_hash
 from sync.endpoint import walk as walking
 from sync.endpoint.walk import Walk, walk
 from sync.errors import BadAnswer, DeadlineExceeded, Deferred, NoSuchPage, Refused, SyncError, Unreachable
-from sync.spool import Spool
 from tests.answering import Answering, listed, not_there
+from tests.catalog.runs import new_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ class Catalog(Answering):
         super().__init__(self._listed, order)
         self.answer = answer
         self.total = total
-        self.intake = Intake(known or {}, frozenset(), Spool())
+        self.parser = new_parser(known)
 
     @property
     def pages_asked(self) -> list[int]:
@@ -51,10 +51,10 @@ class Catalog(Answering):
         return listed(records, self.total(len(self.asked)) if callable(self.total) else self.total)
 
     def walk(self, page_size: int = 2, workers: int = 1) -> Walk:
-        return walk(self, self.intake, page_size=page_size, workers=workers)
+        return walk(self, self.parser, page_size=page_size, workers=workers)
 
     def values(self, found: Walk) -> list[Any]:
-        return [self.intake.value(each) for each in found.sightings]
+        return [self.parser.read(each) for each in found.records]
 
 
 def pages(*served: Sequence[Any] | SyncError, past_end: Any = ()) -> Answer:
@@ -68,7 +68,7 @@ def pages(*served: Sequence[Any] | SyncError, past_end: Any = ()) -> Answer:
 
 
 def ids(found: Walk) -> list[str]:
-    return [str(each.template_id) for each in found.sightings]
+    return [str(each.template_id) for each in found.records]
 
 
 NOT_FOUND, INVALID = not_there(), NoSuchPage("no")
@@ -136,7 +136,7 @@ def test_the_order_in_which_answers_come_changes_nothing(order: Callable[[int], 
 def test_a_record_that_is_known_by_its_bytes_counts_like_any_other() -> None:
     known = {"1": wire_hash(json.dumps({"TemplateId": "1"}).encode())}
     found = Catalog(pages([1, 2], [3]), total=3, known=known).walk()
-    assert (found.verified, [each.reading is None for each in found.sightings]) == (True, [True, False, False])
+    assert (found.verified, [each.place is None for each in found.records]) == (True, [True, False, False])
 
 
 def test_the_last_page_again_is_the_end_also_where_one_of_its_records_has_no_id() -> None:
@@ -154,9 +154,14 @@ def test_an_error_past_the_end_is_nothing_where_the_count_is_right_but_the_end_o
         Catalog(pages([1, 2], [3, 4], past_end=DeadlineExceeded("no")), total=4).walk()
 
 
-def test_an_error_past_the_end_ends_the_walk_where_the_count_is_too_low() -> None:
-    with pytest.raises(Unreachable):
-        Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=2).walk()
+def test_a_page_past_the_end_that_cannot_be_read_is_a_bad_one_where_the_count_is_too_low() -> None:
+    found = Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=2).walk()
+    assert (ids(found), found.failed_pages, found.verified) == (["1", "2", "3", "4"], (3,), False)
+
+
+def test_another_error_past_the_end_ends_the_walk_where_the_count_is_too_low() -> None:
+    with pytest.raises(Deferred):
+        Catalog(pages([1, 2], [3, 4], past_end=Deferred("no", code="429")), total=2).walk()
 
 
 def test_a_count_that_is_too_low_is_found_out_by_pages_of_one_template_too() -> None:
@@ -166,7 +171,7 @@ def test_a_count_that_is_too_low_is_found_out_by_pages_of_one_template_too() -> 
 
 def test_a_record_that_came_past_the_end_tells_its_own_page() -> None:
     found = Catalog(pages([1, 2], [3, 4], [5]), total=2).walk()
-    assert [each.page for each in found.sightings] == [1, 1, 2, 2, 3]
+    assert [each.page for each in found.records] == [1, 1, 2, 2, 3]
 
 
 @pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
@@ -273,25 +278,27 @@ def test_what_several_unbelievable_walks_served_is_joined_the_newest_first() -> 
 
 
 @pytest.mark.parametrize(
-    ("total_then", "fields"), [(9, {"Field1", "Field2", "Field3"}), (1, {"Field2"})], ids=["no walk is believed", "the second is"]
+    ("total_then", "missing"),
+    [(9, {"Title", "Title_en", "Cover"}), (1, {"Title", "Cover"})],
+    ids=["no walk is verified", "the second is"],
 )
-def test_fields_are_those_of_the_walk_that_is_believed_or_of_all(total_then: int, fields: set[str]) -> None:
+def test_missing_fields_are_those_of_the_verified_walk_or_of_any_attempt(total_then: int, missing: set[str]) -> None:
     def attempt() -> int:
         return catalog.pages_asked.count(1)
 
     catalog = Catalog(
-        lambda page: [{"TemplateId": "1", f"Field{attempt()}": 0}] if page == 1 else [],
+        lambda page: [{"TemplateId": "1", ("Title", "Title_en", "Cover")[attempt() - 1]: "a"}] if page == 1 else [],
         total=lambda _: 9 if attempt() == 1 else total_then,
     )
-    assert {name for name in catalog.walk().fields if name.startswith("Field")} == fields
+    assert catalog.walk().missing & {"Title", "Title_en", "Cover"} == missing
 
 
 def test_a_field_of_a_known_record_is_seen_by_each_walk_anew() -> None:
-    record = {"TemplateId": "1", "Field": 0}
+    record = {"TemplateId": "1", "Duration": 0}
     catalog = Catalog(pages([record]), total=lambda request: 2 if request < 3 else 1)
-    catalog.intake = Intake({"1": wire_hash(json.dumps(record).encode())}, frozenset({"Field"}), Spool())
+    catalog.parser = new_parser({"1": wire_hash(json.dumps(record).encode())})
     found = catalog.walk()
-    assert (found.verified, catalog.pages_asked, found.fields) == (True, [1, 2, 1], frozenset({"TemplateId", "Field"}))
+    assert (found.verified, catalog.pages_asked, found.missing) == (True, [1, 2, 1], DOCUMENTED - {"TemplateId", "Duration"})
 
 
 def test_a_template_that_changed_between_two_pages_is_asked_for_again() -> None:
@@ -320,7 +327,7 @@ def test_two_pages_nested_too_deeply_to_compare_do_not_end_the_run() -> None:
 
 def test_a_record_without_an_id_stands_for_one_template() -> None:
     found = Catalog(pages([1, {}], [None, 4]), total=4).walk()
-    assert (found.verified, len(found.sightings)) == (True, 4)
+    assert (found.verified, len(found.records)) == (True, 4)
 
 
 def test_two_records_without_ids_are_not_one_template_that_changed() -> None:
@@ -329,9 +336,93 @@ def test_two_records_without_ids_are_not_one_template_that_changed() -> None:
     assert catalog.pages_asked == [1, 2, 3]
 
 
-@pytest.mark.parametrize("error", [Unreachable("no"), Deferred("no", code="455"), Refused("no", code="401"), BadAnswer("no")])
+BAD_PAGE = [
+    Unreachable("The server failed (500).", code="500"),
+    Unreachable("It could not be reached."),
+    BadAnswer("The answer is not JSON.", code="not-json"),
+    BadAnswer("The answer is a web page.", code="html"),
+    BadAnswer("The answer is not the documented envelope.", code="not-envelope"),
+]
+ENDS = [
+    Deferred("no", code="429"),
+    Deferred("no", code="455"),
+    Deferred("no", code="503", after=7200.0),
+    Refused("no", code="401"),
+    Refused("no", code="402"),
+    Refused("no", code="505"),
+    BadAnswer("no", code="too-large"),
+    BadAnswer("no", code="302"),
+]
+
+
+@pytest.mark.parametrize("error", BAD_PAGE)
 @pytest.mark.parametrize("workers", [1, 4])
-def test_an_error_on_any_page_ends_the_walk_as_it_is(error: SyncError, workers: int) -> None:
+def test_a_page_that_cannot_be_read_leaves_the_walk_unverified_with_what_the_others_served(
+    error: SyncError, workers: int
+) -> None:
+    catalog = Catalog(pages([1, 2], error, [5, 6], [7, 8], [9]), total=9)
+    found = catalog.walk(workers=workers)
+    assert (ids(found), found.verified, found.failed_pages, found.pages) == (["1", "2", "5", "6", "7", "8", "9"], False, (2,), 4)
+    assert found.reason == f"page 2 could not be read ({str(error).rstrip('.')})"
+    assert sorted(catalog.pages_asked) == [1, 2, 3, 4, 5], "the walk is not made again"
+
+
+def test_a_server_error_that_outlasts_every_wait_it_asked_for_is_the_page_s_alone() -> None:
+    error = Deferred("no", code="503", after=1.0)
+    error.exhausted = True
+    assert Catalog(pages([1, 2], error, [5]), total=5).walk().failed_pages == (2,)
+
+
+@pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
+def test_a_page_that_is_refused_ends_the_walk_also_beside_one_that_cannot_be_read(refused: BadAnswer) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        Catalog(pages([1, 2], refused, BAD_PAGE[0], [7, 8], [9]), total=9).walk()
+    assert caught.value is refused
+
+
+@pytest.mark.parametrize("error", BAD_PAGE)
+def test_a_first_page_that_cannot_be_read_ends_the_walk(error: SyncError) -> None:
+    with pytest.raises(type(error)) as caught:
+        Catalog(pages(error, [3, 4], [5, 6]), total=6).walk()
+    assert caught.value is error
+
+
+def test_half_of_the_pages_may_be_bad_and_no_more() -> None:
+    first, second, third = BAD_PAGE[:3]
+    found = Catalog(pages([1, 2], first, second, [7]), total=7).walk()
+    assert (ids(found), found.failed_pages) == (["1", "2", "7"], (2, 3))
+    assert found.reason == "2 pages could not be read: 2, 3 (page 2: The server failed (500))"
+    with pytest.raises(SyncError) as caught:
+        Catalog(pages([1, 2], first, second, third), total=7).walk()
+    assert caught.value is first
+
+
+def test_after_more_than_half_of_the_pages_the_rest_is_not_asked() -> None:
+    catalog = Catalog(lambda page: [1, 2] if page == 1 else Unreachable("no"), total=20)
+    with pytest.raises(Unreachable):
+        catalog.walk()
+    assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_behind_a_last_page_that_cannot_be_read_nothing_is_asked() -> None:
+    catalog = Catalog(pages([1, 2], [3, 4], BAD_PAGE[0]), total=6)
+    assert catalog.walk().failed_pages == (3,)
+    assert catalog.pages_asked == [1, 2, 3]
+
+
+def test_of_a_walk_with_a_bad_page_after_one_that_did_not_add_up_what_both_served_is_joined() -> None:
+    def answer(page: int) -> Any:
+        attempt = catalog.pages_asked.count(1)
+        return {1: [1, 2], 2: [3] if attempt == 1 else BAD_PAGE[0], 3: [5] if attempt > 1 else []}[page]
+
+    catalog = Catalog(answer, total=5)
+    found = catalog.walk()
+    assert (ids(found), found.failed_pages, catalog.pages_asked.count(1)) == (["1", "2", "5", "3"], (2,), 2)
+
+
+@pytest.mark.parametrize("error", ENDS)
+@pytest.mark.parametrize("workers", [1, 4])
+def test_an_error_that_is_not_the_page_s_alone_ends_the_walk_as_it_is(error: SyncError, workers: int) -> None:
     catalog = Catalog(pages([1, 2], error, [5, 6], [7, 8], [9]), total=9)
     with pytest.raises(type(error)) as caught:
         catalog.walk(workers=workers)
@@ -374,7 +465,7 @@ def test_a_catalog_of_two_million_templates_is_not_without_end() -> None:
 def test_progress_is_told_after_every_page() -> None:
     told: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total=3)
-    walk(catalog, catalog.intake, page_size=2, workers=1, progress=lambda *counts: told.append(counts))
+    walk(catalog, catalog.parser, page_size=2, workers=1, progress=lambda *counts: told.append(counts))
     assert told == [(1, None), (2, 2)]
 
 
@@ -387,18 +478,18 @@ def test_a_count_beyond_all_sense_is_no_count_of_pages_to_expect(
     monkeypatch.setattr(walking, "MOST_PAGES", 2)
     found: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total)
-    walk(catalog, catalog.intake, page_size=2, workers=1, progress=lambda *counts: found.append(counts))
+    walk(catalog, catalog.parser, page_size=2, workers=1, progress=lambda *counts: found.append(counts))
     assert found == told
 
 
 def test_a_field_that_only_an_earlier_walk_showed_is_not_one_of_the_walk_that_is_believed_in_the_end() -> None:
     def answer(page: int) -> list[Any]:
         walk_number = sum(page == 1 for page in catalog.pages_asked)
-        other = {"TemplateId": "1", "Mood": walk_number} | ({"Early": 1} if walk_number == 1 else {})
+        other = {"TemplateId": "1", "Duration": walk_number} | ({"InputNum": 1} if walk_number == 1 else {})
         served: list[list[Any]] = [[1, 2], [other, 3]]
         return served[page - 1] if page <= len(served) else []
 
     catalog = Catalog(answer, total=3)
     found = catalog.walk()
     assert (found.verified, sum(page == 1 for page in catalog.pages_asked)) == (True, 3)
-    assert found.fields == {"TemplateId", "Mood"}
+    assert found.missing == DOCUMENTED - {"TemplateId", "Duration"}

@@ -31,6 +31,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
@@ -39,7 +40,7 @@ from tests.answering import Answering
 from tests.moving_catalog import Catalog, Event, Meaning, Truth, Visit, truth_of
 from tests.proof.remembered import Remembered
 from tests.proof.strikes import PAGE, events, faults
-from tests.test_stateful import differences, value_of
+from tests.test_stateful import published, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
 Answer = tuple[int, bytes] | type[SyncError]
 Script = tuple[Event, ...]
 T = TypeVar("T")
-OPTIONS = RunOptions(page_size=PAGE, workers=1)
+OPTIONS = RunOptions(page_size=PAGE, workers=1, hold=0.0)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Left(NamedTuple):
@@ -302,7 +304,7 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
     endpoint = cast("Endpoint", Answering(answer))
     options = replace(OPTIONS, accept_removals=accept)
     try:
-        planned = plan(cast("Store", store), endpoint, options, random=lambda: 0.5)
+        planned = plan(cast("Store", store), endpoint, options, now=NOW, random=lambda: 0.5)
         endpoint.check_deadline()
     except SyncError as error:
         return End(store, store.key, f"failed, {error.code}", []), way
@@ -314,12 +316,12 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
 def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
     """Check what a run tells against what was stored and what is, whatever is true; give it."""
     told: list[Told] = []
-    unreadable = {bad.template_id for bad, _reason in planned.snapshot.set_aside}
+    unreadable = {bad.template_id for bad, _reason in planned.snapshot.rejected}
     for change in planned.changes.changes:
         old, new = before.documents.get(change.template_id), after.documents.get(change.template_id)
         assert (old is None, new is None) == (change.kind == "added", change.kind == "removed")
         if old is not None and new is not None:
-            differ = differences(old, new)
+            differ = published(old, new)
             assert {each["field"] for each in change.fields} == differ.keys(), (
                 f"{change.template_id}: {change.fields} of {differ}"
             )
@@ -331,7 +333,7 @@ def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
     ids = {each.template_id for each in told}
     assert len(ids) == len(told), "one change a template"
     for template_id in (before.documents.keys() | after.documents.keys()) - ids:
-        assert not differences(before.documents[template_id], after.documents[template_id]), "changed without a word"
+        assert not published(before.documents[template_id], after.documents[template_id]), "changed without a word"
     planned.rejected()
     return told
 

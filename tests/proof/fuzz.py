@@ -1,4 +1,4 @@
-"""Whatever bytes come, each reader reads them, or refuses them in its own words; and two ways to read agree or refuse alike.
+"""Whatever bytes come, each reader reads them, or refuses them in its own words; and both parsers of an answer agree.
 
     python -m tests.proof.fuzz --seconds 120                    # each target, one after the other
     python -m tests.proof.fuzz --only records --seconds 600 --seed 7
@@ -20,30 +20,29 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from sync.catalog.form import Form
 from sync.catalog.hashes import canonical
-from sync.catalog.intake import Intake
-from sync.catalog.raw_record import decode
-from sync.catalog.template import document
-from sync.catalog.validation import read_record
+from sync.catalog.json_values import decode_json
+from sync.catalog.parsing import parse_record
 from sync.commands.arguments import FEED_POSITION, MOMENT
 from sync.commands.json_file import read_json
 from sync.endpoint.body_codes import judge_answer
-from sync.endpoint.envelope import Envelope
-from sync.errors import ConfigurationError, SyncError, UsageError
+from sync.endpoint.envelope import Envelope, _decode, _parse_leniently
+from sync.errors import BadAnswer, ConfigurationError, SyncError, UsageError
 from sync.options import OPTIONS
 from sync.reader.cursor import _read as read_position
 from sync.sandbox.catalog import make_catalog
 from sync.settings import load
-from sync.spool import Spool
 from sync.webhooks.endpoints_file import read_endpoints
 from tests.builders import SEED_PAGE, record
-from tests.catalog.test_documented_record import agree as records_agree
-from tests.endpoint.test_two_readers import agree as pages_agree
+from tests.catalog.runs import new_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sync.catalog.served_records import RecordParser, ServedRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKENS = (
@@ -120,38 +119,53 @@ def raw_records() -> tuple[bytes, ...]:
 
 
 def judge_page(body: bytes) -> None:
-    """Both readers agree; an answer is an envelope or an error of ours; its records are taken or set aside; both can be kept."""
-    pages_agree(body)
+    """An answer is an envelope or an error of ours; its records are good or rejected; both can be stored."""
+    parsers_agree(body)
     _code, judged = judge_answer(200, {}, body, NOW)
     if not isinstance(judged, Envelope):
         assert isinstance(judged, SyncError)
         str(judged).encode()
         return
-    taken = Intake({}, frozenset(), Spool())
-    for sighting in taken.take(1, judged.records or []):
-        kept(taken, sighting)
+    parser = new_parser()
+    for served in parser.parse_page(1, judged.records or [], exact=judged.exact):
+        stored(parser, served)
+
+
+def parsers_agree(body: bytes) -> None:
+    """Where msgspec parses an answer, Python's parser gives the same."""
+    try:
+        answer = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return
+    try:
+        other = _parse_leniently(body)
+    except BadAnswer:
+        return  # what msgspec skips, it does not look into
+    found, expected = (
+        (each.code, [decode_json(bytes(raw)) for raw in each.data.templates or []] if each.data else [])
+        for each in (answer, other)
+    )
+    assert found == expected
 
 
 def judge_record(raw: bytes) -> None:
-    """Both ways to a document agree, and what is set aside says why."""
-    records_agree(raw)
-    taken = Intake({}, frozenset(), Spool())
+    """A record that is JSON is good, or says why it is rejected."""
+    parser = new_parser()
     try:
         json.loads(raw)
     except (ValueError, RecursionError):
         return  # an envelope hands on only what is JSON
-    (sighting,) = taken.take(1, [raw])
-    kept(taken, sighting)
+    (served,) = parser.parse_page(1, [raw])
+    stored(parser, served)
 
 
-def kept(taken: Intake, sighting: Any) -> None:
+def stored(parser: RecordParser, served: ServedRecord) -> None:
     """Check that what came of a record can be stored: a document, or a reason, in UTF-8."""
-    spooled = taken.load(sighting.reading)
-    if spooled.document is None:
-        assert sighting.reading.reason
-        sighting.reading.reason.encode()
+    if served.reason is not None:
+        assert served.reason
+        served.reason.encode()
     else:
-        text = canonical(spooled.document)
+        text = canonical(parser.document(served))
         assert "\\u0000" not in text.replace("\\\\", ""), "no database takes NUL"
         text.encode()
 
@@ -220,7 +234,7 @@ def _judge_file(name: str) -> None:
     except UsageError as error:
         str(error).encode()
         return
-    form = Form(document(read_record(decode(raw_records()[0]))))
+    form = Form(parse_record(decode_json(raw_records()[0])))
     for problem in form.validate(given):
         assert str(problem).isprintable(), problem
 

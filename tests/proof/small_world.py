@@ -171,7 +171,6 @@ class SmallWorld:
         world = self._world
         world.catalog, world.known, world.runs = state.catalog.fork(), dict(state.known), state.runs
         world.unsettled.clear()
-        world.unread.clear()
         memory = sqlite3.connect(":memory:")
         memory.deserialize(state.database)
         with world.engine.connect() as connection:

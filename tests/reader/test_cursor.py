@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from sync.catalog.diff import Change
 from sync.catalog.feed_chain import Cursor
-from sync.catalog.intake import Reading, Spooled
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader import feed, status
 from sync.reader.cursor import prove
@@ -308,7 +307,7 @@ class History:
             run = {"trigger": "run", "status": "succeeded", "started_at": NOON, "finished_at": NOON, "holder": ""}
             connection.execute(sa.insert(sync_runs).values(run_id=run_id, **run))
             appended = Feed(connection, run_id, NOON)
-            appended.append([(Change(told, "added", Reading(0, None, None)), Spooled(b"", None, "", "0" * 64))])
+            appended.append([(Change(told, "added"), "0" * 64)])
             appended.close()
         self.truth.append(told)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.catalog.raw_record import wire_hash
-from sync.catalog.set_aside import MOST_KEPT
+from sync.catalog.rejection import MOST_KEPT
+from sync.catalog.served_records import wire_hash
 from sync.errors import DatabaseError, SchemaError
 from sync.reader import catalog as catalog_reader
 from sync.run_record import Status
@@ -252,7 +252,7 @@ def test_held_removals_are_counted_and_forgotten_when_their_templates_return(dat
 
 def test_held_removals_are_applied_when_three_runs_agree(database: Database) -> None:
     sync(records(30), database.engine)
-    statuses = [sync(records(10), database.engine).run.status for _ in range(3)]
+    statuses = [sync(records(10), database.engine, hold=0.0).run.status for _ in range(3)]
     assert statuses == [Status.HELD, Status.HELD, Status.SUCCEEDED]
     assert (len(database.present), database.rows("held_removals")) == (10, [])
     assert anomalies(database) == []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.store import schema
-from sync.store.batches import insert_rows
+from sync.store.bulk import insert_rows
 from sync.store.tables import metadata
 from tests.snippets import snippets, statements
 
@@ -106,7 +106,7 @@ def templates(number: int) -> Iterator[dict[str, Any]]:
         "template_id": str(number), "title": "标题" * 4, "title_en": "A title of some length", "template_type": TYPES[number % 2],
         "cover_url": "https://media.example/" + "c" * 200, "preview_video_url": "https://media.example/" + "p" * 200,
         "input_requirement": "SINGLE_PERSON", "input_num": 1, "released_at": day, "extra": {}, "content_hash": "c" * 64,
-        "fingerprint": "f" * 64, "first_seen_at": BEGAN, "changed_at": day if number % 10 == 0 else BEGAN,
+        "first_seen_at": BEGAN, "changed_at": day if number % 10 == 0 else BEGAN,
         "removed_at": day if number % 100 == 1 else None, "first_seen_run_id": 1, "changed_run_id": 1,
     }  # fmt: skip
 

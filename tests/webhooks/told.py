@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sync.catalog.breaking import breaking
-from sync.catalog.template import Template
-from sync.catalog.template import document as document_of
+from sync.catalog.parsing import parse_record
 from sync.reader.documents import printed
 
 CURSOR = "0123456789ab-7-00112233445566778899aabb"
@@ -15,7 +14,7 @@ CURSOR = "0123456789ab-7-00112233445566778899aabb"
 def change(kind: str = "changed", *fields: dict[str, Any], template_id: str = "1", **document: Any) -> dict[str, Any]:
     """Make one; `document` replaces what the template is after it, or for a removal was before."""
     whole = {
-        **printed(document_of(Template(template_id))),
+        **printed(parse_record({"TemplateId": template_id})),
         "template_type": "BEGIN_END_FRAME",
         "tags": [{"name": "热门", "name_en": "Trending"}],
         **document,

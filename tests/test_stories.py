@@ -1,0 +1,167 @@
+"""Histories of several runs in which a reader of the feed, of the past, or of a webhook was once shown something untrue."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.catalog.feed_chain import Cursor
+from sync.delivery.outbox import steps
+from sync.reader import catalog as catalog_reader
+from sync.reader.feed import changes
+from sync.store.apply import Store
+from sync.synchronise import Outcome, RunOptions, refresh, synchronise
+from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.rules import Rules
+from tests.answering import Answering, listed
+from tests.builders import EPOCH, Database, record, records
+from tests.faults import at, sync
+from tests.test_follower import meanings
+from tests.twice import Pages, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
+    Record = dict[str, Any]
+
+SIGNED = "https://media.example/cover.jpeg?x-signature="
+
+
+def run(endpoint: Answering, engine: sa.Engine, minute: int) -> Outcome:
+    dice = random.Random(1).random  # noqa: S311 - a test's input
+    store = Store(engine, sleep=lambda _: None)
+    return synchronise(store, endpoint, RunOptions(3, 1), trigger="run", ttl=60.0, clock=at(minute), random=dice)
+
+
+def refreshed(found: Record, engine: sa.Engine, minute: int) -> Outcome:
+    endpoint = Answering(lambda _question: listed([found], 1))
+    return refresh(Store(engine, sleep=lambda _: None), endpoint, found["TemplateId"], ttl=60.0, clock=at(minute))
+
+
+def shown(engine: sa.Engine, after_run: int) -> dict[str, Any]:
+    """Give the documented fields that `--as-of` an earlier run shows."""
+    then = catalog_reader.catalog(engine, after_run=after_run)
+    return meanings({each["template_id"]: each for each in then})
+
+
+def fields_of(engine: sa.Engine, run_id: int) -> list[tuple[str, str, Any, Any]]:
+    found = changes(engine, run_id=run_id)
+    return [(each["template_id"], told["field"], told["old"], told["new"]) for each in found for told in each["fields"]]
+
+
+@pytest.mark.parametrize("nothing", [..., None], ids=["a missing key", "null"])
+def test_prices_that_ten_lack_then_all_then_nobody_are_published_as_lost_by_ten_and_back(nothing: Any, sqlite: Database) -> None:
+    whole, less = records(30), [record(str(number), Title_en=f"Number {number}", ConsumeItems=nothing) for number in range(1, 31)]
+    for minute, served in enumerate([whole, [*less[:10], *whole[10:]], less, whole]):
+        assert sync(served, sqlite.engine, clock=at(minute)).error is None
+    prices = [("480p", 166.5), ("720p", 355.2)]
+    ten = [str(number) for number in range(1, 11)]
+    assert fields_of(sqlite.engine, 2) == [(key, f"consume_items.{size}", price, None) for key in ten for size, price in prices]
+    assert fields_of(sqlite.engine, 3) == []
+    assert fields_of(sqlite.engine, 4) == [(key, f"consume_items.{size}", None, price) for key in ten for size, price in prices]
+
+
+def test_a_field_that_is_new_in_an_unverified_walk_is_compared_in_the_next_one(sqlite: Database) -> None:
+    assert sync([record()], sqlite.engine, clock=at(0)).error is None
+    ends = [run(serving(Pages([[record(Mood=value)]], total=9)), sqlite.engine, value).run for value in range(1, 9)]
+    assert {str(each.status) for each in ends} == {"incomplete"}
+    assert ends[0].fields_appeared == ("Mood",)
+    published = [each for number in range(2, 10) for each in fields_of(sqlite.engine, number)]
+    assert published == [("1", "extra.Mood", value, value + 1) for value in range(1, 8)]
+
+
+def test_a_field_that_one_page_has_before_the_others_is_no_change(sqlite: Database) -> None:
+    old, new = records(9), [{**each, "Mood": "calm"} for each in records(9)]
+    for minute, pages in enumerate([0, 1, 2, 1, 3, 3]):  # the pages that a new server answers
+        served = [*new[: 3 * pages], *old[3 * pages :]]
+        ended = run(serving(Pages([served[:3], served[3:6], served[6:]])), sqlite.engine, minute).run
+        assert (str(ended.status), ended.changed) == ("succeeded", 0)
+    assert [row["extra"] for row in sqlite.rows("templates")] == [{"Mood": "calm"}] * 9
+
+
+def test_a_look_up_with_fewer_fields_empties_none(sqlite: Database) -> None:
+    whole, slim = [record("1"), record("2", Mood="calm")], {"TemplateId": "2", "Title": "战斗游戏"}
+    assert sync(whole, sqlite.engine, clock=at(0)).error is None
+    before = shown(sqlite.engine, 1)
+    assert refreshed(slim, sqlite.engine, 1).run.changed == 0
+    unlisted = Pages([whole[:1]], looked_up={"2": [slim]})
+    assert run(serving(unlisted), sqlite.engine, 2).run.changed == 0
+    assert refreshed({**slim, "Title": "New"}, sqlite.engine, 3).run.changed == 1
+    assert sync(whole, sqlite.engine, clock=at(4)).run.changed == 1
+    assert [fields_of(sqlite.engine, number) for number in (4, 5)] == [
+        [("2", "title", "战斗游戏", "New")], [("2", "title", "New", "战斗游戏")],
+    ]  # fmt: skip
+    assert shown(sqlite.engine, 5) == before
+    assert sqlite.rows("templates", "template_id")[1]["extra"] == {"Mood": "calm"}
+
+
+def test_an_earlier_run_is_shown_as_it_was_whatever_is_stored_without_being_a_change(sqlite: Database) -> None:
+    def served(**fields: Any) -> list[Record]:
+        return [record("1", **fields), record("2")]
+
+    catalogs = [
+        served(),
+        [record("1", ConsumeItems=..., Title_en=...), record("2", ConsumeItems=None, Title_en=...)],  # lost by all: kept
+        served(Cover=f"{SIGNED}b", Tags=["热门", "🔥Seedance2.0模型"], Tags_en=["Trending", "🔥Seedance2.0 Model"], Mood="calm"),
+        served(ConsumeItems=..., Title="New"),
+        served(Cover=f"{SIGNED}c", SupportAspectRatio="1:1,9:16"),
+    ]
+    then: dict[int, Any] = {}
+    for minute, catalog in enumerate(catalogs):
+        assert sync(catalog, sqlite.engine, clock=at(minute)).error is None
+        then[minute + 1] = shown(sqlite.engine, minute + 1)
+        assert {number: shown(sqlite.engine, number) for number in then} == then
+    assert [then[number]["1"]["title"] for number in then] == ["战斗游戏"] * 3 + ["New", "战斗游戏"]
+
+
+NEW_TAGS = {"Tags": ["新", "热"], "Tags_en": ["New", "Hot"]}
+OTHER = "https://media.example/other.jpeg?x-signature="
+
+
+@pytest.mark.parametrize(
+    ("changed", "rewritten"),
+    [
+        pytest.param({"Mood": "wild"}, {}, id="an unknown field disappears"),
+        pytest.param(NEW_TAGS, {name: tags[::-1] for name, tags in NEW_TAGS.items()}, id="another order"),
+        pytest.param({"ConsumeItems": []}, {"ConsumeItems": ...}, id="a field is lost"),
+        pytest.param({"Cover": f"{OTHER}b"}, {"Cover": f"{OTHER}c"}, id="a URL"),
+    ],
+)
+def test_a_message_that_is_sent_again_after_a_rewrite_agrees_with_itself(
+    changed: Record, rewritten: Record, sqlite: Database
+) -> None:
+    for minute, fields in enumerate([{"Mood": "calm"}, changed]):
+        assert sync([record(**fields)], sqlite.engine, clock=at(minute)).error is None
+    first = message(sqlite.engine)
+    assert sync([record(**rewritten)], sqlite.engine, clock=at(2)).run.changed == 0
+    again = message(sqlite.engine)
+    assert first["id"] == again["id"]
+    for body in (first, again):
+        agrees(body["data"]["document"], body["data"]["fields"])
+    assert meanings({"1": first["data"]["document"]}) == meanings({"1": again["data"]["document"]})
+
+
+def message(engine: sa.Engine) -> dict[str, Any]:
+    """Give the newest message that an endpoint is sent, with its id."""
+    endpoint = Endpoint("shop", "https://example.com/", (), Rules(), "change")
+    *_, last = steps(engine, endpoint, str(Cursor.start(EPOCH)))
+    assert last.message is not None
+    return {"id": last.message.id, **json.loads(last.message.body)}
+
+
+def agrees(document: Record, fields: Sequence[Record]) -> None:
+    """Compare a document with the new value of each field; a URL may be signed anew."""
+    prices = {price["resolution"]: price["credit"] for price in document["consume_items"]}
+    assert fields
+    for each in fields:
+        kind, _, name = each["field"].partition(".")
+        value = {"extra": document["extra"].get(name), "consume_items": prices.get(name)}.get(kind, document.get(kind))
+        if kind == "cover_url":
+            assert str(value).partition("?")[0] == each["new"].partition("?")[0]
+        else:
+            assert value == each["new"]

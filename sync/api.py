@@ -283,6 +283,7 @@ class Catalog:
         return CatalogStatus(
             present=found.present,
             held=found.held,
+            unconfirmed=found.unconfirmed,
             last_success_at=ended,
             last_success_age=None if ended is None else self._clock() - ended,
             last_change_at=found.last_change_at,

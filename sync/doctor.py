@@ -163,6 +163,9 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
     yield from _webhooks(settings, engine, now())
     if found.held:
         yield Check("held", Result.WARNING, f"{found.held} removals wait", "`template-sync changes --pending` shows them.", 4)
+    if found.unconfirmed:
+        seen = f"{found.unconfirmed} missing templates are not confirmed to be gone"
+        yield Check("unconfirmed", Result.WARNING, seen, "`template-sync changes --pending` says why.")
 
 
 def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Check]:

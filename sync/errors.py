@@ -186,6 +186,7 @@ class Deferred(TryLater):
 
     Attributes:
         after: seconds that it asked us to wait, None when it did not say.
+        exhausted: whether a server error (5xx) stayed although each wait that it asked for was waited out.
     """
 
     default_code = "deferred"
@@ -193,6 +194,7 @@ class Deferred(TryLater):
     def __init__(self, message: str, *, hint: str = "", code: str | None = None, after: float | None = None) -> None:
         super().__init__(message, hint=hint, code=code)
         self.after = after
+        self.exhausted = False
 
 
 class Maintenance(Deferred):

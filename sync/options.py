@@ -40,6 +40,15 @@ def parse_duration(value: str) -> float:
     return seconds
 
 
+def _duration_or_zero(value: str) -> float:
+    if re.fullmatch(r"\s*0{1,9}(\.0{1,9})?\s*[smhd]?\s*", value):
+        return 0.0
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace("a duration above zero, such as 90s", "a duration such as 0s, 90s")) from None
+
+
 def replaceable_file(value: str) -> str:
     """Refuse a name under which nothing can be swapped in.
 
@@ -201,6 +210,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "DURATION", "One run's whole time; past it nothing is applied."),
     Option("max_removed", "SYNC_MAX_REMOVED", "10%", _share, "SHARE",
            "More removals than this share (and than 10) wait for a person."),
+    Option("hold", "SYNC_HOLD", "1h", _duration_or_zero, "DURATION",
+           "How long ago the first of three runs that agree on a held removal must have been; 0s: three runs are enough."),
     Option("log_format", "SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
            "auto: console on a terminal, else JSON."),
     Option("log_level", "SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "debug|info|warning|error",

@@ -27,7 +27,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt. `bytes` is as sent over the wire; `held` counts removals that wait; `fence` is None if it got no lease."""
+    """One attempt.
+
+    Attributes:
+        bytes: as sent over the wire.
+        held: removals that wait.
+        unconfirmed: templates that are missing, and kept because no look-up confirms that they are gone.
+        fence: None if it got no lease.
+    """
 
     run_id: int | None
     trigger: str
@@ -46,6 +53,7 @@ class Run:
     unchanged: int = 0
     rejected: int = 0
     held: int = 0
+    unconfirmed: int = 0
     fields_appeared: tuple[str, ...] = ()
     fields_vanished: tuple[str, ...] = ()
     error_code: str | None = None

@@ -39,6 +39,7 @@ class Settings:
     rate: float
     deadline: float
     max_removed: Decimal
+    hold: float
     log_format: str
     log_level: str
     lease_ttl: float

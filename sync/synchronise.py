@@ -18,10 +18,10 @@ from sync.advice import BY_CODE
 from sync.catalog.diff import ChangeSet, Previous, compare
 from sync.catalog.intake import Intake
 from sync.catalog.raw_record import LOOK_UP
-from sync.catalog.removals import Removals, decide_removals, plausible
+from sync.catalog.removals import RemovalRules, Removals, decide_removals, removal_limit
 from sync.catalog.set_aside import set_aside_reformatted
 from sync.catalog.snapshot import Snapshot, read_snapshot
-from sync.catalog.suspects import cleared
+from sync.catalog.suspects import AMBIGUOUS, drop_ambiguous_removals
 from sync.catalog.sync_state import SyncState
 from sync.endpoint.confirm_removals import confirm_removals
 from sync.endpoint.walk import walk
@@ -52,6 +52,12 @@ class RunOptions:
     workers: int = 4
     max_removed: Decimal = Decimal("0.1")
     accept_removals: bool = False
+    hold: float = 3600.0
+
+    @property
+    def removal_rules(self) -> RemovalRules:
+        """The limits of removals."""
+        return RemovalRules(self.max_removed, self.hold, self.accept_removals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +130,13 @@ def synchronise(
         random: a source of numbers from 0 to 1; with it the controls of look-ups are chosen.
         progress: called with (pages so far, pages expected or None).
     """
-    work = lambda: plan(store, endpoint, options, random=random, progress=progress)  # noqa: E731 - it is one argument
+    work = lambda now: plan(store, endpoint, options, now=now, random=random, progress=progress)  # noqa: E731 - it is one argument
     return _attempt(store, endpoint, work, trigger=trigger, ttl=ttl, clock=clock)
 
 
 def refresh(store: Store, endpoint: Answers, template_id: str, *, ttl: float, clock: Callable[[], datetime]) -> Outcome:
     """Fetch one template now and record what changed in it, by the same path. Never removes: that takes a walk, too."""
-    return _attempt(store, endpoint, lambda: plan_one(store, endpoint, template_id), trigger="refresh", ttl=ttl, clock=clock)
+    return _attempt(store, endpoint, lambda _: plan_one(store, endpoint, template_id), trigger="refresh", ttl=ttl, clock=clock)
 
 
 def preview(
@@ -145,7 +151,7 @@ def preview(
     """Find out what a run would do, and write nothing to the database, not even a row. No `store`: nothing is stored yet."""
     run = Run(None, "dry-run", Status.RUNNING, clock())
     try:
-        planned = plan(store, endpoint, options, random=random, progress=progress)
+        planned = plan(store, endpoint, options, now=run.started_at, random=random, progress=progress)
     except SyncError as error:
         return Outcome(ended(run, error, endpoint.statistics, clock()), error=error, codes=endpoint.statistics.by_code)
     problem = planned.problem
@@ -155,7 +161,7 @@ def preview(
 
 
 def _attempt(
-    store: Store, endpoint: Answers, work: Callable[[], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
+    store: Store, endpoint: Answers, work: Callable[[datetime], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
 ) -> Outcome:
     """Do the work under the lease and apply it; whatever happens, the run's row says how it ended."""
     run = Run(None, trigger, Status.RUNNING, clock())
@@ -169,7 +175,7 @@ def _attempt(
     run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
     try:
         with leases.kept_alive(store.engine, lease, on_loss=endpoint.interrupt):
-            planned = work()
+            planned = work(run.started_at)
             endpoint.check_deadline()  # from here on a stop is too late: what was found is applied
         finished = _finished(run, planned, endpoint, clock())
         write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.intake.load)
@@ -190,10 +196,11 @@ def plan(
     endpoint: Answers,
     options: RunOptions,
     *,
+    now: datetime,
     random: Callable[[], float] = randomness.random,
     progress: Progress | None = None,
 ) -> Plan:
-    """Find out what a run changes; writes nothing. `store` is None where there is no database yet."""
+    """Find out what a run changes; writes nothing. `store` is None where there is no database yet, `now` when the run began."""
     source = store or _Nothing()
     previous, state = source.load()
     intake = Intake(
@@ -208,39 +215,50 @@ def plan(
 
     def judged(sightings: Sequence[Sighting], fields: frozenset[str]) -> Snapshot:
         read = read_snapshot(sightings, intake, fields)
-        set_aside_reformatted(read, previous.known, most=plausible(len(previous.known), options.max_removed))
+        set_aside_reformatted(read, previous.known, most=removal_limit(len(previous.known), options.max_removed))
         return read
 
     snapshot = judged(walked.sightings, walked.fields)
     served = snapshot.ids
-    state = state.reconciled(walked.verified, served).without_held(served)
-    reason = _reason_to_doubt(walked, state, snapshot, options)
+    if not walked.failed_pages:  # a walk with an unread page counts neither for nor against a wrong `total`
+        state = state.reconciled(walked.verified, served, now)
+    state = state.without_served(served)
+    reason = _reason_to_doubt(walked, state, snapshot, options, now)
     missing = sorted(previous.known.keys() - served)
-    removals = Removals(held=state.held)  # a run that cannot be believed neither holds more nor forgets what is held
+    # A run that is not verified neither adds to what is held or unconfirmed, nor forgets it.
+    removals = Removals(held=state.held, unconfirmed=state.unconfirmed)
+    problem: SyncError | None = _unverified(reason)
     if not reason:
-        witness = confirm_removals(
-            endpoint, intake, missing, walked, page_size=options.page_size, workers=options.workers, random=random
-        )
-        if witness.found:
-            snapshot = judged([*walked.sightings, *witness.found], walked.fields | witness.fields)
+        confirmation = confirm_removals(
+            endpoint, intake, missing, walked, page_size=options.page_size, workers=options.workers, random=random,
+            accept=options.accept_removals,
+        )  # fmt: skip
+        if confirmation.found:
+            snapshot = judged([*walked.sightings, *confirmation.found], walked.fields | confirmation.fields)
             missing = sorted(previous.known.keys() - snapshot.ids)
-        reason = witness.problem
-        if not reason:
+        evidence = drop_ambiguous_removals(confirmation.evidence, snapshot, intake, source.load_documents)
+        unconfirmed = {key: confirmation.unconfirmed.get(key, AMBIGUOUS) for key in missing if key not in evidence}
+        reason = "" if options.accept_removals else confirmation.problem
+        if reason:
+            not_held = {key: each for key, each in unconfirmed.items() if key not in state.held}
+            held = {key: each for key, each in state.held.items() if key in unconfirmed}
+            removals, problem = Removals(held=held, unconfirmed=not_held), _unverified(reason)
+        else:
             removals = decide_removals(
-                cleared(witness.evidence, snapshot, intake, source.load_documents),
-                missing=len(missing),
+                evidence,
+                unconfirmed,
                 present=len(previous.known),
-                max_removed=options.max_removed,
+                rules=options.removal_rules,
                 held_before=state.held,
-                accept=options.accept_removals,
+                now=now,
                 catalog_is_empty=not walked.sightings,
             )
+            why_held = {"hold": options.hold, "now": now, "empty": not walked.sightings}
+            problem = _held(removals, len(missing), len(previous.known), why_held) or _unconfirmed(removals, len(previous.known))
     changes = compare(previous, snapshot, intake, source.load_documents, complete=not reason)
     changes = changes.removing(removals.now, intake, source.load_documents)
-    problem = _unverified(reason) or _held(removals, len(missing), len(previous.known), empty=not walked.sightings)
-    return Plan(
-        snapshot, changes, replace(state, held=removals.held), intake, source.load_documents, walked.total, walked.pages, problem
-    )
+    state = replace(state, held=removals.held, unconfirmed=removals.unconfirmed)
+    return Plan(snapshot, changes, state, intake, source.load_documents, walked.total, walked.pages, problem)
 
 
 def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
@@ -257,7 +275,7 @@ def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
         raise BadAnswer("The catalog answered with other templates than the one asked for.", code="other-template")
     snapshot = read_snapshot(sightings, intake)
     changes = compare(previous, snapshot, intake, store.load_documents, complete=False)
-    return Plan(snapshot, changes, state.without_held(snapshot.ids), intake, store.load_documents)
+    return Plan(snapshot, changes, state.without_served(snapshot.ids), intake, store.load_documents)
 
 
 class _Nothing:
@@ -273,12 +291,13 @@ class _Nothing:
         return ""
 
 
-def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions) -> str:
+def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions, now: datetime) -> str:
     """Say why absence from this walk proves nothing; an empty string if it does."""
-    if not walked.verified and not (state.count_is_wrong and snapshot.ids):
+    count_is_wrong = state.count_is_wrong(now, options.hold) and snapshot.ids and not walked.failed_pages
+    if not walked.verified and not count_is_wrong:
         return walked.reason
     bad, served = len(snapshot.set_aside), len(walked.sightings)
-    if bad > plausible(served, options.max_removed) or (bad and not snapshot.good):
+    if bad > removal_limit(served, options.max_removed) or (bad and not snapshot.good):
         return f"{bad} of {served} records were set aside, most of them because {snapshot.commonest_reason}"
     return ""
 
@@ -292,13 +311,18 @@ def _unverified(reason: str) -> WalkUnverified | None:
     )
 
 
-def _held(removals: Removals, missing: int, present: int, *, empty: bool) -> RemovalsHeld | None:
+def _held(removals: Removals, missing: int, present: int, why_held: Mapping[str, Any]) -> RemovalsHeld | None:
     if not removals.held:
         return None
     return RemovalsHeld(
-        f"{len(removals.held)} removals are held: {removals.why_held(missing, present, empty=empty)}.",
-        hint=BY_CODE["held"].to_do,
+        f"{len(removals.held)} removals are held: {removals.why_held(missing, present, **why_held)}.", hint=BY_CODE["held"].to_do
     )
+
+
+def _unconfirmed(removals: Removals, present: int) -> WalkUnverified | None:
+    if not removals.too_many_unconfirmed:
+        return None
+    return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].to_do, code="unconfirmed")
 
 
 def _finished(run: Run, planned: Plan, endpoint: Answers, now: datetime) -> Run:
@@ -315,6 +339,7 @@ def _finished(run: Run, planned: Plan, endpoint: Answers, now: datetime) -> Run:
         unchanged=changes.unchanged,
         rejected=len(planned.snapshot.set_aside),
         held=len(planned.state.held),
+        unconfirmed=len(planned.state.unconfirmed),
         fields_appeared=changes.appeared,
         fields_vanished=changes.vanished,
     )

@@ -145,7 +145,7 @@ def run_against(
 ) -> Outcome:
     """Run once against whatever serves at a URL. `options` are the run's, or settings."""
     run_options = {
-        name: options.pop(name) for name in ("page_size", "workers", "max_removed", "accept_removals") if name in options
+        name: options.pop(name) for name in ("page_size", "workers", "max_removed", "accept_removals", "hold") if name in options
     }
     with Endpoint(make_settings(base_url, **options), SANDBOX_KEY, retry_policy=retry_policy) as endpoint:
         return synchronise(

@@ -73,6 +73,7 @@ def status(found: CatalogStatus) -> dict[str, Any]:
     return {
         "present": found.present,
         "held": found.held,
+        "unconfirmed": found.unconfirmed,
         "last_success_at": _moment(found.last_success_at),
         "last_success_age_seconds": None if found.last_success_age is None else round(found.last_success_age.total_seconds(), 3),
         "last_change_at": _moment(found.last_change_at),

@@ -1,17 +1,19 @@
-"""PURE. Which templates that the catalog no longer serves are removed now, which wait, and which stay.
+"""PURE. Which templates that the catalog no longer serves are removed now, which are held, and which stay unconfirmed.
 
-A removal needs two witnesses. The first is absence from a walk that can be believed; the second, which `confirm_removals`
-gathers, is what `evidence` holds for an id. And a removal that is too large to be plausible waits for a person, or for three
-runs that agree.
+A removal needs two confirmations. The first is absence from a verified walk; the second, which `confirm_removals` gathers, is
+what `evidence` holds for an id. A removal that is too large to be plausible is held until a person accepts it, or until three
+runs over some time agree.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from decimal import Decimal
 
 
@@ -23,7 +25,45 @@ RUNS_THAT_AGREE = 3
 
 
 LOOK_UPS = 200
-"""Above so many missing templates a second verified walk is the second witness: one look-up each would take minutes."""
+"""Above so many missing templates a second verified walk confirms: one look-up each would take minutes."""
+
+
+SAMPLE = 20
+"""Look-ups of missing ids, chosen at random, that must agree with a second walk."""
+
+
+class HeldRemoval(NamedTuple):
+    """How many consecutive verified runs agree that a template is gone, and when the first of them began."""
+
+    runs: int
+    since: datetime
+
+
+class Unconfirmed(NamedTuple):
+    """Why a missing template is kept: no look-up confirms that it is gone.
+
+    Attributes:
+        reason: one phrase.
+        answered: whether its look-up was answered at all, so that a person may accept the removal.
+    """
+
+    reason: str
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalRules:
+    """The limits of removals.
+
+    Attributes:
+        max_removed: the share of the present templates that may go in one run.
+        hold: seconds that a held removal waits at least, from the first run that agreed.
+        accept: a person accepts implausible and unconfirmed removals.
+    """
+
+    max_removed: Decimal
+    hold: float
+    accept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,62 +72,100 @@ class Removals:
 
     Attributes:
         now: id -> evidence, of the templates to remove.
-        held: id -> how many consecutive verified runs agree that it is gone.
-        limit: the most removals that would have been plausible.
+        held: id -> the runs that agree that it is gone.
+        unconfirmed: id -> why it is kept.
+        limit: the largest number of removals that is plausible.
     """
 
     now: Mapping[str, str] = field(default_factory=dict)
-    held: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, HeldRemoval] = field(default_factory=dict)
+    unconfirmed: Mapping[str, Unconfirmed] = field(default_factory=dict)
     limit: int = 0
 
-    def why_held(self, missing: int, present: int, *, empty: bool) -> str:
-        """Say why removals wait, one phrase."""
+    @property
+    def too_many_unconfirmed(self) -> bool:
+        """Whether so many absences are unconfirmed that the run is no success."""
+        return len(self.unconfirmed) > self.limit
+
+    def why_held(self, missing: int, present: int, *, hold: float, now: datetime, empty: bool) -> str:
+        """Say why removals are held, one phrase.
+
+        Args:
+            missing: templates that the walk lacks.
+            present: templates that the database holds as present.
+            hold: seconds that a held removal waits at least.
+            now: when the run began.
+            empty: nothing at all was served.
+        """
         if empty:
             return "the catalog is empty, and that is accepted by a person only"
-        agree = max(self.held.values())
+        runs, since = max(each.runs for each in self.held.values()), min(each.since for each in self.held.values())
+        agree = f"{runs} of {RUNS_THAT_AGREE} runs agree so far" if runs < RUNS_THAT_AGREE else f"{runs} runs agree so far"
+        left = max(0.0, hold - (now - since).total_seconds())
+        wait = f", and SYNC_HOLD leaves {left:.0f} s to wait" if left else ""
         return (
             f"{missing} of {present} templates are missing, and at most {self.limit} may go at once"
-            f"; {agree} of {RUNS_THAT_AGREE} runs agree so far"
+            f"; {agree}, the first at {since:%Y-%m-%d %H:%M:%S} UTC{wait}"
+        )
+
+    def why_unconfirmed(self, present: int) -> str:
+        """Say that too many absences are unconfirmed, one sentence with the commonest reason."""
+        reason = Counter(each.reason for each in self.unconfirmed.values()).most_common(1)[0][0]
+        return (
+            f"{len(self.unconfirmed)} of {present} templates are missing and not confirmed to be gone, and at most {self.limit} "
+            f"may be; most of them: {reason}. They are kept."
         )
 
 
-def plausible(whole: int, share: Decimal) -> int:
+def removal_limit(whole: int, share: Decimal) -> int:
     """Count how many of so many templates may be lost at once: a share of them, and always a few."""
     return max(ALWAYS_PLAUSIBLE, int(whole * share))
 
 
 def decide_removals(
     evidence: Mapping[str, str],
+    unconfirmed: Mapping[str, Unconfirmed],
     *,
-    missing: int,
     present: int,
-    max_removed: Decimal,
-    held_before: Mapping[str, int],
-    accept: bool,
+    rules: RemovalRules,
+    held_before: Mapping[str, HeldRemoval],
+    now: datetime,
     catalog_is_empty: bool,
 ) -> Removals:
-    """Decide about the templates that two witnesses say are gone.
+    """Decide about the templates that a walk lacks.
 
     Args:
-        evidence: id -> the second witness, `lookup` or `walks`.
-        missing: how many templates the walk did not bring, with or without a second witness. They are what must be plausible:
-            of a hundred missing, look-ups that are cut short must not remove ten now and ten in every later run.
+        evidence: id -> the second confirmation, `lookup` or `walks`.
+        unconfirmed: the other missing templates. What must be plausible is the number of all missing ones: of a hundred, look-ups
+            that are cut short must not remove ten now and ten in every later run.
         present: how many templates the database holds as present.
-        max_removed: the share of them that may go in one run.
-        held_before: id -> consecutive verified runs before this one that agreed.
-        accept: a person has accepted implausible removals.
+        rules: the limits.
+        held_before: id -> the consecutive verified runs before this one that agreed.
+        now: when this run began.
         catalog_is_empty: nothing at all was served. A broken server looks like that for hours, so agreement of several
             runs proves nothing then, however few templates there were; only a person can accept it.
     """
-    limit = plausible(present, max_removed)
-    if missing <= limit and not catalog_is_empty:
-        return Removals(now=evidence, limit=limit)
-    if accept:
-        return Removals(now=dict.fromkeys(evidence, "accepted"), limit=limit)
-    agreed = {template_id: held_before.get(template_id, 0) + 1 for template_id in evidence}
+    limit = removal_limit(present, rules.max_removed)
+    plausible = len(evidence) + len(unconfirmed) <= limit and not catalog_is_empty
+    if rules.accept:
+        accepted = [template_id for template_id, each in unconfirmed.items() if each.answered]
+        confirmed = evidence if plausible else dict.fromkeys(evidence, "accepted")
+        kept = {template_id: each for template_id, each in unconfirmed.items() if not each.answered}
+        return Removals({**confirmed, **dict.fromkeys(accepted, "accepted")}, unconfirmed=kept, limit=limit)
+    if plausible:
+        return Removals(evidence, unconfirmed=unconfirmed, limit=limit)
+    held = {template_id: _agreeing(held_before.get(template_id), now) for template_id in evidence}
+    due = {template_id: evidence[template_id] for template_id, each in held.items() if _is_due(each, now, rules.hold)}
     if catalog_is_empty:
-        return Removals(held=agreed, limit=limit)
-    now = {template_id: evidence[template_id] for template_id, runs in agreed.items() if runs >= RUNS_THAT_AGREE}
-    return Removals(
-        now=now, held={template_id: runs for template_id, runs in agreed.items() if template_id not in now}, limit=limit
-    )
+        due = {}
+    waiting = {template_id: each for template_id, each in held.items() if template_id not in due}
+    return Removals(due, waiting, unconfirmed, limit)
+
+
+def _agreeing(before: HeldRemoval | None, now: datetime) -> HeldRemoval:
+    """Count this run. A clock that was set back begins the wait anew: it neither shortens it nor lets it last for years."""
+    return HeldRemoval(1, now) if before is None else HeldRemoval(before.runs + 1, min(before.since, now))
+
+
+def _is_due(held: HeldRemoval, now: datetime, hold: float) -> bool:
+    return held.runs >= RUNS_THAT_AGREE and (now - held.since).total_seconds() >= hold

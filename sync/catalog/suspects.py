@@ -1,4 +1,4 @@
-"""PURE. A record without a readable id may be any template: what it may stand for is not proved gone by a look-up.
+"""PURE. A record without a readable id may be any template: a look-up does not prove that such a template is gone.
 
 Its media id tells which template that is; where that cannot be read either, it may be any of them.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sync.catalog.removals import Unconfirmed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,12 +16,16 @@ if TYPE_CHECKING:
     from sync.catalog.intake import Intake
     from sync.catalog.snapshot import Snapshot
 
+AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be this template", answered=False)
 
-def cleared(evidence: Mapping[str, str], snapshot: Snapshot, intake: Intake, load: LoadDocuments) -> Mapping[str, str]:
+
+def drop_ambiguous_removals(
+    evidence: Mapping[str, str], snapshot: Snapshot, intake: Intake, load: LoadDocuments
+) -> Mapping[str, str]:
     """Drop the evidence against templates that a record without an id may stand for.
 
     Args:
-        evidence: id -> the second witness.
+        evidence: id -> the second confirmation.
         snapshot: what was served.
         intake: which holds its records.
         load: reads stored documents, of all ids at once: there are few where this is needed at all.

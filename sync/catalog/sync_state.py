@@ -1,4 +1,4 @@
-"""PURE. What runs remember of the ones before."""
+"""PURE. What a run needs to know of the runs before it."""
 
 from __future__ import annotations
 
@@ -8,38 +8,51 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+
+    from sync.catalog.removals import HeldRemoval, Unconfirmed
 
 RUNS_TO_DISTRUST_COUNT = 3
-"""After so many runs in a row that served the same ids, the catalog's own count is taken to be wrong."""
+"""After so many consecutive runs that served the same ids, the catalog's own count is taken to be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """What runs remember of the ones before.
+    """What a run needs to know of the runs before it.
 
     Attributes:
-        held: id -> consecutive verified runs that agreed that it is gone.
-        unreconciled_ids: hash of the ids that walks with a wrong count served.
-        unreconciled_runs: how many such runs in a row served those ids.
+        held: id -> the consecutive verified runs that agreed that it is gone.
+        unconfirmed: id -> why it is kept although a verified walk lacked it.
+        count_mismatch_ids: hash of the ids that walks with a wrong count served.
+        count_mismatch_runs: how many such consecutive runs served those ids.
+        count_mismatch_since: when the first of them began; None where that is not known.
     """
 
-    held: Mapping[str, int] = field(default_factory=dict)
-    unreconciled_ids: str | None = None
-    unreconciled_runs: int = 0
+    held: Mapping[str, HeldRemoval] = field(default_factory=dict)
+    unconfirmed: Mapping[str, Unconfirmed] = field(default_factory=dict)
+    count_mismatch_ids: str | None = None
+    count_mismatch_runs: int = 0
+    count_mismatch_since: datetime | None = None
 
-    @property
-    def count_is_wrong(self) -> bool:
-        """Whether so many runs served the same ids that the catalog's own count must be what is wrong."""
-        return self.unreconciled_runs > RUNS_TO_DISTRUST_COUNT
+    def count_is_wrong(self, now: datetime, hold: float) -> bool:
+        """Tell whether enough runs over enough time served the same ids, so that the catalog's own count must be wrong."""
+        since = self.count_mismatch_since
+        old_enough = since is not None and (now - since).total_seconds() >= hold
+        return self.count_mismatch_runs > RUNS_TO_DISTRUST_COUNT and old_enough
 
-    def reconciled(self, verified: bool, ids: set[str]) -> SyncState:  # noqa: FBT001 - read aloud it is plain
-        """Count for how many runs in a row the catalog's count and the same served ids have disagreed."""
+    def reconciled(self, verified: bool, ids: set[str], now: datetime) -> SyncState:  # noqa: FBT001 - read aloud it is plain
+        """Count the consecutive runs in which the catalog's count disagreed with the same served ids."""
         if verified:
-            return replace(self, unreconciled_ids=None, unreconciled_runs=0)
+            return replace(self, count_mismatch_ids=None, count_mismatch_runs=0, count_mismatch_since=None)
         hashed = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
-        runs = self.unreconciled_runs + 1 if hashed == self.unreconciled_ids else 1
-        return replace(self, unreconciled_ids=hashed, unreconciled_runs=min(runs, RUNS_TO_DISTRUST_COUNT + 1))
+        again = hashed == self.count_mismatch_ids
+        runs = min(self.count_mismatch_runs + 1, RUNS_TO_DISTRUST_COUNT + 1) if again else 1
+        # A clock that was set back begins the wait anew.
+        since = min(self.count_mismatch_since or now, now) if again else now
+        return replace(self, count_mismatch_ids=hashed, count_mismatch_runs=runs, count_mismatch_since=since)
 
-    def without_held(self, ids: set[str]) -> SyncState:
-        """Forget the held removals of what is served again, whether or not the rest of the walk can be believed."""
-        return replace(self, held={template_id: runs for template_id, runs in self.held.items() if template_id not in ids})
+    def without_served(self, ids: set[str]) -> SyncState:
+        """Forget what is served again, whether or not the rest of the walk is verified."""
+        held = {template_id: each for template_id, each in self.held.items() if template_id not in ids}
+        unconfirmed = {template_id: each for template_id, each in self.unconfirmed.items() if template_id not in ids}
+        return replace(self, held=held, unconfirmed=unconfirmed)

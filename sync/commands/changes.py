@@ -42,7 +42,7 @@ FOLLOW_SECONDS = 2.0
 )
 @limit("Show N changes: the newest; with --since or --run the first, which --since their last cursor goes on from.")
 @click.option("--follow", is_flag=True, help="Go on showing changes as they come, N or for ever; with --json one object a line.")
-@click.option("--pending", is_flag=True, help="Show the removals that are held instead.")
+@click.option("--pending", is_flag=True, help="Show the missing templates that are kept instead: held or unconfirmed.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(
     context: Context,
@@ -85,7 +85,7 @@ def command(
 def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: bool, filtered: bool) -> None:
     if pending and (since or run or follow or filtered):
         raise click.UsageError(
-            "--pending shows what is held now; no filter, and neither --since, --run nor --follow, goes with it."
+            "--pending shows what is missing and kept now; no filter, and neither --since, --run nor --follow, goes with it."
         )
     if follow and run:
         raise click.UsageError("--follow and --run exclude one another: a run that ended gets no more changes.")
@@ -176,21 +176,25 @@ def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = Tru
             out.lines([f"  {line}" for line in change_lines(change, mark)])
 
 
-def _show_pending(out: Output, held: list[dict[str, Any]], limit: int | None, *, as_json: bool) -> None:
+def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None, *, as_json: bool) -> None:
     if as_json:
-        out.json(held[:limit])
+        out.json(missing[:limit])
         return
-    if not held:
-        out.message("no removals are held")
+    if not missing:
+        out.message("no removals are held, and no missing template is unconfirmed")
         return
-    from sync.catalog.removals import RUNS_THAT_AGREE
     from sync.terminal.changes import change_lines
     from sync.terminal.paint import mark
-    from sync.text import count_of
+    from sync.text import count_of, escape_control_characters
 
-    for row in held[:limit]:
-        agree = f"  (missing since run {row['since_run_id']}; {row['runs']} of {RUNS_THAT_AGREE} runs agree)"
-        out.lines([line + agree for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None}, mark)])
+    for row in missing[:limit]:
+        why = f"  ({row['state']} since run {row['since_run_id']}, {row['since_at']}: {escape_control_characters(row['reason'])})"
+        out.lines([line + why for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None}, mark)])
+    held = [row for row in missing if row["state"] == "held"]
+    answered = [row for row in missing if row["state"] == "unconfirmed" and row["answered"]]
+    unconfirmed = len(missing) - len(held)
+    told = [f"{count_of(len(held), 'removal')} held"] if held else []
+    told += [f"{count_of(unconfirmed, 'missing template')} unconfirmed, {len(answered)} of them answered"] if unconfirmed else []
     out.message(
-        f"{count_of(len(held), 'removal')} held; `template-sync run --accept-removals` removes what is still gone by then"
+        f"{'; '.join(told)}; `template-sync run --accept-removals` removes what is still held, or unconfirmed and answered, by then"
     )

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 LOG_FLAGS = ("log_format", "log_level")
 DATABASE_FLAGS = ("database_url",)
 ASKING_FLAGS = (*DATABASE_FLAGS, *LOG_FLAGS, "base_url", "rate", "deadline", "proxy", "ca_bundle")
-RUN_FLAGS = (*ASKING_FLAGS, "page_size", "concurrency", "max_removed", "lease_ttl", "metrics_file", "site_dir", "site_covers")
+RUN_FLAGS = (
+    *ASKING_FLAGS,
+    "page_size",
+    "concurrency",
+    "max_removed",
+    "hold",
+    "lease_ttl",
+    "metrics_file",
+    "site_dir",
+    "site_covers",
+)
 
 
 @dataclass(frozen=True, slots=True)

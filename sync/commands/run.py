@@ -21,7 +21,11 @@ from sync.commands.gallery import keep_gallery, require_gallery
     acts=True,
 )
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing at all.")
-@click.option("--accept-removals", is_flag=True, help="Remove what is held as implausible.")
+@click.option(
+    "--accept-removals",
+    is_flag=True,
+    help="Remove what is held as implausible, and what is unconfirmed though its look-up was answered.",
+)
 @click.option("--exit-code", is_flag=True, help="Leave with 3 if there were changes.")
 @click.option(
     "--record",

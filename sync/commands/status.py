@@ -65,6 +65,7 @@ def status_json(found: Overview, settings: Settings, now: datetime, told: Sequen
     return {
         "present": found.present,
         "held": found.held,
+        "unconfirmed": found.unconfirmed,
         "rejected": found.last_attempt.rejected if found.last_attempt else 0,
         "last_attempt": found.last_attempt.as_json() if found.last_attempt else None,
         "last_success": found.last_success.as_json() if found.last_success else None,
@@ -128,6 +129,10 @@ def status_lines(found: Overview, settings: Settings, now: datetime, told: Seque
             )
     if found.held:
         lines.append(("held", f"{count_of(found.held, 'removal')}; template-sync changes --pending shows them"))
+    if found.unconfirmed:
+        lines.append(
+            ("unconfirmed", f"{count_of(found.unconfirmed, 'missing template')} kept; template-sync changes --pending says why")
+        )
     if found.next_run_at:
         late = (now - found.next_run_at).total_seconds()
         when = f"overdue by {age(late)}: is the daemon running?" if late > 60 else f"in {age(-late)}"  # noqa: PLR2004 - a minute's grace

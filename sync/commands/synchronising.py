@@ -37,7 +37,7 @@ def options_of(settings: Settings, *, accept_removals: bool = False) -> RunOptio
     """Build a run's options from the settings."""
     from sync.synchronise import RunOptions
 
-    return RunOptions(settings.page_size, settings.concurrency, settings.max_removed, accept_removals)
+    return RunOptions(settings.page_size, settings.concurrency, settings.max_removed, accept_removals, settings.hold)
 
 
 @contextmanager

@@ -29,6 +29,7 @@ METRIC_NAMES = (
     "template_sync_last_run_status",
     "template_sync_templates",
     "template_sync_held_removals",
+    "template_sync_unconfirmed_removals",
     "template_sync_rejected_records",
     "template_sync_webhook_behind_changes",
     "template_sync_webhook_failing_since_timestamp_seconds",
@@ -66,6 +67,7 @@ class RunFigures:
         seconds: how long it took, by a clock that nobody sets.
         templates: templates present after the run; None when it did not learn that.
         held: removals that wait for a person after the run.
+        unconfirmed: missing templates that are kept after it, because no look-up confirms that they are gone.
         requests_by_code: requests to upstream by the code of the answer, `network` where none came.
         last_success: when the last success ended, as far as the database knows; None when it knows of none.
     """
@@ -80,6 +82,7 @@ class RunFigures:
     rejected: int = 0
     templates: int | None = None
     held: int = 0
+    unconfirmed: int = 0
     requests_by_code: Mapping[str, int] = field(default_factory=dict)
     last_success: float | None = None
 
@@ -106,6 +109,7 @@ class Metrics:
         self._templates = gauge("templates", "Templates present in the catalog; NaN until known.")
         self._templates.set(float("nan"))  # 0 would be an alarm, and no process that just began may raise it
         self._held = gauge("held_removals", "Removals that wait for a person.")
+        self._unconfirmed = gauge("unconfirmed_removals", "Missing templates that are kept: nothing confirms that they are gone.")
         self._rejected = gauge("rejected_records", "Records that the last run could not read.")
         for status in STATUSES:
             self._last_status.labels(status)
@@ -146,6 +150,7 @@ class Metrics:
         last_status: str | None,
         templates: int,
         held: int,
+        unconfirmed: int,
         rejected: int,
     ) -> None:
         """Take over the facts that the database knows when the process begins; None where there was no such run yet."""
@@ -154,6 +159,7 @@ class Metrics:
         self._set_last_status(last_status)
         self._templates.set(templates)
         self._held.set(held)
+        self._unconfirmed.set(unconfirmed)
         self._rejected.set(rejected)
 
     def observe(self, run: RunFigures) -> None:
@@ -175,6 +181,7 @@ class Metrics:
         if run.templates is not None:
             self._templates.set(run.templates)
         self._held.set(run.held)
+        self._unconfirmed.set(run.unconfirmed)
         self._rejected.set(run.rejected)
 
     def _set_last_status(self, last: str | None) -> None:

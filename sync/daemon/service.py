@@ -131,7 +131,7 @@ class Service:
                 if self._stopping:
                     endpoint.interrupt()
             try:
-                options = RunOptions(settings.page_size, settings.concurrency, settings.max_removed)
+                options = RunOptions(settings.page_size, settings.concurrency, settings.max_removed, hold=settings.hold)
                 return synchronise(
                     Store(self._engine), endpoint, options, trigger="daemon", ttl=settings.lease_ttl, clock=self._clock
                 )
@@ -203,6 +203,7 @@ def seed(metrics: Metrics, engine: sa.Engine) -> None:
         last_status=str(attempt.status) if attempt and attempt.status is not Status.RUNNING else None,
         templates=found.present,
         held=found.held,
+        unconfirmed=found.unconfirmed,
         rejected=attempt.rejected if attempt else 0,
     )
 
@@ -210,13 +211,13 @@ def seed(metrics: Metrics, engine: sa.Engine) -> None:
 def figures_of(outcome: Outcome, engine: sa.Engine) -> tuple[RunFigures, datetime | None]:
     """Collect a run's figures for Prometheus, and say when the last success ended as far as the database can say."""
     run = outcome.run
-    present, held, success = None, run.held, None
+    present, held, unconfirmed, success = None, run.held, run.unconfirmed, None
     try:
         found = overview(engine)
     except SyncError:
         pass
     else:
-        present, held = found.present, found.held
+        present, held, unconfirmed = found.present, found.held, found.unconfirmed
         success = found.last_success.finished_at if found.last_success else None
     ended = run.finished_at or run.started_at
     figures = RunFigures(
@@ -230,6 +231,7 @@ def figures_of(outcome: Outcome, engine: sa.Engine) -> tuple[RunFigures, datetim
         rejected=run.rejected,
         templates=present,
         held=held,
+        unconfirmed=unconfirmed,
         requests_by_code=_by_label(outcome.codes),
         last_success=success.timestamp() if success else None,
     )

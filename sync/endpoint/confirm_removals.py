@@ -1,45 +1,69 @@
-"""The second witness: a template that a walk did not bring is asked for again before it is removed.
+"""The second confirmation of a removal: each template that a walk lacks is looked up by its id.
 
-One by one by its id, or, where that would take minutes, by another verified walk. An error, a rate limit or an answer with
-other templates proves nothing.
+Where that would take minutes, another verified walk confirms, together with look-ups of some ids chosen at random. An error, a
+rate limit or an answer with other templates confirms nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sync.catalog.raw_record import LOOK_UP
-from sync.catalog.removals import LOOK_UPS
+from sync.catalog.removals import LOOK_UPS, SAMPLE, Unconfirmed
 from sync.endpoint.envelope import Envelope
-from sync.endpoint.look_up_controls import calibrate, denial_of, still_finds
+from sync.endpoint.look_up_controls import cause, not_found_form, repeat_controls, run_controls
 from sync.endpoint.walk import walk
-from sync.errors import BadAnswer, SyncError, TryLater
+from sync.errors import BadAnswer, NotThere, SyncError, TryLater
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sync.catalog.intake import Intake, Sighting
-    from sync.endpoint.look_up_controls import Denial
+    from sync.endpoint.look_up_controls import NotFoundForm
     from sync.endpoint.questions import Answers, Question
     from sync.endpoint.walk import Walk
+
+MOST_ACCEPTED = 2000
+"""Look-ups of a run in which a person accepts removals: about 200 s at the default rate, well within the default deadline."""
+OTHER_FORM = "the look-up's answer differs from that for an id that cannot exist"
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What the second witness says.
+    """What confirms that templates are gone.
 
     Attributes:
         evidence: id -> `lookup` or `walks`, of those that are gone.
+        unconfirmed: the other missing templates, but for those that were found.
         found: records of those that are there after all; two different ones under one id dispute each other.
+        problem: why no look-up counts at all, one phrase; empty if they do.
         fields: names of all fields seen on another walk.
-        problem: why the witness is not believed at all, one phrase; empty if it is.
     """
 
     evidence: dict[str, str] = field(default_factory=dict)
+    unconfirmed: dict[str, Unconfirmed] = field(default_factory=dict)
     found: list[Sighting] = field(default_factory=list)
     problem: str = ""
     fields: frozenset[str] = frozenset()
+
+    def without_evidence(self, reason: str) -> Confirmation:
+        """Let no look-up count, for this reason: what they confirmed stays unconfirmed, though answered."""
+        answered = dict.fromkeys(self.evidence, Unconfirmed(reason, answered=True))
+        return replace(self, evidence={}, unconfirmed=self.unconfirmed | answered)
+
+    def without_answers(self) -> Confirmation:
+        """Let nothing be accepted: a person accepts only what a verified walk lacks."""
+        return replace(self, unconfirmed={key: each._replace(answered=False) for key, each in self.unconfirmed.items()})
+
+    def joined(self, other: Confirmation) -> Confirmation:
+        """Add the look-ups of other templates."""
+        return replace(
+            self,
+            evidence=self.evidence | other.evidence,
+            unconfirmed=self.unconfirmed | other.unconfirmed,
+            found=[*self.found, *other.found],
+        )
 
 
 def confirm_removals(
@@ -51,8 +75,9 @@ def confirm_removals(
     page_size: int,
     workers: int,
     random: Callable[[], float],
+    accept: bool = False,
 ) -> Confirmation:
-    """Ask again for templates that a walk did not bring.
+    """Ask again for templates that a walk lacks.
 
     Args:
         endpoint: answers questions.
@@ -61,44 +86,80 @@ def confirm_removals(
         walked: the walk; an unverified one is here only because its count has been wrong for many runs.
         page_size: of another walk.
         workers: questions in flight at once.
-        random: a source of numbers from 0 to 1, for choosing controls.
+        random: a source of numbers from 0 to 1, for choosing controls and samples.
+        accept: a person accepts removals whose look-up was answered: each is looked up, also where no look-up counts.
     """
     if not missing:
         return Confirmation()
-    if len(missing) > LOOK_UPS and walked.verified:
-        return _by_walk(walk(endpoint, intake, page_size=page_size, workers=workers), missing)
     # A record that could not be read may not be found under its id either: it is no control.
     served = [each.template_id for each in walked.sightings if each.template_id is not None and each.readable]
-    controls = calibrate(endpoint, served, walked.total, random)
-    if controls.denial is None:
-        return Confirmation(problem=controls.problem)
-    confirmation = look_up(endpoint, intake, missing[:LOOK_UPS], controls.denial, workers=workers)
-    if confirmation.evidence and (problem := still_finds(endpoint, served, random)):
-        return Confirmation(found=confirmation.found, problem=problem)
-    return confirmation
+    controls = run_controls(endpoint, served, walked.total, random)
+    if controls.form is None and not (accept and walked.verified):
+        return Confirmation(unconfirmed=_not_asked(missing, controls.reason), problem=controls.reason if controls.failed else "")
+    many = len(missing) > LOOK_UPS and walked.verified
+    asked = _sample(missing, random) if many else missing[:LOOK_UPS]
+    looked_up = look_up(endpoint, intake, asked, controls.form, workers=workers)
+    if controls.failed:
+        looked_up = replace(looked_up, problem=controls.reason)
+    elif looked_up.evidence and (problem := repeat_controls(endpoint, served, random)):
+        looked_up = replace(looked_up.without_evidence(f"no look-up counts: {problem}"), problem=problem)
+    if many:
+        doubt = _reason_to_doubt(looked_up, asked)
+        if not doubt:
+            again = walk(endpoint, intake, page_size=page_size, workers=workers)
+            if again.verified:
+                return _by_walk(again, missing)
+            doubt = f"another walk could not be verified: {again.reason}"
+            looked_up = replace(looked_up, found=_by_walk(again, missing).found, fields=again.fields)
+        looked_up = looked_up.without_evidence(doubt)
+    else:
+        doubt = f"a run makes {LOOK_UPS} look-ups"
+    rest = sorted(set(missing) - set(asked))
+    if accept and walked.verified:
+        more = look_up(endpoint, intake, rest[:MOST_ACCEPTED], controls.form, workers=workers)
+        looked_up, rest = looked_up.joined(more.without_evidence(doubt)), rest[MOST_ACCEPTED:]
+    looked_up = replace(looked_up, unconfirmed=looked_up.unconfirmed | _not_asked(rest, doubt))
+    return looked_up if walked.verified else looked_up.without_answers()
+
+
+def _reason_to_doubt(looked_up: Confirmation, asked: Sequence[str]) -> str:
+    """Say why a sample does not agree with the walk; empty if each of its look-ups says that its template is gone."""
+    if looked_up.problem or len(looked_up.evidence) == len(asked):
+        return looked_up.problem
+    if looked_up.found:
+        return "a look-up found one of the missing templates, so that the walk proves nothing"
+    return "not every look-up of some missing templates confirmed that they are gone"
+
+
+def _not_asked(ids: Iterable[str], reason: str) -> dict[str, Unconfirmed]:
+    return dict.fromkeys(ids, Unconfirmed(f"not asked: {reason}", answered=False))
+
+
+def _sample(ids: Sequence[str], random: Callable[[], float]) -> list[str]:
+    """Choose SAMPLE of many ids at random."""
+    left = list(ids)
+    return [left.pop(min(int(random() * len(left)), len(left) - 1)) for _ in range(SAMPLE)]
 
 
 def _by_walk(again: Walk, missing: Sequence[str]) -> Confirmation:
     lacking = {*missing, None}
     found = [each for each in again.sightings if each.template_id in lacking]
-    if not again.verified:
-        return Confirmation(found=found, fields=again.fields)
     gone = set(missing) - {each.template_id for each in found}
-    return Confirmation(dict.fromkeys(sorted(gone), "walks"), found, fields=again.fields)
+    return Confirmation(dict.fromkeys(sorted(gone), "walks"), found=found, fields=again.fields)
 
 
-def look_up(endpoint: Answers, intake: Intake, ids: Sequence[str], denial: Denial, *, workers: int) -> Confirmation:
-    """Ask for each id by itself; after a rate limit or a failure that will not pass soon, the rest is not asked.
+def look_up(endpoint: Answers, intake: Intake, ids: Sequence[str], form: NotFoundForm | None, *, workers: int) -> Confirmation:
+    """Look up each id by itself; after a rate limit or a failure that will not pass soon, the rest is not asked.
 
     Args:
         endpoint: answers questions.
         intake: takes in the records.
         ids: what to ask for.
-        denial: how this server says "not there"; anything else proves nothing.
+        form: of this server's "not found"; no other answer is evidence, and without it none is.
         workers: questions in flight at once.
     """
     confirmation = Confirmation()
-    hopeless = False
+    hopeless: list[SyncError] = []
 
     def questions() -> Iterator[Question]:
         for template_id in ids:
@@ -108,11 +169,33 @@ def look_up(endpoint: Answers, intake: Intake, ids: Sequence[str], denial: Denia
 
     for question, answer in endpoint.answers(questions(), workers):
         template_id = str(question["template_id"])
-        if denial_of(answer, template_id) == denial:
+        if form is not None and not_found_form(answer, template_id) == form:
             confirmation.evidence[template_id] = "lookup"
-        elif isinstance(answer, Envelope):
-            sightings = intake.take(LOOK_UP, answer.records or [])
-            confirmation.found.extend(each for each in sightings if each.template_id == template_id)
-        elif isinstance(answer, SyncError) and (isinstance(answer, TryLater) or not isinstance(answer, BadAnswer)):
-            hopeless = True
+        elif found := _found(answer, template_id, intake):
+            confirmation.found.extend(found)
+        else:
+            confirmation.unconfirmed[template_id] = _why_unconfirmed(answer)
+        if isinstance(answer, TryLater) or (isinstance(answer, SyncError) and not isinstance(answer, BadAnswer)):
+            hopeless.append(answer)
+    if hopeless:
+        known = {*confirmation.evidence, *confirmation.unconfirmed, *(each.template_id for each in confirmation.found)}
+        reason = f"another look-up was not answered: {cause(hopeless[0])}"
+        confirmation.unconfirmed.update(_not_asked((each for each in ids if each not in known), reason))
     return confirmation
+
+
+def _found(answer: Envelope | SyncError, template_id: str, intake: Intake) -> list[Sighting]:
+    if not isinstance(answer, Envelope):
+        return []
+    return [each for each in intake.take(LOOK_UP, answer.records or []) if each.template_id == template_id]
+
+
+def _why_unconfirmed(answer: Envelope | SyncError) -> Unconfirmed:
+    """Say why an answer to a look-up is no evidence. A 404 or an empty list is an answer, whatever its form."""
+    if isinstance(answer, Envelope) and answer.records:
+        return Unconfirmed("the look-up was answered with other templates", answered=False)
+    if isinstance(answer, Envelope | NotThere):
+        return Unconfirmed(OTHER_FORM, answered=True)
+    if isinstance(answer, BadAnswer):
+        return Unconfirmed(f"the look-up's answer is invalid: {cause(answer)}", answered=False)
+    return Unconfirmed(f"the look-up was not answered: {cause(answer)}", answered=False)

@@ -1,7 +1,7 @@
-"""A look-up is believed only after controls: what this server says of ids that are there, and of one that cannot be.
+"""Controls of look-ups: the answers for ids that the walk served, and for one that cannot exist.
 
-A look-up service that is broken denies everything, and a web server in front of it says 404 with a page of its own. Taken
-at its word, either would retire live templates.
+A look-up service that is broken answers 404 for everything, and so does a web server in front of it. Without controls either
+would remove live templates.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _VARYING = re.compile(r"[0-9a-f-]{8,}|[0-9]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Denial:
-    """How an answer says "not there", in the API's own envelope: two answers of one kind are equal."""
+class NotFoundForm:
+    """The form of an answer "not found" in the API's own envelope: answers of the same form are equal."""
 
     code: int
     listed: bool
@@ -36,63 +36,72 @@ class Denial:
 
 
 @dataclass(frozen=True, slots=True)
-class Controls:
+class ControlResult:
     """What the controls showed.
 
     Attributes:
-        denial: how this server says "not there"; None if look-ups are no evidence.
-        problem: why not, one phrase; empty if a control could not be asked for a reason that passes by itself.
+        form: of this server's "not found"; None if look-ups are no evidence.
+        reason: why they are not, one phrase.
+        failed: whether a control was answered wrongly; otherwise it was not answered, which passes by itself.
     """
 
-    denial: Denial | None
-    problem: str = ""
+    form: NotFoundForm | None
+    reason: str = ""
+    failed: bool = False
 
 
-def denial_of(answer: Envelope | SyncError, asked: str) -> Denial | None:
-    """Recognise a "not there" in the API's own words; None for anything else, a web server's own 404 included."""
+def not_found_form(answer: Envelope | SyncError, asked: str) -> NotFoundForm | None:
+    """Recognise a "not found" of the API itself; None for anything else, a web server's own 404 included."""
     envelope = answer.envelope if isinstance(answer, NotThere) else answer
     if not isinstance(envelope, Envelope) or envelope.records:
         return None
     message = _VARYING.sub("#", re.sub(rf"(?<!\w){re.escape(asked)}(?!\w)", "#", envelope.message))
-    return Denial(envelope.code, envelope.records is not None, envelope.total, message)
+    return NotFoundForm(envelope.code, envelope.records is not None, envelope.total, message)
 
 
-def calibrate(endpoint: Answers, served: Sequence[str], total: int | None, random: Callable[[], float]) -> Controls:
-    """Look up ids that the walk has just served, which must be found, and one that cannot exist.
+def cause(error: SyncError) -> str:
+    """Name an error in a phrase: its HTTP status or body code, else its message."""
+    return f"HTTP {error.code}" if error.code.isdecimal() else str(error).rstrip(".")
+
+
+def run_controls(endpoint: Answers, served: Sequence[str], total: int | None, random: Callable[[], float]) -> ControlResult:
+    """Look up ids that the walk served, which must be found, and one that cannot exist.
 
     Args:
         endpoint: answers questions.
-        served: ids that this run's walk brought; where it brought none, nothing can be found.
+        served: ids that this run's walk served; where it served none, nothing can be found.
         total: the catalog's own count.
-        random: a source of numbers from 0 to 1: nobody can prepare for what is asked.
+        random: a source of numbers from 0 to 1, so that a server cannot prepare for what is asked.
     """
     totals: set[int | None] = set()
     for known in _choose(served, random):
         answer = _ask(endpoint, known)
         if isinstance(answer, TryLater):
-            return Controls(None)
+            return ControlResult(None, f"a control look-up was not answered: {cause(answer)}")
         if not isinstance(answer, Envelope) or not _finds(answer, known):
-            return Controls(None, "a look-up did not find a template that the catalog had just served")
+            return ControlResult(None, "a look-up did not find a template that the catalog had just served", failed=True)
         totals.add(answer.total)
     impossible = _impossible_id(served[0] if served else "0", random)
     answer = _ask(endpoint, impossible)
     if isinstance(answer, TryLater):
-        return Controls(None)
-    denial = denial_of(answer, impossible)
-    if denial is None:
-        return Controls(None, "a look-up of an id that cannot exist was not answered with a plain 'not there'")
+        return ControlResult(None, f"a control look-up was not answered: {cause(answer)}")
+    form = not_found_form(answer, impossible)
+    if form is None:
+        reason = "a look-up of an id that cannot exist was not answered with a plain 'not there'"
+        return ControlResult(None, reason, failed=True)
     # Else `total` in a look-up counts what was found; so it may where the whole catalog is one template.
     counts_catalog = totals == {total} and total != 1
-    if denial.total and not (counts_catalog and denial.total == total):
-        return Controls(None, f"a look-up that found nothing says that there are {denial.total} templates")
-    return Controls(denial)
+    if form.total and not (counts_catalog and form.total == total):
+        reason = f"a look-up that found nothing says that there are {form.total} templates"
+        return ControlResult(None, reason, failed=True)
+    return ControlResult(form)
 
 
-def still_finds(endpoint: Answers, served: Sequence[str], random: Callable[[], float]) -> str:
-    """Look up once more what the walk served, now that the look-ups are over: a service that broke meanwhile denied everything.
+def repeat_controls(endpoint: Answers, served: Sequence[str], random: Callable[[], float]) -> str:
+    """Look up ids that the walk served once more after the look-ups: the service may have broken meanwhile.
 
     Returns:
-        Why the look-ups are not believed, one phrase; empty if they are.
+        Why the look-ups are no evidence, one phrase; empty if they are.
     """
     for known in _choose(served, random):
         if not _finds(_ask(endpoint, known), known):

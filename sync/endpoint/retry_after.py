@@ -49,6 +49,11 @@ class RetryPolicy:
         backoff: float = min(self.longest_pause, self.first_pause * 2 ** (attempt - 1))
         return backoff * (0.5 + random())
 
+    def is_exhausted(self, error: Deferred, attempt: int) -> bool:
+        """Tell whether a server error stayed although each `Retry-After` was waited out; 429 and 455 are announcements."""
+        asked = error.after or 0
+        return error.code not in {"429", "455"} and attempt >= self.attempts and asked <= self.longest_asked
+
 
 _LONGEST = 999_999_999.0
 """Seconds; thirty years are as good as never."""

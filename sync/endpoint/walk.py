@@ -1,8 +1,9 @@
-"""Walk every page of a catalog that may move meanwhile, and say whether what came back can be believed.
+"""Walk every page of a catalog that may move meanwhile, and say whether absence from it is evidence.
 
-A walk is verified when the distinct ids equal the catalog's own count, that count held still on every page, and no page
-came twice. Otherwise the walk is made again, a bounded number of times. What a walk cannot see (a template that moved
-from an unread page to a read one while another took its place) is why a removal needs a second witness: `confirm_removals`.
+A walk is verified when the distinct ids equal the catalog's own count, that count held still on every page, no page came twice,
+and every page could be read. Otherwise the walk is made again, a bounded number of times; not for a page that could not be read,
+because its retries have failed already. A walk cannot see a template that moved from an unread page to a read one while another
+took its place: therefore a removal needs a second confirmation, see `confirm_removals`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sync.endpoint.envelope import Envelope
-from sync.errors import BadAnswer, NoSuchPage, NotThere, SyncError, TryLater
+from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, SyncError, TryLater, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sync.catalog.intake import Intake, Sighting
     from sync.endpoint.questions import Answers, Question
@@ -26,6 +27,8 @@ MOST_PAGES = 40_000
 MOST_RECORDS = 2_000_000
 MOST_EMPTY_PAGES = 3
 _COUNTS_SHOWN = 10
+_GARBAGE = {"not-json", "not-envelope", "html", "encoding"}
+"""Codes of answers that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Walk:
         pages: pages that held something, in the last attempt; at least one.
         verified: whether absence from `sightings` is evidence.
         reason: why not, one phrase.
+        failed_pages: pages that could not be read; what the others served counts.
         fields: names of all fields seen on the way. A record that was recognised may not have been looked into, because others
             had shown all of them before: they count even where those others are not among `sightings`.
     """
@@ -48,6 +52,7 @@ class Walk:
     verified: bool
     reason: str = ""
     fields: frozenset[str] = frozenset()
+    failed_pages: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,6 +65,7 @@ class _Attempt:
     contents: set[int] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     refused: dict[int, BadAnswer] = field(default_factory=dict)
+    failed: dict[int, SyncError] = field(default_factory=dict)
     fields: set[str] = field(default_factory=set)
     records: int = 0
     nameless: int = 0
@@ -91,6 +97,16 @@ class _Attempt:
         if self.records > MOST_RECORDS:
             raise BadAnswer(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
 
+    def fail(self, page: int, error: SyncError, expected: int) -> None:
+        """Note a page that could not be read.
+
+        Raises:
+            SyncError: the first such error, if these are more than half of the pages.
+        """
+        self.failed[page] = error
+        if len(self.failed) * 2 > max(expected, page):
+            raise next(iter(self.failed.values()))
+
     def require_plausible_end(self) -> None:
         """Refuse a 404 or 422 in the middle of the list: with templates behind it, it does not mean the end.
 
@@ -100,6 +116,11 @@ class _Attempt:
         last = max(page for page, records in self.pages.items() if records or page == 1)
         if early := [page for page in self.refused if page < last]:
             raise self.refused[min(early)]
+
+    def full_last_page(self, size: int) -> int | None:
+        """Give the number of the last page if it was served and is full, so that another may be behind it."""
+        last = max((*self.pages, *self.failed))
+        return last if len(self.pages.get(last, ())) >= size else None
 
     @property
     def pointless(self) -> bool:
@@ -128,13 +149,15 @@ def walk(endpoint: Answers, intake: Intake, *, page_size: int, workers: int, pro
         reason = _reason_to_doubt(attempt)
         again = bool(reason) or (remaining > 0 and _moved_and_changed(attempt, sightings, intake))
         fields = fields | attempt.fields if again else attempt.fields
-        if not again:
+        if again:
+            earlier.insert(0, sightings)
+        if attempt.failed or not again:
             break
-        earlier.insert(0, sightings)
     total = max((total for total in attempt.totals if total is not None), default=None)
     pages = sum(bool(page) for page in attempt.pages.values()) or 1  # an empty catalog is one page that said so
     joined = tuple(_joined(earlier) if reason else sightings)
-    return Walk(joined, total, pages, verified=not reason, reason=reason, fields=frozenset(fields))
+    failed = tuple(sorted(attempt.failed))
+    return Walk(joined, total, pages, verified=not reason, reason=reason, fields=frozenset(fields), failed_pages=failed)
 
 
 def _walk_once(endpoint: Answers, intake: Intake, page_size: int, workers: int, progress: Progress | None) -> _Attempt:
@@ -163,7 +186,10 @@ def _walk_once(endpoint: Answers, intake: Intake, page_size: int, workers: int, 
 
     for question, answer in endpoint.answers(questions(), workers):
         page = int(question["page"])
-        take(page, _past_the_end_perhaps(answer), expected)
+        if isinstance(answer, SyncError) and _is_page_failure(answer):
+            attempt.fail(page, answer, expected)
+        else:
+            take(page, _past_the_end_perhaps(answer), expected)
     attempt.require_plausible_end()
     _walk_past_the_end(endpoint, attempt, page_size, max(size, 1), progress)
     return attempt
@@ -176,18 +202,19 @@ def _past_the_end_perhaps(answer: Envelope | SyncError) -> Envelope | BadAnswer:
     raise answer
 
 
+def _is_page_failure(error: SyncError) -> bool:
+    """Tell whether an error is that of one page: the server failed, answered garbage, or did not answer, at every attempt."""
+    if isinstance(error, Deferred):
+        return error.exhausted
+    return isinstance(error, Unreachable) or (isinstance(error, BadAnswer) and error.code in _GARBAGE)
+
+
 def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, size: int, progress: Progress | None) -> None:
     """Go on while the last page is full: another may be behind it, if the count is too low, or missing."""
-    while not attempt.pointless and len(attempt.pages[last := max(attempt.pages)]) >= size:
-        try:
-            beyond = endpoint.ask({"page": last + 1, "page_size": page_size})
-        except (NotThere, NoSuchPage):
+    while not attempt.pointless and (last := attempt.full_last_page(size)):
+        beyond = _ask_past_the_end(endpoint, attempt, {"page": last + 1, "page_size": page_size})
+        if beyond is None:
             return
-        except (BadAnswer, TryLater):
-            endpoint.check_deadline()
-            if _reason_to_doubt(attempt):
-                raise
-            return  # the count is right without it
         known = attempt.ids | ({None} if attempt.nameless else set())
         sightings = attempt.intake.take(last + 1, beyond.records or [])
         if _ids(sightings) <= known:
@@ -203,12 +230,30 @@ def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, siz
             progress(len(attempt.pages), None)
 
 
+def _ask_past_the_end(endpoint: Answers, attempt: _Attempt, question: Question) -> Envelope | None:
+    """Ask for a page behind the last one; None where nothing more is to be had."""
+    try:
+        return endpoint.ask(question)
+    except (NotThere, NoSuchPage):
+        return None
+    except (BadAnswer, TryLater) as error:
+        endpoint.check_deadline()
+        if _reason_to_doubt(attempt):
+            if not _is_page_failure(error):
+                raise
+            page = int(question["page"])
+            attempt.fail(page, error, expected=page)
+        return None  # else the count is right without it
+
+
 def _ids(sightings: Iterable[Sighting]) -> set[str | None]:
     return {each.template_id for each in sightings}
 
 
 def _reason_to_doubt(attempt: _Attempt) -> str:
-    """Say why a walk cannot be believed; an empty string if it can. A record without a readable id stands for one template."""
+    """Say why a walk is not verified; an empty string if it is. A record without a readable id stands for one template."""
+    if attempt.failed:
+        return _why_failed(attempt.failed)
     if None in attempt.totals:
         return "the catalog did not say how many templates it has"
     totals = sorted(total for total in attempt.totals if total is not None)
@@ -220,6 +265,15 @@ def _reason_to_doubt(attempt: _Attempt) -> str:
     if (count := len(attempt.ids) + attempt.nameless) != totals[0]:
         return f"the catalog says that it has {totals[0]} templates, but served {count}"
     return ""
+
+
+def _why_failed(failed: Mapping[int, SyncError]) -> str:
+    first = min(failed)
+    shown = ", ".join(map(str, sorted(failed)[:_COUNTS_SHOWN])) + (", …" if len(failed) > _COUNTS_SHOWN else "")
+    why = str(failed[first]).rstrip(".")
+    if len(failed) == 1:
+        return f"page {first} could not be read ({why})"
+    return f"{len(failed)} pages could not be read: {shown} (page {first}: {why})"
 
 
 def _moved_and_changed(attempt: _Attempt, sightings: Sequence[Sighting], intake: Intake) -> bool:

@@ -23,7 +23,7 @@ from sync.endpoint.body import read_body
 from sync.endpoint.body_codes import OK, judge_answer
 from sync.endpoint.direct import Direct
 from sync.endpoint.transport_failure import in_plain_words
-from sync.errors import BadAnswer, Interrupted, SyncError, Unreachable
+from sync.errors import BadAnswer, Deferred, Interrupted, SyncError, Unreachable
 
 if TYPE_CHECKING:
     import ssl
@@ -137,6 +137,8 @@ class Worker:
                 return self._once(question)
             except SyncError as error:
                 pause = line.retry_policy.pause(error, attempt, line.random)
+                if isinstance(error, Deferred):
+                    error.exhausted = line.retry_policy.is_exhausted(error, attempt)
                 if pause is None or time.monotonic() + pause >= line.ends:
                     raise
                 line.statistics.count(retries=1)

@@ -15,8 +15,15 @@ from sync.reader.documents import _ordered, _sorted, printed
 from sync.store.batches import batches
 from sync.store.engine import reading
 from sync.store.schema import require_current
-from sync.store.tables import held_removals, sync_runs, sync_state, template_changes, template_versions
-from sync.text import iso
+from sync.store.tables import (
+    held_removals,
+    sync_runs,
+    sync_state,
+    template_changes,
+    template_versions,
+    unconfirmed_removals,
+)
+from sync.text import count_of, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,16 +82,43 @@ def changes(
 
 
 def pending(engine: sa.Engine) -> list[dict[str, Any]]:
-    """Read the removals that are held: id, since which run, how many runs agree, and the document."""
+    """Read the missing templates that are kept: first the held removals, then those that nothing confirms to be gone."""
     with reading(engine) as connection:
         require_current(connection)
-        query = (
-            sa.select(held_removals, template_versions.c.document)
-            .join(template_versions, template_versions.c.template_id == held_removals.c.template_id)
-            .where(template_versions.c.until_run_id.is_(None))
-            .order_by(held_removals.c.template_id)
-        )
-        return [{**row, "document": printed(_ordered(row["document"]))} for row in connection.execute(query).mappings()]
+        held = [
+            {
+                "state": "held",
+                "reason": f"implausibly many templates are missing; {count_of(row['runs'], 'run')} in a row agree",
+                "runs": row["runs"],
+                "answered": True,
+                **_kept(row),
+            }
+            for row in _missing(connection, held_removals)
+        ]
+        unconfirmed = [
+            {"state": "unconfirmed", "reason": row["reason"], "runs": 0, "answered": row["answered"], **_kept(row)}
+            for row in _missing(connection, unconfirmed_removals)
+        ]
+    return held + unconfirmed
+
+
+def _missing(connection: sa.Connection, table: sa.Table) -> list[dict[str, Any]]:
+    query = (
+        sa.select(table, template_versions.c.document)
+        .join(template_versions, template_versions.c.template_id == table.c.template_id)
+        .where(template_versions.c.until_run_id.is_(None))
+        .order_by(table.c.template_id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _kept(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "template_id": row["template_id"],
+        "since_run_id": row["since_run_id"],
+        "since_at": iso(row["since_at"]),
+        "document": printed(_ordered(row["document"])),
+    }
 
 
 def _add_last_documents(connection: sa.Connection, removed: Sequence[dict[str, Any]]) -> None:

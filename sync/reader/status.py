@@ -13,7 +13,7 @@ from sync.store.engine import reading
 from sync.store.next_run import next_run
 from sync.store.schema import require_current
 from sync.store.server_role import Standby, standby
-from sync.store.tables import held_removals, sync_runs, sync_state, templates
+from sync.store.tables import held_removals, sync_runs, sync_state, templates, unconfirmed_removals
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,6 +31,7 @@ class Overview:
     next_run_at: datetime | None
     present: int
     held: int
+    unconfirmed: int
     holder: leases.Holder
     feed_epoch: str | None
     oldest_seq: int
@@ -52,6 +53,7 @@ def overview(source: Source) -> Overview:
             next_run_at=next_run(connection, attempt.started_at if attempt else None),
             present=connection.scalar(sa.select(sa.func.count()).where(templates.c.removed_at.is_(None))) or 0,
             held=connection.scalar(sa.select(sa.func.count()).select_from(held_removals)) or 0,
+            unconfirmed=connection.scalar(sa.select(sa.func.count()).select_from(unconfirmed_removals)) or 0,
             holder=leases.look(connection),
             feed_epoch=state.feed_epoch,
             oldest_seq=state.oldest_seq,

@@ -154,6 +154,7 @@ class CatalogStatus:
     Attributes:
         present: how many templates are present.
         held: how many removals wait.
+        unconfirmed: how many missing templates are kept because no look-up confirms that they are gone.
         last_success_at: when the newest run ended that walked the whole catalog and succeeded; None: none has.
         last_success_age: how long ago that was.
         last_change_at: when anything last changed; None: nothing ever has.
@@ -165,6 +166,7 @@ class CatalogStatus:
 
     present: int
     held: int
+    unconfirmed: int
     last_success_at: datetime | None
     last_success_age: timedelta | None
     last_change_at: datetime | None

@@ -59,6 +59,7 @@ RUN: Mapping[str, Schema] = {
     "unchanged": whole("templates that did not"),
     "rejected": whole("records that could not be read"),
     "held": whole("removals that wait"),
+    "unconfirmed": whole("missing templates that are kept: no look-up confirms that they are gone"),
     "fields_appeared": items(text("a field's name"), "the endpoint's field names that are new to the whole catalog"),
     "fields_vanished": items(text("a field's name"), "likewise, gone from it"),
     "error_code": nullable(text("why it was no plain success, in a word or as the endpoint's code; null if it was", "429")),

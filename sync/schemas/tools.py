@@ -197,6 +197,7 @@ TOOLS: Mapping[str, Tool] = {
             {
                 "present": whole("templates that are available"),
                 "held": whole("removals that wait for a person or for more runs"),
+                "unconfirmed": whole("missing templates that are kept: no look-up confirms that they are gone"),
                 "last_success_at": nullable(moment("when this copy was last brought up to date; null: never")),
                 "last_success_age_seconds": nullable(number("since then")),
                 "last_change_at": nullable(moment("when anything last changed; null: never")),

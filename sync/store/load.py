@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.diff import Previous
+from sync.catalog.removals import HeldRemoval, Unconfirmed
 from sync.catalog.sync_state import SyncState
 from sync.catalog.template import LISTS, SCALARS
 from sync.errors import DatabaseError
 from sync.run_record import Status
 from sync.store.batches import batches, plain_rows
-from sync.store.tables import held_removals, sync_runs, sync_state, template_versions, templates
+from sync.store.tables import held_removals, sync_runs, sync_state, template_versions, templates, unconfirmed_removals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +31,14 @@ def load_previous(connection: sa.Connection) -> tuple[Previous, SyncState]:
     if _written_by_0_1_0(connection):
         known = dict.fromkeys(known)
     state = connection.execute(sa.select(sync_state)).one()
-    held = {row.template_id: row.runs for row in connection.execute(sa.select(held_removals.c.template_id, held_removals.c.runs))}
     fields = None if state.wire_fields is None else frozenset(state.wire_fields)
     previous = Previous(known, wire_fields=fields, absent_fields=frozenset(state.absent_fields or ()))
-    return previous, SyncState(held, state.unreconciled_ids, state.unreconciled_runs)
+    held = {row.template_id: HeldRemoval(row.runs, row.since_at) for row in connection.execute(sa.select(held_removals))}
+    unconfirmed = {
+        row.template_id: Unconfirmed(row.reason, row.answered) for row in connection.execute(sa.select(unconfirmed_removals))
+    }
+    mismatch = state.unreconciled_ids, state.unreconciled_runs, state.unreconciled_since
+    return previous, SyncState(held, unconfirmed, *mismatch)
 
 
 def _written_by_0_1_0(connection: sa.Connection) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in migrations/versions; a test holds the two equal."""
 
 
@@ -29,18 +29,25 @@ VERSION_TABLE = "sync_alembic_version"
 """Not Alembic's usual name: an app may keep its own tables, and its own Alembic, in the same database."""
 
 
-_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 
 
 _ADDED_LATER = {
     "wire_hash", "until_run_id", "oldest_run_id", "ttl", "version",
     "document_hash", "breaking", "cursor", "feed_epoch", "last_cursor", "pruned_cursor",
-    "token", "turn", "place",
+    "token", "turn", "place", "unconfirmed", "since_at", "unreconciled_since",
 }  # fmt: skip
 """Columns that revision 0001 did not have."""
 
 
-_SINCE = {"price_changes": "0003", "current_tags": "0004", "picker": "0004", "webhook_endpoints": "0005", "planned_runs": "0006"}
+_SINCE = {
+    "price_changes": "0003",
+    "current_tags": "0004",
+    "picker": "0004",
+    "webhook_endpoints": "0005",
+    "planned_runs": "0006",
+    "unconfirmed_removals": "0007",
+}
 """Tables and views that revision 0001 did not have, and which one brought them."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Double,
@@ -145,6 +146,7 @@ sync_runs = Table(
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("rejected", Integer, nullable=False, server_default="0"),
     Column("held", Integer, nullable=False, server_default="0"),  # removals that wait
+    Column("unconfirmed", Integer, nullable=False, server_default="0"),  # missing, and kept: nothing confirms that they are gone
     Column("fields_appeared", Json),  # wire fields new to the whole catalog
     Column("fields_vanished", Json),  # wire fields that the whole catalog stopped sending
     Column("error_code", String(32)),
@@ -223,7 +225,19 @@ held_removals = Table(  # what the last verified run missed and did not dare to 
     metadata,
     _template_id(),
     Column("since_run_id", BigInteger, nullable=False),
+    Column("since_at", UtcDateTime, nullable=False),  # when that run began
     Column("runs", Integer, nullable=False),  # consecutive verified runs that agree
+)
+
+
+unconfirmed_removals = Table(  # what the last verified run missed, and nothing confirms to be gone
+    "unconfirmed_removals",
+    metadata,
+    _template_id(),
+    Column("since_run_id", BigInteger, nullable=False),
+    Column("since_at", UtcDateTime, nullable=False),  # when that run began
+    Column("reason", Text, nullable=False),
+    Column("answered", Boolean, nullable=False),  # whether its look-up was, so that a person may accept the removal
 )
 
 
@@ -259,6 +273,7 @@ sync_state = Table(  # one row: what a run needs to remember of the ones before
     Column("absent_fields", Json),  # those of them that it did not send the last time
     Column("unreconciled_ids", String(64)),  # hash of the ids served by walks whose count disagreed
     Column("unreconciled_runs", Integer, nullable=False),
+    Column("unreconciled_since", UtcDateTime),  # when the first of those runs began
     Column("next_run_at", UtcDateTime),  # what a daemon of before revision 0006 plans
     Column("oldest_run_id", BigInteger),  # the past can be told from after this run on. Null: from the beginning
     Column("feed_epoch", String(12)),  # random, made with the tables: tells this feed from every other one

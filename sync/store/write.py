@@ -16,7 +16,15 @@ from sync.errors import DatabaseError
 from sync.store.batches import batches, insert_columns, insert_rows, the_same, update_columns, update_rows
 from sync.store.feed_seq import Feed
 from sync.store.price_periods import cut_price_periods, end_price_periods
-from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, template_versions, templates
+from sync.store.tables import (
+    held_removals,
+    rejected_templates,
+    sync_runs,
+    sync_state,
+    template_versions,
+    templates,
+    unconfirmed_removals,
+)
 from sync.store.tag_ids import number_new_tags, tag_ids
 from sync.store.template_rows import replace_list, template_columns, version_columns
 
@@ -160,17 +168,29 @@ def _remember(connection: sa.Connection, before: Any, write_set: WriteSet, run_i
     now = {
         "wire_fields": None if changes.wire_fields is None else sorted(changes.wire_fields),
         "absent_fields": sorted(changes.absent_fields) or None,
-        "unreconciled_ids": state.unreconciled_ids,
-        "unreconciled_runs": state.unreconciled_runs,
+        "unreconciled_ids": state.count_mismatch_ids,
+        "unreconciled_runs": state.count_mismatch_runs,
+        "unreconciled_since": state.count_mismatch_since,
     }
     if any(getattr(before, name) != value for name, value in now.items()):
         connection.execute(sa.update(sync_state).values(now))
-    held = {row.template_id: row for row in connection.execute(sa.select(held_removals))}
-    if {template_id: row.runs for template_id, row in held.items()} != state.held:
-        connection.execute(sa.delete(held_removals))
-        since = {template_id: row.since_run_id for template_id, row in held.items()}
-        rows = [{"template_id": key, "runs": runs, "since_run_id": since.get(key, run_id)} for key, runs in state.held.items()]
-        insert_rows(connection, held_removals, rows)
+    began = write_set.run.started_at
+    held = {key: {"runs": each.runs, "since_at": each.since} for key, each in state.held.items()}
+    _replace_missing(connection, held_removals, held, {"since_run_id": run_id})
+    unconfirmed = {key: {"reason": each.reason, "answered": each.answered} for key, each in state.unconfirmed.items()}
+    _replace_missing(connection, unconfirmed_removals, unconfirmed, {"since_run_id": run_id, "since_at": began})
+
+
+def _replace_missing(
+    connection: sa.Connection, table: sa.Table, now: Mapping[str, dict[str, Any]], first: dict[str, Any]
+) -> None:
+    """Write which templates are held or unconfirmed, where that differs; `first` is kept from the run that noted one first."""
+    before = {row["template_id"]: dict(row) for row in connection.execute(sa.select(table)).mappings()}
+    kept = {key: {name: before[key][name] for name in first} if key in before else first for key in now}
+    rows = {key: {"template_id": key, **kept[key], **values} for key, values in now.items()}
+    if rows != before:
+        connection.execute(sa.delete(table))
+        insert_rows(connection, table, list(rows.values()))
 
 
 def _rejected_rows(rejected: Sequence[Rejected], run_id: int) -> list[dict[str, Any]]:

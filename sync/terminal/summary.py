@@ -26,8 +26,9 @@ def summary(run: Run) -> str:
         counts.append(f"{run.rejected} rejected")
     if run.held:
         counts.append(f"{count_of(run.held, 'removal')} held")
-    text = (
-        "  ".join(counts) if run.changes or run.rejected or run.held else f"no changes ({count_of(run.seen, 'template')} checked)"
-    )
+    if run.unconfirmed:
+        counts.append(f"{count_of(run.unconfirmed, 'missing template')} unconfirmed")
+    quiet = not (run.changes or run.rejected or run.held or run.unconfirmed)
+    text = f"no changes ({count_of(run.seen, 'template')} checked)" if quiet else "  ".join(counts)
     where = "dry run, nothing written" if run.run_id is None else f"run {run.run_id}"
     return f"{text}  ({where}, {count_of(run.pages, 'page')}, {run.seconds or 0:.2f} s)"

@@ -69,6 +69,7 @@ class Remembered:
     def key(self) -> bytes:
         """Say it all in a few bytes, so that what is equal is equal."""
         fields = sorted(self.wire_fields or ()), sorted(self.absent_fields)
-        state = sorted(self.state.held.items()), self.state.unreconciled_ids, self.state.unreconciled_runs
-        written = json.dumps((sorted(self.hashes.items()), self.documents, fields, state), sort_keys=True)
+        kept = sorted(self.state.held.items()), sorted(self.state.unconfirmed.items())
+        state = kept, self.state.count_mismatch_ids, self.state.count_mismatch_runs, self.state.count_mismatch_since
+        written = json.dumps((sorted(self.hashes.items()), self.documents, fields, state), sort_keys=True, default=str)
         return hashlib.blake2b(written.encode(), digest_size=16).digest()

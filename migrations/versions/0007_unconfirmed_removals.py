@@ -1,0 +1,81 @@
+"""A missing template that nothing confirms to be gone has a row; what waits is known by time, not by the number of runs alone.
+
+`held_removals.since_at` and `sync_state.unreconciled_since` say when the first of the runs began that agree. For what was held
+before, that is the run that first held it, or the newest run where that one is pruned. The column has no default, so that a
+daemon of an older version, which checks the schema at its start only, cannot write a row without it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
+
+from sync.store.migrating import has_column, table_options
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+LOCKS = ("held_removals", "sync_runs", "sync_state")
+"""What is altered: see migrations/env.py."""
+
+
+def _moment() -> Any:
+    name = op.get_bind().dialect.name
+    return {"mysql": mysql.DATETIME(fsp=6), "postgresql": sa.DateTime(timezone=True)}.get(name, sa.DateTime())
+
+
+def _added() -> list[tuple[str, sa.Column[Any]]]:
+    return [
+        ("sync_runs", sa.Column("unconfirmed", sa.Integer(), nullable=False, server_default="0")),
+        ("sync_state", sa.Column("unreconciled_since", _moment(), nullable=True)),
+        ("held_removals", sa.Column("since_at", _moment(), nullable=True)),  # until the rows that are there have it
+    ]
+
+
+def upgrade() -> None:
+    bind = op.get_bind()
+    for table, column in _added():
+        if not has_column(bind, table, column.name):
+            op.add_column(table, column)
+    _backfill_since_at(bind)
+    with op.batch_alter_table("held_removals") as batch:
+        batch.alter_column("since_at", existing_type=_moment(), nullable=False)
+    _create_unconfirmed_removals(bind)
+
+
+def _backfill_since_at(bind: sa.Connection) -> None:
+    now = datetime.now(UTC) if bind.dialect.name == "postgresql" else datetime.now(UTC).replace(tzinfo=None)
+    started = "(SELECT started_at FROM sync_runs WHERE sync_runs.run_id = held_removals.since_run_id)"
+    newest = "(SELECT MAX(started_at) FROM sync_runs)"
+    statement = f"UPDATE held_removals SET since_at = COALESCE({started}, {newest}, :now) WHERE since_at IS NULL"  # noqa: S608 - fixed
+    bind.execute(sa.text(statement).bindparams(sa.bindparam("now", now, type_=_moment())))
+
+
+def _create_unconfirmed_removals(bind: sa.Connection) -> None:
+    text = {"collation": "C"} if bind.dialect.name == "postgresql" else {}
+    op.create_table(
+        "unconfirmed_removals",
+        sa.Column("template_id", sa.String(255, **text), nullable=False),
+        sa.Column("since_run_id", sa.BigInteger(), nullable=False),
+        sa.Column("since_at", _moment(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("answered", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["template_id"], ["templates.template_id"], name="fk_unconfirmed_removals_template_id"),
+        sa.PrimaryKeyConstraint("template_id", name="pk_unconfirmed_removals"),
+        if_not_exists=True,
+        **table_options(bind),
+    )
+
+
+def downgrade() -> None:
+    bind = op.get_bind()
+    op.drop_table("unconfirmed_removals", if_exists=True)
+    for table, column in reversed(_added()):
+        if has_column(bind, table, column.name):
+            op.drop_column(table, column.name)

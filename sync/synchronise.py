@@ -244,6 +244,7 @@ def plan(
             held = {key: each for key, each in state.held.items() if key in unconfirmed}
             removals, problem = Removals(held=held, unconfirmed=not_held), _unverified(reason)
         else:
+            empty = not walked.sightings
             removals = decide_removals(
                 evidence,
                 unconfirmed,
@@ -251,10 +252,9 @@ def plan(
                 rules=options.removal_rules,
                 held_before=state.held,
                 now=now,
-                catalog_is_empty=not walked.sightings,
+                catalog_is_empty=empty,
             )
-            why_held = {"hold": options.hold, "now": now, "empty": not walked.sightings}
-            problem = _held(removals, len(missing), len(previous.known), why_held) or _unconfirmed(removals, len(previous.known))
+            problem = _problem_of(removals, len(missing), len(previous.known), hold=options.hold, now=now, empty=empty)
     changes = compare(previous, snapshot, intake, source.load_documents, complete=not reason)
     changes = changes.removing(removals.now, intake, source.load_documents)
     state = replace(state, held=removals.held, unconfirmed=removals.unconfirmed)
@@ -311,18 +311,14 @@ def _unverified(reason: str) -> WalkUnverified | None:
     )
 
 
-def _held(removals: Removals, missing: int, present: int, why_held: Mapping[str, Any]) -> RemovalsHeld | None:
-    if not removals.held:
-        return None
-    return RemovalsHeld(
-        f"{len(removals.held)} removals are held: {removals.why_held(missing, present, **why_held)}.", hint=BY_CODE["held"].to_do
-    )
-
-
-def _unconfirmed(removals: Removals, present: int) -> WalkUnverified | None:
-    if not removals.too_many_unconfirmed:
-        return None
-    return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].to_do, code="unconfirmed")
+def _problem_of(removals: Removals, missing: int, present: int, **why_held: Any) -> SyncError | None:
+    """Say what a person must know of missing templates that are kept. Held removals come first: they wait for a decision."""
+    if removals.held:
+        why = removals.why_held(missing, present, **why_held)
+        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].to_do)
+    if removals.too_many_unconfirmed:
+        return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].to_do, code="unconfirmed")
+    return None
 
 
 def _finished(run: Run, planned: Plan, endpoint: Answers, now: datetime) -> Run:

@@ -206,6 +206,7 @@ def _empty(engine: sa.Engine) -> None:
             "absent_fields": None,
             "unreconciled_ids": None,
             "unreconciled_runs": 0,
+            "unreconciled_since": None,
             "oldest_run_id": None,
             "pruned_cursor": None,
             "feed_epoch": EPOCH,

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +40,7 @@ from tests.hostile import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from sync.synchronise import Outcome
     from tests.hostile import Script
@@ -72,6 +74,11 @@ HONEST = catalog(AFTER)
 
 def on_page_3(name: str, reply: Reply, status: str, exit_code: int, rows: str = NOTHING, **settings: Any) -> Fault:
     return Fault(f"page 3: {name}", faulty(HONEST, {3: reply}), status, exit_code, rows, tuple(settings.items()))
+
+
+def unread_page_3(name: str, reply: Reply) -> Fault:
+    """Make page 3 one that cannot be read: what the others served is applied."""
+    return on_page_3(name, reply, "incomplete", 76, KEPT)
 
 
 def served(name: str, status: str, exit_code: int, rows: str, **oddities: Any) -> Fault:
@@ -166,42 +173,42 @@ FAULTS = [
     on_page_3("body code 422 under HTTP 200", failure(422), "failed", 76),
     on_page_3("body code 429 under HTTP 200", failure(429), "deferred", 75),
     on_page_3("body code 455 under HTTP 200", failure(455), "deferred", 75),
-    on_page_3("body code 500 under HTTP 200", failure(500), "failed", 75),
-    on_page_3("body code 501 under HTTP 200", failure(501), "failed", 75),
+    unread_page_3("body code 500 under HTTP 200", failure(500)),
+    unread_page_3("body code 501 under HTTP 200", failure(501)),
     on_page_3("body code 299 under HTTP 200", failure(299), "failed", 76),
-    on_page_3("body code of 40 digits", failure(10**40), "failed", 76),
-    *(on_page_3(f"HTTP {code}", html(code), "failed", 75) for code in (408, 500, 502, 503, 504)),
+    unread_page_3("body code of 40 digits", failure(10**40)),
+    *(unread_page_3(f"HTTP {code}", html(code)) for code in (408, 500, 502, 503, 504)),
     on_page_3("HTTP 401", html(401), "failed", 77),
     on_page_3("HTTP 403", html(403), "failed", 77),
     on_page_3("HTTP 429", html(429), "deferred", 75),
     on_page_3("HTTP 429, Retry-After: 3600", failure(429, 429, headers=AN_HOUR), "deferred", 75),
     on_page_3("HTTP 503, Retry-After: 3600", failure(503, 503, headers=AN_HOUR), "deferred", 75),
     on_page_3("HTTP 429, Retry-After without sense", failure(429, 429, headers=NO_DATE), "deferred", 75),
-    on_page_3("HTTP 500 over a good body", replace(GOOD, status=500), "failed", 75),
+    unread_page_3("HTTP 500 over a good body", replace(GOOD, status=500)),
     on_page_3("HTTP 404 over a good body", replace(GOOD, status=404), "failed", 76),
     on_page_3("HTTP 204", Reply(status=204, length=-1), "failed", 76),
     on_page_3("a redirect", redirect("http://127.0.0.1:9/"), "failed", 76),
     on_page_3("a redirect to mailto:", redirect("mailto:x@y"), "failed", 76),
-    on_page_3("HTML", html(), "failed", 76),
-    on_page_3("no reply", NO_REPLY, "failed", 75),
-    on_page_3("a reset", RESET, "failed", 75),
-    on_page_3("garbage instead of HTTP", GARBAGE, "failed", 75),
-    on_page_3("200 KB of headers", replace(GOOD, headers=(("x", "x" * 200_000),)), "failed", 75),
-    on_page_3("a body shorter than its length", replace(GOOD, cut=400), "failed", 75),
-    on_page_3("a truncated body without a length", replace(GOOD, length=-1, cut=400), "failed", 76),
+    unread_page_3("HTML", html()),
+    unread_page_3("no reply", NO_REPLY),
+    unread_page_3("a reset", RESET),
+    unread_page_3("garbage instead of HTTP", GARBAGE),
+    unread_page_3("200 KB of headers", replace(GOOD, headers=(("x", "x" * 200_000),))),
+    unread_page_3("a body shorter than its length", replace(GOOD, cut=400)),
+    unread_page_3("a truncated body without a length", replace(GOOD, length=-1, cut=400)),
     on_page_3("a whole body without a length", replace(GOOD, length=-1, end="close"), "succeeded", 0, ALL),
     on_page_3("a whole body in chunks", chunked(GOOD.body), "succeeded", 0, ALL),
-    on_page_3("broken chunks", chunked(GOOD.body, b"zzz\r\n"), "failed", 75),
+    unread_page_3("broken chunks", chunked(GOOD.body, b"zzz\r\n")),
     on_page_3("gzip", zipped(GOOD), "succeeded", 0, ALL),
-    on_page_3("truncated gzip", replace(zipped(GOOD), body=zipped(GOOD).body[:-9]), "failed", 75),
-    on_page_3("gzip that is none", replace(GOOD, headers=(("content-encoding", "gzip"),)), "failed", 75),
-    on_page_3("brotli", zipped(GOOD, encoding="br"), "failed", 76),
+    unread_page_3("truncated gzip", replace(zipped(GOOD), body=zipped(GOOD).body[:-9])),
+    unread_page_3("gzip that is none", replace(GOOD, headers=(("content-encoding", "gzip"),))),
+    unread_page_3("brotli", zipped(GOOD, encoding="br")),
     on_page_3("a gzip bomb of 64 MiB", bomb(64), "failed", 76),
-    on_page_3("a gzip bomb in gzip", bomb(64, 2), "failed", 76),
+    unread_page_3("a gzip bomb in gzip", bomb(64, 2)),
     on_page_3("a BOM", Reply(b"\xef\xbb\xbf" + GOOD.body), "succeeded", 0, ALL),
-    on_page_3("UTF-16", Reply(GOOD.body.decode().encode("utf-16")), "failed", 76),
-    on_page_3("100,000 brackets", Reply(b"[" * 100_000), "failed", 76),
-    on_page_3("no list of templates", Reply(b'{"code": 200, "data": {}}'), "failed", 76),
+    unread_page_3("UTF-16", Reply(GOOD.body.decode().encode("utf-16"))),
+    unread_page_3("100,000 brackets", Reply(b"[" * 100_000)),
+    unread_page_3("no list of templates", Reply(b'{"code": 200, "data": {}}')),
     on_page_3("`templates: null`", Reply(b'{"code": 200, "data": {"total": 60, "templates": null}}'), "incomplete", 76, KEPT),
     on_page_3("an empty list", success([], 60), "incomplete", 76, KEPT),
     on_page_3("an empty list and total 0", success([], 0), "incomplete", 76, KEPT),
@@ -426,7 +433,7 @@ def test_held_removals_are_removed_when_a_person_accepts_them(stored: Database) 
 
 
 def test_held_removals_are_removed_when_three_runs_agree(stored: Database) -> None:
-    outcomes = [run_on(stored, catalog(BEFORE[:40])) for _ in range(3)]
+    outcomes = [run_on(stored, catalog(BEFORE[:40]), hold=0.0) for _ in range(3)]
     assert [str(outcome.run.status) for outcome in outcomes] == ["held", "held", "succeeded"]
     assert [outcome.run.removed for outcome in outcomes] == [0, 0, 20]
     assert set(evidence(stored).values()) == {"lookup"}
@@ -436,7 +443,166 @@ def test_held_removals_are_removed_when_three_runs_agree(stored: Database) -> No
 def test_a_failed_run_between_neither_counts_nor_forgets(stored: Database) -> None:
     half = catalog(BEFORE[:40])
     scripts = [half, faulty(half, {2: failure(455)}), half, half]
-    assert [str(run_on(stored, script).run.status) for script in scripts] == ["held", "deferred", "held", "succeeded"]
+    statuses = [str(run_on(stored, script, hold=0.0).run.status) for script in scripts]
+    assert statuses == ["held", "deferred", "held", "succeeded"]
+
+
+def days(*hours: float) -> list[Callable[[], datetime]]:
+    """Make the clocks of runs that begin so many hours after the first."""
+    return [partial(datetime.fromtimestamp, datetime(2026, 1, 1, tzinfo=UTC).timestamp() + 3600 * hour, UTC) for hour in hours]
+
+
+def test_three_runs_within_two_seconds_remove_nothing(database: Database) -> None:
+    run_on(database, catalog(BEFORE))
+    outcomes = [run_on(database, catalog(BEFORE[:40]), clock=clock) for clock in days(0, 0.0003, 0.0006)]
+    assert [(str(outcome.run.status), outcome.run.removed) for outcome in outcomes] == [("held", 0)] * 3
+    assert str(outcomes[-1].error) == (
+        "20 removals are held: 20 of 60 templates are missing, and at most 10 may go at once; 3 runs agree so far, the first at "
+        "2026-01-01 00:00:00 UTC, and SYNC_HOLD leaves 3598 s to wait."
+    )
+    assert run_on(database, catalog(BEFORE[:40]), clock=days(1)[0]).run.removed == 20
+
+
+def test_two_runs_with_an_hour_between_them_remove_nothing(stored: Database) -> None:
+    assert [run_on(stored, catalog(BEFORE[:40]), clock=clock).run.removed for clock in days(0, 9)] == [0, 0]
+
+
+def test_a_clock_that_is_set_back_removes_nothing_early(stored: Database) -> None:
+    clocks = days(9, 9.1, 0, 0.5, 1)
+    assert [run_on(stored, catalog(BEFORE[:40]), clock=clock).run.removed for clock in clocks] == [0, 0, 0, 0, 20]
+
+
+def test_a_wrong_count_waits_as_long_as_a_held_removal(stored: Database) -> None:
+    wrong = catalog(BEFORE[:55], total=58)
+    assert [run_on(stored, wrong, clock=clock).run.removed for clock in days(0, 0.1, 0.2, 0.3, 1)] == [0, 0, 0, 0, 5]
+
+
+# A bad page -------------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_first_run_with_a_page_that_answers_500_for_ever_the_other_pages_are_stored(sqlite: Database) -> None:
+    for _ in range(2):
+        outcome = run_on(sqlite, faulty(catalog(BEFORE), {3: failure(500)}))
+        assert (str(outcome.run.status), len(sqlite.present)) == ("incomplete", 50)
+    assert str(outcome.error) == (
+        "The walk could not be verified: page 3 could not be read (The server failed (500). It said: no). "
+        "What was served is stored; nothing was removed."
+    )
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 76
+
+
+def test_a_walk_with_a_bad_page_neither_counts_for_a_held_removal_nor_forgets_it(stored: Database) -> None:
+    half = catalog(BEFORE[:40])
+    scripts = [half, faulty(half, {2: failure(500)}), half, faulty(half, {2: failure(500)}), half]
+    statuses = [str(run_on(stored, script, hold=0.0).run.status) for script in scripts]
+    assert statuses == ["held", "incomplete", "held", "incomplete", "succeeded"]
+
+
+def test_a_walk_with_a_bad_page_neither_counts_for_a_wrong_count_nor_forgets_it(stored: Database) -> None:
+    wrong = catalog(BEFORE[:55], total=58)
+    scripts = [wrong, faulty(wrong, {2: failure(500)}), wrong, wrong, faulty(wrong, {2: failure(500)}), wrong]
+    assert [run_on(stored, script, hold=0.0).run.removed for script in scripts] == [0, 0, 0, 0, 0, 5]
+
+
+def test_a_server_error_that_outlasts_every_retry_after_is_that_page_s_alone(stored: Database) -> None:
+    at_once = failure(503, 503, headers=(("retry-after", "0"),))
+    patient = replace(HASTY, attempts=2, longest_asked=5.0)
+    outcome = run_on(stored, faulty(HONEST, {3: at_once}), retry_policy=patient)
+    assert (str(outcome.run.status), rows(outcome)) == ("incomplete", KEPT)
+
+
+# Absences that nothing confirms -----------------------------------------------------------------------------------------
+
+
+TAKEN_OFFLINE = failure(404, message="The template was taken offline")
+
+
+def offline(gone: Collection[str], reply: Reply = TAKEN_OFFLINE, served: Sequence[dict[str, Any]] = BEFORE) -> Script:
+    """Make a catalog that lacks some templates, and answers a look-up of them otherwise than that of an unknown one."""
+    left = [each for each in served if each["TemplateId"] not in gone]
+    honest = catalog(left)
+    unknown = failure(404, message="There is no such template")
+
+    def look_up(request: Request) -> Reply:
+        asked = request.query["template_id"]
+        if asked in gone:
+            return reply
+        return honest(request) if any(each["TemplateId"] == asked for each in left) else unknown
+
+    return catalog(left, look_up=look_up)
+
+
+@pytest.mark.parametrize("reply", [TAKEN_OFFLINE, html(404)], ids=["taken offline", "a web server's 404"])
+def test_what_the_api_denies_in_another_form_is_kept_and_reported_until_a_person_accepts(
+    database: Database, reply: Reply
+) -> None:
+    script = offline({"7", "8", "9"}, reply)
+    run_on(database, catalog(BEFORE))
+    first = run_on(database, script, clock=days(0)[0])
+    before = database.catalog_dump()
+    second = run_on(database, script, clock=days(5)[0])
+    assert database.catalog_dump() == before, "what was unconfirmed before is not written again"
+    assert [(outcome.error, outcome.run.removed, outcome.run.unconfirmed) for outcome in (first, second)] == [(None, 0, 3)] * 2
+    reason = "the look-up's answer differs from that for an id that cannot exist"
+    assert [
+        (row["template_id"], row["since_run_id"], row["since_at"], row["reason"], row["answered"])
+        for row in database.rows("unconfirmed_removals", "template_id")
+    ] == [(key, 2, datetime(2026, 1, 1, tzinfo=UTC), reason, True) for key in ("7", "8", "9")]
+    accepted = run_on(database, script, accept_removals=True)
+    assert (accepted.error, accepted.run.removed, accepted.run.unconfirmed) == (None, 3, 0)
+    assert evidence(database) == dict.fromkeys(("7", "8", "9"), "accepted")
+    assert database.rows("unconfirmed_removals") == []
+
+
+def test_more_unconfirmed_absences_than_may_be_removed_at_once_are_no_success(stored: Database) -> None:
+    few, many = ({str(number) for number in range(1, count + 1)} for count in (10, 11))
+    assert run_on(stored, offline(few)).error is None
+    outcome = run_on(stored, offline(many))
+    assert (str(outcome.run.status), outcome.run.error_code, outcome.run.unconfirmed) == ("incomplete", "unconfirmed", 11)
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 76
+
+
+def test_unconfirmed_absences_that_are_served_again_or_confirmed_are_forgotten(stored: Database) -> None:
+    run_on(stored, offline({"7", "8"}))
+    run_on(stored, faulty(catalog([each for each in BEFORE if each["TemplateId"] != "7"]), {3: failure(500)}))
+    assert [row["template_id"] for row in stored.rows("unconfirmed_removals")] == ["7"], "an unverified walk keeps the rest"
+    outcome = run_on(stored, catalog([each for each in BEFORE if each["TemplateId"] != "7"]))
+    assert (outcome.run.removed, stored.rows("unconfirmed_removals")) == (1, [])
+
+
+def test_a_look_up_that_is_not_answered_leaves_its_template_unconfirmed_and_nobody_can_accept_that(stored: Database) -> None:
+    script = offline({"7"}, failure(503, 503))
+    for accept in (False, True):
+        outcome = run_on(stored, script, accept_removals=accept)
+        assert (outcome.error, outcome.run.removed, outcome.run.unconfirmed) == (None, 0, 1)
+    (row,) = stored.rows("unconfirmed_removals")
+    assert (row["reason"], row["answered"]) == ("the look-up was not answered: HTTP 503", False)
+
+
+def test_where_the_controls_fail_a_person_can_accept_what_was_answered(stored: Database) -> None:
+    script = faulty(catalog(BEFORE[:58]), {0: html(404)})
+    outcome = run_on(stored, script)
+    assert (str(outcome.run.status), outcome.run.removed, outcome.run.unconfirmed) == ("incomplete", 0, 2)
+    accepted = run_on(stored, script, accept_removals=True)
+    assert (accepted.error, accepted.run.removed, set(evidence(stored).values())) == (None, 2, {"accepted"})
+
+
+def test_a_person_accepts_nothing_after_a_walk_that_is_not_verified(stored: Database) -> None:
+    outcome = run_on(stored, faulty(offline({"60"}), {3: failure(500)}), accept_removals=True)
+    assert (str(outcome.run.status), outcome.run.removed) == ("incomplete", 0)
+
+
+def test_an_index_that_is_rebuilt_and_lists_a_part_removes_nothing_that_look_ups_find(sqlite: Database) -> None:
+    whole = records(2300)
+    run_on(sqlite, catalog(whole), page_size=50)
+    rebuilt = catalog(whole[:2080], look_up=catalog(whole))
+    outcome = run_on(sqlite, rebuilt, page_size=50)
+    assert (outcome.run.removed, len(sqlite.present)) == (0, 2300)
+    assert 180 <= outcome.run.unconfirmed < 220, "those that the look-ups found are there"
+    accepted = run_on(sqlite, rebuilt, page_size=50, accept_removals=True)
+    assert (accepted.run.removed, accepted.run.unconfirmed, len(sqlite.present)) == (0, 0, 2300)
 
 
 def test_held_removals_that_return_are_forgotten(stored: Database) -> None:
@@ -463,7 +629,8 @@ def test_of_more_than_200_missing_a_second_walk_is_the_witness(sqlite: Database)
     run_on(sqlite, catalog(records(250)), page_size=50)
     with Hostile(catalog(records(40))) as server:
         outcome = run_against(server.url, sqlite.engine, max_removed=1)
-        assert server.pages == [1, 1]
+        assert [page for page in server.pages if page] == [1, 1]
+        assert len({request.query["template_id"] for request in server.requests if not request.page}) >= 20
     assert (outcome.run.removed, set(evidence(sqlite).values())) == (210, {"walks"})
 
 
@@ -477,7 +644,7 @@ def test_a_second_walk_that_brings_them_back_removes_nothing(sqlite: Database) -
 
 def test_a_count_that_never_agrees_is_taken_to_be_wrong_in_the_fourth_run(stored: Database) -> None:
     wrong = catalog(BEFORE[:55], total=58)
-    outcomes = [run_on(stored, wrong) for _ in range(4)]
+    outcomes = [run_on(stored, wrong, hold=0.0) for _ in range(4)]
     assert [str(outcome.run.status) for outcome in outcomes] == ["incomplete", "incomplete", "incomplete", "succeeded"]
     assert [outcome.run.removed for outcome in outcomes] == [0, 0, 0, 5]
     assert set(evidence(stored).values()) == {"lookup"}

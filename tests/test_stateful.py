@@ -98,7 +98,7 @@ class World:
 
     def run(self, *script: Event, page_size: int = 3, workers: int = 1, accept: bool = False, sockets: bool = False) -> Outcome:
         """Run once while the script happens, then check everything."""
-        options = RunOptions(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept)
+        options = RunOptions(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept, hold=0.0)
 
         def once(endpoint: Endpoint) -> Outcome:
             return synchronise(self.store, endpoint, options, trigger="run", ttl=60.0, clock=self.clock, random=self.random)

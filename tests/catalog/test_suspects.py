@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog.bounds import MOST_BYTES
-from sync.catalog.suspects import cleared
+from sync.catalog.suspects import drop_ambiguous_removals
 from tests.builders import record
 from tests.catalog.runs import document_of, take_in
 
@@ -26,7 +26,7 @@ def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[st
         asked.append(ids)
         return {key: STORED[key] for key in ids}
 
-    found = cleared(evidence, *take_in(*records), load)
+    found = drop_ambiguous_removals(evidence, *take_in(*records), load)
     assert found.items() <= evidence.items()
     return list(found), asked
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog.intake import Intake, Reading, Sighting
-from sync.catalog.removals import LOOK_UPS
-from sync.endpoint.confirm_removals import Confirmation, confirm_removals
+from sync.catalog.removals import LOOK_UPS, SAMPLE, Unconfirmed
+from sync.endpoint.confirm_removals import MOST_ACCEPTED, OTHER_FORM, Confirmation, confirm_removals
 from sync.endpoint.walk import Walk
 from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Maintenance, Refused, SyncError, Unreachable
 from sync.spool import Spool
@@ -48,6 +48,8 @@ def confirm(
     *,
     workers: int = 1,
     random: Callable[[], float] | None = None,
+    verified: bool = True,
+    accept: bool = False,
 ) -> tuple[Confirmation, list[str]]:
     """Confirm that templates are missing; give what was asked about them, too, without the controls."""
     endpoint = Answering(lambda question: look_ups(str(question["template_id"])))
@@ -55,10 +57,11 @@ def confirm(
         endpoint,
         Intake({}, frozenset(), Spool()),
         missing,
-        walked(served, unreadable),
+        walked(served, unreadable, verified=verified),
         page_size=2,
         workers=workers,
         random=random or cycle((0.1, 0.5, 0.9)).__next__,
+        accept=accept,
     )
     return confirmation, [str(each["template_id"]) for each in endpoint.asked if each["template_id"] in missing]
 
@@ -123,10 +126,28 @@ def test_it_is_said_what_is_wrong_with_the_denial_of_an_id_that_cannot_exist() -
     assert confirm(honest(NO_EVIDENCE["an empty list that counts one"]))[0].problem == COUNTED.format(1)
 
 
-@pytest.mark.parametrize("denial", NO_EVIDENCE.values(), ids=NO_EVIDENCE)
-def test_another_answer_than_to_the_id_that_cannot_exist_is_no_evidence(denial: Given) -> None:
-    confirmation, asked = confirm(honest(HONEST["404"], _7=denial), ["7", "9"])
-    assert confirmation == Confirmation({"9": "lookup"})
+DIFFERS = Unconfirmed(OTHER_FORM, answered=True)
+OTHERS = Unconfirmed("the look-up was answered with other templates", answered=False)
+WHY_UNCONFIRMED = {
+    "422": Unconfirmed("the look-up's answer is invalid: HTTP 422", answered=False),
+    "success without a list": Unconfirmed(
+        "the look-up's answer is invalid: The answer says success but holds no list of templates", answered=False
+    ),
+    "another template": OTHERS,
+    "a record without an id": OTHERS,
+    "a 404 that holds a template": Unconfirmed(
+        "the look-up's answer is invalid: The answer says 404 and holds templates nevertheless", answered=False
+    ),
+    "an undocumented code": Unconfirmed("the look-up's answer is invalid: HTTP 299", answered=False),
+    "a web page": Unconfirmed("the look-up's answer is invalid: The answer is not JSON", answered=False),
+}
+"""The others are answered, in another form than the control was."""
+
+
+@pytest.mark.parametrize("answer", NO_EVIDENCE)
+def test_another_answer_than_to_the_id_that_cannot_exist_is_no_evidence(answer: str) -> None:
+    confirmation, asked = confirm(honest(HONEST["404"], _7=NO_EVIDENCE[answer]), ["7", "9"])
+    assert confirmation == Confirmation({"9": "lookup"}, {"7": WHY_UNCONFIRMED.get(answer, DIFFERS)})
     assert asked == ["7", "9"]
 
 
@@ -143,8 +164,8 @@ def test_where_look_ups_deny_what_the_catalog_has_just_served_nothing_is_gone(an
 
 
 def test_a_404_that_speaks_of_something_else_than_the_controls_did_is_no_evidence() -> None:
-    assert confirm(honest(HONEST["404"], _7=MAINTENANCE_404))[0] == Confirmation()
-    assert confirm(honest(HONEST["404"], _7=HONEST["an empty list"]))[0] == Confirmation()
+    assert confirm(honest(HONEST["404"], _7=MAINTENANCE_404))[0] == Confirmation(unconfirmed={"7": DIFFERS})
+    assert confirm(honest(HONEST["404"], _7=HONEST["an empty list"]))[0] == Confirmation(unconfirmed={"7": DIFFERS})
 
 
 def test_one_of_two_controls_that_is_denied_is_enough_to_believe_nothing() -> None:
@@ -186,7 +207,10 @@ def test_a_service_that_breaks_after_its_controls_and_denies_everything_is_not_b
         return HONEST["404"] if denied or template_id not in {"1", "2"} else found(template_id)
 
     confirmation, _asked = confirm(look_up, served=["1", "2"])
-    assert confirmation == Confirmation(problem="the look-ups stopped finding templates that the catalog had just served")
+    problem = "the look-ups stopped finding templates that the catalog had just served"
+    assert confirmation == Confirmation(
+        unconfirmed={"7": Unconfirmed(f"no look-up counts: {problem}", answered=True)}, problem=problem
+    )
 
 
 def test_of_an_empty_catalog_the_id_that_cannot_exist_is_the_only_control() -> None:
@@ -247,7 +271,9 @@ PASSING = [Unreachable("no"), Deferred("no", code="429"), Maintenance("no", code
 @pytest.mark.parametrize("error", PASSING)
 def test_a_control_that_cannot_be_asked_now_is_no_problem_but_nothing_is_gone_either(error: SyncError, control: str) -> None:
     known: Callable[[str], Given] = found if control == "last" else lambda _: error
-    assert confirm(lambda each: known(each) if each in "123" else error) == (Confirmation(), [])
+    why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
+    unconfirmed = {"7": Unconfirmed(f"not asked: a control look-up was not answered: {why}", answered=False)}
+    assert confirm(lambda each: known(each) if each in "123" else error) == (Confirmation(unconfirmed=unconfirmed), [])
 
 
 @pytest.mark.parametrize("over", [DeadlineExceeded("no"), Interrupted("no")])
@@ -279,6 +305,11 @@ def test_what_is_there_after_all_is_found_and_nothing_else(records: list[Any], i
 def test_after_an_error_that_will_not_pass_the_rest_is_not_asked(error: SyncError) -> None:
     confirmation, asked = confirm(honest(not_there(), _8=error), ["7", "8", "9"])
     assert (confirmation.evidence, asked) == ({"7": "lookup"}, ["7", "8"])
+    why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
+    assert confirmation.unconfirmed == {
+        "8": Unconfirmed(f"the look-up was not answered: {why}", answered=False),
+        "9": Unconfirmed(f"not asked: another look-up was not answered: {why}", answered=False),
+    }
 
 
 def test_after_an_answer_without_sense_the_rest_is_asked() -> None:
@@ -290,23 +321,79 @@ def test_nothing_missing_asks_nothing() -> None:
     assert confirm(lambda _: pytest.fail("it was asked"), []) == (Confirmation(), [])
 
 
+# Where a person accepts -------------------------------------------------------------------------------------------------
+
+
+def test_a_person_can_accept_what_was_answered_though_the_controls_failed() -> None:
+    confirmation, asked = confirm(lambda _: NO_EVIDENCE["a web server's own 404"], ["7", "8"], accept=True)
+    assert (confirmation.evidence, confirmation.unconfirmed, asked) == ({}, {"7": DIFFERS, "8": DIFFERS}, ["7", "8"])
+    assert confirmation.problem == "a look-up did not find a template that the catalog had just served"
+
+
+def test_where_the_controls_failed_nothing_is_asked_and_nothing_can_be_accepted_afterwards() -> None:
+    confirmation, asked = confirm(lambda _: NO_EVIDENCE["a web server's own 404"])
+    reason = "not asked: a look-up did not find a template that the catalog had just served"
+    assert (confirmation.unconfirmed, asked) == ({"7": Unconfirmed(reason, answered=False)}, [])
+
+
+@pytest.mark.parametrize("error", PASSING)
+def test_a_person_cannot_accept_what_could_not_be_asked(error: SyncError) -> None:
+    confirmation, _ = confirm(lambda _: error, ["7", "8"], accept=True)
+    assert [each.answered for each in confirmation.unconfirmed.values()] == [False, False]
+
+
+def test_a_person_cannot_accept_what_a_look_up_finds() -> None:
+    confirmation, _ = confirm(lambda each: found(each) if each == "7" else (404, b"no"), ["7", "8"], accept=True)
+    assert ([each.template_id for each in confirmation.found], confirmation.unconfirmed) == (["7"], {"8": DIFFERS})
+
+
+def test_a_person_accepts_only_what_a_verified_walk_lacks() -> None:
+    look_ups = honest(HONEST["404"], _7=MAINTENANCE_404)
+    confirmation, _ = confirm(look_ups, verified=False, accept=True)
+    assert confirmation.unconfirmed == {"7": Unconfirmed(OTHER_FORM, answered=False)}
+    assert confirm(lambda _: HONEST["404"], verified=False, accept=True)[1] == []
+
+
 # Where look-ups would take minutes --------------------------------------------------------------------------------------
 
 MANY = [str(number) for number in range(1000, 1000 + LOOK_UPS + 1)]
 
 
 def again(
-    pages: Callable[[int], Sequence[Any]], total: int, missing: Sequence[str] = MANY, *, verified: bool = True
+    pages: Callable[[int], Sequence[Any]],
+    total: int,
+    missing: Sequence[str] = MANY,
+    *,
+    verified: bool = True,
+    look_ups: LookUps | None = None,
+    random: Callable[[], float] = lambda: 0.5,
+    accept: bool = False,
 ) -> tuple[Confirmation, Answering]:
     def answer(question: Question) -> Given:
         if "template_id" in question:
-            return honest(not_there())(str(question["template_id"]))
+            return (look_ups or honest(not_there()))(str(question["template_id"]))
         return listed(pages(int(question["page"])), total)
 
     endpoint = Answering(answer)
-    intake = Intake({}, frozenset(), Spool())
-    before = walked(["1", "2", "3"], verified=verified)
-    return confirm_removals(endpoint, intake, missing, before, page_size=2, workers=1, random=lambda: 0.5), endpoint
+    confirmation = confirm_removals(
+        endpoint,
+        Intake({}, frozenset(), Spool()),
+        missing,
+        walked(["1", "2", "3"], verified=verified),
+        page_size=2,
+        workers=1,
+        random=random,
+        accept=accept,
+    )
+    return confirmation, endpoint
+
+
+def looked_up(endpoint: Answering) -> list[str]:
+    """Give the ids of MANY that were looked up, in order."""
+    return [str(each["template_id"]) for each in endpoint.asked if each.get("template_id") in MANY]
+
+
+WITHOUT_ANY: Callable[[int], list[Any]] = lambda page: [{"TemplateId": "1"}] if page == 1 else []  # noqa: E731 - it is a catalog
 
 
 def test_many_that_another_verified_walk_does_not_bring_either_are_gone() -> None:
@@ -314,6 +401,45 @@ def test_many_that_another_verified_walk_does_not_bring_either_are_gone() -> Non
     confirmation, _ = again(lambda page: pages.get(page, []), total=3)
     assert confirmation.evidence == dict.fromkeys(MANY[1:], "walks")
     assert [each.template_id for each in confirmation.found] == ["1000", None]
+
+
+def test_beside_another_walk_twenty_are_looked_up_chosen_at_random() -> None:
+    assert looked_up(again(WITHOUT_ANY, 1, random=lambda: 0.0)[1]) == MANY[:SAMPLE]
+    assert looked_up(again(WITHOUT_ANY, 1, random=lambda: 1.0)[1]) == MANY[: -SAMPLE - 1 : -1]
+    dice = cycle((0.1, 0.7, 0.3, 0.9)).__next__
+    assert len(set(looked_up(again(WITHOUT_ANY, 1, random=dice)[1]))) == SAMPLE
+
+
+def test_one_of_them_that_is_found_is_taken_in_and_nothing_is_gone() -> None:
+    confirmation, endpoint = again(
+        lambda _: pytest.fail("it walked"),
+        total=1,
+        look_ups=lambda each: found(each) if each in {"1", "2", "3", "1100"} else HONEST["404"],
+    )
+    assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ["1100"])
+    doubt = "a look-up found one of the missing templates, so that the walk proves nothing"
+    sampled = set(looked_up(endpoint)) - {"1100"}
+    assert {key for key, each in confirmation.unconfirmed.items() if each == Unconfirmed(doubt, answered=True)} == sampled
+    rest = Unconfirmed(f"not asked: {doubt}", answered=False)
+    assert {key for key, each in confirmation.unconfirmed.items() if each == rest} == set(MANY) - sampled - {"1100"}
+
+
+@pytest.mark.parametrize("answer", [MAINTENANCE_404, found("8"), Unreachable("no")], ids=["another form", "another one", "none"])
+def test_one_of_them_that_proves_nothing_is_enough_that_nothing_is_gone(answer: Given) -> None:
+    confirmation, _ = again(lambda _: pytest.fail("it walked"), total=1, look_ups=honest(HONEST["404"], _1100=answer))
+    assert (confirmation.evidence, confirmation.problem, set(confirmation.unconfirmed)) == ({}, "", set(MANY))
+
+
+@pytest.mark.parametrize("breaks", [False, True], ids=["before", "after"])
+def test_where_the_controls_of_the_sample_fail_nothing_is_gone(*, breaks: bool) -> None:
+    def look_up(template_id: str) -> Given:
+        served = template_id in {"1", "2", "3"} and breaks and template_id not in MANY and not denied
+        denied.extend([template_id] if template_id in MANY else [])
+        return found(template_id) if served else HONEST["404"]
+
+    denied: list[str] = []
+    confirmation, _ = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_up)
+    assert (confirmation.evidence, bool(confirmation.problem), set(confirmation.unconfirmed)) == ({}, True, set(MANY))
 
 
 def test_as_many_as_are_looked_up_are_looked_up_without_another_walk() -> None:
@@ -324,9 +450,29 @@ def test_as_many_as_are_looked_up_are_looked_up_without_another_walk() -> None:
 def test_another_walk_that_cannot_be_verified_is_no_evidence_but_what_it_brings_is_there() -> None:
     confirmation, _ = again(lambda page: [{"TemplateId": "1000"}] if page == 1 else [], total=3)
     assert (confirmation.evidence, {each.template_id for each in confirmation.found}) == ({}, {"1000"})
+    reason = "another walk could not be verified: the catalog says that it has 3 templates, but served 1"
+    assert {each.reason.removeprefix("not asked: ") for each in confirmation.unconfirmed.values()} == {reason}
 
 
-def test_after_a_walk_whose_count_is_wrong_for_good_no_walk_is_a_witness_and_some_are_looked_up() -> None:
+def test_where_a_person_accepts_and_the_sample_does_not_agree_all_are_looked_up() -> None:
+    look_ups = honest(HONEST["404"], _1100=found("1100"), _1001=Unreachable("no"), _1002=MAINTENANCE_404)
+    confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_ups, accept=True)
+    answered = {key for key, each in confirmation.unconfirmed.items() if each.answered}
+    assert (confirmation.evidence, answered) == ({}, set(looked_up(endpoint)) - {"1100", "1001"})
+    assert "1000" in answered, "nothing is asked after one that was not answered"
+
+
+def test_of_very_many_a_person_accepts_as_many_as_can_be_looked_up_in_time() -> None:
+    missing = [str(number) for number in range(1000, 1000 + SAMPLE + MOST_ACCEPTED + 1)]
+    confirmation, _ = again(
+        lambda _: pytest.fail("it walked"), total=1, missing=missing, look_ups=lambda _: HONEST["404"], accept=True
+    )
+    assert sum(each.answered for each in confirmation.unconfirmed.values()) == SAMPLE + MOST_ACCEPTED
+    assert len(confirmation.unconfirmed) == len(missing)
+
+
+def test_after_a_walk_whose_count_is_wrong_for_good_no_walk_confirms_and_some_are_looked_up() -> None:
     confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=0, verified=False)
     assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")
-    assert len(endpoint.asked) <= LOOK_UPS + 3
+    assert confirmation.unconfirmed == {MANY[-1]: Unconfirmed("not asked: a run makes 200 look-ups", answered=False)}
+    assert len(endpoint.asked) <= LOOK_UPS + 3 + 2

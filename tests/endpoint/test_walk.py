@@ -154,9 +154,14 @@ def test_an_error_past_the_end_is_nothing_where_the_count_is_right_but_the_end_o
         Catalog(pages([1, 2], [3, 4], past_end=DeadlineExceeded("no")), total=4).walk()
 
 
-def test_an_error_past_the_end_ends_the_walk_where_the_count_is_too_low() -> None:
-    with pytest.raises(Unreachable):
-        Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=2).walk()
+def test_a_page_past_the_end_that_cannot_be_read_is_a_bad_one_where_the_count_is_too_low() -> None:
+    found = Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=2).walk()
+    assert (ids(found), found.failed_pages, found.verified) == (["1", "2", "3", "4"], (3,), False)
+
+
+def test_another_error_past_the_end_ends_the_walk_where_the_count_is_too_low() -> None:
+    with pytest.raises(Deferred):
+        Catalog(pages([1, 2], [3, 4], past_end=Deferred("no", code="429")), total=2).walk()
 
 
 def test_a_count_that_is_too_low_is_found_out_by_pages_of_one_template_too() -> None:
@@ -329,9 +334,93 @@ def test_two_records_without_ids_are_not_one_template_that_changed() -> None:
     assert catalog.pages_asked == [1, 2, 3]
 
 
-@pytest.mark.parametrize("error", [Unreachable("no"), Deferred("no", code="455"), Refused("no", code="401"), BadAnswer("no")])
+BAD_PAGE = [
+    Unreachable("The server failed (500).", code="500"),
+    Unreachable("It could not be reached."),
+    BadAnswer("The answer is not JSON.", code="not-json"),
+    BadAnswer("The answer is a web page.", code="html"),
+    BadAnswer("The answer is not the documented envelope.", code="not-envelope"),
+]
+ENDS = [
+    Deferred("no", code="429"),
+    Deferred("no", code="455"),
+    Deferred("no", code="503", after=7200.0),
+    Refused("no", code="401"),
+    Refused("no", code="402"),
+    Refused("no", code="505"),
+    BadAnswer("no", code="too-large"),
+    BadAnswer("no", code="302"),
+]
+
+
+@pytest.mark.parametrize("error", BAD_PAGE)
 @pytest.mark.parametrize("workers", [1, 4])
-def test_an_error_on_any_page_ends_the_walk_as_it_is(error: SyncError, workers: int) -> None:
+def test_a_page_that_cannot_be_read_leaves_the_walk_unverified_with_what_the_others_served(
+    error: SyncError, workers: int
+) -> None:
+    catalog = Catalog(pages([1, 2], error, [5, 6], [7, 8], [9]), total=9)
+    found = catalog.walk(workers=workers)
+    assert (ids(found), found.verified, found.failed_pages, found.pages) == (["1", "2", "5", "6", "7", "8", "9"], False, (2,), 4)
+    assert found.reason == f"page 2 could not be read ({str(error).rstrip('.')})"
+    assert sorted(catalog.pages_asked) == [1, 2, 3, 4, 5], "the walk is not made again"
+
+
+def test_a_server_error_that_outlasts_every_wait_it_asked_for_is_the_page_s_alone() -> None:
+    error = Deferred("no", code="503", after=1.0)
+    error.exhausted = True
+    assert Catalog(pages([1, 2], error, [5]), total=5).walk().failed_pages == (2,)
+
+
+@pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
+def test_a_page_that_is_refused_ends_the_walk_also_beside_one_that_cannot_be_read(refused: BadAnswer) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        Catalog(pages([1, 2], refused, BAD_PAGE[0], [7, 8], [9]), total=9).walk()
+    assert caught.value is refused
+
+
+@pytest.mark.parametrize("error", BAD_PAGE)
+def test_a_first_page_that_cannot_be_read_ends_the_walk(error: SyncError) -> None:
+    with pytest.raises(type(error)) as caught:
+        Catalog(pages(error, [3, 4], [5, 6]), total=6).walk()
+    assert caught.value is error
+
+
+def test_half_of_the_pages_may_be_bad_and_no_more() -> None:
+    first, second, third = BAD_PAGE[:3]
+    found = Catalog(pages([1, 2], first, second, [7]), total=7).walk()
+    assert (ids(found), found.failed_pages) == (["1", "2", "7"], (2, 3))
+    assert found.reason == "2 pages could not be read: 2, 3 (page 2: The server failed (500))"
+    with pytest.raises(SyncError) as caught:
+        Catalog(pages([1, 2], first, second, third), total=7).walk()
+    assert caught.value is first
+
+
+def test_after_more_than_half_of_the_pages_the_rest_is_not_asked() -> None:
+    catalog = Catalog(lambda page: [1, 2] if page == 1 else Unreachable("no"), total=20)
+    with pytest.raises(Unreachable):
+        catalog.walk()
+    assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_behind_a_last_page_that_cannot_be_read_nothing_is_asked() -> None:
+    catalog = Catalog(pages([1, 2], [3, 4], BAD_PAGE[0]), total=6)
+    assert catalog.walk().failed_pages == (3,)
+    assert catalog.pages_asked == [1, 2, 3]
+
+
+def test_of_a_walk_with_a_bad_page_after_one_that_did_not_add_up_what_both_served_is_joined() -> None:
+    def answer(page: int) -> Any:
+        attempt = catalog.pages_asked.count(1)
+        return {1: [1, 2], 2: [3] if attempt == 1 else BAD_PAGE[0], 3: [5] if attempt > 1 else []}[page]
+
+    catalog = Catalog(answer, total=5)
+    found = catalog.walk()
+    assert (ids(found), found.failed_pages, catalog.pages_asked.count(1)) == (["1", "2", "5", "3"], (2,), 2)
+
+
+@pytest.mark.parametrize("error", ENDS)
+@pytest.mark.parametrize("workers", [1, 4])
+def test_an_error_that_is_not_the_page_s_alone_ends_the_walk_as_it_is(error: SyncError, workers: int) -> None:
     catalog = Catalog(pages([1, 2], error, [5, 6], [7, 8], [9]), total=9)
     with pytest.raises(type(error)) as caught:
         catalog.walk(workers=workers)

@@ -31,6 +31,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
 Answer = tuple[int, bytes] | type[SyncError]
 Script = tuple[Event, ...]
 T = TypeVar("T")
-OPTIONS = RunOptions(page_size=PAGE, workers=1)
+OPTIONS = RunOptions(page_size=PAGE, workers=1, hold=0.0)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Left(NamedTuple):
@@ -302,7 +304,7 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
     endpoint = cast("Endpoint", Answering(answer))
     options = replace(OPTIONS, accept_removals=accept)
     try:
-        planned = plan(cast("Store", store), endpoint, options, random=lambda: 0.5)
+        planned = plan(cast("Store", store), endpoint, options, now=NOW, random=lambda: 0.5)
         endpoint.check_deadline()
     except SyncError as error:
         return End(store, store.key, f"failed, {error.code}", []), way

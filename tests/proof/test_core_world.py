@@ -11,7 +11,7 @@ import pytest
 from sync.errors import SyncError
 from sync.synchronise import plan
 from tests.moving_catalog import FAULTS, Catalog, Event, MovingEndpoint, Visit
-from tests.proof.core_world import OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, told
+from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, told
 from tests.proof.remembered import Remembered
 from tests.proof.strikes import events, faults
 from tests.test_guards_matter import believed_without_asking
@@ -51,7 +51,7 @@ def every_end(begin: State, left: Left, script: tuple[Event, ...] = ()) -> Itera
     endpoint = MovingEndpoint(visit)
     after = begin.remembered
     with suppress(SyncError):
-        planned = plan(cast("Store", begin.remembered), cast("Endpoint", endpoint), OPTIONS, random=lambda: 0.5)
+        planned = plan(cast("Store", begin.remembered), cast("Endpoint", endpoint), OPTIONS, now=NOW, random=lambda: 0.5)
         endpoint.check_deadline()
         after = begin.remembered.after(planned)
     yield State((script,), catalog, after), left

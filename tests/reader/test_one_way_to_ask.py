@@ -91,7 +91,7 @@ def test_what_form_history_and_status_print_is_what_the_methods_give(database: D
     moves = [move for change in catalog.changes() if change.template_id == "3" for move in change.prices]
     assert [(each["resolution"], str(each["new"])) for each in told] == [(each.resolution, str(each.new)) for each in moves]
     shown, status = ask("status"), catalog.status()
-    names = ("present", "held", "feed_epoch", "oldest_seq", "last_seq", "cursor")
+    names = ("present", "held", "unconfirmed", "feed_epoch", "oldest_seq", "last_seq", "cursor")
     assert [shown[name] for name in names] == [getattr(status, name) for name in names]
 
 

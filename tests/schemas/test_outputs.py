@@ -112,7 +112,8 @@ def test_every_output_is_as_its_schema_says_and_every_schema_has_an_output(
 
 
 def test_the_helper_finds_what_nobody_wrote_down() -> None:
-    printed = json.dumps([{"template_id": "1", "since_run_id": 1, "runs": 1, "document": None}])
+    held = {"template_id": "1", "state": "held", "reason": "why", "since_run_id": 1, "since_at": "2026-01-01T00:00:00Z"}
+    printed = json.dumps([{**held, "runs": 1, "answered": True, "document": None}])
     ((name, value),) = outputs_of(["changes", "--pending", "--json"], printed)
     with pytest.raises(AssertionError, match=r"pending at \$\[0\].document"):
         check(name, value)

@@ -178,7 +178,7 @@ def test_on_sqlite_rebuilding_a_parent_table_loses_no_child_rows_and_foreign_key
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
         assert len(connection.exec_driver_sql("SELECT * FROM my_own").all()) == 5
         with pytest.raises(sa.exc.IntegrityError):
-            connection.exec_driver_sql("INSERT INTO held_removals VALUES ('no such template', 1, 1)")
+            connection.exec_driver_sql("INSERT INTO template_aspect_ratios VALUES ('no such template', 1, '1:1')")
     schema.upgrade(engine)
     assert sync(AFTER, engine).error is None
     engine.dispose()

@@ -103,9 +103,24 @@ def test_every_row_of_every_table_is_as_it_was(old: Database) -> None:
     assert (asked(engine, FEED), asked(engine, PRICES)) == (feed, prices)
     added = columns(engine) - was
     assert {("templates", "wire_hash"), ("template_changes", "cursor"), ("price_changes", "old_credit")} <= added
-    unknown = {each for each in added if each[0] not in {"template_changes", "price_changes", "sync_state", "sync_lease"}}
+    filled = {("sync_runs", "unconfirmed"), ("held_removals", "since_at")}
+    unknown = {
+        each for each in added - filled if each[0] not in {"template_changes", "price_changes", "sync_state", "sync_lease"}
+    }
     assert {value for table, name in unknown for (value,) in asked(engine, f"SELECT t.{name} FROM {table} t")} == {None}  # noqa: S608
+    assert {row["unconfirmed"] for row in old.rows("sync_runs")} == {0}
+    started = {row["run_id"]: row["started_at"] for row in old.rows("sync_runs")}
+    assert {row["since_at"] for row in old.rows("held_removals")} == {started[9]}
     assert anomalies(old) == []
+
+
+def test_what_is_held_since_a_run_that_is_pruned_is_held_since_the_newest_one(old: Database) -> None:
+    old.execute("UPDATE held_removals SET since_run_id = 1 WHERE template_id = '101'")
+    old.execute("DELETE FROM sync_runs WHERE run_id = 1")
+    newest = old.scalar("SELECT MAX(run_id) FROM sync_runs")
+    schema.upgrade(old.engine)
+    (since,) = (row["since_at"] for row in old.rows("held_removals") if row["template_id"] == "101")
+    assert [since] == [row["started_at"] for row in old.rows("sync_runs") if row["run_id"] == newest]
 
 
 def test_each_engine_holds_what_the_others_hold(old: Database, tmp_path: Path) -> None:
@@ -180,7 +195,7 @@ def test_a_daemon_of_0_1_0_that_still_runs_after_the_upgrade_leaves_nothing_that
     by_0_1_0 = sync([{**SERVED[0], "Title_en": "Other"}, *SERVED[1:]], engine, clock=at(1)).run
     for template_id in ("101", "102", "103", "104", "105", "106"):
         old.execute(f"UPDATE templates SET wire_hash = '{hashes[template_id]}' WHERE template_id = '{template_id}'")  # noqa: S608
-    for name in sorted(name for table, name in columns(engine) - was if table == "sync_runs"):
+    for name in sorted(name for table, name in columns(engine) - was if table == "sync_runs" and name != "unconfirmed"):
         old.execute(f"UPDATE sync_runs SET {name} = NULL WHERE run_id = {by_0_1_0.run_id}")  # noqa: S608
     outcome = sync(SERVED, engine, clock=at(2))
     assert (outcome.error, outcome.run.changed, outcome.run.unchanged) == (None, 1, 5)

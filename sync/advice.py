@@ -33,7 +33,7 @@ BY_CODE = {
     ),
     "unconfirmed": Advice(
         "the server's: it says in another way that these are gone, or does not answer",
-        "See them with `template-sync changes --pending`; `template-sync run --accept-removals` removes those that were answered.",
+        "See them with `template-sync changes --pending`; `template-sync run --accept-removals` removes those answered.",
     ),
     "deadline": Advice(
         "the server's if it is slow, ours if SYNC_DEADLINE is short",

@@ -26,6 +26,10 @@ BY_ITS_CODE = {
         "nobody's yet: a person decides",
         "See them with `template-sync changes --pending`; accept them with `template-sync run --accept-removals`, or wait.",
     ),
+    "unconfirmed": (
+        "the server's: it says in another way that these are gone, or does not answer",
+        "See them with `template-sync changes --pending`; `template-sync run --accept-removals` removes those answered.",
+    ),
     "deadline": (
         "the server's if it is slow, ours if SYNC_DEADLINE is short",
         "If the server is merely slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY.",

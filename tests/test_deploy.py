@@ -567,7 +567,7 @@ def test_alerts_and_dashboard_use_only_metrics_that_exist() -> None:
 
 def test_every_alert_says_what_it_means_and_which_command_to_run() -> None:
     assert {rule["alert"].removeprefix("TemplateSync") for rule in alerts()} == {
-        "Down", "Stale", "Failing", "RemovalsHeld", "RecordsRejected", "GalleryBehind", "WebhookStuck",
+        "Down", "Stale", "Failing", "RemovalsHeld", "RemovalsUnconfirmed", "RecordsRejected", "GalleryBehind", "WebhookStuck",
     }  # fmt: skip
     for rule in alerts():
         assert rule["labels"]["severity"] in {"critical", "warning"}
@@ -600,6 +600,7 @@ HEALTHY = {
     'template_sync_last_run_status{status="incomplete"}': "0x200",
     'template_sync_last_run_status{status="deferred"}': "0x200",
     "template_sync_held_removals": "0x200",
+    "template_sync_unconfirmed_removals": "0x200",
     "template_sync_rejected_records": "0x200",
     'template_sync_webhook_failing_since_timestamp_seconds{endpoint="shop"}': "0x200",
     'template_sync_webhook_paused{endpoint="shop"}': "0x200",
@@ -620,6 +621,7 @@ STILL = {"template_sync_last_success_timestamp_seconds": "0x200"}
         ({'template_sync_last_run_status{status="failed"}': "1x14 0x14 1x14 0x14",
           'template_sync_last_run_status{status="incomplete"}': "0x14 1x14 0x14 1x14"}, 40, "Failing"),
         ({"template_sync_held_removals": "0x9 190x200"}, 20, "RemovalsHeld"),
+        ({"template_sync_unconfirmed_removals": "3x200"}, 180, ""),
         ({"template_sync_rejected_records": "0x9 2x14 0x200"}, 23, ""),
         ({"template_sync_rejected_records": "2x200"}, 61, "RecordsRejected"),
         ({'template_sync_webhook_failing_since_timestamp_seconds{endpoint="shop"}': "0x9 600x200"}, 60, ""),

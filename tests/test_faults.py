@@ -456,14 +456,15 @@ def days(*hours: float) -> list[Callable[[], datetime]]:
     return [partial(datetime.fromtimestamp, datetime(2026, 1, 1, tzinfo=UTC).timestamp() + 3600 * hour, UTC) for hour in hours]
 
 
-def test_three_runs_within_two_seconds_remove_nothing(stored: Database) -> None:
-    outcomes = [run_on(stored, catalog(BEFORE[:40]), clock=clock) for clock in days(0, 0.0003, 0.0006)]
+def test_three_runs_within_two_seconds_remove_nothing(database: Database) -> None:
+    run_on(database, catalog(BEFORE))
+    outcomes = [run_on(database, catalog(BEFORE[:40]), clock=clock) for clock in days(0, 0.0003, 0.0006)]
     assert [(str(outcome.run.status), outcome.run.removed) for outcome in outcomes] == [("held", 0)] * 3
     assert str(outcomes[-1].error) == (
         "20 removals are held: 20 of 60 templates are missing, and at most 10 may go at once; 3 runs agree so far, the first at "
         "2026-01-01 00:00:00 UTC, and SYNC_HOLD leaves 3598 s to wait."
     )
-    assert run_on(stored, catalog(BEFORE[:40]), clock=days(1)[0]).run.removed == 20
+    assert run_on(database, catalog(BEFORE[:40]), clock=days(1)[0]).run.removed == 20
 
 
 def test_two_runs_with_an_hour_between_them_remove_nothing(stored: Database) -> None:
@@ -537,19 +538,25 @@ def offline(gone: Collection[str], reply: Reply = TAKEN_OFFLINE, served: Sequenc
 
 
 @pytest.mark.parametrize("reply", [TAKEN_OFFLINE, html(404)], ids=["taken offline", "a web server's 404"])
-def test_what_the_api_denies_in_another_form_is_kept_and_reported_until_a_person_accepts(stored: Database, reply: Reply) -> None:
+def test_what_the_api_denies_in_another_form_is_kept_and_reported_until_a_person_accepts(
+    database: Database, reply: Reply
+) -> None:
     script = offline({"7", "8", "9"}, reply)
-    first, second = (run_on(stored, script, clock=clock) for clock in days(0, 5))
+    run_on(database, catalog(BEFORE))
+    first = run_on(database, script, clock=days(0)[0])
+    before = database.catalog_dump()
+    second = run_on(database, script, clock=days(5)[0])
+    assert database.catalog_dump() == before, "what was unconfirmed before is not written again"
     assert [(outcome.error, outcome.run.removed, outcome.run.unconfirmed) for outcome in (first, second)] == [(None, 0, 3)] * 2
     reason = "the look-up's answer differs from that for an id that cannot exist"
     assert [
         (row["template_id"], row["since_run_id"], row["since_at"], row["reason"], row["answered"])
-        for row in stored.rows("unconfirmed_removals", "template_id")
+        for row in database.rows("unconfirmed_removals", "template_id")
     ] == [(key, 2, datetime(2026, 1, 1, tzinfo=UTC), reason, True) for key in ("7", "8", "9")]
-    accepted = run_on(stored, script, accept_removals=True)
+    accepted = run_on(database, script, accept_removals=True)
     assert (accepted.error, accepted.run.removed, accepted.run.unconfirmed) == (None, 3, 0)
-    assert evidence(stored) == dict.fromkeys(("7", "8", "9"), "accepted")
-    assert stored.rows("unconfirmed_removals") == []
+    assert evidence(database) == dict.fromkeys(("7", "8", "9"), "accepted")
+    assert database.rows("unconfirmed_removals") == []
 
 
 def test_more_unconfirmed_absences_than_may_be_removed_at_once_are_no_success(stored: Database) -> None:

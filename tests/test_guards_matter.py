@@ -89,6 +89,13 @@ def one_walk_over_a_replica_that_lags(world: World) -> None:
     world.run(Event(0, "partial", 3))
 
 
+def an_index_that_is_rebuilt_during_both_walks(world: World) -> None:
+    world.fill(9).run()
+    world.random = lambda: 0.0
+    # Two pages, a positive and a negative control; without look-ups of missing ids the second walk begins at the fifth request.
+    world.run(Event(0, "partial", 3), Event(4, "partial", 3))
+
+
 def a_server_that_lost_most_of_its_catalog(world: World) -> None:
     world.fill(15).run()
     world.catalog.denied = frozenset([*world.catalog.live][3:])
@@ -212,6 +219,10 @@ def a_second_walk_instead_of_look_ups(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sync.endpoint.confirm_removals, "LOOK_UPS", 2)
 
 
+def no_sample(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sync.endpoint.confirm_removals, "SAMPLE", 0)
+
+
 GUARDS: dict[str, tuple[Switch, Scenario]] = {
     "distinct ids must equal the count": (doubt_without("but served"), a_short_page_and_a_look_up_that_lies),
     "the count must hold still": (doubt_without("moved during"), the_count_moves_and_hides_what_a_deletion_shifted),
@@ -219,6 +230,7 @@ GUARDS: dict[str, tuple[Switch, Scenario]] = {
     "a removal needs a look-up": (believed_without_asking("lookup"), a_replacement_that_no_count_can_see),
     "a look-up must find what was served": (no_positive_control, a_look_up_service_that_denies_everything),
     "many removals need a second walk": (believed_without_asking("walks"), one_walk_over_a_replica_that_lags),
+    "many removals need look-ups": (no_sample, an_index_that_is_rebuilt_during_both_walks),
     "implausible removals are held": (nothing_held, a_server_that_lost_most_of_its_catalog),
     "an unreadable template was served": (unreadable_means_missing, an_unreadable_template_and_a_look_up_that_lies),
     "a query string is no news": (query_strings_count, urls_signed_anew),

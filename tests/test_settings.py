@@ -92,6 +92,21 @@ def test_other_durations_are_refused(text: str) -> None:
     assert "SYNC_INTERVAL" in problems(SYNC_INTERVAL=text)[0]
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("0s", 0), ("0", 0), ("0.0 h", 0), ("1h", 3600), ("30m", 1800)])
+def test_a_held_removal_may_wait_for_no_time_at_all(text: str, seconds: float) -> None:
+    assert load({}, {"SYNC_HOLD": text}, None).settings.hold == seconds
+
+
+@pytest.mark.parametrize("text", ["-1s", "1w", "soon", "0.001s"])
+def test_other_holds_are_refused(text: str) -> None:
+    assert "SYNC_HOLD: expected a duration" in problems(SYNC_HOLD=text)[0]
+
+
+def test_a_held_removal_waits_an_hour_unless_a_flag_says_otherwise() -> None:
+    assert load({}, {}, None).settings.hold == 3600
+    assert load({"hold": "0s"}, {"SYNC_HOLD": "2h"}, None).settings.hold == 0
+
+
 @pytest.mark.parametrize(("text", "share"), [("10%", "0.1"), ("0.25", "0.25"), ("0", "0"), ("100%", "1"), ("2.5%", "0.025")])
 def test_shares_are_percentages_or_fractions(text: str, share: str) -> None:
     assert load({}, {"SYNC_MAX_REMOVED": text}, None).settings.max_removed == Decimal(share)

@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
     """One run, or one refresh; `name` says which one it was, where there are many."""
 
     endpoint: Answering
-    options: RunOptions = RunOptions(page_size=3, workers=1)
+    options: RunOptions = RunOptions(page_size=3, workers=1, hold=0.0)
     refreshed: str | None = None
     name: str = ""
 

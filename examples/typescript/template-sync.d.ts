@@ -36,7 +36,7 @@ export type RejectedOutput = RejectedRecord[];
  */
 export type ChangesOutput = Change[];
 /**
- * Removals that wait.
+ * Missing templates.
  *
  * This interface was referenced by `Everything`'s JSON-Schema
  * via the `definition` "pending".
@@ -330,6 +330,10 @@ export interface Run {
    * removals that wait
    */
   held: number;
+  /**
+   * missing templates that are kept: no look-up confirms that they are gone
+   */
+  unconfirmed: number;
   /**
    * the endpoint's field names that are new to the whole catalog
    *
@@ -657,6 +661,10 @@ export interface Outcome {
    */
   held: number;
   /**
+   * missing templates that are kept: no look-up confirms that they are gone
+   */
+  unconfirmed: number;
+  /**
    * the endpoint's field names that are new to the whole catalog
    *
    * Items: a field's name
@@ -698,7 +706,7 @@ export interface Outcome {
   changes: RunChange[];
 }
 /**
- * A removal that waits.
+ * A missing template that is kept.
  *
  * This interface was referenced by `Everything`'s JSON-Schema
  * via the `definition` "held_removal".
@@ -709,13 +717,29 @@ export interface HeldRemoval {
    */
   template_id: string;
   /**
-   * the run that first held it
+   * whether its removal waits, or no look-up confirms that it is gone
+   */
+  state: "held" | "unconfirmed";
+  /**
+   * why it is kept
+   */
+  reason: string;
+  /**
+   * the run that first held it, or first found it unconfirmed
    */
   since_run_id: number;
   /**
-   * consecutive verified runs that agree
+   * when that run began
+   */
+  since_at: string;
+  /**
+   * consecutive verified runs that agree; 0 for one that is unconfirmed
    */
   runs: number;
+  /**
+   * whether `run --accept-removals` removes it: its look-up was answered
+   */
+  answered: boolean;
   /**
    * the template, which is still there
    */
@@ -1272,6 +1296,10 @@ export interface Status {
    * removals that wait
    */
   held: number;
+  /**
+   * missing templates that are kept: no look-up confirms that they are gone
+   */
+  unconfirmed: number;
   /**
    * records that the last attempt could not read
    */
@@ -2028,6 +2056,10 @@ export interface CatalogStatus {
    * removals that wait for a person or for more runs
    */
   held: number;
+  /**
+   * missing templates that are kept: no look-up confirms that they are gone
+   */
+  unconfirmed: number;
   /**
    * when this copy was last brought up to date; null: never
    */

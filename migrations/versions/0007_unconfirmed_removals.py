@@ -72,7 +72,7 @@ def _backfill_since_at(bind: sa.Connection) -> None:
     now = datetime.now(UTC) if bind.dialect.name == "postgresql" else datetime.now(UTC).replace(tzinfo=None)
     started = "(SELECT started_at FROM sync_runs WHERE sync_runs.run_id = held_removals.since_run_id)"
     newest = "(SELECT MAX(started_at) FROM sync_runs)"
-    statement = f"UPDATE held_removals SET since_at = COALESCE({started}, {newest}, :now) WHERE since_at IS NULL"  # noqa: S608 - fixed
+    statement = f"UPDATE held_removals SET since_at = COALESCE({started}, {newest}, :now) WHERE since_at IS NULL"
     bind.execute(sa.text(statement).bindparams(sa.bindparam("now", now, type_=_moment())))
 
 

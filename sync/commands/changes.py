@@ -196,5 +196,5 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
     told = [f"{count_of(len(held), 'removal')} held"] if held else []
     told += [f"{count_of(unconfirmed, 'missing template')} unconfirmed, {len(answered)} of them answered"] if unconfirmed else []
     out.message(
-        f"{'; '.join(told)}; `template-sync run --accept-removals` removes what is still held, or unconfirmed and answered, by then"
+        f"{'; '.join(told)}; `template-sync run --accept-removals` removes those that are held, or whose look-up is answered then"
     )

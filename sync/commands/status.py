@@ -127,12 +127,7 @@ def status_lines(found: Overview, settings: Settings, now: datetime, told: Seque
             lines.append(
                 ("rejected", f"{count_of(attempt.rejected, 'record')}; template-sync runs --rejected {attempt.run_id} shows them")
             )
-    if found.held:
-        lines.append(("held", f"{count_of(found.held, 'removal')}; template-sync changes --pending shows them"))
-    if found.unconfirmed:
-        lines.append(
-            ("unconfirmed", f"{count_of(found.unconfirmed, 'missing template')} kept; template-sync changes --pending says why")
-        )
+    lines += _missing_lines(found)
     if found.next_run_at:
         late = (now - found.next_run_at).total_seconds()
         when = f"overdue by {age(late)}: is the daemon running?" if late > 60 else f"in {age(-late)}"  # noqa: PLR2004 - a minute's grace
@@ -154,6 +149,18 @@ def status_lines(found: Overview, settings: Settings, now: datetime, told: Seque
         stands = "up to date" if site["current"] else "not up to date: the log of the last run says why"
         lines.append(("gallery", f"{site['folder']}, {stands}"))
     return [f"{mark(pad(name, 13), 'bold')} {text}" for name, text in lines]
+
+
+def _missing_lines(found: Overview) -> list[tuple[str, str]]:
+    from sync.text import count_of
+
+    lines = []
+    if found.held:
+        lines.append(("held", f"{count_of(found.held, 'removal')}; template-sync changes --pending shows them"))
+    if found.unconfirmed:
+        kept = count_of(found.unconfirmed, "missing template")
+        lines.append(("unconfirmed", f"{kept} kept; template-sync changes --pending says why"))
+    return lines
 
 
 def site_json(found: Overview, settings: Settings) -> dict[str, Any] | None:

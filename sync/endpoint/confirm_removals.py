@@ -138,7 +138,7 @@ def _not_asked(ids: Iterable[str], reason: str) -> dict[str, Unconfirmed]:
 def _sample(ids: Sequence[str], random: Callable[[], float]) -> list[str]:
     """Choose SAMPLE of many ids at random."""
     left = list(ids)
-    return [left.pop(min(int(random() * len(left)), len(left) - 1)) for _ in range(SAMPLE)]
+    return [left.pop(min(int(random() * len(left)), len(left) - 1)) for _ in range(min(SAMPLE, len(ids)))]
 
 
 def _by_walk(again: Walk, missing: Sequence[str]) -> Confirmation:

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.adversary.attack import ALL, NOTHING, Attack
+from tests.adversary.attack import ALL, KEPT, NOTHING, Attack
 from tests.adversary.server import HONEST, http, page, sized
 from tests.hostile import GARBAGE, NO_REPLY, RESET, Reply, Request, bomb, chunked, faulty, html, redirect, zipped
 
@@ -27,6 +27,11 @@ IN_CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE), PAGE)
 
 def in_place_of_2(name: str, reply: Reply, code: int, rows: str = NOTHING, **settings: Any) -> Attack:
     return Attack(name, faulty(HONEST, {2: reply}), code, rows, tuple(settings.items()))
+
+
+def unread_2(name: str, reply: Reply) -> Attack:
+    """Make page 2 one that cannot be read: what the others served is applied, and nothing is removed."""
+    return in_place_of_2(name, reply, 76, KEPT)
 
 
 def off_by_one() -> Script:
@@ -64,59 +69,59 @@ def waits(value: str, status: int = 429) -> Reply:
 
 FRAMING = [
     in_place_of_2("framing: HTTP/1.0 and the end of the connection", http("HTTP/1.0 200 OK", PAGE), 0, ALL),
-    in_place_of_2("framing: HTTP/0.9", http(PAGE), 75),
+    unread_2("framing: HTTP/0.9", http(PAGE)),
     in_place_of_2("framing: HTTP/3.7", sized(PAGE, version="HTTP/3.7"), 0, ALL),
     in_place_of_2("framing: no reason phrase", http("HTTP/1.1 200", LENGTH, PAGE), 0, ALL),
-    in_place_of_2("framing: status 099", sized(PAGE, status="099 X"), 75),
-    in_place_of_2("framing: status 1000", sized(PAGE, status="1000 X"), 75),
+    unread_2("framing: status 099", sized(PAGE, status="099 X")),
+    unread_2("framing: status 1000", sized(PAGE, status="1000 X")),
     in_place_of_2("framing: status 600", sized(PAGE, status="600 X"), 76),
     in_place_of_2("framing: status 999", sized(PAGE, status="999 X"), 76),
     in_place_of_2("framing: 100 before the answer", Reply(raw=b"HTTP/1.1 100 Continue\r\n\r\n" + sized(PAGE).wire()), 0, ALL),
     in_place_of_2("framing: 103 before the answer", Reply(raw=b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + sized(PAGE).wire()), 0, ALL),
     in_place_of_2("framing: a thousand 102 before the answer", Reply(raw=b"HTTP/1.1 102 Wait\r\n\r\n" * 1000 + sized(PAGE).wire()), 0, ALL),
-    in_place_of_2("framing: 101, and another protocol", http("HTTP/1.1 101 Switching Protocols", "upgrade: h2c", b"PRI * HTTP/2.0"), 75),
-    in_place_of_2("framing: HTTP/2 at once", Reply(raw=b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18, end="close"), 75),
-    in_place_of_2("framing: an SSH banner", GARBAGE, 75),
-    in_place_of_2("framing: a TLS alert", Reply(raw=b"\x15\x03\x01\x00\x02\x02\x28", end="close"), 75),
+    unread_2("framing: 101, and another protocol", http("HTTP/1.1 101 Switching Protocols", "upgrade: h2c", b"PRI * HTTP/2.0")),
+    unread_2("framing: HTTP/2 at once", Reply(raw=b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18, end="close")),
+    unread_2("framing: an SSH banner", GARBAGE),
+    unread_2("framing: a TLS alert", Reply(raw=b"\x15\x03\x01\x00\x02\x02\x28", end="close")),
     in_place_of_2("framing: two equal lengths", sized(PAGE, LENGTH), 0, ALL),
-    in_place_of_2("framing: two different lengths", sized(PAGE, "content-length: 5"), 75),
+    unread_2("framing: two different lengths", sized(PAGE, "content-length: 5")),
     in_place_of_2("framing: a length and chunks", http(OK, LENGTH, CHUNKED, IN_CHUNKS), 0, ALL),
     in_place_of_2("framing: a length too short and chunks", http(OK, "content-length: 3", CHUNKED, IN_CHUNKS), 0, ALL),
-    in_place_of_2("framing: chunks twice", http(OK, CHUNKED, CHUNKED, IN_CHUNKS), 75),
+    unread_2("framing: chunks twice", http(OK, CHUNKED, CHUNKED, IN_CHUNKS)),
     in_place_of_2("framing: chunks spelt with a tab", http(OK, "transfer-encoding:\tchunked", IN_CHUNKS), 0, ALL),
-    in_place_of_2("framing: gzip, chunked", http(OK, "transfer-encoding: gzip, chunked", IN_CHUNKS), 75),
-    in_place_of_2("framing: identity", http(OK, "transfer-encoding: identity", PAGE), 75),
+    unread_2("framing: gzip, chunked", http(OK, "transfer-encoding: gzip, chunked", IN_CHUNKS)),
+    unread_2("framing: identity", http(OK, "transfer-encoding: identity", PAGE)),
     *(
-        in_place_of_2(f"framing: a length of {length!r}", http(OK, f"content-length: {length}", PAGE), 75)
+        unread_2(f"framing: a length of {length!r}", http(OK, f"content-length: {length}", PAGE))
         for length in ("-5", "+5", "1e3", "12abc", "0x10", "", "5, 6", "9" * 30)
     ),
-    in_place_of_2("framing: longer than its body", http(OK, "content-length: 99999", PAGE), 75),
-    in_place_of_2("framing: shorter than its body", http(OK, "content-length: 50", PAGE), 76),
-    in_place_of_2("framing: a chunk of 2^64", http(OK, CHUNKED, b"ffffffffffffffff\r\n" + PAGE), 75),
-    in_place_of_2("framing: a chunk of minus one", http(OK, CHUNKED, b"-1\r\n" + PAGE), 75),
-    in_place_of_2("framing: a chunk's length with an underscore", http(OK, CHUNKED, b"1_0\r\n" + PAGE), 75),
-    in_place_of_2("framing: a megabyte of chunk extension", http(OK, CHUNKED, b"5;" + b"x" * 2**20 + b"\r\n"), 75),
+    unread_2("framing: longer than its body", http(OK, "content-length: 99999", PAGE)),
+    unread_2("framing: shorter than its body", http(OK, "content-length: 50", PAGE)),
+    unread_2("framing: a chunk of 2^64", http(OK, CHUNKED, b"ffffffffffffffff\r\n" + PAGE)),
+    unread_2("framing: a chunk of minus one", http(OK, CHUNKED, b"-1\r\n" + PAGE)),
+    unread_2("framing: a chunk's length with an underscore", http(OK, CHUNKED, b"1_0\r\n" + PAGE)),
+    unread_2("framing: a megabyte of chunk extension", http(OK, CHUNKED, b"5;" + b"x" * 2**20 + b"\r\n")),
     in_place_of_2("framing: chunks of one byte", http(OK, CHUNKED, b"".join(b"1\r\n%c\r\n" % byte for byte in PAGE) + b"0\r\n\r\n"), 0, ALL),
-    in_place_of_2("framing: no last chunk", chunked(PAGE, b""), 75),
+    unread_2("framing: no last chunk", chunked(PAGE, b"")),
     in_place_of_2("framing: trailers", chunked(PAGE, b"0\r\nx-late: 1\r\n\r\n"), 0, ALL),
     in_place_of_2("framing: a trailer that is a length", chunked(PAGE, b"0\r\ncontent-length: 3\r\n\r\n"), 0, ALL),
     in_place_of_2("framing: bare line feeds", Reply(raw=sized(PAGE).wire().replace(b"\r\n", b"\n")), 0, ALL),
-    in_place_of_2("framing: bare carriage returns", Reply(raw=sized(PAGE).wire().replace(b"\r\n", b"\r"), end="close"), 75),
-    in_place_of_2("framing: a header without a colon", sized(PAGE, "nonsense"), 75),
-    in_place_of_2("framing: a header without a name", sized(PAGE, ": x"), 75),
-    in_place_of_2("framing: a space before the colon", sized(PAGE, "content-length : 5"), 75),
+    unread_2("framing: bare carriage returns", Reply(raw=sized(PAGE).wire().replace(b"\r\n", b"\r"), end="close")),
+    unread_2("framing: a header without a colon", sized(PAGE, "nonsense")),
+    unread_2("framing: a header without a name", sized(PAGE, ": x")),
+    unread_2("framing: a space before the colon", sized(PAGE, "content-length : 5")),
     in_place_of_2("framing: a header that is folded", sized(PAGE, "x-a: b", " content-length: 5"), 0, ALL),
-    in_place_of_2("framing: NUL in a header", sized(PAGE, "x-a: b\x00c"), 75),
+    unread_2("framing: NUL in a header", sized(PAGE, "x-a: b\x00c")),
     in_place_of_2("framing: Latin-1 in a header", sized(PAGE, "x-a: \xe9\xff"), 0, ALL),
-    in_place_of_2("framing: a header of 200 KB", sized(PAGE, "x-a: " + "b" * 200_000), 75),
+    unread_2("framing: a header of 200 KB", sized(PAGE, "x-a: " + "b" * 200_000)),
     in_place_of_2("framing: 20,000 headers", sized(PAGE, *["a: b"] * 20_000), 0, ALL),
     in_place_of_2("framing: 204 with a body", sized(PAGE, status="204 No Content", end="close"), 76),
     in_place_of_2("framing: 304 with a body", sized(PAGE, status="304 Not Modified", end="close"), 76),
-    in_place_of_2("framing: no answer", NO_REPLY, 75),
-    in_place_of_2("framing: a reset", RESET, 75),
-    in_place_of_2("framing: a reset within the head", Reply(raw=b"HTTP/1.1 200", end="reset"), 75),
-    in_place_of_2("framing: a reset within the body", Reply(raw=sized(PAGE).wire()[:-20], end="reset"), 75),
-    in_place_of_2("framing: the end within the head", Reply(raw=b"HTTP/1.1 200 OK\r\nconte", end="close"), 75),
+    unread_2("framing: no answer", NO_REPLY),
+    unread_2("framing: a reset", RESET),
+    unread_2("framing: a reset within the head", Reply(raw=b"HTTP/1.1 200", end="reset")),
+    unread_2("framing: a reset within the body", Reply(raw=sized(PAGE).wire()[:-20], end="reset")),
+    unread_2("framing: the end within the head", Reply(raw=b"HTTP/1.1 200 OK\r\nconte", end="close")),
 ]  # fmt: skip
 
 CONNECTIONS = [
@@ -134,26 +139,26 @@ CONNECTIONS = [
 ENCODINGS = [
     in_place_of_2("encoding: gzip", zipped(Reply(PAGE)), 0, ALL),
     in_place_of_2("encoding: GZIP in capitals", gzipped(gzip.compress(PAGE), " GZIP "), 0, ALL),
-    in_place_of_2("encoding: x-gzip", gzipped(gzip.compress(PAGE), "x-gzip"), 76),
-    in_place_of_2("encoding: gzip, gzip", gzipped(gzip.compress(gzip.compress(PAGE)), "gzip, gzip"), 76),
-    in_place_of_2("encoding: gzip said twice", Reply(gzip.compress(PAGE), headers=(("content-encoding", "gzip"),) * 2), 76),
-    in_place_of_2("encoding: gzip in gzip, said once", zipped(Reply(PAGE), 2), 76),
-    in_place_of_2("encoding: deflate", gzipped(zlib.compress(PAGE), "deflate"), 76),
-    in_place_of_2("encoding: br", gzipped(PAGE, "br"), 76),
-    in_place_of_2("encoding: zstd", gzipped(PAGE, "zstd"), 76),
-    in_place_of_2("encoding: none that is known", gzipped(PAGE, "x" * 1000), 76),
-    in_place_of_2("encoding: gzip that is none", gzipped(), 75),
-    in_place_of_2("encoding: gzip that says nothing", Reply(gzip.compress(PAGE)), 76),
-    in_place_of_2("encoding: gzip with a wrong checksum", gzipped(gzip.compress(PAGE)[:-8] + b"\x00" * 8), 75),
-    in_place_of_2("encoding: gzip that breaks off", gzipped(gzip.compress(PAGE)[:-9]), 75),
-    in_place_of_2("encoding: gzip and a second member", gzipped(gzip.compress(PAGE) + gzip.compress(b"{}")), 76),
-    in_place_of_2("encoding: gzip and something after it", gzipped(gzip.compress(PAGE) + b"x" * 100_000), 76),
+    unread_2("encoding: x-gzip", gzipped(gzip.compress(PAGE), "x-gzip")),
+    unread_2("encoding: gzip, gzip", gzipped(gzip.compress(gzip.compress(PAGE)), "gzip, gzip")),
+    unread_2("encoding: gzip said twice", Reply(gzip.compress(PAGE), headers=(("content-encoding", "gzip"),) * 2)),
+    unread_2("encoding: gzip in gzip, said once", zipped(Reply(PAGE), 2)),
+    unread_2("encoding: deflate", gzipped(zlib.compress(PAGE), "deflate")),
+    unread_2("encoding: br", gzipped(PAGE, "br")),
+    unread_2("encoding: zstd", gzipped(PAGE, "zstd")),
+    unread_2("encoding: none that is known", gzipped(PAGE, "x" * 1000)),
+    unread_2("encoding: gzip that is none", gzipped()),
+    unread_2("encoding: gzip that says nothing", Reply(gzip.compress(PAGE))),
+    unread_2("encoding: gzip with a wrong checksum", gzipped(gzip.compress(PAGE)[:-8] + b"\x00" * 8)),
+    unread_2("encoding: gzip that breaks off", gzipped(gzip.compress(PAGE)[:-9])),
+    unread_2("encoding: gzip and a second member", gzipped(gzip.compress(PAGE) + gzip.compress(b"{}"))),
+    unread_2("encoding: gzip and something after it", gzipped(gzip.compress(PAGE) + b"x" * 100_000)),
     in_place_of_2("encoding: a bomb of 64 MiB", bomb(64), 76),
-    in_place_of_2("encoding: a bomb in a bomb", bomb(64, 2), 76),
-    in_place_of_2("encoding: UTF-16", Reply(PAGE.decode().encode("utf-16")), 76),
+    unread_2("encoding: a bomb in a bomb", bomb(64, 2)),
+    unread_2("encoding: UTF-16", Reply(PAGE.decode().encode("utf-16"))),
     in_place_of_2("encoding: Latin-1 in a charset that says so", Reply(PAGE.replace(b"success", b"\xe9"), headers=(("content-type", "text/json; charset=latin-1"),)), 0, ALL),
     in_place_of_2("encoding: a byte order mark", Reply(b"\xef\xbb\xbf" + PAGE), 0, ALL),
-    in_place_of_2("encoding: two byte order marks", Reply(b"\xef\xbb\xbf" * 2 + PAGE), 76),
+    unread_2("encoding: two byte order marks", Reply(b"\xef\xbb\xbf" * 2 + PAGE)),
 ]  # fmt: skip
 
 DIRECTIONS = [
@@ -168,8 +173,8 @@ DIRECTIONS = [
     in_place_of_2("direction: a proxy wants a password", sized(PAGE, "proxy-authenticate: Basic", status="407 X"), 76),
     in_place_of_2("direction: a password is wanted", sized(b"", "www-authenticate: Basic", status="401 X"), 77),
     in_place_of_2("direction: misdirected", sized(PAGE, status="421 X"), 76),
-    in_place_of_2("direction: a captive portal", html(511), 75),
-    in_place_of_2("direction: a login page", html(), 76),
+    unread_2("direction: a captive portal", html(511)),
+    unread_2("direction: a login page", html()),
 ]  # fmt: skip
 
 PATIENCE = [

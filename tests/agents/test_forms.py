@@ -107,6 +107,7 @@ def test_a_status_says_how_old_the_copy_is_to_the_millisecond() -> None:
     fresh = CatalogStatus(
         present=5,
         held=1,
+        unconfirmed=3,
         last_success_at=DAY,
         last_success_age=timedelta(seconds=1.23456),
         last_change_at=None,
@@ -118,6 +119,7 @@ def test_a_status_says_how_old_the_copy_is_to_the_millisecond() -> None:
     assert status(fresh) == {
         "present": 5,
         "held": 1,
+        "unconfirmed": 3,
         "last_success_at": "2026-01-01T00:00:00Z",
         "last_success_age_seconds": 1.235,
         "last_change_at": None,
@@ -131,6 +133,7 @@ def test_a_copy_that_never_was_complete_has_no_age() -> None:
     empty = CatalogStatus(
         present=0,
         held=0,
+        unconfirmed=0,
         last_success_at=None,
         last_success_age=None,
         last_change_at=None,

@@ -1,28 +1,56 @@
-"""Which templates that are gone are removed now, which wait, and which stay."""
+"""Which templates that are gone are removed now, which are held, and which stay unconfirmed."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.removals import LOOK_UPS, Removals, decide_removals
+from sync.catalog.removals import LOOK_UPS, SAMPLE, HeldRemoval, RemovalRules, Removals, Unconfirmed, decide_removals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+CALM = RemovalRules(Decimal("0.1"), hold=0.0)
+DIFFERS, UNASKED = Unconfirmed("it differs", answered=True), Unconfirmed("HTTP 503", answered=False)
 
 
 def gone(count: int, evidence: str = "lookup") -> dict[str, str]:
     return {str(number): evidence for number in range(1, count + 1)}
 
 
-def judged(evidence: dict[str, str], *, present: int = 280, **changes: Any) -> Removals:
-    calm: dict[str, Any] = {
-        "missing": len(evidence),
-        "max_removed": Decimal("0.1"),
-        "held_before": {},
-        "accept": False,
-        "catalog_is_empty": False,
-    }
-    return decide_removals(evidence, present=present, **{**calm, **changes})
+def kept(count: int, why: Unconfirmed = DIFFERS) -> dict[str, Unconfirmed]:
+    return {f"u{number}": why for number in range(1, count + 1)}
+
+
+def held(count: int, runs: int, since: datetime = NOW) -> dict[str, HeldRemoval]:
+    return {str(number): HeldRemoval(runs, since) for number in range(1, count + 1)}
+
+
+def judged(
+    evidence: dict[str, str],
+    unconfirmed: Mapping[str, Unconfirmed] | None = None,
+    *,
+    present: int = 280,
+    now: datetime = NOW,
+    held_before: Mapping[str, HeldRemoval] | None = None,
+    catalog_is_empty: bool = False,
+    **rules: Any,
+) -> Removals:
+    return decide_removals(
+        evidence,
+        unconfirmed or {},
+        present=present,
+        rules=replace(CALM, **rules),
+        held_before=held_before or {},
+        now=now,
+        catalog_is_empty=catalog_is_empty,
+    )
 
 
 @pytest.mark.parametrize(("present", "most"), [(3, 10), (100, 10), (119, 11), (280, 28), (1000, 100)])
@@ -33,31 +61,72 @@ def test_a_tenth_of_the_catalog_may_go_and_ten_templates_always(present: int, mo
 
 
 def test_of_many_missing_a_few_that_were_looked_up_are_not_removed_slice_by_slice() -> None:
-    decided = judged(gone(20), missing=100)
-    assert (decided.now, len(decided.held)) == ({}, 20)
+    decided = judged(gone(20), kept(80))
+    assert (decided.now, len(decided.held), len(decided.unconfirmed)) == ({}, 20, 80)
 
 
 def test_nothing_gone_is_nothing_removed_and_forgets_what_was_held() -> None:
-    assert judged({}, held_before={"1": 2}) == Removals(limit=28)
+    assert judged({}, held_before=held(1, 2)) == Removals(limit=28)
 
 
 def test_too_many_wait_until_three_runs_agree() -> None:
     first = judged(gone(29))
     second = judged(gone(29), held_before=first.held)
     third = judged(gone(29), held_before=second.held)
-    assert (set(first.held.values()), set(second.held.values())) == ({1}, {2})
+    assert ({each.runs for each in first.held.values()}, {each.runs for each in second.held.values()}) == ({1}, {2})
     assert (third.now, third.held) == (gone(29), {})
 
 
 def test_a_template_that_joins_later_waits_for_its_own_three_runs() -> None:
-    decided = judged(gone(30), held_before=dict.fromkeys(gone(29), 2))
-    assert (decided.now, decided.held) == (gone(29), {"30": 1})
+    decided = judged(gone(30), held_before=held(29, 2))
+    assert (decided.now, decided.held) == (gone(29), {"30": HeldRemoval(1, NOW)})
 
 
 def test_a_template_that_was_there_again_starts_from_one() -> None:
-    without = judged({key: "lookup" for key in gone(30) if key != "1"}, held_before=dict.fromkeys(gone(30), 1))
+    without = judged({key: "lookup" for key in gone(30) if key != "1"}, held_before=held(30, 1))
     assert "1" not in without.held
-    assert judged(gone(30), held_before=without.held).held["1"] == 1
+    assert judged(gone(30), held_before=without.held).held["1"].runs == 1
+
+
+# Time -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("runs_before", "age", "hold", "removed"),
+    [
+        (2, HOUR, 3600.0, True),
+        (2, HOUR - timedelta(seconds=1), 3600.0, False),
+        (1, HOUR * 9, 3600.0, False),
+        (99, timedelta(seconds=2.2), 3600.0, False),
+        (2, timedelta(0), 0.0, True),
+        (2, -HOUR, 3600.0, False),
+    ],
+    ids=["both", "too early", "two runs", "many runs in a moment", "no hold", "a clock that was set back"],
+)
+def test_three_runs_must_agree_and_the_first_must_be_old_enough(
+    runs_before: int, age: timedelta, hold: float, *, removed: bool
+) -> None:
+    decided = judged(gone(29), held_before=held(29, runs_before, NOW - age), hold=hold)
+    assert (decided.now, len(decided.held)) == ((gone(29), 0) if removed else ({}, 29))
+
+
+def test_the_time_of_the_first_run_that_agreed_is_kept() -> None:
+    assert judged(gone(29), held_before=held(29, 1, NOW - HOUR), hold=1e9).held["1"] == HeldRemoval(2, NOW - HOUR)
+
+
+def test_a_clock_that_was_ahead_begins_the_wait_anew_and_does_not_make_it_last_for_years() -> None:
+    first = judged(gone(29), held_before=held(29, 2, NOW + 9000 * HOUR), hold=3600.0)
+    assert set(first.held.values()) == {HeldRemoval(3, NOW)}
+    assert judged(gone(29), held_before=first.held, hold=3600.0, now=NOW + HOUR).now == gone(29)
+
+
+def test_each_template_waits_from_its_own_first_run() -> None:
+    before = {**held(29, 2, NOW - HOUR), "30": HeldRemoval(2, NOW - HOUR / 2)}
+    decided = judged(gone(30), held_before=before, hold=3600.0)
+    assert (decided.now, decided.held) == (gone(29), {"30": HeldRemoval(3, NOW - HOUR / 2)})
+
+
+# A person ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_person_accepts_them_at_once_and_the_feed_says_so() -> None:
@@ -68,10 +137,16 @@ def test_accepting_what_is_plausible_anyway_leaves_its_evidence() -> None:
     assert judged(gone(2), accept=True).now == gone(2)
 
 
+def test_a_person_accepts_what_is_unconfirmed_if_its_look_up_was_answered() -> None:
+    decided = judged(gone(1), {"a": DIFFERS, "b": UNASKED}, accept=True)
+    assert decided.now == {"1": "lookup", "a": "accepted"}
+    assert decided.unconfirmed == {"b": UNASKED}
+
+
 @pytest.mark.parametrize("present", [1, 5, 280])
 def test_an_empty_catalog_removes_nothing_however_small_it_was_and_however_often(present: int) -> None:
-    decided = judged(gone(present), present=present, catalog_is_empty=True, held_before=dict.fromkeys(gone(present), 99))
-    assert (decided.now, set(decided.held.values())) == ({}, {100})
+    decided = judged(gone(present), present=present, catalog_is_empty=True, held_before=held(present, 99, NOW - 9000 * HOUR))
+    assert (decided.now, {each.runs for each in decided.held.values()}) == ({}, {100})
 
 
 def test_an_empty_catalog_is_accepted_by_a_person() -> None:
@@ -87,14 +162,45 @@ def test_the_share_is_the_settings(share: str, limit: int) -> None:
     assert judged({}, max_removed=Decimal(share)).limit == limit
 
 
-def test_whoever_has_to_accept_removals_is_told_how_many_there_are_and_how_far_runs_agree() -> None:
-    decided = judged(gone(30), held_before=dict.fromkeys(gone(29), 1))
-    assert decided.why_held(30, 280, empty=False) == (
-        "30 of 280 templates are missing, and at most 28 may go at once; 2 of 3 runs agree so far"
+# What nothing confirms --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_unconfirmed_is_kept_and_reported_and_the_rest_goes() -> None:
+    decided = judged(gone(3), kept(2))
+    assert (decided.now, decided.unconfirmed, decided.too_many_unconfirmed) == (gone(3), kept(2), False)
+
+
+@pytest.mark.parametrize(("present", "most"), [(3, 10), (280, 28)])
+def test_more_unconfirmed_than_may_be_removed_at_once_is_no_success(present: int, most: int) -> None:
+    assert not judged({}, kept(most), present=present).too_many_unconfirmed
+    decided = judged({}, kept(most + 1), present=present)
+    assert decided.too_many_unconfirmed
+    assert decided.why_unconfirmed(present) == (
+        f"{most + 1} of {present} templates are missing and not confirmed to be gone, and at most {most} may be; "
+        "most of them: it differs. They are kept."
     )
-    assert decided.why_held(280, 280, empty=True) == "the catalog is empty, and that is accepted by a person only"
+
+
+# Words ------------------------------------------------------------------------------------------------------------------
+
+
+def why_held(decided: Removals, hold: float = 3600.0, now: datetime = NOW, *, empty: bool = False) -> str:
+    return decided.why_held(30, 280, hold=hold, now=now, empty=empty)
+
+
+def test_the_message_says_how_many_are_missing_how_many_runs_agree_since_when_and_how_long_to_wait() -> None:
+    decided = judged(gone(30), held_before=held(29, 1, NOW - HOUR / 4), hold=3600.0)
+    beginning = "30 of 280 templates are missing, and at most 28 may go at once; "
+    assert why_held(decided) == (
+        beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC, and SYNC_HOLD leaves 2700 s to wait"
+    )
+    assert why_held(decided, hold=0.0) == beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC"
+    assert why_held(judged(gone(30), held_before=held(30, 4), hold=3600.0)) == (
+        beginning + "5 runs agree so far, the first at 2026-01-01 12:00:00 UTC, and SYNC_HOLD leaves 3600 s to wait"
+    )
+    assert why_held(decided, empty=True) == "the catalog is empty, and that is accepted by a person only"
 
 
 def test_so_many_are_looked_up_one_by_one_and_nothing_goes_where_nobody_decided() -> None:
-    assert LOOK_UPS == 200
-    assert Removals() == Removals(now={}, held={}, limit=0)
+    assert (LOOK_UPS, SAMPLE) == (200, 20)
+    assert Removals() == Removals(now={}, held={}, unconfirmed={}, limit=0)

@@ -147,7 +147,8 @@ DOCUMENT = {
 }  # fmt: skip
 RUN = {
     "run_id", "trigger", "status", "started_at", "finished_at", "seconds", "catalog_total", "pages", "requests", "retries",
-    "bytes", "seen", "added", "removed", "changed", "unchanged", "rejected", "held", "fields_appeared", "fields_vanished",
+    "bytes", "seen", "added", "removed", "changed", "unchanged", "rejected", "held",
+    "unconfirmed", "fields_appeared", "fields_vanished",
     "error_code", "error", "fence", "holder", "version",
 }  # fmt: skip
 CHANGE = {
@@ -180,7 +181,8 @@ FORMS: list[tuple[list[str], set[str]]] = [
     (
         ["status", "--json"],
         {
-            "present", "held", "rejected", "last_attempt", "last_success", "last_attempt_age_seconds", "last_success_age_seconds",
+            "present", "held", "unconfirmed", "rejected",
+            "last_attempt", "last_success", "last_attempt_age_seconds", "last_success_age_seconds",
             "last_change_at", "last_change_age_seconds", "next_run_at", "stale", "stale_after_seconds", "lease", "feed_epoch",
             "oldest_seq", "last_seq", "cursor", "webhooks", "site", "standby",
         },

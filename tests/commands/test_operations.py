@@ -114,6 +114,15 @@ def held(scene: Scene) -> None:
     run_against(scene.upstream.url, scene.engine, clock=lambda: datetime.now(UTC), max_removed=Decimal("0.05"))
 
 
+def unconfirmed(scene: Scene) -> None:
+    scene.synchronise()
+    why = "the look-up''s answer differs from that for an id that cannot exist"
+    with scene.engine.begin() as connection:
+        connection.execute(
+            sa.text(f"INSERT INTO unconfirmed_removals VALUES ('1', 2, '2026-01-01 00:00:00.000000', '{why}', true)")  # noqa: S608 - a test's words
+        )
+
+
 def rejected(scene: Scene) -> None:
     scene.synchronise()
     scene.upstream.catalog = [record("1", ConsumeItems="free"), *scene.upstream.catalog[1:]]
@@ -150,6 +159,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Failing": refused(500),
     "Maintenance": refused(455),
     "Held": held,
+    "Unconfirmed": unconfirmed,
     "Rejected": rejected,
     "Locked": locked,
     "Key rotated": well,
@@ -160,7 +170,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Upgrade": well,
     "Prune": old,
 }
-QUICK = {"Held"}
+QUICK = {"Held", "Unconfirmed"}
 """The sections that are tried each time; all are, among the long tests."""
 SLICE = {"Failing", "Locked"}
 """The sections that CI tries on each push."""

@@ -27,14 +27,18 @@ from sync.store import process, schema
 from sync.store.engine import open_engine
 from sync.store.tables import sync_lease, sync_runs, sync_state
 from sync.terminal.paint import render
+from sync.terminal.summary import summary
 from tests.builders import Database, make_settings, record, records, run_against, run_with, ticking
 from tests.command_line import of_sandbox, template_sync
 from tests.daemons import Upstream, write_lock
+from tests.hostile import Hostile, Reply, Request, catalog, failure
 from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sync.synchronise import Outcome
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -439,6 +443,51 @@ def test_doctor_and_held_removals(sqlite: Database, upstream: Upstream) -> None:
     run_with(records(20), sqlite.engine)
     held = checks(sqlite, upstream.url)["held"]
     assert (held.result, held.seen) == (Result.WARNING, "20 removals wait")
+
+
+def test_doctor_and_unconfirmed_removals(sqlite: Database, upstream: Upstream) -> None:
+    unconfirmed(sqlite)
+    found = checks(sqlite, upstream.url)["unconfirmed"]
+    assert (found.result, found.seen) == (Result.WARNING, "2 missing templates are not confirmed to be gone")
+
+
+def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite: Database, tmp_path: Path) -> None:
+    outcome = unconfirmed(sqlite)
+    assert summary(outcome.run).startswith("38 unchanged  2 missing templates unconfirmed  (run 2, ")
+    shown = template_sync("status", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
+    assert "unconfirmed   2 missing templates kept; template-sync changes --pending says why\n" in shown
+    listed = json.loads(
+        template_sync("changes", "--pending", "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
+    )
+    assert [{key: each[key] for key in each if key != "document"} for each in listed] == [
+        {
+            "state": "unconfirmed",
+            "template_id": template_id,
+            "reason": f"{why} look-up was not answered: HTTP 500",
+            "since_run_id": 2,
+            "since_at": "2026-01-01T00:00:00Z",
+            "runs": 0,
+            "answered": False,
+        }
+        for template_id, why in (("39", "the"), ("40", "not asked: another"))
+    ]
+    told = template_sync("changes", "--pending", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+    assert "(unconfirmed since run 2, 2026-01-01T00:00:00Z: the look-up was not answered: HTTP 500)" in told.out
+    assert "2 missing templates unconfirmed, 0 of them answered" in told.err
+
+
+def unconfirmed(database: Database) -> Outcome:
+    """Run over a catalog that lacks 39 and 40, where a look-up of either is answered with an error."""
+    run_with(records(40), database.engine)
+    honest = catalog(records(38))
+
+    def script(request: Request) -> Reply:
+        return failure(500) if request.query.get("template_id") in {"39", "40"} else honest(request)
+
+    with Hostile(script) as server:
+        outcome = run_against(server.url, database.engine, workers=1, clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    assert outcome.error is None
+    return outcome
 
 
 def test_doctor_leaves_with_the_exit_code_that_a_run_would_and_changes_nothing(upstream: Upstream, tmp_path: Path) -> None:

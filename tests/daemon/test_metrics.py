@@ -55,6 +55,7 @@ def test_the_names_are_those_that_dashboards_and_alerts_use() -> None:
         "template_sync_last_run_status",
         "template_sync_templates",
         "template_sync_held_removals",
+        "template_sync_unconfirmed_removals",
         "template_sync_rejected_records",
         "template_sync_webhook_behind_changes",
         "template_sync_webhook_failing_since_timestamp_seconds",
@@ -132,7 +133,13 @@ def test_a_code_that_upstream_invents_makes_no_label() -> None:
 def test_a_daemon_that_begins_says_what_the_database_knows_and_counts_nothing() -> None:
     metrics = Metrics("1.2.3")
     metrics.seed(
-        last_success=1_800_000_004.5, last_attempt=1_800_000_900.0, last_status="held", templates=1200, held=40, rejected=2
+        last_success=1_800_000_004.5,
+        last_attempt=1_800_000_900.0,
+        last_status="held",
+        templates=1200,
+        held=40,
+        unconfirmed=3,
+        rejected=2,
     )
     found = samples(metrics.text())
     assert found["template_sync_last_success_timestamp_seconds"] == 1_800_000_004.5
@@ -140,13 +147,14 @@ def test_a_daemon_that_begins_says_what_the_database_knows_and_counts_nothing() 
     assert found['template_sync_last_run_status{status="held"}'] == 1
     assert found["template_sync_templates"] == 1200
     assert found["template_sync_held_removals"] == 40
+    assert found["template_sync_unconfirmed_removals"] == 3
     assert found["template_sync_rejected_records"] == 2
     assert found['template_sync_runs_total{status="held"}'] == 0
 
 
 def test_a_database_without_runs_is_a_last_success_of_zero_which_is_stale() -> None:
     metrics = Metrics("1.2.3")
-    metrics.seed(last_success=None, last_attempt=None, last_status=None, templates=0, held=0, rejected=0)
+    metrics.seed(last_success=None, last_attempt=None, last_status=None, templates=0, held=0, unconfirmed=0, rejected=0)
     found = samples(metrics.text())
     assert found["template_sync_last_success_timestamp_seconds"] == 0
     assert found["template_sync_last_attempt_timestamp_seconds"] == 0
@@ -170,6 +178,7 @@ def test_a_textfile_holds_facts_and_no_counter(tmp_path: Path) -> None:
         "template_sync_last_run_status",
         "template_sync_templates",
         "template_sync_held_removals",
+        "template_sync_unconfirmed_removals",
         "template_sync_rejected_records",
         "template_sync_webhook_behind_changes",
         "template_sync_webhook_failing_since_timestamp_seconds",

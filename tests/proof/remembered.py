@@ -57,7 +57,9 @@ class Remembered:
     @property
     def key(self) -> bytes:
         """Say it all in a few bytes, so that what is equal is equal."""
-        kept = sorted(self.state.held.items()), sorted(self.state.unconfirmed.items())
-        state = kept, self.state.count_mismatch_ids, self.state.count_mismatch_runs, self.state.count_mismatch_since
+        # Without times: where nothing waits for time, no run differs for them.
+        held = sorted((template_id, each.runs) for template_id, each in self.state.held.items())
+        unconfirmed = sorted(self.state.unconfirmed.items())
+        state = held, unconfirmed, self.state.count_mismatch_ids, self.state.count_mismatch_runs
         written = json.dumps((sorted(self.hashes.items()), self.documents, state), sort_keys=True, default=str)
         return hashlib.blake2b(written.encode(), digest_size=16).digest()

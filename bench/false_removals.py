@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.catalog.intake import Intake
 from sync.catalog.raw_record import wire_hash
+
 from sync.endpoint.confirm_removals import confirm_removals
 from sync.endpoint.envelope import Envelope
 from sync.endpoint.statistics import RequestStatistics

@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 
 import httpx
 from lab import KEY, environment, machine, simulator
-
 from sync.catalog.intake import Intake
 from sync.catalog.raw_record import decode, wire_hash
+
 from sync.endpoint.client import PATH, Endpoint
 from sync.endpoint.envelope import read_envelope
 from sync.logs import configure

@@ -33,6 +33,7 @@ from urllib.parse import parse_qsl
 
 from sync.catalog.dropped_tags import read_both_ways
 from sync.catalog.raw_record import decode
+
 from sync.catalog.template import document
 from sync.endpoint.envelope import read_envelope
 from sync.reader import catalog as catalog_reader

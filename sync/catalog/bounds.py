@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+BATCH = 500
+"""Stored documents that are read at a time, to bound memory."""
 MOST_BYTES = 256 * 1024
 """Of one record as served; a documented one takes about a thousand."""
 MOST_ITEMS = 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.catalog.bounds import MOST_NAMES
+from sync.catalog.bounds import BATCH, MOST_NAMES
 from sync.catalog.field_changes import changed_fields
 from sync.catalog.fields import COLUMNS, LISTS
 from sync.catalog.hashes import canonical
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.catalog.snapshot import Snapshot
     from sync.catalog.template import Document
-
-BATCH = 500
-"""Stored documents that are compared at a time, to bound memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.bounds import CREDIT_DIGITS, MOST_FIELDS, MOST_ITEMS, storage_flaw
-from sync.catalog.fields import BOUNDS, DOCUMENTED, FIELDS, LONGEST_RATIO, Kind
+from sync.catalog.fields import BOUNDS, COLUMNS, DOCUMENTED, FIELDS, LONGEST_RATIO, Kind
 from sync.catalog.rejection import RecordRejected
 from sync.catalog.template import instant, json_number
 from sync.catalog.unknown_fields import unknown_fields
@@ -48,6 +48,12 @@ def parse_record(record: Any) -> Document:
 def fields_with_value(record: dict[str, Any]) -> frozenset[str]:
     """Name the documented fields that a record gives a value: neither missing nor null. `[]` and `""` are values."""
     return frozenset([name for name in DOCUMENTED & record.keys() if record[name] is not None])
+
+
+def filled_fields(document: Document) -> frozenset[str]:
+    """Name the documented fields for which a stored document has a value that is not empty."""
+    filled = {wire for wire, column in COLUMNS.items() if document[column] not in (None, [])}
+    return frozenset(filled | {"Tags_en"} if any(tag["name_en"] is not None for tag in document["tags"]) else filled)
 
 
 def lacks_tags(record: dict[str, Any]) -> bool:

@@ -6,8 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sync.catalog.bounds import BATCH
 from sync.catalog.fields import DOCUMENTED
 from sync.catalog.hashes import content_hash
+from sync.catalog.parsing import fields_with_value, filled_fields
 from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, RejectedRecord, payload
 from sync.catalog.served_records import LOOK_UP
 
@@ -85,14 +87,29 @@ def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], pars
         if first is not record and (template_id in disputed or not same_record(first, record, parser)):
             disputed.add(template_id)
             rejected.append((record, DISPUTED))
+    uncertain: set[str] = set()
     for bad, _reason in rejected:
-        if bad.template_id is not None:
-            lost = snapshot.good.pop(bad.template_id, None)
-            missing |= lost.first_with if lost is not None else frozenset()
-        # A rejected record does not count for what the walk carries. Whether another one has those fields was not looked at.
-        missing |= bad.first_with
-    snapshot.missing = missing
+        uncertain |= bad.first_with  # a rejected record does not count for what the walk carries
+        if bad.template_id is not None and (lost := snapshot.good.pop(bad.template_id, None)) is not None:
+            uncertain |= lost.first_with
+    snapshot.missing = missing | _without_value(uncertain, snapshot.good.values(), parser)
     return snapshot
+
+
+def _without_value(fields: set[str], good: Iterable[ServedRecord], parser: RecordParser) -> frozenset[str]:
+    """Give those of some documented fields of which no good record of the walk has a value."""
+    left = set(fields)
+    listed = [record for record in good if record.page != LOOK_UP] if left else []
+    for record in listed:
+        if left and record.place is not None:
+            left -= fields_with_value(parser.read(record))
+    unchanged = [str(record.template_id) for record in listed if record.place is None]
+    for start in range(0, len(unchanged), BATCH):
+        if not left:
+            break
+        for document in parser.load_documents(unchanged[start : start + BATCH]).values():
+            left -= filled_fields(document)
+    return frozenset(left)
 
 
 def same_record(one: ServedRecord, other: ServedRecord, parser: RecordParser) -> bool:

@@ -154,7 +154,8 @@ def walk(endpoint: Answers, parser: RecordParser, *, page_size: int, workers: in
     pages = sum(bool(page) for page in attempt.pages.values()) or 1  # an empty catalog is one page that said so
     failed = tuple(sorted(attempt.failed))
     if reason:
-        return Walk(tuple(_joined(earlier)), total, pages, False, reason, frozenset(missing_before), failed)
+        missing = frozenset(missing_before)
+        return Walk(tuple(_joined(earlier)), total, pages, verified=False, reason=reason, missing=missing, failed_pages=failed)
     return Walk(tuple(records), total, pages, verified=True, missing=frozenset(parser.missing))
 
 

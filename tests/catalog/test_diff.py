@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.bounds import MOST_NAMES
-from sync.catalog.diff import BATCH, ChangeSet
+from sync.catalog.bounds import BATCH, MOST_NAMES
+from sync.catalog.diff import ChangeSet
 from sync.catalog.fields import COLUMNS, LISTS
 from sync.catalog.rejection import DISPUTED, TAGS_UNPAIRED
 from sync.catalog.served_records import wire_hash
@@ -393,3 +393,17 @@ def test_a_slim_look_up_beside_the_lists_record_of_one_template_is_disputed() ->
     memory.run(base("1"))
     found = memory.run(base("1"), looked_up=[base("1", Title="x")])
     assert (found.reasons, found.published) == ([("1", DISPUTED)], {})
+
+
+@pytest.mark.parametrize("hashed", [True, False], ids=["unchanged by hash", "parsed"])
+def test_a_field_of_a_disputed_record_that_another_good_one_has_is_carried(hashed: bool) -> None:  # noqa: FBT001 - a parameter
+    """Otherwise a dispute that lasts would hide for ever that a template lost its prices."""
+    memory = Memory()
+    memory.run(base("1"), base("2"), base("3"))
+    if not hashed:
+        memory.forget_bytes()
+    found = memory.run(base("1"), base("1", Title="other"), base("2", ConsumeItems=...), base("3")).changes
+    assert [(change.template_id, {each["field"] for each in change.fields}) for change in found.changes] == [
+        ("2", {"consume_items.480p", "consume_items.720p"})
+    ]
+    assert found.vanished == ()

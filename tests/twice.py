@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
     """One run, or one refresh; `name` says which one it was, where there are many."""
 
     endpoint: Answering
-    options: RunOptions = RunOptions(page_size=3, workers=1)
+    options: RunOptions = RunOptions(page_size=3, workers=1, hold=0)
     refreshed: str | None = None
     name: str = ""
 
@@ -54,7 +54,8 @@ class Account:
     Attributes:
         name: which one it was.
         asked: every question, in the order answered.
-        rows: every table as sorted lines, without `templates.wire_hash`.
+        rows: every table as sorted lines, without `templates.wire_hash`, and without the payload of a rejected record: that of one
+            that is recognised is its stored document.
         hashes: that column, of each template that was served and could be read.
         recognised: how many records were: what may differ.
         status: how it ended.
@@ -104,7 +105,10 @@ def _account(database: Database, number: int, attempt: Attempt, forgetful: bool)
             outcome = refresh(store, attempt.endpoint, attempt.refreshed, ttl=60.0, clock=clock)
     templates = database.rows("templates")
     hashes = {row["template_id"]: row.pop("wire_hash") for row in templates}
-    rows = {**database.dump(without=OF_ITS_OWN), "templates": sorted(repr(sorted(row.items())) for row in templates)}
+    rows = {
+        **database.dump(without={*OF_ITS_OWN, "payload"}),
+        "templates": sorted(repr(sorted(row.items())) for row in templates),
+    }
     plan = outcome.plan
     served = {} if plan is None else {key: hashes[key] for key in plan.snapshot.good}
     name = f"attempt {number} ({attempt.name})" if attempt.name else f"attempt {number}"

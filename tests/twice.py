@@ -54,8 +54,8 @@ class Account:
     Attributes:
         name: which one it was.
         asked: every question, in the order answered.
-        rows: every table as sorted lines, without `templates.wire_hash`, and without the payload of a rejected record: that of one
-            that is recognised is its stored document.
+        rows: every table as sorted lines, without `templates.wire_hash`, and without the payload of a rejected record: of one
+            that is recognised it is the stored document.
         hashes: that column, of each template that was served and could be read.
         recognised: how many records were: what may differ.
         status: how it ended.
@@ -93,7 +93,7 @@ class Twice:
 
 def _account(database: Database, number: int, attempt: Attempt, forgetful: bool) -> Account:  # noqa: FBT001 - one of two plays
     if database.kind == "sqlite" and number == 0:
-        sa.event.listen(database.engine, "connect", _without_waiting_for_the_disk)
+        sa.event.listen(database.engine, "connect", without_waiting_for_the_disk)
     if forgetful:
         database.execute("UPDATE templates SET wire_hash = NULL")
     store, clock = Store(database.engine, sleep=lambda _: None), at(number)
@@ -131,7 +131,7 @@ def counting_unchanged() -> Iterator[list[int]]:
         yield counts
 
 
-def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
+def without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 

@@ -29,7 +29,7 @@ from sync.synchronise import Outcome, RunOptions, refresh, synchronise
 from tests.answering import Answering, listed, not_there
 from tests.builders import Database, record, ticking
 from tests.faults import Snapshot, documents
-from tests.test_stateful import make_fast
+from tests.twice import without_waiting_for_the_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -143,7 +143,7 @@ class World:
         self.database, self.figures = database, figures
         self.engine = database.engine
         if database.kind == "sqlite":
-            sa.event.listen(self.engine, "connect", make_fast)
+            sa.event.listen(self.engine, "connect", without_waiting_for_the_disk)
         self.upstream = Upstream({key: record(key, Mood="calm") for key in IDS})
         self.before = self.upstream.pages()
         self.clock, self.dice = ticking(), random.Random(1).random  # noqa: S311 - a test's input
@@ -170,7 +170,7 @@ class World:
             self.engine.dispose()
         self.engine = open_engine(self.database.url)
         if self.database.kind == "sqlite":
-            sa.event.listen(self.engine, "connect", make_fast)
+            sa.event.listen(self.engine, "connect", without_waiting_for_the_disk)
 
     def close(self) -> None:
         """Close the connections of a restart."""

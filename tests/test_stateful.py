@@ -66,7 +66,7 @@ class World:
     def __init__(self, file: Path, *, figures: Counter[str] | None = None) -> None:
         self.catalog = Catalog()
         self.engine = open_engine(f"sqlite:///{file}")
-        sa.event.listen(self.engine, "connect", make_fast)
+        sa.event.listen(self.engine, "connect", _make_fast)
         self.database = Database("sqlite", str(self.engine.url), self.engine)
         self.store = Store(self.engine, sleep=lambda _: None)
         self.clock = ticking()
@@ -356,7 +356,7 @@ def _toggled(name: str) -> str | None:
     return fields.get("consume_items" if name.startswith("consume_items.") else name)
 
 
-def make_fast(connection: Any, _record: Any) -> None:
+def _make_fast(connection: Any, _record: Any) -> None:
     """Leave out the waiting for a disk, which is not what is tested here."""
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA journal_mode=MEMORY")

@@ -54,7 +54,8 @@ class Account:
     Attributes:
         name: which one it was.
         asked: every question, in the order answered.
-        rows: every table as sorted lines, without `templates.wire_hash`.
+        rows: every table as sorted lines, without `templates.wire_hash`, and without the payload of a rejected record: of one
+            that is recognised it is the stored document.
         hashes: that column, of each template that was served and could be read.
         recognised: how many records were: what may differ.
         status: how it ended.
@@ -92,7 +93,7 @@ class Twice:
 
 def _account(database: Database, number: int, attempt: Attempt, forgetful: bool) -> Account:  # noqa: FBT001 - one of two plays
     if database.kind == "sqlite" and number == 0:
-        sa.event.listen(database.engine, "connect", _without_waiting_for_the_disk)
+        sa.event.listen(database.engine, "connect", without_waiting_for_the_disk)
     if forgetful:
         database.execute("UPDATE templates SET wire_hash = NULL")
     store, clock = Store(database.engine, sleep=lambda _: None), at(number)
@@ -104,7 +105,10 @@ def _account(database: Database, number: int, attempt: Attempt, forgetful: bool)
             outcome = refresh(store, attempt.endpoint, attempt.refreshed, ttl=60.0, clock=clock)
     templates = database.rows("templates")
     hashes = {row["template_id"]: row.pop("wire_hash") for row in templates}
-    rows = {**database.dump(without=OF_ITS_OWN), "templates": sorted(repr(sorted(row.items())) for row in templates)}
+    rows = {
+        **database.dump(without={*OF_ITS_OWN, "payload"}),
+        "templates": sorted(repr(sorted(row.items())) for row in templates),
+    }
     plan = outcome.plan
     served = {} if plan is None else {key: hashes[key] for key in plan.snapshot.good}
     name = f"attempt {number} ({attempt.name})" if attempt.name else f"attempt {number}"
@@ -127,7 +131,7 @@ def counting_unchanged() -> Iterator[list[int]]:
         yield counts
 
 
-def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
+def without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 

@@ -158,7 +158,7 @@ def compare_record(
         kept |= kept_unknown(before, served)
     after = {**served, **kept} if kept else served
     had, has = before["extra"].keys(), after["extra"].keys()
-    unsent = {wire for wire in lacking if wire in COLUMNS and COLUMNS[wire] in kept} if record.page != LOOK_UP else set()
+    unsent = {wire for wire in lacking if COLUMNS.get(wire, "tags") in kept} if record.page != LOOK_UP else set()
     names = FieldNames(has - had, (had - has) | unsent)
     # Whether unpaired tags are rejected depends on the other records of a walk: such a record must be parsed each time.
     template_id, hashed = after["template_id"], None if kept or record.tags_unpaired else record.wire_hash

@@ -19,7 +19,8 @@ from sync.catalog.served_records import LOOK_UP
 from sync.catalog.snapshot import fields_to_keep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sync.catalog.field_changes import FieldChange
     from sync.catalog.served_records import RecordParser, ServedRecord
@@ -133,8 +134,8 @@ def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: Record
 class FieldNames(NamedTuple):
     """Names of fields that one template gained or lost without a published change."""
 
-    appeared: Set[str]
-    vanished: Set[str]
+    appeared: AbstractSet[str]
+    vanished: AbstractSet[str]
 
 
 def compare_record(

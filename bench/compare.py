@@ -73,6 +73,11 @@ class Goal(NamedTuple):
     than: Case | None = None
     subject: str = "project"
 
+    def sentence(self) -> str:
+        """Say what is required."""
+        other = f" × {self.than if self.subject == 'project' else self.subject}" if self.than else ""
+        return f"{self.case}: {self.what} ≤ {self.limit:g}{other}"
+
 
 GOALS = [
     Goal("wall", Case("no change", SMALL), 0.30, Case("no change", SMALL), "dlt scd2"),
@@ -87,30 +92,28 @@ GOALS = [
 ]
 
 
-def resized(case: Case, *, quick: bool) -> Case:
-    """Give the case with the size of a trial, if it is one."""
-    return case._replace(templates=TRIAL[case.templates]) if quick else case
+def resized(case: Case) -> Case:
+    """Give the case with the size of a trial."""
+    return case._replace(templates=TRIAL[case.templates])
 
 
 def measure(lab: Lab, given: argparse.Namespace) -> Figures:
     """Make all rounds; the order of the subjects changes with each."""
     figures: Figures = defaultdict(list)
+    resize = resized if given.quick else Case._make
 
     def note(turn: int, case: Case, subject: str, usage: Usage) -> None:
         figures[case, subject].append(usage)
         tell(f"{turn + 1}/{given.rounds}  {case}: {subject}  {usage.wall:.2f} s, {usage.cpu:.2f} s CPU, {usage.memory:.0f} MiB")
 
     for turn in range(given.rounds):
-        for listed, subjects in SCENARIOS:
-            case = resized(listed, quick=given.quick)
+        for case, subjects in ((resize(case), subjects) for case, subjects in SCENARIOS if wanted(case, given.only)):
             able = [each for each in subjects if lab.can(case, each) and each not in given.without]
-            if wanted(case, given.only):
-                for subject in able[turn % len(able) :] + able[: turn % len(able)] if able else []:
-                    note(turn, case, subject, lab.measure(case, subject))
-        for listed, command in COMMANDS:
-            case = resized(listed, quick=given.quick)
-            if wanted(case, given.only):
-                note(turn, case, "project", lab.measure_command(case, command))
+            for place in range(len(able)):
+                subject = able[(place + turn) % len(able)]
+                note(turn, case, subject, lab.measure(case, subject))
+        for case, command in ((resize(case), command) for case, command in COMMANDS if wanted(case, given.only)):
+            note(turn, case, "project", lab.measure_command(case, command))
     return figures
 
 
@@ -119,13 +122,12 @@ def wanted(case: Case, only: Sequence[str]) -> bool:
     return not only or any(case.phase.replace(" ", "-").startswith(each) for each in only)
 
 
-def ratios(figures: Figures, goal: Goal, what: str, *, quick: bool) -> list[float]:
+def ratios(figures: Figures, goal: Goal, what: str) -> list[float]:
     """Give a goal's figure for each round; empty if it was not measured."""
-    case = resized(goal.case, quick=quick)
-    values = [getattr(usage, what) for usage in figures.get((case, "project"), [])]
+    values = [getattr(usage, what) for usage in figures.get((goal.case, "project"), [])]
     if goal.than is None:
         return values
-    others = [getattr(usage, what) for usage in figures.get((resized(goal.than, quick=quick), goal.subject), [])]
+    others = [getattr(usage, what) for usage in figures.get((goal.than, goal.subject), [])]
     return [one / other for one, other in zip(values, others, strict=False)]
 
 
@@ -134,23 +136,17 @@ def print_table(figures: Figures) -> None:
     print(f"\n{'scenario':40} {'subject':14} {'wall s':>24} {'CPU s':>24} {'MiB':>6}")
     for (case, subject), usages in figures.items():
         wall, cpu, memory = ([getattr(usage, what) for usage in usages] for what in Usage._fields)
-        columns = f"{spread(wall):>24} {spread(cpu):>24} {statistics.median(memory):6.0f}"
-        print(f"{case!s:40} {subject:14} {columns}")
+        print(f"{case!s:40} {subject:14} {spread(wall):>24} {spread(cpu):>24} {statistics.median(memory):6.0f}")
 
 
-def print_goals(figures: Figures, *, quick: bool) -> None:
+def print_goals(figures: Figures) -> None:
     """Print each goal that was measured; ratios of times also by CPU, which depends less on the load."""
     print(f"\n{'goal':76} {'measured':>9} {'by CPU':>9}  met")
     for goal in GOALS:
-        values = ratios(figures, goal, goal.what, quick=quick)
-        if values:
-            other = "" if goal.than is None else f" × {goal.subject if goal.subject != 'project' else goal.than}"
-            cpu = f"{statistics.median(ratios(figures, goal, 'cpu', quick=quick)):.3f}" if other else ""
+        if values := ratios(figures, goal, goal.what):
+            cpu = f"{statistics.median(ratios(figures, goal, 'cpu')):.3f}" if goal.than else ""
             value = max(values) if goal.case.phase == "gallery" else statistics.median(values)  # its first build is the longest
-            sentence = f"{resized(goal.case, quick=quick)}: {goal.what} ≤ {goal.limit:g}{other}"
-            print(f"{sentence:76} {value:9.3f} {cpu:>9}  {'yes' if value <= goal.limit else 'NO'}")
-    if quick:
-        print("\nThis was a trial with small catalogs and few rounds: no verdict.")
+            print(f"{goal.sentence():76} {value:9.3f} {cpu:>9}  {'yes' if value <= goal.limit else 'NO'}")
 
 
 def main() -> None:
@@ -169,7 +165,8 @@ def main() -> None:
         figures = measure(lab, given)
     print(about, f"{given.rounds} rounds, interleaved; median (least-most)", sep="\n")
     print_table(figures)
-    print_goals(figures, quick=given.quick)
+    if not given.quick:
+        print_goals(figures)
 
 
 if __name__ == "__main__":

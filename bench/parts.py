@@ -2,15 +2,13 @@
 
     python bench/parts.py [--pages 400]
 
-The best of several rounds in one process, with all its threads; what the simulator takes is not counted. A page is also fetched
-with plain clients, beside the project's own way.
+The best of several rounds in one process, with all its threads; what the simulator takes is not counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import http.client
 import statistics
 import subprocess
 import sys
@@ -18,7 +16,6 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 from lab import KEY, environment, machine, simulator
@@ -54,34 +51,17 @@ def line(name: str, work: Callable[[], object], times: int) -> None:
 
 
 def fetching(origin: str, pages: int) -> None:
-    """Fetch pages in several ways."""
-    urls = [f"{origin}/v1{PATH}?page={number}&page_size={PAGE}" for number in range(1, pages + 1)]
+    """Fetch pages, with several requests in flight."""
     settings = load({"base_url": f"{origin}/v1", "rate": "0"}, {"CRUN_API_KEY": KEY}, None).settings
-    headers = {"x-api-key": KEY}
 
     def project(workers: int) -> None:
         with Endpoint(settings, KEY) as endpoint:
             for _ in endpoint.answers([{"page": number, "page_size": PAGE} for number in range(1, pages + 1)], workers):
                 pass
 
-    def with_httpx() -> None:
-        with httpx.Client(headers=headers, trust_env=False) as client:
-            for url in urls:
-                client.get(url).read()
-
-    def with_the_standard_library() -> None:
-        connection = http.client.HTTPConnection(urlsplit(origin).netloc)
-        for url in urls:
-            connection.request("GET", url.removeprefix(origin), headers=headers)
-            connection.getresponse().read()
-        connection.close()
-
-    print(f"a page of {PAGE}, fetched and parsed, the project's way")
+    print(f"a page of {PAGE}, fetched and parsed")
     for workers in (1, 4, 8):
         line(f"{workers} in flight", lambda workers=workers: project(workers), pages)  # type: ignore[misc]
-    print("a page, fetched only, one after another")
-    line("httpx.Client", with_httpx, pages)
-    line("http.client", with_the_standard_library, pages)
 
 
 def parsing(body: bytes) -> None:

@@ -1,10 +1,9 @@
 """Measure time and memory against the size of the catalog, with the floor and the peers, and draw docs/performance.svg.
 
     pip install --group bench
-    python bench/scaling.py [--rounds 3] [--most 100000] [--patience 120] [--out docs/performance.svg]
+    python bench/scaling.py [--rounds 3] [--most 100000] [--out docs/performance.svg]
 
-Whole processes on SQLite, start-up included, medians. A subject is not given larger catalogs once a run of it has taken longer
-than --patience, in seconds; of a million templates only the project and the floor are measured.
+Whole processes on SQLite, start-up included, medians. With a million templates only the project and the floor are measured.
 """
 
 from __future__ import annotations
@@ -29,19 +28,17 @@ UNITS = {"wall": ("time", "s", 1e6, "µs"), "memory": ("peak memory", "MiB", 2**
 """What is measured: its title, unit, and the factor and unit for what one template takes."""
 
 
-def measure(lab: Lab, sizes: Sequence[int], rounds: int, patience: float) -> dict[tuple[str, str, int], list[Usage]]:
+def measure(lab: Lab, sizes: Sequence[int], rounds: int) -> dict[tuple[str, str, int], list[Usage]]:
     """Give the figures of every round by phase, subject and size; the rounds of one size are interleaved."""
     figures: dict[tuple[str, str, int], list[Usage]] = defaultdict(list)
-    slow: set[str] = set()
     for size in sizes:
-        subjects = [each for each in SCRIPTS if lab.can(Case("first run", size), each) and each not in slow]
+        subjects = [each for each in SCRIPTS if lab.can(Case("first run", size), each)]
         for _ in range(rounds):
             for phase in ("no change", "first run"):
                 for subject in subjects if size <= PEERS_UP_TO else ("project", "floor"):
                     usage = lab.measure(Case(phase, size), subject)
                     figures[phase, subject, size].append(usage)
                     tell(f"{phase}, {grouped(size)}: {subject}  {usage.wall:.2f} s, {usage.memory:.0f} MiB")
-        slow |= {name for (_, name, _), usages in figures.items() if max(usage.wall for usage in usages) > patience}
     return figures
 
 
@@ -88,14 +85,13 @@ def main() -> None:
     parser.add_argument(
         "--most", type=int, default=100_000, help="the largest catalog; of a million: gigabytes, and many minutes"
     )
-    parser.add_argument("--patience", type=float, default=120)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "docs" / "performance.svg")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where the peers' environments are kept")
     given = parser.parse_args()
     sizes = [size for size in SIZES if size <= given.most]
     with Lab(given.cache) as lab:
         about = lab.machine()
-        figures = measure(lab, sizes, given.rounds, given.patience)
+        figures = measure(lab, sizes, given.rounds)
     print(about, f"median of {given.rounds} rounds", sep="\n")
     drawn = {panel: curves(figures, *panel) for panel in PANELS}
     for (phase, what), subjects in drawn.items():

@@ -1,6 +1,6 @@
 """The template endpoint on loopback, quick enough that it is not what is measured.
 
-    python bench/simulator.py --templates 10000 [--latency-ms 50] [--gzip] [--port 0]
+    python bench/simulator.py --templates 10000 [--latency-ms 50] [--port 0]
 
 Prints its port when it is ready, and serves until it is ended. `http://127.0.0.1:PORT/v1` is the base URL of the first catalog,
 /v2, /v3 and /v4 are what became of it (see records.py). Any key will do, none will not. An id that is not there is denied
@@ -12,38 +12,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import gzip
 import re
-from functools import lru_cache
 
 from records import SIGNED, SIGNED_ANEW, Catalog, make_versions
 
 PATH = b"/api/v1/client/job/bytedance-templates"
 MOST_PER_PAGE, USUAL_PER_PAGE = 50, 20
 _TARGET = re.compile(rb"GET /(v\d)" + re.escape(PATH) + rb"(?:\?(\S*))? HTTP/1\.1\r\n")
-_COMPRESSED_PAGES = 50_000
 
 
 class Endpoint:
-    """Answers one request at a time, from records that are serialised already.
+    """Answers one request at a time, from records that are serialised already; `versions` are the catalogs by name."""
 
-    Args:
-        versions: the catalogs by name.
-        compressed: whether pages are compressed for whoever takes that.
-    """
-
-    def __init__(self, versions: dict[str, Catalog], *, compressed: bool) -> None:
+    def __init__(self, versions: dict[str, Catalog]) -> None:
         self._versions = versions
-        self._compressed = compressed
-        self._squeezed = lru_cache(maxsize=_COMPRESSED_PAGES)(lambda *asked: gzip.compress(self._page(*asked), 5))
 
     def answer(self, head: bytes) -> bytes:
         """Give the whole answer to a request's head, headers included."""
         target = _TARGET.match(head)
-        lower = head.lower()
         if target is None or (version := target[1].decode()) not in self._versions:
             return _http(_error(404, "no such resource"), b"404 Not Found")
-        if b"\r\nx-api-key: " not in lower:
+        if b"\r\nx-api-key: " not in head.lower():
             return _http(_error(401, "the key is missing"))
         query = dict(part.split(b"=", 1) for part in (target[2] or b"").split(b"&") if b"=" in part)
         if b"template_id" in query:
@@ -51,8 +40,6 @@ class Endpoint:
         page, size = int(query.get(b"page", 1)), int(query.get(b"page_size", USUAL_PER_PAGE))
         if page < 1 or not 1 <= size <= MOST_PER_PAGE:
             return _http(_error(422, "page or page_size out of range"))
-        if self._compressed and b"gzip" in lower:
-            return _http(self._squeezed(version, page, size), encoding=b"content-encoding: gzip\r\n")
         return _http(self._page(version, page, size))
 
     def _page(self, version: str, page: int, size: int) -> bytes:
@@ -74,9 +61,8 @@ def _error(code: int, message: str) -> bytes:
     return b'{"code":%d,"message":"%b","data":null}' % (code, message.encode())
 
 
-def _http(body: bytes, status: bytes = b"200 OK", *, encoding: bytes = b"") -> bytes:
-    head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n" % (status, encoding, len(body))
-    return head + body
+def _http(body: bytes, status: bytes = b"200 OK") -> bytes:
+    return b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
 class Connection(asyncio.Protocol):
@@ -122,11 +108,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--templates", type=int, default=280)
     parser.add_argument("--latency-ms", type=float, default=0)
-    parser.add_argument("--gzip", action="store_true", help="compress pages for whoever takes that; each one once")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     given = parser.parse_args()
     gc.disable()  # nothing here is a cycle, and a million records are walked over for nothing
-    endpoint = Endpoint(make_versions(given.templates), compressed=given.gzip)
+    endpoint = Endpoint(make_versions(given.templates))
     asyncio.run(serve(endpoint, given.latency_ms / 1000, given.port))
 
 

@@ -1,8 +1,6 @@
-"""Start processes for somebody else and say what each took. Small on purpose, and apart from what it serves.
+"""Start processes and say what each took: a child's peak memory begins with its parent's, so the parent imports next to nothing.
 
-A process's peak memory, as the operating system counts it, begins with what its parent held when it was forked: measured
-straight from a program that has imported SQLAlchemy, nothing would seem smaller than that program. So the parent is this one,
-which imports next to nothing. One line of JSON in (command, environment, folder), one out (status, wall, cpu, memory).
+One line of JSON in (command, environment, folder), one out (status, wall, cpu, memory).
 """
 
 import json

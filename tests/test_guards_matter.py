@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,7 @@ from sync.catalog.removals import Removals
 from sync.catalog.snapshot import Snapshot
 from sync.endpoint.confirm_removals import Confirmation
 from tests.moving_catalog import TOGGLED, Event
+from tests.proof.false_removals import simulate
 from tests.test_stateful import World
 
 if TYPE_CHECKING:
@@ -308,22 +307,10 @@ def test_a_field_that_comes_or_goes_before_a_part_is_served_is_no_change_to_anyb
 
 @pytest.mark.parametrize("event", ["delete", "reorder", "replace"])
 def test_a_replacement_deceives_every_count_but_no_event_deceives_the_look_up(
-    event: str, monkeypatch: pytest.MonkeyPatch
+    event: str,
 ) -> None:
-    bench = _script("false_removals", monkeypatch)
-    shares = bench.simulate(event, 200)
+    shares = simulate(event, 200)
     assert shares.one_walk > 0
     assert (shares.counted > 0) == (event == "replace")
     assert shares.looked_up == 0
     assert (shares.confirmed > 0) == (event != "reorder")  # a proof that never proves anything would make no mistake either
-
-
-def _script(name: str, patch: pytest.MonkeyPatch) -> Any:
-    """Import a script of `bench/`, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent.parent / "bench" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    patch.setitem(sys.modules, name, module)  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module

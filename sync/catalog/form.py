@@ -49,13 +49,12 @@ class Form:
             resolution["oneOf"] = [
                 {"const": item["resolution"], "title": f"{item['resolution']} ({item['credit']} credits)"} for item in prices
             ]
-            resolution["enum"] = [item["resolution"] for item in prices]
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": document["title_en"] or document["title"] or document["template_id"],
             "type": "object",
             "properties": {
-                "template_id": {"const": document["template_id"]},
+                "template_id": {"const": document["template_id"], "readOnly": True},
                 "img_urls": images,
                 "resolution": resolution,
             },

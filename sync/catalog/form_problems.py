@@ -85,8 +85,9 @@ def _sentence(rule: str, wanted: Any, given: Any) -> str:
             return f"must be {_KINDS[wanted]}, not {_kind(given)}"
         case "const":
             return f"must be {_shown(wanted)}, not {_shown(given)}"
-        case "enum":
-            return f"must be one of {some_of([_shown(each) for each in wanted])}, not {_shown(given)}"
+        case "enum" | "oneOf":
+            allowed = wanted if rule == "enum" else [each["const"] for each in wanted]
+            return f"must be one of {some_of([_shown(each) for each in allowed])}, not {_shown(given)}"
         case "pattern":
             return f"must be an http or https URL (no Base64, no local path), not {_shown(given)}"
     return _bound(rule, wanted, given)
@@ -102,7 +103,7 @@ def _bound(rule: str, wanted: Any, given: Any) -> str:
             return f"must have {at} {wanted} character{one}, not {len(given)}"
         case "minimum" | "maximum":
             return f"must be {at} {wanted}, not {_shown(given)}"
-    return f"breaks the rule {rule!r}"  # "oneOf" says again, and worse, what "enum" says
+    return f"breaks the rule {rule!r}"
 
 
 _KINDS = {"object": "an object", "array": "a list", "string": "a string", "integer": "a whole number", "number": "a number"}

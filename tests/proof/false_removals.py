@@ -1,6 +1,6 @@
 """How often one event during a walk would make a tool remove a template that is alive, by what the tool takes as proof.
 
-    python bench/false_removals.py [WALKS]
+    python -m tests.proof.false_removals [WALKS]
 
 A catalog of 280 templates is walked in 6 pages by `sync.endpoint.walk`. Between two requests one thing happens, at a random
 moment and place: a template is deleted, or moved, or replaced (one deleted and another inserted). A false removal is one of a
@@ -88,7 +88,7 @@ class Catalog:
             self.first_pass += served
         return _envelope(served, len(self.ids))
 
-    def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | NotThere]]:  # noqa: ARG002 - one by one
+    def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | NotThere]]:
         """Answer questions one after another."""
         for question in questions:
             try:
@@ -106,7 +106,7 @@ class Catalog:
         """Hide nothing: there is no key."""
         return value
 
-    def may_spell(self, written: bytes) -> bool:  # noqa: ARG002 - likewise
+    def may_spell(self, written: bytes) -> bool:
         """Find no key."""
         return False
 
@@ -155,8 +155,8 @@ def main() -> None:
     """Print the table."""
     walks = int(sys.argv[1]) if len(sys.argv) > 1 else WALKS
     rows = [simulate(event, walks) for event in EVENTS]
-    print(f"{TEMPLATES} templates, {PAGES} pages, {walks} walks per row, seed {SEED}\n")
-    print("\n".join(table(rows)))
+    title = f"{TEMPLATES} templates, {PAGES} pages, {walks} walks per row, seed {SEED}\n"
+    sys.stdout.write("\n".join([title, *table(rows), ""]))
 
 
 if __name__ == "__main__":

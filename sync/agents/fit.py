@@ -6,10 +6,15 @@ visible escapes; what is too long is cut, and the answer says so.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sync.schemas.tools import LONGEST_PLACE
+from msgspec import to_builtins
+
+from sync.outputs.tools import LONGEST_PLACE
 from sync.text import escape_control_characters, json_text
+
+if TYPE_CHECKING:
+    from msgspec import Struct
 
 MOST_BYTES = 24_000
 """Of an answer, as JSON in UTF-8."""
@@ -52,12 +57,13 @@ def _entry(name: str, value: Any, longest: int, most: int, deepest: int) -> Any:
     return harmless(value, LONGEST_PLACE if whole else longest, most, deepest)
 
 
-def fitted(answer: dict[str, Any]) -> dict[str, Any]:
-    """Make an answer harmless, and cut it until it fits; `shortened` stands in it if anything was cut.
+def fitted(found: Struct | dict[str, Any]) -> dict[str, Any]:
+    """Escape an answer, and truncate it until it fits; it has `shortened` if anything was truncated.
 
     Raises:
         TooLargeError: it cannot be made to fit.
     """
+    answer = to_builtins(found)
     size = len(json_text(answer))
     escaped = harmless(answer, size, size, size)
     for level in _LEVELS:

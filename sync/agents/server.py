@@ -1,4 +1,4 @@
-"""The only home of the MCP library: the tools are offered as they are written in `sync/schemas/tools.py`, and called in threads.
+"""The only home of the MCP library: the tools are offered as they are written in `sync/outputs/tools.py`, and called in threads.
 
 The library's low-level server checks nothing, so every argument is checked in `tools.py`, and every failure is answered here:
 what it would do with an exception is to show the model nothing, and to write its text, which may hold a database's address, to
@@ -19,8 +19,8 @@ from sync import __version__
 from sync.agents.tools import RefusedError, answer
 from sync.errors import DatabaseError
 from sync.logs import get_logger
-from sync.schemas.index import self_contained
-from sync.schemas.tools import TOOLS
+from sync.outputs.schema import self_contained
+from sync.outputs.tools import TOOLS
 from sync.text import json_text
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def _described(name: str) -> types.Tool:
         name=name,
         title=tool.title,
         description=tool.description,
-        input_schema=tool.takes,
-        output_schema=self_contained(tool.answers),  # no $schema: clients that only know an older dialect refuse what names one
+        input_schema=self_contained(tool.arguments),
+        output_schema=self_contained(tool.answer),  # no $schema: clients that only know an older dialect refuse what names one
         annotations=_HINTS,
     )
 

@@ -178,7 +178,9 @@ def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = Tru
 
 def _show_pending(out: Output, held: list[dict[str, Any]], limit: int | None, *, as_json: bool) -> None:
     if as_json:
-        out.json(held[:limit])
+        from sync.outputs.commands import HeldRemoval
+
+        out.json([HeldRemoval(**row) for row in held[:limit]])
         return
     if not held:
         out.message("no removals are held")

@@ -33,7 +33,9 @@ def command(context: Context, *, folder: Path, site_url: str | None, covers: boo
 
     built = write(context.settings, engine, folder, site_url=site_url, covers=covers or None)
     if as_json:
-        context.out.json(built.as_json())
+        from sync.outputs.commands import SiteBuilt
+
+        context.out.json(SiteBuilt(**built.as_json()))
     else:
         context.out.lines([told(built, folder)])
 

@@ -10,11 +10,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from sync import __version__
+from sync.outputs.schema import everything
 from sync.reader import feed
 from sync.reader.documents import printed
 from sync.reader.status import overview
 from sync.reader.whole import set_aside, stamp, whole
-from sync.schemas.index import everything
 from sync.site import data, pages
 from sync.site.cards import Media, News, card, news_of, page_name
 from sync.site.folder import open_folder

@@ -2,9 +2,14 @@
 
     python docs/write_outputs.py
 
-A part begins with a marker and ends with `<!-- end -->`: `<!-- output status -->` (its sentence and its keys), `<!-- type Price -->` (an
-object that outputs share), `<!-- type Outcome besides Run -->` (only its additional keys), `<!-- tools -->`, `<!-- reasons -->`. The text
-between the parts is written by hand.
+A part begins with a marker and ends with `<!-- end -->`:
+
+    <!-- output status -->               its sentence and its keys
+    <!-- type Price -->                  an object that outputs share
+    <!-- type Outcome besides Run -->    only its additional keys
+    <!-- tools -->, <!-- reasons -->     the tools of `mcp`; why a change breaks callers
+
+The text between the parts is written by hand.
 """
 
 from __future__ import annotations

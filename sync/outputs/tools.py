@@ -8,31 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sync.catalog.bounds import LONGEST
 from sync.catalog.page_order import SORTS
-from sync.outputs.catalog import (
-    AspectRatios,
-    Breaking,
-    CatalogFields,
-    ChangedAt,
-    ChangeRun,
-    ChangeTime,
-    Duration,
-    Evidence,
-    Fields,
-    FirstSeenAt,
-    InputNum,
-    InputRequirement,
-    Kind,
-    Prices,
-    ReleasedAt,
-    RemovedAt,
-    Resolution,
-    Seq,
-    Tags,
-    TemplateId,
-    TemplateType,
-    Title,
-    TitleEn,
-)
+from sync.outputs import catalog
 from sync.outputs.commands import Problem
 from sync.outputs.fields import Anything, OpenObject, Time, doc, one_of
 
@@ -131,17 +107,17 @@ class Answer(Struct, kw_only=True):
 class TemplateSummary(Struct):
     """One template in short form."""
 
-    template_id: TemplateId
-    title: Title
-    title_en: TitleEn
-    template_type: TemplateType
-    input_requirement: InputRequirement
-    input_num: InputNum
-    duration_ms: Duration
-    released_at: ReleasedAt
-    consume_items: Prices
-    tags: Tags
-    aspect_ratios: AspectRatios
+    template_id: catalog.TemplateId
+    title: catalog.Title
+    title_en: catalog.TitleEn
+    template_type: catalog.TemplateType
+    input_requirement: catalog.InputRequirement
+    input_num: catalog.InputNum
+    duration_ms: catalog.Duration
+    released_at: catalog.ReleasedAt
+    consume_items: catalog.Prices
+    tags: catalog.Tags
+    aspect_ratios: catalog.AspectRatios
 
 
 class FoundTemplates(Answer):
@@ -152,39 +128,39 @@ class FoundTemplates(Answer):
     after: NextPage
 
 
-class WholeTemplate(CatalogFields):
+class WholeTemplate(catalog.CatalogFields):
     """One template, present or removed."""
 
-    first_seen_at: FirstSeenAt
-    changed_at: ChangedAt
-    removed_at: RemovedAt
+    first_seen_at: catalog.FirstSeenAt
+    changed_at: catalog.ChangedAt
+    removed_at: catalog.RemovedAt
     shortened: Annotated[bool, doc("true: texts or lists were truncated to limit the size")] | UnsetType = UNSET
 
 
 class FormAnswer(Answer):
     """The form of a generation request."""
 
-    template_id: TemplateId
+    template_id: catalog.TemplateId
     schema: Annotated[OpenObject, doc("JSON Schema (2020-12) of the input")]
     example: Annotated[OpenObject, doc("valid input with placeholders for the images")]
     form_hash: Annotated[str, doc("hash of the schema; equal forms have equal hashes")]
-    removed_at: RemovedAt
+    removed_at: catalog.RemovedAt
 
 
 class InputVerdict(Answer):
     """The result of validating an input."""
 
-    template_id: TemplateId
+    template_id: catalog.TemplateId
     valid: Annotated[bool, doc("whether the input is valid")]
     problems: Annotated[list[Problem], doc(f"the first {MOST_ROWS} errors")]
     more: Annotated[bool, doc("whether there are more errors")]
-    removed_at: RemovedAt
+    removed_at: catalog.RemovedAt
 
 
 class PricePeriod(Struct):
     """A price and its period of validity."""
 
-    resolution: Resolution
+    resolution: catalog.Resolution
     credit: Annotated[float, doc("Crun credits")]
     valid_from: Annotated[Time, doc("start of the period")]
     valid_until: Annotated[Time | None, doc("end of the period; null if the price is current")]
@@ -193,7 +169,7 @@ class PricePeriod(Struct):
 class PriceHistory(Answer):
     """The prices of a template over time."""
 
-    template_id: TemplateId
+    template_id: catalog.TemplateId
     periods: Annotated[list[PricePeriod], doc("prices with their periods, oldest first")]
     more: More
     after: NextPage
@@ -202,16 +178,16 @@ class PriceHistory(Answer):
 class ChangeSummary(Struct):
     """One change, with the titles of the template."""
 
-    seq: Seq
-    run_id: ChangeRun
-    at: ChangeTime
-    template_id: TemplateId
-    kind: Kind
-    fields: Fields
-    evidence: Evidence
-    breaking: Breaking
-    title: Title
-    title_en: TitleEn
+    seq: catalog.Seq
+    run_id: catalog.ChangeRun
+    at: catalog.ChangeTime
+    template_id: catalog.TemplateId
+    kind: catalog.Kind
+    fields: catalog.Fields
+    evidence: catalog.Evidence
+    breaking: catalog.Breaking
+    title: catalog.Title
+    title_en: catalog.TitleEn
 
 
 class RecentChanges(Answer):

@@ -1,4 +1,4 @@
-"""The tools: each asks one question of `sync.Catalog`. No SQL comes in, nothing is written, no network is used."""
+"""The tools: each makes one query through `sync.Catalog`. No tool takes SQL, writes, or uses the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import to_builtins
 
 from sync.agents import forms
-from sync.agents.fit import TooLargeError, fits, fitted, harmless
+from sync.agents.fit import TooLargeError, escape_and_truncate, fits, fitted
 from sync.catalog.bounds import storage_flaw
 from sync.catalog.form_problems import problems
 from sync.errors import CatalogError, CursorLost, TryLater
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 
 class RefusedError(Exception):
-    """What was asked cannot be answered; the model is told why, in a sentence."""
+    """The call is rejected; the message is a sentence for the model."""
 
 
 def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
-    """Call a tool, one of `TOOLS`; what it gives is harmless, and small enough.
+    """Call a tool, one of `TOOLS`; the answer is escaped and within the size limit.
 
     Raises:
-        RefusedError: the arguments are wrong, or the database cannot answer this question, or not yet; another one it can.
+        RefusedError: the arguments are invalid, or the database cannot answer this call, or not yet.
         DatabaseError: the database cannot be read.
     """
     wrong = [str(problem) for problem in problems(self_contained(TOOLS[tool].arguments), arguments)]
@@ -54,9 +54,9 @@ def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
     try:
         return _CALLED[tool](catalog, arguments)
     except CursorLost as lost:
-        raise RefusedError(harmless(f"{lost} Ask without `after` for the newest changes.")) from lost
+        raise RefusedError(escape_and_truncate(f"{lost} Ask without `after` for the newest changes.")) from lost
     except (CatalogError, TryLater, ValueError) as error:
-        raise RefusedError(harmless(str(error))) from error
+        raise RefusedError(escape_and_truncate(str(error))) from error
     except TooLargeError:
         raise RefusedError("This is too large for an answer; `template-sync` on the command line prints it.") from None
 
@@ -116,7 +116,7 @@ def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     held = catalog.price_history(arguments["template_id"])
-    # A place is a moment and a number: rows that are pruned meanwhile move no other, and nothing of the catalog's text is in it.
+    # A place is a time and a number, so pruning does not move it and it contains no text of the catalog.
     moments = [iso(each.valid_from) for each in held]
     places = [f"{moment}.{moments[:number].count(moment)}" for number, moment in enumerate(moments)]
     begin = 0
@@ -160,7 +160,7 @@ def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict
     limit = int(arguments.get("limit", USUAL_ROWS))
     while limit > 1:
         found = page(limit)
-        if fits(harmless(to_builtins(found))):
+        if fits(escape_and_truncate(to_builtins(found))):
             return fitted(found)
         limit //= 2
     return fitted(page(limit))

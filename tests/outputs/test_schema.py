@@ -126,5 +126,17 @@ def test_a_change_may_hold_any_unknown_field_but_no_other_form_of_a_time() -> No
     assert not check.is_valid({**change, "fields": [{**field, "was": 1}]})
 
 
+def test_an_open_object_stays_open_and_any_value_has_a_kind_for_generators_that_close_objects() -> None:
+    extra, old = schema("show")["properties"]["extra"], schema("change")["$defs"]["FieldChange"]["properties"]["old"]
+    assert {name: value for name, value in extra.items() if name != "description"} == {
+        "type": "object",
+        "additionalProperties": True,
+    }
+    assert {name: value for name, value in old.items() if name != "description"} == {
+        "type": ["string", "number", "boolean", "null", "array", "object"],
+        "additionalProperties": True,
+    }
+
+
 def test_what_is_printed_is_short_enough_to_read() -> None:
     assert max(len(json_text(schema(name))) for name in NAMED) < 20_000

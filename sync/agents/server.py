@@ -1,7 +1,7 @@
 """The only user of the MCP library: offers the tools of `sync/outputs/tools.py`, and calls them in threads.
 
-The library's low-level server validates nothing, so `tools.py` validates every argument. Every failure is answered here: the library
-would hide an exception from the model and write its text, which may contain a database URL, to stderr.
+The library's low-level server validates nothing, so `tools.py` validates every argument. Every failure is answered here, because
+the library would hide an exception from the model and write its text, which may contain a database URL, to stderr.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""PURE. The structs that several outputs share: a template, a change, a run.
+"""The structs that several outputs share: a template, a change, a run.
 
 Documents and rows of the feed are built as dicts, in `catalog.template.document` and `reader.feed`: an export prints 100,000 of
 them. A test compares their keys with the structs.

@@ -1,4 +1,4 @@
-"""PURE. The structs that commands print."""
+"""The structs that commands print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PURE. The tools of `mcp`: their arguments, which are closed, and their answers, which are open."""
+"""The tools of `mcp`: their arguments, which are closed, and their answers, which are open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PURE. The bodies of webhooks, and what `webhooks` prints."""
+"""The bodies of webhooks, and what `webhooks` prints."""
 
 from __future__ import annotations
 

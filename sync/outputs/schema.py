@@ -106,9 +106,7 @@ def identifier(name: str) -> str:
 
 def _adapted(shape: Any) -> Any:
     """Put a description beside an `allOf`: next to a `$ref` generators of types take it for a type of its own."""
-    if isinstance(shape, list):
-        return [_adapted(each) for each in shape]
-    if not isinstance(shape, dict):
+    if not isinstance(shape, dict):  # a list has no described reference
         return shape
     if "$ref" in shape and len(shape) > 1:
         return {"allOf": [{"$ref": shape["$ref"]}], **{name: value for name, value in shape.items() if name != "$ref"}}

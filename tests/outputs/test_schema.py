@@ -72,6 +72,48 @@ def test_all_schemas_in_one_is_a_schema_with_a_title_for_each() -> None:
     assert len(titles) == len({*titles})
 
 
+def test_a_schema_says_what_prints_it_and_has_no_definitions_that_it_does_not_use() -> None:
+    found = schema("export-cursor")
+    assert found == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:crun-template-sync:schema:1:export-cursor",
+        "$comment": "`export --with-cursor`: the first line of `jsonl`",
+        "title": "FirstLine",
+        "description": "The cursor of the catalog that follows.",
+        "type": "object",
+        "properties": {
+            "cursor": {"type": "string", "description": "cursor of the same moment; reading the feed continues from it"},
+        },
+        "required": ["cursor"],
+    }
+    comments = [schema(f"template.{kind}")["$comment"] for kind in ("added", "changed", "removed")]
+    assert comments == ["webhook: a template was added", "webhook: a template changed", "webhook: a template was removed"]
+
+
+def test_all_schemas_in_one_have_the_lists_under_their_own_names() -> None:
+    found = everything()
+    assert {name: value for name, value in found.items() if name != "$defs"} == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:crun-template-sync:schema:1:all",
+        "title": "Everything",
+        "description": "All JSON outputs.",
+    }
+    assert {*found["$defs"]} & {*NAMED} == {name for name in NAMED if schema(name)["type"] == "array"}
+    assert found["$defs"]["db-check"] == {
+        "title": "DbCheckOutput",
+        "description": "`db check`: the differences, one sentence each; empty if there are none",
+        "type": "array",
+        "items": {"type": "string", "description": "a sentence"},
+    }
+
+
+def test_a_described_reference_stands_in_an_allof() -> None:
+    lease = {"allOf": [{"$ref": "#/$defs/LeaseState"}], "description": "state of the write lease"}
+    assert schema("status")["properties"]["lease"] == lease
+    assert everything()["$defs"]["Status"]["properties"]["lease"] == lease
+    assert schema("runs")["items"] == {"$ref": "#/$defs/Run"}
+
+
 def test_the_enums_are_those_of_the_code() -> None:
     assert schema("runs")["$defs"]["Run"]["properties"]["status"]["enum"] == [*Status]
     assert schema("doctor")["$defs"]["Check"]["properties"]["result"]["enum"] == [*Result]

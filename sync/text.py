@@ -18,8 +18,17 @@ _LAYOUT = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """Write JSON for people and machines alike: readable, and with nothing in it that acts on a terminal."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
     return _ACTS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _plain(value: Any) -> Any:
+    """Convert what JSON does not know: a struct to a dict, anything else to text."""
+    if not hasattr(value, "__struct_fields__"):
+        return str(value)
+    from msgspec import to_builtins
+
+    return to_builtins(value)
 
 
 def escape_control_characters(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from sync.schemas.index import schema
+from sync.outputs.schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -26,7 +26,7 @@ LAYERS = [
     "terminal",
     "settings",
     "options loopback secret_file webhooks",
-    "cron redaction advice http_url schemas",
+    "cron redaction advice http_url outputs",
     "catalog",
     "run_record",
     "text",
@@ -35,7 +35,7 @@ LAYERS = [
 """Imports go down, or stay in the same room; two rooms of one line do not know each other."""
 PURE = {
     "catalog",
-    "schemas",
+    "outputs",
     "terminal",
     "webhooks",
     "http_url",
@@ -60,7 +60,9 @@ HOMES = {
     "prometheus_client": "daemon.metrics",
     "dotenv": "settings",
     "click": "cli commands",
-    "msgspec": "endpoint.envelope catalog.raw_record catalog.documented_record catalog.hashes store.column_types",
+    "msgspec": (
+        "endpoint.envelope catalog.raw_record catalog.documented_record catalog.hashes store.column_types outputs agents text"
+    ),
     "cronsim": "cron",
     "jinja2": "site.pages",
     "jsonschema": "catalog.form_problems",

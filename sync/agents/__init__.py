@@ -1,1 +1,1 @@
-"""What agents may ask: seven read-only tools over the catalog, for the Model Context Protocol."""
+"""Seven read-only tools over the catalog, for the Model Context Protocol."""

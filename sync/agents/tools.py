@@ -1,21 +1,35 @@
-"""The tools: each asks one question of `sync.Catalog`. No SQL comes in, nothing is written, no network is used."""
+"""The tools: each makes one query through `sync.Catalog`. No tool takes SQL, writes, or uses the network."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from sync.agents import forms
-from sync.agents.fit import TooLargeError, fits, fitted, harmless
+from sync.agents.fit import TooLargeError, escape_and_truncate, fits, fitted
 from sync.catalog.bounds import storage_flaw
 from sync.catalog.form_problems import problems
 from sync.errors import CatalogError, CursorLost, TryLater
-from sync.schemas.tools import MOST_ROWS, TOOLS, USUAL_ROWS
+from sync.outputs.commands import Problem
+from sync.outputs.schema import self_contained
+from sync.outputs.tools import (
+    MOST_ROWS,
+    TOOLS,
+    USUAL_ROWS,
+    FormAnswer,
+    FoundTemplates,
+    InputVerdict,
+    PriceHistory,
+    RecentChanges,
+)
 from sync.text import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from msgspec import Struct
 
     from sync.api import Catalog
 
@@ -23,26 +37,26 @@ if TYPE_CHECKING:
 
 
 class RefusedError(Exception):
-    """What was asked cannot be answered; the model is told why, in a sentence."""
+    """The call is rejected; the message is a sentence for the model."""
 
 
 def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
-    """Call a tool, one of `TOOLS`; what it gives is harmless, and small enough.
+    """Call a tool, one of `TOOLS`; the answer is escaped and within the size limit.
 
     Raises:
-        RefusedError: the arguments are wrong, or the database cannot answer this question, or not yet; another one it can.
+        RefusedError: the arguments are invalid, or the database cannot answer this call, or not yet.
         DatabaseError: the database cannot be read.
     """
-    wrong = [str(problem) for problem in problems(TOOLS[tool].takes, arguments)]
+    wrong = [str(problem) for problem in problems(self_contained(TOOLS[tool].arguments), arguments)]
     wrong += [f"{name}: cannot hold {flaw}" for name, given in arguments.items() if (flaw := _flaw(given))]
     if wrong:
         raise RefusedError(f"{'; '.join(wrong[:5])}.")
     try:
         return _CALLED[tool](catalog, arguments)
     except CursorLost as lost:
-        raise RefusedError(harmless(f"{lost} Ask without `after` for the newest changes.")) from lost
+        raise RefusedError(escape_and_truncate(f"{lost} Ask without `after` for the newest changes.")) from lost
     except (CatalogError, TryLater, ValueError) as error:
-        raise RefusedError(harmless(str(error))) from error
+        raise RefusedError(escape_and_truncate(str(error))) from error
     except TooLargeError:
         raise RefusedError("This is too large for an answer; `template-sync` on the command line prints it.") from None
 
@@ -59,9 +73,9 @@ def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     if "images" in wanted:
         wanted["images"] = int(wanted["images"])
 
-    def page(limit: int) -> dict[str, Any]:
+    def page(limit: int) -> FoundTemplates:
         found = catalog.templates(**{**wanted, "limit": limit})
-        return {"templates": [forms.found(each) for each in found], "more": found.after is not None, "after": found.after}
+        return FoundTemplates([forms.summary(each) for each in found], found.after is not None, found.after)
 
     return _as_many_as_fit(page, arguments)
 
@@ -72,37 +86,37 @@ def _template(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     with catalog.snapshot():
-        removed_at = forms.whole(catalog.template(arguments["template_id"]))["removed_at"]
+        removed_at = catalog.template(arguments["template_id"]).removed_at
         form = catalog.form(arguments["template_id"])
     return fitted(
-        {
-            "template_id": arguments["template_id"],
-            "schema": form.schema,
-            "example": form.example(arguments.get("resolution")),
-            "form_hash": form.hash,
-            "removed_at": removed_at,
-        }
+        FormAnswer(
+            template_id=arguments["template_id"],
+            schema=form.schema,
+            example=form.example(arguments.get("resolution")),
+            form_hash=form.hash,
+            removed_at=forms.moment(removed_at),
+        )
     )
 
 
 def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     with catalog.snapshot():
-        removed_at = forms.whole(catalog.template(arguments["template_id"]))["removed_at"]
+        removed_at = catalog.template(arguments["template_id"]).removed_at
         found = catalog.form(arguments["template_id"]).validate(arguments["input"])
     return fitted(
-        {
-            "template_id": arguments["template_id"],
-            "valid": not found,
-            "problems": [asdict(each) for each in found[:MOST_ROWS]],
-            "more": len(found) > MOST_ROWS,
-            "removed_at": removed_at,
-        }
+        InputVerdict(
+            template_id=arguments["template_id"],
+            valid=not found,
+            problems=[Problem(each.field, each.path, each.message) for each in found[:MOST_ROWS]],
+            more=len(found) > MOST_ROWS,
+            removed_at=forms.moment(removed_at),
+        )
     )
 
 
 def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     held = catalog.price_history(arguments["template_id"])
-    # A place is a moment and a number: rows that are pruned meanwhile move no other, and nothing of the catalog's text is in it.
+    # A place is a time and a number, so pruning does not move it and it contains no text of the catalog.
     moments = [iso(each.valid_from) for each in held]
     places = [f"{moment}.{moments[:number].count(moment)}" for number, moment in enumerate(moments)]
     begin = 0
@@ -111,28 +125,28 @@ def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             raise RefusedError("after: it is no place in this history any more; ask without it.")
         begin = places.index(arguments["after"]) + 1
 
-    def page(limit: int) -> dict[str, Any]:
+    def page(limit: int) -> PriceHistory:
         shown = held[begin : begin + limit]
         more = begin + limit < len(held)
-        return {
-            "template_id": arguments["template_id"],
-            "periods": [forms.period(each) for each in shown],
-            "more": more,
-            "after": places[begin + limit - 1] if more else None,
-        }
+        return PriceHistory(
+            template_id=arguments["template_id"],
+            periods=[forms.period(each) for each in shown],
+            more=more,
+            after=places[begin + limit - 1] if more else None,
+        )
 
     return _as_many_as_fit(page, arguments)
 
 
 def _recent_changes(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    def page(limit: int) -> dict[str, Any]:
+    def page(limit: int) -> RecentChanges:
         with catalog.snapshot():
             now = catalog.status()
             since: str | int = arguments.get("after") or max(now.oldest_seq - 1, now.last_seq - limit)
             found = catalog.changes(since, limit)
         last = found[-1].cursor if found else str(arguments.get("after") or now.cursor)
         more = bool(found) and found[-1].seq < now.last_seq
-        return {"changes": [forms.told(each) for each in found], "more": more, "after": last}
+        return RecentChanges([forms.change(each) for each in found], more, last)
 
     return _as_many_as_fit(page, arguments)
 
@@ -141,12 +155,12 @@ def _status(catalog: Catalog, _arguments: Arguments) -> dict[str, Any]:
     return fitted(forms.status(catalog.status()))
 
 
-def _as_many_as_fit(page: Callable[[int], dict[str, Any]], arguments: Arguments) -> dict[str, Any]:
-    """Give so many rows as were asked for, or half as many until they fit; one alone is cut."""
+def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict[str, Any]:
+    """Return as many rows as the limit says, or half as many until they fit; a single row is truncated."""
     limit = int(arguments.get("limit", USUAL_ROWS))
     while limit > 1:
         found = page(limit)
-        if fits(harmless(found)):
+        if fits(escape_and_truncate(to_builtins(found))):
             return fitted(found)
         limit //= 2
     return fitted(page(limit))

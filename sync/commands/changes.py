@@ -178,7 +178,9 @@ def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = Tru
 
 def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None, *, as_json: bool) -> None:
     if as_json:
-        out.json(missing[:limit])
+        from sync.outputs.commands import PendingRemoval
+
+        out.json([PendingRemoval(**row) for row in missing[:limit]])
         return
     if not missing:
         out.message("no removals are held, and no missing template is unconfirmed")

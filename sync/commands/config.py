@@ -13,9 +13,9 @@ def command(context: Context, *, as_json: bool) -> None:
     """Show the settings."""
     origins = context.loaded.origins
     if as_json:
-        context.out.json(
-            [{"variable": each.option.variable, "value": each.shown or None, "source": each.source} for each in origins]
-        )
+        from sync.outputs.commands import Setting
+
+        context.out.json([Setting(each.option.variable, each.shown or None, each.source) for each in origins])
         return
     from sync.terminal.paint import mark
     from sync.terminal.tables import table

@@ -49,7 +49,9 @@ def current(context: Context, *, as_json: bool) -> None:
 
     found, state = schema.current(context.engine())
     if as_json:
-        context.out.json({"revision": found, "head": schema.HEAD, "state": state.value})
+        from sync.outputs.commands import TablesVersion
+
+        context.out.json(TablesVersion(revision=found, head=schema.HEAD, state=state.value))
     else:
         context.out.lines([f"{found or '(none)'} ({state.value}; this version's is {schema.HEAD})"])
 

@@ -50,8 +50,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
         _require_a_place(folder)
     engine = context.engine()
     context.start_logging(only_if_asked=True)
-    from sync.commands.synchronising import as_json as outcome_json
-    from sync.commands.synchronising import finish, require_no_error
+    from sync.commands.synchronising import finish, outcome_output, require_no_error
     from sync.reader.status import overview
     from sync.sandbox.catalog import make_catalog
     from sync.sandbox.server import Sandbox
@@ -79,7 +78,10 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
         require_no_error(second)
     built = None if folder is None else _write_site(context, engine, folder)
     if as_json:
-        context.out.json({"first": outcome_json(first), "evolution": evolution.as_json(), "second": outcome_json(second)})
+        from sync.outputs.commands import Demo, Evolution
+
+        made = Evolution(**evolution.as_json())
+        context.out.json(Demo(first=outcome_output(first), evolution=made, second=outcome_output(second)))
         return
     finish(context.out, second, json=False)
     if built is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 
 import click
 
@@ -38,5 +37,7 @@ def command(context: Context, *, as_json: bool) -> None:
             if check.advice:
                 context.out.lines([f"    → {check.advice}"])
     if as_json:
-        context.out.json([{name: value for name, value in asdict(check).items() if name != "exit_code"} for check in checks])
+        from sync.outputs.commands import Check
+
+        context.out.json([Check(each.name, each.result, each.seen, each.advice) for each in checks])
     sys.exit(next((check.exit_code for check in checks if check.result is Result.FAILED), 0))

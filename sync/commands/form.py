@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from sync.errors import UsageError
 if TYPE_CHECKING:
     from sync.catalog.form import Form
     from sync.commands.output import Output
+    from sync.outputs.commands import GenerationInput, GenerationRequest
 
 
 @sync_command(
@@ -68,29 +69,31 @@ def command(
         context.out.json({**form.schema, **gone})
 
 
-def _made(form: Form, base_url: str | None, resolution: str | None, removed_at: str | None) -> dict[str, Any]:
-    """Make an example; with a base URL, the whole request."""
+def _made(
+    form: Form, base_url: str | None, resolution: str | None, removed_at: str | None
+) -> GenerationInput | GenerationRequest:
+    """Build an example; with a base URL, the complete request."""
     from sync.catalog.job_request import job_request
+    from sync.outputs.commands import GenerationInput, GenerationRequest
 
     try:
         if base_url is None:
-            return form.example(resolution)
-        return {**job_request(form, base_url, resolution), "removed_at": removed_at}
+            return GenerationInput(**form.example(resolution))
+        return GenerationRequest(**job_request(form, base_url, resolution), removed_at=removed_at)
     except ValueError as error:
         raise UsageError(f"--resolution: {error}.") from None
 
 
 def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_json: bool) -> None:
     """Tell whether an input fits; leave with 1 if it does not."""
-    from dataclasses import asdict
-
     from sync.commands.json_file import read_json
 
     problems = form.validate(given := read_json(file))
     if as_json:
-        told = [asdict(problem) for problem in problems]
-        template_id = form.document["template_id"]
-        out.json({"template_id": template_id, "valid": not problems, "problems": told, "removed_at": removed_at})
+        from sync.outputs.commands import InputCheck, Problem
+
+        shown = [Problem(each.field, each.path, each.message) for each in problems]
+        out.json(InputCheck(form.document["template_id"], valid=not problems, problems=shown, removed_at=removed_at))
     elif problems:
         out.lines(map(str, problems))
     else:

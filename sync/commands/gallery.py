@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.catalog.template import Document
+    from sync.outputs.commands import SiteBuilt
     from sync.settings import Settings
-    from sync.site.build import Built, Options
+    from sync.site.build import Options
     from sync.site.covers import Keeper
 
 
@@ -57,13 +58,14 @@ def keep_gallery(settings: Settings, engine: Engine) -> bool | None:
         get_logger().error("site_not_written", exc_info=surprise)
         return False
     if built.written:
-        get_logger().info("site_written", folder=settings.site_dir, **built.as_json())
+        counts = {name: getattr(built, name) for name in built.__struct_fields__}
+        get_logger().info("site_written", folder=settings.site_dir, **counts)
     return True
 
 
 def write(
     settings: Settings, engine: Engine, folder: Path, *, site_url: str | None = None, covers: bool | None = None
-) -> Built:  # fmt: skip
+) -> SiteBuilt:  # fmt: skip
     """Write the gallery into a folder; `covers` stands for SYNC_SITE_COVERS if it is given."""
     from sync.site.build import build
 

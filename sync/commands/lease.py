@@ -21,15 +21,11 @@ def show(context: Context, *, as_json: bool) -> None:
 
     holder = overview(context.engine()).holder
     if as_json:
+        from sync.outputs.commands import Lease
+
         left = max(0.0, round(holder.seconds_left, 1)) if holder.active else 0
-        context.out.json(
-            {
-                "active": holder.active,
-                "holder": holder.name if holder.active else None,
-                "fence": holder.fence,
-                "seconds_left": left,
-            }
-        )
+        name = holder.name if holder.active else None
+        context.out.json(Lease(active=holder.active, holder=name, fence=holder.fence, seconds_left=left))
     elif holder.active:
         context.out.lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (lease number {holder.fence})"])
     elif holder.dead:

@@ -54,7 +54,9 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
             f"it {'would be' if dry_run else 'will be'} paused as lost."
         )
     if as_json:
-        context.out.json(counts)
+        from sync.outputs.commands import Pruned
+
+        context.out.json(Pruned(**{name.replace(" ", "_"): count for name, count in counts.items()}))
         return
     verb = "would delete" if dry_run else "deleted"
     context.out.message(

@@ -16,6 +16,8 @@ NEWEST = 10
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, limit: int | None, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""
+    from sync.outputs.catalog import Run
+    from sync.outputs.commands import RejectedRecord
     from sync.reader.runs import rejected, require_run, runs
     from sync.terminal.paint import mark
     from sync.terminal.rows import rejected_rows, run_rows
@@ -25,10 +27,12 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None, as
         engine = context.engine()
         require_run(engine, rejected_run)
         records = rejected(engine, rejected_run)[:limit]
-        shown, rows, none = records, rejected_rows(records), f"run {rejected_run} has no records that could not be read"
+        shown: list[RejectedRecord] | list[Run] = [RejectedRecord(**record) for record in records]
+        rows, none = rejected_rows(records), f"run {rejected_run} has no records that could not be read"
     else:
         found = runs(context.engine(), NEWEST if limit is None else limit)
-        shown, rows, none = [run.as_json() for run in found], run_rows(found), "no runs yet; `template-sync run` makes the first"
+        shown = [Run(**run.as_json()) for run in found]
+        rows, none = run_rows(found), "no runs yet; `template-sync run` makes the first"
     if as_json:
         context.out.json(shown)
     elif shown:

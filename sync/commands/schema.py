@@ -16,7 +16,7 @@ from sync.errors import UsageError
 @click.option("--json", "as_json", is_flag=True, help="Print the names as JSON. A schema is JSON anyway.")
 def command(context: Context, *, name: str | None, every: bool, as_json: bool) -> None:
     """Print a schema, or name them."""
-    from sync.schemas.index import NAMED, everything, schema
+    from sync.outputs.schema import NAMED, everything, schema
 
     if every and name is not None:
         raise UsageError("--all prints every schema: leave the name out.")
@@ -27,7 +27,9 @@ def command(context: Context, *, name: str | None, every: bool, as_json: bool) -
     if every or name is not None:
         context.out.json(everything() if name is None else schema(name))
     elif as_json:
-        context.out.json([{"name": each, "description": what} for each, (what, _) in NAMED.items()])
+        from sync.outputs.commands import SchemaName
+
+        context.out.json([SchemaName(each, what) for each, (what, _) in NAMED.items()])
     else:
         from sync.terminal.paint import mark
         from sync.terminal.tables import table

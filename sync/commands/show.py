@@ -26,7 +26,9 @@ def command(context: Context, *, template_id: str, as_of: int | datetime | None,
     engine = context.engine()
     found = known(engine, template_id, after_run=run_asked_for(engine, as_of)).as_json()
     if as_json:
-        context.out.json(printed(found))
+        from sync.outputs.catalog import ShownTemplate
+
+        context.out.json(ShownTemplate(**printed(found)))
     else:
         context.out.lines(lines(found))
 

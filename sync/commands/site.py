@@ -11,7 +11,7 @@ from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from sync.site.build import Built
+    from sync.outputs.commands import SiteBuilt
 
 
 @sync_command(
@@ -33,12 +33,12 @@ def command(context: Context, *, folder: Path, site_url: str | None, covers: boo
 
     built = write(context.settings, engine, folder, site_url=site_url, covers=covers or None)
     if as_json:
-        context.out.json(built.as_json())
+        context.out.json(built)
     else:
         context.out.lines([told(built, folder)])
 
 
-def told(built: Built, folder: Path) -> str:
+def told(built: SiteBuilt, folder: Path) -> str:
     """Say what a build did."""
     what = f"{built.written} files written" if built.written else "nothing new"
     missing = f", {built.covers_missing} covers could not be had" if built.covers_missing else ""

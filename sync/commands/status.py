@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from sync.outputs.commands import SiteState, Status
     from sync.reader.status import Overview
     from sync.settings import Settings
     from sync.webhooks.position import Position
@@ -33,7 +34,7 @@ def command(context: Context, *, as_json: bool) -> None:
     found, moment = overview(engine), now()
     told = told_endpoints(engine, context.settings)
     if as_json:
-        context.out.json(status_json(found, context.settings, moment, told))
+        context.out.json(status_output(found, context.settings, moment, told))
     else:
         context.out.lines(status_lines(found, context.settings, moment, told))
 
@@ -53,49 +54,53 @@ def told_endpoints(engine: Engine, settings: Settings) -> list[Position]:
     return known
 
 
-def status_json(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> dict[str, Any]:
-    """Write the status as JSON; ages in seconds."""
+def status_output(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> Status:
+    """Build the JSON output; ages in seconds."""
+    from sync.outputs.catalog import Run
+    from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
     from sync.terminal.ages import is_stale
     from sync.text import iso
 
     def age(moment: datetime | None) -> float | None:
         return None if moment is None else round((now - moment).total_seconds(), 3)
 
-    success = found.last_success.finished_at if found.last_success else None
-    return {
-        "present": found.present,
-        "held": found.held,
-        "unconfirmed": found.unconfirmed,
-        "rejected": found.last_attempt.rejected if found.last_attempt else 0,
-        "last_attempt": found.last_attempt.as_json() if found.last_attempt else None,
-        "last_success": found.last_success.as_json() if found.last_success else None,
-        "last_attempt_age_seconds": age(found.last_attempt.started_at) if found.last_attempt else None,
-        "last_success_age_seconds": age(success),
-        "last_change_at": iso(found.last_change_at) if found.last_change_at else None,
-        "last_change_age_seconds": age(found.last_change_at),
-        "next_run_at": iso(found.next_run_at) if found.next_run_at else None,
-        "stale": is_stale(success, now, settings.staleness_budget),
-        "stale_after_seconds": settings.staleness_budget,
-        "lease": {"active": found.holder.active, "holder": found.holder.name, "seconds_left": round(found.holder.seconds_left, 1)}
-        if found.holder.active
-        else {"active": False, "holder": None, "seconds_left": 0},
-        "feed_epoch": found.feed_epoch,
-        "oldest_seq": found.oldest_seq,
-        "last_seq": found.last_seq,
-        "cursor": found.cursor,
-        "standby": None if found.standby is None else {"newest_transaction_age_seconds": found.standby.seconds},
-        "site": site_json(found, settings),
-        "webhooks": [
-            {
-                "name": each.name,
-                "behind": each.behind,
-                "attempts": each.attempts,
-                "failing_since": iso(each.failing_since) if each.failing_since else None,
-                "paused": each.paused,
-            }
+    attempt, success = found.last_attempt, found.last_success
+    succeeded_at = success.finished_at if success else None
+    holder = found.holder
+    return Status(
+        present=found.present,
+        held=found.held,
+        unconfirmed=found.unconfirmed,
+        rejected=attempt.rejected if attempt else 0,
+        last_attempt=Run(**attempt.as_json()) if attempt else None,
+        last_success=Run(**success.as_json()) if success else None,
+        last_attempt_age_seconds=age(attempt.started_at) if attempt else None,
+        last_success_age_seconds=age(succeeded_at),
+        last_change_at=iso(found.last_change_at) if found.last_change_at else None,
+        last_change_age_seconds=age(found.last_change_at),
+        next_run_at=iso(found.next_run_at) if found.next_run_at else None,
+        stale=is_stale(succeeded_at, now, settings.staleness_budget),
+        stale_after_seconds=settings.staleness_budget,
+        lease=LeaseState(active=True, holder=holder.name, seconds_left=round(holder.seconds_left, 1))
+        if holder.active
+        else LeaseState(active=False, holder=None, seconds_left=0),
+        feed_epoch=found.feed_epoch,
+        oldest_seq=found.oldest_seq,
+        last_seq=found.last_seq,
+        cursor=found.cursor,
+        standby=None if found.standby is None else Standby(found.standby.seconds),
+        site=site_state(found, settings),
+        webhooks=[
+            EndpointPosition(
+                name=each.name,
+                behind=each.behind,
+                attempts=each.attempts,
+                failing_since=iso(each.failing_since) if each.failing_since else None,
+                paused=each.paused,
+            )
             for each in told
         ],
-    }
+    )
 
 
 def status_lines(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> list[str]:
@@ -145,9 +150,9 @@ def status_lines(found: Overview, settings: Settings, now: datetime, told: Seque
         how_late = "" if found.standby.seconds is None else f": the newest transaction it has is {age(found.standby.seconds)} old"
         lines.append(("server", f"a standby or replica, which may be late{how_late}"))
     lines += webhook_lines(told, now)
-    if (site := site_json(found, settings)) is not None:
-        stands = "up to date" if site["current"] else "not up to date: the log of the last run says why"
-        lines.append(("gallery", f"{site['folder']}, {stands}"))
+    if (site := site_state(found, settings)) is not None:
+        stands = "up to date" if site.current else "not up to date: the log of the last run says why"
+        lines.append(("gallery", f"{site.folder}, {stands}"))
     return [f"{mark(pad(name, 13), 'bold')} {text}" for name, text in lines]
 
 
@@ -159,19 +164,20 @@ def _missing_lines(found: Overview) -> list[tuple[str, str]]:
         lines.append(("held", f"{count_of(found.held, 'removal')}; template-sync changes --pending shows them"))
     if found.unconfirmed:
         kept = count_of(found.unconfirmed, "missing template")
-        lines.append(("unconfirmed", f"{kept} kept; template-sync changes --pending says why"))
+        lines.append(("unconfirmed", f"{kept} kept; template-sync changes --pending shows the reasons"))
     return lines
 
 
-def site_json(found: Overview, settings: Settings) -> dict[str, Any] | None:
-    """Tell where the gallery of SYNC_SITE_DIR is, and whether it shows every change; None where none is kept."""
+def site_state(found: Overview, settings: Settings) -> SiteState | None:
+    """Return where the gallery of SYNC_SITE_DIR is, and whether it shows every change; None if it is not set."""
     if settings.site_dir is None:
         return None
     from pathlib import Path
 
+    from sync.outputs.commands import SiteState
     from sync.site.state import cursor_of
 
-    return {"folder": settings.site_dir, "current": cursor_of(Path(settings.site_dir)) == found.cursor}
+    return SiteState(folder=settings.site_dir, current=cursor_of(Path(settings.site_dir)) == found.cursor)
 
 
 def webhook_lines(told: Sequence[Position], now: datetime) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sync.commands.output import Output
     from sync.endpoint.client import Endpoint
     from sync.endpoint.recording import Recording
+    from sync.outputs import commands as outputs
     from sync.synchronise import Outcome, Plan, RunOptions
 
 CHANGES_SHOWN = 40
@@ -131,15 +132,17 @@ def change_rows(plan: Plan | None, most: int | None = None) -> list[dict[str, An
     return rows
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    """Write a run's outcome as JSON: its row, and its changes."""
+def outcome_output(outcome: Outcome) -> outputs.Outcome:
+    """Build the JSON output of a run: its row and its changes."""
+    from sync.outputs.catalog import RunChange
+    from sync.outputs.commands import Outcome
     from sync.reader.documents import printed
 
     hint = outcome.error.hint if outcome.error else None
     rows = change_rows(outcome.plan)
     for row in rows:
         row.update({which: printed(row[which]) for which in ("document", "before") if row[which]})
-    return {**outcome.run.as_json(), "hint": hint or None, "changes": rows}
+    return Outcome(**outcome.run.as_json(), hint=hint or None, changes=[RunChange(**row) for row in rows])
 
 
 @contextmanager
@@ -154,7 +157,7 @@ def told_as_json(out: Output, trigger: str, *, json: bool) -> Iterator[None]:
             from sync.synchronise import Outcome
 
             run = Run(None, trigger, Status.FAILED, began, now(), error_code=error.code, error=str(error))
-            out.json(as_json(Outcome(run, error=error)))
+            out.json(outcome_output(Outcome(run, error=error)))
         raise
 
 
@@ -169,7 +172,7 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
         told: list the changes, not only their number.
     """
     if json:
-        out.json(as_json(outcome))
+        out.json(outcome_output(outcome))
     elif outcome.plan:
         if told:
             show_changes(out, change_rows(outcome.plan, CHANGES_SHOWN), outcome.run.changes, outcome.run.run_id)

@@ -21,7 +21,9 @@ def command(context: Context, *, limit: int | None, as_json: bool) -> None:
 
     found = type_counts(context.engine())
     if as_json:
-        context.out.json(found[:limit])
+        from sync.outputs.commands import TypeCount
+
+        context.out.json([TypeCount(**each) for each in found[:limit]])
         return
     if found[:limit]:
         context.out.lines(table(type_rows(found[:limit]), context.out.width, mark))

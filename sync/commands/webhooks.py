@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sync.delivery.configuration import Armed
     from sync.delivery.courier import Delivered
     from sync.delivery.send import Reply
+    from sync.outputs.webhooks import WebhookEndpoint
     from sync.webhooks.endpoint import Endpoint
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
@@ -46,15 +47,16 @@ def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> Non
     endpoints = endpoints_in(_file(context))[:limit]
     known = {position.name: position for position in positions(context.engine())}
     if as_json:
-        context.out.json([as_json_of(endpoint, known.get(endpoint.name)) for endpoint in endpoints])
+        context.out.json([endpoint_output(endpoint, known.get(endpoint.name)) for endpoint in endpoints])
         return
     if endpoints:
         rows = webhook_rows([(each, known.get(each.name)) for each in endpoints], now())
         context.out.lines(table(rows, context.out.width, mark))
 
 
-def as_json_of(endpoint: Endpoint, position: Position | None) -> dict[str, Any]:
-    """Write an endpoint and how far it has been told; of its address the origin only, as the rest may be a secret."""
+def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
+    """Build the JSON output of an endpoint; of its URL the origin only, as the rest may be a secret."""
+    from sync.outputs.webhooks import WebhookEndpoint
     from sync.text import iso
     from sync.webhooks.addresses import origin
 
@@ -62,22 +64,22 @@ def as_json_of(endpoint: Endpoint, position: Position | None) -> dict[str, Any]:
         found = getattr(position, name, None)
         return None if found is None else iso(found)
 
-    return {
-        "name": endpoint.name,
-        "origin": origin(endpoint.url),
-        "per": endpoint.per,
-        "enabled": endpoint.enabled,
-        "cursor": position.cursor if position else None,
-        "seq": position.seq if position else None,
-        "behind": position.behind if position else None,
-        "attempts": position.attempts if position else 0,
-        "failing_since": moment("failing_since"),
-        "next_attempt_at": moment("next_attempt_at"),
-        "last_attempt_at": moment("last_attempt_at"),
-        "last_status": position.last_status if position else None,
-        "last_answer": position.last_answer or None if position else None,
-        "paused": position.paused if position else None,
-    }
+    return WebhookEndpoint(
+        name=endpoint.name,
+        origin=origin(endpoint.url),
+        per=endpoint.per,
+        enabled=endpoint.enabled,
+        cursor=position.cursor if position else None,
+        seq=position.seq if position else None,
+        behind=position.behind if position else None,
+        attempts=position.attempts if position else 0,
+        failing_since=moment("failing_since"),
+        next_attempt_at=moment("next_attempt_at"),
+        last_attempt_at=moment("last_attempt_at"),
+        last_status=position.last_status if position else None,
+        last_answer=position.last_answer or None if position else None,
+        paused=position.paused if position else None,
+    )
 
 
 @sync_command(
@@ -102,9 +104,9 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
     message = of_test(secrets.token_hex(12), iso(moment), name)
     reply = sender(context)(target, message, moment)
     if as_json:
-        context.out.json(
-            {"name": name, "id": message.id, "taken": reply.taken, "status": reply.status, "answer": reply.said or None}
-        )
+        from sync.outputs.webhooks import WebhookAnswer
+
+        context.out.json(WebhookAnswer(name, message.id, reply.taken, reply.status, reply.said or None))
     else:
         context.out.lines([f"{name}: {reply.in_words}"])
     if not reply.taken:
@@ -131,12 +133,9 @@ def deliver(context: Context, *, as_json: bool) -> None:
     deliverer.finish()
     visits.sort(key=lambda visit: visit.name)
     if as_json:
-        context.out.json(
-            [
-                {"name": each.name, "result": each.result, "messages": each.messages, "error": each.error or None}
-                for each in visits
-            ]
-        )
+        from sync.outputs.webhooks import Delivery
+
+        context.out.json([Delivery(each.name, each.result, each.messages, each.error or None) for each in visits])
     else:
         for each in visits:
             error = f": {each.error}" if each.error else ""

@@ -10,11 +10,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from sync import __version__
+from sync.outputs.commands import SiteBuilt
+from sync.outputs.schema import everything
 from sync.reader import feed
 from sync.reader.documents import printed
 from sync.reader.status import overview
 from sync.reader.whole import set_aside, stamp, whole
-from sync.schemas.index import everything
 from sync.site import data, pages
 from sync.site.cards import Media, News, card, news_of, page_name
 from sync.site.folder import open_folder
@@ -68,22 +69,7 @@ class Options:
     site_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What a build did: files written and deleted, templates shown, covers kept and those that could not be fetched."""
-
-    written: int
-    deleted: int
-    templates: int
-    covers: int
-    covers_missing: int
-
-    def as_json(self) -> dict[str, int]:
-        """Write it as JSON."""
-        return asdict(self)
-
-
-def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = None) -> Built:
+def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = None) -> SiteBuilt:
     """Write the site of a database's catalog into a folder, or bring the one that is there up to date.
 
     Args:
@@ -110,17 +96,17 @@ def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = N
             copies, missing = keep(folder, found.stored) if keep else ({}, 0)
             _write(folder, connection, found, Media(copies), rendering, program, options, contents)
         written, deleted = folder.publish(mark, copies, missing)
-    return Built(written, deleted, found.overview.present, len(copies), missing)
+    return SiteBuilt(written, deleted, found.overview.present, len(copies), missing)
 
 
-def _only_freshness(engine: Engine, folder: Folder, options: Options) -> Built:
+def _only_freshness(engine: Engine, folder: Folder, options: Options) -> SiteBuilt:
     found = overview(engine)
     for name in folder.old.files:
         if name != "freshness.js":
             folder.fresh(name, folder.old.files[name])
     folder.put_if_new("freshness.js", data.freshness(found, set_aside(engine).count, options.stale_after))
     written, deleted = folder.publish(folder.old.stamp, folder.old.copies, 0)
-    return Built(written, deleted, found.present, len(folder.old.copies), 0)
+    return SiteBuilt(written, deleted, found.present, len(folder.old.copies), 0)
 
 
 def _all_there(folder: Folder) -> bool:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from sync.agents.fit import CUT, MOST_BYTES, TooLargeError, fits, fitted, harmless
+from sync.agents.fit import CUT, MOST_BYTES, TooLargeError, escape_and_truncate, fits, fitted
 
 
 def test_what_acts_on_a_terminal_or_turns_the_writing_is_shown_and_not_sent() -> None:
-    assert harmless({"a\x1b": ["x\u202ey\x00\n", 1, None, True]}) == {"a\\x1b": ["x\\u202ey\\x00\\n", 1, None, True]}
-    assert harmless("\ud800") == "\\ud800"
+    assert escape_and_truncate({"a\x1b": ["x\u202ey\x00\n", 1, None, True]}) == {"a\\x1b": ["x\\u202ey\\x00\\n", 1, None, True]}
+    assert escape_and_truncate("\ud800") == "\\ud800"
 
 
 def test_what_fits_is_left_as_it_is() -> None:
@@ -90,33 +90,33 @@ def test_what_is_just_small_enough_is_not_cut() -> None:
 
 
 def test_a_value_by_itself_is_cut_as_little_as_an_answer_that_fits() -> None:
-    assert harmless("x" * 2000) == "x" * 2000
-    assert harmless("x" * 2001) == "x" * 2000 + "… (cut)"
-    assert harmless([0] * 201) == [0] * 200
-    assert harmless(lists(21)) == lists(21)
-    assert harmless(lists(22)) == lists(21, "… (cut)")
+    assert escape_and_truncate("x" * 2000) == "x" * 2000
+    assert escape_and_truncate("x" * 2001) == "x" * 2000 + "… (cut)"
+    assert escape_and_truncate([0] * 201) == [0] * 200
+    assert escape_and_truncate(lists(21)) == lists(21)
+    assert escape_and_truncate(lists(22)) == lists(21, "… (cut)")
 
 
 def test_a_name_is_cut_as_a_text_is_and_nothing_is_left_out_that_is_no_container() -> None:
-    assert harmless({"abc\x1b": "abc\x1b"}, 2) == {"ab… (cut)": "ab… (cut)"}
-    assert harmless([1, "", [], {}, None, {"a": {}}], 0, 9, 0) == [1, "", [], {}, None, "… (cut)"]
-    assert harmless({"a": [1], "b": []}, 9, 9, 0) == {"a": "… (cut)", "b": []}
+    assert escape_and_truncate({"abc\x1b": "abc\x1b"}, 2) == {"ab… (cut)": "ab… (cut)"}
+    assert escape_and_truncate([1, "", [], {}, None, {"a": {}}], 0, 9, 0) == [1, "", [], {}, None, "… (cut)"]
+    assert escape_and_truncate({"a": [1], "b": []}, 9, 9, 0) == {"a": "… (cut)", "b": []}
 
 
 def test_an_object_keeps_twenty_keys_where_it_is_ours_and_below_as_many_as_a_list() -> None:
     many = {f"k{number:02}": number for number in range(30)}
-    assert len(harmless(many, 9, 2, 3)) == 20
-    assert len(harmless(many, 9, 25, 3)) == 25
-    assert harmless(many, 9, 2, 2) == {"k00": 0, "k01": 1}
+    assert len(escape_and_truncate(many, 9, 2, 3)) == 20
+    assert len(escape_and_truncate(many, 9, 25, 3)) == 25
+    assert escape_and_truncate(many, 9, 2, 2) == {"k00": 0, "k01": 1}
 
 
 def test_only_what_is_asked_with_again_is_left_whole_and_only_as_far_as_it_can_be_ours() -> None:
     names = ("after", "cursor", "template_id")
-    assert harmless(dict.fromkeys(names, "x" * 4000), 11) == dict.fromkeys(names, "x" * 4000)
-    assert harmless(dict.fromkeys(names, "x" * 4001), 11) == dict.fromkeys(names, "x" * 11 + "… (cut)")
+    assert escape_and_truncate(dict.fromkeys(names, "x" * 4000), 11) == dict.fromkeys(names, "x" * 4000)
+    assert escape_and_truncate(dict.fromkeys(names, "x" * 4001), 11) == dict.fromkeys(names, "x" * 11 + "… (cut)")
     other = {"after": ["x" * 12], "cursor": {"a": "x" * 12}, "template_id": 1, "title": "x" * 12}
     cut = "x" * 11 + "… (cut)"
-    assert harmless(other, 11) == {"after": [cut], "cursor": {"a": cut}, "template_id": 1, "title": cut}
+    assert escape_and_truncate(other, 11) == {"after": [cut], "cursor": {"a": cut}, "template_id": 1, "title": cut}
 
 
 def test_what_is_only_escaped_is_not_called_shortened() -> None:

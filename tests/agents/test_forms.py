@@ -7,7 +7,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from sync.agents.forms import found, period, status, thawed, told, whole
+from msgspec import to_builtins
+
+from sync.agents.forms import change, period, status, summary, thawed, whole
 from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,12 +67,12 @@ WHOLE: dict[str, Any] = {
 
 
 def test_all_that_is_known_of_a_template_is_written_and_in_short_what_one_chooses_by() -> None:
-    assert whole(TEMPLATE) == WHOLE
-    assert found(TEMPLATE) == IN_SHORT
+    assert to_builtins(whole(TEMPLATE)) == WHOLE
+    assert to_builtins(summary(TEMPLATE)) == IN_SHORT
 
 
 def test_a_change_tells_what_changed_in_which_template() -> None:
-    change = Change(
+    found = Change(
         seq=7,
         cursor="c",
         run_id=3,
@@ -83,7 +85,7 @@ def test_a_change_tells_what_changed_in_which_template() -> None:
         evidence="lookup",
         template=TEMPLATE,
     )
-    assert told(change) == {
+    assert to_builtins(change(found)) == {
         "seq": 7,
         "run_id": 3,
         "at": "2026-01-01T00:00:00Z",
@@ -100,7 +102,7 @@ def test_a_change_tells_what_changed_in_which_template() -> None:
 def test_a_price_that_still_holds_has_no_end() -> None:
     held = PricePeriod(template_id="1", resolution="480p", credit=Decimal("0.5"), valid_from=DAY, valid_until=None)
     written = {"resolution": "480p", "credit": 0.5, "valid_from": "2026-01-01T00:00:00Z", "valid_until": None}
-    assert period(held) == written
+    assert to_builtins(period(held)) == written
 
 
 def test_a_status_says_how_old_the_copy_is_to_the_millisecond() -> None:
@@ -116,7 +118,7 @@ def test_a_status_says_how_old_the_copy_is_to_the_millisecond() -> None:
         feed_epoch="e",
         cursor="c",
     )
-    assert status(fresh) == {
+    assert to_builtins(status(fresh)) == {
         "present": 5,
         "held": 1,
         "unconfirmed": 3,
@@ -142,7 +144,7 @@ def test_a_copy_that_never_was_complete_has_no_age() -> None:
         feed_epoch=None,
         cursor="0",
     )
-    assert (status(empty)["last_success_at"], status(empty)["last_success_age_seconds"]) == (None, None)
+    assert (status(empty).last_success_at, status(empty).last_success_age_seconds) == (None, None)
 
 
 def test_what_cannot_be_changed_becomes_plain_json_all_the_way_down() -> None:

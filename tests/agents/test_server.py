@@ -22,8 +22,8 @@ from mcp.shared.exceptions import MCPError
 from sync.agents import server as served
 from sync.agents.server import server_of
 from sync.api import Catalog
-from sync.schemas.index import DIALECT
-from sync.schemas.tools import TOOLS
+from sync.outputs.schema import DIALECT
+from sync.outputs.tools import TOOLS
 from tests.builders import record, records, run_with
 from tests.command_line import environment, template_sync
 from tests.faults import dumped

@@ -12,7 +12,7 @@ from sync.agents.tools import RefusedError
 from sync.agents.tools import answer as call
 from sync.api import Catalog
 from sync.errors import DatabaseError, TryLater
-from sync.schemas.tools import MOST_ROWS, TOOLS
+from sync.outputs.tools import MOST_ROWS, TOOLS
 from sync.store.prune import prune
 from tests.builders import record, records, run_with, ticking
 from tests.json_forms import check

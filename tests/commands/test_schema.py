@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.schemas.index import NAMED, everything, schema
+from sync.outputs.schema import NAMED, everything, schema
 from tests.adversary.command import command
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from msgspec import to_builtins
 
-from sync.commands.status import status_json, status_lines
+from sync.commands.status import status_lines, status_output
 from sync.doctor import Check, Result, checks_of
 from sync.errors import LeaseLost, SchemaError
 from sync.reader.status import overview
@@ -54,7 +55,7 @@ def shown(database: Database, now: datetime = START + MINUTE, **fields: Any) -> 
 
 def told(database: Database, now: datetime = START + MINUTE, **fields: Any) -> dict[str, Any]:
     """Give the same as JSON."""
-    found = status_json(overview(database.engine), make_settings(**fields), now)
+    found = to_builtins(status_output(overview(database.engine), make_settings(**fields), now))
     again: dict[str, Any] = json.loads(json.dumps(found))
     assert again == found
     return again

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sync.sandbox.media_files import cover_url, preview_url, read_media
-from sync.site.build import Built, Options, build
+from sync.site.build import Options, build
 from sync.site.covers import Keeper
 from tests.builders import record, run_with, ticking
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
+
+    from sync.outputs.commands import SiteBuilt
 
 OPTIONS = Options("https://api.crun.ai", 3600.0)
 WEEKS = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 8, 15)]
@@ -45,7 +47,7 @@ class Site:
     folder: Path
     engine: Engine
 
-    def build(self, **options: Any) -> Built:
+    def build(self, **options: Any) -> SiteBuilt:
         """Bring it up to date."""
         keep = options.pop("keep", None)
         return build(self.engine, self.folder, Options(**{**vars_of(OPTIONS), **options}), keep=keep)

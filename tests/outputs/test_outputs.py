@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.cli import cli
+from sync.outputs.schema import NAMED, schema
 from sync.sandbox.server import Sandbox
-from sync.schemas.index import NAMED
-from sync.schemas.tools import ANSWERS, ARGUMENTS
-from sync.schemas.webhooks import MESSAGES
-from sync.schemas.webhooks import OUTPUTS as OF_WEBHOOKS
 from tests.builders import record, records, run_with
 from tests.command_line import of_sandbox
-from tests.json_forms import check, outputs_of
+from tests.json_forms import check, outputs_of, validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,10 +87,24 @@ def folder(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lo
     gc.enable()  # `run` has no use for it
 
 
+def refuse_altered(name: str, value: Any) -> None:
+    """Require that the schema rejects the first object without a key, with another one, and with a value of another type."""
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, dict):
+        return
+    shape = schema(name)
+    item = shape.get("items", shape)
+    keys = shape["$defs"][item["$ref"].rpartition("/")[2]] if "$ref" in item else item
+    slips = [{key: each for key, each in first.items() if key != missing} for missing in keys["required"]]
+    slips += [{**first, key: 0 if isinstance(each, list | dict | str) else [0]} for key, each in first.items()]
+    for slip in [*slips, {**first, "another_key": 1}]:
+        assert not validator(name).is_valid([slip] if isinstance(value, list) else slip), slip
+
+
 def test_every_output_is_as_its_schema_says_and_every_schema_has_an_output(
     folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    told: set[str] = set()
+    seen: set[str] = set()
     for line in COMMANDS:
         capfdbinary.readouterr()
         with suppress(SystemExit):  # whatever the verdict is: what counts is what was printed
@@ -102,13 +113,14 @@ def test_every_output_is_as_its_schema_says_and_every_schema_has_an_output(
         assert found, line
         for name, value in found:
             check(name, value)
+            refuse_altered(name, value)
             assert value or name == "db-check", line  # where all is well
-            told.add(name)
+            seen.add(name)
     for name in ("catalog", "changes"):
         check(f"site-{name}", json.loads((folder / "gallery" / f"{name}.json").read_text()))
-        told.add(f"site-{name}")
-    elsewhere = {"change", "history"} | ANSWERS.keys() | ARGUMENTS.keys() | MESSAGES.keys() | OF_WEBHOOKS.keys()
-    assert told | elsewhere == NAMED.keys()
+        seen.add(f"site-{name}")
+    elsewhere = ("webhooks-", "mcp.", "template.", "catalog.", "webhook.")  # validated where they are sent
+    assert seen | {"change"} == {name for name in NAMED if not name.startswith(elsewhere)}
 
 
 def test_the_helper_finds_what_nobody_wrote_down() -> None:

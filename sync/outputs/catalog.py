@@ -1,0 +1,197 @@
+"""The structs that several outputs share: a template, a change, a run.
+
+Documents and rows of the feed are built as dicts, in `catalog.template.document` and `reader.feed`: an export prints 100,000 of
+them. A test compares their keys with the structs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Struct, UnsetType, defstruct
+
+from sync.catalog.fields import FIELDS, Kind
+from sync.catalog.template import DOCUMENT_KEYS
+from sync.outputs.fields import Anything, OpenObject, Time, doc, one_of
+from sync.run_record import Status
+
+TemplateId = Annotated[str, doc("template ID", "104909826")]
+Title = Annotated[str | None, doc("title in Chinese")]
+TitleEn = Annotated[str | None, doc("title in English")]
+FirstSeenAt = Annotated[Time, doc("time at which this database first stored the template")]
+ChangedAt = Annotated[Time, doc("time of the last change that this database recorded")]
+RemovedAt = Annotated[Time | None, doc("time of removal; null while the template is present")]
+FormHash = Annotated[str, doc("hash of the template's form; not in the view `change_feed` and not in CSV")]
+Resolution = Annotated[str, doc("resolution, such as `720p`", "720p")]
+
+
+class Price(Struct):
+    """The price of one generation at a resolution."""
+
+    resolution: Resolution
+    credit: Annotated[float, doc("Crun credits; at most 15 significant digits")]
+
+
+class Tag(Struct):
+    """A tag in both languages."""
+
+    name: Annotated[str, doc("name in Chinese")]
+    name_en: Annotated[str | None, doc("name in English; null if the catalog has none")]
+
+
+_TYPES: dict[Kind, Any] = {
+    Kind.STRING: str | None,
+    Kind.INTEGER: int | None,
+    Kind.INSTANT: Time | None,
+    Kind.PRICES: list[Price],
+    Kind.TAGS: list[Tag],
+    Kind.RATIOS: list[Annotated[str, doc("aspect ratio", "9:16")]],
+}
+_BY_COLUMN = {field.column: field for field in reversed(FIELDS)}
+
+
+def catalog_fields(*columns: str) -> list[tuple[str, Any]]:
+    """Give the declared fields of these columns, as `msgspec.defstruct` takes them."""
+    return [
+        (name, TemplateId if name == "template_id" else Annotated[_TYPES[field.kind], doc(field.description)])
+        for name, field in ((name, _BY_COLUMN[name]) for name in columns)
+    ]
+
+
+_EXTRA = Annotated[OpenObject, doc("fields of the endpoint that this version does not know, under their original names")]
+CatalogFields: Any = defstruct(
+    "CatalogFields",
+    [*catalog_fields(*DOCUMENT_KEYS[:-1]), ("extra", _EXTRA)],
+    namespace={"__doc__": "The fields of a template that the catalog defines."},
+    module=__name__,
+)
+
+
+class Template(CatalogFields):  # type: ignore[misc]  # its fields are declared in `catalog.fields`
+    """One template. Every value except the ID and the lists may be null."""
+
+    form_hash: FormHash
+
+
+class ShownTemplate(CatalogFields):  # type: ignore[misc]  # likewise
+    """One template, present or removed."""
+
+    first_seen_at: FirstSeenAt
+    changed_at: ChangedAt
+    removed_at: RemovedAt
+    form_hash: FormHash
+
+
+class FieldChange(Struct):
+    """The change of one field."""
+
+    field: Annotated[
+        str, doc("field name; for a price `consume_items.720p`, for an unknown field `extra.Name`", "title", "consume_items.720p")
+    ]
+    old: Annotated[Anything, doc("value before the change")]
+    new: Annotated[Anything, doc("value after the change")]
+    gained: Annotated[list[Tag], doc("for `tags` only: added tags")] | UnsetType = UNSET
+    lost: Annotated[list[Tag], doc("for `tags` only: removed tags")] | UnsetType = UNSET
+    absent: (
+        Annotated[str, one_of("old", "new"), doc("for an unknown field: the side on which the field was missing, not null")]
+        | UnsetType
+    ) = UNSET
+
+
+class PriceMove(Struct):
+    """The change of one price."""
+
+    resolution: Resolution
+    old: Annotated[float | None, doc("credits before the change; null if there was no price")]
+    new: Annotated[float | None, doc("credits after the change; null if there is no price any more")]
+
+
+Kind = Annotated[str, one_of("added", "changed", "removed"), doc("kind of change")]
+Fields = Annotated[list[FieldChange], doc("for `changed`: the changed fields; otherwise empty")]
+Evidence = Annotated[
+    Annotated[str, one_of("lookup", "walks", "accepted")] | None,
+    doc("for `removed`: how the removal was confirmed; otherwise null"),
+]
+Breaking = Annotated[
+    list[Annotated[str, doc("reason; details follow the first colon", "removed", "resolution-gone:720p")]],
+    doc("reasons why the change breaks callers; empty if it does not"),
+]
+Document = Annotated[Template | None, doc("the template after the change; null for `removed`")]
+Before = Annotated[Template | None, doc("for `removed`: the last version of the template; otherwise null")]
+Seq = Annotated[int, doc("sequence number in the change feed, without gaps")]
+ChangeRun = Annotated[int, doc("ID of the run that recorded the change")]
+ChangeTime = Annotated[Time, doc("time at which that run finished")]
+
+
+class Change(Struct):
+    """One change of the change feed."""
+
+    seq: Seq
+    run_id: ChangeRun
+    at: ChangeTime
+    template_id: TemplateId
+    kind: Kind
+    fields: Fields
+    evidence: Evidence
+    prices: Annotated[list[PriceMove], doc("the changed prices")]
+    breaking: Breaking
+    cursor: Annotated[
+        str | None,
+        doc("cursor of the feed up to and including this change; null only in a row that version 0.1.0 wrote"),
+    ]
+    document: Document
+    before: Before
+
+
+class RunChange(Struct):
+    """One change of a run, as `run` and `refresh` print it; the feed numbers it afterwards."""
+
+    kind: Kind
+    template_id: TemplateId
+    fields: Fields
+    evidence: Evidence
+    document: Document
+    before: Before
+
+
+class NetChange(Struct):
+    """One difference between the catalogs of two moments."""
+
+    kind: Kind
+    template_id: TemplateId
+    fields: Fields
+    document: Document
+    before: Before | UnsetType = UNSET
+
+
+class Run(Struct):
+    """One synchronisation run: a row of the table `sync_runs`, with `seconds`."""
+
+    run_id: Annotated[int | None, doc("run ID; null for a dry run and for an attempt that recorded nothing")]
+    trigger: Annotated[str, one_of("run", "daemon", "demo", "refresh", "dry-run"), doc("what started the run")]
+    status: Annotated[str, one_of(*map(str, Status)), doc("status of the run")]
+    started_at: Annotated[Time, doc("start time")]
+    finished_at: Annotated[Time | None, doc("end time; null while the run is active")]
+    catalog_total: Annotated[int | None, doc("number of templates that the catalog reports; null if it reports none")]
+    pages: Annotated[int, doc("number of pages fetched")]
+    requests: Annotated[int, doc("number of requests")]
+    retries: Annotated[int, doc("of these, retries")]
+    bytes: Annotated[int, doc("number of bytes received, as transferred")]
+    seen: Annotated[int, doc("number of templates served")]
+    added: Annotated[int, doc("number of templates added")]
+    removed: Annotated[int, doc("number of templates removed")]
+    changed: Annotated[int, doc("number of templates changed")]
+    unchanged: Annotated[int, doc("number of templates unchanged")]
+    rejected: Annotated[int, doc("number of records rejected")]
+    held: Annotated[int, doc("number of removals held")]
+    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because no look-up confirms their removal")]
+    fields_appeared: Annotated[list[str], doc("endpoint fields that no template had before")]
+    fields_vanished: Annotated[list[str], doc("endpoint fields that no template has any more")]
+    error_code: Annotated[
+        str | None, doc("error code of this program or of the endpoint; null if the run succeeded without remark", "429")
+    ]
+    error: Annotated[str | None, doc("error message")]
+    fence: Annotated[int | None, doc("fencing token of the lease; null if the run did not get the lease")]
+    holder: Annotated[str, doc("lease holder")]
+    version: Annotated[str | None, doc("version of the program that wrote the row; null for 0.1.0")]
+    seconds: Annotated[float | None, doc("duration in seconds; null while the run is active")]

@@ -1,0 +1,272 @@
+"""The tools of `mcp`: their arguments, which are closed, and their answers, which are open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+
+from sync.catalog.fields import BOUNDS
+from sync.catalog.page_order import SORTS
+from sync.outputs import catalog
+from sync.outputs.commands import Problem
+from sync.outputs.fields import Anything, OpenObject, Time, doc, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_ROWS = 50
+USUAL_ROWS = 20
+LONGEST_WORD = 200
+LONGEST_PLACE = 4000
+"""Characters of an `after`: it holds a name of 250 characters and an ID of 255, either of which may be escaped."""
+
+GivenId = Annotated[str, Meta(min_length=1, max_length=BOUNDS["TemplateId"], description="template ID")]
+Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
+Credits = Annotated[float, Meta(ge=0, le=1e15)]
+Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; large rows come in smaller pages")]
+After = Annotated[
+    str,
+    Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous answer to the same other arguments"),
+]
+More = Annotated[bool, doc("whether more rows follow")]
+NextPage = Annotated[str | None, doc("the `after` of the next page; null if this is the last page")]
+
+
+class SearchTemplatesArguments(Struct, forbid_unknown_fields=True):
+    """Filters; a template must match all of them."""
+
+    search: Annotated[Word, doc("text in a title, a tag or the ID")] | UnsetType = UNSET
+    tag: Annotated[Word, doc("tag, in either language")] | UnsetType = UNSET
+    type: Annotated[Word, doc("template type, such as BEGIN_END_FRAME")] | UnsetType = UNSET
+    requirement: Annotated[Word, doc("requirement for the input images, such as SINGLE_PERSON")] | UnsetType = UNSET
+    images: Annotated[int, Meta(ge=0, le=10**6), doc("number of input images")] | UnsetType = UNSET
+    resolution: Annotated[Word, doc("resolution that has a price, such as 720p")] | UnsetType = UNSET
+    ratio: Annotated[Word, doc("supported aspect ratio, such as 9:16")] | UnsetType = UNSET
+    min_price: (
+        Annotated[Credits, doc("minimum price in Crun credits: at `resolution` if given, else the lowest price")] | UnsetType
+    ) = UNSET
+    max_price: (
+        Annotated[Credits, doc("maximum price in Crun credits: at `resolution` if given, else the lowest price")] | UnsetType
+    ) = UNSET
+    sort: Annotated[str, one_of(*SORTS), doc("sort order")] = "id"
+    limit: Limit = USUAL_ROWS
+    after: After | UnsetType = UNSET
+
+
+class GetTemplateArguments(Struct, forbid_unknown_fields=True):
+    """The template."""
+
+    template_id: GivenId
+
+
+class GetFormArguments(Struct, forbid_unknown_fields=True):
+    """The template, and the resolution of the example."""
+
+    template_id: GivenId
+    resolution: (
+        Annotated[
+            str, Meta(min_length=1, max_length=BOUNDS["ConsumeItems"]), doc("resolution of the example; the cheapest by default")
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ValidateInputArguments(Struct, forbid_unknown_fields=True):
+    """The template and the input."""
+
+    template_id: GivenId
+    input: Annotated[Anything, doc("the input to validate")]
+
+
+class PriceHistoryArguments(Struct, forbid_unknown_fields=True):
+    """The template and the page."""
+
+    template_id: GivenId
+    limit: Limit = USUAL_ROWS
+    after: After | UnsetType = UNSET
+
+
+class RecentChangesArguments(Struct, forbid_unknown_fields=True):
+    """The page."""
+
+    limit: Limit = USUAL_ROWS
+    after: After | UnsetType = UNSET
+
+
+class CatalogStatusArguments(Struct, forbid_unknown_fields=True):
+    """No arguments."""
+
+
+class Answer(Struct, kw_only=True):
+    """The key that every answer may have."""
+
+    shortened: Annotated[bool, doc("true: texts or lists were truncated to limit the size")] | UnsetType = UNSET
+
+
+TemplateSummary: Any = defstruct(
+    "TemplateSummary",
+    catalog.catalog_fields(
+        "template_id", "title", "title_en", "template_type", "input_requirement", "input_num", "duration_ms", "released_at",
+        "consume_items", "tags", "aspect_ratios",
+    ),
+    namespace={"__doc__": "One template in short form."},
+    module=__name__,
+)  # fmt: skip
+
+
+class FoundTemplates(Answer):
+    """Templates that match the filters."""
+
+    templates: Annotated[list[TemplateSummary], doc("matching templates")]
+    more: More
+    after: NextPage
+
+
+class WholeTemplate(catalog.CatalogFields):  # type: ignore[misc]  # its fields are declared in `catalog.fields`
+    """One template, present or removed."""
+
+    first_seen_at: catalog.FirstSeenAt
+    changed_at: catalog.ChangedAt
+    removed_at: catalog.RemovedAt
+    shortened: Annotated[bool, doc("true: texts or lists were truncated to limit the size")] | UnsetType = UNSET
+
+
+class FormAnswer(Answer):
+    """The form of a generation request."""
+
+    template_id: catalog.TemplateId
+    schema: Annotated[OpenObject, doc("JSON Schema (2020-12) of the input")]
+    example: Annotated[OpenObject, doc("valid input with placeholders for the images")]
+    form_hash: Annotated[str, doc("hash of the schema; equal forms have equal hashes")]
+    removed_at: catalog.RemovedAt
+
+
+class InputVerdict(Answer):
+    """The result of validating an input."""
+
+    template_id: catalog.TemplateId
+    valid: Annotated[bool, doc("whether the input is valid")]
+    problems: Annotated[list[Problem], doc(f"the first {MOST_ROWS} errors")]
+    more: Annotated[bool, doc("whether there are more errors")]
+    removed_at: catalog.RemovedAt
+
+
+class PricePeriod(Struct):
+    """A price and its period of validity."""
+
+    resolution: catalog.Resolution
+    credit: Annotated[float, doc("Crun credits")]
+    valid_from: Annotated[Time, doc("start of the period")]
+    valid_until: Annotated[Time | None, doc("end of the period; null if the price is current")]
+
+
+class PriceHistory(Answer):
+    """The prices of a template over time."""
+
+    template_id: catalog.TemplateId
+    periods: Annotated[list[PricePeriod], doc("prices with their periods, oldest first")]
+    more: More
+    after: NextPage
+
+
+class ChangeSummary(Struct):
+    """One change, with the titles of the template."""
+
+    seq: catalog.Seq
+    run_id: catalog.ChangeRun
+    at: catalog.ChangeTime
+    template_id: catalog.TemplateId
+    kind: catalog.Kind
+    fields: catalog.Fields
+    evidence: catalog.Evidence
+    breaking: catalog.Breaking
+    title: catalog.Title
+    title_en: catalog.TitleEn
+
+
+class RecentChanges(Answer):
+    """Changes, oldest first."""
+
+    changes: Annotated[list[ChangeSummary], doc("changes, oldest first")]
+    more: Annotated[bool, doc("whether newer changes are available now")]
+    after: Annotated[str, doc("the `after` for newer changes, now or later")]
+
+
+class CatalogStatus(Answer):
+    """The age and size of the local copy."""
+
+    present: Annotated[int, doc("number of templates present")]
+    held: Annotated[int, doc("number of removals held")]
+    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because no look-up confirms their removal")]
+    last_success_at: Annotated[Time | None, doc("time of the last successful run; null if there is none")]
+    last_success_age_seconds: Annotated[float | None, doc("seconds since the last successful run")]
+    last_change_at: Annotated[Time | None, doc("time of the last change; null if there is none")]
+    oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
+    last_seq: Annotated[int, doc("sequence number of the newest change")]
+    cursor: Annotated[str, doc("cursor at the end of the feed, an `after` for `recent_changes`")]
+
+
+class Tool(NamedTuple):
+    """One tool.
+
+    Attributes:
+        title: its name for people.
+        description: its purpose, for the model that chooses it.
+        arguments: the struct of its arguments.
+        answer: the struct of its answer.
+    """
+
+    title: str
+    description: str
+    arguments: Any
+    answer: Any
+
+
+TOOLS: Mapping[str, Tool] = {
+    "search_templates": Tool(
+        "Search templates",
+        "Find the video-effect templates that are available now: by words in titles and tags (Chinese or English), by tag, type, "
+        "number of images, resolution, aspect ratio or price. Without arguments: all of them, by ID.",
+        SearchTemplatesArguments,
+        FoundTemplates,
+    ),
+    "get_template": Tool(
+        "Get one template",
+        "Get all fields of one template, whether it is available now (`removed_at` is null) or removed.",
+        GetTemplateArguments,
+        WholeTemplate,
+    ),
+    "get_form": Tool(
+        "Get the form of a generation request",
+        "Get the JSON Schema of the `input` of a generation request for this template, and an example.",
+        GetFormArguments,
+        FormAnswer,
+    ),
+    "validate_input": Tool(
+        "Validate the input of a generation request",
+        "Validate an input against the template's form; each error is one sentence. Nothing is sent and no credits are spent.",
+        ValidateInputArguments,
+        InputVerdict,
+    ),
+    "price_history": Tool(
+        "Price history of one template",
+        "Get every price of a template at each resolution with its period of validity, oldest first.",
+        PriceHistoryArguments,
+        PriceHistory,
+    ),
+    "recent_changes": Tool(
+        "Recent changes of the catalog",
+        "List added, removed and changed templates in order: without `after` the newest changes, with it the changes that "
+        "followed that answer. Keep `after` to ask for newer changes later.",
+        RecentChangesArguments,
+        RecentChanges,
+    ),
+    "catalog_status": Tool(
+        "Status of the catalog",
+        "Get the number of templates, the time of the last update of this copy, and the time of the last change.",
+        CatalogStatusArguments,
+        CatalogStatus,
+    ),
+}
+"""Name -> tool, in the order in which they are offered."""

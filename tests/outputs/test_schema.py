@@ -1,0 +1,184 @@
+"""The schemas are valid, self-contained, and say what the code says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from sync.catalog.breaking import REASONS
+from sync.catalog.template import Template, document
+from sync.cli import cli
+from sync.doctor import Result
+from sync.front_page import COMMANDS
+from sync.outputs import catalog
+from sync.outputs.schema import DIALECT, NAMED, everything, schema
+from sync.reader import feed
+from sync.run_record import Run, Status
+from sync.store.schema import State
+from sync.text import json_text
+from tests.json_forms import BY_COMMAND, BY_OPTION, closed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def objects_in(shape: Any) -> Iterator[dict[str, Any]]:
+    """Walk through a schema's objects that have properties."""
+    if isinstance(shape, dict):
+        if shape.get("type") == "object" and "properties" in shape:
+            yield shape
+        shape = list(shape.values())
+    if isinstance(shape, list):
+        for each in shape:
+            yield from objects_in(each)
+
+
+def pointers_in(shape: Any) -> set[str]:
+    if isinstance(shape, dict):
+        here = {shape["$ref"]} if isinstance(shape.get("$ref"), str) else set()
+        return here.union(*(pointers_in(each) for each in shape.values()))
+    return set().union(*(pointers_in(each) for each in shape)) if isinstance(shape, list) else set()
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_schema_is_valid_and_self_contained(name: str) -> None:
+    found = schema(name)
+    Draft202012Validator.check_schema(found)
+    assert (found["$schema"], found["$id"]) == (DIALECT, f"urn:crun-template-sync:schema:1:{name}")
+    defined = {f"#/$defs/{each}" for each in found.get("$defs", {})}
+    assert pointers_in(found) == defined  # nothing is missing, and nothing is unused
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_key_is_described_and_outputs_are_open_and_inputs_closed(name: str) -> None:
+    for each in objects_in(schema(name)):
+        assert all(shape.get("description") for shape in each["properties"].values()), each["title"]
+        assert each["description"]
+        assert set(each["required"]) <= set(each["properties"])
+        assert each.get("additionalProperties") is (False if name.endswith(".arguments") else None)
+
+
+def test_all_schemas_in_one_is_a_schema_with_a_title_for_each() -> None:
+    found = everything()
+    Draft202012Validator.check_schema(found)
+    assert pointers_in(found) <= {f"#/$defs/{name}" for name in found["$defs"]}
+    for name in NAMED:
+        one = schema(name)
+        assert name in found["$defs"] if one["type"] == "array" else one["title"] in found["$defs"], name
+    titles = [shape["title"] for shape in found["$defs"].values()]
+    assert len(titles) == len({*titles})
+
+
+def test_a_schema_says_what_prints_it_and_has_no_definitions_that_it_does_not_use() -> None:
+    found = schema("export-cursor")
+    assert found == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:crun-template-sync:schema:1:export-cursor",
+        "$comment": "`export --with-cursor`: the first line of `jsonl`",
+        "title": "FirstLine",
+        "description": "The cursor of the catalog that follows.",
+        "type": "object",
+        "properties": {
+            "cursor": {"type": "string", "description": "cursor of the same moment; reading the feed continues from it"},
+        },
+        "required": ["cursor"],
+    }
+    comments = [schema(f"template.{kind}")["$comment"] for kind in ("added", "changed", "removed")]
+    assert comments == ["webhook: a template was added", "webhook: a template changed", "webhook: a template was removed"]
+
+
+def test_all_schemas_in_one_have_the_lists_under_their_own_names() -> None:
+    found = everything()
+    assert {name: value for name, value in found.items() if name != "$defs"} == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:crun-template-sync:schema:1:all",
+        "title": "Everything",
+        "description": "All JSON outputs.",
+    }
+    assert {*found["$defs"]} & {*NAMED} == {name for name in NAMED if schema(name)["type"] == "array"}
+    assert found["$defs"]["db-check"] == {
+        "title": "DbCheckOutput",
+        "description": "`db check`: the differences, one sentence each; empty if there are none",
+        "type": "array",
+        "items": {"type": "string", "description": "a sentence"},
+    }
+
+
+def test_a_described_reference_stands_in_an_allof() -> None:
+    lease = {"allOf": [{"$ref": "#/$defs/LeaseState"}], "description": "state of the write lease"}
+    assert schema("status")["properties"]["lease"] == lease
+    assert everything()["$defs"]["Status"]["properties"]["lease"] == lease
+    assert schema("runs")["items"] == {"$ref": "#/$defs/Run"}
+
+
+def test_the_enums_are_those_of_the_code() -> None:
+    assert schema("runs")["$defs"]["Run"]["properties"]["status"]["enum"] == [*Status]
+    assert schema("doctor")["$defs"]["Check"]["properties"]["result"]["enum"] == [*Result]
+    assert schema("db-current")["properties"]["state"]["enum"] == [state.value for state in State]
+    examples = schema("change")["properties"]["breaking"]["items"]["examples"]
+    assert {each.partition(":")[0] for each in examples} <= REASONS.keys()
+
+
+def test_the_keys_are_those_of_the_code_in_its_order() -> None:
+    assert catalog.Template.__struct_fields__ == (*document(Template("1")), "form_hash")
+    assert catalog.Run.__struct_fields__ == (*Run(1, "run", Status.RUNNING, datetime(2026, 1, 1, tzinfo=UTC)).as_json(),)
+    names = ("seq", "run_id", "template_id", "kind", "fields", "evidence", "breaking", "cursor", "document")
+    row = dict.fromkeys(names) | {"at": datetime(2026, 1, 1, tzinfo=UTC)}
+    assert catalog.Change.__struct_fields__ == (*feed._change(row),)
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Walk through the commands, those of groups included."""
+    for name in COMMANDS:
+        command: Any = cli.get_command(None, name)  # type: ignore[arg-type]
+        below = getattr(command, "commands", {})
+        yield from ((f"{name} {each}", inner) for each, inner in below.items()) if below else [(name, command)]
+
+
+def test_every_command_that_prints_json_has_its_schema() -> None:
+    for name, command in commands():
+        if any("--json" in parameter.opts for parameter in command.params):
+            assert BY_COMMAND.get(name, name.replace(" ", "-")) in NAMED, name
+    assert {*BY_OPTION.values()} <= NAMED.keys()
+
+
+def test_a_schema_refuses_a_missing_key_and_a_wrong_type_and_its_closed_copy_another_key() -> None:
+    lease = {"active": False, "holder": None, "seconds_left": 0, "fence": 1}
+    for wrong in ({**lease, "fence": "1"}, {**lease, "fence": 1.5}, {**lease, "holder": 1}, {"active": False}):
+        assert not Draft202012Validator(schema("lease")).is_valid(wrong)
+    assert Draft202012Validator(schema("lease")).is_valid({**lease, "more": 1})
+    assert not Draft202012Validator(closed(schema("lease"))).is_valid({**lease, "more": 1})
+    assert Draft202012Validator(closed(schema("lease"))).is_valid(lease)
+
+
+def test_a_change_may_hold_any_unknown_field_but_no_other_form_of_a_time() -> None:
+    unknown = {"list": [{"type": "x", "properties": {"y": 1}}]}
+    field = {"field": "extra.X", "old": None, "new": unknown, "absent": "old"}
+    change: dict[str, object] = dict.fromkeys(catalog.Change.__struct_fields__) | {
+        "seq": 1, "run_id": 1, "at": "2026-01-01T00:00:00Z", "template_id": "1", "kind": "changed", "prices": [], "breaking": [],
+        "fields": [field],
+    }  # fmt: skip
+    check = Draft202012Validator(closed(schema("change")))
+    assert check.is_valid(change)
+    assert not check.is_valid({**change, "at": "2026-01-01 00:00:00"})
+    assert not check.is_valid({**change, "kind": "renamed"})
+    assert not check.is_valid({**change, "fields": [{**field, "was": 1}]})
+
+
+def test_an_open_object_stays_open_and_any_value_has_a_kind_for_generators_that_close_objects() -> None:
+    extra, old = schema("show")["properties"]["extra"], schema("change")["$defs"]["FieldChange"]["properties"]["old"]
+    assert {name: value for name, value in extra.items() if name != "description"} == {
+        "type": "object",
+        "additionalProperties": True,
+    }
+    assert {name: value for name, value in old.items() if name != "description"} == {
+        "type": ["string", "number", "boolean", "null", "array", "object"],
+        "additionalProperties": True,
+    }
+
+
+def test_what_is_printed_is_short_enough_to_read() -> None:
+    assert max(len(json_text(schema(name))) for name in NAMED) < 20_000

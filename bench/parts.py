@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 from lab import KEY, environment, machine, simulator
-from sync.catalog.intake import Intake
-from sync.catalog.raw_record import decode, wire_hash
 
+from sync.catalog.json_values import decode_json
+from sync.catalog.served_records import RecordParser, wire_hash
 from sync.endpoint.client import PATH, Endpoint
 from sync.endpoint.envelope import read_envelope
 from sync.logs import configure
@@ -67,23 +67,23 @@ def fetching(origin: str, pages: int) -> None:
 def parsing(body: bytes) -> None:
     """Parse a page, and its records."""
     records = read_envelope(body).records or []
-    values = [decode(raw) for raw in records]
+    values = [decode_json(raw) for raw in records]
     known = {value["TemplateId"]: wire_hash(raw) for raw, value in zip(records, values, strict=True)}
     redactor = Redactor([KEY])
 
-    def intake(of: dict[str, str]) -> Intake:
-        return Intake(of, frozenset(), Spool(), redact=redactor.value, may_spell=redactor.may_spell)
+    def parser(stored: dict[str, str]) -> RecordParser:
+        return RecordParser(stored, Spool(), load_documents=lambda _ids: {}, redact=redactor.value)
 
     def repeated(name: str, work: Callable[[], object], times: int) -> None:
         line(name, lambda: [work() for _ in range(REPEATS)], REPEATS * times)
 
     print("a page, once it is there")
     repeated("its frame parsed", lambda: read_envelope(body), 1)
-    repeated("all of it recognised", lambda: intake(known).take(1, records), 1)
-    repeated("all of it new", lambda: intake({}).take(1, records), 1)
+    repeated("all of it unchanged", lambda: parser(known).parse_page(1, records), 1)
+    repeated("all of it new", lambda: parser({}).parse_page(1, records), 1)
     print("a record")
     repeated("its bytes hashed", lambda: [wire_hash(raw) for raw in records], PAGE)
-    repeated("decoded", lambda: [decode(raw) for raw in records], PAGE)
+    repeated("decoded", lambda: [decode_json(raw) for raw in records], PAGE)
     repeated("looked through for secrets", lambda: [redactor.value(value) for value in values], PAGE)
 
 

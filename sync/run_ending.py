@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sync import __version__
+from sync.advice import BY_CODE
 from sync.errors import DatabaseConflict, Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
 from sync.run_record import Run, Status
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sync.catalog.removals import Removals
     from sync.endpoint.statistics import RequestStatistics
 
 _OF_A_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, WalkUnverified: Status.INCOMPLETE}
@@ -45,3 +47,32 @@ def _with_error(run: Run, status: Status, error: SyncError | None, now: datetime
 
 def _counted(run: Run, statistics: RequestStatistics) -> Run:
     return replace(run, requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes, version=__version__)
+
+
+def unverified(reason: str) -> SyncError:
+    """Give the error of a run that cannot tell which templates are absent."""
+    return WalkUnverified(
+        f"The walk could not be verified: {reason}. What was served is stored; nothing was removed.",
+        hint="The next run walks again; if this stays, the catalog's answers are wrong on the server's side.",
+    )
+
+
+def removal_problem(
+    removals: Removals, absent: int, present: int, *, hold: float, now: datetime, empty: bool
+) -> SyncError | None:
+    """Give the error of a run whose removals are held, or of which too many are unconfirmed; None if neither.
+
+    Args:
+        removals: the decision.
+        absent: templates that the walk lacks.
+        present: templates that the database holds as present.
+        hold: seconds that a held removal waits at least.
+        now: when the run began.
+        empty: nothing at all was served.
+    """
+    if removals.held:
+        why = removals.why_held(absent, present, hold=hold, now=now, empty=empty)
+        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].to_do)
+    if removals.too_many_unconfirmed:
+        return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].to_do, code="unconfirmed")
+    return None

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sync.advice import BY_CODE
 from sync.catalog.diff import ChangeSet, compare, document_of
 from sync.catalog.rejection import reject_reformatted
 from sync.catalog.removals import RemovalRules, Removals, decide_removals, removal_limit
@@ -24,8 +23,8 @@ from sync.catalog.suspects import AMBIGUOUS, drop_ambiguous_removals
 from sync.catalog.sync_state import SyncState
 from sync.endpoint.confirm_removals import Confirmation, confirm_removals
 from sync.endpoint.walk import walk
-from sync.errors import BadAnswer, DatabaseError, LeaseBusy, NotThere, RemovalsHeld, SyncError, WalkUnverified
-from sync.run_ending import concluded, ended
+from sync.errors import BadAnswer, DatabaseError, LeaseBusy, NotThere, RemovalsHeld, SyncError
+from sync.run_ending import concluded, ended, removal_problem, unverified
 from sync.run_record import Run, Status
 from sync.spool import Spool
 from sync.store import lease as leases
@@ -241,17 +240,17 @@ def plan(
     problem: SyncError | None
     if doubt:
         # A walk that is not verified neither adds to what is held or unconfirmed, nor forgets it.
-        removals, problem = Removals(held=state.held, unconfirmed=state.unconfirmed), _unverified(doubt)
+        removals, problem = Removals(held=state.held, unconfirmed=state.unconfirmed), unverified(doubt)
     elif confirmation.problem and not options.accept_removals:
         held = {key: each for key, each in state.held.items() if key in unconfirmed}
         not_held = {key: each for key, each in unconfirmed.items() if key not in held}
-        removals, problem = Removals(held=held, unconfirmed=not_held), _unverified(confirmation.problem)
+        removals, problem = Removals(held=held, unconfirmed=not_held), unverified(confirmation.problem)
     else:
         removals = decide_removals(
             evidence, unconfirmed, present=len(stored), rules=options.removal_rules, held_before=state.held, now=now,
             catalog_is_empty=not walked.records,
         )  # fmt: skip
-        problem = _removal_problem(removals, len(absent), len(stored), options, now, empty=not walked.records)
+        problem = removal_problem(removals, len(absent), len(stored), hold=options.hold, now=now, empty=not walked.records)
 
     # Compare.
     changes = compare(stored, snapshot, parser).removing(removals.now, parser)
@@ -311,24 +310,6 @@ def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options
     if bad > removal_limit(served, options.max_removed) or (bad and not snapshot.good):
         return f"{bad} of {served} records were rejected, most of them because {snapshot.commonest_reason}"
     return ""
-
-
-def _unverified(reason: str) -> WalkUnverified:
-    return WalkUnverified(
-        f"The walk could not be verified: {reason}. What was served is stored; nothing was removed.",
-        hint="The next run walks again; if this stays, the catalog's answers are wrong on the server's side.",
-    )
-
-
-def _removal_problem(
-    removals: Removals, absent: int, present: int, options: RunOptions, now: datetime, *, empty: bool
-) -> SyncError | None:
-    if removals.held:
-        why = removals.why_held(absent, present, hold=options.hold, now=now, empty=empty)
-        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].to_do)
-    if removals.too_many_unconfirmed:
-        return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].to_do, code="unconfirmed")
-    return None
 
 
 def _finished(run: Run, planned: Plan, endpoint: Answers, now: datetime) -> Run:

@@ -49,7 +49,7 @@ PURE = {
     "errors",
 }
 PURE_MAY_IMPORT = {
-    "__future__", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json", "marshal",
+    "__future__", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
     "jsonschema", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib", "xml",
 }  # fmt: skip
 HOMES = {
@@ -61,7 +61,7 @@ HOMES = {
     "dotenv": "settings",
     "click": "cli commands",
     "msgspec": (
-        "endpoint.envelope catalog.raw_record catalog.documented_record catalog.hashes store.column_types outputs agents text"
+        "endpoint.envelope catalog.json_values catalog.served_records catalog.hashes store.column_types outputs agents text"
     ),
     "cronsim": "cron",
     "jinja2": "site.pages",

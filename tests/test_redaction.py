@@ -46,7 +46,6 @@ def test_a_password_of_five_characters_is_left_and_one_of_six_is_hidden() -> Non
 def test_without_a_secret_everything_is_left() -> None:
     redactor = Redactor([])
     assert (redactor("canary"), redactor.body(b"canary"), redactor.value(["canary"])) == ("canary", b"canary", ["canary"])
-    assert redactor.may_spell(b"100 %, %63%61") is False
 
 
 def test_the_password_secret_is_hidden_once() -> None:
@@ -76,26 +75,15 @@ def test_bytes_that_quote_a_secret_as_json_or_in_an_address_hold_none_of_it(secr
     assert Redactor([secret]).body(body) == shown
 
 
-@pytest.mark.parametrize("written", [rb"\u0063", rb"\n", rb"\x63", b"100% %63", b"%7A%6e%6E"])
-def test_what_may_spell_a_secret_is_looked_at(written: bytes) -> None:
-    assert Redactor([SECRET]).may_spell(written) is True
-
-
-@pytest.mark.parametrize("written", [b"", b"plain", b"100%", b"%78%3D", b"a & b # c", rb"?a=1\u0026b=2"])
-def test_what_can_spell_none_is_not_looked_at(written: bytes) -> None:
-    assert Redactor([SECRET, "beaker"]).may_spell(written) is False
-
-
-def test_an_escaped_ampersand_counts_where_a_secret_holds_one() -> None:
-    assert Redactor(["can&ary"]).may_spell(rb"can\u0026ary") is True
-
-
-def test_a_value_is_rid_of_its_secrets_however_deep_and_stays_the_same_object() -> None:
+def test_a_value_with_secrets_is_written_again_without_them_however_deep() -> None:
     inner: list[Any] = ["canary", 7, None, True, "short", {"canary": "a canary"}]
-    value = Ambiguous({"a canary": inner, "b": 1.5})
-    assert Redactor([SECRET]).value(value) is value
-    assert value == {"a [secret]": ["[secret]", 7, None, True, "short", {"[secret]": "a [secret]"}], "b": 1.5}
-    assert value["a [secret]"] is inner
+    value = {"a canary": inner, "b": 1.5}
+    assert Redactor([SECRET]).value(value) == {
+        "a [secret]": ["[secret]", 7, None, True, "short", {"[secret]": "a [secret]"}], "b": 1.5,
+    }  # fmt: skip
+    assert value == {"a canary": inner, "b": 1.5}
+    plain = {"a": [1, "b"]}
+    assert Redactor([SECRET]).value(plain) is plain
 
 
 def test_a_secret_that_is_spelled_in_a_value_is_hidden_and_percent_signs_of_others_are_left() -> None:
@@ -116,7 +104,6 @@ def test_a_secret_that_is_no_utf_8_is_hidden_as_the_bytes_that_it_is() -> None:
     assert redactor("at u:canary\udcff@h") == "at u:[secret]@h"
     assert redactor("at u:canary%FF@h") == "at u:[secret]@h"
     assert redactor.body(b"canary\xff") == b"[secret]"
-    assert redactor.may_spell(b"%ff")
 
 
 @pytest.mark.parametrize(("value", "shown"), [

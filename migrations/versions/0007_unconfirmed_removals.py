@@ -3,9 +3,9 @@
 `held_removals.since_at` and `sync_state.unreconciled_since` say when the first of the runs began that agree. For what was held
 before, that is the run that first held it, or the newest run where that one is pruned.
 
-`sync_state.wire_fields` and `absent_fields`, and `templates.fingerprint`, are no longer needed: each template is compared with its
-stored document alone. A daemon of an older version, which checks the schema at its start only, reads these columns in each run: its
-runs fail from now on, before they write anything.
+`sync_state.wire_fields`, `sync_state.absent_fields` and `templates.fingerprint` are no longer needed: each template is compared
+with its stored document alone. A daemon of an older version, which checks the schema at its start only, reads these columns in each
+run: its runs fail from now on, before they write anything.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Struct, UnsetType, defstruct
 
-from sync.catalog.fields import FIELDS, Kind
+from sync.catalog.fields import FIELDS
+from sync.catalog.fields import Kind as FieldKind
 from sync.catalog.template import DOCUMENT_KEYS
 from sync.outputs.fields import Anything, OpenObject, Time, doc, one_of
 from sync.run_record import Status
@@ -39,13 +40,13 @@ class Tag(Struct):
     name_en: Annotated[str | None, doc("name in English; null if the catalog has none")]
 
 
-_TYPES: dict[Kind, Any] = {
-    Kind.STRING: str | None,
-    Kind.INTEGER: int | None,
-    Kind.INSTANT: Time | None,
-    Kind.PRICES: list[Price],
-    Kind.TAGS: list[Tag],
-    Kind.RATIOS: list[Annotated[str, doc("aspect ratio", "9:16")]],
+_TYPES: dict[FieldKind, Any] = {
+    FieldKind.STRING: str | None,
+    FieldKind.INTEGER: int | None,
+    FieldKind.INSTANT: Time | None,
+    FieldKind.PRICES: list[Price],
+    FieldKind.TAGS: list[Tag],
+    FieldKind.RATIOS: list[Annotated[str, doc("aspect ratio", "9:16")]],
 }
 _BY_COLUMN = {field.column: field for field in reversed(FIELDS)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -86,7 +87,7 @@ FATAL: dict[str, tuple[Reply, type[SyncError], str, int]] = {
     "a code that is true": (as_json({"code": True}), BadAnswer, "not-envelope", 76),
     "no code": (as_json({"status": "ok"}), BadAnswer, "not-envelope", 76),
     "a list": (as_json([1]), BadAnswer, "not-envelope", 76),
-    "two codes": (Reply(b'{"code": 401, "code": 200, "data": {"total": 0, "templates": []}}'), BadAnswer, "not-envelope", 76),
+    "two codes, of which the last counts": (Reply(b'{"code": 200, "code": 402}'), Refused, "402", 77),
     "success without templates": (as_json({"code": 200, "data": {}}), BadAnswer, "not-envelope", 76),
     "HTML": (html(), BadAnswer, "html", 76),
     "a HTTP status of 204": (Reply(status=204, length=-1), BadAnswer, "204", 76),
@@ -139,7 +140,8 @@ def test_what_the_server_said_is_shown_without_its_control_characters_and_cut() 
 @pytest.mark.parametrize("body", [b"\xef\xbb\xbf" + GOOD.body, b"\n " + GOOD.body + b"\n"], ids=["a BOM", "blank space"])
 def test_harmless_oddities_of_a_body_are_read(body: bytes) -> None:
     with Hostile(one_after_another(Reply(body))) as server:
-        assert ask(server).records == [WIRE]
+        records = ask(server).records or []
+        assert [json.loads(raw) for raw in records] == [json.loads(WIRE)]
 
 
 def test_a_body_without_a_length_ends_where_the_connection_ends() -> None:

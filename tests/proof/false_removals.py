@@ -15,9 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.intake import Intake
-from sync.catalog.raw_record import wire_hash
-
+from sync.catalog.served_records import RecordParser, wire_hash
 from sync.endpoint.confirm_removals import confirm_removals
 from sync.endpoint.envelope import Envelope
 from sync.endpoint.statistics import RequestStatistics
@@ -127,12 +125,12 @@ def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
     for _ in range(walks):
         catalog = Catalog(chance, event)
         before = set(catalog.ids)
-        intake = Intake(KNOWN, frozenset(), Spool())
-        walked = walk(catalog, intake, page_size=PAGE_SIZE, workers=1)
+        parser = RecordParser(KNOWN, Spool(), load_documents=lambda _ids: {})
+        walked = walk(catalog, parser, page_size=PAGE_SIZE, workers=1)
         alive = before & set(catalog.ids)
-        missing = sorted(before - {each.template_id for each in walked.sightings}) if walked.verified else []
+        missing = sorted(before - {each.template_id for each in walked.records}) if walked.verified else []
         gone = confirm_removals(
-            catalog, intake, missing, walked, page_size=PAGE_SIZE, workers=1, random=chance.random
+            catalog, parser, missing, walked, page_size=PAGE_SIZE, workers=1, random=chance.random
         ).evidence.keys()
         shares.one_walk += not alive <= set(catalog.first_pass)
         shares.counted += not alive.isdisjoint(missing)

@@ -4,8 +4,8 @@
 before, that is the run that first held it, or the newest run where that one is pruned.
 
 `sync_state.wire_fields`, `sync_state.absent_fields` and `templates.fingerprint` are no longer needed: each template is compared
-with its stored document alone. A daemon of an older version, which checks the schema at its start only, reads these columns in each
-run: its runs fail from now on, before they write anything.
+with its stored document alone. A daemon of an older version, which checks the schema at its start only, reads these columns in
+each run: its runs fail from now on, before they write anything.
 """
 
 from __future__ import annotations

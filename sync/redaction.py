@@ -24,7 +24,6 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = tuple(sorted((each for each in secrets if len(each) >= SHORTEST_SECRET), key=len, reverse=True))
-        self._longest = 6 * max(map(len, self._secrets), default=0)  # characters, all of them escaped
         spelled = [[_spellings(char) for char in secret] for secret in self._secrets]
         self._pattern = re.compile("|".join(map("".join, spelled)) or "(?!)")
         self._beginning = re.compile("|".join(map(_beginning, spelled)) or "(?!)")
@@ -59,11 +58,7 @@ class Redactor:
         for secret in self._secrets:
             if secret in joined:
                 return True
-        first = joined.find("%")
-        if first < 0:
-            return False
-        # Only what is near to a percent sign may be percent-encoded; elsewhere a search costs more than all before.
-        return self._pattern.search(joined, max(0, first - self._longest), joined.rfind("%") + self._longest) is not None
+        return "%" in joined and any(self._pattern.search(text) for text in texts if "%" in text)
 
     def _replaced(self, value: Any) -> Any:
         if isinstance(value, str):

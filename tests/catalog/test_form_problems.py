@@ -105,6 +105,8 @@ def test_what_fits_has_no_problem() -> None:
         ({"maxLength": 2}, "abc", "must have at most 2 characters, not 3"),
         ({"multipleOf": 2}, 3, "breaks the rule 'multipleOf'"),
         ({"enum": [1], "const": 1}, 2, "must be 1, not 2"),
+        ({"minLength": 3, "enum": ["abcd", "efgh"]}, "a", 'must be one of "abcd", "efgh", not "a"'),
+        ({"oneOf": [{"const": "a"}], "type": "string"}, 2, "must be a string, not a number"),
         ({"maxLength": 1, "pattern": "a"}, "bb", "must have at most 1 character, not 2"),
     ],
 )

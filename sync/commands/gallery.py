@@ -87,10 +87,10 @@ def keeper_of(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | N
         return Keeper(_drawn, ("cover_url", "preview_video_url"), removed=True)
     if not covers:
         return None
-    from sync.endpoint.tls import authorities
+    from sync.endpoint.http import Network
     from sync.site.fetch import Fetch
 
-    return Keeper(Fetch(authorities(settings.ca_bundle)))
+    return Keeper(Fetch(Network.of(settings)))
 
 
 def _drawn(url: str, document: Document) -> bytes:

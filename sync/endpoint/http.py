@@ -1,0 +1,539 @@
+"""Send every outbound request: one deadline, a size limit, the trusted authorities, the proxy, a check of the address.
+
+httpcore speaks HTTP/1.1 and TLS and opens tunnels; it follows no redirects, keeps no cookies and reads no proxy variables. Its
+timeouts are for each read, and none covers the DNS. So each request has a thread of its own: once the request's time is over, its
+socket is shut down and the caller goes on. A thread blocked in the DNS or in connect() cannot be interrupted; it exits when that
+call returns, and the process does not wait for it.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from string import punctuation
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from urllib.parse import quote, urlsplit
+
+import httpcore
+
+from sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sync.settings import Settings
+
+OK = range(200, 300)
+"""The statuses of success. A redirect is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The settings of every outbound request.
+
+    Attributes:
+        ca_bundle: a file of certificate authorities to trust instead of the built-in ones.
+        proxy: the URL of a proxy; requests to loopback are never sent through it.
+    """
+
+    ca_bundle: str | None = None
+    proxy: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Take them from all settings."""
+        return cls(settings.ca_bundle, settings.proxy)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for the whole of a request, for each attempt to connect, and for each read."""
+
+    request: float = 60.0
+    connect: float = 10.0
+    read: float = 20.0
+
+    def within(self, limit: float) -> Timeouts:
+        """Return these, none of them longer than `limit`."""
+        return Timeouts(*(min(each, limit) for each in (self.request, self.connect, self.read)))
+
+
+class TransportFailure(Exception):
+    """There is no complete answer. The text is one phrase, and quotes nothing that was sent or received.
+
+    Attributes:
+        timed_out: whether the time was over.
+    """
+
+    def __init__(self, why: str, *, timed_out: bool = False) -> None:
+        super().__init__(why)
+        self.timed_out = timed_out
+
+
+class AddressRefused(TransportFailure):
+    """The name resolves to no address that the caller permits; nothing was sent."""
+
+
+class Cancelled(TransportFailure):
+    """`Connection.cancel` was called."""
+
+
+class Response(NamedTuple):
+    """An answer whose head was received.
+
+    Attributes:
+        headers: by lower-case name; equal ones are joined by commas.
+        body: as it was sent, still compressed; no more of it than asked for.
+        failure: why the body is not complete; None if it is, or as much as was asked for.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    failure: TransportFailure | None
+
+
+@lru_cache(maxsize=1)
+def authorities(ca_bundle: str | None) -> ssl.SSLContext:
+    """Load the authorities to trust, once per process: it takes 30 ms, and doing it for every run fragments the memory."""
+    import certifi
+
+    try:
+        context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
+    except (OSError, ssl.SSLError):
+        raise ConfigurationError([f"SYNC_CA_BUNDLE: {ca_bundle} holds no certificates that can be used."]) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Connection:
+    """A connection to one origin, kept between requests. Used by one thread at a time, but for `cancel`.
+
+    Args:
+        url: any URL of the origin.
+        network: the settings.
+        is_permitted: whether an IP address may be connected to. Behind a proxy it is not asked: the proxy resolves the name.
+    """
+
+    def __init__(self, url: str, network: Network, is_permitted: Callable[[str], bool] | None = None) -> None:
+        try:
+            parts = urlsplit(url)
+            self._host = (parts.netloc.rpartition("@")[2]).encode("ascii")
+            self._proxy = None if is_loopback(parts.hostname or "") else network.proxy
+            schemes = [parts.scheme, urlsplit(self._proxy or "").scheme]
+        except ValueError:
+            raise TransportFailure("its address is not valid") from None
+        self._trust = authorities(network.ca_bundle) if "https" in schemes else None
+        self._is_permitted = None if self._proxy else is_permitted
+        self._handshakes = schemes.count("https")
+        self._tunnels = self._proxy is not None and parts.scheme == "https"
+        self._backend: _Backend | None = None
+        self._pool: httpcore.ConnectionPool | None = None
+        self._exchange: _Exchange | None = None
+        self._cancelled = False
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        content: bytes = b"",
+        *,
+        timeouts: Timeouts,
+        most: Callable[[int], int],
+    ) -> Response:
+        """Send one request.
+
+        Args:
+            method: GET or POST.
+            url: of this connection's origin.
+            headers: besides Host and Content-Length.
+            content: the body, sent as it is.
+            timeouts: how long to wait.
+            most: bytes to read of the body, by the answer's status.
+
+        Raises:
+            TransportFailure: there was no head of an answer.
+            ConfigurationError: SYNC_CA_BUNDLE cannot be used.
+        """
+        exchange = self._exchange = _Exchange()
+        if self._cancelled:
+            raise Cancelled("it was cancelled")
+        if self._pool is None or self._backend is None:
+            self._backend = _Backend(self._is_permitted, self._handshakes, tunnels=self._tunnels)
+            self._pool = self._new_pool(self._backend)
+        pool, self._backend.exchange = self._pool, exchange
+        framing = [(b"host", self._host), *([(b"content-length", b"%d" % len(content))] if content or method == "POST" else ())]
+        limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read}
+
+        def work() -> None:
+            target = quote(url, safe=punctuation)
+            request = httpcore.Request(
+                method, target, headers=[*framing, *headers], content=content, extensions={"timeout": limits}
+            )
+            exchange.receive(pool.handle_request(request), most)
+
+        try:
+            failure = exchange.run(work, timeouts.request, release=pool.close)
+        finally:
+            if exchange.left_behind:
+                self._pool = None
+        if exchange.head is not None:
+            return Response(*exchange.head, bytes(exchange.body), failure)
+        raise failure or TransportFailure("there was no answer")
+
+    def cancel(self) -> None:
+        """Give up the request under way, and every later one. Safe from any thread."""
+        self._cancelled = True
+        if self._exchange is not None:
+            self._exchange.cancel()
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another one."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def _new_pool(self, backend: httpcore.NetworkBackend) -> httpcore.ConnectionPool:
+        proxy = None
+        if self._proxy is not None:
+            proxy = httpcore.Proxy(self._proxy, ssl_context=self._trust if self._proxy.startswith("https") else None)
+        return httpcore.ConnectionPool(ssl_context=self._trust, proxy=proxy, max_connections=1, network_backend=backend)
+
+
+def send(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    content: bytes = b"",
+    *,
+    network: Network,
+    limit: float,
+    most: Callable[[int], int],
+    is_permitted: Callable[[str], bool] | None = None,
+) -> Response:
+    """Send one request over a connection of its own, within `limit` seconds. The rest is as for `Connection.request`.
+
+    Raises:
+        TransportFailure: there was no head of an answer.
+        AddressRefused: the name leads to no address that is permitted.
+    """
+    given = {"user-agent": "template-sync", "accept-encoding": "identity", "connection": "close", **headers}
+    fields = [(name.encode("ascii"), value.encode("ascii")) for name, value in given.items()]
+    connection = Connection(url, network, is_permitted)
+    try:
+        return connection.request(method, url, fields, content, timeouts=Timeouts(limit, limit, limit), most=most)
+    finally:
+        connection.close()
+
+
+def addresses(host: str, limit: float) -> list[str]:
+    """Resolve a name to IP addresses, within `limit` seconds, or raise a TransportFailure."""
+    found: list[str] = []
+    if failure := _Exchange().run(lambda: found.extend(_resolve(host, 0)), limit):
+        raise failure
+    return found
+
+
+def certificate(url: str, network: Network, limit: float) -> dict[str, Any]:
+    """Read a server's certificate, once it is verified, within `limit` seconds, or raise a TransportFailure."""
+    found: dict[str, Any] = {}
+    parts = urlsplit(url)
+    host, trust = parts.hostname or "", authorities(network.ca_bundle)
+    backend = _Backend(None, 1, tunnels=False)
+    backend.exchange = exchange = _Exchange()
+
+    def work() -> None:
+        stream = backend.connect_tcp(host, parts.port or 443, limit)
+        try:
+            stream = stream.start_tls(trust, host, limit)
+            found.update(stream.get_extra_info("socket").getpeercert() or {})
+        finally:
+            stream.close()
+
+    if failure := exchange.run(work, limit):
+        raise failure
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host of a URL is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+_RESOLVING, _CONNECTING, _PROXY, _TLS, _HEAD, _BODY = range(6)
+_LATE = {
+    _RESOLVING: "its name did not resolve within the time allowed",
+    _CONNECTING: "no connection within the time allowed",
+    _PROXY: "the proxy did not answer within the time allowed",
+    _TLS: "no connection within the time allowed",
+    _HEAD: "no answer within the time allowed",
+    _BODY: "no complete answer within the time allowed",
+}
+_BROKEN = (httpcore.RemoteProtocolError, httpcore.NetworkError, OSError)
+_PASSWORD = "407"  # noqa: S105 - a status
+
+
+class _Exchange:
+    """One request in its thread, and what came of it.
+
+    Attributes:
+        stage: how far it is.
+        ended: whether the server closed the connection.
+        stream: the connection that it uses.
+        left_behind: whether its thread still runs, and releases the connection when it ends.
+        head: status and headers of the answer.
+        body: what was read of it.
+    """
+
+    def __init__(self) -> None:
+        self.stage = _RESOLVING
+        self.ended = False
+        self.stream: _Stream | None = None
+        self.left_behind = False
+        self.head: tuple[int, Mapping[str, str]] | None = None
+        self.body = bytearray()
+        self._failure: Exception | None = None
+        self._cancelled = self._finished = False
+        self._turn = threading.Lock()
+        self._settled = threading.Event()
+
+    def run(self, work: Callable[[], None], limit: float, release: Callable[[], None] = lambda: None) -> TransportFailure | None:
+        """Do the work in a thread, and wait for it until the limit; give what was in its way.
+
+        Args:
+            work: the request.
+            limit: seconds.
+            release: closes the connection; called by the thread if nobody waits for it any more.
+
+        Raises:
+            Cancelled: `cancel` was called.
+        """
+        try:
+            threading.Thread(target=self._work, args=(work, release), name="http", daemon=True).start()
+        except RuntimeError:
+            return TransportFailure("this machine has no thread left")
+        try:
+            self._settled.wait(limit)
+        finally:
+            with self._turn:
+                self.left_behind = not self._finished
+            if self.left_behind and self.stream is not None:
+                self.stream.shut_down()
+        if self._cancelled:
+            raise Cancelled("it was cancelled")
+        return self._late() if self.left_behind else self._as_failure(self._failure)
+
+    def cancel(self) -> None:
+        """Wake what waits in `run`; it gives the request up."""
+        self._cancelled = True
+        self._settled.set()
+
+    def check(self) -> None:
+        """Stop the thread if nobody waits for it any more."""
+        if self.left_behind:
+            raise self._late()
+
+    def receive(self, response: httpcore.Response, most: Callable[[int], int]) -> None:
+        """Read an answer, as much of it as is wanted."""
+        try:
+            headers: dict[str, str] = {}
+            for raw_name, raw in response.headers:
+                name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            left = most(response.status)
+            self.stage, self.head = _BODY, (response.status, headers)
+            if left:
+                for chunk in response.iter_stream():
+                    self.body += chunk[: left - len(self.body)]
+                    if len(self.body) >= left:
+                        break
+                else:
+                    if self.stream is not None and not self.stream.ends_with(headers):
+                        self.stream.close()
+        finally:
+            response.close()
+
+    def _work(self, work: Callable[[], None], release: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as failure:  # noqa: BLE001 - it is raised again, in words, where the answer is waited for
+            self._failure = failure
+        with self._turn:
+            self._finished = True
+            left_behind = self.left_behind
+        if left_behind:
+            release()
+        self._settled.set()
+
+    def _late(self) -> TransportFailure:
+        return TransportFailure(_LATE[self.stage], timed_out=True)
+
+    def _as_failure(self, failure: Exception | None) -> TransportFailure | None:
+        if failure is None or isinstance(failure, TransportFailure):
+            return failure
+        if isinstance(failure, httpcore.TimeoutException):
+            return self._late()
+        why = self._why_of_proxy(failure) if self.stage == _PROXY else self._why(failure)
+        if why is None:
+            raise failure
+        return TransportFailure(why)
+
+    def _why_of_proxy(self, failure: Exception) -> str | None:
+        if isinstance(failure, httpcore.ProxyError):
+            status = str(failure)[:3]
+            refused = f"the proxy refused the connection ({status})"
+            return "the proxy asks for a user name and a password (407)" if status == _PASSWORD else refused
+        if isinstance(failure, httpcore.RemoteProtocolError) and not self.ended:
+            return "the proxy's answer is malformed: its status line or a header"
+        return "the proxy closed the connection" if isinstance(failure, _BROKEN) else self._why(failure)
+
+    def _why(self, failure: Exception) -> str | None:
+        if isinstance(failure, httpcore.RemoteProtocolError):
+            if self.ended:
+                return "the connection broke off in the middle of an answer"
+            return f"its answer is malformed: {'its body' if self.stage == _BODY else 'its status line or a header'}"
+        if isinstance(failure, _BROKEN):
+            return "the connection broke off"
+        unsendable = isinstance(failure, httpcore.LocalProtocolError | httpcore.UnsupportedProtocol | ValueError)
+        return "its address or a header holds a character that HTTP does not permit" if unsendable else None
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Opens httpcore's connections: resolves names, checks addresses, and tells the exchange how far it is."""
+
+    def __init__(self, is_permitted: Callable[[str], bool] | None, handshakes: int, *, tunnels: bool) -> None:
+        self.exchange = _Exchange()
+        self._is_permitted = is_permitted
+        self._handshakes = handshakes
+        self._tunnels = tunnels
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address that answers."""
+        exchange, failure = self.exchange, TransportFailure("its name does not resolve")
+        found = _resolve(host, port)
+        permitted = [address for address in found if self._is_permitted is None or self._is_permitted(address)]
+        if found and not permitted:
+            raise AddressRefused("its address is not permitted")
+        exchange.stage = _CONNECTING
+        for address in permitted:
+            exchange.check()
+            try:
+                # As bytes: for a text Python would load its tables of all letters, 2 ms.
+                inner = self._inner.connect_tcp(cast("str", address.encode()), port, timeout, local_address, socket_options)
+            except httpcore.ConnectTimeout:
+                failure = TransportFailure(_LATE[_CONNECTING], timed_out=True)
+            except httpcore.ConnectError as error:
+                refused = isinstance(error.__cause__, ConnectionRefusedError)
+                failure = TransportFailure("the connection was refused" if refused else "the connection failed")
+            else:
+                return self.opened(_Stream(inner, self, self._handshakes))
+        raise failure
+
+    def opened(self, stream: _Stream) -> _Stream:
+        """Take note of a connection; TLS puts another one in the place of the first."""
+        self.exchange.stream = stream
+        self.exchange.stage = _PROXY if self._tunnels and stream.handshakes else _HEAD
+        try:
+            self.exchange.check()
+        except TransportFailure:
+            stream.close()
+            raise
+        return stream
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection of httpcore's that can be shut down from another thread, and knows what was read over it.
+
+    Attributes:
+        handshakes: of TLS, that are still to come.
+    """
+
+    def __init__(self, inner: httpcore.NetworkStream, backend: _Backend, handshakes: int) -> None:
+        self.handshakes = handshakes
+        self._inner, self._backend = inner, backend
+        # Its own descriptor: TLS puts another socket in the place of the first, and is not done while a handshake lasts.
+        self._socket: socket.socket = inner.get_extra_info("socket").dup()
+        self._first = self._last = b""
+        self._received = 0
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what there is."""
+        data = self._inner.read(max_bytes, timeout)
+        self._backend.exchange.ended = not data
+        self._first, self._last = self._first or data, data
+        self._received += len(data)
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send a request, or a part of it."""
+        exchange = self._backend.exchange
+        if exchange.stream is not self:
+            exchange.stage, exchange.stream = _HEAD, self
+            self._first, self._received = b"", 0
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._inner.close()
+        self._socket.close()
+
+    def shut_down(self) -> None:
+        """Wake whatever waits on this connection."""
+        with suppress(OSError):  # it may be closed already
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Agree on TLS."""
+        self._backend.exchange.stage = _TLS
+        try:
+            inner = self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except httpcore.ConnectError as error:
+            unverified = isinstance(error.__cause__, ssl.SSLCertVerificationError)
+            raise TransportFailure(
+                "its TLS certificate could not be verified" if unverified else "it does not speak TLS as it should"
+            ) from error
+        finally:
+            self._socket.close()
+        return self._backend.opened(_Stream(inner, self._backend, self.handshakes - 1))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what httpcore's own stream knows."""
+        return self._inner.get_extra_info(info)
+
+    def ends_with(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether nothing was read beyond an answer: the rest would be taken for the answer to the next request."""
+        if "chunked" in headers.get("transfer-encoding", "").lower():
+            return self._last.find(_LAST_CHUNK) == len(self._last) - len(_LAST_CHUNK)
+        head = self._first.find(_BLANK_LINE) + len(_BLANK_LINE)
+        return str(self._received - head) == headers.get("content-length")
+
+
+_BLANK_LINE, _LAST_CHUNK = b"\r\n\r\n", b"\r\n0\r\n\r\n"
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise TransportFailure("its name does not resolve") from None
+    return list(dict.fromkeys(str(each[4][0]) for each in found))

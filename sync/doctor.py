@@ -43,7 +43,7 @@ CLOCK_SLACK = 300.0
 CERTIFICATE_DAYS = 14
 
 
-_SECONDS = 10.0
+SECONDS = 10.0
 
 
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
@@ -91,7 +91,7 @@ def _settings(loaded: Loaded) -> Check:
 def _name_resolves(settings: Settings) -> Check:
     host = urlsplit(settings.proxy or settings.base_url).hostname or ""
     try:
-        found = addresses(host, _SECONDS)
+        found = addresses(host, SECONDS)
     except TransportFailure as failure:
         return Check("name", Result.FAILED, f"{host}: {failure}", "Check the network and CRUN_BASE_URL.", 75)
     return Check("name", Result.FINE, f"{host} is {', '.join(sorted(found)[:3])}")
@@ -99,7 +99,7 @@ def _name_resolves(settings: Settings) -> Check:
 
 def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
     try:
-        found = certificate(settings.base_url, Network.of(settings), _SECONDS)
+        found = certificate(settings.base_url, Network.of(settings), SECONDS)
     except TransportFailure as failure:
         advice = "Check the clock, a proxy, or SYNC_CA_BUNDLE."
         return Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
@@ -113,8 +113,8 @@ def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
 def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
     if settings.api_key is None:
         return
-    once, timeouts = replace(REQUESTS, attempts=1), Timeouts(_SECONDS, _SECONDS, _SECONDS)
-    with Endpoint(replace(settings, deadline=2 * _SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as endpoint:
+    once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
+    with Endpoint(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as endpoint:
         try:
             answer = endpoint.ask({"page": 1, "page_size": 1})
         except SyncError as error:

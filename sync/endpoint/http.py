@@ -444,7 +444,7 @@ class _Backend(httpcore.NetworkBackend):
                 refused = isinstance(error.__cause__, ConnectionRefusedError)
                 failure = TransportFailure("the connection was refused" if refused else "the connection failed")
             else:
-                return self.opened(_Stream(inner, self, self._handshakes))
+                return self.opened(_Stream(inner, self, self._handshakes, inner.get_extra_info("socket").dup()))
         raise failure
 
     def opened(self, stream: _Stream) -> _Stream:
@@ -464,13 +464,18 @@ class _Stream(httpcore.NetworkStream):
 
     Attributes:
         handshakes: of TLS, that are still to come.
+
+    Args:
+        inner: httpcore's.
+        backend: what it belongs to.
+        handshakes: as above.
+        plain: a second descriptor of its socket: TLS puts another socket in the place of the first, once its handshake is done.
     """
 
-    def __init__(self, inner: httpcore.NetworkStream, backend: _Backend, handshakes: int) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, backend: _Backend, handshakes: int, plain: socket.socket) -> None:
         self.handshakes = handshakes
         self._inner, self._backend = inner, backend
-        # Its own descriptor: TLS puts another socket in the place of the first, and is not done while a handshake lasts.
-        self._socket: socket.socket = inner.get_extra_info("socket").dup()
+        self._plain = plain
         self._first = self._last = b""
         self._received = 0
 
@@ -493,12 +498,12 @@ class _Stream(httpcore.NetworkStream):
     def close(self) -> None:
         """Close the connection."""
         self._inner.close()
-        self._socket.close()
+        self._plain.close()
 
     def shut_down(self) -> None:
         """Wake whatever waits on this connection."""
         with suppress(OSError):  # it may be closed already
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._plain.shutdown(socket.SHUT_RDWR)
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -508,13 +513,15 @@ class _Stream(httpcore.NetworkStream):
         try:
             inner = self._inner.start_tls(ssl_context, server_hostname, timeout)
         except httpcore.ConnectError as error:
+            self._plain.close()
             unverified = isinstance(error.__cause__, ssl.SSLCertVerificationError)
             raise TransportFailure(
                 "its TLS certificate could not be verified" if unverified else "it does not speak TLS as it should"
             ) from error
-        finally:
-            self._socket.close()
-        return self._backend.opened(_Stream(inner, self._backend, self.handshakes - 1))
+        except BaseException:
+            self._plain.close()
+            raise
+        return self._backend.opened(_Stream(inner, self._backend, self.handshakes - 1, self._plain))
 
     def get_extra_info(self, info: str) -> Any:
         """Return what httpcore's own stream knows."""

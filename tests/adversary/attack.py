@@ -48,7 +48,12 @@ class Attack:
 def strike(attack: Attack, database: Database) -> Outcome:
     """Run once against the attack, over a database that holds what was true before."""
     with Hostile(attack.script) as server:
-        settings = {"page_size": SIZE, "retry_policy": replace(HASTY, attempts=2), "timeouts": replace(QUICK, read=5.0), **dict(attack.settings)}
+        settings = {
+            "page_size": SIZE,
+            "retry_policy": replace(HASTY, attempts=2),
+            "timeouts": replace(QUICK, read=5.0),
+            **dict(attack.settings),
+        }
         return run_against(server.url, database.engine, **settings)
 
 

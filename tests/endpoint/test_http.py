@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,14 +27,21 @@ from sync.store.engine import open_engine
 from sync.webhooks.endpoint import Endpoint as WebhookEndpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
+from tests.builders import HASTY
 from tests.delivery.receiver import SECRET
 from tests.endpoint.asking import GOOD, PAGE, WIRE, asking, endpoint_threads
 from tests.hostile import Hostile, Reply, chunked, one_after_another
 from tests.https import OverTls, Tunnels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from sync.endpoint.questions import Question
+
+    class Ask(Protocol):
+        def __call__(self, url: str, network: Network, limit: float = ...) -> str: ...
+
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MESSAGE = Message("tsc_0123456789ab-1-00", "template.added", "template 1", b"{}")
@@ -41,19 +50,20 @@ SOON = 12.0
 """Seconds, on however busy a machine; what is given up here would take twenty or more."""
 
 
-# Every kind of request, by what came of it: "" is success ------------------------------------------------------------------
+# Every kind of request, by what came of it within a limit: "" is success ------------------------------------------------------
 
 
-def page(url: str, network: Network) -> str:
-    return _asked(url, network, PAGE)
+def page(url: str, network: Network, limit: float = SOON) -> str:
+    return _asked(url, network, PAGE, limit)
 
 
-def look_up(url: str, network: Network) -> str:
-    return _asked(url, network, {"template_id": "1"})
+def look_up(url: str, network: Network, limit: float = SOON) -> str:
+    return _asked(url, network, {"template_id": "1"}, limit)
 
 
-def _asked(url: str, network: Network, question: Any) -> str:
-    with asking(url, ca_bundle=network.ca_bundle, proxy=network.proxy) as endpoint:
+def _asked(url: str, network: Network, question: Question, limit: float) -> str:
+    how = {"timeouts": Timeouts(limit, limit, limit), "retry_policy": replace(HASTY, attempts=1)}
+    with asking(url, ca_bundle=network.ca_bundle, proxy=network.proxy, **how) as endpoint:
         try:
             endpoint.ask(question)
         except SyncError as error:
@@ -61,45 +71,45 @@ def _asked(url: str, network: Network, question: Any) -> str:
     return ""
 
 
-def webhook(url: str, network: Network) -> str:
+def webhook(url: str, network: Network, limit: float = SOON) -> str:
     endpoint = WebhookEndpoint("shop", f"{url}/hooks", (), Rules())
-    reply = send(Armed(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=2.0)
+    reply = send(Armed(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
     return "" if reply.taken else reply.in_words
 
 
-def ping(url: str, network: Network) -> str:
+def ping(url: str, network: Network, limit: float = SOON) -> str:
     with capture_logs() as logs:
-        pings = Ping(f"{url}/secret-uuid", network, limit=2.0)
+        pings = Ping(f"{url}/secret-uuid", network, limit=limit)
         pings.success("done")
         pings.close(SOON)
     return " ".join(entry["reason"] for entry in logs)
 
 
-def cover(url: str, network: Network) -> str:
+def cover(url: str, network: Network, limit: float = SOON) -> str:
     try:
-        Fetch(network, allowed=lambda _address: True).ask(f"{url}/cover.png")
+        with patch("sync.site.fetch.LIMIT", limit):
+            Fetch(network, allowed=lambda _address: True).ask(f"{url}/cover.png")
     except NoCover as error:
         return str(error)
     return ""
 
 
-def doctor(url: str, network: Network) -> str:
+def doctor(url: str, network: Network, limit: float = SOON) -> str:
     given = {"CRUN_API_KEY": "ak_0", "CRUN_BASE_URL": url, "SYNC_CA_BUNDLE": network.ca_bundle, "SYNC_PROXY": network.proxy}
     loaded = load({}, {name: value for name, value in given.items() if value}, None)
-    engine = open_engine("sqlite:///:memory:")
-    found = {each.name: each for each in checks_of(loaded, engine, lambda: datetime.now(UTC))}
+    engine = open_engine("sqlite:////of-no-use/templates.db")
+    with patch("sync.doctor.SECONDS", limit):
+        checks = list(checks_of(loaded, engine, lambda: datetime.now(UTC)))
     engine.dispose()
-    failed = [found[name].seen for name in ("tls", "catalog") if name in found and found[name].exit_code]
-    return " ".join(failed)
+    return " ".join(each.seen for each in checks if each.name in {"name", "tls", "catalog"} and each.exit_code)
 
 
 KINDS = [page, look_up, webhook, ping, cover, doctor]
 every_kind = pytest.mark.parametrize("ask", KINDS, ids=lambda ask: ask.__name__)
-Ask = "Callable[[str, Network], str]"
 
 
 @every_kind
-def test_the_authorities_of_the_settings_are_trusted_and_no_others(ask: Callable[[str, Network], str], certificate: Path) -> None:
+def test_the_authorities_of_the_settings_are_trusted_and_no_others(ask: Ask, certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server:
         assert ask(server.url, Network(ca_bundle=str(certificate))) == ""
         asked = len(server.requests)
@@ -108,7 +118,7 @@ def test_the_authorities_of_the_settings_are_trusted_and_no_others(ask: Callable
 
 
 @every_kind
-def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(ask: Callable[[str, Network], str], certificate: Path) -> None:
+def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(ask: Ask, certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server, Tunnels(port_of(server)) as proxy:
         network = Network(str(certificate), proxy.url)
         assert ask("https://catalog.test", network) == ""
@@ -118,7 +128,7 @@ def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(ask: Callable[[s
 
 
 @every_kind
-def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Callable[[str, Network], str], certificate: Path) -> None:
+def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server, Tunnels(port_of(server)) as proxy:
         assert ask(server.url, Network(str(certificate), proxy.url)) == ""
         assert proxy.connections == 0
@@ -137,23 +147,20 @@ def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Callable[[
     ids=["407", "502", "closed", "no HTTP", "mute"],
 )
 def test_a_proxy_that_opens_no_tunnel_is_named_with_what_it_said(
-    ask: Callable[[str, Network], str], answer: bytes, closes: bool, why: str  # noqa: FBT001
+    ask: Ask,
+    answer: bytes,
+    closes: bool,
+    why: str,  # noqa: FBT001
 ) -> None:
-    if not closes and ask in {cover, doctor}:
-        pytest.skip("its limit is not of this test")
     with Tunnels(9, answer, closes=closes) as proxy:
-        assert why in ask("https://catalog.test", Network(proxy=proxy.url))
+        assert why in ask("https://catalog.test", Network(proxy=proxy.url), SOON if closes else 0.5)
 
 
 @every_kind
-def test_a_name_that_resolves_too_slowly_is_named_and_does_not_outlive_the_limit(
-    ask: Callable[[str, Network], str], slow_dns: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sync.site.fetch.LIMIT", 0.5)
-    monkeypatch.setattr("sync.doctor._SECONDS", 0.5)
+def test_a_name_that_resolves_too_slowly_is_named_and_does_not_outlive_the_limit(ask: Ask, slow_dns: None) -> None:
     began = time.monotonic()
-    assert "its name did not resolve within the time allowed" in ask("https://catalog.test", Network())
-    assert time.monotonic() - began < 2 * SOON
+    assert "its name did not resolve within the time allowed" in ask("https://catalog.test", Network(), 0.3)
+    assert time.monotonic() - began < SOON
 
 
 def test_nor_does_it_outlive_the_run(slow_dns: None) -> None:

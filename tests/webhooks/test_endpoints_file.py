@@ -196,4 +196,7 @@ def test_the_documents_example_is_one_and_its_table_has_every_key() -> None:
 
 def test_the_documents_waits_are_those_of_the_schedule() -> None:
     hours = ", ".join(f"{step / 3600:g} h" for step in POLICY.waits[3:-1])
-    assert f"again after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h" in DOCUMENT
+    assert (
+        f"again after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h"
+        in DOCUMENT
+    )

@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import gc
 import http.client
-import ssl
 import statistics
 import subprocess
 import sys
@@ -31,10 +30,12 @@ from sync.catalog.hashes import content_hash, fingerprint
 from sync.catalog.intake import Intake
 from sync.catalog.raw_record import decode, quick_id, wire_hash
 from sync.catalog.template import document
+from sync.endpoint.body import BODY_LIMIT
 from sync.endpoint.body_codes import judge_answer
 from sync.endpoint.client import PATH, Endpoint
-from sync.endpoint.direct import Direct
 from sync.endpoint.envelope import read_envelope
+from sync.endpoint.http import Connection
+from sync.endpoint.network import Network, Timeouts
 from sync.redaction import Redactor
 from sync.settings import load
 from sync.spool import Spool
@@ -74,6 +75,14 @@ def through(transport: httpx.BaseTransport, urls: list[str]) -> None:
         response.read()
         response.close()
     transport.close()
+
+
+def connected(urls: list[str]) -> None:
+    """Fetch pages over a connection as the workers have them."""
+    connection = Connection(urls[0], Network())
+    for url in urls:
+        connection.request("GET", url, [(b"x-api-key", KEY.encode())], timeouts=Timeouts(), most=lambda _status: BODY_LIMIT)
+    connection.close()
 
 
 def fetching(origin: str, pages: int) -> None:
@@ -117,8 +126,7 @@ def fetching(origin: str, pages: int) -> None:
     print("a page, fetched only")
     line("httpx.Client, one after another", cost(plain_httpx, pages))
     line("httpx.HTTPTransport, one after another", cost(lambda: through(httpx.HTTPTransport(), urls), pages))
-    unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    line("the project's transport, one after another", cost(lambda: through(Direct(unused, lambda _: None), urls), pages))
+    line("the project's connection, one after another", cost(lambda: connected(urls), pages))
     line("httpx.AsyncClient, 4 in flight", cost(lambda: asyncio.run(asynchronous_httpx()), pages))
     line("http.client, one after another", cost(standard_library, pages))
 

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 from sync.delivery.configuration import armed
 from sync.endpoint.client import Endpoint
-from sync.endpoint.http import Network, Timeouts, TransportFailure, addresses, certificate
+from sync.endpoint.deadline import addresses
+from sync.endpoint.http import certificate
+from sync.endpoint.network import Network, Timeouts, TransportFailure
 from sync.endpoint.retry_after import REQUESTS
 from sync.errors import SyncError
 from sync.reader.status import Overview, overview

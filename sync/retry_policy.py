@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_INFINITE = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,10 @@ class RetryPolicy:
     """
 
     waits: tuple[float, ...]
-    attempts: float = inf
+    attempts: float = _INFINITE
     jitter: tuple[float, float] = (1.0, 1.0)
     retryable: Callable[[Exception], bool] = lambda _error: True
-    longest_asked: float = inf
+    longest_asked: float = _INFINITE
 
     def wait(self, failures: int, random: Callable[[], float], *, at_least: float = 0.0) -> float | None:
         """Choose the seconds to wait before the next attempt; None if there is none left.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.endpoint.client import Endpoint
-from sync.endpoint.http import Timeouts
+from sync.endpoint.network import Timeouts
 from sync.endpoint.retry_after import REQUESTS
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.settings import Settings, load

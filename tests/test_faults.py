@@ -327,8 +327,14 @@ FAULTS = [
 
 def with_fault(fault: Fault, database: Database) -> Outcome:
     with Hostile(fault.script) as server:
-        how = {"retry_policy": replace(HASTY, attempts=2), "timeouts": replace(QUICK, read=5.0)}
-        return run_against(server.url, database.engine, page_size=SIZE, **how, **dict(fault.settings))
+        return run_against(
+            server.url,
+            database.engine,
+            page_size=SIZE,
+            retry_policy=replace(HASTY, attempts=2),
+            timeouts=replace(QUICK, read=5.0),
+            **dict(fault.settings),
+        )
 
 
 def rows(outcome: Outcome) -> str:

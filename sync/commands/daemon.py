@@ -50,7 +50,7 @@ def command(context: Context) -> None:
     from sync.daemon.scheduler import LOOK_SECONDS, Daemon
     from sync.daemon.service import Service
     from sync.daemon.systemd import notify, watchdog_interval
-    from sync.endpoint.http import Network
+    from sync.endpoint.network import Network
     from sync.logs import get_logger
     from sync.store.schema import prepare
 

@@ -87,7 +87,7 @@ def keeper_of(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | N
         return Keeper(_drawn, ("cover_url", "preview_video_url"), removed=True)
     if not covers:
         return None
-    from sync.endpoint.http import Network
+    from sync.endpoint.network import Network
     from sync.site.fetch import Fetch
 
     return Keeper(Fetch(Network.of(settings)))

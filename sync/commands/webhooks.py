@@ -173,7 +173,7 @@ def resume(context: Context, *, name: str, skip: bool) -> None:
 def sender(context: Context) -> Callable[[Armed, Message, datetime], Reply]:
     """Make what makes one attempt."""
     from sync.delivery.send import send
-    from sync.endpoint.http import Network
+    from sync.endpoint.network import Network
 
     network = Network.of(context.settings)
     return lambda armed, message, moment: send(armed, message, moment, network=network)

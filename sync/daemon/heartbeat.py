@@ -19,7 +19,7 @@ from sync.errors import SyncError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.endpoint.http import Network
+    from sync.endpoint.network import Network
 
 
 _LIMIT = 5.0  # seconds for one whole ping
@@ -122,15 +122,16 @@ class Ping:
 
     def _send(self, suffix: str, text: str) -> None:
         from sync.endpoint import http
+        from sync.endpoint.network import Network, TransportFailure
 
-        network = self._network or http.Network()
+        network = self._network or Network()
         try:
             url, content = _with_suffix(self._url or "", suffix), text.encode("utf-8", "replace")
             answer = http.send("POST", url, {}, content, network=network, limit=self._limit, most=_nothing)
             if answer.status in http.OK:
                 return
             reason = f"HTTP {answer.status}"
-        except http.TransportFailure as failure:
+        except TransportFailure as failure:
             reason = str(failure)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason to hurt a run
             reason = type(error).__name__  # the message of an error may hold the address

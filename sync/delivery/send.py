@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.delivery.configuration import Armed
-    from sync.endpoint.http import Network
+    from sync.endpoint.network import Network
     from sync.webhooks.messages import Message
 
 LIMIT = 20.0
@@ -79,6 +79,7 @@ def send(
         allowed: whether an IP address may be sent to. Not asked behind a proxy, which resolves the name.
     """
     from sync.endpoint import http
+    from sync.endpoint.network import AddressRefused, Network, TransportFailure
 
     url = armed.endpoint.url
     headers = {"content-type": "application/json", **signed(message, armed.secrets, now)}
@@ -89,14 +90,14 @@ def send(
             url,
             headers,
             message.body,
-            network=network or http.Network(),
+            network=network or Network(),
             limit=limit,
             most=_most,
             is_permitted=allowed,
         )
-    except http.AddressRefused:
+    except AddressRefused:
         return Reply(None, "its name leads to a link-local address, where nothing is sent")
-    except http.TransportFailure as failure:
+    except TransportFailure as failure:
         return Reply(None, str(failure), slow=failure.timed_out)
     if answer.status in _OK:
         return Reply(answer.status)

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
 from sync.advice import BY_CODE
-from sync.endpoint.http import Network, Timeouts
+from sync.endpoint.network import Network, Timeouts
 from sync.endpoint.rate_limit import RateLimiter
 from sync.endpoint.retry_after import REQUESTS
 from sync.endpoint.statistics import RequestStatistics

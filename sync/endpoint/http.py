@@ -1,115 +1,37 @@
 """Send every outbound request: one deadline, a size limit, the trusted authorities, the proxy, a check of the address.
 
-httpcore speaks HTTP/1.1 and TLS and opens tunnels; it follows no redirects, keeps no cookies and reads no proxy variables. Its
-timeouts are for each read, and none covers the DNS. So each request has a thread of its own: once the request's time is over, its
-socket is shut down and the caller goes on. A thread blocked in the DNS or in connect() cannot be interrupted; it exits when that
-call returns, and the process does not wait for it.
+httpcore speaks HTTP/1.1 and TLS and opens tunnels; it follows no redirects, keeps no cookies and reads no proxy variables. It is
+used without httpx, whose transport takes no network backend: there names are resolved, addresses checked, and sockets found.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
 from string import punctuation
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlsplit
 
 import httpcore
 
-from sync.errors import ConfigurationError
+from sync.endpoint.deadline import BODY, CONNECTING, HEAD, LATE, PROXY, TLS, Attempt, resolve
+from sync.endpoint.network import (
+    AddressRefused,
+    Cancelled,
+    Network,
+    Response,
+    Timeouts,
+    TransportFailure,
+    authorities,
+    is_loopback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sync.settings import Settings
-
 OK = range(200, 300)
 """The statuses of success. A redirect is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """The settings of every outbound request.
-
-    Attributes:
-        ca_bundle: a file of certificate authorities to trust instead of the built-in ones.
-        proxy: the URL of a proxy; requests to loopback are never sent through it.
-    """
-
-    ca_bundle: str | None = None
-    proxy: str | None = None
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Take them from all settings."""
-        return cls(settings.ca_bundle, settings.proxy)
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds for the whole of a request, for each attempt to connect, and for each read."""
-
-    request: float = 60.0
-    connect: float = 10.0
-    read: float = 20.0
-
-    def within(self, limit: float) -> Timeouts:
-        """Return these, none of them longer than `limit`."""
-        return Timeouts(*(min(each, limit) for each in (self.request, self.connect, self.read)))
-
-
-class TransportFailure(Exception):
-    """There is no complete answer. The text is one phrase, and quotes nothing that was sent or received.
-
-    Attributes:
-        timed_out: whether the time was over.
-    """
-
-    def __init__(self, why: str, *, timed_out: bool = False) -> None:
-        super().__init__(why)
-        self.timed_out = timed_out
-
-
-class AddressRefused(TransportFailure):
-    """The name resolves to no address that the caller permits; nothing was sent."""
-
-
-class Cancelled(TransportFailure):
-    """`Connection.cancel` was called."""
-
-
-class Response(NamedTuple):
-    """An answer whose head was received.
-
-    Attributes:
-        headers: by lower-case name; equal ones are joined by commas.
-        body: as it was sent, still compressed; no more of it than asked for.
-        failure: why the body is not complete; None if it is, or as much as was asked for.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    failure: TransportFailure | None
-
-
-@lru_cache(maxsize=1)
-def authorities(ca_bundle: str | None) -> ssl.SSLContext:
-    """Load the authorities to trust, once per process: it takes 30 ms, and doing it for every run fragments the memory."""
-    import certifi
-
-    try:
-        context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
-    except (OSError, ssl.SSLError):
-        raise ConfigurationError([f"SYNC_CA_BUNDLE: {ca_bundle} holds no certificates that can be used."]) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 class Connection:
@@ -180,7 +102,7 @@ class Connection:
             exchange.receive(pool.handle_request(request), most)
 
         try:
-            failure = exchange.run(work, timeouts.request, release=pool.close)
+            failure = exchange.as_failure(exchange.run(work, timeouts.request, release=pool.close))
         finally:
             if exchange.left_behind:
                 self._pool = None
@@ -233,14 +155,6 @@ def send(
         connection.close()
 
 
-def addresses(host: str, limit: float) -> list[str]:
-    """Resolve a name to IP addresses, within `limit` seconds, or raise a TransportFailure."""
-    found: list[str] = []
-    if failure := _Exchange().run(lambda: found.extend(_resolve(host, 0)), limit):
-        raise failure
-    return found
-
-
 def certificate(url: str, network: Network, limit: float) -> dict[str, Any]:
     """Read a server's certificate, once it is verified, within `limit` seconds, or raise a TransportFailure."""
     found: dict[str, Any] = {}
@@ -257,91 +171,31 @@ def certificate(url: str, network: Network, limit: float) -> dict[str, Any]:
         finally:
             stream.close()
 
-    if failure := exchange.run(work, limit):
+    if failure := exchange.as_failure(exchange.run(work, limit)):
         raise failure
     return found
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host of a URL is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-_RESOLVING, _CONNECTING, _PROXY, _TLS, _HEAD, _BODY = range(6)
-_LATE = {
-    _RESOLVING: "its name did not resolve within the time allowed",
-    _CONNECTING: "no connection within the time allowed",
-    _PROXY: "the proxy did not answer within the time allowed",
-    _TLS: "no connection within the time allowed",
-    _HEAD: "no answer within the time allowed",
-    _BODY: "no complete answer within the time allowed",
-}
 _BROKEN = (httpcore.RemoteProtocolError, httpcore.NetworkError, OSError)
 _PASSWORD = "407"  # noqa: S105 - a status
 
 
-class _Exchange:
-    """One request in its thread, and what came of it.
+class _Exchange(Attempt):
+    """One request, and what came of it.
 
     Attributes:
-        stage: how far it is.
         ended: whether the server closed the connection.
         stream: the connection that it uses.
-        left_behind: whether its thread still runs, and releases the connection when it ends.
         head: status and headers of the answer.
         body: what was read of it.
     """
 
     def __init__(self) -> None:
-        self.stage = _RESOLVING
+        super().__init__()
         self.ended = False
         self.stream: _Stream | None = None
-        self.left_behind = False
         self.head: tuple[int, Mapping[str, str]] | None = None
         self.body = bytearray()
-        self._failure: Exception | None = None
-        self._cancelled = self._finished = False
-        self._turn = threading.Lock()
-        self._settled = threading.Event()
-
-    def run(self, work: Callable[[], None], limit: float, release: Callable[[], None] = lambda: None) -> TransportFailure | None:
-        """Do the work in a thread, and wait for it until the limit; give what was in its way.
-
-        Args:
-            work: the request.
-            limit: seconds.
-            release: closes the connection; called by the thread if nobody waits for it any more.
-
-        Raises:
-            Cancelled: `cancel` was called.
-        """
-        try:
-            threading.Thread(target=self._work, args=(work, release), name="http", daemon=True).start()
-        except RuntimeError:
-            return TransportFailure("this machine has no thread left")
-        try:
-            self._settled.wait(limit)
-        finally:
-            with self._turn:
-                self.left_behind = not self._finished
-            if self.left_behind and self.stream is not None:
-                self.stream.shut_down()
-        if self._cancelled:
-            raise Cancelled("it was cancelled")
-        return self._late() if self.left_behind else self._as_failure(self._failure)
-
-    def cancel(self) -> None:
-        """Wake what waits in `run`; it gives the request up."""
-        self._cancelled = True
-        self._settled.set()
-
-    def check(self) -> None:
-        """Stop the thread if nobody waits for it any more."""
-        if self.left_behind:
-            raise self._late()
 
     def receive(self, response: httpcore.Response, most: Callable[[int], int]) -> None:
         """Read an answer, as much of it as is wanted."""
@@ -351,7 +205,7 @@ class _Exchange:
                 name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
             left = most(response.status)
-            self.stage, self.head = _BODY, (response.status, headers)
+            self.stage, self.head = BODY, (response.status, headers)
             if left:
                 for chunk in response.iter_stream():
                     self.body += chunk[: left - len(self.body)]
@@ -363,27 +217,13 @@ class _Exchange:
         finally:
             response.close()
 
-    def _work(self, work: Callable[[], None], release: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception as failure:  # noqa: BLE001 - it is raised again, in words, where the answer is waited for
-            self._failure = failure
-        with self._turn:
-            self._finished = True
-            left_behind = self.left_behind
-        if left_behind:
-            release()
-        self._settled.set()
-
-    def _late(self) -> TransportFailure:
-        return TransportFailure(_LATE[self.stage], timed_out=True)
-
-    def _as_failure(self, failure: Exception | None) -> TransportFailure | None:
+    def as_failure(self, failure: Exception | None) -> TransportFailure | None:
+        """Say in words what was in the way; raise what no network does."""
         if failure is None or isinstance(failure, TransportFailure):
             return failure
         if isinstance(failure, httpcore.TimeoutException):
-            return self._late()
-        why = self._why_of_proxy(failure) if self.stage == _PROXY else self._why(failure)
+            return self.late()
+        why = self._why_of_proxy(failure) if self.stage == PROXY else self._why(failure)
         if why is None:
             raise failure
         return TransportFailure(why)
@@ -401,7 +241,7 @@ class _Exchange:
         if isinstance(failure, httpcore.RemoteProtocolError):
             if self.ended:
                 return "the connection broke off in the middle of an answer"
-            return f"its answer is malformed: {'its body' if self.stage == _BODY else 'its status line or a header'}"
+            return f"its answer is malformed: {'its body' if self.stage == BODY else 'its status line or a header'}"
         if isinstance(failure, _BROKEN):
             return "the connection broke off"
         unsendable = isinstance(failure, httpcore.LocalProtocolError | httpcore.UnsupportedProtocol | ValueError)
@@ -428,18 +268,18 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers."""
         exchange, failure = self.exchange, TransportFailure("its name does not resolve")
-        found = _resolve(host, port)
+        found = resolve(host, port)
         permitted = [address for address in found if self._is_permitted is None or self._is_permitted(address)]
         if found and not permitted:
             raise AddressRefused("its address is not permitted")
-        exchange.stage = _CONNECTING
+        exchange.stage = CONNECTING
         for address in permitted:
             exchange.check()
             try:
                 # As bytes: for a text Python would load its tables of all letters, 2 ms.
                 inner = self._inner.connect_tcp(cast("str", address.encode()), port, timeout, local_address, socket_options)
             except httpcore.ConnectTimeout:
-                failure = TransportFailure(_LATE[_CONNECTING], timed_out=True)
+                failure = TransportFailure(LATE[CONNECTING], timed_out=True)
             except httpcore.ConnectError as error:
                 refused = isinstance(error.__cause__, ConnectionRefusedError)
                 failure = TransportFailure("the connection was refused" if refused else "the connection failed")
@@ -449,8 +289,8 @@ class _Backend(httpcore.NetworkBackend):
 
     def opened(self, stream: _Stream) -> _Stream:
         """Take note of a connection; TLS puts another one in the place of the first."""
-        self.exchange.stream = stream
-        self.exchange.stage = _PROXY if self._tunnels and stream.handshakes else _HEAD
+        self.exchange.stream, self.exchange.shut_down = stream, stream.shut_down
+        self.exchange.stage = PROXY if self._tunnels and stream.handshakes else HEAD
         try:
             self.exchange.check()
         except TransportFailure:
@@ -491,7 +331,7 @@ class _Stream(httpcore.NetworkStream):
         """Send a request, or a part of it."""
         exchange = self._backend.exchange
         if exchange.stream is not self:
-            exchange.stage, exchange.stream = _HEAD, self
+            exchange.stage, exchange.stream, exchange.shut_down = HEAD, self, self.shut_down
             self._first, self._received = b"", 0
         self._inner.write(buffer, timeout)
 
@@ -509,15 +349,15 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """Agree on TLS."""
-        self._backend.exchange.stage = _TLS
+        self._backend.exchange.stage = TLS
         try:
             inner = self._inner.start_tls(ssl_context, server_hostname, timeout)
         except httpcore.ConnectError as error:
             self._plain.close()
-            unverified = isinstance(error.__cause__, ssl.SSLCertVerificationError)
-            raise TransportFailure(
-                "its TLS certificate could not be verified" if unverified else "it does not speak TLS as it should"
-            ) from error
+            if not isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                raise TransportFailure("it does not speak TLS as it should") from error
+            reason = error.__cause__.verify_message
+            raise TransportFailure(f"its TLS certificate could not be verified ({reason})") from error
         except BaseException:
             self._plain.close()
             raise
@@ -536,11 +376,3 @@ class _Stream(httpcore.NetworkStream):
 
 
 _BLANK_LINE, _LAST_CHUNK = b"\r\n\r\n", b"\r\n0\r\n\r\n"
-
-
-def _resolve(host: str, port: int) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise TransportFailure("its name does not resolve") from None
-    return list(dict.fromkeys(str(each[4][0]) for each in found))

@@ -21,7 +21,7 @@ from sync.recorded_answer import HEADERS, MOST_BYTES, RecordedAnswer, first_line
 from sync.redaction import Redactor
 
 if TYPE_CHECKING:
-    from sync.endpoint.http import Response, TransportFailure
+    from sync.endpoint.network import Response, TransportFailure
     from sync.endpoint.questions import Question
     from sync.recorded_answer import RecordedRun
 

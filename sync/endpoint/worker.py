@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sync.endpoint import body
 from sync.endpoint.body_codes import OK, judge_answer
-from sync.endpoint.http import Connection, TransportFailure
+from sync.endpoint.http import Connection
+from sync.endpoint.network import TransportFailure
 from sync.endpoint.retry_after import wait_after
 from sync.errors import BadAnswer, Interrupted, SyncError, Unreachable
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
     from sync.endpoint.envelope import Envelope
-    from sync.endpoint.http import Network, Response, Timeouts
+    from sync.endpoint.network import Network, Response, Timeouts
     from sync.endpoint.questions import Question
     from sync.endpoint.rate_limit import RateLimiter
     from sync.endpoint.recording import Recording

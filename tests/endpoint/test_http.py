@@ -18,7 +18,8 @@ from sync.daemon.heartbeat import Ping
 from sync.delivery.configuration import Armed
 from sync.delivery.send import send
 from sync.doctor import checks_of
-from sync.endpoint.http import Connection, Network, Timeouts, TransportFailure
+from sync.endpoint.http import Connection
+from sync.endpoint.network import Network, Timeouts, TransportFailure
 from sync.errors import DeadlineExceeded, SyncError, Unreachable
 from sync.settings import load
 from sync.site.covers import NoCover
@@ -149,8 +150,8 @@ def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certi
 def test_a_proxy_that_opens_no_tunnel_is_named_with_what_it_said(
     ask: Ask,
     answer: bytes,
-    closes: bool,
-    why: str,  # noqa: FBT001
+    closes: bool,  # noqa: FBT001
+    why: str,
 ) -> None:
     with Tunnels(9, answer, closes=closes) as proxy:
         assert why in ask("https://catalog.test", Network(proxy=proxy.url), SOON if closes else 0.5)

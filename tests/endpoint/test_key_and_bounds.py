@@ -16,7 +16,7 @@ from sync.endpoint.client import Endpoint
 from sync.endpoint.rate_limit import RateLimiter
 from sync.errors import BadAnswer, Refused, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
-from tests.endpoint.asking import GOOD, KEY, PAGE, RECORD, WIRE, ask, asking, error_of
+from tests.endpoint.asking import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
 from tests.hostile import GARBAGE, Hostile, Reply, as_json, bomb, failure, one_after_another, redirect, success
 
 

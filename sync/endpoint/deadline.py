@@ -1,8 +1,8 @@
 """Do something over the network within a limit, whatever it waits for: the DNS, a server that drips, one that is mute.
 
 Timeouts of sockets are for each read, and none covers the DNS. So the work has a thread of its own: once its time is over, its
-socket is shut down and the caller goes on. A thread blocked in the DNS or in connect() cannot be interrupted; it exits when that call
-returns, and the process does not wait for it.
+socket is shut down and the caller goes on. A thread blocked in the DNS or in connect() cannot be interrupted; it exits when that
+call returns, and the process does not wait for it.
 """
 
 from __future__ import annotations

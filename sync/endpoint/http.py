@@ -16,16 +16,7 @@ from urllib.parse import quote, urlsplit
 import httpcore
 
 from sync.endpoint.deadline import BODY, CONNECTING, HEAD, LATE, PROXY, TLS, Attempt, resolve
-from sync.endpoint.network import (
-    AddressRefused,
-    Cancelled,
-    Network,
-    Response,
-    Timeouts,
-    TransportFailure,
-    authorities,
-    is_loopback,
-)
+from sync.endpoint.network import AddressRefused, Cancelled, Network, Response, Timeouts, TransportFailure, authorities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +38,7 @@ class Connection:
         try:
             parts = urlsplit(url)
             self._host = (parts.netloc.rpartition("@")[2]).encode("ascii")
-            self._proxy = None if is_loopback(parts.hostname or "") else network.proxy
+            self._proxy = network.proxy_for(parts.hostname or "")
             schemes = [parts.scheme, urlsplit(self._proxy or "").scheme]
         except ValueError:
             raise TransportFailure("its address is not valid") from None
@@ -89,7 +80,8 @@ class Connection:
             raise Cancelled("it was cancelled")
         if self._pool is None or self._backend is None:
             self._backend = _Backend(self._is_permitted, self._handshakes, tunnels=self._tunnels)
-            self._pool = self._new_pool(self._backend)
+            proxy = self._proxy and httpcore.Proxy(self._proxy, ssl_context=self._trust if "https:" in self._proxy else None)
+            self._pool = httpcore.ConnectionPool(self._trust, proxy or None, max_connections=1, network_backend=self._backend)
         pool, self._backend.exchange = self._pool, exchange
         framing = [(b"host", self._host), *([(b"content-length", b"%d" % len(content))] if content or method == "POST" else ())]
         limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read}
@@ -121,12 +113,6 @@ class Connection:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
-
-    def _new_pool(self, backend: httpcore.NetworkBackend) -> httpcore.ConnectionPool:
-        proxy = None
-        if self._proxy is not None:
-            proxy = httpcore.Proxy(self._proxy, ssl_context=self._trust if self._proxy.startswith("https") else None)
-        return httpcore.ConnectionPool(ssl_context=self._trust, proxy=proxy, max_connections=1, network_backend=backend)
 
 
 def send(
@@ -177,7 +163,6 @@ def certificate(url: str, network: Network, limit: float) -> dict[str, Any]:
 
 
 _BROKEN = (httpcore.RemoteProtocolError, httpcore.NetworkError, OSError)
-_PASSWORD = "407"  # noqa: S105 - a status
 
 
 class _Exchange(Attempt):
@@ -230,9 +215,8 @@ class _Exchange(Attempt):
 
     def _why_of_proxy(self, failure: Exception) -> str | None:
         if isinstance(failure, httpcore.ProxyError):
-            status = str(failure)[:3]
-            refused = f"the proxy refused the connection ({status})"
-            return "the proxy asks for a user name and a password (407)" if status == _PASSWORD else refused
+            asks = ": it asks for a user name and a password" if str(failure).startswith("407") else ""
+            return f"the proxy refused the connection ({str(failure)[:3]}{asks})"
         if isinstance(failure, httpcore.RemoteProtocolError) and not self.ended:
             return "the proxy's answer is malformed: its status line or a header"
         return "the proxy closed the connection" if isinstance(failure, _BROKEN) else self._why(failure)
@@ -258,26 +242,17 @@ class _Backend(httpcore.NetworkBackend):
         self._tunnels = tunnels
         self._inner = httpcore.SyncBackend()
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Any = None,
-    ) -> httpcore.NetworkStream:
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *_: Any, **__: Any) -> httpcore.NetworkStream:
         """Connect to the first address that answers."""
-        exchange, failure = self.exchange, TransportFailure("its name does not resolve")
-        found = resolve(host, port)
+        exchange, found = self.exchange, resolve(host, port)
         permitted = [address for address in found if self._is_permitted is None or self._is_permitted(address)]
-        if found and not permitted:
-            raise AddressRefused("its address is not permitted")
+        failure: TransportFailure = AddressRefused("its address is not permitted")
         exchange.stage = CONNECTING
         for address in permitted:
             exchange.check()
             try:
                 # As bytes: for a text Python would load its tables of all letters, 2 ms.
-                inner = self._inner.connect_tcp(cast("str", address.encode()), port, timeout, local_address, socket_options)
+                inner = self._inner.connect_tcp(cast("str", address.encode()), port, timeout)
             except httpcore.ConnectTimeout:
                 failure = TransportFailure(LATE[CONNECTING], timed_out=True)
             except httpcore.ConnectError as error:
@@ -300,22 +275,18 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection of httpcore's that can be shut down from another thread, and knows what was read over it.
-
-    Attributes:
-        handshakes: of TLS, that are still to come.
+    """A connection that can be shut down from another thread, and knows what was read over it.
 
     Args:
         inner: httpcore's.
         backend: what it belongs to.
-        handshakes: as above.
+        handshakes: of TLS, that are still to come.
         plain: a second descriptor of its socket: TLS puts another socket in the place of the first, once its handshake is done.
     """
 
     def __init__(self, inner: httpcore.NetworkStream, backend: _Backend, handshakes: int, plain: socket.socket) -> None:
         self.handshakes = handshakes
-        self._inner, self._backend = inner, backend
-        self._plain = plain
+        self._inner, self._backend, self._plain = inner, backend, plain
         self._first = self._last = b""
         self._received = 0
 
@@ -370,7 +341,7 @@ class _Stream(httpcore.NetworkStream):
     def ends_with(self, headers: Mapping[str, str]) -> bool:
         """Tell whether nothing was read beyond an answer: the rest would be taken for the answer to the next request."""
         if "chunked" in headers.get("transfer-encoding", "").lower():
-            return self._last.find(_LAST_CHUNK) == len(self._last) - len(_LAST_CHUNK)
+            return self._last.partition(_LAST_CHUNK)[1:] == (_LAST_CHUNK, b"")
         head = self._first.find(_BLANK_LINE) + len(_BLANK_LINE)
         return str(self._received - head) == headers.get("content-length")
 

@@ -33,6 +33,10 @@ class Network:
         """Take them from all settings."""
         return cls(settings.ca_bundle, settings.proxy)
 
+    def proxy_for(self, host: str) -> str | None:
+        """Return the proxy for requests to a host."""
+        return None if _is_loopback(host) else self.proxy
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -96,7 +100,7 @@ class Response(NamedTuple):
     failure: TransportFailure | None
 
 
-def is_loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     """Tell whether a host of a URL is this machine."""
     try:
         return ip_address(host).is_loopback

@@ -135,11 +135,18 @@ def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certi
         assert proxy.connections == 0
 
 
+ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it asks for a user name and a password)"
+
+
 @every_kind
 @pytest.mark.parametrize(
     ("answer", "closes", "why"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", True, "the proxy asks for a user name and a password (407)"),
+        (
+            b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            True,
+            "the proxy refused the connection (407: it asks for a user name and a password)",
+        ),
         (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", True, "the proxy refused the connection (502)"),
         (b"", True, "the proxy closed the connection"),
         (b"SSH-2.0\r\n\r\n", True, "the proxy's answer is malformed"),

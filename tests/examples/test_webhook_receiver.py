@@ -44,7 +44,7 @@ def receiver() -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.stdout.close()
 
 
-def post(url: str, headers: Mapping[str, str]) -> int:
+def post(url: str, headers: dict[str, str]) -> int:
     return send("POST", url, headers, MESSAGE.body, network=Network(), limit=10, most=lambda _status: 0).status
 
 

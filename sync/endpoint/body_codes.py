@@ -113,12 +113,14 @@ def _said(message: str) -> str:
 
 
 def _undocumented(code: int, said: str) -> BadAnswer:
-    if 300 <= code < 400 and code != _NOT_MODIFIED:  # noqa: PLR2004 - redirects, likewise
+    if code == _NOT_MODIFIED:
+        return BadAnswer(f"The answer has an unexpected status ({code}): no request was conditional.", code=str(code))
+    if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
         return BadAnswer(
             f"The server redirects elsewhere ({code}); redirects are not followed, the key is for the configured origin only.",
             hint="Set CRUN_BASE_URL to the origin that answers.", code=str(code),
         )  # fmt: skip
-    return BadAnswer(f"The answer has an unexpected code ({code}), which is not documented.{said}", code=str(code))
+    return BadAnswer(f"The answer has a code that is not documented ({code}).{said}", code=str(code))
 
 
 def _not_the_catalog(error: BadAnswer, content_type: str) -> BadAnswer:

@@ -114,7 +114,7 @@ def _said(message: str) -> str:
 
 def _undocumented(code: int, said: str) -> BadAnswer:
     if code == _NOT_MODIFIED:
-        return BadAnswer(f"The answer has an unexpected status ({code}): no request was conditional.", code=str(code))
+        return BadAnswer(f"The answer has an unexpected status ({code}): no request was conditional.{said}", code=str(code))
     if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
         return BadAnswer(
             f"The server redirects elsewhere ({code}); redirects are not followed, the key is for the configured origin only.",

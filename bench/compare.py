@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 GROUPS = ("first", "no-change", "changed", "signed-anew", "start", "warm", "commands")
 STARTS = {
     "python -c pass": ["-c", "pass"],
-    "import sqlalchemy, httpx, structlog": ["-c", "import sqlalchemy, httpx, structlog"],
+    "import sqlalchemy, httpcore, structlog": ["-c", "import sqlalchemy, httpcore, structlog"],
     "--version": ["-m", "sync", "--version"],
     "--help": ["-m", "sync", "--help"],
 }

@@ -61,7 +61,7 @@ class Goal:
 
 
 START = "start"
-IMPORTS = (START, "import sqlalchemy, httpx, structlog")
+IMPORTS = (START, "import sqlalchemy, httpcore, structlog")
 NOTHING = (START, "python -c pass")
 WARM = "a run in a warm process"
 

@@ -73,7 +73,7 @@ def machine(servers: Mapping[str, str]) -> list[str]:
         (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.machine()
     )
     memory = next((int(line.split()[1]) / 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("sqlalchemy", "httpx", "msgspec", "structlog", "alembic"))
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("sqlalchemy", "httpcore", "msgspec", "structlog", "alembic"))
     databases = ", ".join(f"{kind} {said}" for kind, said in {"sqlite": sqlite3.sqlite_version, **servers}.items())
     system = f"{platform.system()} {platform.release()}"
     return [

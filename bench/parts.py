@@ -49,7 +49,7 @@ KEY = "ak_00000000000000000000000000000000"
 PAGE = 50
 ROUNDS = 7
 TIMEOUTS = {"timeout": {"connect": 10.0, "read": 10.0, "write": 10.0, "pool": None}}
-PACKAGES = ("sqlalchemy", "httpx", "structlog", "click", "msgspec", "alembic", "sync.synchronise")
+PACKAGES = ("sqlalchemy", "httpcore", "structlog", "click", "msgspec", "alembic", "sync.synchronise")
 
 
 def cost(work: Callable[[], object], times: int) -> float:

@@ -1,4 +1,4 @@
-"""One cover, from wherever its address says: a stranger's word, so only public addresses are asked, and never with the key."""
+"""Fetch one cover. Its address comes from the catalog, so only public addresses are connected to, and the key is never sent."""
 
 from __future__ import annotations
 

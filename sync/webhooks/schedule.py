@@ -1,6 +1,6 @@
 """PURE. When a message that was not taken is tried again: soon, then ever more slowly, then once a day for ever.
 
-Nothing is dropped: the feed is kept, so whoever comes back after a month gets everything, in order. Waits are stretched by up
+Nothing is dropped: the feed is kept, so a receiver that comes back after a month gets everything, in order. Waits are stretched by up
 to a tenth, so that many endpoints behind one broken server do not come back in step.
 """
 

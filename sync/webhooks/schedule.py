@@ -1,7 +1,7 @@
 """PURE. When a message that was not taken is tried again: soon, then ever more slowly, then once a day for ever.
 
-Nothing is dropped: the feed is kept, so a receiver that comes back after a month gets everything, in order. Waits are stretched by up
-to a tenth, so that many endpoints behind one broken server do not come back in step.
+Nothing is dropped: the feed is kept, so a receiver that comes back after a month gets everything, in order. Waits are stretched
+by up to a tenth, so that many endpoints behind one broken server do not come back in step.
 """
 
 from __future__ import annotations

@@ -135,6 +135,12 @@ def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certi
         assert proxy.connections == 0
 
 
+def test_a_ping_over_plain_http_is_sent_to_the_proxy_as_it_is() -> None:
+    with Hostile(one_after_another(GOOD)) as proxy:
+        assert ping("http://catalog.test", Network(proxy=proxy.url)) == ""
+        assert [request.path for request in proxy.requests] == ["http://catalog.test/secret-uuid"]
+
+
 ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it asks for a user name and a password)"
 
 

@@ -1,4 +1,4 @@
-"""PURE. Decompress an answer's body within bounds, whatever it claims: 264 bytes of gzip in gzip can hold a gigabyte."""
+"""Decompress an answer's body within bounds, whatever it claims: 264 bytes of gzip in gzip can hold a gigabyte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PURE. Which failed requests are retried, and after which waits: `Retry-After` is read and obeyed here."""
+"""Which failed requests are retried, and after which waits: `Retry-After` is read and obeyed here."""
 
 from __future__ import annotations
 

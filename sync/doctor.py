@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import ssl
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -14,8 +13,10 @@ from urllib.parse import urlsplit
 
 from sync.delivery.configuration import armed
 from sync.endpoint.client import Endpoint
-from sync.endpoint.retry_after import RetryPolicy
-from sync.endpoint.tls import authorities
+from sync.endpoint.deadline import addresses
+from sync.endpoint.http import certificate
+from sync.endpoint.network import Network, Timeouts, TransportFailure
+from sync.endpoint.retry_after import REQUESTS
 from sync.errors import SyncError
 from sync.reader.status import Overview, overview
 from sync.store.engine import require_writable
@@ -44,7 +45,7 @@ CLOCK_SLACK = 300.0
 CERTIFICATE_DAYS = 14
 
 
-_SECONDS = 10.0
+SECONDS = 10.0
 
 
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
@@ -92,27 +93,19 @@ def _settings(loaded: Loaded) -> Check:
 def _name_resolves(settings: Settings) -> Check:
     host = urlsplit(settings.proxy or settings.base_url).hostname or ""
     try:
-        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError as error:
-        return Check(
-            "name", Result.FAILED, f"{host} does not resolve: {error.strerror}", "Check the network and CRUN_BASE_URL.", 75
-        )
+        found = addresses(host, SECONDS)
+    except TransportFailure as failure:
+        return Check("name", Result.FAILED, f"{host}: {failure}", "Check the network and CRUN_BASE_URL.", 75)
     return Check("name", Result.FINE, f"{host} is {', '.join(sorted(found)[:3])}")
 
 
 def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
-    parts = urlsplit(settings.base_url)
-    host = parts.hostname or ""
     try:
-        with (
-            socket.create_connection((host, parts.port or 443), timeout=_SECONDS) as plain,
-            authorities(settings.ca_bundle).wrap_socket(plain, server_hostname=host) as secure,
-        ):
-            certificate = secure.getpeercert() or {}
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or type(error).__name__
-        return Check("tls", Result.FAILED, f"no trusted connection: {reason}", "Check the clock, a proxy, or SYNC_CA_BUNDLE.", 75)
-    days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - now().timestamp()) / 86400
+        found = certificate(settings.base_url, Network.of(settings), SECONDS)
+    except TransportFailure as failure:
+        advice = "Check the clock, a proxy, or SYNC_CA_BUNDLE."
+        return Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
+    days = (ssl.cert_time_to_seconds(str(found["notAfter"])) - now().timestamp()) / 86400
     result = Result.FINE if days > CERTIFICATE_DAYS else Result.WARNING
     return Check(
         "tls", result, f"certificate verified, valid for {days:.0f} days more", "" if result is Result.FINE else "Tell Crun."
@@ -122,8 +115,8 @@ def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
 def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
     if settings.api_key is None:
         return
-    hasty = RetryPolicy(attempts=1, request=_SECONDS, connect=_SECONDS, read=_SECONDS)
-    with Endpoint(replace(settings, deadline=2 * _SECONDS), settings.api_key, retry_policy=hasty) as endpoint:
+    once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
+    with Endpoint(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as endpoint:
         try:
             answer = endpoint.ask({"page": 1, "page_size": 1})
         except SyncError as error:

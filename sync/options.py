@@ -107,7 +107,7 @@ def _choice(*words: str) -> Callable[[str], str]:
 
 
 def _key(value: str) -> str:
-    # A stray newline or space in a header makes httpx raise with the key inside the message: refuse it here, unseen.
+    # A stray newline or space in a header makes an HTTP library raise with the key inside the message: refuse it here, unseen.
     if not re.fullmatch(r"[\x21-\x7e]+", value.strip()):
         raise ValueError("printable ASCII without spaces, as the key management page shows it")
     return value.strip()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.endpoint.client import Endpoint
-from sync.endpoint.retry_after import RetryPolicy
+from sync.endpoint.network import Timeouts
+from sync.endpoint.retry_after import REQUESTS
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.settings import Settings, load
 from sync.store.apply import Store
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from sync.retry_policy import RetryPolicy
+
 SEED_PAGE = Path(__file__).parent / "data" / "documented-answer.json"
 OF_ITS_OWN = {"token", "place"}
 """Columns in which each database has its own: what was drawn by lot, and which server it is on."""
 EPOCH = "0123456789ab"
 """Of the feed in every database that tests share, so that the same history gives the same cursors on each engine."""
-HASTY = RetryPolicy(attempts=3, first_pause=0.001, longest_pause=0.002, longest_asked=0.05, request=5.0, connect=2.0, read=2.0)
-"""RetryPolicy without waiting, for tests."""
+HASTY = replace(REQUESTS, attempts=3, waits=(0.001, 0.002), longest_asked=0.05)
+"""A retry policy without waiting, for tests."""
+QUICK = Timeouts(request=5.0, connect=2.0, read=2.0)
 
 
 @dataclass(frozen=True)
@@ -141,13 +145,14 @@ def run_against(
     *,
     clock: Callable[[], datetime] | None = None,
     retry_policy: RetryPolicy = HASTY,
+    timeouts: Timeouts = QUICK,
     **options: Any,
 ) -> Outcome:
     """Run once against whatever serves at a URL. `options` are the run's, or settings."""
     run_options = {
         name: options.pop(name) for name in ("page_size", "workers", "max_removed", "accept_removals", "hold") if name in options
     }
-    with Endpoint(make_settings(base_url, **options), SANDBOX_KEY, retry_policy=retry_policy) as endpoint:
+    with Endpoint(make_settings(base_url, **options), SANDBOX_KEY, retry_policy=retry_policy, timeouts=timeouts) as endpoint:
         return synchronise(
             Store(engine, sleep=lambda _: None),
             endpoint,

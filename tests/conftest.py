@@ -233,14 +233,14 @@ def _empty(engine: sa.Engine) -> None:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that is valid for 30 days, with its key in the same file."""
+    """A certificate for localhost and catalog.test that is valid for 30 days, with its key in the same file."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed here")
     folder = tmp_path_factory.mktemp("certificate")
     file, key = folder / "certificate.pem", folder / "key.pem"
     kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
-    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:catalog.test"]
     command = [openssl, "req", "-x509", *kind, *name, "-keyout", str(key), "-out", str(file)]
     subprocess.run(command, check=True, capture_output=True)
     file.write_text(file.read_text() + key.read_text())

@@ -133,7 +133,7 @@ class Hostile:
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
             connection.sendall(self.greeting)
-            while head := _read_head(connection):
+            while head := read_head(connection):
                 with self._lock:
                     request = _request(len(self.requests) + 1, head)
                     self.requests.append(request)
@@ -171,7 +171,7 @@ def _wait(seconds: float, stopped: Callable[[], bool]) -> None:
         time.sleep(min(left, 0.05))
 
 
-def _read_head(connection: socket.socket) -> bytes:
+def read_head(connection: socket.socket) -> bytes:
     head = b""
     while b"\r\n\r\n" not in head:
         chunk = connection.recv(65536)

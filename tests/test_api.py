@@ -395,7 +395,7 @@ def test_ensure_fresh_does_not_bring_the_real_catalog_into_the_demos(
 
 # Imports and types ------------------------------------------------------------------------------------------------------
 
-HEAVY = ("sqlalchemy", "httpx", "apscheduler", "alembic", "structlog", "click", "psycopg", "pymysql")
+HEAVY = ("sqlalchemy", "httpcore", "apscheduler", "alembic", "structlog", "click", "psycopg", "pymysql")
 
 
 def loaded(statement: str) -> list[str]:

@@ -18,7 +18,7 @@ import pytest
 from sync.run_record import Status
 from sync.store import schema
 from sync.store.engine import open_engine
-from tests.builders import HASTY, Database, record, records, run_against
+from tests.builders import HASTY, QUICK, Database, record, records, run_against
 from tests.hostile import (
     GARBAGE,
     NO_REPLY,
@@ -334,8 +334,14 @@ FAULTS = [
 
 def with_fault(fault: Fault, database: Database) -> Outcome:
     with Hostile(fault.script) as server:
-        retry_policy = replace(HASTY, attempts=2, read=5.0)
-        return run_against(server.url, database.engine, page_size=SIZE, retry_policy=retry_policy, **dict(fault.settings))
+        return run_against(
+            server.url,
+            database.engine,
+            page_size=SIZE,
+            retry_policy=replace(HASTY, attempts=2),
+            timeouts=replace(QUICK, read=5.0),
+            **dict(fault.settings),
+        )
 
 
 def rows(outcome: Outcome) -> str:

@@ -30,7 +30,7 @@ LAYERS = [
     "catalog",
     "run_record",
     "text",
-    "errors",
+    "errors retry_policy",
 ]
 """Imports go down, or stay in the same room; two rooms of one line do not know each other."""
 PURE = {
@@ -40,6 +40,7 @@ PURE = {
     "webhooks",
     "http_url",
     "run_record",
+    "retry_policy",
     "redaction",
     "advice",
     "loopback",
@@ -53,7 +54,8 @@ PURE_MAY_IMPORT = {
     "jsonschema", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib", "xml",
 }  # fmt: skip
 HOMES = {
-    "httpx": "endpoint",
+    "httpcore": "endpoint.http endpoint.backend",
+    "httpx": "endpoint.http endpoint.backend",
     "structlog": "logs daemon.heartbeat",
     "apscheduler": "daemon cron",
     "alembic": "store.schema",

@@ -50,12 +50,13 @@ def command(context: Context) -> None:
     from sync.daemon.scheduler import LOOK_SECONDS, Daemon
     from sync.daemon.service import Service
     from sync.daemon.systemd import notify, watchdog_interval
+    from sync.endpoint.network import Network
     from sync.logs import get_logger
     from sync.store.schema import prepare
 
     address = os.environ.get("NOTIFY_SOCKET")
     metrics = Metrics(__version__)
-    ping = Ping(settings.ping_url)
+    ping = Ping(settings.ping_url, Network.of(settings))
     deliveries = _deliveries(context, engine, metrics)
     service = Service(
         settings,

@@ -90,10 +90,10 @@ def keeper_of(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | N
         return Keeper(_sample_media, ("cover_url", "preview_video_url"), removed=True)
     if not covers:
         return None
-    from sync.endpoint.tls import authorities
+    from sync.endpoint.network import Network
     from sync.site.fetch import Fetch
 
-    return Keeper(Fetch(authorities(settings.ca_bundle)))
+    return Keeper(Fetch(Network.of(settings)))
 
 
 def _sample_media(url: str, _document: Document) -> bytes:

@@ -100,8 +100,9 @@ def pinged(settings: Settings, engine: Engine) -> Iterator[Callable[[Outcome], N
         return
     from sync.daemon.heartbeat import Ping
     from sync.daemon.service import figures_of, notify_heartbeat
+    from sync.endpoint.network import Network
 
-    ping = Ping(settings.ping_url)
+    ping = Ping(settings.ping_url, Network.of(settings))
     try:
         with ping.run():
             yield lambda outcome: notify_heartbeat(

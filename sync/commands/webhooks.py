@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sync.webhooks.position import Position
 
 FLAGS = (*DATABASE_FLAGS, "webhooks_file")
-SENDING_FLAGS = (*FLAGS, "ca_bundle")
+SENDING_FLAGS = (*FLAGS, "proxy", "ca_bundle")
 
 
 @click.group(help="Show who is told of changes, try an endpoint, deliver what waits.")
@@ -85,6 +85,7 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
 @sync_command(
     "Send one signed test message to an endpoint, and show its answer. Its position does not move; no database is needed.",
     "webhooks_file",
+    "proxy",
     "ca_bundle",
     unused=(*DATABASE_FLAGS, *LOG_FLAGS),
     acts=True,
@@ -171,9 +172,10 @@ def resume(context: Context, *, name: str, skip: bool) -> None:
 def sender(context: Context) -> Callable[[Armed, Message, datetime], Reply]:
     """Make what makes one attempt."""
     from sync.delivery.send import send
+    from sync.endpoint.network import Network
 
-    bundle = context.settings.ca_bundle
-    return lambda armed, message, moment: send(armed, message, moment, ca_bundle=bundle)
+    network = Network.of(context.settings)
+    return lambda armed, message, moment: send(armed, message, moment, network=network)
 
 
 def _file(context: Context) -> str:

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
-from sync.endpoint.post import OK, post
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sync.endpoint.network import Network
 
 
 _LIMIT = 5.0  # seconds for one whole ping
@@ -39,8 +40,9 @@ class Ping:
     No method raises, and none but `close` waits. The address is a secret: whoever knows it can keep the alarm silent.
     """
 
-    def __init__(self, url: str | None, *, limit: float = _LIMIT) -> None:
+    def __init__(self, url: str | None, network: Network | None = None, *, limit: float = _LIMIT) -> None:
         self._url = url
+        self._network = network
         self._limit = limit
         self._waiting: deque[tuple[str, str]] = deque(maxlen=_WAITING)
         self._changed = threading.Condition()
@@ -119,14 +121,25 @@ class Ping:
             self._send(suffix, text)
 
     def _send(self, suffix: str, text: str) -> None:
+        from sync.endpoint import http
+        from sync.endpoint.network import Network, TransportFailure
+
+        network = self._network or Network()
         try:
-            status = post(_with_suffix(self._url or "", suffix), text.encode("utf-8", "replace"), {}, limit=self._limit).status
+            url, content = _with_suffix(self._url or "", suffix), text.encode("utf-8", "replace")
+            answer = http.send("POST", url, {}, content, network=network, limit=self._limit, most=_nothing)
+            if answer.status in http.OK:
+                return
+            reason = f"HTTP {answer.status}"
+        except TransportFailure as failure:
+            reason = str(failure)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason to hurt a run
-            # The kind only: the message of an error may hold the address.
-            _log.warning("ping_failed", reason=type(error).__name__)
-            return
-        if status not in OK:
-            _log.warning("ping_failed", reason=f"HTTP {status}")
+            reason = type(error).__name__  # the message of an error may hold the address
+        _log.warning("ping_failed", reason=reason)
+
+
+def _nothing(_status: int) -> int:
+    return 0
 
 
 def _with_suffix(url: str, suffix: str) -> str:

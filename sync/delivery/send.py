@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sync.endpoint.post import OK, post
 from sync.endpoint.retry_after import retry_after
-from sync.endpoint.tls import trust
 from sync.redaction import Redactor
 from sync.webhooks.addresses import is_allowed, origin
 from sync.webhooks.schedule import OVERLOADED
@@ -18,12 +16,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.delivery.configuration import Armed
+    from sync.endpoint.network import Network
     from sync.webhooks.messages import Message
 
 LIMIT = 20.0
 """Seconds for one whole attempt."""
 _ANSWER_LIMIT = 16 * 1024
 _SHOWN = 200
+_OK = range(200, 300)  # a redirect is no success: it is not followed
 _GONE = 410
 
 
@@ -46,7 +46,7 @@ class Reply:
     @property
     def taken(self) -> bool:
         """Whether the message was taken."""
-        return self.status in OK
+        return self.status in _OK
 
     @property
     def in_words(self) -> str:
@@ -64,7 +64,7 @@ def send(
     message: Message,
     now: datetime,
     *,
-    ca_bundle: str | None = None,
+    network: Network | None = None,
     limit: float = LIMIT,
     allowed: Callable[[str], bool] = is_allowed,
 ) -> Reply:
@@ -74,22 +74,32 @@ def send(
         armed: to whom.
         message: its body is sent byte for byte as it was signed.
         now: the time of this attempt, UTC.
-        ca_bundle: certificate authorities to trust instead of the built-in ones.
+        network: the proxy and the certificate authorities; none but the built-in ones if not given.
         limit: seconds for all of it.
-        allowed: asked with the address that the connection led to.
+        allowed: whether an IP address may be sent to. Not asked behind a proxy, which resolves the name.
     """
+    from sync.endpoint import http
+    from sync.endpoint.network import AddressRefused, Network, TransportFailure
+
     url = armed.endpoint.url
     headers = {"content-type": "application/json", **signed(message, armed.secrets, now)}
     hidden = [*(form for secret in armed.secrets for form in spellings(secret)), url, url.removeprefix(origin(url))]
     try:
-        answer = post(
-            url, message.body, headers, limit=limit, trust=trust(url, None, ca_bundle), allowed=allowed, read=_ANSWER_LIMIT
+        answer = http.send(
+            "POST",
+            url,
+            headers,
+            message.body,
+            network=network or Network(),
+            limit=limit,
+            most=_most,
+            is_permitted=allowed,
         )
-    except PermissionError:
+    except AddressRefused:
         return Reply(None, "its name leads to a link-local address, where nothing is sent")
-    except Exception as failure:  # noqa: BLE001 - it stands in `webhooks list`, and is tried again
-        return Reply(None, _why(failure), slow=_took_too_long(failure))
-    if answer.status in OK:
+    except TransportFailure as failure:
+        return Reply(None, str(failure), slow=failure.timed_out)
+    if answer.status in _OK:
         return Reply(answer.status)
     asked = retry_after(answer.headers.get("retry-after"), now)
     said = Redactor(hidden).of_a_part(answer.body.decode("utf-8", "replace"))
@@ -114,14 +124,9 @@ def signed(message: Message, secrets: Sequence[str], now: datetime) -> dict[str,
     }
 
 
-def _why(failure: Exception) -> str:
-    from sync.endpoint.transport_failure import in_plain_words
-
-    return in_plain_words(failure)
-
-
-def _took_too_long(failure: Exception) -> bool:
-    return isinstance(failure, TimeoutError) or "Timeout" in type(failure).__name__
+def _most(status: int) -> int:
+    """Choose how much of an answer to read: of success nothing, as its body may hang."""
+    return 0 if status in _OK else _ANSWER_LIMIT
 
 
 def _shown(text: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 OK = 200
 NOT_FOUND = 404
 REQUEST_TIMEOUT = 408
+_NOT_MODIFIED = 304
 
 
 MAINTENANCE, RATE_LIMITED = 455, 429
@@ -112,6 +113,8 @@ def _said(message: str) -> str:
 
 
 def _undocumented(code: int, said: str) -> BadAnswer:
+    if code == _NOT_MODIFIED:
+        return BadAnswer(f"The answer has an unexpected status ({code}): no request was conditional.{said}", code=str(code))
     if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
         return BadAnswer(
             f"The server redirects elsewhere ({code}); redirects are not followed, the key is for the configured origin only.",

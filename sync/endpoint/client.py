@@ -1,21 +1,18 @@
-"""The template endpoint: several questions at once, within the run's deadline, and given up at once when asked."""
+"""The template endpoint: several questions at once, within the run's deadline, and cancelled at once when asked."""
 
 from __future__ import annotations
 
 import random as randomness
 import time
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
 from sync.advice import BY_CODE
+from sync.endpoint.network import Network, Timeouts
 from sync.endpoint.rate_limit import RateLimiter
-from sync.endpoint.retry_after import RetryPolicy
+from sync.endpoint.retry_after import REQUESTS
 from sync.endpoint.statistics import RequestStatistics
-from sync.endpoint.tls import trust
-from sync.endpoint.worker import Line, Worker
+from sync.endpoint.worker import RequestContext, Worker
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 from sync.redaction import Redactor
 
@@ -25,25 +22,29 @@ if TYPE_CHECKING:
     from sync.endpoint.envelope import Envelope
     from sync.endpoint.questions import Question
     from sync.endpoint.recording import Recording
+    from sync.endpoint.worker import Answered
+    from sync.retry_policy import RetryPolicy
     from sync.settings import Settings
 
 AGENT = "crun-template-sync"
 PATH = "/api/v1/client/job/bytedance-templates"
-_LOOK = 0.5
-"""Seconds between two looks for requests that are late."""
-_PARTING = 1.0
-"""Seconds to wait for all threads at the end. Only one that still connects takes longer; it ends by itself a little later."""
+_CLOSE_TIMEOUT = 1.0
+"""Seconds to wait for all threads at the end."""
 
 
 class Endpoint:
     """The template endpoint. Use as a context manager; one per run. Used by one thread, but for `interrupt`.
 
     Args:
-        settings: the origin, rate, deadline, proxy and trust.
+        settings: the origin, rate, deadline, proxy and certificate authorities.
         key: the API key, sent in one header to the configured origin, and nowhere else.
-        retry_policy: how long to try.
+        retry_policy: how to retry.
+        timeouts: of each request.
         random: a source of numbers from 0 to 1, for jitter.
         recording: keeps every answer, if it is to be kept.
+
+    Raises:
+        ConfigurationError: SYNC_CA_BUNDLE cannot be used.
     """
 
     def __init__(
@@ -51,32 +52,31 @@ class Endpoint:
         settings: Settings,
         key: str,
         *,
-        retry_policy: RetryPolicy | None = None,
+        retry_policy: RetryPolicy = REQUESTS,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - it is immutable
         random: Callable[[], float] = randomness.random,
         recording: Recording | None = None,
     ) -> None:
         self.statistics = RequestStatistics()
         self._redactor = Redactor([key])
         self._deadline = settings.deadline
-        self._line = Line(
-            url=httpx.URL(settings.base_url + PATH),
-            headers=httpx.Headers(
-                {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}
-            ),
-            trust=trust(settings.base_url, settings.proxy, settings.ca_bundle),
-            proxy=settings.proxy,
-            blamed="SYNC_PROXY" if settings.proxy else "CRUN_BASE_URL",
+        headers = {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}
+        self._context = RequestContext(
+            url=settings.base_url + PATH,
+            headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+            network=Network.of(settings),
+            timeouts=timeouts,
             ends=time.monotonic() + settings.deadline,
-            retry_policy=retry_policy or RetryPolicy(),
+            retry_policy=retry_policy,
             rate_limiter=RateLimiter(settings.rate),
             statistics=self.statistics,
             random=random,
             redact=self._redactor,
             recording=recording,
         )
-        self._answered: SimpleQueue[Any] = SimpleQueue()
-        self._idle: list[Worker] = []
-        self._all: list[Worker] = []
+        self._answered: SimpleQueue[Answered | None] = SimpleQueue()
+        self._all = [Worker(self._context, self._answered)]
+        self._idle = list(self._all)
         self._interrupted = False
 
     def __enter__(self) -> Self:
@@ -84,8 +84,8 @@ class Endpoint:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._all:
-            worker.cut()
-        gives_up = time.monotonic() + _PARTING
+            worker.cancel()
+        gives_up = time.monotonic() + _CLOSE_TIMEOUT
         for worker in self._all:
             worker.close(wait=max(0.0, gives_up - time.monotonic()))
 
@@ -109,7 +109,7 @@ class Endpoint:
     def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | SyncError]]:
         """Ask questions, so many at once, and give each with its answer as that comes.
 
-        The next question is drawn only when a worker is free. Whoever stops listening gives up what is still being asked.
+        The next question is drawn only when a worker is free. Closing the iterator cancels the requests in flight.
 
         Raises:
             DeadlineExceeded: the run's whole time is over.
@@ -134,8 +134,7 @@ class Endpoint:
                 yield question, answer
         finally:
             for worker in busy:
-                worker.cut()
-                worker.close()
+                worker.cancel()
 
     def check_deadline(self) -> None:
         """Refuse to go on where the run's whole time is over, or it was asked to stop.
@@ -146,14 +145,14 @@ class Endpoint:
         """
         if self._interrupted:
             raise Interrupted("Stopped before anything was applied, as asked.")
-        if time.monotonic() >= self._line.ends:
+        if time.monotonic() >= self._context.ends:
             raise DeadlineExceeded(
                 f"The run took longer than SYNC_DEADLINE ({self._deadline:g} s); nothing was applied.",
                 hint=BY_CODE["deadline"].to_do,
             )
 
     def interrupt(self) -> None:
-        """Give up whatever is being asked. Safe from any thread and from a signal handler; stays in force."""
+        """Cancel the requests in flight. Safe from any thread and from a signal handler; stays in force."""
         self._interrupted = True
         self._answered.put(None)
 
@@ -161,20 +160,19 @@ class Endpoint:
         """Hide the key in a decoded value: a server may quote it in any spelling, and records are stored."""
         return self._redactor.value(value)
 
-    def _next_answer(self, busy: set[Worker]) -> tuple[Worker, Question, Envelope | BaseException]:
-        """Wait for an answer, and meanwhile watch every clock: the run's and each request's."""
+    def _next_answer(self, busy: set[Worker]) -> Answered:
+        """Wait for an answer, until the run's whole time is over."""
         while True:
             self.check_deadline()
-            now = time.monotonic()
-            for worker in busy:
-                worker.cut_late_request(now)
-            with suppress(Empty):
-                found = self._answered.get(timeout=max(0.0, min(_LOOK, self._line.ends - now)))
-                if found is not None and found[0] in busy:  # what was given up may answer after all
-                    self.check_deadline()
-                    return found  # type: ignore[no-any-return]  # the queue's items are what Worker puts there
+            try:
+                found = self._answered.get(timeout=max(0.0, self._context.ends - time.monotonic()))
+            except Empty:
+                continue
+            if found is not None and found[0] in busy:  # what was cancelled may answer after all
+                self.check_deadline()
+                return found
 
     def _another(self) -> Worker:
-        worker = Worker(self._line, self._answered)
+        worker = Worker(self._context, self._answered)
         self._all.append(worker)
         return worker

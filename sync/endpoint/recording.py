@@ -9,25 +9,20 @@ import os
 import random
 import tempfile
 import time
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl
 
-import httpx
-
-from sync.endpoint.body import BODY_LIMIT
-from sync.endpoint.transport_failure import in_plain_words
+from sync.endpoint.body import BODY_LIMIT, decompress
 from sync.errors import UsageError
 from sync.options import replaceable_file
 from sync.recorded_answer import HEADERS, MOST_BYTES, RecordedAnswer, first_line, line_of
 from sync.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+    from sync.endpoint.network import Response, TransportFailure
+    from sync.endpoint.questions import Question
     from sync.recorded_answer import RecordedRun
 
 
@@ -76,10 +71,28 @@ class Recording:
                     self.failure = error.strerror or str(error)
             self._give_up(self.failure)
 
-    def add(self, question: dict[str, str], began: float, **came: Any) -> None:
-        """Keep an answer that came to its end now; `began` is the monotonic moment of its question."""
+    def add(self, question: Question, began: float, response: Response | None, failure: TransportFailure | None) -> None:
+        """Keep what came of a request until now.
+
+        Args:
+            question: what was asked.
+            began: the monotonic moment of the request.
+            response: the answer; None if there was none.
+            failure: why the answer is not complete, if it is not.
+        """
         now = time.monotonic()
-        line = line_of(RecordedAnswer(question, began - self._began, now - began, **came), self._redact)
+        came: dict[str, Any] = {"trouble": str(failure or "")}
+        if response is not None:
+            headers = {name: response.headers[name] for name in HEADERS if name in response.headers}
+            # Decompressed as far as that goes: in compressed bytes the key could not be found.
+            body, damage = decompress(headers.get("content-encoding", ""), response.body)
+            if damage is not None and damage.code == "gzip":
+                came["trouble"] = came["trouble"] or "its compression was damaged or broke off"
+            elif damage is not None and damage.code == "encoding" and body is not response.body:
+                came["trouble"] = came["trouble"] or "something follows its compressed end"
+            came |= {"status": response.status, "headers": headers, "body": bytes(body[: BODY_LIMIT + 1])}
+        query = {name: str(value) for name, value in question.items()}
+        line = line_of(RecordedAnswer(query, began - self._began, now - began, **came), self._redact)
         with self._turn:
             self._write(line)
 
@@ -106,86 +119,3 @@ class Recording:
         if file is not None:
             with suppress(OSError):  # what is left to be written does not matter any more
                 file.close()
-
-
-class Recorded(httpx.BaseTransport):
-    """A transport whose every answer is recorded.
-
-    Args:
-        transport: what really asks.
-        recording: where to.
-        given_up: tells whether we hung up ourselves, which says nothing of the server.
-    """
-
-    def __init__(self, transport: httpx.BaseTransport, recording: Recording, given_up: Callable[[], bool]) -> None:
-        self._transport, self._recording, self._given_up = transport, recording, given_up
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a request on; that nothing came is recorded, too."""
-        began = time.monotonic()
-        query = request.extensions["target"].partition(b"?")[2].decode("ascii")
-        question = dict(parse_qsl(query, keep_blank_values=True))
-
-        def tell(**came: Any) -> None:
-            if not self._given_up():
-                self._recording.add(question, began, **came)
-
-        try:
-            response = self._transport.handle_request(request)
-        except (httpx.TransportError, OSError, UnicodeError) as failure:
-            tell(trouble=in_plain_words(failure))
-            raise
-        response.stream = _Heard(response, tell)
-        return response
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._transport.close()
-
-
-class _Heard(httpx.SyncByteStream):
-    """A body that is told of when it is closed."""
-
-    def __init__(self, response: httpx.Response, tell: Callable[..., None]) -> None:
-        self._response, self._stream, self._tell = response, response.stream, tell
-        self._wire = bytearray()
-        self._trouble = ""
-
-    def __iter__(self) -> Iterator[bytes]:
-        assert isinstance(self._stream, httpx.SyncByteStream)  # noqa: S101 - of a transport that is not asynchronous
-        try:
-            for chunk in self._stream:
-                self._wire += chunk
-                yield chunk
-        except (httpx.TransportError, OSError) as failure:
-            self._trouble = in_plain_words(failure)
-            raise
-
-    def close(self) -> None:
-        assert isinstance(self._stream, httpx.SyncByteStream)  # noqa: S101 - likewise
-        self._stream.close()
-        sent = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._response.headers.raw]
-        headers = {name: ", ".join(value for each, value in sent if each == name) for name in HEADERS if name in dict(sent)}
-        body, damage = _unpacked(headers.get("content-encoding", ""), bytes(self._wire))
-        self._tell(
-            status=self._response.status_code, headers=headers, body=body[: BODY_LIMIT + 1], trouble=self._trouble or damage
-        )
-
-
-def _unpacked(encoding: str, wire: bytes) -> tuple[bytes, str]:
-    """Decompress a body as far as it goes: in compressed bytes the key could not be found. One past the limit stays past it."""
-    if encoding.strip().lower() != "gzip":
-        return wire, ""
-    unzip = zlib.decompressobj(31)
-    body = b""
-    try:
-        # In small pieces: what was good before the damage is what a maintainer wants to see.
-        for place in range(0, len(wire), 512):
-            body += unzip.decompress(wire[place : place + 512], BODY_LIMIT + 1 - len(body))
-            if len(body) > BODY_LIMIT:
-                return body, ""
-    except zlib.error:
-        return body, "its compression was damaged"
-    if unzip.unused_data:
-        return body, "something follows its compressed end"
-    return body, "" if unzip.eof else "it broke off in the middle"

@@ -1,66 +1,58 @@
-"""One thread that asks questions over a connection of its own, and can be cut off at any moment.
-
-Timeouts are for each read, so a server that drips one byte a second would keep a request for ever; here the socket is shut down
-when the time is over, which wakes whatever waits on it.
-"""
+"""Ask one question at a time in a thread, retried as the policy says, until it is answered or cancelled."""
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
-
-from sync.endpoint.body import read_body
+from sync.endpoint import body
 from sync.endpoint.body_codes import OK, judge_answer
-from sync.endpoint.direct import Direct
-from sync.endpoint.transport_failure import in_plain_words
+from sync.endpoint.http import Connection
+from sync.endpoint.network import TransportFailure
+from sync.endpoint.retry_after import is_exhausted, wait_after
 from sync.errors import BadAnswer, Deferred, Interrupted, SyncError, Unreachable
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
+    from queue import SimpleQueue
 
     from sync.endpoint.envelope import Envelope
+    from sync.endpoint.network import Network, Response, Timeouts
     from sync.endpoint.questions import Question
     from sync.endpoint.rate_limit import RateLimiter
     from sync.endpoint.recording import Recording
-    from sync.endpoint.retry_after import RetryPolicy
     from sync.endpoint.statistics import RequestStatistics
     from sync.redaction import Redactor
+    from sync.retry_policy import RetryPolicy
 
 RUN_LIMIT = 8 * 2**30
 """Bytes of all bodies of one run after decompression; a million documented records take one gigabyte."""
+_ONCE = (b"connection", b"close")
+
+Answered = tuple["Worker", "Question", "Envelope | BaseException"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RequestContext:
     """What all workers of an endpoint share.
 
     Attributes:
         url: of the endpoint, without a query.
         headers: of every request; the key is one of them, and is sent nowhere else.
-        trust: the certificate authorities.
-        proxy: the URL of a proxy, if there is one.
-        blamed: the setting to check when nothing answers.
         ends: the monotonic moment at which the run's whole time is over.
         redact: hides the key in a body: a server may quote it in a message or a record, and both are stored.
         recording: keeps every answer, if it is to be kept.
     """
 
-    url: httpx.URL
-    headers: httpx.Headers
-    trust: ssl.SSLContext
-    proxy: str | None
-    blamed: str
+    url: str
+    headers: list[tuple[bytes, bytes]]
+    network: Network
+    timeouts: Timeouts
     ends: float
     retry_policy: RetryPolicy
     rate_limiter: RateLimiter
@@ -71,154 +63,113 @@ class Line:
 
 
 class Worker:
-    """Asks one question at a time, again as the retry policy says. Its answers go into a queue: (worker, question, answer)."""
+    """Asks over a connection that it keeps. Its answers go into a queue: (worker, question, answer)."""
 
-    def __init__(self, line: Line, answered: SimpleQueue[Any]) -> None:
-        self._line = line
+    def __init__(self, context: RequestContext, answered: SimpleQueue[Answered | None]) -> None:
+        self._context = context
         self._answered = answered
-        self._asked: SimpleQueue[Question | None] = SimpleQueue()
-        self._socket: socket.socket | None = None
-        self._cut = threading.Event()
-        self._late = False
-        self.request_ends: float | None = None
-        # A transport without httpx's client around it. The client would keep cookies; would send the key to a proxy that the
-        # environment names; would raise at a redirect to an odd place even where it does not follow it; and would, if it
-        # followed, send x-api-key to the other host.
-        self._transport = _transport(line, self._opened, self._cut.is_set)
-        self._thread = threading.Thread(target=self._work, name="endpoint", daemon=True)
-        self._thread.start()
+        self._kept = self._current = Connection(context.url, context.network)
+        self._cancelled = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def ask(self, question: Question) -> None:
         """Begin to ask."""
-        self._asked.put(question)
+        self._thread = threading.Thread(target=self._work, args=(question,), name="endpoint", daemon=True)
+        self._thread.start()
 
-    def close(self, wait: float = 0.0) -> None:
-        """End the thread once it is idle, and its connection; wait for that at most so many seconds."""
-        self._asked.put(None)
-        self._thread.join(wait)
+    def cancel(self) -> None:
+        """Give up, now and in every later attempt. Safe from any thread."""
+        self._cancelled.set()
+        self._current.cancel()
 
-    def cut(self) -> None:
-        """Give up at once, now and in every later attempt. Who still connects or asks the DNS cannot be woken, and ends later."""
-        self._cut.set()
-        self._shut_down()
+    def close(self, wait: float) -> None:
+        """Wait for the thread, at most so many seconds, and close the connection."""
+        if self._thread is not None:
+            self._thread.join(wait)
+        self._kept.close()
 
-    def cut_late_request(self, now: float) -> None:
-        """Cut the request under way off if its time is over; it may be tried again."""
-        if self.request_ends is not None and now > self.request_ends:
-            self._late = True
-            self._shut_down()
-
-    def _shut_down(self) -> None:
-        if (waiting := self._socket) is not None:
-            with suppress(OSError):  # it may be closed already
-                # Not SSLSocket's own, which first takes the TLS object from under the thread that reads with it.
-                socket.socket.shutdown(waiting, socket.SHUT_RDWR)
-
-    def _work(self) -> None:
+    def _work(self, question: Question) -> None:
         try:
-            while (question := self._asked.get()) is not None:
-                try:
-                    answer: Envelope | BaseException = self._try(question)
-                except BaseException as error:  # noqa: BLE001 - it is raised again where the question came from
-                    answer = error
-                self._answered.put((self, question, answer))
-        finally:
-            self._transport.close()
+            answer: Envelope | BaseException = self._try(question)
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the question came from
+            answer = error
+        self._answered.put((self, question, answer))
 
     def _try(self, question: Question) -> Envelope:
         """Ask until there is a good answer, or no point in asking again."""
-        line = self._line
+        context = self._context
         for attempt in count(1):
-            line.rate_limiter.wait(self._cut.wait)
-            if self._cut.is_set():
-                raise Interrupted("Stopped before anything was applied, as asked.")
-            line.statistics.count(requests=1)
+            context.rate_limiter.wait(self._cancelled.wait)
+            self._check()
+            context.statistics.count(requests=1)
             try:
                 return self._once(question)
             except SyncError as error:
-                pause = line.retry_policy.pause(error, attempt, line.random)
+                wait = wait_after(error, attempt, context.retry_policy, context.random)
                 if isinstance(error, Deferred):
-                    error.exhausted = line.retry_policy.is_exhausted(error, attempt)
-                if pause is None or time.monotonic() + pause >= line.ends:
+                    error.exhausted = is_exhausted(error, attempt, context.retry_policy)
+                if wait is None or time.monotonic() + wait >= context.ends:
                     raise
-                line.statistics.count(retries=1)
-            self._cut.wait(pause)
+                context.statistics.count(retries=1)
+            self._cancelled.wait(wait)
         raise AssertionError  # the loop has no end of its own
 
+    def _check(self) -> None:
+        if self._cancelled.is_set():
+            raise Interrupted("Stopped before anything was applied, as asked.")
+
     def _once(self, question: Question) -> Envelope:
-        line, policy = self._line, self._line.retry_policy
-        headers = line.headers
-        if "template_id" in question:
-            # What a look-up says may remove a template: an answer left over from another request on a kept connection must
-            # not be taken for it. So each has a connection of its own.
-            headers = httpx.Headers([*headers.raw, (b"connection", b"close")])
-            self._transport.close()
-        left = max(0.001, line.ends - time.monotonic())
-        connect, read = min(policy.connect, left), min(policy.read, left)
-        timeout = {"connect": connect, "read": read, "write": read, "pool": None}
-        self._late, self.request_ends = False, time.monotonic() + policy.request
+        context, statistics = self._context, self._context.statistics
+        began = time.monotonic()
+        response: Response | None = None
         try:
-            # The target as an extension: putting it into the URL has httpx look at the whole of it twice, 25 µs for each page.
-            target = line.url.raw_path + b"?" + urlencode(question, quote_via=quote).encode()
-            request = httpx.Request("GET", line.url, headers=headers, extensions={"timeout": timeout, "target": target})
-            response = self._transport.handle_request(request)
-            try:
-                body = self._read_or_skip(response)
-            finally:
-                response.close()
-        except (httpx.TransportError, OSError, UnicodeError) as failure:  # damaged TLS is an OSError, an absurd name the last
-            line.statistics.answered(0)
-            why = in_plain_words(TimeoutError() if self._late else failure)
+            response = self._send(question)
+            failure = response.failure
+        except TransportFailure as error:
+            failure = error
+        self._check()  # before it is recorded: that we hung up says nothing of the server
+        if context.recording is not None:
+            context.recording.add(question, began, response, failure)
+        if response is not None:
+            statistics.count(received=len(response.body))
+        if response is None or failure is not None:
+            statistics.answered(0)
+            blamed = "SYNC_PROXY" if context.network.proxy else "CRUN_BASE_URL"
             raise Unreachable(
-                f"{line.url.host} could not be reached: {why}.",
-                hint=f"Check the network and {line.blamed}; `template-sync doctor` tests each step.",
+                f"{urlsplit(context.url).hostname} could not be reached: {failure}.",
+                hint=f"Check the network and {blamed}; `template-sync doctor` tests each step.",
             ) from failure
-        finally:
-            self.request_ends = None
-        line.statistics.count(decompressed=len(body))
-        if line.statistics.decompressed > RUN_LIMIT:
+        unpacked, damage = body.decompress(response.headers.get("content-encoding", ""), response.body)
+        if damage is not None and response.status == OK:
+            raise damage
+        content = b"" if damage else bytes(unpacked)  # another status alone says that something is wrong
+        statistics.count(decompressed=len(content))
+        if statistics.decompressed > RUN_LIMIT:
             raise BadAnswer("The answers of this run together are larger than any catalog.", code="too-large")
-        line.statistics.date = response.headers.get("date")
-        now, body = datetime.now(UTC), line.redact.body(body)
-        code, judged = judge_answer(response.status_code, response.headers, body, now, line.redact.of_a_part)
-        line.statistics.answered(code)
+        statistics.date = response.headers.get("date")
+        now, content = datetime.now(UTC), context.redact.body(content)
+        code, judged = judge_answer(response.status, response.headers, content, now, context.redact.of_a_part)
+        statistics.answered(code)
         if isinstance(judged, SyncError):
             raise judged
         return judged
 
-    def _read_or_skip(self, response: httpx.Response) -> bytes:
-        """Read the body. If it cannot be read, but the status alone says that something is wrong, the status is enough."""
-        statistics = self._line.statistics
+    def _send(self, question: Question) -> Response:
+        context = self._context
+        url = f"{context.url}?{urlencode(question, quote_via=quote)}"
+        timeouts = context.timeouts.within(max(0.001, context.ends - time.monotonic()))
+        if "template_id" not in question:
+            return self._kept.request("GET", url, context.headers, timeouts=timeouts, most=_page)
+        # What a look-up says may remove a template: an answer left over from another request on a kept connection must not be
+        # taken for it.
+        self._current = own = Connection(context.url, context.network)
+        self._check()
         try:
-            stream = response.stream
-            assert isinstance(stream, httpx.SyncByteStream)  # noqa: S101 - of a transport that is not asynchronous
-            return read_body(response.headers, stream, lambda size: statistics.count(received=size))
-        except SyncError:
-            if response.status_code == OK:
-                raise
-            return b""
-
-    def _opened(self, connection: socket.socket) -> None:
-        """Learn the connection's socket; TLS puts another one in the place of the first.
-
-        Raises:
-            TimeoutError: the request was cut meanwhile.
-        """
-        self._socket = connection
-        if self._cut.is_set() or self._late:
-            raise TimeoutError
+            return own.request("GET", url, [*context.headers, _ONCE], timeouts=timeouts, most=_page)
+        finally:
+            self._current = self._kept
+            own.close()
 
 
-def _transport(line: Line, opened: Callable[[socket.socket], None], given_up: Callable[[], bool]) -> httpx.BaseTransport:
-    transport: httpx.BaseTransport
-    if line.proxy is None:
-        transport = Direct(line.trust, opened)
-    else:
-        from sync.endpoint.proxied import Proxied
-
-        transport = Proxied(line.trust, opened, line.proxy)
-    if line.recording is None:
-        return transport
-    from sync.endpoint.recording import Recorded
-
-    return Recorded(transport, line.recording, given_up)
+def _page(_status: int) -> int:
+    return body.BODY_LIMIT + 1

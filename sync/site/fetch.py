@@ -1,19 +1,20 @@
-"""One cover, from wherever its address says: a stranger's word, so only public addresses are asked, and never with the key."""
+"""Fetch one cover. Its address comes from the catalog, so only public addresses are connected to, and the key is never sent."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from sync.endpoint.post import OK, get
+from sync.endpoint.http import OK, send
+from sync.endpoint.network import AddressRefused, TransportFailure
 from sync.site.cards import safe_url
 from sync.site.covers import LARGEST, NoCover
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from sync.catalog.template import Document
+    from sync.endpoint.network import Network
 
 LIMIT = 20.0
 """Seconds for one cover, all of it."""
@@ -29,16 +30,16 @@ def is_public(address: str) -> bool:
 class Fetch:
     """Gives the bytes behind an address.
 
-    The check is of the address that the connection led to, before anything is sent: a name that resolves to another one the
-    second time it is asked gains nothing.
+    The addresses that are checked are the ones that are connected to: the name is resolved once. Behind a proxy nothing can be
+    checked, as the proxy resolves the name.
 
     Args:
-        trust: the certificate authorities.
+        network: the proxy and the certificate authorities.
         allowed: which addresses may be asked; other ones are for tests.
     """
 
-    def __init__(self, trust: ssl.SSLContext | None, allowed: Callable[[str], bool] = is_public) -> None:
-        self._trust = trust
+    def __init__(self, network: Network, allowed: Callable[[str], bool] = is_public) -> None:
+        self._network = network
         self._allowed = allowed
 
     def __call__(self, url: str, _document: Document) -> bytes:
@@ -54,16 +55,19 @@ class Fetch:
     def ask(self, url: str) -> bytes:
         """Ask an address that was found to be plain."""
         try:
-            answer = get(url, {"Accept": "image/*"}, limit=LIMIT, trust=self._trust, allowed=self._allowed, read=LARGEST + 1)
-        except TimeoutError:
-            raise NoCover(f"it took more than {LIMIT:.0f} s") from None
-        except PermissionError:
+            answer = send(
+                "GET", url, {"accept": "image/*"}, network=self._network, limit=LIMIT, most=_most, is_permitted=self._allowed
+            )
+        except AddressRefused:
             raise NoCover("its address is not a public one") from None
-        except Exception as failure:
-            raise NoCover(f"the connection failed ({type(failure).__name__})") from failure
+        except TransportFailure as failure:
+            raise NoCover(str(failure)) from None
         if answer.status not in OK:
             raise NoCover(f"the answer was {answer.status}")
-        length = answer.headers.get("content-length")
-        if length is not None and length.isascii() and length.isdigit() and len(answer.body) < min(int(length), LARGEST + 1):
-            raise NoCover("it broke off")
+        if answer.failure is not None:
+            raise NoCover(str(answer.failure))
         return answer.body
+
+
+def _most(status: int) -> int:
+    return LARGEST + 1 if status in OK else 0

@@ -11,7 +11,7 @@ from sync.reader.documents import printed
 from sync.reader.feed import changes
 from sync.sandbox.server import SANDBOX_KEY
 from tests.adversary.server import SIZE, exported
-from tests.builders import HASTY, run_against
+from tests.builders import HASTY, QUICK, run_against
 from tests.faults import anomalies
 from tests.hostile import Hostile
 from tests.json_forms import check
@@ -47,9 +47,13 @@ class Attack:
 
 def strike(attack: Attack, database: Database) -> Outcome:
     """Run once against the attack, over a database that holds what was true before."""
-    patience = replace(HASTY, attempts=2, read=5.0)
     with Hostile(attack.script) as server:
-        settings = {"page_size": SIZE, "retry_policy": patience, **dict(attack.settings)}
+        settings = {
+            "page_size": SIZE,
+            "retry_policy": replace(HASTY, attempts=2),
+            "timeouts": replace(QUICK, read=5.0),
+            **dict(attack.settings),
+        }
         return run_against(server.url, database.engine, **settings)
 
 

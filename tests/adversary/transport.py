@@ -139,7 +139,9 @@ CONNECTIONS = [
 ENCODINGS = [
     in_place_of_2("encoding: gzip", zipped(Reply(PAGE)), 0, ALL),
     in_place_of_2("encoding: GZIP in capitals", gzipped(gzip.compress(PAGE), " GZIP "), 0, ALL),
-    unread_2("encoding: x-gzip", gzipped(gzip.compress(PAGE), "x-gzip")),
+    in_place_of_2("encoding: x-gzip", gzipped(gzip.compress(PAGE), "x-gzip"), 0, ALL),
+    in_place_of_2("encoding: gzip in two members", gzipped(gzip.compress(PAGE[:50]) + gzip.compress(PAGE[50:])), 0, ALL),
+    unread_2("encoding: gzip in 100,000 members", gzipped(gzip.compress(b"") * 100_000 + gzip.compress(PAGE))),
     unread_2("encoding: gzip, gzip", gzipped(gzip.compress(gzip.compress(PAGE)), "gzip, gzip")),
     unread_2("encoding: gzip said twice", Reply(gzip.compress(PAGE), headers=(("content-encoding", "gzip"),) * 2)),
     unread_2("encoding: gzip in gzip, said once", zipped(Reply(PAGE), 2)),

@@ -386,7 +386,7 @@ def test_a_run_loads_neither_alembic_nor_the_scheduler_once_the_schema_is_there(
         cwd=tmp_path, env=environment(**of_sandbox(sandbox)), capture_output=True, text=True, check=True,
     )  # fmt: skip
     loaded = loaded_by(done.stderr)
-    assert {"sqlalchemy", "httpx", "structlog"} <= loaded
+    assert {"sqlalchemy", "httpcore", "structlog"} <= loaded
     assert not loaded & {"alembic", "apscheduler", "prometheus_client"}
 
 

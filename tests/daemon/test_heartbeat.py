@@ -237,7 +237,7 @@ def test_a_service_that_is_down_is_one_warning_that_does_not_tell_the_address(ca
         ping = Ping(f"http://127.0.0.1:{port}/secret-uuid")
         ping.start()
         ping.close(PATIENCE)
-    assert logs == [{"event": "ping_failed", "reason": "ConnectError", "log_level": "warning"}]
+    assert logs == [{"event": "ping_failed", "reason": "the connection was refused", "log_level": "warning"}]
     assert "secret-uuid" not in caplog.text
 
 

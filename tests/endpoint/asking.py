@@ -11,7 +11,7 @@ import pytest
 
 from sync.endpoint.client import Endpoint
 from sync.errors import SyncError
-from tests.builders import HASTY, make_settings, record
+from tests.builders import HASTY, QUICK, make_settings, record
 from tests.hostile import Hostile, Reply, one_after_another, success
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ GOOD = success([RECORD])
 
 @contextmanager
 def asking(url: str, **settings: Any) -> Iterator[Endpoint]:
-    retry_policy = settings.pop("retry_policy", HASTY)
-    with Endpoint(make_settings(url, **settings), KEY, retry_policy=retry_policy, random=lambda: 0.5) as endpoint:
+    how = {"retry_policy": settings.pop("retry_policy", HASTY), "timeouts": settings.pop("timeouts", QUICK)}
+    with Endpoint(make_settings(url, **settings), KEY, **how, random=lambda: 0.5) as endpoint:
         yield endpoint
 
 

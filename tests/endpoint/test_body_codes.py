@@ -45,6 +45,7 @@ def told(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncEr
         (500, Unreachable, "500", "The server failed (500).", "The next run tries again."),
         (599, Unreachable, "599", "The server failed (599).", "The next run tries again."),
         (299, BadAnswer, "299", "The answer has a code that is not documented (299).", ""),
+        (304, BadAnswer, "304", "The answer has an unexpected status (304): no request was conditional.", ""),
         (400, BadAnswer, "400", "The answer has a code that is not documented (400).", ""),
         (600, BadAnswer, "600", "The answer has a code that is not documented (600).", ""),
     ],

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from sync.endpoint.retry_after import RetryPolicy, retry_after
+from sync.endpoint.retry_after import REQUESTS, retry_after, wait_after
 from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, Refused, SyncError, Unreachable
 from tests.builders import HASTY, record
 from tests.endpoint.asking import GOOD, WIRE, ask, error_of
@@ -222,7 +222,7 @@ def test_retry_after_is_read_in_both_forms_and_nonsense_is_nothing(value: str | 
     assert retry_after(value, NOW) == seconds
 
 
-def test_backoff_doubles_with_jitter_and_stays_under_its_longest() -> None:
-    policy = RetryPolicy(attempts=9, first_pause=1.0, longest_pause=5.0)
-    pauses = [policy.pause(Unreachable("no"), attempt, lambda: 0.5) for attempt in range(1, 10)]
-    assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.0, None]
+def test_waits_double_up_to_half_a_minute() -> None:
+    policy = replace(REQUESTS, attempts=9)
+    waits = [wait_after(Unreachable("no"), attempt, policy, lambda: 0.5) for attempt in range(1, 10)]
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, None]

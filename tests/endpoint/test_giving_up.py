@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.errors import DeadlineExceeded, Interrupted, Unreachable
-from tests.builders import HASTY, record
+from tests.builders import HASTY, QUICK, record
 from tests.endpoint.asking import GOOD, PAGE, PAGES, ask, asking, endpoint_threads, error_of
 from tests.hostile import Hostile, Reply, Request, failure, one_after_another, success
 
@@ -32,18 +32,18 @@ def test_a_byte_a_second_does_not_outlive_the_deadline(start: int) -> None:
     with Hostile(one_after_another(replace(GOOD, pause=1.0, drip_from=start))) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded, match="SYNC_DEADLINE"):
-            ask(server, deadline=1.0, retry_policy=replace(HASTY, request=60, read=20))
+            ask(server, deadline=1.0, timeouts=replace(QUICK, request=60, read=20))
         assert 0.9 < time.monotonic() - began < SOON
 
 
 def test_a_byte_now_and_then_does_not_outlive_the_request_either() -> None:
     with Hostile(one_after_another(replace(GOOD, pause=0.1), GOOD)) as server:
-        ask(server, retry_policy=replace(HASTY, request=0.4))
+        ask(server, timeouts=replace(QUICK, request=0.4))
         assert len(server.requests) == 2
 
 
 def test_a_server_that_says_nothing_is_given_up_as_unreachable() -> None:
-    error, requests = error_of(replace(GOOD, hold=9), retry_policy=replace(HASTY, read=0.1, attempts=2))
+    error, requests = error_of(replace(GOOD, hold=9), timeouts=replace(QUICK, read=0.1), retry_policy=replace(HASTY, attempts=2))
     assert isinstance(error, Unreachable)
     assert (requests, "no answer within the time allowed" in str(error)) == (2, True)
 
@@ -63,7 +63,7 @@ def test_another_thread_interrupts_what_is_being_asked() -> None:
 def test_several_requests_at_once_do_not_outlive_the_deadline_either() -> None:
     with Hostile(lambda _: replace(GOOD, pause=1.0, drip_from=150)) as server:
         began = time.monotonic()
-        with asking(server.url, deadline=0.5, retry_policy=replace(HASTY, request=60, read=20)) as endpoint:
+        with asking(server.url, deadline=0.5, timeouts=replace(QUICK, request=60, read=20)) as endpoint:
             with pytest.raises(DeadlineExceeded):
                 list(endpoint.answers(PAGES, 4))
             assert time.monotonic() - began < SOON
@@ -77,7 +77,7 @@ def test_a_server_that_is_slow_to_agree_on_tls_does_not_outlive_the_deadline() -
     with Hostile(one_after_another(GOOD), greeting=b"\x16\x03\x03\x40\x00") as server:
         began = time.monotonic()
         with (
-            asking(server.url.replace("http:", "https:"), deadline=0.5, retry_policy=replace(HASTY, connect=20)) as endpoint,
+            asking(server.url.replace("http:", "https:"), deadline=0.5, timeouts=replace(QUICK, connect=20)) as endpoint,
             pytest.raises(DeadlineExceeded),
         ):
             endpoint.ask(PAGE)
@@ -94,7 +94,7 @@ def test_a_port_that_takes_no_more_connections_does_not_outlive_the_deadline() -
             each.connect_ex(("127.0.0.1", port))
         began = time.monotonic()
         with (
-            asking(f"http://127.0.0.1:{port}", deadline=0.5, retry_policy=replace(HASTY, connect=20)) as endpoint,
+            asking(f"http://127.0.0.1:{port}", deadline=0.5, timeouts=replace(QUICK, connect=20)) as endpoint,
             pytest.raises(DeadlineExceeded),
         ):
             endpoint.ask(PAGE)
@@ -107,7 +107,7 @@ def test_a_late_request_is_cut_off_while_others_are_answered_all_the_time() -> N
         first = sum(each.page == 1 for each in server.requests) == 1
         return replace(GOOD, pause=0.1) if request.page == 1 and first else replace(GOOD, hold=0.05)
 
-    with Hostile(script) as server, asking(server.url, retry_policy=replace(HASTY, request=0.3)) as endpoint:
+    with Hostile(script) as server, asking(server.url, timeouts=replace(QUICK, request=0.3)) as endpoint:
         questions: Iterator[Question] = ({"page": page, "page_size": 50} for page in range(1, 41))
         order = [question["page"] for question, _ in endpoint.answers(questions, 2)]
     assert (len(order), order.index(1) < 30) == (40, True)
@@ -117,7 +117,7 @@ WAITING: dict[str, tuple[Reply, dict[str, Any]]] = {
     "for an answer": (replace(GOOD, hold=30), {}),
     "for the rest of an answer": (replace(GOOD, pause=1.0, drip_from=150), {}),
     "for its turn": (GOOD, {"rate": 0.02}),
-    "for another attempt": (failure(500), {"retry_policy": replace(HASTY, first_pause=20.0, longest_pause=20.0)}),
+    "for another attempt": (failure(500), {"retry_policy": replace(HASTY, waits=(20.0,))}),
 }
 
 

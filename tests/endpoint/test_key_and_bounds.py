@@ -15,8 +15,8 @@ from sync.endpoint.body import BODY_LIMIT
 from sync.endpoint.client import Endpoint
 from sync.endpoint.rate_limit import RateLimiter
 from sync.errors import BadAnswer, Refused, Unreachable
-from tests.builders import HASTY, make_settings
-from tests.endpoint.asking import GOOD, KEY, PAGE, RECORD, WIRE, ask, asking, error_of
+from tests.builders import HASTY, QUICK, make_settings
+from tests.endpoint.asking import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
 from tests.hostile import GARBAGE, Hostile, Reply, as_json, bomb, failure, one_after_another, redirect, success
 
 
@@ -48,11 +48,6 @@ def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch
             monkeypatch.setenv(name, proxy.url)
         ask(server)
         assert (proxy.connections, len(server.requests)) == (0, 1)
-
-
-def test_a_proxy_of_the_settings_is_asked() -> None:
-    with Hostile(one_after_another(GOOD)) as proxy, asking("http://127.0.0.1:9", proxy=proxy.url) as endpoint:
-        assert endpoint.ask(PAGE).records == [WIRE]
 
 
 def test_the_key_is_in_one_header_and_in_no_error() -> None:
@@ -98,10 +93,10 @@ def test_a_name_that_no_resolver_takes_is_unreachable() -> None:
 
 
 def test_a_server_that_does_not_speak_tls_is_not_told_the_key() -> None:
-    once = replace(HASTY, attempts=1, connect=0.3)
+    once = {"retry_policy": replace(HASTY, attempts=1), "timeouts": replace(QUICK, connect=0.3)}
     with (
         Hostile(one_after_another(GARBAGE)) as server,
-        asking(server.url.replace("http:", "https:"), retry_policy=once) as endpoint,
+        asking(server.url.replace("http:", "https:"), **once) as endpoint,
     ):
         with pytest.raises(Unreachable):
             endpoint.ask(PAGE)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import httpx
 import pytest
 
 from sync.endpoint.client import Endpoint
 from sync.endpoint.envelope import Envelope
-from sync.endpoint.recording import Recorded, Recording
-from sync.errors import SyncError
+from sync.endpoint.recording import Recording
+from sync.errors import Interrupted, SyncError
 from sync.recorded_answer import RecordedRun
 from sync.sandbox.replay import open_recording
 from sync.sandbox.server import Sandbox
@@ -147,17 +147,13 @@ def test_what_does_not_fit_is_left_out_and_counted(tmp_path: Path) -> None:
     assert file.stat().st_size <= 8000
 
 
-def test_an_answer_on_which_we_hung_up_ourselves_is_not_held_against_the_server(tmp_path: Path) -> None:
-    request = httpx.Request("GET", "http://127.0.0.1/", extensions={"target": b"/?page=1"})
-    with Recording(str(tmp_path / "seen.jsonl"), KEY, RUN) as recording:
-        for hung_up, recorded in ((True, 0), (False, 1)):
-            with pytest.raises(httpx.ReadError):
-                Recorded(_Cut(), recording, lambda hung_up=hung_up: hung_up).handle_request(request)  # type: ignore[misc]
-            assert recording.answers == recorded
-
-
-class _Cut(httpx.BaseTransport):
-    """A transport whose socket was shut down."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        raise httpx.ReadError("", request=request)
+def test_a_request_that_was_cancelled_is_not_recorded(tmp_path: Path) -> None:
+    with (
+        Hostile(one_after_another(replace(GOOD, hold=30))) as server,
+        Recording(str(tmp_path / "seen.jsonl"), KEY, RUN) as recording,
+    ):
+        with Endpoint(make_settings(server.url), KEY, retry_policy=ONCE, recording=recording) as endpoint:
+            threading.Timer(0.2, endpoint.interrupt).start()
+            with pytest.raises(Interrupted):
+                endpoint.ask(PAGE)
+        assert recording.answers == 0

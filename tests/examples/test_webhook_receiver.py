@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sync.delivery.configuration import Armed
 from sync.delivery.send import signed
-from sync.endpoint.post import post
+from sync.endpoint.http import send
+from sync.endpoint.network import Network
 from sync.webhooks.endpoint import Endpoint
 from sync.webhooks.messages import Message
 from tests.builders import records
@@ -43,6 +44,10 @@ def receiver() -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.stdout.close()
 
 
+def post(url: str, headers: dict[str, str]) -> int:
+    return send("POST", url, headers, MESSAGE.body, network=Network(), limit=10, most=lambda _status: 0).status
+
+
 def test_it_takes_each_message_once_and_refuses_strangers_without_stumbling(sqlite: Database) -> None:
     sync(records(2), sqlite.engine)
     now = datetime.now(UTC)
@@ -56,9 +61,9 @@ def test_it_takes_each_message_once_and_refuses_strangers_without_stumbling(sqli
         good | {"webhook-timestamp": "soon"},
     ]
     with receiver() as (url, process):
-        statuses = [post(url, MESSAGE.body, headers, limit=10).status for headers in strangers]
+        statuses = [post(url, headers) for headers in strangers]
         assert statuses == [401] * len(strangers)
-        assert [post(url, MESSAGE.body, good, limit=10).status for _ in range(2)] == [204, 204]
+        assert [post(url, good) for _ in range(2)] == [204, 204]
         for per in ("change", "run"):
             endpoint = Endpoint(per, url, (), per=per, start="start")
             assert [each.result for each in deliver_to(sqlite.engine, Armed(endpoint, (OTHER, SECRET)), clock=real_clock)] == [

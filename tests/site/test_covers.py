@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sync.endpoint.network import Network
 from sync.site.covers import AT_ONCE, LARGEST, Keeper, NoCover, kind_of
 from sync.site.fetch import Fetch, is_public
 from tests.builders import record, run_with, ticking
@@ -54,7 +55,7 @@ def test_what_is_no_picture_or_too_large_is_not_kept(content: bytes) -> None:
 
 def fetch_from(reply: Reply, **options: Any) -> tuple[Callable[[], bytes], Hostile]:
     server = Hostile(lambda _request: reply)
-    fetch = Fetch(None, **{"allowed": lambda _address: True, **options})
+    fetch = Fetch(Network(), **{"allowed": lambda _address: True, **options})
     return lambda: fetch.ask(f"{server.url}/cover.png"), server
 
 
@@ -89,7 +90,7 @@ def test_a_redirect_is_not_followed_and_an_error_is_no_cover(reply: Reply, why: 
 
 def test_plain_http_is_not_even_tried() -> None:
     with pytest.raises(NoCover, match="plain https"):
-        Fetch(None)("http://media.example/cover.png", {})
+        Fetch(Network())("http://media.example/cover.png", {})
 
 
 class Storage:

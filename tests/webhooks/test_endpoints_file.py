@@ -12,7 +12,7 @@ from sync.errors import ConfigurationError
 from sync.webhooks.endpoint import Endpoint, SecretSource
 from sync.webhooks.endpoints_file import KEYS, read_endpoints
 from sync.webhooks.rules import PriceRule, Rules
-from sync.webhooks.schedule import STEPS
+from sync.webhooks.schedule import POLICY
 
 MINIMAL = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_env = "SHOP"\n'
 
@@ -195,5 +195,8 @@ def test_the_documents_example_is_one_and_its_table_has_every_key() -> None:
 
 
 def test_the_documents_waits_are_those_of_the_schedule() -> None:
-    hours = ", ".join(f"{step / 3600:g} h" for step in STEPS[3:-1])
-    assert f"again after {STEPS[0]:g} s, {STEPS[1] / 60:g} min, {STEPS[2] / 60:g} min, {hours}, then every 24 h" in DOCUMENT
+    hours = ", ".join(f"{step / 3600:g} h" for step in POLICY.waits[3:-1])
+    assert (
+        f"again after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h"
+        in DOCUMENT
+    )

@@ -1,0 +1,108 @@
+"""What every outbound request has in common: the proxy, the trusted authorities, timeouts, and how it may fail."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sync.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The settings of every outbound request.
+
+    Attributes:
+        ca_bundle: a file of certificate authorities to trust instead of the built-in ones.
+        proxy: the URL of a proxy; requests to loopback are never sent through it.
+    """
+
+    ca_bundle: str | None = None
+    proxy: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Take them from all settings."""
+        return cls(settings.ca_bundle, settings.proxy)
+
+    def proxy_for(self, host: str) -> str | None:
+        """Return the proxy for requests to a host."""
+        return None if _is_loopback(host) else self.proxy
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for the whole of a request, for each attempt to connect, and for each read."""
+
+    request: float = 60.0
+    connect: float = 10.0
+    read: float = 20.0
+
+    def within(self, limit: float) -> Timeouts:
+        """Return these, none of them longer than `limit`."""
+        return Timeouts(*(min(each, limit) for each in (self.request, self.connect, self.read)))
+
+
+class TransportFailure(Exception):
+    """There is no complete answer. The text is one phrase, and quotes nothing that was sent or received.
+
+    Attributes:
+        timed_out: whether the time was over.
+    """
+
+    def __init__(self, why: str, *, timed_out: bool = False) -> None:
+        super().__init__(why)
+        self.timed_out = timed_out
+
+
+class AddressRefused(TransportFailure):
+    """The name resolves to no address that the caller permits; nothing was sent."""
+
+
+class Cancelled(TransportFailure):
+    """`Connection.cancel` was called."""
+
+
+@lru_cache(maxsize=1)
+def authorities(ca_bundle: str | None) -> ssl.SSLContext:
+    """Load the authorities to trust, once per process: it takes 30 ms, and doing it for every run fragments the memory."""
+    import certifi
+
+    try:
+        context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
+    except (OSError, ssl.SSLError):
+        raise ConfigurationError([f"SYNC_CA_BUNDLE: {ca_bundle} holds no certificates that can be used."]) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Response(NamedTuple):
+    """An answer whose head was received.
+
+    Attributes:
+        headers: by lower-case name; equal ones are joined by commas.
+        body: as it was sent, still compressed; no more of it than asked for.
+        failure: why the body is not complete; None if it is, or as much as was asked for.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    failure: TransportFailure | None
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host of a URL is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

@@ -1,0 +1,302 @@
+"""The one way out: whatever is sent trusts the same authorities, goes through the same proxy, and ends at its deadline."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import pytest
+from structlog.testing import capture_logs
+
+from sync.daemon.heartbeat import Ping
+from sync.delivery.configuration import Armed
+from sync.delivery.send import send
+from sync.doctor import checks_of
+from sync.endpoint.http import Connection
+from sync.endpoint.network import Network, Timeouts, TransportFailure
+from sync.errors import DeadlineExceeded, SyncError, Unreachable
+from sync.settings import load
+from sync.site.covers import NoCover
+from sync.site.fetch import Fetch
+from sync.store.engine import open_engine
+from sync.webhooks.endpoint import Endpoint as WebhookEndpoint
+from sync.webhooks.messages import Message
+from sync.webhooks.rules import Rules
+from tests.builders import HASTY
+from tests.delivery.receiver import SECRET
+from tests.endpoint.asking import GOOD, PAGE, WIRE, asking, endpoint_threads
+from tests.hostile import Hostile, Reply, chunked, one_after_another
+from tests.https import OverTls, Tunnels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sync.endpoint.questions import Question
+
+    class Ask(Protocol):
+        def __call__(self, url: str, network: Network, limit: float = ...) -> str: ...
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MESSAGE = Message("tsc_0123456789ab-1-00", "template.added", "template 1", b"{}")
+LIMIT = Timeouts(2.0, 2.0, 2.0)
+SOON = 12.0
+"""Seconds, on however busy a machine; what is given up here would take twenty or more."""
+
+
+# Every kind of request, by what came of it within a limit: "" is success ------------------------------------------------------
+
+
+def page(url: str, network: Network, limit: float = SOON) -> str:
+    return _asked(url, network, PAGE, limit)
+
+
+def look_up(url: str, network: Network, limit: float = SOON) -> str:
+    return _asked(url, network, {"template_id": "1"}, limit)
+
+
+def _asked(url: str, network: Network, question: Question, limit: float) -> str:
+    how = {"timeouts": Timeouts(limit, limit, limit), "retry_policy": replace(HASTY, attempts=1)}
+    with asking(url, ca_bundle=network.ca_bundle, proxy=network.proxy, **how) as endpoint:
+        try:
+            endpoint.ask(question)
+        except SyncError as error:
+            return str(error)
+    return ""
+
+
+def webhook(url: str, network: Network, limit: float = SOON) -> str:
+    endpoint = WebhookEndpoint("shop", f"{url}/hooks", (), Rules())
+    reply = send(Armed(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
+    return "" if reply.taken else reply.in_words
+
+
+def ping(url: str, network: Network, limit: float = SOON) -> str:
+    with capture_logs() as logs:
+        pings = Ping(f"{url}/secret-uuid", network, limit=limit)
+        pings.success("done")
+        pings.close(SOON)
+    return " ".join(entry["reason"] for entry in logs)
+
+
+def cover(url: str, network: Network, limit: float = SOON) -> str:
+    try:
+        with patch("sync.site.fetch.LIMIT", limit):
+            Fetch(network, allowed=lambda _address: True).ask(f"{url}/cover.png")
+    except NoCover as error:
+        return str(error)
+    return ""
+
+
+def doctor(url: str, network: Network, limit: float = SOON) -> str:
+    given = {"CRUN_API_KEY": "ak_0", "CRUN_BASE_URL": url, "SYNC_CA_BUNDLE": network.ca_bundle, "SYNC_PROXY": network.proxy}
+    loaded = load({}, {name: value for name, value in given.items() if value}, None)
+    engine = open_engine("sqlite:////of-no-use/templates.db")
+    with patch("sync.doctor.SECONDS", limit):
+        checks = list(checks_of(loaded, engine, lambda: datetime.now(UTC)))
+    engine.dispose()
+    return " ".join(each.seen for each in checks if each.name in {"name", "tls", "catalog"} and each.exit_code)
+
+
+KINDS = [page, look_up, webhook, ping, cover, doctor]
+every_kind = pytest.mark.parametrize("ask", KINDS, ids=lambda ask: ask.__name__)
+
+
+@every_kind
+def test_the_authorities_of_the_settings_are_trusted_and_no_others(ask: Ask, certificate: Path) -> None:
+    with OverTls(one_after_another(GOOD), certificate) as server:
+        assert ask(server.url, Network(ca_bundle=str(certificate))) == ""
+        asked = len(server.requests)
+        assert "its TLS certificate could not be verified" in ask(server.url, Network())
+        assert (asked > 0, len(server.requests)) == (True, asked)
+
+
+@every_kind
+def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(ask: Ask, certificate: Path) -> None:
+    with OverTls(one_after_another(GOOD), certificate) as server, Tunnels(port_of(server)) as proxy:
+        network = Network(str(certificate), proxy.url)
+        assert ask("https://catalog.test", network) == ""
+        assert {head.splitlines()[0] for head in proxy.heads} == {"CONNECT catalog.test:443 HTTP/1.1"}
+        assert "ak_" not in "".join(proxy.heads)
+        assert server.requests[0].headers["host"] == "catalog.test"
+
+
+@every_kind
+def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certificate: Path) -> None:
+    with OverTls(one_after_another(GOOD), certificate) as server, Tunnels(port_of(server)) as proxy:
+        assert ask(server.url, Network(str(certificate), proxy.url)) == ""
+        assert proxy.connections == 0
+
+
+def test_a_ping_over_plain_http_is_sent_to_the_proxy_as_it_is() -> None:
+    with Hostile(one_after_another(GOOD)) as proxy:
+        assert ping("http://catalog.test", Network(proxy=proxy.url)) == ""
+        assert [request.path for request in proxy.requests] == ["http://catalog.test/secret-uuid"]
+
+
+ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it asks for a user name and a password)"
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("answer", "closes", "why"),
+    [
+        (
+            b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            True,
+            "the proxy refused the connection (407: it asks for a user name and a password)",
+        ),
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", True, "the proxy refused the connection (502)"),
+        (b"", True, "the proxy closed the connection"),
+        (b"SSH-2.0\r\n\r\n", True, "the proxy's answer is malformed"),
+        (b"", False, "the proxy did not answer within the time allowed"),
+    ],
+    ids=["407", "502", "closed", "no HTTP", "mute"],
+)
+def test_a_proxy_that_opens_no_tunnel_is_named_with_what_it_said(
+    ask: Ask,
+    answer: bytes,
+    closes: bool,  # noqa: FBT001
+    why: str,
+) -> None:
+    with Tunnels(9, answer, closes=closes) as proxy:
+        assert why in ask("https://catalog.test", Network(proxy=proxy.url), SOON if closes else 0.5)
+
+
+@every_kind
+def test_a_name_that_resolves_too_slowly_is_named_and_does_not_outlive_the_limit(ask: Ask, slow_dns: None) -> None:
+    began = time.monotonic()
+    assert "its name did not resolve within the time allowed" in ask("https://catalog.test", Network(), 0.3)
+    assert time.monotonic() - began < SOON
+
+
+def test_nor_does_it_outlive_the_run(slow_dns: None) -> None:
+    with asking("https://catalog.test", deadline=0.3) as endpoint, pytest.raises(DeadlineExceeded):
+        endpoint.ask(PAGE)
+    assert endpoint_threads() == []
+
+
+@pytest.fixture
+def slow_dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A resolver that answers when the test is over."""
+    over, resolve = threading.Event(), socket.getaddrinfo
+    before = set(threading.enumerate())
+
+    def wait(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host in {b"catalog.test", "catalog.test"}:
+            over.wait(60)
+            raise socket.gaierror
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield
+    over.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+
+
+def port_of(server: Hostile) -> int:
+    return urlsplit(server.url).port or 0
+
+
+# Connections ---------------------------------------------------------------------------------------------------------------
+
+
+def test_over_tls_a_connection_is_kept_and_http_2_is_not_agreed_on(certificate: Path) -> None:
+    with OverTls(one_after_another(GOOD), certificate) as server:
+        with asking(server.url, ca_bundle=str(certificate)) as endpoint:
+            assert [endpoint.ask(PAGE).records for _ in range(3)] == [[WIRE]] * 3
+        assert (server.agreed, len(server.requests)) == (["http/1.1"], 3)
+
+
+def test_a_certificate_for_another_name_is_refused_before_the_key_is_sent(certificate: Path) -> None:
+    with OverTls(one_after_another(GOOD), certificate) as server:
+        url = server.url.replace("localhost", "127.0.0.1")
+        with asking(url, ca_bundle=str(certificate)) as endpoint, pytest.raises(Unreachable, match="could not be verified"):
+            endpoint.ask(PAGE)
+        assert server.requests == []
+
+
+IN_CHUNKS = chunked(GOOD.body)
+WITH_TRAILERS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\nab\r\n3 \r\ncde\r\n0\r\nx-late: 1\r\n\r\n"
+
+
+@pytest.mark.parametrize("way", ["directly", "through a proxy"])
+@pytest.mark.parametrize(
+    ("raw", "connections"),
+    [
+        (GOOD.wire(), 1),
+        (GOOD.wire() * 2, 3),
+        (GOOD.wire() + b"H", 3),
+        (IN_CHUNKS.wire(), 1),
+        (IN_CHUNKS.wire() * 2, 3),
+        (IN_CHUNKS.wire() + b"H", 3),
+    ],
+    ids=["kept", "an answer left over", "a byte left over", "chunks", "chunks left over", "a byte after chunks"],
+)
+def test_a_connection_is_kept_unless_more_came_than_the_answer(raw: bytes, connections: int, way: str, certificate: Path) -> None:
+    with OverTls(one_after_another(Reply(raw=raw)), certificate) as server, Tunnels(port_of(server)) as proxy:
+        url, through = (server.url, None) if way == "directly" else ("https://catalog.test", proxy.url)
+        with asking(url, proxy=through, ca_bundle=str(certificate)) as endpoint:
+            for _ in range(3):
+                assert endpoint.ask(PAGE).records == [WIRE]
+        assert server.connections == connections
+
+
+def get(connection: Connection, url: str, most: int = 2**20) -> tuple[int, bytes]:
+    response = connection.request("GET", url, [], timeouts=LIMIT, most=lambda _status: most)
+    assert response.failure is None
+    return response.status, response.body
+
+
+def test_chunks_with_extensions_and_trailers_are_put_together() -> None:
+    with Hostile(one_after_another(Reply(raw=WITH_TRAILERS))) as server:
+        connection = Connection(server.url, Network())
+        assert [get(connection, server.url), get(connection, server.url)] == [(200, b"abcde")] * 2
+        connection.close()
+
+
+def test_an_answer_that_is_not_read_to_its_end_is_no_beginning_of_the_next() -> None:
+    with Hostile(one_after_another(Reply(b"x" * 300_000), Reply(b"next"))) as server:
+        connection = Connection(server.url, Network())
+        assert get(connection, server.url, 10) == (200, b"x" * 10)
+        assert get(connection, server.url) == (200, b"next")
+        connection.close()
+        assert server.connections == 2
+
+
+def test_no_header_can_bring_another() -> None:
+    with Hostile(one_after_another(GOOD)) as server:
+        connection = Connection(server.url, Network())
+        with pytest.raises(TransportFailure, match="a character that HTTP does not permit"):
+            connection.request("GET", server.url, [(b"key", b"a\r\nanother: b")], timeouts=LIMIT, most=lambda _status: 0)
+        connection.close()
+        assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "its answer is malformed: its status line or a header"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "its answer is malformed: its status line or a header"),
+        (b"HTTP/1.1 200 OK\r\nconte", "the connection broke off in the middle of an answer"),
+    ],
+)
+def test_a_malformed_head_is_named_as_such_and_not_as_a_broken_connection(raw: bytes, why: str) -> None:
+    with Hostile(one_after_another(Reply(raw=raw, end="close"))) as server:
+        assert why in page(server.url, Network())
+
+
+def test_no_address_is_connected_to_that_is_not_permitted() -> None:
+    with Hostile(one_after_another(GOOD)) as server:
+        connection = Connection(server.url, Network(), is_permitted=lambda _address: False)
+        with pytest.raises(TransportFailure, match="not permitted"):
+            get(connection, server.url)
+        assert server.connections == 0

@@ -19,6 +19,7 @@ from sync.endpoint.network import AddressRefused, TransportFailure
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_UNSENDABLE = (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL, ValueError)
 _BROKEN = (httpcore.RemoteProtocolError, httpcore.NetworkError, OSError)
 
 
@@ -85,10 +86,7 @@ class Exchange(Attempt):
             return f"its answer is malformed: {'its body' if self.stage == BODY else 'its status line or a header'}"
         if isinstance(failure, _BROKEN):
             return "the connection broke off"
-        unsendable = isinstance(
-            failure, httpcore.LocalProtocolError | httpcore.UnsupportedProtocol | httpx.InvalidURL | ValueError
-        )
-        return "its address or a header holds a character that HTTP does not permit" if unsendable else None
+        return "its address or a header holds a character that HTTP does not permit" if isinstance(failure, _UNSENDABLE) else None
 
 
 class Backend(httpcore.NetworkBackend):

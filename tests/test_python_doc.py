@@ -57,7 +57,7 @@ with Catalog("postgresql://reader@db/catalog") as catalog:
 ```
 
 Reading needs no key, no network but the database's, and no right but SELECT: a read-only role or a hot standby will do.
-Importing it loads SQLAlchemy, and neither httpcore nor APScheduler nor Alembic. Everything is typed; values cannot be changed,
+Importing it loads SQLAlchemy, and neither httpx nor APScheduler nor Alembic. Everything is typed; values cannot be changed,
 and can be compared, hashed, pickled and copied. A wrong argument is a `ValueError` at the call; what the database cannot
 answer is a `CatalogError`.
 

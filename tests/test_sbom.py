@@ -28,7 +28,7 @@ def test_every_pin_and_every_hash_is_in_it_once(name: str) -> None:
     assert {each["ref"] for each in written["dependencies"]} == refs
     needed = {needs for each in written["dependencies"] for needs in each["dependsOn"]}
     assert needed <= refs
-    assert any(each.startswith("pkg:pypi/httpcore@") for each in written["dependencies"][0]["dependsOn"])
+    assert any(each.startswith("pkg:pypi/httpx@") for each in written["dependencies"][0]["dependsOn"])
 
 
 def test_a_line_that_it_does_not_know_is_an_error_and_not_left_out(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ ENCODINGS = [
     in_place_of_2("encoding: GZIP in capitals", gzipped(gzip.compress(PAGE), " GZIP "), 0, ALL),
     in_place_of_2("encoding: x-gzip", gzipped(gzip.compress(PAGE), "x-gzip"), 0, ALL),
     in_place_of_2("encoding: gzip in two members", gzipped(gzip.compress(PAGE[:50]) + gzip.compress(PAGE[50:])), 0, ALL),
-    unread_2("encoding: gzip in 100,000 members", gzipped(gzip.compress(b"") * 100_000 + gzip.compress(PAGE))),
+    in_place_of_2("encoding: gzip in 100,000 members", gzipped(gzip.compress(b"") * 100_000 + gzip.compress(PAGE)), 76),
     unread_2("encoding: gzip, gzip", gzipped(gzip.compress(gzip.compress(PAGE)), "gzip, gzip")),
     unread_2("encoding: gzip said twice", Reply(gzip.compress(PAGE), headers=(("content-encoding", "gzip"),) * 2)),
     unread_2("encoding: gzip in gzip, said once", zipped(Reply(PAGE), 2)),

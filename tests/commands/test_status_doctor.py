@@ -456,7 +456,7 @@ def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite
     outcome = unconfirmed(sqlite)
     assert summary(outcome.run).startswith("38 unchanged  2 missing templates unconfirmed  (run 2, ")
     shown = template_sync("status", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
-    assert "unconfirmed   2 missing templates kept; template-sync changes --pending says why\n" in shown
+    assert "unconfirmed   2 missing templates kept; template-sync changes --pending shows the reasons\n" in shown
     listed = json.loads(
         template_sync("changes", "--pending", "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
     )

@@ -39,7 +39,7 @@ def lines(said: Said) -> list[str]:
         ("webhooks test", "NAME is missing.", "`template-sync webhooks test --help`"),
         ("diff", "RUN|INSTANT is missing.", "`template-sync diff --help`"),
         ("show 1 2", "Got unexpected extra argument (2).", "`template-sync show --help`"),
-        ("changes --since 1 --pending", "--pending shows what is held now; no filter, and neither --since", "changes --help"),
+        ("changes --since 1 --pending", "--pending shows what is missing and kept now", "changes --help"),
         ("changes --follow --run 1", "--follow and --run exclude one another: ", "`template-sync changes --help`"),
         ("form 1 --example --request", "--example, --request and --validate exclude one another.", "form --help"),
         ("export --with-cursor --format csv", "--format csv has no place for a cursor.", "Take --format jsonl or json"),

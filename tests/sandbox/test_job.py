@@ -64,7 +64,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     "a template that is a list": ({**GOOD, "input": {**INPUT, "template_id": []}}, [NO_SUCH]),
     "a template with a bad record": (
         {**GOOD, "input": {**INPUT, "template_id": "3"}},
-        ["input.template_id: the catalog's record of this template makes no sense: Title must be a string, not a number"],
+        ["input.template_id: the catalog's record of this template is rejected: Title must be a string, not a number"],
     ),
     "another number of images and no price": (
         {**GOOD, "input": {**INPUT, "img_urls": [], "resolution": "4k"}},

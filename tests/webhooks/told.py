@@ -14,7 +14,7 @@ CURSOR = "0123456789ab-7-00112233445566778899aabb"
 def change(kind: str = "changed", *fields: dict[str, Any], template_id: str = "1", **document: Any) -> dict[str, Any]:
     """Make one; `document` replaces what the template is after it, or for a removal was before."""
     whole = {
-        **printed(parse_record({"TemplateId": template_id})),
+        **printed(parse_record({"TemplateId": "1"}) | {"template_id": template_id}),
         "template_type": "BEGIN_END_FRAME",
         "tags": [{"name": "热门", "name_en": "Trending"}],
         **document,

@@ -47,8 +47,9 @@ def command(context: Context) -> None:
     from sync.daemon.heartbeat import Ping
     from sync.daemon.metrics import Metrics
     from sync.daemon.probes import Probes
-    from sync.daemon.scheduler import LOOK_SECONDS, Daemon
-    from sync.daemon.service import Service
+    from sync.daemon.schedule import CronSchedule, Interval
+    from sync.daemon.scheduler import CHECK_SECONDS, Daemon
+    from sync.daemon.service import Service, seed
     from sync.daemon.systemd import notify, watchdog_interval
     from sync.logs import get_logger
     from sync.store.schema import prepare
@@ -64,18 +65,17 @@ def command(context: Context) -> None:
         metrics=metrics,
         ping=ping,
         clock=now,
-        ended=deliveries.wake if deliveries else lambda: None,
+        after_run=deliveries.wake if deliveries else lambda: None,
         site=lambda: keep_gallery(settings, engine),
     )
     daemon = Daemon(
         service,
-        interval=settings.interval,
+        CronSchedule(Cron(settings.cron, ZoneInfo(settings.timezone))) if settings.cron else Interval(settings.interval),
         grace=settings.grace,
         random=random.random,
-        cron=Cron(settings.cron, ZoneInfo(settings.timezone)) if settings.cron else None,
         notify=lambda message: notify(message, address=address),
-        longest=settings.deadline + APPLYING_SECONDS,
-        look=min(LOOK_SECONDS, watchdog_interval(os.environ, os.getpid()) or LOOK_SECONDS),
+        max_run=settings.deadline + APPLYING_SECONDS,
+        check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
     daemon.obey_signals()  # from here on: as process 1 of a container a SIGTERM without a handler is not even seen
     prepare(engine)
@@ -85,7 +85,7 @@ def command(context: Context) -> None:
         probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=metrics.text)
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
-    service.seed_metrics()
+    seed(metrics, engine)
     if deliveries is not None:
         deliveries.start()
     try:

@@ -35,8 +35,6 @@ CLOCK_SKEW = timedelta(seconds=5)
 MIN_JUMP = timedelta(seconds=5)
 """A smaller change of the wall clock against the monotonic one is drift between two checks, not a jump."""
 
-SETTLED = frozenset({Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE})
-
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -118,16 +116,21 @@ def first_run(schedule: Schedule, *, last_success: datetime | None, now: datetim
     return max(now, schedule.due_after(last_success))
 
 
+def failures_in_a_row(result: RunResult, before: int) -> int:
+    """Return how many runs in a row failed, this one included; `before` without it."""
+    return 0 if result.status in {Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE} else before + 1
+
+
 def next_run(result: RunResult, *, failures: int, scheduled: datetime, now: datetime, random: Callable[[], float]) -> datetime:
     """Return when to run after a run.
 
-    A settled run keeps the schedule. A deferred run waits as long as the server asked, within limits; without a time, as
-    a failed one, but at least FIRST_DELAY. A failure that may pass is retried before the scheduled time, ever more slowly;
-    one that needs a person waits for the schedule.
+    A run that ended as planned keeps the schedule. A deferred run waits as long as the server asked, within limits; without
+    a time, as a failed one, but at least FIRST_DELAY. A failure that may pass is retried before the scheduled time, ever
+    more slowly; one that needs a person waits for the schedule.
 
     Args:
         result: how the run ended.
-        failures: how many runs in a row, this one included, were not settled.
+        failures: as `failures_in_a_row` counts them.
         scheduled: the schedule's next time, after `now`.
         now: the time.
         random: a source of numbers from 0 to 1.

@@ -16,13 +16,21 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.events import EVENT_SCHEDULER_STARTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
-from sync.daemon.schedule import SETTLED, ClockReading, RunResult, clock_jump, covered_by_other_host, first_run, next_run
+from sync.daemon.schedule import (
+    ClockReading,
+    RunResult,
+    clock_jump,
+    covered_by_other_host,
+    failures_in_a_row,
+    first_run,
+    next_run,
+)
 from sync.logs import get_logger
 from sync.run_record import Status
 
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sync.daemon.schedule import Schedule
+    from sync.daemon.service import Service
 
 CHECK_SECONDS = 2.0
 
@@ -42,31 +51,12 @@ FINAL_WRITE_TIMEOUT = 1.0
 _JOB = "sync"
 
 
-class Job(Protocol):
-    """What the daemon runs; implemented by `sync.daemon.service.Service`."""
-
-    def run(self) -> RunResult:
-        """Run once; return expected failures instead of raising them."""
-
-    def interrupt(self) -> None:
-        """Cancel the fetch in progress and every later one; a commit in progress finishes."""
-
-    def last_success(self) -> datetime | None:
-        """Return when the last success ended."""
-
-    def last_success_elsewhere(self) -> datetime | None:
-        """Return when the last success began; None if this process made it, or if it is unknown."""
-
-    def save_plan(self, due: datetime | None) -> None:
-        """Store when the next run is due; None when the daemon stops. May block, so the main thread never calls it."""
-
-
 @dataclass(eq=False)
 class Daemon:
-    """Run the job at start, then on schedule, until asked to stop.
+    """Run the service at start, then on schedule, until asked to stop.
 
     Args:
-        job: what to run.
+        service: what to run. The main thread calls none of its methods that may wait for the database once it serves.
         schedule: when.
         grace: seconds that a stop may take.
         random: a source of numbers from 0 to 1, for jitter.
@@ -77,7 +67,7 @@ class Daemon:
         monotonic: the monotonic clock.
     """
 
-    job: Job
+    service: Service
     schedule: Schedule
     grace: float
     random: Callable[[], float]
@@ -128,7 +118,7 @@ class Daemon:
     def serve(self) -> None:
         """Run until asked to stop."""
         self._clocks = ClockReading(self.clock(), self.monotonic())  # read before anything is planned, so that no jump is missed
-        due = first_run(self.schedule, last_success=self.job.last_success(), now=self.clock())
+        due = first_run(self.schedule, last_success=self.service.last_success(), now=self.clock())
         self._scheduler.add_job(self._run, self.schedule, id=_JOB, next_run_time=due)
         self._announce(due)
         started = threading.Event()
@@ -175,13 +165,13 @@ class Daemon:
     def _attempt(self) -> RunResult:
         """Make the run that is due, unless another host has just made it."""
         try:
-            began = self.job.last_success_elsewhere()
+            began = self.service.last_success_elsewhere()
             covered_until = began and covered_by_other_host(self.schedule, began, self.clock())
             if began and covered_until:
                 get_logger().info("run_made_elsewhere", began=began.isoformat(timespec="seconds"))
                 return RunResult(Status.SUCCEEDED, covered_until=covered_until)
             self.notify("STATUS=A run is at work.")
-            return self.job.run()
+            return self.service.run()
         except BaseException as error:  # noqa: BLE001 - APScheduler would swallow it
             get_logger().error("run_crashed", exc_info=error)
             return RunResult(Status.FAILED, retry=True)
@@ -193,7 +183,7 @@ class Daemon:
             now, scheduled = self.clock(), self._next_run_time()
             if scheduled <= now:
                 scheduled = self.schedule.get_next_fire_time(scheduled, now)
-            self._failures = 0 if result.status in SETTLED else self._failures + 1
+            self._failures = failures_in_a_row(result, self._failures)
             self._move(next_run(result, failures=self._failures, scheduled=scheduled, now=now, random=self.random))
 
     def _follow_clock(self) -> None:
@@ -228,7 +218,7 @@ class Daemon:
 
     def _write_plan(self) -> None:
         with self._saving:
-            self.job.save_plan(self._unsaved_plan)  # the newest plan, in whichever order the threads come here
+            self.service.save_plan(self._unsaved_plan)  # the newest plan, in whichever order the threads come here
 
     def _end(self) -> None:
         ends = self.monotonic() + self.grace
@@ -236,7 +226,7 @@ class Daemon:
         get_logger().info("daemon_stopping", grace=self.grace)
         self._stopping = True
         self._scheduler.pause()
-        self.job.interrupt()
+        self.service.interrupt()
         if not self._idle.wait(self.grace):
             get_logger().error("daemon_hung", hint="A run did not end within SYNC_GRACE; the process leaves without it.")
             os._exit(HUNG)

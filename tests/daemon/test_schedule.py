@@ -19,6 +19,7 @@ from sync.daemon.schedule import (
     Schedule,
     clock_jump,
     covered_by_other_host,
+    failures_in_a_row,
     first_run,
     next_run,
 )
@@ -122,6 +123,19 @@ def test_a_run_that_another_host_made_waits_for_the_time_of_its_check() -> None:
     assert wait(RunResult(Status.SUCCEEDED, covered_until=NOON + 77 * SECOND)) == 77
 
 
+@pytest.mark.parametrize(("status", "failures"), [
+    (Status.SUCCEEDED, 0),
+    (Status.HELD, 0),
+    (Status.INCOMPLETE, 0),
+    (Status.FAILED, 3),
+    (Status.DEFERRED, 3),
+    (Status.SKIPPED, 3),
+    (Status.INTERRUPTED, 3),
+])  # fmt: skip
+def test_failures_in_a_row_are_counted_and_a_run_that_reached_its_end_resets_them(status: Status, failures: int) -> None:
+    assert failures_in_a_row(RunResult(status), 2) == failures
+
+
 # The schedule's own times ------------------------------------------------------------------------------------------------------
 
 
@@ -223,8 +237,11 @@ def test_a_follower_checks_a_tenth_of_the_interval_after_the_other_host_s_run(in
     (Interval(900), -900, 0, None),
     (Interval(900), -300, 630, None),          # the other host made no further run: this one takes over
     (Interval(900), 5, 0, 935),
+    (Interval(900), 6, 0, None),
     (Interval(900), 3600, 0, None),            # a success from the future delays nothing
     (cron("@hourly"), -3, 31, 3630),           # the other host's clock is a little behind
+    (cron("@hourly"), -4, 31, 3630),
+    (cron("@hourly"), -5, 31, None),
     (cron("@hourly"), 1, 31, 3630),
     (cron("@hourly"), -60, 0, None),
 ])  # fmt: skip
@@ -244,6 +261,7 @@ def test_a_run_that_another_host_just_made_is_covered_until_a_little_after_its_n
     (6.9, 2, None),
     (7, 2, None),            # just as far as a clock may drift
     (-3, 2, None),
+    (8, 2, 6),
     (3602, 2, 3600),         # set forward
     (-3598, 2, -3600),       # set back
     (28802, 2, 28800),       # a suspend: the monotonic clock stood still

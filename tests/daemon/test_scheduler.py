@@ -16,6 +16,7 @@ import time_machine
 from sync.cron import Cron
 from sync.daemon.schedule import CronSchedule, Interval, RunResult, Schedule
 from sync.daemon.scheduler import Daemon
+from sync.daemon.service import Service
 from sync.run_record import Status
 from tests.daemons import until
 
@@ -36,7 +37,7 @@ class Wall:
         return datetime.now(UTC)
 
 
-class FakeJob:
+class FakeJob(Service):
     """Records what the daemon does with it."""
 
     def __init__(self, work: Callable[[], RunResult] = lambda: RunResult(Status.SUCCEEDED), last: datetime | None = None) -> None:

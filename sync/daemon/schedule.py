@@ -121,7 +121,9 @@ def failures_in_a_row(result: RunResult, before: int) -> int:
     return 0 if result.status in {Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE} else before + 1
 
 
-def next_run(result: RunResult, *, failures: int, scheduled: datetime, now: datetime, random: Callable[[], float]) -> datetime:
+def next_run(
+    result: RunResult, schedule: Schedule, *, due: datetime, failures: int, now: datetime, random: Callable[[], float]
+) -> datetime:
     """Return when to run after a run.
 
     A run that ended as planned keeps the schedule. A deferred run waits as long as the server asked, within limits; without
@@ -130,8 +132,9 @@ def next_run(result: RunResult, *, failures: int, scheduled: datetime, now: date
 
     Args:
         result: how the run ended.
+        schedule: the rhythm.
+        due: the schedule's next time after the run's; if it passed during the run, it is not made up for.
         failures: as `failures_in_a_row` counts them.
-        scheduled: the schedule's next time, after `now`.
         now: the time.
         random: a source of numbers from 0 to 1.
     """
@@ -141,6 +144,7 @@ def next_run(result: RunResult, *, failures: int, scheduled: datetime, now: date
 
     if result.covered_until is not None:
         return result.covered_until
+    scheduled = due if due > now else schedule.get_next_fire_time(due, now)
     backoff = min(scheduled, later(FIRST_DELAY * 2 ** min(max(failures - 1, 0), MAX_DOUBLINGS)))
     if result.status is Status.DEFERRED:
         if result.retry_after is None:

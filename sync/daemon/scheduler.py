@@ -180,11 +180,9 @@ class Daemon:
         """Move the job's next run to the time that the run's result calls for."""
         with self._planning:
             self._follow_clock()  # first, so that a jump during the run does not move what is planned here
-            now, scheduled = self.clock(), self._next_run_time()
-            if scheduled <= now:
-                scheduled = self.schedule.get_next_fire_time(scheduled, now)
             self._failures = failures_in_a_row(result, self._failures)
-            self._move(next_run(result, failures=self._failures, scheduled=scheduled, now=now, random=self.random))
+            due = self._next_run_time()
+            self._move(next_run(result, self.schedule, due=due, failures=self._failures, now=self.clock(), random=self.random))
 
     def _follow_clock(self) -> None:
         """Compare the clocks, and move the next run along with a wall clock that was set back."""

@@ -36,8 +36,8 @@ def cron(expression: str, zone: str = "UTC") -> CronSchedule:
 
 def wait(result: RunResult, *, failures: int = 1, schedule: float = 900.0, random: float = 0.0) -> float:
     """Return the seconds until the next run."""
-    due = next_run(result, failures=failures, scheduled=NOON + schedule * SECOND, now=NOON, random=lambda: random)
-    return (due - NOON).total_seconds()
+    due, every_hour = NOON + schedule * SECOND, Interval(3600)
+    return (next_run(result, every_hour, due=due, failures=failures, now=NOON, random=lambda: random) - NOON).total_seconds()
 
 
 # After a run -------------------------------------------------------------------------------------------------------------------
@@ -47,6 +47,11 @@ def wait(result: RunResult, *, failures: int = 1, schedule: float = 900.0, rando
 @pytest.mark.parametrize("random", [0.0, 1.0])
 def test_a_settled_run_keeps_the_schedule(status: Status, random: float) -> None:
     assert wait(RunResult(status), failures=0, random=random) == 900
+
+
+@pytest.mark.parametrize(("due", "expected"), [(1, 1), (0, 3600), (-1, 3599), (-3600, 3600), (-7300, 3500)])
+def test_a_scheduled_time_that_passed_during_the_run_is_not_made_up_for(due: float, expected: float) -> None:
+    assert wait(RunResult(Status.SUCCEEDED), schedule=due) == expected
 
 
 @pytest.mark.parametrize(("asked", "least", "most"), [

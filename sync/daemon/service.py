@@ -1,4 +1,4 @@
-"""One scheduled run with everything that an operator watches round it: the log line, the metrics, the ping, the plan."""
+"""One scheduled run with what an operator watches: the log line, the metrics, the heartbeat ping, the plan."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sync import __version__
 from sync.advice import BY_CODE
-from sync.daemon.backoff import Ended
 from sync.daemon.metrics import CODES, Metrics, RunFigures
+from sync.daemon.schedule import RunResult
 from sync.endpoint.client import Endpoint
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
@@ -39,15 +39,15 @@ class Service:
     Args:
         settings: as they were at the start.
         engine: the database.
-        key: gives the API key, anew for each run: a rotated key file needs no restart.
+        key: returns the API key, read again for each run, so that a rotated key file needs no restart.
         metrics: where figures go.
         ping: the heartbeat.
         clock: the wall clock, aware.
-        ended: called when a run has ended, whatever came of it: there may be something to tell.
-        site: keeps the gallery after a run, and tells whether that worked; None where there is none to keep.
+        after_run: called after each run, whatever its status.
+        site: rewrites the gallery after a run; returns whether that worked, None where there is none to keep.
 
     Attributes:
-        outdated: why this program can do nothing more, once that is so: the database was upgraded for a newer one.
+        outdated: the error that ends this process, once the database was upgraded for a newer version.
     """
 
     outdated: SchemaAhead | None = None
@@ -61,7 +61,7 @@ class Service:
         metrics: Metrics,
         ping: Ping,
         clock: Callable[[], datetime],
-        ended: Callable[[], None] = lambda: None,
+        after_run: Callable[[], None] = lambda: None,
         site: Callable[[], bool | None] = lambda: None,
     ) -> None:
         self._settings = settings
@@ -70,43 +70,48 @@ class Service:
         self._metrics = metrics
         self._ping = ping
         self._clock = clock
-        self._ended = ended
+        self._after_run = after_run
         self._site = site
         self._lock = threading.Lock()
         self._endpoint: Endpoint | None = None
         self._stopping = False
         self._cursor: str | None = None
-        self._mine: tuple[int | None, datetime] | None = None
+        self._own_success: tuple[int | None, datetime] | None = None
 
-    def run(self) -> Ended:
-        """Run once; every expected failure is a value."""
+    def run(self) -> RunResult:
+        """Run once; return expected failures instead of raising them."""
         with self._ping.run():
             began = self._clock()
             try:
                 require_current_schema(self._engine)
-                self._look_back()
+                self._check_history()
                 outcome = self._synchronise()
-            except SchemaAhead as error:
-                self.outdated = error
+            except SyncError as error:  # before the run had a row: no key, no database, a newer schema
+                self.outdated = error if isinstance(error, SchemaAhead) else None
                 outcome = self._failed(began, error)
-            except SyncError as error:  # before the run had a row of its own: no key, no database
-                outcome = self._failed(began, error)
-            except Exception as surprise:  # noqa: BLE001 - a bug: the metrics and the heartbeat must hear of that, too
-                get_logger().error("run_crashed", exc_info=surprise)
-                outcome = self._failed(began, SyncError(f"Unforeseen: {type(surprise).__name__}."))
+            except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat, too
+                get_logger().error("run_crashed", exc_info=error)
+                outcome = self._failed(began, SyncError(f"Unforeseen: {type(error).__name__}."))
             log_run(outcome)
             if outcome.run.status is Status.SUCCEEDED:
-                self._mine = (outcome.run.run_id, outcome.run.started_at)
-            self._ended()
-            success = self._observe(outcome)
+                self._own_success = (outcome.run.run_id, outcome.run.started_at)
+            self._after_run()
+            figures, success = figures_of(outcome, self._engine)
+            self._metrics.observe(figures)
+            with suppress(SyncError):
+                self._cursor = newest(self._engine)
             notify_heartbeat(self._ping, outcome, success, self._settings.staleness_budget, self._clock())
         if outcome.plan is not None:
             self._metrics.observe_site(self._site())
-        retry = outcome.error is not None and outcome.error.retry
-        return Ended(outcome.run.status, retry=retry, last=self.outdated is not None, after=getattr(outcome.error, "after", None))
+        return RunResult(
+            outcome.run.status,
+            retry=outcome.error is not None and outcome.error.retry,
+            retry_after=getattr(outcome.error, "after", None),
+            fatal=self.outdated is not None,
+        )
 
-    def _look_back(self) -> None:
-        """Look whether the database still has what it had after the run before: the daemon remembers what a database forgets."""
+    def _check_history(self) -> None:
+        """Warn if the database has lost what it held after the previous run."""
         if self._cursor is None:
             return
         try:
@@ -117,7 +122,7 @@ class Service:
                 get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].to_do)
                 self._cursor = None
         except SyncError:
-            pass  # it is away, or a standby that lags; the run itself tells
+            pass  # the database is down, or a standby that lags: the run itself reports that
 
     def _failed(self, began: datetime, error: SyncError) -> Outcome:
         run = Run(None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error))
@@ -140,14 +145,14 @@ class Service:
                     self._endpoint = None
 
     def interrupt(self) -> None:
-        """Give up the fetch that is under way, if any, and every later one; a commit is finished."""
+        """Cancel the fetch in progress and every later one; a commit in progress finishes."""
         with self._lock:
             self._stopping = True
             if self._endpoint is not None:
                 self._endpoint.interrupt()
 
     def last_success(self) -> datetime | None:
-        """When the last success ended; None, with a warning, while the database cannot say."""
+        """Return when the last success ended; None, with a warning, while the database does not answer."""
         try:
             run = last_success(self._engine)
         except DatabaseError as error:
@@ -155,43 +160,31 @@ class Service:
             return None
         return run.finished_at if run else None
 
-    def made_elsewhere(self) -> datetime | None:
-        """When the last success began; None where it is this daemon's own, or while the database cannot say."""
+    def last_success_elsewhere(self) -> datetime | None:
+        """Return when the last success began; None if this process made it, or while the database does not answer."""
         try:
             run = last_success(self._engine)
         except DatabaseError:
-            return None  # the run itself tells
-        return None if run is None or (run.run_id, run.started_at) == self._mine else run.started_at
+            return None  # the run itself reports that
+        return None if run is None or (run.run_id, run.started_at) == self._own_success else run.started_at
 
-    def planned(self, moment: datetime | None) -> None:
-        """Write down when the next run is due, for `status`."""
+    def save_plan(self, due: datetime | None) -> None:
+        """Store when the next run is due, for `status`."""
         try:
-            record_next_run(self._engine, moment)
+            record_next_run(self._engine, due)
         except DatabaseError as error:
             get_logger().warning("next_run_not_recorded", error=str(error))
 
     def ready(self) -> tuple[bool, str]:
-        """Whether a run could work: the database answers and its schema is current. Upstream being down is neither."""
+        """Return whether the database answers and has the current schema, and one line; the API does not matter here."""
         try:
-            found = overview(self._engine)
+            return True, f"{overview(self._engine).present} templates"
         except SyncError as error:
             return False, str(error)
-        return True, f"{found.present} templates"
-
-    def seed_metrics(self) -> None:
-        """Take over what the database knows from before."""
-        seed(self._metrics, self._engine)
-
-    def _observe(self, outcome: Outcome) -> datetime | None:
-        figures, success = figures_of(outcome, self._engine)
-        self._metrics.observe(figures)
-        with suppress(SyncError):
-            self._cursor = newest(self._engine)
-        return success
 
 
 def seed(metrics: Metrics, engine: sa.Engine) -> None:
-    """Seed metrics with what the database knows; nothing while it cannot say."""
+    """Set the metrics to what the database holds from earlier runs; leave them while it does not answer."""
     try:
         found = overview(engine)
     except SyncError:
@@ -209,7 +202,7 @@ def seed(metrics: Metrics, engine: sa.Engine) -> None:
 
 
 def figures_of(outcome: Outcome, engine: sa.Engine) -> tuple[RunFigures, datetime | None]:
-    """Collect a run's figures for Prometheus, and say when the last success ended as far as the database can say."""
+    """Return a run's figures for Prometheus, and when the last success ended, None if that is unknown."""
     run = outcome.run
     present, held, unconfirmed, success = None, run.held, run.unconfirmed, None
     try:
@@ -247,10 +240,9 @@ def _by_label(codes: Mapping[int, int]) -> dict[str, int]:
 
 
 def notify_heartbeat(ping: Ping, outcome: Outcome, last: datetime | None, budget: float, now: datetime) -> None:
-    """Tell the heartbeat how a run went.
+    """Ping the heartbeat with a run's result.
 
-    Maintenance and a busy lease are no alarm while the catalog is fresh; staleness beyond the budget is one, whatever the
-    reason.
+    A deferred, skipped or interrupted run counts as a failure only once the last success is older than the staleness budget.
     """
     run = outcome.run
     name = "run" if run.run_id is None else f"run {run.run_id}"
@@ -261,7 +253,7 @@ def notify_heartbeat(ping: Ping, outcome: Outcome, last: datetime | None, budget
 
 
 def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, site: bool | None = None) -> None:
-    """Put a one-shot run's facts into a textfile; left alone while the database cannot say when the last success was."""
+    """Write a one-shot run's metrics to a textfile; keep the file as it is while the database does not answer."""
     figures, newest = figures_of(outcome, engine)
     if figures.templates is None:
         get_logger().warning("metrics_not_written", reason="the database could not be asked")

@@ -1,4 +1,4 @@
-"""The one trigger: what it answers when a run is handed over, has ended, or the clock was set back."""
+"""When the daemon runs next: literal tables."""
 
 from __future__ import annotations
 
@@ -9,144 +9,269 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from sync.cron import Cron
-from sync.daemon.backoff import Ended
-from sync.daemon.schedule import NEVER, Schedule
+from sync.daemon.schedule import (
+    JITTER,
+    MAX_DEFERRAL,
+    ClockReading,
+    CronSchedule,
+    Interval,
+    RunResult,
+    Schedule,
+    clock_jump,
+    covered_by_other_host,
+    failures_in_a_row,
+    first_run,
+    next_run,
+)
 from sync.run_record import Status
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
-WELL, FAILED = Ended(Status.SUCCEEDED), Ended(Status.FAILED, retry=True)
+DAY = 86400.0
 
 
-def every(seconds: float) -> Schedule:
-    return Schedule(interval=seconds, cron=None, random=lambda: 0.0)
+def cron(expression: str, zone: str = "UTC") -> CronSchedule:
+    return CronSchedule(Cron(expression, ZoneInfo(zone)))
 
 
-def cron(expression: str, zone: str = "UTC") -> Schedule:
-    return Schedule(interval=900.0, cron=Cron(expression, ZoneInfo(zone)), random=lambda: 0.0)
+def wait(result: RunResult, *, failures: int = 1, schedule: float = 900.0, random: float = 0.0) -> float:
+    """Return the seconds until the next run."""
+    due, every_hour = NOON + schedule * SECOND, Interval(3600)
+    return (next_run(result, every_hour, due=due, failures=failures, now=NOON, random=lambda: random) - NOON).total_seconds()
 
 
-def after_run(schedule: Schedule, slot: datetime, ended: Ended, now: datetime) -> datetime:
-    """Ask as APScheduler does when a run is handed over, and again when it has ended."""
-    assert schedule.get_next_fire_time(slot, slot) == NEVER
-    schedule.ended(ended)
-    return schedule.get_next_fire_time(None, now)
+# After a run -------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_run_is_now_unless_the_last_success_is_fresh() -> None:
-    schedule = every(3600)
-    assert schedule.get_next_fire_time(None, NOON) == NOON
-    schedule.last_success = NOON - timedelta(minutes=10)
-    assert schedule.get_next_fire_time(None, NOON) == NOON + timedelta(minutes=50)
+@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE, Status.INTERRUPTED])
+@pytest.mark.parametrize("random", [0.0, 1.0])
+def test_a_settled_run_keeps_the_schedule(status: Status, random: float) -> None:
+    assert wait(RunResult(status), failures=0, random=random) == 900
 
 
-def test_a_success_fresher_than_cron_s_last_time_waits_for_its_next() -> None:
-    schedule = cron("0 3 * * *")
-    schedule.last_success = NOON - HOUR
-    assert schedule.get_next_fire_time(None, NOON) == datetime(2026, 7, 2, 3, 0, tzinfo=UTC)
-    schedule.last_success = NOON - 10 * HOUR
-    assert schedule.get_next_fire_time(None, NOON) == NOON
+@pytest.mark.parametrize(("due", "expected"), [(1, 1), (0, 3600), (-1, 3599), (-3600, 3600), (-7300, 3500)])
+def test_a_scheduled_time_that_passed_during_the_run_is_not_made_up_for(due: float, expected: float) -> None:
+    assert wait(RunResult(Status.SUCCEEDED), schedule=due) == expected
 
 
-def test_the_rhythm_is_the_slot_s_and_not_the_run_s_end() -> None:
-    assert after_run(every(900), NOON, WELL, NOON + 20 * SECOND) == NOON + 900 * SECOND
-    assert after_run(cron("*/15 * * * *"), NOON, WELL, NOON + 20 * SECOND) == NOON + 900 * SECOND
+@pytest.mark.parametrize(("asked", "least", "most"), [
+    (0, 30, 33),             # no less than the least wait
+    (5, 30, 33),
+    (60, 60, 66),            # sooner than scheduled
+    (1200, 1200, 1320),      # later than scheduled
+    (6 * 3600, 21600, 23760),
+    (400 * DAY, 21600, 23760),  # a wrong value of the server's is cut
+])  # fmt: skip
+def test_a_retry_after_is_kept_up_to_a_limit(asked: float, least: float, most: float) -> None:
+    result = RunResult(Status.DEFERRED, retry=True, retry_after=asked)
+    assert (wait(result, random=0.0), wait(result, random=1.0)) == pytest.approx((least, most))
 
 
-@pytest.mark.parametrize("schedule", [every(900), cron("*/15 * * * *")], ids=str)
-def test_what_came_round_during_a_run_is_not_made_up_for(schedule: Schedule) -> None:
-    assert after_run(schedule, NOON, WELL, NOON + 2000 * SECOND) == NOON + 2700 * SECOND
+@pytest.mark.parametrize(("failures", "schedule", "least", "most"), [
+    (1, 900, 30, 33),
+    (2, 900, 60, 66),
+    (3, 900, 120, 132),
+    (5, 900, 480, 528),
+    (6, 900, 900, 900),      # the scheduled time is the cap, however long the maintenance
+    (50, 900, 900, 900),
+    (1, 10, 30, 33),         # but a deferral lasts at least so long
+    (50, 10, 30, 33),
+    (11, DAY, 30720, 33792),
+    (500, DAY, 30720, 33792),
+])  # fmt: skip
+def test_maintenance_without_a_time_is_retried_more_slowly(failures: int, schedule: float, least: float, most: float) -> None:
+    result = RunResult(Status.DEFERRED, retry=True)
+    waits = [wait(result, failures=failures, schedule=schedule, random=random) for random in (0.0, 1.0)]
+    assert waits == pytest.approx([least, most])
 
 
-def test_a_set_time_that_is_now_does_not_come_again() -> None:
-    assert after_run(cron("@hourly"), NOON, WELL, NOON) == NOON + HOUR
-    assert after_run(cron("@hourly"), NOON, WELL, NOON - SECOND) == NOON + HOUR  # a clock that is being slewed
+@pytest.mark.parametrize(
+    "result", [RunResult(Status.FAILED, retry=True), RunResult(Status.SKIPPED, retry=True), RunResult(Status.SKIPPED)]
+)
+@pytest.mark.parametrize(("failures", "schedule", "least", "most"), [
+    (0, 900, 30, 33),
+    (1, 900, 30, 33),
+    (2, 900, 60, 66),
+    (3, 900, 120, 132),
+    (4, 900, 240, 264),
+    (5, 900, 480, 528),
+    (6, 900, 900, 900),
+    (1, 10, 10, 10),         # never later than scheduled
+    (10_000, DAY, 30720, 33792),
+])  # fmt: skip
+def test_a_failure_that_may_pass_is_retried_before_the_scheduled_time(
+    result: RunResult, failures: int, schedule: float, least: float, most: float
+) -> None:
+    waits = [wait(result, failures=failures, schedule=schedule, random=random) for random in (0.0, 1.0)]
+    assert waits == pytest.approx([least, most])
 
 
-def test_a_clock_that_was_set_back_during_a_run_does_not_silence_the_schedule() -> None:
-    assert after_run(cron("@hourly"), NOON + 8 * HOUR, WELL, NOON + HOUR / 2) == NOON + HOUR
-    assert after_run(every(900), NOON + 8 * HOUR, WELL, NOON) == NOON + 900 * SECOND
+def test_a_failure_that_needs_a_person_waits_for_the_schedule() -> None:
+    assert wait(RunResult(Status.FAILED, retry=False)) == 900
 
 
-def test_troubles_in_a_row_are_counted_and_a_success_forgets_them() -> None:
-    schedule, now, waits = every(3600), NOON, []
-    for ended in (FAILED, FAILED, WELL, FAILED):
-        due = after_run(schedule, now, ended, now)
-        waits.append((due - now).total_seconds())
-        now = due
-    assert waits == [30, 60, 3600, 30]
+def test_by_default_a_result_is_neither_worth_a_retry_nor_fatal() -> None:
+    assert RunResult(Status.FAILED) == RunResult(Status.FAILED, retry=False, retry_after=None, fatal=False, covered_until=None)
+    assert wait(RunResult(Status.FAILED)) == 900
 
 
-@pytest.mark.parametrize("status", [Status.HELD, Status.INCOMPLETE])
-def test_a_run_that_reached_its_end_is_no_trouble(status: Status) -> None:
-    schedule = every(3600)
-    after_run(schedule, NOON, FAILED, NOON)
-    after_run(schedule, NOON, Ended(status), NOON)
-    assert after_run(schedule, NOON, FAILED, NOON) == NOON + 30 * SECOND
+def test_jitter_only_lengthens() -> None:
+    result = RunResult(Status.DEFERRED, retry_after=100.0)
+    waits = [wait(result, random=number / 100) for number in range(101)]
+    assert min(waits) == 100
+    assert max(waits) == pytest.approx(100 * (1 + JITTER))
+    assert waits == sorted(waits)
+    assert wait(RunResult(Status.DEFERRED, retry_after=9e9), random=1.0) == pytest.approx(MAX_DEFERRAL * (1 + JITTER))
 
 
-def looked(schedule: Schedule, slot: datetime, began: datetime, now: datetime) -> datetime | None:
-    """Tell of another's success when a run is due; the next time, or None where the run is to be made."""
-    assert schedule.get_next_fire_time(slot, slot) == NEVER
-    return schedule.get_next_fire_time(None, now) if schedule.made_elsewhere(began, now) else None
+def test_a_run_that_another_host_made_waits_for_the_time_of_its_check() -> None:
+    assert wait(RunResult(Status.SUCCEEDED, covered_until=NOON + 77 * SECOND)) == 77
 
 
-def test_what_another_made_within_the_interval_stands_for_ours_and_we_look_a_little_after_its_next() -> None:
-    assert looked(every(900), NOON, NOON - 300 * SECOND, NOON) == NOON + 630 * SECOND
-    assert looked(every(60), NOON, NOON - 20 * SECOND, NOON) == NOON + 46 * SECOND
-    assert looked(every(900), NOON, NOON - 900 * SECOND, NOON) is None
+@pytest.mark.parametrize(("status", "failures"), [
+    (Status.SUCCEEDED, 0),
+    (Status.HELD, 0),
+    (Status.INCOMPLETE, 0),
+    (Status.FAILED, 3),
+    (Status.DEFERRED, 3),
+    (Status.SKIPPED, 3),
+    (Status.INTERRUPTED, 3),
+])  # fmt: skip
+def test_failures_in_a_row_are_counted_and_a_run_that_reached_its_end_resets_them(status: Status, failures: int) -> None:
+    assert failures_in_a_row(RunResult(status), 2) == failures
 
 
-def test_of_two_that_meet_at_a_set_time_one_makes_the_run_also_if_its_clock_is_a_little_behind() -> None:
-    assert looked(cron("0 * * * *"), NOON, NOON - 3 * SECOND, NOON + 31 * SECOND) == NOON + HOUR + 30 * SECOND
-    assert looked(cron("0 * * * *"), NOON, NOON + SECOND, NOON + 31 * SECOND) == NOON + HOUR + 30 * SECOND
-    assert looked(cron("0 * * * *"), NOON, NOON - 60 * SECOND, NOON) is None
+# The schedule's own times ------------------------------------------------------------------------------------------------------
 
 
-def test_a_success_from_the_future_keeps_nobody_waiting() -> None:
-    assert looked(every(900), NOON, NOON + HOUR, NOON) is None
+@pytest.mark.parametrize(("previous", "interval", "expected"), [
+    (None, 900, 900),
+    (0, 900, 900),
+    (-1, 900, 899),          # a run of a second: the rhythm stays
+    (-0.5, 900, 899.5),
+    (-899.5, 900, 0.5),
+    (-900, 900, 900),        # a run as long as the interval: strictly later than now
+    (-1000, 900, 800),       # longer: what was due meanwhile is not made up for
+    (-3600 * 24 * 365 * 56, 900, 900),  # a clock that began in 1970 and was set right
+    (3600, 900, 900),        # the clock was set back an hour: an interval from now, not an hour later
+    (0.5, 900, 900),
+    (-1, 0.25, 0.25),
+])  # fmt: skip
+def test_the_next_time_of_an_interval_is_one_and_in_the_future(previous: float | None, interval: float, expected: float) -> None:
+    earlier = None if previous is None else NOON + timedelta(seconds=previous)
+    due = Interval(interval).get_next_fire_time(earlier, NOON)
+    assert (due - NOON).total_seconds() == pytest.approx(expected)
+    assert due > NOON
 
 
-def test_the_one_that_follows_takes_over_when_the_other_is_gone_and_then_leads() -> None:
-    schedule = every(900)
-    assert looked(schedule, NOON, NOON - 300 * SECOND, NOON) == NOON + 630 * SECOND
-    assert looked(schedule, NOON + 630 * SECOND, NOON - 300 * SECOND, NOON + 630 * SECOND) is None
-    assert after_run(schedule, NOON + 630 * SECOND, WELL, NOON + 640 * SECOND) == NOON + 1530 * SECOND
+@pytest.mark.parametrize(("expression", "previous", "now", "expected"), [
+    ("*/15 * * * *", 0, 20, 900),
+    ("*/15 * * * *", 0, 2000, 2700),       # what was due during a run is not made up for
+    ("@hourly", 0, 0, 3600),               # a time that is now does not come again
+    ("@hourly", 8 * 3600, 1800, 3600),     # the clock was set back during a run
+])  # fmt: skip
+def test_the_next_time_of_an_expression_is_one_and_in_the_future(
+    expression: str, previous: float, now: float, expected: float
+) -> None:
+    due = cron(expression).get_next_fire_time(NOON + previous * SECOND, NOON + now * SECOND)
+    assert (due - NOON).total_seconds() == expected
 
 
-def test_what_another_made_ends_our_own_troubles() -> None:
-    schedule = every(3600)
-    after_run(schedule, NOON, FAILED, NOON)
-    looked(schedule, NOON + 30 * SECOND, NOON + 10 * SECOND, NOON + 30 * SECOND)
-    assert after_run(schedule, NOON + HOUR, FAILED, NOON + HOUR) == NOON + HOUR + 30 * SECOND
+@pytest.mark.parametrize(("schedule", "last", "expected"), [
+    (Interval(900), None, 0),                  # never a success
+    (Interval(900), -1000, 0),                 # stale
+    (Interval(900), -900, 0),
+    (Interval(900), -100, 800),                # fresh: as if the daemon had been running
+    (Interval(900), 0, 900),
+    (Interval(900), 60, 0),                    # in the future: the clock was wrong then, or is now
+    (cron("0 3 * * *"), -3600, 15 * 3600),
+    (cron("0 3 * * *"), -10 * 3600, 0),
+])  # fmt: skip
+def test_the_first_run_is_now_unless_the_last_success_is_fresh(schedule: Schedule, last: float | None, expected: float) -> None:
+    due = first_run(schedule, last_success=None if last is None else NOON + last * SECOND, now=NOON)
+    assert (due - NOON).total_seconds() == expected
 
 
-def test_a_wish_to_be_left_alone_is_kept_over_the_schedule() -> None:
-    ended = Ended(Status.DEFERRED, retry=True, after=7200)
-    assert after_run(every(900), NOON, ended, NOON) == NOON + 2 * HOUR
+@pytest.mark.parametrize(("schedule", "now", "expected"), [
+    (Interval(3600), -5.5 * HOUR, -5 * HOUR),           # a wait stays as long as it was
+    (Interval(3600), 0 * HOUR, 0 * HOUR),               # and does not end in the past
+    (cron("0 12 * * *"), -5.5 * HOUR, 0 * HOUR),        # a set time stays where it is
+    (cron("0 3 * * *"), -5.5 * HOUR, -5 * HOUR),        # a retry, not a set time
+])  # fmt: skip
+def test_a_clock_set_back_moves_a_wait_along_and_keeps_a_set_time(
+    schedule: Schedule, now: timedelta, expected: timedelta
+) -> None:
+    assert schedule.after_set_back(NOON, -5 * HOUR, NOON + now) == NOON + expected
 
 
-def test_a_clock_set_back_moves_a_wait_along_and_leaves_a_set_time_where_it_is() -> None:
-    back = timedelta(hours=-5)
-    assert every(3600).after_set_back(NOON, back, NOON - 5.5 * HOUR) == NOON - 5 * HOUR
-    assert cron("0 12 * * *").after_set_back(NOON, back, NOON - 5.5 * HOUR) == NOON
-    assert cron("0 3 * * *").after_set_back(NOON, back, NOON - 5.5 * HOUR) == NOON - 5 * HOUR  # a retry, not a set time
-    assert every(3600).after_set_back(NOON, back, NOON) == NOON  # and never into the past
-
-
-def test_it_says_what_it_is() -> None:
-    assert str(every(0.5)) == "every 0.5 s"
+def test_a_schedule_describes_itself() -> None:
+    assert str(Interval(0.5)) == "every 0.5 s"
     assert str(cron("0 3 * * *", "Asia/Shanghai")) == "cron[0 3 * * *, Asia/Shanghai]"
 
 
-def test_apscheduler_takes_the_trigger() -> None:
+def test_apscheduler_takes_the_triggers() -> None:
     scheduler = BackgroundScheduler(timezone=UTC)
-    schedule = cron("0 0 * * sun", "Asia/Shanghai")
-    schedule.last_success = datetime.now(UTC)
     scheduler.start(paused=True)
     try:
-        job = scheduler.add_job(print, schedule)
+        job = scheduler.add_job(print, cron("0 0 * * sun", "Asia/Shanghai"))
         assert job.next_run_time.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%a %H:%M") == "Sun 00:00"
         assert "cron[0 0 * * sun, Asia/Shanghai]" in str(job)
+        assert "every 900 s" in str(scheduler.add_job(print, Interval(900)))
     finally:
         scheduler.shutdown()
+
+
+# Beside another host -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("interval", "expected"), [
+    (0.5, 0.05),
+    (60, 6),
+    (299, 29.9),
+    (300, 30),
+    (310, 30),               # half a minute at most
+    (DAY, 30),
+])  # fmt: skip
+def test_a_follower_checks_a_tenth_of_the_interval_after_the_other_host_s_run(interval: float, expected: float) -> None:
+    assert Interval(interval).follower_delay == timedelta(seconds=expected)
+
+
+@pytest.mark.parametrize(("schedule", "began", "now", "check"), [
+    (Interval(900), -300, 0, 630),
+    (Interval(60), -20, 0, 46),
+    (Interval(900), -900, 0, None),
+    (Interval(900), -300, 630, None),          # the other host made no further run: this one takes over
+    (Interval(900), 5, 0, 935),
+    (Interval(900), 6, 0, None),
+    (Interval(900), 3600, 0, None),            # a success from the future delays nothing
+    (cron("@hourly"), -3, 31, 3630),           # the other host's clock is a little behind
+    (cron("@hourly"), -4, 31, 3630),
+    (cron("@hourly"), -5, 31, None),
+    (cron("@hourly"), 1, 31, 3630),
+    (cron("@hourly"), -60, 0, None),
+])  # fmt: skip
+def test_a_run_that_another_host_just_made_is_covered_until_a_little_after_its_next(
+    schedule: Schedule, began: float, now: float, check: float | None
+) -> None:
+    found = covered_by_other_host(schedule, NOON + began * SECOND, NOON + now * SECOND)
+    assert found == (None if check is None else NOON + check * SECOND)
+
+
+# Clocks ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("wall", "monotonic", "jump"), [
+    (2, 2, None),
+    (2, 2.5, None),          # a clock that is being slewed
+    (6.9, 2, None),
+    (7, 2, None),            # just as far as a clock may drift
+    (-3, 2, None),
+    (8, 2, 6),
+    (3602, 2, 3600),         # set forward
+    (-3598, 2, -3600),       # set back
+    (28802, 2, 28800),       # a suspend: the monotonic clock stood still
+    (2, 0, None),
+])  # fmt: skip
+def test_a_jump_is_the_difference_of_two_clocks(wall: float, monotonic: float, jump: float | None) -> None:
+    found = clock_jump(ClockReading(NOON, 100.0), ClockReading(NOON + wall * SECOND, 100.0 + monotonic))
+    assert found == (None if jump is None else timedelta(seconds=jump))

@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
+import time_machine
 
 from sync.cron import Cron
-from sync.daemon.backoff import Ended
+from sync.daemon.schedule import CronSchedule, Interval, RunResult, Schedule
 from sync.daemon.scheduler import Daemon
+from sync.daemon.service import Service
 from sync.run_record import Status
 from tests.daemons import until
 
@@ -23,27 +25,22 @@ if TYPE_CHECKING:
 
 
 class Wall:
-    """A wall clock that can be set, for the daemon and for APScheduler."""
+    """The wall clock of this process, which can be set: APScheduler's, too, and not the monotonic one."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.offset = timedelta(0)
-        wall = self
+    def __init__(self, traveller: time_machine.Traveller) -> None:
+        self._traveller = traveller
 
-        class Shifted(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> Any:
-                return datetime.now(tz) + wall.offset
-
-        monkeypatch.setattr("apscheduler.schedulers.base.datetime", Shifted)
+    def set(self, by: timedelta) -> None:
+        self._traveller.shift(by)
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.offset
+        return datetime.now(UTC)
 
 
-class FakeJob:
+class FakeJob(Service):
     """Records what the daemon does with it."""
 
-    def __init__(self, work: Callable[[], Ended] = lambda: Ended(Status.SUCCEEDED), last: datetime | None = None) -> None:
+    def __init__(self, work: Callable[[], RunResult] = lambda: RunResult(Status.SUCCEEDED), last: datetime | None = None) -> None:
         self.work = work
         self.last = last
         self.runs = 0
@@ -53,7 +50,7 @@ class FakeJob:
         self.plans: list[datetime | None] = []
         self.elsewhere: datetime | None = None
 
-    def run(self) -> Ended:
+    def run(self) -> RunResult:
         self.runs += 1
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
@@ -68,21 +65,22 @@ class FakeJob:
     def last_success(self) -> datetime | None:
         return self.last
 
-    def made_elsewhere(self) -> datetime | None:
+    def last_success_elsewhere(self) -> datetime | None:
         return self.elsewhere
 
-    def planned(self, moment: datetime | None) -> None:
-        self.plans.append(moment)
+    def save_plan(self, due: datetime | None) -> None:
+        self.plans.append(due)
 
 
 @pytest.fixture
-def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
-    return Wall(monkeypatch)
+def wall() -> Iterator[Wall]:
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+        yield Wall(traveller)
 
 
 @contextmanager
-def serving(job: FakeJob, *, interval: float = 3600.0, **options: Any) -> Iterator[Daemon]:
-    daemon = Daemon(job, interval=interval, grace=10.0, random=lambda: 0.0, look=0.02, **options)
+def serving(job: FakeJob, schedule: Schedule = Interval(3600.0), **options: Any) -> Iterator[Daemon]:  # noqa: B008 - no state
+    daemon = Daemon(job, schedule, grace=10.0, random=lambda: 0.0, check_every=0.02, **options)
     thread = threading.Thread(target=daemon.serve)
     thread.start()
     try:
@@ -104,13 +102,13 @@ def test_a_run_that_another_host_just_made_is_not_repeated_and_is_made_when_that
 ) -> None:
     job = FakeJob()
     job.elsewhere = wall.now() - timedelta(minutes=10)
-    with structlog.testing.capture_logs() as logs, serving(job, clock=wall.now):
+    with structlog.testing.capture_logs() as logs, serving(job):
         until(lambda: len(job.plans) == 2, "a look and a plan")
         left = due(job, wall)
         assert left is not None
         assert 3000 + 25 < left <= 3000 + 30  # fifty minutes, and a little behind that host
         assert job.runs == 0
-        wall.offset = timedelta(seconds=3031)
+        wall.set(timedelta(seconds=3031))
         until(lambda: job.runs == 1, "a run of its own")
     assert [line["event"] for line in logs].count("run_made_elsewhere") == 1
 
@@ -119,24 +117,43 @@ def test_whatever_comes_of_a_look_at_other_hosts_the_schedule_goes_on() -> None:
     class Forgetful(FakeJob):
         looks = 0
 
-        def made_elsewhere(self) -> datetime | None:
+        def last_success_elsewhere(self) -> datetime | None:
             self.looks += 1
             if self.looks == 1:
                 raise RuntimeError("a bug")
             return None
 
     job = Forgetful()
-    with structlog.testing.capture_logs() as logs, serving(job, interval=0.05):
+    with structlog.testing.capture_logs() as logs, serving(job, Interval(0.05)):
         until(lambda: job.looks >= 2 and len(job.plans) >= 2, "a plan after the bug")
     assert "run_crashed" in [line["event"] for line in logs]
     assert job.plans[1] is not None
 
 
+def test_failures_in_a_row_are_retried_ever_more_slowly_until_a_run_is_settled_or_made_by_another_host(wall: Wall) -> None:
+    failed, settled, held = RunResult(Status.FAILED, retry=True), RunResult(Status.SUCCEEDED), RunResult(Status.HELD)
+    results = [failed, failed, settled, failed, failed, held, failed, failed, failed]
+
+    def work() -> RunResult:
+        job.elsewhere = wall.now() if job.runs == 8 else None  # the next retry finds a run of another host
+        return results[job.runs - 1]
+
+    job = FakeJob(work)
+    waits: list[float] = []
+    with serving(job):
+        while len(waits) < 10:
+            until(lambda: len(job.plans) == len(waits) + 2, "a plan after the last run")
+            waits.append(round(due(job, wall) or 0, -1))
+            if len(waits) < 10:
+                wall.set(timedelta(seconds=waits[-1] + 1))
+    assert waits == [30, 60, 3600, 30, 60, 3600, 30, 60, 3570, 30]
+
+
 def test_a_clock_set_back_while_idle_makes_no_run_later(wall: Wall) -> None:
     job = FakeJob()
-    with serving(job, clock=wall.now):
+    with serving(job):
         until(lambda: len(job.plans) == 2, "the first run and its plan")
-        wall.offset = timedelta(hours=-5)
+        wall.set(timedelta(hours=-5))
         until(lambda: len(job.plans) == 3, "a new plan")
         left = due(job, wall)
         assert left is not None
@@ -146,9 +163,9 @@ def test_a_clock_set_back_while_idle_makes_no_run_later(wall: Wall) -> None:
 
 def test_a_clock_set_back_does_not_move_a_cron_time(wall: Wall) -> None:
     job = FakeJob()
-    with serving(job, clock=wall.now, cron=Cron("0 3 * * *", ZoneInfo("UTC"))):
+    with serving(job, CronSchedule(Cron("0 3 * * *", ZoneInfo("UTC")))):
         until(lambda: len(job.plans) == 2, "the first run and its plan")
-        wall.offset = timedelta(days=-2)
+        wall.set(timedelta(days=-2))
         until(lambda: len(job.plans) == 3, "a new plan")
         moment = job.plans[-1]
         assert moment is not None
@@ -157,10 +174,10 @@ def test_a_clock_set_back_does_not_move_a_cron_time(wall: Wall) -> None:
 
 
 def test_a_clock_set_back_while_cron_waits_for_a_retry_keeps_the_retry(wall: Wall) -> None:
-    job = FakeJob(lambda: Ended(Status.FAILED, retry=True))
-    with serving(job, clock=wall.now, cron=Cron("0 3 29 2 *", ZoneInfo("UTC"))):
+    job = FakeJob(lambda: RunResult(Status.FAILED, retry=True))
+    with serving(job, CronSchedule(Cron("0 3 29 2 *", ZoneInfo("UTC")))):
         until(lambda: len(job.plans) == 2, "the first run and its plan")
-        wall.offset = timedelta(days=-2)
+        wall.set(timedelta(days=-2))
         until(lambda: len(job.plans) == 3, "a new plan")
         left = due(job, wall)
         assert left is not None
@@ -168,25 +185,55 @@ def test_a_clock_set_back_while_cron_waits_for_a_retry_keeps_the_retry(wall: Wal
 
 
 def test_a_clock_set_back_during_a_run_makes_no_run_later(wall: Wall) -> None:
-    def work() -> Ended:
-        wall.offset = timedelta(hours=-5)
-        return Ended(Status.SUCCEEDED)
+    def work() -> RunResult:
+        wall.set(timedelta(hours=-5))
+        return RunResult(Status.SUCCEEDED)
 
     job = FakeJob(work)
-    with serving(job, clock=wall.now):
+    with serving(job):
         until(lambda: job.plans and job.runs, "the run")
         until(lambda: (left := due(job, wall)) is not None and 3500 < left <= 3600, "a plan an hour from now")
+
+
+def test_a_clock_set_back_during_a_run_does_not_shorten_the_wait_that_the_server_asked_for(wall: Wall) -> None:
+    def work() -> RunResult:
+        wall.set(timedelta(hours=-5))
+        return RunResult(Status.DEFERRED, retry=True, retry_after=7200)
+
+    job, messages = FakeJob(work), list[str]()
+    with serving(job, notify=messages.append):
+        until(lambda: (left := due(job, wall)) is not None and 7100 < left <= 7200, "a plan in two hours")
+        checks = messages.count("WATCHDOG=1")
+        until(lambda: messages.count("WATCHDOG=1") > checks + 2, "three more checks of the clocks")
+        left = due(job, wall)
+        assert left is not None
+        assert 7100 < left <= 7200
+    assert job.runs == 1
+
+
+def test_what_was_due_while_a_run_was_suspended_is_not_made_up_for(wall: Wall) -> None:
+    def work() -> RunResult:
+        wall.set(timedelta(hours=1.5))
+        return RunResult(Status.SUCCEEDED)
+
+    job = FakeJob(work)
+    with serving(job, Interval(60.0)):
+        until(lambda: len(job.plans) == 2, "the run and its plan")
+        left = due(job, wall)
+        assert left is not None
+        assert 0 < left <= 60
+    assert job.runs == 1
 
 
 @pytest.mark.parametrize(
     "jump", [timedelta(hours=1.5), timedelta(days=365 * 56)], ids=["a suspend", "a clock that began in 1970"]
 )
 def test_a_clock_set_forward_makes_one_run_at_once_and_no_storm(wall: Wall, jump: timedelta) -> None:
-    wall.offset = -jump
+    wall.set(-jump)
     job = FakeJob()
-    with serving(job, interval=60.0, clock=wall.now):
+    with serving(job, Interval(60.0)):
         until(lambda: len(job.plans) == 2, "the first run and its plan")
-        wall.offset = timedelta(0)
+        wall.set(jump)
         until(lambda: len(job.plans) == 3, "the second run and its plan", within=10)
         left = due(job, wall)
         assert left is not None
@@ -196,13 +243,13 @@ def test_a_clock_set_forward_makes_one_run_at_once_and_no_storm(wall: Wall, jump
 
 
 def test_a_run_longer_than_the_interval_causes_no_storm_and_no_noise(caplog: pytest.LogCaptureFixture) -> None:
-    def work() -> Ended:
+    def work() -> RunResult:
         time.sleep(0.25)
-        return Ended(Status.SUCCEEDED)
+        return RunResult(Status.SUCCEEDED)
 
     job = FakeJob(work)
     began = time.monotonic()
-    with serving(job, interval=0.1):
+    with serving(job, Interval(0.1)):
         until(lambda: job.runs == 5, "five runs")
         took = time.monotonic() - began
     assert job.most_at_work == 1
@@ -212,7 +259,7 @@ def test_a_run_longer_than_the_interval_causes_no_storm_and_no_noise(caplog: pyt
 
 def test_runs_in_quick_succession_are_none_of_them_refused(caplog: pytest.LogCaptureFixture) -> None:
     job = FakeJob()
-    with serving(job, interval=0.001):
+    with serving(job, Interval(0.001)):
         until(lambda: job.runs >= 200, "200 runs")
     assert job.most_at_work == 1
     assert [record.getMessage() for record in caplog.records if record.name.startswith("apscheduler")] == []
@@ -222,13 +269,13 @@ def test_runs_in_quick_succession_are_none_of_them_refused(caplog: pytest.LogCap
     "surprise", [ZeroDivisionError("a bug"), SystemExit(3), KeyboardInterrupt()], ids=lambda each: type(each).__name__
 )
 def test_a_crash_of_the_job_is_logged_and_the_next_run_planned(surprise: BaseException) -> None:
-    def work() -> Ended:
+    def work() -> RunResult:
         raise surprise
 
     job = FakeJob(work)
-    with structlog.testing.capture_logs() as logs, serving(job, interval=0.05) as daemon:
+    with structlog.testing.capture_logs() as logs, serving(job, Interval(0.05)) as daemon:
         until(lambda: job.runs >= 3, "the runs after the crash")
-        assert daemon.alive
+        assert daemon.live()[0]
     crashes = [entry for entry in logs if entry["event"] == "run_crashed"]
     assert len(crashes) == job.runs
     assert crashes[0]["exc_info"] is surprise
@@ -237,10 +284,10 @@ def test_a_crash_of_the_job_is_logged_and_the_next_run_planned(surprise: BaseExc
 def test_a_stop_interrupts_the_run_waits_for_it_and_plans_nothing_more() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def work() -> Ended:
+    def work() -> RunResult:
         begun.set()
         go_on.wait(20)
-        return Ended(Status.INTERRUPTED)
+        return RunResult(Status.INTERRUPTED)
 
     job = FakeJob(work)
     with serving(job) as daemon:
@@ -249,13 +296,13 @@ def test_a_stop_interrupts_the_run_waits_for_it_and_plans_nothing_more() -> None
         until(lambda: job.interrupted, "the interruption")
         assert job.plans[-1] is not None
         go_on.set()
-    assert job.plans[-1] is None
+    assert job.plans[1:] == [None]
     assert job.runs == 1
 
 
 def test_the_next_run_is_on_record_while_the_daemon_waits_and_not_after_it(wall: Wall) -> None:
     job = FakeJob(last=wall.now() - timedelta(minutes=10))
-    with serving(job, clock=wall.now):
+    with serving(job):
         until(lambda: job.plans, "the plan")
         left = due(job, wall)
         assert left is not None
@@ -275,12 +322,12 @@ def test_a_daemon_whose_run_hangs_is_not_live_and_says_nothing_more_to_the_watch
         seen = len(looks)
         until(lambda: len(looks) > seen + 1, "two more looks")
 
-    def work() -> Ended:
+    def work() -> RunResult:
         begun.set()
         go_on.wait(20)
-        return Ended(Status.SUCCEEDED)
+        return RunResult(Status.SUCCEEDED)
 
-    with serving(FakeJob(work), longest=600.0, monotonic=lambda: now[0], clock=clock, notify=told.append) as daemon:
+    with serving(FakeJob(work), max_run=600.0, monotonic=lambda: now[0], clock=clock, notify=told.append) as daemon:
         assert begun.wait(10)
         assert daemon.live() == (True, "the scheduler turns")
         until(lambda: "WATCHDOG=1" in told, "a word to the watchdog")

@@ -18,7 +18,9 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects.postgresql import JSONB
 
+from sync.errors import SchemaError
 from sync.store.migrating import has_column, table_options
+from sync.store.views import VIEWS
 
 revision = "0007"
 down_revision = "0006"
@@ -59,6 +61,7 @@ def upgrade() -> None:
     for table, column in _added():
         if not has_column(bind, table, column.name):
             op.add_column(table, column)
+    _refuse_dependent_views(bind)
     for table, column in _dropped():
         if has_column(bind, table, column.name):
             op.drop_column(table, column.name)
@@ -66,6 +69,18 @@ def upgrade() -> None:
     with op.batch_alter_table("held_removals") as batch:
         batch.alter_column("since_at", existing_type=_moment(), nullable=False)
     _create_unconfirmed_removals(bind)
+
+
+def _refuse_dependent_views(bind: sa.Connection) -> None:
+    """Refuse to drop what another program's view selects: PostgreSQL would not, and MariaDB would leave a broken view."""
+    inspector = sa.inspect(bind)
+    dropped = {column.name for _table, column in _dropped()}
+    definitions = {view: inspector.get_view_definition(view) or "" for view in inspector.get_view_names() if view not in VIEWS}
+    if using := sorted(view for view, text in definitions.items() if any(name in text for name in dropped)):
+        raise SchemaError(
+            f"These views select columns that this version drops ({', '.join(sorted(dropped))}): {', '.join(using)}.",
+            hint="Drop them, run `template-sync db upgrade`, and create them again without these columns.",
+        )
 
 
 def _backfill_since_at(bind: sa.Connection) -> None:

@@ -418,6 +418,20 @@ def test_a_users_own_view_and_a_readers_grants_survive_syncs_and_an_upgrade(
                 reading.execute(refused)
 
 
+def test_a_view_of_another_program_that_selects_a_dropped_column_is_refused_by_name(empty_database: Database) -> None:
+    schema.upgrade(empty_database.engine, "0006")
+    with empty_database.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE VIEW mine AS SELECT template_id, fingerprint FROM templates")
+        connection.exec_driver_sql("CREATE VIEW other AS SELECT template_id, title FROM templates")
+    with pytest.raises(SchemaError, match=r"wire_fields\): mine\.$"):
+        schema.upgrade(empty_database.engine)
+    with empty_database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP VIEW mine")
+    schema.upgrade(empty_database.engine)
+    with empty_database.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM other").scalar() == 0
+
+
 @pytest.mark.parametrize("kind", SERVERS)
 def test_the_documented_rights_are_enough_to_upgrade_and_to_run(kind: str, tmp_path: Path) -> None:
     url, server = new_database(kind, tmp_path)

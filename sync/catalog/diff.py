@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.bounds import BATCH, MOST_NAMES
 from sync.catalog.field_changes import changed_fields
-from sync.catalog.fields import COLUMNS, LISTS
+from sync.catalog.fields import COLUMNS, DOCUMENTED, LISTS
 from sync.catalog.hashes import canonical
 from sync.catalog.kept_fields import kept_unknown, kept_values
 from sync.catalog.parsing import fields_with_value, parse_record
@@ -160,7 +160,7 @@ def compare_record(
     after = {**served, **kept} if kept else served
     had, has = before["extra"].keys(), after["extra"].keys()
     unsent = {wire for wire in lacking if COLUMNS.get(wire, "tags") in kept} if record.page != LOOK_UP else set()
-    names = FieldNames(has - had, (had - has) | unsent)
+    names = FieldNames(has - had, (had - has - DOCUMENTED) | unsent)
     # Whether unpaired tags are rejected depends on the other records of a walk: such a record must be parsed each time.
     template_id, hashed = after["template_id"], None if kept or record.tags_unpaired else record.wire_hash
     if after == before and canonical(after["extra"]) == canonical(before["extra"]):  # to Python, 1 equals true

@@ -6,14 +6,15 @@ Unknown fields are kept.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.bounds import CREDIT_DIGITS, MOST_FIELDS, MOST_ITEMS, storage_flaw
-from sync.catalog.fields import BOUNDS, COLUMNS, DOCUMENTED, FIELDS, LONGEST_RATIO, Kind
+from sync.catalog.fields import BOUNDS, COLUMNS, DOCUMENTED, FIELDS, LISTS, LONGEST_RATIO, Kind
 from sync.catalog.rejection import RecordRejected
-from sync.catalog.template import instant, json_number
+from sync.catalog.template import DOCUMENT_KEYS, instant, json_number
 from sync.catalog.unknown_fields import unknown_fields
 
 if TYPE_CHECKING:
@@ -43,6 +44,23 @@ def parse_record(record: Any) -> Document:
     document["aspect_ratios"] = _ratios(record)
     document["extra"] = unknown_fields(record)
     return document
+
+
+def complete_document(stored: Any) -> Document | None:
+    """Add to a stored document the scalar fields that were declared after it was written; None if it is no document.
+
+    Such a field has the value that `extra` holds under its wire name, so that its becoming documented is no change.
+    """
+    if not isinstance(stored, dict) or not stored.keys() >= _NEVER_MISSING:
+        return None
+    if stored.keys() >= _KEYS:
+        return stored
+    added = dict.fromkeys(DOCUMENT_KEYS)
+    for wire, column, bound, parse in _PARSERS:
+        value = stored["extra"].get(wire)
+        with suppress(RecordRejected):
+            added[column] = None if value is None else parse(value, wire, bound)
+    return {**added, **stored}
 
 
 def fields_with_value(record: dict[str, Any]) -> frozenset[str]:
@@ -97,6 +115,10 @@ def _instant(value: Any, name: str, bound: int) -> str:
 
 _PARSER_OF: dict[Kind, Callable[[Any, str, int], Any]] = {Kind.STRING: _string, Kind.INTEGER: _integer, Kind.INSTANT: _instant}
 _PARSERS = [(field.wire, field.column, field.bound, _PARSER_OF[field.kind]) for field in FIELDS if field.kind in _PARSER_OF]
+
+
+_KEYS = frozenset(DOCUMENT_KEYS)
+_NEVER_MISSING = frozenset({"template_id", "extra", *LISTS})
 
 
 def _list(record: dict[str, Any], name: str) -> list[Any]:

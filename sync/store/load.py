@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sync.catalog.parsing import complete_document
 from sync.catalog.removals import HeldRemoval, Unconfirmed
 from sync.catalog.sync_state import SyncState
-from sync.catalog.template import DOCUMENT_KEYS
 from sync.errors import DatabaseError
 from sync.store.bulk import batches
 from sync.store.tables import held_removals, sync_state, template_versions, templates, unconfirmed_removals
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sync.catalog.template import Document
-
-_KEYS = frozenset(DOCUMENT_KEYS)
 
 
 def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], SyncState]:
@@ -41,15 +39,16 @@ def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, D
     for batch in batches(ids):
         current = sa.and_(versions.c.until_run_id.is_(None), versions.c.template_id.in_(batch))
         query = sa.select(versions.c.template_id, versions.c.document).where(current)
-        found |= {row.template_id: _whole(row.template_id, row.document) for row in connection.execute(query)}
+        found |= {row.template_id: _complete(row.template_id, row.document) for row in connection.execute(query)}
     return found
 
 
-def _whole(template_id: str, written: Any) -> Document:
-    """Refuse a document that was changed by hand and lacks columns: a comparison with it would invent changes."""
-    if not isinstance(written, dict) or not written.keys() >= _KEYS:
+def _complete(template_id: str, written: Any) -> Document:
+    """Refuse what is no document, because it was changed by hand: a comparison with it would invent changes."""
+    document = complete_document(written)
+    if document is None:
         raise DatabaseError(
             f"template_versions holds an incomplete document of template {template_id}.",
             hint="Restore a backup; nothing was applied.",
         )
-    return written
+    return document

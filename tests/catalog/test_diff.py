@@ -9,6 +9,7 @@ import pytest
 from sync.catalog.bounds import BATCH, MOST_NAMES
 from sync.catalog.diff import ChangeSet
 from sync.catalog.fields import COLUMNS, LISTS
+from sync.catalog.parsing import complete_document
 from sync.catalog.rejection import DISPUTED, TAGS_UNPAIRED
 from sync.catalog.served_records import wire_hash
 from tests.builders import record
@@ -401,9 +402,24 @@ def test_a_field_of_a_disputed_record_that_another_good_one_has_is_carried(hashe
     memory = Memory()
     memory.run(base("1"), base("2"), base("3"))
     if not hashed:
-        memory.stored = dict.fromkeys(memory.stored)
+        memory.forget_hashes()
     found = memory.run(base("1"), base("1", Title="other"), base("2", ConsumeItems=...), base("3")).changes
     assert [(change.template_id, {each["field"] for each in change.fields}) for change in found.changes] == [
         ("2", {"consume_items.480p", "consume_items.720p"})
     ]
     assert found.vanished == ()
+
+
+def test_a_field_that_becomes_documented_is_stored_and_is_no_change() -> None:
+    memory = Memory()
+    memory.run(base("1"), base("2", Title="y"))
+    for document in memory.documents.values():
+        document["extra"] = {**document["extra"], "Title": document.pop("title")}
+        document.update(complete_document(document) or {})
+    memory.forget_hashes()
+    found = memory.run(base("1"), base("2", Title="z"))
+    assert [(change.template_id, change.fields) for change in found.changes.changes] == [
+        ("2", ({"field": "title", "old": "y", "new": "z"},))
+    ]
+    assert ([change.template_id for change in found.changes.unpublished], found.changes.vanished) == (["1"], ())
+    assert "Title" not in memory.documents["1"]["extra"]

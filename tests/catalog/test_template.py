@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from sync.catalog.fields import BOUNDS, COLUMNS, DOCUMENTED, FIELDS, LISTS, SCALARS
+from sync.catalog.parsing import complete_document
 from sync.catalog.template import DOCUMENT_KEYS, Price, Tag, instant, json_number, prices_of, tags_of
 from tests.builders import record
 from tests.catalog.runs import base, document_of
@@ -75,3 +77,16 @@ def test_a_credit_is_a_plain_number_and_exact(number: str, written: str) -> None
     found = json_number(Decimal(number))
     assert json.dumps(found) == written
     assert Decimal(repr(found)) == Decimal(number)
+
+
+def test_a_document_that_was_written_before_a_field_was_declared_has_the_value_that_extra_holds() -> None:
+    whole = document_of(base())
+    older = {name: value for name, value in whole.items() if name not in {"title", "duration_ms", "media_id"}}
+    older["extra"] = {"Title": "x", "Duration": "ten", "Later": 1}
+    assert complete_document(older) == {**whole, "title": "x", "duration_ms": None, "media_id": None, "extra": older["extra"]}
+    assert complete_document(whole) is whole
+
+
+@pytest.mark.parametrize("stored", [None, [], {}, {"template_id": "1", "extra": {}, "tags": [], "aspect_ratios": []}])
+def test_what_lacks_its_lists_is_no_document(stored: Any) -> None:
+    assert complete_document(stored) is None

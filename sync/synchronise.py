@@ -15,10 +15,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sync.catalog.diff import ChangeSet, compare, document_of
-from sync.catalog.rejection import reject_reformatted
 from sync.catalog.removals import RemovalRules, Removals, decide_removals, removal_limit
 from sync.catalog.served_records import LOOK_UP, RecordParser
-from sync.catalog.snapshot import Snapshot, build_snapshot
+from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
 from sync.catalog.suspects import AMBIGUOUS, drop_ambiguous_removals
 from sync.catalog.sync_state import SyncState
 from sync.endpoint.confirm_removals import Confirmation, confirm_removals

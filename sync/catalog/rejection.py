@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from sync.catalog.snapshot import Snapshot
+from typing import Any
 
 PAYLOAD_SHOWN = 4000
 REASON_SHOWN = 300
@@ -47,28 +41,3 @@ def payload(record: Any) -> str:
 def cut(text: str, length: int) -> str:
     """Cut a text to so many characters and say how many it had."""
     return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
-
-
-def reject_reformatted(snapshot: Snapshot, present: Collection[str], *, most: int) -> None:
-    """Reject records under known ids that are merely written otherwise (a space, a leading zero), if there are many.
-
-    That is a changed format, not so many templates removed and as many added, which would double the catalog.
-
-    Args:
-        snapshot: what was served; it loses those records.
-        present: ids that the database holds.
-        most: how many such ids are tolerated.
-    """
-    served = snapshot.ids
-    missing = {_plain(template_id) for template_id in present if template_id not in served}
-    known = set(present) if missing else set()
-    doubtful = [found for found in snapshot.good if found not in known and _plain(found) in missing] if missing else []
-    if len(doubtful) > most:
-        for found in doubtful:
-            snapshot.rejected.append((snapshot.good.pop(found), "its id is a known template's, written otherwise"))
-
-
-def _plain(template_id: str) -> str:
-    """Reduce an id to what different spellings share: no width, case, signs, spaces or leading zeros."""
-    letters = filter(str.isalnum, unicodedata.normalize("NFKC", template_id))
-    return "".join(letters).lstrip("0").casefold()

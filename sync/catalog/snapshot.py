@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, RejectedR
 from sync.catalog.served_records import LOOK_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sync.catalog.served_records import RecordParser, ServedRecord
 
@@ -131,3 +132,28 @@ def fields_to_keep(record: ServedRecord, missing: frozenset[str]) -> frozenset[s
 def _unpaired(record: ServedRecord, missing: frozenset[str]) -> str | None:
     tags_are_sent = record.page == LOOK_UP or "Tags" not in missing
     return TAGS_UNPAIRED if record.tags_unpaired and tags_are_sent else None
+
+
+def reject_reformatted(snapshot: Snapshot, present: Collection[str], *, most: int) -> None:
+    """Reject records under known ids that are merely written otherwise (a space, a leading zero), if there are many.
+
+    That is a changed format, not so many templates removed and as many added, which would double the catalog.
+
+    Args:
+        snapshot: what was served; it loses those records.
+        present: ids that the database holds.
+        most: how many such ids are tolerated.
+    """
+    served = snapshot.ids
+    missing = {_plain(template_id) for template_id in present if template_id not in served}
+    known = set(present) if missing else set()
+    doubtful = [found for found in snapshot.good if found not in known and _plain(found) in missing] if missing else []
+    if len(doubtful) > most:
+        for found in doubtful:
+            snapshot.rejected.append((snapshot.good.pop(found), "its id is a known template's, written otherwise"))
+
+
+def _plain(template_id: str) -> str:
+    """Reduce an id to what different spellings share: no width, case, signs, spaces or leading zeros."""
+    letters = filter(str.isalnum, unicodedata.normalize("NFKC", template_id))
+    return "".join(letters).lstrip("0").casefold()

@@ -9,9 +9,9 @@ import pytest
 
 from sync.catalog.bounds import MOST_FIELDS
 from sync.catalog.fields import DOCUMENTED
-from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, reject_reformatted
+from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED
 from sync.catalog.served_records import LOOK_UP
-from sync.catalog.snapshot import Snapshot, build_snapshot
+from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
 from tests.builders import record
 from tests.catalog.runs import Memory, document_of, new_parser, read, wire
 

@@ -1,6 +1,6 @@
 """How Alembic runs the migrations: one process at a time, one transaction where the database can.
 
-Called by `sync.db.schema` with a connection, or by the `alembic` command in a checkout, which takes DATABASE_URL.
+Called by `sync.store.schema` with a connection, or by the `alembic` command in a checkout, which takes DATABASE_URL.
 """
 
 from __future__ import annotations

@@ -18,25 +18,28 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
-    bind = op.get_bind()
-    dialect = bind.dialect
-    server = dialect.name
-    moment: Any = mysql.DATETIME(fsp=6) if server == "mysql" else sa.DateTime(timezone=server == "postgresql")
-    credit: Any = sa.Double() if server == "sqlite" else sa.Numeric(30, 15)
-    json: Any = postgresql.JSONB() if server == "postgresql" else sa.JSON()
-    counted: Any = sa.Integer() if server == "sqlite" else sa.BigInteger()
-    collation = "C" if server == "postgresql" else None  # ids and tags sort by code point on every engine
+class _Make:
+    """Makes tables and indexes, with the column types of the engine."""
 
-    def text(length: int) -> sa.String:
-        return sa.String(length, collation=collation)
+    def __init__(self) -> None:
+        self._bind = op.get_bind()
+        self._dialect = self._bind.dialect
+        self.server = server = self._dialect.name
+        self.moment: Any = mysql.DATETIME(fsp=6) if server == "mysql" else sa.DateTime(timezone=server == "postgresql")
+        self.credit: Any = sa.Double() if server == "sqlite" else sa.Numeric(30, 15)
+        self.json: Any = postgresql.JSONB() if server == "postgresql" else sa.JSON()
+        self.counted: Any = sa.Integer() if server == "sqlite" else sa.BigInteger()
 
+    def text(self, length: int) -> sa.String:
+        return sa.String(length, collation="C" if self.server == "postgresql" else None)  # ids and tags sort by code point
+
+    @staticmethod
     def column(name: str, kind: Any, *rest: Any, null: bool = False, **options: Any) -> sa.Column[Any]:
         return sa.Column(name, kind, *rest, nullable=null, **options)
 
-    def table(name: str, *parts: Any, key: tuple[str, ...], **options: Any) -> None:
+    def table(self, name: str, *parts: Any, key: tuple[str, ...], **options: Any) -> None:
         # Only a no-pad binary collation tells a from A, é from e, and "a " from "a"; the server's default may be latin1.
-        exact = "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
+        exact = "utf8mb4_nopad_bin" if getattr(self._dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
         op.create_table(
             name,
             *parts,
@@ -48,101 +51,115 @@ def upgrade() -> None:
             **options,
         )
 
+    @staticmethod
     def template(name: str) -> sa.ForeignKeyConstraint:
         return sa.ForeignKeyConstraint(["template_id"], ["templates.template_id"], name=f"fk_{name}_template_id")
 
-    def index(name: str, of: str, *columns: str) -> None:
-        if name not in {found["name"] for found in sa.inspect(bind).get_indexes(of)}:
+    def index(self, name: str, of: str, *columns: str) -> None:
+        if name not in {found["name"] for found in sa.inspect(self._bind).get_indexes(of)}:
             op.create_index(name, of, list(columns))
 
-    table(
+
+def upgrade() -> None:
+    make = _Make()
+    _create_catalog(make)
+    _create_history(make)
+    _create_state(make)
+    _create_views(make.server)
+
+
+def _create_catalog(make: _Make) -> None:
+    make.table(
         "templates",
-        column("template_id", text(255)),
-        column("media_id", text(255), null=True),
-        column("service_id", text(255), null=True),
-        column("title", sa.Text(), null=True),
-        column("title_en", sa.Text(), null=True),
-        column("cover_url", sa.Text(), null=True),
-        column("cover_aspect_ratio", text(64), null=True),
-        column("preview_video_url", sa.Text(), null=True),
-        column("duration_ms", sa.BigInteger(), null=True),
-        column("template_type", text(255), null=True),
-        column("input_requirement", sa.Text(), null=True),
-        column("input_num", sa.Integer(), null=True),
-        column("released_at", moment, null=True),
-        column("extra", json),
-        column("content_hash", text(64)),
-        column("fingerprint", text(64)),
-        column("first_seen_at", moment),
-        column("changed_at", moment),
-        column("removed_at", moment, null=True),
-        column("first_seen_run_id", sa.BigInteger()),
-        column("changed_run_id", sa.BigInteger()),
-        column("removed_run_id", sa.BigInteger(), null=True),
+        make.column("template_id", make.text(255)),
+        make.column("media_id", make.text(255), null=True),
+        make.column("service_id", make.text(255), null=True),
+        make.column("title", sa.Text(), null=True),
+        make.column("title_en", sa.Text(), null=True),
+        make.column("cover_url", sa.Text(), null=True),
+        make.column("cover_aspect_ratio", make.text(64), null=True),
+        make.column("preview_video_url", sa.Text(), null=True),
+        make.column("duration_ms", sa.BigInteger(), null=True),
+        make.column("template_type", make.text(255), null=True),
+        make.column("input_requirement", sa.Text(), null=True),
+        make.column("input_num", sa.Integer(), null=True),
+        make.column("released_at", make.moment, null=True),
+        make.column("extra", make.json),
+        make.column("content_hash", make.text(64)),
+        make.column("fingerprint", make.text(64)),
+        make.column("first_seen_at", make.moment),
+        make.column("changed_at", make.moment),
+        make.column("removed_at", make.moment, null=True),
+        make.column("first_seen_run_id", sa.BigInteger()),
+        make.column("changed_run_id", sa.BigInteger()),
+        make.column("removed_run_id", sa.BigInteger(), null=True),
         key=("template_id",),
     )
-    table(
+    make.table(
         "consume_items",
-        column("template_id", text(255)),
-        column("resolution", text(64)),
-        column("position", sa.Integer()),
-        column("credit", credit),
-        template("consume_items"),
+        make.column("template_id", make.text(255)),
+        make.column("resolution", make.text(64)),
+        make.column("position", sa.Integer()),
+        make.column("credit", make.credit),
+        make.template("consume_items"),
         key=("template_id", "resolution"),
     )
-    table(
+    make.table(
         "price_periods",
-        column("template_id", text(255)),
-        column("resolution", text(64)),
-        column("from_run_id", sa.BigInteger()),
-        column("credit", credit),
-        column("valid_from", moment),
-        column("valid_until", moment, null=True),
-        template("price_periods"),
+        make.column("template_id", make.text(255)),
+        make.column("resolution", make.text(64)),
+        make.column("from_run_id", sa.BigInteger()),
+        make.column("credit", make.credit),
+        make.column("valid_from", make.moment),
+        make.column("valid_until", make.moment, null=True),
+        make.template("price_periods"),
         key=("template_id", "resolution", "from_run_id"),
     )
-    table(
+    make.table(
         "tags",
-        column("tag_id", sa.Integer(), autoincrement=False),
-        column("name", text(255)),
-        column("name_en", text(255), null=True),
+        make.column("tag_id", sa.Integer(), autoincrement=False),
+        make.column("name", make.text(255)),
+        make.column("name_en", make.text(255), null=True),
         sa.UniqueConstraint("name", "name_en", name="uq_tags_name_name_en"),
         key=("tag_id",),
     )
-    table(
+    make.table(
         "template_tags",
-        column("template_id", text(255)),
-        column("position", sa.Integer()),
-        column("tag_id", sa.Integer()),
-        template("template_tags"),
+        make.column("template_id", make.text(255)),
+        make.column("position", sa.Integer()),
+        make.column("tag_id", sa.Integer()),
+        make.template("template_tags"),
         sa.ForeignKeyConstraint(["tag_id"], ["tags.tag_id"], name="fk_template_tags_tag_id"),
         key=("template_id", "position"),
     )
-    index("ix_template_tags_tag_id", "template_tags", "tag_id")
-    table(
+    make.index("ix_template_tags_tag_id", "template_tags", "tag_id")
+    make.table(
         "template_aspect_ratios",
-        column("template_id", text(255)),
-        column("position", sa.Integer()),
-        column("aspect_ratio", text(64)),
-        template("template_aspect_ratios"),
+        make.column("template_id", make.text(255)),
+        make.column("position", sa.Integer()),
+        make.column("aspect_ratio", make.text(64)),
+        make.template("template_aspect_ratios"),
         key=("template_id", "position"),
     )
+
+
+def _create_history(make: _Make) -> None:
     counts = ("pages", "requests", "retries", "bytes", "seen", "added", "removed", "changed", "unchanged", "rejected", "held")
-    table(
+    make.table(
         "sync_runs",
-        column("run_id", counted, autoincrement=True),
-        column("trigger", text(16)),
-        column("status", text(16)),
-        column("started_at", moment),
-        column("finished_at", moment, null=True),
-        column("catalog_total", sa.BigInteger(), null=True),
-        *(column(name, sa.BigInteger() if name == "bytes" else sa.Integer(), server_default="0") for name in counts),
-        column("fields_appeared", json, null=True),
-        column("fields_vanished", json, null=True),
-        column("error_code", text(32), null=True),
-        column("error", sa.Text(), null=True),
-        column("fence", sa.BigInteger(), null=True),
-        column("holder", text(255)),
+        make.column("run_id", make.counted, autoincrement=True),
+        make.column("trigger", make.text(16)),
+        make.column("status", make.text(16)),
+        make.column("started_at", make.moment),
+        make.column("finished_at", make.moment, null=True),
+        make.column("catalog_total", sa.BigInteger(), null=True),
+        *(make.column(name, sa.BigInteger() if name == "bytes" else sa.Integer(), server_default="0") for name in counts),
+        make.column("fields_appeared", make.json, null=True),
+        make.column("fields_vanished", make.json, null=True),
+        make.column("error_code", make.text(32), null=True),
+        make.column("error", sa.Text(), null=True),
+        make.column("fence", sa.BigInteger(), null=True),
+        make.column("holder", make.text(255)),
         sa.UniqueConstraint("fence", name="uq_sync_runs_fence"),
         sa.CheckConstraint(
             "status in ('running', 'succeeded', 'held', 'incomplete', 'deferred', 'failed', 'skipped', 'interrupted')",
@@ -151,69 +168,72 @@ def upgrade() -> None:
         key=("run_id",),
         sqlite_autoincrement=True,
     )
-    index("ix_sync_runs_status_finished_at", "sync_runs", "status", "finished_at")
-    table(
+    make.index("ix_sync_runs_status_finished_at", "sync_runs", "status", "finished_at")
+    make.table(
         "template_changes",
-        column("seq", sa.BigInteger(), autoincrement=False),
-        column("run_id", sa.BigInteger()),
-        column("at", moment),
-        column("template_id", text(255)),
-        column("kind", text(16)),
-        column("fields", json, null=True),
-        column("evidence", text(16), null=True),
+        make.column("seq", sa.BigInteger(), autoincrement=False),
+        make.column("run_id", sa.BigInteger()),
+        make.column("at", make.moment),
+        make.column("template_id", make.text(255)),
+        make.column("kind", make.text(16)),
+        make.column("fields", make.json, null=True),
+        make.column("evidence", make.text(16), null=True),
         sa.UniqueConstraint("run_id", "template_id", name="uq_template_changes_run_id_template_id"),
         sa.CheckConstraint("kind in ('added', 'removed', 'changed')", name="ck_template_changes_kind"),
         key=("seq",),
     )
-    index("ix_template_changes_template_id", "template_changes", "template_id")
-    table(
+    make.index("ix_template_changes_template_id", "template_changes", "template_id")
+    make.table(
         "template_versions",
-        column("template_id", text(255)),
-        column("from_run_id", sa.BigInteger()),
-        column("until_run_id", sa.BigInteger(), null=True),
-        column("document", json),
-        column("content_hash", text(64)),
-        template("template_versions"),
+        make.column("template_id", make.text(255)),
+        make.column("from_run_id", sa.BigInteger()),
+        make.column("until_run_id", sa.BigInteger(), null=True),
+        make.column("document", make.json),
+        make.column("content_hash", make.text(64)),
+        make.template("template_versions"),
         key=("template_id", "from_run_id"),
     )
-    table(
+    make.table(
         "rejected_templates",
-        column("run_id", sa.BigInteger()),
-        column("ordinal", sa.Integer()),
-        column("page", sa.Integer()),
-        column("position", sa.Integer()),
-        column("template_id", text(255), null=True),
-        column("reason", sa.Text()),
-        column("payload", sa.Text()),
+        make.column("run_id", sa.BigInteger()),
+        make.column("ordinal", sa.Integer()),
+        make.column("page", sa.Integer()),
+        make.column("position", sa.Integer()),
+        make.column("template_id", make.text(255), null=True),
+        make.column("reason", sa.Text()),
+        make.column("payload", sa.Text()),
         key=("run_id", "ordinal"),
     )
-    table(
+
+
+def _create_state(make: _Make) -> None:
+    make.table(
         "held_removals",
-        column("template_id", text(255)),
-        column("since_run_id", sa.BigInteger()),
-        column("runs", sa.Integer()),
-        template("held_removals"),
+        make.column("template_id", make.text(255)),
+        make.column("since_run_id", sa.BigInteger()),
+        make.column("runs", sa.Integer()),
+        make.template("held_removals"),
         key=("template_id",),
     )
-    table(
+    make.table(
         "sync_lease",
-        column("name", text(16)),
-        column("fence", sa.BigInteger()),
-        column("holder", text(255), null=True),
-        column("process", text(255), null=True),
-        column("expires", sa.Double()),
+        make.column("name", make.text(16)),
+        make.column("fence", sa.BigInteger()),
+        make.column("holder", make.text(255), null=True),
+        make.column("process", make.text(255), null=True),
+        make.column("expires", sa.Double()),
         key=("name",),
     )
-    table(
+    make.table(
         "sync_state",
-        column("name", text(16)),
-        column("last_seq", sa.BigInteger()),
-        column("oldest_seq", sa.BigInteger()),
-        column("wire_fields", json, null=True),
-        column("absent_fields", json, null=True),
-        column("unreconciled_ids", text(64), null=True),
-        column("unreconciled_runs", sa.Integer()),
-        column("next_run_at", moment, null=True),
+        make.column("name", make.text(16)),
+        make.column("last_seq", sa.BigInteger()),
+        make.column("oldest_seq", sa.BigInteger()),
+        make.column("wire_fields", make.json, null=True),
+        make.column("absent_fields", make.json, null=True),
+        make.column("unreconciled_ids", make.text(64), null=True),
+        make.column("unreconciled_runs", sa.Integer()),
+        make.column("next_run_at", make.moment, null=True),
         key=("name",),
     )
     for row in (
@@ -224,6 +244,9 @@ def upgrade() -> None:
         ),
     ):
         op.execute(row)
+
+
+def _create_views(server: str) -> None:
     # A later revision must not drop a view either: on PostgreSQL that fails where an app built its own on it, and loses grants.
     form = {"sqlite": "CREATE VIEW IF NOT EXISTS"}.get(server, "CREATE OR REPLACE VIEW")
     for name, query in views(server).items():

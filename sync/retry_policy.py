@@ -42,3 +42,8 @@ class RetryPolicy:
             return None
         low, high = self.jitter
         return max(self.waits[min(failures, len(self.waits)) - 1], at_least) * (low + (high - low) * random())
+
+    def all_waits(self, random: Callable[[], float]) -> tuple[float, ...]:
+        """Give the waits between all attempts, which must be finite."""
+        waits = (self.wait(failures, random) for failures in range(1, int(self.attempts)))
+        return tuple(wait for wait in waits if wait is not None)

@@ -18,7 +18,7 @@ from sync.run_record import Run, Status
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
 from sync.store.load import load_documents, load_previous
-from sync.store.retry import Retry
+from sync.store.retry import AWAY, Retry
 from sync.store.tables import sync_runs
 from sync.store.write import write_run
 
@@ -35,10 +35,6 @@ T = TypeVar("T")
 
 APPLY_ATTEMPTS = 3
 """For an error that does not look as if it passed."""
-
-
-PAUSES = (0.1, 1.0, 3.0, *[5.0] * 23)
-"""Seconds between two looks at a database that is away, two minutes in all: a fail-over takes from 30 s to 120 s."""
 
 
 class Store:
@@ -86,12 +82,13 @@ class Store:
             return read(connection)
 
     def _pauses(self) -> Iterator[float]:
-        """Give one pause after the other, and no more once their time is over: a server that is mute takes long to be away."""
-        ends = self.retry.monotonic() + sum(PAUSES)
-        for pause in PAUSES:
+        """Give the waits of `AWAY`, and no more once their time is over: each look at a mute server takes its time-out."""
+        waits = AWAY.all_waits(self.retry.random)
+        ends = self.retry.monotonic() + sum(waits)
+        for wait in waits:
             if self.retry.monotonic() > ends:
                 return
-            yield pause
+            yield wait
 
     def apply(self, lease: leases.Lease, write_set: WriteSet, check_deadline: Callable[[], None] = lambda: None) -> None:
         """Write everything that a run found, and its outcome, in one transaction; then the lease is given back.

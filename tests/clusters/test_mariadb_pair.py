@@ -11,6 +11,7 @@ import pytest
 from sync.errors import CursorLost, DatabaseAway, LeaseLost
 from sync.reader import cursor as cursors
 from sync.reader import feed, status
+from sync.retry_policy import RetryPolicy
 from sync.run_record import Run, Status
 from sync.store import apply, schema, sessions
 from sync.store import lease as leases
@@ -138,7 +139,7 @@ def test_a_primary_that_freezes_in_mid_transaction_is_given_up_within_the_client
     monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
     monkeypatch.setattr(sessions, "TRAVEL_SECONDS", 0)
     monkeypatch.setattr(sessions, "CONNECT_SECONDS", 1)
-    monkeypatch.setattr(apply, "PAUSES", (0.5,) * 8)
+    monkeypatch.setattr(apply, "AWAY", RetryPolicy(waits=(0.5,), attempts=9))
     engine = open_engine(primary.url)
     hear_statements(engine, lambda statement: primary.freeze() if "template_changes (" in statement else None)
     pauses: list[float] = []
@@ -148,7 +149,7 @@ def test_a_primary_that_freezes_in_mid_transaction_is_given_up_within_the_client
         time.sleep(seconds)
 
     assert isinstance(sync(AFTER, engine, sleep=sleep).error, DatabaseAway)
-    assert 0 < len(pauses) < len(apply.PAUSES), "not a limit for each of the pauses"
+    assert 0 < len(pauses) < 8, "not a limit for each of the pauses"
     primary.thaw()
     age_lease(engine)
     engine.dispose()

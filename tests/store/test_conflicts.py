@@ -17,7 +17,7 @@ from sync.store import lease as leases
 from sync.store.database_errors import plain_errors, sort
 from sync.store.next_run import record_next_run
 from sync.store.prune import prune
-from sync.store.retry import ATTEMPTS, Retry
+from sync.store.retry import CONFLICTS, Retry
 from tests.conftest import SERVERS, fresh
 from tests.faults import AFTER, BEFORE, anomalies, real_clock, sync
 
@@ -76,7 +76,7 @@ def _say(database: Database, statement: str) -> None:
 
 
 def test_a_run_that_loses_four_times_gets_the_lease_at_the_fifth(server: Database) -> None:
-    with losing(server, "UPDATE ON sync_lease", ATTEMPTS - 1):
+    with losing(server, "UPDATE ON sync_lease", int(CONFLICTS.attempts) - 1):
         assert sync(BEFORE, server.engine).error is None
     assert [row["status"] for row in server.rows("sync_runs")] == ["succeeded"]
 
@@ -94,7 +94,7 @@ def test_a_run_that_never_gets_the_lease_is_skipped_with_a_row_and_exit_75(serve
 
 def test_an_apply_that_loses_in_its_middle_is_applied_once_in_the_end(server: Database) -> None:
     sync(BEFORE, server.engine)
-    with losing(server, "INSERT ON template_changes", ATTEMPTS - 1):
+    with losing(server, "INSERT ON template_changes", int(CONFLICTS.attempts) - 1):
         assert sync(AFTER, server.engine).error is None
     assert [row["run_id"] for row in server.rows("template_changes", "seq")] == [1] * 5 + [2] * 3
     assert anomalies(server) == []

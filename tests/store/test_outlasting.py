@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sync.errors import DatabaseAway, DatabaseError, DeadlineExceeded, LeaseLost, SyncError
 from sync.run_record import Status
 from sync.store import lease as leases
-from sync.store.apply import PAUSES, Store
-from sync.store.retry import Retry
+from sync.store.apply import Store
+from sync.store.retry import AWAY, Retry
 from sync.store.tables import sync_runs, template_versions
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, sync
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LINE_OF_THE_FEED, LOOK = "INSERT INTO template_changes", "SELECT sync_runs.status"
 FOR_EVER = 10**6
+
+PAUSES = AWAY.all_waits(lambda: 0.5)
 
 
 class Broken:

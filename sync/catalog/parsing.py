@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.bounds import CREDIT_DIGITS, MOST_FIELDS, MOST_ITEMS, storage_flaw
-from sync.catalog.fields import BOUNDS, COLUMNS, DOCUMENTED, FIELDS, LONGEST_RATIO, Kind
+from sync.catalog.fields import BOUNDS, DOCUMENTED, FIELDS, LONGEST_RATIO, Kind
 from sync.catalog.rejection import RecordRejected
 from sync.catalog.template import instant, json_number
 from sync.catalog.unknown_fields import unknown_fields
@@ -52,8 +52,10 @@ def fields_with_value(record: dict[str, Any]) -> frozenset[str]:
 
 def filled_fields(document: Document) -> frozenset[str]:
     """Name the documented fields for which a stored document has a value that is not empty."""
-    filled = {wire for wire, column in COLUMNS.items() if document[column] not in (None, [])}
-    return frozenset(filled | {"Tags_en"} if any(tag["name_en"] is not None for tag in document["tags"]) else filled)
+    filled = {field.wire for field in FIELDS if document[field.column] not in (None, [])}
+    if all(tag["name_en"] is None for tag in document["tags"]):
+        filled.discard("Tags_en")
+    return frozenset(filled)
 
 
 def lacks_tags(record: dict[str, Any]) -> bool:

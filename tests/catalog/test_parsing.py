@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sync.catalog.bounds import MOST_BYTES, MOST_FIELDS, MOST_ITEMS
 from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO
 from sync.catalog.json_values import decode_json
-from sync.catalog.parsing import credit_of, fields_with_value, lacks_tags, parse_record, record_id
+from sync.catalog.parsing import credit_of, fields_with_value, filled_fields, lacks_tags, parse_record, record_id
 from sync.catalog.rejection import PAYLOAD_SHOWN, RecordRejected
 from sync.catalog.template import Price, Tag, prices_of, tags_of
 from sync.endpoint.envelope import read_envelope
@@ -163,6 +163,13 @@ def test_null_and_absent_are_nothing_and_empty_is_empty(missing: Any) -> None:
     assert fields_with_value(value) == DOCUMENTED - {*names}
     assert document_of(good(Title=""))["title"] == ""
     assert fields_with_value({"Title": "", "Tags": [], "Duration": 0, "Unknown": 1}) == {"Title", "Tags", "Duration"}
+
+
+def test_a_stored_document_has_a_value_for_what_is_neither_null_nor_an_empty_list() -> None:
+    document = document_of(good(Title=None, Duration=..., Title_en="", InputNum=0, ConsumeItems=[]))
+    assert filled_fields(document) == DOCUMENTED - {"Title", "Duration", "ConsumeItems"}
+    assert filled_fields(document_of(good(Tags_en=...))) == DOCUMENTED - {"Tags_en"}
+    assert filled_fields(document_of(good(Tags=..., Tags_en=...))) == DOCUMENTED - {"Tags", "Tags_en"}
 
 
 def test_tags_are_pairs_and_the_same_pair_twice_is_one() -> None:

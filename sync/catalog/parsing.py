@@ -148,7 +148,7 @@ def _credit(value: int | Decimal) -> int | float:
     # `normalize` rounds to Decimal's precision, and raises on an exponent beyond it: hence the size is checked first, and the
     # result compared.
     if abs(credit.adjusted()) <= CREDIT_DIGITS or not credit:
-        exact = credit.normalize() if credit else Decimal(0)
+        exact = credit.normalize()
         _sign, digits, exponent = exact.as_tuple()
         fits = len(digits) <= CREDIT_DIGITS and exact.adjusted() < CREDIT_DIGITS and -int(exponent) <= CREDIT_DIGITS
         if fits and exact == credit:

@@ -101,7 +101,7 @@ def test_a_run_whose_walk_proves_nothing_of_absences_says_why() -> None:
 
 
 def problem(removals: Removals) -> SyncError | None:
-    return removal_problem(removals, 2, 20, hold=3600.0, now=NOW, empty=True)
+    return removal_problem(removals, 2, 9, hold=3600.0, now=NOW, empty=True)
 
 
 def test_a_run_that_removes_everything_or_keeps_a_few_has_no_problem() -> None:
@@ -120,11 +120,10 @@ def test_a_run_whose_removals_are_held_says_how_many_and_why() -> None:
 
 
 def test_a_run_with_too_many_unconfirmed_absences_says_so() -> None:
-    unconfirmed = {each: Unconfirmed("no answer", answered=False) for each in "12"}
+    unconfirmed = {each: Unconfirmed("silence", answered=False) for each in "12"}
     assert said(problem(Removals(unconfirmed=unconfirmed, limit=1))) == (
         WalkUnverified,
         "unconfirmed",
-        "2 of 20 templates are missing and not confirmed to be gone, and at most 1 may be; "
-        "most of them: no answer. They are kept.",
+        "2 of 9 templates are missing and not confirmed to be gone, and at most 1 may be; most of them: silence. They are kept.",
         BY_CODE["unconfirmed"].to_do,
     )

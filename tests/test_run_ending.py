@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from sync import __version__
+from sync.advice import BY_CODE
+from sync.catalog.removals import HeldRemoval, Removals, Unconfirmed
 from sync.endpoint.statistics import RequestStatistics
 from sync.errors import (
     BadAnswer,
@@ -24,7 +26,7 @@ from sync.errors import (
     Unreachable,
     WalkUnverified,
 )
-from sync.run_ending import concluded, ended
+from sync.run_ending import concluded, ended, removal_problem, unverified
 from sync.run_record import Run, Status
 
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -79,3 +81,49 @@ def test_a_run_that_left_the_work_to_another_was_skipped(error: SyncError, code:
 ])  # fmt: skip
 def test_everything_else_that_applied_nothing_failed_with_its_code_and_its_sentence(error: SyncError, code: str) -> None:
     assert ended(RUN, error, ASKED, NOW) == row(Status.FAILED, code, "Odd.")
+
+
+# Absences ------------------------------------------------------------------------------------------------------------------
+
+
+def said(error: SyncError | None) -> tuple[type[SyncError], str, str, str | None]:
+    assert error is not None
+    return type(error), error.code, str(error), error.hint
+
+
+def test_a_run_whose_walk_proves_nothing_of_absences_says_why() -> None:
+    assert said(unverified("the counts differ")) == (
+        WalkUnverified,
+        "unverified",
+        "The walk could not be verified: the counts differ. What was served is stored; nothing was removed.",
+        "The next run walks again; if this stays, the catalog's answers are wrong on the server's side.",
+    )
+
+
+def problem(removals: Removals) -> SyncError | None:
+    return removal_problem(removals, 2, 9, hold=3600.0, now=NOW, empty=True)
+
+
+def test_a_run_that_removes_everything_or_keeps_a_few_has_no_problem() -> None:
+    assert problem(Removals({"1": "lookup"}, limit=10)) is None
+    assert problem(Removals(unconfirmed={"1": Unconfirmed("why", answered=True)}, limit=1)) is None
+
+
+def test_a_run_whose_removals_are_held_says_how_many_and_why() -> None:
+    held = {"1": HeldRemoval(1, NOW), "2": HeldRemoval(1, NOW)}
+    assert said(problem(Removals(held=held, unconfirmed={"3": Unconfirmed("why", answered=True)}))) == (
+        RemovalsHeld,
+        "held",
+        "2 removals are held: the catalog is empty, and that is accepted by a person only.",
+        BY_CODE["held"].to_do,
+    )
+
+
+def test_a_run_with_too_many_unconfirmed_absences_says_so() -> None:
+    unconfirmed = {each: Unconfirmed("silence", answered=False) for each in "12"}
+    assert said(problem(Removals(unconfirmed=unconfirmed, limit=1))) == (
+        WalkUnverified,
+        "unconfirmed",
+        "2 of 9 templates are missing and not confirmed to be gone, and at most 1 may be; most of them: silence. They are kept.",
+        BY_CODE["unconfirmed"].to_do,
+    )

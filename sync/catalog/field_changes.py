@@ -37,12 +37,11 @@ def changed_fields(before: Document, after: Document) -> list[FieldChange]:
     if had != has and unordered(had) != unordered(has):
         changes.append({"field": "aspect_ratios", "old": had, "new": has})
     old_extra, new_extra = before["extra"], after["extra"]
-    if old_extra and new_extra:
-        changes += [
-            {"field": f"extra.{name}", "old": old_extra[name], "new": new_extra[name]}
-            for name in sorted(old_extra.keys() & new_extra.keys())
-            if _meaning(old_extra, name) != _meaning(new_extra, name)
-        ]
+    changes += [
+        {"field": f"extra.{name}", "old": old_extra[name], "new": new_extra[name]}
+        for name in sorted(old_extra.keys() & new_extra.keys())
+        if _meaning(old_extra, name) != _meaning(new_extra, name)
+    ]
     return changes
 
 

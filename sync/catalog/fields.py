@@ -7,7 +7,7 @@ field: one line here, its column in `sync.store.tables` and a migration, and its
 from __future__ import annotations
 
 import hashlib
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """How a field is validated and stored."""
+    """How a field is validated and stored: an instant as Unix seconds, ratios as a comma-separated list in one string."""
 
-    STRING = "a string"
-    INTEGER = "a whole number"
-    INSTANT = "Unix seconds"
-    PRICES = "a list of prices"
-    TAGS = "a list of tags"
-    RATIOS = "a comma-separated list of ratios"
+    STRING = auto()
+    INTEGER = auto()
+    INSTANT = auto()
+    PRICES = auto()
+    TAGS = auto()
+    RATIOS = auto()
 
 
 class Field(NamedTuple):

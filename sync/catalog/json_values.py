@@ -40,7 +40,7 @@ def decode_json(raw: bytes, deepest: int = DEEPEST_RECORD) -> Any:
 
 
 def parse_json(raw: bytes, deepest: int) -> Any:
-    """Decode JSON as `decode_json` does, by Python's own parser.
+    """Decode JSON as `decode_json` does, by Python's own parser; whole numbers of more than 100 digits as Decimal.
 
     Raises:
         ValueError: it is not JSON.

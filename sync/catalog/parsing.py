@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.bounds import CREDIT_DIGITS, MOST_FIELDS, MOST_ITEMS, storage_flaw
-from sync.catalog.fields import BOUNDS, COLUMNS, DOCUMENTED, FIELDS, LISTS, LONGEST_RATIO, Kind
+from sync.catalog.fields import BOUNDS, DOCUMENTED, FIELDS, LISTS, LONGEST_RATIO, Kind
 from sync.catalog.rejection import RecordRejected
 from sync.catalog.template import DOCUMENT_KEYS, instant, json_number
 from sync.catalog.unknown_fields import unknown_fields
@@ -70,8 +70,10 @@ def fields_with_value(record: dict[str, Any]) -> frozenset[str]:
 
 def filled_fields(document: Document) -> frozenset[str]:
     """Name the documented fields for which a stored document has a value that is not empty."""
-    filled = {wire for wire, column in COLUMNS.items() if document[column] not in (None, [])}
-    return frozenset(filled | {"Tags_en"} if any(tag["name_en"] is not None for tag in document["tags"]) else filled)
+    filled = {field.wire for field in FIELDS if document[field.column] not in (None, [])}
+    if all(tag["name_en"] is None for tag in document["tags"]):
+        filled.discard("Tags_en")
+    return frozenset(filled)
 
 
 def lacks_tags(record: dict[str, Any]) -> bool:
@@ -168,7 +170,7 @@ def _credit(value: int | Decimal) -> int | float:
     # `normalize` rounds to Decimal's precision, and raises on an exponent beyond it: hence the size is checked first, and the
     # result compared.
     if abs(credit.adjusted()) <= CREDIT_DIGITS or not credit:
-        exact = credit.normalize() if credit else Decimal(0)
+        exact = credit.normalize()
         _sign, digits, exponent = exact.as_tuple()
         fits = len(digits) <= CREDIT_DIGITS and exact.adjusted() < CREDIT_DIGITS and -int(exponent) <= CREDIT_DIGITS
         if fits and exact == credit:

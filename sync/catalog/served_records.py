@@ -95,7 +95,7 @@ class RecordParser:
     Attributes:
         missing: the documented fields of which no record of this walk has had a value so far. While it is not empty, records
             that are unchanged are decoded, too.
-        unknown: names of unknown fields of parsed records, at most `MOST_NAMES`.
+        unknown: names of unknown fields of parsed records; none are added once there are `MOST_NAMES`.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class RecordParser:
         redact: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self.load_documents = load_documents
-        self._id_of = {hashed: template_id for template_id, hashed in stored.items() if hashed is not None}
+        self._id_of = {hashed: template_id for template_id, hashed in stored.items()}
         self._spool = spool
         self._redact = redact
         self.unknown: set[str] = set()

@@ -67,10 +67,8 @@ def _checked(value: Any, name: str, depth: int) -> Any:
 
 
 def _number(value: Decimal, name: str) -> int | float:
-    """Give the number that JSON parsers agree on: a whole one is an integer, any other the nearest double."""
+    """Give the number that JSON parsers agree on: the nearest double. A whole number was decoded as an int, or is absurd."""
     if not value.is_finite() or value.adjusted() > LARGEST_EXPONENT:
         raise RecordRejected(f"{name!r} holds a number that is not finite, or absurd")
-    if value == value.to_integral_value():
-        return int(value)
     nearest = float(value)
     return int(nearest) if nearest.is_integer() else nearest  # 123456789012345678.5: PostgreSQL gives the whole number back

@@ -75,7 +75,7 @@ def confirm_removals(
     page_size: int,
     workers: int,
     random: Callable[[], float],
-    accept: bool = False,
+    accept: bool,
 ) -> Confirmation:
     """Ask again for templates that a walk lacks.
 

@@ -66,7 +66,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     if value is None:
         return None
     if value.strip().isdecimal():
-        return min(_LONGEST, float(value.strip()[:9]))
+        return min(_LONGEST, float(value))
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -38,5 +38,5 @@ def test_a_bound_is_what_the_columns_of_every_database_hold_and_no_character_mor
 
 
 def test_what_a_record_and_a_catalog_may_cost_in_memory_does_not_grow_unseen() -> None:
-    assert (bounds.MOST_BYTES, bounds.MOST_EXTRA) == (262_144, 65_536)
+    assert (bounds.MOST_BYTES, bounds.MOST_EXTRA, bounds.BATCH) == (262_144, 65_536, 500)
     assert (bounds.MOST_ITEMS, bounds.MOST_FIELDS, bounds.LONGEST_NAME, bounds.MOST_NAMES) == (1000, 200, 200, 1000)

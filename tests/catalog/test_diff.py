@@ -274,6 +274,19 @@ def test_english_tags_without_tags_are_read_again_until_tags_return() -> None:
     assert (found.reasons, found.counts) == ([("1", TAGS_UNPAIRED)], (0, 2))
 
 
+def test_a_template_added_with_english_tags_alone_has_no_hash_and_is_rejected_once_tags_return() -> None:
+    memory = Memory()
+    memory.run(base("1", Tags=...))
+    assert memory.stored == {"1": None}
+    assert memory.run(base("1", Tags=...), base("2")).reasons == [("1", TAGS_UNPAIRED)]
+
+
+def test_english_tags_that_no_record_has_are_reported_as_long_as_stored_ones_stay() -> None:
+    memory = Memory()
+    memory.run(base())
+    assert [memory.run(base(Tags_en=...)).changes.vanished for _ in range(2)] == [("Tags_en",), ("Tags_en",)]
+
+
 # Unknown fields ------------------------------------------------------------------------------------------------------------
 
 

@@ -128,6 +128,13 @@ def test_a_number_that_becomes_a_truth_value_is_a_change_although_python_calls_t
     assert json.dumps(change.fields) == json.dumps([{"field": "extra.Later", "old": old, "new": new}])
 
 
+def test_an_unknown_field_is_compared_only_where_both_have_it() -> None:
+    assert changed_fields(document_of(base(Old=1)), document_of(base(New=1))) == []
+    assert changed_fields(document_of(base(Later=1)), document_of(base(Later=2, New=1))) == [
+        {"field": "extra.Later", "old": 1, "new": 2}
+    ]
+
+
 def test_an_unknown_field_of_a_price_is_one_field_for_all_resolutions() -> None:
     unit = [{"Resolution": "480p", "Credit": 1, "Unit": "s"}]
     found = compared([base(ConsumeItems=unit)], [base(ConsumeItems=[{**unit[0], "Unit": "min"}])])

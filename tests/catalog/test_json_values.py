@@ -49,6 +49,10 @@ def test_a_number_keeps_its_kind_and_every_digit(text: str, value: Any) -> None:
         assert (type(found), str(found)) == (type(value), str(value))
 
 
+def test_pythons_own_parser_gives_a_whole_number_of_more_than_100_digits_as_a_decimal() -> None:
+    assert [type(parse_json(b"9" * digits, DEEPEST_RECORD)) for digits in (100, 101)] == [int, Decimal]
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("1.0", 1), ("1e2", 100), ("1E+2", 100), ("10123.0", 10123), ("120e-1", 12), ("-0", 0), ("-0.0", 0), ("0e-7", 0),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sync.catalog.bounds import MOST_BYTES, MOST_FIELDS, MOST_ITEMS
 from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO
 from sync.catalog.json_values import decode_json
-from sync.catalog.parsing import credit_of, fields_with_value, lacks_tags, parse_record, record_id
+from sync.catalog.parsing import credit_of, fields_with_value, filled_fields, lacks_tags, parse_record, record_id
 from sync.catalog.rejection import PAYLOAD_SHOWN, RecordRejected
 from sync.catalog.template import Price, Tag, prices_of, tags_of
 from sync.endpoint.envelope import read_envelope
@@ -58,6 +58,7 @@ BAD: dict[str, tuple[Any, str, str | None]] = {
     "prices in words": (good(ConsumeItems="cheap"), "ConsumeItems must be a list, not a string", "1"),
     "a price in words": (good(ConsumeItems=["cheap"]), "ConsumeItems must hold objects, not a string", "1"),
     "a price without resolution": (good(ConsumeItems=[{"Credit": 1}]), "an item of ConsumeItems has no Resolution", "1"),
+    "a price with an empty resolution": (good(ConsumeItems=[price(1, "")]), "an item of ConsumeItems has no Resolution", "1"),
     "a resolution twice": (good(ConsumeItems=[price(1), price(2)]), "ConsumeItems has the resolution '720p' twice", "1"),
     "no credit": (good(ConsumeItems=[price(None)]), "Credit must be a number, not null", "1"),
     "credit in words": (good(ConsumeItems=[price("1")]), "Credit must be a number, not a string", "1"),
@@ -77,6 +78,7 @@ BAD: dict[str, tuple[Any, str, str | None]] = {
     "1001 prices": (good(ConsumeItems=[price(1)] * 1001), "ConsumeItems has 1001 items, more than 1000", "1"),
     "tags of unequal length": (good(Tags=["a"], Tags_en=["a", "b"]), "Tags has 1 items, Tags_en 2", "1"),
     "a null tag": (good(Tags=[None, "a"]), "Tags must be a string, not null", "1"),
+    "ratios that are a number": (good(SupportAspectRatio=1), "SupportAspectRatio must be a string, not a number", "1"),
     "a ratio too long": (good(SupportAspectRatio="9" * 65), "SupportAspectRatio holds something too long for a ratio", "1"),
     "an unknown field too deep": (good(x=nested(21)), "'x' is nested deeper than 20 levels", "1"),
     "an unknown field with NUL": (good(x=[{"y": "\x00"}]), "'x' holds a NUL character", "1"),
@@ -163,6 +165,13 @@ def test_null_and_absent_are_nothing_and_empty_is_empty(missing: Any) -> None:
     assert fields_with_value(value) == DOCUMENTED - {*names}
     assert document_of(good(Title=""))["title"] == ""
     assert fields_with_value({"Title": "", "Tags": [], "Duration": 0, "Unknown": 1}) == {"Title", "Tags", "Duration"}
+
+
+def test_a_stored_document_has_a_value_for_what_is_neither_null_nor_an_empty_list() -> None:
+    document = document_of(good(Title=None, Duration=..., Title_en="", InputNum=0, ConsumeItems=[]))
+    assert filled_fields(document) == DOCUMENTED - {"Title", "Duration", "ConsumeItems"}
+    assert filled_fields(document_of(good(Tags_en=...))) == DOCUMENTED - {"Tags_en"}
+    assert filled_fields(document_of(good(Tags=..., Tags_en=...))) == DOCUMENTED - {"Tags", "Tags_en"}
 
 
 def test_tags_are_pairs_and_the_same_pair_twice_is_one() -> None:

@@ -195,6 +195,7 @@ def test_the_message_says_how_many_are_missing_how_many_runs_agree_since_when_an
         beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC, and SYNC_HOLD leaves 2700 s to wait"
     )
     assert why_held(decided, hold=0.0) == beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC"
+    assert "; 3 runs agree so far, the first" in why_held(judged(gone(30), held_before=held(30, 2), hold=3600.0))
     assert why_held(judged(gone(30), held_before=held(30, 4), hold=3600.0)) == (
         beginning + "5 runs agree so far, the first at 2026-01-01 12:00:00 UTC, and SYNC_HOLD leaves 3600 s to wait"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.bounds import MOST_FIELDS
+from sync.catalog.bounds import BATCH, MOST_FIELDS
 from sync.catalog.fields import DOCUMENTED
 from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED
 from sync.catalog.served_records import LOOK_UP
@@ -155,6 +155,26 @@ def test_a_look_up_with_tags_does_not_count_as_a_record_of_the_walk() -> None:
     missing = frozenset(parser.missing)
     served = build_snapshot([*walked, *parser.parse_page(LOOK_UP, [wire(record("2"))])], missing, parser)
     assert (list(served.good), reasons(served), {*served.missing}) == (["1", "2"], [], {"Tags"})
+
+
+def test_a_look_up_does_not_carry_a_field_that_only_a_disputed_record_of_the_walk_has() -> None:
+    parser = new_parser()
+    walked = parser.parse_page(1, map(wire, (good(Title=...), record("2"), record("2", Title="other"))))
+    looked_up = parser.parse_page(LOOK_UP, [wire(record("3"))])
+    assert build_snapshot([*walked, *looked_up], parser.missing, parser).missing == {"Title"}
+
+
+def test_stored_documents_are_read_only_until_every_field_of_a_disputed_record_was_found() -> None:
+    memory = Memory()
+    catalog = [record(str(number)) for number in range(BATCH + 2)]
+    memory.run(*catalog)
+    found = memory.look(*catalog, record("0", Title="other"))
+    assert (found.snapshot.missing, memory.asked.total()) == (frozenset(), 1 + BATCH)
+
+
+def test_fields_that_are_missing_may_be_given_in_any_collection() -> None:
+    parser = new_parser()
+    assert build_snapshot(parser.parse_page(LOOK_UP, [wire(good())]), ["Title"], parser).missing == {"Title"}
 
 
 def test_tags_of_a_record_of_the_walk_that_is_not_among_those_that_are_left_count() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sync.catalog.bounds import MOST_BYTES
 from sync.catalog.snapshot import build_snapshot
-from sync.catalog.suspects import drop_ambiguous_removals
+from sync.catalog.suspects import AMBIGUOUS, drop_ambiguous_removals
 from tests.builders import record
 from tests.catalog.runs import document_of, new_parser, wire
 
@@ -32,6 +32,10 @@ def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[st
     found = drop_ambiguous_removals(evidence, snapshot, parser)
     assert found.items() <= evidence.items()
     return list(found), asked
+
+
+def test_the_removal_of_a_template_that_a_record_may_stand_for_cannot_be_accepted() -> None:
+    assert AMBIGUOUS == ("a record that was served without a readable id may be this template", False)
 
 
 def test_where_every_record_has_an_id_all_are_gone_and_nothing_is_loaded() -> None:

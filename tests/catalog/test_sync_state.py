@@ -35,6 +35,13 @@ def test_a_count_is_taken_to_be_wrong_only_when_the_first_of_those_runs_is_old_e
     assert state.count_is_wrong(NOW + age, hold=3600.0) is wrong
 
 
+def test_the_wait_is_counted_from_the_first_of_the_runs_that_served_the_same_ids() -> None:
+    state = SyncState()
+    for hours in range(4):
+        state = state.reconciled(verified=False, ids={"1"}, now=NOW + hours * HOUR)
+    assert state.count_mismatch_since == NOW
+
+
 def test_a_clock_that_was_ahead_begins_the_wait_anew() -> None:
     state = SyncState().reconciled(verified=False, ids={"1"}, now=NOW + 9000 * HOUR)
     assert state.reconciled(verified=False, ids={"1"}, now=NOW).count_mismatch_since == NOW

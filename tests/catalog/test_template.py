@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from sync.catalog.fields import BOUNDS, COLUMNS, DOCUMENTED, FIELDS, LISTS, SCALARS
+from sync.catalog.fields import BOUNDS, COLUMNS, DECLARATION, DOCUMENTED, FIELDS, LISTS, SCALARS
 from sync.catalog.parsing import complete_document
 from sync.catalog.template import DOCUMENT_KEYS, Price, Tag, instant, json_number, prices_of, tags_of
 from tests.builders import record
@@ -66,6 +67,11 @@ def test_every_field_of_a_record_is_documented_and_declared_once() -> None:
     assert record().keys() == DOCUMENTED == BOUNDS.keys()
     assert len(FIELDS) == len(DOCUMENTED)
     assert {*COLUMNS.values()} == {*SCALARS.values(), *LISTS}
+
+
+def test_records_are_read_again_when_a_field_is_validated_otherwise_but_not_for_another_description() -> None:
+    validated = [(each.wire, each.column, each.kind, each.bound) for each in FIELDS]
+    assert hashlib.sha256(repr(validated).encode()).digest()[:15] == DECLARATION
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from sync.catalog.removals import LOOK_UPS, SAMPLE, Unconfirmed
 from sync.catalog.served_records import ServedRecord
 from sync.endpoint.confirm_removals import MOST_ACCEPTED, OTHER_FORM, Confirmation, confirm_removals
+from sync.endpoint.look_up_controls import cause
 from sync.endpoint.walk import Walk
 from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Maintenance, Refused, SyncError, Unreachable
 from tests.answering import Answering, listed, not_there
@@ -125,7 +126,7 @@ def test_it_is_said_what_is_wrong_with_the_denial_of_an_id_that_cannot_exist() -
     assert confirm(honest(NO_EVIDENCE["an empty list that counts one"]))[0].problem == COUNTED.format(1)
 
 
-DIFFERS = Unconfirmed(OTHER_FORM, answered=True)
+DIFFERS = Unconfirmed("the look-up's answer differs from that for an id that cannot exist", answered=True)
 OTHERS = Unconfirmed("the look-up was answered with other templates", answered=False)
 WHY_UNCONFIRMED = {
     "422": Unconfirmed("the look-up's answer is invalid: HTTP 422", answered=False),
@@ -316,6 +317,11 @@ def test_after_an_answer_without_sense_the_rest_is_asked() -> None:
     assert (confirmation.evidence, sorted(asked)) == ({"8": "lookup"}, ["7", "8"])
 
 
+def test_the_cause_of_an_error_is_its_number_or_its_sentence() -> None:
+    assert cause(Unreachable("No fax.", code="503")) == "HTTP 503"
+    assert cause(Unreachable("No fax.")) == "No fax"
+
+
 def test_nothing_missing_asks_nothing() -> None:
     assert confirm(lambda _: pytest.fail("it was asked"), []) == (Confirmation(), [])
 
@@ -354,6 +360,11 @@ def test_a_person_accepts_only_what_a_verified_walk_lacks() -> None:
 
 
 # Where look-ups would take minutes --------------------------------------------------------------------------------------
+
+
+def test_the_time_of_all_look_ups_is_bounded() -> None:
+    assert (LOOK_UPS, SAMPLE, MOST_ACCEPTED) == (200, 20, 2000)
+
 
 MANY = [str(number) for number in range(1000, 1000 + LOOK_UPS + 1)]
 
@@ -425,8 +436,11 @@ def test_one_of_them_that_is_found_is_taken_in_and_nothing_is_gone() -> None:
 
 @pytest.mark.parametrize("answer", [MAINTENANCE_404, found("8"), Unreachable("no")], ids=["another form", "another one", "none"])
 def test_one_of_them_that_proves_nothing_is_enough_that_nothing_is_gone(answer: Given) -> None:
-    confirmation, _ = again(lambda _: pytest.fail("it walked"), total=1, look_ups=honest(HONEST["404"], _1100=answer))
+    confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=1, look_ups=honest(HONEST["404"], _1100=answer))
     assert (confirmation.evidence, confirmation.problem, set(confirmation.unconfirmed)) == ({}, "", set(MANY))
+    reason = "not asked: not every look-up of some missing templates confirmed that they are gone"
+    assert confirmation.unconfirmed["1000"] == Unconfirmed(reason, answered=False)
+    assert len(looked_up(endpoint)) <= SAMPLE
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["before", "after"])

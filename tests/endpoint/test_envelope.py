@@ -460,6 +460,11 @@ def test_a_message_is_one_safe_line_and_cut() -> None:
     assert len(said) == 200
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["as served", "rewritten"])
+def test_a_message_is_followed_by_the_errors(mark: bytes) -> None:
+    assert read_envelope(mark + b'{"code": 422, "message": "a", "errors": ["b", "c"]}').message == "a; b; c"
+
+
 def test_secrets_are_removed_from_ten_thousand_characters_of_a_message() -> None:
     body = b'{"code": 422, "message": "' + b"a" * 20_000 + b'", "errors": ["b"]}'
     assert read_envelope(body, lambda part: str(len(part))).message == "10000; 1"

@@ -220,10 +220,18 @@ def test_a_walk_that_does_not_add_up_is_made_again_and_then_not_believed(
     ("answer", "total", "asked"),
     [
         (pages([1, 2]), 20, [1, 2, 3, 4, 5]),
+        (pages([1, 2], past_end=NOT_FOUND), 20, [1, 2, 3, 4, 5]),
+        (pages([1, 2], past_end=NOT_FOUND), 4, [1, 2]),
         (pages([1, 2], [], [], [], [9]), 20, [1, 2, 3, 4, 5, 6]),
         (lambda _: [1, 2], 20, [1, 2]),
     ],
-    ids=["nothing but empty pages", "three empty pages and one that is not", "the same page always"],
+    ids=[
+        "nothing but empty pages",
+        "nothing but 404",
+        "one 404",
+        "three empty pages and one that is not",
+        "the same page always",
+    ],
 )
 def test_pages_that_would_only_repeat_what_is_known_are_not_asked_for(answer: Answer, total: int, asked: list[int]) -> None:
     catalog = Catalog(answer, total)
@@ -342,6 +350,7 @@ BAD_PAGE = [
     BadAnswer("The answer is not JSON.", code="not-json"),
     BadAnswer("The answer is a web page.", code="html"),
     BadAnswer("The answer is not the documented envelope.", code="not-envelope"),
+    BadAnswer("The answer could not be decompressed.", code="encoding"),
 ]
 ENDS = [
     Deferred("no", code="429"),
@@ -395,6 +404,18 @@ def test_half_of_the_pages_may_be_bad_and_no_more() -> None:
     with pytest.raises(SyncError) as caught:
         Catalog(pages([1, 2], first, second, third), total=7).walk()
     assert caught.value is first
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(10, "2, 4, 6, 8, 10, 12, 14, 16, 18, 20"), (11, "2, 4, 6, 8, 10, 12, 14, 16, 18, 20, …")]
+)
+def test_of_pages_that_cannot_be_read_ten_are_named(count: int, shown: str) -> None:
+    catalog = Catalog(lambda page: [page] if page % 2 else Unreachable("No proxy."), total=2 * count)
+    assert catalog.walk(page_size=1).reason == f"{count} pages could not be read: {shown} (page 2: No proxy)"
+
+
+def test_the_full_stop_of_an_error_is_left_out_and_nothing_else() -> None:
+    assert Catalog(pages([1, 2], Unreachable("No fax."), [5]), total=5).walk().reason == "page 2 could not be read (No fax)"
 
 
 def test_after_more_than_half_of_the_pages_the_rest_is_not_asked() -> None:

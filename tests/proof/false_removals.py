@@ -130,7 +130,7 @@ def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
         alive = before & set(catalog.ids)
         missing = sorted(before - {each.template_id for each in walked.records}) if walked.verified else []
         gone = confirm_removals(
-            catalog, parser, missing, walked, page_size=PAGE_SIZE, workers=1, random=chance.random
+            catalog, parser, missing, walked, page_size=PAGE_SIZE, workers=1, random=chance.random, accept=False
         ).evidence.keys()
         shares.one_walk += not alive <= set(catalog.first_pass)
         shares.counted += not alive.isdisjoint(missing)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.schedule import FAILING, OVERLOADED, is_due, next_attempt
+from sync.webhooks.schedule import FAILING, OVERLOADED, POLICY, is_due, next_attempt
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86400
@@ -23,6 +23,10 @@ def test_the_steps_grow_from_seconds_to_a_day_and_stay_there() -> None:
     assert (wait(1), wait(2)) == (5, 300)
     assert hours == [0.5, 2, 5, 10, 14, 20, 24, 24, 24]
     assert wait(10**9) == DAY
+
+
+def test_a_delivery_is_repeated_whatever_went_wrong() -> None:
+    assert POLICY.retryable(ValueError())
 
 
 def test_every_wait_is_stretched_by_up_to_a_tenth() -> None:

@@ -34,6 +34,11 @@ MUTATIONS = (
     "add", "delete", "replace", "return", "move", "reprice", "rename", "retag", "reratio", "recover", "remood", "wipe", "sign",
     "toggle",
 )  # fmt: skip
+LOSABLE = ("ConsumeItems", "MediaId", "SupportAspectRatio", "Tags", "Tags_en")
+"""The documented fields that one template, or all, may lose and get back. `Tags_en` goes with `Tags`."""
+
+LOSSES = ("lose", "lose-all", "regain", "regain-all", "regain-new", "regain-all-new")
+"""What may happen to one of them: `other` is its place in `LOSABLE`; `-new` is with another value."""
 ERRORS = {"maintenance": 455, "rate-limit": 429, "server-error": 503, "refused": 401, "not-found": 404}
 LIES = (
     "empty", "short", "repeat", "count-up", "count-down", "no-count", "bad-record", "no-id", "numeric-id", "echo", "twin",
@@ -58,7 +63,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a template says. Prices are in half credits, so that they are whole here and not always on the wire."""
+    """What a template says. Prices are in half credits, so that they are whole here and not always on the wire.
+
+    Attributes:
+        lost: the fields of `LOSABLE` that its record lacks.
+    """
 
     title: str = "Battle Game"
     cover: int = 1
@@ -67,6 +76,8 @@ class Meaning:
     prices: tuple[tuple[str, int], ...] = (("480p", 333), ("720p", 710))
     tags: frozenset[str] = frozenset({"hot", "new"})
     ratios: frozenset[str] = frozenset({"9:16", "1:1"})
+    english: str = "en"
+    lost: frozenset[str] = frozenset()
 
     def truth(self, hidden: Iterable[str] = ()) -> Truth:
         """Give it as comparable values, without the fields that are hidden everywhere."""
@@ -77,22 +88,56 @@ class Meaning:
             "mood": self.mood,
             "consume_items": frozenset((resolution, halves / 2) for resolution, halves in self.prices),
             "tags": self.tags,
-            "tags_en": frozenset((tag, f"{tag} (en)") for tag in self.tags),
+            "tags_en": frozenset((tag, f"{tag} ({self.english})") for tag in self.tags),
             "aspect_ratios": self.ratios,
         }
+        for name in self.lost:
+            whole |= self._empty(name)
         return {key: value for key, value in whole.items() if key not in {TOGGLED[name] for name in hidden}}
+
+    def kept(self, before: Truth) -> Truth:
+        """Give it as `truth` does, but with the values of `before` for lost fields."""
+        whole = self.truth()
+        for name in self.lost:
+            if name == "Tags_en":
+                english: dict[str, str | None] = dict(before["tags_en"])
+                whole["tags_en"] = frozenset((tag, english.get(tag)) for tag in self.tags)
+            else:
+                whole |= {key: before[key] for key in self._empty(name)}
+        return whole
+
+    def _empty(self, name: str) -> Truth:
+        """Give the comparable values that stand for one lost field."""
+        empty: dict[str, Truth] = {
+            "MediaId": {"media_id": None},
+            "Tags": {"tags": frozenset(), "tags_en": frozenset()},
+            "Tags_en": {"tags_en": frozenset((tag, None) for tag in self.tags)},
+        }
+        return empty[name] if name in empty else {TOGGLED[name]: frozenset()}
+
+    def with_another(self, name: str) -> Meaning:
+        """Give it with another value of a field."""
+        if name == "MediaId":
+            return replace(self, media="n" if self.media == "m" else "m")
+        if name == "ConsumeItems":
+            return replace(self, prices=(("480p", 333 if ("480p", 333) not in self.prices else 444),))
+        if name == "SupportAspectRatio":
+            return replace(self, ratios=self.ratios ^ {"16:9"})
+        if name == "Tags":
+            return replace(self, tags=self.tags ^ {"duo"})
+        return replace(self, english="us" if self.english == "en" else "en")
 
     def wire(self, template_id: str, form: int, hidden: Iterable[str] = ()) -> dict[str, Any]:
         """Write it as the endpoint does, in one of its forms."""
         tags, ratios, prices = _turned(self.tags, form), _turned(self.ratios, form), _turned(self.prices, form)
-        whole = {
+        whole: dict[str, Any] = {
             "TemplateId": template_id,
             "MediaId": self.media,
             "Title": self.title,
             "Cover": f"https://media.example/{self.cover}.jpeg?x-signature={form}",
             "Duration": 10123.0 if form % 2 else 10123,
             "Tags": tags,
-            "Tags_en": [f"{tag} (en)" for tag in tags],
+            "Tags_en": [f"{tag} ({self.english})" for tag in tags],
             "ConsumeItems": [
                 {"Resolution": resolution, "Credit": halves // 2 if form % 2 and not halves % 2 else halves / 2}
                 for resolution, halves in prices
@@ -100,7 +145,11 @@ class Meaning:
             "SupportAspectRatio": ",".join(ratios),
             "Mood": self.mood,
         }
-        return {name: value for name, value in whole.items() if name not in hidden}
+        lost = self.lost | ({"Tags_en"} if "Tags" in self.lost else set())
+        if form % 2:  # a field that has no value is null, or missing
+            whole |= dict.fromkeys(lost)
+            lost = frozenset()
+        return {name: value for name, value in whole.items() if name not in {*hidden, *lost}}
 
 
 def truth_of(document: Mapping[str, Any]) -> Truth:
@@ -176,9 +225,21 @@ class Catalog:
             if meaning and meaning not in self.meanings.setdefault(template_id, []):
                 self.meanings[template_id].append(meaning)
 
+    def _lose_or_regain(self, kind: str, ids: Iterable[str], name: str) -> None:
+        """Let some templates lose a field or get it back."""
+        changed = {}
+        for template_id in ids:
+            meaning = self.live[template_id]
+            if (name in meaning.lost) != kind.startswith("lose"):
+                after = meaning.with_another(name) if kind.endswith("new") else meaning
+                changed[template_id] = replace(after, lost=after.lost ^ {name})
+        self.live = {**self.live, **changed}
+
     def _mutate_one(self, kind: str, template_id: str, pick: int, other: int) -> None:
         meaning = self.live[template_id]
-        if kind == "wipe":
+        if kind in LOSSES:
+            self._lose_or_regain(kind, self.live if "all" in kind else (template_id,), LOSABLE[other % len(LOSABLE)])
+        elif kind == "wipe":
             self.live = dict([*self.live.items()][: other % 4])
         elif kind in {"delete", "replace", "move"}:
             del self.live[template_id]
@@ -249,7 +310,7 @@ class Visit:
         faults: list[Event] = []
         for event in [event for event in self.script if event.at == self.requests]:
             self.fired[event.kind] += 1
-            if event.kind in MUTATIONS:
+            if event.kind in MUTATIONS or event.kind in LOSSES:
                 hidden = self.catalog.hidden
                 self.catalog.mutate(event.kind, event.pick, event.other)
                 self.toggled |= hidden ^ self.catalog.hidden

@@ -150,7 +150,7 @@ def deep_page(request: Request) -> Reply:
 
 
 def twice_a_key(request: Request) -> Reply:
-    return Reply(HONEST(request).body.replace(b'"Title": "changed"', b'"Title": "changed", "Title": "other"'))
+    return Reply(HONEST(request).body.replace(b'"Title": "changed"', b'"Title": "other", "Title": "changed"'))
 
 
 def latin_1(request: Request) -> Reply:

@@ -1,6 +1,7 @@
 """The pure core, whole: two runs over a catalog of a few templates, with every two events and every fault, in every order.
 
     python -m tests.proof.core_world --templates 3
+    python -m tests.proof.core_world --templates 3 --field ConsumeItems --only-losses --events 3 --faults 0 --runs 3
 
 A story is a catalog of n templates, stored by a first run; then two runs on pages of two, in which up to two events happen, each
 just before any request of either run, and up to one fault befalls any of the answers; then calm runs. So there are runs with two
@@ -8,9 +9,13 @@ events and a fault, and those where the second run repairs what the first saw. `
 changes; what the database holds then is kept by a model of it, `Remembered`, and small_world.py shows that the real store does
 the same.
 
+With `--field`, one documented field is lost by one template or by all, and comes back, with the old value or another: such events
+come beside the others, or, with `--only-losses`, in their place.
+
 After every run: nothing was removed that was there throughout, nothing was told as changed that did not change, every value that
 is told was true at some moment of the run, every change says what was stored before and what is stored now, and what changed in
-meaning is told. After the calm ones, what is stored is exactly what is served, and one run more changes nothing.
+meaning is told. A consumer that applies the fields of each change holds the documented columns. After the calm ones, what is
+stored is exactly what is served, a lost field that no record has aside, and one run more changes nothing.
 
 All of these stories are told, but for what cannot make a difference:
 
@@ -34,17 +39,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from sync.catalog.field_changes import apply_fields
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 from sync.synchronise import RunOptions, plan
 from tests.answering import Answering
-from tests.moving_catalog import Catalog, Event, Meaning, Truth, Visit, truth_of
+from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Truth, Visit, truth_of
 from tests.proof.remembered import Remembered
-from tests.proof.strikes import PAGE, events, faults
+from tests.proof.strikes import PAGE, events, faults, losses
+from tests.test_follower import meanings
 from tests.test_stateful import published, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from sync.catalog.diff import Change
+    from sync.catalog.template import Document
     from sync.endpoint.client import Endpoint
     from sync.endpoint.questions import Question
     from sync.store.apply import Store
@@ -110,7 +119,7 @@ class Moment:
     """What a run has come to between two requests, but for where it is.
 
     Attributes:
-        truths: what was live at every moment since the run began.
+        truths: what was live at every moment since the first request.
         partial: of how many templates a replica that lags tells, if one does.
         served: the pages that were served so far.
         given: the answers so far, with their questions.
@@ -136,7 +145,8 @@ class Moment:
         catalog.mutate(*event)
         script = (*self.script, Event(len(self.given), *event))
         left = Left(self.left.events - 1, self.left.faults)
-        return replace(self, catalog=catalog, truths=(*self.truths, catalog.live), left=left, script=script)
+        before = self.truths if self.given else ()  # what was true before the first request was not served
+        return replace(self, catalog=catalog, truths=(*before, catalog.live), left=left, script=script)
 
     def answered(self, question: Question, fault: tuple[str, int, int] | None = None) -> tuple[Answer, Moment]:
         """Let one question be answered, well or not."""
@@ -158,17 +168,29 @@ class OutOfTime(Exception):
 
 
 class CoreWorld:
-    """Plays stories without a database. `counted` says how many of what."""
+    """Plays stories without a database. `counted` says how many of what.
 
-    def __init__(self, *, seconds: float = float("inf")) -> None:
+    Args:
+        seconds: how long it may take.
+        field: one of `LOSABLE`, which templates lose and get back.
+        only_losses: whether nothing else happens to a catalog.
+    """
+
+    def __init__(self, *, seconds: float = float("inf"), field: str | None = None, only_losses: bool = False) -> None:
         self.counted: Counter[str] = Counter()
+        self._field, self._only_losses = field, only_losses
         self._ends = time.monotonic() + seconds
         self._calmed: set[object] = set()
         self.ways: dict[bytes, list[Asked]] = {}
         self._kept: dict[object, object] = {}
 
-    def explore(self, templates: int, left: Left) -> None:
+    def explore(self, templates: int, left: Left, *, runs: int = 2) -> None:
         """Play every story of a catalog of so many templates.
+
+        Args:
+            templates: how many.
+            left: what may happen.
+            runs: how many of them, after the first.
 
         Raises:
             OutOfTime: it is not whole.
@@ -177,14 +199,29 @@ class CoreWorld:
         for place in range(templates):
             catalog.mutate("add", 0, place)
         first = State((), catalog, _run(State((), catalog, Remembered()), _moment(catalog))[0].after)
-        between: dict[object, tuple[State, set[Left]]] = {}
-        for state, still in Runs(self, first).all(left):
-            between.setdefault(state.key, (state, set()))[1].add(still)
-        self.counted["states between two runs"] += len(between)
-        for state, ways in between.values():
+        begin: dict[object, tuple[State, set[Left]]] = {first.key: (first, {left})}
+        for _ in range(1, runs):
+            between: dict[object, tuple[State, set[Left]]] = {}
+            for state, still in self._after(begin):
+                between.setdefault(state.key, (state, set()))[1].add(still)
+            self.counted["states between two runs"] += len(between)
+            begin = between
+        for end, _ in self._after(begin):
+            self._calm(end)
+
+    def _after(self, begin: Mapping[object, tuple[State, set[Left]]]) -> Iterator[tuple[State, Left]]:
+        """Play every run from some states."""
+        for state, ways in begin.values():
             for still in _most(ways):
-                for end, _ in Runs(self, state).all(still):
-                    self._calm(end)
+                yield from Runs(self, state).all(still)
+
+    def events(self, catalog: Catalog) -> Iterator[tuple[str, int, int]]:
+        """Give what can happen to a catalog."""
+        if not self._only_losses:
+            yield from events(len(catalog.live), len(catalog.history) - len(catalog.live))
+        if self._field is not None:
+            lost = [self._field in meaning.lost for meaning in catalog.live.values()]
+            yield from losses(lost, LOSABLE.index(self._field))
 
     def once(self, key: object, value: T) -> T:
         """Keep equal things once: there are a thousand times as many places as there are answers and memories."""
@@ -207,7 +244,7 @@ class CoreWorld:
             end, _ = _run(state, _moment(catalog), accept=accept)
             assert end.status == "succeeded", f"a calm run did not suffice: {end.status}"
             documents = end.after.documents
-            assert {key: truth_of(document) for key, document in documents.items()} == _truths(catalog.live)
+            assert {key: truth_of(document) for key, document in documents.items()} == _settled(state), "it is what is served"
             newest = {template_id: catalog.wire(template_id)["Cover"] for template_id in catalog.live}
             assert {key: document["cover_url"] for key, document in documents.items()} == newest
             again, _ = _run(State(state.story, catalog, end.after), _moment(catalog), accept=accept)
@@ -241,10 +278,9 @@ class Runs:
             return count
         self._world.check_time()
         catalog, left = moment.catalog, moment.left
-        present, gone = len(catalog.live), len(catalog.history) - len(catalog.live)
         count = self._on(asked, moment)
-        count += sum(self._from(asked, moment.after(each)) for each in events(present, gone) if left.events)
-        count += sum(self._on(asked, moment, each) for each in faults(present) if left.faults)
+        count += sum(self._from(asked, moment.after(each)) for each in self._world.events(catalog) if left.events)
+        count += sum(self._on(asked, moment, each) for each in faults(len(catalog.live)) if left.faults)
         self._told[key] = count
         return count
 
@@ -315,6 +351,7 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
 
 def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
     """Check what a run tells against what was stored and what is, whatever is true; give it."""
+    _follow(before.documents, after.documents, planned.changes.changes)
     told: list[Told] = []
     unreadable = {bad.template_id for bad, _reason in planned.snapshot.rejected}
     for change in planned.changes.changes:
@@ -338,15 +375,34 @@ def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
     return told
 
 
+def _follow(before: Mapping[str, Document], after: Mapping[str, Document], changes: Iterable[Change]) -> None:
+    """Check that a consumer which held the documented columns, and applies what a run publishes, holds them after it.
+
+    The first run publishes every document whole, so this holds of a consumer that followed each story from its beginning.
+    """
+    consumer = dict(before)
+    for change in changes:
+        if change.kind == "removed":
+            del consumer[change.template_id]
+        elif change.kind == "added":
+            consumer[change.template_id] = after[change.template_id]
+        else:
+            consumer[change.template_id] = apply_fields(consumer[change.template_id], change.fields)
+    assert consumer.keys() == after.keys()
+    differ = [key for key, document in after.items() if document is not consumer[key]]
+    for key in differ:
+        assert meanings({key: consumer[key]}) == meanings({key: after[key]}), "a consumer of the feed holds the tables"
+
+
 def _check(end: End, moments: Sequence[Mapping[str, Meaning]]) -> None:
     """Check what a run told against what was true while it went on."""
+    carried = frozenset().union(*map(_carried, moments))
     for kind, template_id, before, after in end.told:
-        meanings = [live.get(template_id) for live in moments]
-        truths = [None if meaning is None else meaning.truth() for meaning in meanings]
+        truths = [truth for live in moments for truth in _possible(live.get(template_id), before, carried)]
         if kind == "removed":
             assert None in truths, f"{template_id} was there throughout, and was removed"
             continue
-        assert after in truths, f"{template_id} never said so"
+        assert after in truths, f"{template_id} never said so: {after}"
         assert kind != "changed" or any(truth != before for truth in truths), f"{template_id} did not change"
 
 
@@ -354,8 +410,30 @@ def _moment(catalog: Catalog) -> Moment:
     return Moment(catalog, (catalog.live,), Left(0, 0))
 
 
-def _truths(live: Mapping[str, Meaning]) -> dict[str, Truth]:
-    return {template_id: meaning.truth() for template_id, meaning in live.items()}
+def _carried(live: Mapping[str, Meaning]) -> frozenset[str]:
+    """Name the fields of `LOSABLE` that some template has."""
+    return frozenset(name for name in LOSABLE if any(name not in meaning.lost for meaning in live.values()))
+
+
+def _possible(meaning: Meaning | None, before: Truth | None, carried: frozenset[str]) -> list[Truth | None]:
+    """Give what may be stored of a template after a run.
+
+    A lost field that no template has keeps its stored value. One that some template has at some moment may be empty or keep it,
+    as it depends on the records of the walk.
+    """
+    if meaning is None:
+        return [None]
+    if before is None or not meaning.lost:
+        return [meaning.truth()]
+    kept = meaning.kept(before)
+    return [meaning.truth(), kept] if meaning.lost <= carried else [kept]
+
+
+def _settled(state: State) -> dict[str, Truth | None]:
+    """Give what is stored after a run during which nothing happens."""
+    live, stored = state.catalog.live, state.remembered.documents
+    before = {key: truth_of(stored[key]) if key in stored else None for key in live}
+    return {key: _possible(meaning, before[key], _carried(live))[0] for key, meaning in live.items()}
 
 
 def _key(catalog: Catalog) -> object:
@@ -379,12 +457,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--events", type=int, default=2)
     parser.add_argument("--faults", type=int, choices=(0, 1), default=1)
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--field", choices=LOSABLE)
+    parser.add_argument("--only-losses", action="store_true")
     asked = parser.parse_args()
     began = time.monotonic()
-    world = CoreWorld(seconds=asked.seconds)
+    world = CoreWorld(seconds=asked.seconds, field=asked.field, only_losses=asked.only_losses)
     for count in range(asked.templates + 1):
         try:
-            world.explore(count, Left(asked.events, asked.faults))
+            world.explore(count, Left(asked.events, asked.faults), runs=asked.runs)
             ended = "whole"
         except OutOfTime:
             ended = "out of time"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.moving_catalog import ERRORS, LIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PAGE = 2
 _WHOLE = (*ERRORS, "garbage", "deadline", "stop", "empty", "count-up", "count-down", "no-count")
@@ -22,6 +22,21 @@ def events(present: int, gone: int) -> Iterator[tuple[str, int, int]]:
         yield from ((kind, which, 0) for kind in ("delete", "reprice", "retag"))
         # A catalog of n has n places once one is taken out of it.
         yield from ((kind, which, place) for kind in ("replace", "move") for place in range(present))
+
+
+def losses(lost: Sequence[bool], field: int) -> Iterator[tuple[str, int, int]]:
+    """Give what can happen to one field: kind, which template, and the field.
+
+    Args:
+        lost: of each template whether it has lost the field.
+        field: its place in `LOSABLE`.
+    """
+    for which, is_lost in enumerate(lost):
+        yield from ((kind, which, field) for kind in (("regain", "regain-new") if is_lost else ("lose",)))
+    if lost.count(False) > 1:  # of a single one, all is the same as one
+        yield "lose-all", 0, field
+    if lost.count(True) > 1:
+        yield from ((kind, 0, field) for kind in ("regain-all", "regain-all-new"))
 
 
 def faults(present: int) -> Iterator[tuple[str, int, int]]:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+import sync.catalog.diff
 from sync.errors import SyncError
 from sync.synchronise import plan
-from tests.moving_catalog import FAULTS, Catalog, Event, MovingEndpoint, Visit
+from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, MovingEndpoint, Visit
 from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, told
 from tests.proof.remembered import Remembered
-from tests.proof.strikes import events, faults
+from tests.proof.strikes import faults
+from tests.test_follower import without_returns
 from tests.test_guards_matter import believed_without_asking
 
 if TYPE_CHECKING:
@@ -23,29 +25,31 @@ if TYPE_CHECKING:
     from sync.store.apply import Store
 
 
-def explored(templates: int, left: Left) -> CoreWorld:
-    world = CoreWorld()
+def explored(templates: int, left: Left, *, field: str | None = None, only_losses: bool = False, runs: int = 2) -> CoreWorld:
+    world = CoreWorld(field=field, only_losses=only_losses)
     for count in range(templates + 1):
-        world.explore(count, left)
+        world.explore(count, left, runs=runs)
     return world
 
 
 @pytest.mark.ci_slice
-def test_telling_together_what_goes_on_the_same_leaves_out_no_run_and_no_end() -> None:
+@pytest.mark.parametrize(("field", "left"), [(None, Left(1, 1)), ("Tags_en", Left(2, 0))])
+def test_telling_together_what_goes_on_the_same_leaves_out_no_run_and_no_end(field: str | None, left: Left) -> None:
     catalog = Catalog()
     for place in range(2):
         catalog.mutate("add", 0, place)
-    [(begin, _)] = every_end(State((), catalog, Remembered()), Left(0, 0))
-    world, left = CoreWorld(), Left(1, 1)
+    world = CoreWorld(field=field, only_losses=field is not None)
+    [(begin, _)] = every_end(world, State((), catalog, Remembered()), Left(0, 0))
     merged = {(state.key, still) for state, still in Runs(world, begin).all(left)}
-    one_by_one = [*every_end(begin, left)]
+    one_by_one = [*every_end(world, begin, left)]
     assert world.counted["runs"] == len(one_by_one)
     assert world.counted["runs told apart"] < len(one_by_one)
     assert merged == {(state.key, still) for state, still in one_by_one}
-    assert {"  ended succeeded", "  ended held", "  ended unverified", "  ended failed, interrupted"} <= world.counted.keys()
+    endings = {"  ended succeeded", "  ended held", "  ended unverified", "  ended failed, interrupted"}
+    assert not left.faults or endings <= world.counted.keys()
 
 
-def every_end(begin: State, left: Left, script: tuple[Event, ...] = ()) -> Iterator[tuple[State, Left]]:
+def every_end(world: CoreWorld, begin: State, left: Left, script: tuple[Event, ...] = ()) -> Iterator[tuple[State, Left]]:
     """Play every run from a state, each from its beginning; give what each comes to."""
     catalog = begin.catalog.fork()
     visit = Visit(catalog, script)
@@ -56,14 +60,13 @@ def every_end(begin: State, left: Left, script: tuple[Event, ...] = ()) -> Itera
         endpoint.check_deadline()
         after = begin.remembered.after(planned)
     yield State((script,), catalog, after), left
-    present, gone = len(catalog.live), len(catalog.history) - len(catalog.live)
     last = script[-1] if script else None
     # A fault befalls an answer, and so comes after the events before it.
     for at in range(0 if last is None else last.at + (last.kind in FAULTS), visit.requests):
-        for each in events(present, gone) if left.events else ():
-            yield from every_end(begin, Left(left.events - 1, left.faults), (*script, Event(at, *each)))
-        for each in faults(present) if left.faults else ():
-            yield from every_end(begin, Left(left.events, left.faults - 1), (*script, Event(at, *each)))
+        for each in world.events(catalog) if left.events else ():
+            yield from every_end(world, begin, Left(left.events - 1, left.faults), (*script, Event(at, *each)))
+        for each in faults(len(catalog.live)) if left.faults else ():
+            yield from every_end(world, begin, Left(left.events, left.faults - 1), (*script, Event(at, *each)))
 
 
 def test_where_nothing_may_happen_there_is_one_run_and_another_after_it() -> None:
@@ -79,6 +82,44 @@ def test_without_the_look_up_the_story_that_deceives_every_count_is_found(monkey
     believed_without_asking("lookup")(monkeypatch)
     with pytest.raises(AssertionError, match="was there throughout, and was removed"):
         CoreWorld().explore(3, Left(1, 0))
+
+
+@pytest.mark.parametrize("field", ["ConsumeItems", "Tags_en"])
+def test_a_consumer_holds_a_field_that_one_template_or_all_lose_and_get_back(field: str) -> None:
+    """Every history of two templates with three losses and returns before or during three runs."""
+    assert explored(2, Left(3, 0), field=field, only_losses=True, runs=3).counted["runs"] > 1000
+
+
+@pytest.mark.parametrize("field", ["ConsumeItems", "MediaId", "Tags"])
+def test_where_a_field_that_comes_back_is_no_change_a_consumer_does_not(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync.catalog.diff, "changed_fields", without_returns)
+    with pytest.raises(AssertionError, match="a consumer of the feed holds the tables"):
+        explored(2, Left(2, 0), field=field, only_losses=True)
+
+
+def test_where_a_field_that_no_record_has_is_emptied_the_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync.catalog.diff, "fields_to_keep", lambda _record, _missing: frozenset())
+    with pytest.raises(AssertionError, match="never said so"):
+        explored(2, Left(1, 0), field="ConsumeItems", only_losses=True)
+
+
+@pytest.mark.ci_slice
+@pytest.mark.parametrize("field", LOSABLE)
+def test_a_consumer_of_three_templates_holds_a_field_that_is_lost_and_comes_back(field: str, tell: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    world = explored(3, Left(3, 0), field=field, only_losses=True, runs=3)
+    tell(f"{field}: {told(3, 'whole', world.counted, time.monotonic() - began)}")
+
+
+@pytest.mark.ci_slice
+@pytest.mark.parametrize(
+    ("templates", "left"),
+    [pytest.param(2, Left(1, 1), id="an event and a fault"), pytest.param(2, Left(2, 0), id="two events")],
+)
+def test_a_consumer_does_so_beside_other_events(templates: int, left: Left, tell: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    world = explored(templates, left, field="ConsumeItems")
+    tell(told(templates, "whole", world.counted, time.monotonic() - began))
 
 
 @pytest.mark.long

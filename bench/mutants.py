@@ -1,7 +1,7 @@
 """Change one thing after the other in the pure modules and the write path, and see whether their tests notice.
 
     python bench/mutants.py                          # all that bench/mutants.toml names
-    python bench/mutants.py catalog.unsent_fields    # one, and each mutant that lives
+    python bench/mutants.py catalog.kept_fields      # one, and each mutant that lives
 
 A mutant that lives must be among those that are known to make no difference, with the reason, in bench/mutants.toml; and who is
 named there must live. Else the command fails. No file is touched.

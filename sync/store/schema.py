@@ -38,7 +38,8 @@ _ADDED_LATER = {
     "token", "turn", "place", "unconfirmed", "since_at", "unreconciled_since",
 }  # fmt: skip
 """Columns that revision 0001 did not have."""
-
+_DROPPED_LATER = {"wire_fields", "absent_fields", "fingerprint"}
+"""Columns of revision 0001 that a later one drops."""
 
 _SINCE = {
     "price_changes": "0003",
@@ -243,7 +244,7 @@ def _may_be_ours(connection: sa.Connection, name: str) -> bool:
     expected = set(metadata.tables[name].columns.keys())
     rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
     put_in = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # the last one is filled from the feed that was there
-    return expected - _ADDED_LATER <= columns <= expected and rows <= put_in.get(name, 0)
+    return expected - _ADDED_LATER <= columns - _DROPPED_LATER <= expected and rows <= put_in.get(name, 0)
 
 
 def differences(engine: sa.Engine) -> Iterable[str]:

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from alembic import context
 
 from sync.errors import DatabaseError
-from sync.store.cluster_lock import locked_over_nodes
 from sync.store.engine import open_engine
 from sync.store.migrating import LOCK_SECONDS, lock_all
 from sync.store.schema import VERSION_TABLE, only_ours, refuse_foreign_tables, revision
@@ -103,7 +102,7 @@ def _mysql(connection: Connection) -> Iterator[None]:
     if _outside(connection, f"SELECT GET_LOCK({_LOCK_NAME}, {LOCK_SECONDS})") != 1:
         raise DatabaseError(f"Another process has been migrating this database for {LOCK_SECONDS} s.", hint="Wait for it.")
     try:
-        with locked_over_nodes(connection, LOCK_SECONDS), connection.begin():
+        with connection.begin():
             yield
     finally:
         # Not before the commit: the next one in line must find the new version. A connection that broke has let go of it.

@@ -290,7 +290,7 @@ class Catalog:
             oldest_seq=found.oldest_seq,
             last_seq=found.last_seq,
             feed_epoch=found.feed_epoch,
-            cursor=found.cursor or str(found.last_seq),
+            cursor=found.cursor,
         )
 
     def ensure_fresh(self, template_id: str, max_age: timedelta | float) -> Template:

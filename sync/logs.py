@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
-from sync.advice import BY_CODE
 from sync.redaction import Redactor
 from sync.run_record import Status
 from sync.text import MOST_NAMES_SHOWN, escape_control_characters
@@ -84,10 +83,8 @@ def get_logger() -> Any:
 
 
 def log_run(outcome: Outcome) -> None:
-    """Write a run's one line; before it a warning, if the database is not where it was."""
+    """Write a run's one line."""
     run = outcome.run
-    if outcome.moved:
-        get_logger().warning("database_moved", run_id=run.run_id, seen=outcome.moved, hint=BY_CODE["went-back"].to_do)
     shown = {name: value for name, value in run.as_json().items() if name not in {"started_at", "finished_at", "fence"}}
     for name in ("fields_appeared", "fields_vanished"):
         if len(shown[name]) > MOST_NAMES_SHOWN:  # all of them stand in sync_runs

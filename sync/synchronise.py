@@ -96,7 +96,6 @@ class Outcome:
     Attributes:
         codes: answers by their code.
         unrecorded: why the outcome could not be written down, if so; the next run closes the row.
-        moved: what the database's place says, if it is not where the run before was written; else empty.
     """
 
     run: Run
@@ -104,7 +103,6 @@ class Outcome:
     error: SyncError | None = None
     codes: Mapping[int, int] = field(default_factory=dict)
     unrecorded: DatabaseError | None = None
-    moved: str = ""
 
 
 def synchronise(
@@ -183,12 +181,12 @@ def _attempt(
     except SyncError as error:
         run = ended(run, error, statistics, clock())
         unrecorded = _close(store, lease, run)
-        return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded, moved=lease.moved)
+        return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded)
     except BaseException as surprise:
         unforeseen = SyncError(f"Unforeseen: {type(surprise).__name__}.")
         _close(store, lease, ended(run, unforeseen, statistics, clock()))
         raise
-    return Outcome(finished, planned, planned.problem, statistics.by_code, moved=lease.moved)
+    return Outcome(finished, planned, planned.problem, statistics.by_code)
 
 
 def plan(

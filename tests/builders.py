@@ -17,7 +17,7 @@ from sync.endpoint.retry_after import REQUESTS
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.settings import Settings, load
 from sync.store.apply import Store
-from sync.store.feed_cursors import fill_in
+from sync.store.backfill import backfill_cursors
 from sync.store.tables import metadata, price_changes, sync_state, template_changes
 from sync.synchronise import Outcome, RunOptions, synchronise
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sync.retry_policy import RetryPolicy
 
 SEED_PAGE = Path(__file__).parent / "data" / "documented-answer.json"
-OF_ITS_OWN = {"token", "place"}
-"""Columns in which each database has its own: what was drawn by lot, and which server it is on."""
+OF_ITS_OWN = {"token"}
+"""Columns whose values are random."""
 EPOCH = "0123456789ab"
 """Of the feed in every database that tests share, so that the same history gives the same cursors on each engine."""
 HASTY = replace(REQUESTS, attempts=3, waits=(0.001, 0.002), longest_asked=0.05)
@@ -95,7 +95,7 @@ def give_epoch(engine: Engine, epoch: str = EPOCH) -> None:
         connection.execute(sa.delete(price_changes))
         connection.execute(sa.update(template_changes).values(cursor=None))
         connection.execute(sa.update(sync_state).values(feed_epoch=epoch, last_cursor=None))
-        fill_in(connection)
+        backfill_cursors(connection)
 
 
 def record(template_id: str = "1", **changes: Any) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def _empty(engine: sa.Engine) -> None:
             "feed_epoch": EPOCH,
             "last_cursor": str(Cursor.start(EPOCH)),
         }
-        connection.execute(sa.update(metadata.tables["sync_state"]).values(**state, next_run_at=None))
+        connection.execute(sa.update(metadata.tables["sync_state"]).values(state))
         restart = {
             "postgresql": "ALTER SEQUENCE sync_runs_run_id_seq RESTART",
             "mysql": "ALTER TABLE sync_runs AUTO_INCREMENT = 1",

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from sync.store.feed_cursors import fill_in
+from sync.store.backfill import backfill_cursors
 from sync.store.migrating import has_column, has_index, put_view, table_options
 
 revision = "0003"
@@ -61,7 +61,7 @@ def upgrade() -> None:
         **table_options(bind),
     )
     bind.execute(sa.text("UPDATE sync_state SET feed_epoch = :new WHERE feed_epoch IS NULL"), {"new": secrets.token_hex(6)})
-    fill_in(bind)
+    backfill_cursors(bind)
     for name, query in views(bind.dialect.name).items():
         put_view(bind, name, query)
 

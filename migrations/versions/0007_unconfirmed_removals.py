@@ -5,11 +5,13 @@ before, that is the run that first held it, or the newest run where that one is 
 
 `sync_state.wire_fields`, `sync_state.absent_fields` and `templates.fingerprint` are no longer needed: each template is compared
 with its stored document alone. A daemon of an older version, which checks the schema at its start only, reads these columns in
-each run: its runs fail from now on, before they write anything.
+each run: its runs fail from now on, before they write anything. What such a daemon appended to the feed since revision 0003 gets
+its cursors here. `sync_state.next_run_at` was written by such daemons only; nothing compares `sync_runs.place` any more.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +21,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from sync.errors import SchemaError
+from sync.store.backfill import backfill_cursors
 from sync.store.migrating import has_column, table_options
 from sync.store.views import VIEWS
 
@@ -48,11 +51,13 @@ def _dropped() -> list[tuple[str, sa.Column[Any]]]:
     """List what goes, with the defaults that a downgrade needs: null, or an empty hash, has the older version read all anew."""
     dialect = op.get_bind().dialect.name
     json = JSONB() if dialect == "postgresql" else sa.JSON()
-    text = sa.String(64, collation="C" if dialect == "postgresql" else None)
+    exact = "C" if dialect == "postgresql" else None
     return [
         ("sync_state", sa.Column("wire_fields", json, nullable=True)),
         ("sync_state", sa.Column("absent_fields", json, nullable=True)),
-        ("templates", sa.Column("fingerprint", text, nullable=False, server_default="")),
+        ("sync_state", sa.Column("next_run_at", _moment(), nullable=True)),
+        ("sync_runs", sa.Column("place", sa.String(255, collation=exact), nullable=True)),
+        ("templates", sa.Column("fingerprint", sa.String(64, collation=exact), nullable=False, server_default="")),
     ]
 
 
@@ -65,6 +70,7 @@ def upgrade() -> None:
     for table, column in _dropped():
         if has_column(bind, table, column.name):
             op.drop_column(table, column.name)
+    backfill_cursors(bind)
     _backfill_since_at(bind)
     with op.batch_alter_table("held_removals") as batch:
         batch.alter_column("since_at", existing_type=_moment(), nullable=False)
@@ -74,11 +80,16 @@ def upgrade() -> None:
 def _refuse_dependent_views(bind: sa.Connection) -> None:
     """Refuse to drop what another program's view selects: PostgreSQL would not, and MariaDB would leave a broken view."""
     inspector = sa.inspect(bind)
-    dropped = {column.name for _table, column in _dropped()}
-    definitions = {view: inspector.get_view_definition(view) or "" for view in inspector.get_view_names() if view not in VIEWS}
-    if using := sorted(view for view, text in definitions.items() if any(name in text for name in dropped)):
+    dropped = [(table, column.name) for table, column in _dropped()]
+    words = {
+        view: set(re.findall(r"\w+", inspector.get_view_definition(view) or ""))
+        for view in inspector.get_view_names()
+        if view not in VIEWS
+    }
+    if using := sorted(view for view, found in words.items() if any(found.issuperset(each) for each in dropped)):
+        names = sorted(name for _table, name in dropped)
         raise SchemaError(
-            f"These views select columns that this version drops ({', '.join(sorted(dropped))}): {', '.join(using)}.",
+            f"These views select columns that this version drops ({', '.join(names)}): {', '.join(using)}.",
             hint="Drop them, run `template-sync db upgrade`, and create them again without these columns.",
         )
 

@@ -67,7 +67,7 @@ def command(
         _show_pending(context.out, feed.pending(engine), limit, as_json=as_json)
     elif follow:
         end = status.overview(engine)
-        start = (end.cursor or end.last_seq) if since is None else since
+        start = end.cursor if since is None else since
         coming = filter(rules.wants, feed.follow(engine, start, pause=_pauses()))
         _follow(context.out, itertools.islice(coming, limit), as_json=as_json)
     else:

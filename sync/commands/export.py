@@ -76,7 +76,7 @@ def _atom(engine: Engine, newest: int) -> str:
     from sync.reader import feed, status
     from sync.terminal.atom import as_atom
 
-    return as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch or "")
+    return as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch)
 
 
 def as_json_lines(documents: Sequence[Document]) -> str:

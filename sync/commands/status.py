@@ -145,7 +145,7 @@ def status_lines(found: Overview, settings: Settings, now: datetime, told: Seque
     lines.append(
         ("feed", f"seq {found.oldest_seq} to {found.last_seq}" if some else f"empty, the next change is {found.last_seq + 1}")
     )
-    lines.append(("cursor", str(found.cursor)))
+    lines.append(("cursor", found.cursor))
     if found.standby is not None:
         how_late = "" if found.standby.seconds is None else f": the newest transaction it has is {age(found.standby.seconds)} old"
         lines.append(("server", f"a standby or replica, which may be late{how_late}"))

@@ -196,8 +196,6 @@ def notes(outcome: Outcome) -> list[str]:
         lines.append(f"note: the catalog sends fields that it did not send before: {some_of(run.fields_appeared)}.")
     if run.fields_vanished:
         lines.append(f"note: the catalog no longer sends {some_of(run.fields_vanished)}; the last values are kept.")
-    if outcome.moved:
-        lines.append(f"note: {outcome.moved}. Whoever follows the feed by cursor is told if anything was lost.")
     if run.rejected and outcome.plan:
         first = outcome.plan.rejected()[0]
         bad = count_of(run.rejected, "record")

@@ -35,10 +35,8 @@ def steps(engine: Engine, endpoint: Endpoint, cursor: str, at_a_time: int = AT_A
     """
     while True:
         batch = changes(engine, since=cursor, limit=at_a_time)
-        # One that a version without cursors wrote has none, until the next run gives it one.
-        told = list(itertools.takewhile(lambda change: change["cursor"] is not None, batch))
         step = None
-        for step in _of_batch(endpoint, told, whole=len(batch) < at_a_time):
+        for step in _of_batch(endpoint, batch, whole=len(batch) < at_a_time):
             yield step
         if step is None:  # not where a batch is short: while its last message was sent, more may have come
             return

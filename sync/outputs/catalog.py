@@ -136,10 +136,7 @@ class Change(Struct):
     evidence: Evidence
     prices: Annotated[list[PriceMove], doc("the changed prices")]
     breaking: Breaking
-    cursor: Annotated[
-        str | None,
-        doc("cursor of the feed up to and including this change; null only in a row that version 0.1.0 wrote"),
-    ]
+    cursor: Annotated[str, doc("cursor of the feed up to and including this change")]
     document: Document
     before: Before
 

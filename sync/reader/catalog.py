@@ -65,17 +65,12 @@ def catalog(source: Source, *, after_run: int | None = None) -> list[Document]:
 
 
 def catalog_and_cursor(source: Source, *, after_run: int | None = None) -> tuple[str, list[Document]]:
-    """Read the whole catalog and the cursor that it stands at, of one moment: who copies it goes on from there.
-
-    A feed whose end has no cursor yet (an older version appended to it) gives its `seq`, which `changes --since` takes as well.
-    """
+    """Read the whole catalog and the cursor that it stands at, of one moment: a copy continues from there."""
     with reading(source) as connection:
         documents = catalog(connection, after_run=after_run)
         if after_run is None:
-            end = overview(connection)
-            return end.cursor or str(end.last_seq), documents
-        stood = position_after(connection, after_run)
-        return stood["cursor"] or str(stood["seq"]), documents
+            return overview(connection).cursor, documents
+        return position_after(connection, after_run)["cursor"], documents
 
 
 def template(source: Source, template_id: str) -> dict[str, Any]:

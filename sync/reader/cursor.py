@@ -77,7 +77,7 @@ def _good_at(connection: sa.Connection, state: Mapping[str, Any], seq: int) -> s
     if seq == state["oldest_seq"] - 1:
         found.add(state["pruned_cursor"])
     if seq == 0:
-        found.add(str(Cursor.start(state["feed_epoch"] or "")))
+        found.add(str(Cursor.start(state["feed_epoch"])))
     return found
 
 

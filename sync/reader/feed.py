@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.breaking import breaking
 from sync.catalog.feed_chain import Cursor
 from sync.catalog.field_changes import apply_fields
 from sync.catalog.price_moves import price_moves
@@ -149,7 +148,7 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
         "prices": [
             {"resolution": size, "old": _number(old), "new": _number(new)} for size, old, new in price_moves(row["fields"])
         ],
-        "breaking": row["breaking"] if row["breaking"] is not None else breaking(row["kind"], row["fields"]),
+        "breaking": row["breaking"],
         "cursor": row["cursor"],
         "document": None if row["document"] is None else printed(_ordered(_with_fields(row["document"], row["fields"] or ()))),
         "before": None if row.get("before") is None else printed(_ordered(row["before"])),
@@ -177,7 +176,8 @@ def position_after(connection: sa.Connection, run_id: int) -> dict[str, Any]:
     if last is not None:
         return {"seq": last.seq, "cursor": last.cursor, **where}
     state = connection.execute(sa.select(sync_state)).one()
-    began = state.pruned_cursor if state.oldest_seq > 1 else str(Cursor.start(state.feed_epoch or ""))
+    first = str(Cursor.start(state.feed_epoch)) if state.oldest_seq == 1 else None
+    began = first or state.pruned_cursor or str(state.oldest_seq - 1)  # null if the row of sync_state was put back by hand
     return {"seq": state.oldest_seq - 1, "cursor": began, **where}
 
 
@@ -189,5 +189,5 @@ def follow(engine: sa.Engine, since: str | int, *, pause: Iterator[None]) -> Ite
     """
     for _ in pause:
         for change in changes(engine, since=since):
-            since = change["cursor"] or change["seq"]
+            since = change["cursor"]
             yield change

@@ -64,7 +64,7 @@ def _readable(problems: Iterator[str]) -> Iterator[str]:
 def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
     state = connection.execute(sa.select(sync_state)).one()
     whole = state.oldest_seq == 1
-    cursor = Cursor.start(state.feed_epoch or "") if whole else Cursor.read(state.pruned_cursor or "")
+    cursor = Cursor.start(state.feed_epoch) if whole else Cursor.read(state.pruned_cursor or "")
     end = str(cursor) if cursor else None
     present: dict[str, bool] = {}
     seq = state.oldest_seq - 1
@@ -74,12 +74,9 @@ def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
             yield f"The feed lacks seq {seq} to {row['seq'] - 1}."
             seq, cursor = row["seq"], None
         expected = cursor.after({**row, "at": iso(row["at"])}) if cursor else None
-        if expected and row["cursor"] is not None and row["cursor"] != str(expected):
+        if expected and row["cursor"] != str(expected):
             yield f"The chain is broken at seq {seq}: this change, or one before it, is not what was written."
-        if row["cursor"] is None:  # appended by an older version; the next run gives it its own
-            cursor = expected
-        else:
-            cursor, end = Cursor.read(row["cursor"]), row["cursor"]
+        cursor, end = Cursor.read(row["cursor"] or ""), row["cursor"]
         was = present.get(row["template_id"], False if whole else None)
         if was is not None and was == (row["kind"] == "added"):
             yield f"Seq {seq} says {row['kind']} of template {row['template_id']}, which was {'' if was else 'not '}present."
@@ -143,7 +140,7 @@ def _of_what_the_feed_shows(connection: sa.Connection) -> Iterator[str]:
         template_versions,
         sa.and_(versions.template_id == template_changes.c.template_id, versions.from_run_id == template_changes.c.run_id),
     )
-    columns = [template_changes.c[name] for name in ("seq", "kind", "fields", "cursor")]
+    columns = [template_changes.c[name] for name in ("seq", "kind", "fields")]
     query = sa.select(*columns, versions.document, versions.content_hash).select_from(shown).order_by(template_changes.c.seq)
     while rows := connection.execute(query.where(template_changes.c.seq > after).limit(BATCH)).all():
         first, after = rows[0].seq, rows[-1].seq
@@ -156,7 +153,7 @@ def _of_what_the_feed_shows(connection: sa.Connection) -> Iterator[str]:
                 yield f"The document of seq {row.seq} is gone."
             elif row.kind != "removed" and content_hash(row.document) != row.content_hash:
                 yield f"The document of seq {row.seq} is not what was written."
-            if row.cursor is not None and moved[row.seq] != set(price_moves(row.fields)):
+            if moved[row.seq] != set(price_moves(row.fields)):
                 yield f"The prices of seq {row.seq}, as numbers, are not those of the feed."
 
 

@@ -33,10 +33,10 @@ class Overview:
     held: int
     unconfirmed: int
     holder: leases.Holder
-    feed_epoch: str | None
+    feed_epoch: str
     oldest_seq: int
     last_seq: int
-    cursor: str | None
+    cursor: str
     standby: Standby | None
 
 

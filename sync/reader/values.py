@@ -173,7 +173,7 @@ class CatalogStatus:
     last_change_at: datetime | None
     oldest_seq: int
     last_seq: int
-    feed_epoch: str | None
+    feed_epoch: str
     cursor: str
 
 
@@ -221,7 +221,7 @@ def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
     told = (FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"])) for each in row["fields"])
     return Change(
         seq=row["seq"],
-        cursor=row["cursor"] or str(row["seq"]),  # one that an older program wrote has none until the next run
+        cursor=row["cursor"],
         run_id=row["run_id"],
         at=datetime.fromisoformat(row["at"]),
         kind=row["kind"],

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.breaking import breaking
 from sync.reader.present import STORED, stored_of
 from sync.reader.status import Overview, overview
 from sync.run_record import Status
@@ -158,6 +157,5 @@ def set_aside(source: Source) -> SetAside:
 
 
 def _event(row: Any) -> Event:
-    told = breaking(row.kind, row.fields) if row.breaking is None else row.breaking
     fields = tuple(row.fields or ())
-    return Event(row.seq, row.run_id, row.at, row.template_id, row.kind, fields, row.evidence, tuple(told))
+    return Event(row.seq, row.run_id, row.at, row.template_id, row.kind, fields, row.evidence, tuple(row.breaking))

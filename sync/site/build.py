@@ -135,7 +135,7 @@ def _write(
     folder.put_if_new("changes.json", data.array(newest))
     folder.put_if_new("schemas.json", json_text(everything(), indent=2) + "\n")
     address = None if options.site_url is None else f"{options.site_url}feed.xml"
-    folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch or "", self_url=address))
+    folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch, self_url=address))
     cut = len(found.events) > data.MOST_CHANGES
     for name, context in (
         ("changes.html", pages.changes(found, known, changes_data, cut=cut)),

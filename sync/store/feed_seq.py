@@ -1,4 +1,4 @@
-"""The feed's numbers and cursors: gap-free, chained, given out inside the transaction."""
+"""The feed's numbers and cursors: gap-free, chained, assigned inside the transaction."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.breaking import breaking
+from sync.catalog.feed_chain import Cursor
 from sync.catalog.price_moves import price_moves
+from sync.errors import DatabaseError
 from sync.store.bulk import insert_rows
-from sync.store.feed_cursors import last_cursor
 from sync.store.tables import price_changes, sync_state, template_changes
 from sync.text import iso
 
@@ -18,6 +19,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.catalog.diff import Change
+
+
+def last_cursor(connection: sa.Connection) -> Cursor:
+    """Read where the feed ends. The caller holds the lease's row, so nothing is appended meanwhile.
+
+    Raises:
+        DatabaseError: number and cursor of the end disagree.
+    """
+    state = connection.execute(sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)).one()
+    end = Cursor.read(state.last_cursor or "")
+    if end is None or end.seq != state.last_seq:
+        raise DatabaseError(
+            f"sync_state says that the feed ends at seq {state.last_seq}, but its last cursor is {state.last_cursor}.",
+            hint="Restore a backup, or correct last_seq.",
+        )
+    return end
 
 
 class Feed:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sync.advice import BY_CODE
 from sync.errors import DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
 from sync.run_record import Status
-from sync.store import place, process
+from sync.store import process
 from sync.store.engine import writing
 from sync.store.retry import Retry
 from sync.store.tables import sync_lease, sync_runs
@@ -43,14 +43,13 @@ _SLACK = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write, held by one run. `ttl` in seconds. `moved`: what `sync.store.place` says, if anything."""
+    """The right to write, held by one run. `ttl` in seconds."""
 
     run_id: int
     fence: int
     holder: str
     ttl: float
     token: str
-    moved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,7 @@ def _acquire(engine: sa.Engine, row: dict[str, Any], ttl: float, token: str) -> 
         connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
         close_abandoned(connection, now)
         run_id = _recorded(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
-        lease = Lease(run_id, fence, me, ttl, token)
-        return replace(lease, moved=place.record(connection, lease))
+        return Lease(run_id, fence, me, ttl, token)
 
 
 def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sync.store import process
 from sync.store.engine import writing
 from sync.store.retry import Retry
-from sync.store.tables import planned_runs, sync_state
+from sync.store.tables import planned_runs
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,6 +50,5 @@ def next_run(connection: sa.Connection, last_attempt: datetime | None) -> dateti
     A daemon that was killed leaves a plan behind, which soon lies before the others' attempts.
     """
     planned = [*connection.scalars(sa.select(planned_runs.c.next_run_at))]
-    planned += [*connection.scalars(sa.select(sync_state.c.next_run_at).where(sync_state.c.next_run_at.is_not(None)))]
     ahead = [each for each in planned if last_attempt is None or each >= last_attempt]
     return min(ahead) if ahead else max(planned, default=None)

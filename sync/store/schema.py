@@ -35,11 +35,12 @@ _REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 _ADDED_LATER = {
     "wire_hash", "until_run_id", "oldest_run_id", "ttl", "version",
     "document_hash", "breaking", "cursor", "feed_epoch", "last_cursor", "pruned_cursor",
-    "token", "turn", "place", "unconfirmed", "since_at", "unreconciled_since",
+    "token", "turn", "unconfirmed", "since_at", "unreconciled_since",
 }  # fmt: skip
 """Columns that revision 0001 did not have."""
-_DROPPED_LATER = {"wire_fields", "absent_fields", "fingerprint"}
-"""Columns of revision 0001 that a later one drops."""
+_DROPPED = {"fingerprint", "wire_fields", "absent_fields", "next_run_at"}
+"""Columns that revision 0001 had and the newest one does not."""
+
 
 _SINCE = {
     "price_changes": "0003",
@@ -244,7 +245,7 @@ def _may_be_ours(connection: sa.Connection, name: str) -> bool:
     expected = set(metadata.tables[name].columns.keys())
     rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
     put_in = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # the last one is filled from the feed that was there
-    return expected - _ADDED_LATER <= columns - _DROPPED_LATER <= expected and rows <= put_in.get(name, 0)
+    return expected - _ADDED_LATER <= columns <= expected | _DROPPED and rows <= put_in.get(name, 0)
 
 
 def differences(engine: sa.Engine) -> Iterable[str]:

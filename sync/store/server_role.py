@@ -54,10 +54,3 @@ def standby(connection: sa.Connection) -> Standby | None:
 def is_off(value: Any) -> bool:
     """Read a server's word for no, in whatever form this version of it writes it."""
     return str(value).upper() in {"0", "OFF", "FALSE", "NO"}
-
-
-def shown(connection: sa.Connection, what: str, *names: str) -> dict[str, str]:
-    """Read some of MariaDB's global `STATUS` or `VARIABLES`; those that it has not are not in the answer."""
-    wanted = ", ".join(f"'{name}'" for name in names)
-    rows = connection.exec_driver_sql(f"SHOW GLOBAL {what} WHERE variable_name IN ({wanted})")
-    return {str(name): str(value) for name, value in rows}

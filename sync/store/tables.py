@@ -154,7 +154,6 @@ sync_runs = Table(
     Column("holder", String(255), nullable=False),
     Column("version", String(32)),  # of the program; null: 0.1.0, which did not say
     Column("token", String(32)),  # of the lease that the attempt held: a fence, or a run_id, may come again after a fail-over
-    Column("place", String(255)),  # which server this was written to, and how far its log had come; see `sync.store.place`
     CheckConstraint(
         "status in ('running', 'succeeded', 'held', 'incomplete', 'deferred', 'failed', 'skipped', 'interrupted')", name="status"
     ),
@@ -173,9 +172,9 @@ template_changes = Table(
     Column("kind", String(16), nullable=False),
     Column("fields", Json),
     Column("evidence", String(16)),
-    # Null in what a program wrote that did not know of these yet; the next run fills them in.
+    # Never null since revision 0007, which back-fills them. Not declared NOT NULL: SQLite would rebuild the table.
     Column("document_hash", String(64)),  # the content hash of the document that the change led to; a removal: of the last
-    Column("breaking", Json),  # why it breaks callers, if it does
+    Column("breaking", Json),  # why it breaks callers; [] if it does not
     Column("cursor", String(64)),
     UniqueConstraint("run_id", "template_id"),
     CheckConstraint("kind in ('added', 'removed', 'changed')", name="kind"),
@@ -271,10 +270,9 @@ sync_state = Table(  # one row: what a run needs to remember of the ones before
     Column("unreconciled_ids", String(64)),  # hash of the ids served by walks whose count disagreed
     Column("unreconciled_runs", Integer, nullable=False),
     Column("unreconciled_since", UtcDateTime),  # when the first of those runs began
-    Column("next_run_at", UtcDateTime),  # what a daemon of before revision 0006 plans
     Column("oldest_run_id", BigInteger),  # the past can be told from after this run on. Null: from the beginning
-    Column("feed_epoch", String(12)),  # random, made with the tables: tells this feed from every other one
-    Column("last_cursor", String(64)),  # where the feed ends
+    Column("feed_epoch", String(12)),  # never null; random, made with the tables: tells this feed from every other one
+    Column("last_cursor", String(64)),  # never null; where the feed ends
     Column("pruned_cursor", String(64)),  # where its kept part begins: of the last change that was pruned. Null: none was
 )
 

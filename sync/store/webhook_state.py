@@ -17,7 +17,7 @@ from sync.errors import DatabaseError, LeaseLost
 from sync.store import lease as leases
 from sync.store import process
 from sync.store.engine import reading, writing
-from sync.store.feed_cursors import last_cursor
+from sync.store.feed_seq import last_cursor
 from sync.store.schema import require_current
 from sync.store.tables import sync_state, webhook_endpoints
 from sync.webhooks.position import Position

@@ -39,7 +39,7 @@ def as_atom(changes: Sequence[Mapping[str, Any]], epoch: str, *, self_url: str |
     for change in reversed(changes):
         entry = _put(feed, "entry")
         name = title(change["document"] or change["before"] or {}) or change["template_id"]
-        _put(entry, "id", f"{_AUTHORITY}change:{change['cursor'] or change['seq']}")
+        _put(entry, "id", f"{_AUTHORITY}change:{change['cursor']}")
         _put(entry, "title", f"{_VERBS[change['kind']]}: {name}", type="text")
         _put(entry, "updated", change["at"])
         _put(entry, "category", term=change["kind"])

@@ -141,8 +141,8 @@ def test_a_copy_that_never_was_complete_has_no_age() -> None:
         last_change_at=None,
         oldest_seq=1,
         last_seq=0,
-        feed_epoch=None,
-        cursor="0",
+        feed_epoch="0123456789ab",
+        cursor="0123456789ab-0-",
     )
     assert (status(empty).last_success_at, status(empty).last_success_age_seconds) == (None, None)
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sync.store import lease as leases
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
-from sync.store.tables import sync_lease, sync_state, webhook_endpoints
+from sync.store.tables import planned_runs, sync_lease, webhook_endpoints
 from sync.store.webhook_state import register
 from tests.builders import record, records, run_against
 from tests.command_line import environment
@@ -95,7 +95,7 @@ def well(scene: Scene) -> None:
 
 def stale(scene: Scene) -> None:
     scene.synchronise(timedelta(hours=7))
-    scene.execute(sa.update(sync_state).values(next_run_at=datetime.now(UTC) - timedelta(hours=6)))
+    scene.execute(sa.insert(planned_runs).values(host="h", next_run_at=datetime.now(UTC) - timedelta(hours=6)))
 
 
 def refused(code: int) -> Callable[[Scene], None]:

@@ -26,7 +26,7 @@ from sync.settings import load
 from sync.store import lease as leases
 from sync.store import process, schema
 from sync.store.engine import open_engine
-from sync.store.tables import sync_lease, sync_runs, sync_state
+from sync.store.tables import planned_runs, sync_lease, sync_runs
 from sync.terminal.paint import render
 from sync.terminal.summary import summary
 from tests.builders import Database, make_settings, record, records, run_against, run_with, ticking
@@ -172,7 +172,7 @@ def test_status_when_a_run_was_killed(sqlite: Database) -> None:
 def test_status_says_when_the_next_run_is_due(minutes: int, when: str, sqlite: Database) -> None:
     due = START + minutes * MINUTE
     with sqlite.engine.begin() as connection:
-        connection.execute(sa.update(sync_state).values(next_run_at=due))
+        connection.execute(sa.insert(planned_runs).values(host="h", next_run_at=due))
     assert f"next run      {due:%Y-%m-%d %H:%M:%S} UTC ({when})" in shown(sqlite, START)
     assert told(sqlite, START)["next_run_at"] == f"{due:%Y-%m-%dT%H:%M:%S}Z"
 

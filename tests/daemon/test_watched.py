@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from sync.commands.synchronising import notes, now, pinged
+from sync.commands.synchronising import now, pinged
 from sync.daemon.heartbeat import Ping
 from sync.daemon.metrics import Metrics
 from sync.daemon.service import Service, notify_heartbeat
 from sync.errors import SyncError
-from sync.logs import log_run
 from sync.run_record import Run, Status
 from sync.sandbox.server import SANDBOX_KEY
 from sync.synchronise import Outcome
-from tests.builders import make_settings, records, run_with
+from tests.builders import make_settings, records
 from tests.command_line import template_sync
 from tests.daemons import DaemonProcess, Upstream, rows, statuses, until
 from tests.faults import Snapshot
@@ -200,15 +198,6 @@ def test_a_daemon_says_once_that_its_database_lost_what_it_had_after_the_last_ru
     before.restore()
     assert events_of_a_run() == ["history_went_back", "run_finished"]
     assert events_of_a_run() == ["run_finished"]
-
-
-def test_a_run_that_finds_its_database_elsewhere_says_so_before_its_own_line(sqlite: Database) -> None:
-    outcome = replace(run_with(records(1), sqlite.engine), moved="another server answers")
-    with structlog.testing.capture_logs() as logs:
-        log_run(outcome)
-    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("database_moved", "warning"), ("run_finished", "info")]
-    assert logs[0]["seen"] == "another server answers"
-    assert notes(outcome)[0].startswith("note: another server answers.")
 
 
 def test_what_breaks_after_a_run_s_start_was_told_is_told_as_a_failure(sqlite: Database) -> None:

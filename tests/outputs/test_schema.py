@@ -159,6 +159,7 @@ def test_a_change_may_hold_any_unknown_field_but_no_other_form_of_a_time() -> No
     field = {"field": "extra.X", "old": None, "new": unknown, "absent": "old"}
     change: dict[str, object] = dict.fromkeys(catalog.Change.__struct_fields__) | {
         "seq": 1, "run_id": 1, "at": "2026-01-01T00:00:00Z", "template_id": "1", "kind": "changed", "prices": [], "breaking": [],
+        "cursor": "0123456789ab-1-0",
         "fields": [field],
     }  # fmt: skip
     check = Draft202012Validator(closed(schema("change")))

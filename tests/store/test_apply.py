@@ -261,9 +261,21 @@ def test_held_removals_are_applied_when_three_runs_agree(database: Database) -> 
 def test_a_field_that_is_new_leaves_what_runs_remember_as_it_is(database: Database) -> None:
     sync([record("1")], database.engine)
     (first,) = database.rows("sync_state")
-    assert (first["last_seq"], first["oldest_seq"], first["unreconciled_runs"], first["next_run_at"]) == (1, 1, 0, None)
+    assert (first["last_seq"], first["oldest_seq"], first["unreconciled_runs"]) == (1, 1, 0)
     sync([record("1", New=1)], database.engine)
     assert database.rows("sync_state") == [first]
+
+
+def test_a_feed_whose_end_was_set_back_by_hand_gets_no_change(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    database.execute("UPDATE sync_state SET last_seq = 3")
+    before = database.catalog_dump()
+    (cursor,) = (row["last_cursor"] for row in database.rows("sync_state"))
+    error = sync(AFTER, database.engine).error
+    assert isinstance(error, DatabaseError)
+    assert str(error) == f"sync_state says that the feed ends at seq 3, but its last cursor is {cursor}."
+    assert error.hint == "Restore a backup, or correct last_seq."
+    assert database.catalog_dump() == before
 
 
 def test_a_run_that_finds_nothing_new_writes_to_its_own_row_and_the_lease_only(database: Database) -> None:

@@ -117,18 +117,18 @@ def test_credits_compare_and_sum_as_numbers_in_plain_sql(database: Database) -> 
 def test_moments_are_utc_to_the_microsecond_whatever_zone_they_came_in(database: Database) -> None:
     moment = datetime(2026, 3, 29, 1, 59, 59, 999999, tzinfo=timezone(timedelta(hours=8)))
     with database.engine.begin() as connection:
-        connection.execute(sa.update(sync_state).values(next_run_at=moment))
+        connection.execute(sa.update(sync_state).values(unreconciled_since=moment))
     with database.engine.connect() as connection:
-        stored = connection.scalar(sa.select(sync_state.c.next_run_at))
+        stored = connection.scalar(sa.select(sync_state.c.unreconciled_since))
     assert stored == moment
     assert stored is not None
     assert (stored.tzinfo, stored.isoformat()) == (UTC, "2026-03-28T17:59:59.999999+00:00")
-    assert "2026-03-28 17:59:59.999999" in str(database.scalar("SELECT next_run_at FROM sync_state"))
+    assert "2026-03-28 17:59:59.999999" in str(database.scalar("SELECT unreconciled_since FROM sync_state"))
 
 
 def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
     with database.engine.begin() as connection, pytest.raises(sa.exc.StatementError, match="without a time zone"):
-        connection.execute(sa.update(sync_state).values(next_run_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the point
+        connection.execute(sa.update(sync_state).values(unreconciled_since=datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the point
 
 
 def test_release_times_hold_from_1970_to_the_end_of_9999(database: Database) -> None:

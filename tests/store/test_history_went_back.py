@@ -16,9 +16,7 @@ from sync.run_record import Run, Status
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing
-from sync.store.place import Place
 from sync.store.tables import sync_lease, sync_runs
-from tests.builders import run_with
 from tests.faults import AFTER, BEFORE, Catalog, Snapshot, anomalies, real_clock, sync
 
 if TYPE_CHECKING:
@@ -86,30 +84,3 @@ def test_a_lease_whose_row_lost_its_token_by_a_restore_is_free_for_the_next(data
     with reading(database.engine) as connection:
         assert connection.scalar(sa.select(sync_lease.c.token)) is None
     assert sync(BEFORE, database.engine).error is None
-
-
-# Where the database is --------------------------------------------------------------------------------------------------
-
-
-def test_a_place_is_another_one_if_its_history_differs_and_went_back_if_its_position_fell() -> None:
-    here = Place("7:00000001", 500)
-    assert Place.read(str(here)) == here
-    assert Place.read(None) is Place.read("no place") is Place.read("a@b") is None
-    assert Place("7:00000001", 500).since(here) == Place("7:00000001", 501).since(here) == ""
-    assert "another server" in Place("7:00000002", 900).since(here)
-    assert "went back" in Place("7:00000001", 499).since(here)
-
-
-def test_on_a_server_each_run_notes_its_place_and_one_that_finds_another_place_says_so(database: Database) -> None:
-    assert run_with(BEFORE, database.engine).moved == run_with(BEFORE, database.engine).moved == ""
-    places = [Place.read(row["place"]) for row in database.rows("sync_runs", "run_id")]
-    if database.kind == "sqlite":
-        assert places == [None, None]
-        return
-    first, second = places
-    assert first is not None
-    assert second is not None
-    assert (first.history, first.position <= second.position) == (second.history, True)
-    database.execute("UPDATE sync_runs SET place = 'elsewhere:00000001@5'")
-    assert "another server answers" in run_with(BEFORE, database.engine).moved
-    assert run_with(BEFORE, database.engine).moved == "", "it is told once"

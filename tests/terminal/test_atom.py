@@ -71,7 +71,7 @@ WHOLE = """<?xml version="1.0" encoding="utf-8"?>
   </author>
   <link rel="self" href="https://example.com/feed.xml\N{REPLACEMENT CHARACTER}" />
   <entry>
-    <id>tag:crun-template-sync,2026:change:8</id>
+    <id>tag:crun-template-sync,2026:change:ab-8-00</id>
     <title type="text">Gone: Cat · 猫</title>
     <updated>2026-01-02T00:00:00Z</updated>
     <category term="removed" />
@@ -93,7 +93,7 @@ WHOLE = """<?xml version="1.0" encoding="utf-8"?>
 def test_a_feed_is_written_so_to_the_letter() -> None:
     fields = [field("input_num", 1, 2), field("duration_ms", 3, 4)]
     first = {**change("changed", *fields, template_id="2\x00"), "cursor": "ab-7-00"}
-    last = {**change("removed", **TITLES), "cursor": None, "seq": 8, "at": "2026-01-02T00:00:00Z"}
+    last = {**change("removed", **TITLES), "cursor": "ab-8-00", "seq": 8, "at": "2026-01-02T00:00:00Z"}
     assert as_atom([first, last], "ab", self_url="https://example.com/feed.xml\x00") == WHOLE
 
 

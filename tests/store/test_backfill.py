@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from sync.catalog.feed_chain import Cursor
 from sync.errors import DatabaseError
-from sync.store.feed_cursors import fill_in, last_cursor
+from sync.store.backfill import backfill_cursors
+from sync.store.feed_seq import last_cursor
 from sync.store.prune import prune
 from sync.store.tables import price_changes, sync_state, template_changes
 from tests.builders import EPOCH, record
@@ -40,7 +41,7 @@ def kept(database: Database) -> list[Any]:
 
 
 def forget(connection: sa.Connection, after: int, **state: Any) -> None:
-    """Leave of the changes behind a number what a version without cursors wrote."""
+    """Leave of the changes behind a number what version 0.1.0 wrote."""
     unknown = {"cursor": None, "document_hash": None, "breaking": None}
     connection.execute(sa.update(template_changes).where(template_changes.c.seq > after).values(unknown))
     connection.execute(sa.delete(price_changes).where(price_changes.c.seq > after))
@@ -54,14 +55,14 @@ def test_whatever_lacks_its_cursor_gets_the_one_that_it_would_have_had(after: in
     assert len(before[0]) == 15
     with told.engine.begin() as connection:
         forget(connection, after, last_cursor=None if after == 0 else before[0][after - 1]["cursor"])
-        assert str(last_cursor(connection)) == last
+        assert str(backfill_cursors(connection)) == last
     assert kept(told) == before
 
 
 def test_a_feed_that_lacks_nothing_is_left_as_it_is(told: Database) -> None:
     before = kept(told)
     with told.engine.begin() as connection:
-        assert str(last_cursor(connection)) == before[2][0]["last_cursor"]
+        assert str(backfill_cursors(connection)) == before[2][0]["last_cursor"]
     assert kept(told) == before
 
 
@@ -71,7 +72,7 @@ def test_of_a_feed_that_was_pruned_before_there_were_cursors_the_kept_part_begin
     first = state["oldest_seq"]
     with told.engine.begin() as connection:
         forget(connection, 0, last_cursor=None, pruned_cursor=None)
-        end = fill_in(connection)
+        end = backfill_cursors(connection)
     (after,) = told.rows("sync_state")
     assert (first > 1, after["pruned_cursor"], after["last_cursor"]) == (True, str(Cursor.start(EPOCH, first - 1)), str(end))
     assert [Cursor.read(row["cursor"]) for row in told.rows("template_changes", "seq")][-1] == end
@@ -83,14 +84,14 @@ def test_so_does_one_of_which_only_the_first_change_is_gone(sqlite: Database) ->
     prune(sqlite.engine, before=None, keep_runs=1)
     with sqlite.engine.begin() as connection:
         forget(connection, 0, last_cursor=None, pruned_cursor=None)
-        fill_in(connection)
+        backfill_cursors(connection)
     assert sqlite.rows("sync_state")[0]["pruned_cursor"] == str(Cursor.start(EPOCH, 1))
 
 
 def test_a_feed_that_was_never_pruned_has_no_beginning_but_its_first_change(told: Database) -> None:
     with told.engine.begin() as connection:
         forget(connection, 0, last_cursor=None)
-        fill_in(connection)
+        backfill_cursors(connection)
     assert told.rows("sync_state")[0]["pruned_cursor"] is None
 
 
@@ -99,7 +100,7 @@ def test_a_database_without_an_epoch_gets_one_of_its_own(told: Database) -> None
     for _ in range(2):
         with told.engine.begin() as connection:
             forget(connection, 0, last_cursor=None, feed_epoch=None)
-            epochs.add(fill_in(connection).epoch)
+            epochs.add(backfill_cursors(connection).epoch)
         assert told.rows("sync_state")[0]["feed_epoch"] in epochs
     assert (len(epochs), {len(epoch) for epoch in epochs}) == (2, {12})
 
@@ -108,6 +109,7 @@ def test_a_number_whose_change_somebody_deleted_is_not_given_out_again(told: Dat
     with told.engine.begin() as connection:
         connection.execute(sa.delete(template_changes).where(template_changes.c.seq == 15))
         forget(connection, 10, last_cursor=None)
+        assert backfill_cursors(connection).seq == 15
         assert last_cursor(connection).seq == 15
     assert str(told.rows("sync_state")[0]["last_cursor"]).startswith(f"{EPOCH}-15-")
 
@@ -116,6 +118,6 @@ def test_an_end_that_somebody_set_back_is_refused_and_says_what_to_do(told: Data
     with told.engine.begin() as connection:
         forget(connection, 0, last_cursor=None, last_seq=3)
     with told.engine.connect() as connection, pytest.raises(DatabaseError) as caught:
-        fill_in(connection)
+        backfill_cursors(connection)
     assert str(caught.value) == "sync_state says that the feed ends at seq 3, but there are changes up to 15."
-    assert caught.value.hint == "Somebody changed it by hand: restore a backup, or put last_seq right."
+    assert caught.value.hint == "Restore a backup, or correct last_seq."

@@ -1,4 +1,4 @@
-"""Where the feed ends, and cursors for what an older version appended, which knew of none: before the upgrade, or after it."""
+"""Backfill of cursors for changes that version 0.1.0 appended. Used by migrations only."""
 
 from __future__ import annotations
 
@@ -20,25 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WRITTEN = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence")
-"""The columns by name, and no others: the migration that first filled them in must find what it found then."""
+"""Named one by one: revision 0003 has no other columns."""
 
 
-def last_cursor(connection: sa.Connection) -> Cursor:
-    """Read where the feed ends; what has no cursor yet gets one first.
+def backfill_cursors(connection: sa.Connection) -> Cursor:
+    """Give each change that has no cursor its cursor, document hash, reasons and prices; return the cursor of the feed's end.
 
-    The caller holds the lease's row, or the lock of migrations: nobody else appends.
+    The caller holds the lock of migrations and the lease, so nothing is appended meanwhile.
+
+    Raises:
+        DatabaseError: the feed goes on behind its recorded end.
     """
-    state = connection.execute(sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)).one()
-    end = Cursor.read(state.last_cursor or "")
-    return end if end is not None and end.seq == state.last_seq else fill_in(connection)
-
-
-def fill_in(connection: sa.Connection) -> Cursor:
-    """Give every change that has none its cursor, its document's hash, its reasons and its prices; say where the feed ends."""
     columns = [sync_state.c[name] for name in ("last_seq", "oldest_seq", "feed_epoch", "last_cursor")]
     state = connection.execute(sa.select(*columns)).one()
+    end = Cursor.read(state.last_cursor or "")
+    if end is not None and end.seq == state.last_seq:
+        return end
     cursor = _where_cursors_end(connection, state)
-    if cursor.seq == state.oldest_seq - 1 > 0:  # pruned by a version that knew of no cursors: the kept part begins here
+    if cursor.seq == state.oldest_seq - 1 > 0:  # pruned before there were cursors: the kept part begins here
         connection.execute(sa.update(sync_state).values(pruned_cursor=str(cursor)))
     while rows := _without_cursor(connection, cursor.seq):
         filled: list[dict[str, Any]] = []
@@ -59,15 +58,15 @@ def fill_in(connection: sa.Connection) -> Cursor:
     if cursor.seq > state.last_seq:
         raise DatabaseError(
             f"sync_state says that the feed ends at seq {state.last_seq}, but there are changes up to {cursor.seq}.",
-            hint="Somebody changed it by hand: restore a backup, or put last_seq right.",
+            hint="Restore a backup, or correct last_seq.",
         )
-    cursor = cursor._replace(seq=state.last_seq)  # numbers whose rows somebody deleted are not given out again
+    cursor = cursor._replace(seq=state.last_seq)  # the numbers of rows that were deleted by hand are not used again
     connection.execute(sa.update(sync_state).values(feed_epoch=cursor.epoch, last_cursor=str(cursor)))
     return cursor
 
 
 def _where_cursors_end(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
-    """Find the newest cursor there is; where there is none, begin before the oldest change that is kept."""
+    """Find the newest stored cursor; if there is none, start before the oldest change that is kept."""
     changes = template_changes.c
     newest = sa.select(changes.cursor).where(changes.cursor.is_not(None)).order_by(changes.seq.desc()).limit(1)
     found = Cursor.read(connection.scalar(newest) or "") or Cursor.read(state.last_cursor or "")
@@ -75,7 +74,7 @@ def _where_cursors_end(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
 
 
 def _without_cursor(connection: sa.Connection, after: int) -> Sequence[dict[str, Any]]:
-    """Read the next changes, with the hash of the document that each led to; a removal's is that of the last one before."""
+    """Read the next changes, each with the hash of the document it led to; for a removal, of the last document."""
     changes, versions = template_changes.c, template_versions.c
     began = sa.select(versions.content_hash).where(
         versions.template_id == changes.template_id, versions.from_run_id == changes.run_id

@@ -363,7 +363,7 @@ def age_lease(engine: sa.Engine, *, forget_process: bool = True) -> None:
 
 @pytest.fixture
 def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Say a figure, where `pytest -s` asks for it: docs/reliability.md quotes them."""
+    """Say a figure, where `pytest -s` asks for it: docs/verification.md quotes them."""
 
     def say(sentence: str) -> None:
         if request.config.getoption("capture") == "no":

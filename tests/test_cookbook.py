@@ -38,7 +38,7 @@ ROLES = "A role that may only read"
 AGENT = "An agent"
 RECIPES = [snippet for snippet in snippets(COOKBOOK, "sql", "python") if snippet.heading not in {ROLES, AGENT}]
 FOR_POSTGRESQL, FOR_MARIADB, FOR_SQLITE = (each for each in snippets(COOKBOOK, "sql", "python") if each.heading == ROLES)
-WITHOUT_A_RESULT = {"The catalog as it was", "Beside your own tables", "A copy in another database"}
+WITHOUT_A_RESULT = {"The catalog as it was", "Joins with your own tables", "A copy in another database"}
 """Headings below which one statement's result is not shown: it is long, or none. Tests of their own look at these."""
 
 

@@ -1,11 +1,13 @@
-"""The documents say what the program does: every command, setting and link in them is real."""
+"""Every command, setting, link and anchor in the documents exists."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sync.cli import cli
 from sync.errors import SyncError
@@ -14,7 +16,7 @@ from sync.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md"), *ROOT.glob("examples/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md"), *ROOT.glob("examples/**/*.md")])
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
@@ -33,10 +35,46 @@ def test_every_command_has_help_and_stands_in_a_document(name: str) -> None:
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
-def test_every_link_leads_somewhere(file: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", file.read_text()):
-        if not target.startswith("http"):
-            assert (file.parent / target).exists(), target
+def test_every_link_leads_to_a_file_and_to_a_heading_in_it(file: Path) -> None:
+    for target, _, anchor in (link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", prose(file))):
+        if not target.startswith(("http:", "https:")):
+            linked = file.parent / target if target else file
+            assert linked.exists(), target
+            assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
+
+
+def prose(file: Path) -> str:
+    """Read a document without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(file: Path) -> set[str]:
+    """Name the headings of a document as GitHub and MkDocs do in an address."""
+    headings = re.findall(r"^#+ (.+)$", prose(file), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_index_and_the_site_name_every_page_once() -> None:
+    pages = sorted(file.name for file in ROOT.glob("docs/*.md") if file.name != "README.md")
+    assert sorted(re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", (ROOT / "docs" / "README.md").read_text(), re.MULTILINE)) == pages
+    _, *sections = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    assert sorted(page for section in sections for named in section.values() for each in named for page in each.values()) == pages
+
+
+def test_the_readme_can_be_read_in_one_sitting() -> None:
+    assert len(README.splitlines()) <= 200
+
+
+@pytest.mark.parametrize(
+    ("link", "text"),
+    [
+        ("[floor.py](../bench/floor.py)", "`bench/floor.py`"),
+        ("[A test](../tests/test_cookbook.py)", "A test (`tests/test_cookbook.py`)"),
+        ("[database.md](database.md#sqlite)", "[database.md](database.md#sqlite)"),
+    ],
+)
+def test_on_the_site_a_link_to_a_file_outside_of_docs_is_the_name_of_the_file(link: str, text: str) -> None:
+    assert runpy.run_path(str(ROOT / "docs" / "outside_links.py"))["on_page_markdown"](f"See {link}.") == f"See {text}."
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))

@@ -79,12 +79,14 @@ def test_the_python_that_is_shown_prints_what_the_catalog_holds(database: Databa
 def test_the_demo_shows_what_the_readme_shows(tmp_path: Path) -> None:
     demo = next(step for step in DOCUMENTS[README] if step.command.endswith("template-sync demo"))
     said = shell([Step(demo.where, "template-sync demo")], tmp_path, {})[0].said
-    assert alike(said).startswith(alike("\n".join(demo.shown) + "\n"))
+    beginning, end = alike("\n".join(demo.shown) + "\n").split("...\n")
+    assert alike(said).startswith(beginning)
+    assert end in alike(said)
 
 
 def alike(text: str) -> str:
-    """Leave out what is another each time: the port, and how long it took."""
-    return re.sub(r"\d+\.\d+ s\b", "... s", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:...", text))
+    """Replace the port and the durations, which differ in each run."""
+    return re.sub(r"\d+\.\d+ s\b", "N s", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:N", text))
 
 
 # The shell --------------------------------------------------------------------------------------------------------------
@@ -176,7 +178,7 @@ def test_every_command_about_webhooks_reaches_the_receiver(database: Database, t
 def test_the_examples_say_what_their_readme_shows(database: Database, tmp_path: Path, receiver: Receiver) -> None:
     with receiver:
         ran = run_document(EXAMPLES, database, tmp_path, receiver)
-    assert [each.said for each in ran] == ["281 written\n", "0 written\n"]
+    assert [each.said for each in ran[:2]] == ["281 written\n", "0 written\n"]
 
 
 def test_what_is_not_run_is_still_there() -> None:

@@ -1,1 +1,1 @@
-"""What is not sampled but exhausted, and what is thrown at the parsers; docs/proof.md."""
+"""What is not sampled but exhausted, and what is thrown at the parsers; see docs/verification.md."""

@@ -1,4 +1,4 @@
-"""The pure core over small catalogs, whole: docs/proof.md says how far it was explored beyond."""
+"""The pure core over small catalogs, whole: docs/verification.md says how far larger ones were explored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small world, whole for the smallest catalogs: docs/proof.md says how far it was explored beyond."""
+"""The small world, whole for the smallest catalogs: docs/verification.md says how far larger ones were explored."""
 
 from __future__ import annotations
 

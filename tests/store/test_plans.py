@@ -86,7 +86,7 @@ def filled(empty_database: Database) -> Database:
             for table, of_template in ROWS.items():
                 insert_rows(connection, metadata.tables[table], [row for number in numbers for row in of_template(number)])
         for snippet in snippets(DOCS / "cookbook.md", "sql"):
-            for each in statements(snippet) if snippet.heading == "Beside your own tables" else ():
+            for each in statements(snippet) if snippet.heading == "Joins with your own tables" else ():
                 if not each.sql.startswith("SELECT"):
                     connection.exec_driver_sql(each.sql)
     gather_statistics(empty_database)

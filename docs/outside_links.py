@@ -1,0 +1,18 @@
+"""A hook of MkDocs: links to files outside docs/ become the name of the file, since the site does not hold those files."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_OUTSIDE = re.compile(r"\[(?P<text>[^\]]*)\]\(\.\./(?P<path>[^)]*)\)")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Replace `[text](../path)` by the text and the path from the root of the repository."""
+    return _OUTSIDE.sub(_as_text, markdown)
+
+
+def _as_text(link: re.Match[str]) -> str:
+    text, path = link["text"], link["path"]
+    return f"`{path}`" if text.rstrip("/") in path else f"{text} (`{path}`)"

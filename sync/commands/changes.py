@@ -29,20 +29,20 @@ FOLLOW_SECONDS = 2.0
 
 
 @sync_command(
-    f"Show what was added, changed and removed, oldest first: the newest {NEWEST} changes, or those asked for.", *DATABASE_FLAGS
+    f"List added, changed and removed templates, oldest first; by default the newest {NEWEST} changes.", *DATABASE_FLAGS
 )
-@click.option("--since", type=FEED_POSITION, metavar="CURSOR|SEQ", help="Only changes after this one; 0 is from the beginning.")
-@click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only this run's changes.")
 @click.option(
-    "--tag", "tags", multiple=True, metavar="TAG", help="Only of templates with this tag, or that lost it, in either language."
+    "--since", type=FEED_POSITION, metavar="CURSOR|SEQ", help="Only changes after this cursor or sequence number; 0 for all."
+)
+@click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only changes of this run.")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG", help="Only templates that have or lost this tag, in either language."
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only changes of this kind.")
-@click.option(
-    "--field", "fields", multiple=True, metavar="NAME", help="Only where this field changed, such as consume_items.720p."
-)
-@limit("Show N changes: the newest; with --since or --run the first, which --since their last cursor goes on from.")
-@click.option("--follow", is_flag=True, help="Go on showing changes as they come, N or for ever; with --json one object a line.")
-@click.option("--pending", is_flag=True, help="Show the missing templates that are kept instead: held or unconfirmed.")
+@click.option("--field", "fields", multiple=True, metavar="NAME", help="Only changes of this field, such as consume_items.720p.")
+@limit("Maximum number of changes: the newest; with --since or --run the oldest, to continue with --since and the last cursor.")
+@click.option("--follow", is_flag=True, help="Print changes as they are recorded, up to N; with --json one object per line.")
+@click.option("--pending", is_flag=True, help="List pending removals instead: held or unconfirmed.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(
     context: Context,

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-@click.group(help="Create, upgrade or check the tables; back them up.")
+@click.group(help="Create, upgrade, check, back up or restore the tables.")
 def command() -> None:
     """Hold the commands together."""
 
 
 @sync_command(
-    "Create the tables, or bring them to this version. Safe to run at once on several machines, and twice.",
+    "Create the tables, or upgrade them to this version. Idempotent; safe to run on several machines at once.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     acts=True,
@@ -41,7 +41,7 @@ def upgrade(context: Context) -> None:
     )
 
 
-@sync_command("Show the tables' version and this program's.", *DATABASE_FLAGS)
+@sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def current(context: Context, *, as_json: bool) -> None:
     """Show the schema's version."""
@@ -57,8 +57,9 @@ def current(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Check the tables: are they this version's, is the feed's chain whole, and does the feed replay to them?\n\n"
-    "Leaves with 0 if all is well, 69 if not.",
+    "Check that the tables match this version, that the hash chain of the feed is intact, and that the feed replays to the "
+    "tables.\n\n"
+    "Exit codes: 0 no differences; 69 differences.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     acts=True,
@@ -93,7 +94,8 @@ def check(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Write a consistent copy of a SQLite database to FILE, while a daemon goes on. A server's own tools are named.",
+    "Write a consistent copy of a SQLite database to FILE, also while a daemon runs. For a server, print the command of its own "
+    "tool.",
     *DATABASE_FLAGS,
     acts=True,
 )
@@ -107,7 +109,8 @@ def backup(context: Context, *, file: Path) -> None:
 
 
 @sync_command(
-    "Put a backup of a SQLite database back, whole or not at all, while nobody has it open. A server's own tools are named.",
+    "Restore a backup of a SQLite database atomically; no process may have it open. For a server, print the command of its own "
+    "tool.",
     *DATABASE_FLAGS,
     acts=True,
 )

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Give the JSON Schema (2020-12) of the `input` of one template's generation request; or an example, a check, the whole"
-    " request. Reads the database only; nothing is sent.",
+    "Print the JSON Schema (2020-12) of the `input` of a template's generation request; or an example, a validation, or the "
+    "complete request. Reads the database only; sends nothing.",
     *DATABASE_FLAGS,
     "base_url",
 )
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
-@click.option("--example", is_flag=True, help="Give an input that fits, with placeholders for the images.")
-@click.option("--request", is_flag=True, help="Give the whole request: method, URL, headers, body. --base-url is for this one.")
+@click.option("--example", is_flag=True, help="Print a valid input, with placeholders for the images.")
+@click.option("--request", is_flag=True, help="Print the complete request: method, URL, headers, body. Uses --base-url.")
 @click.option(
-    "--validate", "file", metavar="FILE", help="Check an input, - for stdin: exit 0 if it fits, 1 if not, 2 if it is no JSON."
+    "--validate", "file", metavar="FILE", help="Validate an input, - for stdin: exit code 0 if valid, 1 if not, 2 if not JSON."
 )
-@click.option("--resolution", metavar="NAME", help="For --example and --request: at this resolution, not the cheapest.")
-@click.option("--removed", is_flag=True, help="Give the form of a template that was removed, too, and mark it.")
-@click.option("--json", "as_json", is_flag=True, help="With --validate: print as JSON. Everything else is JSON anyway.")
+@click.option("--resolution", metavar="NAME", help="For --example and --request: use this resolution instead of the cheapest.")
+@click.option("--removed", is_flag=True, help="Also accept a removed template; its form is marked as removed.")
+@click.option("--json", "as_json", is_flag=True, help="With --validate: print as JSON. All other outputs are JSON.")
 def command(
     context: Context,
     *,

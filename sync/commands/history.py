@@ -8,9 +8,9 @@ from sync.commands.arguments import TEMPLATE_ID, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
-@sync_command("Show how one template changed, oldest first. Reads the database only.", *DATABASE_FLAGS)
+@sync_command("Show the change history of one template, oldest first. Reads the database only.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
-@limit("Show the newest N changes only.")
+@limit("Maximum number of changes; the newest are shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, template_id: str, limit: int | None, as_json: bool) -> None:
     """Show one template's changes."""

@@ -8,12 +8,12 @@ from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 
-@click.group(help="Show who may write, or take the lease away.")
+@click.group(help="Show or release the lease that runs hold.")
 def command() -> None:
     """Hold the commands together."""
 
 
-@sync_command("Show who holds the lease.", *DATABASE_FLAGS)
+@sync_command("Show the lease holder.", *DATABASE_FLAGS)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def show(context: Context, *, as_json: bool) -> None:
     """Show the holder."""
@@ -35,13 +35,13 @@ def show(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Take the lease away from whoever holds it. A dead holder's ends by itself.",
+    "Release the lease of the current holder by force. The lease of a dead holder expires by itself.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     quiet=True,
     acts=True,
 )
-@click.option("--force", is_flag=True, help="Really do it. The run that holds it can then no longer commit.")
+@click.option("--force", is_flag=True, help="Confirm the release. The run that holds the lease can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
     """Take the lease away."""
     if not force:

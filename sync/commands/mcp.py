@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Serve the catalog to agents: an MCP server over stdin and stdout, which a host such as an editor starts. Reads the database "
-    "only; needs no network, and does not read the key.",
+    "Serve the catalog to agents: an MCP server over stdin and stdout, started by an MCP host such as an editor. Reads the "
+    "database only; needs neither network nor API key.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     keyless=True,

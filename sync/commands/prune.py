@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Delete old runs, changes, versions and rejected records. The feed keeps a marked beginning (oldest_seq), and whoever asks "
-    "for what lies before it is told so. The catalog itself, removed templates included, is never touched.",
+    "Delete old runs, changes, versions and rejected records. The feed then begins at oldest_seq; a cursor before it is "
+    "refused. Templates, soft-deleted ones included, are never deleted.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     acts=True,
 )
-@click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")
-@click.option("--keep-runs", type=WholeNumber(1, 2**63 - 1), metavar="N", help="Keep the history of the newest N runs.")
+@click.option("--older-than", metavar="AGE", help="Retention period, such as 90d: delete older history.")
+@click.option(
+    "--keep-runs", type=WholeNumber(1, 2**63 - 1), metavar="N", help="Number of runs to retain: delete the history of older runs."
+)
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:

@@ -10,10 +10,10 @@ from sync.commands.edge import Context, sync_command
 from sync.errors import UsageError
 
 
-@sync_command("Print the JSON Schema (2020-12) of one JSON output; without a NAME, list the names. Needs no database.")
+@sync_command("Print the JSON Schema (2020-12) of one JSON output; without NAME, list the names. Needs no database.")
 @click.argument("name", metavar="[NAME]", required=False)
-@click.option("--all", "every", is_flag=True, help="Print all of them in one, under $defs, for generators of types.")
-@click.option("--json", "as_json", is_flag=True, help="Print the names as JSON. A schema is JSON anyway.")
+@click.option("--all", "every", is_flag=True, help="Print all schemas in one document, under $defs, for code generators.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list of names as JSON.")
 def command(context: Context, *, name: str | None, every: bool, as_json: bool) -> None:
     """Print a schema, or name them."""
     from sync.outputs.schema import NAMED, everything, schema

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_TROUBLES = 3
 
 
-@sync_command("Show on one screen how things stand. Reads the database only.", *DATABASE_FLAGS)
+@sync_command("Show the status of the catalog, the runs and the feed. Reads the database only.", *DATABASE_FLAGS)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool) -> None:
     """Show how things stand."""

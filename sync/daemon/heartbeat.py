@@ -57,7 +57,7 @@ class Ping:
         A start that nothing follows would look like a run that hangs, until the service's patience is over.
         """
         self.start()
-        reason = "It ended without a word."
+        reason = "The run ended without reporting a result."
         try:
             yield
         except SyncError as error:

@@ -90,7 +90,7 @@ def test_a_lease_ends_by_what_is_left_of_its_term_at_most(left: Left, database: 
     assert str(outcome.run.status) == left.status
     (lease,) = database.rows("sync_lease")
     assert lease["expires"] <= time.time() + 60
-    assert "its lease ends in" not in str(outcome.error) or int(str(outcome.error).split("ends in ")[1].split(" ")[0]) <= 60
+    assert "its lease expires in" not in str(outcome.error) or int(str(outcome.error).split("expires in ")[1].split(" ")[0]) <= 60
 
 
 @pytest.mark.parametrize("date", DATES, ids=lambda date: ascii(date[:30]))

@@ -97,7 +97,7 @@ def test_a_dry_run_that_would_hold_removals_points_to_no_list_of_them(sqlite: Da
     run_with(records(300), sqlite.engine)
     said = template_sync("run", "--dry-run", folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=sqlite.url))
     assert said.code == 4
-    assert "→ Nothing was written. A run holds them; one with --accept-removals removes." in said.err
+    assert "→ Nothing was written. A run holds the removals; `run --accept-removals` applies them." in said.err
 
 
 @pytest.mark.parametrize(

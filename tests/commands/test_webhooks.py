@@ -95,7 +95,7 @@ def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_now
     assert shop.json("webhooks", "deliver") == [{"name": "shop", "result": "done", "messages": 1, "error": None}]
     assert shop.receiver.taken[-1].about == "2"
     assert shop("webhooks", "deliver").err == "nothing waits, or nothing is due\n"
-    assert "1 endpoint, all told everything" in shop("status").out
+    assert "1 endpoint, all up to date" in shop("status").out
 
     shop("config")
     everything = "".join([*shop.said, *map(str, shop.database.dump()["webhook_endpoints"])])
@@ -128,7 +128,7 @@ def test_a_file_with_problems_sends_nothing_stops_the_daemon_and_hides_nobodys_s
         assert refused.code == 78
         assert "endpoint shop: url: expected an https:// URL" in refused.err
         assert "endpoint shop: kind: no such key" in refused.err
-    assert "1 endpoint, all told everything" in shop("status").out
+    assert "1 endpoint, all up to date" in shop("status").out
     (check,) = [each for each in shop.json("doctor") if each["name"] == "webhooks"]
     assert (check["result"], "kind: no such key" in check["seen"]) == ("failed", True)
     assert len(shop.receiver.heard) == heard

@@ -138,7 +138,7 @@ def test_a_start_is_followed_by_a_failure_if_the_run_says_nothing() -> None:
         with ping.run():
             pass
         ping.close(PATIENCE)
-        assert server.heard == [("/start", ""), ("/fail", "run: failed, It ended without a word.")]
+        assert server.heard == [("/start", ""), ("/fail", "run: failed, The run ended without reporting a result.")]
 
 
 def test_an_end_that_was_told_is_the_only_one_whatever_is_raised_after_it() -> None:

@@ -73,7 +73,7 @@ def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database
         with database.engine.connect() as connection:
             left = leases.look(connection).seconds_left
     assert outcome.run.status is Status.SKIPPED
-    assert "Another run is at work: db upgrade on " in str(outcome.run.error)
+    assert "Another run holds the lease: db upgrade on " in str(outcome.run.error)
     assert left > 3000, "the last run's short term is not what an upgrade holds the lease for"
     assert sync(BEFORE, database.engine).error is None
 

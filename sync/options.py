@@ -59,9 +59,9 @@ def replaceable_file(value: str) -> str:
     try:
         plain = not path.is_symlink() and (path.is_file() or not path.exists())  # it is replaced whole: no file out of /dev/null
     except OSError:
-        raise ValueError("a file name that this machine takes") from None
+        raise ValueError("a valid file name") from None
     if not plain:
-        raise ValueError("a regular file, or a name that is still free: no link, device or directory")
+        raise ValueError("a regular file, or a new name: no link, device or directory")
     return value
 
 
@@ -109,7 +109,7 @@ def _choice(*words: str) -> Callable[[str], str]:
 def _key(value: str) -> str:
     # A stray newline or space in a header makes an HTTP library raise with the key inside the message: refuse it here, unseen.
     if not re.fullmatch(r"[\x21-\x7e]+", value.strip()):
-        raise ValueError("printable ASCII without spaces, as the key management page shows it")
+        raise ValueError("printable ASCII characters without spaces, as shown on the key management page")
     return value.strip()
 
 
@@ -119,7 +119,7 @@ def _base_url(value: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("a URL without a query or fragment, such as https://api.crun.ai")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("an https:// URL: plain http would show the key to the network, so it is for loopback addresses only")
+        raise ValueError("an https:// URL: plain http is allowed for loopback addresses only, because it exposes the API key")
     return url.rstrip("/")
 
 
@@ -133,7 +133,7 @@ def _database_url(value: str) -> str:
     rest = url[kind.end() :]
     if kind[1].lower() == "sqlite":
         if rest.partition("?")[0] in {"", "/", "/:memory:"}:
-            raise ValueError("a SQLite file, sqlite:///templates.db: a database in memory would be gone at exit")
+            raise ValueError("a SQLite file, such as sqlite:///templates.db: an in-memory database is lost at exit")
         return url
     account = DATABASE_ACCOUNT.match(rest)
     place = rest[account.end() if account else 0 :]
@@ -162,7 +162,7 @@ def _cron(value: str) -> str:
 def _readable_file(value: str) -> str:
     try:
         if not Path(value).is_file():  # a pipe that nobody writes to would be waited on for ever
-            raise ValueError(f"a readable file ({value} is none)")
+            raise ValueError(f"a readable file ({value} is not one)")
         with Path(value).open("rb"):
             return value
     except OSError as error:

@@ -187,7 +187,7 @@ def _attempt(
         unrecorded = _close(store, lease, run)
         return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded, moved=lease.moved)
     except BaseException as surprise:
-        unforeseen = SyncError(f"Unforeseen: {type(surprise).__name__}.")
+        unforeseen = SyncError(f"Unexpected error: {type(surprise).__name__}.")
         _close(store, lease, ended(run, unforeseen, statistics, clock()))
         raise
     return Outcome(finished, planned, planned.problem, statistics.by_code, moved=lease.moved)

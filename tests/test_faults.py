@@ -497,7 +497,7 @@ def test_of_a_first_run_with_a_page_that_answers_500_for_ever_the_other_pages_ar
         assert (str(outcome.run.status), len(sqlite.present)) == ("incomplete", 50)
     assert str(outcome.error) == (
         "The walk could not be verified: page 3 could not be fetched (The server failed (500). Message: no). "
-        "What was served is stored; nothing was removed."
+        "The served records are stored; nothing was removed."
     )
     assert outcome.error is not None
     assert outcome.error.exit_code == 76

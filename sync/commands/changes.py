@@ -85,10 +85,10 @@ def command(
 def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: bool, filtered: bool) -> None:
     if pending and (since or run or follow or filtered):
         raise click.UsageError(
-            "--pending shows what is missing and kept now; no filter, and neither --since, --run nor --follow, goes with it."
+            "--pending lists the current pending removals; it cannot be combined with filters, --since, --run or --follow."
         )
     if follow and run:
-        raise click.UsageError("--follow and --run exclude one another: a run that ended gets no more changes.")
+        raise click.UsageError("--follow and --run cannot be combined: a finished run records no more changes.")
 
 
 def _asked_for(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
@@ -136,7 +136,9 @@ def _newest(engine: Engine, rules: Rules, most: int) -> list[dict[str, Any]]:
 def _rules(*, tags: Sequence[str], kinds: Sequence[str], fields: Sequence[str]) -> Rules:
     for name in fields:
         if not is_field(name):
-            raise UsageError(f"--field: no change has a field {name!r}.", hint="It is named as `changes` shows it: title, tags.")
+            raise UsageError(
+                f"--field: no change has a field {name!r}.", hint="Use a field name as `changes` shows it, such as title or tags."
+            )
     rules = Rules(kinds=frozenset(kinds), tags=frozenset(tags), fields=frozenset(fields))
     if why := never(rules):
         raise UsageError(f"--kind: {why}.")
@@ -183,7 +185,7 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
         out.json([PendingRemoval(**row) for row in missing[:limit]])
         return
     if not missing:
-        out.message("no removals are held, and no missing template is unconfirmed")
+        out.message("no removals are held or unconfirmed")
         return
     from sync.terminal.changes import change_lines
     from sync.terminal.paint import mark
@@ -196,7 +198,12 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
     answered = [row for row in missing if row["state"] == "unconfirmed" and row["answered"]]
     unconfirmed = len(missing) - len(held)
     told = [f"{count_of(len(held), 'removal')} held"] if held else []
-    told += [f"{count_of(unconfirmed, 'missing template')} unconfirmed, {len(answered)} of them answered"] if unconfirmed else []
+    told += (
+        [f"{count_of(unconfirmed, 'missing template')} unconfirmed, {len(answered)} of them with a look-up response"]
+        if unconfirmed
+        else []
+    )
     out.message(
-        f"{'; '.join(told)}; `template-sync run --accept-removals` removes those that are held, or whose look-up is answered then"
+        f"{'; '.join(told)}; `template-sync run --accept-removals` applies held removals, and unconfirmed ones whose look-up "
+        "gets a response"
     )

@@ -80,16 +80,17 @@ def check(context: Context, *, as_json: bool) -> None:
         context.out.lines([*differing, *broken])
     if differing:
         raise SchemaError(
-            f"The tables differ from revision {schema.HEAD} in {len(differing)} places.", hint="Undo what was changed by hand."
+            f"The tables differ from revision {schema.HEAD} in {len(differing)} places.",
+            hint="Revert the manual changes to the tables.",
         )
     if broken:
         raise DatabaseError(
-            "The feed and the tables do not say the same.",
-            hint="Restore a backup; until then consumers may hold another catalog than the tables.",
+            "The feed and the tables are inconsistent.",
+            hint="Restore a backup; until then, consumers of the feed may differ from the tables.",
         )
     context.out.message(
-        f"The schema is {schema.HEAD}, and exactly as this version needs it. "
-        "The feed's chain is whole, and the feed replays to the tables."
+        f"The schema is {schema.HEAD} and matches this version. The feed's hash chain is intact, and the feed replays to the "
+        "tables."
     )
 
 
@@ -105,7 +106,7 @@ def backup(context: Context, *, file: Path) -> None:
     from sync.store.backup import back_up
 
     back_up(_sqlite_only(context, file, restore=False), file)
-    context.out.message(f"The backup is {file}, {file.stat().st_size:,} bytes, checked.")
+    context.out.message(f"The backup {file} was written and verified, {file.stat().st_size:,} bytes.")
 
 
 @sync_command(
@@ -120,7 +121,9 @@ def restore(context: Context, *, file: Path) -> None:
     from sync.store import backup as backups
 
     backups.restore(_sqlite_only(context, file, restore=True), file)
-    context.out.message(f"The database is what {file} says. `template-sync db current` tells whether its tables need an upgrade.")
+    context.out.message(
+        f"The database was restored from {file}. `template-sync db current` shows whether its tables need an upgrade."
+    )
 
 
 def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
@@ -129,7 +132,7 @@ def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
     engine = context.engine()
     if engine.dialect.name != "sqlite":
         raise UsageError(
-            "This database is a server's: its own tools do that.", hint=native_command(engine, file, restore=restore)
+            "This database is on a server; use the server's own tool.", hint=native_command(engine, file, restore=restore)
         )
     return engine
 

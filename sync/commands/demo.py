@@ -66,7 +66,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
             context.out.message(
                 f"A sample catalog of {count_of(templates, 'template')} is served on {sandbox.url}; the database is {where}."
             )
-            known = "a demo has filled this database before, so the catalog goes back to where the week begins"
+            known = "this database holds an earlier demo, so the catalog returns to the start of the week"
             context.out.message(f"\nFirst run: {known if again else 'everything is new'}.")
         first = _run(context, engine, sandbox, accept_removals=again)
         require_no_error(first)
@@ -137,6 +137,6 @@ def _refuse_a_real_catalog(engine: Engine) -> None:
 
     if has_runs_besides(engine, "demo"):
         raise UsageError(
-            "This database holds a catalog that did not come from the demo.",
-            hint="Give the demo a database of its own: template-sync demo --database-url sqlite:///demo.db",
+            "This database holds a catalog that is not the demo's.",
+            hint="Use a separate database: template-sync demo --database-url sqlite:///demo.db",
         )

@@ -39,7 +39,7 @@ def command(
     from sync.terminal.paint import mark
 
     if after is not None and as_of is not None:
-        raise click.UsageError("diff takes a second moment or --as-of, not both.")
+        raise click.UsageError("diff accepts a second run or instant, or --as-of, not both.")
     found = difference(context.engine(), before, as_of if after is None else after, now())
     shown = found.changes[:limit]
     if as_json:

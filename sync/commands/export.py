@@ -53,12 +53,12 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
     from sync.reader.catalog import catalog, catalog_and_cursor
 
     if as_one and style in {"csv", "atom"}:
-        raise UsageError(f"--json and --format {style} are two formats.", hint="Take one of them.")
+        raise UsageError(f"--json and --format {style} cannot be combined.", hint="Use one of them.")
     style = "json" if as_one else style
     if with_cursor and style not in {"jsonl", "json"}:
-        raise UsageError(f"--format {style} has no place for a cursor.", hint="Take --format jsonl or json with --with-cursor.")
+        raise UsageError(f"--format {style} cannot contain a cursor.", hint="Use --format jsonl or json with --with-cursor.")
     if style == "atom" and as_of is not None:
-        raise UsageError("An Atom feed tells what is new.", hint="--as-of goes with the other formats.")
+        raise UsageError("An Atom feed has no --as-of: it lists the newest changes.", hint="Use --as-of with another format.")
     engine = context.engine()
     after_run = run_asked_for(engine, as_of)
     if style == "atom":

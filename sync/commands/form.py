@@ -45,9 +45,9 @@ def command(
 ) -> None:
     """Print one template's form, or what follows from it."""
     if example + request + (file is not None) > 1:
-        raise click.UsageError("--example, --request and --validate exclude one another.")
+        raise click.UsageError("--example, --request and --validate cannot be combined.")
     if resolution is not None and not (example or request):
-        raise click.UsageError("--resolution goes with --example or --request.")
+        raise click.UsageError("--resolution requires --example or --request.")
     from sync.catalog.form import Form
     from sync.reader.catalog import template
 
@@ -55,10 +55,8 @@ def command(
     removed_at = found["removed_at"]
     if removed_at is not None:
         if not removed:
-            raise UsageError(
-                f"Template {template_id} was removed at {removed_at}.", hint="--removed gives its form as it was last."
-            )
-        context.out.message(f"warning: template {template_id} was removed at {removed_at}; this is its form as it was last.")
+            raise UsageError(f"Template {template_id} was removed at {removed_at}.", hint="--removed prints its last form.")
+        context.out.message(f"warning: template {template_id} was removed at {removed_at}; this is its last form.")
     form = Form(found)
     if file is not None:
         _validate(context.out, form, file, removed_at, as_json=as_json)
@@ -100,5 +98,5 @@ def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_
         out.message("It fits.")
     if problems:
         if isinstance(given, dict) and isinstance(given.get("input"), dict):
-            out.message("note: this looks like a whole request; what is checked is its `input`.")
+            out.message("note: this looks like a complete request; its `input` is validated.")
         sys.exit(1)

@@ -23,7 +23,7 @@ def command(context: Context) -> None:
     ended = success.finished_at if success else None
     budget = context.settings.staleness_budget
     if ended is None:
-        context.out.message("unhealthy: there was no successful run yet")
+        context.out.message("unhealthy: no successful run yet")
         sys.exit(1)
     moment = now()
     stale = is_stale(ended, moment, budget)

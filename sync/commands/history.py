@@ -30,4 +30,4 @@ def command(context: Context, *, template_id: str, limit: int | None, as_json: b
             [mark(f"run {change['run_id']}, {change['at']}", "bold"), *(f"  {line}" for line in change_lines(change, mark))]
         )
     if not found and limit != 0:
-        context.out.message(f"no changes are kept: the last one was at {known['changed_at']}, and was pruned")
+        context.out.message(f"no changes are retained: the last one, at {known['changed_at']}, was pruned")

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
     """Delete old history."""
     if (older_than is None) == (keep_runs is None):
-        raise UsageError("Say how much to keep, in one way.", hint="Either --older-than 90d or --keep-runs 1000.")
+        raise UsageError("Give exactly one retention option.", hint="Either --older-than 90d or --keep-runs 1000.")
     if older_than and older_than.strip()[-1:].isdecimal():
-        raise UsageError(f"--older-than: {older_than} what?", hint="Add a unit: 90d, 12h, 30m or 45s.")
+        raise UsageError(f"--older-than: {older_than} has no unit.", hint="Add a unit: 90d, 12h, 30m or 45s.")
     try:
         age = timedelta(seconds=parse_duration(older_than)) if older_than else None
     except ValueError as error:
@@ -52,7 +52,7 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     counts = prune(engine, before=None if age is None else now() - age, keep_runs=keep_runs, dry_run=dry_run)
     for name in passed([position for position in told if not position.paused], counts["oldest_seq"]):
         context.out.message(
-            f"warning: webhook endpoint {name} has yet to be told of changes that {'would go' if dry_run else 'are gone'}; "
+            f"warning: undelivered changes of webhook endpoint {name} {'would be' if dry_run else 'were'} deleted; "
             f"it {'would be' if dry_run else 'will be'} paused as lost."
         )
     if as_json:

@@ -43,6 +43,7 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
     if outcome.plan and not outcome.plan.snapshot.ids:
         template(engine, template_id)  # one that was never seen is a slip of the user's, not of the catalog's
         context.out.message(
-            "note: the catalog says that it has no such template any more; the next run, which walks all of it, decides."
+            "note: the catalog no longer has this template; the next run, which walks the whole catalog, decides whether it is "
+            "removed."
         )
     finish(context.out, outcome, json=as_json)

@@ -28,7 +28,7 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None, as
         require_run(engine, rejected_run)
         records = rejected(engine, rejected_run)[:limit]
         shown: list[RejectedRecord] | list[Run] = [RejectedRecord(**record) for record in records]
-        rows, none = rejected_rows(records), f"run {rejected_run} has no records that could not be read"
+        rows, none = rejected_rows(records), f"run {rejected_run} rejected no records"
     else:
         found = runs(context.engine(), NEWEST if limit is None else limit)
         shown = [Run(**run.as_json()) for run in found]

@@ -83,14 +83,14 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
 def _of_catalog(sandbox: Sandbox, templates: int) -> list[str]:
     from sync.sandbox.media_files import MEDIA_PORT, MEDIA_URL
 
-    taken = f"Port {MEDIA_PORT} is taken: unless another sandbox has it, covers and previews are not served."
+    taken = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
     return [
         f"The sample catalog of {count_of(templates, 'template')} is served on {sandbox.url} until Ctrl-C. In another terminal:",
         f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}",
         "  template-sync run",
         f"  curl -X POST {sandbox.url}/sandbox/evolve     # a week passes: new, gone, repriced, renamed, retagged",
         "  template-sync form 104909826 --request               # and try what it gives: nothing is spent here",
-        f"Covers and previews are served under {MEDIA_URL}, as the records say." if sandbox.serves_media else taken,
+        f"Covers and previews are served under {MEDIA_URL}." if sandbox.serves_media else taken,
     ]
 
 
@@ -109,4 +109,4 @@ def _refuse_both() -> None:
     """Tell of flags that would do nothing."""
     given = click.get_current_context().get_parameter_source
     if wrong := [f"--{name}" for name in ("templates", "seed") if given(name) is not click.core.ParameterSource.DEFAULT]:
-        raise UsageError(f"{' and '.join(wrong)} cannot go with --replay: a recording is served as it is.")
+        raise UsageError(f"{' and '.join(wrong)} cannot be combined with --replay: a recording is served unchanged.")

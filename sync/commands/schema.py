@@ -19,7 +19,7 @@ def command(context: Context, *, name: str | None, every: bool, as_json: bool) -
     from sync.outputs.schema import NAMED, everything, schema
 
     if every and name is not None:
-        raise UsageError("--all prints every schema: leave the name out.")
+        raise UsageError("--all prints every schema; omit NAME.")
     if name is not None and name not in NAMED:
         near = get_close_matches(name, NAMED, n=3)
         meant = f"Did you mean {' or '.join(near)}?" if near else "`template-sync schema` lists the names."

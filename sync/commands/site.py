@@ -41,7 +41,7 @@ def command(context: Context, *, folder: Path, site_url: str | None, covers: boo
 def told(built: SiteBuilt, folder: Path) -> str:
     """Say what a build did."""
     what = f"{built.written} files written" if built.written else "nothing new"
-    missing = f", {built.covers_missing} covers could not be had" if built.covers_missing else ""
+    missing = f", {built.covers_missing} covers could not be fetched" if built.covers_missing else ""
     return f"{folder / 'index.html'}: {built.templates} templates, {what}{missing}"
 
 

@@ -27,4 +27,4 @@ def command(context: Context, *, limit: int | None, as_json: bool) -> None:
         return
     if found[:limit]:
         context.out.lines(table(tag_rows(found[:limit]), context.out.width, mark))
-    context.out.message(f"{count_of(len(found), 'tag')}; `template-sync list --tag TAG` takes either language")
+    context.out.message(f"{count_of(len(found), 'tag')}; `template-sync list --tag TAG` accepts either language")

@@ -111,7 +111,9 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
     else:
         context.out.lines([f"{name}: {reply.in_words}"])
     if not reply.taken:
-        raise TryLater(f"Endpoint {name} did not take the message.", hint="Its log may say why; nothing else was changed.")
+        raise TryLater(
+            f"Endpoint {name} did not accept the message.", hint="Check the log of the endpoint; nothing else was changed."
+        )
 
 
 @sync_command(
@@ -140,13 +142,13 @@ def deliver(context: Context, *, as_json: bool) -> None:
     else:
         for each in visits:
             error = f": {each.error}" if each.error else ""
-            context.out.lines([f"{each.name}  {each.result}, {count_of(each.messages, 'message')} taken{error}"])
+            context.out.lines([f"{each.name}  {each.result}, {count_of(each.messages, 'message')} accepted{error}"])
         if not visits:
-            context.out.message("nothing waits, or nothing is due")
+            context.out.message("no messages are due")
     if failed := [each.name for each in visits if each.result in {"failed", "paused", "broken"}]:
         raise TryLater(
             f"Not everything could be delivered: {', '.join(failed)}.",
-            hint="`template-sync webhooks list` says why, and when it is tried again.",
+            hint="`template-sync webhooks list` shows the cause and the time of the next attempt.",
         )
 
 
@@ -180,9 +182,7 @@ def sender(context: Context) -> Callable[[Armed, Message, datetime], Reply]:
 
 def _file(context: Context) -> str:
     if context.settings.webhooks_file is None:
-        raise ConfigurationError(
-            ["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/webhooks.md has one to copy."]
-        )
+        raise ConfigurationError(["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/webhooks.md has an example."])
     return context.settings.webhooks_file
 
 
@@ -205,9 +205,7 @@ def _named(endpoints: Sequence[Armed], name: str) -> Armed:
 
 
 def _unknown(name: str) -> UsageError:
-    return UsageError(
-        f"There is no endpoint {name!r} that is enabled.", hint="`template-sync webhooks list` names those there are."
-    )
+    return UsageError(f"There is no enabled endpoint {name!r}.", hint="`template-sync webhooks list` lists the endpoints.")
 
 
 for _name, _command in (("list", list_endpoints), ("test", test), ("deliver", deliver), ("resume", resume)):

@@ -64,7 +64,7 @@ class Ping:
             reason = str(error)
             raise
         except BaseException as surprise:
-            reason = f"Unforeseen: {type(surprise).__name__}."  # the kind only: its message may hold a secret
+            reason = f"Unexpected error: {type(surprise).__name__}."  # the kind only: its message may hold a secret
             raise
         finally:
             if self._owes_end:

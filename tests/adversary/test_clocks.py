@@ -99,8 +99,8 @@ def test_no_date_of_the_servers_breaks_doctor(date: str, sqlite: Database, tmp_p
     dated = lambda request: Reply(HONEST(request).body, headers=(("date", date),))  # noqa: E731 - it is one argument
     with Hostile(dated) as server:
         said = command(tmp_path, ["doctor"], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
-    assert (said.code, b"Unforeseen" in said.err) == (0, False)
-    assert "the key is accepted" in said.out.decode()
+    assert (said.code, b"Unexpected error" in said.err) == (0, False)
+    assert "the API key is accepted" in said.out.decode()
 
 
 @pytest.mark.ci_slice

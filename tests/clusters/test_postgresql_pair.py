@@ -112,7 +112,7 @@ def test_a_run_that_meets_only_a_standby_is_refused_in_one_line_and_every_reader
     engine = open_engine(standby.url)
     error = sync(AFTER, engine).error
     assert isinstance(error, DatabaseAway)
-    assert (error.exit_code, "name its primary in DATABASE_URL" in error.hint) == (69, True)
+    assert (error.exit_code, "set DATABASE_URL to its primary" in error.hint) == (69, True)
     assert "\n" not in str(error)
     found = status.overview(engine)
     assert (found.present, anomalies(engine)) == (5, [])

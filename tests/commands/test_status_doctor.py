@@ -363,8 +363,8 @@ def test_doctor_and_tls(sqlite: Database, certificate: Path) -> None:
         soon = checks(sqlite, url, now=datetime.now(UTC) + timedelta(days=20), SYNC_CA_BUNDLE=str(certificate))["tls"]
         strange = checks(sqlite, url)["tls"]
     assert trusted.result is Result.FINE
-    assert "valid for 30 days more" in trusted.seen
-    assert (soon.result, soon.advice) == (Result.WARNING, "Tell Crun.")
+    assert "valid for 30 more days" in trusted.seen
+    assert (soon.result, soon.advice) == (Result.WARNING, "Report it to Crun.")
     assert (strange.result, strange.exit_code) == (Result.FAILED, 75)
     assert "its TLS certificate could not be verified (self-signed certificate)" in strange.seen
 
@@ -424,9 +424,9 @@ def test_doctor_and_a_schema_of_another_version(sqlite: Database, upstream: Upst
 def test_doctor_and_the_lease(sqlite: Database, upstream: Upstream) -> None:
     assert checks(sqlite, upstream.url)["lease"].seen == "free"
     leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
-    assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"{process.name()} is at work")
+    assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"held by {process.name()}, expires in ")
     die(sqlite)
-    assert checks(sqlite, upstream.url)["lease"].seen == f"{process.name()} ended without giving it back; free"
+    assert checks(sqlite, upstream.url)["lease"].seen == f"free: {process.name()} ended without releasing it"
 
 
 def test_doctor_and_freshness(sqlite: Database, upstream: Upstream) -> None:
@@ -443,13 +443,13 @@ def test_doctor_and_held_removals(sqlite: Database, upstream: Upstream) -> None:
     run_with(records(40), sqlite.engine)
     run_with(records(20), sqlite.engine)
     held = checks(sqlite, upstream.url)["held"]
-    assert (held.result, held.seen) == (Result.WARNING, "20 removals wait")
+    assert (held.result, held.seen) == (Result.WARNING, "20 removals are held")
 
 
 def test_doctor_and_unconfirmed_removals(sqlite: Database, upstream: Upstream) -> None:
     unconfirmed(sqlite)
     found = checks(sqlite, upstream.url)["unconfirmed"]
-    assert (found.result, found.seen) == (Result.WARNING, "2 missing templates are not confirmed to be gone")
+    assert (found.result, found.seen) == (Result.WARNING, "2 removals are unconfirmed")
 
 
 def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite: Database, tmp_path: Path) -> None:
@@ -474,7 +474,7 @@ def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite
     ]
     told = template_sync("changes", "--pending", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
     assert "(unconfirmed since run 2, 2026-01-01T00:00:00Z: the look-up failed: HTTP 500)" in told.out
-    assert "2 missing templates unconfirmed, 0 of them answered" in told.err
+    assert "2 missing templates unconfirmed, 0 of them with a look-up response" in told.err
 
 
 def unconfirmed(database: Database) -> Outcome:

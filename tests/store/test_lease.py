@@ -417,7 +417,7 @@ def test_a_sqlite_file_that_another_program_keeps_locked_is_told_in_plain_words(
     locked = sync(BEFORE, impatient).error
     assert isinstance(locked, DatabaseError)
     assert "database is locked" in str(locked)
-    assert (locked.exit_code, locked.hint) == (69, "Another program holds the database; try again when it is done.")
+    assert (locked.exit_code, locked.hint) == (69, "Another program has locked the database; retry when it has finished.")
     other.execute("ROLLBACK")
     other.close()
     assert sync(BEFORE, impatient).error is None

@@ -60,7 +60,7 @@ def test_an_upgrade_waits_for_the_run_under_way_and_gives_the_lease_back(behind:
 def test_of_an_upgrade_that_waited_too_long_nothing_is_done(database: Database) -> None:
     held_elsewhere(database, 9e9)
     with (
-        pytest.raises(LeaseBusy, match="Nothing was upgraded: for 0 s the lease has been held by another host"),
+        pytest.raises(LeaseBusy, match="Nothing was upgraded: another host has held the lease for 0 s"),
         no_run_beside(database.engine, needed=lambda: True, within=0),
     ):
         pytest.fail("it must not begin")

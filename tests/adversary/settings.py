@@ -87,7 +87,7 @@ LINES = [
     Setting("", "", "expected a duration", 2, f"prune --older-than {HUGE}d"),
     Setting("", "", "expected a duration", 2, "prune --older-than 0.000000001s"),
     Setting("", "", "has no unit", 2, "prune --older-than 90"),
-    Setting("", "", "in one way", 2, "prune"),
+    Setting("", "", "exactly one retention option", 2, "prune"),
     Setting("", "", "an id", 2, f"show {'x' * 70_000}"),
     Setting("", "", "an id", 2, f"history {'x' * 256}"),
     Setting("", "", "an id", 2, f"form {'x' * 256}"),

@@ -17,50 +17,52 @@ class Advice(NamedTuple):
     to_do: str
 
 
-_ACCOUNT = "the account's: a person must act"
-_DATABASE = "ours: the database"
+_ACCOUNT = "the account: an operator must act"
+_DATABASE = "the database"
 
 BY_CODE = {
-    "401": Advice(_ACCOUNT, "Check CRUN_API_KEY, or its file; a daemon reads the file anew for every run."),
-    "402": Advice(_ACCOUNT, "Top the account up, then run again."),
-    "403": Advice(_ACCOUNT, "Check CRUN_API_KEY and what the account may use."),
-    "404": Advice("ours, or the server's", "Check CRUN_BASE_URL; the default is https://api.crun.ai."),
-    "422": Advice("the server's, or its interface changed", "Look for a newer version of this program."),
+    "401": Advice(_ACCOUNT, "Check CRUN_API_KEY or CRUN_API_KEY_FILE; a daemon reads the file again before every run."),
+    "402": Advice(_ACCOUNT, "Add credits to the account, then run again."),
+    "403": Advice(_ACCOUNT, "Check CRUN_API_KEY and the permissions of the account."),
+    "404": Advice("the configuration or the server", "Check CRUN_BASE_URL; the default is https://api.crun.ai."),
+    "422": Advice("the server, or a change of its API", "Check for a newer version of this program."),
     "505": Advice(_ACCOUNT, "Ask Crun's support to enable the catalog."),
     "held": Advice(
-        "nobody's yet: a person decides",
-        "See them with `template-sync changes --pending`; accept them with `template-sync run --accept-removals`, or wait.",
+        "too many removals at once: an operator decides",
+        "List them with `template-sync changes --pending`; apply them with `template-sync run --accept-removals`, or wait.",
     ),
     "unconfirmed": Advice(
-        "the server's: it says in another way that these are gone, or does not answer",
-        "See them with `template-sync changes --pending`; `template-sync run --accept-removals` removes those answered.",
+        "the server: its look-up responses do not confirm the removals",
+        "List them with `template-sync changes --pending`; `run --accept-removals` applies those with a look-up response.",
     ),
     "deadline": Advice(
-        "the server's if it is slow, ours if SYNC_DEADLINE is short",
-        "If the server is merely slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY.",
+        "a slow server, or a short SYNC_DEADLINE",
+        "If the server is slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY.",
     ),
-    "lease-lost": Advice("ours", "If the machine was not paused, raise SYNC_LEASE_TTL."),
+    "lease-lost": Advice(
+        "this machine: the lease expired during the run", "If the machine was not paused, raise SYNC_LEASE_TTL."
+    ),
     "conflict": Advice(
-        "nobody's: another program's, or another node's, transactions won",
-        "Nothing: the next run tries again. If it stays, find out who else writes to these tables or holds a lock on them.",
+        "conflicting transactions of another program or node",
+        "None: the next run retries. If it persists, look for other writers to these tables or for locks on them.",
     ),
     "went-back": Advice(
-        "ours: the database, or whoever restored it",
-        "Nothing for this program: the next run goes on from what is there. Whoever follows the feed by cursor is told.",
+        "the database: a failover or a restore",
+        "None: the next run continues from the current tables. A consumer whose cursor is affected gets an error.",
     ),
     "schema": Advice(_DATABASE, "Run `template-sync db upgrade`."),
     "database": Advice(_DATABASE, "`template-sync doctor` tests each step."),
-    "unexpected": Advice("ours", "Report it: SYNC_LOG_LEVEL=debug template-sync run shows where it happened."),
+    "unexpected": Advice("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),
 }
 """What a stored error code means to an operator."""
 
 _BY_STATUS = {
-    Status.DEFERRED: "the server's, and announced",
-    Status.SKIPPED: "nobody's: two runs met",
-    Status.INTERRUPTED: "nobody's: it was stopped",
-    Status.INCOMPLETE: "the server's: its answers do not add up, or moved too fast",
+    Status.DEFERRED: "the server, announced by its response",
+    Status.SKIPPED: "another run was active",
+    Status.INTERRUPTED: "the run was stopped",
+    Status.INCOMPLETE: "the server: its responses are inconsistent, or changed during the walk",
 }
-_LATER = "Nothing: the next run tries again, and what is stored is the last good catalog"
+_LATER = "None: the next run retries, and the database holds the last good catalog"
 _SERVER_ERRORS = range(500, 600)
 
 
@@ -72,5 +74,5 @@ def advise(run: Run) -> Advice:
     if code in BY_CODE:
         return BY_CODE[code]
     theirs = code in {"unreachable", "gzip"} or (code.isdecimal() and int(code) in _SERVER_ERRORS)
-    fault = "the server's or the network's" if theirs else "the server's, or its interface changed"
-    return Advice(fault, f"{_LATER}; if it stays, `template-sync doctor` tests each step.")
+    fault = "the server or the network" if theirs else "the server, or a change of its API"
+    return Advice(fault, f"{_LATER}; if it persists, `template-sync doctor` tests each step.")

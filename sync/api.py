@@ -216,7 +216,7 @@ class Catalog:
         """
         self._require_present("follow")
         if self._connection is not None:
-            raise CatalogError("A snapshot stands still: follow outside of it.")
+            raise CatalogError("A snapshot does not change: call follow outside it.")
         start = self.status().cursor if since is None else a_position(since)
         return self._follow(start, every, sleep)
 
@@ -313,7 +313,7 @@ class Catalog:
         """
         self._require_present("ensure_fresh")
         if self._connection is not None:
-            raise CatalogError("A snapshot would not see what is recorded: ensure_fresh outside of it.")
+            raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
         age, template_id = an_age(max_age), an_id(template_id)
         from sync.reader.freshness import verified_at
 
@@ -331,9 +331,9 @@ class Catalog:
             self._verified[template_id] = now
         elif self.template(template_id).removed_at is None:
             raise UnknownTemplate(
-                f"The catalog has no template {template_id!r} any more.",
+                f"The catalog no longer has template {template_id!r}.",
                 template_id=template_id,
-                hint="The next run, which walks all of it, decides whether it is removed.",
+                hint="The next run, which walks the whole catalog, decides whether it is removed.",
             )
 
     @property
@@ -347,4 +347,4 @@ class Catalog:
 
     def _require_present(self, what: str) -> None:
         if self._after_run is not None:
-            raise CatalogError(f"{what} is asked of the present, not of the catalog after run {self._after_run}.")
+            raise CatalogError(f"{what} is available for the current catalog only, not after run {self._after_run}.")

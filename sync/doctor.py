@@ -87,7 +87,7 @@ def _settings(loaded: Loaded) -> Check:
     if loaded.warnings:
         return Check("settings", Result.WARNING, " ".join(loaded.warnings), "`template-sync config` shows each setting.")
     given = sum(origin.source not in {"default", "not set"} for origin in loaded.origins)
-    return Check("settings", Result.FINE, f"all valid, {given} given, the rest are defaults")
+    return Check("settings", Result.FINE, f"all valid, {given} set, the others have their defaults")
 
 
 def _name_resolves(settings: Settings) -> Check:
@@ -108,7 +108,10 @@ def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
     days = (ssl.cert_time_to_seconds(str(found["notAfter"])) - now().timestamp()) / 86400
     result = Result.FINE if days > CERTIFICATE_DAYS else Result.WARNING
     return Check(
-        "tls", result, f"certificate verified, valid for {days:.0f} days more", "" if result is Result.FINE else "Tell Crun."
+        "tls",
+        result,
+        f"certificate verified, valid for {days:.0f} more days",
+        "" if result is Result.FINE else "Report it to Crun.",
     )
 
 
@@ -122,7 +125,7 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
         except SyncError as error:
             yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
         else:
-            yield Check("catalog", Result.FINE, f"the key is accepted; the catalog says that it has {answer.total} templates")
+            yield Check("catalog", Result.FINE, f"the API key is accepted; the catalog reports {answer.total} templates")
         if endpoint.statistics.date is None:
             return
         try:
@@ -149,16 +152,16 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
         yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
         return
     yield Check(
-        "database", Result.FINE, f"{_NAMES[engine.dialect.name]} answers, schema {HEAD}, {found.present} templates present"
+        "database", Result.FINE, f"{_NAMES[engine.dialect.name]} is reachable, schema {HEAD}, {found.present} templates present"
     )
     yield _lease(found)
     yield _freshness(settings, found, now())
     yield from _webhooks(settings, engine, now())
     if found.held:
-        yield Check("held", Result.WARNING, f"{found.held} removals wait", "`template-sync changes --pending` shows them.", 4)
+        yield Check("held", Result.WARNING, f"{found.held} removals are held", "`template-sync changes --pending` shows them.", 4)
     if found.unconfirmed:
-        seen = f"{found.unconfirmed} missing templates are not confirmed to be gone"
-        yield Check("unconfirmed", Result.WARNING, seen, "`template-sync changes --pending` says why.")
+        seen = f"{found.unconfirmed} removals are unconfirmed"
+        yield Check("unconfirmed", Result.WARNING, seen, "`template-sync changes --pending` shows the reasons.")
 
 
 def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Check]:
@@ -173,7 +176,10 @@ def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Che
     known = [position for position in positions(engine) if position.name in names]
     if troubles := [why for position in known if (why := trouble(position, now))]:
         yield Check(
-            "webhooks", Result.WARNING, "; ".join(troubles), "`template-sync webhooks test NAME` tries one, `resume` goes on."
+            "webhooks",
+            Result.WARNING,
+            "; ".join(troubles),
+            "Test with `template-sync webhooks test NAME`, then resume with `webhooks resume NAME`.",
         )
         return
     yield Check("webhooks", Result.FINE, f"{len(names)} endpoints, {sum(not each.at_end for each in known)} behind")
@@ -194,18 +200,18 @@ def _disk(engine: Engine) -> Check | None:
 def _lease(found: Overview) -> Check:
     holder = found.holder
     if holder.active:
-        return Check("lease", Result.FINE, f"{holder.name} is at work, {holder.seconds_left:.0f} s unless renewed")
-    return Check("lease", Result.FINE, f"{holder.name} ended without giving it back; free" if holder.dead else "free")
+        return Check("lease", Result.FINE, f"held by {holder.name}, expires in {holder.seconds_left:.0f} s unless renewed")
+    return Check("lease", Result.FINE, f"free: {holder.name} ended without releasing it" if holder.dead else "free")
 
 
 def _freshness(settings: Settings, found: Overview, now: datetime) -> Check:
     ended = found.last_success.finished_at if found.last_success else None
     if ended is None:
-        return Check("freshness", Result.WARNING, "there was no successful run yet", "`template-sync run`, and see what it says.")
+        return Check("freshness", Result.WARNING, "no successful run yet", "Run `template-sync run` and check its output.")
     seen = f"the last success was {ago((now - ended).total_seconds())}"
     if not is_stale(ended, now, settings.staleness_budget):
         return Check("freshness", Result.FINE, seen)
     if ended > now:
-        return Check("freshness", Result.WARNING, seen, "Set this machine's clock; the next run then says how things stand.")
+        return Check("freshness", Result.WARNING, seen, "Set this machine's clock; the next run then updates the status.")
     why = found.last_attempt.error if found.last_attempt else None
-    return Check("freshness", Result.WARNING, seen, why or "Is anything scheduled?")
+    return Check("freshness", Result.WARNING, seen, why or "Check the daemon or the schedule.")

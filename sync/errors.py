@@ -116,7 +116,7 @@ class CursorLost(CatalogError):
     default_code = "cursor-lost"
 
     def __init__(self, message: str, *, reason: str, oldest_seq: int, last_seq: int, cursor: str | None) -> None:
-        start = f"Read the present catalog anew (`template-sync export --with-cursor`), then go on from cursor {cursor}."
+        start = f"Read the current catalog again (`template-sync export --with-cursor`), then continue from cursor {cursor}."
         super().__init__(message, hint=start, code=self.default_code)
         self.reason = reason
         self.oldest_seq = oldest_seq
@@ -290,7 +290,7 @@ class ConfigurationError(SyncError):
     default_code = "configuration"
 
     def __init__(self, problems: list[str], *, hint: str = "") -> None:
-        usual = "The README lists every setting; `template-sync config` shows them once they are valid."
+        usual = "The README lists every setting; `template-sync config` shows the values once they are valid."
         super().__init__("\n".join(problems), hint=hint or usual)
         self.problems = problems
 

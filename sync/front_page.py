@@ -4,31 +4,31 @@ from __future__ import annotations
 
 COMMANDS = {
     "run": "Synchronise once.",
-    "daemon": "Synchronise at start, then on schedule.",
-    "demo": "See it work: no key, no server, a sample catalog that changes.",
-    "sandbox": "Serve the sample catalog, for developers of apps.",
-    "status": "Show on one screen how things stand.",
-    "runs": "List the newest runs.",
-    "changes": "Show what was added, changed and removed.",
-    "list": "List the catalog, filtered.",
-    "tags": "List the tags, with how many templates have each.",
-    "types": "List the types of templates, with how many are of each.",
+    "daemon": "Synchronise at start, then on a schedule.",
+    "demo": "Try it with a sample catalog that changes; needs no API key.",
+    "sandbox": "Serve the sample catalog over HTTP, for app development.",
+    "status": "Show the status of the catalog, the runs and the feed.",
+    "runs": "List the most recent runs.",
+    "changes": "List added, changed and removed templates.",
+    "list": "List templates, with filters.",
+    "tags": "List the tags with their number of templates.",
+    "types": "List the template types with their number of templates.",
     "show": "Show one template.",
-    "history": "Show how one template changed.",
-    "diff": "Show what changed between two runs or instants.",
-    "form": "Give a generation request's schema, an example, the whole request; or check an input.",
+    "history": "Show the change history of one template.",
+    "diff": "Show the changes between two runs or points in time.",
+    "form": "Print the schema or an example of a generation request, or validate an input.",
     "refresh": "Fetch one template now.",
-    "export": "Write the catalog as JSON lines, JSON or CSV, or what is new as Atom.",
-    "webhooks": "Tell others of changes.",
-    "schema": "Give the JSON Schema of what is printed as JSON.",
-    "mcp": "Serve the catalog to agents (MCP, over stdio), read-only.",
-    "site": "Write the catalog as a gallery: static pages to look at.",
-    "doctor": "Check everything that can go wrong, and say what to do.",
-    "config": "Show every setting and where it came from.",
-    "health": "Answer a container's probe: 0 or 1.",
-    "db": "Create, upgrade or check the tables; back them up.",
-    "prune": "Delete old history, never breaking the feed.",
-    "lease": "Show who may write, or take the lease away.",
+    "export": "Export the catalog as JSON lines, JSON or CSV, or recent changes as Atom.",
+    "webhooks": "Manage and deliver webhooks.",
+    "schema": "Print the JSON Schema of a JSON output.",
+    "mcp": "Serve the catalog to agents (MCP over stdio), read-only.",
+    "site": "Write the catalog as a gallery of static web pages.",
+    "doctor": "Check settings, network, database and schedule, and suggest fixes.",
+    "config": "Show every setting and its source.",
+    "health": "Check the health for a container: exit code 0 or 1.",
+    "db": "Create, upgrade, check, back up or restore the tables.",
+    "prune": "Delete old history; the feed stays consistent.",
+    "lease": "Show or release the lease that runs hold.",
 }
 
 _BEFORE = """\
@@ -36,10 +36,10 @@ Usage: template-sync [OPTIONS] COMMAND [ARGS]...
 
   Keep Crun's catalog of ByteDance video-effect templates in your database.
 
-    template-sync demo                       see it work, no key needed
+    template-sync demo                       try it, no API key needed
     CRUN_API_KEY=ak_... template-sync run    synchronise once
-    template-sync status                     how things stand
-    template-sync changes                    what changed lately
+    template-sync status                     show the status
+    template-sync changes                    list recent changes
 
 Options:
   --version   Show the version.

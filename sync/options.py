@@ -59,9 +59,9 @@ def replaceable_file(value: str) -> str:
     try:
         plain = not path.is_symlink() and (path.is_file() or not path.exists())  # it is replaced whole: no file out of /dev/null
     except OSError:
-        raise ValueError("a file name that this machine takes") from None
+        raise ValueError("a valid file name") from None
     if not plain:
-        raise ValueError("a regular file, or a name that is still free: no link, device or directory")
+        raise ValueError("a regular file, or a new name: no link, device or directory")
     return value
 
 
@@ -109,7 +109,7 @@ def _choice(*words: str) -> Callable[[str], str]:
 def _key(value: str) -> str:
     # A stray newline or space in a header makes an HTTP library raise with the key inside the message: refuse it here, unseen.
     if not re.fullmatch(r"[\x21-\x7e]+", value.strip()):
-        raise ValueError("printable ASCII without spaces, as the key management page shows it")
+        raise ValueError("printable ASCII characters without spaces, as shown on the key management page")
     return value.strip()
 
 
@@ -119,7 +119,7 @@ def _base_url(value: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("a URL without a query or fragment, such as https://api.crun.ai")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("an https:// URL: plain http would show the key to the network, so it is for loopback addresses only")
+        raise ValueError("an https:// URL: plain http is allowed for loopback addresses only, because it exposes the API key")
     return url.rstrip("/")
 
 
@@ -133,7 +133,7 @@ def _database_url(value: str) -> str:
     rest = url[kind.end() :]
     if kind[1].lower() == "sqlite":
         if rest.partition("?")[0] in {"", "/", "/:memory:"}:
-            raise ValueError("a SQLite file, sqlite:///templates.db: a database in memory would be gone at exit")
+            raise ValueError("a SQLite file, such as sqlite:///templates.db: an in-memory database is lost at exit")
         return url
     account = DATABASE_ACCOUNT.match(rest)
     place = rest[account.end() if account else 0 :]
@@ -162,7 +162,7 @@ def _cron(value: str) -> str:
 def _readable_file(value: str) -> str:
     try:
         if not Path(value).is_file():  # a pipe that nobody writes to would be waited on for ever
-            raise ValueError(f"a readable file ({value} is none)")
+            raise ValueError(f"a readable file ({value} is not one)")
         with Path(value).open("rb"):
             return value
     except OSError as error:
@@ -200,39 +200,42 @@ OPTIONS: tuple[Option, ...] = (
     Option("database_url", "DATABASE_URL", "sqlite:///templates.db", _database_url, "URL", "SQLite, PostgreSQL or MariaDB/MySQL.",
            secret=True, file_twin=True),
     Option("interval", "SYNC_INTERVAL", "15m", parse_duration, "DURATION",
-           "The daemon's pause between runs; a catalog changes a few times a day."),
-    Option("cron", "SYNC_CRON", None, _cron, "EXPRESSION", "A cron expression, instead of the interval."),
-    Option("timezone", "SYNC_TIMEZONE", "UTC", _zone, "ZONE", "The zone that SYNC_CRON is read in; UTC knows no clock change."),
+           "Interval between runs of the daemon; the catalog changes a few times a day."),
+    Option("cron", "SYNC_CRON", None, _cron, "EXPRESSION", "Cron expression for the daemon, instead of the interval."),
+    Option("timezone", "SYNC_TIMEZONE", "UTC", _zone, "ZONE", "Time zone of SYNC_CRON; UTC has no daylight saving time."),
     Option("page_size", "SYNC_PAGE_SIZE", "50", _whole(1, 50), "N",
-           "Templates per page; 50 is the most that the endpoint gives."),
-    Option("concurrency", "SYNC_CONCURRENCY", "4", _whole(1, 64), "N", "Pages in flight at once."),
-    Option("rate", "SYNC_RATE", "10", _rate, "N", "Requests per second, all of them together; 0 means no limit."),
-    Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "DURATION", "One run's whole time; past it nothing is applied."),
+           "Templates per page; 50 is the maximum of the endpoint."),
+    Option("concurrency", "SYNC_CONCURRENCY", "4", _whole(1, 64), "N", "Maximum number of concurrent page requests."),
+    Option("rate", "SYNC_RATE", "10", _rate, "N", "Rate limit for all requests together, per second; 0 means no limit."),
+    Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "DURATION", "Deadline of one run; after it nothing is applied."),
     Option("max_removed", "SYNC_MAX_REMOVED", "10%", _share, "SHARE",
-           "More removals than this share (and than 10) wait for a person."),
+           "A run that would remove more than this share of the catalog (and more than 10 templates) holds the removals."),
     Option("hold", "SYNC_HOLD", "1h", _duration_or_zero, "DURATION",
-           "How long ago the first of three runs that agree on a held removal must have been; 0s: three runs are enough."),
+           "Minimum age of the first of the three consecutive runs that confirm a held removal; 0s: no minimum."),
     Option("log_format", "SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
            "auto: console on a terminal, else JSON."),
     Option("log_level", "SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "debug|info|warning|error",
-           "The least severe event to log."),
-    Option("lease_ttl", "SYNC_LEASE_TTL", "60s", parse_duration, "DURATION", "How long a run that fell silent keeps others out."),
-    Option("grace", "SYNC_GRACE", "30s", parse_duration, "DURATION", "How long the daemon may take to stop when asked."),
+           "Minimum severity of logged events."),
+    Option("lease_ttl", "SYNC_LEASE_TTL", "60s", parse_duration, "DURATION",
+           "Time after which the lease of a run expires unless renewed."),
+    Option("grace", "SYNC_GRACE", "30s", parse_duration, "DURATION", "Maximum time for a graceful stop of the daemon."),
     Option("stale_after", "SYNC_STALE_AFTER", None, parse_duration, "DURATION",
-           "Age at which the last success is stale; three intervals when not set."),
-    Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", _text, "HOST", "Where the daemon's probes and metrics listen."),
+           "Age after which the last success is stale; default three intervals, one day with SYNC_CRON."),
+    Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", _text, "HOST", "Address for the daemon's probes and metrics."),
     Option("http_port", "SYNC_HTTP_PORT", None, _whole(0, 65535), "PORT",
-           "Port of /livez, /readyz and /metrics; none when not set."),
+           "Port of /livez, /readyz and /metrics; disabled if not set."),
     Option("metrics_file", "SYNC_METRICS_FILE", None, replaceable_file, "FILE",
-           "A textfile for node_exporter, rewritten after every one-shot run."),
-    Option("ping_url", "SYNC_PING_URL", None, http_url, "URL", "A heartbeat: told of start, success and failure.", secret=True),
-    Option("proxy", "SYNC_PROXY", None, http_url, "URL", "A proxy for the requests; the usual proxy variables are not read."),
+           "Metrics file for node_exporter's textfile collector, written after every one-shot run."),
+    Option("ping_url", "SYNC_PING_URL", None, http_url, "URL",
+           "Heartbeat URL; requested at the start, success and failure of each run.", secret=True),
+    Option("proxy", "SYNC_PROXY", None, http_url, "URL",
+           "HTTP proxy for all requests; HTTPS_PROXY and similar variables are ignored."),
     Option("webhooks_file", "SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
-           "A TOML file of endpoints that are told of changes; see docs/webhooks.md."),
+           "TOML file of webhook endpoints; see docs/webhooks.md."),
     Option("site_dir", "SYNC_SITE_DIR", None, _text, "DIR",
-           "A folder in which the gallery is kept, after every change; see docs/gallery.md."),
+           "Directory of the gallery, updated after every change; see docs/gallery.md."),
     Option("site_covers", "SYNC_SITE_COVERS", "false", _flag, "true|false",
-           "Keep copies of the covers there, too."),
+           "Also store copies of the covers."),
     Option("ca_bundle", "SYNC_CA_BUNDLE", None, _readable_file, "FILE",
-           "A file of certificate authorities to trust instead of the built-in ones."),
+           "CA bundle to trust instead of the built-in certificate authorities."),
 )  # fmt: skip

@@ -125,7 +125,7 @@ def read_recording(lines: Iterable[bytes]) -> tuple[RecordedRun, list[RecordedAn
         except RecursionError:
             raise ValueError(f"line {number} is nested too deeply") from None
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            reason = error if isinstance(error, _Odd) else "it is no line of a recording"
+            reason = error if isinstance(error, _Odd) else "it is not a line of a recording"
             raise ValueError(f"line {number}: {reason}") from None
     if run is None:
         raise ValueError("it is empty")
@@ -138,12 +138,12 @@ class _Odd(ValueError):
 
 def _run(said: Any) -> RecordedRun:
     if said["format"] != FORMAT:
-        raise _Odd("it does not begin as a recording does")
+        raise _Odd("it has no header of a recording")
     if said["version"] != VERSION:
         raise _Odd("a newer version of this program wrote it")
     settings = {name: str(said["settings"][name]) for name in SETTINGS if name in said["settings"]}
     if not all(map(_NUMBER.fullmatch, settings.values())):  # they are shown as a line for a shell
-        raise _Odd("its settings are no numbers")
+        raise _Odd("its settings are not numbers")
     return RecordedRun(str(said["program"]), str(said["started_at"]), settings, int(said["seed"]))
 
 

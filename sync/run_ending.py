@@ -52,8 +52,8 @@ def _counted(run: Run, statistics: RequestStatistics) -> Run:
 def unverified(reason: str) -> SyncError:
     """Give the error of a run that cannot tell which templates are absent."""
     return WalkUnverified(
-        f"The walk could not be verified: {reason}. What was served is stored; nothing was removed.",
-        hint="The next run walks again; if this stays, the catalog's answers are wrong on the server's side.",
+        f"The walk could not be verified: {reason}. The served records are stored; nothing was removed.",
+        hint="The next run walks again; if this persists, the server's responses are inconsistent.",
     )
 
 

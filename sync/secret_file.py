@@ -35,9 +35,9 @@ def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ValueError(f"a readable file in {name} ({path}: {reason})") from None
     if not text:
-        raise ValueError(f"{name} to hold something ({path} is empty)")
+        raise ValueError(f"a non-empty file in {name} ({path} is empty)")
     if len(content) > _SECRET_FILE_LIMIT:
-        raise ValueError(f"{name} to hold one line of at most {_SECRET_FILE_LIMIT} bytes ({path})")
+        raise ValueError(f"one line of at most {_SECRET_FILE_LIMIT} bytes in {name} ({path})")
     if stat.S_IMODE(mode) & stat.S_IROTH:
         warnings.append(f"{name} ({path}) can be read by every user of this machine; chmod 600 it.")
     return text
@@ -57,5 +57,5 @@ def _read_in_time(file: FileIO, most: int) -> bytes:
         else:
             time.sleep(0.01)
     if not content:
-        raise OSError(0, "nothing came out of it")
+        raise OSError(0, "no data within the time limit")
     return content

@@ -141,7 +141,7 @@ def load(
     if problems:
         raise ConfigurationError(problems)
     if values["api_key"] and not _KEY_SHAPE.fullmatch(values["api_key"]):
-        warnings.append("CRUN_API_KEY does not look like a Crun key (ak_ and 32 characters); trying it all the same.")
+        warnings.append("CRUN_API_KEY does not look like a Crun key (ak_ and 32 characters); it is used anyway.")
     return Loaded(Settings(**values), flags, tuple(origins), tuple(warnings), tuple(secrets))
 
 
@@ -235,11 +235,11 @@ def _contradictions(values: Mapping[str, Any], origins: list[Origin]) -> list[st
     if values.get("cron") and sources.get("interval") != "default":
         problems.append("SYNC_CRON: set either SYNC_INTERVAL or SYNC_CRON, not both.")
     if values.get("proxy") and str(values.get("base_url")).startswith("http://"):
-        problems.append("SYNC_PROXY: not together with a plain http address: the proxy would see the key.")
+        problems.append("SYNC_PROXY: not allowed with a plain http base URL: the proxy would see the API key.")
     return problems
 
 
-_NO_KEY = "CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that holds it; `template-sync demo` needs none."
+_NO_KEY = "CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that contains it; `template-sync demo` needs no key."
 
 
 def require_key(settings: Settings) -> str:

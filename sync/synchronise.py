@@ -154,7 +154,9 @@ def preview(
         return Outcome(ended(run, error, endpoint.statistics, clock()), error=error, codes=endpoint.statistics.by_code)
     problem = planned.problem
     if isinstance(problem, RemovalsHeld):  # nobody holds them yet: there is nothing to be seen
-        problem = RemovalsHeld(str(problem), hint="Nothing was written. A run holds them; one with --accept-removals removes.")
+        problem = RemovalsHeld(
+            str(problem), hint="Nothing was written. A run holds the removals; `run --accept-removals` applies them."
+        )
     return Outcome(_finished(run, planned, endpoint, clock()), planned, problem, endpoint.statistics.by_code)
 
 
@@ -183,7 +185,7 @@ def _attempt(
         unrecorded = _close(store, lease, run)
         return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded)
     except BaseException as surprise:
-        unforeseen = SyncError(f"Unforeseen: {type(surprise).__name__}.")
+        unforeseen = SyncError(f"Unexpected error: {type(surprise).__name__}.")
         _close(store, lease, ended(run, unforeseen, statistics, clock()))
         raise
     return Outcome(finished, planned, planned.problem, statistics.by_code)
@@ -271,7 +273,7 @@ def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
         served = parser.parse_page(LOOK_UP, answer.records or (), exact=answer.exact)
         records = [record for record in served if record.template_id == template_id]
         if served and not records:
-            raise BadAnswer("The catalog answered with other templates than the one requested.", code="other-template")
+            raise BadAnswer("The catalog returned other templates than the one requested.", code="other-template")
     snapshot = build_snapshot(records, (), parser)
     return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser)
 

@@ -193,7 +193,7 @@ def test_questions_in_a_snapshot_agree_also_through_an_apps_own_engine(database:
             assert catalog.diff(1, 1) == ()
             assert catalog.as_of(1)._source is catalog._source, "the past is asked in the same transaction"
             for ask in (catalog.follow, partial(catalog.ensure_fresh, "1", 0)):
-                with pytest.raises(CatalogError, match="outside of it"):
+                with pytest.raises(CatalogError, match="outside it"):
                     ask()
             with ThreadPoolExecutor(1) as other:
                 assert len(other.submit(catalog.templates).result()) == before + 1, "another thread is not in it"
@@ -340,7 +340,7 @@ def test_ensure_fresh_asks_only_what_is_older_than_asked_for(sqlite: Database, s
 def test_ensure_fresh_of_what_upstream_has_no_more_or_never_had(sqlite: Database, sandbox: Sandbox) -> None:
     catalog = Catalog(sqlite.engine, clock=Clock())
     sandbox.replace([*records(2), record("9")])
-    with pytest.raises(UnknownTemplate, match="The catalog has no template '3' any more"):
+    with pytest.raises(UnknownTemplate, match="The catalog no longer has template '3'"):
         catalog.ensure_fresh("3", 0)
     assert catalog.template("3").removed_at is None, "that takes a walk, too"
     with pytest.raises(UnknownTemplate, match="No template '7' was ever seen"):

@@ -468,8 +468,9 @@ def test_three_runs_within_two_seconds_remove_nothing(database: Database) -> Non
     outcomes = [run_on(database, catalog(BEFORE[:40]), clock=clock) for clock in days(0, 0.0003, 0.0006)]
     assert [(str(outcome.run.status), outcome.run.removed) for outcome in outcomes] == [("held", 0)] * 3
     assert str(outcomes[-1].error) == (
-        "20 removals are held: 20 of 60 templates are missing, and at most 10 may go at once; 3 runs agree so far, the first at "
-        "2026-01-01 00:00:00 UTC, and SYNC_HOLD leaves 3598 s to wait."
+        "20 removals are held: 20 of 60 templates are missing, and at most 10 may be removed at once; 3 runs agree so far, the "
+        "first at "
+        "2026-01-01 00:00:00 UTC, and SYNC_HOLD ends in 3598 s."
     )
     assert run_on(database, catalog(BEFORE[:40]), clock=days(1)[0]).run.removed == 20
 
@@ -496,8 +497,8 @@ def test_of_a_first_run_with_a_page_that_answers_500_for_ever_the_other_pages_ar
         outcome = run_on(sqlite, faulty(catalog(BEFORE), {3: failure(500)}))
         assert (str(outcome.run.status), len(sqlite.present)) == ("incomplete", 50)
     assert str(outcome.error) == (
-        "The walk could not be verified: page 3 could not be read (The server failed (500). It said: no). "
-        "What was served is stored; nothing was removed."
+        "The walk could not be verified: page 3 could not be fetched (The server failed (500). Message: no). "
+        "The served records are stored; nothing was removed."
     )
     assert outcome.error is not None
     assert outcome.error.exit_code == 76
@@ -555,7 +556,7 @@ def test_what_the_api_denies_in_another_form_is_kept_and_reported_until_a_person
     second = run_on(database, script, clock=days(5)[0])
     assert database.catalog_dump() == before, "what was unconfirmed before is not written again"
     assert [(outcome.error, outcome.run.removed, outcome.run.unconfirmed) for outcome in (first, second)] == [(None, 0, 3)] * 2
-    reason = "the look-up's answer differs from that for an id that cannot exist"
+    reason = "the look-up's response differs from that for an ID that cannot exist"
     assert [
         (row["template_id"], row["since_run_id"], row["since_at"], row["reason"], row["answered"])
         for row in database.rows("unconfirmed_removals", "template_id")
@@ -589,7 +590,7 @@ def test_a_look_up_that_is_not_answered_leaves_its_template_unconfirmed_and_nobo
         outcome = run_on(stored, script, accept_removals=accept)
         assert (outcome.error, outcome.run.removed, outcome.run.unconfirmed) == (None, 0, 1)
     (row,) = stored.rows("unconfirmed_removals")
-    assert (row["reason"], row["answered"]) == ("the look-up was not answered: HTTP 503", False)
+    assert (row["reason"], row["answered"]) == ("the look-up failed: HTTP 503", False)
 
 
 def test_where_the_controls_fail_a_person_can_accept_what_was_answered(stored: Database) -> None:

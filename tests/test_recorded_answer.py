@@ -125,26 +125,26 @@ def test_of_the_settings_those_are_read_that_decide_what_is_asked(said: dict[str
 @pytest.mark.parametrize("setting", ["$(reboot)", "", "5;", "5\n", "-1", ".5", "1.", "1e3", "1234567890", True])
 def test_a_setting_that_is_no_plain_number_is_never_shown_for_a_shell(setting: object) -> None:
     for name in ("page_size", "concurrency", "max_removed"):
-        assert refusal(BEGUN | {"settings": {name: setting}}) == "line 1: its settings are no numbers"
+        assert refusal(BEGUN | {"settings": {name: setting}}) == "line 1: its settings are not numbers"
 
 
 @pytest.mark.parametrize(("lines", "why"), [
     ([], "it is empty"),
-    ([b"SQLite format 3\x00"], "line 1: it is no line of a recording"),
-    ([b"\xff"], "line 1: it is no line of a recording"),
-    ([b"7"], "line 1: it is no line of a recording"),
+    ([b"SQLite format 3\x00"], "line 1: it is not a line of a recording"),
+    ([b"\xff"], "line 1: it is not a line of a recording"),
+    ([b"7"], "line 1: it is not a line of a recording"),
     ([b"[" * 100_000], "line 1 is nested too deeply"),
-    ([BEGUN | {"format": "something else"}], "line 1: it does not begin as a recording does"),
+    ([BEGUN | {"format": "something else"}], "line 1: it has no header of a recording"),
     ([BEGUN | {"version": 2}], "line 1: a newer version of this program wrote it"),
-    ([BEGUN | {"seed": "x"}], "line 1: it is no line of a recording"),
-    ([FIRST.replace('"seed": 7', '"seed": 1e999').encode()], "line 1: it is no line of a recording"),
-    ([{"format": "template-sync-recording"}], "line 1: it is no line of a recording"),
+    ([BEGUN | {"seed": "x"}], "line 1: it is not a line of a recording"),
+    ([FIRST.replace('"seed": 7', '"seed": 1e999').encode()], "line 1: it is not a line of a recording"),
+    ([{"format": "template-sync-recording"}], "line 1: it is not a line of a recording"),
     ([BEGUN, b"[" * 100_000], "line 2 is nested too deeply"),
-    ([BEGUN, {}], "line 2: it is no line of a recording"),
-    ([BEGUN, ANSWER, ANSWER | {"question": 5}], "line 3: it is no line of a recording"),
-    ([BEGUN, ANSWER | {"at": None}], "line 2: it is no line of a recording"),
-    ([BEGUN, ANSWER | {"body": "\ud800"}], "line 2: it is no line of a recording"),
-    ([BEGUN, ANSWER | {"body_base64": "YQ==!"}], "line 2: it is no line of a recording"),
+    ([BEGUN, {}], "line 2: it is not a line of a recording"),
+    ([BEGUN, ANSWER, ANSWER | {"question": 5}], "line 3: it is not a line of a recording"),
+    ([BEGUN, ANSWER | {"at": None}], "line 2: it is not a line of a recording"),
+    ([BEGUN, ANSWER | {"body": "\ud800"}], "line 2: it is not a line of a recording"),
+    ([BEGUN, ANSWER | {"body_base64": "YQ==!"}], "line 2: it is not a line of a recording"),
 ])  # fmt: skip
 def test_what_is_no_recording_is_refused_with_its_line_and_the_reason(lines: list[bytes | dict[str, Any]], why: str) -> None:
     assert refusal(*lines) == why

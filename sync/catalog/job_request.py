@@ -56,17 +56,17 @@ def job_request(form: Form, base_url: str, resolution: str | None = None) -> dic
 
 def _notes(document: dict[str, Any], credit: float | None) -> list[str]:
     """Say what the reader has to put in, and what nobody said."""
-    notes = ["x-api-key takes your key; $CRUN_API_KEY stands for it."]
+    notes = ["x-api-key takes your API key; $CRUN_API_KEY is a placeholder."]
     if document["input_num"] != 0:
-        notes.append("The img_urls are placeholders: put the public URLs of your own images there, in order.")
+        notes.append("The img_urls are placeholders: replace them with public URLs of your images, in order.")
     if document["input_num"] is None:
-        notes.append("The catalog does not say how many images this template takes; one is shown.")
+        notes.append("The catalog does not state the number of images for this template; one is shown.")
     if document["input_requirement"]:
         notes.append(f"The images must meet this requirement: {document['input_requirement']}.")
     if not document["consume_items"]:
         notes.append(
             f"The catalog names no resolution for this template; {DOCUMENTED_RESOLUTION} stands in the vendor's own example."
         )
-    notes.append("callback_url, beside model and input, is optional: a URL to be told at when the task has ended.")
-    notes.append("What it spends is unknown." if credit is None else f"Sent to Crun, it spends {credit} credits.")
+    notes.append("callback_url, next to model and input, is optional: a URL that is called when the task has ended.")
+    notes.append("The credits that it spends are unknown." if credit is None else f"A request to Crun spends {credit} credits.")
     return notes

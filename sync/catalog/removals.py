@@ -98,13 +98,13 @@ class Removals:
             empty: nothing at all was served.
         """
         if empty:
-            return "the catalog is empty, and that is accepted by a person only"
+            return "the catalog is empty, which only an operator can accept"
         runs, since = max(each.runs for each in self.held.values()), min(each.since for each in self.held.values())
         agree = f"{runs} of {RUNS_THAT_AGREE} runs agree so far" if runs < RUNS_THAT_AGREE else f"{runs} runs agree so far"
         left = max(0.0, hold - (now - since).total_seconds())
-        wait = f", and SYNC_HOLD leaves {left:.0f} s to wait" if left else ""
+        wait = f", and SYNC_HOLD ends in {left:.0f} s" if left else ""
         return (
-            f"{missing} of {present} templates are missing, and at most {self.limit} may go at once"
+            f"{missing} of {present} templates are missing, and at most {self.limit} may be removed at once"
             f"; {agree}, the first at {since:%Y-%m-%d %H:%M:%S} UTC{wait}"
         )
 
@@ -112,8 +112,8 @@ class Removals:
         """Say that too many absences are unconfirmed, one sentence with the commonest reason."""
         reason = Counter(each.reason for each in self.unconfirmed.values()).most_common(1)[0][0]
         return (
-            f"{len(self.unconfirmed)} of {present} templates are missing and not confirmed to be gone, and at most {self.limit} "
-            f"may be; most of them: {reason}. They are kept."
+            f"{len(self.unconfirmed)} of {present} templates are missing and their removal is not confirmed, and at most "
+            f"{self.limit} may be; most of them: {reason}. They are kept."
         )
 
 

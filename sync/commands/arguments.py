@@ -106,8 +106,8 @@ AS_OF = click.option(
     type=MOMENT,
     metavar="RUN|INSTANT",
     help=(
-        "The catalog as it was after this run, or at this instant: 2026-11-17T10:00Z, or 2026-11-17, which means the day's first "
-        "moment in UTC. What a run found holds from the instant at which it ended, that instant included."
+        "The catalog after this run, or at this instant: 2026-11-17T10:00Z, or 2026-11-17 for 00:00 UTC of that day. The "
+        "changes of a run take effect at the time at which it finished, inclusive."
     ),
 )
 """The option of every command that shows the past."""

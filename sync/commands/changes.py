@@ -29,20 +29,20 @@ FOLLOW_SECONDS = 2.0
 
 
 @sync_command(
-    f"Show what was added, changed and removed, oldest first: the newest {NEWEST} changes, or those asked for.", *DATABASE_FLAGS
+    f"List added, changed and removed templates, oldest first; by default the newest {NEWEST} changes.", *DATABASE_FLAGS
 )
-@click.option("--since", type=FEED_POSITION, metavar="CURSOR|SEQ", help="Only changes after this one; 0 is from the beginning.")
-@click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only this run's changes.")
 @click.option(
-    "--tag", "tags", multiple=True, metavar="TAG", help="Only of templates with this tag, or that lost it, in either language."
+    "--since", type=FEED_POSITION, metavar="CURSOR|SEQ", help="Only changes after this cursor or sequence number; 0 for all."
+)
+@click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only changes of this run.")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG", help="Only templates that have or lost this tag, in either language."
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only changes of this kind.")
-@click.option(
-    "--field", "fields", multiple=True, metavar="NAME", help="Only where this field changed, such as consume_items.720p."
-)
-@limit("Show N changes: the newest; with --since or --run the first, which --since their last cursor goes on from.")
-@click.option("--follow", is_flag=True, help="Go on showing changes as they come, N or for ever; with --json one object a line.")
-@click.option("--pending", is_flag=True, help="Show the missing templates that are kept instead: held or unconfirmed.")
+@click.option("--field", "fields", multiple=True, metavar="NAME", help="Only changes of this field, such as consume_items.720p.")
+@limit("Maximum number of changes: the newest; with --since or --run the oldest, to continue with --since and the last cursor.")
+@click.option("--follow", is_flag=True, help="Print changes as they are recorded, up to N; with --json one object per line.")
+@click.option("--pending", is_flag=True, help="List pending removals instead: held or unconfirmed.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(
     context: Context,
@@ -85,10 +85,10 @@ def command(
 def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: bool, filtered: bool) -> None:
     if pending and (since or run or follow or filtered):
         raise click.UsageError(
-            "--pending shows what is missing and kept now; no filter, and neither --since, --run nor --follow, goes with it."
+            "--pending lists the current pending removals; it cannot be combined with filters, --since, --run or --follow."
         )
     if follow and run:
-        raise click.UsageError("--follow and --run exclude one another: a run that ended gets no more changes.")
+        raise click.UsageError("--follow and --run cannot be combined: a finished run records no more changes.")
 
 
 def _asked_for(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
@@ -136,7 +136,9 @@ def _newest(engine: Engine, rules: Rules, most: int) -> list[dict[str, Any]]:
 def _rules(*, tags: Sequence[str], kinds: Sequence[str], fields: Sequence[str]) -> Rules:
     for name in fields:
         if not is_field(name):
-            raise UsageError(f"--field: no change has a field {name!r}.", hint="It is named as `changes` shows it: title, tags.")
+            raise UsageError(
+                f"--field: no change has a field {name!r}.", hint="Use a field name as `changes` shows it, such as title or tags."
+            )
     rules = Rules(kinds=frozenset(kinds), tags=frozenset(tags), fields=frozenset(fields))
     if why := never(rules):
         raise UsageError(f"--kind: {why}.")
@@ -183,7 +185,7 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
         out.json([PendingRemoval(**row) for row in missing[:limit]])
         return
     if not missing:
-        out.message("no removals are held, and no missing template is unconfirmed")
+        out.message("no removals are held or unconfirmed")
         return
     from sync.terminal.changes import change_lines
     from sync.terminal.paint import mark
@@ -196,7 +198,12 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
     answered = [row for row in missing if row["state"] == "unconfirmed" and row["answered"]]
     unconfirmed = len(missing) - len(held)
     told = [f"{count_of(len(held), 'removal')} held"] if held else []
-    told += [f"{count_of(unconfirmed, 'missing template')} unconfirmed, {len(answered)} of them answered"] if unconfirmed else []
+    told += (
+        [f"{count_of(unconfirmed, 'missing template')} unconfirmed, {len(answered)} of them with a look-up response"]
+        if unconfirmed
+        else []
+    )
     out.message(
-        f"{'; '.join(told)}; `template-sync run --accept-removals` removes those that are held, or whose look-up is answered then"
+        f"{'; '.join(told)}; `template-sync run --accept-removals` applies held removals, and unconfirmed ones whose look-up "
+        "gets a response"
     )

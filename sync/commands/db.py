@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-@click.group(help="Create, upgrade or check the tables; back them up.")
+@click.group(help="Create, upgrade, check, back up or restore the tables.")
 def command() -> None:
     """Hold the commands together."""
 
 
 @sync_command(
-    "Create the tables, or bring them to this version. Safe to run at once on several machines, and twice.",
+    "Create the tables, or upgrade them to this version. Idempotent; safe to run on several machines at once.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     acts=True,
@@ -41,7 +41,7 @@ def upgrade(context: Context) -> None:
     )
 
 
-@sync_command("Show the tables' version and this program's.", *DATABASE_FLAGS)
+@sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def current(context: Context, *, as_json: bool) -> None:
     """Show the schema's version."""
@@ -57,8 +57,9 @@ def current(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Check the tables: are they this version's, is the feed's chain whole, and does the feed replay to them?\n\n"
-    "Leaves with 0 if all is well, 69 if not.",
+    "Check that the tables match this version, that the hash chain of the feed is intact, and that the feed replays to the "
+    "tables.\n\n"
+    "Exit codes: 0 no differences; 69 differences.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     acts=True,
@@ -79,21 +80,23 @@ def check(context: Context, *, as_json: bool) -> None:
         context.out.lines([*differing, *broken])
     if differing:
         raise SchemaError(
-            f"The tables differ from revision {schema.HEAD} in {len(differing)} places.", hint="Undo what was changed by hand."
+            f"The tables differ from revision {schema.HEAD} in {len(differing)} places.",
+            hint="Revert the manual changes to the tables.",
         )
     if broken:
         raise DatabaseError(
-            "The feed and the tables do not say the same.",
-            hint="Restore a backup; until then consumers may hold another catalog than the tables.",
+            "The feed and the tables are inconsistent.",
+            hint="Restore a backup; until then, consumers of the feed may differ from the tables.",
         )
     context.out.message(
-        f"The schema is {schema.HEAD}, and exactly as this version needs it. "
-        "The feed's chain is whole, and the feed replays to the tables."
+        f"The schema is {schema.HEAD} and matches this version. The feed's hash chain is intact, and the feed replays to the "
+        "tables."
     )
 
 
 @sync_command(
-    "Write a consistent copy of a SQLite database to FILE, while a daemon goes on. A server's own tools are named.",
+    "Write a consistent copy of a SQLite database to FILE, also while a daemon runs. For a server, print the command of its own "
+    "tool.",
     *DATABASE_FLAGS,
     acts=True,
 )
@@ -103,11 +106,12 @@ def backup(context: Context, *, file: Path) -> None:
     from sync.store.backup import back_up
 
     back_up(_sqlite_only(context, file, restore=False), file)
-    context.out.message(f"The backup is {file}, {file.stat().st_size:,} bytes, checked.")
+    context.out.message(f"The backup {file} was written and verified, {file.stat().st_size:,} bytes.")
 
 
 @sync_command(
-    "Put a backup of a SQLite database back, whole or not at all, while nobody has it open. A server's own tools are named.",
+    "Restore a backup of a SQLite database atomically; no process may have it open. For a server, print the command of its own "
+    "tool.",
     *DATABASE_FLAGS,
     acts=True,
 )
@@ -117,7 +121,9 @@ def restore(context: Context, *, file: Path) -> None:
     from sync.store import backup as backups
 
     backups.restore(_sqlite_only(context, file, restore=True), file)
-    context.out.message(f"The database is what {file} says. `template-sync db current` tells whether its tables need an upgrade.")
+    context.out.message(
+        f"The database was restored from {file}. `template-sync db current` shows whether its tables need an upgrade."
+    )
 
 
 def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
@@ -126,7 +132,7 @@ def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
     engine = context.engine()
     if engine.dialect.name != "sqlite":
         raise UsageError(
-            "This database is a server's: its own tools do that.", hint=native_command(engine, file, restore=restore)
+            "This database is on a server; use the server's own tool.", hint=native_command(engine, file, restore=restore)
         )
     return engine
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "See it work: serve a sample catalog on loopback, synchronise it, let it change, synchronise again, show what changed.",
+    "Serve a sample catalog on loopback, synchronise it, change it, synchronise again and show the changes.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     quiet=True,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     show_default=True,
     type=WholeNumber(1, 100_000),
     metavar="N",
-    help="How many templates the catalog has.",
+    help="Number of templates in the catalog.",
 )
 @click.option(
     "--seed",
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     show_default=True,
     type=int,
     metavar="NUMBER",
-    help="The catalog is made from it: another seed, another catalog.",
+    help="Seed of the generated catalog.",
 )
-@click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Write the gallery there, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print both outcomes as JSON.")
+@click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Also write the gallery to DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print both results as JSON.")
 def command(context: Context, *, templates: int, seed: int, folder: Path | None, as_json: bool) -> None:
     """Show the whole thing."""
     if folder is not None:
@@ -66,7 +66,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
             context.out.message(
                 f"A sample catalog of {count_of(templates, 'template')} is served on {sandbox.url}; the database is {where}."
             )
-            known = "a demo has filled this database before, so the catalog goes back to where the week begins"
+            known = "this database holds an earlier demo, so the catalog returns to the start of the week"
             context.out.message(f"\nFirst run: {known if again else 'everything is new'}.")
         first = _run(context, engine, sandbox, accept_removals=again)
         require_no_error(first)
@@ -137,6 +137,6 @@ def _refuse_a_real_catalog(engine: Engine) -> None:
 
     if has_runs_besides(engine, "demo"):
         raise UsageError(
-            "This database holds a catalog that did not come from the demo.",
-            hint="Give the demo a database of its own: template-sync demo --database-url sqlite:///demo.db",
+            "This database holds a catalog that is not the demo's.",
+            hint="Use a separate database: template-sync demo --database-url sqlite:///demo.db",
         )

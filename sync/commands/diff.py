@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Show what changed between the catalogs of two moments, net: after two runs, or at two instants, as --as-of takes them. "
-    "With one moment only: from then to the present, or to --as-of. Reads the database only.",
+    "Show the net changes between two points in time: runs or instants, as for --as-of. With one only: from there to the "
+    "present, or to --as-of. Reads the database only.",
     *DATABASE_FLAGS,
 )
 @click.argument("before", type=MOMENT, metavar="RUN|INSTANT")
 @click.argument("after", type=MOMENT, metavar="[RUN|INSTANT]", required=False)
 @AS_OF
-@limit("Show the first N changes only.")
+@limit("Maximum number of changes.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(
     context: Context,
@@ -39,7 +39,7 @@ def command(
     from sync.terminal.paint import mark
 
     if after is not None and as_of is not None:
-        raise click.UsageError("diff takes a second moment or --as-of, not both.")
+        raise click.UsageError("diff accepts a second run or instant, or --as-of, not both.")
     found = difference(context.engine(), before, as_of if after is None else after, now())
     shown = found.changes[:limit]
     if as_json:

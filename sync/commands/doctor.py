@@ -12,8 +12,8 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 
 
 @sync_command(
-    "Check settings, name, TLS, key, clock, disk, database, schema, lease, freshness and webhooks. Changes nothing. "
-    "Leaves with the exit code that a run would, 0 if nothing failed.",
+    "Check settings, DNS, TLS, API key, clock, disk, database, schema, lease, freshness and webhooks. Changes nothing. Exits "
+    "with the code that a run would; 0 if no check failed.",
     *ASKING_FLAGS,
     "webhooks_file",
     unused=RUN_FLAGS,

@@ -172,5 +172,5 @@ def _report_unforeseen(surprise: Exception, out: Output) -> None:
 
         configure(style="auto", level="debug", secrets=out.secrets)
         get_logger().error("unforeseen", exc_info=surprise)
-    out.message(f"error: Unforeseen: {type(surprise).__name__}: {surprise}")
-    out.message("  → This is a bug. SYNC_LOG_LEVEL=debug shows where it happened.")
+    out.message(f"error: Unexpected error: {type(surprise).__name__}: {surprise}")
+    out.message("  → This is a bug. SYNC_LOG_LEVEL=debug shows its location.")

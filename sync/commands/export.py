@@ -27,36 +27,38 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 """Where a spreadsheet may see the beginning of a formula: it may also take a semicolon, a tab or a line for the end of a cell."""
 
 
-@sync_command("Write the catalog to stdout, by id; or, as atom, the newest changes. Reads the database only.", *DATABASE_FLAGS)
-@click.option("--format", "style", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="How to write it.")
+@sync_command(
+    "Write the catalog to stdout, ordered by ID; with --format atom the newest changes. Reads the database only.", *DATABASE_FLAGS
+)
+@click.option("--format", "style", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="Output format.")
 @click.option(
     "--newest",
     type=WholeNumber(1, 1000),
     metavar="N",
     default=50,
     show_default=True,
-    help="With --format atom: how many changes the feed holds.",
+    help="With --format atom: maximum number of changes.",
 )
 @AS_OF
 @click.option(
     "--with-cursor",
     is_flag=True,
-    help="Write the feed's cursor, too, of the same moment: `changes --since` goes on from it. JSON: an object with `cursor` and "
+    help="Also write the feed cursor of this snapshot, to continue with `changes --since`. JSON: an object with `cursor` and "
     "`templates`. JSON lines: a first line with `cursor`.",
 )
-@click.option("--json", "as_one", is_flag=True, help="The same as --format json.")
+@click.option("--json", "as_one", is_flag=True, help="Same as --format json.")
 def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: int | datetime | None, with_cursor: bool) -> None:
     """Write the catalog."""
     from sync.commands.past import run_asked_for
     from sync.reader.catalog import catalog, catalog_and_cursor
 
     if as_one and style in {"csv", "atom"}:
-        raise UsageError(f"--json and --format {style} are two formats.", hint="Take one of them.")
+        raise UsageError(f"--json and --format {style} cannot be combined.", hint="Use one of them.")
     style = "json" if as_one else style
     if with_cursor and style not in {"jsonl", "json"}:
-        raise UsageError(f"--format {style} has no place for a cursor.", hint="Take --format jsonl or json with --with-cursor.")
+        raise UsageError(f"--format {style} cannot contain a cursor.", hint="Use --format jsonl or json with --with-cursor.")
     if style == "atom" and as_of is not None:
-        raise UsageError("An Atom feed tells what is new.", hint="--as-of goes with the other formats.")
+        raise UsageError("An Atom feed has no --as-of: it lists the newest changes.", hint="Use --as-of with another format.")
     engine = context.engine()
     after_run = run_asked_for(engine, as_of)
     if style == "atom":

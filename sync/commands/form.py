@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Give the JSON Schema (2020-12) of the `input` of one template's generation request; or an example, a check, the whole"
-    " request. Reads the database only; nothing is sent.",
+    "Print the JSON Schema (2020-12) of the `input` of a template's generation request; or an example, a validation, or the "
+    "complete request. Reads the database only; sends nothing.",
     *DATABASE_FLAGS,
     "base_url",
 )
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
-@click.option("--example", is_flag=True, help="Give an input that fits, with placeholders for the images.")
-@click.option("--request", is_flag=True, help="Give the whole request: method, URL, headers, body. --base-url is for this one.")
+@click.option("--example", is_flag=True, help="Print a valid input, with placeholders for the images.")
+@click.option("--request", is_flag=True, help="Print the complete request: method, URL, headers, body. Uses --base-url.")
 @click.option(
-    "--validate", "file", metavar="FILE", help="Check an input, - for stdin: exit 0 if it fits, 1 if not, 2 if it is no JSON."
+    "--validate", "file", metavar="FILE", help="Validate an input, - for stdin: exit code 0 if valid, 1 if not, 2 if not JSON."
 )
-@click.option("--resolution", metavar="NAME", help="For --example and --request: at this resolution, not the cheapest.")
-@click.option("--removed", is_flag=True, help="Give the form of a template that was removed, too, and mark it.")
-@click.option("--json", "as_json", is_flag=True, help="With --validate: print as JSON. Everything else is JSON anyway.")
+@click.option("--resolution", metavar="NAME", help="For --example and --request: use this resolution instead of the cheapest.")
+@click.option("--removed", is_flag=True, help="Also accept a removed template; its form is marked as removed.")
+@click.option("--json", "as_json", is_flag=True, help="With --validate: print as JSON. All other outputs are JSON.")
 def command(
     context: Context,
     *,
@@ -45,9 +45,9 @@ def command(
 ) -> None:
     """Print one template's form, or what follows from it."""
     if example + request + (file is not None) > 1:
-        raise click.UsageError("--example, --request and --validate exclude one another.")
+        raise click.UsageError("--example, --request and --validate cannot be combined.")
     if resolution is not None and not (example or request):
-        raise click.UsageError("--resolution goes with --example or --request.")
+        raise click.UsageError("--resolution requires --example or --request.")
     from sync.catalog.form import Form
     from sync.reader.catalog import template
 
@@ -55,10 +55,8 @@ def command(
     removed_at = found["removed_at"]
     if removed_at is not None:
         if not removed:
-            raise UsageError(
-                f"Template {template_id} was removed at {removed_at}.", hint="--removed gives its form as it was last."
-            )
-        context.out.message(f"warning: template {template_id} was removed at {removed_at}; this is its form as it was last.")
+            raise UsageError(f"Template {template_id} was removed at {removed_at}.", hint="--removed prints its last form.")
+        context.out.message(f"warning: template {template_id} was removed at {removed_at}; this is its last form.")
     form = Form(found)
     if file is not None:
         _validate(context.out, form, file, removed_at, as_json=as_json)
@@ -100,5 +98,5 @@ def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_
         out.message("It fits.")
     if problems:
         if isinstance(given, dict) and isinstance(given.get("input"), dict):
-            out.message("note: this looks like a whole request; what is checked is its `input`.")
+            out.message("note: this looks like a complete request; its `input` is validated.")
         sys.exit(1)

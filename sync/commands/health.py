@@ -8,7 +8,10 @@ from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
 @sync_command(
-    "Answer a container's probe: 0 if the last success is fresh enough, else 1.", *DATABASE_FLAGS, "stale_after", acts=True
+    "Check the health for a container: exit code 0 if the last success is fresh, else 1.",
+    *DATABASE_FLAGS,
+    "stale_after",
+    acts=True,
 )
 def command(context: Context) -> None:
     """Answer 0 or 1; `main` turns every other exit code of this command into 1."""
@@ -20,7 +23,7 @@ def command(context: Context) -> None:
     ended = success.finished_at if success else None
     budget = context.settings.staleness_budget
     if ended is None:
-        context.out.message("unhealthy: there was no successful run yet")
+        context.out.message("unhealthy: no successful run yet")
         sys.exit(1)
     moment = now()
     stale = is_stale(ended, moment, budget)

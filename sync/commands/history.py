@@ -8,9 +8,9 @@ from sync.commands.arguments import TEMPLATE_ID, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
-@sync_command("Show how one template changed, oldest first. Reads the database only.", *DATABASE_FLAGS)
+@sync_command("Show the change history of one template, oldest first. Reads the database only.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
-@limit("Show the newest N changes only.")
+@limit("Maximum number of changes; the newest are shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, template_id: str, limit: int | None, as_json: bool) -> None:
     """Show one template's changes."""
@@ -30,4 +30,4 @@ def command(context: Context, *, template_id: str, limit: int | None, as_json: b
             [mark(f"run {change['run_id']}, {change['at']}", "bold"), *(f"  {line}" for line in change_lines(change, mark))]
         )
     if not found and limit != 0:
-        context.out.message(f"no changes are kept: the last one was at {known['changed_at']}, and was pruned")
+        context.out.message(f"no changes are retained: the last one, at {known['changed_at']}, was pruned")

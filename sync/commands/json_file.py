@@ -32,7 +32,7 @@ def read_json(file: str) -> Any:
         reason = str(error)
     except RecursionError:
         reason = "it is nested too deeply"
-    raise UsageError(f"{name} is no JSON: {reason}.")
+    raise UsageError(f"{name} is not JSON: {reason}.")
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
+        raise ValueError(f"the key {twice[:60]!r} is repeated in an object")
     return found
 
 

@@ -8,12 +8,12 @@ from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 
-@click.group(help="Show who may write, or take the lease away.")
+@click.group(help="Show or release the lease that runs hold.")
 def command() -> None:
     """Hold the commands together."""
 
 
-@sync_command("Show who holds the lease.", *DATABASE_FLAGS)
+@sync_command("Show the lease holder.", *DATABASE_FLAGS)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def show(context: Context, *, as_json: bool) -> None:
     """Show the holder."""
@@ -27,25 +27,27 @@ def show(context: Context, *, as_json: bool) -> None:
         name = holder.name if holder.active else None
         context.out.json(Lease(active=holder.active, holder=name, fence=holder.fence, seconds_left=left))
     elif holder.active:
-        context.out.lines([f"{holder.name}, for {holder.seconds_left:.0f} s more unless renewed (lease number {holder.fence})"])
+        context.out.lines(
+            [f"{holder.name}, expires in {holder.seconds_left:.0f} s unless renewed (fencing token {holder.fence})"]
+        )
     elif holder.dead:
-        context.out.lines([f"nobody: {holder.name} ended without giving the lease back; the next run takes it"])
+        context.out.lines([f"free: {holder.name} ended without releasing the lease; the next run acquires it"])
     else:
-        context.out.lines(["nobody: no run is at work"])
+        context.out.lines(["free: no run is active"])
 
 
 @sync_command(
-    "Take the lease away from whoever holds it. A dead holder's ends by itself.",
+    "Release the lease of the current holder by force. The lease of a dead holder expires by itself.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     quiet=True,
     acts=True,
 )
-@click.option("--force", is_flag=True, help="Really do it. The run that holds it can then no longer commit.")
+@click.option("--force", is_flag=True, help="Confirm the release. The run that holds the lease can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
     """Take the lease away."""
     if not force:
-        raise UsageError("This gives up the run that is at work.", hint="Add --force if that is what you want.")
+        raise UsageError("The active run will then not commit.", hint="Add --force to confirm.")
     context.start_logging()
     from sync.logs import get_logger
     from sync.store.lease import break_lease
@@ -53,9 +55,9 @@ def release(context: Context, *, force: bool) -> None:
     former = break_lease(context.engine())
     get_logger().warning("lease_released_by_force", holder=former.name, fence=former.fence)
     if not former.active:
-        context.out.message("Nobody held the lease.")
+        context.out.message("The lease was free.")
         return
-    context.out.message(f"The lease was taken from {former.name}; whatever it was doing will not be committed.")
+    context.out.message(f"The lease of {former.name} was released; its run cannot commit.")
 
 
 for _name, _command in (("show", show), ("release", release)):

@@ -16,28 +16,27 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@sync_command("List the catalog, filtered. Reads the database only.", *DATABASE_FLAGS)
-@click.option("--tag", metavar="TAG", help="Only with this tag, in either language.")
-@click.option("--type", "type", metavar="TYPE", help="Only of this type, such as BEGIN_END_FRAME.")
-@click.option("--input", "requirement", metavar="WORD", help="Only with this input requirement, such as SINGLE_PERSON.")
-@click.option("--images", type=WholeNumber(0), metavar="N", help="Only taking this many images.")
-@click.option("--resolution", metavar="NAME", help="Only with a price at this resolution, such as 720p.")
-@click.option("--ratio", metavar="W:H", help="Only supporting this aspect ratio, such as 9:16.")
+@sync_command("List templates, with filters. Reads the database only.", *DATABASE_FLAGS)
+@click.option("--tag", metavar="TAG", help="Only templates with this tag, in either language.")
+@click.option("--type", "type", metavar="TYPE", help="Only templates of this type, such as BEGIN_END_FRAME.")
+@click.option("--input", "requirement", metavar="WORD", help="Only templates with this input requirement, such as SINGLE_PERSON.")
+@click.option("--images", type=WholeNumber(0), metavar="N", help="Only templates with this number of input images.")
+@click.option("--resolution", metavar="NAME", help="Only templates with a price at this resolution, such as 720p.")
+@click.option("--ratio", metavar="W:H", help="Only templates that support this aspect ratio, such as 9:16.")
+@click.option("--min-price", metavar="CREDITS", help="Minimum price at --resolution; without it, at the cheapest resolution.")
+@click.option("--max-price", metavar="CREDITS", help="Maximum price at --resolution; without it, at the cheapest resolution.")
 @click.option(
-    "--min-price", metavar="CREDITS", help="Only costing at least this at --resolution; without that, by the cheapest resolution."
+    "--text", "search", metavar="TEXT", help="Only templates with this text in a title or tag, in either language, or in the ID."
 )
-@click.option(
-    "--max-price", metavar="CREDITS", help="Only costing at most this at --resolution; without that, by the cheapest resolution."
-)
-@click.option("--text", "search", metavar="TEXT", help="Only with this text in a title or tag, in either language, or the id.")
 @click.option(
     "--sort",
     type=click.Choice(SORTS),
     default="id",
     show_default=True,
-    help="By id; newest release first; lowest price first, at --resolution if that is given; by name, the English one if any.",
+    help="By ID; by release time, newest first; by price, lowest first, at --resolution if given; by title, in English if "
+    "available.",
 )
-@limit("List the first N only.")
+@limit("Maximum number of rows.")
 @AS_OF
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **wanted: Any) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Serve the catalog to agents: an MCP server over stdin and stdout, which a host such as an editor starts. Reads the database "
-    "only; needs no network, and does not read the key.",
+    "Serve the catalog to agents: an MCP server over stdin and stdout, started by an MCP host such as an editor. Reads the "
+    "database only; needs neither network nor API key.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     keyless=True,
@@ -39,7 +39,9 @@ def command(context: Context) -> None:
     from sync.agents.server import serve
 
     if sys.stdin.isatty():
-        context.out.message("Waiting for an MCP client on stdin; Ctrl-D ends. docs/agents.md says how a host starts this.")
+        context.out.message(
+            "Waiting for an MCP client on stdin; Ctrl-D ends. docs/agents.md describes how to configure an MCP host."
+        )
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that waits for stdin would hold an orderly end up
     serve(catalog)
 
@@ -52,7 +54,7 @@ def _require_file(engine: Engine) -> None:
     if file is not None and not exists(file):
         raise SchemaError(
             f"There is no database at {file.absolute()}.",
-            hint="Set DATABASE_URL, with an absolute path, sqlite:////..., in what the host passes on as environment.",
+            hint="Set DATABASE_URL, with an absolute path (sqlite:////...), in the environment that the MCP host passes.",
         )
 
 

@@ -19,22 +19,24 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Delete old runs, changes, versions and rejected records. The feed keeps a marked beginning (oldest_seq), and whoever asks "
-    "for what lies before it is told so. The catalog itself, removed templates included, is never touched.",
+    "Delete old runs, changes, versions and rejected records. The feed then begins at oldest_seq; a cursor before it is "
+    "refused. Templates, soft-deleted ones included, are never deleted.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     acts=True,
 )
-@click.option("--older-than", metavar="AGE", help="Delete history older than this, such as 90d.")
-@click.option("--keep-runs", type=WholeNumber(1, 2**63 - 1), metavar="N", help="Keep the history of the newest N runs.")
+@click.option("--older-than", metavar="AGE", help="Retention period, such as 90d: delete older history.")
+@click.option(
+    "--keep-runs", type=WholeNumber(1, 2**63 - 1), metavar="N", help="Number of runs to retain: delete the history of older runs."
+)
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
     """Delete old history."""
     if (older_than is None) == (keep_runs is None):
-        raise UsageError("Say how much to keep, in one way.", hint="Either --older-than 90d or --keep-runs 1000.")
+        raise UsageError("Give exactly one retention option.", hint="Either --older-than 90d or --keep-runs 1000.")
     if older_than and older_than.strip()[-1:].isdecimal():
-        raise UsageError(f"--older-than: {older_than} what?", hint="Add a unit: 90d, 12h, 30m or 45s.")
+        raise UsageError(f"--older-than: {older_than} has no unit.", hint="Add a unit: 90d, 12h, 30m or 45s.")
     try:
         age = timedelta(seconds=parse_duration(older_than)) if older_than else None
     except ValueError as error:
@@ -50,7 +52,7 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     counts = prune(engine, before=None if age is None else now() - age, keep_runs=keep_runs, dry_run=dry_run)
     for name in passed([position for position in told if not position.paused], counts["oldest_seq"]):
         context.out.message(
-            f"warning: webhook endpoint {name} has yet to be told of changes that {'would go' if dry_run else 'are gone'}; "
+            f"warning: undelivered changes of webhook endpoint {name} {'would be' if dry_run else 'were'} deleted; "
             f"it {'would be' if dry_run else 'will be'} paused as lost."
         )
     if as_json:

@@ -48,11 +48,11 @@ def recorded(context: Context, engine: Engine, file: str) -> Iterator[Recording]
 
 def _told(recording: Recording, file: str) -> str:
     if recording.failure:
-        return f"warning: The recording could not be kept: {recording.failure}. {file} is as it was."
+        return f"warning: The recording could not be written: {recording.failure}. {file} is unchanged."
     if not recording.answers:
-        return f"note: nothing was asked, so nothing is recorded; {file} is as it was."
-    more = f"; {count_of(recording.left_out, 'answer')} more did not fit" if recording.left_out else ""
-    return f"note: {count_of(recording.answers, 'answer')} recorded in {file}, without the key{more}."
+        return f"note: no request was made, so nothing is recorded; {file} is unchanged."
+    more = f"; {count_of(recording.left_out, 'response')} more exceeded the size limit" if recording.left_out else ""
+    return f"note: {count_of(recording.answers, 'response')} recorded in {file}, without the API key{more}."
 
 
 def _refuse_database(engine: Engine, file: str) -> None:

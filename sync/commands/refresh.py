@@ -10,7 +10,7 @@ from sync.commands.gallery import keep_gallery, require_gallery
 
 
 @sync_command(
-    "Fetch one template now and record what changed in it.",
+    "Fetch one template now and record its changes.",
     *ASKING_FLAGS,
     "lease_ttl",
     unused=RUN_FLAGS,
@@ -19,7 +19,7 @@ from sync.commands.gallery import keep_gallery, require_gallery
     acts=True,
 )
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Fetch one template."""
     require_gallery(context.settings)
@@ -43,6 +43,7 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
     if outcome.plan and not outcome.plan.snapshot.ids:
         template(engine, template_id)  # one that was never seen is a slip of the user's, not of the catalog's
         context.out.message(
-            "note: the catalog says that it has no such template any more; the next run, which walks all of it, decides."
+            "note: the catalog no longer has this template; the next run, which walks the whole catalog, decides whether it is "
+            "removed."
         )
     finish(context.out, outcome, json=as_json)

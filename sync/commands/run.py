@@ -12,27 +12,27 @@ from sync.commands.gallery import keep_gallery, require_gallery
 
 
 @sync_command(
-    "Synchronise once: fetch every page, compare, store, say what changed.\n\n"
+    "Synchronise once: fetch every page, compare it with the database, store and print the changes.\n\n"
     "Exit codes: 0 done; 3 changes (with --exit-code); 4 removals held; 69 database; 75 try again later; "
-    "76 the answer made no sense; 77 key or account; 78 configuration.",
+    "76 invalid response, or the walk could not be verified; 77 API key or account; 78 configuration.",
     *RUN_FLAGS,
     quiet=True,
     needs_key=True,
     acts=True,
 )
-@click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing at all.")
+@click.option("--dry-run", is_flag=True, help="Fetch and compare, but write nothing.")
 @click.option(
     "--accept-removals",
     is_flag=True,
-    help="Remove what is held as implausible, and what is unconfirmed though its look-up was answered.",
+    help="Apply held removals, and unconfirmed ones whose look-up got a response.",
 )
-@click.option("--exit-code", is_flag=True, help="Leave with 3 if there were changes.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 if there were changes.")
 @click.option(
     "--record",
     metavar="FILE",
-    help="Keep every answer as it came, without the key, for `sandbox --replay FILE`; see docs/recordings.md.",
+    help="Record every response, without the API key, for `sandbox --replay FILE`; see docs/recordings.md.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, record: str | None, as_json: bool
 ) -> None:

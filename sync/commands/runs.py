@@ -10,9 +10,9 @@ from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 NEWEST = 10
 
 
-@sync_command("List the newest runs, newest first. Reads the database only.", *DATABASE_FLAGS)
-@limit(f"List the newest N, {NEWEST} if not given. With --rejected: the first N, else all.", "--most")
-@click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="Show the records that this run could not read.")
+@sync_command("List the most recent runs, newest first. Reads the database only.", *DATABASE_FLAGS)
+@limit(f"Maximum number of runs; default {NEWEST}. With --rejected: maximum number of records; default all.", "--most")
+@click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="Show the records that this run rejected.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, limit: int | None, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""
@@ -28,7 +28,7 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None, as
         require_run(engine, rejected_run)
         records = rejected(engine, rejected_run)[:limit]
         shown: list[RejectedRecord] | list[Run] = [RejectedRecord(**record) for record in records]
-        rows, none = rejected_rows(records), f"run {rejected_run} has no records that could not be read"
+        rows, none = rejected_rows(records), f"run {rejected_run} rejected no records"
     else:
         found = runs(context.engine(), NEWEST if limit is None else limit)
         shown = [Run(**run.as_json()) for run in found]

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from sync.sandbox.server import Sandbox
 
 
-@sync_command("Serve the sample catalog on loopback until stopped (Ctrl-C), as the real endpoint would.", acts=True)
+@sync_command("Serve the sample catalog on loopback, in the form of the real endpoint, until Ctrl-C.", acts=True)
 @click.option(
     "--port",
     default=8455,
     show_default=True,
     type=WholeNumber(0, 65535),
     metavar="PORT",
-    help="Where to listen; 0 takes any free port.",
+    help="Port to listen on; 0 selects a free port.",
 )
 @click.option(
     "--templates",
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     show_default=True,
     type=WholeNumber(0, 100_000),
     metavar="N",
-    help="How many templates the catalog has.",
+    help="Number of templates in the catalog.",
 )
 @click.option(
     "--seed",
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     show_default=True,
     type=int,
     metavar="NUMBER",
-    help="The catalog is made from it: another seed, another catalog.",
+    help="Seed of the generated catalog.",
 )
 @click.option(
     "--latency-ms",
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     show_default=True,
     type=WholeNumber(0, 60_000),
     metavar="N",
-    help="Wait this many milliseconds before each answer.",
+    help="Delay of each response in milliseconds.",
 )
-@click.option("--replay", metavar="FILE", help="Serve what `run --record FILE` kept instead; see docs/recordings.md.")
+@click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/recordings.md.")
 def command(context: Context, *, port: int, templates: int, seed: int, latency_ms: int, replay: str | None) -> None:
     """Serve the sample catalog, or a recording."""
     from sync.sandbox.catalog import make_catalog
@@ -83,14 +83,14 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
 def _of_catalog(sandbox: Sandbox, templates: int) -> list[str]:
     from sync.sandbox.media_files import MEDIA_PORT, MEDIA_URL
 
-    taken = f"Port {MEDIA_PORT} is taken: unless another sandbox has it, covers and previews are not served."
+    taken = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
     return [
         f"The sample catalog of {count_of(templates, 'template')} is served on {sandbox.url} until Ctrl-C. In another terminal:",
         f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}",
         "  template-sync run",
         f"  curl -X POST {sandbox.url}/sandbox/evolve     # a week passes: new, gone, repriced, renamed, retagged",
         "  template-sync form 104909826 --request               # and try what it gives: nothing is spent here",
-        f"Covers and previews are served under {MEDIA_URL}, as the records say." if sandbox.serves_media else taken,
+        f"Covers and previews are served under {MEDIA_URL}." if sandbox.serves_media else taken,
     ]
 
 
@@ -109,4 +109,4 @@ def _refuse_both() -> None:
     """Tell of flags that would do nothing."""
     given = click.get_current_context().get_parameter_source
     if wrong := [f"--{name}" for name in ("templates", "seed") if given(name) is not click.core.ParameterSource.DEFAULT]:
-        raise UsageError(f"{' and '.join(wrong)} cannot go with --replay: a recording is served as it is.")
+        raise UsageError(f"{' and '.join(wrong)} cannot be combined with --replay: a recording is served unchanged.")

@@ -10,16 +10,16 @@ from sync.commands.edge import Context, sync_command
 from sync.errors import UsageError
 
 
-@sync_command("Print the JSON Schema (2020-12) of one JSON output; without a NAME, list the names. Needs no database.")
+@sync_command("Print the JSON Schema (2020-12) of one JSON output; without NAME, list the names. Needs no database.")
 @click.argument("name", metavar="[NAME]", required=False)
-@click.option("--all", "every", is_flag=True, help="Print all of them in one, under $defs, for generators of types.")
-@click.option("--json", "as_json", is_flag=True, help="Print the names as JSON. A schema is JSON anyway.")
+@click.option("--all", "every", is_flag=True, help="Print all schemas in one document, under $defs, for code generators.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list of names as JSON.")
 def command(context: Context, *, name: str | None, every: bool, as_json: bool) -> None:
     """Print a schema, or name them."""
     from sync.outputs.schema import NAMED, everything, schema
 
     if every and name is not None:
-        raise UsageError("--all prints every schema: leave the name out.")
+        raise UsageError("--all prints every schema; omit NAME.")
     if name is not None and name not in NAMED:
         near = get_close_matches(name, NAMED, n=3)
         meant = f"Did you mean {' or '.join(near)}?" if near else "`template-sync schema` lists the names."

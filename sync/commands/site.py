@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Write the catalog as a gallery into DIR: static pages, opened from the disk or put behind any web server. What is there is "
-    "brought up to date; nothing new, nothing written. Reads the database only.",
+    "Write the catalog as a gallery of static web pages to DIR, for a browser or any web server. Updates an existing gallery; "
+    "writes only files that changed. Reads the database only.",
     *DATABASE_FLAGS,
     quiet=True,
     acts=True,
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--base-url", "site_url", metavar="URL", help="Where the site will stand: adds a sitemap and canonical links.")
-@click.option("--covers", is_flag=True, help="Keep copies of the covers there, too. [SYNC_SITE_COVERS]")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@click.option("--base-url", "site_url", metavar="URL", help="Public URL of the site; adds a sitemap and canonical links.")
+@click.option("--covers", is_flag=True, help="Also store copies of the covers. [SYNC_SITE_COVERS]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(context: Context, *, folder: Path, site_url: str | None, covers: bool, as_json: bool) -> None:
     """Write the gallery."""
     site_url = site_address(site_url)
@@ -41,7 +41,7 @@ def command(context: Context, *, folder: Path, site_url: str | None, covers: boo
 def told(built: SiteBuilt, folder: Path) -> str:
     """Say what a build did."""
     what = f"{built.written} files written" if built.written else "nothing new"
-    missing = f", {built.covers_missing} covers could not be had" if built.covers_missing else ""
+    missing = f", {built.covers_missing} covers could not be fetched" if built.covers_missing else ""
     return f"{folder / 'index.html'}: {built.templates} templates, {what}{missing}"
 
 

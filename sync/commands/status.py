@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_TROUBLES = 3
 
 
-@sync_command("Show on one screen how things stand. Reads the database only.", *DATABASE_FLAGS)
+@sync_command("Show the status of the catalog, the runs and the feed. Reads the database only.", *DATABASE_FLAGS)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool) -> None:
     """Show how things stand."""
@@ -125,9 +125,11 @@ def status_lines(found: Overview, settings: Settings, now: datetime, told: Seque
         lines.append(("last attempt", f"{since(attempt.started_at, now)}, run {attempt.run_id}: {attempt.status}"))
         if attempt.error and attempt.status is not Status.SUCCEEDED:
             fault, to_do = advise(attempt)
-            lines += [("  what", escape_control_characters(attempt.error)), ("  whose fault", fault), ("  do", to_do)]
+            lines += [("  what", escape_control_characters(attempt.error)), ("  cause", fault), ("  action", to_do)]
         if attempt.status is Status.RUNNING and not found.holder.active:
-            lines.append(("  what", "its process ended without a word; nothing of it was applied, the next run goes on"))
+            lines.append(
+                ("  what", "its process ended without reporting a result; nothing was applied, the next run starts again")
+            )
         if attempt.rejected:
             lines.append(
                 ("rejected", f"{count_of(attempt.rejected, 'record')}; template-sync runs --rejected {attempt.run_id} shows them")
@@ -135,23 +137,23 @@ def status_lines(found: Overview, settings: Settings, now: datetime, told: Seque
     lines += _missing_lines(found)
     if found.next_run_at:
         late = (now - found.next_run_at).total_seconds()
-        when = f"overdue by {age(late)}: is the daemon running?" if late > 60 else f"in {age(-late)}"  # noqa: PLR2004 - a minute's grace
+        when = f"overdue by {age(late)}: check whether the daemon runs" if late > 60 else f"in {age(-late)}"  # noqa: PLR2004 - a minute's grace
         lines.append(("next run", f"{found.next_run_at:%Y-%m-%d %H:%M:%S} UTC ({when})"))
     else:
-        lines.append(("next run", "none is planned: no daemon is at work; cron or a timer may be"))
+        lines.append(("next run", "not scheduled by a daemon; cron or a timer may start it"))
     if found.holder.active:
-        lines.append(("at work now", f"{found.holder.name}, lease ends in {found.holder.seconds_left:.0f} s unless renewed"))
+        lines.append(("lease holder", f"{found.holder.name}, expires in {found.holder.seconds_left:.0f} s unless renewed"))
     some = found.last_seq >= found.oldest_seq
     lines.append(
         ("feed", f"seq {found.oldest_seq} to {found.last_seq}" if some else f"empty, the next change is {found.last_seq + 1}")
     )
     lines.append(("cursor", found.cursor))
     if found.standby is not None:
-        how_late = "" if found.standby.seconds is None else f": the newest transaction it has is {age(found.standby.seconds)} old"
-        lines.append(("server", f"a standby or replica, which may be late{how_late}"))
+        how_late = "" if found.standby.seconds is None else f": its newest transaction is {age(found.standby.seconds)} old"
+        lines.append(("server", f"a standby or replica, which may lag{how_late}"))
     lines += webhook_lines(told, now)
     if (site := site_state(found, settings)) is not None:
-        stands = "up to date" if site.current else "not up to date: the log of the last run says why"
+        stands = "up to date" if site.current else "not up to date: see the log of the last run"
         lines.append(("gallery", f"{site.folder}, {stands}"))
     return [f"{mark(pad(name, 13), 'bold')} {text}" for name, text in lines]
 
@@ -187,11 +189,11 @@ def webhook_lines(told: Sequence[Position], now: datetime) -> list[tuple[str, st
     if not told:
         return []
     behind = sum(not each.at_end for each in told)
-    count = f"{len(told)} endpoint{'s' if len(told) != 1 else ''}, " + (f"{behind} behind" if behind else "all told everything")
+    count = f"{len(told)} endpoint{'s' if len(told) != 1 else ''}, " + (f"{behind} behind" if behind else "all up to date")
     troubles = [why for each in told if (why := trouble(each, now))]
     more = (
         [f"and {len(troubles) - MOST_TROUBLES} more; template-sync webhooks list shows all"]
         if len(troubles) > MOST_TROUBLES
         else []
     )
-    return [("webhooks", count), *(("  look at", why) for why in troubles[:MOST_TROUBLES] + more)]
+    return [("webhooks", count), *(("  check", why) for why in troubles[:MOST_TROUBLES] + more)]

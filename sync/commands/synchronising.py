@@ -193,13 +193,13 @@ def notes(outcome: Outcome) -> list[str]:
     run = outcome.run
     lines = []
     if run.fields_appeared:
-        lines.append(f"note: the catalog sends fields that it did not send before: {some_of(run.fields_appeared)}.")
+        lines.append(f"note: new fields in the catalog: {some_of(run.fields_appeared)}.")
     if run.fields_vanished:
-        lines.append(f"note: the catalog no longer sends {some_of(run.fields_vanished)}; the last values are kept.")
+        lines.append(f"note: fields missing from the catalog: {some_of(run.fields_vanished)}; their last values are kept.")
     if run.rejected and outcome.plan:
         first = outcome.plan.rejected()[0]
         bad = count_of(run.rejected, "record")
-        lines.append(f"note: {bad} could not be read; the first: {first.template_id or 'no id'}: {first.reason}.")
+        lines.append(f"note: {bad} rejected; the first: {first.template_id or 'no ID'}: {first.reason}.")
     return lines
 
 

@@ -8,8 +8,8 @@ from sync.commands.arguments import limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
-@sync_command("List the tags of the present templates, with how many have each. Reads the database only.", *DATABASE_FLAGS)
-@limit("List the N commonest only.")
+@sync_command("List the tags of the present templates with their number of templates. Reads the database only.", *DATABASE_FLAGS)
+@limit("Maximum number of rows; the most frequent are shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List tags."""
@@ -27,4 +27,4 @@ def command(context: Context, *, limit: int | None, as_json: bool) -> None:
         return
     if found[:limit]:
         context.out.lines(table(tag_rows(found[:limit]), context.out.width, mark))
-    context.out.message(f"{count_of(len(found), 'tag')}; `template-sync list --tag TAG` takes either language")
+    context.out.message(f"{count_of(len(found), 'tag')}; `template-sync list --tag TAG` accepts either language")

@@ -8,8 +8,8 @@ from sync.commands.arguments import limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 
 
-@sync_command("List the types of the present templates, with how many are of each. Reads the database only.", *DATABASE_FLAGS)
-@limit("List the N commonest only.")
+@sync_command("List the types of the present templates with their number of templates. Reads the database only.", *DATABASE_FLAGS)
+@limit("Maximum number of rows; the most frequent are shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List types."""

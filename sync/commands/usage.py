@@ -13,7 +13,7 @@ def slip(error: click.ClickException) -> UsageError:
     """Put what click found wrong into this program's words."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "template-sync"
-    hint = f"`{path} --help` shows how it is used."
+    hint = f"`{path} --help` shows the usage."
     match error:
         case click.NoSuchCommand():
             names = context.command.list_commands(context) if context else []

@@ -27,14 +27,14 @@ FLAGS = (*DATABASE_FLAGS, "webhooks_file")
 SENDING_FLAGS = (*FLAGS, "proxy", "ca_bundle")
 
 
-@click.group(help="Show who is told of changes, try an endpoint, deliver what waits.")
+@click.group(help="List webhook endpoints, send a test message, deliver messages.")
 def command() -> None:
     """Hold the commands together."""
 
 
-@sync_command("Show how far each endpoint has been told, and its last answer. Needs no secrets.", *FLAGS)
+@sync_command("List the endpoints with their delivery position and last response. Needs no secrets.", *FLAGS)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@limit("List the first N only.")
+@limit("Maximum number of rows.")
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
     """Show every endpoint of the file."""
     from sync.commands.synchronising import now
@@ -83,7 +83,7 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
 
 
 @sync_command(
-    "Send one signed test message to an endpoint, and show its answer. Its position does not move; no database is needed.",
+    "Send one signed test message to an endpoint and show the response. Its position does not change; needs no database.",
     "webhooks_file",
     "proxy",
     "ca_bundle",
@@ -91,7 +91,7 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
     acts=True,
 )
 @click.argument("name", metavar="NAME")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
 def test(context: Context, *, name: str, as_json: bool) -> None:
     """Try an endpoint."""
     import secrets
@@ -111,16 +111,18 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
     else:
         context.out.lines([f"{name}: {reply.in_words}"])
     if not reply.taken:
-        raise TryLater(f"Endpoint {name} did not take the message.", hint="Its log may say why; nothing else was changed.")
+        raise TryLater(
+            f"Endpoint {name} did not accept the message.", hint="Check the log of the endpoint; nothing else was changed."
+        )
 
 
 @sync_command(
-    "Deliver to every endpoint what waits for it and is due: one pass, for cron. A daemon with SYNC_WEBHOOKS_FILE does "
-    "it by itself. Leaves with 75 if anything could not be delivered.",
+    "Deliver all due messages to every endpoint: one pass, for cron. A daemon with SYNC_WEBHOOKS_FILE delivers by itself. Exits "
+    "with 75 if a delivery failed.",
     *SENDING_FLAGS,
     acts=True,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def deliver(context: Context, *, as_json: bool) -> None:
     """Make one pass."""
     from sync.commands.synchronising import now
@@ -140,24 +142,24 @@ def deliver(context: Context, *, as_json: bool) -> None:
     else:
         for each in visits:
             error = f": {each.error}" if each.error else ""
-            context.out.lines([f"{each.name}  {each.result}, {count_of(each.messages, 'message')} taken{error}"])
+            context.out.lines([f"{each.name}  {each.result}, {count_of(each.messages, 'message')} accepted{error}"])
         if not visits:
-            context.out.message("nothing waits, or nothing is due")
+            context.out.message("no messages are due")
     if failed := [each.name for each in visits if each.result in {"failed", "paused", "broken"}]:
         raise TryLater(
             f"Not everything could be delivered: {', '.join(failed)}.",
-            hint="`template-sync webhooks list` says why, and when it is tried again.",
+            hint="`template-sync webhooks list` shows the cause and the time of the next attempt.",
         )
 
 
 @sync_command(
-    "Let a paused or failing endpoint be tried at once. One whose position is lost goes on at the feed's end: what it missed, "
-    "only reading the catalog anew can tell it.",
+    "Retry a paused or failing endpoint at once. An endpoint whose position is lost resumes at the end of the feed; to catch "
+    "up, it has to read the catalog again.",
     *FLAGS,
     acts=True,
 )
 @click.argument("name", metavar="NAME")
-@click.option("--skip", is_flag=True, help="Pass over the one message that waits, and say which.")
+@click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")
 def resume(context: Context, *, name: str, skip: bool) -> None:
     """Go on."""
     from sync.delivery.configuration import endpoints_in
@@ -180,9 +182,7 @@ def sender(context: Context) -> Callable[[Armed, Message, datetime], Reply]:
 
 def _file(context: Context) -> str:
     if context.settings.webhooks_file is None:
-        raise ConfigurationError(
-            ["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/webhooks.md has one to copy."]
-        )
+        raise ConfigurationError(["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/webhooks.md has an example."])
     return context.settings.webhooks_file
 
 
@@ -205,9 +205,7 @@ def _named(endpoints: Sequence[Armed], name: str) -> Armed:
 
 
 def _unknown(name: str) -> UsageError:
-    return UsageError(
-        f"There is no endpoint {name!r} that is enabled.", hint="`template-sync webhooks list` names those there are."
-    )
+    return UsageError(f"There is no enabled endpoint {name!r}.", hint="`template-sync webhooks list` lists the endpoints.")
 
 
 for _name, _command in (("list", list_endpoints), ("test", test), ("deliver", deliver), ("resume", resume)):

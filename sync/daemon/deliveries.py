@@ -87,7 +87,7 @@ class Deliveries:
                 self._deliverer.want(())
                 self._complain(str(error))
             except Exception as surprise:  # noqa: BLE001 - a bug: told, and tried again
-                self._complain(f"Unforeseen: {type(surprise).__name__}.")
+                self._complain(f"Unexpected error: {type(surprise).__name__}.")
             self._woken.wait(self._look)
 
     def _complain(self, trouble: str) -> None:

@@ -57,14 +57,14 @@ class Ping:
         A start that nothing follows would look like a run that hangs, until the service's patience is over.
         """
         self.start()
-        reason = "It ended without a word."
+        reason = "The run ended without reporting a result."
         try:
             yield
         except SyncError as error:
             reason = str(error)
             raise
         except BaseException as surprise:
-            reason = f"Unforeseen: {type(surprise).__name__}."  # the kind only: its message may hold a secret
+            reason = f"Unexpected error: {type(surprise).__name__}."  # the kind only: its message may hold a secret
             raise
         finally:
             if self._owes_end:

@@ -103,24 +103,32 @@ class Metrics:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"template_sync_{name}", text, labels, registry=self._facts)
 
-        self._last_success = gauge("last_success_timestamp_seconds", "When the last successful run ended; 0 if there was none.")
-        self._last_attempt = gauge("last_attempt_timestamp_seconds", "When the last run began, however it ended; 0 if none did.")
-        self._last_status = gauge("last_run_status", "1 for the status that the last run ended in, 0 for the others.", "status")
-        self._templates = gauge("templates", "Templates present in the catalog; NaN until known.")
+        self._last_success = gauge(
+            "last_success_timestamp_seconds", "Time at which the last successful run ended; 0 if there was none."
+        )
+        self._last_attempt = gauge(
+            "last_attempt_timestamp_seconds", "Time at which the last run started, whatever its status; 0 if there was none."
+        )
+        self._last_status = gauge("last_run_status", "1 for the status of the last run, 0 for the others.", "status")
+        self._templates = gauge("templates", "Number of templates present; NaN until known.")
         self._templates.set(float("nan"))  # 0 would be an alarm, and no process that just began may raise it
-        self._held = gauge("held_removals", "Removals that wait for a person.")
-        self._unconfirmed = gauge("unconfirmed_removals", "Missing templates that are kept: nothing confirms that they are gone.")
-        self._rejected = gauge("rejected_records", "Records that the last run could not read.")
+        self._held = gauge("held_removals", "Number of removals held.")
+        self._unconfirmed = gauge(
+            "unconfirmed_removals", "Number of missing templates kept because no look-up confirms their removal."
+        )
+        self._rejected = gauge("rejected_records", "Number of records that the last run rejected.")
         for status in STATUSES:
             self._last_status.labels(status)
-        self._behind = gauge("webhook_behind_changes", "Changes in the feed that an endpoint has yet to be told of.", "endpoint")
+        self._behind = gauge("webhook_behind_changes", "Number of undelivered changes in the feed.", "endpoint")
         self._failing = gauge(
-            "webhook_failing_since_timestamp_seconds", "When an endpoint's first failure in a row was; 0 if none.", "endpoint"
+            "webhook_failing_since_timestamp_seconds",
+            "Time of the first of the consecutive failed attempts; 0 if none failed.",
+            "endpoint",
         )
-        self._paused = gauge("webhook_paused", "1 for an endpoint that waits for a person.", "endpoint")
-        self._site = gauge("site_written", "1 if the gallery is as the last run left the catalog, 0 if not; NaN if none is kept.")
+        self._paused = gauge("webhook_paused", "1 if delivery to the endpoint is paused.", "endpoint")
+        self._site = gauge("site_written", "1 if the gallery was updated by the last run, 0 if not; NaN without a gallery.")
         self._site.set(float("nan"))
-        Info("template_sync_build", "The version at work.", registry=self._facts).info({"version": version})
+        Info("template_sync_build", "Version of the program.", registry=self._facts).info({"version": version})
 
     def _define_counts(self) -> None:
         def counter(name: str, text: str, label: str, values: tuple[str, ...]) -> Counter:
@@ -129,17 +137,17 @@ class Metrics:
                 metric.labels(value)  # present from the start: `increase()` does not see a series' first step
             return metric
 
-        self._runs = counter("runs_total", "Runs by the status that they ended in.", "status", STATUSES)
-        self._changes = counter("changes_total", "Changes to templates by kind.", "kind", KINDS)
-        self._requests = counter("upstream_requests_total", "Requests to upstream by the code of the answer.", "code", CODES)
+        self._runs = counter("runs_total", "Number of runs by status.", "status", STATUSES)
+        self._changes = counter("changes_total", "Number of changes by kind.", "kind", KINDS)
+        self._requests = counter("upstream_requests_total", "Number of requests to the endpoint by response code.", "code", CODES)
         self._messages = Counter(
             "template_sync_webhook_messages_total",
-            "Messages by endpoint, and whether they were taken.",
+            "Number of messages by endpoint and result.",
             ("endpoint", "result"),
             registry=self._counts,
         )
         self._duration = Histogram(
-            "template_sync_run_duration_seconds", "How long runs took.", buckets=_BUCKETS, registry=self._counts
+            "template_sync_run_duration_seconds", "Duration of runs.", buckets=_BUCKETS, registry=self._counts
         )
 
     def seed(

@@ -141,11 +141,11 @@ class Daemon:
         An API or a database that is down does not matter here.
         """
         if not (self._scheduler.running and self._thread.is_alive()):
-            return False, "the scheduler stands still"
+            return False, "the scheduler is stuck"
         began = self._run_began
         if began is not None and self.monotonic() - began > self.max_run:
-            return False, f"a run has been at work for more than {self.max_run:.0f} s, which no run may"
-        return True, "the scheduler turns"
+            return False, f"a run has been active for more than {self.max_run:.0f} s, the limit of a run"
+        return True, "the scheduler is alive"
 
     def _run(self) -> None:
         self._idle.clear()
@@ -169,7 +169,7 @@ class Daemon:
             if began and (covered_until := covered_by_other_host(self.schedule, began, self.clock())):
                 get_logger().info("run_made_elsewhere", began=began.isoformat(timespec="seconds"))
                 return RunResult(Status.SUCCEEDED, covered_until=covered_until)
-            self.notify("STATUS=A run is at work.")
+            self.notify("STATUS=A run is active.")
             return self.service.run()
         except BaseException as error:  # noqa: BLE001 - APScheduler would swallow it
             get_logger().error("run_crashed", exc_info=error)
@@ -225,7 +225,9 @@ class Daemon:
         self._scheduler.pause()
         self.service.interrupt()
         if not self._idle.wait(self.grace):
-            get_logger().error("daemon_hung", hint="A run did not end within SYNC_GRACE; the process leaves without it.")
+            get_logger().error(
+                "daemon_hung", hint="A run did not end within SYNC_GRACE; the process exits without waiting for it."
+            )
             os._exit(HUNG)
         self._scheduler.shutdown(wait=True)
         self._thread.join()

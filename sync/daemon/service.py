@@ -91,7 +91,7 @@ class Service:
                 outcome = self._failed(began, error)
             except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat, too
                 get_logger().error("run_crashed", exc_info=error)
-                outcome = self._failed(began, SyncError(f"Unforeseen: {type(error).__name__}."))
+                outcome = self._failed(began, SyncError(f"Unexpected error: {type(error).__name__}."))
             log_run(outcome)
             if outcome.run.status is Status.SUCCEEDED:
                 self._own_success = (outcome.run.run_id, outcome.run.started_at)
@@ -256,7 +256,7 @@ def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, site: bool
     """Write a one-shot run's metrics to a textfile; keep the file as it is while the database does not answer."""
     figures, newest = figures_of(outcome, engine)
     if figures.templates is None:
-        get_logger().warning("metrics_not_written", reason="the database could not be asked")
+        get_logger().warning("metrics_not_written", reason="the database could not be queried")
         return
     metrics = Metrics(__version__)
     seed(metrics, engine)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoint import Endpoint, SecretSource
 
 _LIMIT = 2**20
-_HINT = "docs/webhooks.md says what each key means; nothing was sent."
+_HINT = "docs/webhooks.md describes each key; nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _secrets(endpoint: Endpoint, read: Callable[[SecretSource], str], problems: 
         try:
             secret = check_secret(read(source))
             if secret in found:
-                raise ValueError("another secret: this is the first one again")
+                raise ValueError("two different secrets: the second equals the first")
             found.append(secret)
         except ValueError as error:
             name = f" ({source.name})" if source.kind == "secret_env" else ""

@@ -105,7 +105,7 @@ class Deliverer:
         except SyncError as error:
             found = Delivered(armed.endpoint.name, "broken", error=str(error))
         except Exception as surprise:  # noqa: BLE001 - a bug must not end the service's other deliveries
-            found = Delivered(armed.endpoint.name, "broken", error=f"Unforeseen: {type(surprise).__name__}.")
+            found = Delivered(armed.endpoint.name, "broken", error=f"Unexpected error: {type(surprise).__name__}.")
         if found.result == "broken":  # not the endpoint's fault, so nothing about it is written down; but not at once again
             self._rest_until[found.name] = self.clock() + _REST
         self.ended(found)

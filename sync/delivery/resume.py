@@ -29,11 +29,11 @@ def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
     if endpoint.name not in {position.name for position in webhook_state.positions(engine)}:
         raise UsageError(
             f"Endpoint {endpoint.name} has no position yet.",
-            hint="It gets one when something is delivered and the feed is not empty.",
+            hint="It gets one at the first delivery while the feed is not empty.",
         )
     with webhook_state.claimed(engine, endpoint.name) as claim:
         if claim is None:
-            raise LeaseBusy(f"Endpoint {endpoint.name} is being delivered to at this moment.", hint="Try again in a few seconds.")
+            raise LeaseBusy(f"A delivery to endpoint {endpoint.name} is active.", hint="Retry in a few seconds.")
         moved, told = _move(engine, endpoint, claim.position.cursor, skip=skip)
         fresh = {"attempts": 0, "failing_since": None, "next_attempt_at": None, "paused": None}
         webhook_state.record(engine, claim, position=moved, **fresh)
@@ -46,10 +46,10 @@ def _move(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tup
         step = next(steps(engine, endpoint, cursor), None)
     except CursorLost as lost:
         end = webhook_state.feed_end(engine)
-        return end, f"{endpoint.name} goes on at the feed's end ({end}), because what it has yet to hear is lost: {lost}"
+        return end, f"{endpoint.name} resumes at the end of the feed ({end}), because its undelivered changes are lost: {lost}"
     waits = step.message if step else None
     if step is None or waits is None:
-        return (step.cursor if step else cursor), f"{endpoint.name} goes on; nothing waits for it."
+        return (step.cursor if step else cursor), f"{endpoint.name} resumes; no messages are pending."
     if not skip:
-        return cursor, f"{endpoint.name} goes on with {waits.kind} of {waits.about} ({waits.id})."
-    return step.cursor, f"{endpoint.name} will not be told {waits.kind} of {waits.about} ({waits.id}); it goes on behind it."
+        return cursor, f"{endpoint.name} resumes with {waits.kind} of {waits.about} ({waits.id})."
+    return step.cursor, f"{endpoint.name} skips {waits.kind} of {waits.about} ({waits.id}) and resumes after it."

@@ -96,7 +96,7 @@ def send(
             is_permitted=allowed,
         )
     except AddressRefused:
-        return Reply(None, "its name leads to a link-local address, where nothing is sent")
+        return Reply(None, "its name resolves to a link-local address, which is refused")
     except TransportFailure as failure:
         return Reply(None, str(failure), slow=failure.timed_out)
     if answer.status in _OK:

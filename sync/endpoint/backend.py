@@ -73,19 +73,19 @@ class Exchange(Attempt):
 
     def _why_of_proxy(self, failure: Exception) -> str | None:
         if isinstance(failure, httpcore.ProxyError):
-            asks = ": it asks for a user name and a password" if str(failure).startswith("407") else ""
+            asks = ": it requires a user name and a password" if str(failure).startswith("407") else ""
             return f"the proxy refused the connection ({str(failure)[:3]}{asks})"
         if isinstance(failure, httpcore.RemoteProtocolError) and not self.ended:
-            return "the proxy's answer is malformed: its status line or a header"
+            return "the proxy's response is malformed: its status line or a header"
         return "the proxy closed the connection" if isinstance(failure, _BROKEN) else self._why(failure)
 
     def _why(self, failure: Exception) -> str | None:
         if isinstance(failure, httpcore.RemoteProtocolError):
             if self.ended:
-                return "the connection broke off in the middle of an answer"
-            return f"its answer is malformed: {'its body' if self.stage == BODY else 'its status line or a header'}"
+                return "the connection was closed during a response"
+            return f"its response is malformed: {'its body' if self.stage == BODY else 'its status line or a header'}"
         if isinstance(failure, _BROKEN):
-            return "the connection broke off"
+            return "the connection was closed"
         return "its address or a header holds a character that HTTP does not permit" if isinstance(failure, _UNSENDABLE) else None
 
 
@@ -183,7 +183,7 @@ class _Stream(httpcore.NetworkStream):
         except httpcore.ConnectError as error:
             self._plain.close()
             if not isinstance(error.__cause__, ssl.SSLCertVerificationError):
-                raise TransportFailure("it does not speak TLS as it should") from error
+                raise TransportFailure("a TLS protocol error occurred") from error
             reason = error.__cause__.verify_message
             raise TransportFailure(f"its TLS certificate could not be verified ({reason})") from error
         except BaseException:

@@ -27,7 +27,7 @@ def decompress(encoding: str, wire: bytes) -> tuple[bytes | bytearray, SyncError
     """
     coding = encoding.strip().lower()
     if coding not in {"identity", ""} | _GZIP:
-        return wire, BadAnswer("The answer is compressed in a way that was not asked for.", code="encoding")
+        return wire, BadAnswer("The response has a content encoding that was not requested.", code="encoding")
     if len(wire) > BODY_LIMIT:
         return wire, _too_large()
     if coding not in _GZIP:
@@ -47,21 +47,21 @@ def _gunzip(wire: bytes, body: bytearray) -> None:
         unzip = zlib.decompressobj(31)
         while not unzip.eof:
             if place >= len(wire):
-                raise Unreachable("The answer broke off in the middle.", code="gzip")
+                raise Unreachable("The response was incomplete.", code="gzip")
             piece = wire[place : place + _PIECE]
             try:
                 body += unzip.decompress(piece, BODY_LIMIT + 1 - len(body))
             except zlib.error:
-                raise Unreachable("The answer's compression was damaged on the way.", code="gzip") from None
+                raise Unreachable("The compressed response is corrupt.", code="gzip") from None
             if len(body) > BODY_LIMIT:
                 raise _too_large()
             place += len(piece) - len(unzip.unused_data)
         if place >= len(wire):
             return
         if not wire.startswith(_MAGIC, place):
-            raise BadAnswer("Something follows the end of the compressed answer.", code="encoding")
+            raise BadAnswer("The compressed response has trailing data.", code="encoding")
     raise _too_large()
 
 
 def _too_large() -> BadAnswer:
-    return BadAnswer(f"The answer is larger than {BODY_LIMIT // 2**20} MiB.", code="too-large")
+    return BadAnswer(f"The response is larger than {BODY_LIMIT // 2**20} MiB.", code="too-large")

@@ -28,7 +28,7 @@ MAINTENANCE, RATE_LIMITED = 455, 429
 
 _REFUSALS = {
     401: "The API key was refused (401).",
-    402: "The account has not enough credits (402).",
+    402: "The account has insufficient credits (402).",
     403: "Access was refused (403).",
     505: "The template catalog is disabled for this account (505).",
 }
@@ -40,7 +40,7 @@ _STOPS = {
 }
 
 
-_ASKS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The catalog asks for fewer requests (429)."}
+_ASKS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The rate limit was exceeded (429)."}
 
 
 def judge_answer(
@@ -69,10 +69,10 @@ def judge_answer(
     code = max(status, envelope.code, key=_severity)
     if code == OK:
         if envelope.records is None:
-            return code, BadAnswer("The answer says success but holds no list of templates.", code="not-envelope")
+            return code, BadAnswer("The response reports success but has no list of templates.", code="not-envelope")
         return code, envelope
     if code in _STOPS and envelope.records:
-        return code, BadAnswer(f"The answer says {code} and holds templates nevertheless.", code="contradiction")
+        return code, BadAnswer(f"The response has code {code} but contains templates.", code="contradiction")
     if code == NOT_FOUND:
         sentence = _STOPS[code] + _said(envelope.message)
         return code, NotThere(sentence, hint=BY_CODE[str(code)].to_do, envelope=envelope if own else None)
@@ -99,35 +99,36 @@ def _error(code: int, message: str, after: float | None) -> SyncError:
     if code in _STOPS:
         return NoSuchPage(_STOPS[code] + said, hint=BY_CODE[str(code)].to_do)
     if code in _ASKS or (_may_pass(code) and after is not None):
-        wait = f" It asks to come back in {after:.0f} s." if after is not None else ""
-        hint = "Nothing is wrong here and nothing was changed; the next run tries again."
+        wait = f" Retry after {after:.0f} s." if after is not None else ""
+        hint = "Nothing was changed; the next run retries."
         kind = Maintenance if code == MAINTENANCE else Deferred
         return kind(f"{_ASKS.get(code, f'The server failed ({code}).')}{wait}{said}", hint=hint, code=str(code), after=after)
     if _may_pass(code):
-        return Unreachable(f"The server failed ({code}).{said}", hint="The next run tries again.", code=str(code))
+        return Unreachable(f"The server failed ({code}).{said}", hint="The next run retries.", code=str(code))
     return _undocumented(code, said)
 
 
 def _said(message: str) -> str:
-    return f" It said: {message}" if message else ""
+    return f" Message: {message}" if message else ""
 
 
 def _undocumented(code: int, said: str) -> BadAnswer:
     if code == _NOT_MODIFIED:
-        return BadAnswer(f"The answer has an unexpected status ({code}): no request was conditional.{said}", code=str(code))
+        return BadAnswer(f"The response has an unexpected status ({code}): no request was conditional.{said}", code=str(code))
     if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
         return BadAnswer(
-            f"The server redirects elsewhere ({code}); redirects are not followed, the key is for the configured origin only.",
-            hint="Set CRUN_BASE_URL to the origin that answers.", code=str(code),
+            f"The server redirects to another URL ({code}); redirects are not followed, because the API key is sent to the "
+            "configured origin only.",
+            hint="Set CRUN_BASE_URL to the origin that serves the API.", code=str(code),
         )  # fmt: skip
-    return BadAnswer(f"The answer has a code that is not documented ({code}).{said}", code=str(code))
+    return BadAnswer(f"The response has an undocumented code ({code}).{said}", code=str(code))
 
 
 def _not_the_catalog(error: BadAnswer, content_type: str) -> BadAnswer:
     if "html" in content_type:
         return BadAnswer(
-            "The answer is a web page, not the catalog.",
-            hint="Check CRUN_BASE_URL; a login page or a proxy may be in the way.", code="html",
+            "The response is a web page, not the catalog.",
+            hint="Check CRUN_BASE_URL; a login page or a proxy may intercept the request.", code="html",
         )  # fmt: skip
-    error.hint = "Check CRUN_BASE_URL; if it is right, the interface may have changed."
+    error.hint = "Check CRUN_BASE_URL; if it is right, the API may have changed."
     return error

@@ -144,10 +144,10 @@ class Endpoint:
             Interrupted: `interrupt` was called.
         """
         if self._interrupted:
-            raise Interrupted("Stopped before anything was applied, as asked.")
+            raise Interrupted("The run was stopped before anything was applied.")
         if time.monotonic() >= self._context.ends:
             raise DeadlineExceeded(
-                f"The run took longer than SYNC_DEADLINE ({self._deadline:g} s); nothing was applied.",
+                f"The run exceeded SYNC_DEADLINE ({self._deadline:g} s); nothing was applied.",
                 hint=BY_CODE["deadline"].to_do,
             )
 

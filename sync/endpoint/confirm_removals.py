@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_ACCEPTED = 2000
 """Look-ups of a run in which a person accepts removals: about 200 s at the default rate, well within the default deadline."""
-OTHER_FORM = "the look-up's answer differs from that for an id that cannot exist"
+OTHER_FORM = "the look-up's response differs from that for an ID that cannot exist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,11 @@ def confirm_removals(
             again = walk(endpoint, parser, page_size=page_size, workers=workers)
             if again.verified:
                 return _by_walk(again, missing)
-            doubt = f"another walk could not be verified: {again.reason}"
+            doubt = f"the second walk could not be verified: {again.reason}"
             looked_up = replace(looked_up, found=_by_walk(again, missing).found, missing=again.missing)
         looked_up = looked_up.without_evidence(doubt)
     else:
-        doubt = f"a run makes {LOOK_UPS} look-ups"
+        doubt = f"the limit of {LOOK_UPS} look-ups per run was reached"
     rest = sorted(set(missing) - set(asked))
     if accept and walked.verified:
         more = look_up(endpoint, parser, rest[:MOST_ACCEPTED], controls.form, workers=workers)
@@ -127,7 +127,7 @@ def _reason_to_doubt(looked_up: Confirmation, asked: Sequence[str]) -> str:
     if looked_up.problem or len(looked_up.evidence) == len(asked):
         return looked_up.problem
     if looked_up.found:
-        return "a look-up found one of the missing templates, so that the walk proves nothing"
+        return "a look-up found one of the missing templates, so the walk is incomplete"
     return "not every look-up of some missing templates confirmed that they are gone"
 
 
@@ -181,7 +181,7 @@ def look_up(
             hopeless.append(answer)
     if hopeless:
         known = {*confirmation.evidence, *confirmation.unconfirmed, *(each.template_id for each in confirmation.found)}
-        reason = f"another look-up was not answered: {cause(hopeless[0])}"
+        reason = f"another look-up failed: {cause(hopeless[0])}"
         confirmation.unconfirmed.update(_not_asked((each for each in ids if each not in known), reason))
     return confirmation
 
@@ -197,9 +197,9 @@ def _found(answer: Envelope | SyncError, template_id: str, parser: RecordParser)
 def _why_unconfirmed(answer: Envelope | SyncError) -> Unconfirmed:
     """Say why an answer to a look-up is no evidence. A 404 or an empty list is an answer, whatever its form."""
     if isinstance(answer, Envelope) and answer.records:
-        return Unconfirmed("the look-up was answered with other templates", answered=False)
+        return Unconfirmed("the look-up returned other templates", answered=False)
     if isinstance(answer, Envelope | NotThere):
         return Unconfirmed(OTHER_FORM, answered=True)
     if isinstance(answer, BadAnswer):
-        return Unconfirmed(f"the look-up's answer is invalid: {cause(answer)}", answered=False)
-    return Unconfirmed(f"the look-up was not answered: {cause(answer)}", answered=False)
+        return Unconfirmed(f"the look-up's response is invalid: {cause(answer)}", answered=False)
+    return Unconfirmed(f"the look-up failed: {cause(answer)}", answered=False)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 RESOLVING, CONNECTING, PROXY, TLS, HEAD, BODY = range(6)
 LATE = {
-    RESOLVING: "its name did not resolve within the time allowed",
-    CONNECTING: "no connection within the time allowed",
-    PROXY: "the proxy did not answer within the time allowed",
-    TLS: "no connection within the time allowed",
-    HEAD: "no answer within the time allowed",
-    BODY: "no complete answer within the time allowed",
+    RESOLVING: "its name did not resolve within the deadline",
+    CONNECTING: "no connection within the deadline",
+    PROXY: "the proxy did not respond within the deadline",
+    TLS: "no connection within the deadline",
+    HEAD: "no response within the deadline",
+    BODY: "no complete response within the deadline",
 }
 
 
@@ -63,7 +63,7 @@ class Attempt:
         try:
             threading.Thread(target=self._work, args=(work, release), name="http", daemon=True).start()
         except RuntimeError:
-            return TransportFailure("this machine has no thread left")
+            return TransportFailure("no thread could be started")
         try:
             self._settled.wait(limit)
         finally:

@@ -128,7 +128,7 @@ class Connection:
                 self._transport = None
         if exchange.head is not None:
             return Response(*exchange.head, bytes(exchange.body), failure)
-        raise failure or TransportFailure("there was no answer")
+        raise failure or TransportFailure("there was no response")
 
     def cancel(self) -> None:
         """Give up the request under way, and every later one. Safe from any thread."""

@@ -78,22 +78,22 @@ def run_controls(endpoint: Answers, served: Sequence[str], total: int | None, ra
     for known in _choose(served, random):
         answer = _ask(endpoint, known)
         if isinstance(answer, TryLater):
-            return ControlResult(None, f"a control look-up was not answered: {cause(answer)}")
+            return ControlResult(None, f"a control look-up failed: {cause(answer)}")
         if not isinstance(answer, Envelope) or not _finds(answer, known):
             return ControlResult(None, "a look-up did not find a template that the catalog had just served", failed=True)
         totals.add(answer.total)
     impossible = _impossible_id(served[0] if served else "0", random)
     answer = _ask(endpoint, impossible)
     if isinstance(answer, TryLater):
-        return ControlResult(None, f"a control look-up was not answered: {cause(answer)}")
+        return ControlResult(None, f"a control look-up failed: {cause(answer)}")
     form = not_found_form(answer, impossible)
     if form is None:
-        reason = "a look-up of an id that cannot exist was not answered with a plain 'not there'"
+        reason = "a look-up of an ID that cannot exist did not return a plain 404"
         return ControlResult(None, reason, failed=True)
     # Else `total` in a look-up counts what was found; so it may where the whole catalog is one template.
     counts_catalog = totals == {total} and total != 1
     if form.total and not (counts_catalog and form.total == total):
-        reason = f"a look-up that found nothing says that there are {form.total} templates"
+        reason = f"a look-up that found nothing reports {form.total} templates"
         return ControlResult(None, reason, failed=True)
     return ControlResult(form)
 
@@ -106,7 +106,7 @@ def repeat_controls(endpoint: Answers, served: Sequence[str], random: Callable[[
     """
     for known in _choose(served, random):
         if not _finds(_ask(endpoint, known), known):
-            return "the look-ups stopped finding templates that the catalog had just served"
+            return "the look-ups no longer find templates that the catalog had just served"
     return ""
 
 

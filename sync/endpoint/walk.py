@@ -250,15 +250,15 @@ def _reason_to_doubt(attempt: _Attempt) -> str:
     if attempt.failed:
         return _why_failed(attempt.failed)
     if None in attempt.totals:
-        return "the catalog did not say how many templates it has"
+        return "the catalog did not report its number of templates"
     totals = sorted(total for total in attempt.totals if total is not None)
     if len(totals) > 1:
         shown = ", ".join(map(str, totals[:_COUNTS_SHOWN])) + (", …" if len(totals) > _COUNTS_SHOWN else "")
-        return f"the catalog's count moved during the walk ({shown})"
+        return f"the catalog's count changed during the walk ({shown})"
     if attempt.repeated:
         return "the catalog served the same page twice"
     if (count := len(attempt.ids) + attempt.without_id) != totals[0]:
-        return f"the catalog says that it has {totals[0]} templates, but served {count}"
+        return f"the catalog reports {totals[0]} templates, but served {count}"
     return ""
 
 
@@ -267,8 +267,8 @@ def _why_failed(failed: Mapping[int, SyncError]) -> str:
     shown = ", ".join(map(str, sorted(failed)[:_COUNTS_SHOWN])) + (", …" if len(failed) > _COUNTS_SHOWN else "")
     why = str(failed[first]).rstrip(".")
     if len(failed) == 1:
-        return f"page {first} could not be read ({why})"
-    return f"{len(failed)} pages could not be read: {shown} (page {first}: {why})"
+        return f"page {first} could not be fetched ({why})"
+    return f"{len(failed)} pages could not be fetched: {shown} (page {first}: {why})"
 
 
 def _moved_and_changed(attempt: _Attempt, records: Sequence[ServedRecord], parser: RecordParser) -> bool:

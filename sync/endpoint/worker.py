@@ -116,7 +116,7 @@ class Worker:
 
     def _check(self) -> None:
         if self._cancelled.is_set():
-            raise Interrupted("Stopped before anything was applied, as asked.")
+            raise Interrupted("The run was stopped before anything was applied.")
 
     def _once(self, question: Question) -> Envelope:
         context, statistics = self._context, self._context.statistics
@@ -145,7 +145,7 @@ class Worker:
         content = b"" if damage else bytes(unpacked)  # another status alone says that something is wrong
         statistics.count(decompressed=len(content))
         if statistics.decompressed > RUN_LIMIT:
-            raise BadAnswer("The answers of this run together are larger than any catalog.", code="too-large")
+            raise BadAnswer("The responses of this run together are larger than any catalog.", code="too-large")
         statistics.date = response.headers.get("date")
         now, content = datetime.now(UTC), context.redact.body(content)
         code, judged = judge_answer(response.status, response.headers, content, now, context.redact.of_a_part)

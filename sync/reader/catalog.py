@@ -54,7 +54,7 @@ def known(source: Source, template_id: str, *, after_run: int | None = None) -> 
         raise UnknownTemplate(
             f"No template {template_id!r} was {by_then}.",
             template_id=template_id,
-            hint="`template-sync list` shows those that there are.",
+            hint="`template-sync list` lists the templates.",
         )
     return found
 

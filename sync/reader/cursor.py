@@ -31,20 +31,22 @@ def prove(connection: sa.Connection, since: str | int) -> int:
     state = dict(connection.execute(sa.select(sync_state)).mappings().one())
     given = _read(since)
     if given.epoch and given.epoch != state["feed_epoch"]:
-        raise _lost(state, "other-feed", "That cursor is another feed's: this database was set up anew, or is another one.")
+        raise _lost(
+            state, "other-feed", "The cursor belongs to another feed: this database was created again, or is another one."
+        )
     if given.seq > state["last_seq"]:
         if is_standby(connection):
             raise TryLater(
-                f"The cursor is ahead of this standby, which has come to seq {state['last_seq']}.",
-                hint="Wait until it has caught up, or ask its primary.",
+                f"The cursor is ahead of this standby, which has replayed up to seq {state['last_seq']}.",
+                hint="Wait until it has caught up, or use its primary.",
             )
-        end = f"the feed ends at {state['last_seq']}: the database lost what came after"
-        raise _lost(state, "ahead", f"That cursor stands at seq {given.seq}, but {end}.")
+        end = f"the feed ends at {state['last_seq']}: the database lost later changes"
+        raise _lost(state, "ahead", f"The cursor is at seq {given.seq}, but {end}.")
     if given.seq < state["oldest_seq"] - 1:
         gone = f"changes {given.seq + 1} to {state['oldest_seq'] - 1} were pruned"
-        raise _lost(state, "pruned", f"The feed begins at seq {state['oldest_seq']}: {gone}, which that cursor has yet to see.")
+        raise _lost(state, "pruned", f"The feed begins at seq {state['oldest_seq']}: {gone}, which the cursor has not passed.")
     if given.epoch and str(given) not in _good_at(connection, state, given.seq):
-        diverged = f"That cursor's past is not this database's: up to seq {given.seq} they differ, as after a restored backup."
+        diverged = f"The cursor's history differs from that of this database up to seq {given.seq}, as after a restore."
         raise _lost(state, "diverged", diverged)
     return given.seq
 
@@ -65,7 +67,7 @@ def _read(since: str | int) -> Cursor:
         return Cursor("", int(text), "")
     found = Cursor.read(text)
     if found is None:
-        raise UsageError(f"{text[:80]!r} is no cursor of the feed.", hint="`template-sync status` shows the newest one.")
+        raise UsageError(f"{text[:80]!r} is not a cursor of the feed.", hint="`template-sync status` shows the current cursor.")
     return found
 
 

@@ -90,7 +90,7 @@ def pending(engine: sa.Engine) -> list[dict[str, Any]]:
         held = [
             {
                 "state": "held",
-                "reason": f"implausibly many templates are missing; {count_of(row['runs'], 'run')} in a row agree",
+                "reason": f"too many templates are missing; confirmed by {count_of(row['runs'], 'consecutive run')}",
                 "runs": row["runs"],
                 "answered": True,
                 **_kept(row),

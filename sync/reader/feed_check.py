@@ -58,7 +58,7 @@ def _readable(problems: Iterator[str]) -> Iterator[str]:
     try:
         yield from problems
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
-        yield f"A row holds a value that no run writes, and cannot be read further ({type(error).__name__})."
+        yield f"A row has an invalid value, and the check stops there ({type(error).__name__})."
 
 
 def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
@@ -75,19 +75,19 @@ def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
             seq, cursor = row["seq"], None
         expected = cursor.after({**row, "at": iso(row["at"])}) if cursor else None
         if expected and row["cursor"] != str(expected):
-            yield f"The chain is broken at seq {seq}: this change, or one before it, is not what was written."
+            yield f"The hash chain is broken at seq {seq}: this change, or an earlier one, was modified."
         cursor, end = Cursor.read(row["cursor"] or ""), row["cursor"]
         was = present.get(row["template_id"], False if whole else None)
         if was is not None and was == (row["kind"] == "added"):
-            yield f"Seq {seq} says {row['kind']} of template {row['template_id']}, which was {'' if was else 'not '}present."
+            yield f"Change {seq} is '{row['kind']}' of template {row['template_id']}, which was {'' if was else 'not '}present."
         present[row["template_id"]] = row["kind"] != "removed"
     if seq != state.last_seq or end != state.last_cursor:
-        yield f"sync_state says that the feed ends at seq {state.last_seq}; it ends at {seq}, or in another cursor."
+        yield f"sync_state has the end of the feed at seq {state.last_seq}; it is at {seq}, or at another cursor."
     stored = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.removed_at.is_(None))))
     replayed = {key for key, is_present in present.items() if is_present}
     odd = {*(replayed - stored), *(key for key in stored - replayed if whole or present.get(key) is False)}
     for template_id in sorted(odd):
-        yield f"Template {template_id} is {'' if template_id in stored else 'not '}present, and the feed says otherwise."
+        yield f"Template {template_id} is {'' if template_id in stored else 'not '}present, but the feed differs."
 
 
 def _feed(connection: sa.Connection, after: int) -> Iterator[Mapping[str, Any]]:
@@ -124,13 +124,13 @@ def _of_the_documents(connection: sa.Connection) -> Iterator[str]:
                 yield f"Template {row['template_id']} is present and has no open version."
                 continue
             if canonical(_ordered(version.document)) != canonical(_from_rows(row, lists[row["template_id"]])):
-                yield f"Template {row['template_id']}: its newest version is not what the tables say."
+                yield f"Template {row['template_id']}: its newest version differs from the tables."
             elif version.content_hash != row["content_hash"]:
                 yield f"Template {row['template_id']}: its newest version has another hash than its row."
             if prices[row["template_id"]] != {
                 price["resolution"]: price["credit"] for price in lists[row["template_id"]]["consume_items"]
             }:
-                yield f"Template {row['template_id']}: the prices that its history ends in are not those of the tables."
+                yield f"Template {row['template_id']}: the latest prices of its history differ from the tables."
 
 
 def _of_what_the_feed_shows(connection: sa.Connection) -> Iterator[str]:
@@ -150,11 +150,11 @@ def _of_what_the_feed_shows(connection: sa.Connection) -> Iterator[str]:
             moved[row.seq].add((row.resolution, row.old_credit, row.new_credit))
         for row in rows:
             if row.kind != "removed" and row.document is None:
-                yield f"The document of seq {row.seq} is gone."
+                yield f"The document of seq {row.seq} is missing."
             elif row.kind != "removed" and content_hash(row.document) != row.content_hash:
-                yield f"The document of seq {row.seq} is not what was written."
+                yield f"The document of seq {row.seq} was modified."
             if moved[row.seq] != set(price_moves(row.fields)):
-                yield f"The prices of seq {row.seq}, as numbers, are not those of the feed."
+                yield f"The numeric prices of seq {row.seq} differ from the feed."
 
 
 def _open_prices(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -58,9 +58,9 @@ def _by_number(connection: sa.Connection, run_id: int) -> int:
     run: Any = connection.execute(sa.select(sync_runs).where(sync_runs.c.run_id == run_id)).one_or_none()
     if run is None:
         _refuse_pruned(connection, run_id - 1)  # the past begins after a run whose own record went with what was before it
-        raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` shows those that there are.")
+        raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` lists the runs.")
     if run.status == Status.RUNNING:
-        raise NoSuchPast(f"Run {run_id} is at work: there is no catalog after it yet.", hint="Ask for an earlier run, or wait.")
+        raise NoSuchPast(f"Run {run_id} is active: its catalog is not available yet.", hint="Use an earlier run, or wait.")
     if run.status == Status.SKIPPED:  # the run that it found at work has a lower number, and ended after it
         return _newest_applied(connection, sync_runs.c.run_id < run_id, sync_runs.c.finished_at <= run.finished_at) or 0
     return run_id
@@ -68,7 +68,7 @@ def _by_number(connection: sa.Connection, run_id: int) -> int:
 
 def _by_instant(connection: sa.Connection, instant: datetime, now: datetime) -> int:
     if instant > now:
-        raise NoSuchPast(f"{iso(instant)} is still to come; it is {iso(now)}.", hint="Ask for a moment that has passed.")
+        raise NoSuchPast(f"{iso(instant)} is in the future; the time is {iso(now)}.", hint="Use a time in the past.")
     found = _newest_applied(connection, sync_runs.c.finished_at <= instant)
     oldest = _oldest_kept(connection)
     if oldest is not None and (found is None or found < oldest):
@@ -106,10 +106,10 @@ def _pruned(connection: sa.Connection, oldest: int) -> Pruned:
     kept = sa.select(sync_runs).where(sync_runs.c.run_id >= oldest, _ENDED).order_by(sync_runs.c.run_id).limit(1)
     run: Any = connection.execute(kept).one_or_none()
     if run is None:
-        return Pruned("What was then was pruned.", hint="Ask for the present.")
+        return Pruned("The history of that time was pruned.", hint="Use the current catalog.")
     return Pruned(
-        f"What was before the end of run {run.run_id} was pruned.",
-        hint=f"The oldest that can be asked for is run {run.run_id}, which ended at {iso(run.finished_at)}.",
+        f"The history before the end of run {run.run_id} was pruned.",
+        hint=f"The oldest available run is {run.run_id}, which ended at {iso(run.finished_at)}.",
     )
 
 

@@ -82,7 +82,7 @@ def select_one_of_then(connection: sa.Connection, template_id: str, run_id: int)
     if row is None:
         first = connection.scalar(sa.select(templates.c.first_seen_run_id).where(templates.c.template_id == template_id))
         if first is not None and first <= run_id:
-            raise Pruned(f"What template {template_id!r} was before run {run_id} was pruned.", hint="Ask for a later run.")
+            raise Pruned(f"The history of template {template_id!r} before run {run_id} was pruned.", hint="Use a later run.")
         return None
     if row.until_run_id is None or row.until_run_id > run_id:
         return _as_it_was(row, _ordered(row.document))
@@ -109,7 +109,7 @@ def stored_at(connection: sa.Connection, changes: Sequence[Mapping[str, Any]]) -
         side, document = (ended, change["before"]) if change["kind"] == "removed" else (began, change["document"])
         row = side.get((change["template_id"], change["run_id"]))
         if row is None or document is None:
-            raise DatabaseError(f"The feed's change {change['seq']} has lost its document.", hint="Restore a backup.")
+            raise DatabaseError(f"The document of change {change['seq']} is missing.", hint="Restore a backup.")
         yield _as_it_was(row, document)
 
 

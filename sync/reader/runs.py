@@ -42,4 +42,4 @@ def require_run(engine: sa.Engine, run_id: int) -> None:
 
 def _require_run(connection: sa.Connection, run_id: int) -> None:
     if connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.run_id == run_id)) is None:
-        raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` shows those that there are.")
+        raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` lists the runs.")

@@ -39,5 +39,5 @@ def refuse_sample_catalog(engine: sa.Engine) -> None:
     if is_sample_catalog(engine):
         raise UsageError(
             "This database holds the demo's sample catalog.",
-            hint="Name another one in DATABASE_URL, or delete this one; the demo makes it again.",
+            hint="Use another database in DATABASE_URL, or delete this one; the demo creates it again.",
         )

@@ -56,4 +56,4 @@ def open_recording(file: str | Path) -> Replay:
     try:
         return Replay(*read_recording(content.splitlines()))
     except ValueError as error:
-        raise UsageError(f"{file} is no recording: {error}.", hint="`template-sync run --record FILE` makes one.") from None
+        raise UsageError(f"{file} is not a recording: {error}.", hint="`template-sync run --record FILE` writes one.") from None

@@ -129,7 +129,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
         path.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path / _LOCK, _PLAINLY, 0o666), "w") as lock:
             if not stat.S_ISREG(os.fstat(lock.fileno()).st_mode):
-                raise SiteError(f"{path / _LOCK} is no regular file.", hint="Delete it: it is made anew.")
+                raise SiteError(f"{path / _LOCK} is not a regular file.", hint="Delete it; the next build creates it.")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -144,7 +144,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SiteError(
-            f"The site in {path} could not be written: {reason}.", hint="The old one, if any, is still there."
+            f"The site in {path} could not be written: {reason}.", hint="The previous site, if any, is unchanged."
         ) from error
 
 
@@ -158,11 +158,11 @@ def refuse_strangers(path: Path) -> None:
         others = [each.name for each in path.iterdir() if each.name not in _FOLDERS | {_LOCK, _STAGING}]
         if others:
             raise UsageError(
-                f"{path} holds files that are not of a site made here, such as {min(others)!r}.",
-                hint="Name a folder of its own: what is in the way there would be overwritten.",
+                f"{path} contains files that do not belong to a site of this program, such as {min(others)!r}.",
+                hint="Use a separate directory: its files would be overwritten.",
             )
     elif path.exists() and not path.is_dir():
-        raise UsageError(f"{path} is no folder.", hint="Name a folder; it is made if it is not there.")
+        raise UsageError(f"{path} is not a directory.", hint="Use a directory; it is created if it does not exist.")
 
 
 def _read(path: Path) -> Manifest:

@@ -29,7 +29,7 @@ MOST_IMAGES = 50
 _EVIDENCE = {
     "lookup": ("no longer listed, and not found by its id", "目录不再列出，按编号也查不到"),
     "walks": ("missing from two complete listings", "两次完整列表中均缺失"),
-    "accepted": ("no longer listed, and accepted by a person", "目录不再列出，已由人工确认"),
+    "accepted": ("no longer listed, and accepted by an operator", "目录不再列出，已由人工确认"),
 }
 
 

@@ -65,8 +65,8 @@ class Store:
         found = self._outlasting(lambda connection: load_documents(connection, ids))
         if len(found) < len(set(ids)):
             raise LeaseLost(
-                "Another run changed the catalog while this one was at work; nothing of this one was applied.",
-                hint="The next run goes on from there.",
+                "Another run changed the catalog during this run; nothing of this run was applied.",
+                hint="The next run continues from the new state.",
             )
         return found
 

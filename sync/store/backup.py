@@ -84,7 +84,7 @@ def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pa
         # "rw": what a killed writer left half-done is undone by whoever opens the file next and may write to it.
         _copy(database, copy, step, pages, mode="rw")
         step("copied")
-        _refuse_bad(copy, "database", hint="Put the last good backup back with `template-sync db restore FILE`.")
+        _refuse_bad(copy, "database", hint="Restore the last good backup with `template-sync db restore FILE`.")
         _swap_in(copy, target, step)
 
 
@@ -113,7 +113,7 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
     database = _file_of(engine)
     with _plain(source):
         if not source.is_file():
-            raise UsageError(f"{source} is no file.", hint="Name one that `template-sync db backup` wrote.")
+            raise UsageError(f"{source} is not a file.", hint="Use a file written by `template-sync db backup`.")
         _refuse_same(source, database)
     with _beside(database, mode_of=database if there else source) as copy:
         _copy(source, copy, step, pages, mode="ro")
@@ -130,7 +130,7 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
                     step(f"without {side}")
             _swap_in(copy, database, step)
     # "rw": a reader of a database in write-ahead mode leaves its side files behind.
-    _refuse_bad(database, "restored database", hint="The disk may be failing: restore to another one.", mode="rw")
+    _refuse_bad(database, "restored database", hint="The disk may be failing; restore to another disk.", mode="rw")
 
 
 def _file_of(engine: Engine) -> Path:
@@ -201,7 +201,7 @@ def _refuse_bad(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
     revision = row[0] if row else None
     state = state_of(revision)
     if state is State.EMPTY:
-        raise SchemaError(f"The {of} is no database of this program; nothing was changed.", hint=hint)
+        raise SchemaError(f"The {of} is not a database of this program; nothing was changed.", hint=hint)
     if state is State.AHEAD:
         raise SchemaError(
             f"The {of}'s schema ({revision}) is newer than this version knows; nothing was changed.",
@@ -226,12 +226,13 @@ def _can_be_opened(database: Path) -> bool:
     except sqlite3.OperationalError as error:
         if _is_held(error):
             return True
-        raise DatabaseError(f"{database}: {error}.", hint="Check that this user may write there.") from error
+        raise DatabaseError(f"{database}: {error}.", hint="Check the write permissions of this user.") from error
     except sqlite3.DatabaseError:
         return False
     if names and VERSION_TABLE not in names:
         raise SchemaError(
-            f"{database} is another program's database; nothing was changed.", hint="Check DATABASE_URL, or move the file away."
+            f"{database} is the database of another program; nothing was changed.",
+            hint="Check DATABASE_URL, or move the file away.",
         )
     return True
 
@@ -244,7 +245,7 @@ def _refuse_lease(engine: Engine) -> None:
     with suppress(DatabaseError), reading(engine) as connection:  # an old or damaged one has none to look at
         holder = leases.look(connection)
         if holder.active:
-            raise LeaseBusy(f"A run is at work: {holder.name}; nothing was changed.", hint="Stop it, or wait for it.")
+            raise LeaseBusy(f"A run holds the lease: {holder.name}; nothing was changed.", hint="Stop it, or wait until it ends.")
     engine.dispose()
 
 
@@ -259,8 +260,8 @@ def _write_into(copy: Path, database: Path, step: Step, pages: int) -> None:
             if not _is_held(error):
                 raise
             raise TryLater(
-                "Somebody has the database open; nothing was changed.",
-                hint="Stop the daemon and whatever else reads it, then try again.",
+                "Another process has the database open; nothing was changed.",
+                hint="Stop the daemon and all other readers, then retry.",
             ) from error
         step("alone")
         opened.execute("PRAGMA journal_mode=DELETE")  # in write-ahead mode a copy with another page size is refused

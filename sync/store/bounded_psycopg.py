@@ -41,4 +41,4 @@ class BoundedConnection(psycopg.Connection[Any]):
             answer = yield wanted
             if not answer and time.monotonic() > ends:
                 self.pgconn.finish()
-                raise psycopg.OperationalError(f"no answer for {self.limit:g} s, so the connection was given up")
+                raise psycopg.OperationalError(f"no response for {self.limit:g} s; the connection was closed")

@@ -53,7 +53,7 @@ def _connect(dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]
     except dialect.dbapi.ProgrammingError as error:
         if "connection option" not in str(error):  # psycopg's words for an option that it does not know
             raise
-        raise ConfigurationError(["DATABASE_URL: its driver knows no such option behind the ?."]) from None
+        raise ConfigurationError(["DATABASE_URL: its driver does not support an option after the ?."]) from None
     if hasattr(raw, "limit"):
         raw.limit = sessions.IDLE_SECONDS + sessions.TRAVEL_SECONDS
     return raw

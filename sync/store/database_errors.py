@@ -40,11 +40,12 @@ _READ_ONLY = {"25006", 1290, 1836}
 _NO_QUORUM = 1047  # "WSREP has not yet prepared node for application use"
 
 
-NAME_THE_PRIMARY = "It is a standby, or was made read-only: name its primary in DATABASE_URL, or all hosts (host1,host2)."
+NAME_THE_PRIMARY = "The server is a standby or read-only: set DATABASE_URL to its primary, or to all hosts (host1,host2)."
 _BY_WORDS = {
-    ("readonly", "unable to open", "permission denied"): "Check that this user may write there, and that the folder exists.",
-    ("full",): "Free some space on the disk; nothing was lost, the next run goes on.",
-    ("lock",): "Another program holds the database; try again when it is done.",
+    ("readonly", "unable to open", "permission denied"): "Check the write permissions of this user, and that the directory "
+    "exists.",
+    ("full",): "Free disk space; nothing was lost, and the next run continues.",
+    ("lock",): "Another program has locked the database; retry when it has finished.",
 }
 
 
@@ -65,12 +66,12 @@ def plain_errors(engine: sa.Engine) -> Iterator[None]:
         yield
     except exc.NoResultFound as error:
         raise SchemaError(
-            "The database has lost a row that its migration made, in sync_lease or sync_state.",
-            hint="Restore a backup, or put the row back as docs/database.md says.",
+            "A required row is missing from sync_lease or sync_state.",
+            hint="Restore a backup, or insert the row as described in docs/database.md.",
         ) from error
     except json.JSONDecodeError as error:
         raise DatabaseError(
-            "The database holds JSON that is none, in template_versions perhaps.", hint="Restore a backup; nothing was applied."
+            "The database contains invalid JSON, possibly in template_versions.", hint="Restore a backup; nothing was applied."
         ) from error
     except (exc.SQLAlchemyError, _own_errors(engine)) as error:
         original: Any = getattr(error, "orig", None) or error
@@ -79,7 +80,7 @@ def plain_errors(engine: sa.Engine) -> Iterator[None]:
         kind = sort(error)
         if kind is DatabaseAway and "hosts" in engine.get_execution_options():  # not an app's own engine
             engine.dispose()
-        raise kind(f"The database ({where(engine)}) said: {reason}.".replace("..", "."), hint=_hint(engine, original)) from error
+        raise kind(f"Database error ({where(engine)}): {reason}.".replace("..", "."), hint=_hint(engine, original)) from error
 
 
 def sort(error: BaseException) -> type[DatabaseError]:
@@ -117,9 +118,9 @@ def _hint(engine: sa.Engine, original: Any) -> str:
     if code in _READ_ONLY or "session is read-only" in text:
         return NAME_THE_PRIMARY
     if code in _CONFLICTS:
-        return "Another program, or another node, was faster or holds a lock; the next run tries again."
+        return "A transaction of another program or node conflicted or holds a lock; the next run retries."
     if code == _NO_QUORUM:
-        return "This node has lost its cluster: try again, name all nodes in DATABASE_URL, or mend the cluster."
+        return "This node has lost quorum: retry, list all nodes in DATABASE_URL, or repair the cluster."
     for words, hint in _BY_WORDS.items():
         if any(word in text for word in words):
             return hint

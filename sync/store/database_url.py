@@ -50,17 +50,17 @@ def read_url(database_url: str | sa.URL) -> tuple[sa.URL, list[Host]]:
     except (exc.ArgumentError, ValueError):
         raise ConfigurationError(["DATABASE_URL: not a database URL; an example is postgresql://user@host/name."]) from None
     if url.host and "@" in url.host:
-        raise ConfigurationError(["DATABASE_URL: the password holds an @; write it as %40."])
+        raise ConfigurationError(["DATABASE_URL: the password contains an @; write it as %40."])
     if url.drivername in _DRIVERS:
         url = url.set(drivername=_DRIVERS[url.drivername])
     if url.get_backend_name() == "mariadb":
         url = url.set(drivername=url.drivername.replace("mariadb", "mysql", 1))
     if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
         raise ConfigurationError(
-            ["DATABASE_URL: a SQLite database in memory would be gone at exit; name a file, sqlite:///templates.db."]
+            ["DATABASE_URL: an in-memory SQLite database is lost at exit; use a file, such as sqlite:///templates.db."]
         )
     if url.get_backend_name() != "sqlite" and not url.database:
-        raise ConfigurationError(["DATABASE_URL: it names a server but no database."])
+        raise ConfigurationError(["DATABASE_URL: it has a server but no database name."])
     return url, hosts or ([Host(url.host, url.port)] if url.host else [])
 
 

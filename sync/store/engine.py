@@ -45,9 +45,11 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
     except exc.SQLAlchemyError:
         raise ConfigurationError(["DATABASE_URL: this driver cannot be used."]) from None
     except (TypeError, ValueError):
-        raise ConfigurationError(["DATABASE_URL: its driver does not take the options behind the ?."]) from None
+        raise ConfigurationError(["DATABASE_URL: its driver does not accept the options after the ?."]) from None
     except OSError as error:  # SQLite's file is named from the working directory
-        raise DatabaseError(f"The working directory is gone: {error.strerror}.", hint="Change to one that exists.") from None
+        raise DatabaseError(
+            f"The working directory does not exist: {error.strerror}.", hint="Change to a directory that exists."
+        ) from None
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
     connect_to(engine, hosts)
     prepare_sessions(engine, patience)

@@ -96,7 +96,7 @@ def acquire(
     try:
         taken = retry(lambda: _acquire(engine, row, ttl, new_token()))
     except DatabaseConflict as conflict:
-        message = f"Other hosts wanted the lease at the same moment, and won every time. {conflict}"
+        message = f"Other hosts acquired the lease first on every retry. {conflict}"
         with writing(engine) as connection:
             taken = _busy(connection, row, message)
     if isinstance(taken, Lease):
@@ -112,8 +112,8 @@ def _acquire(engine: sa.Engine, row: dict[str, Any], ttl: float, token: str) -> 
             connection.execute(sa.update(sync_lease).values(expires=database_clock(connection) + sync_lease.c.ttl))
         if holder.active:
             age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
-            ends = f"its lease ends in {holder.seconds_left:.0f} s unless renewed"
-            return _busy(connection, row, f"Another run is at work: {holder.name}{age}; {ends}.")
+            ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
+            return _busy(connection, row, f"Another run holds the lease: {holder.name}{age}; {ends}.")
         fence = holder.fence + 1
         taken = {"holder": me, "process": process.mark(), "fence": fence, "token": token, "ttl": ttl}
         connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
@@ -126,7 +126,7 @@ def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> Lease
     code = LeaseBusy.default_code
     skipped = {"status": str(Status.SKIPPED), "finished_at": row["started_at"], "error_code": code, "error": message}
     run_id = _recorded(connection, {**row, **skipped})
-    return LeaseBusy(message, hint="Wait for it; `template-sync status` shows the holder.", run_id=run_id)
+    return LeaseBusy(message, hint="Wait until it ends; `template-sync status` shows the lease holder.", run_id=run_id)
 
 
 def _recorded(connection: sa.Connection, row: dict[str, Any]) -> int:
@@ -145,7 +145,7 @@ def close_abandoned(connection: sa.Connection, now: datetime) -> None:
             status=str(Status.INTERRUPTED),
             finished_at=now,
             error_code="interrupted",
-            error="The process ended without a word; nothing of this run was applied.",
+            error="The process ended without reporting a result; nothing of this run was applied.",
         )
     )
 
@@ -171,8 +171,8 @@ def _is_known(connection: sa.Connection, lease: Lease) -> bool:
 
 def _forgotten() -> LeaseLost:
     return LeaseLost(
-        "The database knows nothing of this run, which had begun there: it went back in time, as in a fail-over to a standby "
-        "that lagged, or after a restore. Nothing of this run was applied.",
+        "The database lost the row of this run: its history went back, as after a failover to a lagging standby or after a "
+        "restore. Nothing of this run was applied.",
         hint=BY_CODE["went-back"].to_do,
         code="went-back",
     )
@@ -180,7 +180,7 @@ def _forgotten() -> LeaseLost:
 
 def _lost() -> LeaseLost:
     return LeaseLost(
-        "This run was slower than its lease and another one took over; nothing of it was applied.",
+        "The lease of this run expired and another run acquired it; nothing of this run was applied.",
         hint=BY_CODE["lease-lost"].to_do,
     )
 
@@ -272,7 +272,7 @@ def look(connection: sa.Connection, *, lock: bool = False) -> Holder:
         since = connection.scalar(sa.select(sync_runs.c.started_at).where(sync_runs.c.fence == found.fence))
     longest = found.left if found.ttl is None else found.ttl
     return Holder(
-        found.holder or "nobody",
+        found.holder or "no holder",
         found.fence,
         min(found.left, longest),
         process.is_dead(found.process),

@@ -19,7 +19,7 @@ def refuse_replica(connection: sa.Connection) -> None:
         DatabaseAway: saying so.
     """
     if connection.dialect.name == "mysql" and is_standby(connection):
-        raise DatabaseAway("The database is a replica that must only be read (read_only is on).", hint=NAME_THE_PRIMARY)
+        raise DatabaseAway("The database is a read-only replica (read_only is on).", hint=NAME_THE_PRIMARY)
 
 
 def is_standby(connection: sa.Connection) -> bool:

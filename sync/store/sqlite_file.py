@@ -26,7 +26,7 @@ def exists(file: Path) -> bool:
     try:
         return file.exists()
     except (OSError, ValueError):
-        raise DatabaseError("No file can have the name that DATABASE_URL gives.", hint="Check DATABASE_URL.") from None
+        raise DatabaseError("DATABASE_URL contains an invalid file name.", hint="Check DATABASE_URL.") from None
 
 
 def require_file(engine: sa.Engine) -> None:
@@ -37,7 +37,7 @@ def require_file(engine: sa.Engine) -> None:
     """
     file = sqlite_file(engine)
     if file is not None and not str(file).startswith(("file:", ":memory:")) and not exists(file):
-        raise SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` makes it; or set DATABASE_URL.")
+        raise SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` creates it; or set DATABASE_URL.")
 
 
 def keep_write_ahead(engine: sa.Engine) -> None:

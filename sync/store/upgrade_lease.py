@@ -61,8 +61,8 @@ def no_run_beside(
             break
         if time.monotonic() > ends:
             raise LeaseBusy(
-                f"Nothing was upgraded: for {within:g} s the lease has been held by {holder}.",
-                hint="Wait for it, or take the lease away: template-sync lease release --force.",
+                f"Nothing was upgraded: {holder} has held the lease for {within:g} s.",
+                hint="Wait until it ends, or release the lease: template-sync lease release --force.",
             )
         if not told:
             waiting(holder)

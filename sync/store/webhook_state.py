@@ -92,7 +92,7 @@ def record(engine: Engine, claim: Claim, **values: Any) -> None:
         expires = leases.database_clock(connection) + TERM
         written = connection.execute(sa.update(webhook_endpoints).where(*_ours(claim)).values(**values, expires=expires))
         if written.rowcount != 1:
-            raise LeaseLost("Another process delivers to this endpoint by now.", hint="It goes on from where this one was.")
+            raise LeaseLost("Another process delivers to this endpoint now.", hint="It continues from the same position.")
 
 
 def feed_end(engine: Engine) -> str:

@@ -69,7 +69,7 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
     closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
     if closed.rowcount != 1:
         raise DatabaseError(
-            "The run's own row is gone from sync_runs; nothing was applied.", hint="Check for other writers to sync_runs."
+            "The row of this run is missing from sync_runs; nothing was applied.", hint="Check for other writers to sync_runs."
         )
 
 

@@ -45,7 +45,7 @@ def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:
 _EVIDENCE = {
     "lookup": "no longer listed, and not found by its id",
     "walks": "missing from two complete listings",
-    "accepted": "no longer listed, and accepted by a person",
+    "accepted": "no longer listed, and accepted by an operator",
 }
 
 

@@ -52,7 +52,7 @@ def last_answer(position: Position, now: datetime) -> str:
 def trouble(position: Position, now: datetime) -> str | None:
     """Say why a person should look at an endpoint; None if none need to."""
     if position.paused:
-        return f"{position.name}: paused ({position.paused}), {position.behind} changes wait"
+        return f"{position.name}: paused ({position.paused}), {position.behind} changes pending"
     if position.failing_since is not None and now - position.failing_since >= FAILING:
         return f"{position.name}: {state_of(position, now)}; last answer {last_answer(position, now)}"
     return None

@@ -78,7 +78,7 @@ class _Table:
     def refuse_the_rest(self) -> None:
         """Note keys that do not exist: a rule that was misspelt would tell everything."""
         for key in self._left:
-            self.problem(key, f"no such key; those that there are: {', '.join(KEYS)}")
+            self.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
 
     def problem(self, key: str, what: str) -> None:
         """Note what is wrong."""

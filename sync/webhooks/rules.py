@@ -96,9 +96,9 @@ def never(rules: Rules) -> str | None:
     about_fields = "fields" if rules.fields else "price_change" if rules.price_change else None
     told = " and ".join(sorted(kinds))
     if about_fields and "changed" not in kinds:
-        return f"{told} could never be told: {about_fields} looks at changed templates only"
+        return f"{told} can never match: {about_fields} selects changed templates only"
     if rules.breaking and kinds == {"added"}:
-        return f"{told} could never be told: what is new breaks nobody"
+        return f"{told} can never match: an added template is not a breaking change"
     return None
 
 

@@ -56,7 +56,7 @@ def test_what_fails_around_a_run_changes_neither_deed_nor_verdict(line: Line, sq
     with Sandbox(BEFORE[:1]) as sandbox:
         code, said = shell(line.line, tmp_path, {**of_sandbox(sandbox), "SYNC_MAX_REMOVED": "0"})
     assert (code, line.says in said) == (line.code, True), said
-    assert "Unforeseen" not in said
+    assert "Unexpected error" not in said
     assert "Traceback" not in said
     assert SANDBOX_KEY not in said
     if line.statuses:

@@ -95,7 +95,7 @@ def test_no_page_takes_more_memory_than_the_shipped_units_allow(load: Load, tmp_
             check=False,
         )
     assert run.returncode == load.code, run.stderr
-    assert "Unforeseen" not in run.stderr
+    assert "Unexpected error" not in run.stderr
     assert int((tmp_path / "peak").read_text()) // 1024 < ALLOWED
 
 

@@ -25,11 +25,11 @@ def test_it_is_the_documented_one_with_an_input_that_fits() -> None:
     }
     assert made["credit"] == 355.2
     assert made["notes"] == [
-        "x-api-key takes your key; $CRUN_API_KEY stands for it.",
-        "The img_urls are placeholders: put the public URLs of your own images there, in order.",
+        "x-api-key takes your API key; $CRUN_API_KEY is a placeholder.",
+        "The img_urls are placeholders: replace them with public URLs of your images, in order.",
         "The images must meet this requirement: SINGLE_PERSON.",
-        "callback_url, beside model and input, is optional: a URL to be told at when the task has ended.",
-        "Sent to Crun, it spends 355.2 credits.",
+        "callback_url, next to model and input, is optional: a URL that is called when the task has ended.",
+        "A request to Crun spends 355.2 credits.",
     ]
 
 
@@ -56,12 +56,12 @@ def test_what_nobody_said_is_said_to_be_unknown() -> None:
     made = request(ConsumeItems=[], InputNum=None, InputRequirement=None)
     assert made["credit"] is None
     assert made["notes"] == [
-        "x-api-key takes your key; $CRUN_API_KEY stands for it.",
-        "The img_urls are placeholders: put the public URLs of your own images there, in order.",
-        "The catalog does not say how many images this template takes; one is shown.",
+        "x-api-key takes your API key; $CRUN_API_KEY is a placeholder.",
+        "The img_urls are placeholders: replace them with public URLs of your images, in order.",
+        "The catalog does not state the number of images for this template; one is shown.",
         "The catalog names no resolution for this template; 720p stands in the vendor's own example.",
-        "callback_url, beside model and input, is optional: a URL to be told at when the task has ended.",
-        "What it spends is unknown.",
+        "callback_url, next to model and input, is optional: a URL that is called when the task has ended.",
+        "The credits that it spends are unknown.",
     ]
 
 

@@ -176,7 +176,7 @@ def test_more_unconfirmed_than_may_be_removed_at_once_is_no_success(present: int
     decided = judged({}, kept(most + 1), present=present)
     assert decided.too_many_unconfirmed
     assert decided.why_unconfirmed(present) == (
-        f"{most + 1} of {present} templates are missing and not confirmed to be gone, and at most {most} may be; "
+        f"{most + 1} of {present} templates are missing and their removal is not confirmed, and at most {most} may be; "
         "most of them: it differs. They are kept."
     )
 
@@ -190,16 +190,16 @@ def why_held(decided: Removals, hold: float = 3600.0, now: datetime = NOW, *, em
 
 def test_the_message_says_how_many_are_missing_how_many_runs_agree_since_when_and_how_long_to_wait() -> None:
     decided = judged(gone(30), held_before=held(29, 1, NOW - HOUR / 4), hold=3600.0)
-    beginning = "30 of 280 templates are missing, and at most 28 may go at once; "
+    beginning = "30 of 280 templates are missing, and at most 28 may be removed at once; "
     assert why_held(decided) == (
-        beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC, and SYNC_HOLD leaves 2700 s to wait"
+        beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC, and SYNC_HOLD ends in 2700 s"
     )
     assert why_held(decided, hold=0.0) == beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC"
     assert "; 3 runs agree so far, the first" in why_held(judged(gone(30), held_before=held(30, 2), hold=3600.0))
     assert why_held(judged(gone(30), held_before=held(30, 4), hold=3600.0)) == (
-        beginning + "5 runs agree so far, the first at 2026-01-01 12:00:00 UTC, and SYNC_HOLD leaves 3600 s to wait"
+        beginning + "5 runs agree so far, the first at 2026-01-01 12:00:00 UTC, and SYNC_HOLD ends in 3600 s"
     )
-    assert why_held(decided, empty=True) == "the catalog is empty, and that is accepted by a person only"
+    assert why_held(decided, empty=True) == "the catalog is empty, which only an operator can accept"
 
 
 def test_so_many_are_looked_up_one_by_one_and_nothing_goes_where_nobody_decided() -> None:

@@ -97,7 +97,7 @@ def test_a_dry_run_that_would_hold_removals_points_to_no_list_of_them(sqlite: Da
     run_with(records(300), sqlite.engine)
     said = template_sync("run", "--dry-run", folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=sqlite.url))
     assert said.code == 4
-    assert "→ Nothing was written. A run holds them; one with --accept-removals removes." in said.err
+    assert "→ Nothing was written. A run holds the removals; `run --accept-removals` applies them." in said.err
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_a_dry_run_that_would_hold_removals_points_to_no_list_of_them(sqlite: Da
         ({"CRUN_API_KEY": "ak_" + "x" * 32}, 77, "The API key was refused (401).", "Check CRUN_API_KEY"),
         ({"CRUN_BASE_URL": "{url}/elsewhere"}, 76, "no template catalog at this address (404)", "Check CRUN_BASE_URL"),
         ({"CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_DEADLINE": "2s"}, 75, "the connection was refused", "doctor"),
-        ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 69, "unable to open database file", "folder exists"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, 69, "The database (127.0.0.1:9/x) said", "doctor"),
-        ({"DATABASE_URL": "mariadb://nobody@127.0.0.1:9/x"}, 69, "The database (127.0.0.1:9/x) said", "doctor"),
+        ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 69, "unable to open database file", "directory exists"),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
+        ({"DATABASE_URL": "mariadb://nobody@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
         ({"SYNC_PAGE_SIZE": "0", "SYNC_RATE": "fast"}, 78, "SYNC_PAGE_SIZE: expected a whole number from 1 to 50", "config"),
     ],
 )
@@ -245,7 +245,7 @@ def test_refresh_records_one_templates_change_now(tmp_path: Path) -> None:
         assert [told["field"] for told in refreshed["changes"][0]["fields"]] == ["title_en"]
         gone = template_sync("refresh", "5", folder=tmp_path, variables=of_sandbox(server))
         assert gone.code == 0
-        assert "the next run, which walks all of it, decides" in gone.err
+        assert "the next run, which walks the whole catalog, decides" in gone.err
         assert template_sync("refresh", "99", folder=tmp_path, variables=of_sandbox(server)).code == 2
     shown = json.loads(template_sync("status", "--json", folder=tmp_path).out)
     assert (shown["present"], shown["last_success"]["trigger"]) == (5, "run")
@@ -400,7 +400,7 @@ def test_ctrl_c_gives_the_walk_up_and_records_it(tmp_path: Path) -> None:
         process.send_signal(2)
         _out, err = process.communicate(timeout=30)
     assert process.returncode == 75
-    assert "as asked" in err
+    assert "The run was stopped before anything was applied" in err
     assert [run["status"] for run in json.loads(template_sync("runs", "--json", folder=tmp_path).out)] == ["interrupted"]
     assert json.loads(template_sync("lease", "show", "--json", folder=tmp_path).out)["active"] is False
 

@@ -46,7 +46,7 @@ def test_the_demo_may_be_run_again_and_with_another_catalog(tmp_path: Path) -> N
         *other["evolution"]["added"]
     }
     lines = story(tmp_path, "--templates", "1")
-    assert "First run: a demo has filled this database before, so the catalog goes back to where the week begins." in lines
+    assert "First run: this database holds an earlier demo, so the catalog returns to the start of the week." in lines
 
 
 def _told(folder: Path, *words: str) -> Any:
@@ -60,5 +60,5 @@ def test_a_gallery_that_could_not_be_written_is_refused_before_anything_is_run(t
     (tmp_path / "mine" / "index.html").touch()
     said = template_sync("demo", "--site", "mine", "--json", folder=tmp_path)
     assert (said.code, said.out) == (2, "")
-    assert "holds files that are not of a site made here" in said.err
+    assert "contains files that do not belong to a site of this program" in said.err
     assert not (tmp_path / "templates.db").exists()

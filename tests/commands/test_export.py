@@ -77,4 +77,4 @@ def test_two_formats_at_once_are_refused(sqlite: Database, tmp_path: Path) -> No
     for style in ("csv", "atom"):
         said = command(tmp_path, ["export", "--json", "--format", style], DATABASE_URL=sqlite.url)
         assert (said.code, said.out) == (2, b"")
-        assert f"--json and --format {style} are two formats." in said.err.decode()
+        assert f"--json and --format {style} cannot be combined." in said.err.decode()

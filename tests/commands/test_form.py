@@ -70,7 +70,7 @@ def test_a_file_is_checked_as_stdin_is_and_the_answer_can_be_json(folder: Path, 
 def test_a_whole_request_in_place_of_its_input_is_recognised(folder: Path) -> None:
     request = json.loads(form(folder, "1", "--request").out)
     wrong = form(folder, "1", "--validate", "-", given=request["body"])
-    assert (wrong.code, "what is checked is its `input`" in wrong.err) == (1, True)
+    assert (wrong.code, "its `input` is validated" in wrong.err) == (1, True)
     assert form(folder, "1", "--validate", "-", given=request["body"]["input"]).code == 0
 
 
@@ -81,7 +81,7 @@ def test_a_whole_request_in_place_of_its_input_is_recognised(folder: Path) -> No
         ('{"a": 1', "Expecting"),
         ("[" * 200_000, "it is nested too deeply"),
         ("[NaN]", "NaN is not a JSON number"),
-        ('{"resolution": "480p", "resolution": "720p"}', "the key 'resolution' stands twice in one object"),
+        ('{"resolution": "480p", "resolution": "720p"}', "the key 'resolution' is repeated in an object"),
         ("1" * 5000, "Exceeds the limit"),
     ],
     ids=["nothing", "half", "deep", "NaN", "twice", "long"],
@@ -89,7 +89,7 @@ def test_a_whole_request_in_place_of_its_input_is_recognised(folder: Path) -> No
 def test_what_is_no_json_leaves_with_2(folder: Path, given: str, reason: str) -> None:
     refused = form(folder, "1", "--validate", "-", given=given)
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err.startswith(f"error: stdin is no JSON: {reason}")
+    assert refused.err.startswith(f"error: stdin is not JSON: {reason}")
     assert len(refused.err.splitlines()) == 1
 
 
@@ -109,9 +109,9 @@ def test_what_cannot_be_read_leaves_with_2(folder: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["1", "--example", "--request"], "exclude one another"),
-        (["1", "--example", "--validate", "-"], "exclude one another"),
-        (["1", "--resolution", "720p"], "--resolution goes with --example or --request"),
+        (["1", "--example", "--request"], "cannot be combined"),
+        (["1", "--example", "--validate", "-"], "cannot be combined"),
+        (["1", "--resolution", "720p"], "--resolution requires --example or --request"),
         (["1", "--example", "--resolution", "4k"], "there is no price at '4k'; there is one at 480p, 720p"),
         (["1", "--request", "--resolution", "4k"], "there is no price at '4k'"),
         (["9"], "No template '9' was ever seen"),

@@ -116,7 +116,7 @@ def held(scene: Scene) -> None:
 
 def unconfirmed(scene: Scene) -> None:
     scene.synchronise()
-    why = "the look-up''s answer differs from that for an id that cannot exist"
+    why = "the look-up''s response differs from that for an ID that cannot exist"
     with scene.engine.begin() as connection:
         connection.execute(
             sa.text(f"INSERT INTO unconfirmed_removals VALUES ('1', 2, '2026-01-01 00:00:00.000000', '{why}', true)")  # noqa: S608 - a test's words

@@ -74,11 +74,11 @@ def test_diff_takes_runs_instants_and_the_present(filled: Path) -> None:
     ("arguments", "says"),
     [
         (["list", "--as-of", "9"], "There is no run 9."),
-        (["list", "--as-of", "9999-01-01"], "9999-01-01T00:00:00Z is still to come"),
+        (["list", "--as-of", "9999-01-01"], "9999-01-01T00:00:00Z is in the future"),
         (["export", "--as-of", "2001-01-01"], "There is no catalog of 2001-01-01T00:00:00Z: the first run ended at "),
         (["show", "1", "--as-of", "2026-11-17T10:00"], "has no time zone; write 2026-11-17T10:00Z, or a date alone"),
         (["diff", "1", "yesterday"], "'yesterday' is neither a run nor a date such as 2026-11-17"),
-        (["diff", "1", "2", "--as-of", "3"], "a second moment or --as-of, not both"),
+        (["diff", "1", "2", "--as-of", "3"], "a second run or instant, or --as-of, not both"),
         (["list", "--limit", "-1"], "--limit: a whole number from 0 on, not -1."),
     ],
 )
@@ -129,6 +129,6 @@ def test_a_run_that_was_pruned_is_refused_and_the_oldest_that_is_kept_named(tmp_
         for then in ("1", first):
             result = template_sync(*command, "--as-of", then, folder=tmp_path)
             assert (result.code, result.out) == (2, "")
-            assert "What was before the end of run 2 was pruned." in result.err
-            assert f"The oldest that can be asked for is run 2, which ended at {second}." in result.err
+            assert "The history before the end of run 2 was pruned." in result.err
+            assert f"The oldest available run is 2, which ended at {second}." in result.err
     assert ids(tmp_path, "--as-of", "2") == ["1"]

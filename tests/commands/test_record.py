@@ -26,7 +26,7 @@ def test_what_a_run_was_answered_is_served_again(how: list[str], tmp_path: Path)
         asked = {"CRUN_BASE_URL": sandbox.url, "SYNC_PAGE_SIZE": "2"}
         said = command(tmp_path, ["run", *how, "--record", "seen.jsonl"], **asked)
     assert (said.code, b"+5 added" in said.out or b'"added": 5' in said.out) == (0, True)
-    assert b"note: 3 answers recorded in seen.jsonl, without the key." in said.err
+    assert b"note: 3 responses recorded in seen.jsonl, without the API key." in said.err
     assert SANDBOX_KEY not in (tmp_path / "seen.jsonl").read_text()
     assert (tmp_path / "templates.db").exists() == ("--dry-run" not in how)
     from sync.sandbox.replay import open_recording
@@ -62,13 +62,13 @@ def test_a_full_disk_ends_the_recording_and_not_the_run(tmp_path: Path) -> None:
         line = f"ulimit -f 2; {sys.executable} -m sync run --dry-run --record seen.jsonl"
         done = subprocess.run([bash, "-c", line], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
     assert (done.returncode, "+60 added" in done.stdout) == (0, True), done.stderr
-    assert "warning: The recording could not be kept: File too large. seen.jsonl is as it was." in done.stderr
+    assert "warning: The recording could not be written: File too large. seen.jsonl is unchanged." in done.stderr
     assert (tmp_path / "seen.jsonl").read_text() == "an older one"
     assert [each.name for each in tmp_path.iterdir()] == ["seen.jsonl"]
 
 
 def test_a_recording_and_a_sample_catalog_are_not_served_at_once(tmp_path: Path) -> None:
     said = command(tmp_path, ["sandbox", "--replay", "seen.jsonl", "--seed", "3"])
-    assert (said.code, said.err) == (2, b"error: --seed cannot go with --replay: a recording is served as it is.\n")
+    assert (said.code, said.err) == (2, b"error: --seed cannot be combined with --replay: a recording is served unchanged.\n")
     said = command(tmp_path, ["sandbox", "--replay", "seen.jsonl"])
     assert (said.code, said.err) == (2, b"error: seen.jsonl cannot be read: No such file or directory.\n")

@@ -68,7 +68,7 @@ def test_status_before_the_first_run(sqlite: Database) -> None:
     screen, data = shown(sqlite), told(sqlite)
     assert "0 templates, stale" in screen
     assert "last success  never" in screen
-    assert "none is planned: no daemon is at work" in screen
+    assert "not scheduled by a daemon" in screen
     assert "feed          empty" in screen
     assert (data["present"], data["last_attempt"], data["last_success"], data["stale"]) == (0, None, None, True)
 
@@ -80,7 +80,7 @@ def test_status_while_all_is_well(database: Database) -> None:
     assert "last success  2026-01-01 00:00:01 UTC (9 min ago), run 1" in screen
     assert "last change   2026-01-01 00:00:01 UTC (9 min ago)" in screen
     assert "run 1: succeeded" in screen
-    assert "whose fault" not in screen
+    assert "cause" not in screen
     assert "feed          seq 1 to 3" in screen
     assert (data["stale"], data["last_success_age_seconds"], data["last_change_age_seconds"]) == (False, 599, 599)
     assert (data["oldest_seq"], data["last_seq"], data["lease"]["active"]) == (1, 3, False)
@@ -95,12 +95,12 @@ def test_status_when_nothing_has_run_for_hours(sqlite: Database) -> None:
 
 
 @pytest.mark.parametrize(("code", "fault", "advice"), [
-    (401, "the account's: a person must act", "Check CRUN_API_KEY, or its file"),
-    (402, "the account's: a person must act", "Top the account up"),
-    (505, "the account's: a person must act", "Ask Crun's support"),
-    (455, "the server's, and announced", "Nothing: the next run tries again"),
-    (500, "the server's or the network's", "Nothing: the next run tries again"),
-    (422, "the server's, or its interface changed", "Look for a newer version"),
+    (401, "the account: an operator must act", "Check CRUN_API_KEY or CRUN_API_KEY_FILE"),
+    (402, "the account: an operator must act", "Add credits to the account"),
+    (505, "the account: an operator must act", "Ask Crun's support"),
+    (455, "the server, announced by its response", "None: the next run retries"),
+    (500, "the server or the network", "None: the next run retries"),
+    (422, "the server, or a change of its API", "Check for a newer version"),
 ])  # fmt: skip
 def test_status_says_whose_fault_it_is_and_what_to_do(code: int, fault: str, advice: str, sqlite: Database) -> None:
     with Upstream(records(3)) as upstream:
@@ -109,8 +109,8 @@ def test_status_says_whose_fault_it_is_and_what_to_do(code: int, fault: str, adv
         run_against(upstream.url, sqlite.engine, clock=ticking(START + MINUTE))
     screen, data = shown(sqlite, START + 2 * MINUTE), told(sqlite, START + 2 * MINUTE)
     assert f"({code})" in screen
-    assert f"whose fault {fault}" in screen
-    assert f"do          {advice}" in screen
+    assert f"cause       {fault}" in screen
+    assert f"action      {advice}" in screen
     assert "3 templates, fresh" in screen  # the last good catalog is still there
     assert data["last_attempt"]["error_code"] == str(code)
     assert data["last_success"]["run_id"] == 1
@@ -120,7 +120,7 @@ def test_status_when_the_server_cannot_be_reached(sqlite: Database) -> None:
     run_against(f"http://127.0.0.1:{free_port()}", sqlite.engine, clock=ticking(START))
     screen = shown(sqlite)
     assert "127.0.0.1 could not be reached: the connection was refused." in screen
-    assert "the server's or the network's" in screen
+    assert "the server or the network" in screen
     assert "`template-sync doctor` tests each step" in screen
 
 
@@ -129,7 +129,7 @@ def test_status_when_removals_are_held(sqlite: Database) -> None:
     run_with(records(20), sqlite.engine, clock=ticking(START + MINUTE), max_removed=Decimal("0.1"))
     screen, data = shown(sqlite, START + 2 * MINUTE), told(sqlite, START + 2 * MINUTE)
     assert "held          20 removals; template-sync changes --pending shows them" in screen
-    assert "nobody's yet: a person decides" in screen
+    assert "too many removals at once: an operator decides" in screen
     assert "template-sync run --accept-removals" in screen
     assert (data["held"], data["present"], data["last_attempt"]["status"]) == (20, 40, "held")
 
@@ -144,7 +144,7 @@ def test_status_while_a_run_is_at_work(database: Database) -> None:
     leases.acquire(database.engine, trigger="run", ttl=60, now=START)
     screen, data = shown(database), told(database)
     assert "run 1: running" in screen
-    assert f"at work now   {process.name()}, lease ends in " in screen
+    assert f"lease holder  {process.name()}, expires in " in screen
     assert data["lease"]["active"] is True
     assert data["lease"]["holder"] == process.name()
 
@@ -162,12 +162,12 @@ def test_status_when_a_run_was_killed(sqlite: Database) -> None:
     die(sqlite)
     screen, data = shown(sqlite), told(sqlite)
     assert "at work now" not in screen
-    assert "its process ended without a word; nothing of it was applied, the next run goes on" in screen
+    assert "its process ended without reporting a result; nothing was applied, the next run starts again" in screen
     assert data["lease"] == {"active": False, "holder": None, "seconds_left": 0}
 
 
 @pytest.mark.parametrize(
-    ("minutes", "when"), [(5, "in 5 min"), (0, "in 0 s"), (-90, "overdue by 90 min: is the daemon running?")]
+    ("minutes", "when"), [(5, "in 5 min"), (0, "in 0 s"), (-90, "overdue by 90 min: check whether the daemon runs")]
 )
 def test_status_says_when_the_next_run_is_due(minutes: int, when: str, sqlite: Database) -> None:
     due = START + minutes * MINUTE
@@ -249,9 +249,9 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
     def lease(*arguments: str) -> Any:
         return template_sync("lease", *arguments, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
 
-    assert lease("show").out == "nobody: no run is at work\n"
+    assert lease("show").out == "free: no run is active\n"
     mine = leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
-    assert lease("show").out.startswith(f"{process.name()}, for ")
+    assert lease("show").out.startswith(f"{process.name()}, expires in ")
     refused = lease("release")
     assert refused.code == 2
     assert "--force" in refused.err
@@ -270,7 +270,7 @@ def test_a_lease_of_a_dead_holder_is_told_as_free(sqlite: Database, tmp_path: Pa
     leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
     die(sqlite)
     seen = template_sync("lease", "show", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
-    assert seen == f"nobody: {process.name()} ended without giving the lease back; the next run takes it\n"
+    assert seen == f"free: {process.name()} ended without releasing the lease; the next run acquires it\n"
 
 
 def test_there_is_no_lease_to_take_where_there_is_no_database(tmp_path: Path) -> None:
@@ -363,8 +363,8 @@ def test_doctor_and_tls(sqlite: Database, certificate: Path) -> None:
         soon = checks(sqlite, url, now=datetime.now(UTC) + timedelta(days=20), SYNC_CA_BUNDLE=str(certificate))["tls"]
         strange = checks(sqlite, url)["tls"]
     assert trusted.result is Result.FINE
-    assert "valid for 30 days more" in trusted.seen
-    assert (soon.result, soon.advice) == (Result.WARNING, "Tell Crun.")
+    assert "valid for 30 more days" in trusted.seen
+    assert (soon.result, soon.advice) == (Result.WARNING, "Report it to Crun.")
     assert (strange.result, strange.exit_code) == (Result.FAILED, 75)
     assert "its TLS certificate could not be verified (self-signed certificate)" in strange.seen
 
@@ -424,9 +424,9 @@ def test_doctor_and_a_schema_of_another_version(sqlite: Database, upstream: Upst
 def test_doctor_and_the_lease(sqlite: Database, upstream: Upstream) -> None:
     assert checks(sqlite, upstream.url)["lease"].seen == "free"
     leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
-    assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"{process.name()} is at work")
+    assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"held by {process.name()}, expires in ")
     die(sqlite)
-    assert checks(sqlite, upstream.url)["lease"].seen == f"{process.name()} ended without giving it back; free"
+    assert checks(sqlite, upstream.url)["lease"].seen == f"free: {process.name()} ended without releasing it"
 
 
 def test_doctor_and_freshness(sqlite: Database, upstream: Upstream) -> None:
@@ -443,13 +443,13 @@ def test_doctor_and_held_removals(sqlite: Database, upstream: Upstream) -> None:
     run_with(records(40), sqlite.engine)
     run_with(records(20), sqlite.engine)
     held = checks(sqlite, upstream.url)["held"]
-    assert (held.result, held.seen) == (Result.WARNING, "20 removals wait")
+    assert (held.result, held.seen) == (Result.WARNING, "20 removals are held")
 
 
 def test_doctor_and_unconfirmed_removals(sqlite: Database, upstream: Upstream) -> None:
     unconfirmed(sqlite)
     found = checks(sqlite, upstream.url)["unconfirmed"]
-    assert (found.result, found.seen) == (Result.WARNING, "2 missing templates are not confirmed to be gone")
+    assert (found.result, found.seen) == (Result.WARNING, "2 removals are unconfirmed")
 
 
 def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite: Database, tmp_path: Path) -> None:
@@ -464,7 +464,7 @@ def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite
         {
             "state": "unconfirmed",
             "template_id": template_id,
-            "reason": f"{why} look-up was not answered: HTTP 500",
+            "reason": f"{why} look-up failed: HTTP 500",
             "since_run_id": 2,
             "since_at": "2026-01-01T00:00:00Z",
             "runs": 0,
@@ -473,8 +473,8 @@ def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite
         for template_id, why in (("39", "the"), ("40", "not asked: another"))
     ]
     told = template_sync("changes", "--pending", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
-    assert "(unconfirmed since run 2, 2026-01-01T00:00:00Z: the look-up was not answered: HTTP 500)" in told.out
-    assert "2 missing templates unconfirmed, 0 of them answered" in told.err
+    assert "(unconfirmed since run 2, 2026-01-01T00:00:00Z: the look-up failed: HTTP 500)" in told.out
+    assert "2 missing templates unconfirmed, 0 of them with a look-up response" in told.err
 
 
 def unconfirmed(database: Database) -> Outcome:

@@ -76,7 +76,7 @@ def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_now
 
     shop.receiver.behave = says(410, f"no {SECRET} {OTHER} {shop.receiver.url} \x1b[31m".encode())
     refused = shop("webhooks", "deliver", SYNC_LOG_LEVEL="debug")
-    assert (refused.code, "shop  paused, 0 messages taken: 410: no [secret]" in refused.out) == (75, True)
+    assert (refused.code, "shop  paused, 0 messages accepted: 410: no [secret]" in refused.out) == (75, True)
     (told,) = shop.json("webhooks", "list")
     assert told.keys() == {
         "name", "origin", "per", "enabled", "cursor", "seq", "behind", "attempts", "failing_since", "next_attempt_at",
@@ -84,18 +84,18 @@ def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_now
     }  # fmt: skip
     assert (told["seq"], told["behind"], told["attempts"], told["last_status"], told["paused"]) == (0, 2, 1, 410, "gone")
     assert "paused (gone)" in shop("webhooks", "list").out
-    assert "look at     shop: paused (gone), 2 changes wait" in shop("status").out
+    assert "check       shop: paused (gone), 2 changes pending" in shop("status").out
     assert shop.json("status")["webhooks"][0]["paused"] == "gone"
     (check,) = [each for each in shop.json("doctor") if each["name"] == "webhooks"]
-    assert (check["result"], check["seen"]) == ("warning", "shop: paused (gone), 2 changes wait")
+    assert (check["result"], check["seen"]) == ("warning", "shop: paused (gone), 2 changes pending")
 
     shop.receiver.behave = None
-    assert "goes on with template.added of template 1" in shop("webhooks", "resume", "shop").err
-    assert "will not be told template.added of template 1" in shop("webhooks", "resume", "shop", "--skip").err
+    assert "resumes with template.added of template 1" in shop("webhooks", "resume", "shop").err
+    assert "skips template.added of template 1" in shop("webhooks", "resume", "shop", "--skip").err
     assert shop.json("webhooks", "deliver") == [{"name": "shop", "result": "done", "messages": 1, "error": None}]
     assert shop.receiver.taken[-1].about == "2"
-    assert shop("webhooks", "deliver").err == "nothing waits, or nothing is due\n"
-    assert "1 endpoint, all told everything" in shop("status").out
+    assert shop("webhooks", "deliver").err == "no messages are due\n"
+    assert "1 endpoint, all up to date" in shop("status").out
 
     shop("config")
     everything = "".join([*shop.said, *map(str, shop.database.dump()["webhook_endpoints"])])
@@ -128,7 +128,7 @@ def test_a_file_with_problems_sends_nothing_stops_the_daemon_and_hides_nobodys_s
         assert refused.code == 78
         assert "endpoint shop: url: expected an https:// URL" in refused.err
         assert "endpoint shop: kind: no such key" in refused.err
-    assert "1 endpoint, all told everything" in shop("status").out
+    assert "1 endpoint, all up to date" in shop("status").out
     (check,) = [each for each in shop.json("doctor") if each["name"] == "webhooks"]
     assert (check["result"], "kind: no such key" in check["seen"]) == ("failed", True)
     assert len(shop.receiver.heard) == heard
@@ -154,8 +154,11 @@ def test_prune_warns_when_it_passes_an_endpoint(shop: Shop) -> None:
         sync(records(count), shop.database.engine)
     assert passed(positions(shop.database.engine), 3) == []
     assert passed(positions(shop.database.engine), 4) == ["shop"]
-    assert "shop has yet to be told of changes that would go" in shop("prune", "--keep-runs", "1", "--dry-run").err
-    assert "shop has yet to be told of changes that are gone; it will be paused as lost." in shop("prune", "--keep-runs", "1").err
+    assert "undelivered changes of webhook endpoint shop would be deleted" in shop("prune", "--keep-runs", "1", "--dry-run").err
+    assert (
+        "undelivered changes of webhook endpoint shop were deleted; it will be paused as lost."
+        in shop("prune", "--keep-runs", "1").err
+    )
     assert shop("webhooks", "deliver").code == 75
     assert "paused (lost:pruned)" in shop("webhooks", "list").out
     assert [each.about for each in shop.receiver.heard] == ["1", "2"]

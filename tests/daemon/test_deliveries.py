@@ -111,7 +111,7 @@ def test_a_file_that_is_broken_meanwhile_is_told_of_once_and_mended_it_goes_on(s
             deliveries.close(10.0)
     assert [(each["event"], each["reason"]) for each in logs] == [
         ("webhooks_stand_still", "SYNC_WEBHOOKS_FILE: no TOML."),
-        ("webhooks_stand_still", "Unforeseen: ZeroDivisionError."),
+        ("webhooks_stand_still", "Unexpected error: ZeroDivisionError."),
         ("webhooks_stand_still", "SYNC_WEBHOOKS_FILE: no TOML."),
         ("webhook_failed", "400: what is this?"),
     ]

@@ -119,8 +119,8 @@ def test_start_comes_before_success_and_the_text_is_the_body() -> None:
 
 
 @pytest.mark.parametrize(("error", "reason"), [
-    (ZeroDivisionError("a secret"), "Unforeseen: ZeroDivisionError."),
-    (SystemExit(3), "Unforeseen: SystemExit."),
+    (ZeroDivisionError("a secret"), "Unexpected error: ZeroDivisionError."),
+    (SystemExit(3), "Unexpected error: SystemExit."),
     (DatabaseError("The database said: no."), "The database said: no."),
 ])  # fmt: skip
 def test_a_start_is_followed_by_a_failure_if_the_run_raises(error: BaseException, reason: str) -> None:
@@ -138,7 +138,7 @@ def test_a_start_is_followed_by_a_failure_if_the_run_says_nothing() -> None:
         with ping.run():
             pass
         ping.close(PATIENCE)
-        assert server.heard == [("/start", ""), ("/fail", "run: failed, It ended without a word.")]
+        assert server.heard == [("/start", ""), ("/fail", "run: failed, The run ended without reporting a result.")]
 
 
 def test_an_end_that_was_told_is_the_only_one_whatever_is_raised_after_it() -> None:

@@ -220,7 +220,7 @@ def test_a_database_file_that_is_away_for_a_while_does_not_end_it(upstream: Upst
         (tmp_path / "templates.db").rename(tmp_path / "away.db")
         daemon.wait_for("run_finished", 2, status="failed")
         assert daemon.probe("/readyz")[0] == 503
-        assert daemon.probe("/livez") == (200, "the scheduler turns\n")
+        assert daemon.probe("/livez") == (200, "the scheduler is alive\n")
         assert not (tmp_path / "templates.db").exists()  # nobody made an empty one in its place
         (tmp_path / "away.db").rename(tmp_path / "templates.db")
         daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 2, status="succeeded")
@@ -240,7 +240,7 @@ def test_a_database_server_that_is_away_for_a_while_does_not_end_it(upstream: Up
             daemon.wait_for("run_finished", status="failed", error_code="database")
             status, why = daemon.probe("/readyz")
             assert (status, daemon.probe("/livez")[0]) == (503, 200)
-            assert re.search(r"The database \(127\.0\.0\.1:\d+/postgres\) said", why)
+            assert re.search(r"Database error \(127\.0\.0\.1:\d+/postgres\)", why)
             assert daemon.metrics()['template_sync_last_run_status{status="failed"}'] == 1
             server.start()
             daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 1, status="succeeded")
@@ -266,7 +266,7 @@ def test_after_a_kill_in_the_middle_of_a_run_a_backup_takes_the_databases_place_
     upstream.gate.set()
     assert (tmp_path / "templates.db-wal").exists()
     restored = template_sync("db", "restore", "backup.db", folder=tmp_path, variables=variables)
-    assert (restored.code, "The database is what backup.db says" in restored.err) == (0, True)
+    assert (restored.code, "The database was restored from backup.db" in restored.err) == (0, True)
     assert len(rows(tmp_path, present)) == 3
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded", added=2)

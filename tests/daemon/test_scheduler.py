@@ -329,10 +329,10 @@ def test_a_daemon_whose_run_hangs_is_not_live_and_says_nothing_more_to_the_watch
 
     with serving(FakeJob(work), max_run=600.0, monotonic=lambda: now[0], clock=clock, notify=told.append) as daemon:
         assert begun.wait(10)
-        assert daemon.live() == (True, "the scheduler turns")
+        assert daemon.live() == (True, "the scheduler is alive")
         until(lambda: "WATCHDOG=1" in told, "a word to the watchdog")
         now[0] = 601.0
-        assert daemon.live() == (False, "a run has been at work for more than 600 s, which no run may")
+        assert daemon.live() == (False, "a run has been active for more than 600 s, the limit of a run")
         two_more_looks()
         told.clear()
         two_more_looks()

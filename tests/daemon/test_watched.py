@@ -94,7 +94,7 @@ def test_systemd_hears_when_it_is_ready_how_it_is_and_when_it_stops(upstream: Up
             assert daemon.end() == 0
     assert "READY=1" in heard
     assert heard.index("READY=1") < heard.index("WATCHDOG=1")
-    assert "STATUS=A run is at work." in heard
+    assert "STATUS=A run is active." in heard
     assert any(text.startswith("STATUS=The next run is due at ") for text in heard)
     assert heard[-1] == "STOPPING=1\nSTATUS=Stopping."
 
@@ -178,7 +178,7 @@ def test_a_bug_in_a_run_reaches_the_metrics_and_the_heartbeat(sqlite: Database) 
         service = Service(settings, sqlite.engine, key=broken, metrics=metrics, ping=ping, clock=now)
         assert service.run().status is Status.FAILED
         ping.close(10)
-    assert heard == [("/beat/start", ""), ("/beat/fail", "run: failed, Unforeseen: ZeroDivisionError.")]
+    assert heard == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: ZeroDivisionError.")]
     assert b'template_sync_runs_total{status="failed"} 1.0' in metrics.text()
     assert [entry["event"] for entry in logs] == ["run_crashed", "run_finished"]
 
@@ -214,12 +214,12 @@ def test_what_breaks_after_a_run_s_start_was_told_is_told_as_a_failure(sqlite: D
         with pytest.raises(ZeroDivisionError):
             service.run()
         ping.close(10)
-    assert heard == [("/beat/start", ""), ("/beat/fail", "run: failed, Unforeseen: ZeroDivisionError.")]
+    assert heard == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: ZeroDivisionError.")]
 
 
 @pytest.mark.parametrize(("error", "reason"), [
-    (ZeroDivisionError("a secret"), "Unforeseen: ZeroDivisionError."),
-    (KeyboardInterrupt(), "Unforeseen: KeyboardInterrupt."),
+    (ZeroDivisionError("a secret"), "Unexpected error: ZeroDivisionError."),
+    (KeyboardInterrupt(), "Unexpected error: KeyboardInterrupt."),
     (SyncError("No key."), "No key."),
 ])  # fmt: skip
 def test_a_single_run_that_breaks_is_told_as_a_failure(error: BaseException, reason: str, sqlite: Database) -> None:

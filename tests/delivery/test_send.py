@@ -116,7 +116,7 @@ def test_who_does_not_answer_in_time_is_given_up(behave: Callable[[socket.socket
         reply = send(receiver.armed(), MESSAGE, NOW, limit=0.3)
         receiver.over.set()
     assert (reply.status, reply.slow) == (None, True)
-    assert "within the time allowed" in reply.said
+    assert "within the deadline" in reply.said
 
 
 def test_a_yes_is_a_yes_and_its_body_is_not_waited_for() -> None:

@@ -16,7 +16,7 @@ from tests.builders import record
 from tests.hostile import failure, success
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-NEXT_RUN = "Nothing is wrong here and nothing was changed; the next run tries again."
+NEXT_RUN = "Nothing was changed; the next run retries."
 
 
 def judged(status: int, body: bytes, /, **headers: str) -> tuple[int, Any]:
@@ -34,20 +34,20 @@ def told(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncEr
     ("status", "kind", "code", "sentence", "hint"),
     [
         (401, Refused, "401", "The API key was refused (401).", BY_CODE["401"].to_do),
-        (402, Refused, "402", "The account has not enough credits (402).", BY_CODE["402"].to_do),
+        (402, Refused, "402", "The account has insufficient credits (402).", BY_CODE["402"].to_do),
         (403, Refused, "403", "Access was refused (403).", BY_CODE["403"].to_do),
         (505, Refused, "505", "The template catalog is disabled for this account (505).", BY_CODE["505"].to_do),
         (404, NotThere, "404", "There is no template catalog at this address (404).", BY_CODE["404"].to_do),
         (422, NoSuchPage, "422", "The endpoint refused the request's parameters (422).", BY_CODE["422"].to_do),
         (455, Maintenance, "455", "The catalog is under maintenance (455).", NEXT_RUN),
-        (429, Deferred, "429", "The catalog asks for fewer requests (429).", NEXT_RUN),
-        (408, Unreachable, "408", "The server failed (408).", "The next run tries again."),
-        (500, Unreachable, "500", "The server failed (500).", "The next run tries again."),
-        (599, Unreachable, "599", "The server failed (599).", "The next run tries again."),
-        (299, BadAnswer, "299", "The answer has a code that is not documented (299).", ""),
-        (304, BadAnswer, "304", "The answer has an unexpected status (304): no request was conditional.", ""),
-        (400, BadAnswer, "400", "The answer has a code that is not documented (400).", ""),
-        (600, BadAnswer, "600", "The answer has a code that is not documented (600).", ""),
+        (429, Deferred, "429", "The rate limit was exceeded (429).", NEXT_RUN),
+        (408, Unreachable, "408", "The server failed (408).", "The next run retries."),
+        (500, Unreachable, "500", "The server failed (500).", "The next run retries."),
+        (599, Unreachable, "599", "The server failed (599).", "The next run retries."),
+        (299, BadAnswer, "299", "The response has an undocumented code (299).", ""),
+        (304, BadAnswer, "304", "The response has an unexpected status (304): no request was conditional.", ""),
+        (400, BadAnswer, "400", "The response has an undocumented code (400).", ""),
+        (600, BadAnswer, "600", "The response has an undocumented code (600).", ""),
     ],
 )
 def test_a_person_reads_what_the_code_means_and_what_to_do_with_or_without_a_body(
@@ -55,21 +55,22 @@ def test_a_person_reads_what_the_code_means_and_what_to_do_with_or_without_a_bod
 ) -> None:
     assert told(status, b"") == (kind, code, sentence, hint)
     kind_, code_, sentence_, hint_ = told(200, failure(status, message="Sorry.").body)
-    assert (kind_, code_, sentence_, hint_) == (kind, code, f"{sentence} It said: Sorry.", hint)
+    assert (kind_, code_, sentence_, hint_) == (kind, code, f"{sentence} Message: Sorry.", hint)
 
 
 @pytest.mark.parametrize("status", [300, 301, 399])
 def test_a_redirect_is_told_with_the_setting_that_follows_it(status: int) -> None:
     sentence = (
-        f"The server redirects elsewhere ({status}); redirects are not followed, the key is for the configured origin only."
+        f"The server redirects to another URL ({status}); redirects are not followed, because the API key is sent to the "
+        "configured origin only."
     )
-    assert told(status) == (BadAnswer, str(status), sentence, "Set CRUN_BASE_URL to the origin that answers.")
+    assert told(status) == (BadAnswer, str(status), sentence, "Set CRUN_BASE_URL to the origin that serves the API.")
 
 
 def test_whoever_asks_to_wait_is_said_to_and_how_long() -> None:
     kind, _, sentence, hint = told(503, retry_after="7")
-    assert (kind, sentence, hint) == (Deferred, "The server failed (503). It asks to come back in 7 s.", NEXT_RUN)
-    assert told(455, retry_after="7")[2] == "The catalog is under maintenance (455). It asks to come back in 7 s."
+    assert (kind, sentence, hint) == (Deferred, "The server failed (503). Retry after 7 s.", NEXT_RUN)
+    assert told(455, retry_after="7")[2] == "The catalog is under maintenance (455). Retry after 7 s."
     assert told(418, retry_after="7")[0] is BadAnswer
 
 
@@ -86,14 +87,14 @@ def test_a_success_brings_its_templates_and_one_without_a_list_is_none() -> None
     code, envelope = judged(200, success([record()]).body)
     assert (code, isinstance(envelope, Envelope), len(envelope.records)) == (200, True, 1)
     assert told(200, b'{"code": 200, "data": {}}')[:3] == (
-        BadAnswer, "not-envelope", "The answer says success but holds no list of templates.",
+        BadAnswer, "not-envelope", "The response reports success but has no list of templates.",
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [404, 422])
 def test_an_answer_that_says_not_there_and_shows_it_proves_nothing(code: int) -> None:
     assert told(code, success([record()]).body)[:3] == (
-        BadAnswer, "contradiction", f"The answer says {code} and holds templates nevertheless.",
+        BadAnswer, "contradiction", f"The response has code {code} but contains templates.",
     )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def test_only_a_404_that_the_service_wrote_itself_carries_what_it_wrote() -> Non
 
 
 def test_what_is_no_catalog_at_all_names_the_setting_to_check() -> None:
-    page = "Check CRUN_BASE_URL; a login page or a proxy may be in the way."
-    assert told(200, b"<html>", content_type="text/html")[1:] == ("html", "The answer is a web page, not the catalog.", page)
-    assert told(200, b"?")[3] == "Check CRUN_BASE_URL; if it is right, the interface may have changed."
+    page = "Check CRUN_BASE_URL; a login page or a proxy may intercept the request."
+    assert told(200, b"<html>", content_type="text/html")[1:] == ("html", "The response is a web page, not the catalog.", page)
+    assert told(200, b"?")[3] == "Check CRUN_BASE_URL; if it is right, the API may have changed."
     assert told(200, b"?", content_type="application/json")[1] == "not-json"

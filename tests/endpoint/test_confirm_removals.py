@@ -102,8 +102,8 @@ NO_EVIDENCE: dict[str, Given] = {
     "a web page": (200, b"<html>"),
 }
 
-NO_DENIAL = "a look-up of an id that cannot exist was not answered with a plain 'not there'"
-COUNTED = "a look-up that found nothing says that there are {} templates"
+NO_DENIAL = "a look-up of an ID that cannot exist did not return a plain 404"
+COUNTED = "a look-up that found nothing reports {} templates"
 
 
 @pytest.mark.parametrize("denial", HONEST.values(), ids=HONEST)
@@ -126,20 +126,20 @@ def test_it_is_said_what_is_wrong_with_the_denial_of_an_id_that_cannot_exist() -
     assert confirm(honest(NO_EVIDENCE["an empty list that counts one"]))[0].problem == COUNTED.format(1)
 
 
-DIFFERS = Unconfirmed("the look-up's answer differs from that for an id that cannot exist", answered=True)
-OTHERS = Unconfirmed("the look-up was answered with other templates", answered=False)
+DIFFERS = Unconfirmed(OTHER_FORM, answered=True)
+OTHERS = Unconfirmed("the look-up returned other templates", answered=False)
 WHY_UNCONFIRMED = {
-    "422": Unconfirmed("the look-up's answer is invalid: HTTP 422", answered=False),
+    "422": Unconfirmed("the look-up's response is invalid: HTTP 422", answered=False),
     "success without a list": Unconfirmed(
-        "the look-up's answer is invalid: The answer says success but holds no list of templates", answered=False
+        "the look-up's response is invalid: The response reports success but has no list of templates", answered=False
     ),
     "another template": OTHERS,
     "a record without an id": OTHERS,
     "a 404 that holds a template": Unconfirmed(
-        "the look-up's answer is invalid: The answer says 404 and holds templates nevertheless", answered=False
+        "the look-up's response is invalid: The response has code 404 but contains templates", answered=False
     ),
-    "an undocumented code": Unconfirmed("the look-up's answer is invalid: HTTP 299", answered=False),
-    "a web page": Unconfirmed("the look-up's answer is invalid: The answer is not JSON", answered=False),
+    "an undocumented code": Unconfirmed("the look-up's response is invalid: HTTP 299", answered=False),
+    "a web page": Unconfirmed("the look-up's response is invalid: The response is not JSON", answered=False),
 }
 """The others are answered, in another form than the control was."""
 
@@ -207,7 +207,7 @@ def test_a_service_that_breaks_after_its_controls_and_denies_everything_is_not_b
         return HONEST["404"] if denied or template_id not in {"1", "2"} else found(template_id)
 
     confirmation, _asked = confirm(look_up, served=["1", "2"])
-    problem = "the look-ups stopped finding templates that the catalog had just served"
+    problem = "the look-ups no longer find templates that the catalog had just served"
     assert confirmation == Confirmation(
         unconfirmed={"7": Unconfirmed(f"no look-up counts: {problem}", answered=True)}, problem=problem
     )
@@ -272,7 +272,7 @@ PASSING = [Unreachable("no"), Deferred("no", code="429"), Maintenance("no", code
 def test_a_control_that_cannot_be_asked_now_is_no_problem_but_nothing_is_gone_either(error: SyncError, control: str) -> None:
     known: Callable[[str], Given] = found if control == "last" else lambda _: error
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
-    unconfirmed = {"7": Unconfirmed(f"not asked: a control look-up was not answered: {why}", answered=False)}
+    unconfirmed = {"7": Unconfirmed(f"not asked: a control look-up failed: {why}", answered=False)}
     assert confirm(lambda each: known(each) if each in "123" else error) == (Confirmation(unconfirmed=unconfirmed), [])
 
 
@@ -307,8 +307,8 @@ def test_after_an_error_that_will_not_pass_the_rest_is_not_asked(error: SyncErro
     assert (confirmation.evidence, asked) == ({"7": "lookup"}, ["7", "8"])
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
     assert confirmation.unconfirmed == {
-        "8": Unconfirmed(f"the look-up was not answered: {why}", answered=False),
-        "9": Unconfirmed(f"not asked: another look-up was not answered: {why}", answered=False),
+        "8": Unconfirmed(f"the look-up failed: {why}", answered=False),
+        "9": Unconfirmed(f"not asked: another look-up failed: {why}", answered=False),
     }
 
 
@@ -427,7 +427,7 @@ def test_one_of_them_that_is_found_is_taken_in_and_nothing_is_gone() -> None:
         look_ups=lambda each: found(each) if each in {"1", "2", "3", "1100"} else HONEST["404"],
     )
     assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ["1100"])
-    doubt = "a look-up found one of the missing templates, so that the walk proves nothing"
+    doubt = "a look-up found one of the missing templates, so the walk is incomplete"
     sampled = set(looked_up(endpoint)) - {"1100"}
     assert {key for key, each in confirmation.unconfirmed.items() if each == Unconfirmed(doubt, answered=True)} == sampled
     rest = Unconfirmed(f"not asked: {doubt}", answered=False)
@@ -463,7 +463,7 @@ def test_as_many_as_are_looked_up_are_looked_up_without_another_walk() -> None:
 def test_another_walk_that_cannot_be_verified_is_no_evidence_but_what_it_brings_is_there() -> None:
     confirmation, _ = again(lambda page: [{"TemplateId": "1000"}] if page == 1 else [], total=3)
     assert (confirmation.evidence, {each.template_id for each in confirmation.found}) == ({}, {"1000"})
-    reason = "another walk could not be verified: the catalog says that it has 3 templates, but served 1"
+    reason = "the second walk could not be verified: the catalog reports 3 templates, but served 1"
     assert {each.reason.removeprefix("not asked: ") for each in confirmation.unconfirmed.values()} == {reason}
 
 
@@ -487,5 +487,7 @@ def test_of_very_many_a_person_accepts_as_many_as_can_be_looked_up_in_time() -> 
 def test_after_a_walk_whose_count_is_wrong_for_good_no_walk_confirms_and_some_are_looked_up() -> None:
     confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=0, verified=False)
     assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")
-    assert confirmation.unconfirmed == {MANY[-1]: Unconfirmed("not asked: a run makes 200 look-ups", answered=False)}
+    assert confirmation.unconfirmed == {
+        MANY[-1]: Unconfirmed("not asked: the limit of 200 look-ups per run was reached", answered=False)
+    }
     assert len(endpoint.asked) <= LOOK_UPS + 3 + 2

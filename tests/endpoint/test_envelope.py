@@ -108,8 +108,8 @@ def test_a_list_is_missing_or_empty_but_not_both(body: bytes, records: list[Any]
     assert read_envelope(body).records == records
 
 
-NOT_JSON = "not-json", "The answer is not JSON."
-NOT_ENVELOPE = "not-envelope", "The answer is JSON, but not the documented envelope with a code."
+NOT_JSON = "not-json", "The response is not JSON."
+NOT_ENVELOPE = "not-envelope", "The response is JSON, but not the documented envelope with a code."
 DEEP_NONSENSE = b'{"code": 200, "data": {"templates": [' + b"[" * DEEPEST_RECORD + b"x" + b"]" * DEEPEST_RECORD + b"]}}"
 
 
@@ -184,14 +184,14 @@ def test_every_comma_and_every_bracket_that_opens_counts_as_a_value(monkeypatch:
     monkeypatch.setattr(envelope, "MOST_VALUES", 5)
     assert read_envelope(FIVE_VALUES).records == [b"1"]
     monkeypatch.setattr(envelope, "MOST_VALUES", 4)
-    assert too_large(FIVE_VALUES) == "The answer is larger than any page of the catalog."
+    assert too_large(FIVE_VALUES) == "The response is larger than any page of the catalog."
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["as served", "rewritten"])
 def test_a_page_has_as_many_records_as_it_may_and_no_more(monkeypatch: pytest.MonkeyPatch, mark: bytes) -> None:
     monkeypatch.setattr(envelope, "MOST_RECORDS", 2)
     assert read_envelope(mark + HEAD + b"[1, 2]" + TAIL).records == [b"1", b"2"]
-    assert too_large(mark + HEAD + b"[1, 2, 3]" + TAIL) == "The answer holds more templates than any page of the catalog."
+    assert too_large(mark + HEAD + b"[1, 2, 3]" + TAIL) == "The response has more templates than any page of the catalog."
 
 
 def test_a_page_may_have_ten_thousand_records_and_four_hundred_thousand_values() -> None:
@@ -450,7 +450,7 @@ def test_both_parsers_agree_wherever_a_token_stands_in_an_ordinary_answer(token:
 
 
 def test_a_page_of_more_values_than_any_catalog_has_is_refused_before_it_is_read() -> None:
-    assert too_large(HEAD + b"[" + b"1," * MOST_VALUES + b"1]" + TAIL) == "The answer is larger than any page of the catalog."
+    assert too_large(HEAD + b"[" + b"1," * MOST_VALUES + b"1]" + TAIL) == "The response is larger than any page of the catalog."
 
 
 def test_a_message_is_one_safe_line_and_cut() -> None:

@@ -45,7 +45,7 @@ def test_a_byte_now_and_then_does_not_outlive_the_request_either() -> None:
 def test_a_server_that_says_nothing_is_given_up_as_unreachable() -> None:
     error, requests = error_of(replace(GOOD, hold=9), timeouts=replace(QUICK, read=0.1), retry_policy=replace(HASTY, attempts=2))
     assert isinstance(error, Unreachable)
-    assert (requests, "no answer within the time allowed" in str(error)) == (2, True)
+    assert (requests, "no response within the deadline" in str(error)) == (2, True)
 
 
 def test_another_thread_interrupts_what_is_being_asked() -> None:

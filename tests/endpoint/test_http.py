@@ -141,7 +141,7 @@ def test_a_ping_over_plain_http_is_sent_to_the_proxy_as_it_is() -> None:
         assert [request.path for request in proxy.requests] == ["http://catalog.test/secret-uuid"]
 
 
-ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it asks for a user name and a password)"
+ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it requires a user name and a password)"
 
 
 @every_kind
@@ -151,12 +151,12 @@ ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it asks for a user
         (
             b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
             True,
-            "the proxy refused the connection (407: it asks for a user name and a password)",
+            "the proxy refused the connection (407: it requires a user name and a password)",
         ),
         (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", True, "the proxy refused the connection (502)"),
         (b"", True, "the proxy closed the connection"),
-        (b"SSH-2.0\r\n\r\n", True, "the proxy's answer is malformed"),
-        (b"", False, "the proxy did not answer within the time allowed"),
+        (b"SSH-2.0\r\n\r\n", True, "the proxy's response is malformed"),
+        (b"", False, "the proxy did not respond within the deadline"),
     ],
     ids=["407", "502", "closed", "no HTTP", "mute"],
 )
@@ -173,7 +173,7 @@ def test_a_proxy_that_opens_no_tunnel_is_named_with_what_it_said(
 @every_kind
 def test_a_name_that_resolves_too_slowly_is_named_and_does_not_outlive_the_limit(ask: Ask, slow_dns: None) -> None:
     began = time.monotonic()
-    assert "its name did not resolve within the time allowed" in ask("https://catalog.test", Network(), 0.3)
+    assert "its name did not resolve within the deadline" in ask("https://catalog.test", Network(), 0.3)
     assert time.monotonic() - began < SOON
 
 
@@ -284,9 +284,9 @@ def test_no_header_can_bring_another() -> None:
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "its answer is malformed: its status line or a header"),
-        (b"HTTP/1.1 2000 OK\r\n\r\n", "its answer is malformed: its status line or a header"),
-        (b"HTTP/1.1 200 OK\r\nconte", "the connection broke off in the middle of an answer"),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "its response is malformed: its status line or a header"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "its response is malformed: its status line or a header"),
+        (b"HTTP/1.1 200 OK\r\nconte", "the connection was closed during a response"),
     ],
 )
 def test_a_malformed_head_is_named_as_such_and_not_as_a_broken_connection(raw: bytes, why: str) -> None:

@@ -73,9 +73,9 @@ def ids(found: Walk) -> list[str]:
 
 NOT_FOUND, INVALID = not_there(), NoSuchPage("no")
 
-UNCOUNTED, REPEATED = "the catalog did not say how many templates it has", "the catalog served the same page twice"
-UNEQUAL = "the catalog says that it has {} templates, but served {}".format
-MOVED = "the catalog's count moved during the walk ({})".format
+UNCOUNTED, REPEATED = "the catalog did not report its number of templates", "the catalog served the same page twice"
+UNEQUAL = "the catalog reports {} templates, but served {}".format
+MOVED = "the catalog's count changed during the walk ({})".format
 
 
 @pytest.mark.parametrize("workers", [1, 2, 9])
@@ -347,7 +347,7 @@ def test_two_records_without_ids_are_not_one_template_that_changed() -> None:
 BAD_PAGE = [
     Unreachable("The server failed (500).", code="500"),
     Unreachable("It could not be reached."),
-    BadAnswer("The answer is not JSON.", code="not-json"),
+    BadAnswer("The response is not JSON.", code="not-json"),
     BadAnswer("The answer is a web page.", code="html"),
     BadAnswer("The answer is not the documented envelope.", code="not-envelope"),
     BadAnswer("The answer could not be decompressed.", code="encoding"),
@@ -372,7 +372,7 @@ def test_a_page_that_cannot_be_read_leaves_the_walk_unverified_with_what_the_oth
     catalog = Catalog(pages([1, 2], error, [5, 6], [7, 8], [9]), total=9)
     found = catalog.walk(workers=workers)
     assert (ids(found), found.verified, found.failed_pages, found.pages) == (["1", "2", "5", "6", "7", "8", "9"], False, (2,), 4)
-    assert found.reason == f"page 2 could not be read ({str(error).rstrip('.')})"
+    assert found.reason == f"page 2 could not be fetched ({str(error).rstrip('.')})"
     assert sorted(catalog.pages_asked) == [1, 2, 3, 4, 5], "the walk is not made again"
 
 
@@ -400,7 +400,7 @@ def test_half_of_the_pages_may_be_bad_and_no_more() -> None:
     first, second, third = BAD_PAGE[:3]
     found = Catalog(pages([1, 2], first, second, [7]), total=7).walk()
     assert (ids(found), found.failed_pages) == (["1", "2", "7"], (2, 3))
-    assert found.reason == "2 pages could not be read: 2, 3 (page 2: The server failed (500))"
+    assert found.reason == "2 pages could not be fetched: 2, 3 (page 2: The server failed (500))"
     with pytest.raises(SyncError) as caught:
         Catalog(pages([1, 2], first, second, third), total=7).walk()
     assert caught.value is first

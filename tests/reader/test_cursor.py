@@ -64,7 +64,7 @@ def why_lost(database: Database, since: str | int) -> str:
     now = status.overview(database.engine)
     assert (lost.value.oldest_seq, lost.value.last_seq, lost.value.cursor) == (now.oldest_seq, now.last_seq, now.cursor)
     assert "cursor" in str(lost.value)
-    assert f"go on from cursor {now.cursor}" in lost.value.hint
+    assert f"continue from cursor {now.cursor}" in lost.value.hint
     return lost.value.reason
 
 
@@ -154,7 +154,7 @@ def test_a_cursor_whose_chain_is_another_is_refused_at_the_beginning_the_middle_
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "9223372036854775808", "0123456789ab-1-xyz", "１"])
 def test_what_is_no_cursor_is_refused_in_a_line(text: str, tmp_path: Path, sqlite: Database) -> None:
-    with pytest.raises(UsageError, match="is no cursor of the feed"):
+    with pytest.raises(UsageError, match="is not a cursor of the feed"):
         proved(sqlite, text)
     shown = template_sync("changes", "--since", text, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
     assert (shown.code, shown.out) == (2, "")
@@ -248,7 +248,7 @@ def test_a_cursor_ahead_of_a_standby_waits_for_it() -> None:
         (server.folder / "data" / "standby.signal").touch()  # as a standby of nobody: it only reads
         server.start()
         try:
-            with pytest.raises(TryLater, match="ahead of this standby, which has come to seq 3"):
+            with pytest.raises(TryLater, match="ahead of this standby, which has replayed up to seq 3"):
                 proved(database, 4)
             assert proved(database, 3) == 3
         finally:

@@ -138,7 +138,7 @@ def test_moments_of_which_there_is_no_catalog_are_refused_in_one_line(database: 
     for when, kind, why in (
         (99, UnknownRun, "There is no run 99."),
         (0, UnknownRun, "There is no run 0."),
-        (now() + MICROSECOND, NoSuchPast, "2026-11-25T00:00:00.000001Z is still to come; it is 2026-11-25T00:00:00Z."),
+        (now() + MICROSECOND, NoSuchPast, "2026-11-25T00:00:00.000001Z is in the future; the time is 2026-11-25T00:00:00Z."),
         (recorded.ends[1] - MICROSECOND, NoSuchPast, "the first run ended at 2026-01-01T12:1"),
     ):
         with pytest.raises(kind, match=why.replace(".", r"\.")) as refused:
@@ -169,7 +169,7 @@ def test_a_run_at_work_has_no_catalog_and_a_skipped_one_that_of_its_time(sqlite:
     put(3, Status.SKIPPED, recorded.ends[2] - MICROSECOND)  # it found run 2 at work
     put(4, Status.RUNNING, None)
     assert recorded.catalog.as_of(3).templates() == recorded.lists[1]
-    with pytest.raises(NoSuchPast, match="Run 4 is at work"):
+    with pytest.raises(NoSuchPast, match="Run 4 is active"):
         recorded.catalog.as_of(4)
 
 
@@ -186,9 +186,9 @@ def test_what_was_pruned_is_refused_and_what_is_kept_is_told(database: Database)
     recorded = live(database.engine)
     prune(database.engine, before=None, keep_runs=3)
     for when in (3, recorded.ends[3], 6, recorded.ends[6], recorded.ends[7] - MICROSECOND):
-        with pytest.raises(Pruned, match="What was before the end of run 7 was pruned") as refused:
+        with pytest.raises(Pruned, match="The history before the end of run 7 was pruned") as refused:
             recorded.catalog.as_of(when)
-        assert refused.value.hint == f"The oldest that can be asked for is run 7, which ended at {iso(recorded.ends[7])}."
+        assert refused.value.hint == f"The oldest available run is 7, which ended at {iso(recorded.ends[7])}."
     assert recorded.catalog.as_of(recorded.ends[7]).templates() == recorded.catalog.as_of(7).templates()
     for run_id in (7, 8, 9):
         then = recorded.catalog.as_of(run_id)
@@ -218,7 +218,7 @@ def test_now_can_be_asked_for_where_all_kept_runs_failed(sqlite: Database) -> No
     prune(sqlite.engine, before=None, keep_runs=1)
     assert recorded.catalog.as_of(now()).templates() == recorded.catalog.as_of(4).templates() == recorded.catalog.templates()
     for when in (1, recorded.ends[1], 3):
-        with pytest.raises(Pruned, match="What was before the end of run 4 was pruned"):
+        with pytest.raises(Pruned, match="The history before the end of run 4 was pruned"):
             recorded.catalog.as_of(when)
 
 
@@ -228,7 +228,7 @@ def test_what_a_template_was_before_it_went_and_came_back_may_be_pruned(database
         recorded.run(served)
     assert recorded.catalog.as_of(4).template("2").removed_at == recorded.ends[2]
     prune(database.engine, before=None, keep_runs=2)
-    with pytest.raises(Pruned, match="What template '2' was before run 4 was pruned"):
+    with pytest.raises(Pruned, match="The history of template '2' before run 4 was pruned"):
         recorded.catalog.as_of(4).template("2")
     assert recorded.catalog.as_of(5).template("2") == recorded.each[5]["2"]
     (back,) = recorded.catalog.diff(5, 4)
@@ -240,7 +240,7 @@ def test_the_past_asks_no_question_of_the_present(sqlite: Database) -> None:
     sync([record("1")], sqlite.engine)
     then = Catalog(sqlite.engine).as_of(1)
     for ask in (then.status, then.follow, lambda: then.ensure_fresh("1", 0)):
-        with pytest.raises(CatalogError, match="is asked of the present, not of the catalog after run 1"):
+        with pytest.raises(CatalogError, match="is available for the current catalog only, not after run 1"):
             ask()
     assert then.as_of(1).templates() == then.templates()
 

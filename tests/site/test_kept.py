@@ -73,7 +73,7 @@ def test_a_gallery_that_cannot_be_written_is_told_and_fails_no_run(tmp_path: Pat
 
     assert (said.code, json.loads(said.out)["status"]) == (0, "succeeded")
     assert "site_not_written" in said.err
-    assert "gallery is no folder" in said.err
+    assert "gallery is not a directory" in said.err
     assert "template_sync_site_written 0.0" in (tmp_path / "metrics").read_text()
 
 

@@ -328,7 +328,7 @@ def test_a_run_whose_own_row_somebody_deleted_applies_nothing_and_says_so(databa
     else:
         hear_statements(database.engine, delete_the_row)
     error = sync(AFTER, database.engine).error
-    assert str(error) == "The run's own row is gone from sync_runs; nothing was applied."
+    assert str(error) == "The row of this run is missing from sync_runs; nothing was applied."
     assert isinstance(error, DatabaseError)
     assert error.hint == "Check for other writers to sync_runs."
     assert database.catalog_dump() == before

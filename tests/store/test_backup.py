@@ -131,9 +131,9 @@ def test_on_the_command_line(backed_up: tuple[Path, Path], tmp_path: Path) -> No
     file, _backup = backed_up
     variables = {"DATABASE_URL": f"sqlite:///{file}"}
     made = template_sync("db", "backup", "new.db", folder=tmp_path, variables=variables)
-    assert (made.code, "The backup is new.db" in made.err) == (0, True)
+    assert (made.code, "The backup new.db was written and verified" in made.err) == (0, True)
     back = template_sync("db", "restore", "new.db", folder=tmp_path, variables=variables)
-    assert (back.code, "The database is what new.db says" in back.err) == (0, True)
+    assert (back.code, "The database was restored from new.db" in back.err) == (0, True)
     assert present(file) == NEW
     server = {"DATABASE_URL": "postgresql://u:verysecret@h/d"}
     named = template_sync("db", "backup", "x.dump", folder=tmp_path, variables=server)

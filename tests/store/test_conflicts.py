@@ -88,7 +88,7 @@ def test_a_run_that_never_gets_the_lease_is_skipped_with_a_row_and_exit_75(serve
     assert (outcome.error.exit_code, outcome.unrecorded) == (75, None)
     (row,) = server.rows("sync_runs")
     assert (row["run_id"], row["status"], row["error_code"]) == (outcome.run.run_id, "skipped", "lease-busy")
-    assert "won every time" in row["error"]
+    assert "on every retry" in row["error"]
     assert sync(BEFORE, server.engine).error is None
 
 

@@ -72,7 +72,7 @@ def test_a_run_that_the_database_forgot_says_so_and_applies_nothing(database: Da
     error = sync(source, database.engine).error
     assert isinstance(error, LeaseLost)
     assert (error.code, error.exit_code) == ("went-back", 75)
-    assert "went back in time" in str(error)
+    assert "history went back" in str(error)
     assert [row["status"] for row in database.rows("sync_runs")] == ["succeeded"]
     assert sync(AFTER, database.engine).error is None
     assert anomalies(database) == []

@@ -70,7 +70,7 @@ def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_
     assert outcome.error.exit_code == 75
     holder = re.escape(f"{socket.gethostname()} (pid {os.getpid()})")
     assert re.fullmatch(
-        rf"Another run is at work: {holder}, for \d+ s; its lease ends in \d+ s unless renewed\.", str(outcome.error)
+        rf"Another run holds the lease: {holder}, for \d+ s; its lease expires in \d+ s unless renewed\.", str(outcome.error)
     )
     assert _statuses(database) == ["running", "skipped"]
     skipped = database.rows("sync_runs", "run_id")[1]
@@ -82,7 +82,7 @@ def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_
 def test_whoever_looks_sees_the_holder_since_when_and_for_how_long(database: Database) -> None:
     with engines.reading(database.engine) as connection:
         nobody = leases.look(connection)
-    assert (nobody.name, nobody.active, nobody.since) == ("nobody", False, None)
+    assert (nobody.name, nobody.active, nobody.since) == ("no holder", False, None)
     before = real_clock()
     _take(database.engine)
     with engines.reading(database.engine) as connection:
@@ -376,7 +376,7 @@ def test_a_lease_can_be_broken_by_force_and_its_holder_commits_nothing(database:
 def test_breaking_a_free_lease_harms_nobody(database: Database) -> None:
     sync(BEFORE, database.engine)
     former = leases.break_lease(database.engine)
-    assert (former.name, former.active) == ("nobody", False)
+    assert (former.name, former.active) == ("no holder", False)
     assert sync(AFTER, database.engine).error is None
     assert anomalies(database) == []
 
@@ -417,7 +417,7 @@ def test_a_sqlite_file_that_another_program_keeps_locked_is_told_in_plain_words(
     locked = sync(BEFORE, impatient).error
     assert isinstance(locked, DatabaseError)
     assert "database is locked" in str(locked)
-    assert (locked.exit_code, locked.hint) == (69, "Another program holds the database; try again when it is done.")
+    assert (locked.exit_code, locked.hint) == (69, "Another program has locked the database; retry when it has finished.")
     other.execute("ROLLBACK")
     other.close()
     assert sync(BEFORE, impatient).error is None

@@ -162,5 +162,5 @@ def test_a_template_that_another_run_removed_meanwhile_ends_this_one(filled: Dat
         connection.execute(sa.delete(template_versions).where(template_versions.c.template_id == "2"))
     with pytest.raises(LeaseLost) as lost:
         store_of(filled, lambda _pause: None).load_documents(["1", "2"])
-    assert str(lost.value) == "Another run changed the catalog while this one was at work; nothing of this one was applied."
-    assert lost.value.hint == "The next run goes on from there."
+    assert str(lost.value) == "Another run changed the catalog during this run; nothing of this run was applied."
+    assert lost.value.hint == "The next run continues from the new state."

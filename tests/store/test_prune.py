@@ -169,12 +169,12 @@ def test_what_lies_before_the_beginning_is_refused_with_a_way_on(database: Datab
     with pytest.raises(UsageError, match=rf"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned") as refusal:
         feed.changes(database.engine, since=0)
     cursor = status.overview(database.engine).cursor
-    anew = "Read the present catalog anew (`template-sync export --with-cursor`)"
-    assert refusal.value.hint == f"{anew}, then go on from cursor {cursor}."
+    anew = "Read the current catalog again (`template-sync export --with-cursor`)"
+    assert refusal.value.hint == f"{anew}, then continue from cursor {cursor}."
     with pytest.raises(UsageError):
         feed.changes(database.engine, since=oldest - 2)
     assert feed.changes(database.engine, since=oldest - 1)
-    with pytest.raises(Pruned, match="What was before the end of run 6 was pruned"):
+    with pytest.raises(Pruned, match="The history before the end of run 6 was pruned"):
         run_of(database.engine, 2, day(99))
 
 
@@ -276,6 +276,6 @@ def test_the_command_says_what_it_did_and_refuses_what_it_cannot_do(sqlite: Data
     refused = template_sync_on("changes", "--since", "0")
     assert refused.code == 2
     assert f"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned" in refused.err
-    assert f"then go on from cursor {EPOCH}-" in refused.err
+    assert f"then continue from cursor {EPOCH}-" in refused.err
     again = json.loads(template_sync_on("prune", "--keep-runs", "1", "--dry-run", "--json").out)
     assert again == {"changes": 0, "versions": 0, "prices": 0, "rejected records": 0, "runs": 0, "oldest_seq": oldest}

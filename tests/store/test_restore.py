@@ -146,7 +146,7 @@ def test_it_is_refused_while_a_run_is_at_work(backed_up: tuple[Path, Path]) -> N
     file, backup = backed_up
     database = opened(file)
     leases.acquire(database.engine, trigger="run", ttl=60, now=real_clock())
-    with pytest.raises(LeaseBusy, match="A run is at work"):
+    with pytest.raises(LeaseBusy, match="A run holds the lease"):
         restore(database.engine, backup)
     database.engine.dispose()
 
@@ -182,7 +182,7 @@ def test_what_is_no_backup_is_refused_and_nothing_is_changed(backed_up: tuple[Pa
     bad.unlink()
     with closing(sqlite3.connect(bad)) as other:
         other.execute("CREATE TABLE theirs (a)")
-    with pytest.raises(SchemaError, match="no database of this program"):
+    with pytest.raises(SchemaError, match="not a database of this program"):
         restore(engine, bad)
     shutil.copy(backup, bad)
     with closing(sqlite3.connect(bad)) as newer:
@@ -215,7 +215,7 @@ def test_another_programs_database_is_not_restored_over(backed_up: tuple[Path, P
     with closing(sqlite3.connect(theirs)) as other:
         other.execute("CREATE TABLE theirs (a)")
     before = theirs.read_bytes()
-    with pytest.raises(SchemaError, match="another program's"):
+    with pytest.raises(SchemaError, match="the database of another program"):
         restore(open_engine(f"sqlite:///{theirs}"), backup)
     assert theirs.read_bytes() == before
 

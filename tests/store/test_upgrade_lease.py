@@ -60,7 +60,7 @@ def test_an_upgrade_waits_for_the_run_under_way_and_gives_the_lease_back(behind:
 def test_of_an_upgrade_that_waited_too_long_nothing_is_done(database: Database) -> None:
     held_elsewhere(database, 9e9)
     with (
-        pytest.raises(LeaseBusy, match="Nothing was upgraded: for 0 s the lease has been held by another host"),
+        pytest.raises(LeaseBusy, match="Nothing was upgraded: another host has held the lease for 0 s"),
         no_run_beside(database.engine, needed=lambda: True, within=0),
     ):
         pytest.fail("it must not begin")
@@ -73,7 +73,7 @@ def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database
         with database.engine.connect() as connection:
             left = leases.look(connection).seconds_left
     assert outcome.run.status is Status.SKIPPED
-    assert "Another run is at work: db upgrade on " in str(outcome.run.error)
+    assert "Another run holds the lease: db upgrade on " in str(outcome.run.error)
     assert left > 3000, "the last run's short term is not what an upgrade holds the lease for"
     assert sync(BEFORE, database.engine).error is None
 

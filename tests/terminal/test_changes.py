@@ -33,7 +33,7 @@ def test_a_price_that_fell_is_yellow_and_shown_as_a_fall() -> None:
 @pytest.mark.parametrize(("evidence", "said"), [
     ("lookup", "  (no longer listed, and not found by its id)"),
     ("walks", "  (missing from two complete listings)"),
-    ("accepted", "  (no longer listed, and accepted by a person)"),
+    ("accepted", "  (no longer listed, and accepted by an operator)"),
     ("oracle", "  (oracle)"),
     (None, ""),
 ])  # fmt: skip

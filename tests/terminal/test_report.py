@@ -161,10 +161,10 @@ def test_control_characters_are_shown_not_sent(text: str, shown: str) -> None:
         ("455", Status.DEFERRED, "server"),
         ("503", Status.FAILED, "server"),
         ("unreachable", Status.FAILED, "network"),
-        ("database", Status.FAILED, "ours"),
-        ("deadline", Status.FAILED, "ours"),
+        ("database", Status.FAILED, "database"),
+        ("deadline", Status.FAILED, "SYNC_DEADLINE"),
         ("404", Status.FAILED, "server"),
-        ("held", Status.HELD, "person"),
+        ("held", Status.HELD, "operator"),
     ],
 )
 def test_the_first_question_at_night_is_answered(code: str, status: Status, word: str) -> None:

@@ -54,7 +54,7 @@ def test_the_last_answer_is_shown_with_what_it_said(position: Position, shown: s
 
 @pytest.mark.parametrize(("position", "shown"), [
     (WELL, None),
-    (replace(WELL, paused="lost: pruned"), "shop: paused (lost: pruned), 3 changes wait"),
+    (replace(WELL, paused="lost: pruned"), "shop: paused (lost: pruned), 3 changes pending"),
     (ILL, "shop: failing for 60 min, 4 attempts, next is due; last answer none, 40 s ago: timed\\nout"),
     (replace(ILL, failing_since=NOON - timedelta(seconds=3599)), None),
 ])  # fmt: skip

@@ -70,7 +70,7 @@ NO_LIST = "expected a list of texts with at least one in it: an empty one could 
 TOO_LONG = "expected texts of at most 255 characters: a longer one could never match."
 ONE_OR_TWO = "expected a text in quotes, or a list of two while one is rotated."
 NO_SUCH_KEY = (
-    "no such key; those that there are: name, url, secret_env, secret_file, kinds, fields, tags, ids, types, price_change, "
+    "no such key; expected one of name, url, secret_env, secret_file, kinds, fields, tags, ids, types, price_change, "
     "breaking, per, from, enabled."
 )
 BAD = [
@@ -106,10 +106,10 @@ BAD = [
     ('breaking = "yes"', "shop: breaking: expected true or false, without quotes."),
     ('per = "day"', "shop: per: expected one of change, run."),
     ('from = "now"', "shop: from: expected one of end, start."),
-    ('kinds = ["added"]\nbreaking = true', "shop: kinds: added could never be told: what is new breaks nobody."),
+    ('kinds = ["added"]\nbreaking = true', "shop: kinds: added can never match: an added template is not a breaking change."),
     (
         'kinds = ["removed"]\nfields = ["title"]',
-        "shop: kinds: removed could never be told: fields looks at changed templates only.",
+        "shop: kinds: removed can never match: fields selects changed templates only.",
     ),
     (f'ids = ["{"1" * 256}"]', f"shop: ids: {TOO_LONG}"),
     (f'tags = ["{"x" * 256}"]', f"shop: tags: {TOO_LONG}"),

@@ -98,11 +98,11 @@ def test_the_kinds_are_those_that_the_feed_tells() -> None:
 
 
 def test_rules_that_can_never_match_are_told() -> None:
-    only_changed = "could never be told: {} looks at changed templates only"
+    only_changed = "can never match: {} selects changed templates only"
     assert never(Rules(kinds=some("removed"), fields=some("title"))) == "removed " + only_changed.format("fields")
     either = Rules(kinds=some("added", "removed"), price_change=PriceRule(Decimal(1)))
     assert never(either) == "added and removed " + only_changed.format("price_change")
-    assert never(Rules(kinds=some("added"), breaking=True)) == "added could never be told: what is new breaks nobody"
+    assert never(Rules(kinds=some("added"), breaking=True)) == "added can never match: an added template is not a breaking change"
     assert never(Rules(kinds=some("added"))) is None
     assert never(Rules(kinds=some("added", "removed", "changed"), price_change=PriceRule(Decimal(10)), breaking=True)) is None
     assert never(Rules(kinds=some("changed"), fields=some("title"), breaking=True)) is None

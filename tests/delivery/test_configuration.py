@@ -41,7 +41,7 @@ def test_a_secret_is_found_in_the_environment_before_env_and_in_a_file_beside_th
 @pytest.mark.parametrize(("lines", "said"), [
     ('secret_env = "UNSET"', "secret_env (UNSET): expected that variable to be set"),
     ('secret_env = "WRONG"', "secret_env (WRONG): expected whsec_ and then 24 to 64"),
-    ('secret_env = ["GOOD", "AGAIN"]', "secret_env (AGAIN): expected another secret"),
+    ('secret_env = ["GOOD", "AGAIN"]', "secret_env (AGAIN): expected two different secrets"),
     ('secret_file = "none"', "secret_file: expected a readable file in secret_file"),
     ('secret_file = "."', "secret_file: expected a readable file in secret_file"),
 ])  # fmt: skip

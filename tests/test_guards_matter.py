@@ -224,7 +224,7 @@ def no_sample(patch: pytest.MonkeyPatch) -> None:
 
 GUARDS: dict[str, tuple[Switch, Scenario]] = {
     "distinct ids must equal the count": (doubt_without("but served"), a_short_page_and_a_look_up_that_lies),
-    "the count must hold still": (doubt_without("moved during"), the_count_moves_and_hides_what_a_deletion_shifted),
+    "the count must hold still": (doubt_without("changed during"), the_count_moves_and_hides_what_a_deletion_shifted),
     "one without an id may be any": (nameless_proves_nothing, a_template_that_lost_its_id),
     "a removal needs a look-up": (believed_without_asking("lookup"), a_replacement_that_no_count_can_see),
     "a look-up must find what was served": (no_positive_control, a_look_up_service_that_denies_everything),

@@ -95,8 +95,8 @@ def test_a_run_whose_walk_proves_nothing_of_absences_says_why() -> None:
     assert said(unverified("the counts differ")) == (
         WalkUnverified,
         "unverified",
-        "The walk could not be verified: the counts differ. What was served is stored; nothing was removed.",
-        "The next run walks again; if this stays, the catalog's answers are wrong on the server's side.",
+        "The walk could not be verified: the counts differ. The served records are stored; nothing was removed.",
+        "The next run walks again; if this persists, the server's responses are inconsistent.",
     )
 
 
@@ -114,7 +114,7 @@ def test_a_run_whose_removals_are_held_says_how_many_and_why() -> None:
     assert said(problem(Removals(held=held, unconfirmed={"3": Unconfirmed("why", answered=True)}))) == (
         RemovalsHeld,
         "held",
-        "2 removals are held: the catalog is empty, and that is accepted by a person only.",
+        "2 removals are held: the catalog is empty, which only an operator can accept.",
         BY_CODE["held"].to_do,
     )
 
@@ -124,6 +124,6 @@ def test_a_run_with_too_many_unconfirmed_absences_says_so() -> None:
     assert said(problem(Removals(unconfirmed=unconfirmed, limit=1))) == (
         WalkUnverified,
         "unconfirmed",
-        "2 of 9 templates are missing and not confirmed to be gone, and at most 1 may be; most of them: silence. They are kept.",
+        "2 of 9 templates are missing and their removal is not confirmed, and at most 1 may be; most of them: silence. They are kept.",
         BY_CODE["unconfirmed"].to_do,
     )

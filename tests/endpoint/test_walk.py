@@ -411,11 +411,11 @@ def test_half_of_the_pages_may_be_bad_and_no_more() -> None:
 )
 def test_of_pages_that_cannot_be_read_ten_are_named(count: int, shown: str) -> None:
     catalog = Catalog(lambda page: [page] if page % 2 else Unreachable("No proxy."), total=2 * count)
-    assert catalog.walk(page_size=1).reason == f"{count} pages could not be read: {shown} (page 2: No proxy)"
+    assert catalog.walk(page_size=1).reason == f"{count} pages could not be fetched: {shown} (page 2: No proxy)"
 
 
 def test_the_full_stop_of_an_error_is_left_out_and_nothing_else() -> None:
-    assert Catalog(pages([1, 2], Unreachable("No fax."), [5]), total=5).walk().reason == "page 2 could not be read (No fax)"
+    assert Catalog(pages([1, 2], Unreachable("No fax."), [5]), total=5).walk().reason == "page 2 could not be fetched (No fax)"
 
 
 def test_after_more_than_half_of_the_pages_the_rest_is_not_asked() -> None:

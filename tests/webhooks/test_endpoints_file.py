@@ -189,7 +189,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
 def test_the_documents_example_is_one_and_its_table_has_every_key() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
     assert [endpoint.name for endpoint in read_endpoints(example)] == ["shop", "price-watch"]
-    table = DOCUMENT[DOCUMENT.index("| key | meaning |") : DOCUMENT.index("\n\nAll rules that are given")]
+    table = DOCUMENT[DOCUMENT.index("| key | meaning |") : DOCUMENT.index("\n\nA change must match all given rules")]
     named = {key for row in table.splitlines()[3:] for key in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
     assert named == set(KEYS)
 
@@ -197,6 +197,6 @@ def test_the_documents_example_is_one_and_its_table_has_every_key() -> None:
 def test_the_documents_waits_are_those_of_the_schedule() -> None:
     hours = ", ".join(f"{step / 3600:g} h" for step in POLICY.waits[3:-1])
     assert (
-        f"again after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h"
+        f"retry after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h"
         in DOCUMENT
     )

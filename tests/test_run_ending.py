@@ -124,7 +124,9 @@ def test_a_run_with_too_many_unconfirmed_absences_says_so() -> None:
     assert said(problem(Removals(unconfirmed=unconfirmed, limit=1))) == (
         WalkUnverified,
         "unconfirmed",
-        "2 of 9 templates are missing and their removal is not confirmed, and at most 1 may be; most of them: silence. "
-        "They are kept.",
+        (
+            "2 of 9 templates are missing and their removal is not confirmed, and at most 1 may be; most of them: silence. "
+            "They are kept."
+        ),
         BY_CODE["unconfirmed"].to_do,
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], SyncState]:
     """Read the present templates (id -> hash of the bytes that were stored last), and what runs remember."""
     present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
-    stored: dict[str, str | None] = {row.template_id: row.wire_hash for row in connection.execute(present)}
+    stored: dict[str, str | None] = dict(map(tuple, connection.execute(present)))
     state = connection.execute(sa.select(sync_state)).one()
     held = {row.template_id: HeldRemoval(row.runs, row.since_at) for row in connection.execute(sa.select(held_removals))}
     unconfirmed = {

@@ -48,7 +48,7 @@ SCENARIOS: list[tuple[Case, tuple[str, ...]]] = [
     (Case("signed anew", LARGE), OWN),
     (Case("signed anew", LARGE, "postgresql"), OWN),
 ]
-"""What is synchronised, and by whom."""
+"""The cases, and the subjects that synchronise each."""
 PICKER = """import sqlite3, sys
 print(*sqlite3.connect(sys.argv[1]).execute('''
 SELECT template_id, title_en, cover_url, lowest_credit FROM picker

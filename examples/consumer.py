@@ -6,7 +6,7 @@ A cursor says how far the copy is. It is written in the transaction that writes 
 this is killed; and it is read in that transaction, too, so that two that run at once do not do the same thing twice. A cursor
 that is lost (a backup was put back, the database was made anew, history was pruned) means: read everything anew.
 
-What the feed does not tell, the copy does not hold: a new signature of a cover's URL is no change. Read URLs when you show them.
+The copy holds published changes only: a new signature of a cover's URL is not a change. Read URLs when you show them.
 """
 
 from __future__ import annotations

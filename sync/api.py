@@ -233,7 +233,7 @@ class Catalog:
         """Give the catalog as it was: its templates, prices, forms, and the feed up to then.
 
         A run's catalog holds from the instant at which the run ended, that instant included, until the next one's does.
-        What is no change (another order, a new signature in a URL) is shown as it was last stored.
+        What is not a change (another order, a new signature in a URL) is shown as it was last stored.
 
         Args:
             when: a run's number, after which; or an aware instant.

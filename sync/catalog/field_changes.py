@@ -21,7 +21,7 @@ FieldChange = dict[str, Any]
 def changed_fields(before: Document, after: Document) -> list[FieldChange]:
     """Compare two documents of one template.
 
-    An unknown field is compared where both have it: its appearing or disappearing is no change.
+    An unknown field is compared where both have it: its appearing or disappearing is not a change.
     """
     changes: list[FieldChange] = []
     for name in SCALARS.values():

@@ -49,7 +49,7 @@ def parse_record(record: Any) -> Document:
 def complete_document(stored: Any) -> Document | None:
     """Add to a stored document the scalar fields that were declared after it was written; None if it is no document.
 
-    Such a field has the value that `extra` holds under its wire name, so that its becoming documented is no change.
+    Such a field has the value that `extra` holds under its wire name, so that its becoming documented is not a change.
     """
     if not isinstance(stored, dict) or not stored.keys() >= _NEVER_MISSING:
         return None

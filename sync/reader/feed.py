@@ -156,7 +156,7 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_fields(document: Document, fields: Sequence[Mapping[str, Any]]) -> Document:
-    """Apply a change's own values to its document, into which later runs write what is no change; a URL keeps its new signature.
+    """Apply a change's own values to its document, which later runs may rewrite without a change; a URL keeps its new signature.
 
     An older version published an unknown field that disappeared, as `absent`: such a field has no new value.
     """

@@ -1,6 +1,6 @@
 """The catalog as it was after a run, told from the versions: whole documents, so what is wanted is chosen from them here.
 
-A version begins with a change. What is no change (a new signature in a URL, another order of tags) is written into the version
+A version begins with a change. What is not a change (a new signature in a URL, another order of tags) is written into the version
 that is open, so the past has it as it was last stored.
 """
 

@@ -24,8 +24,7 @@ def cut_price_periods(
 ) -> None:
     """End the periods of prices that no longer hold, and begin those of new ones; of one batch of templates.
 
-    Compared with the periods themselves, not with what is published: a price that is new to the whole catalog is no change. Only
-    what is `stored`, by id, can have any.
+    The prices are compared with the open periods. Only templates in `stored`, by id, can have any.
     """
     periods = price_periods
     still = periods.c.valid_until.is_(None)

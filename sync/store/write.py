@@ -102,7 +102,7 @@ def _rewrite(
     run_id: int,  # noqa: ARG001 - what is not published belongs to no run
     at: datetime,  # noqa: ARG001 - and has no time
 ) -> Sequence[str]:
-    """Store what is no change: another order, another query string, an unknown field that appeared or disappeared.
+    """Store what is not a change: another order, another query string, an unknown field that appeared or disappeared.
 
     The open version's document follows, so that it equals the tables and the feed still replays to it.
     """

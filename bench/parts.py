@@ -22,12 +22,12 @@ from lab import KEY, environment, machine, simulator
 
 from sync.catalog.json_values import decode_json
 from sync.catalog.served_records import RecordParser, wire_hash
-from sync.endpoint.client import PATH, Endpoint
-from sync.endpoint.envelope import read_envelope
+from sync.client.api_client import PATH, Endpoint
+from sync.client.envelope import read_envelope
+from sync.client.spool import Spool
+from sync.config.redaction import Redactor
+from sync.config.settings import load
 from sync.logs import configure
-from sync.redaction import Redactor
-from sync.settings import load
-from sync.spool import Spool
 from sync.store.apply import Store
 from sync.store.engine import open_engine
 from sync.store.schema import prepare

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sync.api import Catalog as Catalog
-    from sync.catalog.form import Form as Form
-    from sync.catalog.form_problems import Problem as Problem
     from sync.errors import CatalogError as CatalogError
     from sync.errors import CursorLost as CursorLost
     from sync.errors import NoSuchPast as NoSuchPast
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from sync.errors import SyncError as SyncError
     from sync.errors import UnknownRun as UnknownRun
     from sync.errors import UnknownTemplate as UnknownTemplate
+    from sync.forms.form import Form as Form
+    from sync.forms.validation import Problem as Problem
     from sync.reader.values import CatalogStatus as CatalogStatus
     from sync.reader.values import Change as Change
     from sync.reader.values import FieldChange as FieldChange
@@ -39,8 +39,8 @@ __version__ = "0.2.0"
 
 _HOMES = {
     "sync.api": ("Catalog",),
-    "sync.catalog.form": ("Form",),
-    "sync.catalog.form_problems": ("Problem",),
+    "sync.forms.form": ("Form",),
+    "sync.forms.validation": ("Problem",),
     "sync.errors": ("CatalogError", "CursorLost", "NoSuchPast", "Pruned", "SyncError", "UnknownRun", "UnknownTemplate"),
     "sync.reader.values": ("CatalogStatus", "Change", "FieldChange", "Page", "Price", "PricePeriod", "Tag", "Template"),
 }

@@ -32,7 +32,8 @@ def main() -> None:
 
 
 def _answer_at_once(asked: str) -> None:
-    from sync import __version__, front_page
+    from sync import __version__
+    from sync.commands import front_page
 
     sys.stdout.write((f"template-sync {__version__}" if asked == "--version" else front_page.text()) + "\n")
 

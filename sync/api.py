@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Engine
 
-    from sync.catalog.form import Form
     from sync.catalog.page_order import Sort
+    from sync.forms.form import Form
     from sync.reader.values import Price, PricePeriod
     from sync.store.engine import Source
 
@@ -177,7 +177,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        from sync.catalog.form import Form
+        from sync.forms.form import Form
 
         return Form(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run).document)
 
@@ -315,7 +315,7 @@ class Catalog:
         if self._connection is not None:
             raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
         age, template_id = an_age(max_age), an_id(template_id)
-        from sync.reader.freshness import verified_at
+        from sync.reader.stored_templates import verified_at
 
         moments = (verified_at(self._engine, template_id), self._verified.get(template_id))
         newest = max((moment for moment in moments if moment is not None), default=None)

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from sync import __version__, front_page
+from sync import __version__
+from sync.commands import front_page
 
 
 class LazyGroup(click.Group):

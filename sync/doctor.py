@@ -11,21 +11,21 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sync.delivery.configuration import armed
-from sync.endpoint.client import Endpoint
-from sync.endpoint.deadline import addresses
-from sync.endpoint.http import certificate
-from sync.endpoint.network import Network, Timeouts, TransportFailure
-from sync.endpoint.retry_after import REQUESTS
+from sync.client.api_client import Endpoint
+from sync.client.deadline import addresses
+from sync.client.http import certificate
+from sync.client.network import Network, Timeouts, TransportFailure
+from sync.client.retry_after import REQUESTS
 from sync.errors import SyncError
+from sync.monitoring.staleness import age, ago, is_stale
 from sync.reader.status import Overview, overview
 from sync.store.engine import require_writable
 from sync.store.schema import HEAD
 from sync.store.server_state import server_state
 from sync.store.sqlite_file import sqlite_file
-from sync.store.webhook_state import positions
-from sync.terminal.ages import age, ago, is_stale
 from sync.terminal.webhooks import trouble
+from sync.webhooks.configuration import armed
+from sync.webhooks.state import positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.settings import Loaded, Settings
+    from sync.config.settings import Loaded, Settings
 
 
 LEAST_FREE = 100 * 2**20

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sync.endpoint.client import Endpoint
-from sync.http_url import LOOPBACK
+from sync.client.api_client import Endpoint
+from sync.config.addresses import LOOPBACK
+from sync.config.settings import load, require_key
 from sync.reader.sample_catalog import refuse_sample_catalog
-from sync.settings import load, require_key
 from sync.store.apply import Store
 from sync.synchronise import refresh
 

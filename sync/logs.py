@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
-from sync.redaction import Redactor
+from sync.config.redaction import Redactor
 from sync.run_record import Status
 from sync.text import MOST_NAMES_SHOWN, escape_control_characters
 

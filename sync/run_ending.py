@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sync import __version__
-from sync.advice import BY_CODE
+from sync.catalog.run_record import BY_CODE
 from sync.errors import DatabaseConflict, Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
 from sync.run_record import Run, Status
 

@@ -20,12 +20,12 @@ from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
 from sync.catalog.suspects import AMBIGUOUS, drop_ambiguous_removals
 from sync.catalog.sync_state import SyncState
-from sync.endpoint.confirm_removals import Confirmation, confirm_removals
-from sync.endpoint.walk import walk
+from sync.client.confirm_removals import Confirmation, confirm_removals
+from sync.client.spool import Spool
+from sync.client.walk import walk
 from sync.errors import BadAnswer, DatabaseError, LeaseBusy, NotThere, RemovalsHeld, SyncError
 from sync.run_ending import concluded, ended, removal_problem, unverified
 from sync.run_record import Run, Status
-from sync.spool import Spool
 from sync.store import lease as leases
 from sync.store.write_set import WriteSet
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from sync.catalog.rejection import RejectedRecord
     from sync.catalog.served_records import ServedRecord
     from sync.catalog.template import Document
+    from sync.client.walk import Progress, Walk
     from sync.endpoint.questions import Answers
-    from sync.endpoint.walk import Progress, Walk
     from sync.store.apply import Store
 
 

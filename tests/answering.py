@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sync.endpoint.body_codes import judge_answer
-from sync.endpoint.envelope import Envelope
+from sync.client.body_codes import judge_answer
+from sync.client.envelope import Envelope
 from sync.endpoint.statistics import RequestStatistics
 from sync.errors import DeadlineExceeded, Interrupted, NotThere, SyncError
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.endpoint.client import Endpoint
-from sync.endpoint.network import Timeouts
-from sync.endpoint.retry_after import REQUESTS
+from sync.client.api_client import Endpoint
+from sync.client.network import Timeouts
+from sync.client.retry_after import REQUESTS
+from sync.config.settings import Settings, load
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
-from sync.settings import Settings, load
 from sync.store.apply import Store
 from sync.store.backfill import backfill_cursors
 from sync.store.tables import metadata, price_changes, sync_state, template_changes

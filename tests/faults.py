@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from sync.catalog.hashes import canonical
+from sync.catalog.document import canonical
 from sync.catalog.template import json_number
 from sync.reader import feed
 from sync.reader.feed_check import problems_of_the_feed

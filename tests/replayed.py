@@ -14,8 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.endpoint.client import Endpoint
-from sync.sandbox.replay import open_recording
+from sync.client.api_client import Endpoint
+from sync.recording.replay import open_recording
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store.apply import Store
 from sync.synchronise import Outcome, RunOptions, synchronise

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync.advice import BY_CODE, Advice, advise
+from sync.catalog.run_record import BY_CODE, Advice, advise
 from sync.run_record import Run, Status
 
 LATER = "None: the next run retries, and the database holds the last good catalog."

@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from sync import __version__, errors
-from sync.options import OPTIONS
+from sync.config.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -552,9 +552,9 @@ def dashboard_expressions() -> list[str]:
 
 def test_alerts_and_dashboard_use_only_metrics_that_exist() -> None:
     try:
-        names = set(importlib.import_module("sync.daemon.metrics").METRIC_NAMES)
+        names = set(importlib.import_module("sync.monitoring.metrics").METRIC_NAMES)
     except ModuleNotFoundError:
-        pytest.skip("sync.daemon.metrics is not there yet")
+        pytest.skip("sync.monitoring.metrics is not there yet")
     queries = [variable["definition"] for variable in dashboard()["templating"]["list"] if variable["type"] == "query"]
     used = {
         re.sub(r"_(bucket|sum|count)$", "", name)

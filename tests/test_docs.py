@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from sync.cli import cli
+from sync.commands.front_page import COMMANDS
+from sync.config.options import OPTIONS
 from sync.errors import SyncError
-from sync.front_page import COMMANDS
-from sync.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

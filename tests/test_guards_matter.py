@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sync.client.confirm_removals
+import sync.client.look_up_controls
+import sync.client.walk
 
 import sync.catalog.diff
 import sync.catalog.field_changes
-import sync.endpoint.confirm_removals
-import sync.endpoint.look_up_controls
-import sync.endpoint.walk
 import sync.store.lease
 import sync.synchronise
 from sync.catalog.field_changes import changed_fields
 from sync.catalog.removals import Removals
 from sync.catalog.snapshot import Snapshot
-from sync.endpoint.confirm_removals import Confirmation
+from sync.client.confirm_removals import Confirmation
 from tests.moving_catalog import TOGGLED, Event
 from tests.proof.false_removals import simulate
 from tests.test_stateful import World
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Switch = Callable[[pytest.MonkeyPatch], object]
 Scenario = Callable[[World], object]
-DOUBT = sync.endpoint.walk._reason_to_doubt
+DOUBT = sync.client.walk._reason_to_doubt
 CHANGED_FIELDS = changed_fields
 
 
@@ -43,7 +43,7 @@ def doubt_without(phrase: str) -> Switch:
             found = DOUBT(attempt)
             return "" if phrase in found else found
 
-        patch.setattr(sync.endpoint.walk, "_reason_to_doubt", doubt)
+        patch.setattr(sync.client.walk, "_reason_to_doubt", doubt)
 
     return off
 
@@ -157,7 +157,7 @@ def believed_without_asking(evidence: str) -> Switch:
 
 
 def no_positive_control(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.endpoint.look_up_controls, "POSITIVE_CONTROLS", 0)
+    patch.setattr(sync.client.look_up_controls, "POSITIVE_CONTROLS", 0)
 
 
 def nothing_held(patch: pytest.MonkeyPatch) -> None:
@@ -215,11 +215,11 @@ def the_first_of_two_is_believed(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_second_walk_instead_of_look_ups(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.endpoint.confirm_removals, "LOOK_UPS", 2)
+    patch.setattr(sync.client.confirm_removals, "LOOK_UPS", 2)
 
 
 def no_sample(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.endpoint.confirm_removals, "SAMPLE", 0)
+    patch.setattr(sync.client.confirm_removals, "SAMPLE", 0)
 
 
 GUARDS: dict[str, tuple[Switch, Scenario]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.http_url import LOOPBACK, http_url
+from sync.config.addresses import LOOPBACK, http_url
 
 EXPECTED = "a URL such as https://api.crun.ai"
 

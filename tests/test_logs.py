@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync import logs
-from sync.endpoint.client import Endpoint
-from sync.redaction import HIDDEN
+from sync.client.api_client import Endpoint
+from sync.config.redaction import HIDDEN
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
 from sync.store.apply import Store

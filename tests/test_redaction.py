@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.redaction import Redactor
+from sync.config.redaction import Redactor
 
 SECRET = "canary"
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from sync import __version__
-from sync.advice import BY_CODE
 from sync.catalog.removals import HeldRemoval, Removals, Unconfirmed
+from sync.catalog.run_record import BY_CODE
 from sync.endpoint.statistics import RequestStatistics
 from sync.errors import (
     BadAnswer,

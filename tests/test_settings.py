@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sync.config.options import OPTIONS
+from sync.config.settings import load, require_key
 from sync.errors import ConfigurationError
-from sync.options import OPTIONS
-from sync.settings import load, require_key
 from sync.store.engine import open_engine
 
 if TYPE_CHECKING:

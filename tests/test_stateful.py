@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from sync.catalog.hashes import content_hash
-from sync.endpoint.client import Endpoint
+from sync.catalog.document import content_hash
+from sync.client.api_client import Endpoint
 from sync.run_record import Status
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases

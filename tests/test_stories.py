@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog.feed_chain import Cursor
-from sync.delivery.outbox import steps
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.store.apply import Store
 from sync.synchronise import Outcome, RunOptions, refresh, synchronise
 from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.outbox import steps
 from sync.webhooks.rules import Rules
 from tests.answering import Answering, listed
 from tests.builders import EPOCH, Database, record, records

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 
-from sync.agents import forms
+from sync.agents import answers
 from sync.agents.fit import TooLargeError, escape_and_truncate, fits, fitted
 from sync.catalog.bounds import storage_flaw
-from sync.catalog.form_problems import problems
 from sync.errors import CatalogError, CursorLost, TryLater
+from sync.forms.validation import problems
 from sync.outputs.commands import Problem
 from sync.outputs.schema import self_contained
 from sync.outputs.tools import (
@@ -75,13 +75,13 @@ def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
     def page(limit: int) -> FoundTemplates:
         found = catalog.templates(**{**wanted, "limit": limit})
-        return FoundTemplates([forms.summary(each) for each in found], found.after is not None, found.after)
+        return FoundTemplates([answers.summary(each) for each in found], found.after is not None, found.after)
 
     return _as_many_as_fit(page, arguments)
 
 
 def _template(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    return fitted(forms.whole(catalog.template(arguments["template_id"])))
+    return fitted(answers.whole(catalog.template(arguments["template_id"])))
 
 
 def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             schema=form.schema,
             example=form.example(arguments.get("resolution")),
             form_hash=form.hash,
-            removed_at=forms.moment(removed_at),
+            removed_at=answers.moment(removed_at),
         )
     )
 
@@ -109,7 +109,7 @@ def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             valid=not found,
             problems=[Problem(each.field, each.path, each.message) for each in found[:MOST_ROWS]],
             more=len(found) > MOST_ROWS,
-            removed_at=forms.moment(removed_at),
+            removed_at=answers.moment(removed_at),
         )
     )
 
@@ -130,7 +130,7 @@ def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
         more = begin + limit < len(held)
         return PriceHistory(
             template_id=arguments["template_id"],
-            periods=[forms.period(each) for each in shown],
+            periods=[answers.period(each) for each in shown],
             more=more,
             after=places[begin + limit - 1] if more else None,
         )
@@ -146,13 +146,13 @@ def _recent_changes(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             found = catalog.changes(since, limit)
         last = found[-1].cursor if found else str(arguments.get("after") or now.cursor)
         more = bool(found) and found[-1].seq < now.last_seq
-        return RecentChanges([forms.change(each) for each in found], more, last)
+        return RecentChanges([answers.change(each) for each in found], more, last)
 
     return _as_many_as_fit(page, arguments)
 
 
 def _status(catalog: Catalog, _arguments: Arguments) -> dict[str, Any]:
-    return fitted(forms.status(catalog.status()))
+    return fitted(answers.status(catalog.status()))
 
 
 def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict[str, Any]:

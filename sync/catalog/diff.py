@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.bounds import BATCH, MOST_NAMES
+from sync.catalog.document import canonical
 from sync.catalog.field_changes import changed_fields
 from sync.catalog.fields import COLUMNS, DOCUMENTED, LISTS
-from sync.catalog.hashes import canonical
 from sync.catalog.kept_fields import kept_unknown, kept_values
 from sync.catalog.parsing import fields_with_value, parse_record
 from sync.catalog.served_records import LOOK_UP

@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sync.catalog.hashes import canonical
+from sync.catalog.document import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

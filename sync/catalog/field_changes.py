@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.document import canonical, unordered
 from sync.catalog.fields import SCALARS
-from sync.catalog.hashes import canonical, unordered
 from sync.catalog.price_moves import PRICE
 from sync.catalog.url_query import URL_FIELDS, address, without_query
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.form import DOCUMENTED_RESOLUTION, HTTP_URL
+from sync.forms.form import DOCUMENTED_RESOLUTION, HTTP_URL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sync.catalog.form import Form
+    from sync.forms.form import Form
 
 JOB_PATH = "/api/v1/client/job/CreateTask"
 MODEL = "bytedance/template"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.bounds import MOST_EXTRA, MOST_FIELDS
+from sync.catalog.document import canonical
 from sync.catalog.fields import COLUMNS
-from sync.catalog.hashes import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Collection

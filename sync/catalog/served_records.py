@@ -34,7 +34,7 @@ _new = tuple.__new__
 
 
 class Spool(Protocol):
-    """Stores bytes until the walk is verified; `sync.spool` is the implementation."""
+    """Stores bytes until the walk is verified; `sync.client.spool` is the implementation."""
 
     def append(self, written: bytes) -> int:
         """Store bytes; give their place."""

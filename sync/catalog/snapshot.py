@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sync.catalog.bounds import BATCH
+from sync.catalog.document import content_hash
 from sync.catalog.fields import DOCUMENTED
-from sync.catalog.hashes import content_hash
 from sync.catalog.parsing import fields_with_value, filled_fields
 from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, RejectedRecord, payload
 from sync.catalog.served_records import LOOK_UP

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from sync.catalog.bounds import DEEPEST, LARGEST_EXPONENT, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS, storage_flaw
+from sync.catalog.document import canonical
 from sync.catalog.fields import DOCUMENTED
-from sync.catalog.hashes import canonical
 from sync.catalog.rejection import RecordRejected
 
 _ABSURD = 10 ** (LARGEST_EXPONENT + 1)

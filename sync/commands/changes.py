@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.selection import Selection
-from sync.commands.arguments import FEED_POSITION, NUMBER, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import FEED_POSITION, NUMBER, limit
 from sync.commands.unknown_words import tell_unknown_words
 from sync.errors import UsageError
 from sync.webhooks.rules import KINDS, Rules, is_field, never

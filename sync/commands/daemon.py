@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from sync.commands.edge import RUN_FLAGS, Context, sync_command
 from sync.commands.gallery import keep_gallery, require_gallery
-from sync.settings import load, require_key
+from sync.config.settings import load, require_key
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from sync.daemon.deliveries import Deliveries
-    from sync.daemon.metrics import Metrics
-    from sync.delivery.configuration import Armed
+    from sync.monitoring.metrics import Metrics
+    from sync.webhooks.configuration import Armed
+    from sync.webhooks.dispatch_loop import Deliveries
 
 DAEMON_FLAGS = ("interval", "cron", "timezone", "grace", "stale_after", "http_host", "http_port", "webhooks_file")
 CLOSE_TIMEOUT = 5.0
@@ -44,17 +44,17 @@ def command(context: Context) -> None:
     from zoneinfo import ZoneInfo
 
     from sync import __version__
+    from sync.client.network import Network
     from sync.commands.synchronising import now, refuse_sample
-    from sync.cron import Cron
-    from sync.daemon.heartbeat import Ping
-    from sync.daemon.metrics import Metrics
-    from sync.daemon.probes import Probes
+    from sync.config.cron import Cron
     from sync.daemon.schedule import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
     from sync.daemon.service import Service, seed
-    from sync.daemon.systemd import notify, watchdog_interval
-    from sync.endpoint.network import Network
     from sync.logs import get_logger
+    from sync.monitoring.heartbeat import Ping
+    from sync.monitoring.metrics import Metrics
+    from sync.monitoring.probes import Probes
+    from sync.monitoring.systemd import notify, watchdog_interval
     from sync.store.schema import prepare
 
     address = os.environ.get("NOTIFY_SOCKET")
@@ -119,8 +119,8 @@ def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliverie
         return None
     from sync.commands.synchronising import now
     from sync.commands.webhooks import sender
-    from sync.daemon.deliveries import Deliveries
     from sync.delivery.deliverer import Deliverer
+    from sync.webhooks.dispatch_loop import Deliveries
 
     deliverer = Deliverer(engine, sender(context), now, random.random)
     deliveries = Deliveries(deliverer, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
@@ -130,7 +130,7 @@ def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliverie
 
 def _fresh_endpoints(context: Context) -> list[Armed]:
     """Read the file of endpoints again for each delivery, so that a removed endpoint gets nothing more."""
-    from sync.delivery.configuration import armed, secrets_of
+    from sync.webhooks.configuration import armed, secrets_of
 
     endpoints = armed(str(context.settings.webhooks_file))
     hidden = secrets_of(endpoints)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.arguments import WholeNumber
 from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.listing import WholeNumber
 from sync.errors import UsageError
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from sync.commands.output import Output
+from sync.config.options import OPTIONS
+from sync.config.settings import Loaded, Settings, load
 from sync.errors import SyncError
-from sync.options import OPTIONS
-from sync.settings import Loaded, Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

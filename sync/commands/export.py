@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.arguments import AS_OF, WholeNumber
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import AS_OF, WholeNumber
 from sync.errors import UsageError
 from sync.text import escape_control_characters, json_text
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.arguments import TEMPLATE_ID
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import TEMPLATE_ID
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from sync.catalog.form import Form
     from sync.commands.output import Output
+    from sync.forms.form import Form
     from sync.outputs.commands import GenerationInput, GenerationRequest
 
 
@@ -48,7 +48,7 @@ def command(
         raise click.UsageError("--example, --request and --validate cannot be combined.")
     if resolution is not None and not (example or request):
         raise click.UsageError("--resolution requires --example or --request.")
-    from sync.catalog.form import Form
+    from sync.forms.form import Form
     from sync.reader.catalog import template
 
     found = template(context.engine(), template_id)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.catalog.template import Document
+    from sync.config.settings import Settings
     from sync.outputs.commands import SiteBuilt
-    from sync.settings import Settings
     from sync.site.build import Options
     from sync.site.covers import Keeper
 
@@ -90,7 +90,7 @@ def keeper_of(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | N
         return Keeper(_sample_media, ("cover_url", "preview_video_url"), removed=True)
     if not covers:
         return None
-    from sync.endpoint.network import Network
+    from sync.client.network import Network
     from sync.site.fetch import Fetch
 
     return Keeper(Fetch(Network.of(settings)))

@@ -16,8 +16,8 @@ from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 def command(context: Context) -> None:
     """Answer 0 or 1; `main` turns every other exit code of this command into 1."""
     from sync.commands.synchronising import now
+    from sync.monitoring.staleness import age, ago, is_stale
     from sync.reader.status import last_success
-    from sync.terminal.ages import age, ago, is_stale
 
     success = last_success(context.engine())
     ended = success.finished_at if success else None

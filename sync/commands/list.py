@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.page_order import SORTS
-from sync.commands.arguments import AS_OF, WholeNumber, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import AS_OF, WholeNumber, limit
 from sync.commands.unknown_words import FLAGS, tell_unknown_words
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
+from sync.config.redaction import Redactor
 from sync.errors import ConfigurationError
-from sync.redaction import Redactor
 from sync.terminal.paint import render
 from sync.text import escape_control_characters
 

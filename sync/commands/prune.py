@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.arguments import WholeNumber
 from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.listing import WholeNumber
+from sync.config.options import parse_duration
 from sync.errors import UsageError
-from sync.options import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,8 +44,8 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     context.start_logging()
     from sync.commands.synchronising import now
     from sync.store.prune import prune
-    from sync.store.webhook_state import positions
     from sync.text import count_of
+    from sync.webhooks.state import positions
 
     engine = context.engine()
     told = positions(engine)

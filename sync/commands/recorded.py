@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from sync import __version__
 from sync.commands.synchronising import now
-from sync.endpoint.recording import Recording
+from sync.config.settings import require_key
 from sync.errors import UsageError
-from sync.recorded_answer import SETTINGS, RecordedRun
-from sync.settings import require_key
+from sync.recording.format import SETTINGS, RecordedRun
+from sync.recording.record import Recording
 from sync.store.sqlite_file import sqlite_file
 from sync.text import count_of, iso
 

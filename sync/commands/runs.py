@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.arguments import NUMBER, limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import NUMBER, limit
 
 NEWEST = 10
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.arguments import WholeNumber
 from sync.commands.edge import Context, sync_command
+from sync.commands.listing import WholeNumber
 from sync.errors import UsageError
 from sync.text import count_of
 
 if TYPE_CHECKING:
-    from sync.sandbox.replay import Replay
+    from sync.recording.replay import Replay
     from sync.sandbox.server import Sandbox
 
 
@@ -63,7 +63,7 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
         )
         lines = _of_catalog(sandbox, templates)
     else:
-        from sync.sandbox.replay import open_recording
+        from sync.recording.replay import open_recording
 
         _refuse_both()
         recording = open_recording(replay)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from sync.config.settings import Settings
     from sync.outputs.commands import SiteState, Status
     from sync.reader.status import Overview
-    from sync.settings import Settings
     from sync.webhooks.position import Position
 
 MOST_TROUBLES = 3
@@ -42,11 +42,11 @@ def command(context: Context, *, as_json: bool) -> None:
 def told_endpoints(engine: Engine, settings: Settings) -> list[Position]:
     """Read how far webhook endpoints have been told: those of the file, or where that cannot be read all that ever were."""
     from sync.errors import ConfigurationError
-    from sync.store.webhook_state import positions
+    from sync.webhooks.state import positions
 
     known = positions(engine)
     if known and settings.webhooks_file is not None:
-        from sync.delivery.configuration import endpoints_in
+        from sync.webhooks.configuration import endpoints_in
 
         with suppress(ConfigurationError):
             names = {endpoint.name for endpoint in endpoints_in(settings.webhooks_file)}
@@ -56,9 +56,9 @@ def told_endpoints(engine: Engine, settings: Settings) -> list[Position]:
 
 def status_output(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> Status:
     """Build the JSON output; ages in seconds."""
+    from sync.monitoring.staleness import is_stale
     from sync.outputs.catalog import Run
     from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
-    from sync.terminal.ages import is_stale
     from sync.text import iso
 
     def age(moment: datetime | None) -> float | None:
@@ -105,9 +105,9 @@ def status_output(found: Overview, settings: Settings, now: datetime, told: Sequ
 
 def status_lines(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> list[str]:
     """Write the status as text, a line a fact."""
-    from sync.advice import advise
+    from sync.catalog.run_record import advise
+    from sync.monitoring.staleness import age, is_stale, since
     from sync.run_record import Status
-    from sync.terminal.ages import age, is_stale, since
     from sync.terminal.paint import mark
     from sync.terminal.tables import pad
     from sync.text import count_of, escape_control_characters

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sync.config.addresses import LOOPBACK
+from sync.config.settings import Settings, require_key
 from sync.errors import SyncError
-from sync.http_url import LOOPBACK
-from sync.settings import Settings, require_key
 from sync.text import count_of, some_of
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from sync.client.api_client import Endpoint
     from sync.commands.output import Output
-    from sync.endpoint.client import Endpoint
-    from sync.endpoint.recording import Recording
     from sync.outputs import commands as outputs
+    from sync.recording.record import Recording
     from sync.synchronise import Outcome, Plan, RunOptions
 
 CHANGES_SHOWN = 40
@@ -44,7 +44,7 @@ def options_of(settings: Settings, *, accept_removals: bool = False) -> RunOptio
 @contextmanager
 def endpoint_of(settings: Settings, recording: Recording | None = None) -> Iterator[Endpoint]:
     """Open the endpoint; Ctrl-C and SIGTERM give up what it is asking, so that the run ends cleanly; a second one kills."""
-    from sync.endpoint.client import Endpoint
+    from sync.client.api_client import Endpoint
 
     with Endpoint(settings, require_key(settings), recording=recording) as endpoint:
 
@@ -98,9 +98,9 @@ def pinged(settings: Settings, engine: Engine) -> Iterator[Callable[[Outcome], N
     if settings.ping_url is None:
         yield lambda _outcome: None
         return
-    from sync.daemon.heartbeat import Ping
+    from sync.client.network import Network
     from sync.daemon.service import figures_of, notify_heartbeat
-    from sync.endpoint.network import Network
+    from sync.monitoring.heartbeat import Ping
 
     ping = Ping(settings.ping_url, Network.of(settings))
     try:

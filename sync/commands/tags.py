@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.arguments import limit
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import limit
 
 
 @sync_command("List the tags of the present templates with their number of templates. Reads the database only.", *DATABASE_FLAGS)
@@ -13,7 +13,7 @@ from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List tags."""
-    from sync.reader.counts import tag_counts
+    from sync.reader.facets import tag_counts
     from sync.terminal.paint import mark
     from sync.terminal.rows import tag_rows
     from sync.terminal.tables import table

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.arguments import limit
 from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.listing import limit
 from sync.errors import ConfigurationError, TryLater, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sync.delivery.configuration import Armed
-    from sync.delivery.courier import Delivered
-    from sync.delivery.send import Reply
     from sync.outputs.webhooks import WebhookEndpoint
+    from sync.webhooks.configuration import Armed
+    from sync.webhooks.dispatcher import Delivered
     from sync.webhooks.endpoint import Endpoint
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
+    from sync.webhooks.send import Reply
 
 FLAGS = (*DATABASE_FLAGS, "webhooks_file")
 SENDING_FLAGS = (*FLAGS, "proxy", "ca_bundle")
@@ -38,11 +38,11 @@ def command() -> None:
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
     """Show every endpoint of the file."""
     from sync.commands.synchronising import now
-    from sync.delivery.configuration import endpoints_in
-    from sync.store.webhook_state import positions
     from sync.terminal.paint import mark
     from sync.terminal.tables import table
     from sync.terminal.webhooks import webhook_rows
+    from sync.webhooks.configuration import endpoints_in
+    from sync.webhooks.state import positions
 
     endpoints = endpoints_in(_file(context))[:limit]
     known = {position.name: position for position in positions(context.engine())}
@@ -162,8 +162,8 @@ def deliver(context: Context, *, as_json: bool) -> None:
 @click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")
 def resume(context: Context, *, name: str, skip: bool) -> None:
     """Go on."""
-    from sync.delivery.configuration import endpoints_in
     from sync.delivery.resume import resume as go_on
+    from sync.webhooks.configuration import endpoints_in
 
     endpoint = next((each for each in endpoints_in(_file(context)) if each.name == name), None)
     if endpoint is None:
@@ -173,8 +173,8 @@ def resume(context: Context, *, name: str, skip: bool) -> None:
 
 def sender(context: Context) -> Callable[[Armed, Message, datetime], Reply]:
     """Make what makes one attempt."""
-    from sync.delivery.send import send
-    from sync.endpoint.network import Network
+    from sync.client.network import Network
+    from sync.webhooks.send import send
 
     network = Network.of(context.settings)
     return lambda armed, message, moment: send(armed, message, moment, network=network)
@@ -187,7 +187,7 @@ def _file(context: Context) -> str:
 
 
 def _armed(context: Context) -> list[Armed]:
-    from sync.delivery.configuration import armed, secrets_of
+    from sync.webhooks.configuration import armed, secrets_of
 
     warnings: list[str] = []
     endpoints = armed(_file(context), warnings=warnings)

@@ -13,7 +13,7 @@ from sync.run_record import Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sync.cron import Cron
+    from sync.config.cron import Cron
 
 FIRST_DELAY = 30.0
 """Seconds before the first retry of a run, doubled for each further one up to the scheduled time; the least wait after a 455."""

@@ -7,12 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sync import __version__
-from sync.advice import BY_CODE
-from sync.daemon.metrics import CODES, Metrics, RunFigures
+from sync.catalog.run_record import BY_CODE
+from sync.client.api_client import Endpoint
 from sync.daemon.schedule import RunResult
-from sync.endpoint.client import Endpoint
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
+from sync.monitoring.metrics import CODES, Metrics, RunFigures
+from sync.monitoring.staleness import is_stale
 from sync.reader.cursor import newest, prove
 from sync.reader.status import last_success, overview
 from sync.run_record import Run, Status
@@ -21,7 +22,6 @@ from sync.store.engine import reading
 from sync.store.next_run import record_next_run
 from sync.store.schema import require_current_schema
 from sync.synchronise import Outcome, RunOptions, synchronise
-from sync.terminal.ages import is_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from sync.daemon.heartbeat import Ping
-    from sync.settings import Settings
+    from sync.config.settings import Settings
+    from sync.monitoring.heartbeat import Ping
 
 
 class Service:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sync.delivery.courier import Delivered, deliver
 from sync.errors import SyncError
-from sync.store import webhook_state
+from sync.webhooks import state
+from sync.webhooks.dispatcher import Delivered, deliver
 from sync.webhooks.schedule import is_due
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.delivery.configuration import Armed
-    from sync.delivery.send import Reply
+    from sync.webhooks.configuration import Armed
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
+    from sync.webhooks.send import Reply
 
 
 _REST = timedelta(minutes=1)
@@ -60,11 +60,11 @@ class Deliverer:
         """
         self.want(endpoints)
         names = self._wanted
-        known = webhook_state.positions(self.engine)
+        known = state.positions(self.engine)
         if new := names.keys() - {position.name for position in known}:
             for name in sorted(new):
-                webhook_state.register(self.engine, name, from_start=names[name].endpoint.start == "start")
-            known = webhook_state.positions(self.engine)
+                state.register(self.engine, name, from_start=names[name].endpoint.start == "start")
+            known = state.positions(self.engine)
         known = [position for position in known if position.name in names]
         now = self.clock()
         for position in known:

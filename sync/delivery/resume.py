@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sync.delivery.outbox import steps
 from sync.errors import CursorLost, LeaseBusy, UsageError
-from sync.store import webhook_state
+from sync.webhooks import state
+from sync.webhooks.outbox import steps
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,17 +26,17 @@ def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
         UsageError: it has no position yet.
         LeaseBusy: it is being delivered to.
     """
-    if endpoint.name not in {position.name for position in webhook_state.positions(engine)}:
+    if endpoint.name not in {position.name for position in state.positions(engine)}:
         raise UsageError(
             f"Endpoint {endpoint.name} has no position yet.",
             hint="It gets one at the first delivery while the feed is not empty.",
         )
-    with webhook_state.claimed(engine, endpoint.name) as claim:
+    with state.claimed(engine, endpoint.name) as claim:
         if claim is None:
             raise LeaseBusy(f"A delivery to endpoint {endpoint.name} is active.", hint="Retry in a few seconds.")
         moved, told = _move(engine, endpoint, claim.position.cursor, skip=skip)
         fresh = {"attempts": 0, "failing_since": None, "next_attempt_at": None, "paused": None}
-        webhook_state.record(engine, claim, position=moved, **fresh)
+        state.record(engine, claim, position=moved, **fresh)
     return told
 
 
@@ -45,7 +45,7 @@ def _move(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tup
     try:
         step = next(steps(engine, endpoint, cursor), None)
     except CursorLost as lost:
-        end = webhook_state.feed_end(engine)
+        end = state.feed_end(engine)
         return end, f"{endpoint.name} resumes at the end of the feed ({end}), because its undelivered changes are lost: {lost}"
     waits = step.message if step else None
     if step is None or waits is None:

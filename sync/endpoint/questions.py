@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sync.endpoint.envelope import Envelope
+    from sync.client.envelope import Envelope
     from sync.endpoint.statistics import RequestStatistics
     from sync.errors import SyncError
 
@@ -16,7 +16,7 @@ Question = dict[str, str | int]
 
 
 class Answers(Protocol):
-    """The endpoint, as the walk and the look-ups see it; `sync.endpoint.client.Endpoint` is the real one."""
+    """The endpoint, as the walk and the look-ups see it; `sync.client.api_client.Endpoint` is the real one."""
 
     statistics: RequestStatistics
 

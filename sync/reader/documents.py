@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync.catalog.form import Form
 from sync.catalog.parsing import complete_document
 from sync.catalog.template import DOCUMENT_KEYS, Document
+from sync.forms.form import Form
 
 
 def printed(written: Document) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sync.catalog.document import canonical, content_hash
 from sync.catalog.feed_chain import CHAINED, Cursor
 from sync.catalog.fields import LISTS, SCALARS
-from sync.catalog.hashes import canonical, content_hash
 from sync.catalog.price_moves import price_moves
 from sync.catalog.template import json_number
 from sync.reader.documents import _ordered

@@ -27,8 +27,8 @@ from sync.sandbox.media_files import MEDIA_URL, read_media
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sync.recorded_answer import RecordedAnswer
-    from sync.sandbox.replay import Replay
+    from sync.recording.format import RecordedAnswer
+    from sync.recording.replay import Replay
 
 SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
 ENDPOINT = "/api/v1/client/job/bytedance-templates"

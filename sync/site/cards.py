@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sync.catalog.template import Document
+    from sync.reader.catalog_dump import Event, Whole
     from sync.reader.stored import Stored
-    from sync.reader.whole import Event, Whole
 
 NEWS = timedelta(days=7)
 """How long before the newest change of all a change is still news. Not "before now": a page must not change by itself."""

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from sync.reader.catalog_dump import Event, Whole
     from sync.reader.status import Overview
     from sync.reader.stored import Stored
-    from sync.reader.whole import Event, Whole
 
 MOST_CHANGES = 5000
 """Changes that the page of changes holds, the newest."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from sync.endpoint.http import OK, send
-from sync.endpoint.network import AddressRefused, TransportFailure
+from sync.client.http import OK, send
+from sync.client.network import AddressRefused, TransportFailure
 from sync.site.cards import safe_url
 from sync.site.covers import LARGEST, NoCover
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sync.catalog.template import Document
-    from sync.endpoint.network import Network
+    from sync.client.network import Network
 
 LIMIT = 20.0
 """Seconds for one cover, all of it."""

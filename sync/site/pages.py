@@ -16,8 +16,8 @@ from sync.text import harmless
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sync.reader.catalog_dump import Event, Whole
     from sync.reader.stored import Stored
-    from sync.reader.whole import Event, Whole
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; media-src 'self' https:; base-uri 'none'; "

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from sync.reader.whole import Whole
+    from sync.reader.catalog_dump import Whole
 
 MOST_LINES = 5
 MOST_POINTS = 400

@@ -7,8 +7,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from sync.catalog.form import Form
 from sync.catalog.job_request import job_request
+from sync.forms.form import Form
 from sync.site.data import minute
 from sync.site.pages import event_row
 from sync.site.plots import step_plot
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.catalog.template import Document
+    from sync.reader.catalog_dump import Event, Period
     from sync.reader.stored import Stored
-    from sync.reader.whole import Event, Period
     from sync.site.plots import Plot
 
 MOST_EVENTS = 200

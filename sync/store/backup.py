@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from sync.config.options import replaceable_file
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
-from sync.options import replaceable_file
 from sync.store import lease as leases
 from sync.store.engine import reading
 from sync.store.schema import VERSION_TABLE, State, state_of

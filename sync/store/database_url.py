@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from sync.config.options import DATABASE_ACCOUNT
 from sync.errors import ConfigurationError
-from sync.options import DATABASE_ACCOUNT
 
 _DRIVERS = {
     "postgres": "postgresql+psycopg",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.advice import BY_CODE
+from sync.catalog.run_record import BY_CODE
 from sync.errors import DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
 from sync.run_record import Status
 from sync.store import process

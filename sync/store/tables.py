@@ -288,7 +288,7 @@ webhook_endpoints = Table(  # a row per endpoint: how far it has been told, how 
     Column("last_attempt_at", UtcDateTime),
     Column("last_status", Integer),  # of the last answer; null: none came
     Column("last_answer", String(200)),  # what it said, or why none came
-    Column("paused", String(32)),  # why nothing is sent until somebody resumes it: see sync.store.webhook_state. Null: it is not
+    Column("paused", String(32)),  # why nothing is sent until somebody resumes it: see sync.webhooks.state. Null: it is not
     Column("fence", BigInteger, nullable=False),  # the lease of whoever delivers, as in sync_lease; one for each endpoint
     Column("holder", String(255)),
     Column("process", String(255)),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sync.catalog.document import content_hash
 from sync.catalog.fields import LISTS
-from sync.catalog.hashes import content_hash
 from sync.errors import DatabaseError
 from sync.store.bulk import batches, insert_rows, update_rows
 from sync.store.feed_seq import Feed

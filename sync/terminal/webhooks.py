@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sync.terminal.ages import age, ago
+from sync.monitoring.staleness import age, ago
 from sync.text import escape_control_characters
 from sync.webhooks.addresses import origin
 from sync.webhooks.schedule import FAILING

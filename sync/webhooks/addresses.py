@@ -8,7 +8,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from sync.http_url import LOOPBACK, http_url
+from sync.config.addresses import LOOPBACK, http_url
 
 EXAMPLE = "https://example.com/hooks/templates"
 

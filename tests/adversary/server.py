@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.form import Form
+from sync.forms.form import Form
 from tests.builders import record
 from tests.hostile import Reply, Request, catalog, success
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from sync.agents.forms import change, period, status, summary, thawed, whole
+from sync.agents.answers import change, period, status, summary, thawed, whole
 from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import parse_record
 from sync.catalog.served_records import LOOK_UP, RecordParser, wire_hash
 from sync.catalog.snapshot import Snapshot, build_snapshot
-from sync.spool import Spool
+from sync.client.spool import Spool
 from tests.builders import record
 
 if TYPE_CHECKING:

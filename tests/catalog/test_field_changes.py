@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from sync.catalog.diff import ChangeSet
+from sync.catalog.document import content_hash
 from sync.catalog.field_changes import apply_fields, changed_fields
-from sync.catalog.hashes import content_hash
 from sync.catalog.served_records import wire_hash
 from sync.catalog.template import Price, prices_of
-from sync.endpoint.envelope import read_envelope
+from sync.client.envelope import read_envelope
 from tests.catalog.runs import BASE, base, compared, document_of, published, wire
 from tests.hostile import success
 

@@ -9,9 +9,9 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from sync.catalog import diff
+from sync.catalog.document import unordered
 from sync.catalog.field_changes import apply_fields, changed_fields
 from sync.catalog.fields import COLUMNS, LISTS
-from sync.catalog.hashes import unordered
 from sync.catalog.kept_fields import kept_values
 from sync.catalog.url_query import URL_FIELDS, address
 from tests.builders import record

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from sync.catalog.form import Form
+from sync.forms.form import Form
 from tests.catalog.runs import base, document_of
 
 
@@ -160,7 +160,7 @@ def test_every_example_of_every_template_fits_its_own_form(changes: dict[str, An
 def test_only_checking_needs_the_extra() -> None:
     code = (
         "import sys; sys.modules['jsonschema'] = None\n"
-        "from sync.catalog.form import Form\n"
+        "from sync.forms.form import Form\n"
         "from sync.errors import MissingExtra\n"
         f"form = Form({document_of(base())!r})\n"
         "form.schema, form.hash\n"

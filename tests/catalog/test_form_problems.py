@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.form import Form
-from sync.catalog.form_problems import problems
 from sync.errors import MissingExtra
+from sync.forms.form import Form
+from sync.forms.validation import problems
 from tests.catalog.runs import base, document_of
 
 FORM = Form(document_of(base("1", InputNum=2)))

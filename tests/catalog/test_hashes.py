@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync.catalog import hashes
-from sync.catalog.hashes import canonical, content_hash, plain_hash, unordered
+from sync.catalog import document
+from sync.catalog.document import canonical, content_hash, plain_hash, unordered
 from tests.catalog.runs import base, document_of
 
 MEANINGLESS: dict[str, dict[str, Any]] = {
@@ -80,7 +80,7 @@ def test_half_a_surrogate_pair_is_written_and_compared_though_no_database_takes_
 
 def test_a_document_whose_numbers_are_plain_is_never_written_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run hashes each new record: the slow way for all of them would show in the time of every first run."""
-    monkeypatch.setattr(hashes, "_encode_slowly", None)
+    monkeypatch.setattr(document, "_encode_slowly", None)
     written = {**document_of(base()), "extra": {"a": [1, 0.5, True, None, {"b": "x"}], "least": 1e-4, "most": 2**63 - 1}}
     content_hash(written), canonical(written)
     assert canonical(-(2**63) + 1) == "-9223372036854775807"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.form import Form
 from sync.catalog.job_request import REQUEST_SCHEMA, job_request
+from sync.forms.form import Form
 from tests.catalog.runs import base, document_of
 
 

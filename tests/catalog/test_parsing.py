@@ -16,7 +16,7 @@ from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import credit_of, fields_with_value, filled_fields, lacks_tags, parse_record, record_id
 from sync.catalog.rejection import PAYLOAD_SHOWN, RecordRejected
 from sync.catalog.template import Price, Tag, prices_of, tags_of
-from sync.endpoint.envelope import read_envelope
+from sync.client.envelope import read_envelope
 from tests.builders import record
 from tests.catalog.runs import Text, document_of, nested, read, twice, wire
 

@@ -12,7 +12,7 @@ from sync.catalog.bounds import MOST_BYTES, MOST_NAMES
 from sync.catalog.fields import DECLARATION, DOCUMENTED
 from sync.catalog.rejection import REASON_SHOWN
 from sync.catalog.served_records import LOOK_UP, wire_hash
-from sync.redaction import Redactor
+from sync.config.redaction import Redactor
 from tests.builders import record
 from tests.catalog.runs import Memory, base, document_of, hashes_of, new_parser, wire
 

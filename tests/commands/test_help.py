@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
+import sync.config.settings
 
-import sync.settings
 from sync.cli import cli
-from sync.options import OPTIONS
+from sync.config.options import OPTIONS
 from sync.sandbox.server import Sandbox
 from tests.adversary.command import command
 from tests.builders import records, run_with
@@ -102,10 +102,10 @@ def offered(name: str) -> set[str]:
     return {option.name for option in options_of(name) if option.name} & SETTINGS
 
 
-def recorder(read: set[str]) -> type[sync.settings.Settings]:
+def recorder(read: set[str]) -> type[sync.config.settings.Settings]:
     """Make settings that note which of them were read."""
 
-    class Recording(sync.settings.Settings):
+    class Recording(sync.config.settings.Settings):
         def __getattribute__(self, name: str) -> Any:
             read.add(name)
             return super().__getattribute__(name)
@@ -134,7 +134,7 @@ def test_a_command_offers_no_setting_that_it_does_not_read(
         (tmp_path / "hooks.toml").write_text('[[endpoint]]\nname = "shop"\nurl = "http://127.0.0.1:9/"\nsecret_env = "SHOP"\n')
         variables = {"SYNC_WEBHOOKS_FILE": str(tmp_path / "hooks.toml"), "SHOP": SECRET}
     with Sandbox(records(2)) as server:
-        monkeypatch.setattr(sync.settings, "Settings", recorder(read))
+        monkeypatch.setattr(sync.config.settings, "Settings", recorder(read))
         said = command(tmp_path, CALLS[name].split(), DATABASE_URL=url, CRUN_BASE_URL=server.url, **variables)
     gc.enable()  # `run` turns it off, for the process that it usually has for itself
     assert said.code == ENDS_OTHERWISE.get(name, 0), said.err

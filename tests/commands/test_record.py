@@ -29,7 +29,7 @@ def test_what_a_run_was_answered_is_served_again(how: list[str], tmp_path: Path)
     assert b"note: 3 responses recorded in seen.jsonl, without the API key." in said.err
     assert SANDBOX_KEY not in (tmp_path / "seen.jsonl").read_text()
     assert (tmp_path / "templates.db").exists() == ("--dry-run" not in how)
-    from sync.sandbox.replay import open_recording
+    from sync.recording.replay import open_recording
 
     with Sandbox((), replay=open_recording(tmp_path / "seen.jsonl")) as sandbox:
         again = command(tmp_path, ["run"], **asked | {"CRUN_BASE_URL": sandbox.url, "DATABASE_URL": "sqlite:///again.db"})

@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from msgspec import to_builtins
 
 from sync.commands.status import status_lines, status_output
+from sync.config.settings import load
 from sync.doctor import Check, Result, checks_of
 from sync.errors import LeaseLost, SchemaError
 from sync.reader.status import overview
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
-from sync.settings import load
 from sync.store import lease as leases
 from sync.store import process, schema
 from sync.store.engine import open_engine

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.commands.prune import passed
-from sync.store.webhook_state import positions
+from sync.webhooks.state import positions
 from tests.adversary.command import command
 from tests.builders import records
 from tests.command_line import Result

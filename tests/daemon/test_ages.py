@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.terminal.ages import age, ago, is_stale, since
+from sync.monitoring.staleness import age, ago, is_stale, since
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 

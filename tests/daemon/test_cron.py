@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.cron import Cron, check
+from sync.config.cron import Cron, check
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 WEDNESDAY = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -208,7 +208,7 @@ def test_what_cannot_be_meant_is_refused_in_one_sentence(expression: str, senten
 
 
 def test_checking_a_setting_does_not_import_apscheduler() -> None:
-    program = "import sys; from sync.cron import check; check('@daily'); print('apscheduler' in sys.modules)"
+    program = "import sys; from sync.config.cron import check; check('@daily'); print('apscheduler' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "False\n"
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from sync.daemon.deliveries import Deliveries
-from sync.daemon.metrics import Metrics
 from sync.delivery.deliverer import Deliverer
 from sync.errors import ConfigurationError
+from sync.monitoring.metrics import Metrics
+from sync.webhooks.dispatch_loop import Deliveries
 from tests.builders import records
 from tests.daemons import DaemonProcess, Upstream, until
 from tests.delivery.receiver import SECRET, Heard, Receiver, says
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from sync.delivery.configuration import Armed
+    from sync.webhooks.configuration import Armed
     from tests.builders import Database
 
 FILE = '[[endpoint]]\nname = "{name}"\nurl = "{url}"\nsecret_env = "HOOK_SECRET"\n'

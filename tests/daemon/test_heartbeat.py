@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from sync.daemon.heartbeat import Ping
 from sync.errors import DatabaseError
+from sync.monitoring.heartbeat import Ping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

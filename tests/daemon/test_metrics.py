@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.daemon.metrics import METRIC_NAMES, Metrics, RunFigures
+from sync.monitoring.metrics import METRIC_NAMES, Metrics, RunFigures
 
 if TYPE_CHECKING:
     from pathlib import Path

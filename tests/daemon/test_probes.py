@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.daemon.probes import Probes
 from sync.errors import ConfigurationError
+from sync.monitoring.probes import Probes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

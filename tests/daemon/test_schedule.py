@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from sync.cron import Cron
+from sync.config.cron import Cron
 from sync.daemon.schedule import (
     JITTER,
     MAX_DEFERRAL,

@@ -13,7 +13,7 @@ import pytest
 import structlog
 import time_machine
 
-from sync.cron import Cron
+from sync.config.cron import Cron
 from sync.daemon.schedule import CronSchedule, Interval, RunResult, Schedule
 from sync.daemon.scheduler import Daemon
 from sync.daemon.service import Service

@@ -15,10 +15,10 @@ import pytest
 import structlog
 
 from sync.commands.synchronising import now, pinged
-from sync.daemon.heartbeat import Ping
-from sync.daemon.metrics import Metrics
 from sync.daemon.service import Service, notify_heartbeat
 from sync.errors import SyncError
+from sync.monitoring.heartbeat import Ping
+from sync.monitoring.metrics import Metrics
 from sync.run_record import Run, Status
 from sync.sandbox.server import SANDBOX_KEY
 from sync.synchronise import Outcome
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sync.daemon.metrics import RunFigures
+    from sync.monitoring.metrics import RunFigures
     from tests.builders import Database
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from sync.delivery.configuration import Armed
+from sync.webhooks.configuration import Armed
 from sync.webhooks.endpoint import Endpoint
 from sync.webhooks.rules import Rules
 from tests.json_forms import check

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.delivery.configuration import armed, endpoints_in, secrets_of
 from sync.errors import ConfigurationError
+from sync.webhooks.configuration import armed, endpoints_in, secrets_of
 from sync.webhooks.secret import spellings
 from tests.delivery.receiver import OTHER, SECRET
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.delivery.courier import deliver
 from sync.delivery.deliverer import Deliverer
 from sync.delivery.resume import resume
 from sync.errors import LeaseBusy, UsageError
 from sync.store.prune import prune
-from sync.store.webhook_state import claimed, positions
+from sync.webhooks.dispatcher import deliver
 from sync.webhooks.rules import Rules
+from sync.webhooks.state import claimed, positions
 from tests.builders import record, records
 from tests.delivery.receiver import YES, Heard, Receiver, answer, says
 from tests.delivery.visits import Clock, deliver_to, hasty
@@ -22,7 +22,7 @@ from tests.faults import Snapshot, sync
 if TYPE_CHECKING:
     import socket
 
-    from sync.delivery.configuration import Armed
+    from sync.webhooks.configuration import Armed
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
     from tests.builders import Database

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.delivery.configuration import Armed
 from sync.delivery.deliverer import Deliverer
-from sync.delivery.send import send
 from sync.reader import feed
 from sync.store.engine import open_engine
-from sync.store.webhook_state import positions
+from sync.webhooks.configuration import Armed
 from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.send import send
+from sync.webhooks.state import positions
 from tests.delivery.receiver import SECRET, YES, Heard, Receiver, answer
 from tests.faults import PROCESSES, process, sync, tell, versioned, wait_for
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.delivery.configuration import Armed
 from sync.delivery.deliverer import Deliverer
 from sync.store.engine import open_engine
+from sync.webhooks.configuration import Armed
 from sync.webhooks.endpoint import Endpoint
 from tests.builders import records
 from tests.delivery.receiver import SECRET
@@ -20,8 +20,8 @@ from tests.faults import Snapshot, at_boundary, end_of, kill_myself, sync
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sync.delivery.send import Reply
     from sync.webhooks.messages import Message
+    from sync.webhooks.send import Reply
     from tests.builders import Database
     from tests.delivery.receiver import Receiver
 

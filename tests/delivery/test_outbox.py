@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog.feed_chain import Cursor
-from sync.delivery.outbox import steps
 from sync.errors import CursorLost
 from sync.reader import feed
 from sync.store.prune import prune
 from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.outbox import steps
 from sync.webhooks.rules import Rules
 from tests.builders import EPOCH, record, records
 from tests.faults import sync
@@ -20,7 +20,7 @@ from tests.faults import sync
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from sync.delivery.outbox import Step
+    from sync.webhooks.outbox import Step
     from tests.builders import Database
 
 pytestmark = pytest.mark.long_on_servers

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from standardwebhooks import Webhook
 
-from sync.delivery.send import Reply, send, signed
 from sync.webhooks.messages import Message
+from sync.webhooks.send import Reply, send, signed
 from tests.delivery.receiver import OTHER, SECRET, YES, Heard, Receiver, answer, our_signature, says
 
 if TYPE_CHECKING:

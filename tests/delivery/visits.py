@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sync.delivery.deliverer import Deliverer
-from sync.delivery.send import send
+from sync.webhooks.send import send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import sqlalchemy as sa
 
-    from sync.delivery.configuration import Armed
-    from sync.delivery.courier import Delivered
-    from sync.delivery.send import Reply
+    from sync.webhooks.configuration import Armed
+    from sync.webhooks.dispatcher import Delivered
     from sync.webhooks.messages import Message
+    from sync.webhooks.send import Reply
 
 
 class Clock:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.endpoint.client import Endpoint
+from sync.client.api_client import Endpoint
 from sync.errors import SyncError
 from tests.builders import HASTY, QUICK, make_settings, record
 from tests.hostile import Hostile, Reply, one_after_another, success
@@ -17,7 +17,7 @@ from tests.hostile import Hostile, Reply, one_after_another, success
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.endpoint.envelope import Envelope
+    from sync.client.envelope import Envelope
     from sync.endpoint.questions import Question
 
 

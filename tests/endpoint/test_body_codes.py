@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sync.advice import BY_CODE
-from sync.endpoint.body_codes import judge_answer
-from sync.endpoint.envelope import Envelope
+from sync.catalog.run_record import BY_CODE
+from sync.client.body_codes import judge_answer
+from sync.client.envelope import Envelope
 from sync.errors import BadAnswer, Deferred, Maintenance, NoSuchPage, NotThere, Refused, SyncError, Unreachable
 from tests.builders import record
 from tests.hostile import failure, success

@@ -10,9 +10,9 @@ import pytest
 
 from sync.catalog.removals import LOOK_UPS, SAMPLE, Unconfirmed
 from sync.catalog.served_records import ServedRecord
-from sync.endpoint.confirm_removals import MOST_ACCEPTED, OTHER_FORM, Confirmation, confirm_removals
-from sync.endpoint.look_up_controls import cause
-from sync.endpoint.walk import Walk
+from sync.client.confirm_removals import MOST_ACCEPTED, OTHER_FORM, Confirmation, confirm_removals
+from sync.client.look_up_controls import cause
+from sync.client.walk import Walk
 from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Maintenance, Refused, SyncError, Unreachable
 from tests.answering import Answering, listed, not_there
 from tests.catalog.runs import new_parser

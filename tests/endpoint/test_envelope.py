@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from sync.catalog.bounds import DEEPEST_RECORD, MOST_BYTES
 from sync.catalog.json_values import decode_json
-from sync.endpoint import envelope
-from sync.endpoint.envelope import MOST_VALUES, Envelope, read_envelope
+from sync.client import envelope
+from sync.client.envelope import MOST_VALUES, Envelope, read_envelope
 from sync.errors import BadAnswer
 from sync.text import escape_control_characters
 from tests.catalog.runs import new_parser

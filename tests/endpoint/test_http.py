@@ -14,20 +14,20 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from sync.daemon.heartbeat import Ping
-from sync.delivery.configuration import Armed
-from sync.delivery.send import send
+from sync.client.http import Connection
+from sync.client.network import Network, Timeouts, TransportFailure
+from sync.config.settings import load
 from sync.doctor import checks_of
-from sync.endpoint.http import Connection
-from sync.endpoint.network import Network, Timeouts, TransportFailure
 from sync.errors import DeadlineExceeded, SyncError, Unreachable
-from sync.settings import load
+from sync.monitoring.heartbeat import Ping
 from sync.site.covers import NoCover
 from sync.site.fetch import Fetch
 from sync.store.engine import open_engine
+from sync.webhooks.configuration import Armed
 from sync.webhooks.endpoint import Endpoint as WebhookEndpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
+from sync.webhooks.send import send
 from tests.builders import HASTY
 from tests.delivery.receiver import SECRET
 from tests.endpoint.asking import GOOD, PAGE, WIRE, asking, endpoint_threads

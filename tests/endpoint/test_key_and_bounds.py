@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from sync.endpoint import body, envelope, worker
+from sync.client import envelope, worker
+from sync.client.api_client import Endpoint
+from sync.endpoint import body
 from sync.endpoint.body import BODY_LIMIT
-from sync.endpoint.client import Endpoint
 from sync.endpoint.rate_limit import RateLimiter
 from sync.errors import BadAnswer, Refused, Unreachable
 from tests.builders import HASTY, QUICK, make_settings

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 import pytest
 
-from sync.endpoint.client import Endpoint
-from sync.endpoint.envelope import Envelope
-from sync.endpoint.recording import Recording
+from sync.client.api_client import Endpoint
+from sync.client.envelope import Envelope
 from sync.errors import Interrupted, SyncError
-from sync.recorded_answer import RecordedRun
-from sync.sandbox.replay import open_recording
+from sync.recording.format import RecordedRun
+from sync.recording.record import Recording
+from sync.recording.replay import open_recording
 from sync.sandbox.server import Sandbox
 from tests.builders import HASTY, make_settings
 from tests.endpoint.asking import GOOD, KEY, PAGE, RECORD

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync.endpoint.retry_after import REQUESTS, is_exhausted, retry_after, wait_after
+from sync.client.retry_after import REQUESTS, is_exhausted, retry_after, wait_after
 from sync.errors import BadAnswer, Deferred, Maintenance, Refused, SyncError, Unreachable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

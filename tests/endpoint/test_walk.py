@@ -9,8 +9,8 @@ import pytest
 
 from sync.catalog.fields import DOCUMENTED
 from sync.catalog.served_records import wire_hash
-from sync.endpoint import walk as walking
-from sync.endpoint.walk import Walk, walk
+from sync.client import walk as walking
+from sync.client.walk import Walk, walk
 from sync.errors import BadAnswer, DeadlineExceeded, Deferred, NoSuchPage, Refused, SyncError, Unreachable
 from tests.answering import Answering, listed, not_there
 from tests.catalog.runs import new_parser
@@ -18,7 +18,7 @@ from tests.catalog.runs import new_parser
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sync.endpoint.envelope import Envelope
+    from sync.client.envelope import Envelope
     from sync.endpoint.questions import Question
 
     Answer = Callable[[int], list[Any] | SyncError]

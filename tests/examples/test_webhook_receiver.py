@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.delivery.configuration import Armed
-from sync.delivery.send import signed
-from sync.endpoint.http import send
-from sync.endpoint.network import Network
+from sync.client.http import send
+from sync.client.network import Network
+from sync.webhooks.configuration import Armed
 from sync.webhooks.endpoint import Endpoint
 from sync.webhooks.messages import Message
+from sync.webhooks.send import signed
 from tests.builders import records
 from tests.command_line import environment
 from tests.delivery.receiver import OTHER, SECRET

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from sync.catalog.breaking import REASONS
 from sync.catalog.parsing import parse_record
 from sync.cli import cli
+from sync.commands.front_page import COMMANDS
 from sync.doctor import Result
-from sync.front_page import COMMANDS
 from sync.outputs import catalog
 from sync.outputs.schema import DIALECT, NAMED, everything, schema
 from sync.reader import feed

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.diff import Change
     from sync.catalog.template import Document
-    from sync.endpoint.client import Endpoint
+    from sync.client.api_client import Endpoint
     from sync.endpoint.questions import Question
     from sync.store.apply import Store
     from sync.synchronise import Plan

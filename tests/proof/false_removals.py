@@ -2,7 +2,7 @@
 
     python -m tests.proof.false_removals [WALKS]
 
-A catalog of 280 templates is walked in 6 pages by `sync.endpoint.walk`. Between two requests one thing happens, at a random
+A catalog of 280 templates is walked in 6 pages by `sync.client.walk`. Between two requests one thing happens, at a random
 moment and place: a template is deleted, or moved, or replaced (one deleted and another inserted). A false removal is one of a
 template that was there before, during and after. The seed is fixed: the same figures each time.
 """
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.served_records import RecordParser, wire_hash
-from sync.endpoint.confirm_removals import confirm_removals
-from sync.endpoint.envelope import Envelope
+from sync.client.confirm_removals import confirm_removals
+from sync.client.envelope import Envelope
+from sync.client.spool import Spool
+from sync.client.walk import walk
 from sync.endpoint.statistics import RequestStatistics
-from sync.endpoint.walk import walk
 from sync.errors import NotThere
-from sync.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

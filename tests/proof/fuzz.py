@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from sync.catalog.form import Form
-from sync.catalog.hashes import canonical
+from sync.catalog.document import canonical
 from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import parse_record
-from sync.commands.arguments import FEED_POSITION, MOMENT
+from sync.client.body_codes import judge_answer
+from sync.client.envelope import Envelope, _decode, _parse_leniently
 from sync.commands.json_file import read_json
-from sync.endpoint.body_codes import judge_answer
-from sync.endpoint.envelope import Envelope, _decode, _parse_leniently
+from sync.commands.listing import FEED_POSITION, MOMENT
+from sync.config.options import OPTIONS
+from sync.config.settings import load
 from sync.errors import BadAnswer, ConfigurationError, SyncError, UsageError
-from sync.options import OPTIONS
+from sync.forms.form import Form
 from sync.reader.cursor import _read as read_position
 from sync.sandbox.catalog import make_catalog
-from sync.settings import load
-from sync.webhooks.endpoints_file import read_endpoints
+from sync.webhooks.endpoints import read_endpoints
 from tests.builders import SEED_PAGE, record
 from tests.catalog.runs import new_parser
 

@@ -21,7 +21,7 @@ from tests.test_guards_matter import believed_without_asking
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sync.endpoint.client import Endpoint
+    from sync.client.api_client import Endpoint
     from sync.store.apply import Store
 
 

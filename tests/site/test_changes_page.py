@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sync.reader.whole import MOST_SET_ASIDE, whole
+from sync.reader.catalog_dump import MOST_SET_ASIDE, whole
 from sync.site.series import catalog_plots
 from tests.builders import record, records, run_with, ticking
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks

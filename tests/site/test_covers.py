@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.endpoint.network import Network
+from sync.client.network import Network
 from sync.site.covers import AT_ONCE, LARGEST, Keeper, NoCover, kind_of
 from sync.site.fetch import Fetch, is_public
 from tests.builders import record, run_with, ticking

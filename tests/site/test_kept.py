@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.commands.gallery import keep_gallery
-from sync.daemon.metrics import Metrics
+from sync.monitoring.metrics import Metrics
 from sync.sandbox.server import Sandbox
 from tests.builders import make_settings, record, records, run_with
 from tests.command_line import of_sandbox, template_sync

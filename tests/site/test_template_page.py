@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.reader.whole import whole
+from sync.reader.catalog_dump import whole
 from sync.site.template_page import price_plot
 from tests.builders import record, run_with, ticking
 from tests.command_line import template_sync

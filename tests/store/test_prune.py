@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.endpoint.client import Endpoint
+from sync.client.api_client import Endpoint
 from sync.errors import LeaseBusy, Pruned, UsageError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, history, status

@@ -12,7 +12,7 @@ from sync.errors import LeaseLost
 from sync.store import process
 from sync.store.prune import prune
 from sync.store.tables import webhook_endpoints
-from sync.store.webhook_state import TERM, claimed, positions, record, register
+from sync.webhooks.state import TERM, claimed, positions, record, register
 from tests.builders import record as catalog_record
 from tests.builders import records
 from tests.faults import sync

@@ -10,7 +10,7 @@ import pytest
 
 from sync.errors import ConfigurationError
 from sync.webhooks.endpoint import Endpoint, SecretSource
-from sync.webhooks.endpoints_file import KEYS, read_endpoints
+from sync.webhooks.endpoints import KEYS, read_endpoints
 from sync.webhooks.rules import PriceRule, Rules
 from sync.webhooks.schedule import POLICY
 

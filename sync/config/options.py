@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sync.http_url import LOOPBACK, http_url
+from sync.config.addresses import LOOPBACK, http_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ DATABASE_ACCOUNT = re.compile(r"(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?
 
 
 def _cron(value: str) -> str:
-    from sync.cron import check
+    from sync.config.cron import check
 
     try:
         check(value)

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sync.config.options import DATABASE_ACCOUNT, OPTIONS, Option
+from sync.config.secret_file import secret_file
 from sync.errors import ConfigurationError
-from sync.options import DATABASE_ACCOUNT, OPTIONS, Option
-from sync.secret_file import secret_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

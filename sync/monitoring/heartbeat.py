@@ -19,7 +19,7 @@ from sync.errors import SyncError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.endpoint.network import Network
+    from sync.client.network import Network
 
 
 _LIMIT = 5.0  # seconds for one whole ping
@@ -121,8 +121,8 @@ class Ping:
             self._send(suffix, text)
 
     def _send(self, suffix: str, text: str) -> None:
-        from sync.endpoint import http
-        from sync.endpoint.network import Network, TransportFailure
+        from sync.client import http
+        from sync.client.network import Network, TransportFailure
 
         network = self._network or Network()
         try:

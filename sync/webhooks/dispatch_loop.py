@@ -15,10 +15,10 @@ from sync.logs import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.daemon.metrics import Metrics
-    from sync.delivery.configuration import Armed
-    from sync.delivery.courier import Delivered
     from sync.delivery.deliverer import Deliverer
+    from sync.monitoring.metrics import Metrics
+    from sync.webhooks.configuration import Armed
+    from sync.webhooks.dispatcher import Delivered
 
 LOOK_SECONDS = 5.0
 

@@ -11,7 +11,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from sync.endpoint.network import Cancelled, TransportFailure
+from sync.client.network import Cancelled, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

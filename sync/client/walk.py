@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sync.catalog.snapshot import same_record
-from sync.endpoint.envelope import Envelope
+from sync.client.envelope import Envelope
 from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, SyncError, TryLater, Unreachable
 
 if TYPE_CHECKING:

@@ -7,24 +7,24 @@ import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
-from sync.advice import BY_CODE
-from sync.endpoint.network import Network, Timeouts
+from sync.catalog.run_record import BY_CODE
+from sync.client.network import Network, Timeouts
+from sync.client.retry_after import REQUESTS
+from sync.client.worker import RequestContext, Worker
+from sync.config.redaction import Redactor
 from sync.endpoint.rate_limit import RateLimiter
-from sync.endpoint.retry_after import REQUESTS
 from sync.endpoint.statistics import RequestStatistics
-from sync.endpoint.worker import RequestContext, Worker
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
-from sync.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sync.endpoint.envelope import Envelope
+    from sync.client.envelope import Envelope
+    from sync.client.worker import Answered
+    from sync.config.settings import Settings
     from sync.endpoint.questions import Question
-    from sync.endpoint.recording import Recording
-    from sync.endpoint.worker import Answered
+    from sync.recording.record import Recording
     from sync.retry_policy import RetryPolicy
-    from sync.settings import Settings
 
 AGENT = "crun-template-sync"
 PATH = "/api/v1/client/job/bytedance-templates"

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.hashes import plain_hash
+from sync.catalog.document import plain_hash
 from sync.text import some_of
 
 if TYPE_CHECKING:
-    from sync.catalog.form_problems import Problem
     from sync.catalog.template import Document
+    from sync.forms.validation import Problem
 
 HTTP_URL = r"^(?![\s\S]*\s)https?://[^/?#]"
 """An http or https URL with a host, and no space or line break anywhere; read alike by Python and by JavaScript."""
@@ -90,7 +90,7 @@ class Form:
         Raises:
             MissingExtra: the library that checks is not installed.
         """
-        from sync.catalog.form_problems import problems
+        from sync.forms.validation import problems
 
         return problems(self.schema, input)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from sync.errors import UsageError
-from sync.recorded_answer import MOST_BYTES, read_recording
+from sync.recording.format import MOST_BYTES, read_recording
 
 if TYPE_CHECKING:
-    from sync.recorded_answer import RecordedAnswer, RecordedRun
+    from sync.recording.format import RecordedAnswer, RecordedRun
 
 _Asked = frozenset[tuple[str, str]]
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from sync.catalog.removals import LOOK_UPS, SAMPLE, Unconfirmed
 from sync.catalog.served_records import LOOK_UP
-from sync.endpoint.envelope import Envelope
-from sync.endpoint.look_up_controls import cause, not_found_form, repeat_controls, run_controls
-from sync.endpoint.walk import walk
+from sync.client.envelope import Envelope
+from sync.client.look_up_controls import cause, not_found_form, repeat_controls, run_controls
+from sync.client.walk import walk
 from sync.errors import BadAnswer, NotThere, SyncError, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sync.catalog.served_records import RecordParser, ServedRecord
-    from sync.endpoint.look_up_controls import NotFoundForm
+    from sync.client.look_up_controls import NotFoundForm
+    from sync.client.walk import Walk
     from sync.endpoint.questions import Answers, Question
-    from sync.endpoint.walk import Walk
 
 MOST_ACCEPTED = 2000
 """Look-ups of a run in which a person accepts removals: about 200 s at the default rate, well within the default deadline."""

@@ -13,7 +13,7 @@ from sync.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sync.settings import Settings
+    from sync.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

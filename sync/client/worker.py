@@ -10,24 +10,24 @@ from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
+from sync.client.body_codes import OK, judge_answer
+from sync.client.http import Connection
+from sync.client.network import TransportFailure
+from sync.client.retry_after import is_exhausted, wait_after
 from sync.endpoint import body
-from sync.endpoint.body_codes import OK, judge_answer
-from sync.endpoint.http import Connection
-from sync.endpoint.network import TransportFailure
-from sync.endpoint.retry_after import is_exhausted, wait_after
 from sync.errors import BadAnswer, Deferred, Interrupted, SyncError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
-    from sync.endpoint.envelope import Envelope
-    from sync.endpoint.network import Network, Response, Timeouts
+    from sync.client.envelope import Envelope
+    from sync.client.network import Network, Response, Timeouts
+    from sync.config.redaction import Redactor
     from sync.endpoint.questions import Question
     from sync.endpoint.rate_limit import RateLimiter
-    from sync.endpoint.recording import Recording
     from sync.endpoint.statistics import RequestStatistics
-    from sync.redaction import Redactor
+    from sync.recording.record import Recording
     from sync.retry_policy import RetryPolicy
 
 RUN_LIMIT = 8 * 2**30

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from sync.endpoint.backend import Backend, Exchange
-from sync.endpoint.network import Cancelled, Network, Response, Timeouts, TransportFailure, authorities
+from sync.client.backend import Backend, Exchange
+from sync.client.network import Cancelled, Network, Response, Timeouts, TransportFailure, authorities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sync.endpoint.retry_after import retry_after
-from sync.redaction import Redactor
+from sync.client.retry_after import retry_after
+from sync.config.redaction import Redactor
 from sync.webhooks.addresses import is_allowed, origin
 from sync.webhooks.schedule import OVERLOADED
 from sync.webhooks.secret import spellings
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sync.delivery.configuration import Armed
-    from sync.endpoint.network import Network
+    from sync.client.network import Network
+    from sync.webhooks.configuration import Armed
     from sync.webhooks.messages import Message
 
 LIMIT = 20.0
@@ -78,8 +78,8 @@ def send(
         limit: seconds for all of it.
         allowed: whether an IP address may be sent to. Not asked behind a proxy, which resolves the name.
     """
-    from sync.endpoint import http
-    from sync.endpoint.network import AddressRefused, Network, TransportFailure
+    from sync.client import http
+    from sync.client.network import AddressRefused, Network, TransportFailure
 
     url = armed.endpoint.url
     headers = {"content-type": "application/json", **signed(message, armed.secrets, now)}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sync.delivery.outbox import steps
 from sync.errors import CursorLost
-from sync.store import webhook_state
+from sync.webhooks import state
+from sync.webhooks.outbox import steps
 from sync.webhooks.position import GONE, LOST
 from sync.webhooks.schedule import is_due, next_attempt
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.delivery.configuration import Armed
-    from sync.delivery.outbox import Step
-    from sync.delivery.send import Reply
-    from sync.store.webhook_state import Claim
+    from sync.webhooks.configuration import Armed
     from sync.webhooks.messages import Message
+    from sync.webhooks.outbox import Step
     from sync.webhooks.position import Position
+    from sync.webhooks.send import Reply
+    from sync.webhooks.state import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def deliver(
         DatabaseError: in plain words; what was not written down is sent again.
     """
     name = armed.endpoint.name
-    with webhook_state.claimed(engine, name) as claim:
+    with state.claimed(engine, name) as claim:
         if claim is None:
             return Delivered(name, "busy")
         if claim.position.paused:
@@ -82,7 +82,7 @@ def deliver(
         try:
             return _tell(engine, armed, claim, send=send, clock=clock, random=random, stopping=stopping)
         except CursorLost as lost:
-            webhook_state.record(engine, claim, paused=f"{LOST}:{lost.reason}")
+            state.record(engine, claim, paused=f"{LOST}:{lost.reason}")
             return Delivered(name, "paused", error=str(lost))
 
 
@@ -102,11 +102,11 @@ def _tell(
         if stopping():
             return Delivered(armed.endpoint.name, "stopped", told)
         if step.message is None:
-            webhook_state.record(engine, claim, position=step.cursor, **_NO_FAILURE)
+            state.record(engine, claim, position=step.cursor, **_NO_FAILURE)
             continue
         reply = send(armed, step.message, clock())
         before = claim.position if told == 0 else None
-        webhook_state.record(engine, claim, **_outcome(reply, step, before, clock(), random))
+        state.record(engine, claim, **_outcome(reply, step, before, clock(), random))
         if not reply.taken:
             return Delivered(armed.endpoint.name, "paused" if reply.gone else "failed", told, reply.in_words, refused=True)
         told += 1

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sync.advice import BY_CODE
-from sync.endpoint.envelope import Envelope, read_envelope
-from sync.endpoint.retry_after import retry_after
+from sync.catalog.run_record import BY_CODE
+from sync.client.envelope import Envelope, read_envelope
+from sync.client.retry_after import retry_after
 from sync.errors import BadAnswer, Deferred, Maintenance, NoSuchPage, NotThere, Refused, SyncError, Unreachable
 
 if TYPE_CHECKING:

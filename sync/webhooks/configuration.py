@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sync.config.secret_file import secret_file
+from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
-from sync.secret_file import secret_file
-from sync.settings import dotenv_file
-from sync.webhooks.endpoints_file import VARIABLE, read_endpoints
+from sync.webhooks.endpoints import VARIABLE, read_endpoints
 from sync.webhooks.secret import check_secret, spellings
 
 if TYPE_CHECKING:

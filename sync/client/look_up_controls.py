@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import record_id
-from sync.endpoint.envelope import Envelope
+from sync.client.envelope import Envelope
 from sync.errors import NotThere, SyncError, TryLater
 
 if TYPE_CHECKING:

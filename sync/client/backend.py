@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httpcore
 import httpx
 
-from sync.endpoint.deadline import BODY, CONNECTING, HEAD, LATE, PROXY, TLS, Attempt, resolve
-from sync.endpoint.network import AddressRefused, TransportFailure
+from sync.client.deadline import BODY, CONNECTING, HEAD, LATE, PROXY, TLS, Attempt, resolve
+from sync.client.network import AddressRefused, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

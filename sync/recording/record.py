@@ -14,16 +14,16 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
+from sync.config.options import replaceable_file
+from sync.config.redaction import Redactor
 from sync.endpoint.body import BODY_LIMIT, decompress
 from sync.errors import UsageError
-from sync.options import replaceable_file
-from sync.recorded_answer import HEADERS, MOST_BYTES, RecordedAnswer, first_line, line_of
-from sync.redaction import Redactor
+from sync.recording.format import HEADERS, MOST_BYTES, RecordedAnswer, first_line, line_of
 
 if TYPE_CHECKING:
-    from sync.endpoint.network import Response, TransportFailure
+    from sync.client.network import Response, TransportFailure
     from sync.endpoint.questions import Question
-    from sync.recorded_answer import RecordedRun
+    from sync.recording.format import RecordedRun
 
 
 class Recording:

@@ -1,0 +1,1 @@
+"""The API client: requests, the walk over all pages, confirmation of removals."""

@@ -1,0 +1,1 @@
+"""Settings: options, their sources, secret files, redaction, cron expressions."""

@@ -1,0 +1,1 @@
+"""PURE. The form of a template: JSON Schema, example, validation, request of a generation task."""

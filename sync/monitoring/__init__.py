@@ -1,0 +1,1 @@
+"""Metrics, probes, heartbeat pings, systemd notifications, staleness."""

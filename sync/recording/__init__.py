@@ -1,0 +1,1 @@
+"""Recordings of a run's HTTP answers: format, recorder, replay."""

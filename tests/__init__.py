@@ -1,1 +1,1 @@
-"""The tests. Each file's names are sentences; `pytest tests/endpoint/test_walk.py -v` reads as a description of the walk."""
+"""The tests. Each file's names are sentences; `pytest tests/client/test_walk.py -v` reads as a description of the walk."""

@@ -21,7 +21,8 @@ from sync.catalog.feed_chain import Cursor
 from sync.store import schema
 from sync.store.engine import open_engine
 from sync.store.tables import metadata
-from tests.builders import EPOCH, Database, give_epoch
+from tests.builders import EPOCH, Database, give_epoch, records
+from tests.daemons import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -236,3 +237,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(command, check=True, capture_output=True)
     file.write_text(file.read_text() + key.read_text())
     return file
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """Serve a catalog of three."""
+    with Upstream(records(3)) as server:
+        yield server

@@ -18,10 +18,10 @@ from sync import Catalog
 from sync.sandbox.server import Sandbox
 from sync.webhooks.rules import Rules
 from tests.command_line import environment, of_sandbox
-from tests.delivery.receiver import SECRET, Receiver
-from tests.delivery.visits import deliver_to
 from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql
 from tests.snippets import Step, snippets, statements, steps
+from tests.webhooks.receiver import SECRET, Receiver
+from tests.webhooks.visits import deliver_to
 
 if TYPE_CHECKING:
     from tests.builders import Database

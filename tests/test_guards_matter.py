@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sync.client.confirm_removals
-import sync.client.look_up_controls
-import sync.client.walk
 
 import sync.catalog.diff
 import sync.catalog.field_changes
+import sync.client.confirm_removals
+import sync.client.look_up_controls
+import sync.client.walk
 import sync.store.lease
 import sync.synchronise
 from sync.catalog.field_changes import changed_fields

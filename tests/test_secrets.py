@@ -24,14 +24,14 @@ from tests.builders import record, records
 from tests.command_line import environment, template_sync
 from tests.conftest import server_url
 from tests.daemons import DaemonProcess, Upstream
-from tests.delivery.receiver import Receiver, answer
+from tests.webhooks.receiver import Receiver, answer
 
 if TYPE_CHECKING:
     import socket
     import threading
     from pathlib import Path
 
-    from tests.delivery.receiver import Heard
+    from tests.webhooks.receiver import Heard
 
 KEY = "ak_Canary~Canary/Canary+Canary00"
 PASSWORD = "p@ss/w%rd+Canary"

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
-import sync.config.settings
 
+import sync.config.settings
 from sync.cli import cli
 from sync.config.options import OPTIONS
 from sync.sandbox.server import Sandbox
 from tests.adversary.command import command
 from tests.builders import records, run_with
-from tests.delivery.receiver import SECRET
+from tests.webhooks.receiver import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

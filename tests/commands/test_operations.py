@@ -26,7 +26,7 @@ from tests.builders import record, records, run_against
 from tests.command_line import environment
 from tests.conftest import SERVERS, drop_database, new_database
 from tests.daemons import Upstream
-from tests.delivery.receiver import SECRET, Receiver
+from tests.webhooks.receiver import SECRET, Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

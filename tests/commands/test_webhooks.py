@@ -13,8 +13,8 @@ from sync.webhooks.state import positions
 from tests.adversary.command import command
 from tests.builders import records
 from tests.command_line import Result
-from tests.delivery.receiver import OTHER, SECRET, Receiver, says
 from tests.faults import sync
+from tests.webhooks.receiver import OTHER, SECRET, Receiver, says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

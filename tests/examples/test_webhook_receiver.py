@@ -17,9 +17,9 @@ from sync.webhooks.messages import Message
 from sync.webhooks.send import signed
 from tests.builders import records
 from tests.command_line import environment
-from tests.delivery.receiver import OTHER, SECRET
-from tests.delivery.visits import deliver_to
 from tests.faults import real_clock, sync
+from tests.webhooks.receiver import OTHER, SECRET
+from tests.webhooks.visits import deliver_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from sync.store.engine import open_engine
 from sync.webhooks.configuration import Armed
 from sync.webhooks.endpoint import Endpoint
 from tests.builders import records
-from tests.delivery.receiver import SECRET
-from tests.delivery.visits import Clock, deliver_to, hasty
 from tests.faults import Snapshot, at_boundary, end_of, kill_myself, sync
+from tests.webhooks.receiver import SECRET
+from tests.webhooks.visits import Clock, deliver_to, hasty
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sync.webhooks.messages import Message
     from sync.webhooks.send import Reply
     from tests.builders import Database
-    from tests.delivery.receiver import Receiver
+    from tests.webhooks.receiver import Receiver
 
 SOME_AND_ALL = pytest.mark.parametrize(
     "step", [pytest.param(12, id="some", marks=pytest.mark.ci_slice), pytest.param(1, id="all", marks=pytest.mark.long)]

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from sync.webhooks.messages import Message
 from sync.webhooks.send import Reply, send, signed
-from tests.delivery.receiver import OTHER, SECRET, YES, Heard, Receiver, answer, our_signature, says
+from tests.webhooks.receiver import OTHER, SECRET, YES, Heard, Receiver, answer, our_signature, says
 
 if TYPE_CHECKING:
     import socket

@@ -15,9 +15,9 @@ from sync.webhooks.dispatcher import deliver
 from sync.webhooks.rules import Rules
 from sync.webhooks.state import claimed, positions
 from tests.builders import record, records
-from tests.delivery.receiver import YES, Heard, Receiver, answer, says
-from tests.delivery.visits import Clock, deliver_to, hasty
 from tests.faults import Snapshot, sync
+from tests.webhooks.receiver import YES, Heard, Receiver, answer, says
+from tests.webhooks.visits import Clock, deliver_to, hasty
 
 if TYPE_CHECKING:
     import socket

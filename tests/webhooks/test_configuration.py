@@ -9,7 +9,7 @@ import pytest
 from sync.errors import ConfigurationError
 from sync.webhooks.configuration import armed, endpoints_in, secrets_of
 from sync.webhooks.secret import spellings
-from tests.delivery.receiver import OTHER, SECRET
+from tests.webhooks.receiver import OTHER, SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path

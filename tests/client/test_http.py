@@ -29,10 +29,10 @@ from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
 from sync.webhooks.send import send
 from tests.builders import HASTY
-from tests.delivery.receiver import SECRET
-from tests.endpoint.asking import GOOD, PAGE, WIRE, asking, endpoint_threads
+from tests.client.asking import GOOD, PAGE, WIRE, asking, endpoint_threads
 from tests.hostile import Hostile, Reply, chunked, one_after_another
 from tests.https import OverTls, Tunnels
+from tests.webhooks.receiver import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from sync.endpoint.body import BODY_LIMIT
 from sync.endpoint.rate_limit import RateLimiter
 from sync.errors import BadAnswer, Refused, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
-from tests.endpoint.asking import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
+from tests.client.asking import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
 from tests.hostile import GARBAGE, Hostile, Reply, as_json, bomb, failure, one_after_another, redirect, success
 
 

@@ -16,9 +16,9 @@ from sync.monitoring.metrics import Metrics
 from sync.webhooks.dispatch_loop import Deliveries
 from tests.builders import records
 from tests.daemons import DaemonProcess, Upstream, until
-from tests.delivery.receiver import SECRET, Heard, Receiver, says
-from tests.delivery.visits import Clock, hasty
 from tests.faults import sync
+from tests.webhooks.receiver import SECRET, Heard, Receiver, says
+from tests.webhooks.visits import Clock, hasty
 
 if TYPE_CHECKING:
     import socket

@@ -11,7 +11,7 @@ import pytest
 
 from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, Refused, SyncError
 from tests.builders import HASTY, record
-from tests.endpoint.asking import GOOD, WIRE, ask, error_of
+from tests.client.asking import GOOD, WIRE, ask, error_of
 from tests.hostile import (
     GARBAGE,
     NO_REPLY,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.delivery.receiver import Receiver
+from tests.webhooks.receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

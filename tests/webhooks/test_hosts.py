@@ -19,8 +19,8 @@ from sync.webhooks.configuration import Armed
 from sync.webhooks.endpoint import Endpoint
 from sync.webhooks.send import send
 from sync.webhooks.state import positions
-from tests.delivery.receiver import SECRET, YES, Heard, Receiver, answer
 from tests.faults import PROCESSES, process, sync, tell, versioned, wait_for
+from tests.webhooks.receiver import SECRET, YES, Heard, Receiver, answer
 
 if TYPE_CHECKING:
     import socket

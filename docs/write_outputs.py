@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sync.catalog.breaking import REASONS
+from sync.catalog.field_changes import REASONS
 from sync.outputs.schema import NAMED, Schema, everything, schema
 from sync.outputs.tools import TOOLS
 

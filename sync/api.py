@@ -9,17 +9,15 @@ from datetime import UTC, datetime
 from threading import local
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.breaking import breaking
+from sync.catalog.field_changes import breaking
 from sync.catalog.page_order import place, written
 from sync.catalog.selection import asked
 from sync.errors import CatalogError, UnknownTemplate
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
 from sync.reader.arguments import a_limit, a_moment, a_position, an_age, an_id
-from sync.reader.history import difference
-from sync.reader.moments import run_of
-from sync.reader.past import stored_at
-from sync.reader.prices import periods
+from sync.reader.history import difference, periods
+from sync.reader.past import run_of, stored_at
 from sync.reader.values import CatalogStatus, Change, Page, Template, change_of, template_of
 from sync.store.engine import open_engine, reading
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
+from sync.catalog.run_record import Status
 from sync.config.redaction import Redactor
-from sync.run_record import Status
 from sync.text import MOST_NAMES_SHOWN, escape_control_characters
 
 if TYPE_CHECKING:

@@ -15,30 +15,28 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sync.catalog.diff import ChangeSet, compare, document_of
-from sync.catalog.removals import RemovalRules, Removals, decide_removals, removal_limit
+from sync.catalog.removals import AMBIGUOUS, RemovalRules, Removals, decide_removals, drop_ambiguous_removals, removal_limit
+from sync.catalog.run_record import Run, Status, concluded, ended, removal_problem, unverified
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
-from sync.catalog.suspects import AMBIGUOUS, drop_ambiguous_removals
 from sync.catalog.sync_state import SyncState
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
 from sync.errors import BadAnswer, DatabaseError, LeaseBusy, NotThere, RemovalsHeld, SyncError
-from sync.run_ending import concluded, ended, removal_problem, unverified
-from sync.run_record import Run, Status
 from sync.store import lease as leases
-from sync.store.write_set import WriteSet
+from sync.store.write import WriteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sync.catalog.diff import Change
+    from sync.catalog.document import Document
     from sync.catalog.rejection import RejectedRecord
     from sync.catalog.served_records import ServedRecord
-    from sync.catalog.template import Document
+    from sync.client.params import Answers
     from sync.client.walk import Progress, Walk
-    from sync.endpoint.questions import Answers
     from sync.store.apply import Store
 
 

@@ -6,15 +6,15 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.run_record import RequestStatistics
 from sync.client.body_codes import judge_answer
 from sync.client.envelope import Envelope
-from sync.endpoint.statistics import RequestStatistics
 from sync.errors import DeadlineExceeded, Interrupted, NotThere, SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
 
     Given = Envelope | SyncError | tuple[int, bytes]
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Answering:
-    """Satisfies `sync.endpoint.questions.Answers`; asks once, without trying again.
+    """Satisfies `sync.client.params.Answers`; asks once, without trying again.
 
     Args:
         answer: gives an envelope, an error, or the HTTP status and body, which are judged as the real endpoint judges them.

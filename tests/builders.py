@@ -17,7 +17,7 @@ from sync.client.retry_after import REQUESTS
 from sync.config.settings import Settings, load
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store.apply import Store
-from sync.store.backfill import backfill_cursors
+from sync.store.migrating import backfill_cursors
 from sync.store.tables import metadata, price_changes, sync_state, template_changes
 from sync.synchronise import Outcome, RunOptions, synchronise
 

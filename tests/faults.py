@@ -16,11 +16,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from sync.catalog.document import canonical
-from sync.catalog.template import json_number
+from sync.catalog.document import canonical, json_number
+from sync.catalog.run_record import Status
 from sync.reader import feed
 from sync.reader.feed_check import problems_of_the_feed
-from sync.run_record import Status
 from sync.sandbox.server import list_templates
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
@@ -45,8 +44,8 @@ from tests.builders import OF_ITS_OWN, record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sync.catalog.template import Document
-    from sync.endpoint.questions import Question
+    from sync.catalog.document import Document
+    from sync.client.params import Question
     from tests.builders import Database
 
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -19,7 +19,7 @@ from sync import Catalog
 from sync.errors import DatabaseError
 from sync.reader import catalog as catalog_reader
 from sync.store.prune import prune
-from sync.store.views import VIEWS
+from sync.store.tables import VIEWS
 from tests.builders import give_epoch
 from tests.command_line import environment
 from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql

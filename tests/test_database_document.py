@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from sync.catalog.fields import BOUNDS, DOCUMENTED, SCALARS
 from sync.store.column_types import Credit, Json, UtcDateTime
 from sync.store.schema import VERSION_TABLE
-from sync.store.tables import metadata
-from sync.store.views import VIEWS
+from sync.store.tables import VIEWS, metadata
 
 TEXT = (Path(__file__).parents[1] / "docs" / "database.md").read_text()
 

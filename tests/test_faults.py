@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.run_record import Status
+from sync.catalog.run_record import Status
 from sync.store import schema
 from sync.store.engine import open_engine
 from tests.builders import HASTY, QUICK, Database, record, records, run_against

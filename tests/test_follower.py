@@ -34,9 +34,9 @@ from tests.twice import without_waiting_for_the_disk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from sync.catalog.document import Document
     from sync.catalog.field_changes import FieldChange
-    from sync.catalog.template import Document
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
     from tests.answering import Given
 
     Record = dict[str, Any]

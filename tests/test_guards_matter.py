@@ -25,9 +25,9 @@ from tests.proof.false_removals import simulate
 from tests.test_stateful import World
 
 if TYPE_CHECKING:
+    from sync.catalog.document import Document
     from sync.catalog.field_changes import FieldChange
     from sync.catalog.served_records import RecordParser, ServedRecord
-    from sync.catalog.template import Document
 
 Switch = Callable[[pytest.MonkeyPatch], object]
 Scenario = Callable[[World], object]

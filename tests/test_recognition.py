@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
     from tests.hostile import Script
     from tests.twice import Record
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
 
 SOME_LACK = ("Mood", "Trial", "Tags", "Tags_en", "Title")
 """Fields that a part of the catalog may lack; `Trial` is one that the moving catalog does not have by itself."""

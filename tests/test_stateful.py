@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from sync.catalog.document import content_hash
+from sync.catalog.run_record import Status
 from sync.client.api_client import Endpoint
-from sync.run_record import Status
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases
 from sync.store.apply import Store

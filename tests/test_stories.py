@@ -13,7 +13,7 @@ from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.store.apply import Store
 from sync.synchronise import Outcome, RunOptions, refresh, synchronise
-from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import steps
 from sync.webhooks.rules import Rules
 from tests.answering import Answering, listed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sync.run_record import Status
+from sync.catalog.run_record import Status
 from tests.builders import record, records, run_with
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.store.tables import metadata
-from sync.store.views import VIEWS
+from sync.store.tables import VIEWS, metadata
 from tests.faults import AFTER, BEFORE, at, sync
 
 if TYPE_CHECKING:

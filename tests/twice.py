@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sync.catalog.served_records import ServedRecord
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
     from tests.answering import Given
     from tests.builders import Database
 

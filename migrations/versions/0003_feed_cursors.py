@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from sync.store.backfill import backfill_cursors
-from sync.store.migrating import has_column, has_index, put_view, table_options
+from sync.store.migrating import backfill_cursors, has_column, has_index, put_view, table_options
 
 revision = "0003"
 down_revision = "0002"

@@ -21,9 +21,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from sync.errors import SchemaError
-from sync.store.backfill import backfill_cursors
-from sync.store.migrating import has_column, table_options
-from sync.store.views import VIEWS
+from sync.store.migrating import backfill_cursors, has_column, table_options
+from sync.store.tables import VIEWS
 
 revision = "0007"
 down_revision = "0006"

@@ -1,20 +1,88 @@
-"""PURE. The catalog's values as the structs that the tools answer with."""
+"""PURE. The size limit of answers, and the escaping of the catalog's text.
+
+Titles, tags and unknown fields come from a third party. Control characters and bidirectional controls become visible escapes. A
+text that is too long is truncated, and the answer says so.
+
+The catalog's values as the structs that the tools answer with.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
+from sync.catalog.document import json_number
 from sync.catalog.fields import SCALARS
-from sync.catalog.template import json_number
 from sync.outputs.catalog import FieldChange, Price, Tag
-from sync.outputs.tools import CatalogStatus, ChangeSummary, PricePeriod, TemplateSummary, WholeTemplate
-from sync.text import iso
+from sync.outputs.tools import LONGEST_PLACE, CatalogStatus, ChangeSummary, PricePeriod, TemplateSummary, WholeTemplate
+from sync.text import escape_control_characters, iso, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from msgspec import Struct
+
     from sync.reader import values
+
+
+MOST_BYTES = 24_000
+"""Maximum size of an answer, as JSON in UTF-8."""
+CUT = "… (cut)"
+_LEVELS = ((2000, 200, 20), (500, 50, 20), (100, 10, 20), (40, 3, 5))
+"""Limits of a text's characters, a list's entries and the nesting, tried in this order until the answer fits."""
+_KEYS = 20
+"""Entries that an object of an answer keeps: no struct has more keys, so none of them is lost."""
+_OURS = 3
+"""Levels left below the structs (an answer, its rows, a row) at the strictest limit; deeper values are the catalog's."""
+_WHOLE = frozenset({"after", "cursor", "template_id"})
+"""Values that a later call passes back: never truncated, up to the length that this program gives them."""
+
+
+class TooLargeError(Exception):
+    """The answer exceeds the limit even when it is truncated."""
+
+
+def fits(answer: dict[str, Any]) -> bool:
+    """Check whether an answer is within the limit."""
+    return len(json_text(answer).encode("utf-8", "backslashreplace")) <= MOST_BYTES
+
+
+def escape_and_truncate(value: Any, longest: int = _LEVELS[0][0], most: int = _LEVELS[0][1], deepest: int = _LEVELS[0][2]) -> Any:
+    """Escape every text in a JSON value, including keys; truncate long texts, lists and objects, and deep nesting."""
+    if isinstance(value, str):
+        return escape_control_characters(value) if len(value) <= longest else escape_control_characters(value[:longest]) + CUT
+    if not isinstance(value, list | dict) or not value:
+        return value
+    if deepest < 0:
+        return CUT
+    if isinstance(value, list):
+        return [escape_and_truncate(each, longest, most, deepest - 1) for each in value[:most]]
+    kept = list(value.items())[: max(most, _KEYS) if deepest >= _OURS else most]
+    return {escape_and_truncate(name, longest, most): _entry(name, each, longest, most, deepest - 1) for name, each in kept}
+
+
+def _entry(name: str, value: Any, longest: int, most: int, deepest: int) -> Any:
+    whole = name in _WHOLE and isinstance(value, str) and len(value) <= LONGEST_PLACE
+    return escape_and_truncate(value, LONGEST_PLACE if whole else longest, most, deepest)
+
+
+def fitted(found: Struct | dict[str, Any]) -> dict[str, Any]:
+    """Escape an answer and truncate it until it fits; set `shortened` if anything was truncated.
+
+    Raises:
+        TooLargeError: it does not fit at the strictest limits.
+    """
+    answer = to_builtins(found)
+    size = len(json_text(answer))
+    escaped = escape_and_truncate(answer, size, size, size)
+    for level in _LEVELS:
+        cut = escape_and_truncate(answer, *level)
+        kept = cut if cut == escaped else {**cut, "shortened": True}
+        if fits(kept):
+            return kept
+    raise TooLargeError
 
 
 def whole(template: values.Template) -> WholeTemplate:

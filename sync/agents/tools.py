@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import to_builtins
 
 from sync.agents import answers
-from sync.agents.fit import TooLargeError, escape_and_truncate, fits, fitted
-from sync.catalog.bounds import storage_flaw
+from sync.agents.answers import TooLargeError, escape_and_truncate, fits, fitted
+from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
 from sync.forms.validation import problems
 from sync.outputs.commands import Problem

@@ -2,6 +2,8 @@
 
 Each template is compared for itself, with its stored document. Not a change: the order of tags, ratios or prices; a URL's query
 string; an unknown field that appears or disappears. Such differences are stored without being published.
+
+What changed between two whole catalogs.
 """
 
 from __future__ import annotations
@@ -9,23 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.catalog.bounds import BATCH, MOST_NAMES
 from sync.catalog.document import canonical
 from sync.catalog.field_changes import changed_fields
-from sync.catalog.fields import COLUMNS, DOCUMENTED, LISTS
-from sync.catalog.kept_fields import kept_unknown, kept_values
+from sync.catalog.fields import BATCH, COLUMNS, DOCUMENTED, LISTS, MOST_NAMES
 from sync.catalog.parsing import fields_with_value, parse_record
 from sync.catalog.served_records import LOOK_UP
-from sync.catalog.snapshot import fields_to_keep
+from sync.catalog.snapshot import fields_to_keep, kept_unknown, kept_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from sync.catalog.document import Document
     from sync.catalog.field_changes import FieldChange
     from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.catalog.snapshot import Snapshot
-    from sync.catalog.template import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +185,21 @@ def _some_names(names: Iterable[str]) -> tuple[str, ...]:
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
+def net_changes(before: Mapping[str, Document], after: Mapping[str, Document]) -> list[dict[str, Any]]:
+    """Compare two whole catalogs; give the changes in the form of the feed, by kind and id."""
+    added = [
+        {"kind": "added", "template_id": key, "fields": [], "document": after[key]}
+        for key in sorted(after.keys() - before.keys())
+    ]
+    changed = [
+        {"kind": "changed", "template_id": key, "fields": fields, "document": after[key]}
+        for key in sorted(after.keys() & before.keys())
+        if (fields := changed_fields(before[key], after[key]))
+    ]
+    gone = sorted(before.keys() - after.keys())
+    removed: list[dict[str, Any]] = [
+        {"kind": "removed", "template_id": key, "fields": [], "document": None, "before": before[key]} for key in gone
+    ]
+    return [*added, *changed, *removed]

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from sync.catalog.bounds import DEEPEST_RECORD, LARGEST_EXPONENT
+from sync.catalog.fields import DEEPEST_RECORD, LARGEST_EXPONENT
 
 _LONG_INTEGER = 100
 """Digits. Python's int() refuses 4300, and no documented number has more than 12."""

@@ -13,10 +13,10 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from sync.catalog.bounds import storage_flaw
+from sync.catalog.fields import storage_flaw
 
 if TYPE_CHECKING:
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
 
 Sort = Literal["id", "newest", "price", "name"]
 """`newest` by the catalog's release time, `price` from the lowest, `name` by the English title, else the other one.

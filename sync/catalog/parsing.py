@@ -11,16 +11,26 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.bounds import CREDIT_DIGITS, MOST_FIELDS, MOST_ITEMS, storage_flaw
-from sync.catalog.fields import BOUNDS, DOCUMENTED, FIELDS, LISTS, LONGEST_RATIO, Kind
+from sync.catalog.document import DOCUMENT_KEYS, instant, json_number
+from sync.catalog.fields import (
+    BOUNDS,
+    CREDIT_DIGITS,
+    DOCUMENTED,
+    FIELDS,
+    LISTS,
+    LONGEST_RATIO,
+    MOST_FIELDS,
+    MOST_ITEMS,
+    Kind,
+    storage_flaw,
+)
 from sync.catalog.rejection import RecordRejected
-from sync.catalog.template import DOCUMENT_KEYS, instant, json_number
 from sync.catalog.unknown_fields import unknown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
 
 
 def parse_record(record: Any) -> Document:

@@ -3,6 +3,10 @@
 A removal needs two confirmations. The first is absence from a verified walk; the second, which `confirm_removals` gathers, is
 what `evidence` holds for an id. A removal that is too large to be plausible is held until a person accepts it, or until three
 runs over some time agree.
+
+A rejected record without a readable id may be any absent template: a look-up proves nothing about that one.
+
+Its media id tells which template it is; without one it may be any of them.
 """
 
 from __future__ import annotations
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
+
+    from sync.catalog.served_records import RecordParser
+    from sync.catalog.snapshot import Snapshot
 
 
 ALWAYS_PLAUSIBLE = 10
@@ -169,3 +176,26 @@ def _agreeing(before: HeldRemoval | None, now: datetime) -> HeldRemoval:
 
 def _is_due(held: HeldRemoval, now: datetime, hold: float) -> bool:
     return held.runs >= RUNS_THAT_AGREE and (now - held.since).total_seconds() >= hold
+
+
+AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be this template", answered=False)
+
+
+def drop_ambiguous_removals(evidence: Mapping[str, str], snapshot: Snapshot, parser: RecordParser) -> Mapping[str, str]:
+    """Drop the evidence against templates that a record without an id may stand for.
+
+    Args:
+        evidence: id -> the second confirmation.
+        snapshot: what was served.
+        parser: parsed its records, and reads stored documents.
+    """
+    without_id = snapshot.without_id
+    if not without_id or not evidence:
+        return evidence
+    values = [parser.read(record) for record in without_id]
+    media = [value.get("MediaId") if isinstance(value, dict) else None for value in values]
+    if not all(isinstance(each, str) and each for each in media):
+        return {}
+    suspects = {*media, None}
+    stored = parser.load_documents(list(evidence))
+    return {gone: how for gone, how in evidence.items() if stored[gone]["media_id"] not in suspects}

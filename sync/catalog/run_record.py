@@ -1,13 +1,146 @@
-"""PURE. What a person can do about a run that was no success, and whose fault it is: one table, by error code."""
+"""What a run's requests came to.
+
+One attempt to synchronise: what its row in `sync_runs` says.
+
+What a person can do about a run that was no success, and whose fault it is: one table, by error code.
+
+How a run's row says that it ended.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.run_record import Status
+from sync import __version__
+from sync.errors import DatabaseConflict, Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
+from sync.text import iso
 
 if TYPE_CHECKING:
-    from sync.run_record import Run
+    from datetime import datetime
+
+    from sync.catalog.removals import Removals
+
+
+@dataclass(slots=True)
+class RequestStatistics:
+    """What a run's requests came to; counted by several threads.
+
+    Attributes:
+        bytes: of all bodies as sent.
+        decompressed: bytes of all bodies after decompression.
+        by_code: answers by their worse code, 0 being no answer at all.
+        date: the server's clock, as its last answer told it.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    decompressed: int = 0
+    by_code: Counter[int] = field(default_factory=Counter)
+    date: str | None = None
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def count(self, *, requests: int = 0, retries: int = 0, received: int = 0, decompressed: int = 0) -> None:
+        """Add to the sums."""
+        with self._lock:
+            self.requests += requests
+            self.retries += retries
+            self.bytes += received
+            self.decompressed += decompressed
+
+    def answered(self, code: int) -> None:
+        """Count one answer by its code."""
+        with self._lock:
+            self.by_code[code] += 1
+
+
+class Status(StrEnum):
+    """How an attempt stands. Every one ends in exactly one that is not `running`."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    HELD = "held"
+    INCOMPLETE = "incomplete"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt.
+
+    Attributes:
+        bytes: as sent over the wire.
+        held: removals that wait.
+        unconfirmed: templates that are missing, and kept because no look-up confirms that they are gone.
+        fence: None if it got no lease.
+    """
+
+    run_id: int | None
+    trigger: str
+    status: Status
+    started_at: datetime
+    finished_at: datetime | None = None
+    catalog_total: int | None = None
+    pages: int = 0
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    seen: int = 0
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    held: int = 0
+    unconfirmed: int = 0
+    fields_appeared: tuple[str, ...] = ()
+    fields_vanished: tuple[str, ...] = ()
+    error_code: str | None = None
+    error: str | None = None
+    fence: int | None = None
+    holder: str = ""
+    version: str | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it runs."""
+        return None if self.finished_at is None else round((self.finished_at - self.started_at).total_seconds(), 3)
+
+    @property
+    def changes(self) -> int:
+        """How many changes it recorded."""
+        return self.added + self.removed + self.changed
+
+    def row(self) -> dict[str, Any]:
+        """Write it as a row of `sync_runs`, without its key."""
+        row = {column.name: getattr(self, column.name) for column in fields(self) if column.name != "run_id"}
+        row["status"] = str(self.status)
+        for name in ("fields_appeared", "fields_vanished"):
+            row[name] = list(row[name]) or None
+        return row
+
+    def as_json(self) -> dict[str, Any]:
+        """Write it as JSON: the row, with times as text, and how many seconds it took."""
+        row = {"run_id": self.run_id, **self.row(), "seconds": self.seconds}
+        for name in ("started_at", "finished_at"):
+            row[name] = None if row[name] is None else iso(row[name])
+        for name in ("fields_appeared", "fields_vanished"):
+            row[name] = list(getattr(self, name))
+        return row
+
+
+def from_row(row: dict[str, Any]) -> Run:
+    """Read a row of `sync_runs`."""
+    known = {column.name: row[column.name] for column in fields(Run)}  # not the token, nor what else is the store's own
+    lists = {name: tuple(row[name] or ()) for name in ("fields_appeared", "fields_vanished")}
+    return Run(**{**known, **lists, "status": Status(row["status"])})
 
 
 class Advice(NamedTuple):
@@ -76,3 +209,65 @@ def advise(run: Run) -> Advice:
     theirs = code in {"unreachable", "gzip"} or (code.isdecimal() and int(code) in _SERVER_ERRORS)
     fault = "the server or the network" if theirs else "the server, or a change of its API"
     return Advice(fault, f"{_LATER}; if it persists, `template-sync doctor` tests each step.")
+
+
+_OF_A_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, WalkUnverified: Status.INCOMPLETE}
+"""What is not believed waits; everything else of such a run is applied."""
+
+
+def concluded(run: Run, problem: SyncError | None, statistics: RequestStatistics, now: datetime) -> Run:
+    """Say how a run ends that has something to write."""
+    status = _OF_A_PROBLEM[type(problem)] if problem else Status.SUCCEEDED
+    return _with_error(_counted(run, statistics), status, problem, now)
+
+
+def ended(run: Run, error: SyncError, statistics: RequestStatistics, now: datetime) -> Run:
+    """Say how a run ends that applies nothing."""
+    return _with_error(_counted(run, statistics), _status_of(error), error, now)
+
+
+def _status_of(error: SyncError) -> Status:
+    if isinstance(error, Deferred):
+        return Status.DEFERRED
+    if isinstance(error, Interrupted):
+        return Status.INTERRUPTED
+    return Status.SKIPPED if isinstance(error, LeaseBusy | DatabaseConflict) else Status.FAILED
+
+
+def _with_error(run: Run, status: Status, error: SyncError | None, now: datetime) -> Run:
+    return replace(
+        run, status=status, finished_at=now, error_code=error.code if error else None, error=str(error) if error else None
+    )
+
+
+def _counted(run: Run, statistics: RequestStatistics) -> Run:
+    return replace(run, requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes, version=__version__)
+
+
+def unverified(reason: str) -> SyncError:
+    """Give the error of a run that cannot tell which templates are absent."""
+    return WalkUnverified(
+        f"The walk could not be verified: {reason}. The served records are stored; nothing was removed.",
+        hint="The next run walks again; if this persists, the server's responses are inconsistent.",
+    )
+
+
+def removal_problem(
+    removals: Removals, absent: int, present: int, *, hold: float, now: datetime, empty: bool
+) -> SyncError | None:
+    """Give the error of a run whose removals are held, or of which too many are unconfirmed; None if neither.
+
+    Args:
+        removals: the decision.
+        absent: templates that the walk lacks.
+        present: templates that the database holds as present.
+        hold: seconds that a held removal waits at least.
+        now: when the run began.
+        empty: nothing at all was served.
+    """
+    if removals.held:
+        why = removals.why_held(absent, present, hold=hold, now=now, empty=empty)
+        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].to_do)
+    if removals.too_many_unconfirmed:
+        return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].to_do, code="unconfirmed")
+    return None

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.bounds import CREDIT_DIGITS
+from sync.catalog.fields import CREDIT_DIGITS
 from sync.catalog.page_order import BY_ID, SORTS, Order, Place, price, read_place
 
 if TYPE_CHECKING:
+    from sync.catalog.document import Document
     from sync.catalog.page_order import Sort
-    from sync.catalog.template import Document
 
     Credits = Decimal | int | float | str
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from sync.catalog.bounds import MOST_BYTES, MOST_NAMES
-from sync.catalog.fields import DECLARATION, DOCUMENTED
+from sync.catalog.fields import DECLARATION, DOCUMENTED, MOST_BYTES, MOST_NAMES
 from sync.catalog.json_values import decode_json, write_json
 from sync.catalog.parsing import fields_with_value, lacks_tags, parse_record, record_id
 from sync.catalog.rejection import REASON_SHOWN, RecordRejected, cut
@@ -21,7 +20,7 @@ from sync.catalog.rejection import REASON_SHOWN, RecordRejected, cut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
 
     LoadDocuments = Callable[[Sequence[str]], Mapping[str, Document]]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sync.catalog.bounds import DEEPEST, LARGEST_EXPONENT, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS, storage_flaw
 from sync.catalog.document import canonical
-from sync.catalog.fields import DOCUMENTED
+from sync.catalog.fields import DEEPEST, DOCUMENTED, LARGEST_EXPONENT, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS, storage_flaw
 from sync.catalog.rejection import RecordRejected
 
 _ABSURD = 10 ** (LARGEST_EXPONENT + 1)

@@ -7,22 +7,20 @@ import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
-from sync.catalog.run_record import BY_CODE
+from sync.catalog.run_record import BY_CODE, RequestStatistics
 from sync.client.network import Network, Timeouts
 from sync.client.retry_after import REQUESTS
-from sync.client.worker import RequestContext, Worker
+from sync.client.worker import RateLimiter, RequestContext, Worker
 from sync.config.redaction import Redactor
-from sync.endpoint.rate_limit import RateLimiter
-from sync.endpoint.statistics import RequestStatistics
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from sync.client.envelope import Envelope
+    from sync.client.params import Question
     from sync.client.worker import Answered
     from sync.config.settings import Settings
-    from sync.endpoint.questions import Question
     from sync.recording.record import Recording
     from sync.retry_policy import RetryPolicy
 

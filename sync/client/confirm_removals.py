@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.client.look_up_controls import NotFoundForm
+    from sync.client.params import Answers, Question
     from sync.client.walk import Walk
-    from sync.endpoint.questions import Answers, Question
 
 MOST_ACCEPTED = 2000
 """Look-ups of a run in which a person accepts removals: about 200 s at the default rate, well within the default deadline."""

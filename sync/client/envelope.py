@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sync.catalog.bounds import DEEPEST_RECORD
+from sync.catalog.fields import DEEPEST_RECORD
 from sync.catalog.json_values import exact_number, parse_json, write_json
 from sync.errors import BadAnswer
 from sync.text import escape_control_characters

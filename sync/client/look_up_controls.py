@@ -19,7 +19,7 @@ from sync.errors import NotThere, SyncError, TryLater
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.endpoint.questions import Answers
+    from sync.client.params import Answers
 
 POSITIVE_CONTROLS = 2
 _IMPOSSIBLE_LENGTH = 24

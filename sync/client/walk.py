@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sync.catalog.served_records import RecordParser, ServedRecord
-    from sync.endpoint.questions import Answers, Question
+    from sync.client.params import Answers, Question
 
     Progress = Callable[[int, int | None], None]
 

@@ -1,34 +1,61 @@
-"""Ask one question at a time in a thread, retried as the policy says, until it is answered or cancelled."""
+"""At most so many requests begin in any second.
+
+Ask one question at a time in a thread, retried as the policy says, until it is answered or cancelled.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
+from sync.client import http
 from sync.client.body_codes import OK, judge_answer
 from sync.client.http import Connection
 from sync.client.network import TransportFailure
 from sync.client.retry_after import is_exhausted, wait_after
-from sync.endpoint import body
 from sync.errors import BadAnswer, Deferred, Interrupted, SyncError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
+    from sync.catalog.run_record import RequestStatistics
     from sync.client.envelope import Envelope
     from sync.client.network import Network, Response, Timeouts
+    from sync.client.params import Question
     from sync.config.redaction import Redactor
-    from sync.endpoint.questions import Question
-    from sync.endpoint.rate_limit import RateLimiter
-    from sync.endpoint.statistics import RequestStatistics
     from sync.recording.record import Recording
     from sync.retry_policy import RetryPolicy
+
+
+class RateLimiter:
+    """At most `rate` requests begin in any second, those of all threads together; 0 means no limit."""
+
+    def __init__(self, rate: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._burst = max(1, int(rate))
+        self._window = self._burst / rate * 1.02 if rate else 0.0  # 2 % more: the network shifts arrivals
+        self._begun: deque[float] = deque(maxlen=self._burst)
+        self._turn = Lock()
+        self._clock = clock
+
+    def wait(self, sleep: Callable[[float], object]) -> None:
+        """Wait for this request's turn. What counts is when it really began: a busy moment may have kept it waiting longer."""
+        if not self._window:
+            return
+        with self._turn:
+            if len(self._begun) == self._burst:
+                pause = self._begun[0] + self._window - self._clock()
+                if pause > 0:
+                    sleep(pause)
+            self._begun.append(self._clock())
+
 
 RUN_LIMIT = 8 * 2**30
 """Bytes of all bodies of one run after decompression; a million documented records take one gigabyte."""
@@ -139,7 +166,7 @@ class Worker:
                 f"{urlsplit(context.url).hostname} could not be reached: {failure}.",
                 hint=f"Check the network and {blamed}; `template-sync doctor` tests each step.",
             ) from failure
-        unpacked, damage = body.decompress(response.headers.get("content-encoding", ""), response.body)
+        unpacked, damage = http.decompress(response.headers.get("content-encoding", ""), response.body)
         if damage is not None and response.status == OK:
             raise damage
         content = b"" if damage else bytes(unpacked)  # another status alone says that something is wrong
@@ -172,4 +199,4 @@ class Worker:
 
 
 def _page(_status: int) -> int:
-    return body.BODY_LIMIT + 1
+    return http.BODY_LIMIT + 1

@@ -11,8 +11,7 @@ import click
 
 from sync.catalog.selection import Selection
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import FEED_POSITION, NUMBER, limit
-from sync.commands.unknown_words import tell_unknown_words
+from sync.commands.listing import FEED_POSITION, NUMBER, limit, tell_unknown_words
 from sync.errors import UsageError
 from sync.webhooks.rules import KINDS, Rules, is_field, never
 
@@ -93,7 +92,7 @@ def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: boo
 
 def _asked_for(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
     from sync.reader import feed
-    from sync.reader.runs import require_run
+    from sync.reader.status import require_run
 
     if run_id is not None:
         require_run(engine, run_id)
@@ -168,7 +167,7 @@ def _follow(out: Output, changes: Iterable[dict[str, Any]], *, as_json: bool) ->
 
 def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = True) -> None:
     from sync.terminal.changes import change_lines
-    from sync.terminal.paint import mark
+    from sync.terminal.tables import mark
 
     for run_id, group in itertools.groupby(changes, key=lambda change: change["run_id"]):
         listed = list(group)
@@ -188,7 +187,7 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
         out.message("no removals are held or unconfirmed")
         return
     from sync.terminal.changes import change_lines
-    from sync.terminal.paint import mark
+    from sync.terminal.tables import mark
     from sync.text import count_of, escape_control_characters
 
     for row in missing[:limit]:

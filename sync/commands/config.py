@@ -17,8 +17,7 @@ def command(context: Context, *, as_json: bool) -> None:
 
         context.out.json([Setting(each.option.variable, each.shown or None, each.source) for each in origins])
         return
-    from sync.terminal.paint import mark
-    from sync.terminal.tables import table
+    from sync.terminal.tables import mark, table
 
     rows = [["VARIABLE", "VALUE", "FROM", "MEANING"]]
     rows += [[each.option.variable, each.shown or "-", each.source, each.option.help] for each in origins]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync.commands.edge import RUN_FLAGS, Context, sync_command
-from sync.commands.gallery import keep_gallery, require_gallery
+from sync.commands.site import keep_gallery, require_gallery
 from sync.config.settings import load, require_key
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliverie
         return None
     from sync.commands.synchronising import now
     from sync.commands.webhooks import sender
-    from sync.delivery.deliverer import Deliverer
     from sync.webhooks.dispatch_loop import Deliveries
+    from sync.webhooks.dispatcher import Deliverer
 
     deliverer = Deliverer(engine, sender(context), now, random.random)
     deliveries = Deliveries(deliverer, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)

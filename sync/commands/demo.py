@@ -95,7 +95,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
 
 def _require_a_place(folder: Path) -> None:
     """Refuse a gallery that could not be written, before two runs have been made for it."""
-    from sync.commands.gallery import require_renderer
+    from sync.commands.site import require_renderer
     from sync.site.folder import refuse_strangers
 
     require_renderer("demo --site")
@@ -103,8 +103,7 @@ def _require_a_place(folder: Path) -> None:
 
 
 def _write_site(context: Context, engine: Engine, folder: Path) -> str:
-    from sync.commands.gallery import write
-    from sync.commands.site import told
+    from sync.commands.site import told, write
 
     return told(write(context.settings, engine, folder), folder)
 

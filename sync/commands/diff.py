@@ -36,7 +36,7 @@ def command(
     from sync.commands.synchronising import now
     from sync.reader.history import difference
     from sync.terminal.changes import change_lines
-    from sync.terminal.paint import mark
+    from sync.terminal.tables import mark
 
     if after is not None and as_of is not None:
         raise click.UsageError("diff accepts a second run or instant, or --as-of, not both.")
@@ -54,6 +54,6 @@ def command(
 
 
 def _as_json(change: dict[str, Any]) -> dict[str, Any]:
-    from sync.reader.documents import printed
+    from sync.reader.stored_templates import printed
 
     return {name: printed(value) if name in {"document", "before"} and value else value for name, value in change.items()}

@@ -1,12 +1,228 @@
-"""`doctor`: every check, what was seen, what to do."""
+"""Look at everything that can go wrong, one thing after another: what was seen, and what to do. Changes nothing.
+
+`doctor`: every check, what was seen, what to do.
+"""
 
 from __future__ import annotations
 
+import shutil
+import ssl
 import sys
+from dataclasses import dataclass, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
+from sync.client.api_client import Endpoint
+from sync.client.deadline import addresses
+from sync.client.http import certificate
+from sync.client.network import Network, Timeouts, TransportFailure
+from sync.client.retry_after import REQUESTS
 from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
+from sync.errors import SyncError
+from sync.monitoring.staleness import age, ago, is_stale
+from sync.reader.status import Overview, overview
+from sync.store.engine import require_writable
+from sync.store.schema import HEAD
+from sync.store.server_state import server_state
+from sync.store.sqlite_file import sqlite_file
+from sync.terminal.rows import trouble
+from sync.webhooks.configuration import armed
+from sync.webhooks.state import positions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+    from sync.config.settings import Loaded, Settings
+
+
+LEAST_FREE = 100 * 2**20
+
+
+CLOCK_SLACK = 300.0
+
+
+CERTIFICATE_DAYS = 14
+
+
+SECONDS = 10.0
+
+
+_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
+
+
+class Result(StrEnum):
+    """How a check came out."""
+
+    FINE = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was seen, what to do, and the exit code that a run would leave with."""
+
+    name: str
+    result: Result
+    seen: str
+    advice: str = ""
+    exit_code: int = 0
+
+
+def checks_of(loaded: Loaded, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
+    """Make every check, in the order in which a run would stumble; each is given as soon as it is done."""
+    settings = loaded.settings
+    yield _settings(loaded)
+    yield _name_resolves(settings)
+    if settings.base_url.startswith("https://") and not settings.proxy:
+        yield _certificate(settings, now)
+    yield from _catalog(settings, now)
+    yield from _database(settings, engine, now)
+
+
+def _settings(loaded: Loaded) -> Check:
+    if loaded.settings.api_key is None:
+        return Check("settings", Result.FAILED, "CRUN_API_KEY is not set", "Set it, or CRUN_API_KEY_FILE.", 78)
+    if loaded.warnings:
+        return Check("settings", Result.WARNING, " ".join(loaded.warnings), "`template-sync config` shows each setting.")
+    given = sum(origin.source not in {"default", "not set"} for origin in loaded.origins)
+    return Check("settings", Result.FINE, f"all valid, {given} set, the others have their defaults")
+
+
+def _name_resolves(settings: Settings) -> Check:
+    host = urlsplit(settings.proxy or settings.base_url).hostname or ""
+    try:
+        found = addresses(host, SECONDS)
+    except TransportFailure as failure:
+        return Check("name", Result.FAILED, f"{host}: {failure}", "Check the network and CRUN_BASE_URL.", 75)
+    return Check("name", Result.FINE, f"{host} is {', '.join(sorted(found)[:3])}")
+
+
+def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
+    try:
+        found = certificate(settings.base_url, Network.of(settings), SECONDS)
+    except TransportFailure as failure:
+        advice = "Check the clock, a proxy, or SYNC_CA_BUNDLE."
+        return Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
+    days = (ssl.cert_time_to_seconds(str(found["notAfter"])) - now().timestamp()) / 86400
+    result = Result.FINE if days > CERTIFICATE_DAYS else Result.WARNING
+    return Check(
+        "tls",
+        result,
+        f"certificate verified, valid for {days:.0f} more days",
+        "" if result is Result.FINE else "Report it to Crun.",
+    )
+
+
+def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
+    if settings.api_key is None:
+        return
+    once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
+    with Endpoint(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as endpoint:
+        try:
+            answer = endpoint.ask({"page": 1, "page_size": 1})
+        except SyncError as error:
+            yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
+        else:
+            yield Check("catalog", Result.FINE, f"the API key is accepted; the catalog reports {answer.total} templates")
+        if endpoint.statistics.date is None:
+            return
+        try:
+            theirs = parsedate_to_datetime(endpoint.statistics.date)
+            skew = (now() - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return
+    where = f"{age(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
+    fine = abs(skew) <= CLOCK_SLACK
+    yield Check("clock", Result.FINE if fine else Result.WARNING, where, "" if fine else "Set this machine's clock (NTP).")
+
+
+def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
+    if (disk := _disk(engine)) is not None:
+        yield disk
+    try:
+        found = overview(engine)
+        if (server := server_state(engine)) is not None:
+            result = Result.WARNING if server.concerns else Result.FINE
+            yield Check("server", result, server.seen, f"{'; '.join(server.concerns)}." if server.concerns else "")
+        if not found.holder.active:  # else it is being written at this moment
+            require_writable(engine)
+    except SyncError as error:
+        yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
+        return
+    yield Check(
+        "database", Result.FINE, f"{_NAMES[engine.dialect.name]} is reachable, schema {HEAD}, {found.present} templates present"
+    )
+    yield _lease(found)
+    yield _freshness(settings, found, now())
+    yield from _webhooks(settings, engine, now())
+    if found.held:
+        yield Check("held", Result.WARNING, f"{found.held} removals are held", "`template-sync changes --pending` shows them.", 4)
+    if found.unconfirmed:
+        seen = f"{found.unconfirmed} removals are unconfirmed"
+        yield Check("unconfirmed", Result.WARNING, seen, "`template-sync changes --pending` shows the reasons.")
+
+
+def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Check]:
+    """Read the file with all secrets, as a delivery would; say which endpoints a person should look at."""
+    if settings.webhooks_file is None:
+        return
+    try:
+        names = [each.endpoint.name for each in armed(settings.webhooks_file)]
+    except SyncError as error:
+        yield Check("webhooks", Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
+        return
+    known = [position for position in positions(engine) if position.name in names]
+    if troubles := [why for position in known if (why := trouble(position, now))]:
+        yield Check(
+            "webhooks",
+            Result.WARNING,
+            "; ".join(troubles),
+            "Test with `template-sync webhooks test NAME`, then resume with `webhooks resume NAME`.",
+        )
+        return
+    yield Check("webhooks", Result.FINE, f"{len(names)} endpoints, {sum(not each.at_end for each in known)} behind")
+
+
+def _disk(engine: Engine) -> Check | None:
+    file = sqlite_file(engine)
+    if file is None:
+        return None
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        return Check("disk", Result.FAILED, f"the folder {folder} does not exist", "Create it, or change DATABASE_URL.", 69)
+    free = shutil.disk_usage(folder).free
+    seen = f"{free // 2**20} MiB free in {folder}"
+    return Check("disk", Result.FINE, seen) if free > LEAST_FREE else Check("disk", Result.WARNING, seen, "Free some space.")
+
+
+def _lease(found: Overview) -> Check:
+    holder = found.holder
+    if holder.active:
+        return Check("lease", Result.FINE, f"held by {holder.name}, expires in {holder.seconds_left:.0f} s unless renewed")
+    return Check("lease", Result.FINE, f"free: {holder.name} ended without releasing it" if holder.dead else "free")
+
+
+def _freshness(settings: Settings, found: Overview, now: datetime) -> Check:
+    ended = found.last_success.finished_at if found.last_success else None
+    if ended is None:
+        return Check("freshness", Result.WARNING, "no successful run yet", "Run `template-sync run` and check its output.")
+    seen = f"the last success was {ago((now - ended).total_seconds())}"
+    if not is_stale(ended, now, settings.staleness_budget):
+        return Check("freshness", Result.FINE, seen)
+    if ended > now:
+        return Check("freshness", Result.WARNING, seen, "Set this machine's clock; the next run then updates the status.")
+    why = found.last_attempt.error if found.last_attempt else None
+    return Check("freshness", Result.WARNING, seen, why or "Check the daemon or the schedule.")
+
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
@@ -26,8 +242,8 @@ def command(context: Context, *, as_json: bool) -> None:
     engine = context.engine()
     context.start_logging()
     from sync.commands.synchronising import now
-    from sync.doctor import Result, checks_of
-    from sync.terminal.paint import mark
+
+    from sync.terminal.tables import mark
 
     checks = []
     for check in checks_of(context.loaded, engine, now):

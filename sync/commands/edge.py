@@ -1,4 +1,7 @@
-"""The edge of every command: settings from flags, errors as sentences and exit codes, once."""
+"""Slips on the command line: told as every other error is, a sentence and what to do.
+
+The edge of every command: settings from flags, errors as sentences and exit codes, once.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import signal
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,12 +21,49 @@ import click
 from sync.commands.output import Output
 from sync.config.options import OPTIONS
 from sync.config.settings import Loaded, Settings, load
-from sync.errors import SyncError
+from sync.errors import SyncError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Engine
+
+
+def slip(error: click.ClickException) -> UsageError:
+    """Put what click found wrong into this program's words."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "template-sync"
+    hint = f"`{path} --help` shows the usage."
+    match error:
+        case click.NoSuchCommand():
+            names = context.command.list_commands(context) if context else []
+            return UsageError(f"There is no command {error.command_name!r}.", hint=_meant(error.command_name, names) + hint)
+        case click.NoSuchOption():
+            names = _options(context.command, context) if context else []
+            return UsageError(f"`{path}` has no option {error.option_name}.", hint=_meant(error.option_name, names) + hint)
+        case click.MissingParameter():
+            return UsageError(f"{_name(error.param)} is missing.", hint=hint)
+        case click.BadParameter():
+            return UsageError(f"{_name(error.param)}: {error.message}", hint=hint)
+    return UsageError(f"{error.format_message().rstrip('.')}.", hint=hint)
+
+
+def _name(param: click.Parameter | None) -> str:
+    """Call a parameter as the help does: an option by its long name, an argument by what it takes."""
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return str(param.metavar or param.name).strip("[]").upper() if param is not None else "An argument"
+
+
+def _options(command: click.Command, context: click.Context) -> list[str]:
+    """Name the options that the help shows."""
+    shown = [each for each in command.get_params(context) if isinstance(each, click.Option) and not each.hidden]
+    return [name for each in shown for name in each.opts]
+
+
+def _meant(word: str, names: list[str]) -> str:
+    near = get_close_matches(word, names)
+    return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
 LOG_FLAGS = ("log_format", "log_level")
@@ -134,7 +175,6 @@ def sync_command(
 
 def tell_slip(error: click.ClickException) -> NoReturn:
     """Tell of a slip on the command line as of any other error; a group without a command shows its help."""
-    from sync.commands.usage import slip
 
     out = Output(sys.stdout, sys.stderr, os.environ)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):

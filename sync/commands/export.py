@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
 
 FORMATS = ("jsonl", "json", "csv", "atom")
 _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
@@ -49,7 +49,7 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 @click.option("--json", "as_one", is_flag=True, help="Same as --format json.")
 def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: int | datetime | None, with_cursor: bool) -> None:
     """Write the catalog."""
-    from sync.commands.past import run_asked_for
+    from sync.commands.listing import run_asked_for
     from sync.reader.catalog import catalog, catalog_and_cursor
 
     if as_one and style in {"csv", "atom"}:
@@ -83,14 +83,14 @@ def _atom(engine: Engine, newest: int) -> str:
 
 def as_json_lines(documents: Sequence[Document]) -> str:
     """Write one JSON object a line."""
-    from sync.reader.documents import printed
+    from sync.reader.stored_templates import printed
 
     return "".join(json_text(printed(document)) + "\n" for document in documents)
 
 
 def as_json(documents: Sequence[Document]) -> str:
     """Write one JSON array."""
-    from sync.reader.documents import printed
+    from sync.reader.stored_templates import printed
 
     return json_text([printed(document) for document in documents], indent=2) + "\n"
 
@@ -102,7 +102,7 @@ def as_json_lines_with_cursor(documents: Sequence[Document], cursor: str) -> str
 
 def as_json_with_cursor(documents: Sequence[Document], cursor: str) -> str:
     """Write one JSON object: the cursor, and the catalog that stands there."""
-    from sync.reader.documents import printed
+    from sync.reader.stored_templates import printed
 
     return json_text({"cursor": cursor, "templates": [printed(document) for document in documents]}, indent=2) + "\n"
 

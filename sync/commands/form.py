@@ -71,7 +71,7 @@ def _made(
     form: Form, base_url: str | None, resolution: str | None, removed_at: str | None
 ) -> GenerationInput | GenerationRequest:
     """Build an example; with a base URL, the complete request."""
-    from sync.catalog.job_request import job_request
+    from sync.forms.form import job_request
     from sync.outputs.commands import GenerationInput, GenerationRequest
 
     try:
@@ -84,7 +84,7 @@ def _made(
 
 def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_json: bool) -> None:
     """Tell whether an input fits; leave with 1 if it does not."""
-    from sync.commands.json_file import read_json
+    from sync.commands.listing import read_json
 
     problems = form.validate(given := read_json(file))
     if as_json:

@@ -17,7 +17,7 @@ def command(context: Context, *, template_id: str, limit: int | None, as_json: b
     from sync.reader.catalog import template
     from sync.reader.feed import changes
     from sync.terminal.changes import change_lines
-    from sync.terminal.paint import mark
+    from sync.terminal.tables import mark
 
     engine = context.engine()
     known = template(engine, template_id)

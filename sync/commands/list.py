@@ -9,8 +9,7 @@ import click
 
 from sync.catalog.page_order import SORTS
 from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import AS_OF, WholeNumber, limit
-from sync.commands.unknown_words import FLAGS, tell_unknown_words
+from sync.commands.listing import AS_OF, FLAGS, WholeNumber, limit, tell_unknown_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,12 +42,11 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     """List the catalog."""
     gc.disable()  # as in `run`: it would walk over every document again and again, and none are cycles
     from sync.catalog.selection import asked
-    from sync.commands.past import run_asked_for
+    from sync.commands.listing import run_asked_for
     from sync.reader.catalog import selected
-    from sync.reader.documents import printed
-    from sync.terminal.paint import mark
+    from sync.reader.stored_templates import printed
     from sync.terminal.rows import template_rows
-    from sync.terminal.tables import table
+    from sync.terminal.tables import mark, table
     from sync.text import count_of
 
     try:

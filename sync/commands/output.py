@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sync.config.redaction import Redactor
 from sync.errors import ConfigurationError
-from sync.terminal.paint import render
+from sync.terminal.tables import render
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
-from sync.commands.gallery import keep_gallery, require_gallery
 from sync.commands.listing import TEMPLATE_ID
+from sync.commands.site import keep_gallery, require_gallery
 
 
 @sync_command(

@@ -8,7 +8,7 @@ import random as randomness
 import click
 
 from sync.commands.edge import RUN_FLAGS, Context, sync_command
-from sync.commands.gallery import keep_gallery, require_gallery
+from sync.commands.site import keep_gallery, require_gallery
 
 
 @sync_command(
@@ -62,7 +62,7 @@ def command(
     progress = progress_on_terminal(context.out)
     recording, random = None, randomness.random
     if record is not None:
-        from sync.commands.recorded import recorded
+        from sync.commands.synchronising import recorded
 
         recording = context.closing.enter_context(recorded(context, engine, record))
         random = recording.random

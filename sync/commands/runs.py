@@ -18,10 +18,9 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None, as
     """List runs."""
     from sync.outputs.catalog import Run
     from sync.outputs.commands import RejectedRecord
-    from sync.reader.runs import rejected, require_run, runs
-    from sync.terminal.paint import mark
+    from sync.reader.status import rejected, require_run, runs
     from sync.terminal.rows import rejected_rows, run_rows
-    from sync.terminal.tables import table
+    from sync.terminal.tables import mark, table
 
     if rejected_run is not None:
         engine = context.engine()

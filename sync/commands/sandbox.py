@@ -53,8 +53,7 @@ if TYPE_CHECKING:
 @click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/recordings.md.")
 def command(context: Context, *, port: int, templates: int, seed: int, latency_ms: int, replay: str | None) -> None:
     """Serve the sample catalog, or a recording."""
-    from sync.sandbox.catalog import make_catalog
-    from sync.sandbox.media_files import MEDIA_PORT
+    from sync.sandbox.catalog import MEDIA_PORT, make_catalog
     from sync.sandbox.server import Sandbox
 
     if replay is None:
@@ -81,7 +80,7 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
 
 
 def _of_catalog(sandbox: Sandbox, templates: int) -> list[str]:
-    from sync.sandbox.media_files import MEDIA_PORT, MEDIA_URL
+    from sync.sandbox.catalog import MEDIA_PORT, MEDIA_URL
 
     taken = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
     return [

@@ -31,8 +31,7 @@ def command(context: Context, *, name: str | None, every: bool, as_json: bool) -
 
         context.out.json([SchemaName(each, what) for each, (what, _) in NAMED.items()])
     else:
-        from sync.terminal.paint import mark
-        from sync.terminal.tables import table
+        from sync.terminal.tables import mark, table
 
         rows = [["NAME", "DESCRIBES"], *([each, what.replace("`", "")] for each, (what, _) in NAMED.items())]
         context.out.lines(table(rows, context.out.width, mark))

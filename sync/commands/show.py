@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, template_id: str, as_of: int | datetime | None, as_json: bool) -> None:
     """Show one template."""
-    from sync.commands.past import run_asked_for
+    from sync.commands.listing import run_asked_for
     from sync.reader.catalog import known
-    from sync.reader.documents import printed
+    from sync.reader.stored_templates import printed
 
     engine = context.engine()
     found = known(engine, template_id, after_run=run_asked_for(engine, as_of)).as_json()
@@ -36,8 +36,7 @@ def command(context: Context, *, template_id: str, as_of: int | datetime | None,
 def lines(found: dict[str, Any]) -> list[str]:
     """Write a template as text, a line a field."""
     from sync.terminal.changes import prices, tag_text, value_text
-    from sync.terminal.paint import mark
-    from sync.terminal.tables import pad, wide
+    from sync.terminal.tables import mark, pad, wide
     from sync.text import escape_control_characters
 
     shown = {

@@ -105,11 +105,9 @@ def status_output(found: Overview, settings: Settings, now: datetime, told: Sequ
 
 def status_lines(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> list[str]:
     """Write the status as text, a line a fact."""
-    from sync.catalog.run_record import advise
+    from sync.catalog.run_record import Status, advise
     from sync.monitoring.staleness import age, is_stale, since
-    from sync.run_record import Status
-    from sync.terminal.paint import mark
-    from sync.terminal.tables import pad
+    from sync.terminal.tables import mark, pad
     from sync.text import count_of, escape_control_characters
 
     attempt, success = found.last_attempt, found.last_success
@@ -177,14 +175,14 @@ def site_state(found: Overview, settings: Settings) -> SiteState | None:
     from pathlib import Path
 
     from sync.outputs.commands import SiteState
-    from sync.site.state import cursor_of
+    from sync.site.folder import cursor_of
 
     return SiteState(folder=settings.site_dir, current=cursor_of(Path(settings.site_dir)) == found.cursor)
 
 
 def webhook_lines(told: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
     """Say in a line how many endpoints are told of changes, and in one more for each that a person should look at."""
-    from sync.terminal.webhooks import trouble
+    from sync.terminal.rows import trouble
 
     if not told:
         return []

@@ -1,19 +1,29 @@
-"""What `run`, `demo` and `refresh` share: build the edges, run once, tell how it went."""
+"""`--record FILE`: the file is opened before anything is done, and what became of it is told at the end.
+
+What `run`, `demo` and `refresh` share: build the edges, run once, tell how it went.
+"""
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
 import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sync import __version__
 from sync.config.addresses import LOOPBACK
 from sync.config.settings import Settings, require_key
-from sync.errors import SyncError
-from sync.text import count_of, some_of
+from sync.errors import SyncError, UsageError
+from sync.recording.format import SETTINGS, RecordedRun
+from sync.recording.record import Recording
+from sync.store.sqlite_file import sqlite_file
+from sync.text import count_of, iso, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,10 +31,51 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.client.api_client import Endpoint
+    from sync.commands.edge import Context
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
-    from sync.recording.record import Recording
     from sync.synchronise import Outcome, Plan, RunOptions
+
+
+_SIDE_FILES = ("", "-wal", "-shm", "-journal")
+
+
+@contextmanager
+def recorded(context: Context, engine: Engine, file: str) -> Iterator[Recording]:
+    """Record what is asked meanwhile.
+
+    Raises:
+        UsageError: the file cannot be written, or is the database.
+    """
+    settings = context.settings
+    _refuse_database(engine, file)
+    asks = {name: format(Decimal(getattr(settings, name)), "f") for name in SETTINGS}
+    run = RecordedRun(__version__, iso(now().replace(microsecond=0)), asks, secrets.randbits(64))
+    recording = Recording(file, require_key(settings), run)
+    try:
+        with recording:
+            yield recording
+    finally:
+        context.out.message(_told(recording, file))
+
+
+def _told(recording: Recording, file: str) -> str:
+    if recording.failure:
+        return f"warning: The recording could not be written: {recording.failure}. {file} is unchanged."
+    if not recording.answers:
+        return f"note: no request was made, so nothing is recorded; {file} is unchanged."
+    more = f"; {count_of(recording.left_out, 'response')} more exceeded the size limit" if recording.left_out else ""
+    return f"note: {count_of(recording.answers, 'response')} recorded in {file}, without the API key{more}."
+
+
+def _refuse_database(engine: Engine, file: str) -> None:
+    """A recording takes its place by its name: that of the database would be the end of it."""
+    database = sqlite_file(engine)
+    if database is not None and os.path.realpath(file.replace("\0", "")) in {
+        os.path.realpath(f"{database}{side}".replace("\0", "")) for side in _SIDE_FILES
+    }:
+        raise UsageError(f"{file} is the database itself.", hint="Name another file for the recording.")
+
 
 CHANGES_SHOWN = 40
 
@@ -137,7 +188,7 @@ def outcome_output(outcome: Outcome) -> outputs.Outcome:
     """Build the JSON output of a run: its row and its changes."""
     from sync.outputs.catalog import RunChange
     from sync.outputs.commands import Outcome
-    from sync.reader.documents import printed
+    from sync.reader.stored_templates import printed
 
     hint = outcome.error.hint if outcome.error else None
     rows = change_rows(outcome.plan)
@@ -154,7 +205,7 @@ def told_as_json(out: Output, trigger: str, *, json: bool) -> Iterator[None]:
         yield
     except SyncError as error:
         if json:
-            from sync.run_record import Run, Status
+            from sync.catalog.run_record import Run, Status
             from sync.synchronise import Outcome
 
             run = Run(None, trigger, Status.FAILED, began, now(), error_code=error.code, error=str(error))
@@ -177,7 +228,7 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
     elif outcome.plan:
         if told:
             show_changes(out, change_rows(outcome.plan, CHANGES_SHOWN), outcome.run.changes, outcome.run.run_id)
-        from sync.terminal.summary import summary
+        from sync.terminal.changes import summary
 
         out.lines([summary(outcome.run)])
         for note in notes(outcome):
@@ -208,7 +259,7 @@ def show_changes(out: Output, rows: list[dict[str, Any]], of: int, run_id: int |
     if not rows:
         return
     from sync.terminal.changes import change_lines
-    from sync.terminal.paint import mark
+    from sync.terminal.tables import mark
 
     for row in rows:
         out.lines(change_lines(row, mark))

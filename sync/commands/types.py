@@ -14,9 +14,8 @@ from sync.commands.listing import limit
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List types."""
     from sync.reader.facets import type_counts
-    from sync.terminal.paint import mark
     from sync.terminal.rows import type_rows
-    from sync.terminal.tables import table
+    from sync.terminal.tables import mark, table
     from sync.text import count_of
 
     found = type_counts(context.engine())

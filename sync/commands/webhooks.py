@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sync.outputs.webhooks import WebhookEndpoint
     from sync.webhooks.configuration import Armed
     from sync.webhooks.dispatcher import Delivered
-    from sync.webhooks.endpoint import Endpoint
+    from sync.webhooks.endpoints import Endpoint
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
     from sync.webhooks.send import Reply
@@ -38,9 +38,8 @@ def command() -> None:
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
     """Show every endpoint of the file."""
     from sync.commands.synchronising import now
-    from sync.terminal.paint import mark
-    from sync.terminal.tables import table
-    from sync.terminal.webhooks import webhook_rows
+    from sync.terminal.rows import webhook_rows
+    from sync.terminal.tables import mark, table
     from sync.webhooks.configuration import endpoints_in
     from sync.webhooks.state import positions
 
@@ -126,8 +125,8 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
 def deliver(context: Context, *, as_json: bool) -> None:
     """Make one pass."""
     from sync.commands.synchronising import now
-    from sync.delivery.deliverer import Deliverer
     from sync.text import count_of
+    from sync.webhooks.dispatcher import Deliverer
 
     endpoints = _armed(context)
     visits: list[Delivered] = []
@@ -162,8 +161,8 @@ def deliver(context: Context, *, as_json: bool) -> None:
 @click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")
 def resume(context: Context, *, name: str, skip: bool) -> None:
     """Go on."""
-    from sync.delivery.resume import resume as go_on
     from sync.webhooks.configuration import endpoints_in
+    from sync.webhooks.state import resume as go_on
 
     endpoint = next((each for each in endpoints_in(_file(context)) if each.name == name), None)
     if endpoint is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from apscheduler.triggers.base import BaseTrigger
 
-from sync.run_record import Status
+from sync.catalog.run_record import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

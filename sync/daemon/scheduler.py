@@ -22,6 +22,7 @@ from apscheduler.events import EVENT_SCHEDULER_STARTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
+from sync.catalog.run_record import Status
 from sync.daemon.schedule import (
     ClockReading,
     RunResult,
@@ -32,7 +33,6 @@ from sync.daemon.schedule import (
     next_run,
 )
 from sync.logs import get_logger
-from sync.run_record import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

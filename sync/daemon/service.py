@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sync import __version__
-from sync.catalog.run_record import BY_CODE
+from sync.catalog.run_record import BY_CODE, Run, Status
 from sync.client.api_client import Endpoint
 from sync.daemon.schedule import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
@@ -16,7 +16,6 @@ from sync.monitoring.metrics import CODES, Metrics, RunFigures
 from sync.monitoring.staleness import is_stale
 from sync.reader.cursor import newest, prove
 from sync.reader.status import last_success, overview
-from sync.run_record import Run, Status
 from sync.store.apply import Store
 from sync.store.engine import reading
 from sync.store.next_run import record_next_run

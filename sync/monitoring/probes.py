@@ -13,9 +13,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.config.addresses import LOOPBACK
+from sync.config.addresses import LOOPBACK, is_loopback_name
 from sync.errors import ConfigurationError
-from sync.loopback import is_loopback_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from sync.outputs.catalog import RemovedAt, Run, RunChange, Template, TemplateId
-from sync.outputs.fields import OpenObject, Time, doc, one_of
+from sync.outputs.catalog import OpenObject, RemovedAt, Run, RunChange, Template, TemplateId, Time, doc, one_of
 
 
 class Outcome(Run):

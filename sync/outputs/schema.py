@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from sync.outputs import catalog, commands, tools, webhooks
-from sync.outputs.fields import doc
+from sync.outputs.catalog import doc
 
 Schema = dict[str, Any]
 

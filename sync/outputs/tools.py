@@ -9,8 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from sync.catalog.fields import BOUNDS
 from sync.catalog.page_order import SORTS
 from sync.outputs import catalog
+from sync.outputs.catalog import Anything, OpenObject, Time, doc, one_of
 from sync.outputs.commands import Problem
-from sync.outputs.fields import Anything, OpenObject, Time, doc, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

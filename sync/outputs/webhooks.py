@@ -6,8 +6,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from sync.outputs.catalog import Change
-from sync.outputs.fields import Time, doc, one_of
+from sync.outputs.catalog import Change, Time, doc, one_of
 
 FinishedAt = Annotated[Time, doc("time at which the run finished")]
 _EVENT = doc("event type")

@@ -17,8 +17,8 @@ from sync.store.engine import reading
 from sync.store.schema import require_current
 
 if TYPE_CHECKING:
-    from sync.catalog.template import Document
-    from sync.reader.stored import Stored
+    from sync.catalog.document import Document
+    from sync.reader.stored_templates import Stored
     from sync.store.engine import Source
 
 
@@ -28,7 +28,7 @@ def selected(source: Source, wanted: Selection = EVERYTHING, *, after_run: int |
     Args:
         source: the database.
         wanted: which, and in which order.
-        after_run: as they were after this run; None: as they are. `sync.reader.moments` finds the run of an instant.
+        after_run: as they were after this run; None: as they are. `sync.reader.past` finds the run of an instant.
     """
     with reading(source) as connection:
         require_current(connection)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Status
 from sync.reader.present import STORED, stored_of
 from sync.reader.status import Overview, overview
-from sync.run_record import Status
 from sync.store.engine import reading
 from sync.store.schema import require_current
 from sync.store.tables import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from sync.reader.stored import Stored
+    from sync.reader.stored_templates import Stored
     from sync.store.engine import Source
 
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from sync.catalog.feed_chain import LARGEST_NUMBER, Cursor
 from sync.errors import CursorLost, TryLater, UsageError
+from sync.store.connecting import is_standby
 from sync.store.engine import reading
-from sync.store.server_role import is_standby
 from sync.store.tables import sync_state, template_changes
 
 if TYPE_CHECKING:

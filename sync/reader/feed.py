@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sync.catalog.document import json_number
 from sync.catalog.feed_chain import Cursor
-from sync.catalog.field_changes import apply_fields
-from sync.catalog.price_moves import price_moves
-from sync.catalog.template import json_number
+from sync.catalog.field_changes import apply_fields, price_moves
 from sync.catalog.url_query import URL_FIELDS
 from sync.reader.cursor import prove
-from sync.reader.documents import _ordered, _sorted, printed
+from sync.reader.stored_templates import _ordered, _sorted, printed
 from sync.store.bulk import batches
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
     from sync.store.engine import Source
 
 

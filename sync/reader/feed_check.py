@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.document import canonical, content_hash
+from sync.catalog.document import canonical, content_hash, json_number
 from sync.catalog.feed_chain import CHAINED, Cursor
+from sync.catalog.field_changes import price_moves
 from sync.catalog.fields import LISTS, SCALARS
-from sync.catalog.price_moves import price_moves
-from sync.catalog.template import json_number
-from sync.reader.documents import _ordered
+from sync.reader.stored_templates import _ordered
 from sync.store.bulk import BATCH
 from sync.store.engine import reading
 from sync.store.tables import (
@@ -32,7 +31,7 @@ from sync.text import iso
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
 
 MOST_SHOWN = 20
 

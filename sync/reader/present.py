@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.bounds import CREDIT_DIGITS, storage_flaw
+from sync.catalog.fields import CREDIT_DIGITS, storage_flaw
 from sync.catalog.page_order import NAME_LENGTH
 from sync.catalog.selection import found_in, same_word
-from sync.reader.documents import _ordered
-from sync.reader.stored import Stored
+from sync.reader.stored_templates import Stored, _ordered
 from sync.store.bulk import batches
 from sync.store.column_types import Credit
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, template_versions, templates

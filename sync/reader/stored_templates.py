@@ -1,20 +1,80 @@
-"""When the catalog last bore out what is stored of a template."""
+"""Documents in one order of keys, whichever engine they come from.
+
+One template as the database holds it: its document, and what the runs say of it.
+
+When the catalog last bore out what is stored of a template.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.run_record import Status
+from sync.catalog.document import DOCUMENT_KEYS, Document
+from sync.catalog.parsing import complete_document
+from sync.catalog.run_record import Status
+from sync.forms.form import Form
 from sync.store.engine import reading
 from sync.store.schema import require_current
 from sync.store.tables import rejected_templates, sync_runs, templates
+from sync.text import iso
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sync.catalog.document import Document
     from sync.store.engine import Source
+
+
+def printed(written: Document) -> dict[str, Any]:
+    """Add what a document has wherever it is printed as JSON, and is never stored: the hash of the template's form."""
+    return {**written, "form_hash": Form(written).hash}
+
+
+def _ordered(written: Any) -> Document:
+    """Put a document's keys into the one order, and its credits into the one form: PostgreSQL keeps them in another.
+
+    Done on the JSON as it is, because a list reads thousands of documents.
+    """
+    document = written if len(written) == len(DOCUMENT_KEYS) else complete_document(written) or written
+    ordered = {name: document[name] for name in DOCUMENT_KEYS}
+    ordered["consume_items"] = [
+        {"resolution": item["resolution"], "credit": _shortest(item["credit"])} for item in written["consume_items"]
+    ]
+    ordered["tags"] = [{"name": tag["name"], "name_en": tag["name_en"]} for tag in written["tags"]]
+    ordered["extra"] = _sorted(written["extra"])
+    return ordered
+
+
+def _shortest(credit: float) -> float:
+    return int(credit) if isinstance(credit, float) and credit.is_integer() else credit
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(inner) for name, inner in sorted(value.items())}
+    return [_sorted(inner) for inner in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One template, now or at a run of the past. `removed_at` and `removed_run_id` are None while it is present."""
+
+    document: Document
+    content_hash: str
+    first_seen_at: datetime
+    changed_at: datetime
+    removed_at: datetime | None
+    first_seen_run_id: int
+    changed_run_id: int
+    removed_run_id: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Write it as `show` does: the document, and three moments."""
+        moments = {name: getattr(self, name) for name in ("first_seen_at", "changed_at", "removed_at")}
+        return {**self.document, **{name: None if moment is None else iso(moment) for name, moment in moments.items()}}
 
 
 def verified_at(source: Source, template_id: str) -> datetime | None:

@@ -11,14 +11,14 @@ from decimal import Decimal  # noqa: TC003
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from sync.catalog.document import Price, Tag, prices_of, tags_of
+from sync.catalog.field_changes import PriceMove, price_moves
 from sync.catalog.fields import SCALARS
-from sync.catalog.price_moves import PriceMove, price_moves
-from sync.catalog.template import Price, Tag, prices_of, tags_of
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from sync.reader.stored import Stored
+    from sync.reader.stored_templates import Stored
 
 __all__ = ["CatalogStatus", "Change", "FieldChange", "Kind", "Page", "Price", "PriceMove", "PricePeriod", "Tag", "Template"]
 

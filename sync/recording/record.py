@@ -14,15 +14,15 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
+from sync.client.http import BODY_LIMIT, decompress
 from sync.config.options import replaceable_file
 from sync.config.redaction import Redactor
-from sync.endpoint.body import BODY_LIMIT, decompress
 from sync.errors import UsageError
 from sync.recording.format import HEADERS, MOST_BYTES, RecordedAnswer, first_line, line_of
 
 if TYPE_CHECKING:
     from sync.client.network import Response, TransportFailure
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
     from sync.recording.format import RecordedRun
 
 

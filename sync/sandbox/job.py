@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.job_request import REQUEST_SCHEMA
 from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import parse_record
 from sync.catalog.rejection import RecordRejected
 from sync.errors import MissingExtra
-from sync.forms.form import Form
+from sync.forms.form import REQUEST_SCHEMA, Form
 from sync.forms.validation import problems
 
 if TYPE_CHECKING:

@@ -17,12 +17,11 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
-from sync.catalog.job_request import JOB_PATH
+from sync.config.addresses import is_loopback_name
 from sync.errors import UsageError
-from sync.loopback import is_loopback_name
-from sync.sandbox.catalog import Evolution, Record, evolve
+from sync.forms.form import JOB_PATH
+from sync.sandbox.catalog import MEDIA_URL, Evolution, Record, evolve, read_media
 from sync.sandbox.job import answer_job
-from sync.sandbox.media_files import MEDIA_URL, read_media
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

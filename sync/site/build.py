@@ -14,8 +14,8 @@ from sync.outputs.commands import SiteBuilt
 from sync.outputs.schema import everything
 from sync.reader import feed
 from sync.reader.catalog_dump import set_aside, stamp, whole
-from sync.reader.documents import printed
 from sync.reader.status import overview
+from sync.reader.stored_templates import printed
 from sync.site import data, pages
 from sync.site.cards import Media, News, card, news_of, page_name
 from sync.site.folder import open_folder
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from sync.reader.catalog_dump import Event, Whole
-    from sync.reader.stored import Stored
+    from sync.reader.stored_templates import Stored
     from sync.site.folder import Folder
 
     Keep = Callable[[Folder, Sequence[Stored]], tuple[dict[str, str], int]]

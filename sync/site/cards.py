@@ -9,16 +9,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sync.catalog.price_moves import price_moves
+from sync.catalog.field_changes import price_moves
 from sync.catalog.url_query import address
 from sync.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
     from sync.reader.catalog_dump import Event, Whole
-    from sync.reader.stored import Stored
+    from sync.reader.stored_templates import Stored
 
 NEWS = timedelta(days=7)
 """How long before the newest change of all a change is still news. Not "before now": a page must not change by itself."""

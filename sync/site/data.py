@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sync.reader.catalog_dump import Event, Whole
     from sync.reader.status import Overview
-    from sync.reader.stored import Stored
+    from sync.reader.stored_templates import Stored
 
 MOST_CHANGES = 5000
 """Changes that the page of changes holds, the newest."""

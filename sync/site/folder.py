@@ -3,6 +3,8 @@
 Everything new is written beside first; then the files are put into place, what pages refer to before the pages, `index.html`
 last. A build that is killed, or finds the disk full, leaves the old site, or whole files of both; the manifest, written at the
 very end, is then still the old one, and the next build does the rest.
+
+How a site stands, told by the one file in it that every run rewrites.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from sync.errors import SiteBusy, SiteError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
 
 MANIFEST = ".manifest.json"
 _LOCK, _STAGING = ".lock", ".staging"
@@ -189,3 +192,14 @@ def _is_ours(path: object) -> bool:
         return False
     *folders, name = path.split("/")
     return name not in {"", ".", ".."} and (folders[0] in _FOLDERS if len(folders) == 1 else not folders and name[0] != ".")
+
+
+def cursor_of(folder: Path) -> str | None:
+    """Tell where the feed ended when a site was last brought up to date; None: there is no such site, or it cannot be read."""
+    try:
+        text = (folder / "freshness.js").read_text(encoding="utf-8")
+        known: dict[str, Any] = json.loads(text.partition("=")[2].strip().removesuffix(";"))
+        cursor = known["cursor"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return cursor if isinstance(cursor, str) else None

@@ -10,14 +10,14 @@ from urllib.parse import quote
 
 from sync.errors import MissingExtra
 from sync.site.data import called_as, fields_of, minute, newest
-from sync.site.series import catalog_plots
+from sync.site.plots import catalog_plots
 from sync.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sync.reader.catalog_dump import Event, Whole
-    from sync.reader.stored import Stored
+    from sync.reader.stored_templates import Stored
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; media-src 'self' https:; base-uri 'none'; "

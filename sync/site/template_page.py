@@ -7,8 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from sync.catalog.job_request import job_request
-from sync.forms.form import Form
+from sync.forms.form import Form, job_request
 from sync.site.data import minute
 from sync.site.pages import event_row
 from sync.site.plots import step_plot
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
     from sync.reader.catalog_dump import Event, Period
-    from sync.reader.stored import Stored
+    from sync.reader.stored_templates import Stored
     from sync.site.plots import Plot
 
 MOST_EVENTS = 200

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost
-from sync.run_record import Run, Status
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
 from sync.store.load import load_documents, load_previous
@@ -25,9 +25,9 @@ from sync.store.write import write_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from sync.catalog.document import Document
     from sync.catalog.sync_state import SyncState
-    from sync.catalog.template import Document
-    from sync.store.write_set import WriteSet
+    from sync.store.write import WriteSet
 
 
 T = TypeVar("T")

@@ -1,10 +1,13 @@
-"""How a connection is made: host after host, until one can be written; with a limit on every wait from then on.
+"""What a server is for: to be written, or to repeat what another one does.
+
+How a connection is made: host after host, until one can be written; with a limit on every wait from then on.
 
 Whoever only reads is served by a host that cannot be written where no other answers: a standby is late, and never wrong.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +15,7 @@ from sqlalchemy import event
 
 from sync.errors import ConfigurationError, DatabaseAway
 from sync.store import sessions
-from sync.store.database_errors import sort
-from sync.store.server_role import is_off
+from sync.store.database_errors import NAME_THE_PRIMARY, sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +24,50 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import ExceptionContext
 
     from sync.store.database_url import Host
+
+
+def refuse_replica(connection: sa.Connection) -> None:
+    """Refuse to write into a MariaDB replica. It refuses by itself, but not whom ALL was granted: then its replication breaks.
+
+    Raises:
+        DatabaseAway: saying so.
+    """
+    if connection.dialect.name == "mysql" and is_standby(connection):
+        raise DatabaseAway("The database is a read-only replica (read_only is on).", hint=NAME_THE_PRIMARY)
+
+
+def is_standby(connection: sa.Connection) -> bool:
+    """Tell whether a server only repeats what another one does, so that it may lag; on MariaDB, whether it refuses writes."""
+    asked = {"postgresql": "SELECT pg_is_in_recovery()", "mysql": "SELECT @@global.read_only"}.get(connection.dialect.name)
+    return asked is not None and not is_off(connection.exec_driver_sql(asked).scalar())
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """A server that repeats another one.
+
+    Attributes:
+        seconds: the age of the newest transaction that it has repeated, which is how late it may be: a standby cannot know what
+            it has not been told, so where the primary has nothing to do it looks late, too. None where it does not say.
+    """
+
+    seconds: float | None
+
+
+def standby(connection: sa.Connection) -> Standby | None:
+    """Look how late a standby may be; None where the server is none. MariaDB tells that to administrators only."""
+    if not is_standby(connection):
+        return None
+    if connection.dialect.name != "postgresql":
+        return Standby(None)
+    age = "SELECT extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())"
+    seconds = connection.exec_driver_sql(age).scalar()
+    return Standby(None if seconds is None else float(seconds))
+
+
+def is_off(value: Any) -> bool:
+    """Read a server's word for no, in whatever form this version of it writes it."""
+    return str(value).upper() in {"0", "OFF", "FALSE", "NO"}
 
 
 def connect_to(engine: sa.Engine, hosts: Sequence[Host]) -> None:

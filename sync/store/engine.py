@@ -10,10 +10,9 @@ from sqlalchemy import exc
 
 from sync.errors import ConfigurationError, DatabaseError
 from sync.store.column_types import json_text, read_json
-from sync.store.connecting import connect_to
+from sync.store.connecting import connect_to, refuse_replica
 from sync.store.database_errors import plain_errors
 from sync.store.database_url import read_url
-from sync.store.server_role import refuse_replica
 from sync.store.sessions import BUSY_SECONDS, driver_options, prepare_sessions
 from sync.store.sqlite_file import require_file
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.breaking import breaking
 from sync.catalog.feed_chain import Cursor
-from sync.catalog.price_moves import price_moves
+from sync.catalog.field_changes import breaking, price_moves
 from sync.errors import DatabaseError
 from sync.store.bulk import insert_rows
 from sync.store.tables import price_changes, sync_state, template_changes

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.run_record import BY_CODE
+from sync.catalog.run_record import BY_CODE, Status
 from sync.errors import DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
-from sync.run_record import Status
 from sync.store import process
 from sync.store.engine import writing
 from sync.store.retry import Retry

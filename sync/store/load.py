@@ -16,7 +16,7 @@ from sync.store.tables import held_removals, sync_state, template_versions, temp
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
 
 
 def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], SyncState]:

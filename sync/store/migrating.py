@@ -1,19 +1,31 @@
 """What several migrations need: locks taken in a way that hurts no reader, and statements that may be run again.
 
 On MariaDB each statement that defines something commits by itself, so a migration that was killed meets its own beginning.
+
+Backfill of cursors for changes that version 0.1.0 appended. Used by migrations only.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from sync.catalog.feed_chain import Cursor
+from sync.catalog.field_changes import breaking, price_moves
+from sync.errors import DatabaseError
+from sync.store.bulk import BATCH, insert_rows
+from sync.store.tables import price_changes, sync_state, template_changes, template_versions
+from sync.text import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
+
 
 LOCK_SECONDS = 120
 _AT_A_TIME = 0.3  # seconds; below PostgreSQL's deadlock_timeout
@@ -76,3 +88,79 @@ def put_view(bind: Connection, name: str, query: str) -> None:
             bind.exec_driver_sql(statement)
     else:
         bind.exec_driver_sql(f"CREATE OR REPLACE VIEW {name} AS {query}")
+
+
+_WRITTEN = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence")
+"""Named one by one: revision 0003 has no other columns."""
+
+
+def backfill_cursors(connection: sa.Connection) -> Cursor:
+    """Give each change that has no cursor its cursor, document hash, reasons and prices; return the cursor of the feed's end.
+
+    The caller holds the lock of migrations and the lease, so nothing is appended meanwhile.
+
+    Raises:
+        DatabaseError: the feed goes on behind its recorded end.
+    """
+    columns = [sync_state.c[name] for name in ("last_seq", "oldest_seq", "feed_epoch", "last_cursor")]
+    state = connection.execute(sa.select(*columns)).one()
+    end = Cursor.read(state.last_cursor or "")
+    if end is not None and end.seq == state.last_seq:
+        return end
+    cursor = _where_cursors_end(connection, state)
+    if cursor.seq == state.oldest_seq - 1 > 0:  # pruned before there were cursors: the kept part begins here
+        connection.execute(sa.update(sync_state).values(pruned_cursor=str(cursor)))
+    while rows := _without_cursor(connection, cursor.seq):
+        filled: list[dict[str, Any]] = []
+        for row in rows:
+            cursor = cursor.after({**row, "at": iso(row["at"])})
+            why = breaking(row["kind"], row["fields"] or ())
+            filled.append({"key": row["seq"], "hashed": row["document_hash"], "why": why, "written": str(cursor)})
+        _fill(connection, filled)
+        moves = [(row, *move) for row in rows for move in price_moves(row["fields"] or ())]
+        insert_rows(
+            connection,
+            price_changes,
+            [
+                {"seq": row["seq"], "resolution": size, "template_id": row["template_id"], "old_credit": old, "new_credit": new}
+                for row, size, old, new in moves
+            ],
+        )
+    if cursor.seq > state.last_seq:
+        raise DatabaseError(
+            f"sync_state says that the feed ends at seq {state.last_seq}, but there are changes up to {cursor.seq}.",
+            hint="Restore a backup, or correct last_seq.",
+        )
+    cursor = cursor._replace(seq=state.last_seq)  # the numbers of rows that were deleted by hand are not used again
+    connection.execute(sa.update(sync_state).values(feed_epoch=cursor.epoch, last_cursor=str(cursor)))
+    return cursor
+
+
+def _where_cursors_end(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
+    """Find the newest stored cursor; if there is none, start before the oldest change that is kept."""
+    changes = template_changes.c
+    newest = sa.select(changes.cursor).where(changes.cursor.is_not(None)).order_by(changes.seq.desc()).limit(1)
+    found = Cursor.read(connection.scalar(newest) or "") or Cursor.read(state.last_cursor or "")
+    return found or Cursor.start(state.feed_epoch or secrets.token_hex(6), state.oldest_seq - 1)
+
+
+def _without_cursor(connection: sa.Connection, after: int) -> Sequence[dict[str, Any]]:
+    """Read the next changes, each with the hash of the document it led to; for a removal, of the last document."""
+    changes, versions = template_changes.c, template_versions.c
+    began = sa.select(versions.content_hash).where(
+        versions.template_id == changes.template_id, versions.from_run_id == changes.run_id
+    )
+    ended = sa.select(versions.content_hash).where(
+        versions.template_id == changes.template_id, versions.until_run_id == changes.run_id
+    )
+    hashed = sa.case((changes.kind == "removed", ended.scalar_subquery()), else_=began.scalar_subquery())
+    columns = [changes[name] for name in _WRITTEN]
+    query = sa.select(*columns, sa.func.coalesce(changes.document_hash, hashed).label("document_hash"))
+    return [
+        dict(row) for row in connection.execute(query.where(changes.seq > after).order_by(changes.seq).limit(BATCH)).mappings()
+    ]
+
+
+def _fill(connection: sa.Connection, filled: Sequence[dict[str, Any]]) -> None:
+    values: dict[str, Any] = {"document_hash": bindparam("hashed"), "breaking": bindparam("why"), "cursor": bindparam("written")}
+    connection.execute(sa.update(template_changes).where(template_changes.c.seq == bindparam("key")).values(values), filled)

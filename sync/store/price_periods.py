@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
 
 
 def cut_price_periods(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from sync.run_record import Status
+from sync.catalog.run_record import Status
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
 from sync.store.retry import Retry

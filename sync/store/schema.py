@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, plain_errors
 from sync.store.sqlite_file import exists, keep_write_ahead, require_file, sqlite_file
-from sync.store.views import VIEWS
+from sync.store.tables import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sync.store.connecting import is_off, is_standby, standby
 from sync.store.engine import reading
-from sync.store.server_role import is_off, is_standby, standby
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

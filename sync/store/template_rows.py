@@ -1,4 +1,7 @@
-"""Documents -> the rows of the tables that hold them."""
+"""Documents -> the rows of the tables that hold them.
+
+Each tag's number, the same on every engine.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,20 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import sqlalchemy as sa
+
 from sync.catalog.fields import SCALARS
 from sync.store.bulk import delete_rows, insert_rows
-from sync.store.tables import consume_items, template_aspect_ratios, template_tags
+from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import sqlalchemy as sa
+    from collections.abc import Iterable, Sequence
 
     from sync.catalog.diff import Change
-    from sync.catalog.template import Document
-    from sync.store.tag_ids import TagIds
+    from sync.catalog.document import Document
+
+    TagIds = dict[tuple[str, str | None], int]
+
 
 _SCALAR_COLUMNS = ("template_id", *SCALARS.values(), "extra")
 
@@ -83,3 +88,25 @@ def _item_row(name: str, item: Any, tag_ids: TagIds) -> dict[str, Any]:
 def exact(number: float) -> Decimal:
     """Give the decimal that a document's number stands for."""
     return Decimal(repr(number))
+
+
+def tag_ids(connection: sa.Connection) -> TagIds:
+    """Read every tag's number."""
+    return {(row.name, row.name_en): row.tag_id for row in connection.execute(sa.select(tags))}
+
+
+def number_new_tags(connection: sa.Connection, ids: TagIds, documents: Iterable[Document]) -> None:
+    """Number tags that are not in `ids` yet, and add them there.
+
+    They are counted here, not by the database, so that the same input gives the same numbers on every engine.
+    """
+    new = dict.fromkeys(
+        (tag["name"], tag["name_en"])
+        for written in documents
+        for tag in written["tags"]
+        if (tag["name"], tag["name_en"]) not in ids
+    )
+    numbered = {tag: number for number, tag in enumerate(new, max(ids.values(), default=0) + 1)}
+    rows = [{"tag_id": number, "name": name, "name_en": name_en} for (name, name_en), number in numbered.items()]
+    insert_rows(connection, tags, rows)
+    ids.update(numbered)

@@ -1,4 +1,6 @@
-"""The statements of one run's transaction: templates, lists, prices, versions, the feed, what the next run must remember.
+"""All that one run writes.
+
+The statements of one run's transaction: templates, lists, prices, versions, the feed, what the next run must remember.
 
 Nothing is upserted blindly: the run compared every record in Python, so only rows that differ are written, each with a plain
 INSERT, UPDATE or DELETE, a batch at a time. A run that finds nothing new writes one row, its own.
@@ -6,6 +8,7 @@ INSERT, UPDATE or DELETE, a batch at a time. A run that finds nothing new writes
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -25,17 +28,29 @@ from sync.store.tables import (
     templates,
     unconfirmed_removals,
 )
-from sync.store.tag_ids import number_new_tags, tag_ids
-from sync.store.template_rows import Written, replace_list, template_row, version_row
+from sync.store.template_rows import Written, number_new_tags, replace_list, tag_ids, template_row, version_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from sync.catalog.diff import Change
+    from sync.catalog.diff import Change, ChangeSet
+    from sync.catalog.document import Document
     from sync.catalog.rejection import RejectedRecord
-    from sync.store.tag_ids import TagIds
-    from sync.store.write_set import WriteSet
+    from sync.catalog.run_record import Run
+    from sync.catalog.sync_state import SyncState
+    from sync.store.template_rows import TagIds
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSet:
+    """All that one run writes. `document_of` gives the document that a change leads to."""
+
+    run: Run
+    changes: ChangeSet
+    rejected: Sequence[RejectedRecord]
+    state: SyncState
+    document_of: Callable[[Change], Document]
 
 
 def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> None:

@@ -1,20 +1,45 @@
-"""PURE. Changes, prices and titles as text for people."""
+"""One run in one line.
+
+Changes, prices and titles as text for people.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sync.terminal.summary import SIGNS
 from sync.terminal.tables import pad, plain, wide
-from sync.text import escape_control_characters
+from sync.text import count_of, escape_control_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from sync.catalog.field_changes import FieldChange
-    from sync.catalog.template import Document
+    from sync.catalog.run_record import Run
 
     Paint = Callable[[str, str], str]
+    from collections.abc import Callable, Mapping
+
+    from sync.catalog.document import Document
+    from sync.catalog.field_changes import FieldChange
+
+
+SIGNS = {"added": "+", "changed": "~", "removed": "-"}
+
+
+def summary(run: Run) -> str:
+    """Say in one line what a run did."""
+    counts = [f"{SIGNS[kind]}{getattr(run, kind)} {kind}" for kind in ("added", "changed", "removed") if getattr(run, kind)]
+    if run.unchanged:
+        counts.append(f"{run.unchanged} unchanged")
+    if run.rejected:
+        counts.append(f"{run.rejected} rejected")
+    if run.held:
+        counts.append(f"{count_of(run.held, 'removal')} held")
+    if run.unconfirmed:
+        counts.append(f"{count_of(run.unconfirmed, 'missing template')} unconfirmed")
+    quiet = not (run.changes or run.rejected or run.held or run.unconfirmed)
+    text = f"no changes ({count_of(run.seen, 'template')} checked)" if quiet else "  ".join(counts)
+    where = "dry run, nothing written" if run.run_id is None else f"run {run.run_id}"
+    return f"{text}  ({where}, {count_of(run.pages, 'page')}, {run.seconds or 0:.2f} s)"
 
 
 COLORS = {"added": "green", "changed": "yellow", "removed": "red"}

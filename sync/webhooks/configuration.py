@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from sync.config.secret_file import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
-from sync.webhooks.endpoints import VARIABLE, read_endpoints
-from sync.webhooks.secret import check_secret, spellings
+from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, spellings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sync.webhooks.endpoint import Endpoint, SecretSource
+    from sync.webhooks.endpoints import Endpoint, SecretSource
 
 _LIMIT = 2**20
 _HINT = "docs/webhooks.md describes each key; nothing was sent."

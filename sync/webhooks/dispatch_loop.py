@@ -15,10 +15,9 @@ from sync.logs import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.delivery.deliverer import Deliverer
     from sync.monitoring.metrics import Metrics
     from sync.webhooks.configuration import Armed
-    from sync.webhooks.dispatcher import Delivered
+    from sync.webhooks.dispatcher import Delivered, Deliverer
 
 LOOK_SECONDS = 5.0
 

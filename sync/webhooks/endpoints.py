@@ -1,20 +1,86 @@
-"""PURE. The file of endpoints: every problem in it at once, each named by its endpoint and key."""
+"""PURE. Who is told of what, and where.
+
+What may sign: the library takes any text for a secret, and makes eleven bytes of one that was pasted wrong.
+
+The file of endpoints: every problem in it at once, each named by its endpoint and key.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.fields import BOUNDS
 from sync.errors import ConfigurationError
 from sync.webhooks.addresses import check_url
-from sync.webhooks.endpoint import Endpoint, SecretSource
 from sync.webhooks.rules import KINDS, Rules, is_field, never, price_rule
-from sync.webhooks.secret import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+_EVERYTHING = Rules()
+
+
+class SecretSource(NamedTuple):
+    """Where a secret is found: `kind` is `secret_env` or `secret_file`."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint, as the file describes it.
+
+    Attributes:
+        secrets: where the one secret is, or the two while one is rotated.
+        rules: which changes it is told of.
+        per: one message a `change`, or one a `run`.
+        start: where its first position is: at the feed's `end`, or at its `start`.
+        enabled: whether it is told anything; its position stays.
+    """
+
+    name: str
+    url: str
+    secrets: tuple[SecretSource, ...]
+    rules: Rules = _EVERYTHING
+    per: str = "change"
+    start: str = "end"
+    enabled: bool = True
+
+
+PREFIX = "whsec_"
+_SHORTEST, _LONGEST = 24, 64
+
+
+def check_secret(text: str) -> str:
+    """Refuse what is no secret of Standard Webhooks; it is never repeated.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
+    written = text.removeprefix(PREFIX)
+    try:
+        key = b64decode(written, validate=True)
+    except ValueError:
+        key = b""
+    exact = text.startswith(PREFIX) and b64encode(key).decode() == written  # the decoder lets some slips pass
+    if not exact or not _SHORTEST <= len(key) <= _LONGEST:
+        raise ValueError(f"{PREFIX} and then {_SHORTEST} to {_LONGEST} random bytes in base64, with its = at the end")
+    return text
+
+
+def spellings(secret: str) -> list[str]:
+    """Write a secret in every way in which whoever is told it may quote it: whole, bare, and the bytes that really sign."""
+    written = secret.removeprefix(PREFIX)
+    key = b64decode(written)
+    text = key.decode("utf-8", "replace")
+    return [secret, written, key.hex(), key.hex().upper(), *([text] if text.encode() == key else [])]
+
 
 VARIABLE = "SYNC_WEBHOOKS_FILE"
 MOST = 20

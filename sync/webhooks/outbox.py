@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.webhooks.endpoint import Endpoint
+    from sync.webhooks.endpoints import Endpoint
     from sync.webhooks.messages import Message
 
 AT_A_TIME = 200

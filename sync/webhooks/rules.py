@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.field_changes import price_moves
 from sync.catalog.fields import LISTS, SCALARS
-from sync.catalog.price_moves import price_moves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sync.client.retry_after import retry_after
 from sync.config.redaction import Redactor
 from sync.webhooks.addresses import is_allowed, origin
-from sync.webhooks.schedule import OVERLOADED
-from sync.webhooks.secret import spellings
+from sync.webhooks.endpoints import spellings
+from sync.webhooks.position import OVERLOADED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,6 +2,8 @@
 
 Each endpoint has a lease of its own, with a fencing token as a run's: one deliverer at a time, over processes and hosts, so that
 messages leave in order; and none that waits for a slow endpoint keeps another from its own.
+
+Go on with an endpoint that was paused or fails, at a person's word.
 """
 
 from __future__ import annotations
@@ -13,19 +15,23 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.feed_chain import Cursor
-from sync.errors import DatabaseError, LeaseLost
+from sync.errors import CursorLost, DatabaseError, LeaseBusy, LeaseLost, UsageError
 from sync.store import lease as leases
 from sync.store import process
 from sync.store.engine import reading, writing
 from sync.store.feed_seq import last_cursor
 from sync.store.schema import require_current
 from sync.store.tables import sync_state, webhook_endpoints
+from sync.webhooks.outbox import steps
 from sync.webhooks.position import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Engine, Row
+
+    from sync.webhooks.endpoints import Endpoint
+
 
 TERM = 120.0
 """Seconds that a silent deliverer keeps others out; it speaks after every attempt, and none of those takes half as long."""
@@ -139,3 +145,44 @@ def _position(row: Row[Any], end: Row[Any, Any]) -> Position:
         row.last_answer,
         row.paused,
     )
+
+
+def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
+    """Let an endpoint be tried at once; say what was done.
+
+    Args:
+        engine: the database.
+        endpoint: which.
+        skip: pass over the one message that waits.
+
+    Raises:
+        UsageError: it has no position yet.
+        LeaseBusy: it is being delivered to.
+    """
+    if endpoint.name not in {position.name for position in positions(engine)}:
+        raise UsageError(
+            f"Endpoint {endpoint.name} has no position yet.",
+            hint="It gets one at the first delivery while the feed is not empty.",
+        )
+    with claimed(engine, endpoint.name) as claim:
+        if claim is None:
+            raise LeaseBusy(f"A delivery to endpoint {endpoint.name} is active.", hint="Retry in a few seconds.")
+        moved, told = _move(engine, endpoint, claim.position.cursor, skip=skip)
+        fresh = {"attempts": 0, "failing_since": None, "next_attempt_at": None, "paused": None}
+        record(engine, claim, position=moved, **fresh)
+    return told
+
+
+def _move(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tuple[str, str]:
+    """Choose where to go on, and say so."""
+    try:
+        step = next(steps(engine, endpoint, cursor), None)
+    except CursorLost as lost:
+        end = feed_end(engine)
+        return end, f"{endpoint.name} resumes at the end of the feed ({end}), because its undelivered changes are lost: {lost}"
+    waits = step.message if step else None
+    if step is None or waits is None:
+        return (step.cursor if step else cursor), f"{endpoint.name} resumes; no messages are pending."
+    if not skip:
+        return cursor, f"{endpoint.name} resumes with {waits.kind} of {waits.about} ({waits.id})."
+    return step.cursor, f"{endpoint.name} skips {waits.kind} of {waits.about} ({waits.id}) and resumes after it."

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sync.commands.export import as_json_lines
 from sync.reader.catalog import catalog
-from sync.reader.documents import printed
 from sync.reader.feed import changes
+from sync.reader.stored_templates import printed
 from sync.sandbox.server import SANDBOX_KEY
 from tests.adversary.server import SIZE, exported
 from tests.builders import HASTY, QUICK, run_against

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sync.store.views import VIEWS
+from sync.store.tables import VIEWS
 from tests.adversary.attack import ALL, NOTHING
 
 EVERY = ("sqlite", "postgresql", "mariadb")

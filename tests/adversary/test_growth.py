@@ -28,7 +28,7 @@ from tests.hostile import Hostile, Reply, catalog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
 
 pytestmark = pytest.mark.long_on_servers
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.agents.fit import CUT, MOST_BYTES, TooLargeError, escape_and_truncate, fits, fitted
+from sync.agents.answers import CUT, MOST_BYTES, TooLargeError, escape_and_truncate, fits, fitted
 
 
 def test_what_acts_on_a_terminal_or_turns_the_writing_is_shown_and_not_sent() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.agents.fit import fits
+from sync.agents.answers import fits
 from sync.agents.tools import RefusedError
 from sync.agents.tools import answer as call
 from sync.api import Catalog

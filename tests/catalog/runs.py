@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sync.catalog.diff import Change
+    from sync.catalog.document import Document
     from sync.catalog.served_records import ServedRecord
-    from sync.catalog.template import Document
 
 
 class Text(str):

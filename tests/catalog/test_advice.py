@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync.catalog.run_record import BY_CODE, Advice, advise
-from sync.run_record import Run, Status
+from sync.catalog.run_record import BY_CODE, Advice, Run, Status, advise
 
 LATER = "None: the next run retries, and the database holds the last good catalog."
 IF_IT_STAYS = (

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync.catalog import bounds
-from sync.catalog.bounds import storage_flaw
-from sync.catalog.fields import BOUNDS, LONGEST_RATIO
+from sync.catalog import fields
+from sync.catalog.fields import BOUNDS, LONGEST_RATIO, storage_flaw
 
 
 @pytest.mark.parametrize(
@@ -34,9 +33,9 @@ def test_a_bound_is_what_the_columns_of_every_database_hold_and_no_character_mor
         "InputNum": 1_000_000, "ReleaseOnlineTime": 253_402_300_799,
     }  # fmt: skip
     assert LONGEST_RATIO == 64
-    assert (bounds.DEEPEST, bounds.DEEPEST_RECORD, bounds.CREDIT_DIGITS, bounds.LARGEST_EXPONENT) == (20, 64, 15, 50)
+    assert (fields.DEEPEST, fields.DEEPEST_RECORD, fields.CREDIT_DIGITS, fields.LARGEST_EXPONENT) == (20, 64, 15, 50)
 
 
 def test_what_a_record_and_a_catalog_may_cost_in_memory_does_not_grow_unseen() -> None:
-    assert (bounds.MOST_BYTES, bounds.MOST_EXTRA, bounds.BATCH) == (262_144, 65_536, 500)
-    assert (bounds.MOST_ITEMS, bounds.MOST_FIELDS, bounds.LONGEST_NAME, bounds.MOST_NAMES) == (1000, 200, 200, 1000)
+    assert (fields.MOST_BYTES, fields.MOST_EXTRA, fields.BATCH) == (262_144, 65_536, 500)
+    assert (fields.MOST_ITEMS, fields.MOST_FIELDS, fields.LONGEST_NAME, fields.MOST_NAMES) == (1000, 200, 200, 1000)

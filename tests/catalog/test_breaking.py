@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.breaking import REASONS, breaking
-from sync.catalog.field_changes import changed_fields
+from sync.catalog.field_changes import REASONS, breaking, changed_fields
 from tests.catalog.runs import base, document_of
 
 BREAK: dict[str, tuple[list[tuple[str, Any, Any]], list[str]]] = {

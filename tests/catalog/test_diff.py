@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.bounds import BATCH, MOST_NAMES
 from sync.catalog.diff import ChangeSet
-from sync.catalog.fields import COLUMNS, LISTS
+from sync.catalog.fields import BATCH, COLUMNS, LISTS, MOST_NAMES
 from sync.catalog.parsing import complete_document
 from sync.catalog.rejection import DISPUTED, TAGS_UNPAIRED
 from sync.catalog.served_records import wire_hash

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from sync.catalog.diff import ChangeSet
-from sync.catalog.document import content_hash
+from sync.catalog.document import Price, content_hash, prices_of
 from sync.catalog.field_changes import apply_fields, changed_fields
 from sync.catalog.served_records import wire_hash
-from sync.catalog.template import Price, prices_of
 from sync.client.envelope import read_envelope
 from tests.catalog.runs import BASE, base, compared, document_of, published, wire
 from tests.hostile import success

@@ -12,7 +12,7 @@ from sync.catalog import diff
 from sync.catalog.document import unordered
 from sync.catalog.field_changes import apply_fields, changed_fields
 from sync.catalog.fields import COLUMNS, LISTS
-from sync.catalog.kept_fields import kept_values
+from sync.catalog.snapshot import kept_values
 from sync.catalog.url_query import URL_FIELDS, address
 from tests.builders import record
 from tests.catalog.runs import Memory
@@ -20,8 +20,8 @@ from tests.catalog.runs import Memory
 if TYPE_CHECKING:
     import pytest
 
+    from sync.catalog.document import Document
     from sync.catalog.field_changes import FieldChange
-    from sync.catalog.template import Document
 
 PRICE_LISTS: list[Any] = [
     [{"Resolution": "480p", "Credit": 1}],

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.bounds import MOST_EXTRA, MOST_FIELDS
-from sync.catalog.fields import COLUMNS, DOCUMENTED
-from sync.catalog.kept_fields import kept_unknown, kept_values
+from sync.catalog.fields import COLUMNS, DOCUMENTED, MOST_EXTRA, MOST_FIELDS
+from sync.catalog.snapshot import kept_unknown, kept_values
 from tests.catalog.runs import base, document_of
 
 FULL = document_of(base())

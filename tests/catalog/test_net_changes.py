@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync.catalog.net_changes import net_changes
+from sync.catalog.diff import net_changes
 from tests.catalog.runs import base, document_of
 
 

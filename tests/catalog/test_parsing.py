@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.catalog.bounds import MOST_BYTES, MOST_FIELDS, MOST_ITEMS
-from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO
+from sync.catalog.document import Price, Tag, prices_of, tags_of
+from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO, MOST_BYTES, MOST_FIELDS, MOST_ITEMS
 from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import credit_of, fields_with_value, filled_fields, lacks_tags, parse_record, record_id
 from sync.catalog.rejection import PAYLOAD_SHOWN, RecordRejected
-from sync.catalog.template import Price, Tag, prices_of, tags_of
 from sync.client.envelope import read_envelope
 from tests.builders import record
 from tests.catalog.runs import Text, document_of, nested, read, twice, wire

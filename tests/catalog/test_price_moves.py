@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sync.catalog.field_changes import changed_fields
-from sync.catalog.price_moves import price_moves
+from sync.catalog.field_changes import changed_fields, price_moves
 from tests.catalog.runs import base, document_of
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from sync import __version__
 from sync.catalog.removals import HeldRemoval, Removals, Unconfirmed
-from sync.catalog.run_record import BY_CODE
-from sync.endpoint.statistics import RequestStatistics
+from sync.catalog.run_record import BY_CODE, RequestStatistics, Run, Status, concluded, ended, removal_problem, unverified
 from sync.errors import (
     BadAnswer,
     DatabaseAway,
@@ -26,8 +25,6 @@ from sync.errors import (
     Unreachable,
     WalkUnverified,
 )
-from sync.run_ending import concluded, ended, removal_problem, unverified
-from sync.run_record import Run, Status
 
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 NOW = datetime(2026, 1, 1, 12, 5, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sync.run_record import Run, Status, from_row
+from sync.catalog.run_record import Run, Status, from_row
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FULL = Run(

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.bounds import MOST_BYTES, MOST_NAMES
-from sync.catalog.fields import DECLARATION, DOCUMENTED
+from sync.catalog.fields import DECLARATION, DOCUMENTED, MOST_BYTES, MOST_NAMES
 from sync.catalog.rejection import REASON_SHOWN
 from sync.catalog.served_records import LOOK_UP, wire_hash
 from sync.config.redaction import Redactor

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.bounds import BATCH, MOST_FIELDS
-from sync.catalog.fields import DOCUMENTED
+from sync.catalog.fields import BATCH, DOCUMENTED, MOST_FIELDS
 from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED
 from sync.catalog.served_records import LOOK_UP
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.bounds import MOST_BYTES
+from sync.catalog.fields import MOST_BYTES
+from sync.catalog.removals import AMBIGUOUS, drop_ambiguous_removals
 from sync.catalog.snapshot import build_snapshot
-from sync.catalog.suspects import AMBIGUOUS, drop_ambiguous_removals
 from tests.builders import record
 from tests.catalog.runs import document_of, new_parser, wire
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from sync.catalog.document import DOCUMENT_KEYS, Price, Tag, instant, json_number, prices_of, tags_of
 from sync.catalog.fields import BOUNDS, COLUMNS, DECLARATION, DOCUMENTED, FIELDS, LISTS, SCALARS
 from sync.catalog.parsing import complete_document
-from sync.catalog.template import DOCUMENT_KEYS, Price, Tag, instant, json_number, prices_of, tags_of
 from tests.builders import record
 from tests.catalog.runs import base, document_of
 

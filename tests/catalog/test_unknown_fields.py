@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.bounds import DEEPEST, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS
+from sync.catalog.fields import DEEPEST, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS
 from sync.catalog.json_values import decode_json
 from sync.catalog.rejection import RecordRejected
 from sync.catalog.unknown_fields import unknown_fields

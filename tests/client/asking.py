@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sync.client.envelope import Envelope
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
 
 
 KEY = "ak_TheKeyThatMustGoNowhereElse00000"

@@ -20,7 +20,7 @@ from tests.catalog.runs import new_parser
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
     from tests.answering import Given
 
     LookUps = Callable[[str], Given]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from sync.catalog.bounds import DEEPEST_RECORD, MOST_BYTES
+from sync.catalog.fields import DEEPEST_RECORD, MOST_BYTES
 from sync.catalog.json_values import decode_json
 from sync.client import envelope
 from sync.client.envelope import MOST_VALUES, Envelope, read_envelope

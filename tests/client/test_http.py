@@ -16,15 +16,14 @@ from structlog.testing import capture_logs
 
 from sync.client.http import Connection
 from sync.client.network import Network, Timeouts, TransportFailure
+from sync.commands.doctor import checks_of
 from sync.config.settings import load
-from sync.doctor import checks_of
 from sync.errors import DeadlineExceeded, SyncError, Unreachable
 from sync.monitoring.heartbeat import Ping
-from sync.site.covers import NoCover
-from sync.site.fetch import Fetch
+from sync.site.covers import Fetch, NoCover
 from sync.store.engine import open_engine
 from sync.webhooks.configuration import Armed
-from sync.webhooks.endpoint import Endpoint as WebhookEndpoint
+from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
 from sync.webhooks.send import send
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
 
     class Ask(Protocol):
         def __call__(self, url: str, network: Network, limit: float = ...) -> str: ...
@@ -88,7 +87,7 @@ def ping(url: str, network: Network, limit: float = SOON) -> str:
 
 def cover(url: str, network: Network, limit: float = SOON) -> str:
     try:
-        with patch("sync.site.fetch.LIMIT", limit):
+        with patch("sync.site.covers.LIMIT", limit):
             Fetch(network, allowed=lambda _address: True).ask(f"{url}/cover.png")
     except NoCover as error:
         return str(error)
@@ -99,7 +98,7 @@ def doctor(url: str, network: Network, limit: float = SOON) -> str:
     given = {"CRUN_API_KEY": "ak_0", "CRUN_BASE_URL": url, "SYNC_CA_BUNDLE": network.ca_bundle, "SYNC_PROXY": network.proxy}
     loaded = load({}, {name: value for name, value in given.items() if value}, None)
     engine = open_engine("sqlite:////of-no-use/templates.db")
-    with patch("sync.doctor.SECONDS", limit):
+    with patch("sync.commands.doctor.SECONDS", limit):
         checks = list(checks_of(loaded, engine, lambda: datetime.now(UTC)))
     engine.dispose()
     return " ".join(each.seen for each in checks if each.name in {"name", "tls", "catalog"} and each.exit_code)

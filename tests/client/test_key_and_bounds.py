@@ -10,11 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from sync.client import envelope, worker
+from sync.client import envelope, http, worker
 from sync.client.api_client import Endpoint
-from sync.endpoint import body
-from sync.endpoint.body import BODY_LIMIT
-from sync.endpoint.rate_limit import RateLimiter
+from sync.client.http import BODY_LIMIT
+from sync.client.worker import RateLimiter
 from sync.errors import BadAnswer, Refused, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
 from tests.client.asking import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
@@ -137,7 +136,7 @@ def test_a_bomb_of_300_mib_takes_no_more_than_the_limit(times: int, code: str) -
 
 
 def test_a_body_that_never_ends_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "BODY_LIMIT", 100_000)
+    monkeypatch.setattr(http, "BODY_LIMIT", 100_000)
     with Hostile(one_after_another(Reply(b" " * 20_000_000))) as server:
         with pytest.raises(BadAnswer) as caught:
             ask(server)

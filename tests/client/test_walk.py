@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sync.client.envelope import Envelope
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
 
     Answer = Callable[[int], list[Any] | SyncError]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sync.catalog.run_record import Run, Status
 from sync.errors import CursorLost, DatabaseAway, LeaseLost
 from sync.reader import cursor as cursors
 from sync.reader import feed, status
 from sync.retry_policy import RetryPolicy
-from sync.run_record import Run, Status
 from sync.store import apply, schema, sessions
 from sync.store import lease as leases
 from sync.store.apply import Store
+from sync.store.connecting import Standby
 from sync.store.engine import open_engine, reading, writing
-from sync.store.server_role import Standby
 from tests.builders import record
 from tests.clusters.servers import MOMENTS, ask, both, cut_off, mariadb_pair, promote, when_a_run_is_applied
 from tests.faults import AFTER, BEFORE, age_lease, anomalies, hear_statements, real_clock, sync, wait_for

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.api import Catalog as Reader
+from sync.catalog.run_record import Status
 from sync.commands.status import status_lines
 from sync.errors import CursorLost, DatabaseAway, DeadlineExceeded, LeaseLost
 from sync.reader import cursor as cursors
 from sync.reader import feed, status
-from sync.run_record import Status
 from sync.store import lease as leases
 from sync.store import schema, sessions
 from sync.store.engine import open_engine, reading, writing

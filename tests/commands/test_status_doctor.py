@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy as sa
 from msgspec import to_builtins
 
+from sync.commands.doctor import Check, Result, checks_of
 from sync.commands.status import status_lines, status_output
 from sync.config.settings import load
-from sync.doctor import Check, Result, checks_of
 from sync.errors import LeaseLost, SchemaError
 from sync.reader.status import overview
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
@@ -27,8 +27,8 @@ from sync.store import lease as leases
 from sync.store import process, schema
 from sync.store.engine import open_engine
 from sync.store.tables import planned_runs, sync_lease, sync_runs
-from sync.terminal.paint import render
-from sync.terminal.summary import summary
+from sync.terminal.changes import summary
+from sync.terminal.tables import render
 from tests.builders import Database, make_settings, record, records, run_against, run_with, ticking
 from tests.command_line import of_sandbox, template_sync
 from tests.daemons import Upstream, write_lock

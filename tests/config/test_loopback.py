@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.loopback import is_loopback_name
+from sync.config.addresses import is_loopback_name
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from sync.catalog.run_record import Status
 from sync.config.cron import Cron
 from sync.daemon.schedule import (
     JITTER,
@@ -23,7 +24,6 @@ from sync.daemon.schedule import (
     first_run,
     next_run,
 )
-from sync.run_record import Status
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)

@@ -13,11 +13,11 @@ import pytest
 import structlog
 import time_machine
 
+from sync.catalog.run_record import Status
 from sync.config.cron import Cron
 from sync.daemon.schedule import CronSchedule, Interval, RunResult, Schedule
 from sync.daemon.scheduler import Daemon
 from sync.daemon.service import Service
-from sync.run_record import Status
 from tests.daemons import until
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
+from sync.catalog.run_record import Run, Status
 from sync.commands.synchronising import now, pinged
 from sync.daemon.service import Service, notify_heartbeat
 from sync.errors import SyncError
 from sync.monitoring.heartbeat import Ping
 from sync.monitoring.metrics import Metrics
-from sync.run_record import Run, Status
 from sync.sandbox.server import SANDBOX_KEY
 from sync.synchronise import Outcome
 from tests.builders import make_settings, records

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sync.client.http import send
 from sync.client.network import Network
 from sync.webhooks.configuration import Armed
-from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.send import signed
 from tests.builders import records

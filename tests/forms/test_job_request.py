@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.job_request import REQUEST_SCHEMA, job_request
-from sync.forms.form import Form
+from sync.forms.form import REQUEST_SCHEMA, Form, job_request
 from tests.catalog.runs import base, document_of
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from sync.catalog.breaking import REASONS
+from sync.catalog.field_changes import REASONS
 from sync.catalog.parsing import parse_record
+from sync.catalog.run_record import Run, Status
 from sync.cli import cli
+from sync.commands.doctor import Result
 from sync.commands.front_page import COMMANDS
-from sync.doctor import Result
 from sync.outputs import catalog
 from sync.outputs.schema import DIALECT, NAMED, everything, schema
 from sync.reader import feed
-from sync.run_record import Run, Status
 from sync.store.schema import State
 from sync.text import json_text
 from tests.json_forms import BY_COMMAND, BY_OPTION, closed

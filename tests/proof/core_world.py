@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sync.catalog.diff import Change
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
     from sync.client.api_client import Endpoint
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
     from sync.store.apply import Store
     from sync.synchronise import Plan
 

@@ -15,18 +15,18 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.run_record import RequestStatistics
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.confirm_removals import confirm_removals
 from sync.client.envelope import Envelope
 from sync.client.spool import Spool
 from sync.client.walk import walk
-from sync.endpoint.statistics import RequestStatistics
 from sync.errors import NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sync.endpoint.questions import Question
+    from sync.client.params import Question
 
 TEMPLATES = 280
 PAGE_SIZE = 50
@@ -58,7 +58,7 @@ class Shares:
 
 @dataclass(slots=True)
 class Catalog:
-    """Ids in the order served; `event` happens before request number `moment`. Satisfies `sync.endpoint.questions.Answers`."""
+    """Ids in the order served; `event` happens before request number `moment`. Satisfies `sync.client.params.Answers`."""
 
     chance: random.Random
     event: str

@@ -27,8 +27,7 @@ from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import parse_record
 from sync.client.body_codes import judge_answer
 from sync.client.envelope import Envelope, _decode, _parse_leniently
-from sync.commands.json_file import read_json
-from sync.commands.listing import FEED_POSITION, MOMENT
+from sync.commands.listing import FEED_POSITION, MOMENT, read_json
 from sync.config.options import OPTIONS
 from sync.config.settings import load
 from sync.errors import BadAnswer, ConfigurationError, SyncError, UsageError

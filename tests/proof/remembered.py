@@ -16,7 +16,7 @@ from sync.catalog.sync_state import SyncState
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
     from sync.store.apply import Store
     from sync.synchronise import Plan
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync import Catalog, CatalogError, NoSuchPast, Pruned, Template, UnknownRun, UnknownTemplate
-from sync.run_record import Status
+from sync.catalog.run_record import Status
 from sync.store.column_types import Json, UtcDateTime
 from sync.store.prune import prune
 from sync.store.tables import sync_runs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sync.run_record import Status
+from sync.catalog.run_record import Status
 from tests.replayed import RECORDINGS, replay
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from sync.catalog.job_request import JOB_PATH
+from sync.forms.form import JOB_PATH
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.job import NOTE, answer_job
 from sync.sandbox.server import SANDBOX_KEY, Sandbox

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from sync.catalog.job_request import JOB_PATH
 from sync.errors import UsageError
+from sync.forms.form import JOB_PATH
 from sync.sandbox.catalog import Evolution, Record, evolve, make_catalog
 from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sync.reader.catalog_dump import MOST_SET_ASIDE, whole
-from sync.site.series import catalog_plots
+from sync.site.plots import catalog_plots
 from tests.builders import record, records, run_with, ticking
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
 from tests.site.test_template_page import words

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.client.network import Network
-from sync.site.covers import AT_ONCE, LARGEST, Keeper, NoCover, kind_of
-from sync.site.fetch import Fetch, is_public
+from sync.site.covers import AT_ONCE, LARGEST, Fetch, Keeper, NoCover, is_public, kind_of
 from tests.builders import record, run_with, ticking
 from tests.hostile import Hostile, Reply
 from tests.site.sites import WEEKS, Site

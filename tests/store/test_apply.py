@@ -14,10 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from sync.catalog.rejection import MOST_KEPT
+from sync.catalog.run_record import Status
 from sync.catalog.served_records import wire_hash
 from sync.errors import DatabaseError, SchemaError
 from sync.reader import catalog as catalog_reader
-from sync.run_record import Status
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing

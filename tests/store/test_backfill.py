@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from sync.catalog.feed_chain import Cursor
 from sync.errors import DatabaseError
-from sync.store.backfill import backfill_cursors
 from sync.store.feed_seq import last_cursor
+from sync.store.migrating import backfill_cursors
 from sync.store.prune import prune
 from sync.store.tables import price_changes, sync_state, template_changes
 from tests.builders import EPOCH, record

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Status
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseBusy
-from sync.run_record import Status
 from sync.store import lease as leases
 from sync.store.database_errors import plain_errors, sort
 from sync.store.next_run import record_next_run

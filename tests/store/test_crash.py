@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Status
 from sync.errors import DatabaseError, LeaseLost, SyncError
-from sync.run_record import Status
 from sync.store import schema
 from sync.store.engine import open_engine
 from tests import servers

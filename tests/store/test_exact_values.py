@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Status
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed as feed_reader
-from sync.run_record import Status
 from sync.store import schema
 from sync.store.engine import open_engine, reading
 from sync.store.tables import consume_items, sync_state, tags, templates

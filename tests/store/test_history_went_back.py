@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Run, Status
 from sync.errors import LeaseLost
-from sync.run_record import Run, Status
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseError, LeaseBusy, LeaseLost
-from sync.run_record import Run, Status
 from sync.store import engine as engines
 from sync.store import lease as leases
 from sync.store import process as processes

@@ -20,8 +20,7 @@ from sqlalchemy import event
 from sync.errors import DatabaseError, SchemaError
 from sync.store import schema
 from sync.store.engine import open_engine
-from sync.store.tables import metadata
-from sync.store.views import VIEWS
+from sync.store.tables import VIEWS, metadata
 from tests.builders import Database
 from tests.conftest import SERVERS, drop_database, new_database
 from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, at, dumped, end_of, kill_myself, sync

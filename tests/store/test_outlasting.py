@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Status
 from sync.errors import DatabaseAway, DatabaseError, DeadlineExceeded, LeaseLost, SyncError
-from sync.run_record import Status
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.retry import AWAY, Retry

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Status
 from sync.client.api_client import Endpoint
 from sync.errors import LeaseBusy, Pruned, UsageError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, history, status
-from sync.reader.moments import run_of
-from sync.run_record import Status
+from sync.reader.past import run_of
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases
 from sync.store.apply import Store
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sync.catalog.template import Document
+    from sync.catalog.document import Document
 
 pytestmark = pytest.mark.long_on_servers
 

@@ -15,8 +15,7 @@ import sqlalchemy as sa
 
 from sync.errors import SchemaError
 from sync.store import schema
-from sync.store.tables import metadata
-from sync.store.views import VIEWS
+from sync.store.tables import VIEWS, metadata
 from sync.text import iso
 from tests.builders import record
 from tests.faults import AFTER, BEFORE, at, sync

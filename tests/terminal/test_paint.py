@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.terminal.paint import mark, render
+from sync.terminal.tables import mark, render
 
 
 @pytest.mark.parametrize(("color", "sequence"), [("bold", "1"), ("red", "31"), ("green", "32"), ("yellow", "33")])

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.run_record import advise
+from sync.catalog.run_record import Run, Status, advise
 from sync.monitoring.staleness import age, since
-from sync.run_record import Run, Status
-from sync.terminal.changes import change_lines
-from sync.terminal.summary import summary
+from sync.terminal.changes import change_lines, summary
 from sync.terminal.tables import cut, table, wide
 from sync.text import escape_control_characters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sync.run_record import Run, Status
+from sync.catalog.run_record import Run, Status
 from sync.terminal.rows import rejected_rows, run_rows, tag_rows, template_rows, type_rows
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

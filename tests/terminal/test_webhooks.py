@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.terminal.webhooks import last_answer, state_of, trouble, webhook_rows
-from sync.webhooks.endpoint import Endpoint
+from sync.terminal.rows import last_answer, state_of, trouble, webhook_rows
+from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.position import Position
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

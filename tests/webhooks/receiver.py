@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from sync.webhooks.configuration import Armed
-from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.rules import Rules
 from tests.json_forms import check
 

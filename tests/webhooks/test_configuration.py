@@ -8,7 +8,7 @@ import pytest
 
 from sync.errors import ConfigurationError
 from sync.webhooks.configuration import armed, endpoints_in, secrets_of
-from sync.webhooks.secret import spellings
+from sync.webhooks.endpoints import spellings
 from tests.webhooks.receiver import OTHER, SECRET
 
 if TYPE_CHECKING:

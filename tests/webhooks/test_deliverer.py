@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.delivery.deliverer import Deliverer
-from sync.delivery.resume import resume
 from sync.errors import LeaseBusy, UsageError
 from sync.store.prune import prune
-from sync.webhooks.dispatcher import deliver
+from sync.webhooks.dispatcher import Deliverer, deliver
 from sync.webhooks.rules import Rules
-from sync.webhooks.state import claimed, positions
+from sync.webhooks.state import claimed, positions, resume
 from tests.builders import record, records
 from tests.faults import Snapshot, sync
 from tests.webhooks.receiver import YES, Heard, Receiver, answer, says

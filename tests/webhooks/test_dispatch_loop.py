@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from sync.delivery.deliverer import Deliverer
 from sync.errors import ConfigurationError
 from sync.monitoring.metrics import Metrics
 from sync.webhooks.dispatch_loop import Deliveries
+from sync.webhooks.dispatcher import Deliverer
 from tests.builders import records
 from tests.daemons import DaemonProcess, Upstream, until
 from tests.faults import sync

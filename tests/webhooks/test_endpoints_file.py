@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from sync.errors import ConfigurationError
-from sync.webhooks.endpoint import Endpoint, SecretSource
-from sync.webhooks.endpoints import KEYS, read_endpoints
+from sync.webhooks.endpoints import KEYS, Endpoint, SecretSource, read_endpoints
+from sync.webhooks.position import POLICY
 from sync.webhooks.rules import PriceRule, Rules
-from sync.webhooks.schedule import POLICY
 
 MINIMAL = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_env = "SHOP"\n'
 

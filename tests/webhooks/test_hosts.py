@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.delivery.deliverer import Deliverer
 from sync.reader import feed
 from sync.store.engine import open_engine
 from sync.webhooks.configuration import Armed
-from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.dispatcher import Deliverer
+from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.send import send
 from sync.webhooks.state import positions
 from tests.faults import PROCESSES, process, sync, tell, versioned, wait_for

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.delivery.deliverer import Deliverer
 from sync.store.engine import open_engine
 from sync.webhooks.configuration import Armed
-from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.dispatcher import Deliverer
+from sync.webhooks.endpoints import Endpoint
 from tests.builders import records
 from tests.faults import Snapshot, at_boundary, end_of, kill_myself, sync
 from tests.webhooks.receiver import SECRET

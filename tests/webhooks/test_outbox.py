@@ -11,7 +11,7 @@ from sync.catalog.feed_chain import Cursor
 from sync.errors import CursorLost
 from sync.reader import feed
 from sync.store.prune import prune
-from sync.webhooks.endpoint import Endpoint
+from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import steps
 from sync.webhooks.rules import Rules
 from tests.builders import EPOCH, record, records

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.schedule import FAILING, OVERLOADED, POLICY, is_due, next_attempt
+from sync.webhooks.position import FAILING, OVERLOADED, POLICY, is_due, next_attempt
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86400

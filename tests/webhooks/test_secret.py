@@ -6,7 +6,7 @@ from base64 import b64encode
 
 import pytest
 
-from sync.webhooks.secret import check_secret, spellings
+from sync.webhooks.endpoints import check_secret, spellings
 
 GOOD = "whsec_" + b64encode(bytes(range(24))).decode()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync.catalog.breaking import breaking
+from sync.catalog.field_changes import breaking
 from sync.catalog.parsing import parse_record
-from sync.reader.documents import printed
+from sync.reader.stored_templates import printed
 
 CURSOR = "0123456789ab-7-00112233445566778899aabb"
 

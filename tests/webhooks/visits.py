@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sync.delivery.deliverer import Deliverer
+from sync.webhooks.dispatcher import Deliverer
 from sync.webhooks.send import send
 
 if TYPE_CHECKING:

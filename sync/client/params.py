@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from sync.catalog.run_record import RequestStatistics
     from sync.client.envelope import Envelope
-    from sync.endpoint.statistics import RequestStatistics
     from sync.errors import SyncError
+
 
 Question = dict[str, str | int]
 """`page` and `page_size`, or `template_id`."""

@@ -1,1 +1,0 @@
-"""The wire: how the catalog is asked, what an answer means, the walk."""

@@ -6,9 +6,9 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.run_record import RequestStatistics
 from sync.client.body_codes import judge_answer
 from sync.client.envelope import Envelope
+from sync.client.params import RequestStatistics
 from sync.errors import DeadlineExceeded, Interrupted, NotThere, SyncError
 
 if TYPE_CHECKING:

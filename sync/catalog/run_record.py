@@ -1,19 +1,10 @@
-"""What a run's requests came to.
-
-One attempt to synchronise: what its row in `sync_runs` says.
-
-What a person can do about a run that was no success, and whose fault it is: one table, by error code.
-
-How a run's row says that it ended.
-"""
+"""PURE. The record of one run: its row in `sync_runs`, its result, and the advice for each error code."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sync import __version__
 from sync.errors import DatabaseConflict, Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
@@ -25,37 +16,12 @@ if TYPE_CHECKING:
     from sync.catalog.removals import Removals
 
 
-@dataclass(slots=True)
-class RequestStatistics:
-    """What a run's requests came to; counted by several threads.
+class Requests(Protocol):
+    """Counts of a run's requests; `sync.client.params.RequestStatistics` is the implementation."""
 
-    Attributes:
-        bytes: of all bodies as sent.
-        decompressed: bytes of all bodies after decompression.
-        by_code: answers by their worse code, 0 being no answer at all.
-        date: the server's clock, as its last answer told it.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    bytes: int = 0
-    decompressed: int = 0
-    by_code: Counter[int] = field(default_factory=Counter)
-    date: str | None = None
-    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
-
-    def count(self, *, requests: int = 0, retries: int = 0, received: int = 0, decompressed: int = 0) -> None:
-        """Add to the sums."""
-        with self._lock:
-            self.requests += requests
-            self.retries += retries
-            self.bytes += received
-            self.decompressed += decompressed
-
-    def answered(self, code: int) -> None:
-        """Count one answer by its code."""
-        with self._lock:
-            self.by_code[code] += 1
+    requests: int
+    retries: int
+    bytes: int
 
 
 class Status(StrEnum):
@@ -215,13 +181,13 @@ _OF_A_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, WalkU
 """What is not believed waits; everything else of such a run is applied."""
 
 
-def concluded(run: Run, problem: SyncError | None, statistics: RequestStatistics, now: datetime) -> Run:
+def concluded(run: Run, problem: SyncError | None, statistics: Requests, now: datetime) -> Run:
     """Say how a run ends that has something to write."""
     status = _OF_A_PROBLEM[type(problem)] if problem else Status.SUCCEEDED
     return _with_error(_counted(run, statistics), status, problem, now)
 
 
-def ended(run: Run, error: SyncError, statistics: RequestStatistics, now: datetime) -> Run:
+def ended(run: Run, error: SyncError, statistics: Requests, now: datetime) -> Run:
     """Say how a run ends that applies nothing."""
     return _with_error(_counted(run, statistics), _status_of(error), error, now)
 
@@ -240,7 +206,7 @@ def _with_error(run: Run, status: Status, error: SyncError | None, now: datetime
     )
 
 
-def _counted(run: Run, statistics: RequestStatistics) -> Run:
+def _counted(run: Run, statistics: Requests) -> Run:
     return replace(run, requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes, version=__version__)
 
 

@@ -7,8 +7,9 @@ import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
-from sync.catalog.run_record import BY_CODE, RequestStatistics
+from sync.catalog.run_record import BY_CODE
 from sync.client.network import Network, Timeouts
+from sync.client.params import RequestStatistics
 from sync.client.retry_after import REQUESTS
 from sync.client.worker import RateLimiter, RequestContext, Worker
 from sync.config.redaction import Redactor
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from sync.client.envelope import Envelope
-    from sync.client.params import Question
+    from sync.client.params import AnswerRecorder, Question
     from sync.client.worker import Answered
     from sync.config.settings import Settings
-    from sync.recording.record import Recording
     from sync.retry_policy import RetryPolicy
 
 AGENT = "crun-template-sync"
@@ -53,7 +53,7 @@ class Endpoint:
         retry_policy: RetryPolicy = REQUESTS,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - it is immutable
         random: Callable[[], float] = randomness.random,
-        recording: Recording | None = None,
+        recording: AnswerRecorder | None = None,
     ) -> None:
         self.statistics = RequestStatistics()
         self._redactor = Redactor([key])

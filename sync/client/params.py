@@ -1,19 +1,55 @@
-"""What may be asked of the endpoint, and what its askers need of it."""
+"""Query parameters, statistics of requests, and the interfaces between the API client, its callers and its recorder."""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sync.catalog.run_record import RequestStatistics
     from sync.client.envelope import Envelope
+    from sync.client.network import Response, TransportFailure
     from sync.errors import SyncError
 
 
 Question = dict[str, str | int]
 """`page` and `page_size`, or `template_id`."""
+
+
+@dataclass(slots=True)
+class RequestStatistics:
+    """What a run's requests came to; counted by several threads.
+
+    Attributes:
+        bytes: of all bodies as sent.
+        decompressed: bytes of all bodies after decompression.
+        by_code: answers by their worse code, 0 being no answer at all.
+        date: the server's clock, as its last answer told it.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    decompressed: int = 0
+    by_code: Counter[int] = field(default_factory=Counter)
+    date: str | None = None
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def count(self, *, requests: int = 0, retries: int = 0, received: int = 0, decompressed: int = 0) -> None:
+        """Add to the sums."""
+        with self._lock:
+            self.requests += requests
+            self.retries += retries
+            self.bytes += received
+            self.decompressed += decompressed
+
+    def answered(self, code: int) -> None:
+        """Count one answer by its code."""
+        with self._lock:
+            self.by_code[code] += 1
 
 
 class Answers(Protocol):
@@ -35,3 +71,10 @@ class Answers(Protocol):
 
     def redact(self, value: Any) -> Any:
         """Hide the key in a decoded value."""
+
+
+class AnswerRecorder(Protocol):
+    """Stores every answer; `sync.recording.record.Recording` is the implementation."""
+
+    def add(self, question: Question, began: float, response: Response | None, failure: TransportFailure | None) -> None:
+        """Store one answer, or the failure to get one."""

@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
-    from sync.catalog.run_record import RequestStatistics
     from sync.client.envelope import Envelope
     from sync.client.network import Network, Response, Timeouts
-    from sync.client.params import Question
+    from sync.client.params import AnswerRecorder, Question, RequestStatistics
     from sync.config.redaction import Redactor
-    from sync.recording.record import Recording
     from sync.retry_policy import RetryPolicy
 
 
@@ -86,7 +84,7 @@ class RequestContext:
     statistics: RequestStatistics
     random: Callable[[], float]
     redact: Redactor
-    recording: Recording | None = None
+    recording: AnswerRecorder | None = None
 
 
 class Worker:

@@ -242,7 +242,6 @@ def command(context: Context, *, as_json: bool) -> None:
     engine = context.engine()
     context.start_logging()
     from sync.commands.synchronising import now
-
     from sync.terminal.tables import mark
 
     checks = []

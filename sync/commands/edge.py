@@ -175,7 +175,6 @@ def sync_command(
 
 def tell_slip(error: click.ClickException) -> NoReturn:
     """Tell of a slip on the command line as of any other error; a group without a command shows its help."""
-
     out = Output(sys.stdout, sys.stderr, os.environ)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         out.message(error.message)

@@ -8,7 +8,8 @@ import pytest
 
 from sync import __version__
 from sync.catalog.removals import HeldRemoval, Removals, Unconfirmed
-from sync.catalog.run_record import BY_CODE, RequestStatistics, Run, Status, concluded, ended, removal_problem, unverified
+from sync.catalog.run_record import BY_CODE, Run, Status, concluded, ended, removal_problem, unverified
+from sync.client.params import RequestStatistics
 from sync.errors import (
     BadAnswer,
     DatabaseAway,

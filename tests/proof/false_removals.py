@@ -15,10 +15,10 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.run_record import RequestStatistics
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.confirm_removals import confirm_removals
 from sync.client.envelope import Envelope
+from sync.client.params import RequestStatistics
 from sync.client.spool import Spool
 from sync.client.walk import walk
 from sync.errors import NotThere

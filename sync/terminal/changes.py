@@ -1,7 +1,4 @@
-"""One run in one line.
-
-Changes, prices and titles as text for people.
-"""
+"""PURE. Changes, prices, titles and the summary of a run as text."""
 
 from __future__ import annotations
 
@@ -11,15 +8,13 @@ from sync.terminal.tables import pad, plain, wide
 from sync.text import count_of, escape_control_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sync.catalog.run_record import Run
-
-    Paint = Callable[[str, str], str]
     from collections.abc import Callable, Mapping
 
     from sync.catalog.document import Document
     from sync.catalog.field_changes import FieldChange
+    from sync.catalog.run_record import Run
+
+    Paint = Callable[[str, str], str]
 
 
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}

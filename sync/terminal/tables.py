@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wcwidth import wcswidth, wcwidth
-
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
@@ -98,7 +96,9 @@ def fit(widths: Sequence[int], room: int, whole: Sequence[bool]) -> list[int]:
 
 def wide(text: str) -> int:
     """Count the columns that a text takes on a terminal."""
-    return max(0, wcswidth(text))
+    import wcwidth  # only listings need it
+
+    return max(0, wcwidth.wcswidth(text))
 
 
 def pad(text: str, width: int) -> str:
@@ -108,11 +108,13 @@ def pad(text: str, width: int) -> str:
 
 def cut(text: str, width: int) -> str:
     """Cut a text to a width in columns, with an ellipsis."""
+    import wcwidth
+
     if wide(text) <= width:
         return text
     taken, used = [], 0
     for char in text:
-        used += max(0, wcwidth(char))
+        used += max(0, wcwidth.wcwidth(char))
         if used > width - 1:
             break
         taken.append(char)

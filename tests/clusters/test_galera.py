@@ -190,7 +190,7 @@ def test_a_node_without_its_cluster_is_told_in_one_line(nodes: list[Server], cap
         caplog.clear()
         error = sync(AFTER, engine).error
         assert isinstance(error, DatabaseAway)
-        assert "lost its cluster" in error.hint
+        assert "lost quorum" in error.hint
         assert "\n" not in str(error)
         assert caplog.records == [], "SQLAlchemy would tell, with its traceback, that it could not roll back"
     finally:

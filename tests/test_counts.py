@@ -84,7 +84,7 @@ PINNED: dict[int, dict[str, dict[str, Any]]] = {
 MODULES = {
     "first": {
         "sync": 80, "sqlalchemy": 132, "httpx": 22, "httpcore": 26, "h11": 11, "structlog": 20, "click": 12, "msgspec": 12,
-        "wcwidth": 29, "alembic": 50,
+        "alembic": 50,
     },
     "no change": {
         "sync": 78, "sqlalchemy": 90, "httpx": 22, "httpcore": 26, "h11": 11, "structlog": 20, "click": 12, "msgspec": 12,

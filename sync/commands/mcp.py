@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import DatabaseError, MissingExtra, SchemaError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     keyless=True,
-    acts=True,
+    has_effect=True,
 )
 def command(context: Context) -> None:
     """Serve until stdin ends."""

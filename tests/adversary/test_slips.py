@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adversary.command import command
 from tests.adversary.server import BEFORE
 from tests.builders import Database, record, run_with
+from tests.command_line import command
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,8 @@ import sync.config.settings
 from sync.cli import cli
 from sync.config.options import OPTIONS
 from sync.sandbox.server import Sandbox
-from tests.adversary.command import command
 from tests.builders import records, run_with
+from tests.command_line import command
 from tests.webhooks.receiver import SECRET
 
 if TYPE_CHECKING:
@@ -136,7 +135,6 @@ def test_a_command_offers_no_setting_that_it_does_not_read(
     with Sandbox(records(2)) as server:
         monkeypatch.setattr(sync.config.settings, "Settings", recorder(read))
         said = command(tmp_path, CALLS[name].split(), DATABASE_URL=url, CRUN_BASE_URL=server.url, **variables)
-    gc.enable()  # `run` turns it off, for the process that it usually has for itself
     assert said.code == ENDS_OTHERWISE.get(name, 0), said.err
     assert offered(name) <= read
 

@@ -73,13 +73,6 @@ def test_what_prints_data_prints_json_and_what_lists_takes_a_limit(name: str) ->
     assert ({"-n", "--limit"} <= names) == (name in LISTINGS)
 
 
-def test_a_group_names_its_commands_without_cutting_their_sentences() -> None:
-    for name in ("db", "lease"):
-        group = cli.get_command(click.Context(cli), name)
-        assert group is not None
-        assert "..." not in group.get_help(click.Context(group)).partition("Commands:")[2]
-
-
 # Settings: what the help offers is what the command reads ---------------------------------------------------------------
 
 CALLS = {

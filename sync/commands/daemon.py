@@ -49,16 +49,17 @@ def command(context: Context) -> None:
     from sync.config.cron import Cron
     from sync.daemon.schedule import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
-    from sync.daemon.service import Service, seed
+    from sync.daemon.service import Service, facts_of
     from sync.logs import get_logger
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
     from sync.monitoring.probes import Probes
+    from sync.monitoring.scrape import Scrape
     from sync.monitoring.systemd import notify, watchdog_interval
     from sync.store.schema import prepare
 
     address = os.environ.get("NOTIFY_SOCKET")
-    metrics = Metrics(__version__)
+    metrics = Metrics(__version__, settings.staleness_budget)
     ping = Ping(settings.ping_url, Network.of(settings))
     deliveries = _deliveries(context, engine, metrics)
     service = Service(
@@ -85,10 +86,10 @@ def command(context: Context) -> None:
     refuse_sample(settings, engine)
     probes = None
     if settings.http_port is not None:
-        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=metrics.text)
+        scrape = Scrape(metrics, lambda: facts_of(engine))
+        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=scrape.text)
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
-    seed(metrics, engine)
     if deliveries is not None:
         deliveries.start()
     try:

@@ -12,7 +12,7 @@ from sync.client.api_client import Endpoint
 from sync.daemon.schedule import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
-from sync.monitoring.metrics import CODES, Metrics, RunFigures
+from sync.monitoring.metrics import CODES, Facts, Metrics, RunFigures
 from sync.monitoring.staleness import is_stale
 from sync.reader.cursor import newest, prove
 from sync.reader.status import last_success, overview
@@ -182,21 +182,22 @@ class Service:
             return False, str(error)
 
 
-def seed(metrics: Metrics, engine: sa.Engine) -> None:
-    """Set the metrics to what the database holds from earlier runs; leave them while it does not answer."""
-    try:
-        found = overview(engine)
-    except SyncError:
-        return
-    success, attempt = found.last_success, found.last_attempt
-    metrics.seed(
+def facts_of(engine: sa.Engine) -> Facts:
+    """Read what the metrics show of the database.
+
+    Raises:
+        DatabaseError: it does not answer.
+    """
+    found = overview(engine)
+    success, attempt, result = found.last_success, found.last_attempt, found.last_result
+    return Facts(
         last_success=success.finished_at.timestamp() if success and success.finished_at else None,
         last_attempt=attempt.started_at.timestamp() if attempt else None,
-        last_status=str(attempt.status) if attempt and attempt.status is not Status.RUNNING else None,
+        last_status=str(result.status) if result else None,
         templates=found.present,
         held=found.held,
         unconfirmed=found.unconfirmed,
-        rejected=attempt.rejected if attempt else 0,
+        rejected=result.rejected if result else 0,
     )
 
 
@@ -226,6 +227,7 @@ def figures_of(outcome: Outcome, engine: sa.Engine) -> tuple[RunFigures, datetim
         unconfirmed=unconfirmed,
         requests_by_code=_by_label(outcome.codes),
         last_success=success.timestamp() if success else None,
+        recorded=run.run_id is not None and outcome.unrecorded is None,
     )
     return figures, success
 
@@ -251,14 +253,13 @@ def notify_heartbeat(ping: Ping, outcome: Outcome, last: datetime | None, budget
     (ping.success if run.status is Status.SUCCEEDED or passing else ping.fail)(text)
 
 
-def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, site: bool | None = None) -> None:
+def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, stale_after: float, site: bool | None = None) -> None:
     """Write a one-shot run's metrics to a textfile; keep the file as it is while the database does not answer."""
     figures, newest = figures_of(outcome, engine)
     if figures.templates is None:
         get_logger().warning("metrics_not_written", reason="the database could not be queried")
         return
-    metrics = Metrics(__version__)
-    seed(metrics, engine)
+    metrics = Metrics(__version__, stale_after)
     metrics.observe(figures)
     metrics.observe_site(site)
     try:

@@ -188,7 +188,7 @@ def test_both_services_are_confined_alike_and_read_the_same_secrets() -> None:
     for each in (daemon, run):
         each["Environment"] = each["Environment"][:1]  # the secrets' files; the rest is each one's own
     own = {"Description", "Type", "NotifyAccess", "ExecStart", "TimeoutStartSec", "SuccessExitStatus", "ReadWritePaths"}
-    own |= {"Restart", "RestartSec", "RestartPreventExitStatus", "StartLimitIntervalSec", "WatchdogSec", "WantedBy"}
+    own |= {"ExecReload", "Restart", "RestartSec", "RestartPreventExitStatus", "StartLimitIntervalSec", "WatchdogSec", "WantedBy"}
     assert {key: value for key, value in daemon.items() if key not in own} == {
         key: value for key, value in run.items() if key not in own
     }

@@ -79,6 +79,7 @@ def command(context: Context) -> None:
         random=random.random,
         notify=lambda message: notify(message, address=address),
         max_run=settings.deadline + MAX_APPLY_SECONDS,
+        reload=lambda: _reload(context, deliveries),
         check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
     daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
@@ -112,6 +113,22 @@ def _fresh_key(context: Context) -> str:
         context.out.hide(again.secrets)
         context.start_logging()  # the new key must not appear in a log either
     return require_key(again.settings)
+
+
+def _reload(context: Context, deliveries: Deliveries | None) -> None:
+    """Reread the files of the key and of the webhooks, and log the result; runs and deliveries go on with what they can read."""
+    from sync.errors import ConfigurationError
+    from sync.logs import get_logger
+
+    try:
+        _fresh_key(context)
+        endpoints = None if deliveries is None else len(_fresh_endpoints(context))
+    except ConfigurationError as error:
+        get_logger().warning("reload_failed", reason=str(error), hint=error.hint)
+        return
+    if deliveries is not None:
+        deliveries.wake()
+    get_logger().info("reloaded", key=context.loaded.source("api_key"), webhook_endpoints=endpoints)
 
 
 def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliveries | None:

@@ -7,7 +7,9 @@ import click
 from sync.commands.edge import RUN_FLAGS, Context, sync_command
 
 
-@sync_command("Show every setting, its value and its source; secrets are masked. Connects to nothing.", *RUN_FLAGS)
+@sync_command(
+    "Show every setting, its value and its source; secrets are masked. Connects to nothing.", *RUN_FLAGS, shows_key=True
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(context: Context, *, as_json: bool) -> None:
     """Show the settings."""

@@ -234,6 +234,7 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     "webhooks_file",
     unused=RUN_FLAGS,
     quiet=True,
+    shows_key=True,
     acts=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")

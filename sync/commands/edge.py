@@ -135,7 +135,7 @@ def sync_command(
     unused: Sequence[str] = LOG_FLAGS,
     quiet: bool = False,
     needs_key: bool = False,
-    keyless: bool = False,
+    shows_key: bool = False,
     acts: bool = False,
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a command out of a function `(context, **its own options)`; stands above click's decorators for those.
@@ -146,7 +146,8 @@ def sync_command(
         unused: flags that it takes, too, but has no use for: scripts pass them to every command. The help is silent about them.
         quiet: see `Context`.
         needs_key: it asks the endpoint, so a missing key is told with all other problems.
-        keyless: it must never have the key, so that is not read.
+        shows_key: it works without the key, but reports on it. Any other command does not even read it, so that it works for a
+            user who may not, and while the file is away.
         acts: it does something, or its exit code answers something: what it prints is not all that it is for.
     """
     taken = {*fields, *unused}
@@ -157,7 +158,7 @@ def sync_command(
             flags = {field: options.pop(field) for field in taken}
             out = Output(sys.stdout, sys.stderr, os.environ)
             with _verdict(out, acts=acts), ExitStack() as closing:
-                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=keyless)
+                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))
                 out.hide(loaded.secrets)
                 for warning in loaded.warnings:
                     out.message(f"warning: {warning}")

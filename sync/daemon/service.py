@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sync import __version__
@@ -87,7 +88,7 @@ class Service:
                 outcome = self._synchronise()
             except SyncError as error:  # before the run had a row: no key, no database, a newer schema
                 self.outdated = error if isinstance(error, SchemaAhead) else None
-                outcome = self._failed(began, error)
+                outcome = self._recorded(self._failed(began, error))
             except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat, too
                 get_logger().error("run_crashed", exc_info=error)
                 outcome = self._failed(began, SyncError(f"Unexpected error: {type(error).__name__}."))
@@ -124,8 +125,19 @@ class Service:
             pass  # the database is down, or a standby that lags: the run itself reports that
 
     def _failed(self, began: datetime, error: SyncError) -> Outcome:
-        run = Run(None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error))
+        run = Run(
+            None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error), version=__version__
+        )
         return Outcome(run, error=error)
+
+    def _recorded(self, outcome: Outcome) -> Outcome:
+        """Give a failed attempt a row, so that `status` and `runs` show it; not where the database itself is the reason."""
+        if isinstance(outcome.error, DatabaseError):
+            return outcome
+        try:
+            return replace(outcome, run=Store(self._engine).record_failed(outcome.run))
+        except DatabaseError as error:
+            return replace(outcome, unrecorded=error)
 
     def _synchronise(self) -> Outcome:
         settings = self._settings

@@ -5,16 +5,16 @@ from __future__ import annotations
 import gc
 import sys
 
-_OBJECTS_BEFORE_A_LOOK = 50_000
+_GC_THRESHOLD = 50_000
 
 
 def main() -> None:
     """Run the command line."""
     if sys.argv[1:] in (["--version"], ["--help"], ["-h"]):  # answered before anything is imported
-        _answer_at_once(sys.argv[1])
+        _print_version_or_help(sys.argv[1])
         return
     # The collector looks for cycles after every 700 new objects: importing alone makes a hundred thousand, and none is garbage.
-    gc.set_threshold(_OBJECTS_BEFORE_A_LOOK)
+    gc.set_threshold(_GC_THRESHOLD)
     from sync.cli import cli
     from sync.commands.output import flush_streams, open_closed_streams
 
@@ -31,7 +31,7 @@ def main() -> None:
         gc.freeze()  # else Python looks at every object once more before it leaves: 0.04 s, an eighth of a short run
 
 
-def _answer_at_once(asked: str) -> None:
+def _print_version_or_help(asked: str) -> None:
     from sync import __version__
     from sync.commands import front_page
 

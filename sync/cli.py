@@ -21,9 +21,9 @@ class LazyGroup(click.Group):
         try:
             return super().main(*arguments, **{**options, "standalone_mode": False})
         except click.ClickException as error:
-            from sync.commands.edge import tell_slip
+            from sync.commands.base import report_usage_error
 
-            tell_slip(error)
+            report_usage_error(error)
         except click.Abort:
             sys.exit(128 + signal.SIGINT)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.selection import Selection
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import FEED_POSITION, NUMBER, limit, tell_unknown_words
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import FEED_POSITION, NUMBER, json_flag, limit, report_unknown_words
 from sync.errors import UsageError
 from sync.webhooks.rules import KINDS, Rules, is_field, never
 
@@ -42,7 +42,7 @@ FOLLOW_SECONDS = 2.0
 @limit("Maximum number of changes: the newest; with --since or --run the oldest, to continue with --since and the last cursor.")
 @click.option("--follow", is_flag=True, help="Print changes as they are recorded, up to N; with --json one object per line.")
 @click.option("--pending", is_flag=True, help="List pending removals instead: held or unconfirmed.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(
     context: Context,
     *,
@@ -70,15 +70,15 @@ def command(
         coming = filter(rules.wants, feed.follow(engine, start, pause=_pauses()))
         _follow(context.out, itertools.islice(coming, limit), as_json=as_json)
     else:
-        found = _asked_for(engine, rules, since, run_id, limit)
+        found = _selected(engine, rules, since, run_id, limit)
         for tag in () if found else rules.tags:
-            tell_unknown_words(context.out, engine, Selection(tag=tag))
+            report_unknown_words(context.out, engine, Selection(tag=tag))
         if as_json:
             context.out.json(found)
             return
         _show(context.out, found)
         cut = rules == Rules() or len(found) == (limit or NEWEST)
-        _tell_of_more(context.out, engine, found, newest=since is None, whole_feed=run_id is None and cut)
+        _report_truncation(context.out, engine, found, newest=since is None, whole_feed=run_id is None and cut)
 
 
 def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: bool, filtered: bool) -> None:
@@ -90,7 +90,7 @@ def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: boo
         raise click.UsageError("--follow and --run cannot be combined: a finished run records no more changes.")
 
 
-def _asked_for(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
+def _selected(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
     from sync.reader import feed
     from sync.reader.status import require_run
 
@@ -104,7 +104,7 @@ def _asked_for(engine: Engine, rules: Rules, since: str | None, run_id: int | No
     return list(itertools.islice(filter(rules.wants, feed.changes(engine, since=since, run_id=run_id)), limit))
 
 
-def _tell_of_more(out: Output, engine: Engine, found: list[dict[str, Any]], *, newest: bool, whole_feed: bool) -> None:
+def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]], *, newest: bool, whole_feed: bool) -> None:
     """Say if these are not all, and how to see the others."""
     from sync.reader.status import overview
 

@@ -7,8 +7,8 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.commands.edge import RUN_FLAGS, Context, sync_command
-from sync.commands.site import keep_gallery, require_gallery
+from sync.commands.base import RUN_FLAGS, Context, now, sync_command
+from sync.commands.site import require_gallery, update_gallery
 from sync.config.settings import load, require_key
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MAX_APPLY_SECONDS = 900.0
     *(name for name in RUN_FLAGS if name != "metrics_file"),
     *DAEMON_FLAGS,
     needs_key=True,
-    acts=True,
+    has_effect=True,
 )
 def command(context: Context) -> None:
     """Serve until asked to stop."""
@@ -45,7 +45,7 @@ def command(context: Context) -> None:
 
     from sync import __version__
     from sync.client.network import Network
-    from sync.commands.synchronising import now, refuse_sample
+    from sync.commands.synchronising import refuse_sample
     from sync.config.cron import Cron
     from sync.daemon.schedule import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
@@ -70,7 +70,7 @@ def command(context: Context) -> None:
         ping=ping,
         clock=now,
         after_run=deliveries.wake if deliveries else lambda: None,
-        site=lambda: keep_gallery(settings, engine),
+        site=lambda: update_gallery(settings, engine),
     )
     daemon = Daemon(
         service,
@@ -135,7 +135,6 @@ def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliverie
     """Build the delivery of webhooks, if there is a file of endpoints."""
     if context.settings.webhooks_file is None:
         return None
-    from sync.commands.synchronising import now
     from sync.commands.webhooks import sender
     from sync.webhooks.dispatch_loop import Deliveries
     from sync.webhooks.dispatcher import Deliverer

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.listing import json_flag
 from sync.errors import DatabaseError, SchemaError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def command() -> None:
     "Create the tables, or upgrade them to this version. Idempotent; safe to run on several machines at once.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
-    acts=True,
+    has_effect=True,
 )
 def upgrade(context: Context) -> None:
     """Upgrade the schema."""
@@ -42,7 +43,7 @@ def upgrade(context: Context) -> None:
 
 
 @sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def current(context: Context, *, as_json: bool) -> None:
     """Show the schema's version."""
     from sync.store import schema
@@ -62,9 +63,9 @@ def current(context: Context, *, as_json: bool) -> None:
     "Exit codes: 0 no differences; 69 differences.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
-    acts=True,
+    has_effect=True,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the differences as a JSON list.")
+@json_flag("Print the differences as a JSON list.")
 def check(context: Context, *, as_json: bool) -> None:
     """Check the schema, and what the tables hold."""
     context.start_logging()
@@ -98,7 +99,7 @@ def check(context: Context, *, as_json: bool) -> None:
     "Write a consistent copy of a SQLite database to FILE, also while a daemon runs. For a server, print the command of its own "
     "tool.",
     *DATABASE_FLAGS,
-    acts=True,
+    has_effect=True,
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def backup(context: Context, *, file: Path) -> None:
@@ -113,7 +114,7 @@ def backup(context: Context, *, file: Path) -> None:
     "Restore a backup of a SQLite database atomically; no process may have it open. For a server, print the command of its own "
     "tool.",
     *DATABASE_FLAGS,
-    acts=True,
+    has_effect=True,
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def restore(context: Context, *, file: Path) -> None:

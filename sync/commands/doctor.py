@@ -15,14 +15,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import click
-
 from sync.client.api_client import Endpoint
 from sync.client.deadline import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.client.retry_after import REQUESTS
-from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
+from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
+from sync.commands.listing import json_flag
 from sync.errors import SyncError
 from sync.monitoring.staleness import age, ago, is_stale
 from sync.reader.status import Overview, overview
@@ -30,7 +29,7 @@ from sync.store.engine import require_writable
 from sync.store.schema import HEAD
 from sync.store.server_state import server_state
 from sync.store.sqlite_file import sqlite_file
-from sync.terminal.rows import trouble
+from sync.terminal.rows import describe_problem
 from sync.webhooks.configuration import armed
 from sync.webhooks.state import positions
 
@@ -181,11 +180,11 @@ def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Che
         yield Check("webhooks", Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
         return
     known = [position for position in positions(engine) if position.name in names]
-    if troubles := [why for position in known if (why := trouble(position, now))]:
+    if problems := [why for position in known if (why := describe_problem(position, now))]:
         yield Check(
             "webhooks",
             Result.WARNING,
-            "; ".join(troubles),
+            "; ".join(problems),
             "Test with `template-sync webhooks test NAME`, then resume with `webhooks resume NAME`.",
         )
         return
@@ -235,14 +234,13 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     unused=RUN_FLAGS,
     quiet=True,
     shows_key=True,
-    acts=True,
+    has_effect=True,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, as_json: bool) -> None:
     """Check everything."""
     engine = context.engine()
     context.start_logging()
-    from sync.commands.synchronising import now
     from sync.terminal.tables import mark
 
     checks = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import AS_OF, WholeNumber
 from sync.errors import UsageError
 from sync.text import escape_control_characters, json_text
@@ -49,7 +49,7 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 @click.option("--json", "as_one", is_flag=True, help="Same as --format json.")
 def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: int | datetime | None, with_cursor: bool) -> None:
     """Write the catalog."""
-    from sync.commands.listing import run_asked_for
+    from sync.commands.listing import find_run
     from sync.reader.catalog import catalog, catalog_and_cursor
 
     if as_one and style in {"csv", "atom"}:
@@ -60,7 +60,7 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
     if style == "atom" and as_of is not None:
         raise UsageError("An Atom feed has no --as-of: it lists the newest changes.", hint="Use --as-of with another format.")
     engine = context.engine()
-    after_run = run_asked_for(engine, as_of)
+    after_run = find_run(engine, as_of)
     if style == "atom":
         text = _atom(engine, newest)
     elif with_cursor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.listing import json_flag
 from sync.errors import UsageError
 
 
@@ -14,7 +15,7 @@ def command() -> None:
 
 
 @sync_command("Show the lease holder.", *DATABASE_FLAGS)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def show(context: Context, *, as_json: bool) -> None:
     """Show the holder."""
     from sync.reader.status import overview
@@ -41,7 +42,7 @@ def show(context: Context, *, as_json: bool) -> None:
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     quiet=True,
-    acts=True,
+    has_effect=True,
 )
 @click.option("--force", is_flag=True, help="Confirm the release. The run that holds the lease can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:

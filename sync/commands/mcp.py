@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import DatabaseError, MissingExtra, SchemaError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "database only; needs neither network nor API key.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
-    acts=True,
+    has_effect=True,
 )
 def command(context: Context) -> None:
     """Serve until stdin ends."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import Context, sync_command
+from sync.commands.base import Context, sync_command
 from sync.commands.listing import WholeNumber
 from sync.errors import UsageError
 from sync.text import count_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sync.sandbox.server import Sandbox
 
 
-@sync_command("Serve the sample catalog on loopback, in the form of the real endpoint, until Ctrl-C.", acts=True)
+@sync_command("Serve the sample catalog on loopback, in the form of the real endpoint, until Ctrl-C.", has_effect=True)
 @click.option(
     "--port",
     default=8455,
@@ -60,14 +60,14 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
         sandbox = Sandbox(
             make_catalog(templates, seed), port=port, latency_ms=latency_ms, evolve_seed=seed, media_port=MEDIA_PORT
         )
-        lines = _of_catalog(sandbox, templates)
+        lines = _catalog_lines(sandbox, templates)
     else:
         from sync.recording.replay import open_recording
 
-        _refuse_both()
+        _refuse_unused_flags()
         recording = open_recording(replay)
         sandbox = Sandbox((), port=port, latency_ms=latency_ms, replay=recording)
-        lines = _of_recording(sandbox, recording, replay)
+        lines = _recording_lines(sandbox, recording, replay)
 
     def stop(_number: int, _frame: Any) -> None:
         sandbox.stop()
@@ -79,7 +79,7 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
     sandbox.serve_forever()
 
 
-def _of_catalog(sandbox: Sandbox, templates: int) -> list[str]:
+def _catalog_lines(sandbox: Sandbox, templates: int) -> list[str]:
     from sync.sandbox.catalog import MEDIA_PORT, MEDIA_URL
 
     taken = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
@@ -93,7 +93,7 @@ def _of_catalog(sandbox: Sandbox, templates: int) -> list[str]:
     ]
 
 
-def _of_recording(sandbox: Sandbox, recording: Replay, file: str) -> list[str]:
+def _recording_lines(sandbox: Sandbox, recording: Replay, file: str) -> list[str]:
     asked = "".join(f" SYNC_{name.upper()}={value}" for name, value in recording.run.settings.items())
     run = recording.run
     of = f"{file} ({run.started_at}, version {run.program})"
@@ -104,7 +104,7 @@ def _of_recording(sandbox: Sandbox, recording: Replay, file: str) -> list[str]:
     ]
 
 
-def _refuse_both() -> None:
+def _refuse_unused_flags() -> None:
     """Tell of flags that would do nothing."""
     given = click.get_current_context().get_parameter_source
     if wrong := [f"--{name}" for name in ("templates", "seed") if given(name) is not click.core.ParameterSource.DEFAULT]:

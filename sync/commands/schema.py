@@ -6,14 +6,15 @@ from difflib import get_close_matches
 
 import click
 
-from sync.commands.edge import Context, sync_command
+from sync.commands.base import Context, sync_command
+from sync.commands.listing import json_flag
 from sync.errors import UsageError
 
 
 @sync_command("Print the JSON Schema (2020-12) of one JSON output; without NAME, list the names. Needs no database.")
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--all", "every", is_flag=True, help="Print all schemas in one document, under $defs, for code generators.")
-@click.option("--json", "as_json", is_flag=True, help="Print the list of names as JSON.")
+@json_flag("Print the list of names as JSON.")
 def command(context: Context, *, name: str | None, every: bool, as_json: bool) -> None:
     """Print a schema, or name them."""
     from sync.outputs.schema import NAMED, everything, schema

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import json_flag
 from sync.errors import MissingExtra, SyncError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def require_renderer(asked_by: str) -> None:
         raise MissingExtra(asked_by, "Jinja2", "site")
 
 
-def keep_gallery(settings: Settings, engine: Engine) -> bool | None:
+def update_gallery(settings: Settings, engine: Engine) -> bool | None:
     """Bring the gallery of SYNC_SITE_DIR up to date, if one is asked for; tell whether that worked.
 
     Whatever goes wrong is logged, and no run's failure: the catalog is right, and the next run tries again.
@@ -76,7 +77,7 @@ def write(
     from sync.site.build import build
 
     wanted = settings.site_covers if covers is None else covers
-    return build(engine, folder, options_of(settings, site_url), keep=keeper_of(settings, engine, covers=wanted))
+    return build(engine, folder, options_of(settings, site_url), keep=media_keeper(settings, engine, covers=wanted))
 
 
 def options_of(settings: Settings, site_url: str | None = None) -> Options:
@@ -86,7 +87,7 @@ def options_of(settings: Settings, site_url: str | None = None) -> Options:
     return Options(settings.base_url, settings.staleness_budget, site_url)
 
 
-def keeper_of(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | None:
+def media_keeper(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | None:
     """Choose what puts pictures beside the pages: for the sandbox's catalog, the files that the sandbox serves."""
     from sync.reader.sample_catalog import has_covers_at
     from sync.sandbox.catalog import MEDIA_URL
@@ -114,12 +115,12 @@ def _sample_media(url: str, _document: Document) -> bytes:
     "writes only files that changed. Reads the database only.",
     *DATABASE_FLAGS,
     quiet=True,
-    acts=True,
+    has_effect=True,
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--base-url", "site_url", metavar="URL", help="Public URL of the site; adds a sitemap and canonical links.")
 @click.option("--covers", is_flag=True, help="Also store copies of the covers. [SYNC_SITE_COVERS]")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_flag("Print the result as JSON.")
 def command(context: Context, *, folder: Path, site_url: str | None, covers: bool, as_json: bool) -> None:
     """Write the gallery."""
     site_url = site_address(site_url)
@@ -129,10 +130,10 @@ def command(context: Context, *, folder: Path, site_url: str | None, covers: boo
     if as_json:
         context.out.json(built)
     else:
-        context.out.lines([told(built, folder)])
+        context.out.lines([describe_build(built, folder)])
 
 
-def told(built: SiteBuilt, folder: Path) -> str:
+def describe_build(built: SiteBuilt, folder: Path) -> str:
     """Say what a build did."""
     what = f"{built.written} files written" if built.written else "nothing new"
     missing = f", {built.covers_missing} covers could not be fetched" if built.covers_missing else ""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
-from sync.commands.listing import limit
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
+from sync.commands.listing import json_flag, limit
 from sync.errors import ConfigurationError, TryLater, UsageError
 
 if TYPE_CHECKING:
@@ -33,11 +33,10 @@ def command() -> None:
 
 
 @sync_command("List the endpoints with their delivery position and last response. Needs no secrets.", *FLAGS)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 @limit("Maximum number of rows.")
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
     """Show every endpoint of the file."""
-    from sync.commands.synchronising import now
     from sync.terminal.rows import webhook_rows
     from sync.terminal.tables import mark, table
     from sync.webhooks.configuration import endpoints_in
@@ -87,15 +86,14 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
     "proxy",
     "ca_bundle",
     unused=(*DATABASE_FLAGS, *LOG_FLAGS),
-    acts=True,
+    has_effect=True,
 )
 @click.argument("name", metavar="NAME")
-@click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
+@json_flag("Print the response as JSON.")
 def test(context: Context, *, name: str, as_json: bool) -> None:
     """Try an endpoint."""
     import secrets
 
-    from sync.commands.synchronising import now
     from sync.text import iso
     from sync.webhooks.messages import of_test
 
@@ -119,12 +117,11 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
     "Deliver all due messages to every endpoint: one pass, for cron. A daemon with SYNC_WEBHOOKS_FILE delivers by itself. Exits "
     "with 75 if a delivery failed.",
     *SENDING_FLAGS,
-    acts=True,
+    has_effect=True,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_flag("Print the result as JSON.")
 def deliver(context: Context, *, as_json: bool) -> None:
     """Make one pass."""
-    from sync.commands.synchronising import now
     from sync.text import count_of
     from sync.webhooks.dispatcher import Deliverer
 
@@ -155,7 +152,7 @@ def deliver(context: Context, *, as_json: bool) -> None:
     "Retry a paused or failing endpoint at once. An endpoint whose position is lost resumes at the end of the feed; to catch "
     "up, it has to read the catalog again.",
     *FLAGS,
-    acts=True,
+    has_effect=True,
 )
 @click.argument("name", metavar="NAME")
 @click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")

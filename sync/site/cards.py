@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sync.catalog.field_changes import price_moves
 from sync.catalog.url_query import address
-from sync.text import harmless
+from sync.text import escape_bidi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,14 +112,14 @@ def card(stored: Stored, media: Media) -> dict[str, Any]:
     return {
         "id": template_id,
         "page": page_name(template_id),
-        "title": harmless(document["title"] or ""),
-        "title_en": harmless(document["title_en"] or ("" if document["title"] else template_id)),
+        "title": escape_bidi(document["title"] or ""),
+        "title_en": escape_bidi(document["title_en"] or ("" if document["title"] else template_id)),
         "cover": media.url(document["cover_url"]),
         "preview": media.url(document["preview_video_url"]),
         "ratio": ratio_class(document["cover_aspect_ratio"]),
         "tone": int(hashlib.sha256(template_id.encode()).hexdigest()[:4], 16) % _TONES,
         "price": price_range(item["credit"] for item in document["consume_items"]),
-        "tags": [(harmless(tag["name"]), harmless(tag["name_en"] or tag["name"])) for tag in document["tags"]],
+        "tags": [(escape_bidi(tag["name"]), escape_bidi(tag["name_en"] or tag["name"])) for tag in document["tags"]],
     }
 
 
@@ -133,6 +133,6 @@ def price_range(credits_: Iterable[float]) -> str | None:
 
 def names_of(document: Document) -> tuple[str, str]:
     """Give what a template is called in Chinese and in English: the other language, or the id, where one is missing."""
-    zh, en = (harmless(document[name] or "") for name in ("title", "title_en"))
-    fallback = harmless(document["template_id"])
+    zh, en = (escape_bidi(document[name] or "") for name in ("title", "title_en"))
+    fallback = escape_bidi(document["template_id"])
     return zh or en or fallback, en or zh or fallback

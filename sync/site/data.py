@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.site.cards import names_of, page_name
 from sync.terminal.changes import field_change
-from sync.text import harmless, iso, json_text
+from sync.text import escape_bidi, iso, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def script(name: str, value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    return f"window.{name} = {harmless(text)};\n"
+    return f"window.{name} = {escape_bidi(text)};\n"
 
 
 def catalog_data(rows: Sequence[tuple[dict[str, Any], Stored]]) -> str:
@@ -59,13 +59,13 @@ def catalog_data(rows: Sequence[tuple[dict[str, Any], Stored]]) -> str:
         document = stored.document
         prices: list[Any] = []
         for item in document["consume_items"]:
-            prices += [resolutions.number(harmless(item["resolution"])), item["credit"]]
+            prices += [resolutions.number(escape_bidi(item["resolution"])), item["credit"]]
         row = [
             card["id"], card["title"], card["title_en"], packed(card["cover"]), packed(card["preview"]),
             card["ratio"], card["tone"],
             _word(types, document["template_type"]), _word(needs, document["input_requirement"]), document["input_num"],
             [tags.number(tag) for tag in card["tags"]], prices,
-            [ratios.number(harmless(ratio)) for ratio in document["aspect_ratios"]], int(card["new"]), card["moved"],
+            [ratios.number(escape_bidi(ratio)) for ratio in document["aspect_ratios"]], int(card["new"]), card["moved"],
         ]  # fmt: skip
         data.append(row if card["page"] == f"{card['id']}.html" else [*row, card["page"]])
     named = {
@@ -75,7 +75,7 @@ def catalog_data(rows: Sequence[tuple[dict[str, Any], Stored]]) -> str:
 
 
 def _word(words: _Words, word: str | None) -> int | None:
-    return None if word is None else words.number(harmless(word))
+    return None if word is None else words.number(escape_bidi(word))
 
 
 def changes_data(whole: Whole, known: Mapping[str, Stored]) -> str:
@@ -86,7 +86,7 @@ def changes_data(whole: Whole, known: Mapping[str, Stored]) -> str:
         told = [[fields.number(field), text] for field, text in fields_of(event)]
         rows.append(
             [event.run_id, minute(event.at), templates.number(event.template_id), _KINDS.index(event.kind), told,
-             ", ".join(map(harmless, event.breaking)) if event.kind == "changed" else ""]
+             ", ".join(map(escape_bidi, event.breaking)) if event.kind == "changed" else ""]
         )  # fmt: skip
     called = [[template_id, *called_as(template_id, known)] for template_id in templates.numbers]
     return script("changesData", {"fields": list(fields.numbers), "templates": called, "rows": rows})
@@ -106,7 +106,7 @@ def newest(events: Sequence[Event], most: int) -> list[Event]:
 
 def fields_of(event: Event) -> list[tuple[str, str]]:
     """Write what changed in each field, old → new."""
-    return [(harmless(told["field"]), field_change(told)) for told in event.fields]
+    return [(escape_bidi(told["field"]), field_change(told)) for told in event.fields]
 
 
 def minute(moment: datetime) -> str:

@@ -128,7 +128,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
         SiteBusy: another process builds there.
     """
     try:
-        refuse_strangers(path)
+        refuse_foreign_files(path)
         path.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path / _LOCK, _PLAINLY, 0o666), "w") as lock:
             if not stat.S_ISREG(os.fstat(lock.fileno()).st_mode):
@@ -151,7 +151,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
         ) from error
 
 
-def refuse_strangers(path: Path) -> None:
+def refuse_foreign_files(path: Path) -> None:
     """Refuse a folder that holds what is not a site's.
 
     Raises:

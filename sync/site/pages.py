@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sync.errors import MissingExtra
 from sync.site.data import called_as, fields_of, minute, newest
 from sync.site.plots import catalog_plots
-from sync.text import harmless
+from sync.text import escape_bidi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,8 +108,10 @@ def changes(whole: Whole, known: Mapping[str, Stored], data: str, *, cut: bool) 
     ]
     return {
         "days": days, "total": len(whole.events), "cut": cut, "data": data, "plots": catalog_plots(whole), "blank": _BLANK_EVENT,
-        "held": [(run_id, *called_as(template_id, known), harmless(template_id)) for template_id, run_id in whole.held.items()],
-        "set_aside": [(harmless(template_id or ""), harmless(reason)) for template_id, reason in whole.set_aside.first],
+        "held": [
+            (run_id, *called_as(template_id, known), escape_bidi(template_id)) for template_id, run_id in whole.held.items()
+        ],
+        "set_aside": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in whole.set_aside.first],
         "more_set_aside": whole.set_aside.count - len(whole.set_aside.first),
     }  # fmt: skip
 
@@ -119,11 +121,11 @@ def event_row(event: Event, known: Mapping[str, Stored]) -> dict[str, Any]:
     title, title_en, page = called_as(event.template_id, known)
     return {
         "kind": event.kind,
-        "id": harmless(event.template_id),
+        "id": escape_bidi(event.template_id),
         "title": title,
         "title_en": title_en,
         "page": page,
-        "breaking": ", ".join(map(harmless, event.breaking)) if event.kind == "changed" else "",
+        "breaking": ", ".join(map(escape_bidi, event.breaking)) if event.kind == "changed" else "",
         "fields": fields_of(event),
         "why": None,
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from sync.text import harmless
+from sync.text import escape_bidi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -188,7 +188,7 @@ def _levels(whole: Whole, moments: list[datetime]) -> dict[str, list[tuple[datet
     common = sorted(by_resolution, key=lambda name: (-len(by_resolution[name]), name))[:MOST_LINES]
     every = max(1, len(moments) // MOST_POINTS)
     chosen = sorted({*moments[::every], moments[-1]})
-    return {harmless(name): _medians(by_resolution[name], chosen) for name in sorted(common, key=_by_number)}
+    return {escape_bidi(name): _medians(by_resolution[name], chosen) for name in sorted(common, key=_by_number)}
 
 
 def _medians(periods: list[Any], moments: list[datetime]) -> list[tuple[datetime, float | None]]:

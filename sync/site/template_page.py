@@ -11,7 +11,7 @@ from sync.forms.form import Form, job_request
 from sync.site.data import minute
 from sync.site.pages import event_row
 from sync.site.plots import step_plot
-from sync.text import harmless, json_text
+from sync.text import escape_bidi, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def template(
         "gone": gone,
         "held_since": held_since,
         "tag_links": [urlencode({"tag": tag["name_en"] or tag["name"]}) for tag in document["tags"]],
-        "prices": [(harmless(item["resolution"]), item["credit"]) for item in document["consume_items"]],
+        "prices": [(escape_bidi(item["resolution"]), item["credit"]) for item in document["consume_items"]],
         "moments": _moments(stored),
         "facts": _facts(document),
         "form": _form(document),
@@ -68,7 +68,7 @@ def template(
         "sql": _sql("templates" if gone else "current_templates", template_id),
         "cli": f"template-sync form {_shell(template_id)}{' --removed' if gone else ''} --request",
         "history": [
-            {"resolution": harmless(p.resolution), "credit": f"{p.credit.normalize():f}", "since": minute(p.since),
+            {"resolution": escape_bidi(p.resolution), "credit": f"{p.credit.normalize():f}", "since": minute(p.since),
              "until": p.until and minute(p.until)} for p in periods
         ],
         "price_plot": price_plot(stored, periods),
@@ -84,7 +84,7 @@ def price_plot(stored: Stored, periods: Sequence[Period]) -> Plot | None:
         return None
     lines: dict[str, list[tuple[datetime, float | None]]] = {}
     for period in periods:
-        points = lines.setdefault(harmless(period.resolution), [])
+        points = lines.setdefault(escape_bidi(period.resolution), [])
         if points and points[-1] == (period.since, None):
             points.pop()
         points.append((period.since, float(period.credit)))
@@ -122,32 +122,35 @@ def _facts(document: Document) -> list[tuple[str, str, str]]:
         ("Service id", "服务编号", document["service_id"]),
         ("Cover", "封面地址", document["cover_url"]),
         ("Preview", "预览地址", document["preview_video_url"]),
-        *((f"extra.{harmless(name)}", f"extra.{harmless(name)}", json_text(value)) for name, value in document["extra"].items()),
+        *(
+            (f"extra.{escape_bidi(name)}", f"extra.{escape_bidi(name)}", json_text(value))
+            for name, value in document["extra"].items()
+        ),
     ]
-    return [(en, zh, harmless(str(value))) for en, zh, value in found if value not in {None, ""}]
+    return [(en, zh, escape_bidi(str(value))) for en, zh, value in found if value not in {None, ""}]
 
 
 def _form(document: Document) -> list[tuple[str, str, str]]:
     number, needs = document["input_num"], document["input_requirement"]
     said = "image URLs, in order" if number is None else f"{number} image URL{'' if number == 1 else 's, in order'}"
     said_zh = "图片地址，按顺序" if number is None else f"{number} 个图片地址{'' if number == 1 else '，按顺序'}"
-    needed = harmless(needs or "")
-    offered = ", ".join(harmless(item["resolution"]) for item in document["consume_items"])
+    needed = escape_bidi(needs or "")
+    offered = ", ".join(escape_bidi(item["resolution"]) for item in document["consume_items"])
     return [
-        ("template_id", harmless(document["template_id"]), harmless(document["template_id"])),
+        ("template_id", escape_bidi(document["template_id"]), escape_bidi(document["template_id"])),
         ("img_urls", f"{said}; {needed}" if needed else said, f"{said_zh}；{needed}" if needed else said_zh),
         ("resolution", f"one of {offered}" if offered else "not stated", f"其一：{offered}" if offered else "未说明"),
     ]
 
 
 def _shown_json(value: Any) -> str:
-    return "\n".join(map(harmless, json.dumps(value, ensure_ascii=False, indent=2).split("\n")))
+    return "\n".join(map(escape_bidi, json.dumps(value, ensure_ascii=False, indent=2).split("\n")))
 
 
 def _sql(table: str, template_id: str) -> str:
-    quoted = harmless(template_id).replace("'", "''")
+    quoted = escape_bidi(template_id).replace("'", "''")
     return f"SELECT * FROM {table} WHERE template_id = '{quoted}';"  # noqa: S608 - for people to read
 
 
 def _shell(text: str) -> str:
-    return shlex.quote(harmless(text))
+    return shlex.quote(escape_bidi(text))

@@ -114,7 +114,7 @@ def last_answer(position: Position, now: datetime) -> str:
     )
 
 
-def trouble(position: Position, now: datetime) -> str | None:
+def describe_problem(position: Position, now: datetime) -> str | None:
     """Say why a person should look at an endpoint; None if none need to."""
     if position.paused:
         return f"{position.name}: paused ({position.paused}), {position.behind} changes pending"

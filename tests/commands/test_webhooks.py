@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.commands.prune import passed
+from sync.commands.prune import endpoints_passed
 from sync.webhooks.state import positions
 from tests.adversary.command import command
 from tests.builders import records
@@ -152,8 +152,8 @@ def test_prune_warns_when_it_passes_an_endpoint(shop: Shop) -> None:
     shop("webhooks", "deliver")
     for count in (3, 4, 5):
         sync(records(count), shop.database.engine)
-    assert passed(positions(shop.database.engine), 3) == []
-    assert passed(positions(shop.database.engine), 4) == ["shop"]
+    assert endpoints_passed(positions(shop.database.engine), 3) == []
+    assert endpoints_passed(positions(shop.database.engine), 4) == ["shop"]
     assert "undelivered changes of webhook endpoint shop would be deleted" in shop("prune", "--keep-runs", "1", "--dry-run").err
     assert (
         "undelivered changes of webhook endpoint shop were deleted; it will be paused as lost."

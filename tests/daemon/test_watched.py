@@ -15,7 +15,8 @@ import pytest
 import structlog
 
 from sync.catalog.run_record import Run, Status
-from sync.commands.synchronising import now, pinged
+from sync.commands.base import now
+from sync.commands.synchronising import heartbeat_for_run
 from sync.daemon.service import Service, notify_heartbeat
 from sync.errors import SyncError
 from sync.monitoring.heartbeat import Ping
@@ -257,7 +258,7 @@ def test_what_breaks_after_a_run_s_start_was_told_is_told_as_a_failure(sqlite: D
 ])  # fmt: skip
 def test_a_single_run_that_breaks_is_told_as_a_failure(error: BaseException, reason: str, sqlite: Database) -> None:
     with monitor() as (url, heard):
-        with pytest.raises(type(error)), pinged(make_settings(ping_url=url), sqlite.engine):
+        with pytest.raises(type(error)), heartbeat_for_run(make_settings(ping_url=url), sqlite.engine):
             raise error
         until(lambda: len(heard) == 2, "both words")
     assert heard == [("/beat/start", ""), ("/beat/fail", f"run: failed, {reason}")]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.terminal.rows import last_answer, state_of, trouble, webhook_rows
+from sync.terminal.rows import describe_problem, last_answer, state_of, webhook_rows
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.position import Position
 
@@ -61,7 +61,7 @@ def test_the_last_answer_is_shown_with_what_it_said(position: Position, shown: s
 def test_a_person_is_called_after_an_hour_of_failures_or_when_nothing_more_is_tried(
     position: Position, shown: str | None
 ) -> None:
-    assert trouble(position, NOON) == shown
+    assert describe_problem(position, NOON) == shown
 
 
 def test_each_endpoint_is_a_row_that_keeps_the_secret_part_of_its_address() -> None:

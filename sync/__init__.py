@@ -48,22 +48,11 @@ _HOMES = {
     "sync.forms.form": ("Form",),
     "sync.forms.validation": ("Problem",),
     "sync.errors": (
-        "CatalogError",
-        "ConfigurationError",
-        "CursorLost",
-        "DatabaseError",
-        "LeaseBusy",
-        "MissingExtra",
-        "NoSuchPast",
-        "Pruned",
-        "SchemaError",
-        "SyncError",
-        "TryLater",
-        "UnknownRun",
-        "UnknownTemplate",
-    ),  # fmt: skip
+        "CatalogError", "ConfigurationError", "CursorLost", "DatabaseError", "LeaseBusy", "MissingExtra", "NoSuchPast", "Pruned",
+        "SchemaError", "SyncError", "TryLater", "UnknownRun", "UnknownTemplate",
+    ),
     "sync.reader.values": ("CatalogStatus", "Change", "FieldChange", "Page", "Price", "PricePeriod", "Tag", "Template"),
-}
+}  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of docs/python.md

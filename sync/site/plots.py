@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from sync.reader.catalog_dump import Whole
+    from sync.reader.catalog_dump import CatalogDump
 
 
 WIDTH, HEIGHT = 480.0, 180.0
@@ -144,7 +144,7 @@ MOST_LINES = 5
 MOST_POINTS = 400
 
 
-def catalog_plots(whole: Whole) -> list[tuple[Plot, str, str]]:
+def catalog_plots(whole: CatalogDump) -> list[tuple[Plot, str, str]]:
     """Draw three plots, each with its title in English and Chinese; none before there are two moments to draw between."""
     moments = sorted({event.at for event in whole.events})
     if len(moments) < 2:  # noqa: PLR2004 - a line has two ends
@@ -157,7 +157,7 @@ def catalog_plots(whole: Whole) -> list[tuple[Plot, str, str]]:
     return [(plot, en, zh) for plot, en, zh in plots if plot is not None]
 
 
-def _sizes(whole: Whole) -> list[tuple[datetime, float | None]]:
+def _sizes(whole: CatalogDump) -> list[tuple[datetime, float | None]]:
     # From the present backwards: the feed's beginning may have been pruned.
     size = whole.overview.present
     points: list[tuple[datetime, float | None]] = []
@@ -168,7 +168,7 @@ def _sizes(whole: Whole) -> list[tuple[datetime, float | None]]:
     return points[::-1]
 
 
-def _moves(whole: Whole) -> dict[str, list[tuple[datetime, float | None]]]:
+def _moves(whole: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
     totals: Counter[str] = Counter()
     lines: dict[str, dict[datetime, float | None]] = {"added": {}, "removed": {}}
     for event in whole.events:
@@ -179,7 +179,7 @@ def _moves(whole: Whole) -> dict[str, list[tuple[datetime, float | None]]]:
     return {kind: list(points.items()) for kind, points in lines.items()}
 
 
-def _levels(whole: Whole, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
+def _levels(whole: CatalogDump, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
     """Follow the median price of each of the commonest resolutions; of many moments, some."""
     by_resolution: dict[str, list[Any]] = defaultdict(list)
     for periods in whole.periods.values():

@@ -1,4 +1,4 @@
-"""`config`: every setting, its value, and where it came from."""
+"""`config`: every setting, its value and its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`daemon`: a run at start, then on schedule, until asked to stop."""
+"""`daemon`: a run at start, then on a schedule, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLOSE_TIMEOUT = 5.0
 """Seconds at most for pings and deliveries in progress when the daemon stops."""
 
 MAX_APPLY_SECONDS = 900.0
-"""What a run may take beyond its deadline, to be applied while a database fails over."""
+"""Seconds beyond its deadline that a run may take to commit while a database fails over."""
 
 
 @sync_command(
@@ -34,7 +34,7 @@ MAX_APPLY_SECONDS = 900.0
     has_effect=True,
 )
 def command(context: Context) -> None:
-    """Serve until asked to stop."""
+    """Run the daemon."""
     settings = context.settings
     require_gallery(settings)
     engine = context.engine()

@@ -49,16 +49,17 @@ def command(context: Context) -> None:
     from sync.config.cron import Cron
     from sync.daemon.schedule import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
-    from sync.daemon.service import Service, seed
+    from sync.daemon.service import Service, facts_of
     from sync.logs import get_logger
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
     from sync.monitoring.probes import Probes
+    from sync.monitoring.scrape import Scrape
     from sync.monitoring.systemd import notify, watchdog_interval
     from sync.store.schema import prepare
 
     address = os.environ.get("NOTIFY_SOCKET")
-    metrics = Metrics(__version__)
+    metrics = Metrics(__version__, settings.staleness_budget)
     ping = Ping(settings.ping_url, Network.of(settings))
     dispatch_loop = _dispatch_loop(context, engine, metrics)
     service = Service(
@@ -78,6 +79,7 @@ def command(context: Context) -> None:
         random=random.random,
         notify=lambda message: notify(message, address=address),
         max_run=settings.deadline + MAX_APPLY_SECONDS,
+        reload=lambda: _reload(context, dispatch_loop),
         check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
     daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
@@ -85,10 +87,10 @@ def command(context: Context) -> None:
     refuse_sample(settings, engine)
     probes = None
     if settings.http_port is not None:
-        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=metrics.text)
+        scrape = Scrape(metrics, lambda: facts_of(engine))
+        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=scrape.text)
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
-    seed(metrics, engine)
     if dispatch_loop is not None:
         dispatch_loop.start()
     try:
@@ -111,6 +113,22 @@ def _fresh_key(context: Context) -> str:
         context.out.hide(again.secrets)
         context.start_logging()  # the new key must not appear in a log either
     return require_key(again.settings)
+
+
+def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
+    """Reread the files of the key and of the webhooks, and log the result; runs and deliveries go on with what they can read."""
+    from sync.errors import ConfigurationError
+    from sync.logs import get_logger
+
+    try:
+        _fresh_key(context)
+        endpoints = None if dispatch_loop is None else len(_fresh_endpoints(context))
+    except ConfigurationError as error:
+        get_logger().warning("reload_failed", reason=str(error), hint=error.hint)
+        return
+    if dispatch_loop is not None:
+        dispatch_loop.wake()
+    get_logger().info("reloaded", key=context.loaded.source("api_key"), webhook_endpoints=endpoints)
 
 
 def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> DispatchLoop | None:

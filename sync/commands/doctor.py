@@ -225,6 +225,7 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     "webhooks_file",
     unused=RUN_FLAGS,
     quiet=True,
+    shows_key=True,
     has_effect=True,
 )
 @json_flag()

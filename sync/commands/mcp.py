@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     "database only; needs neither network nor API key.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
-    keyless=True,
     has_effect=True,
 )
 def command(context: Context) -> None:

@@ -14,7 +14,7 @@ from sync.store.connecting import connect_to, refuse_replica
 from sync.store.database_errors import plain_errors
 from sync.store.database_url import read_url
 from sync.store.sessions import BUSY_SECONDS, driver_options, prepare_sessions
-from sync.store.sqlite_file import require_file
+from sync.store.sqlite_file import follow_file, require_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,7 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
             f"The working directory does not exist: {error.strerror}.", hint="Change to a directory that exists."
         ) from None
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
+    follow_file(engine)
     connect_to(engine, hosts)
     prepare_sessions(engine, patience)
     return engine

@@ -32,7 +32,7 @@ SyncError                       1   something that this program did not foresee
     └── MissingExtra           78   a library that only some need is not installed
 
 Exit codes are those of sysexits.h where it has one. The first line of an error says what happened, `hint` what to
-do next. Errors are raised where the fact is known and turned into a sentence once, in `commands/edge.py`.
+do next. Errors are raised where the fact is known and turned into a sentence once, in `commands/base.py`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import structlog
 
 from sync.catalog.run_record import Status
 from sync.config.redaction import Redactor
-from sync.text import MOST_NAMES_SHOWN, escape_control_characters
+from sync.text import MAX_NAMES, escape_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,8 +87,8 @@ def log_run(outcome: Outcome) -> None:
     run = outcome.run
     shown = {name: value for name, value in run.as_json().items() if name not in {"started_at", "finished_at", "fence"}}
     for name in ("fields_appeared", "fields_vanished"):
-        if len(shown[name]) > MOST_NAMES_SHOWN:  # all of them stand in sync_runs
-            shown[name] = [*shown[name][:MOST_NAMES_SHOWN], f"and {len(shown[name]) - MOST_NAMES_SHOWN} more"]
+        if len(shown[name]) > MAX_NAMES:  # all of them stand in sync_runs
+            shown[name] = [*shown[name][:MAX_NAMES], f"and {len(shown[name]) - MAX_NAMES} more"]
     if outcome.unrecorded:
         shown["unrecorded"] = str(outcome.unrecorded)
     if outcome.error and outcome.error.hint:

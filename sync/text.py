@@ -38,7 +38,7 @@ def escape_control_characters(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
 
 
-def harmless(text: str) -> str:
+def escape_bidi(text: str) -> str:
     """Make what acts on how text is laid out visible: control characters, and those that turn the direction of writing.
 
     Unlike `escape_control_characters` it leaves what joins emoji and letters, which a page shows as it should.
@@ -48,13 +48,13 @@ def harmless(text: str) -> str:
     return _LAYOUT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-MOST_NAMES_SHOWN = 20
+MAX_NAMES = 20
 
 
-def some_of(names: Sequence[str]) -> str:
+def join_limited(names: Sequence[str]) -> str:
     """Name the first of many, and say how many more there are."""
-    more = len(names) - MOST_NAMES_SHOWN
-    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def count_of(number: int, thing: str) -> str:

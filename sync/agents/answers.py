@@ -1,9 +1,7 @@
-"""PURE. The size limit of answers, and the escaping of the catalog's text.
+"""PURE. The answers of the tools: build them from the catalog's values, escape their text, limit their size.
 
-Titles, tags and unknown fields come from a third party. Control characters and bidirectional controls become visible escapes. A
-text that is too long is truncated, and the answer says so.
-
-The catalog's values as the structs that the tools answer with.
+Titles, tags and unknown fields come from a third party, so control characters and bidirectional controls become visible escapes.
+An answer with a truncated text has the key `shortened`.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from sync.reader import values
 
 
-MOST_BYTES = 24_000
+MAX_BYTES = 24_000
 """Maximum size of an answer, as JSON in UTF-8."""
 CUT = "… (cut)"
 _LEVELS = ((2000, 200, 20), (500, 50, 20), (100, 10, 20), (40, 3, 5))
@@ -46,7 +44,7 @@ class TooLargeError(Exception):
 
 def fits(answer: dict[str, Any]) -> bool:
     """Check whether an answer is within the limit."""
-    return len(json_text(answer).encode("utf-8", "backslashreplace")) <= MOST_BYTES
+    return len(json_text(answer).encode("utf-8", "backslashreplace")) <= MAX_BYTES
 
 
 def escape_and_truncate(value: Any, longest: int = _LEVELS[0][0], most: int = _LEVELS[0][1], deepest: int = _LEVELS[0][2]) -> Any:
@@ -68,7 +66,7 @@ def _entry(name: str, value: Any, longest: int, most: int, deepest: int) -> Any:
     return escape_and_truncate(value, LONGEST_PLACE if whole else longest, most, deepest)
 
 
-def fitted(found: Struct | dict[str, Any]) -> dict[str, Any]:
+def fit_to_limit(found: Struct | dict[str, Any]) -> dict[str, Any]:
     """Escape an answer and truncate it until it fits; set `shortened` if anything was truncated.
 
     Raises:
@@ -93,7 +91,7 @@ def whole(template: values.Template) -> WholeTemplate:
         consume_items=[Price(each.resolution, json_number(each.credit)) for each in template.prices],
         tags=[Tag(each.name, each.name_en) for each in template.tags],
         aspect_ratios=list(template.aspect_ratios),
-        extra=thawed(template.extra),
+        extra=to_plain_json(template.extra),
         first_seen_at=iso(template.first_seen_at),
         changed_at=iso(template.changed_at),
         removed_at=moment(template.removed_at),
@@ -114,7 +112,7 @@ def change(found: values.Change) -> ChangeSummary:
         at=iso(found.at),
         template_id=found.template_id,
         kind=found.kind,
-        fields=[FieldChange(each.field, thawed(each.old), thawed(each.new)) for each in found.fields],
+        fields=[FieldChange(each.field, to_plain_json(each.old), to_plain_json(each.new)) for each in found.fields],
         evidence=found.evidence,
         breaking=list(found.breaking),
         title=found.template.title,
@@ -147,11 +145,11 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else iso(at)
 
 
-def thawed(value: Any) -> Any:
+def to_plain_json(value: Any) -> Any:
     """Make plain JSON of a read-only value."""
     if isinstance(value, tuple | list):
-        return [thawed(each) for each in value]
+        return [to_plain_json(each) for each in value]
     if hasattr(value, "items"):
         mapping: Mapping[str, Any] = value
-        return {name: thawed(each) for name, each in mapping.items()}
+        return {name: to_plain_json(each) for name, each in mapping.items()}
     return value

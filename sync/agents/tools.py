@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import to_builtins
 
 from sync.agents import answers
-from sync.agents.answers import TooLargeError, escape_and_truncate, fits, fitted
+from sync.agents.answers import TooLargeError, escape_and_truncate, fit_to_limit, fits
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
 from sync.forms.validation import problems
@@ -81,14 +81,14 @@ def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 
 def _template(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    return fitted(answers.whole(catalog.template(arguments["template_id"])))
+    return fit_to_limit(answers.whole(catalog.template(arguments["template_id"])))
 
 
 def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    with catalog.snapshot():
-        removed_at = catalog.template(arguments["template_id"]).removed_at
-        form = catalog.form(arguments["template_id"])
-    return fitted(
+    with catalog.snapshot() as then:
+        removed_at = then.template(arguments["template_id"]).removed_at
+        form = then.form(arguments["template_id"])
+    return fit_to_limit(
         FormAnswer(
             template_id=arguments["template_id"],
             schema=form.schema,
@@ -100,10 +100,10 @@ def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 
 def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    with catalog.snapshot():
-        removed_at = catalog.template(arguments["template_id"]).removed_at
-        found = catalog.form(arguments["template_id"]).validate(arguments["input"])
-    return fitted(
+    with catalog.snapshot() as then:
+        removed_at = then.template(arguments["template_id"]).removed_at
+        found = then.form(arguments["template_id"]).validate(arguments["input"])
+    return fit_to_limit(
         InputVerdict(
             template_id=arguments["template_id"],
             valid=not found,
@@ -140,10 +140,10 @@ def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 def _recent_changes(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     def page(limit: int) -> RecentChanges:
-        with catalog.snapshot():
-            now = catalog.status()
+        with catalog.snapshot() as then:
+            now = then.status()
             since: str | int = arguments.get("after") or max(now.oldest_seq - 1, now.last_seq - limit)
-            found = catalog.changes(since, limit)
+            found = then.changes(since, limit)
         last = found[-1].cursor if found else str(arguments.get("after") or now.cursor)
         more = bool(found) and found[-1].seq < now.last_seq
         return RecentChanges([answers.change(each) for each in found], more, last)
@@ -152,7 +152,7 @@ def _recent_changes(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 
 def _status(catalog: Catalog, _arguments: Arguments) -> dict[str, Any]:
-    return fitted(answers.status(catalog.status()))
+    return fit_to_limit(answers.status(catalog.status()))
 
 
 def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict[str, Any]:
@@ -161,9 +161,9 @@ def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict
     while limit > 1:
         found = page(limit)
         if fits(escape_and_truncate(to_builtins(found))):
-            return fitted(found)
+            return fit_to_limit(found)
         limit //= 2
-    return fitted(page(limit))
+    return fit_to_limit(page(limit))
 
 
 _CALLED: Mapping[str, Callable[[Catalog, Arguments], dict[str, Any]]] = {

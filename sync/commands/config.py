@@ -1,14 +1,15 @@
-"""`config`: every setting, its value, and where it came from."""
+"""`config`: every setting, its value and its source."""
 
 from __future__ import annotations
 
-import click
+from sync.commands.base import RUN_FLAGS, Context, sync_command
+from sync.commands.listing import json_flag
 
-from sync.commands.edge import RUN_FLAGS, Context, sync_command
 
-
-@sync_command("Show every setting, its value and its source; secrets are masked. Connects to nothing.", *RUN_FLAGS)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@sync_command(
+    "Show every setting, its value and its source; secrets are masked. Connects to nothing.", *RUN_FLAGS, shows_key=True
+)
+@json_flag()
 def command(context: Context, *, as_json: bool) -> None:
     """Show the settings."""
     origins = context.loaded.origins

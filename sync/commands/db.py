@@ -1,4 +1,4 @@
-"""`db`: create or upgrade the tables, show their version, or check them against this program's."""
+"""`db`: create, upgrade, check, back up or restore the tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.listing import json_flag
 from sync.errors import DatabaseError, SchemaError, UsageError
 
 if TYPE_CHECKING:
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 @click.group(help="Create, upgrade, check, back up or restore the tables.")
 def command() -> None:
-    """Hold the commands together."""
+    """Define the group."""
 
 
 @sync_command(
     "Create the tables, or upgrade them to this version. Idempotent; safe to run on several machines at once.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
-    acts=True,
+    has_effect=True,
 )
 def upgrade(context: Context) -> None:
     """Upgrade the schema."""
@@ -42,9 +43,9 @@ def upgrade(context: Context) -> None:
 
 
 @sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def current(context: Context, *, as_json: bool) -> None:
-    """Show the schema's version."""
+    """Show the version of the schema."""
     from sync.store import schema
 
     found, state = schema.current(context.engine())
@@ -62,11 +63,11 @@ def current(context: Context, *, as_json: bool) -> None:
     "Exit codes: 0 no differences; 69 differences.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
-    acts=True,
+    has_effect=True,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the differences as a JSON list.")
+@json_flag("Print the differences as a JSON list.")
 def check(context: Context, *, as_json: bool) -> None:
-    """Check the schema, and what the tables hold."""
+    """Check the schema and the consistency of the data."""
     context.start_logging()
     from sync.reader.feed_check import problems_of_the_feed
     from sync.store import schema
@@ -98,11 +99,11 @@ def check(context: Context, *, as_json: bool) -> None:
     "Write a consistent copy of a SQLite database to FILE, also while a daemon runs. For a server, print the command of its own "
     "tool.",
     *DATABASE_FLAGS,
-    acts=True,
+    has_effect=True,
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def backup(context: Context, *, file: Path) -> None:
-    """Back the database up."""
+    """Back up the database."""
     from sync.store.backup import back_up
 
     back_up(_sqlite_only(context, file, restore=False), file)
@@ -113,11 +114,11 @@ def backup(context: Context, *, file: Path) -> None:
     "Restore a backup of a SQLite database atomically; no process may have it open. For a server, print the command of its own "
     "tool.",
     *DATABASE_FLAGS,
-    acts=True,
+    has_effect=True,
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def restore(context: Context, *, file: Path) -> None:
-    """Put a backup back."""
+    """Restore a backup."""
     from sync.store import backup as backups
 
     backups.restore(_sqlite_only(context, file, restore=True), file)

@@ -1,4 +1,4 @@
-"""`demo`: see everything work, without a key and without a server: a sample catalog on loopback that changes."""
+"""`demo`: synchronise a sample catalog twice, served on loopback; no key and no server are needed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
-from sync.commands.listing import WholeNumber
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
+from sync.commands.listing import WholeNumber, json_flag
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     quiet=True,
-    acts=True,
+    has_effect=True,
 )
 @click.option(
     "--templates",
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     help="Seed of the generated catalog.",
 )
 @click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Also write the gallery to DIR.")
-@click.option("--json", "as_json", is_flag=True, help="Print both results as JSON.")
+@json_flag("Print both results as JSON.")
 def command(context: Context, *, templates: int, seed: int, folder: Path | None, as_json: bool) -> None:
-    """Show the whole thing."""
+    """Run the demo."""
     if folder is not None:
-        _require_a_place(folder)
+        _check_site_folder(folder)
     engine = context.engine()
     context.start_logging(only_if_asked=True)
     from sync.commands.synchronising import finish, outcome_output, require_no_error
@@ -58,8 +58,8 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
     from sync.text import count_of
 
     prepare(engine)
-    _refuse_a_real_catalog(engine)
-    again = overview(engine).present > 0
+    _refuse_real_catalog(engine)
+    repeated = overview(engine).present > 0
     where = context.loaded.shown("database_url")
     with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
         if not as_json:
@@ -67,11 +67,11 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
                 f"A sample catalog of {count_of(templates, 'template')} is served on {sandbox.url}; the database is {where}."
             )
             known = "this database holds an earlier demo, so the catalog returns to the start of the week"
-            context.out.message(f"\nFirst run: {known if again else 'everything is new'}.")
-        first = _run(context, engine, sandbox, accept_removals=again)
+            context.out.message(f"\nFirst run: {known if repeated else 'everything is new'}.")
+        first = _run(context, engine, sandbox, accept_removals=repeated)
         require_no_error(first)
         if not as_json:
-            finish(context.out, first, json=False, told=False)
+            finish(context.out, first, json=False, list_changes=False)
             context.out.message("\nA week passes in the catalog. Second run: what changed?")
         evolution = sandbox.evolve()
         second = _run(context, engine, sandbox)
@@ -88,39 +88,39 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
         context.out.message(f"\nThe gallery: {built}. Open it in a browser.")
     given = f" --database-url {where}" if context.loaded.source("database_url") == "flag" else ""
     context.out.message("\nLook around:")
-    looked_at = (*evolution.repriced, *evolution.added)[0]
-    for arguments in ("changes", "list --tag Trending", f"history {looked_at}", "tags", "status"):
+    example = (*evolution.repriced, *evolution.added)[0]
+    for arguments in ("changes", "list --tag Trending", f"history {example}", "tags", "status"):
         context.out.message(f"  template-sync {arguments}{given}")
 
 
-def _require_a_place(folder: Path) -> None:
-    """Refuse a gallery that could not be written, before two runs have been made for it."""
+def _check_site_folder(folder: Path) -> None:
+    """Fail before the two runs if the gallery cannot be written."""
     from sync.commands.site import require_renderer
-    from sync.site.folder import refuse_strangers
+    from sync.site.folder import refuse_foreign_files
 
     require_renderer("demo --site")
-    refuse_strangers(folder)
+    refuse_foreign_files(folder)
 
 
 def _write_site(context: Context, engine: Engine, folder: Path) -> str:
-    from sync.commands.site import told, write
+    from sync.commands.site import describe_build, write
 
-    return told(write(context.settings, engine, folder), folder)
+    return describe_build(write(context.settings, engine, folder), folder)
 
 
 def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals: bool = False) -> Outcome:
-    from sync.commands.synchronising import endpoint_of, now, options_of, progress_on_terminal
+    from sync.commands.synchronising import open_endpoint, progress_on_terminal, run_options
     from sync.logs import log_run
     from sync.store.apply import Store
     from sync.synchronise import synchronise
 
     overrides: dict[str, Any] = {"base_url": sandbox.url, "api_key": sandbox.key, "rate": 0.0, "proxy": None}
     settings = replace(context.settings, **overrides)
-    with endpoint_of(settings) as endpoint:
+    with open_endpoint(settings) as endpoint:
         outcome = synchronise(
             Store(engine),
             endpoint,
-            options_of(settings, accept_removals=accept_removals),
+            run_options(settings, accept_removals=accept_removals),
             trigger="demo",
             ttl=settings.lease_ttl,
             clock=now,
@@ -130,8 +130,8 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals:
     return outcome
 
 
-def _refuse_a_real_catalog(engine: Engine) -> None:
-    """Keep the sample catalog out of a database that holds a real one: it would look like the removal of everything."""
+def _refuse_real_catalog(engine: Engine) -> None:
+    """Refuse a database with a real catalog: the sample catalog would remove all its templates."""
     from sync.reader.sample_catalog import has_runs_besides
 
     if has_runs_besides(engine, "demo"):

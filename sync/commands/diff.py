@@ -1,4 +1,4 @@
-"""`diff BEFORE [AFTER]`: what changed between two moments, net."""
+"""`diff BEFORE [AFTER]`: the net changes between two points in time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import AS_OF, MOMENT, limit
+from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
+from sync.commands.listing import AS_OF, POINT_IN_TIME, json_flag, limit
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     "present, or to --as-of. Reads the database only.",
     *DATABASE_FLAGS,
 )
-@click.argument("before", type=MOMENT, metavar="RUN|INSTANT")
-@click.argument("after", type=MOMENT, metavar="[RUN|INSTANT]", required=False)
+@click.argument("before", type=POINT_IN_TIME, metavar="RUN|INSTANT")
+@click.argument("after", type=POINT_IN_TIME, metavar="[RUN|INSTANT]", required=False)
 @AS_OF
 @limit("Maximum number of changes.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(
     context: Context,
     *,
@@ -32,8 +32,7 @@ def command(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Show what changed between two moments."""
-    from sync.commands.synchronising import now
+    """Show the net changes."""
     from sync.reader.history import difference
     from sync.terminal.changes import change_lines
     from sync.terminal.tables import mark

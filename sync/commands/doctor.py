@@ -1,7 +1,4 @@
-"""Look at everything that can go wrong, one thing after another: what was seen, and what to do. Changes nothing.
-
-`doctor`: every check, what was seen, what to do.
-"""
+"""`doctor`: check everything that a run needs, in the order in which a run would fail; each check has its advice."""
 
 from __future__ import annotations
 
@@ -15,14 +12,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import click
-
 from sync.client.api_client import Endpoint
 from sync.client.deadline import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.client.retry_after import REQUESTS
-from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
+from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
+from sync.commands.listing import json_flag
 from sync.errors import SyncError
 from sync.monitoring.staleness import age, ago, is_stale
 from sync.reader.status import Overview, overview
@@ -30,8 +26,8 @@ from sync.store.engine import require_writable
 from sync.store.schema import HEAD
 from sync.store.server_state import server_state
 from sync.store.sqlite_file import sqlite_file
-from sync.terminal.rows import trouble
-from sync.webhooks.configuration import armed
+from sync.terminal.rows import describe_problem
+from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.state import positions
 
 if TYPE_CHECKING:
@@ -43,23 +39,18 @@ if TYPE_CHECKING:
     from sync.config.settings import Loaded, Settings
 
 
-LEAST_FREE = 100 * 2**20
-
-
-CLOCK_SLACK = 300.0
-
-
+MIN_FREE_BYTES = 100 * 2**20
+MAX_CLOCK_SKEW = 300.0
+"""Seconds."""
 CERTIFICATE_DAYS = 14
-
-
+"""A certificate that expires earlier is a warning."""
 SECONDS = 10.0
-
-
+"""Timeout of each network check."""
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
 
 
 class Result(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     FINE = "ok"
     WARNING = "warning"
@@ -68,7 +59,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was seen, what to do, and the exit code that a run would leave with."""
+    """One check: the finding, the advice, and the exit code of a run that fails there."""
 
     name: str
     result: Result
@@ -78,7 +69,7 @@ class Check:
 
 
 def checks_of(loaded: Loaded, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
-    """Make every check, in the order in which a run would stumble; each is given as soon as it is done."""
+    """Run the checks in the order in which a run would fail; yield each as soon as it is done."""
     settings = loaded.settings
     yield _settings(loaded)
     yield _name_resolves(settings)
@@ -141,7 +132,7 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
         except (ValueError, TypeError, OverflowError):
             return
     where = f"{age(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
-    fine = abs(skew) <= CLOCK_SLACK
+    fine = abs(skew) <= MAX_CLOCK_SKEW
     yield Check("clock", Result.FINE if fine else Result.WARNING, where, "" if fine else "Set this machine's clock (NTP).")
 
 
@@ -153,7 +144,7 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
         if (server := server_state(engine)) is not None:
             result = Result.WARNING if server.concerns else Result.FINE
             yield Check("server", result, server.seen, f"{'; '.join(server.concerns)}." if server.concerns else "")
-        if not found.holder.active:  # else it is being written at this moment
+        if not found.holder.active:  # the write check would wait for that run
             require_writable(engine)
     except SyncError as error:
         yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
@@ -172,20 +163,20 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
 
 
 def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Check]:
-    """Read the file with all secrets, as a delivery would; say which endpoints a person should look at."""
+    """Read the file with all secrets, as a delivery does; report the endpoints that need attention."""
     if settings.webhooks_file is None:
         return
     try:
-        names = [each.endpoint.name for each in armed(settings.webhooks_file)]
+        names = [each.endpoint.name for each in load_endpoints(settings.webhooks_file)]
     except SyncError as error:
         yield Check("webhooks", Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
         return
     known = [position for position in positions(engine) if position.name in names]
-    if troubles := [why for position in known if (why := trouble(position, now))]:
+    if problems := [why for position in known if (why := describe_problem(position, now))]:
         yield Check(
             "webhooks",
             Result.WARNING,
-            "; ".join(troubles),
+            "; ".join(problems),
             "Test with `template-sync webhooks test NAME`, then resume with `webhooks resume NAME`.",
         )
         return
@@ -201,7 +192,7 @@ def _disk(engine: Engine) -> Check | None:
         return Check("disk", Result.FAILED, f"the folder {folder} does not exist", "Create it, or change DATABASE_URL.", 69)
     free = shutil.disk_usage(folder).free
     seen = f"{free // 2**20} MiB free in {folder}"
-    return Check("disk", Result.FINE, seen) if free > LEAST_FREE else Check("disk", Result.WARNING, seen, "Free some space.")
+    return Check("disk", Result.FINE, seen) if free > MIN_FREE_BYTES else Check("disk", Result.WARNING, seen, "Free some space.")
 
 
 def _lease(found: Overview) -> Check:
@@ -234,14 +225,14 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     "webhooks_file",
     unused=RUN_FLAGS,
     quiet=True,
-    acts=True,
+    shows_key=True,
+    has_effect=True,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, as_json: bool) -> None:
-    """Check everything."""
+    """Run and print all checks."""
     engine = context.engine()
     context.start_logging()
-    from sync.commands.synchronising import now
     from sync.terminal.tables import mark
 
     checks = []

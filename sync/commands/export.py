@@ -1,4 +1,4 @@
-"""`export`: the catalog, byte for byte the same for the same catalog."""
+"""`export`: the catalog as JSON lines, JSON or CSV; equal catalogs give equal bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import AS_OF, WholeNumber
 from sync.errors import UsageError
 from sync.text import escape_control_characters, json_text
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("jsonl", "json", "csv", "atom")
 _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
-"""Where a spreadsheet may see the beginning of a formula: it may also take a semicolon, a tab or a line for the end of a cell."""
+"""The positions where a spreadsheet may see a formula; semicolon, tab and line break may end a cell."""
 
 
 @sync_command(
@@ -49,7 +49,7 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 @click.option("--json", "as_one", is_flag=True, help="Same as --format json.")
 def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: int | datetime | None, with_cursor: bool) -> None:
     """Write the catalog."""
-    from sync.commands.listing import run_asked_for
+    from sync.commands.listing import find_run
     from sync.reader.catalog import catalog, catalog_and_cursor
 
     if as_one and style in {"csv", "atom"}:
@@ -60,7 +60,7 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
     if style == "atom" and as_of is not None:
         raise UsageError("An Atom feed has no --as-of: it lists the newest changes.", hint="Use --as-of with another format.")
     engine = context.engine()
-    after_run = run_asked_for(engine, as_of)
+    after_run = find_run(engine, as_of)
     if style == "atom":
         text = _atom(engine, newest)
     elif with_cursor:
@@ -82,33 +82,33 @@ def _atom(engine: Engine, newest: int) -> str:
 
 
 def as_json_lines(documents: Sequence[Document]) -> str:
-    """Write one JSON object a line."""
+    """Return one JSON object per line."""
     from sync.reader.stored_templates import printed
 
     return "".join(json_text(printed(document)) + "\n" for document in documents)
 
 
 def as_json(documents: Sequence[Document]) -> str:
-    """Write one JSON array."""
+    """Return one JSON array."""
     from sync.reader.stored_templates import printed
 
     return json_text([printed(document) for document in documents], indent=2) + "\n"
 
 
 def as_json_lines_with_cursor(documents: Sequence[Document], cursor: str) -> str:
-    """Write the cursor as a first line of its own, then one JSON object a line."""
+    """Return a line with the cursor, then one JSON object per line."""
     return json_text({"cursor": cursor}) + "\n" + as_json_lines(documents)
 
 
 def as_json_with_cursor(documents: Sequence[Document], cursor: str) -> str:
-    """Write one JSON object: the cursor, and the catalog that stands there."""
+    """Return one JSON object: the cursor, and the catalog at that cursor."""
     from sync.reader.stored_templates import printed
 
     return json_text({"cursor": cursor, "templates": [printed(document) for document in documents]}, indent=2) + "\n"
 
 
 def as_csv(documents: Sequence[Document]) -> str:
-    """Write a spreadsheet (RFC 4180): lists joined by semicolons, unknown fields as JSON."""
+    """Return CSV (RFC 4180): lists are joined by semicolons, unknown fields are JSON."""
     from sync.catalog.fields import SCALARS
 
     columns = ["template_id", *SCALARS.values(), "consume_items", "tags", "tags_en", "aspect_ratios", "extra"]
@@ -129,5 +129,5 @@ def as_csv(documents: Sequence[Document]) -> str:
 
 
 def _cell(value: object) -> object:
-    """Keep a stranger's text from being run as a formula: an apostrophe makes it plain text for a spreadsheet."""
+    """Prefix an apostrophe where a spreadsheet would run the catalog's text as a formula."""
     return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

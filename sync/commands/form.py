@@ -1,14 +1,15 @@
-"""`form ID`: what one template's generation request must hold, an example, a check, the whole request."""
+"""`form ID`: the schema of a generation request, an example, a validation, or the complete request."""
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import TEMPLATE_ID
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import TEMPLATE_ID, json_flag
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--resolution", metavar="NAME", help="For --example and --request: use this resolution instead of the cheapest.")
 @click.option("--removed", is_flag=True, help="Also accept a removed template; its form is marked as removed.")
-@click.option("--json", "as_json", is_flag=True, help="With --validate: print as JSON. All other outputs are JSON.")
+@json_flag("With --validate: print as JSON. All other outputs are JSON.")
 def command(
     context: Context,
     *,
@@ -43,7 +44,7 @@ def command(
     removed: bool,
     as_json: bool,
 ) -> None:
-    """Print one template's form, or what follows from it."""
+    """Print the form of a template, or an output derived from it."""
     if example + request + (file is not None) > 1:
         raise click.UsageError("--example, --request and --validate cannot be combined.")
     if resolution is not None and not (example or request):
@@ -61,16 +62,16 @@ def command(
     if file is not None:
         _validate(context.out, form, file, removed_at, as_json=as_json)
     elif example or request:
-        context.out.json(_made(form, context.settings.base_url if request else None, resolution, removed_at))
+        context.out.json(_example_or_request(form, context.settings.base_url if request else None, resolution, removed_at))
     else:
         gone = {"deprecated": True, "$comment": f"This template was removed at {removed_at}."} if removed_at else {}
         context.out.json({**form.schema, **gone})
 
 
-def _made(
+def _example_or_request(
     form: Form, base_url: str | None, resolution: str | None, removed_at: str | None
 ) -> GenerationInput | GenerationRequest:
-    """Build an example; with a base URL, the complete request."""
+    """Build an example, or with a base URL the complete request."""
     from sync.forms.form import job_request
     from sync.outputs.commands import GenerationInput, GenerationRequest
 
@@ -83,9 +84,7 @@ def _made(
 
 
 def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_json: bool) -> None:
-    """Tell whether an input fits; leave with 1 if it does not."""
-    from sync.commands.listing import read_json
-
+    """Print whether an input is valid; exit with 1 if it is not."""
     problems = form.validate(given := read_json(file))
     if as_json:
         from sync.outputs.commands import InputCheck, Problem
@@ -95,8 +94,50 @@ def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_
     elif problems:
         out.lines(map(str, problems))
     else:
-        out.message("It fits.")
+        out.message("The input is valid.")
     if problems:
         if isinstance(given, dict) and isinstance(given.get("input"), dict):
             out.message("note: this looks like a complete request; its `input` is validated.")
         sys.exit(1)
+
+
+MAX_BYTES = 16 * 1024 * 1024
+
+
+def read_json(file: str) -> Any:
+    """Read one JSON value from a file, `-` for stdin.
+
+    Raises:
+        UsageError: the file cannot be read, has more than `MAX_BYTES`, or is not plain JSON.
+    """
+    name = "stdin" if file == "-" else file
+    try:
+        with open(0 if file == "-" else file, "rb", closefd=file != "-") as source:
+            content = source.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+        raise UsageError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{name} has more than {MAX_BYTES} bytes.")
+    try:
+        return json.loads(content, object_pairs_hook=_reject_duplicate_keys, parse_constant=_reject_constant)
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    except ValueError as error:
+        reason = str(error)
+    except RecursionError:
+        reason = "it is nested too deeply"
+    raise UsageError(f"{name} is not JSON: {reason}.")
+
+
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Reject an object with a repeated key, because only one of the values would be validated."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {repeated[:60]!r} is repeated in an object")
+    return found
+
+
+def _reject_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")

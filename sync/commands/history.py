@@ -1,17 +1,17 @@
-"""`history ID`: how one template changed."""
+"""`history ID`: the changes of one template."""
 
 from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import TEMPLATE_ID, limit
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import TEMPLATE_ID, json_flag, limit
 
 
 @sync_command("Show the change history of one template, oldest first. Reads the database only.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @limit("Maximum number of changes; the newest are shown.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, template_id: str, limit: int | None, as_json: bool) -> None:
     """Show one template's changes."""
     from sync.reader.catalog import template

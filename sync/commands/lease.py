@@ -1,20 +1,21 @@
-"""`lease`: who may write, and taking that away."""
+"""`lease`: show the holder of the lease, or release it."""
 
 from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
+from sync.commands.listing import json_flag
 from sync.errors import UsageError
 
 
 @click.group(help="Show or release the lease that runs hold.")
 def command() -> None:
-    """Hold the commands together."""
+    """Define the group."""
 
 
 @sync_command("Show the lease holder.", *DATABASE_FLAGS)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def show(context: Context, *, as_json: bool) -> None:
     """Show the holder."""
     from sync.reader.status import overview
@@ -41,11 +42,11 @@ def show(context: Context, *, as_json: bool) -> None:
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     quiet=True,
-    acts=True,
+    has_effect=True,
 )
 @click.option("--force", is_flag=True, help="Confirm the release. The run that holds the lease can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
-    """Take the lease away."""
+    """Release the lease."""
     if not force:
         raise UsageError("The active run will then not commit.", hint="Add --force to confirm.")
     context.start_logging()

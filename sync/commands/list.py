@@ -1,4 +1,4 @@
-"""`list`: the catalog, filtered."""
+"""`list`: the templates of the catalog, with filters."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.page_order import SORTS
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import AS_OF, FLAGS, WholeNumber, limit, tell_unknown_words
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import AS_OF, FLAGS, WholeNumber, json_flag, limit, report_unknown_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 )
 @limit("Maximum number of rows.")
 @AS_OF
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **wanted: Any) -> None:
     """List the catalog."""
-    gc.disable()  # as in `run`: it would walk over every document again and again, and none are cycles
+    gc.disable()  # as in `run`: collections would scan every document repeatedly, without garbage
     from sync.catalog.selection import asked
-    from sync.commands.listing import run_asked_for
+    from sync.commands.listing import find_run
     from sync.reader.catalog import selected
     from sync.reader.stored_templates import printed
     from sync.terminal.rows import template_rows
@@ -55,7 +55,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
         argument, _, why = str(error).partition(": ")
         raise click.UsageError(f"--{FLAGS.get(argument, argument.replace('_', '-'))}: {why}") from None
     engine = context.engine()
-    found = [each.document for each in selected(engine, selection, after_run=run_asked_for(engine, as_of))]
+    found = [each.document for each in selected(engine, selection, after_run=find_run(engine, as_of))]
     if as_json:
         context.out.json([printed(each) for each in found])
     elif found:
@@ -63,4 +63,4 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     if not as_json:
         context.out.message(count_of(len(found), "template"))
     if not found:
-        tell_unknown_words(context.out, engine, selection)
+        report_unknown_words(context.out, engine, selection)

@@ -1,15 +1,7 @@
-"""What commands take on the line, refused there where it cannot be meant: with a usage error, not one of the database's.
-
-What the commands with `--as-of` share.
-
-A filter's word that no template has: told on stderr, with the nearest that some have; what is printed stays empty.
-
-A JSON value from a file that the user names, or from stdin; what cannot be read, or is no JSON, is one clear line.
-"""
+"""Parameters that several commands take (ids, numbers, cursors, times, -n, --json, --as-of), and the report of unknown words."""
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.fields import BOUNDS, storage_flaw
-from sync.commands.synchronising import now
-from sync.errors import UsageError
+from sync.commands.base import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,36 +24,36 @@ if TYPE_CHECKING:
 
 
 class WholeNumber(click.ParamType[int]):
-    """A whole number within bounds, which are told to whoever leaves them and not in the help: most are beyond all need."""
+    """A whole number within bounds; the error message names the bounds, the help does not."""
 
     name = "n"
 
-    def __init__(self, least: int, most: int = 2**31 - 1) -> None:
-        self.least = least
-        self.most = most
+    def __init__(self, minimum: int, maximum: int = 2**31 - 1) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Refuse what is none; thousands of digits are not even read."""
+        """Parse a number; the pattern limits the digits, because parsing thousands of them is slow."""
         text = str(value)
         number = int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else None
-        if number is None or not self.least <= number <= self.most:
-            above = number is not None and number > self.most
-            bounds = f"from {self.least} to {self.most}" if above else f"from {self.least} on"
+        if number is None or not self.minimum <= number <= self.maximum:
+            above = number is not None and number > self.maximum
+            bounds = f"from {self.minimum} to {self.maximum}" if above else f"from {self.minimum} on"
             self.fail(f"a whole number {bounds}, not {text[:80]}.", param, ctx)
         return number
 
 
 NUMBER = WholeNumber(0, 2**63 - 1)
-"""A run's number; the databases hold no larger one."""
+"""The number of a run: a 64-bit integer in every database."""
 
 
 class TemplateId(click.ParamType[str]):
-    """A template's id, as the catalog could have sent it."""
+    """A template ID that the catalog may contain."""
 
     name = "id"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what no template can be called."""
+        """Reject an ID that no stored template can have."""
         text = str(value)
         if not text or len(text) > BOUNDS["TemplateId"]:
             self.fail(f"an id has 1 to {BOUNDS['TemplateId']} characters, this one has {len(text)}.", param, ctx)
@@ -75,12 +66,12 @@ TEMPLATE_ID = TemplateId()
 
 
 class FeedPosition(click.ParamType[str]):
-    """A cursor of the feed, or a bare `seq`."""
+    """A cursor of the feed, or a `seq`."""
 
     name = "cursor"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what neither can be."""
+        """Reject text that has neither form."""
         from sync.reader.arguments import a_position
 
         text = str(value)
@@ -94,13 +85,13 @@ class FeedPosition(click.ParamType[str]):
 FEED_POSITION = FeedPosition()
 
 
-class Moment(click.ParamType["int | datetime"]):
-    """A moment of the past: a run's number, a date-time with its zone, or a date, which is its first moment in UTC."""
+class PointInTime(click.ParamType["int | datetime"]):
+    """The number of a run, a date and time with a zone, or a date, which means 00:00 UTC of that day."""
 
     name = "moment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | datetime:
-        """Refuse what is neither a run nor an instant, and an instant that could be meant in several zones."""
+        """Parse a number or an ISO 8601 time; reject a time without a zone, because it is ambiguous."""
         text = str(value)
         if text.isascii() and text.isdigit():
             return NUMBER.convert(text, param, ctx)
@@ -113,11 +104,11 @@ class Moment(click.ParamType["int | datetime"]):
             self.fail(f"{text[:80]!r} is neither a run nor a date such as 2026-11-17 or 2026-11-17T10:00Z.", param, ctx)
 
 
-MOMENT = Moment()
+POINT_IN_TIME = PointInTime()
 
 AS_OF = click.option(
     "--as-of",
-    type=MOMENT,
+    type=POINT_IN_TIME,
     metavar="RUN|INSTANT",
     help=(
         "The catalog after this run, or at this instant: 2026-11-17T10:00Z, or 2026-11-17 for 00:00 UTC of that day. The "
@@ -128,12 +119,17 @@ AS_OF = click.option(
 
 
 def limit(help_text: str, *more_names: str) -> Callable[[FC], FC]:
-    """Make `-n`/`--limit` of a listing; its help says which ones are listed, and what it is without."""
+    """Make the option `-n`/`--limit` of a listing; the help names the rows that are kept and the default."""
     return click.option("-n", "--limit", *more_names, "limit", type=WholeNumber(0), metavar="N", help=help_text)
 
 
-def run_asked_for(engine: Engine, as_of: int | datetime | None) -> int | None:
-    """Find the run after which the catalog was as `--as-of` asks; None for the present."""
+def json_flag(help_text: str = "Print as JSON.") -> Callable[[FC], FC]:
+    """Make the option `--json`, parameter `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
+
+
+def find_run(engine: Engine, as_of: int | datetime | None) -> int | None:
+    """Return the run after which the catalog was as `--as-of` requests; None for the present."""
     if as_of is None:
         return None
     from sync.reader.past import run_of
@@ -142,56 +138,14 @@ def run_asked_for(engine: Engine, as_of: int | datetime | None) -> int | None:
 
 
 FLAGS = {"requirement": "input", "search": "text"}
-"""Flags that are not called as the reader's argument is."""
+"""Flags whose name differs from the argument of the reader."""
 
 
-def tell_unknown_words(out: Output, engine: Engine, wanted: Selection) -> None:
-    """Tell which words of what was asked for no template ever had, and which were perhaps meant."""
+def report_unknown_words(out: Output, engine: Engine, wanted: Selection) -> None:
+    """Print, for an empty result, each filter value that no template ever had, with similar values that exist."""
     from sync.reader.facets import unknown_words
 
     for name, near in unknown_words(engine, wanted).items():
         others = f"`template-sync {name}s` shows all." if name in {"tag", "type"} else ""
-        meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else f". {others}".rstrip()
-        out.message(f"No template has the {FLAGS.get(name, name)} {getattr(wanted, name)!r}{meant}")
-
-
-MOST_BYTES = 16 * 1024 * 1024
-
-
-def read_json(file: str) -> Any:
-    """Read one JSON value from a file, or from stdin where it is called `-`.
-
-    Raises:
-        UsageError: it cannot be read, is too large, or is not plain JSON.
-    """
-    name = "stdin" if file == "-" else file
-    try:
-        with open(0 if file == "-" else file, "rb", closefd=file != "-") as source:
-            content = source.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
-        raise UsageError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    if len(content) > MOST_BYTES:
-        raise UsageError(f"{name} has more than {MOST_BYTES} bytes.")
-    try:
-        return json.loads(content, object_pairs_hook=_each_key_once, parse_constant=_no_constant)
-    except UnicodeDecodeError:
-        reason = "it is not UTF-8 text"
-    except ValueError as error:
-        reason = str(error)
-    except RecursionError:
-        reason = "it is nested too deeply"
-    raise UsageError(f"{name} is not JSON: {reason}.")
-
-
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object that says a key twice: one of the two would be checked, and the other, perhaps, be meant."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:60]!r} is repeated in an object")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
+        similar = f"; did you mean {' or '.join(map(repr, near))}?" if near else f". {others}".rstrip()
+        out.message(f"No template has the {FLAGS.get(name, name)} {getattr(wanted, name)!r}{similar}")

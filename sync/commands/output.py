@@ -1,8 +1,7 @@
-"""The one door to the terminal: whatever a command says passes here.
+"""The output of every command: data to stdout, messages to stderr.
 
-Data goes to stdout, messages go to stderr. In messages secrets are hidden; in both, control characters are shown and never sent,
-whoever wrote them. An output that fails (a reader that left, a full disk) changes nothing about what a command does: it is
-noticed here, and told at the end.
+Secrets are masked in messages, and control characters are escaped in both, because the catalog's text could otherwise control the
+terminal. A write that fails (a closed pipe, a full disk) does not stop a command; `Output.failure` reports it at the end.
 """
 
 from __future__ import annotations
@@ -26,31 +25,31 @@ if TYPE_CHECKING:
 def open_closed_streams() -> None:
     """Open /dev/null in place of standard streams that the caller closed (`template-sync run 2>&-`).
 
-    Else the database's file would get their number, and whatever writes an error message would write it there.
+    Otherwise the database file gets the descriptor of stderr, and error messages are written into it.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - for the rest of the process
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 - likewise
 
 
 def flush_streams() -> None:
-    """Write out what is left. What fails now would make Python leave with 120, whatever the command's verdict was."""
+    """Flush stdout and stderr. A failure in the interpreter's own flush would replace the exit code by 120."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
-            _drop_the_rest(stream)
+            _discard_buffer(stream)
 
 
 class Output:
-    """What one command says.
+    """The output of one command.
 
     Attributes:
-        failure: why stdout could not be written, if it could not; what comes after that is dropped.
+        failure: the first error of a write to stdout; later output is discarded.
     """
 
     def __init__(self, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
@@ -62,54 +61,54 @@ class Output:
         self._redact = Redactor(())
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Hide these values, too, in every message from now on."""
+        """Add values that are masked in every later message."""
         self.secrets = (*self.secrets, *(secret for secret in secrets if secret not in self.secrets))
         self._redact = Redactor(self.secrets)
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Print lines of text, which may be painted."""
+        """Print lines of text, which may contain colour marks."""
         colored = self._colored()
         self.data("".join(f"{render(line, colored=colored)}\n" for line in lines))
 
     def json(self, value: Any) -> None:
-        """Print a value as JSON, readable on a terminal, on one line elsewhere. Every form is documented in docs/json.md."""
+        """Print a value as JSON: indented on a terminal, otherwise on one line. docs/json.md documents every form."""
         from sync.text import json_text
 
         self.data(json_text(value, 2 if self._stdout.isatty() else None) + "\n")
 
     def data(self, text: str) -> None:
-        """Print text that is safe as it is; whoever calls has seen to that."""
+        """Print text unchanged; the caller has escaped it."""
         if self.failure is None:
             try:
                 self._stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
                 self._stdout.buffer.flush()
             except OSError as failure:
                 self.failure = failure
-                _drop_the_rest(self._stdout)
+                _discard_buffer(self._stdout)
 
     def message(self, text: str, *, reveal: bool = False) -> None:
-        """Say something to a person; `reveal` shows even what is a secret."""
+        """Print a message to stderr; `reveal` does not mask secrets."""
         shown = text if reveal else self._redact(text)
-        with suppress(OSError):  # nobody listens; that is no reason to stop
+        with suppress(OSError):  # a closed stderr must not stop the command
             self._stderr.write("\n".join(map(escape_control_characters, shown.split("\n"))) + "\n")
             self._stderr.flush()
 
     def error(self, error: SyncError) -> None:
-        """Say what happened, and on a line of its own what to do."""
+        """Print an error, and its hint on a separate line."""
         for problem in error.problems if isinstance(error, ConfigurationError) else [str(error)]:
             self.message(f"error: {problem}")
         if error.hint:
             self.message(f"  → {error.hint}")
 
     def progress(self, text: str) -> None:
-        """Show a line that the next one overwrites; an empty one takes it away."""
+        """Show a line that the next one overwrites; an empty text erases it."""
         with suppress(OSError):
             self._stderr.write(f"\r\x1b[K{escape_control_characters(text)}\r")
             self._stderr.flush()
 
     @property
     def width(self) -> int | None:
-        """The terminal's width in columns; None for a pipe, where nothing is cut."""
+        """The terminal's width in columns; None for a pipe, where lines are not truncated."""
         if not self._stdout.isatty():
             return None
         import shutil
@@ -118,17 +117,17 @@ class Output:
 
     @property
     def on_terminal(self) -> bool:
-        """Whether a person reads stdout as it comes."""
+        """Whether stdout is a terminal."""
         return self._stdout.isatty()
 
     def _colored(self) -> bool:
-        """Whether stdout takes colours: on a terminal, unless NO_COLOR or TERM=dumb; FORCE_COLOR asks for them anyway."""
+        """Whether to print colours: on a terminal, unless NO_COLOR or TERM=dumb; always with FORCE_COLOR."""
         if self._environ.get("NO_COLOR"):
             return False
         return bool(self._environ.get("FORCE_COLOR")) or (self._stdout.isatty() and self._environ.get("TERM") != "dumb")
 
 
-def _drop_the_rest(stream: TextIO) -> None:
-    """Let what Python still holds for a stream go nowhere: it would try once more at the end, and fail with 120."""
+def _discard_buffer(stream: TextIO) -> None:
+    """Redirect a stream to /dev/null, so that the interpreter's flush of its buffer at the end does not fail with 120."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,4 +1,4 @@
-"""`prune`: delete old history; the present catalog and the rest of the feed stay whole."""
+"""`prune`: delete old history; the catalog and the rest of the feed stay complete."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
-from sync.commands.listing import WholeNumber
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
+from sync.commands.listing import WholeNumber, json_flag
 from sync.config.options import parse_duration
 from sync.errors import UsageError
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     "refused. Templates, soft-deleted ones included, are never deleted.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
-    acts=True,
+    has_effect=True,
 )
 @click.option("--older-than", metavar="AGE", help="Retention period, such as 90d: delete older history.")
 @click.option(
     "--keep-runs", type=WholeNumber(1, 2**63 - 1), metavar="N", help="Number of runs to retain: delete the history of older runs."
 )
 @click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@json_flag("Print the counts as JSON.")
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
     """Delete old history."""
     if (older_than is None) == (keep_runs is None):
@@ -42,15 +42,14 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     except ValueError as error:
         raise UsageError(f"--older-than: expected {error}.") from None
     context.start_logging()
-    from sync.commands.synchronising import now
     from sync.store.prune import prune
     from sync.text import count_of
     from sync.webhooks.state import positions
 
     engine = context.engine()
-    told = positions(engine)
+    delivery_positions = positions(engine)
     counts = prune(engine, before=None if age is None else now() - age, keep_runs=keep_runs, dry_run=dry_run)
-    for name in passed([position for position in told if not position.paused], counts["oldest_seq"]):
+    for name in endpoints_passed([position for position in delivery_positions if not position.paused], counts["oldest_seq"]):
         context.out.message(
             f"warning: undelivered changes of webhook endpoint {name} {'would be' if dry_run else 'were'} deleted; "
             f"it {'would be' if dry_run else 'will be'} paused as lost."
@@ -68,6 +67,6 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     context.out.message(f"the feed {begins} at seq {counts['oldest_seq']}")
 
 
-def passed(told: Iterable[Position], oldest_seq: int) -> list[str]:
-    """Name the endpoints that stand before the change that precedes the oldest one that is kept."""
-    return [position.name for position in told if position.seq < oldest_seq - 1]
+def endpoints_passed(delivery_positions: Iterable[Position], oldest_seq: int) -> list[str]:
+    """Return the names of endpoints whose next change was deleted."""
+    return [position.name for position in delivery_positions if position.seq < oldest_seq - 1]

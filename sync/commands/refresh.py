@@ -1,12 +1,12 @@
-"""`refresh ID`: fetch one template now and record what changed in it."""
+"""`refresh ID`: fetch one template now and record its changes."""
 
 from __future__ import annotations
 
 import click
 
-from sync.commands.edge import ASKING_FLAGS, RUN_FLAGS, Context, sync_command
-from sync.commands.listing import TEMPLATE_ID
-from sync.commands.site import keep_gallery, require_gallery
+from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
+from sync.commands.listing import TEMPLATE_ID, json_flag
+from sync.commands.site import require_gallery, update_gallery
 
 
 @sync_command(
@@ -16,32 +16,32 @@ from sync.commands.site import keep_gallery, require_gallery
     unused=RUN_FLAGS,
     quiet=True,
     needs_key=True,
-    acts=True,
+    has_effect=True,
 )
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_flag("Print the result as JSON.")
 def command(context: Context, *, template_id: str, as_json: bool) -> None:
     """Fetch one template."""
     require_gallery(context.settings)
     engine = context.engine()
     context.start_logging()
-    from sync.commands.synchronising import endpoint_of, finish, now, refuse_sample, told_as_json
+    from sync.commands.synchronising import finish, open_endpoint, refuse_sample, report_errors_as_json
     from sync.logs import log_run
     from sync.reader.catalog import template
     from sync.store.apply import Store
     from sync.store.schema import prepare
     from sync.synchronise import refresh
 
-    with told_as_json(context.out, "refresh", json=as_json):
+    with report_errors_as_json(context.out, "refresh", json=as_json):
         prepare(engine)
         refuse_sample(context.settings, engine)
-    with endpoint_of(context.settings) as endpoint:
+    with open_endpoint(context.settings) as endpoint:
         outcome = refresh(Store(engine), endpoint, template_id, ttl=context.settings.lease_ttl, clock=now)
     log_run(outcome)
     if outcome.plan and (outcome.plan.changes.changes or outcome.plan.changes.unpublished):
-        keep_gallery(context.settings, engine)
+        update_gallery(context.settings, engine)
     if outcome.plan and not outcome.plan.snapshot.ids:
-        template(engine, template_id)  # one that was never seen is a slip of the user's, not of the catalog's
+        template(engine, template_id)  # raises a usage error for an unknown ID
         context.out.message(
             "note: the catalog no longer has this template; the next run, which walks the whole catalog, decides whether it is "
             "removed."

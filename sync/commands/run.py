@@ -7,8 +7,9 @@ import random as randomness
 
 import click
 
-from sync.commands.edge import RUN_FLAGS, Context, sync_command
-from sync.commands.site import keep_gallery, require_gallery
+from sync.commands.base import RUN_FLAGS, Context, now, sync_command
+from sync.commands.listing import json_flag
+from sync.commands.site import require_gallery, update_gallery
 
 
 @sync_command(
@@ -18,7 +19,7 @@ from sync.commands.site import keep_gallery, require_gallery
     *RUN_FLAGS,
     quiet=True,
     needs_key=True,
-    acts=True,
+    has_effect=True,
 )
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, but write nothing.")
 @click.option(
@@ -32,25 +33,24 @@ from sync.commands.site import keep_gallery, require_gallery
     metavar="FILE",
     help="Record every response, without the API key, for `sandbox --replay FILE`; see docs/recordings.md.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_flag("Print the result as JSON.")
 def command(
     context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, record: str | None, as_json: bool
 ) -> None:
     """Synchronise once."""
-    # One process, one run: the collector would walk over a large catalog's objects again and again, and none are cycles.
+    # The process makes one run: collections would scan the objects of a large catalog repeatedly, without garbage.
     gc.disable()
     require_gallery(context.settings)
     engine = context.engine()
     context.start_logging()
     from sync.commands.synchronising import (
-        endpoint_of,
         finish,
-        now,
-        options_of,
-        pinged,
+        heartbeat_for_run,
+        open_endpoint,
         progress_on_terminal,
         refuse_sample,
-        told_as_json,
+        report_errors_as_json,
+        run_options,
         write_metrics,
     )
     from sync.logs import log_run
@@ -58,33 +58,33 @@ def command(
     from sync.store.schema import is_empty, prepare, require_current_schema
     from sync.synchronise import preview, synchronise
 
-    options = options_of(context.settings, accept_removals=accept_removals)
+    options = run_options(context.settings, accept_removals=accept_removals)
     progress = progress_on_terminal(context.out)
     recording, random = None, randomness.random
     if record is not None:
-        from sync.commands.synchronising import recorded
+        from sync.commands.synchronising import record_to
 
-        recording = context.closing.enter_context(recorded(context, engine, record))
+        recording = context.closing.enter_context(record_to(context, engine, record))
         random = recording.random
     if dry_run:
-        with told_as_json(context.out, "dry-run", json=as_json):
+        with report_errors_as_json(context.out, "dry-run", json=as_json):
             store = None if engine.dialect.name == "sqlite" and is_empty(engine) else Store(engine)
             if store:
                 require_current_schema(engine)
-        with endpoint_of(context.settings, recording) as endpoint:
+        with open_endpoint(context.settings, recording) as endpoint:
             outcome = preview(store, endpoint, options, clock=now, random=random, progress=progress)
         finish(context.out, outcome, json=as_json, exit_code=exit_code)
         return
-    with told_as_json(context.out, "run", json=as_json):
+    with report_errors_as_json(context.out, "run", json=as_json):
         prepare(engine)
         refuse_sample(context.settings, engine)
-    with pinged(context.settings, engine) as tell_end, endpoint_of(context.settings, recording) as endpoint:
+    with heartbeat_for_run(context.settings, engine) as report_result, open_endpoint(context.settings, recording) as endpoint:
         ttl = context.settings.lease_ttl
         outcome = synchronise(
             Store(engine), endpoint, options, trigger="run", ttl=ttl, clock=now, random=random, progress=progress
         )
-        tell_end(outcome)
+        report_result(outcome)
     log_run(outcome)
-    kept = keep_gallery(context.settings, engine) if outcome.plan else None
+    kept = update_gallery(context.settings, engine) if outcome.plan else None
     write_metrics(context.settings, engine, outcome, site=kept)
     finish(context.out, outcome, json=as_json, exit_code=exit_code)

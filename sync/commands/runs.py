@@ -1,11 +1,11 @@
-"""`runs`: the newest runs."""
+"""`runs`: the newest runs, or the rejected records of one."""
 
 from __future__ import annotations
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import NUMBER, limit
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import NUMBER, json_flag, limit
 
 NEWEST = 10
 
@@ -13,7 +13,7 @@ NEWEST = 10
 @sync_command("List the most recent runs, newest first. Reads the database only.", *DATABASE_FLAGS)
 @limit(f"Maximum number of runs; default {NEWEST}. With --rejected: maximum number of records; default all.", "--most")
 @click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="Show the records that this run rejected.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, limit: int | None, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""
     from sync.outputs.catalog import Run

@@ -1,4 +1,4 @@
-"""`sandbox`: serve the sample catalog until stopped, for developers of apps."""
+"""`sandbox`: serve the sample catalog, or a recording, for app development."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import Context, sync_command
+from sync.commands.base import Context, sync_command
 from sync.commands.listing import WholeNumber
 from sync.errors import UsageError
 from sync.text import count_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sync.sandbox.server import Sandbox
 
 
-@sync_command("Serve the sample catalog on loopback, in the form of the real endpoint, until Ctrl-C.", acts=True)
+@sync_command("Serve the sample catalog on loopback, in the form of the real endpoint, until Ctrl-C.", has_effect=True)
 @click.option(
     "--port",
     default=8455,
@@ -60,52 +60,52 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
         sandbox = Sandbox(
             make_catalog(templates, seed), port=port, latency_ms=latency_ms, evolve_seed=seed, media_port=MEDIA_PORT
         )
-        lines = _of_catalog(sandbox, templates)
+        lines = _catalog_lines(sandbox, templates)
     else:
         from sync.recording.replay import open_recording
 
-        _refuse_both()
+        _refuse_unused_flags()
         recording = open_recording(replay)
         sandbox = Sandbox((), port=port, latency_ms=latency_ms, replay=recording)
-        lines = _of_recording(sandbox, recording, replay)
+        lines = _recording_lines(sandbox, recording, replay)
 
     def stop(_number: int, _frame: Any) -> None:
         sandbox.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    # Once these lines are pasted, this key is a secret of the settings, but it opens nothing else.
+    # If these lines were pasted before, the key is in the settings and would be masked; it is valid for sandboxes only.
     context.out.message("\n".join(lines), reveal=True)
     sandbox.serve_forever()
 
 
-def _of_catalog(sandbox: Sandbox, templates: int) -> list[str]:
+def _catalog_lines(sandbox: Sandbox, templates: int) -> list[str]:
     from sync.sandbox.catalog import MEDIA_PORT, MEDIA_URL
 
-    taken = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
+    no_media = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
     return [
         f"The sample catalog of {count_of(templates, 'template')} is served on {sandbox.url} until Ctrl-C. In another terminal:",
         f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}",
         "  template-sync run",
-        f"  curl -X POST {sandbox.url}/sandbox/evolve     # a week passes: new, gone, repriced, renamed, retagged",
-        "  template-sync form 104909826 --request               # and try what it gives: nothing is spent here",
-        f"Covers and previews are served under {MEDIA_URL}." if sandbox.serves_media else taken,
+        f"  curl -X POST {sandbox.url}/sandbox/evolve     # one week of changes: additions, removals, prices, titles, tags",
+        "  template-sync form 104909826 --request               # a generation request; the sandbox accepts it without cost",
+        f"Covers and previews are served under {MEDIA_URL}." if sandbox.serves_media else no_media,
     ]
 
 
-def _of_recording(sandbox: Sandbox, recording: Replay, file: str) -> list[str]:
-    asked = "".join(f" SYNC_{name.upper()}={value}" for name, value in recording.run.settings.items())
+def _recording_lines(sandbox: Sandbox, recording: Replay, file: str) -> list[str]:
+    settings = "".join(f" SYNC_{name.upper()}={value}" for name, value in recording.run.settings.items())
     run = recording.run
-    of = f"{file} ({run.started_at}, version {run.program})"
+    source = f"{file} ({run.started_at}, version {run.program})"
     return [
-        f"{count_of(recording.count, 'answer')} of {of} are served on {sandbox.url} until Ctrl-C. In another terminal:",
-        f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}{asked}",
+        f"{count_of(recording.count, 'response')} of {source} are served on {sandbox.url} until Ctrl-C. In another terminal:",
+        f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}{settings}",
         "  template-sync run --dry-run",
     ]
 
 
-def _refuse_both() -> None:
-    """Tell of flags that would do nothing."""
+def _refuse_unused_flags() -> None:
+    """Refuse flags that have no effect with --replay."""
     given = click.get_current_context().get_parameter_source
     if wrong := [f"--{name}" for name in ("templates", "seed") if given(name) is not click.core.ParameterSource.DEFAULT]:
         raise UsageError(f"{' and '.join(wrong)} cannot be combined with --replay: a recording is served unchanged.")

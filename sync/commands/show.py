@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import AS_OF, TEMPLATE_ID
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import AS_OF, TEMPLATE_ID, json_flag
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 @sync_command("Show one template, present or removed. Reads the database only.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @AS_OF
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, template_id: str, as_of: int | datetime | None, as_json: bool) -> None:
     """Show one template."""
-    from sync.commands.listing import run_asked_for
+    from sync.commands.listing import find_run
     from sync.reader.catalog import known
     from sync.reader.stored_templates import printed
 
     engine = context.engine()
-    found = known(engine, template_id, after_run=run_asked_for(engine, as_of)).as_json()
+    found = known(engine, template_id, after_run=find_run(engine, as_of)).as_json()
     if as_json:
         from sync.outputs.catalog import ShownTemplate
 
@@ -34,7 +34,7 @@ def command(context: Context, *, template_id: str, as_of: int | datetime | None,
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """Write a template as text, a line a field."""
+    """Format a template as text, one line per field."""
     from sync.terminal.changes import prices, tag_text, value_text
     from sync.terminal.tables import mark, pad, wide
     from sync.text import escape_control_characters

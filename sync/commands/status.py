@@ -1,13 +1,12 @@
-"""`status`: how things stand, on one screen, without the network."""
+"""`status`: the state of the catalog, the runs, the feed, webhooks and gallery, from the database."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import click
-
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
+from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
+from sync.commands.listing import json_flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,27 +19,26 @@ if TYPE_CHECKING:
     from sync.reader.status import Overview
     from sync.webhooks.position import Position
 
-MOST_TROUBLES = 3
+MAX_PROBLEMS = 3
 
 
 @sync_command("Show the status of the catalog, the runs and the feed. Reads the database only.", *DATABASE_FLAGS)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, as_json: bool) -> None:
-    """Show how things stand."""
-    from sync.commands.synchronising import now
+    """Show the status."""
     from sync.reader.status import overview
 
     engine = context.engine()
     found, moment = overview(engine), now()
-    told = told_endpoints(engine, context.settings)
+    delivery_positions = endpoint_positions(engine, context.settings)
     if as_json:
-        context.out.json(status_output(found, context.settings, moment, told))
+        context.out.json(status_output(found, context.settings, moment, delivery_positions))
     else:
-        context.out.lines(status_lines(found, context.settings, moment, told))
+        context.out.lines(status_lines(found, context.settings, moment, delivery_positions))
 
 
-def told_endpoints(engine: Engine, settings: Settings) -> list[Position]:
-    """Read how far webhook endpoints have been told: those of the file, or where that cannot be read all that ever were."""
+def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
+    """Read the positions of the endpoints in SYNC_WEBHOOKS_FILE, or of all endpoints if that file cannot be read."""
     from sync.errors import ConfigurationError
     from sync.webhooks.state import positions
 
@@ -54,8 +52,8 @@ def told_endpoints(engine: Engine, settings: Settings) -> list[Position]:
     return known
 
 
-def status_output(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> Status:
-    """Build the JSON output; ages in seconds."""
+def status_output(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> Status:
+    """Build the JSON output; ages are in seconds."""
     from sync.monitoring.staleness import is_stale
     from sync.outputs.catalog import Run
     from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
@@ -98,13 +96,13 @@ def status_output(found: Overview, settings: Settings, now: datetime, told: Sequ
                 failing_since=iso(each.failing_since) if each.failing_since else None,
                 paused=each.paused,
             )
-            for each in told
+            for each in delivery_positions
         ],
     )
 
 
-def status_lines(found: Overview, settings: Settings, now: datetime, told: Sequence[Position] = ()) -> list[str]:
-    """Write the status as text, a line a fact."""
+def status_lines(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> list[str]:
+    """Format the status as lines of text."""
     from sync.catalog.run_record import Status, advise
     from sync.monitoring.staleness import age, is_stale, since
     from sync.terminal.tables import mark, pad
@@ -149,7 +147,7 @@ def status_lines(found: Overview, settings: Settings, now: datetime, told: Seque
     if found.standby is not None:
         how_late = "" if found.standby.seconds is None else f": its newest transaction is {age(found.standby.seconds)} old"
         lines.append(("server", f"a standby or replica, which may lag{how_late}"))
-    lines += webhook_lines(told, now)
+    lines += webhook_lines(delivery_positions, now)
     if (site := site_state(found, settings)) is not None:
         stands = "up to date" if site.current else "not up to date: see the log of the last run"
         lines.append(("gallery", f"{site.folder}, {stands}"))
@@ -169,7 +167,7 @@ def _missing_lines(found: Overview) -> list[tuple[str, str]]:
 
 
 def site_state(found: Overview, settings: Settings) -> SiteState | None:
-    """Return where the gallery of SYNC_SITE_DIR is, and whether it shows every change; None if it is not set."""
+    """Return the folder of the gallery and whether it shows every change; None if SYNC_SITE_DIR is not set."""
     if settings.site_dir is None:
         return None
     from pathlib import Path
@@ -180,18 +178,20 @@ def site_state(found: Overview, settings: Settings) -> SiteState | None:
     return SiteState(folder=settings.site_dir, current=cursor_of(Path(settings.site_dir)) == found.cursor)
 
 
-def webhook_lines(told: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
-    """Say in a line how many endpoints are told of changes, and in one more for each that a person should look at."""
-    from sync.terminal.rows import trouble
+def webhook_lines(delivery_positions: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
+    """Format the number of endpoints, and one line for each of the first that need attention."""
+    from sync.terminal.rows import describe_problem
 
-    if not told:
+    if not delivery_positions:
         return []
-    behind = sum(not each.at_end for each in told)
-    count = f"{len(told)} endpoint{'s' if len(told) != 1 else ''}, " + (f"{behind} behind" if behind else "all up to date")
-    troubles = [why for each in told if (why := trouble(each, now))]
+    behind = sum(not each.at_end for each in delivery_positions)
+    count = f"{len(delivery_positions)} endpoint{'s' if len(delivery_positions) != 1 else ''}, " + (
+        f"{behind} behind" if behind else "all up to date"
+    )
+    problems = [why for each in delivery_positions if (why := describe_problem(each, now))]
     more = (
-        [f"and {len(troubles) - MOST_TROUBLES} more; template-sync webhooks list shows all"]
-        if len(troubles) > MOST_TROUBLES
+        [f"and {len(problems) - MAX_PROBLEMS} more; template-sync webhooks list shows all"]
+        if len(problems) > MAX_PROBLEMS
         else []
     )
-    return [("webhooks", count), *(("  check", why) for why in troubles[:MOST_TROUBLES] + more)]
+    return [("webhooks", count), *(("  check", why) for why in problems[:MAX_PROBLEMS] + more)]

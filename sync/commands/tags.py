@@ -1,16 +1,14 @@
-"""`tags`: which tags there are, and on how many templates."""
+"""`tags`: the tags, and the number of templates of each."""
 
 from __future__ import annotations
 
-import click
-
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import limit
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import json_flag, limit
 
 
 @sync_command("List the tags of the present templates with their number of templates. Reads the database only.", *DATABASE_FLAGS)
 @limit("Maximum number of rows; the most frequent are shown.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List tags."""
     from sync.reader.facets import tag_counts

@@ -1,16 +1,14 @@
-"""`types`: which types of templates there are, and how many of each."""
+"""`types`: the template types, and the number of templates of each."""
 
 from __future__ import annotations
 
-import click
-
-from sync.commands.edge import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import limit
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
+from sync.commands.listing import json_flag, limit
 
 
 @sync_command("List the types of the present templates with their number of templates. Reads the database only.", *DATABASE_FLAGS)
 @limit("Maximum number of rows; the most frequent are shown.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List types."""
     from sync.reader.facets import type_counts

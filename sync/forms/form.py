@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.document import plain_hash
-from sync.text import some_of
+from sync.text import join_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ class Form:
         """
         offered = [item["resolution"] for item in _cheapest_first(self.document)]
         if resolution is not None and offered and resolution not in offered:
-            raise ValueError(f"there is no price at {resolution!r}; there is one at {some_of(offered)}")
+            raise ValueError(f"there is no price at {resolution!r}; there is one at {join_limited(offered)}")
         number = self.document["input_num"]
         return {
             "template_id": self.document["template_id"],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.catalog.parsing import kind_of
 from sync.errors import MissingExtra
-from sync.text import escape_control_characters, json_text, some_of
+from sync.text import escape_control_characters, join_limited, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ def _told(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]
         yield from (((*place, name), "is missing") for name in schema["required"] if name not in given)
     elif error.validator == "additionalProperties":
         known = list(schema["properties"])
-        said = f"there is no such field; there are {some_of(known) or 'none'}"
+        said = f"there is no such field; there are {join_limited(known) or 'none'}"
         yield from (((*place, name), said) for name in given if name not in known)
     else:
         yield place, _sentence(str(error.validator), error.validator_value, given)
@@ -87,7 +87,7 @@ def _sentence(rule: str, wanted: Any, given: Any) -> str:
             return f"must be {_shown(wanted)}, not {_shown(given)}"
         case "enum" | "oneOf":
             allowed = wanted if rule == "enum" else [each["const"] for each in wanted]
-            return f"must be one of {some_of([_shown(each) for each in allowed])}, not {_shown(given)}"
+            return f"must be one of {join_limited([_shown(each) for each in allowed])}, not {_shown(given)}"
         case "pattern":
             return f"must be an http or https URL (no Base64, no local path), not {_shown(given)}"
     return _bound(rule, wanted, given)

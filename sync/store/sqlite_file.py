@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def sqlite_file(engine: sa.Engine) -> Path | None:
-    """Name the file behind a SQLite engine, also where the URL names it by URI; None for a server."""
-    if engine.dialect.name != "sqlite":
+    """Name the file behind a SQLite engine, also where the URL is a URI; None for a server and for a database in memory."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name:
         return None
-    name = str(engine.url.database)
     return Path(unquote(name.removeprefix("file:"))) if name.startswith("file:") else Path(name)
 
 
@@ -61,6 +61,13 @@ def follow_file(engine: sa.Engine) -> None:
 
 
 _OPENED = "sync_file"
+
+
+def is_in_memory(connection: sa.Connection) -> bool:
+    """Tell whether a connection is to a SQLite database without a file, which only this connection can reach."""
+    if connection.dialect.name != "sqlite":
+        return False
+    return not next(row.file for row in connection.exec_driver_sql("PRAGMA database_list") if row.name == "main")
 
 
 def exists(file: Path) -> bool:

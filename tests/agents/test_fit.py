@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.agents.answers import CUT, MOST_BYTES, TooLargeError, escape_and_truncate, fits, fitted
+from sync.agents.answers import CUT, MAX_BYTES, TooLargeError, escape_and_truncate, fit_to_limit, fits
 
 
 def test_what_acts_on_a_terminal_or_turns_the_writing_is_shown_and_not_sent() -> None:
@@ -16,15 +16,15 @@ def test_what_acts_on_a_terminal_or_turns_the_writing_is_shown_and_not_sent() ->
 
 def test_what_fits_is_left_as_it_is() -> None:
     answer = {"title": "战斗游戏 🔥", "tags": ["x" * 2000], "n": 1.5}
-    assert fitted(answer) == answer
+    assert fit_to_limit(answer) == answer
 
 
 def test_a_long_text_is_cut_and_the_answer_says_so() -> None:
-    assert fitted({"title": "x" * 2001}) == {"title": "x" * 2000 + CUT, "shortened": True}
+    assert fit_to_limit({"title": "x" * 2001}) == {"title": "x" * 2000 + CUT, "shortened": True}
 
 
 def test_texts_and_lists_are_cut_more_and_more_until_it_fits() -> None:
-    cut = fitted({"tags": ["战" * 2000] * 100, "more": False})
+    cut = fit_to_limit({"tags": ["战" * 2000] * 100, "more": False})
     assert (cut["tags"], cut["more"], cut["shortened"]) == (["战" * 500 + CUT] * 50, False, True) or fits(cut)
     assert len(cut["tags"]) == 10
     assert fits(cut)
@@ -32,14 +32,14 @@ def test_texts_and_lists_are_cut_more_and_more_until_it_fits() -> None:
 
 def test_what_is_asked_with_again_is_never_cut() -> None:
     answer = {"after": "a" * 4000, "rows": [{"template_id": "i" * 255, "extra": ["x" * 3000] * 100}]}
-    cut = fitted(answer)
+    cut = fit_to_limit(answer)
     assert (cut["after"], cut["rows"][0]["template_id"]) == ("a" * 4000, "i" * 255)
     assert len(cut["rows"][0]["extra"]) < 100
 
 
 def test_keys_of_ours_are_all_there_however_much_is_cut() -> None:
     keys = [f"key{number}" for number in range(20)]
-    cut = fitted({key: ["x" * 2000] * 10 for key in keys})
+    cut = fit_to_limit({key: ["x" * 2000] * 10 for key in keys})
     assert [*cut] == [*keys, "shortened"]
 
 
@@ -48,13 +48,13 @@ def test_what_cannot_be_cut_enough_is_refused() -> None:
         return {f"k{number}": nested(levels - 1) for number in range(20)} if levels else "x" * 100
 
     with pytest.raises(TooLargeError):
-        fitted({"extra": nested(3)})
+        fit_to_limit({"extra": nested(3)})
 
 
 def test_the_size_is_counted_in_bytes() -> None:
-    assert fits({"x": "a" * (MOST_BYTES - len('{"x": ""}'))})
-    assert not fits({"x": "a" * (MOST_BYTES - len('{"x": ""}') + 1)})
-    assert not fits({"x": "战" * (MOST_BYTES // 2)})
+    assert fits({"x": "a" * (MAX_BYTES - len('{"x": ""}'))})
+    assert not fits({"x": "a" * (MAX_BYTES - len('{"x": ""}') + 1)})
+    assert not fits({"x": "战" * (MAX_BYTES // 2)})
 
 
 def test_an_answer_has_24000_bytes_and_may_hold_half_a_pair() -> None:
@@ -75,7 +75,7 @@ def lists(levels: int, within: Any = 1) -> Any:
 ])  # fmt: skip
 def test_the_more_there_is_the_less_of_each_is_left(large: list[Any], longest: int, most: int, deepest: int) -> None:
     given = {"text": "y" * 2001, "list": [0] * 201, "deep": lists(21)}
-    cut = fitted({**given, "large": large})
+    cut = fit_to_limit({**given, "large": large})
     assert {name: cut[name] for name in given} == {
         "text": "y" * longest + "… (cut)",
         "list": [0] * most,
@@ -86,7 +86,7 @@ def test_the_more_there_is_the_less_of_each_is_left(large: list[Any], longest: i
 
 def test_what_is_just_small_enough_is_not_cut() -> None:
     answer = {"text": "y" * 2000, "list": [0] * 200, "deep": lists(20), "empty": lists(20, [])}
-    assert fitted(answer) == answer
+    assert fit_to_limit(answer) == answer
 
 
 def test_a_value_by_itself_is_cut_as_little_as_an_answer_that_fits() -> None:
@@ -120,4 +120,4 @@ def test_only_what_is_asked_with_again_is_left_whole_and_only_as_far_as_it_can_b
 
 
 def test_what_is_only_escaped_is_not_called_shortened() -> None:
-    assert fitted({"title": "a\x1b", "text": "\x1b" * 2000}) == {"title": "a\\x1b", "text": "\\x1b" * 2000}
+    assert fit_to_limit({"title": "a\x1b", "text": "\x1b" * 2000}) == {"title": "a\\x1b", "text": "\\x1b" * 2000}

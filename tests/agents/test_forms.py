@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from sync.agents.answers import change, period, status, summary, thawed, whole
+from sync.agents.answers import change, period, status, summary, to_plain_json, whole
 from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -149,5 +149,5 @@ def test_a_copy_that_never_was_complete_has_no_age() -> None:
 
 def test_what_cannot_be_changed_becomes_plain_json_all_the_way_down() -> None:
     frozen = (1, [("a",)], MappingProxyType({"b": MappingProxyType({"c": ()})}))
-    assert thawed(frozen) == [1, [["a"]], {"b": {"c": []}}]
-    assert type(thawed(frozen)[2]["b"]) is dict
+    assert to_plain_json(frozen) == [1, [["a"]], {"b": {"c": []}}]
+    assert type(to_plain_json(frozen)[2]["b"]) is dict

@@ -22,7 +22,7 @@ from sync.errors import DeadlineExceeded, SyncError, Unreachable
 from sync.monitoring.heartbeat import Ping
 from sync.site.covers import Fetch, NoCover
 from sync.store.engine import open_engine
-from sync.webhooks.configuration import Armed
+from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
@@ -73,7 +73,7 @@ def _asked(url: str, network: Network, question: Question, limit: float) -> str:
 
 def webhook(url: str, network: Network, limit: float = SOON) -> str:
     endpoint = WebhookEndpoint("shop", f"{url}/hooks", (), Rules())
-    reply = send(Armed(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
+    reply = send(SignedEndpoint(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
     return "" if reply.taken else reply.in_words
 
 
@@ -134,13 +134,19 @@ def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certi
         assert proxy.connections == 0
 
 
+@every_kind
+def test_a_proxy_of_the_environment_is_not_used(ask: Ask, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with OverTls(one_after_another(GOOD), certificate) as server, Hostile(one_after_another(GOOD)) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        assert ask(server.url, Network(str(certificate))) == ""
+        assert (proxy.connections, len(server.requests) > 0) == (0, True)
+
+
 def test_a_ping_over_plain_http_is_sent_to_the_proxy_as_it_is() -> None:
     with Hostile(one_after_another(GOOD)) as proxy:
         assert ping("http://catalog.test", Network(proxy=proxy.url)) == ""
         assert [request.path for request in proxy.requests] == ["http://catalog.test/secret-uuid"]
-
-
-ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it requires a user name and a password)"
 
 
 @every_kind

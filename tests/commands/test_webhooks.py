@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.commands.prune import passed
+from sync.commands.prune import endpoints_passed
 from sync.webhooks.state import positions
 from tests.adversary.command import command
 from tests.builders import records
@@ -67,7 +67,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_nowhere(shop: Shop) -> None:
-    assert re.search(r"shop +http://127.0.0.1:[0-9]+ +has no position yet", shop("webhooks", "list").out)
+    assert re.search(r"shop +http://127.0.0.1:[0-9]+ +no position yet", shop("webhooks", "list").out)
     assert shop("webhooks", "resume", "shop").code == 2
 
     assert shop("webhooks", "test", "shop").out == "shop: 204\n"
@@ -152,8 +152,8 @@ def test_prune_warns_when_it_passes_an_endpoint(shop: Shop) -> None:
     shop("webhooks", "deliver")
     for count in (3, 4, 5):
         sync(records(count), shop.database.engine)
-    assert passed(positions(shop.database.engine), 3) == []
-    assert passed(positions(shop.database.engine), 4) == ["shop"]
+    assert endpoints_passed(positions(shop.database.engine), 3) == []
+    assert endpoints_passed(positions(shop.database.engine), 4) == ["shop"]
     assert "undelivered changes of webhook endpoint shop would be deleted" in shop("prune", "--keep-runs", "1", "--dry-run").err
     assert (
         "undelivered changes of webhook endpoint shop were deleted; it will be paused as lost."

@@ -27,7 +27,8 @@ from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import parse_record
 from sync.client.body_codes import judge_answer
 from sync.client.envelope import Envelope, _decode, _parse_leniently
-from sync.commands.listing import FEED_POSITION, MOMENT, read_json
+from sync.commands.form import read_json
+from sync.commands.listing import FEED_POSITION, POINT_IN_TIME
 from sync.config.options import OPTIONS
 from sync.config.settings import load
 from sync.errors import BadAnswer, ConfigurationError, SyncError, UsageError
@@ -192,8 +193,8 @@ def judge_cursor(value: bytes) -> None:
 def judge_moment(value: bytes) -> None:
     """A moment is a number, or an instant in UTC, or refused."""
     text = value.decode("utf-8", "surrogateescape")
-    if not refused(MOMENT, text):
-        found = MOMENT.convert(text, None, None)
+    if not refused(POINT_IN_TIME, text):
+        found = POINT_IN_TIME.convert(text, None, None)
         assert isinstance(found, int) or found.tzinfo is UTC
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.commands.site import keep_gallery
+from sync.commands.site import update_gallery
 from sync.monitoring.metrics import Metrics
 from sync.sandbox.server import Sandbox
 from tests.builders import make_settings, record, records, run_with
@@ -81,12 +81,12 @@ def test_a_bug_in_the_gallery_fails_no_run_either(sqlite: Database, tmp_path: Pa
     run_with(records(1), sqlite.engine)
     sqlite.execute("UPDATE template_versions SET document = '{}'")  # what no page can be made of
 
-    assert keep_gallery(make_settings(site_dir=str(tmp_path / "gallery")), sqlite.engine) is False
+    assert update_gallery(make_settings(site_dir=str(tmp_path / "gallery")), sqlite.engine) is False
 
 
 def test_without_a_folder_nothing_is_kept_and_the_metric_says_nothing(sqlite: Database) -> None:
-    assert keep_gallery(make_settings(), sqlite.engine) is None
+    assert update_gallery(make_settings(), sqlite.engine) is None
 
-    metrics = Metrics("1")
+    metrics = Metrics("1", 2700.0)
     metrics.observe_site(None)
     assert b"template_sync_site_written NaN" in metrics.text()

@@ -1,7 +1,4 @@
-"""Slips on the command line: told as every other error is, a sentence and what to do.
-
-The edge of every command: settings from flags, errors as sentences and exit codes, once.
-"""
+"""The base of every command: settings from flags and environment, errors as messages and exit codes."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ import signal
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -29,18 +27,25 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def slip(error: click.ClickException) -> UsageError:
-    """Put what click found wrong into this program's words."""
+def now() -> datetime:
+    """Return the current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def usage_error(error: click.ClickException) -> UsageError:
+    """Convert an error of click to a UsageError with a message and a hint in the form of this program."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "template-sync"
     hint = f"`{path} --help` shows the usage."
     match error:
         case click.NoSuchCommand():
             names = context.command.list_commands(context) if context else []
-            return UsageError(f"There is no command {error.command_name!r}.", hint=_meant(error.command_name, names) + hint)
+            return UsageError(
+                f"There is no command {error.command_name!r}.", hint=_did_you_mean(error.command_name, names) + hint
+            )
         case click.NoSuchOption():
             names = _options(context.command, context) if context else []
-            return UsageError(f"`{path}` has no option {error.option_name}.", hint=_meant(error.option_name, names) + hint)
+            return UsageError(f"`{path}` has no option {error.option_name}.", hint=_did_you_mean(error.option_name, names) + hint)
         case click.MissingParameter():
             return UsageError(f"{_name(error.param)} is missing.", hint=hint)
         case click.BadParameter():
@@ -49,19 +54,19 @@ def slip(error: click.ClickException) -> UsageError:
 
 
 def _name(param: click.Parameter | None) -> str:
-    """Call a parameter as the help does: an option by its long name, an argument by what it takes."""
+    """Return the name of a parameter in the help: the long name of an option, the metavar of an argument."""
     if isinstance(param, click.Option):
         return max(param.opts, key=len)
     return str(param.metavar or param.name).strip("[]").upper() if param is not None else "An argument"
 
 
 def _options(command: click.Command, context: click.Context) -> list[str]:
-    """Name the options that the help shows."""
+    """Return the names of the options that the help shows."""
     shown = [each for each in command.get_params(context) if isinstance(each, click.Option) and not each.hidden]
     return [name for each in shown for name in each.opts]
 
 
-def _meant(word: str, names: list[str]) -> str:
+def _did_you_mean(word: str, names: list[str]) -> str:
     near = get_close_matches(word, names)
     return f"Did you mean {' or '.join(near)}? " if near else ""
 
@@ -84,10 +89,10 @@ RUN_FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a command starts from.
+    """The settings, the output and the resources of one command.
 
     Attributes:
-        quiet: on a terminal, log nothing unless a level was asked for: the command itself says what it did, and what went wrong.
+        quiet: on a terminal, log only if a level is set, because the command itself prints its result and its errors.
     """
 
     settings: Settings
@@ -97,7 +102,7 @@ class Context:
     quiet: bool = False
 
     def engine(self) -> Engine:
-        """Open the database; it is closed when the command ends."""
+        """Open the database; it is closed at the end of the command."""
         from sync.store.engine import open_engine
         from sync.store.sessions import BUSY_SECONDS
 
@@ -106,10 +111,10 @@ class Context:
         return engine
 
     def start_logging(self, *, only_if_asked: bool = False) -> None:
-        """Set logging up as the settings say; not before a command logs: structlog takes 0.1 s to import.
+        """Configure logging from the settings. Call it only in commands that log: structlog takes 0.1 s to import.
 
         Args:
-            only_if_asked: log nothing off a terminal either, unless a level was asked for.
+            only_if_asked: without a terminal, too, log only if a level is set.
         """
         from sync.logs import configure
 
@@ -121,7 +126,7 @@ class Context:
 
 class _Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; where click does not say at which command a slip happened, say it."""
+        """Parse the arguments; add the context to usage errors that lack it, because the hint names the command."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -135,19 +140,20 @@ def sync_command(
     unused: Sequence[str] = LOG_FLAGS,
     quiet: bool = False,
     needs_key: bool = False,
-    keyless: bool = False,
-    acts: bool = False,
+    shows_key: bool = False,
+    has_effect: bool = False,
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command out of a function `(context, **its own options)`; stands above click's decorators for those.
+    """Make a click command from a function `(context, **its own options)`; put it above click's decorators for those options.
 
     Args:
-        help_text: what `--help` says.
-        fields: settings that it takes as flags; each flag's help names its variable.
-        unused: flags that it takes, too, but has no use for: scripts pass them to every command. The help is silent about them.
+        help_text: the text of `--help`.
+        fields: settings that the command accepts as flags; the help of each flag names its variable.
+        unused: flags that are accepted without effect, because scripts pass them to every command; not in the help.
         quiet: see `Context`.
-        needs_key: it asks the endpoint, so a missing key is told with all other problems.
-        keyless: it must never have the key, so that is not read.
-        acts: it does something, or its exit code answers something: what it prints is not all that it is for.
+        needs_key: the command calls the API, so a missing key is reported with all other invalid settings.
+        shows_key: the command works without the key, and reports on it. Other commands do not read the key, so that they work for
+            a user who may not, and while its file is away.
+        has_effect: the command does more than print, or its exit code is a result, so a full disk at stdout is no error.
     """
     taken = {*fields, *unused}
 
@@ -156,8 +162,8 @@ def sync_command(
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in taken}
             out = Output(sys.stdout, sys.stderr, os.environ)
-            with _verdict(out, acts=acts), ExitStack() as closing:
-                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=keyless)
+            with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
+                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))
                 out.hide(loaded.secrets)
                 for warning in loaded.warnings:
                     out.message(f"warning: {warning}")
@@ -173,19 +179,19 @@ def sync_command(
     return decorate
 
 
-def tell_slip(error: click.ClickException) -> NoReturn:
-    """Tell of a slip on the command line as of any other error; a group without a command shows its help."""
+def report_usage_error(error: click.ClickException) -> NoReturn:
+    """Print a usage error and exit with its code; for a group without a command, print the help."""
     out = Output(sys.stdout, sys.stderr, os.environ)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         out.message(error.message)
     else:
-        out.error(slip(error))
+        out.error(usage_error(error))
     sys.exit(error.exit_code)
 
 
 @contextmanager
-def _verdict(out: Output, *, acts: bool) -> Iterator[None]:
-    """Turn whatever a command raises into a sentence and its exit code."""
+def exit_on_error(out: Output, *, has_effect: bool) -> Iterator[None]:
+    """Convert every exception of a command to a message and an exit code."""
     try:
         yield
     except SyncError as error:
@@ -195,21 +201,21 @@ def _verdict(out: Output, *, acts: bool) -> Iterator[None]:
         sys.exit(128 + signal.SIGINT)
     except (click.exceptions.ClickException, click.exceptions.Exit):
         raise
-    except Exception as surprise:  # noqa: BLE001 - a bug; here is where it is told
-        _report_unforeseen(surprise, out)
+    except Exception as error:  # noqa: BLE001 - the last handler before the interpreter
+        _report_unexpected(error, out)
         sys.exit(1)
-    # A reader that left (`changes | head`) has seen enough. But data that did not fit on a disk was not delivered.
-    if out.failure is not None and out.failure.errno != errno.EPIPE and not acts:
+    # EPIPE is no error: `changes | head` closes the pipe on purpose. Any other failure lost output.
+    if out.failure is not None and out.failure.errno != errno.EPIPE and not has_effect:
         out.message(f"error: The output could not be written: {out.failure.strerror}.")
         sys.exit(1)
 
 
-def _report_unforeseen(surprise: Exception, out: Output) -> None:
-    """Tell of a bug: one sentence for the user, the traceback (without variables) for whoever mends it."""
+def _report_unexpected(error: Exception, out: Output) -> None:
+    """Report a bug: one sentence; at level debug also the traceback, without variables, as they may hold secrets."""
     if os.environ.get("SYNC_LOG_LEVEL", "").lower() == "debug":
         from sync.logs import configure, get_logger
 
         configure(style="auto", level="debug", secrets=out.secrets)
-        get_logger().error("unforeseen", exc_info=surprise)
-    out.message(f"error: Unexpected error: {type(surprise).__name__}: {surprise}")
+        get_logger().error("unexpected_error", exc_info=error)
+    out.message(f"error: Unexpected error: {type(error).__name__}: {error}")
     out.message("  → This is a bug. SYNC_LOG_LEVEL=debug shows its location.")

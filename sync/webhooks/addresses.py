@@ -5,8 +5,9 @@ Operators write these addresses, not strangers, so that a private network is as 
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from sync.config.addresses import LOOPBACK, http_url
 
@@ -45,3 +46,19 @@ def origin(url: str) -> str:
     """Show where a URL leads, without what may be a secret: path and query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def whole_parts(url: str) -> list[str]:
+    """Return what follows a URL's host, and of it the path and the query, as far as they are not empty."""
+    rest = url.removeprefix(origin(url))
+    path, _, query = rest.partition("?")
+    return [part for part in dict.fromkeys((rest, path, query)) if part]
+
+
+def secret_parts(url: str) -> list[str]:
+    """Return every part of a URL after its host, as it is written and decoded.
+
+    A receiver may quote any of them: the last part of its own path, or the value of `?token=`.
+    """
+    pieces = [piece for part in whole_parts(url) for piece in (part, *re.split(r"[/?&=;:,@]", part))]
+    return list(dict.fromkeys(form for piece in pieces for form in (piece, unquote(piece), unquote_plus(piece)) if form))

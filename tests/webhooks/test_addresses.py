@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sync.webhooks.addresses import check_url, is_allowed, origin
+from sync.webhooks.addresses import check_url, is_allowed, origin, secret_parts
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,13 @@ def test_any_other_address_is(address: str) -> None:
 
 def test_path_and_query_may_be_secrets_and_are_not_shown() -> None:
     assert origin("https://hooks.example.com:8443/T0/B1?token=x") == "https://hooks.example.com:8443"
+
+
+def test_every_part_after_the_host_may_be_a_secret_as_it_is_written_and_decoded() -> None:
+    assert secret_parts("https://example.com/bot12:AAE/x%2Fy?token=a+b&v=1") == [
+        "/bot12:AAE/x%2Fy?token=a+b&v=1", "/bot12:AAE/x/y?token=a+b&v=1", "/bot12:AAE/x/y?token=a b&v=1",
+        "bot12", "AAE", "x%2Fy", "x/y", "token", "a+b", "a b", "v", "1",
+        "/bot12:AAE/x%2Fy", "/bot12:AAE/x/y",
+        "token=a+b&v=1", "token=a b&v=1",
+    ]  # fmt: skip
+    assert secret_parts("https://example.com") == []

@@ -1,4 +1,4 @@
-"""PURE. Where a message may go: over TLS, or to this machine; never to a link-local address, where clouds keep their secrets.
+"""PURE. Where a message may go: over TLS, or to this machine; never to a link-local address or a cloud's metadata service.
 
 Operators write these addresses, not strangers, so that a private network is as good as any.
 """
@@ -6,10 +6,9 @@ Operators write these addresses, not strangers, so that a private network is as 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from sync.config.addresses import LOOPBACK, http_url
+from sync.config.addresses import LOOPBACK, http_url, is_metadata_service
 
 EXAMPLE = "https://example.com/hooks/templates"
 
@@ -27,19 +26,16 @@ def check_url(text: str) -> str:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("an https:// URL: plain http is for loopback addresses only")
     if not is_allowed(parts.hostname or ""):
-        raise ValueError("a URL to another host: link-local addresses are where metadata services live")
+        raise ValueError("a URL to another host: this address is link-local or of a cloud's metadata service")
     return url
 
 
 def is_allowed(host: str) -> bool:
     """Whether a host may be sent to, as far as its address tells; a name tells nothing."""
     try:
-        address = ip_address(host)
+        return not is_metadata_service(host)
     except ValueError:
         return True
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or address
-    return not address.is_link_local
 
 
 def origin(url: str) -> str:

@@ -99,7 +99,7 @@ def send(
             is_permitted=allowed,
         )
     except AddressRefused:
-        return Reply(None, "its name resolves to a link-local address, which is refused")
+        return Reply(None, "its name resolves to a link-local address or a metadata service, which is refused")
     except TransportFailure as failure:
         return Reply(None, str(failure), slow=failure.timed_out)
     if answer.status in _OK:

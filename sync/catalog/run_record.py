@@ -149,6 +149,10 @@ BY_CODE = {
         "the database: a failover or a restore",
         "None: the next run continues from the current tables. A consumer whose cursor is affected gets an error.",
     ),
+    "configuration": Advice(
+        "the settings of the process that made the run",
+        "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
+    ),
     "schema": Advice(_DATABASE, "Run `template-sync db upgrade`."),
     "database": Advice(_DATABASE, "`template-sync doctor` tests each step."),
     "unexpected": Advice("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),

@@ -1,4 +1,4 @@
-"""`daemon`: a run at start, then on schedule, until asked to stop."""
+"""`daemon`: a run at start, then on a schedule, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLOSE_TIMEOUT = 5.0
 """Seconds at most for pings and deliveries in progress when the daemon stops."""
 
 MAX_APPLY_SECONDS = 900.0
-"""What a run may take beyond its deadline, to be applied while a database fails over."""
+"""Seconds beyond its deadline that a run may take to commit while a database fails over."""
 
 
 @sync_command(
@@ -34,7 +34,7 @@ MAX_APPLY_SECONDS = 900.0
     has_effect=True,
 )
 def command(context: Context) -> None:
-    """Serve until asked to stop."""
+    """Run the daemon."""
     settings = context.settings
     require_gallery(settings)
     engine = context.engine()
@@ -49,16 +49,17 @@ def command(context: Context) -> None:
     from sync.config.cron import Cron
     from sync.daemon.schedule import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
-    from sync.daemon.service import Service, seed
+    from sync.daemon.service import Service, facts_of
     from sync.logs import get_logger
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
     from sync.monitoring.probes import Probes
+    from sync.monitoring.scrape import Scrape
     from sync.monitoring.systemd import notify, watchdog_interval
     from sync.store.schema import prepare
 
     address = os.environ.get("NOTIFY_SOCKET")
-    metrics = Metrics(__version__)
+    metrics = Metrics(__version__, settings.staleness_budget)
     ping = Ping(settings.ping_url, Network.of(settings))
     deliveries = _deliveries(context, engine, metrics)
     service = Service(
@@ -78,6 +79,7 @@ def command(context: Context) -> None:
         random=random.random,
         notify=lambda message: notify(message, address=address),
         max_run=settings.deadline + MAX_APPLY_SECONDS,
+        reload=lambda: _reload(context, deliveries),
         check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
     daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
@@ -85,10 +87,10 @@ def command(context: Context) -> None:
     refuse_sample(settings, engine)
     probes = None
     if settings.http_port is not None:
-        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=metrics.text)
+        scrape = Scrape(metrics, lambda: facts_of(engine))
+        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=scrape.text)
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
-    seed(metrics, engine)
     if deliveries is not None:
         deliveries.start()
     try:
@@ -111,6 +113,22 @@ def _fresh_key(context: Context) -> str:
         context.out.hide(again.secrets)
         context.start_logging()  # the new key must not appear in a log either
     return require_key(again.settings)
+
+
+def _reload(context: Context, deliveries: Deliveries | None) -> None:
+    """Reread the files of the key and of the webhooks, and log the result; runs and deliveries go on with what they can read."""
+    from sync.errors import ConfigurationError
+    from sync.logs import get_logger
+
+    try:
+        _fresh_key(context)
+        endpoints = None if deliveries is None else len(_fresh_endpoints(context))
+    except ConfigurationError as error:
+        get_logger().warning("reload_failed", reason=str(error), hint=error.hint)
+        return
+    if deliveries is not None:
+        deliveries.wake()
+    get_logger().info("reloaded", key=context.loaded.source("api_key"), webhook_endpoints=endpoints)
 
 
 def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliveries | None:

@@ -1,7 +1,4 @@
-"""Look at everything that can go wrong, one thing after another: what was seen, and what to do. Changes nothing.
-
-`doctor`: every check, what was seen, what to do.
-"""
+"""`doctor`: check everything that a run needs, in the order in which a run would fail; each check has its advice."""
 
 from __future__ import annotations
 
@@ -42,23 +39,18 @@ if TYPE_CHECKING:
     from sync.config.settings import Loaded, Settings
 
 
-LEAST_FREE = 100 * 2**20
-
-
-CLOCK_SLACK = 300.0
-
-
+MIN_FREE_BYTES = 100 * 2**20
+MAX_CLOCK_SKEW = 300.0
+"""Seconds."""
 CERTIFICATE_DAYS = 14
-
-
+"""A certificate that expires earlier is a warning."""
 SECONDS = 10.0
-
-
+"""Timeout of each network check."""
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
 
 
 class Result(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     FINE = "ok"
     WARNING = "warning"
@@ -67,7 +59,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was seen, what to do, and the exit code that a run would leave with."""
+    """One check: the finding, the advice, and the exit code of a run that fails there."""
 
     name: str
     result: Result
@@ -77,7 +69,7 @@ class Check:
 
 
 def checks_of(loaded: Loaded, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
-    """Make every check, in the order in which a run would stumble; each is given as soon as it is done."""
+    """Run the checks in the order in which a run would fail; yield each as soon as it is done."""
     settings = loaded.settings
     yield _settings(loaded)
     yield _name_resolves(settings)
@@ -140,7 +132,7 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
         except (ValueError, TypeError, OverflowError):
             return
     where = f"{age(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
-    fine = abs(skew) <= CLOCK_SLACK
+    fine = abs(skew) <= MAX_CLOCK_SKEW
     yield Check("clock", Result.FINE if fine else Result.WARNING, where, "" if fine else "Set this machine's clock (NTP).")
 
 
@@ -152,7 +144,7 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
         if (server := server_state(engine)) is not None:
             result = Result.WARNING if server.concerns else Result.FINE
             yield Check("server", result, server.seen, f"{'; '.join(server.concerns)}." if server.concerns else "")
-        if not found.holder.active:  # else it is being written at this moment
+        if not found.holder.active:  # the write check would wait for that run
             require_writable(engine)
     except SyncError as error:
         yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
@@ -171,7 +163,7 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
 
 
 def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Check]:
-    """Read the file with all secrets, as a delivery would; say which endpoints a person should look at."""
+    """Read the file with all secrets, as a delivery does; report the endpoints that need attention."""
     if settings.webhooks_file is None:
         return
     try:
@@ -200,7 +192,7 @@ def _disk(engine: Engine) -> Check | None:
         return Check("disk", Result.FAILED, f"the folder {folder} does not exist", "Create it, or change DATABASE_URL.", 69)
     free = shutil.disk_usage(folder).free
     seen = f"{free // 2**20} MiB free in {folder}"
-    return Check("disk", Result.FINE, seen) if free > LEAST_FREE else Check("disk", Result.WARNING, seen, "Free some space.")
+    return Check("disk", Result.FINE, seen) if free > MIN_FREE_BYTES else Check("disk", Result.WARNING, seen, "Free some space.")
 
 
 def _lease(found: Overview) -> Check:
@@ -233,11 +225,12 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     "webhooks_file",
     unused=RUN_FLAGS,
     quiet=True,
+    shows_key=True,
     has_effect=True,
 )
 @json_flag()
 def command(context: Context, *, as_json: bool) -> None:
-    """Check everything."""
+    """Run and print all checks."""
     engine = context.engine()
     context.start_logging()
     from sync.terminal.tables import mark

@@ -38,7 +38,7 @@ def command(
     context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, record: str | None, as_json: bool
 ) -> None:
     """Synchronise once."""
-    # One process, one run: the collector would walk over a large catalog's objects again and again, and none are cycles.
+    # The process makes one run: collections would scan the objects of a large catalog repeatedly, without garbage.
     gc.disable()
     require_gallery(context.settings)
     engine = context.engine()

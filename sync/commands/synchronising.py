@@ -120,7 +120,7 @@ def write_metrics(settings: Settings, engine: Engine, outcome: Outcome, *, site:
     if settings.metrics_file is not None:
         from sync.daemon.service import write_textfile
 
-        write_textfile(settings.metrics_file, engine, outcome, site=site)
+        write_textfile(settings.metrics_file, engine, outcome, stale_after=settings.staleness_budget, site=site)
 
 
 @contextmanager

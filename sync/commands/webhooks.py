@@ -1,4 +1,4 @@
-"""`webhooks`: who is told of changes, how far they have been told, and telling them."""
+"""`webhooks`: list the endpoints, send a test message, deliver messages, resume an endpoint."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SENDING_FLAGS = (*FLAGS, "proxy", "ca_bundle")
 
 @click.group(help="List webhook endpoints, send a test message, deliver messages.")
 def command() -> None:
-    """Hold the commands together."""
+    """Define the group."""
 
 
 @sync_command("List the endpoints with their delivery position and last response. Needs no secrets.", *FLAGS)
@@ -53,7 +53,7 @@ def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> Non
 
 
 def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
-    """Build the JSON output of an endpoint; of its URL the origin only, as the rest may be a secret."""
+    """Build the JSON output of an endpoint; it contains only the origin of the URL, because the rest may be a secret."""
     from sync.outputs.webhooks import WebhookEndpoint
     from sync.text import iso
     from sync.webhooks.addresses import origin
@@ -91,13 +91,13 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
 @click.argument("name", metavar="NAME")
 @json_flag("Print the response as JSON.")
 def test(context: Context, *, name: str, as_json: bool) -> None:
-    """Try an endpoint."""
+    """Send a test message."""
     import secrets
 
     from sync.text import iso
     from sync.webhooks.messages import of_test
 
-    target = _named(_armed(context), name)
+    target = _find_endpoint(_armed(context), name)
     moment = now()
     message = of_test(secrets.token_hex(12), iso(moment), name)
     reply = sender(context)(target, message, moment)
@@ -121,7 +121,7 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
 )
 @json_flag("Print the result as JSON.")
 def deliver(context: Context, *, as_json: bool) -> None:
-    """Make one pass."""
+    """Deliver all due messages once."""
     from sync.text import count_of
     from sync.webhooks.dispatcher import Deliverer
 
@@ -157,18 +157,18 @@ def deliver(context: Context, *, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")
 def resume(context: Context, *, name: str, skip: bool) -> None:
-    """Go on."""
+    """Resume an endpoint."""
     from sync.webhooks.configuration import endpoints_in
-    from sync.webhooks.state import resume as go_on
+    from sync.webhooks.state import resume as resume_endpoint
 
     endpoint = next((each for each in endpoints_in(_file(context)) if each.name == name), None)
     if endpoint is None:
         raise _unknown(name)
-    context.out.message(go_on(context.engine(), endpoint, skip=skip))
+    context.out.message(resume_endpoint(context.engine(), endpoint, skip=skip))
 
 
 def sender(context: Context) -> Callable[[Armed, Message, datetime], Reply]:
-    """Make what makes one attempt."""
+    """Return the function that makes one delivery attempt."""
     from sync.client.network import Network
     from sync.webhooks.send import send
 
@@ -193,7 +193,7 @@ def _armed(context: Context) -> list[Armed]:
     return endpoints
 
 
-def _named(endpoints: Sequence[Armed], name: str) -> Armed:
+def _find_endpoint(endpoints: Sequence[Armed], name: str) -> Armed:
     found = next((each for each in endpoints if each.endpoint.name == name), None)
     if found is None:
         raise _unknown(name)

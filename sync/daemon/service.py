@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sync import __version__
@@ -12,7 +13,7 @@ from sync.client.api_client import HttpApiClient
 from sync.daemon.schedule import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
-from sync.monitoring.metrics import CODES, Metrics, RunFigures
+from sync.monitoring.metrics import CODES, Facts, Metrics, RunFigures
 from sync.monitoring.staleness import is_stale
 from sync.reader.cursor import newest, prove
 from sync.reader.status import last_success, overview
@@ -87,7 +88,7 @@ class Service:
                 outcome = self._synchronise()
             except SyncError as error:  # before the run had a row: no key, no database, a newer schema
                 self.outdated = error if isinstance(error, SchemaAhead) else None
-                outcome = self._failed(began, error)
+                outcome = self._recorded(self._failed(began, error))
             except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat, too
                 get_logger().error("run_crashed", exc_info=error)
                 outcome = self._failed(began, SyncError(f"Unexpected error: {type(error).__name__}."))
@@ -124,8 +125,19 @@ class Service:
             pass  # the database is down, or a standby that lags: the run itself reports that
 
     def _failed(self, began: datetime, error: SyncError) -> Outcome:
-        run = Run(None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error))
+        run = Run(
+            None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error), version=__version__
+        )
         return Outcome(run, error=error)
+
+    def _recorded(self, outcome: Outcome) -> Outcome:
+        """Give a failed attempt a row, so that `status` and `runs` show it; not where the database itself is the reason."""
+        if isinstance(outcome.error, DatabaseError):
+            return outcome
+        try:
+            return replace(outcome, run=Store(self._engine).record_failed(outcome.run))
+        except DatabaseError as error:
+            return replace(outcome, unrecorded=error)
 
     def _synchronise(self) -> Outcome:
         settings = self._settings
@@ -182,21 +194,22 @@ class Service:
             return False, str(error)
 
 
-def seed(metrics: Metrics, engine: sa.Engine) -> None:
-    """Set the metrics to what the database holds from earlier runs; leave them while it does not answer."""
-    try:
-        found = overview(engine)
-    except SyncError:
-        return
-    success, attempt = found.last_success, found.last_attempt
-    metrics.seed(
+def facts_of(engine: sa.Engine) -> Facts:
+    """Read what the metrics show of the database.
+
+    Raises:
+        DatabaseError: it does not answer.
+    """
+    found = overview(engine)
+    success, attempt, result = found.last_success, found.last_attempt, found.last_result
+    return Facts(
         last_success=success.finished_at.timestamp() if success and success.finished_at else None,
         last_attempt=attempt.started_at.timestamp() if attempt else None,
-        last_status=str(attempt.status) if attempt and attempt.status is not Status.RUNNING else None,
+        last_status=str(result.status) if result else None,
         templates=found.present,
         held=found.held,
         unconfirmed=found.unconfirmed,
-        rejected=attempt.rejected if attempt else 0,
+        rejected=result.rejected if result else 0,
     )
 
 
@@ -226,6 +239,7 @@ def figures_of(outcome: Outcome, engine: sa.Engine) -> tuple[RunFigures, datetim
         unconfirmed=unconfirmed,
         requests_by_code=_by_label(outcome.codes),
         last_success=success.timestamp() if success else None,
+        recorded=run.run_id is not None and outcome.unrecorded is None,
     )
     return figures, success
 
@@ -251,14 +265,13 @@ def notify_heartbeat(ping: Ping, outcome: Outcome, last: datetime | None, budget
     (ping.success if run.status is Status.SUCCEEDED or passing else ping.fail)(text)
 
 
-def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, site: bool | None = None) -> None:
+def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, stale_after: float, site: bool | None = None) -> None:
     """Write a one-shot run's metrics to a textfile; keep the file as it is while the database does not answer."""
     figures, newest = figures_of(outcome, engine)
     if figures.templates is None:
         get_logger().warning("metrics_not_written", reason="the database could not be queried")
         return
-    metrics = Metrics(__version__)
-    seed(metrics, engine)
+    metrics = Metrics(__version__, stale_after)
     metrics.observe(figures)
     metrics.observe_site(site)
     try:

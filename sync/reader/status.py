@@ -59,9 +59,16 @@ def _require_run(connection: sa.Connection, run_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What `status` shows."""
+    """What `status` and the metrics show.
+
+    Attributes:
+        last_attempt: the newest run that was not skipped; it may still be active.
+        last_result: the newest one of those that has ended.
+        last_success: the newest one that succeeded and walked the catalog.
+    """
 
     last_attempt: Run | None
+    last_result: Run | None
     last_success: Run | None
     last_change_at: datetime | None
     next_run_at: datetime | None
@@ -81,9 +88,12 @@ def overview(source: Source) -> Overview:
     with reading(source) as connection:
         require_current(connection)
         state = connection.execute(sa.select(sync_state)).one()
-        attempt = _newest(connection, sync_runs.c.status != str(Status.SKIPPED))
+        attempt = result = _newest(connection, sync_runs.c.status != str(Status.SKIPPED))
+        if attempt and attempt.status is Status.RUNNING:
+            result = _newest(connection, sync_runs.c.status.not_in([str(Status.SKIPPED), str(Status.RUNNING)]))
         return Overview(
             last_attempt=attempt,
+            last_result=result,
             last_success=_newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0),
             last_change_at=connection.scalar(sa.select(sa.func.max(templates.c.changed_at))),
             next_run_at=next_run(connection, attempt.started_at if attempt else None),

@@ -1,4 +1,4 @@
-"""One build of the site: is there anything new at all, what is it, write it."""
+"""Build the site: compare the state of the database with the last build, and write the files that differ."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sync.site.folder import Folder
 
     Keep = Callable[[Folder, Sequence[Stored]], tuple[dict[str, str], int]]
-    """Puts copies of covers into the folder; gives address → path, and how many could not be had."""
+    """Copies covers to the folder; returns URL → path, and the number of covers that could not be fetched."""
 
 ASSETS = (
     "site.css",
@@ -49,19 +49,19 @@ ASSETS = (
     "icon.svg",
 )
 NEWEST_CHANGES = 1000
-"""In changes.json; all of them are in the database."""
+"""Changes in changes.json; the database contains all."""
 NEWEST_ENTRIES = 50
-"""In feed.xml."""
+"""Changes in feed.xml."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a site is made with.
+    """The options of a site.
 
     Attributes:
-        api_url: the API's origin, for the requests that pages show.
-        stale_after: seconds after which a page says that it may be out of date.
-        site_url: where the site will stand, if that is known.
+        api_url: origin of the API, for the requests that pages show.
+        stale_after: age in seconds after which a page reports that it may be out of date.
+        site_url: public URL of the site, if it is known.
     """
 
     api_url: str
@@ -70,13 +70,13 @@ class Options:
 
 
 def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = None) -> SiteBuilt:
-    """Write the site of a database's catalog into a folder, or bring the one that is there up to date.
+    """Write the site of a catalog to a folder, or update an existing one.
 
     Args:
-        engine: the database; only read.
+        engine: the database; it is only read.
         path: the folder.
-        options: see there.
-        keep: see `Keep`; None: pages refer to the vendor's addresses.
+        options: the options of the site.
+        keep: copies covers; None: pages link to the vendor's URLs.
 
     Raises:
         MissingExtra: Jinja2 is not installed.
@@ -88,7 +88,7 @@ def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = N
     program = _hash(__version__, rendering.sources, *map(str, contents.values()), json.dumps(asdict(options)), str(bool(keep)))
     with open_folder(path) as folder:
         mark = _hash(program, stamp(engine))
-        if folder.old.stamp == mark and not folder.old.missing and _all_there(folder):
+        if folder.old.stamp == mark and not folder.old.missing and _is_complete(folder):
             return _only_freshness(engine, folder, options)
         with reading(engine) as connection:
             mark = _hash(program, stamp(connection))
@@ -109,7 +109,7 @@ def _only_freshness(engine: Engine, folder: Folder, options: Options) -> SiteBui
     return SiteBuilt(written, deleted, found.present, len(folder.old.copies), 0)
 
 
-def _all_there(folder: Folder) -> bool:
+def _is_complete(folder: Folder) -> bool:
     return all((folder.path / name).is_file() for name in folder.old.files)
 
 
@@ -136,7 +136,7 @@ def _write(
     folder.put_if_new("schemas.json", json_text(everything(), indent=2) + "\n")
     address = None if options.site_url is None else f"{options.site_url}feed.xml"
     folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch, self_url=address))
-    cut = len(found.events) > data.MOST_CHANGES
+    cut = len(found.events) > data.MAX_CHANGES
     for name, context in (
         ("changes.html", pages.changes(found, known, changes_data, cut=cut)),
         ("index.html", pages.gallery([shown for shown, _ in rows], gallery_data)),
@@ -170,7 +170,7 @@ def _newest_first(found: Whole) -> list[str]:
 
 
 def _hashed(folder: Folder, name: str, content: str) -> str:
-    """Write data under a name that changes with it: whoever has a page open goes on with what belongs to that."""
+    """Write data to a file whose name contains a hash of it, so that an open page keeps the data that belongs to it."""
     path = f"assets/{name}-{_hash(content)[:12]}.js"
     folder.put_if_new(path, content)
     return path

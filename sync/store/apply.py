@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import random as randomness
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost
 from sync.store import lease as leases
+from sync.store import process
 from sync.store.engine import reading, writing
 from sync.store.load import load_documents, load_previous
 from sync.store.retry import AWAY, Retry
@@ -165,3 +167,19 @@ class Store:
                 connection.execute(sa.update(sync_runs).where(still).values(run.row()))
 
         self.retry(write)
+
+    def record_failed(self, run: Run) -> Run:
+        """Record a run that failed before it could ask for the lease; return it with its number.
+
+        Raises:
+            DatabaseError: it is not recorded.
+        """
+        row = {**run.row(), "holder": process.name()}
+
+        def write() -> int:
+            with writing(self.engine) as connection:
+                leases.look(connection, lock=True)  # so that the order of numbers is the order of commits
+                key = connection.execute(sa.insert(sync_runs).values(row)).inserted_primary_key
+                return int(key[0]) if key else 0
+
+        return replace(run, run_id=self.retry(write), holder=process.name())

@@ -89,15 +89,6 @@ def test_a_record_is_readable_if_it_is_good_without_the_others() -> None:
     assert [each.readable for each in parser.parse_page(1, map(wire, served))] == [True, True, False, False]
 
 
-@pytest.mark.parametrize("unchanged_first", [True, False])
-def test_an_unchanged_record_beside_a_different_one_is_not_good(unchanged_first: bool) -> None:  # noqa: FBT001 - a parameter
-    memory = Memory()
-    memory.run(base("1"), base("2"))
-    found = memory.run(*[base("1"), base("1", Title="x")][:: 1 if unchanged_first else -1], base("2"))
-    assert (list(found.snapshot.good), found.changes.changes) == (["2"], ())
-    assert memory.run(base("1"), base("2")).counts == (2, 0)
-
-
 def test_a_rejected_record_is_parsed_and_rejected_again_and_a_good_one_after_it_is_unchanged() -> None:
     memory = Memory()
     memory.run(base("1"))

@@ -134,13 +134,19 @@ def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certi
         assert proxy.connections == 0
 
 
+@every_kind
+def test_a_proxy_of_the_environment_is_not_used(ask: Ask, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with OverTls(one_after_another(GOOD), certificate) as server, Hostile(one_after_another(GOOD)) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        assert ask(server.url, Network(str(certificate))) == ""
+        assert (proxy.connections, len(server.requests) > 0) == (0, True)
+
+
 def test_a_ping_over_plain_http_is_sent_to_the_proxy_as_it_is() -> None:
     with Hostile(one_after_another(GOOD)) as proxy:
         assert ping("http://catalog.test", Network(proxy=proxy.url)) == ""
         assert [request.path for request in proxy.requests] == ["http://catalog.test/secret-uuid"]
-
-
-ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it requires a user name and a password)"
 
 
 @every_kind

@@ -42,14 +42,6 @@ def test_no_cookie_is_kept() -> None:
         assert [request.headers.get("cookie") for request in server.requests] == [None, None]
 
 
-def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Hostile(one_after_another(GOOD)) as proxy, Hostile(one_after_another(GOOD)) as server:
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-            monkeypatch.setenv(name, proxy.url)
-        ask(server)
-        assert (proxy.connections, len(server.requests)) == (0, 1)
-
-
 def test_the_key_is_in_one_header_and_in_no_error() -> None:
     with Hostile(one_after_another(failure(401))) as server:
         with pytest.raises(AccessDenied) as caught:

@@ -67,7 +67,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_nowhere(shop: Shop) -> None:
-    assert re.search(r"shop +http://127.0.0.1:[0-9]+ +has no position yet", shop("webhooks", "list").out)
+    assert re.search(r"shop +http://127.0.0.1:[0-9]+ +no position yet", shop("webhooks", "list").out)
     assert shop("webhooks", "resume", "shop").code == 2
 
     assert shop("webhooks", "test", "shop").out == "shop: 204\n"

@@ -19,9 +19,17 @@ from tests.builders import records
 from tests.command_line import template_sync
 from tests.daemons import DaemonProcess, Upstream, next_run_at, rows, statuses, until
 from tests.servers import postgresql
+from tests.webhooks.receiver import SECRET, Receiver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as taking:
+        yield taking
 
 
 def slot_on_record(folder: Path) -> datetime:
@@ -191,15 +199,49 @@ def test_a_key_file_that_is_gone_is_a_failed_run_and_not_the_end(upstream: Upstr
     key = tmp_path / "key"
     key.write_text(SANDBOX_KEY)
     key.chmod(0o600)
-    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_INTERVAL="0.2s")
+    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_INTERVAL="0.2s", SYNC_STALE_AFTER="1h")
     del variables["CRUN_API_KEY"]
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         key.rename(tmp_path / "away")
         daemon.wait_for("run_finished", error_code="configuration")
+        listed = template_sync("runs", folder=tmp_path, variables=variables)
+        shown = template_sync("status", folder=tmp_path, variables=variables)
+        healthy = template_sync("health", folder=tmp_path, variables=variables)
         (tmp_path / "away").rename(key)
         daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 2, status="succeeded")
         assert daemon.stop() == 0
+    assert (listed.code, shown.code, healthy.code) == (0, 0, 0)
+    assert "CRUN_API_KEY: expected a readable file in CRUN_API_KEY_FILE" in listed.out
+    assert "the settings of the process that made the run" in shown.out
+
+
+@pytest.mark.ci_slice
+def test_sighup_rereads_the_files_and_the_daemon_goes_on(upstream: Upstream, receiver: Receiver, tmp_path: Path) -> None:
+    key, hooks = tmp_path / "key", tmp_path / "hooks.toml"
+    key.write_text("ak_OldKeyOldKeyOldKeyOldKeyOldKey00")
+    key.chmod(0o600)
+    upstream.keys = {key.read_text()}
+    hooks.write_text("")
+    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_WEBHOOKS_FILE=str(hooks), HOOK_SECRET=SECRET)
+    del variables["CRUN_API_KEY"]
+    with DaemonProcess(tmp_path, variables) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        hooks.write_text(f'[[endpoint]]\nname = "shop"\nurl = "{receiver.url}"\nsecret_env = "HOOK_SECRET"\nfrom = "start"\n')
+        daemon.send(signal.SIGHUP)
+        assert daemon.wait_for("reloaded")["webhook_endpoints"] == 1
+        until(lambda: len(receiver.heard) >= 3, "the messages to the endpoint that was added")
+        key.unlink()
+        daemon.send(signal.SIGHUP)
+        failed = daemon.wait_for("reload_failed")
+        key.write_text("ak_NewKeyNewKeyNewKeyNewKeyNewKey11")
+        key.chmod(0o600)
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("reloaded", 2)
+        assert daemon.stop() == 0
+    assert "CRUN_API_KEY_FILE" in failed["reason"]
+    assert "ak_NewKey" not in daemon.said
+    assert statuses(tmp_path) == ["succeeded"]  # a reload makes no run
 
 
 @pytest.mark.ci_slice

@@ -61,9 +61,9 @@ def test_removals_that_wait_and_records_that_were_set_aside_are_named_until_they
     run_with([*records(14), record("15", InputNum="many")], sqlite.engine, clock=ticking(WEEKS[1]))
     site.build()
     told = words(site.text("changes.html"))
-    assert "Removals that wait" in told
+    assert "Held removals" in told
     assert site.text("changes.html").count("since run") == 15
-    assert "Records set aside" in told
+    assert "Rejected records" in told
     assert "15 – InputNum" in told
     assert '"held":15,"rejected":1,' in site.text("freshness.js")
 

@@ -98,7 +98,7 @@ def test_a_file_that_is_broken_meanwhile_is_told_of_once_and_mended_it_goes_on(s
             return [receiver.armed(start="start")]
 
         sync(records(1), sqlite.engine)
-        metrics = Metrics("1")
+        metrics = Metrics("1", 2700.0)
         deliverer = Deliverer(sqlite.engine, hasty, Clock(), lambda: 0.0)
         deliveries = Deliveries(deliverer, endpoints=endpoints, metrics=metrics, look=0.01)
         deliverer.ended = deliveries.ended

@@ -207,14 +207,6 @@ def test_an_address_that_a_name_must_not_lead_to_gets_a_connection_and_not_a_byt
     assert (got, receiver.heard) == ([], [])
 
 
-def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Receiver() as proxy, Receiver() as receiver:
-        for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert send(receiver.armed(), MESSAGE, NOW).taken
-    assert proxy.heard == []
-
-
 def test_cookies_are_not_kept() -> None:
     with Receiver(lambda connection, _heard, _over: connection.sendall(answer(200, Set_Cookie="a=b"))) as receiver:
         for _ in range(2):

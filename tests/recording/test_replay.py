@@ -32,7 +32,7 @@ def test_a_question_gets_its_answers_in_their_order_and_the_last_one_for_ever() 
         said = [client.get(f"{sandbox.url}{ENDPOINT}?page={page}").text for page in (1, 2, 1, 2, 1)]
         assert said == ["a", "c", "b", "c", "b"]
         never = client.get(f"{sandbox.url}{ENDPOINT}?page=3")
-        assert (never.status_code, never.json()["message"]) == (404, "The recording has no answer to this question")
+        assert (never.status_code, never.json()["message"]) == (404, "The recording has no response to this request")
         assert client.get(f"{sandbox.url}{ENDPOINT}?page=1", headers={"x-api-key": "wrong"}).status_code == 401
         assert client.post(f"{sandbox.url}/sandbox/evolve").status_code == 404, "a recording does not change"
         assert client.get(f"{sandbox.url}/sandbox").json()["replay"] == 3

@@ -201,7 +201,7 @@ def silence_is_news(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.store.lease, "prove", lambda _connection, _lease: None)
+    patch.setattr(sync.store.lease, "check_fence", lambda _connection, _lease: None)
 
 
 def the_first_of_two_is_believed(patch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from sync.store.schema import HEAD
 from sync.store.server_state import server_state
 from sync.store.sqlite_file import sqlite_file
 from sync.terminal.rows import describe_problem
-from sync.webhooks.configuration import armed
+from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.state import positions
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Che
     if settings.webhooks_file is None:
         return
     try:
-        names = [each.endpoint.name for each in armed(settings.webhooks_file)]
+        names = [each.endpoint.name for each in load_endpoints(settings.webhooks_file)]
     except SyncError as error:
         yield Check("webhooks", Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
         return

@@ -15,7 +15,7 @@ from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
 from sync.monitoring.metrics import CODES, Facts, Metrics, RunFigures
 from sync.monitoring.staleness import is_stale
-from sync.reader.cursor import newest, prove
+from sync.reader.cursor import newest, validate_cursor
 from sync.reader.status import last_success, overview
 from sync.store.apply import Store
 from sync.store.engine import reading
@@ -116,7 +116,7 @@ class Service:
             return
         try:
             with reading(self._engine) as connection:
-                prove(connection, self._cursor)
+                validate_cursor(connection, self._cursor)
         except CursorLost as lost:
             if lost.reason != "pruned":
                 get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].action)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from sync.catalog.feed_chain import LARGEST_NUMBER, Cursor
+from sync.catalog.fields import BOUNDS, storage_flaw
+from sync.errors import UnknownTemplate
+
+_LONGEST_ID = BOUNDS["TemplateId"]
 
 
 def check_position(since: str | int | None) -> str | int | None:
@@ -25,13 +29,16 @@ def _is_number(text: str) -> bool:
 
 
 def check_id(template_id: str) -> str:
-    """Take a template's id.
+    """Check a template's id.
 
     Raises:
-        ValueError: it is no text.
+        ValueError: it is not a string.
+        UnknownTemplate: no database can store it, so no template has it.
     """
     if not isinstance(template_id, str):
         raise ValueError(f"template_id: a text, not {template_id!r}.")  # noqa: TRY004 - as for every wrong argument
+    if len(template_id) > _LONGEST_ID or storage_flaw(template_id):
+        raise UnknownTemplate(f"No template can have the id {template_id[:_LONGEST_ID]!r}.", template_id=template_id)
     return template_id
 
 

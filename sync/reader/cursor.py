@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def prove(connection: sa.Connection, since: str | int) -> int:
+def validate_cursor(connection: sa.Connection, since: str | int) -> int:
     """Prove a cursor, and say after which `seq` the reader goes on. The changes must be read in the same transaction.
 
     Args:

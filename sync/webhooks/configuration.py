@@ -23,7 +23,7 @@ _HINT = "docs/webhooks.md describes each key; nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)
-class Armed:
+class SignedEndpoint:
     """An endpoint with what signs for it: one secret, or the new and the old one while it is rotated."""
 
     endpoint: Endpoint
@@ -48,12 +48,12 @@ def endpoints_in(path: str) -> tuple[Endpoint, ...]:
     return read_endpoints(text)
 
 
-def armed(
+def load_endpoints(
     path: str,
     environ: Mapping[str, str] = os.environ,
     dotenv: Path | None = Path(".env"),
     warnings: list[str] | None = None,
-) -> list[Armed]:
+) -> list[SignedEndpoint]:
     """Read the file, and for each endpoint that is enabled its secrets.
 
     Args:
@@ -69,13 +69,13 @@ def armed(
     variables = {**dotenv_file(dotenv), **{name: value for name, value in environ.items() if value}}
     problems: list[str] = []
     read = partial(_value, variables=variables, folder=Path(path).parent, warnings=[] if warnings is None else warnings)
-    found = [Armed(endpoint, tuple(_secrets(endpoint, read, problems))) for endpoint in enabled]
+    found = [SignedEndpoint(endpoint, tuple(_secrets(endpoint, read, problems))) for endpoint in enabled]
     if problems:
         raise ConfigurationError(problems, hint=_HINT)
     return found
 
 
-def secrets_of(endpoints: Sequence[Armed]) -> list[str]:
+def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
     """Name what no line may show: the secrets, and whole addresses, whose paths are secrets often enough."""
     return [form for each in endpoints for secret in each.secrets for form in spellings(secret)] + [
         each.endpoint.url for each in endpoints

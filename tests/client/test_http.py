@@ -22,7 +22,7 @@ from sync.errors import DeadlineExceeded, SyncError, Unreachable
 from sync.monitoring.heartbeat import Ping
 from sync.site.covers import Fetch, NoCover
 from sync.store.engine import open_engine
-from sync.webhooks.configuration import Armed
+from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
@@ -73,7 +73,7 @@ def _asked(url: str, network: Network, question: Params, limit: float) -> str:
 
 def webhook(url: str, network: Network, limit: float = SOON) -> str:
     endpoint = WebhookEndpoint("shop", f"{url}/hooks", (), Rules())
-    reply = send(Armed(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
+    reply = send(SignedEndpoint(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
     return "" if reply.taken else reply.in_words
 
 

@@ -190,6 +190,6 @@ def test_the_message_that_is_shown_is_part_of_one_that_is_sent(sqlite: Database,
     fill(sqlite.engine)
     (shown,) = (json.loads(each.code) for each in snippets(WEBHOOKS, "json"))
     with receiver:
-        deliver_to(sqlite.engine, receiver.armed(start="start", rules=Rules(ids=frozenset({"540184647"}))))
+        deliver_to(sqlite.engine, receiver.signed_endpoint(start="start", rules=Rules(ids=frozenset({"540184647"}))))
     sent = json.loads(receiver.heard[-1].body)
     assert {**sent, "data": {name: sent["data"][name] for name in shown["data"]}} == shown

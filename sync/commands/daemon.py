@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.monitoring.metrics import Metrics
-    from sync.webhooks.configuration import Armed
-    from sync.webhooks.dispatch_loop import Deliveries
+    from sync.webhooks.configuration import SignedEndpoint
+    from sync.webhooks.dispatch_loop import DispatchLoop
 
 DAEMON_FLAGS = ("interval", "cron", "timezone", "grace", "stale_after", "http_host", "http_port", "webhooks_file")
 CLOSE_TIMEOUT = 5.0
@@ -61,7 +61,7 @@ def command(context: Context) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     metrics = Metrics(__version__, settings.staleness_budget)
     ping = Ping(settings.ping_url, Network.of(settings))
-    deliveries = _deliveries(context, engine, metrics)
+    dispatch_loop = _dispatch_loop(context, engine, metrics)
     service = Service(
         settings,
         engine,
@@ -69,7 +69,7 @@ def command(context: Context) -> None:
         metrics=metrics,
         ping=ping,
         clock=now,
-        after_run=deliveries.wake if deliveries else lambda: None,
+        after_run=dispatch_loop.wake if dispatch_loop else lambda: None,
         site=lambda: update_gallery(settings, engine),
     )
     daemon = Daemon(
@@ -79,7 +79,7 @@ def command(context: Context) -> None:
         random=random.random,
         notify=lambda message: notify(message, address=address),
         max_run=settings.deadline + MAX_APPLY_SECONDS,
-        reload=lambda: _reload(context, deliveries),
+        reload=lambda: _reload(context, dispatch_loop),
         check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
     daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
@@ -91,13 +91,13 @@ def command(context: Context) -> None:
         probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=scrape.text)
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
-    if deliveries is not None:
-        deliveries.start()
+    if dispatch_loop is not None:
+        dispatch_loop.start()
     try:
         daemon.serve()
     finally:
-        if deliveries is not None:
-            deliveries.close(min(CLOSE_TIMEOUT, settings.grace))
+        if dispatch_loop is not None:
+            dispatch_loop.close(min(CLOSE_TIMEOUT, settings.grace))
         if probes is not None:
             probes.stop()
         ping.close(min(CLOSE_TIMEOUT, settings.grace))
@@ -115,41 +115,41 @@ def _fresh_key(context: Context) -> str:
     return require_key(again.settings)
 
 
-def _reload(context: Context, deliveries: Deliveries | None) -> None:
+def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
     """Reread the files of the key and of the webhooks, and log the result; runs and deliveries go on with what they can read."""
     from sync.errors import ConfigurationError
     from sync.logs import get_logger
 
     try:
         _fresh_key(context)
-        endpoints = None if deliveries is None else len(_fresh_endpoints(context))
+        endpoints = None if dispatch_loop is None else len(_fresh_endpoints(context))
     except ConfigurationError as error:
         get_logger().warning("reload_failed", reason=str(error), hint=error.hint)
         return
-    if deliveries is not None:
-        deliveries.wake()
+    if dispatch_loop is not None:
+        dispatch_loop.wake()
     get_logger().info("reloaded", key=context.loaded.source("api_key"), webhook_endpoints=endpoints)
 
 
-def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliveries | None:
+def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> DispatchLoop | None:
     """Build the delivery of webhooks, if there is a file of endpoints."""
     if context.settings.webhooks_file is None:
         return None
     from sync.commands.webhooks import sender
-    from sync.webhooks.dispatch_loop import Deliveries
-    from sync.webhooks.dispatcher import Deliverer
+    from sync.webhooks.dispatch_loop import DispatchLoop
+    from sync.webhooks.dispatcher import Dispatcher
 
-    deliverer = Deliverer(engine, sender(context), now, random.random)
-    deliveries = Deliveries(deliverer, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
-    deliverer.ended = deliveries.ended
-    return deliveries
+    dispatcher = Dispatcher(engine, sender(context), now, random.random)
+    dispatch_loop = DispatchLoop(dispatcher, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
+    dispatcher.ended = dispatch_loop.ended
+    return dispatch_loop
 
 
-def _fresh_endpoints(context: Context) -> list[Armed]:
+def _fresh_endpoints(context: Context) -> list[SignedEndpoint]:
     """Read the file of endpoints again for each delivery, so that a removed endpoint gets nothing more."""
-    from sync.webhooks.configuration import armed, secrets_of
+    from sync.webhooks.configuration import load_endpoints, secrets_of
 
-    endpoints = armed(str(context.settings.webhooks_file))
+    endpoints = load_endpoints(str(context.settings.webhooks_file))
     hidden = secrets_of(endpoints)
     if set(hidden) - set(context.out.secrets):
         context.out.hide(hidden)

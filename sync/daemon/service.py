@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.daemon.schedule import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
 from sync.monitoring.metrics import CODES, Facts, Metrics, RunFigures
 from sync.monitoring.staleness import is_stale
-from sync.reader.cursor import newest, prove
+from sync.reader.cursor import newest, validate_cursor
 from sync.reader.status import last_success, overview
 from sync.store.apply import Store
 from sync.store.engine import reading
@@ -73,7 +73,7 @@ class Service:
         self._after_run = after_run
         self._site = site
         self._lock = threading.Lock()
-        self._endpoint: Endpoint | None = None
+        self._endpoint: HttpApiClient | None = None
         self._stopping = False
         self._cursor: str | None = None
         self._own_success: tuple[int | None, datetime] | None = None
@@ -116,10 +116,10 @@ class Service:
             return
         try:
             with reading(self._engine) as connection:
-                prove(connection, self._cursor)
+                validate_cursor(connection, self._cursor)
         except CursorLost as lost:
             if lost.reason != "pruned":
-                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].to_do)
+                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].action)
                 self._cursor = None
         except SyncError:
             pass  # the database is down, or a standby that lags: the run itself reports that
@@ -141,7 +141,7 @@ class Service:
 
     def _synchronise(self) -> Outcome:
         settings = self._settings
-        with Endpoint(settings, self._key()) as endpoint:
+        with HttpApiClient(settings, self._key()) as endpoint:
             with self._lock:
                 self._endpoint = endpoint
                 if self._stopping:

@@ -100,7 +100,7 @@ def overview(source: Source) -> Overview:
             present=connection.scalar(sa.select(sa.func.count()).where(templates.c.removed_at.is_(None))) or 0,
             held=connection.scalar(sa.select(sa.func.count()).select_from(held_removals)) or 0,
             unconfirmed=connection.scalar(sa.select(sa.func.count()).select_from(unconfirmed_removals)) or 0,
-            holder=leases.look(connection),
+            holder=leases.current_holder(connection),
             feed_epoch=state.feed_epoch,
             oldest_seq=state.oldest_seq,
             last_seq=state.last_seq,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -52,7 +54,25 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
     connect_to(engine, hosts)
     prepare_sessions(engine, patience)
+    reconnect_after_fork(engine)
     return engine
+
+
+_ENGINES: WeakSet[sa.Engine] = WeakSet()
+
+
+def reconnect_after_fork(engine: sa.Engine) -> None:
+    """Have each forked process open connections of its own: two processes on one connection read each other's answers."""
+    _ENGINES.add(engine)
+
+
+def _drop_pools() -> None:
+    for engine in list(_ENGINES):
+        engine.dispose(close=False)  # the connections still belong to the parent process
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_pools)
 
 
 _FOR_WRITING: dict[str, dict[str, Any]] = {

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
 
 
 def sqlite_file(engine: sa.Engine) -> Path | None:
-    """Name the file behind a SQLite engine; None for a server."""
-    return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None
+    """Name the file behind a SQLite engine; None for a server and for a database in memory."""
+    return Path(engine.url.database) if engine.dialect.name == "sqlite" and engine.url.database else None
+
+
+def is_in_memory(connection: sa.Connection) -> bool:
+    """Tell whether a connection is to a SQLite database without a file, which only this connection can reach."""
+    if connection.dialect.name != "sqlite":
+        return False
+    return not next(row.file for row in connection.exec_driver_sql("PRAGMA database_list") if row.name == "main")
 
 
 def exists(file: Path) -> bool:

@@ -24,7 +24,7 @@ _HINT = "docs/webhooks.md describes each key; nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)
-class Armed:
+class SignedEndpoint:
     """An endpoint with what signs for it: one secret, or the new and the old one while it is rotated."""
 
     endpoint: Endpoint
@@ -49,12 +49,12 @@ def endpoints_in(path: str) -> tuple[Endpoint, ...]:
     return read_endpoints(text)
 
 
-def armed(
+def load_endpoints(
     path: str,
     environ: Mapping[str, str] = os.environ,
     dotenv: Path | None = Path(".env"),
     warnings: list[str] | None = None,
-) -> list[Armed]:
+) -> list[SignedEndpoint]:
     """Read the file, and for each endpoint that is enabled its secrets.
 
     Args:
@@ -70,13 +70,13 @@ def armed(
     variables = {**dotenv_file(dotenv), **{name: value for name, value in environ.items() if value}}
     problems: list[str] = []
     read = partial(_value, variables=variables, folder=Path(path).parent, warnings=[] if warnings is None else warnings)
-    found = [Armed(endpoint, tuple(_secrets(endpoint, read, problems))) for endpoint in enabled]
+    found = [SignedEndpoint(endpoint, tuple(_secrets(endpoint, read, problems))) for endpoint in enabled]
     if problems:
         raise ConfigurationError(problems, hint=_HINT)
     return found
 
 
-def secrets_of(endpoints: Sequence[Armed]) -> list[str]:
+def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
     """List what no line may show: the secrets, and addresses, also without the host.
 
     Single parts of a path are hidden in the receiver's answers only (`sync.webhooks.send`): some are ordinary words.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.client.network import Network
-    from sync.webhooks.configuration import Armed
+    from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.messages import Message
 
 LIMIT = 20.0
@@ -62,7 +62,7 @@ class Reply:
 
 
 def send(
-    armed: Armed,
+    target: SignedEndpoint,
     message: Message,
     now: datetime,
     *,
@@ -73,7 +73,7 @@ def send(
     """Try once to deliver a message; whatever goes wrong is an answer, too.
 
     Args:
-        armed: to whom.
+        target: to whom.
         message: its body is sent byte for byte as it was signed.
         now: the time of this attempt, UTC.
         network: the proxy and the certificate authorities; none but the built-in ones if not given.
@@ -83,10 +83,10 @@ def send(
     from sync.client import http
     from sync.client.network import AddressRefused, Network, TransportFailure
 
-    url = armed.endpoint.url
-    headers = {"content-type": "application/json", **signed(message, armed.secrets, now)}
+    url = target.endpoint.url
+    headers = {"content-type": "application/json", **signed(message, target.secrets, now)}
     parts = [part for part in secret_parts(url) if part not in HIDDEN]  # "secret" as a part would be replaced in the replacement
-    hidden = [*(form for secret in armed.secrets for form in spellings(secret)), url, *parts]
+    hidden = [*(form for secret in target.secrets for form in spellings(secret)), url, *parts]
     try:
         answer = http.send(
             "POST",

@@ -262,7 +262,7 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
     assert (event["event"], event["level"], event["holder"]) == ("lease_released_by_force", "warning", process.name())
     assert json.loads(lease("show", "--json").out) == {"active": False, "holder": None, "fence": 2, "seconds_left": 0}
     with sqlite.engine.begin() as connection, pytest.raises(LeaseLost):
-        leases.prove(connection, mine)
+        leases.check_fence(connection, mine)
     assert [row["status"] for row in sqlite.rows("sync_runs")] == ["interrupted"]
 
 

@@ -389,4 +389,4 @@ def test_a_run_that_failed_before_it_asked_for_the_lease_gets_a_row_and_leaves_t
     assert row == recorded
     assert (row.run_id, row.status, row.error) == (lease.run_id + 1, Status.FAILED, "No key.")
     with writing(database.engine) as connection:
-        leases.prove(connection, lease)
+        leases.check_fence(connection, lease)

@@ -35,9 +35,7 @@ def test_a_link_local_address_or_a_metadata_service_is_not_sent_to(address: str)
     assert not is_allowed(address)
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "::1", "10.1.2.3", "fd00::1", "100.64.0.1", "example.com", ""]
-)
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "fd00::1", "100.64.0.1", "example.com", ""])
 def test_any_other_address_is(address: str) -> None:
     assert is_allowed(address)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.daemon.schedule import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
@@ -76,7 +76,7 @@ class Service:
         self._after_run = after_run
         self._site = site
         self._lock = threading.Lock()
-        self._endpoint: Endpoint | None = None
+        self._endpoint: HttpApiClient | None = None
         self._stopping = False
         self._file = self._identity()
         self._cursor: str | None = None
@@ -135,7 +135,7 @@ class Service:
                 validate_cursor(connection, self._cursor)
         except CursorLost as lost:
             if lost.reason != "pruned":
-                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].to_do)
+                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].action)
                 self._cursor = None
         except SyncError:
             pass  # the database is down, or a standby that lags: the run itself reports that
@@ -157,7 +157,7 @@ class Service:
 
     def _synchronise(self) -> Outcome:
         settings = self._settings
-        with Endpoint(settings, self._key()) as endpoint:
+        with HttpApiClient(settings, self._key()) as endpoint:
             with self._lock:
                 self._endpoint = endpoint
                 if self._stopping:

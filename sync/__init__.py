@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-_HOMES = {
+_EXPORTS = {
     "sync.api": ("Catalog",),
     "sync.forms.form": ("Form",),
     "sync.forms.validation": ("Problem",),
@@ -57,7 +57,7 @@ _HOMES = {
         "CatalogStatus", "Change", "FieldChange", "Page", "Price", "PricePeriod", "Tag", "TagCount", "Template", "TypeCount",
     ),
 }  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of docs/python.md
     "Catalog", "Page", "Template", "Tag", "Price", "PricePeriod", "TagCount", "TypeCount",
@@ -69,11 +69,11 @@ __all__ = [  # noqa: RUF022 - in the order of docs/python.md
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'sync' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOME_OF[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.field_changes import breaking
-from sync.catalog.page_order import place, written
-from sync.catalog.selection import FILTERS, asked, count_values
+from sync.catalog.page_order import page_position, page_token
+from sync.catalog.selection import FILTERS, count_values, make_selection
 from sync.errors import CatalogError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
-from sync.reader.arguments import a_limit, a_moment, a_position, an_age, an_id
+from sync.reader.arguments import check_age, check_id, check_limit, check_moment, check_position
 from sync.reader.facets import tag_counts, type_counts
 from sync.reader.history import difference, periods
 from sync.reader.past import run_of, stored_at
@@ -142,7 +142,7 @@ class Catalog:
         Raises:
             ValueError: an argument that cannot be meant, such as an `after` of another order.
         """
-        wanted = asked(
+        wanted = make_selection(
             tag=tag, type=type, requirement=requirement, images=images, resolution=resolution, ratio=ratio,
             min_price=min_price, max_price=max_price, search=search, sort=sort, limit=limit, after=after,
         )  # fmt: skip
@@ -150,7 +150,7 @@ class Catalog:
         more = wanted if limit is None else replace(wanted, limit=limit + 1)
         found = catalog_reader.selected(self._source, more, after_run=self._after_run)
         page = found[:limit]
-        ends = written(place(page[-1].document, wanted.order), wanted.order) if 0 < len(page) < len(found) else None
+        ends = page_token(page_position(page[-1].document, wanted.order), wanted.order) if 0 < len(page) < len(found) else None
         return Page(map(template_of, page), ends)
 
     def count(self, **filters: Any) -> int:
@@ -196,7 +196,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        return template_of(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run))
+        return template_of(catalog_reader.known(self._source, check_id(template_id), after_run=self._after_run))
 
     def prices(self, template_id: str) -> tuple[Price, ...]:
         """Give a template's prices, in the catalog's order; of a removed one, the last.
@@ -212,7 +212,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        return tuple(periods(self._source, an_id(template_id), after_run=self._after_run))
+        return tuple(periods(self._source, check_id(template_id), after_run=self._after_run))
 
     def form(self, template_id: str) -> Form:
         """Give the form of a template's generation request: its `schema`, an `example()`, `validate(input)`, and its `hash`.
@@ -224,7 +224,7 @@ class Catalog:
         """
         from sync.forms.form import Form
 
-        return Form(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run).document)
+        return Form(catalog_reader.known(self._source, check_id(template_id), after_run=self._after_run).document)
 
     def changes(self, since: str | int | None = None, limit: int | None = None) -> tuple[Change, ...]:
         """Give the changes of the feed, in its order.
@@ -237,7 +237,7 @@ class Catalog:
             CursorLost: going on from there would leave a copy wrong; the error says why, and where to begin anew.
             ValueError: no such cursor or limit can be.
         """
-        since, limit = a_position(since), a_limit(limit)
+        since, limit = check_position(since), check_limit(limit)
         with reading(self._source) as connection:
             rows = feed.changes(connection, since=since, limit=limit)
             if self._after_run is not None:
@@ -262,7 +262,7 @@ class Catalog:
         self._require_present("follow")
         if self._snapshot is not None:
             raise CatalogError("A snapshot does not change: call follow outside it.")
-        start = self.status().cursor if since is None else a_position(since)
+        start = self.status().cursor if since is None else check_position(since)
         return self._follow(start, every, sleep)
 
     def _follow(self, since: str | int | None, every: float, sleep: Callable[[float], object]) -> Iterator[Change]:
@@ -289,7 +289,7 @@ class Catalog:
             Pruned: what was then is no longer kept.
             ValueError: a date-time without a time zone, or neither a number nor a date-time.
         """
-        return self._copy(self._snapshot, run_of(self._source, a_moment(when), self._clock()))
+        return self._copy(self._snapshot, run_of(self._source, check_moment(when), self._clock()))
 
     def diff(self, before: int | datetime, after: int | datetime) -> tuple[Change, ...]:
         """Give what changed between two moments, net, by kind and id.
@@ -303,7 +303,7 @@ class Catalog:
             ValueError: as `as_of`.
         """
         with reading(self._source) as connection:
-            found = difference(connection, a_moment(before), a_moment(after), self._clock())
+            found = difference(connection, check_moment(before), check_moment(after), self._clock())
             where = feed.position_after(connection, found.after_run)
         sides = {"added": found.after, "changed": found.after, "removed": found.before}
         return tuple(
@@ -358,7 +358,7 @@ class Catalog:
             raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
         from sync.ensure_fresh import ensure_fresh
 
-        ensure_fresh(self._engine, an_id(template_id), an_age(max_age), self._clock, self._verified)
+        ensure_fresh(self._engine, check_id(template_id), check_age(max_age), self._clock, self._verified)
         return self.template(template_id)
 
     @property
@@ -375,4 +375,4 @@ class Catalog:
 def _filters(filters: dict[str, Any]) -> Selection:
     if unknown := filters.keys() - FILTERS:
         raise ValueError(f"Unknown filter: {', '.join(sorted(unknown))}; the filters are {', '.join(FILTERS)}.")
-    return asked(**filters)
+    return make_selection(**filters)

@@ -13,7 +13,7 @@ import pytest
 import time_machine
 
 from sync import __version__
-from sync.monitoring.metrics import Metrics, RunFigures
+from sync.monitoring.metrics import Facts, Metrics, RunFigures
 from sync.store import process
 from tests.builders import record, run_against, run_with, ticking
 from tests.command_line import command
@@ -151,15 +151,14 @@ FAILURE = RunFigures(
     status="failed", started_at=1_800_000_900.0, finished_at=1_800_000_901.0, seconds=1.0, held=7,
     requests_by_code={"500": 4, "599": 1, '"} evil 1\n': 2, "0200": 1}, last_success=1_800_000_004.5,
 )  # fmt: skip
-KNOWN: dict[str, Any] = {
-    "last_success": 1_800_000_004.5, "last_attempt": 1_800_000_900.0, "last_status": "held", "templates": 1200, "held": 40,
-    "unconfirmed": 3, "rejected": 2,
-}  # fmt: skip
-EMPTY: dict[str, Any] = {name: None if name.startswith("last") else 0 for name in KNOWN}
+FACTS = Facts(
+    last_success=1_800_000_004.5, last_attempt=1_800_000_900.0, last_status="held", templates=1200, held=40,
+    unconfirmed=3, rejected=2,
+)  # fmt: skip
 
 
 def test_metrics(tmp_path: Path) -> None:
-    metrics, seeded, empty = Metrics("1.2.3"), Metrics("1.2.3"), Metrics("1.2.3")
+    metrics, seeded, empty = (Metrics("1.2.3", 2700.0) for _ in range(3))
     texts = {"before the first run": metrics.text()}
     metrics.observe(SUCCESS)
     texts["after a success"] = metrics.text()
@@ -167,9 +166,9 @@ def test_metrics(tmp_path: Path) -> None:
     texts["after a success and a failure"] = metrics.text()
     metrics.write_textfile(tmp_path / "metrics.prom")
     texts["the textfile then"] = (tmp_path / "metrics.prom").read_bytes()
-    seeded.seed(**KNOWN)
+    seeded.set_facts(FACTS)
     texts["a daemon that begins"] = seeded.text()
-    empty.seed(**EMPTY)
+    empty.set_facts(Facts(None, None, None, templates=0, held=0, unconfirmed=0, rejected=0))
     texts["a database without runs"] = empty.text()
     compare("metrics.txt", "".join(f"# --- {name} ---\n{text.decode()}\n" for name, text in texts.items()))
 

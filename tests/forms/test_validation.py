@@ -73,8 +73,8 @@ def test_one_mistake_is_one_sentence_in_its_place(value: Any, path: str, message
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_json_does_not_have_is_a_problem(number: float) -> None:
-    problems = FORM.validate({"template_id": number, "img_urls": [number], "resolution": number})
-    assert [problem.path for problem in problems] == ["template_id", "img_urls[0]", "resolution"]
+    problems = FORM.validate({"template_id": number, "img_urls": [number, number], "resolution": number})
+    assert [problem.path for problem in problems] == ["template_id", "img_urls[0]", "img_urls[1]", "resolution"]
     assert str(number) in problems[0].message
 
 

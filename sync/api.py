@@ -15,9 +15,9 @@ from sync.catalog.selection import asked
 from sync.errors import CatalogError, UnknownTemplate
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
-from sync.reader.arguments import a_limit, a_moment, a_position, an_age, an_id
+from sync.reader.arguments import check_as_of, check_id, check_limit, check_max_age, check_position
 from sync.reader.history import difference, periods
-from sync.reader.past import run_of, stored_at
+from sync.reader.past import run_of, templates_of_changes
 from sync.reader.values import CatalogStatus, Change, Page, Template, change_of, template_of
 from sync.store.engine import open_engine, reading
 
@@ -138,7 +138,7 @@ class Catalog:
         )  # fmt: skip
         # One more than asked for tells whether anything stands behind these.
         more = wanted if limit is None else replace(wanted, limit=limit + 1)
-        found = catalog_reader.selected(self._source, more, after_run=self._after_run)
+        found = catalog_reader.select_templates(self._source, more, after_run=self._after_run)
         page = found[:limit]
         ends = written(place(page[-1].document, wanted.order), wanted.order) if 0 < len(page) < len(found) else None
         return Page(map(template_of, page), ends)
@@ -149,7 +149,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        return template_of(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run))
+        return template_of(catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run))
 
     def prices(self, template_id: str) -> tuple[Price, ...]:
         """Give a template's prices, in the catalog's order; of a removed one, the last.
@@ -165,7 +165,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        return tuple(periods(self._source, an_id(template_id), after_run=self._after_run))
+        return tuple(periods(self._source, check_id(template_id), after_run=self._after_run))
 
     def form(self, template_id: str) -> Form:
         """Give the form of a template's generation request: its `schema`, an `example()`, `validate(input)`, and its `hash`.
@@ -177,7 +177,7 @@ class Catalog:
         """
         from sync.forms.form import Form
 
-        return Form(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run).document)
+        return Form(catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run).document)
 
     def changes(self, since: str | int | None = None, limit: int | None = None) -> tuple[Change, ...]:
         """Give the changes of the feed, in its order.
@@ -190,12 +190,12 @@ class Catalog:
             CursorLost: going on from there would leave a copy wrong; the error says why, and where to begin anew.
             ValueError: no such cursor or limit can be.
         """
-        since, limit = a_position(since), a_limit(limit)
+        since, limit = check_position(since), check_limit(limit)
         with reading(self._source) as connection:
             rows = feed.changes(connection, since=since, limit=limit)
             if self._after_run is not None:
                 rows = [row for row in rows if row["run_id"] <= self._after_run]
-            return tuple(change_of(row, stored) for row, stored in zip(rows, stored_at(connection, rows), strict=True))
+            return tuple(change_of(row, stored) for row, stored in zip(rows, templates_of_changes(connection, rows), strict=True))
 
     def follow(
         self, since: str | int | None = None, *, every: float = 2.0, sleep: Callable[[float], object] = time.sleep
@@ -215,7 +215,7 @@ class Catalog:
         self._require_present("follow")
         if self._connection is not None:
             raise CatalogError("A snapshot does not change: call follow outside it.")
-        start = self.status().cursor if since is None else a_position(since)
+        start = self.status().cursor if since is None else check_position(since)
         return self._follow(start, every, sleep)
 
     def _follow(self, since: str | int | None, every: float, sleep: Callable[[float], object]) -> Iterator[Change]:
@@ -244,7 +244,7 @@ class Catalog:
         """
         then = Catalog(self._engine, clock=self._clock)
         then._open = self._open  # questions of now and then belong to one snapshot
-        then._after_run = run_of(self._source, a_moment(when), self._clock())
+        then._after_run = run_of(self._source, check_as_of(when), self._clock())
         return then
 
     def diff(self, before: int | datetime, after: int | datetime) -> tuple[Change, ...]:
@@ -259,7 +259,7 @@ class Catalog:
             ValueError: as `as_of`.
         """
         with reading(self._source) as connection:
-            found = difference(connection, a_moment(before), a_moment(after), self._clock())
+            found = difference(connection, check_as_of(before), check_as_of(after), self._clock())
             where = feed.position_after(connection, found.after_run)
         sides = {"added": found.after, "changed": found.after, "removed": found.before}
         return tuple(
@@ -312,7 +312,7 @@ class Catalog:
         self._require_present("ensure_fresh")
         if self._connection is not None:
             raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
-        age, template_id = an_age(max_age), an_id(template_id)
+        age, template_id = check_max_age(max_age), check_id(template_id)
         from sync.reader.stored_templates import verified_at
 
         moments = (verified_at(self._engine, template_id), self._verified.get(template_id))

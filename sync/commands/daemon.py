@@ -141,7 +141,7 @@ def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> Dispat
 
     dispatcher = Dispatcher(engine, sender(context), now, random.random)
     dispatch_loop = DispatchLoop(dispatcher, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
-    dispatcher.ended = dispatch_loop.ended
+    dispatcher.on_result = dispatch_loop.handle_result
     return dispatch_loop
 
 

@@ -142,8 +142,8 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
     try:
         found = overview(engine)
         if (server := server_state(engine)) is not None:
-            result = Result.WARNING if server.concerns else Result.FINE
-            yield Check("server", result, server.seen, f"{'; '.join(server.concerns)}." if server.concerns else "")
+            result = Result.WARNING if server.warnings else Result.FINE
+            yield Check("server", result, server.summary, f"{'; '.join(server.warnings)}." if server.warnings else "")
         if not found.holder.active:  # the write check would wait for that run
             require_writable(engine)
     except SyncError as error:

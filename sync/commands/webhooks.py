@@ -95,19 +95,19 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
     import secrets
 
     from sync.text import iso
-    from sync.webhooks.messages import of_test
+    from sync.webhooks.messages import message_of_test
 
     target = _find_endpoint(_endpoints(context), name)
     moment = now()
-    message = of_test(secrets.token_hex(12), iso(moment), name)
+    message = message_of_test(secrets.token_hex(12), iso(moment), name)
     reply = sender(context)(target, message, moment)
     if as_json:
         from sync.outputs.webhooks import WebhookAnswer
 
-        context.out.json(WebhookAnswer(name, message.id, reply.taken, reply.status, reply.said or None))
+        context.out.json(WebhookAnswer(name, message.id, reply.accepted, reply.status, reply.detail or None))
     else:
-        context.out.lines([f"{name}: {reply.in_words}"])
-    if not reply.taken:
+        context.out.lines([f"{name}: {reply.summary}"])
+    if not reply.accepted:
         raise TryLater(
             f"Endpoint {name} did not accept the message.", hint="Check the log of the endpoint; nothing else was changed."
         )
@@ -128,8 +128,8 @@ def deliver(context: Context, *, as_json: bool) -> None:
     endpoints = _endpoints(context)
     visits: list[DeliveryResult] = []
     dispatcher = Dispatcher(context.engine(), sender(context), now, random.random, visits.append)
-    dispatcher.begin(endpoints)
-    dispatcher.finish()
+    dispatcher.start_due(endpoints)
+    dispatcher.join()
     visits.sort(key=lambda visit: visit.name)
     if as_json:
         from sync.outputs.webhooks import Delivery

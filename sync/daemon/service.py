@@ -15,11 +15,11 @@ from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
 from sync.monitoring.metrics import CODES, Facts, Metrics, RunFigures
 from sync.monitoring.staleness import is_stale
-from sync.reader.cursor import newest, validate_cursor
+from sync.reader.cursor import last_cursor, validate_cursor
 from sync.reader.status import last_success, overview
 from sync.store.apply import Store
 from sync.store.engine import reading
-from sync.store.next_run import record_next_run
+from sync.store.next_run import save_planned_run
 from sync.store.schema import require_current_schema
 from sync.synchronise import Outcome, RunOptions, synchronise
 
@@ -99,7 +99,7 @@ class Service:
             figures, success = figures_of(outcome, self._engine)
             self._metrics.observe(figures)
             with suppress(SyncError):
-                self._cursor = newest(self._engine)
+                self._cursor = last_cursor(self._engine)
             notify_heartbeat(self._ping, outcome, success, self._settings.staleness_budget, self._clock())
         if outcome.plan is not None:
             self._metrics.observe_site(self._site())
@@ -182,7 +182,7 @@ class Service:
     def save_plan(self, due: datetime | None) -> None:
         """Store when the next run is due, for `status`."""
         try:
-            record_next_run(self._engine, due)
+            save_planned_run(self._engine, due)
         except DatabaseError as error:
             get_logger().warning("next_run_not_recorded", error=str(error))
 

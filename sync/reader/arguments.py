@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sync.catalog.feed_chain import LARGEST_NUMBER, Cursor
 
 
-def a_position(since: str | int | None) -> str | int | None:
+def check_position(since: str | int | None) -> str | int | None:
     """Take a cursor or a seq.
 
     Raises:
@@ -24,7 +24,7 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_NUMBER)) and int(text) <= LARGEST_NUMBER
 
 
-def an_id(template_id: str) -> str:
+def check_id(template_id: str) -> str:
     """Take a template's id.
 
     Raises:
@@ -35,7 +35,7 @@ def an_id(template_id: str) -> str:
     return template_id
 
 
-def a_limit(limit: int | None) -> int | None:
+def check_limit(limit: int | None) -> int | None:
     """Take a number of things.
 
     Raises:
@@ -46,7 +46,7 @@ def a_limit(limit: int | None) -> int | None:
     return limit
 
 
-def a_moment(when: int | datetime) -> int | datetime:
+def check_as_of(when: int | datetime) -> int | datetime:
     """Take a run's number, or an aware instant, which is given back in UTC.
 
     Raises:
@@ -66,7 +66,7 @@ def a_moment(when: int | datetime) -> int | datetime:
         raise ValueError(f"A date-time out of the calendar: {when!r}.") from None
 
 
-def an_age(max_age: timedelta | float) -> timedelta:
+def check_max_age(max_age: timedelta | float) -> timedelta:
     """Take a time, or seconds.
 
     Raises:

@@ -50,7 +50,7 @@ def _counted(source: Source, query: sa.Select[Any]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (-row["templates"], *((row[name] or "") for name in row if name != "templates")))
 
 
-_HELD = {
+_STORED_VALUES = {
     "tag": (tags.c.name, tags.c.name_en),
     "type": (templates.c.template_type,),
     "requirement": (templates.c.input_requirement,),
@@ -59,12 +59,12 @@ _HELD = {
 }
 
 
-def unknown_words(source: Source, wanted: Selection) -> dict[str, tuple[str, ...]]:
+def unknown_filter_values(source: Source, wanted: Selection) -> dict[str, tuple[str, ...]]:
     """Name the filters that ask for a word which no template ever had, each with the words that are nearest to it, if any are."""
     unknown = {}
     with reading(source) as connection:
         require_current(connection)
-        for name, columns in _HELD.items():
+        for name, columns in _STORED_VALUES.items():
             word = getattr(wanted, name)
             if word is None:
                 continue

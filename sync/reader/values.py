@@ -81,7 +81,7 @@ class Template:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy, which a read-only mapping cannot by itself."""
-        return _again, (Template, _thawed_fields(self))
+        return _rebuild, (Template, _thawed_fields(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class FieldChange:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy, which a read-only mapping cannot by itself."""
-        return _again, (FieldChange, _thawed_fields(self))
+        return _rebuild, (FieldChange, _thawed_fields(self))
 
 
 Kind = Literal["added", "changed", "removed"]
@@ -218,7 +218,9 @@ def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
         row: as `sync.reader.feed` gives it.
         stored: the template after it; of a removed one, before it.
     """
-    told = (FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"])) for each in row["fields"])
+    changed_fields = (
+        FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"])) for each in row["fields"]
+    )
     return Change(
         seq=row["seq"],
         cursor=row["cursor"],
@@ -226,7 +228,7 @@ def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
         at=datetime.fromisoformat(row["at"]),
         kind=row["kind"],
         template_id=row["template_id"],
-        fields=tuple(told),
+        fields=tuple(changed_fields),
         prices=tuple(price_moves(row["fields"])),
         breaking=tuple(row["breaking"]),
         evidence=row.get("evidence"),
@@ -251,6 +253,6 @@ def _thawed_fields(value: Template | FieldChange) -> dict[str, Any]:
     return {each.name: _thawed(getattr(value, each.name)) for each in fields(value)}
 
 
-def _again(kind: type[Any], values: dict[str, Any]) -> Any:
+def _rebuild(kind: type[Any], values: dict[str, Any]) -> Any:
     """Make a value again that was pickled or copied."""
     return kind(**{name: _frozen(value) for name, value in values.items()})

@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from sync.errors import ConfigurationError, DatabaseAway
 from sync.store import sessions
-from sync.store.database_errors import NAME_THE_PRIMARY, sort
+from sync.store.database_errors import NAME_THE_PRIMARY, classify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +70,7 @@ def is_off(value: Any) -> bool:
     return str(value).upper() in {"0", "OFF", "FALSE", "NO"}
 
 
-def connect_to(engine: sa.Engine, hosts: Sequence[Host]) -> None:
+def install_connect(engine: sa.Engine, hosts: Sequence[Host]) -> None:
     """Have an engine's connections made here.
 
     Args:
@@ -78,12 +78,12 @@ def connect_to(engine: sa.Engine, hosts: Sequence[Host]) -> None:
         hosts: of its server; empty for SQLite, and where the URL names them in its driver's own way.
     """
     event.listen(engine, "do_connect", partial(_connect, hosts=hosts))
-    event.listen(engine, "handle_error", _give_up)
+    event.listen(engine, "handle_error", _invalidate)
 
 
-def _give_up(context: ExceptionContext) -> None:
+def _invalidate(context: ExceptionContext) -> None:
     """Give a connection up whose server is away in any way: SQLAlchemy would ask a node that refuses everything to roll back."""
-    if sort(context.original_exception) is DatabaseAway:
+    if classify(context.original_exception) is DatabaseAway:
         context.is_disconnect = True
 
 
@@ -91,7 +91,7 @@ def _connect(dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]
     """Connect. What a driver says of options, hosts or file names that it does not take is a slip in the settings."""
     opened: Callable[..., Any] = {"psycopg": _psycopg, "pymysql": _pymysql}.get(dialect.driver, dialect.connect)
     try:
-        raw = _first_that_can_be_written(dialect, opened, options, hosts) if len(hosts) > 1 else opened(*arguments, **options)
+        raw = _first_writable(dialect, opened, options, hosts) if len(hosts) > 1 else opened(*arguments, **options)
     except (TypeError, ValueError) as error:  # never its message: it may quote the password
         raise ConfigurationError(
             [f"DATABASE_URL: its driver does not take this host, name or option ({type(error).__name__})."]
@@ -105,7 +105,7 @@ def _connect(dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]
     return raw
 
 
-def _first_that_can_be_written(dialect: Any, opened: Callable[..., Any], options: dict[str, Any], hosts: Sequence[Host]) -> Any:
+def _first_writable(dialect: Any, opened: Callable[..., Any], options: dict[str, Any], hosts: Sequence[Host]) -> Any:
     """Try each host; of those that answer and cannot be written, keep the first in case that there is no better one.
 
     libpq's `target_session_attrs`, if it is given, decides for each host by itself whether it will do.
@@ -117,7 +117,7 @@ def _first_that_can_be_written(dialect: Any, opened: Callable[..., Any], options
         raw = None
         try:
             raw = opened(**elsewhere, host=host.name, **({} if host.port is None else {"port": host.port}))
-            if decided or _can_be_written(raw, dialect.driver):
+            if decided or _is_writable(raw, dialect.driver):
                 if spare is not None:
                     spare.close()
                 return raw
@@ -135,7 +135,7 @@ def _first_that_can_be_written(dialect: Any, opened: Callable[..., Any], options
     return spare
 
 
-def _can_be_written(raw: Any, driver: str) -> bool:
+def _is_writable(raw: Any, driver: str) -> bool:
     with raw.cursor() as cursor:
         if driver == "psycopg":
             cursor.execute("SHOW transaction_read_only")

@@ -41,7 +41,7 @@ _NO_QUORUM = 1047  # "WSREP has not yet prepared node for application use"
 
 
 NAME_THE_PRIMARY = "The server is a standby or read-only: set DATABASE_URL to its primary, or to all hosts (host1,host2)."
-_BY_WORDS = {
+_HINTS_BY_TEXT = {
     ("readonly", "unable to open", "permission denied"): "Check the write permissions of this user, and that the directory "
     "exists.",
     ("full",): "Free disk space; nothing was lost, and the next run continues.",
@@ -50,7 +50,7 @@ _BY_WORDS = {
 
 
 @contextmanager
-def plain_errors(engine: sa.Engine) -> Iterator[None]:
+def translate_errors(engine: sa.Engine) -> Iterator[None]:
     """Translate the database's errors into one sentence.
 
     Where the server is away, all pooled connections are dropped: one to a server that was demoted would answer every ping, for
@@ -73,17 +73,19 @@ def plain_errors(engine: sa.Engine) -> Iterator[None]:
         raise DatabaseError(
             "The database contains invalid JSON, possibly in template_versions.", hint="Restore a backup; nothing was applied."
         ) from error
-    except (exc.SQLAlchemyError, _own_errors(engine)) as error:
+    except (exc.SQLAlchemyError, _driver_errors(engine)) as error:
         original: Any = getattr(error, "orig", None) or error
         lines = str(original.args[-1] if original.args else original).strip().splitlines()
         reason = lines[0] if lines else type(original).__name__
-        kind = sort(error)
+        kind = classify(error)
         if kind is DatabaseAway and "hosts" in engine.get_execution_options():  # not an app's own engine
             engine.dispose()
-        raise kind(f"Database error ({where(engine)}): {reason}.".replace("..", "."), hint=_hint(engine, original)) from error
+        raise kind(
+            f"Database error ({database_name(engine)}): {reason}.".replace("..", "."), hint=_hint(engine, original)
+        ) from error
 
 
-def sort(error: BaseException) -> type[DatabaseError]:
+def classify(error: BaseException) -> type[DatabaseError]:
     """Choose the class of an error of SQLAlchemy's or of a driver's."""
     original: Any = getattr(error, "orig", None) or error
     code = code_of(original)
@@ -102,13 +104,13 @@ def code_of(original: Any) -> str | int | None:
     return found
 
 
-def where(engine: sa.Engine) -> str:
+def database_name(engine: sa.Engine) -> str:
     """Name a database for people: its file, or its hosts."""
     hosts = engine.get_execution_options().get("hosts") or (engine.url.host or "local socket",)
     return str(sqlite_file(engine) or f"{','.join(hosts)}/{engine.url.database}")
 
 
-def _own_errors(engine: sa.Engine) -> type[Exception]:
+def _driver_errors(engine: sa.Engine) -> type[Exception]:
     found: type[Exception] = engine.dialect.loaded_dbapi.Error
     return found
 
@@ -121,7 +123,7 @@ def _hint(engine: sa.Engine, original: Any) -> str:
         return "A transaction of another program or node conflicted or holds a lock; the next run retries."
     if code == _NO_QUORUM:
         return "This node has lost quorum: retry, list all nodes in DATABASE_URL, or repair the cluster."
-    for words, hint in _BY_WORDS.items():
+    for words, hint in _HINTS_BY_TEXT.items():
         if any(word in text for word in words):
             return hint
     if engine.dialect.name == "sqlite":

@@ -10,8 +10,8 @@ from sqlalchemy import exc
 
 from sync.errors import ConfigurationError, DatabaseError
 from sync.store.column_types import json_text, read_json
-from sync.store.connecting import connect_to, refuse_replica
-from sync.store.database_errors import plain_errors
+from sync.store.connecting import install_connect, refuse_replica
+from sync.store.database_errors import translate_errors
 from sync.store.database_url import read_url
 from sync.store.sessions import BUSY_SECONDS, driver_options, prepare_sessions
 from sync.store.sqlite_file import require_file
@@ -50,7 +50,7 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
             f"The working directory does not exist: {error.strerror}.", hint="Change to a directory that exists."
         ) from None
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
-    connect_to(engine, hosts)
+    install_connect(engine, hosts)
     prepare_sessions(engine, patience)
     return engine
 
@@ -76,7 +76,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         DatabaseError: in plain words.
     """
     require_file(engine)
-    with plain_errors(engine), engine.execution_options(**_FOR_WRITING[engine.dialect.name]).begin() as connection:
+    with translate_errors(engine), engine.execution_options(**_FOR_WRITING[engine.dialect.name]).begin() as connection:
         refuse_replica(connection)
         yield connection
 
@@ -106,12 +106,12 @@ def reading(source: Source) -> Iterator[sa.Connection]:
         SchemaError: a SQLite file that does not exist; reading must not create it.
     """
     if isinstance(source, sa.Connection):
-        with plain_errors(source.engine):
+        with translate_errors(source.engine):
             yield source
         return
     require_file(source)
     options = {} if source.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    with plain_errors(source), source.execution_options(**options).begin() as connection:
+    with translate_errors(source), source.execution_options(**options).begin() as connection:
         if source.dialect.name == "sqlite":
             raw: Any = connection.connection.dbapi_connection
             if not raw.in_transaction:  # an engine that somebody else made: there a SELECT begins none

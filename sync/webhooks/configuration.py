@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sync.config.secret_file import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
-from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, spellings
+from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, secret_forms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -77,7 +77,7 @@ def load_endpoints(
 
 def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
     """Name what no line may show: the secrets, and whole addresses, whose paths are secrets often enough."""
-    return [form for each in endpoints for secret in each.secrets for form in spellings(secret)] + [
+    return [form for each in endpoints for secret in each.secrets for form in secret_forms(secret)] + [
         each.endpoint.url for each in endpoints
     ]
 

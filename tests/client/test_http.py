@@ -74,7 +74,7 @@ def _asked(url: str, network: Network, question: Question, limit: float) -> str:
 def webhook(url: str, network: Network, limit: float = SOON) -> str:
     endpoint = WebhookEndpoint("shop", f"{url}/hooks", (), Rules())
     reply = send(SignedEndpoint(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
-    return "" if reply.taken else reply.in_words
+    return "" if reply.accepted else reply.summary
 
 
 def ping(url: str, network: Network, limit: float = SOON) -> str:

@@ -12,7 +12,7 @@ from sync.catalog.run_record import Status
 from sync.errors import DatabaseAway, DatabaseError, DeadlineExceeded, LeaseLost, SyncError
 from sync.store import lease as leases
 from sync.store.apply import Store
-from sync.store.retry import AWAY, Retry
+from sync.store.retry import RECONNECT, Retry
 from sync.store.tables import sync_runs, template_versions
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, sync
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LINE_OF_THE_FEED, LOOK = "INSERT INTO template_changes", "SELECT sync_runs.status"
 FOR_EVER = 10**6
 
-PAUSES = AWAY.all_waits(lambda: 0.5)
+PAUSES = RECONNECT.all_waits(lambda: 0.5)
 
 
 class Broken:

@@ -46,8 +46,8 @@ def deliver_for_ever(url: str, to: str, per: str, began: float, stop: threading.
     dispatcher = Dispatcher(engine, lambda *attempt: send(*attempt, limit=0.3), fast, random.random)
     target = SignedEndpoint(Endpoint("shop", to, (), per=per, start="start"), (SECRET,))
     while not stop.is_set():
-        dispatcher.begin([target])
-        dispatcher.finish()
+        dispatcher.start_due([target])
+        dispatcher.join()
         time.sleep(0.005)
     engine.dispose()
 

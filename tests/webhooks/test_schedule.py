@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.position import FAILING, OVERLOADED, POLICY, is_due, next_attempt
+from sync.webhooks.position import FAILING_AFTER, OVERLOADED, POLICY, is_due, next_attempt
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86400
@@ -41,7 +41,7 @@ def test_a_wish_to_wait_is_obeyed_from_the_planned_step_up_to_a_day(asked: float
 
 def test_who_says_that_it_is_overloaded_is_and_an_hour_of_failures_is_worth_a_look() -> None:
     assert frozenset({429, 502, 503, 504}) == OVERLOADED
-    assert timedelta(hours=1) == FAILING
+    assert timedelta(hours=1) == FAILING_AFTER
 
 
 def test_a_server_that_is_overloaded_or_hangs_is_left_alone_for_a_minute_at_least() -> None:

@@ -44,6 +44,6 @@ def deliver_to(
     """Make one pass; give what came of each visit, by name."""
     visits: list[DeliveryResult] = []
     dispatcher = Dispatcher(engine, hasty, clock or Clock(), lambda: 0.0, visits.append)
-    dispatcher.begin(endpoints)
-    dispatcher.finish()
+    dispatcher.start_due(endpoints)
+    dispatcher.join()
     return sorted(visits, key=lambda visit: visit.name)

@@ -47,7 +47,7 @@ def command(context: Context) -> None:
     from sync.client.network import Network
     from sync.commands.synchronising import refuse_sample
     from sync.config.cron import Cron
-    from sync.daemon.schedule import CronSchedule, Interval
+    from sync.daemon.next_run import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
     from sync.daemon.service import Service, facts_of
     from sync.logs import get_logger

@@ -25,7 +25,7 @@ from sync.reader.status import Overview, overview
 from sync.store.engine import require_writable
 from sync.store.schema import HEAD
 from sync.store.server_state import server_state
-from sync.store.sqlite_file import sqlite_file
+from sync.store.sqlite_wal import sqlite_file
 from sync.terminal.rows import describe_problem
 from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.state import positions

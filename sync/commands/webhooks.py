@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoints import Endpoint
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
-    from sync.webhooks.send import Reply
+    from sync.webhooks.sign_and_send import Reply
 
 FLAGS = (*DATABASE_FLAGS, "webhooks_file")
 SENDING_FLAGS = (*FLAGS, "proxy", "ca_bundle")
@@ -170,7 +170,7 @@ def resume(context: Context, *, name: str, skip: bool) -> None:
 def sender(context: Context) -> Callable[[SignedEndpoint, Message, datetime], Reply]:
     """Return the function that makes one delivery attempt."""
     from sync.client.network import Network
-    from sync.webhooks.send import send
+    from sync.webhooks.sign_and_send import send
 
     network = Network.of(context.settings)
     return lambda target, message, moment: send(target, message, moment, network=network)

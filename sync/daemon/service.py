@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
 from sync.client.api_client import Endpoint
-from sync.daemon.schedule import RunResult
+from sync.daemon.next_run import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
 from sync.monitoring.metrics import CODES, Facts, Metrics, RunFigures
@@ -19,7 +19,7 @@ from sync.reader.cursor import last_cursor, validate_cursor
 from sync.reader.status import last_success, overview
 from sync.store.apply import Store
 from sync.store.engine import reading
-from sync.store.next_run import save_planned_run
+from sync.store.planned_run import save_planned_run
 from sync.store.schema import require_current_schema
 from sync.synchronise import Outcome, RunOptions, synchronise
 

@@ -20,8 +20,8 @@ from sync.store import lease as leases
 from sync.store import process
 from sync.store.engine import reading, writing
 from sync.store.load import load_documents, load_previous
-from sync.store.retry import RECONNECT, Retry
 from sync.store.tables import sync_runs
+from sync.store.transaction_retry import RECONNECT, Retry
 from sync.store.write import write_run
 
 if TYPE_CHECKING:

@@ -151,14 +151,14 @@ def _is_writable(raw: Any, driver: str) -> bool:
 
 
 def _psycopg(**options: Any) -> Any:
-    from sync.store.bounded_psycopg import BoundedConnection
+    from sync.store.psycopg_timeout import TimeoutConnection
 
-    raw = BoundedConnection.connect(**options)
+    raw = TimeoutConnection.connect(**options)
     raw.limit = options.get("connect_timeout")
     return raw
 
 
 def _pymysql(**options: Any) -> Any:
-    from sync.store.bounded_pymysql import BoundedConnection
+    from sync.store.pymysql_timeout import TimeoutConnection
 
-    return BoundedConnection(**options)
+    return TimeoutConnection(**options)

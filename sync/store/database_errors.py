@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exc
 
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, SchemaError
-from sync.store.sqlite_file import sqlite_file
+from sync.store.sqlite_wal import sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from sync.store.connecting import install_connect, refuse_replica
 from sync.store.database_errors import translate_errors
 from sync.store.database_url import read_url
 from sync.store.sessions import BUSY_SECONDS, driver_options, prepare_sessions
-from sync.store.sqlite_file import require_file
+from sync.store.sqlite_wal import require_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

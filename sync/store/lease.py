@@ -22,8 +22,8 @@ from sync.catalog.run_record import BY_CODE, Status
 from sync.errors import DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
 from sync.store import process
 from sync.store.engine import writing
-from sync.store.retry import Retry
 from sync.store.tables import sync_lease, sync_runs
+from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

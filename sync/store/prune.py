@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Status
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
-from sync.store.retry import Retry
 from sync.store.schema import require_current
 from sync.store.tables import (
     price_changes,
@@ -21,6 +20,7 @@ from sync.store.tables import (
     template_versions,
     templates,
 )
+from sync.store.transaction_retry import Retry
 
 
 def prune(

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, translate_errors
-from sync.store.sqlite_file import enable_wal, exists, require_file, sqlite_file
+from sync.store.sqlite_wal import enable_wal, exists, require_file, sqlite_file
 from sync.store.tables import VIEWS
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sync.webhooks.messages import Message
     from sync.webhooks.outbox import Step
     from sync.webhooks.position import Position
-    from sync.webhooks.send import Reply
+    from sync.webhooks.sign_and_send import Reply
     from sync.webhooks.state import Claim
 
 

@@ -26,7 +26,7 @@ from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
-from sync.webhooks.send import send
+from sync.webhooks.sign_and_send import send
 from tests.builders import HASTY
 from tests.client.asking import GOOD, PAGE, WIRE, asking, endpoint_threads
 from tests.hostile import Hostile, Reply, chunked, one_after_another

@@ -13,7 +13,7 @@ from sync.reader import status
 from sync.store import lease as leases
 from sync.store import schema
 from sync.store.engine import open_engine, writing
-from sync.store.next_run import save_planned_run
+from sync.store.planned_run import save_planned_run
 from sync.store.prune import prune
 from sync.store.server_state import server_state
 from tests.builders import Database, record

@@ -14,7 +14,7 @@ from sync.client.network import Network
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.messages import Message
-from sync.webhooks.send import sign
+from sync.webhooks.sign_and_send import sign
 from tests.builders import records
 from tests.command_line import environment
 from tests.faults import real_clock, sync

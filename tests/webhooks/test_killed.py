@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.webhooks.messages import Message
-    from sync.webhooks.send import Reply
+    from sync.webhooks.sign_and_send import Reply
     from tests.builders import Database
     from tests.webhooks.receiver import Receiver
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sync.webhooks.dispatcher import Dispatcher
-from sync.webhooks.send import send
+from sync.webhooks.sign_and_send import send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DeliveryResult
     from sync.webhooks.messages import Message
-    from sync.webhooks.send import Reply
+    from sync.webhooks.sign_and_send import Reply
 
 
 class Clock:

@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from sync.webhooks.messages import Message
-from sync.webhooks.send import Reply, send, sign
+from sync.webhooks.sign_and_send import Reply, send, sign
 from tests.webhooks.receiver import OTHER, SECRET, YES, Heard, Receiver, answer, our_signature, says
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from sync.store import process
 from sync.store.engine import writing
-from sync.store.retry import Retry
 from sync.store.tables import planned_runs
+from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.config.addresses import LOOPBACK
 from sync.config.settings import load, require_key
 from sync.reader.sample_catalog import refuse_sample_catalog
@@ -33,8 +33,8 @@ def ask(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool
     settings = load({}, os.environ, Path(".env"), needs_key=True).settings
     if urlsplit(settings.base_url).hostname not in LOOPBACK:
         refuse_sample_catalog(engine)
-    with Endpoint(settings, require_key(settings)) as endpoint:
-        outcome = refresh(Store(engine), endpoint, template_id, ttl=settings.lease_ttl, clock=clock)
+    with HttpApiClient(settings, require_key(settings)) as api:
+        outcome = refresh(Store(engine), api, template_id, ttl=settings.lease_ttl, clock=clock)
     if outcome.error is not None:
         raise outcome.error
     return outcome.plan is not None and template_id in outcome.plan.snapshot.ids

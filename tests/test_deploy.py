@@ -199,7 +199,7 @@ def test_both_services_are_confined_alike_and_read_the_same_secrets() -> None:
 def test_the_daemon_is_restarted_but_not_where_a_person_must_act_and_has_time_to_stop() -> None:
     daemon = unit("template-sync.service")
     assert daemon["Restart"] == ["on-failure"]
-    assert daemon["RestartPreventExitStatus"] == [f"{errors.Refused.exit_code} {errors.ConfigurationError.exit_code}"]
+    assert daemon["RestartPreventExitStatus"] == [f"{errors.AccessDenied.exit_code} {errors.ConfigurationError.exit_code}"]
     assert daemon["Type"] == ["notify"]
     assert seconds(daemon["WatchdogSec"][0]) >= 60
     assert seconds(daemon["TimeoutStopSec"][0]) > DEFAULTS["grace"]

@@ -162,7 +162,7 @@ def no_positive_control(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_held(patch: pytest.MonkeyPatch) -> None:
     def decide_removals(evidence: Mapping[str, str], _unconfirmed: object, **_: object) -> Removals:
-        return Removals(now=evidence)
+        return Removals(due=evidence)
 
     patch.setattr(sync.synchronise, "decide_removals", decide_removals)
 

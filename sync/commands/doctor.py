@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.client.deadline import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
@@ -117,17 +117,17 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
     if settings.api_key is None:
         return
     once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
-    with Endpoint(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as endpoint:
+    with HttpApiClient(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as api:
         try:
-            answer = endpoint.ask({"page": 1, "page_size": 1})
+            answer = api.get({"page": 1, "page_size": 1})
         except SyncError as error:
             yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
         else:
             yield Check("catalog", Result.FINE, f"the API key is accepted; the catalog reports {answer.total} templates")
-        if endpoint.statistics.date is None:
+        if api.statistics.date is None:
             return
         try:
-            theirs = parsedate_to_datetime(endpoint.statistics.date)
+            theirs = parsedate_to_datetime(api.statistics.date)
             skew = (now() - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
         except (ValueError, TypeError, OverflowError):
             return

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **wanted: Any) -> None:
     """List the catalog."""
     gc.disable()  # as in `run`: collections would scan every document repeatedly, without garbage
-    from sync.catalog.selection import asked
+    from sync.catalog.selection import make_selection
     from sync.commands.listing import find_run
     from sync.reader.catalog import select_templates
     from sync.reader.stored_templates import printed
@@ -50,7 +50,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     from sync.text import count_of
 
     try:
-        selection = asked(**wanted)
+        selection = make_selection(**wanted)
     except ValueError as error:
         argument, _, why = str(error).partition(": ")
         raise click.UsageError(f"--{FLAGS.get(argument, argument.replace('_', '-'))}: {why}") from None

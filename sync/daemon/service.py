@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.daemon.next_run import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
@@ -18,9 +18,11 @@ from sync.monitoring.staleness import is_stale
 from sync.reader.cursor import last_cursor, validate_cursor
 from sync.reader.status import last_success, overview
 from sync.store.apply import Store
+from sync.store.database_errors import database_name
 from sync.store.engine import reading
 from sync.store.planned_run import save_planned_run
 from sync.store.schema import require_current_schema
+from sync.store.sqlite_wal import identity, sqlite_file
 from sync.synchronise import Outcome, RunOptions, synchronise
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from sync.config.settings import Settings
     from sync.monitoring.heartbeat import Ping
+    from sync.store.sqlite_wal import Identity
 
 
 class Service:
@@ -73,8 +76,9 @@ class Service:
         self._after_run = after_run
         self._site = site
         self._lock = threading.Lock()
-        self._endpoint: Endpoint | None = None
+        self._endpoint: HttpApiClient | None = None
         self._stopping = False
+        self._file = self._identity()
         self._cursor: str | None = None
         self._own_success: tuple[int | None, datetime] | None = None
 
@@ -84,6 +88,7 @@ class Service:
             began = self._clock()
             try:
                 require_current_schema(self._engine)
+                self._check_file()
                 self._check_history()
                 outcome = self._synchronise()
             except SyncError as error:  # before the run had a row: no key, no database, a newer schema
@@ -110,6 +115,17 @@ class Service:
             fatal=self.outdated is not None,
         )
 
+    def _check_file(self) -> None:
+        """Warn if the SQLite file is another one than at the previous run; one that holds the schema is written from now on."""
+        before, self._file = self._file, self._identity()
+        if before is not None and before != self._file:
+            hint = "Stop the daemon before the file is replaced; check that DATABASE_URL names the intended one."
+            get_logger().warning("database_replaced", file=database_name(self._engine), hint=hint)
+
+    def _identity(self) -> Identity:
+        file = sqlite_file(self._engine)
+        return None if file is None else identity(file)
+
     def _check_history(self) -> None:
         """Warn if the database has lost what it held after the previous run."""
         if self._cursor is None:
@@ -119,7 +135,7 @@ class Service:
                 validate_cursor(connection, self._cursor)
         except CursorLost as lost:
             if lost.reason != "pruned":
-                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].to_do)
+                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].action)
                 self._cursor = None
         except SyncError:
             pass  # the database is down, or a standby that lags: the run itself reports that
@@ -141,7 +157,7 @@ class Service:
 
     def _synchronise(self) -> Outcome:
         settings = self._settings
-        with Endpoint(settings, self._key()) as endpoint:
+        with HttpApiClient(settings, self._key()) as endpoint:
             with self._lock:
                 self._endpoint = endpoint
                 if self._stopping:

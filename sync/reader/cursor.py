@@ -65,7 +65,7 @@ def _parse(since: str | int) -> Cursor:
     text = str(since)
     if text.isascii() and text.isdecimal() and int(text) <= LARGEST_NUMBER:
         return Cursor("", int(text), "")
-    found = Cursor.read(text)
+    found = Cursor.parse(text)
     if found is None:
         raise UsageError(f"{text[:80]!r} is not a cursor of the feed.", hint="`template-sync status` shows the current cursor.")
     return found

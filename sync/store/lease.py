@@ -172,7 +172,7 @@ def _run_row_lost() -> LeaseLost:
     return LeaseLost(
         "The database lost the row of this run: its history went back, as after a failover to a lagging standby or after a "
         "restore. Nothing of this run was applied.",
-        hint=BY_CODE["went-back"].to_do,
+        hint=BY_CODE["went-back"].action,
         code="went-back",
     )
 
@@ -180,7 +180,7 @@ def _run_row_lost() -> LeaseLost:
 def _lease_lost() -> LeaseLost:
     return LeaseLost(
         "The lease of this run expired and another run acquired it; nothing of this run was applied.",
-        hint=BY_CODE["lease-lost"].to_do,
+        hint=BY_CODE["lease-lost"].action,
     )
 
 

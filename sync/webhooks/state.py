@@ -130,7 +130,7 @@ def _same_claim(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _position(row: Row[Any], end: Row[Any, Any]) -> Position:
-    found = Cursor.read(row.position)
+    found = Cursor.parse(row.position)
     behind = max(0, end.last_seq - found.seq) if found else 0
     return Position(
         row.name,

@@ -287,7 +287,7 @@ class Reader:
 
 def by_seq_alone(connection: Connection, cursor: str) -> int:
     """Go on as readers did before there were cursors; that the feed was set up anew is noticed even so."""
-    found = Cursor.read(cursor)
+    found = Cursor.parse(cursor)
     assert found is not None
     return validate_cursor(
         connection, cursor if found.epoch != connection.scalar(sa.select(sync_state.c.feed_epoch)) else found.seq

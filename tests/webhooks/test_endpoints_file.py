@@ -64,7 +64,7 @@ def test_every_key_is_read() -> None:
 
 NAME = "name: expected 1 to 64 letters, digits, dots, dashes or underscores."
 NOT_HTTPS = "url: expected an https:// URL: plain http is for loopback addresses only."
-LINK_LOCAL = "url: expected a URL to another host: link-local addresses are where metadata services live."
+LINK_LOCAL = "url: expected a URL to another host: this address is link-local or of a cloud's metadata service."
 NO_LIST = "expected a list of texts with at least one in it: an empty one could never match."
 TOO_LONG = "expected texts of at most 255 characters: a longer one could never match."
 ONE_OR_TWO = "expected a text in quotes, or a list of two while one is rotated."

@@ -14,7 +14,7 @@ DAY = 86400
 
 
 def wait(failures: int = 1, **options: Any) -> float:
-    given: dict[str, Any] = {"slow": False, "asked": None, "random": lambda: 0.0, **options}
+    given: dict[str, Any] = {"slow": False, "retry_after": None, "random": lambda: 0.0, **options}
     return (next_attempt(failures, now=NOW, **given) - NOW).total_seconds()
 
 
@@ -34,9 +34,9 @@ def test_every_wait_is_stretched_by_up_to_a_tenth() -> None:
     assert wait(2, random=lambda: 0.5) == 315
 
 
-@pytest.mark.parametrize(("asked", "waits"), [(None, 5), (0.0, 5), (1.0, 5), (120.0, 120), (DAY, DAY), (30 * DAY, DAY)])
-def test_a_wish_to_wait_is_obeyed_from_the_planned_step_up_to_a_day(asked: float | None, waits: float) -> None:
-    assert wait(1, asked=asked) == waits
+@pytest.mark.parametrize(("retry_after", "waits"), [(None, 5), (0.0, 5), (1.0, 5), (120.0, 120), (DAY, DAY), (30 * DAY, DAY)])
+def test_a_wish_to_wait_is_obeyed_from_the_planned_step_up_to_a_day(retry_after: float | None, waits: float) -> None:
+    assert wait(1, retry_after=retry_after) == waits
 
 
 def test_who_says_that_it_is_overloaded_is_and_an_hour_of_failures_is_worth_a_look() -> None:

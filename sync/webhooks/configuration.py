@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoints import Endpoint, SecretSource
 
 _LIMIT = 2**20
-_HINT = "docs/webhooks.md describes each key; nothing was sent."
+_HINT = "docs/changes.md describes each key; nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)

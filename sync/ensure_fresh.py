@@ -48,7 +48,7 @@ def ensure_fresh(
         return
     if _fetch(engine, template_id, clock):
         fetched[template_id] = now
-    elif known(engine, template_id).removed_at is None:
+    elif find_template(engine, template_id).removed_at is None:
         raise UnknownTemplate(
             f"The catalog no longer has template {template_id!r}.",
             template_id=template_id,

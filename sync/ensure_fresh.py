@@ -11,6 +11,7 @@ from sync.client.api_client import HttpApiClient
 from sync.config.addresses import LOOPBACK
 from sync.config.settings import load, require_key
 from sync.errors import UnknownTemplate
+from sync.reader.catalog import find_template
 from sync.reader.sample_catalog import refuse_sample_catalog
 from sync.reader.stored_templates import verified_at
 from sync.store.apply import Store

@@ -71,7 +71,7 @@ USERS = {
     "cronsim": "config.cron",
     "jinja2": "site.pages",
     "jsonschema": "forms.validation",
-    "standardwebhooks": "webhooks.send",
+    "standardwebhooks": "webhooks.sign_and_send",
     "wcwidth": "terminal",
     "sqlalchemy": "store reader webhooks daemon.service commands site.build api ensure_fresh",
 }

@@ -18,11 +18,11 @@ from sync.reader import feed, status
 from sync.reader.arguments import check_age, check_id, check_limit, check_moment, check_position
 from sync.reader.facets import tag_counts, type_counts
 from sync.reader.history import difference, periods
-from sync.reader.past import run_of, stored_at
+from sync.reader.past import run_of, templates_of_changes
 from sync.reader.values import CatalogStatus, Change, Page, TagCount, Template, TypeCount, change_of, template_of
 from sync.store.engine import open_engine, reading, reconnect_after_fork
 from sync.store.schema import require_current
-from sync.store.sqlite_file import is_in_memory
+from sync.store.sqlite_wal import is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -148,7 +148,7 @@ class Catalog:
         )  # fmt: skip
         # One more than `limit` shows whether there is a next page.
         more = wanted if limit is None else replace(wanted, limit=limit + 1)
-        found = catalog_reader.selected(self._source, more, after_run=self._after_run)
+        found = catalog_reader.select_templates(self._source, more, after_run=self._after_run)
         page = found[:limit]
         ends = page_token(page_position(page[-1].document, wanted.order), wanted.order) if 0 < len(page) < len(found) else None
         return Page(map(template_of, page), ends)
@@ -177,7 +177,7 @@ class Catalog:
         Raises:
             ValueError: as `templates`.
         """
-        found = catalog_reader.selected(self._source, _filters(filters), after_run=self._after_run)
+        found = catalog_reader.select_templates(self._source, _filters(filters), after_run=self._after_run)
         return count_values(each.document for each in found)
 
     def tags(self) -> tuple[TagCount, ...]:
@@ -196,7 +196,7 @@ class Catalog:
         Raises:
             UnknownTemplate: the id was never in the catalog.
         """
-        return template_of(catalog_reader.known(self._source, check_id(template_id), after_run=self._after_run))
+        return template_of(catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run))
 
     def prices(self, template_id: str) -> tuple[Price, ...]:
         """Return the prices of a template, in the order of the catalog; for a removed template its last prices.
@@ -224,7 +224,7 @@ class Catalog:
         """
         from sync.forms.form import Form
 
-        return Form(catalog_reader.known(self._source, check_id(template_id), after_run=self._after_run).document)
+        return Form(catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run).document)
 
     def changes(self, since: str | int | None = None, limit: int | None = None) -> tuple[Change, ...]:
         """Return the changes of the feed, oldest first.
@@ -242,7 +242,7 @@ class Catalog:
             rows = feed.changes(connection, since=since, limit=limit)
             if self._after_run is not None:
                 rows = [row for row in rows if row["run_id"] <= self._after_run]
-            return tuple(change_of(row, stored) for row, stored in zip(rows, stored_at(connection, rows), strict=True))
+            return tuple(change_of(row, stored) for row, stored in zip(rows, templates_of_changes(connection, rows), strict=True))
 
     def follow(
         self, since: str | int | None = None, *, every: float = 2.0, sleep: Callable[[float], object] = time.sleep

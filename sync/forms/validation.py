@@ -6,6 +6,7 @@ The messages are this program's, because those of jsonschema repeat complete val
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.parsing import kind_of
@@ -115,6 +116,8 @@ def _kind(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     """Write a value that somebody gave as JSON: short, and with nothing in it that acts on a terminal."""
+    if isinstance(value, float) and not isfinite(value):
+        return f"{value} (not a JSON number)"
     if isinstance(value, dict | list) or (isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER):
         return _kind(value)
     cut = value[:LONGEST_SHOWN] if isinstance(value, str) else value

@@ -281,7 +281,7 @@ def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
         row: as `sync.reader.feed` gives it.
         stored: the template after it; of a removed one, before it.
     """
-    told = (
+    changed_fields = (
         FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"]), absent=each.get("absent"))
         for each in row["fields"]
     )
@@ -292,7 +292,7 @@ def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
         at=datetime.fromisoformat(row["at"]),
         kind=row["kind"],
         template_id=row["template_id"],
-        fields=tuple(told),
+        fields=tuple(changed_fields),
         prices=tuple(price_moves(row["fields"])),
         breaking=tuple(row["breaking"]),
         evidence=row.get("evidence"),

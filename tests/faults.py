@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sync.catalog.document import canonical, json_number
 from sync.catalog.run_record import Status
 from sync.reader import feed
-from sync.reader.feed_check import problems_of_the_feed
+from sync.reader.feed_check import feed_problems
 from sync.sandbox.server import list_templates
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sync.catalog.document import Document
-    from sync.client.params import Question
+    from sync.client.params import Params
     from tests.builders import Database
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -71,7 +71,7 @@ class Catalog(Answering):
         self.served = served
         self.on_ask = on_ask
 
-    def _listed(self, question: Question) -> tuple[int, bytes]:
+    def _listed(self, question: Params) -> tuple[int, bytes]:
         if self.on_ask:
             self.on_ask()
         answer = list_templates(self.served, {name: str(value) for name, value in question.items()})
@@ -212,7 +212,7 @@ def anomalies(database: Database | sa.Engine) -> list[str]:
         )
         if (numbers := fences.all()) != sorted(set(numbers)):
             found.append("a fence was given twice, or went back")
-    return [*found, *problems_of_the_feed(engine)]
+    return [*found, *feed_problems(engine)]
 
 
 def dumped(engine: sa.Engine) -> dict[str, list[str]]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sync.client.params import Question
+    from sync.client.params import Params
     from tests.hostile import Script
     from tests.twice import Record
 
@@ -238,7 +238,7 @@ def spoken(script: Script) -> Answering:
     """Let a hostile server answer without a network; of what it does to the connection nothing gets here but a failure."""
     count = itertools.count(1)
 
-    def answer(question: Question) -> tuple[int, bytes]:
+    def answer(question: Params) -> tuple[int, bytes]:
         query = {name: str(value) for name, value in question.items()}
         reply = script(Request(next(count), "/", query, {}, 0.0))
         plain = reply == Reply(reply.body, reply.status, reply.headers) and "content-encoding" not in dict(reply.headers)

@@ -50,9 +50,10 @@ class CatalogMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.file = self.folder / f"{next(self._files)}.db"
+        number = next(self._files)
+        self.file = self.folder / f"{number}.db"
         shutil.copy(self.migrated, self.file)
-        self.world = World.at(self.file, figures=self.figures, forgetful=True)
+        self.world = World.at(self.file, figures=self.figures, forgetful=number % 2 == 0)
 
     @initialize(
         count=st.integers(0, 15),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sync.catalog.field_changes import apply_fields
 from sync.catalog.run_record import Status
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.sandbox.server import SANDBOX_KEY
@@ -108,7 +108,7 @@ class World:
         again = self.forgetful and not sockets and not {event.kind for event in script} & {*RIVALS}
         start, dice = self.clock(), random.Random(self.runs).random  # noqa: S311 - a test's input
 
-        def once(endpoint: Endpoint, store: Store) -> Outcome:
+        def once(endpoint: HttpApiClient, store: Store) -> Outcome:
             clock, chance = (ticking(start), dice) if again else (self.clock, self.random)
             return synchronise(store, endpoint, options, trigger="run", ttl=60.0, clock=clock, random=chance)
 
@@ -148,26 +148,28 @@ class World:
         assert self.run(page_size=page_size, accept=not catalog.live).error is None
         assert self.database.catalog_dump() == before, "a run that finds nothing new touches nothing"
 
-    def _forgetful_run(self, once: Callable[[Endpoint, Store], Outcome], script: Sequence[Event]) -> tuple[Any, Any, Any]:
+    def _forgetful_run(self, once: Callable[[HttpApiClient, Store], Outcome], script: Sequence[Event]) -> tuple[Any, Any, Any]:
         """Run on a copy of the database in which no bytes are remembered; give what was asked, stored and remembered."""
         with _copied(self.engine) as copy:
             copy.execute("UPDATE templates SET wire_hash = NULL")
             endpoint = MovingEndpoint(Visit(self.catalog.fork(), script))
-            outcome = once(cast("Endpoint", endpoint), Store(copy.engine, sleep=lambda _: None))
+            outcome = once(cast("HttpApiClient", endpoint), Store(copy.engine, sleep=lambda _: None))
             return endpoint.asked, *seen(copy, outcome)
 
-    def _attempt(self, once: Callable[[Endpoint, Store], Outcome], script: Sequence[Event], *, sockets: bool = False) -> Outcome:
+    def _attempt(
+        self, once: Callable[[HttpApiClient, Store], Outcome], script: Sequence[Event], *, sockets: bool = False
+    ) -> Outcome:
         since = self.catalog.now
         visit = Visit(self.catalog, script, on_rival=self._rival)
         if sockets:
             with (
                 Hostile(lambda request: _reply(visit, request)) as server,
-                Endpoint(make_settings(server.url), SANDBOX_KEY, retry_policy=replace(HASTY, attempts=1)) as real,
+                HttpApiClient(make_settings(server.url), SANDBOX_KEY, retry_policy=replace(HASTY, attempts=1)) as real,
             ):
                 outcome = once(real, self.store)
         else:
             endpoint = MovingEndpoint(visit)
-            outcome = once(cast("Endpoint", endpoint), self.store)
+            outcome = once(cast("HttpApiClient", endpoint), self.store)
             self.asked = endpoint.asked
         self._count(visit)
         self.unsettled |= visit.toggled
@@ -178,7 +180,7 @@ class World:
             assert stored.key == expected.key, "the store does as the model of it, on which core_world.py plays"
         self.remembered = stored
         if outcome.plan is not None:
-            self.figures["recognised"] += sum(each.place is None for each in outcome.plan.snapshot.good.values())
+            self.figures["recognised"] += sum(each.offset is None for each in outcome.plan.snapshot.good.values())
         self._check(outcome, since)
         return outcome
 
@@ -197,7 +199,7 @@ class World:
 
         def compete() -> None:
             visit = Visit(self.catalog)
-            endpoint = cast("Endpoint", MovingEndpoint(visit))
+            endpoint = cast("HttpApiClient", MovingEndpoint(visit))
             outcome = synchronise(
                 self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
             )

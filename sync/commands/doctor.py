@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.client.deadline import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
@@ -25,9 +25,9 @@ from sync.reader.status import Overview, overview
 from sync.store.engine import require_writable
 from sync.store.schema import HEAD
 from sync.store.server_state import server_state
-from sync.store.sqlite_file import sqlite_file
+from sync.store.sqlite_wal import sqlite_file
 from sync.terminal.rows import describe_problem
-from sync.webhooks.configuration import armed
+from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.state import positions
 
 if TYPE_CHECKING:
@@ -117,17 +117,17 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
     if settings.api_key is None:
         return
     once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
-    with Endpoint(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as endpoint:
+    with HttpApiClient(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as api:
         try:
-            answer = endpoint.ask({"page": 1, "page_size": 1})
+            answer = api.get({"page": 1, "page_size": 1})
         except SyncError as error:
             yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
         else:
             yield Check("catalog", Result.FINE, f"the API key is accepted; the catalog reports {answer.total} templates")
-        if endpoint.statistics.date is None:
+        if api.statistics.date is None:
             return
         try:
-            theirs = parsedate_to_datetime(endpoint.statistics.date)
+            theirs = parsedate_to_datetime(api.statistics.date)
             skew = (now() - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
         except (ValueError, TypeError, OverflowError):
             return
@@ -142,8 +142,8 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
     try:
         found = overview(engine)
         if (server := server_state(engine)) is not None:
-            result = Result.WARNING if server.concerns else Result.FINE
-            yield Check("server", result, server.seen, f"{'; '.join(server.concerns)}." if server.concerns else "")
+            result = Result.WARNING if server.warnings else Result.FINE
+            yield Check("server", result, server.summary, f"{'; '.join(server.warnings)}." if server.warnings else "")
         if not found.holder.active:  # the write check would wait for that run
             require_writable(engine)
     except SyncError as error:
@@ -167,7 +167,7 @@ def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Che
     if settings.webhooks_file is None:
         return
     try:
-        names = [each.endpoint.name for each in armed(settings.webhooks_file)]
+        names = [each.endpoint.name for each in load_endpoints(settings.webhooks_file)]
     except SyncError as error:
         yield Check("webhooks", Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
         return
@@ -225,6 +225,7 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     "webhooks_file",
     unused=RUN_FLAGS,
     quiet=True,
+    shows_key=True,
     has_effect=True,
 )
 @json_flag()

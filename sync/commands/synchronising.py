@@ -19,7 +19,7 @@ from sync.config.settings import Settings, require_key
 from sync.errors import SyncError, UsageError
 from sync.recording.format import SETTINGS, RecordedRun
 from sync.recording.record import Recording
-from sync.store.sqlite_file import sqlite_file
+from sync.store.sqlite_wal import sqlite_file
 from sync.text import count_of, iso, join_limited
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.client.api_client import Endpoint
+    from sync.client.api_client import HttpApiClient
     from sync.commands.base import Context
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
@@ -49,11 +49,11 @@ def run_options(settings: Settings, *, accept_removals: bool = False) -> RunOpti
 
 
 @contextmanager
-def open_endpoint(settings: Settings, recording: Recording | None = None) -> Iterator[Endpoint]:
+def open_endpoint(settings: Settings, recording: Recording | None = None) -> Iterator[HttpApiClient]:
     """Open the endpoint; the first SIGINT or SIGTERM cancels its requests, so that the run ends cleanly, the second one kills."""
-    from sync.client.api_client import Endpoint
+    from sync.client.api_client import HttpApiClient
 
-    with Endpoint(settings, require_key(settings), recording=recording) as endpoint:
+    with HttpApiClient(settings, require_key(settings), recording=recording) as endpoint:
 
         def stop(number: int, _frame: Any) -> None:
             signal.signal(number, signal.SIG_DFL)
@@ -120,7 +120,7 @@ def write_metrics(settings: Settings, engine: Engine, outcome: Outcome, *, site:
     if settings.metrics_file is not None:
         from sync.daemon.service import write_textfile
 
-        write_textfile(settings.metrics_file, engine, outcome, site=site)
+        write_textfile(settings.metrics_file, engine, outcome, stale_after=settings.staleness_budget, site=site)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from sync.catalog.document import json_number
 from sync.catalog.feed_chain import Cursor
 from sync.catalog.field_changes import apply_fields, price_moves
 from sync.catalog.url_query import URL_FIELDS
-from sync.reader.cursor import prove
-from sync.reader.stored_templates import _ordered, _sorted, printed
+from sync.reader.cursor import validate_cursor
+from sync.reader.stored_templates import normalize_document, printed, sort_keys
 from sync.store.bulk import batches
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sync.store.engine import Source
 
 
-_TOLD = ("field", "old", "new", "gained", "lost", "absent")
+_FIELD_KEYS = ("field", "old", "new", "gained", "lost", "absent")
 
 
 _VERSION_OF_CHANGE = sa.and_(
@@ -73,7 +73,7 @@ def changes(
             if value is not None
         ]
         if since is not None:
-            wanted.append(template_changes.c.seq > prove(connection, since))
+            wanted.append(template_changes.c.seq > validate_cursor(connection, since))
         query = sa.select(template_changes, template_versions.c.document).outerjoin(template_versions, _VERSION_OF_CHANGE)
         order = template_changes.c.seq.desc() if limit is None else template_changes.c.seq
         query = query.where(*wanted).order_by(order).limit(most if limit is None else limit)
@@ -118,7 +118,7 @@ def _kept(row: dict[str, Any]) -> dict[str, Any]:
         "template_id": row["template_id"],
         "since_run_id": row["since_run_id"],
         "since_at": iso(row["since_at"]),
-        "document": printed(_ordered(row["document"])),
+        "document": printed(normalize_document(row["document"])),
     }
 
 
@@ -142,15 +142,17 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
         "at": iso(row["at"]),
         "template_id": row["template_id"],
         "kind": row["kind"],
-        "fields": [{name: _sorted(told[name]) for name in _TOLD if name in told} for told in row["fields"] or ()],
+        "fields": [{name: sort_keys(field[name]) for name in _FIELD_KEYS if name in field} for field in row["fields"] or ()],
         "evidence": row["evidence"],
         "prices": [
             {"resolution": size, "old": _number(old), "new": _number(new)} for size, old, new in price_moves(row["fields"])
         ],
         "breaking": row["breaking"],
         "cursor": row["cursor"],
-        "document": None if row["document"] is None else printed(_ordered(_with_fields(row["document"], row["fields"] or ()))),
-        "before": None if row.get("before") is None else printed(_ordered(row["before"])),
+        "document": None
+        if row["document"] is None
+        else printed(normalize_document(_with_fields(row["document"], row["fields"] or ()))),
+        "before": None if row.get("before") is None else printed(normalize_document(row["before"])),
     }
 
 

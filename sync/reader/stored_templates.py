@@ -33,7 +33,13 @@ def printed(written: Document) -> dict[str, Any]:
     return {**written, "form_hash": Form(written).hash}
 
 
-def _ordered(written: Any) -> Document:
+def with_times(document: Document, first_seen: datetime, changed: datetime, removed: datetime | None) -> dict[str, Any]:
+    """Add the three times that `show` prints to a document."""
+    times = {"first_seen_at": first_seen, "changed_at": changed, "removed_at": removed}
+    return {**document, **{name: None if time is None else iso(time) for name, time in times.items()}}
+
+
+def normalize_document(written: Any) -> Document:
     """Put a document's keys into the one order, and its credits into the one form: PostgreSQL keeps them in another.
 
     Done on the JSON as it is, because a list reads thousands of documents.
@@ -44,7 +50,7 @@ def _ordered(written: Any) -> Document:
         {"resolution": item["resolution"], "credit": _shortest(item["credit"])} for item in written["consume_items"]
     ]
     ordered["tags"] = [{"name": tag["name"], "name_en": tag["name_en"]} for tag in written["tags"]]
-    ordered["extra"] = _sorted(written["extra"])
+    ordered["extra"] = sort_keys(written["extra"])
     return ordered
 
 
@@ -52,10 +58,11 @@ def _shortest(credit: float) -> float:
     return int(credit) if isinstance(credit, float) and credit.is_integer() else credit
 
 
-def _sorted(value: Any) -> Any:
+def sort_keys(value: Any) -> Any:
+    """Sort the keys of JSON objects, at every depth."""
     if isinstance(value, dict):
-        return {name: _sorted(inner) for name, inner in sorted(value.items())}
-    return [_sorted(inner) for inner in value] if isinstance(value, list) else value
+        return {name: sort_keys(inner) for name, inner in sorted(value.items())}
+    return [sort_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,8 @@ class Stored:
     removed_run_id: int | None
 
     def as_json(self) -> dict[str, Any]:
-        """Write it as `show` does: the document, and three moments."""
-        moments = {name: getattr(self, name) for name in ("first_seen_at", "changed_at", "removed_at")}
-        return {**self.document, **{name: None if moment is None else iso(moment) for name, moment in moments.items()}}
+        """Return the document and three times, as `show` prints them."""
+        return with_times(self.document, self.first_seen_at, self.changed_at, self.removed_at)
 
 
 def verified_at(source: Source, template_id: str) -> datetime | None:

@@ -26,7 +26,7 @@ from sync.sandbox.job import answer_job
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sync.recording.format import RecordedAnswer
+    from sync.recording.format import RecordedResponse
     from sync.recording.replay import Replay
 
 SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
@@ -158,7 +158,7 @@ def _listed(catalog: Sequence[Record], query: str) -> dict[str, Any]:
     return list_templates(catalog, dict(parse_qsl(query, keep_blank_values=True)))
 
 
-def _replayed(replay: Replay, query: str) -> dict[str, Any] | RecordedAnswer:
+def _replayed(replay: Replay, query: str) -> dict[str, Any] | RecordedResponse:
     return replay.answer(query) or _envelope(404, "The recording has no response to this request")
 
 
@@ -251,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815 - the base class named it
 
-    def _answer(self, body: bytes | None) -> dict[str, Any] | RecordedAnswer:
+    def _answer(self, body: bytes | None) -> dict[str, Any] | RecordedResponse:
         sandbox = self.server.sandbox
         path, _, query = self.path.partition("?")
         if not is_loopback_name(self.headers.get("Host", "")):
@@ -301,7 +301,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _send_recorded(self, answer: RecordedAnswer) -> None:
+    def _send_recorded(self, answer: RecordedResponse) -> None:
         """Send a recorded response; if it was incomplete, close the connection at the same place."""
         if answer.status is None:
             self.close_connection = True

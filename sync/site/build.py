@@ -13,7 +13,7 @@ from sync import __version__
 from sync.outputs.commands import SiteBuilt
 from sync.outputs.schema import everything
 from sync.reader import feed
-from sync.reader.catalog_dump import set_aside, stamp, whole
+from sync.reader.catalog_dump import read_catalog_dump, rejected_records, stamp
 from sync.reader.status import overview
 from sync.reader.stored_templates import printed
 from sync.site import data, pages
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from sync.reader.catalog_dump import Event, Whole
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
     from sync.site.folder import Folder
 
@@ -92,7 +92,7 @@ def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = N
             return _only_freshness(engine, folder, options)
         with reading(engine) as connection:
             mark = _hash(program, stamp(connection))
-            found = whole(connection)
+            found = read_catalog_dump(connection)
             copies, missing = keep(folder, found.stored) if keep else ({}, 0)
             _write(folder, connection, found, Media(copies), rendering, program, options, contents)
         written, deleted = folder.publish(mark, copies, missing)
@@ -104,7 +104,7 @@ def _only_freshness(engine: Engine, folder: Folder, options: Options) -> SiteBui
     for name in folder.old.files:
         if name != "freshness.js":
             folder.fresh(name, folder.old.files[name])
-    folder.put_if_new("freshness.js", data.freshness(found, set_aside(engine).count, options.stale_after))
+    folder.put_if_new("freshness.js", data.freshness(found, rejected_records(engine).count, options.stale_after))
     written, deleted = folder.publish(folder.old.stamp, folder.old.copies, 0)
     return SiteBuilt(written, deleted, found.present, len(folder.old.copies), 0)
 
@@ -114,8 +114,8 @@ def _is_complete(folder: Folder) -> bool:
 
 
 def _write(
-    folder: Folder, connection: Connection, found: Whole, media: Media, rendering: pages.Pages, program: str, options: Options,
-    contents: Mapping[str, bytes],
+    folder: Folder, connection: Connection, found: CatalogDump, media: Media, rendering: pages.Pages, program: str,
+    options: Options, contents: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     known = {one.document["template_id"]: one for one in found.stored}
     events: dict[str, list[Event]] = defaultdict(list)
@@ -129,7 +129,7 @@ def _write(
     rows = [({**cards[each], **asdict(news.get(each, News()))}, known[each]) for each in _newest_first(found)]
     gallery_data = _hashed(folder, "catalog", data.catalog_data(rows))
     changes_data = _hashed(folder, "changes", data.changes_data(found, known))
-    folder.put_if_new("freshness.js", data.freshness(found.overview, found.set_aside.count, options.stale_after))
+    folder.put_if_new("freshness.js", data.freshness(found.overview, found.rejected.count, options.stale_after))
     folder.put_if_new("catalog.json", data.array([printed(one.document) for one in found.stored if one.removed_at is None]))
     newest = feed.changes(connection, most=NEWEST_CHANGES)
     folder.put_if_new("changes.json", data.array(newest))
@@ -147,8 +147,8 @@ def _write(
 
 
 def _pages_of_templates(
-    folder: Folder, found: Whole, cards: Mapping[str, dict[str, Any]], events: Mapping[str, list[Event]], rendering: pages.Pages,
-    program: str, options: Options,
+    folder: Folder, found: CatalogDump, cards: Mapping[str, dict[str, Any]], events: Mapping[str, list[Event]],
+    rendering: pages.Pages, program: str, options: Options,
 ) -> None:  # fmt: skip
     for one in found.stored:
         template_id = one.document["template_id"]
@@ -163,7 +163,7 @@ def _pages_of_templates(
             folder.put(path, rendering.render("template.html", path, context), inputs)
 
 
-def _newest_first(found: Whole) -> list[str]:
+def _newest_first(found: CatalogDump) -> list[str]:
     present = [one.document for one in found.stored if one.removed_at is None]
     present.sort(key=lambda document: (document["released_at"] or "", document["template_id"]), reverse=True)
     return [document["template_id"] for document in present]
@@ -186,7 +186,7 @@ def _assets() -> tuple[dict[str, str], dict[str, bytes]]:
     return names, contents
 
 
-def _sitemap(found: Whole, site_url: str) -> str:
+def _sitemap(found: CatalogDump, site_url: str) -> str:
     from urllib.parse import quote
     from xml.sax.saxutils import escape
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sync.catalog.document import Document
-    from sync.reader.catalog_dump import Event, Whole
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
 
 NEWS = timedelta(days=7)
@@ -36,7 +36,7 @@ class News:
     moved: int | None = None
 
 
-def news_of(whole: Whole) -> Mapping[str, News]:
+def news_of(whole: CatalogDump) -> Mapping[str, News]:
     """Return the marks by template: those added after the first run, or with a price change, in the newest week."""
     if not whole.events:
         return {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sync.reader.catalog_dump import Event, Whole
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.status import Overview
     from sync.reader.stored_templates import Stored
 
@@ -78,7 +78,7 @@ def _word(words: _Words, word: str | None) -> int | None:
     return None if word is None else words.number(escape_bidi(word))
 
 
-def changes_data(whole: Whole, known: Mapping[str, Stored]) -> str:
+def changes_data(whole: CatalogDump, known: Mapping[str, Stored]) -> str:
     """Return the newest changes, newest first, with their field changes as text."""
     fields, templates = _Words(), _Words()
     rows = []

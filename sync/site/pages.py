@@ -16,7 +16,7 @@ from sync.text import escape_bidi
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sync.reader.catalog_dump import Event, Whole
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
 
 POLICY = (
@@ -93,7 +93,7 @@ def gallery(cards: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
     return {"cards": cards[:FIRST_CARDS], "total": len(cards), "data": data, "blank": _BLANK_CARD}
 
 
-def changes(whole: Whole, known: Mapping[str, Stored], data: str, *, cut: bool) -> dict[str, Any]:
+def changes(whole: CatalogDump, known: Mapping[str, Stored], data: str, *, cut: bool) -> dict[str, Any]:
     """Return the context of the page of changes: held removals, rejected records, plots, the first changes by day and run."""
     first = newest(whole.events, FIRST_CHANGES)[:FIRST_CHANGES]
     days = [
@@ -111,8 +111,8 @@ def changes(whole: Whole, known: Mapping[str, Stored], data: str, *, cut: bool) 
         "held": [
             (run_id, *called_as(template_id, known), escape_bidi(template_id)) for template_id, run_id in whole.held.items()
         ],
-        "set_aside": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in whole.set_aside.first],
-        "more_set_aside": whole.set_aside.count - len(whole.set_aside.first),
+        "set_aside": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in whole.rejected.first],
+        "more_set_aside": whole.rejected.count - len(whole.rejected.first),
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Series = Sequence[tuple[datetime, float | None]]
 
-    from sync.reader.catalog_dump import Whole
+    from sync.reader.catalog_dump import CatalogDump
 
 
 WIDTH, HEIGHT = 480.0, 180.0
@@ -140,7 +140,7 @@ MAX_LINES = 5
 MAX_POINTS = 400
 
 
-def catalog_plots(whole: Whole) -> list[tuple[Plot, str, str]]:
+def catalog_plots(whole: CatalogDump) -> list[tuple[Plot, str, str]]:
     """Draw three plots, each with its title in English and Chinese; none if all changes have the same time."""
     moments = sorted({event.at for event in whole.events})
     if len(moments) < 2:  # noqa: PLR2004 - a line needs two points
@@ -153,7 +153,7 @@ def catalog_plots(whole: Whole) -> list[tuple[Plot, str, str]]:
     return [(plot, en, zh) for plot, en, zh in plots if plot is not None]
 
 
-def _sizes(whole: Whole) -> list[tuple[datetime, float | None]]:
+def _sizes(whole: CatalogDump) -> list[tuple[datetime, float | None]]:
     # From the present backwards, because the beginning of the feed may have been pruned.
     size = whole.overview.present
     points: list[tuple[datetime, float | None]] = []
@@ -164,7 +164,7 @@ def _sizes(whole: Whole) -> list[tuple[datetime, float | None]]:
     return points[::-1]
 
 
-def _moves(whole: Whole) -> dict[str, list[tuple[datetime, float | None]]]:
+def _moves(whole: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
     totals: Counter[str] = Counter()
     lines: dict[str, dict[datetime, float | None]] = {"added": {}, "removed": {}}
     for event in whole.events:
@@ -175,7 +175,7 @@ def _moves(whole: Whole) -> dict[str, list[tuple[datetime, float | None]]]:
     return {kind: list(points.items()) for kind, points in lines.items()}
 
 
-def _levels(whole: Whole, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
+def _levels(whole: CatalogDump, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
     """Return the median price of each of the most frequent resolutions, at up to about `MAX_POINTS` times."""
     by_resolution: dict[str, list[Any]] = defaultdict(list)
     for periods in whole.periods.values():

@@ -6,14 +6,16 @@ translation.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, SchemaError
-from sync.store.sqlite_file import sqlite_file
+from sync.store.sqlite_wal import sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
-_CONFLICTS = {
+_CONFLICTS: set[str | int | None] = {
     "40001", "40P01", "55P03",  # PostgreSQL: not serialisable, a deadlock, a lock that was waited for in vain
     1020, 1205, 1213,  # MariaDB: changed since it was read; as 55P03; a deadlock, or another node's transaction won
 }  # fmt: skip
@@ -36,21 +38,23 @@ _AWAY = {
 """It may be another host's turn, or this one's in a minute."""
 
 
-_READ_ONLY = {"25006", 1290, 1836}
-_NO_QUORUM = 1047  # "WSREP has not yet prepared node for application use"
-
-
 NAME_THE_PRIMARY = "The server is a standby or read-only: set DATABASE_URL to its primary, or to all hosts (host1,host2)."
-_BY_WORDS = {
-    ("readonly", "unable to open", "permission denied"): "Check the write permissions of this user, and that the directory "
-    "exists.",
+_BY_CODE: dict[str | int | None, str] = {
+    **dict.fromkeys(_CONFLICTS, "A transaction of another program or node conflicted or holds a lock; the next run retries."),
+    **dict.fromkeys(("25006", 1290, 1836), NAME_THE_PRIMARY),
+    **dict.fromkeys(("42501", 1142, 1143, 1370), "Grant this user the rights that docs/database.md lists."),
+    1047: "This node has lost quorum: retry, list all nodes in DATABASE_URL, or repair the cluster.",
+}
+_HINTS_BY_TEXT = {
+    ("session is read-only",): NAME_THE_PRIMARY,
+    ("readonly", "unable to open"): "Check the write permissions of this user, and that the directory exists.",
     ("full",): "Free disk space; nothing was lost, and the next run continues.",
     ("lock",): "Another program has locked the database; retry when it has finished.",
 }
 
 
 @contextmanager
-def plain_errors(engine: sa.Engine) -> Iterator[None]:
+def translate_errors(engine: sa.Engine) -> Iterator[None]:
     """Translate the database's errors into one sentence.
 
     Where the server is away, all pooled connections are dropped: one to a server that was demoted would answer every ping, for
@@ -73,17 +77,19 @@ def plain_errors(engine: sa.Engine) -> Iterator[None]:
         raise DatabaseError(
             "The database contains invalid JSON, possibly in template_versions.", hint="Restore a backup; nothing was applied."
         ) from error
-    except (exc.SQLAlchemyError, _own_errors(engine)) as error:
+    except (exc.SQLAlchemyError, _driver_errors(engine)) as error:
         original: Any = getattr(error, "orig", None) or error
         lines = str(original.args[-1] if original.args else original).strip().splitlines()
         reason = lines[0] if lines else type(original).__name__
-        kind = sort(error)
+        kind = classify(error)
         if kind is DatabaseAway and "hosts" in engine.get_execution_options():  # not an app's own engine
             engine.dispose()
-        raise kind(f"Database error ({where(engine)}): {reason}.".replace("..", "."), hint=_hint(engine, original)) from error
+        raise kind(
+            f"Database error ({database_name(engine)}): {reason}.".replace("..", "."), hint=_hint(engine, original)
+        ) from error
 
 
-def sort(error: BaseException) -> type[DatabaseError]:
+def classify(error: BaseException) -> type[DatabaseError]:
     """Choose the class of an error of SQLAlchemy's or of a driver's."""
     original: Any = getattr(error, "orig", None) or error
     code = code_of(original)
@@ -102,26 +108,35 @@ def code_of(original: Any) -> str | int | None:
     return found
 
 
-def where(engine: sa.Engine) -> str:
+def database_name(engine: sa.Engine) -> str:
     """Name a database for people: its file, or its hosts."""
     hosts = engine.get_execution_options().get("hosts") or (engine.url.host or "local socket",)
     return str(sqlite_file(engine) or f"{','.join(hosts)}/{engine.url.database}")
 
 
-def _own_errors(engine: sa.Engine) -> type[Exception]:
+def _driver_errors(engine: sa.Engine) -> type[Exception]:
     found: type[Exception] = engine.dialect.loaded_dbapi.Error
     return found
 
 
+def _no_file_descriptor_is_free() -> bool:
+    """Tell whether this process can open no more files: SQLite does not say why it could not."""
+    try:
+        os.close(os.dup(2))
+    except OSError as error:
+        return error.errno == errno.EMFILE
+    return False
+
+
 def _hint(engine: sa.Engine, original: Any) -> str:
     text, code = str(original).lower(), code_of(original)
-    if code in _READ_ONLY or "session is read-only" in text:
-        return NAME_THE_PRIMARY
-    if code in _CONFLICTS:
-        return "A transaction of another program or node conflicted or holds a lock; the next run retries."
-    if code == _NO_QUORUM:
-        return "This node has lost quorum: retry, list all nodes in DATABASE_URL, or repair the cluster."
-    for words, hint in _BY_WORDS.items():
+    if "too many open files" in text or _no_file_descriptor_is_free():
+        return "This process has reached its limit of open files: raise it (`ulimit -n`, LimitNOFILE=) or stop other programs."
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if engine.url.query.get("mode") == "ro" and "readonly" in text:
+        return "DATABASE_URL says mode=ro: leave it out where the database is to be written."
+    for words, hint in _HINTS_BY_TEXT.items():
         if any(word in text for word in words):
             return hint
     if engine.dialect.name == "sqlite":

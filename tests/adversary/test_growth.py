@@ -17,18 +17,17 @@ from sync.store.apply import Store
 from sync.store.tables import templates
 from sync.synchronise import RunOptions, synchronise
 from tests.adversary.attack import MOST_SAID
-from tests.adversary.command import command
 from tests.adversary.server import BEFORE
 from tests.answering import Answering
 from tests.builders import Database, record, run_against, ticking
-from tests.command_line import environment
+from tests.command_line import command, environment
 from tests.faults import Catalog, anomalies, sync
 from tests.hostile import Hostile, Reply, catalog
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.client.params import Question
+    from sync.client.params import Params
 
 pytestmark = pytest.mark.long_on_servers
 
@@ -113,7 +112,7 @@ def test_a_catalog_that_renames_a_field_in_every_run_does_not_fill_the_database(
 
 @pytest.mark.ci_slice
 def test_a_count_that_is_another_one_on_each_of_4_700_pages_is_told_in_a_line(database: Database) -> None:
-    def answer(question: Question) -> Envelope:
+    def answer(question: Params) -> Envelope:
         page = int(question.get("page", 0))
         records = [json.dumps({"TemplateId": str(page)}).encode()] if 0 < page <= PAGES else []
         return Envelope(200, "success", PAGES if page == 1 else 10**11 + page, records)

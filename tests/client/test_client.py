@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, Refused, SyncError
+from sync.errors import AccessDenied, Deferred, InvalidResponse, NoSuchPage, NotFound, SyncError
 from tests.builders import HASTY
 from tests.client.asking import GOOD, WIRE, ask, error_of
 from tests.hostile import (
@@ -65,28 +65,28 @@ def test_what_does_not_pass_is_given_up_after_so_many_attempts(reply: Reply) -> 
 
 
 FATAL: dict[str, tuple[Reply, type[SyncError], str, int]] = {
-    "401": (failure(401), Refused, "401", 77),
-    "402": (failure(402), Refused, "402", 77),
-    "403": (html(403), Refused, "403", 77),
-    "505": (failure(505), Refused, "505", 77),
-    "404": (failure(404), NotThere, "404", 76),
+    "401": (failure(401), AccessDenied, "401", 77),
+    "402": (failure(402), AccessDenied, "402", 77),
+    "403": (html(403), AccessDenied, "403", 77),
+    "505": (failure(505), AccessDenied, "505", 77),
+    "404": (failure(404), NotFound, "404", 76),
     "422": (failure(422), NoSuchPage, "422", 76),
-    "HTTP 404": (html(404), NotThere, "404", 76),
-    "a redirect": (redirect("https://elsewhere.example/"), BadAnswer, "302", 76),
-    "an unknown code": (failure(299), BadAnswer, "299", 76),
-    "an absurd code": (failure(10**40), BadAnswer, "not-envelope", 76),
-    "a code in words": (as_json({"code": "200"}), BadAnswer, "not-envelope", 76),
-    "a code that is true": (as_json({"code": True}), BadAnswer, "not-envelope", 76),
-    "no code": (as_json({"status": "ok"}), BadAnswer, "not-envelope", 76),
-    "a list": (as_json([1]), BadAnswer, "not-envelope", 76),
-    "two codes, of which the last counts": (Reply(b'{"code": 200, "code": 402}'), Refused, "402", 77),
-    "success without templates": (as_json({"code": 200, "data": {}}), BadAnswer, "not-envelope", 76),
-    "HTML": (html(), BadAnswer, "html", 76),
-    "a HTTP status of 204": (Reply(status=204, length=-1), BadAnswer, "204", 76),
-    "brotli": (zipped(GOOD, encoding="br"), BadAnswer, "encoding", 76),
-    "401 whose page cannot be decompressed": (zipped(html(401), encoding="br"), Refused, "401", 77),
-    "gzip in gzip": (zipped(GOOD, 2, encoding="gzip, gzip"), BadAnswer, "encoding", 76),
-    "something after the gzip": (replace(zipped(GOOD), body=zipped(GOOD).body + b" " * 300_000), BadAnswer, "encoding", 76),
+    "HTTP 404": (html(404), NotFound, "404", 76),
+    "a redirect": (redirect("https://elsewhere.example/"), InvalidResponse, "302", 76),
+    "an unknown code": (failure(299), InvalidResponse, "299", 76),
+    "an absurd code": (failure(10**40), InvalidResponse, "not-envelope", 76),
+    "a code in words": (as_json({"code": "200"}), InvalidResponse, "not-envelope", 76),
+    "a code that is true": (as_json({"code": True}), InvalidResponse, "not-envelope", 76),
+    "no code": (as_json({"status": "ok"}), InvalidResponse, "not-envelope", 76),
+    "a list": (as_json([1]), InvalidResponse, "not-envelope", 76),
+    "two codes, of which the last counts": (Reply(b'{"code": 200, "code": 402}'), AccessDenied, "402", 77),
+    "success without templates": (as_json({"code": 200, "data": {}}), InvalidResponse, "not-envelope", 76),
+    "HTML": (html(), InvalidResponse, "html", 76),
+    "a HTTP status of 204": (Reply(status=204, length=-1), InvalidResponse, "204", 76),
+    "brotli": (zipped(GOOD, encoding="br"), InvalidResponse, "encoding", 76),
+    "401 whose page cannot be decompressed": (zipped(html(401), encoding="br"), AccessDenied, "401", 77),
+    "gzip in gzip": (zipped(GOOD, 2, encoding="gzip, gzip"), InvalidResponse, "encoding", 76),
+    "something after the gzip": (replace(zipped(GOOD), body=zipped(GOOD).body + b" " * 300_000), InvalidResponse, "encoding", 76),
 }
 
 

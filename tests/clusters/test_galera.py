@@ -13,7 +13,7 @@ from sync.reader import status
 from sync.store import lease as leases
 from sync.store import schema
 from sync.store.engine import open_engine, writing
-from sync.store.next_run import record_next_run
+from sync.store.planned_run import save_planned_run
 from sync.store.prune import prune
 from sync.store.server_state import server_state
 from tests.builders import Database, record
@@ -64,8 +64,8 @@ def test_a_run_is_seen_on_every_other_node_the_moment_it_ends(engines: list[sa.E
 def test_doctor_is_told_of_the_node_and_its_cluster(engines: list[sa.Engine]) -> None:
     state = server_state(engines[1])
     assert state is not None
-    assert "node node1 of a Galera cluster of 3 (Primary, Synced)" in state.seen
-    assert state.concerns == ()
+    assert "node node1 of a Galera cluster of 3 (Primary, Synced)" in state.summary
+    assert state.warnings == ()
 
 
 def upgrade(url: str) -> None:
@@ -130,13 +130,13 @@ def test_a_take_over_that_ends_an_acquisition_at_any_of_its_statements_leaves_on
     with pytest.raises(LeaseBusy):
         leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
     with writing(engines[2]) as connection:
-        leases.prove(connection, taken[0])
+        leases.check_fence(connection, taken[0])
 
 
 def test_a_prune_on_another_node_keeps_a_run_from_committing_beside_it(engines: list[sa.Engine]) -> None:
     lease = leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
     with pytest.raises(DatabaseConflict) as conflict, writing(engines[0]) as connection:  # noqa: PT012 - it is the COMMIT that fails
-        leases.prove(connection, lease)
+        leases.check_fence(connection, lease)
         prune(engines[1], before=None, keep_runs=10_000)
         connection.exec_driver_sql("SELECT 1")
     assert conflict.value.exit_code == 75
@@ -148,7 +148,7 @@ def test_a_daemon_that_plans_on_another_node_ends_nobodys_transaction(engines: l
 
     def plan(statement: str) -> None:
         if "template_changes (" in statement:
-            record_next_run(engines[1], real_clock())
+            save_planned_run(engines[1], real_clock())
             planned.append(statement)
 
     sync(BEFORE, engines[0], accept_removals=True)

@@ -67,13 +67,13 @@ def test_after_a_fail_over_that_lost_commits_no_old_holder_commits_and_no_consum
     b = leases.acquire(engine, trigger="run", ttl=60.0, now=real_clock())
     assert (a.fence, b.fence) == (3, 3), "the number comes again"
     with pytest.raises(LeaseLost) as lost, writing(engine) as connection:
-        leases.prove(connection, a)
+        leases.check_fence(connection, a)
     assert lost.value.code == "went-back"
     leases.break_lease(engine)
     outcome = sync(BEFORE[:4], engine)
     assert outcome.error is None
     with pytest.raises(CursorLost), reading(engine) as connection:
-        cursors.prove(connection, seen)
+        cursors.validate_cursor(connection, seen)
     assert anomalies(engine) == []
 
 
@@ -133,10 +133,10 @@ def test_doctor_is_told_who_is_primary_who_follows_and_what_would_hurt(pair: tup
         seen.append(state)
         engine.dispose()
     primary, standby = seen
-    assert "a primary with 1 standbys" in primary.seen
-    assert any("asynchronous" in each for each in primary.concerns)
-    assert "a standby, its newest transaction" in standby.seen
-    assert any("runs need its primary" in each for each in standby.concerns)
+    assert "a primary with 1 standbys" in primary.summary
+    assert any("asynchronous" in each for each in primary.warnings)
+    assert "a standby, its newest transaction" in standby.summary
+    assert any("runs need its primary" in each for each in standby.warnings)
 
 
 def test_a_pooled_connection_to_a_demoted_primary_is_not_kept(pair: tuple[Server, Server], engine: sa.Engine) -> None:

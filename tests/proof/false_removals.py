@@ -25,8 +25,8 @@ from tests.answering import Answering, not_there
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.client.params import Question
-    from sync.errors import NotThere
+    from sync.client.params import Params
+    from sync.errors import NotFound
 
 TEMPLATES = 280
 PAGE_SIZE = 50
@@ -67,7 +67,7 @@ class Catalog(Answering):
         self.requests = 0
         self.moment = chance.randrange(1, PAGES)
 
-    def _serve(self, question: Question) -> Envelope | NotThere:
+    def _serve(self, question: Params) -> Envelope | NotFound:
         if "template_id" in question:
             wanted = str(question["template_id"])
             return _envelope([wanted], 1) if wanted in self.ids else not_there()

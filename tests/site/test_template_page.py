@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.reader.catalog_dump import whole
+from sync.reader.catalog_dump import read_catalog_dump
 from sync.site.template_page import price_plot
 from tests.builders import record, run_with, ticking
 from tests.command_line import template_sync
@@ -51,7 +51,7 @@ def test_every_field_stands_on_the_page(sqlite: Database, tmp_path: Path) -> Non
     site.build()
 
     told = words(site.text("templates/77.html"))
-    document = next(iter(whole(sqlite.engine).stored)).document
+    document = next(iter(read_catalog_dump(sqlite.engine).stored)).document
     for name, value in document.items():
         assert value not in (None, [], {}), f"{name} is not tried"
     for value in (
@@ -110,7 +110,7 @@ def test_the_lines_to_copy_give_the_template_whether_it_is_present_or_removed(
 def plot_of(database: Database, *catalogs: list[dict[str, Any]]) -> Any:
     """Draw the prices of template 1 after these catalogs, one a week."""
     weeks(database.engine, *([*catalog, *(record(f"{number}") for number in range(2, 5))] for catalog in catalogs))
-    found = whole(database.engine)
+    found = read_catalog_dump(database.engine)
     (stored,) = [one for one in found.stored if one.document["template_id"] == "1"]
     return price_plot(stored, found.periods["1"])
 

@@ -21,7 +21,7 @@ from sync.store import lease as leases
 from sync.store import process as processes
 from sync.store import schema, sessions
 from sync.store.apply import Store
-from sync.store.database_errors import plain_errors
+from sync.store.database_errors import translate_errors
 from sync.store.engine import open_engine, writing
 from sync.store.tables import sync_lease, sync_runs
 from tests.conftest import SERVERS, drop_database, fresh, new_database
@@ -81,12 +81,12 @@ def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_
 
 def test_whoever_looks_sees_the_holder_since_when_and_for_how_long(database: Database) -> None:
     with engines.reading(database.engine) as connection:
-        nobody = leases.look(connection)
+        nobody = leases.current_holder(connection)
     assert (nobody.name, nobody.active, nobody.since) == ("no holder", False, None)
     before = real_clock()
     _take(database.engine)
     with engines.reading(database.engine) as connection:
-        holder = leases.look(connection)
+        holder = leases.current_holder(connection)
     assert (holder.name, holder.active, holder.dead) == (processes.name(), True, False)
     assert 50 < holder.seconds_left <= 60.1
     assert holder.since is not None
@@ -345,13 +345,13 @@ def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Dat
     def away_once(engine: sa.Engine) -> Iterator[sa.Connection]:
         if not failures.is_set():
             failures.set()
-            with plain_errors(engine):
+            with translate_errors(engine):
                 raise sa.exc.OperationalError("", {}, Exception("gone"))
         with real(engine) as connection:
             yield connection
 
     monkeypatch.setattr(leases, "writing", away_once)
-    with leases.kept_alive(database.engine, lease, on_loss=lambda: None):
+    with leases.renew_in_background(database.engine, lease, on_loss=lambda: None):
         assert failures.wait(20)
         term = _lease_row(database)["expires"]
         wait_for(lambda: _lease_row(database)["expires"] > term)

@@ -18,7 +18,7 @@ from sqlalchemy import event
 
 from sync.catalog.served_records import wire_hash
 from sync.errors import SchemaError
-from sync.reader.feed_check import problems_of_the_feed
+from sync.reader.feed_check import feed_problems
 from sync.store import schema
 from sync.store.engine import open_engine, reading
 from tests.builders import Database, give_epoch
@@ -182,7 +182,7 @@ def test_the_first_run_finds_no_change_and_the_second_reads_nothing(old: Databas
     second = sync(SERVED, old.engine, clock=at(1))
     assert second.plan is not None
     assert second.error is None
-    assert [each.place for each in second.plan.snapshot.good.values()] == [None] * 6, "all are unchanged by their bytes"
+    assert [each.offset for each in second.plan.snapshot.good.values()] == [None] * 6, "all are unchanged by their bytes"
     assert [statement for statement in heard if "template_versions" in statement] == [], "no document is loaded"
     same = {name: found for name, found in old.dump().items() if name not in {"sync_runs", "sync_lease"}}
     assert same == {name: after[name] for name in same}
@@ -372,4 +372,4 @@ def test_an_upgrade_killed_at_every_statement_and_run_again_gives_the_same(old: 
 
 def test_a_check_of_what_0_1_0_wrote_finds_nothing(old: Database) -> None:
     schema.upgrade(old.engine)
-    assert problems_of_the_feed(old.engine) == []
+    assert feed_problems(old.engine) == []

@@ -41,11 +41,11 @@ from typing import ClassVar
 
 
 class SyncError(Exception):
-    """Something that this program did not foresee.
+    """The base of all errors; itself an unexpected error.
 
     Attributes:
-        hint: what the reader can do next, one sentence; empty when there is nothing to do.
-        code: what `sync_runs.error_code` says: the upstream's code where it gave one, else a word.
+        hint: one sentence with the next action; empty if none is needed.
+        code: the value of `sync_runs.error_code`: the code of the API, or a word.
     """
 
     exit_code: ClassVar[int] = 1
@@ -66,16 +66,16 @@ class UsageError(SyncError):
 
 
 class CatalogError(UsageError):
-    """The database cannot answer this question; another one it can. What `sync.Catalog` raises for what is asked of it."""
+    """The catalog cannot answer this call. The base of the errors that `sync.Catalog` raises for its arguments."""
 
     default_code = "catalog"
 
 
 class UnknownTemplate(CatalogError, LookupError):
-    """No template of this id was ever seen, or not by then.
+    """No template with this id was ever stored, or not by the requested time.
 
     Attributes:
-        template_id: the id that was asked for.
+        template_id: the requested id.
     """
 
     default_code = "unknown-template"
@@ -86,31 +86,31 @@ class UnknownTemplate(CatalogError, LookupError):
 
 
 class UnknownRun(CatalogError, LookupError):
-    """No run of this number is on record."""
+    """There is no run with this number."""
 
     default_code = "unknown-run"
 
 
 class NoSuchPast(CatalogError):
-    """There is no catalog of that moment: it is before the first run, or still to come."""
+    """There is no catalog of that time: it is before the first run, or in the future."""
 
     default_code = "no-such-past"
 
 
 class Pruned(NoSuchPast):
-    """What the catalog was then is no longer known: that history was deleted."""
+    """The history of that time was deleted."""
 
     default_code = "pruned"
 
 
 class CursorLost(CatalogError):
-    """A reader's cursor does not belong to the feed as it is now: going on from there would leave its copy wrong.
+    """A cursor is not part of the current feed, so continuing from it would make a copy wrong.
 
     Attributes:
         reason: `other-feed`, `pruned`, `ahead` or `diverged`.
-        oldest_seq: the oldest change that is kept.
-        last_seq: the newest change.
-        cursor: where the feed ends now; who reads the present catalog in the same moment goes on from there. None: not known.
+        oldest_seq: oldest retained change.
+        last_seq: newest change.
+        cursor: end of the feed; continue from here after reading the current catalog in the same snapshot. None: unknown.
     """
 
     default_code = "cursor-lost"
@@ -138,7 +138,7 @@ class RemovalsHeld(SyncError):
 
 
 class DatabaseError(SyncError):
-    """The database could not be reached, or did not do what was asked."""
+    """The database cannot be reached, or an operation failed."""
 
     exit_code = 69
     retry = True
@@ -157,7 +157,7 @@ class DatabaseConflict(DatabaseError):
 
 
 class SchemaError(DatabaseError):
-    """The database's tables are not the ones that this version needs."""
+    """The tables are not those that this version needs."""
 
     retry = False
     default_code = "schema"
@@ -168,7 +168,7 @@ class SchemaAhead(SchemaError):
 
 
 class TryLater(SyncError):
-    """Worth another try, unchanged."""
+    """A temporary failure: retry the same call later."""
 
     exit_code = 75
     retry = True
@@ -280,10 +280,10 @@ class AccessDenied(SyncError):
 
 
 class ConfigurationError(SyncError):
-    """Settings that cannot be used. Raised before any I/O.
+    """Invalid settings; raised before any I/O.
 
     Attributes:
-        problems: one line each, naming the variable.
+        problems: one line per error, with the name of the variable.
     """
 
     exit_code = 78
@@ -296,7 +296,7 @@ class ConfigurationError(SyncError):
 
 
 class MissingExtra(ConfigurationError):
-    """What was asked for needs a library that comes with an extra, and is not installed."""
+    """A library of an extra is needed and not installed."""
 
     default_code = "missing-extra"
 

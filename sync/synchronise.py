@@ -172,7 +172,7 @@ def _attempt(
         return Outcome(finish_failed(run, error, statistics, clock()), error=error, unrecorded=error)
     run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
     try:
-        with leases.kept_alive(store.engine, lease, on_loss=api.interrupt):
+        with leases.renew_in_background(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)
             api.check_deadline()  # from here on a stop is too late: what was found is applied
         finished = _finished(run, planned, api, clock())

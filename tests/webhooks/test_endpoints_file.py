@@ -147,7 +147,7 @@ def test_whoever_wrote_them_is_sent_to_the_documents() -> None:
     for text in ("= 1", "x = 1"):
         with pytest.raises(ConfigurationError) as raised:
             read_endpoints(text)
-        assert raised.value.hint == "docs/webhooks.md lists every key; nothing was sent."
+        assert raised.value.hint == "docs/changes.md lists every key; nothing was sent."
 
 
 def test_a_word_may_be_as_long_as_a_template_can_have_it() -> None:
@@ -182,7 +182,7 @@ def test_its_place_is_its_line_and_column() -> None:
     assert problems("a = " + "9" * 5000) == ["SYNC_WEBHOOKS_FILE: no TOML."]
 
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "changes.md").read_text()
 
 
 def test_the_documents_example_is_one_and_its_table_has_every_key() -> None:

@@ -328,9 +328,9 @@ class Catalog:
         return self.template(template_id)
 
     def _ask(self, template_id: str, now: datetime) -> None:
-        from sync.ensure_fresh import ask
+        from sync.ensure_fresh import refresh_template
 
-        if ask(self._engine, template_id, self._clock):
+        if refresh_template(self._engine, template_id, self._clock):
             self._verified[template_id] = now
         elif self.template(template_id).removed_at is None:
             raise UnknownTemplate(

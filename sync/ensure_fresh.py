@@ -1,4 +1,4 @@
-"""Ask the catalog for one template, for an app that is about to rely on it. The only part of reading that needs the key."""
+"""Refresh one template for `Catalog.ensure_fresh`: the only part of the reading API that needs the key."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def ask(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool:
-    """Fetch one template now and record what changed in it, as `template-sync refresh` does; tell whether the catalog has it.
+def refresh_template(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool:
+    """Fetch one template and record its changes, as `template-sync refresh` does. Return whether the catalog has the template.
 
-    Key, endpoint and limits come from the environment and `.env`, as the commands have them.
+    Settings come from the environment and `.env`, as for the commands.
 
     Raises:
-        ConfigurationError: there is no key, or a setting cannot be used.
-        SyncError: whatever kept the catalog from being asked, or the answer from being recorded.
+        ConfigurationError: the key is missing, or a setting is invalid.
+        SyncError: the template could not be fetched or recorded.
     """
     settings = load({}, os.environ, Path(".env"), needs_key=True).settings
     if urlsplit(settings.base_url).hostname not in LOOPBACK:

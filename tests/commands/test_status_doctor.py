@@ -470,7 +470,7 @@ def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite
             "runs": 0,
             "answered": False,
         }
-        for template_id, why in (("39", "the"), ("40", "not asked: another"))
+        for template_id, why in (("39", "the"), ("40", "not looked up: another"))
     ]
     told = template_sync("changes", "--pending", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
     assert "(unconfirmed since run 2, 2026-01-01T00:00:00Z: the look-up failed: HTTP 500)" in told.out

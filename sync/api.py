@@ -7,24 +7,25 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sync.catalog.field_changes import breaking
 from sync.catalog.page_order import page_position, page_token
-from sync.catalog.selection import make_selection
-from sync.errors import CatalogError, UnknownTemplate
+from sync.catalog.selection import FILTERS, count_values, make_selection
+from sync.errors import CatalogError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
 from sync.reader.arguments import check_age, check_id, check_limit, check_moment, check_position
+from sync.reader.facets import tag_counts, type_counts
 from sync.reader.history import difference, periods
 from sync.reader.past import run_of, stored_at
-from sync.reader.values import CatalogStatus, Change, Page, Template, change_of, template_of
+from sync.reader.values import CatalogStatus, Change, Page, TagCount, Template, TypeCount, change_of, template_of
 from sync.store.engine import open_engine, reading, reconnect_after_fork
 from sync.store.schema import require_current
 from sync.store.sqlite_file import is_in_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import timedelta
     from decimal import Decimal
     from typing import Self
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
     from sync.catalog.page_order import Sort
+    from sync.catalog.selection import Selection
     from sync.forms.form import Form
     from sync.reader.values import Price, PricePeriod
     from sync.store.engine import Source
@@ -105,7 +107,7 @@ class Catalog:
     def templates(
         self,
         *,
-        tag: str | None = None,
+        tag: str | Iterable[str] | None = None,
         type: str | None = None,  # noqa: A002 - it is what the catalog calls it
         requirement: str | None = None,
         images: int | None = None,
@@ -120,10 +122,10 @@ class Catalog:
     ) -> Page:
         """Give the templates that are present and pass every filter.
 
-        Words and searches are compared without regard to case, on every engine alike.
+        Words are compared without regard to case, on every engine alike.
 
         Args:
-            tag: with this tag, in either language.
+            tag: with this tag, or with all of these tags, in either language.
             type: of this type, such as BEGIN_END_FRAME.
             requirement: with this requirement of its images, such as SINGLE_PERSON.
             images: taking this many images.
@@ -131,7 +133,7 @@ class Catalog:
             ratio: supporting this aspect ratio, such as 9:16.
             min_price: costing at least so many credits: at `resolution` if that is given, else by the lowest price.
             max_price: costing at most so many credits, likewise.
-            search: with this text in a title, a tag or the id.
+            search: with all these words, or parts of words, in a title, a tag or the id; `cafe` finds `Café`.
             sort: `id`; `newest` by release; `price` from the lowest, at `resolution` if that is given; `name` by the English
                 title, else the Chinese one. Texts by code point; what has no such value comes last.
             limit: at most so many.
@@ -150,6 +152,43 @@ class Catalog:
         page = found[:limit]
         ends = page_token(page_position(page[-1].document, wanted.order), wanted.order) if 0 < len(page) < len(found) else None
         return Page(map(template_of, page), ends)
+
+    def count(self, **filters: Any) -> int:
+        """Count the templates that pass every filter.
+
+        Args:
+            filters: as `templates` takes them, except `sort`, `limit` and `after`.
+
+        Raises:
+            ValueError: as `templates`.
+        """
+        return catalog_reader.count(self._source, _filters(filters), after_run=self._after_run)
+
+    def facets(self, **filters: Any) -> dict[str, dict[str | int, int]]:
+        """Count, of the templates that pass every filter, how many have each value.
+
+        Args:
+            filters: as `count` takes them.
+
+        Returns:
+            `tag`, `type`, `requirement`, `images`, `resolution` and `ratio`, each with its values and their counts, the most
+            frequent first. A tag is named in English, in Chinese if it has no English name.
+
+        Raises:
+            ValueError: as `templates`.
+        """
+        found = catalog_reader.selected(self._source, _filters(filters), after_run=self._after_run)
+        return count_values(each.document for each in found)
+
+    def tags(self) -> tuple[TagCount, ...]:
+        """Give every tag that a present template has, with the number of these, as the command `tags` does."""
+        self._require_present("tags")
+        return tuple(TagCount(**row) for row in tag_counts(self._source))
+
+    def types(self) -> tuple[TypeCount, ...]:
+        """Give every type that a present template has, with the number of these, as the command `types` does."""
+        self._require_present("types")
+        return tuple(TypeCount(**row) for row in type_counts(self._source))
 
     def template(self, template_id: str) -> Template:
         """Give one template, present or removed.
@@ -317,27 +356,10 @@ class Catalog:
         self._require_present("ensure_fresh")
         if self._snapshot is not None:
             raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
-        age, template_id = check_age(max_age), check_id(template_id)
-        from sync.reader.stored_templates import verified_at
+        from sync.ensure_fresh import ensure_fresh
 
-        moments = (verified_at(self._engine, template_id), self._verified.get(template_id))
-        newest = max((moment for moment in moments if moment is not None), default=None)
-        now = self._clock()
-        if newest is None or now - newest >= age:
-            self._ask(template_id, now)
+        ensure_fresh(self._engine, check_id(template_id), check_age(max_age), self._clock, self._verified)
         return self.template(template_id)
-
-    def _ask(self, template_id: str, now: datetime) -> None:
-        from sync.ensure_fresh import refresh_template
-
-        if refresh_template(self._engine, template_id, self._clock):
-            self._verified[template_id] = now
-        elif self.template(template_id).removed_at is None:
-            raise UnknownTemplate(
-                f"The catalog no longer has template {template_id!r}.",
-                template_id=template_id,
-                hint="The next run, which walks the whole catalog, decides whether it is removed.",
-            )
 
     @property
     def _source(self) -> Source:
@@ -348,3 +370,9 @@ class Catalog:
     def _require_present(self, what: str) -> None:
         if self._after_run is not None:
             raise CatalogError(f"{what} is available for the current catalog only, not after run {self._after_run}.")
+
+
+def _filters(filters: dict[str, Any]) -> Selection:
+    if unknown := filters.keys() - FILTERS:
+        raise ValueError(f"Unknown filter: {', '.join(sorted(unknown))}; the filters are {', '.join(FILTERS)}.")
+    return make_selection(**filters)

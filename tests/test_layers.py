@@ -75,6 +75,8 @@ USERS = {
     "sqlalchemy": "store reader webhooks daemon.service commands site.build api ensure_fresh",
 }
 LONGEST, MEDIAN = 350, 170
+LONGER = {"api": 400}
+"""The docstrings of `api` are the document docs/python.md."""
 
 
 @cache
@@ -154,5 +156,5 @@ def test_every_library_is_used_in_few_modules(library: str) -> None:
 
 def test_files_stay_small_enough_to_read_at_once() -> None:
     lengths = {name: len(file.read_text().splitlines()) for name, file in modules().items()}
-    assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGER.get(name, LONGEST)} == {}
     assert median(lengths.values()) <= MEDIAN

@@ -72,7 +72,7 @@ def command(
     else:
         found = _select(engine, rules, since, run_id, limit)
         for tag in () if found else rules.tags:
-            report_unknown_words(context.out, engine, Selection(tag=tag))
+            report_unknown_words(context.out, engine, Selection(tag=(tag,)))
         if as_json:
             context.out.json(found)
             return

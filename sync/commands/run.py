@@ -31,7 +31,7 @@ from sync.commands.site import require_gallery, update_gallery
 @click.option(
     "--record",
     metavar="FILE",
-    help="Record every response, without the API key, for `sandbox --replay FILE`; see docs/recordings.md.",
+    help="Record every response, without the API key, for `sandbox --replay FILE`; see docs/operations.md.",
 )
 @json_flag("Print the result as JSON.")
 def command(

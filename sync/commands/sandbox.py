@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Delay of each response in milliseconds.",
 )
-@click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/recordings.md.")
+@click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/operations.md.")
 def command(context: Context, *, port: int, templates: int, seed: int, latency_ms: int, replay: str | None) -> None:
     """Serve the sample catalog, or a recording."""
     from sync.sandbox.catalog import MEDIA_PORT, make_catalog

@@ -178,7 +178,7 @@ def sender(context: Context) -> Callable[[SignedEndpoint, Message, datetime], Re
 
 def _file(context: Context) -> str:
     if context.settings.webhooks_file is None:
-        raise ConfigurationError(["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/webhooks.md has an example."])
+        raise ConfigurationError(["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/changes.md has an example."])
     return context.settings.webhooks_file
 
 

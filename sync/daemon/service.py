@@ -18,9 +18,11 @@ from sync.monitoring.staleness import is_stale
 from sync.reader.cursor import newest, validate_cursor
 from sync.reader.status import last_success, overview
 from sync.store.apply import Store
+from sync.store.database_errors import where
 from sync.store.engine import reading
 from sync.store.next_run import record_next_run
 from sync.store.schema import require_current_schema
+from sync.store.sqlite_file import identity, sqlite_file
 from sync.synchronise import Outcome, RunOptions, synchronise
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from sync.config.settings import Settings
     from sync.monitoring.heartbeat import Ping
+    from sync.store.sqlite_file import Identity
 
 
 class Service:
@@ -75,6 +78,7 @@ class Service:
         self._lock = threading.Lock()
         self._endpoint: HttpApiClient | None = None
         self._stopping = False
+        self._file = self._identity()
         self._cursor: str | None = None
         self._own_success: tuple[int | None, datetime] | None = None
 
@@ -84,6 +88,7 @@ class Service:
             began = self._clock()
             try:
                 require_current_schema(self._engine)
+                self._check_file()
                 self._check_history()
                 outcome = self._synchronise()
             except SyncError as error:  # before the run had a row: no key, no database, a newer schema
@@ -109,6 +114,17 @@ class Service:
             retry_after=getattr(outcome.error, "after", None),
             fatal=self.outdated is not None,
         )
+
+    def _check_file(self) -> None:
+        """Warn if the SQLite file is another one than at the previous run; one that holds the schema is written from now on."""
+        before, self._file = self._file, self._identity()
+        if before is not None and before != self._file:
+            hint = "Stop the daemon before the file is replaced; check that DATABASE_URL names the intended one."
+            get_logger().warning("database_replaced", file=where(self._engine), hint=hint)
+
+    def _identity(self) -> Identity:
+        file = sqlite_file(self._engine)
+        return None if file is None else identity(file)
 
     def _check_history(self) -> None:
         """Warn if the database has lost what it held after the previous run."""

@@ -11,7 +11,7 @@ from sync.catalog.selection import EVERYTHING, Selection
 from sync.errors import UnknownTemplate
 from sync.reader.feed import position_after
 from sync.reader.past import select_one_of_then, select_past
-from sync.reader.present import select_one, select_present
+from sync.reader.present import count_present, select_one, select_present
 from sync.reader.status import overview
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -33,6 +33,15 @@ def selected(source: Source, wanted: Selection = EVERYTHING, *, after_run: int |
     with reading(source) as connection:
         require_current(connection)
         return select_present(connection, wanted) if after_run is None else select_past(connection, wanted, after_run)
+
+
+def count(source: Source, wanted: Selection, *, after_run: int | None = None) -> int:
+    """Count the templates of a selection; `after_run` as in `selected`."""
+    with reading(source) as connection:
+        require_current(connection)
+        if after_run is None:
+            return count_present(connection, wanted)
+        return len(select_past(connection, wanted, after_run))
 
 
 def known(source: Source, template_id: str, *, after_run: int | None = None) -> Stored:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from sync.catalog.document import Document
     from sync.reader.stored_templates import Stored
 
-__all__ = ["CatalogStatus", "Change", "FieldChange", "Kind", "Page", "Price", "PriceMove", "PricePeriod", "Tag", "Template"]
+__all__ = [
+    "CatalogStatus", "Change", "FieldChange", "Kind", "Page", "Price", "PriceMove", "PricePeriod", "Tag", "TagCount", "Template",
+    "TypeCount",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,23 @@ class PricePeriod:
     credit: Decimal
     valid_from: datetime
     valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagCount:
+    """A tag in both languages, and how many present templates have it."""
+
+    name: str
+    name_en: str | None
+    templates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeCount:
+    """A type of templates, None where the catalog gives none, and how many present templates are of it."""
+
+    type: str | None
+    templates: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

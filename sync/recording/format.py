@@ -1,4 +1,4 @@
-"""PURE. The form of a recording: a line for the run, then one for each answer; docs/recordings.md describes it."""
+"""PURE. The form of a recording: a line for the run, then one for each answer; docs/operations.md describes it."""
 
 from __future__ import annotations
 

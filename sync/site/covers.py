@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from sync.catalog.url_query import address
 from sync.client.http import OK, send
 from sync.client.network import AddressRefused, TransportFailure
+from sync.config.addresses import is_public
 from sync.errors import SyncError
 from sync.site.cards import safe_url
 
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 
 LIMIT = 20.0
 """Timeout of one cover in seconds, in total."""
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address is public: no private network, no loopback, no metadata service of a cloud."""
-    found = ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
 
 
 class Fetch:

@@ -136,8 +136,9 @@ def require_current_schema(engine: sa.Engine) -> None:
     """Refuse a database whose schema is not this version's.
 
     Raises:
-        SchemaError: with the command that mends it.
+        SchemaError: with the command that mends it; a SQLite file that does not exist is not made by looking.
     """
+    require_file(engine)
     with plain_errors(engine), engine.connect() as connection:
         require_current(connection)
 

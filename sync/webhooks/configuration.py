@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sync.config.secret_file import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
+from sync.webhooks.addresses import whole_parts
 from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, spellings
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoints import Endpoint, SecretSource
 
 _LIMIT = 2**20
-_HINT = "docs/webhooks.md describes each key; nothing was sent."
+_HINT = "docs/changes.md describes each key; nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,12 @@ def load_endpoints(
 
 
 def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
-    """Name what no line may show: the secrets, and whole addresses, whose paths are secrets often enough."""
-    return [form for each in endpoints for secret in each.secrets for form in spellings(secret)] + [
-        each.endpoint.url for each in endpoints
-    ]
+    """List what no line may show: the secrets, and addresses, also without the host.
+
+    Single parts of a path are hidden in the receiver's answers only (`sync.webhooks.send`): some are ordinary words.
+    """
+    secrets = [form for each in endpoints for secret in each.secrets for form in spellings(secret)]
+    return secrets + [part for each in endpoints for part in (each.endpoint.url, *whole_parts(each.endpoint.url))]
 
 
 def _secrets(endpoint: Endpoint, read: Callable[[SecretSource], str], problems: list[str]) -> list[str]:

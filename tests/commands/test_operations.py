@@ -154,7 +154,7 @@ def stuck(scene: Scene) -> None:
 
 
 SCENES: dict[str, Callable[[Scene], None]] = {
-    "Operating it": well,
+    "Operations": well,
     "Stale": stale,
     "Failing": refused(500),
     "Maintenance": refused(455),

@@ -315,3 +315,45 @@ def test_after_a_kill_in_the_middle_of_a_run_a_backup_takes_the_databases_place_
         assert daemon.stop() == 0
     assert template_sync("db", "check", folder=tmp_path, variables=variables).code == 0
     assert len(rows(tmp_path, present)) == 5
+
+
+def remove_database(folder: Path) -> None:
+    for file in folder.glob("templates.db*"):
+        file.unlink()
+
+
+@pytest.mark.ci_slice
+def test_a_daemon_whose_database_file_was_deleted_fails_until_there_is_a_new_one_and_then_writes_into_that(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    variables = upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")
+    with DaemonProcess(tmp_path, variables) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        remove_database(tmp_path)
+        failed = daemon.wait_for("run_finished", status="failed", error_code="schema")
+        assert "There is no database at" in failed["error"]
+        assert daemon.probe("/readyz")[0] == 503
+        assert daemon.metrics()['template_sync_last_run_status{status="failed"}'] == 1
+        assert not (tmp_path / "templates.db").exists()
+        assert template_sync("run", folder=tmp_path, variables=variables).code == 0
+        daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 2, status="succeeded")
+        assert "templates.db" in daemon.wait_for("database_replaced")["file"]
+        assert daemon.probe("/readyz") == (200, "3 templates\n")
+        assert "daemon" in {trigger for (trigger,) in rows(tmp_path, "SELECT DISTINCT trigger FROM sync_runs")}
+        assert daemon.stop() == 0
+    assert len(daemon.events("database_replaced")) == 1
+
+
+@pytest.mark.ci_slice
+def test_a_daemon_leaves_a_file_of_another_program_in_its_databases_place_alone(upstream: Upstream, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+            other.execute("CREATE TABLE theirs (a)")
+        remove_database(tmp_path)
+        (tmp_path / "other.db").rename(tmp_path / "templates.db")
+        daemon.wait_for("run_finished", status="failed", error_code="schema")
+        assert daemon.probe("/readyz")[0] == 503
+        assert rows(tmp_path, "SELECT name FROM sqlite_master") == [("theirs",)]
+        assert daemon.stop() == 0
+    assert daemon.events("database_replaced") == []

@@ -32,7 +32,7 @@ def test_a_secret_is_found_in_the_environment_before_env_and_in_a_file_beside_th
     environ = {"A": "whsec_" + "bm9uZSBvZiB0aGUgb3RoZXJzIGF0IGFsbA=="}
     (found,) = load_endpoints(path, environ, tmp_path / ".env", warnings)
     assert found.secrets == (environ["A"], SECRET)
-    assert secrets_of([found]) == [*spellings(environ["A"]), *spellings(SECRET), URL]
+    assert secrets_of([found]) == [*spellings(environ["A"]), *spellings(SECRET), URL, "/secret-path"]
     assert "can be read by every user" in warnings[0]
     (found,) = load_endpoints(write(tmp_path, 'secret_env = ["B"]'), {"B": ""}, tmp_path / ".env")
     assert found.secrets == (OTHER,)

@@ -11,7 +11,7 @@ from sync.client.api_client import HttpApiClient
 from sync.config.addresses import LOOPBACK
 from sync.config.settings import load, require_key
 from sync.errors import UnknownTemplate
-from sync.reader.catalog import known
+from sync.reader.catalog import find_template
 from sync.reader.sample_catalog import refuse_sample_catalog
 from sync.reader.stored_templates import verified_at
 from sync.store.apply import Store
@@ -49,7 +49,7 @@ def ensure_fresh(
         return
     if _fetch(engine, template_id, clock):
         fetched[template_id] = now
-    elif known(engine, template_id).removed_at is None:
+    elif find_template(engine, template_id).removed_at is None:
         raise UnknownTemplate(
             f"The catalog no longer has template {template_id!r}.",
             template_id=template_id,

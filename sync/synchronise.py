@@ -152,7 +152,7 @@ def _run_with_lease(
         return Outcome(finish_failed(run, error, statistics, clock()), error=error, unrecorded=error)
     run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
     try:
-        with leases.kept_alive(store.engine, lease, on_loss=api.interrupt):
+        with leases.renew_in_background(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)
             api.check_deadline()  # the last point at which an interrupt or the deadline stops the run
         finished = _finish(run, planned, api, clock())

@@ -53,7 +53,8 @@ PURE = {
 }
 PURE_MAY_IMPORT = {
     "__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
-    "jsonschema", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib", "xml",
+    "jsonschema", "math", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib",
+    "xml",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.backend",
@@ -70,7 +71,7 @@ USERS = {
     "cronsim": "config.cron",
     "jinja2": "site.pages",
     "jsonschema": "forms.validation",
-    "standardwebhooks": "webhooks.send",
+    "standardwebhooks": "webhooks.sign_and_send",
     "wcwidth": "terminal",
     "sqlalchemy": "store reader webhooks daemon.service commands site.build api ensure_fresh",
 }

@@ -49,7 +49,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     gc.disable()  # as in `run`: collections would scan every document repeatedly, without garbage
     from sync.catalog.selection import make_selection
     from sync.commands.listing import find_run
-    from sync.reader.catalog import selected
+    from sync.reader.catalog import select_templates
     from sync.reader.stored_templates import printed
     from sync.terminal.rows import template_rows
     from sync.terminal.tables import mark, table
@@ -61,7 +61,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
         argument, _, why = str(error).partition(": ")
         raise click.UsageError(f"--{argument.replace('_', '-')}: {why}") from None
     engine = context.engine()
-    found = [each.document for each in selected(engine, selection, after_run=find_run(engine, as_of))]
+    found = [each.document for each in select_templates(engine, selection, after_run=find_run(engine, as_of))]
     if as_json:
         context.out.json([printed(each) for each in found])
     elif found:

@@ -139,9 +139,9 @@ def find_run(engine: Engine, as_of: int | datetime | None) -> int | None:
 
 def report_unknown_words(out: Output, engine: Engine, wanted: Selection) -> None:
     """Print, for an empty result, each filter value that no template ever had, with similar values that exist."""
-    from sync.reader.facets import unknown_words
+    from sync.reader.facets import unknown_filter_values
 
-    for name, word, near in unknown_words(engine, wanted):
+    for name, word, near in unknown_filter_values(engine, wanted):
         others = f"`template-sync {name}s` shows all." if name in {"tag", "type"} else ""
         similar = f"; did you mean {' or '.join(map(repr, near))}?" if near else f". {others}".rstrip()
         out.message(f"No template has the {name} {word!r}{similar}")

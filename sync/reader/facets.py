@@ -49,7 +49,7 @@ def _counted(source: Source, query: sa.Select[Any]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (-row["templates"], *((row[name] or "") for name in row if name != "templates")))
 
 
-_HELD = {
+_STORED_VALUES = {
     "tag": (tags.c.name, tags.c.name_en),
     "type": (templates.c.template_type,),
     "requirement": (templates.c.input_requirement,),
@@ -66,12 +66,12 @@ class UnknownWord(NamedTuple):
     similar: tuple[str, ...]
 
 
-def unknown_words(source: Source, wanted: Selection) -> list[UnknownWord]:
+def unknown_filter_values(source: Source, wanted: Selection) -> list[UnknownWord]:
     """Find the values of filters that no template ever had."""
     unknown: list[UnknownWord] = []
     with reading(source) as connection:
         require_current(connection)
-        for name, columns in _HELD.items():
+        for name, columns in _STORED_VALUES.items():
             words = wanted.tag if name == "tag" else (getattr(wanted, name),)
             words = tuple(word for word in words if word is not None)
             if not words:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sync.catalog.fields import CREDIT_DIGITS, storage_flaw
 from sync.catalog.page_order import NAME_LENGTH
 from sync.catalog.selection import matches_search, same_word, search_words
-from sync.reader.stored_templates import Stored, _ordered
+from sync.reader.stored_templates import Stored, normalize_document
 from sync.store.bulk import batches
 from sync.store.column_types import Credit
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, template_versions, templates
@@ -98,7 +98,7 @@ def select_one(connection: sa.Connection, template_id: str) -> Stored | None:
 
 def stored_of(row: Any) -> Stored:
     """Make the value of a row of a document and `STORED`."""
-    return Stored(_ordered(row[0]), *row[1:])
+    return Stored(normalize_document(row[0]), *row[1:])
 
 
 # Filters ----------------------------------------------------------------------------------------------------------------

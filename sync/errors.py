@@ -41,19 +41,11 @@ from typing import ClassVar
 
 
 class SyncError(Exception):
-<<<<<<< HEAD
-    """An unexpected error, and the base of all others.
-
-    Attributes:
-        hint: what to do, one sentence; empty if there is nothing to do.
-        code: the value of `sync_runs.error_code`: the upstream's code if it gave one, else a word.
-=======
     """The base of all errors; itself an unexpected error.
 
     Attributes:
         hint: one sentence with the next action; empty if none is needed.
         code: the value of `sync_runs.error_code`: the code of the API, or a word.
->>>>>>> main
     """
 
     exit_code: ClassVar[int] = 1
@@ -74,27 +66,16 @@ class UsageError(SyncError):
 
 
 class CatalogError(UsageError):
-<<<<<<< HEAD
-    """The database cannot answer this query. The base of the errors of `sync.Catalog` about its arguments."""
-=======
     """The catalog cannot answer this call. The base of the errors that `sync.Catalog` raises for its arguments."""
->>>>>>> main
 
     default_code = "catalog"
 
 
 class UnknownTemplate(CatalogError, LookupError):
-<<<<<<< HEAD
-    """No run has ever seen a template with this ID, or not by the requested time.
-
-    Attributes:
-        template_id: the requested ID.
-=======
     """No template with this id was ever stored, or not by the requested time.
 
     Attributes:
         template_id: the requested id.
->>>>>>> main
     """
 
     default_code = "unknown-template"
@@ -105,45 +86,24 @@ class UnknownTemplate(CatalogError, LookupError):
 
 
 class UnknownRun(CatalogError, LookupError):
-<<<<<<< HEAD
-    """No run with this ID is stored."""
-=======
     """There is no run with this number."""
->>>>>>> main
 
     default_code = "unknown-run"
 
 
 class NoSuchPast(CatalogError):
-<<<<<<< HEAD
-    """The requested time is before the first run, or in the future."""
-=======
     """There is no catalog of that time: it is before the first run, or in the future."""
->>>>>>> main
 
     default_code = "no-such-past"
 
 
 class Pruned(NoSuchPast):
-<<<<<<< HEAD
-    """The history of the requested time was deleted."""
-=======
     """The history of that time was deleted."""
->>>>>>> main
 
     default_code = "pruned"
 
 
 class CursorLost(CatalogError):
-<<<<<<< HEAD
-    """A cursor does not belong to the feed as it is now, so a copy that continued from it would be wrong.
-
-    Attributes:
-        reason: `other-feed`, `pruned`, `ahead` or `diverged`.
-        oldest_seq: the oldest retained change.
-        last_seq: the newest change.
-        cursor: the end of the feed. A copy of the current catalog continues from there. None if unknown.
-=======
     """A cursor is not part of the current feed, so continuing from it would make a copy wrong.
 
     Attributes:
@@ -151,7 +111,6 @@ class CursorLost(CatalogError):
         oldest_seq: oldest retained change.
         last_seq: newest change.
         cursor: end of the feed; continue from here after reading the current catalog in the same snapshot. None: unknown.
->>>>>>> main
     """
 
     default_code = "cursor-lost"
@@ -179,11 +138,7 @@ class RemovalsHeld(SyncError):
 
 
 class DatabaseError(SyncError):
-<<<<<<< HEAD
-    """The database could not be reached, or a statement failed."""
-=======
     """The database cannot be reached, or an operation failed."""
->>>>>>> main
 
     exit_code = 69
     retry = True
@@ -202,11 +157,7 @@ class DatabaseConflict(DatabaseError):
 
 
 class SchemaError(DatabaseError):
-<<<<<<< HEAD
-    """The database's schema is not the one that this version needs."""
-=======
     """The tables are not those that this version needs."""
->>>>>>> main
 
     retry = False
     default_code = "schema"
@@ -217,11 +168,7 @@ class SchemaAhead(SchemaError):
 
 
 class TryLater(SyncError):
-<<<<<<< HEAD
-    """A temporary failure: the same call may succeed later."""
-=======
     """A temporary failure: retry the same call later."""
->>>>>>> main
 
     exit_code = 75
     retry = True
@@ -333,17 +280,10 @@ class AccessDenied(SyncError):
 
 
 class ConfigurationError(SyncError):
-<<<<<<< HEAD
-    """Invalid settings. Raised before any I/O.
-
-    Attributes:
-        problems: one line each, which names the variable.
-=======
     """Invalid settings; raised before any I/O.
 
     Attributes:
         problems: one line per error, with the name of the variable.
->>>>>>> main
     """
 
     exit_code = 78
@@ -356,11 +296,7 @@ class ConfigurationError(SyncError):
 
 
 class MissingExtra(ConfigurationError):
-<<<<<<< HEAD
-    """A function needs a library of an extra, which is not installed."""
-=======
     """A library of an extra is needed and not installed."""
->>>>>>> main
 
     default_code = "missing-extra"
 

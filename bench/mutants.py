@@ -51,8 +51,9 @@ def main() -> None:
 
 
 def measure(module: str, configured: Mapping[str, Any]) -> bool:
-    """Try every mutant of a module, print the survivors and a row of the table; return whether only equivalent mutants
-    survive.""" os.chdir(ROOT) for name in ("SYNC_TEST_POSTGRES_URL", "SYNC_TEST_MARIADB_URL"):
+    """Try every mutant of a module, print the survivors and a row of the table; return whether only equivalent ones survive."""
+    os.chdir(ROOT)
+    for name in ("SYNC_TEST_POSTGRES_URL", "SYNC_TEST_MARIADB_URL"):
         if not configured.get("servers"):
             os.environ.pop(name, None)
     name, path = f"sync.{module}", f"{module.replace('.', '/')}.py"

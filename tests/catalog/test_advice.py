@@ -29,10 +29,7 @@ BY_ITS_CODE = {
         "the server: its look-up responses do not confirm the removals",
         "List them with `template-sync changes --pending`; `run --accept-removals` applies those with a look-up response.",
     ),
-    "deadline": (
-        "a slow server, or a short SYNC_DEADLINE",
-        "If the server is slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY.",
-    ),
+    "deadline": ("a slow server, or a short SYNC_DEADLINE", "If the server is slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY."),
     "lease-lost": ("this machine: the lease expired during the run", "If the machine was not paused, raise SYNC_LEASE_TTL."),
     "conflict": (
         "conflicting transactions of another program or node",

@@ -14,10 +14,7 @@ from sync.catalog.served_records import wire_hash
 from tests.builders import record
 from tests.catalog.runs import Memory, base, compared, document_of, wire
 
-PRICES = [
-    {"field": "consume_items.480p", "old": None, "new": 166.5},
-    {"field": "consume_items.720p", "old": None, "new": 355.2},
-]
+PRICES = [{"field": "consume_items.480p", "old": None, "new": 166.5}, {"field": "consume_items.720p", "old": None, "new": 355.2}]
 GONE = [{**each, "old": each["new"], "new": None} for each in PRICES]
 
 

@@ -106,10 +106,7 @@ BAD = [
     ('per = "day"', "shop: per: expected one of change, run."),
     ('from = "now"', "shop: from: expected one of end, start."),
     ('kinds = ["added"]\nbreaking = true', "shop: kinds: added can never match: an added template is not a breaking change."),
-    (
-        'kinds = ["removed"]\nfields = ["title"]',
-        "shop: kinds: removed can never match: fields selects changed templates only.",
-    ),
+    ('kinds = ["removed"]\nfields = ["title"]', "shop: kinds: removed can never match: fields selects changed templates only."),
     (f'ids = ["{"1" * 256}"]', f"shop: ids: {TOO_LONG}"),
     (f'tags = ["{"x" * 256}"]', f"shop: tags: {TOO_LONG}"),
     ('tag = ["x"]', f"shop: tag: {NO_SUCH_KEY}"),

@@ -156,7 +156,7 @@ def test_in_memory_in_both_eras(filled: Database, mode: str) -> None:
         await use(client)
         assert await refused(client, "search_templates", {"max_prise": 1}) != ""
         assert await refused(client, "get_template", {"template_id": "9"}) == "No template '9' was ever seen."
-        with pytest.raises(MCPError, match="There is no such tool; there are search_templates, "):
+        with pytest.raises(MCPError, match="There is no such tool; the tools are search_templates, "):
             await client.call_tool("drop_table", {})
 
     with Catalog(filled.engine) as catalog:

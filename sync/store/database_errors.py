@@ -32,7 +32,7 @@ _CONFLICTS: set[str | int | None] = {
 _AWAY = {
     "25006", "57P01", "57P02", "57P03",  # PostgreSQL: read-only, shutting down, crashed, starting
     "25P03", "57P05", "08P01",  # PostgreSQL: idle session ended; connection error of a pooler
-    0, 1047, 1053, 1180, 1290, 1836, 1927, 2002, 2003, 2006, 2013, 2055,  # MariaDB: no quorum, shutting down, read-only, connection lost
+    0, 1047, 1053, 1180, 1290, 1836, 1927, 2002, 2003, 2006, 2013, 2055,  # MariaDB: no quorum, shut down, read-only, lost
 }  # fmt: skip
 """The server is unreachable, stopping or read-only; another host, or a later attempt, may succeed."""
 
@@ -118,7 +118,7 @@ def _driver_errors(engine: sa.Engine) -> type[Exception]:
 
 
 def _no_file_descriptor_is_free() -> bool:
-    """Tell whether this process can open no more files: SQLite does not say why it could not."""
+    """Return whether this process has no free file descriptor, which SQLite does not report."""
     try:
         os.close(os.dup(2))
     except OSError as error:

@@ -151,7 +151,7 @@ def close_abandoned(connection: sa.Connection, now: datetime) -> None:
 def check_fence(connection: sa.Connection, lease: Lease) -> None:
     """Check that the fencing token of a lease is the newest; the first statement of the transaction that applies a run.
 
-    It locks the row of the lease, so that `seq` follows the order of commits, and on MariaDB the snapshot is taken after the lock.
+    It locks the row of the lease, so that `seq` follows the order of commits, and MariaDB takes its snapshot after the lock.
 
     Raises:
         LeaseLost: another run acquired the lease, or the database lost the row of this run.

@@ -204,8 +204,8 @@ def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> 
 def refuse_foreign_tables(connection: sa.Connection) -> None:
     """Refuse to migrate a database where tables or views of other programs have our names, or where ours are missing.
 
-    Ownership is known from the version row only. MariaDB's DDL is not transactional, so a killed upgrade leaves tables without that
-    row; these have our columns, and only rows that the migration inserts. The caller holds the lock of migrations.
+    Only the version row shows ownership. MariaDB's DDL is not transactional, so a killed upgrade leaves tables without that row;
+    these have our columns, and only rows that the migration inserts. The caller holds the lock of migrations.
 
     Raises:
         SchemaError: with the names.

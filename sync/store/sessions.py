@@ -41,6 +41,7 @@ def driver_options(backend: str, patience: float, query: Mapping[str, object]) -
     Args:
         backend: `sqlite`, `postgresql` or `mysql`.
         patience: maximum wait for a lock, in seconds.
+        query: the options of the URL.
     """
     options = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend](patience)
     arguments = options["connect_args"]

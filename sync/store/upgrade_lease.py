@@ -86,7 +86,7 @@ def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
         if found is None:
             return None, None
         if found.left > 0 and not process.is_dead(found.process):
-            return found.holder or "somebody", None
+            return found.holder or "an unnamed process", None
         mine = {"holder": f"db upgrade on {process.name()}", "process": process.mark(), "fence": found.fence + 1}
         if "ttl" in {column["name"] for column in inspector.get_columns(_ROW.name)}:  # revision 0001 does not have it
             mine["ttl"] = _UPGRADE_TTL

@@ -53,7 +53,8 @@ PURE = {
 }
 PURE_MAY_IMPORT = {
     "__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
-    "jsonschema", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib", "xml",
+    "jsonschema", "math", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib",
+    "xml",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.backend",

@@ -176,12 +176,29 @@ def _plain(what: Path) -> Iterator[None]:
 
 
 def _copy(source: Path, copy: Path, step: Step, pages: int, *, mode: str) -> None:
-    with _plain(source), closing(_open(source, mode)) as one, closing(_open(copy, "rw")) as other:
-        # One read transaction for the whole copy; otherwise each commit of another process restarts it.
-        one.execute("BEGIN")
-        one.execute("SELECT count(*) FROM sqlite_master")
+    with _plain(source), closing(_open_for_reading(source, mode)) as one, closing(_open(copy, "rw")) as other:
         one.backup(other, pages=pages, progress=lambda *_: step("copying"))
         other.execute("PRAGMA journal_mode=DELETE")  # without side files
+
+
+def _open_for_reading(source: Path, mode: str) -> sqlite3.Connection:
+    """Open a database with a read transaction for the whole copy; otherwise each commit of another process restarts the copy.
+
+    If a full disk has no space for `-shm`, open it in exclusive mode, which does not need that file.
+    """
+    for locking in ("NORMAL", "EXCLUSIVE"):
+        opened = _open(source, mode)
+        try:
+            opened.execute(f"PRAGMA locking_mode={locking}")
+            opened.execute("BEGIN")
+            opened.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.Error as error:
+            opened.close()
+            if locking == "EXCLUSIVE" or error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}:
+                raise
+        else:
+            break
+    return opened
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:

@@ -100,18 +100,6 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def require_writable(engine: sa.Engine) -> None:
-    """Check that the database can be written, without changing anything.
-
-    Raises:
-        DatabaseError: the file is not writable, or the server is a standby.
-    """
-    with writing(engine) as connection:
-        # SQLite accepts BEGIN IMMEDIATE on a read-only file.
-        connection.exec_driver_sql("UPDATE sync_state SET last_seq = last_seq")
-        connection.rollback()
-
-
 Source = sa.Engine | sa.Connection
 """The source of a reader: an engine, for a transaction of its own, or a connection with an open transaction."""
 

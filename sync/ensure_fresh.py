@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sync.client.api_client import Endpoint
-from sync.config.addresses import LOOPBACK
 from sync.config.settings import load, require_key
-from sync.reader.sample_catalog import refuse_sample_catalog
 from sync.store.apply import Store
+from sync.store.origin import require_origin
 from sync.synchronise import refresh
 
 if TYPE_CHECKING:
@@ -31,8 +29,7 @@ def ask(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool
         SyncError: whatever kept the catalog from being asked, or the answer from being recorded.
     """
     settings = load({}, os.environ, Path(".env"), needs_key=True).settings
-    if urlsplit(settings.base_url).hostname not in LOOPBACK:
-        refuse_sample_catalog(engine)
+    require_origin(engine, settings.base_url)
     with Endpoint(settings, require_key(settings)) as endpoint:
         outcome = refresh(Store(engine), endpoint, template_id, ttl=settings.lease_ttl, clock=clock)
     if outcome.error is not None:

@@ -19,7 +19,7 @@ from sync.catalog.removals import AMBIGUOUS, RemovalRules, Removals, decide_remo
 from sync.catalog.run_record import Run, Status, concluded, ended, removal_problem, unverified
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
-from sync.catalog.sync_state import SyncState
+from sync.catalog.sync_state import SyncState, require_same_origin
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
@@ -210,6 +210,7 @@ def plan(
     """
     source = store or _EmptyStore()
     stored, before = source.load()
+    require_same_origin(before.origin, endpoint.origin)
     parser = RecordParser(stored, Spool(), load_documents=source.load_documents, redact=endpoint.redact)
 
     # Fetch and parse.
@@ -217,6 +218,8 @@ def plan(
     listed = _snapshot(walked.records, walked.missing, parser, stored, options)
     counted = before if walked.failed_pages else before.reconciled(walked.verified, listed.ids, now)
     state = counted.without_served(listed.ids)
+    if walked.verified:
+        state = replace(state, origin=endpoint.origin)
 
     # Confirm what is absent.
     doubt = _reason_to_doubt(walked, state, listed, options, now)
@@ -262,6 +265,7 @@ def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
         BadAnswer: the catalog answered with other templates.
     """
     stored, state = store.load()
+    require_same_origin(state.origin, endpoint.origin)
     parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=endpoint.redact)  # it is read in any case
     try:
         answer = endpoint.ask({"template_id": template_id})

@@ -149,6 +149,10 @@ BY_CODE = {
         "the database: a failover or a restore",
         "None: the next run continues from the current tables. A consumer whose cursor is affected gets an error.",
     ),
+    "other-origin": Advice(
+        "the configuration: CRUN_BASE_URL names another catalog than the one that the database is a copy of",
+        "Correct CRUN_BASE_URL or DATABASE_URL; to replace the copy, run `template-sync db origin --accept`.",
+    ),
     "schema": Advice(_DATABASE, "Run `template-sync db upgrade`."),
     "database": Advice(_DATABASE, "`template-sync doctor` tests each step."),
     "unexpected": Advice("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),

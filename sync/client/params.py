@@ -56,6 +56,7 @@ class Answers(Protocol):
     """The endpoint, as the walk and the look-ups see it; `sync.client.api_client.Endpoint` is the real one."""
 
     statistics: RequestStatistics
+    origin: str
 
     def ask(self, question: Question) -> Envelope:
         """Ask one question and wait for the answer, or raise a SyncError."""

@@ -89,7 +89,7 @@ def options_of(settings: Settings, site_url: str | None = None) -> Options:
 
 def media_keeper(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | None:
     """Choose what puts pictures beside the pages: for the sandbox's catalog, the files that the sandbox serves."""
-    from sync.reader.sample_catalog import has_covers_at
+    from sync.reader.stored_templates import has_covers_at
     from sync.sandbox.catalog import MEDIA_URL
     from sync.site.covers import Keeper
 

@@ -282,6 +282,7 @@ sync_state = Table(  # one row: what a run needs to remember of the ones before
     Column("oldest_run_id", BigInteger),  # the past can be told from after this run on. Null: from the beginning
     Column("feed_epoch", String(12)),  # never null; random, made with the tables: tells this feed from every other one
     Column("last_cursor", String(64)),  # never null; where the feed ends
+    Column("origin", String(300)),  # scheme, host and port of the catalog that this is a copy of. Null: no verified run yet
     Column("pruned_cursor", String(64)),  # where its kept part begins: of the last change that was pruned. Null: none was
 )
 

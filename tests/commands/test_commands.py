@@ -59,8 +59,11 @@ def test_the_demo_tells_what_the_catalog_says_that_it_changed(tmp_path: Path) ->
 
 def test_the_demo_refuses_a_database_that_holds_a_real_catalog(tmp_path: Path, sandbox: Sandbox) -> None:
     assert template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox)).code == 0
+    accepted = template_sync("db", "origin", "--accept", "--base-url", "https://api.crun.ai", folder=tmp_path)
+    assert accepted.code == 0
     refused = template_sync("demo", folder=tmp_path)
-    assert refused.code == 2
+    assert refused.code == 78
+    assert "The database holds the catalog of https://api.crun.ai" in refused.err
     assert "sqlite:///demo.db" in refused.err
 
 
@@ -324,8 +327,8 @@ def test_json_leaves_nothing_that_acts_on_a_terminal() -> None:
 def test_a_real_catalog_is_kept_out_of_the_demos_database(tmp_path: Path) -> None:
     assert template_sync("demo", "--templates", "5", folder=tmp_path).code == 0
     refused = template_sync("run", folder=tmp_path, variables={"CRUN_API_KEY": "ak_" + "x" * 32, "SYNC_DEADLINE": "5s"})
-    assert refused.code == 2
-    assert "demo's sample catalog" in refused.err
+    assert refused.code == 78
+    assert "a copy of the catalog at a loopback address" in refused.err
 
 
 def test_a_mistyped_id_is_the_users_slip_and_no_failed_run(tmp_path: Path, sandbox: Sandbox) -> None:

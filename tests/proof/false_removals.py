@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.served_records import RecordParser, wire_hash
+from sync.catalog.sync_state import LOOPBACK_ORIGIN
 from sync.client.confirm_removals import confirm_removals
 from sync.client.envelope import Envelope
 from sync.client.params import RequestStatistics
@@ -62,6 +63,7 @@ class Catalog:
 
     chance: random.Random
     event: str
+    origin: str = LOOPBACK_ORIGIN
     ids: list[str] = field(default_factory=lambda: [str(number) for number in range(TEMPLATES)])
     requests: int = 0
     first_pass: list[str] = field(default_factory=list)

@@ -58,8 +58,8 @@ def catch_up(catalog: Catalog, copy: sqlite3.Connection, at_a_time: int = AT_A_T
 
 def read_all(catalog: Catalog, copy: sqlite3.Connection) -> int:
     """Replace the whole copy. Templates and cursor are read in one snapshot: between two, a run would fit."""
-    with catalog.snapshot():
-        templates, cursor = catalog.templates(), catalog.status().cursor
+    with catalog.snapshot() as now:
+        templates, cursor = now.templates(), now.status().cursor
     copy.execute("DELETE FROM copied_templates")
     for template in templates:
         put(template, copy)

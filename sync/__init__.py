@@ -18,10 +18,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sync.api import Catalog as Catalog
     from sync.errors import CatalogError as CatalogError
+    from sync.errors import ConfigurationError as ConfigurationError
     from sync.errors import CursorLost as CursorLost
+    from sync.errors import DatabaseError as DatabaseError
+    from sync.errors import LeaseBusy as LeaseBusy
+    from sync.errors import MissingExtra as MissingExtra
     from sync.errors import NoSuchPast as NoSuchPast
     from sync.errors import Pruned as Pruned
+    from sync.errors import SchemaError as SchemaError
     from sync.errors import SyncError as SyncError
+    from sync.errors import TryLater as TryLater
     from sync.errors import UnknownRun as UnknownRun
     from sync.errors import UnknownTemplate as UnknownTemplate
     from sync.forms.form import Form as Form
@@ -37,28 +43,32 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-_HOMES = {
+_EXPORTS = {
     "sync.api": ("Catalog",),
     "sync.forms.form": ("Form",),
     "sync.forms.validation": ("Problem",),
-    "sync.errors": ("CatalogError", "CursorLost", "NoSuchPast", "Pruned", "SyncError", "UnknownRun", "UnknownTemplate"),
+    "sync.errors": (
+        "CatalogError", "ConfigurationError", "CursorLost", "DatabaseError", "LeaseBusy", "MissingExtra", "NoSuchPast", "Pruned",
+        "SchemaError", "SyncError", "TryLater", "UnknownRun", "UnknownTemplate",
+    ),
     "sync.reader.values": ("CatalogStatus", "Change", "FieldChange", "Page", "Price", "PricePeriod", "Tag", "Template"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of docs/python.md
     "Catalog", "Page", "Template", "Tag", "Price", "PricePeriod", "Change", "FieldChange", "CatalogStatus",
     "Form", "Problem",
     "SyncError", "CatalogError", "UnknownTemplate", "UnknownRun", "NoSuchPast", "Pruned", "CursorLost",
+    "ConfigurationError", "DatabaseError", "SchemaError", "TryLater", "LeaseBusy", "MissingExtra",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'sync' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOME_OF[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

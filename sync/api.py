@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import local
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sync.catalog.field_changes import breaking
-from sync.catalog.page_order import place, written
-from sync.catalog.selection import asked
+from sync.catalog.page_order import page_position, page_token
+from sync.catalog.selection import make_selection
 from sync.errors import CatalogError, UnknownTemplate
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
-from sync.reader.arguments import a_limit, a_moment, a_position, an_age, an_id
+from sync.reader.arguments import check_age, check_id, check_limit, check_moment, check_position
 from sync.reader.history import difference, periods
 from sync.reader.past import run_of, stored_at
 from sync.reader.values import CatalogStatus, Change, Page, Template, change_of, template_of
-from sync.store.engine import open_engine, reading
+from sync.store.engine import open_engine, reading, reconnect_after_fork
+from sync.store.schema import require_current
+from sync.store.sqlite_file import is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
     from decimal import Decimal
-    from types import TracebackType
     from typing import Self
 
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import URL, Connection, Engine
 
     from sync.catalog.page_order import Sort
     from sync.forms.form import Form
@@ -42,8 +43,8 @@ FOLLOW_AT_A_TIME = 500
 class Catalog:
     """The catalog in a database, for reading: no key is needed, and SELECT is the only right that is used.
 
-    Each question is one transaction, which sees the database at one moment; several that must agree go into one `snapshot`.
-    A catalog may be used from several threads at once.
+    Each call is one transaction, which sees the database at one moment; calls that must agree belong in one `snapshot`. A catalog
+    may be used by several threads at once. After a fork each process opens connections of its own.
 
     Args:
         database: a URL as DATABASE_URL takes it, or an SQLAlchemy engine, which stays its owner's to dispose of.
@@ -60,17 +61,16 @@ class Catalog:
         if self._owns and not isinstance(database, str) and not hasattr(database, "render_as_string"):
             raise ValueError(f"database: a URL or an engine, not {type(database).__name__}.")
         self._engine: Engine = open_engine(database) if self._owns else database  # type: ignore[arg-type,assignment]
+        reconnect_after_fork(self._engine)
         self._clock = clock
         self._after_run: int | None = None
-        self._open = local()
+        self._snapshot: Connection | None = None
         self._verified: dict[str, datetime] = {}
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:  # fmt: skip
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -79,20 +79,28 @@ class Catalog:
             self._engine.dispose()
 
     @contextmanager
-    def snapshot(self) -> Iterator[Self]:
-        """Let all questions inside the block, of this thread, see the database at one moment. Keep it short.
+    def snapshot(self) -> Iterator[Catalog]:
+        """Open another catalog that sees the database at one moment, over a connection of its own. Keep it short.
 
-        While it is open, servers keep old rows for it and SQLite's log grows; a server ends one that sits idle for a minute.
+        It can be passed to any thread or task, which use it one at a time. This catalog is not affected by it. While it is open,
+        servers keep old rows for it and SQLite's log grows; a server ends one that is idle for a minute.
+
+        Raises:
+            CatalogError: an in-memory SQLite database has no second connection.
         """
-        if self._connection is not None:
+        if self._snapshot is not None:
             yield self
             return
         with reading(self._engine) as connection:
-            self._open.connection = connection
-            try:
-                yield self
-            finally:
-                self._open.connection = None
+            if is_in_memory(connection):
+                raise CatalogError("An in-memory SQLite database has no second connection for a snapshot: use a file.")
+            require_current(connection)  # its first statement fixes the moment
+            yield self._copy(connection, self._after_run)
+
+    def _copy(self, snapshot: Connection | None, after_run: int | None) -> Catalog:
+        other = copy(self)
+        other._owns, other._snapshot, other._after_run = False, snapshot, after_run  # noqa: SLF001
+        return other
 
     def templates(
         self,
@@ -132,7 +140,7 @@ class Catalog:
         Raises:
             ValueError: an argument that cannot be meant, such as an `after` of another order.
         """
-        wanted = asked(
+        wanted = make_selection(
             tag=tag, type=type, requirement=requirement, images=images, resolution=resolution, ratio=ratio,
             min_price=min_price, max_price=max_price, search=search, sort=sort, limit=limit, after=after,
         )  # fmt: skip
@@ -140,7 +148,7 @@ class Catalog:
         more = wanted if limit is None else replace(wanted, limit=limit + 1)
         found = catalog_reader.selected(self._source, more, after_run=self._after_run)
         page = found[:limit]
-        ends = written(place(page[-1].document, wanted.order), wanted.order) if 0 < len(page) < len(found) else None
+        ends = page_token(page_position(page[-1].document, wanted.order), wanted.order) if 0 < len(page) < len(found) else None
         return Page(map(template_of, page), ends)
 
     def template(self, template_id: str) -> Template:
@@ -149,7 +157,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        return template_of(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run))
+        return template_of(catalog_reader.known(self._source, check_id(template_id), after_run=self._after_run))
 
     def prices(self, template_id: str) -> tuple[Price, ...]:
         """Give a template's prices, in the catalog's order; of a removed one, the last.
@@ -165,7 +173,7 @@ class Catalog:
         Raises:
             UnknownTemplate: it was never seen.
         """
-        return tuple(periods(self._source, an_id(template_id), after_run=self._after_run))
+        return tuple(periods(self._source, check_id(template_id), after_run=self._after_run))
 
     def form(self, template_id: str) -> Form:
         """Give the form of a template's generation request: its `schema`, an `example()`, `validate(input)`, and its `hash`.
@@ -177,7 +185,7 @@ class Catalog:
         """
         from sync.forms.form import Form
 
-        return Form(catalog_reader.known(self._source, an_id(template_id), after_run=self._after_run).document)
+        return Form(catalog_reader.known(self._source, check_id(template_id), after_run=self._after_run).document)
 
     def changes(self, since: str | int | None = None, limit: int | None = None) -> tuple[Change, ...]:
         """Give the changes of the feed, in its order.
@@ -190,7 +198,7 @@ class Catalog:
             CursorLost: going on from there would leave a copy wrong; the error says why, and where to begin anew.
             ValueError: no such cursor or limit can be.
         """
-        since, limit = a_position(since), a_limit(limit)
+        since, limit = check_position(since), check_limit(limit)
         with reading(self._source) as connection:
             rows = feed.changes(connection, since=since, limit=limit)
             if self._after_run is not None:
@@ -213,9 +221,9 @@ class Catalog:
             CatalogError: the past, and a snapshot, stand still.
         """
         self._require_present("follow")
-        if self._connection is not None:
+        if self._snapshot is not None:
             raise CatalogError("A snapshot does not change: call follow outside it.")
-        start = self.status().cursor if since is None else a_position(since)
+        start = self.status().cursor if since is None else check_position(since)
         return self._follow(start, every, sleep)
 
     def _follow(self, since: str | int | None, every: float, sleep: Callable[[float], object]) -> Iterator[Change]:
@@ -242,10 +250,7 @@ class Catalog:
             Pruned: what was then is no longer kept.
             ValueError: a date-time without a time zone, or neither a number nor a date-time.
         """
-        then = Catalog(self._engine, clock=self._clock)
-        then._open = self._open  # questions of now and then belong to one snapshot
-        then._after_run = run_of(self._source, a_moment(when), self._clock())
-        return then
+        return self._copy(self._snapshot, run_of(self._source, check_moment(when), self._clock()))
 
     def diff(self, before: int | datetime, after: int | datetime) -> tuple[Change, ...]:
         """Give what changed between two moments, net, by kind and id.
@@ -259,7 +264,7 @@ class Catalog:
             ValueError: as `as_of`.
         """
         with reading(self._source) as connection:
-            found = difference(connection, a_moment(before), a_moment(after), self._clock())
+            found = difference(connection, check_moment(before), check_moment(after), self._clock())
             where = feed.position_after(connection, found.after_run)
         sides = {"added": found.after, "changed": found.after, "removed": found.before}
         return tuple(
@@ -310,9 +315,9 @@ class Catalog:
             CatalogError: asked of the past, or within a snapshot, which would not see what is recorded.
         """
         self._require_present("ensure_fresh")
-        if self._connection is not None:
+        if self._snapshot is not None:
             raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
-        age, template_id = an_age(max_age), an_id(template_id)
+        age, template_id = check_age(max_age), check_id(template_id)
         from sync.reader.stored_templates import verified_at
 
         moments = (verified_at(self._engine, template_id), self._verified.get(template_id))
@@ -335,13 +340,10 @@ class Catalog:
             )
 
     @property
-    def _connection(self) -> Any:
-        return getattr(self._open, "connection", None)
-
-    @property
     def _source(self) -> Source:
-        source: Source = self._connection or self._engine
-        return source
+        if self._snapshot is not None and self._snapshot.closed:
+            raise CatalogError("The snapshot is closed: use its catalog inside the with block only.")
+        return self._engine if self._snapshot is None else self._snapshot
 
     def _require_present(self, what: str) -> None:
         if self._after_run is not None:

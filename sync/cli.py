@@ -1,4 +1,4 @@
-"""The list of commands. Each lives in a file of its own, imported when it is called: every cron call pays for start-up."""
+"""The command group. Each command is imported only when it is called, because every cron call pays for start-up."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sync.commands import front_page
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands' names, and imports a command when it is called."""
+    """A group that lists its commands from `front_page`, and imports one when it is called."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run the command line. What click would say of a slip is said as everything else is."""
+        """Run the command line; report usage errors of click in the form of all other errors."""
         try:
             return super().main(*arguments, **{**options, "standalone_mode": False})
         except click.ClickException as error:
@@ -28,7 +28,7 @@ class LazyGroup(click.Group):
             sys.exit(128 + signal.SIGINT)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
-        """Name the commands in the order of the front page."""
+        """Return the names of the commands in the order of the front page."""
         return list(front_page.COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the signature is click's
@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
         return command
 
     def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002 - the signature is click's
-        """Show the front page."""
+        """Return the front page."""
         return front_page.text()
 
 
@@ -52,4 +52,4 @@ def _version(ctx: click.Context, _option: click.Parameter, wanted: Any) -> None:
 @click.group("template-sync", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def cli() -> None:
-    """Hold the commands together."""
+    """Define the group."""

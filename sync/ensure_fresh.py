@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.config.settings import load, require_key
 from sync.store.apply import Store
 from sync.store.origin import require_origin
@@ -30,8 +30,8 @@ def ask(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool
     """
     settings = load({}, os.environ, Path(".env"), needs_key=True).settings
     require_origin(engine, settings.base_url)
-    with Endpoint(settings, require_key(settings)) as endpoint:
-        outcome = refresh(Store(engine), endpoint, template_id, ttl=settings.lease_ttl, clock=clock)
+    with HttpApiClient(settings, require_key(settings)) as api:
+        outcome = refresh(Store(engine), api, template_id, ttl=settings.lease_ttl, clock=clock)
     if outcome.error is not None:
         raise outcome.error
     return outcome.plan is not None and template_id in outcome.plan.snapshot.ids

@@ -23,11 +23,11 @@ SyncError                       1   something that this program did not foresee
 │   ├── SiteBusy               75   another process is writing the gallery
 │   ├── LeaseLost              75   another run took over while this one was slow
 │   └── Interrupted            75   asked to stop before anything was applied
-├── BadAnswer                  76   the answer made no sense
-│   ├── NotThere               76   404: there is no such resource
+├── InvalidResponse                  76   the answer made no sense
+│   ├── NotFound               76   404: there is no such resource
 │   ├── NoSuchPage             76   422: a parameter failed validation
 │   └── WalkUnverified         76   the counts never agreed; removals are not believed
-├── Refused                    77   the key, the credits or the feature: a person must act
+├── AccessDenied               77   the key, the credits or the feature: a person must act
 └── ConfigurationError         78   settings that cannot be used
     └── MissingExtra           78   a library that only some need is not installed
 
@@ -239,14 +239,14 @@ class Interrupted(TryLater):
     default_code = "interrupted"
 
 
-class BadAnswer(SyncError):
+class InvalidResponse(SyncError):
     """The answer made no sense: not JSON, not the documented envelope, past a limit, or a 404 or 422 for the list."""
 
     exit_code = 76
     default_code = "bad-answer"
 
 
-class NotThere(BadAnswer):
+class NotFound(InvalidResponse):
     """The endpoint says 404: for the list an error, for a look-up by id perhaps that the template is gone.
 
     Attributes:
@@ -260,19 +260,19 @@ class NotThere(BadAnswer):
         self.envelope = envelope
 
 
-class NoSuchPage(BadAnswer):
+class NoSuchPage(InvalidResponse):
     """The endpoint says 422: for the list an error, past the last page perhaps the end."""
 
     default_code = "422"
 
 
-class WalkUnverified(BadAnswer):
+class WalkUnverified(InvalidResponse):
     """The pages and the catalog's own count never agreed: what was served is applied, nothing is removed."""
 
     default_code = "unverified"
 
 
-class Refused(SyncError):
+class AccessDenied(SyncError):
     """The key (401, 403), the credits (402) or the feature (505): waiting does not mend it, a person must act."""
 
     exit_code = 77

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from sync.catalog.diff import ChangeSet, compare, document_of
 from sync.catalog.removals import AMBIGUOUS, RemovalRules, Removals, decide_removals, drop_ambiguous_removals, removal_limit
-from sync.catalog.run_record import Run, Status, concluded, ended, removal_problem, unverified
+from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, removal_problem, unverified_error
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
 from sync.catalog.sync_state import SyncState, require_same_origin
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
-from sync.errors import BadAnswer, DatabaseError, LeaseBusy, NotThere, RemovalsHeld, SyncError
+from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError
 from sync.store import lease as leases
 from sync.store.write import WriteSet
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sync.catalog.document import Document
     from sync.catalog.rejection import RejectedRecord
     from sync.catalog.served_records import ServedRecord
-    from sync.client.params import Answers
+    from sync.client.params import ApiClient
     from sync.client.walk import Progress, Walk
     from sync.store.apply import Store
 
@@ -105,7 +105,7 @@ class Outcome:
 
 def synchronise(
     store: Store,
-    endpoint: Answers,
+    api: ApiClient,
     options: RunOptions,
     *,
     trigger: str,
@@ -118,7 +118,7 @@ def synchronise(
 
     Args:
         store: the database.
-        endpoint: the catalog.
+        api: the client of the catalog's API.
         options: what is asked, and the limits.
         trigger: who asked: `run`, `daemon`, `demo`.
         ttl: seconds after which a run that fell silent loses the lease.
@@ -126,18 +126,18 @@ def synchronise(
         random: a source of numbers from 0 to 1; with it the controls of look-ups are chosen.
         progress: called with (pages so far, pages expected or None).
     """
-    work = lambda now: plan(store, endpoint, options, now=now, random=random, progress=progress)  # noqa: E731 - it is one argument
-    return _attempt(store, endpoint, work, trigger=trigger, ttl=ttl, clock=clock)
+    work = lambda now: plan(store, api, options, now=now, random=random, progress=progress)  # noqa: E731 - it is one argument
+    return _attempt(store, api, work, trigger=trigger, ttl=ttl, clock=clock)
 
 
-def refresh(store: Store, endpoint: Answers, template_id: str, *, ttl: float, clock: Callable[[], datetime]) -> Outcome:
+def refresh(store: Store, api: ApiClient, template_id: str, *, ttl: float, clock: Callable[[], datetime]) -> Outcome:
     """Fetch one template now and record what changed in it, by the same path. Never removes: that takes a walk, too."""
-    return _attempt(store, endpoint, lambda _: plan_one(store, endpoint, template_id), trigger="refresh", ttl=ttl, clock=clock)
+    return _attempt(store, api, lambda _: plan_one(store, api, template_id), trigger="refresh", ttl=ttl, clock=clock)
 
 
 def preview(
     store: Store | None,
-    endpoint: Answers,
+    api: ApiClient,
     options: RunOptions,
     *,
     clock: Callable[[], datetime],
@@ -147,51 +147,51 @@ def preview(
     """Find out what a run would do, and write nothing to the database, not even a row. No `store`: nothing is stored yet."""
     run = Run(None, "dry-run", Status.RUNNING, clock())
     try:
-        planned = plan(store, endpoint, options, now=run.started_at, random=random, progress=progress)
+        planned = plan(store, api, options, now=run.started_at, random=random, progress=progress)
     except SyncError as error:
-        return Outcome(ended(run, error, endpoint.statistics, clock()), error=error, codes=endpoint.statistics.by_code)
+        return Outcome(finish_failed(run, error, api.statistics, clock()), error=error, codes=api.statistics.by_code)
     problem = planned.problem
     if isinstance(problem, RemovalsHeld):  # nobody holds them yet: there is nothing to be seen
         problem = RemovalsHeld(
             str(problem), hint="Nothing was written. A run holds the removals; `run --accept-removals` applies them."
         )
-    return Outcome(_finished(run, planned, endpoint, clock()), planned, problem, endpoint.statistics.by_code)
+    return Outcome(_finished(run, planned, api, clock()), planned, problem, api.statistics.by_code)
 
 
 def _attempt(
-    store: Store, endpoint: Answers, work: Callable[[datetime], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
+    store: Store, api: ApiClient, work: Callable[[datetime], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
 ) -> Outcome:
     """Do the work under the lease and apply it; whatever happens, the run's row says how it ended."""
     run = Run(None, trigger, Status.RUNNING, clock())
-    statistics = endpoint.statistics
+    statistics = api.statistics
     try:
         lease = leases.acquire(store.engine, trigger=trigger, ttl=ttl, now=run.started_at, retry=store.retry)
     except LeaseBusy as busy:
-        return Outcome(ended(replace(run, run_id=busy.run_id), busy, statistics, clock()), error=busy)
+        return Outcome(finish_failed(replace(run, run_id=busy.run_id), busy, statistics, clock()), error=busy)
     except DatabaseError as error:  # not even begun: it has no row
-        return Outcome(ended(run, error, statistics, clock()), error=error, unrecorded=error)
+        return Outcome(finish_failed(run, error, statistics, clock()), error=error, unrecorded=error)
     run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
     try:
-        with leases.kept_alive(store.engine, lease, on_loss=endpoint.interrupt):
+        with leases.kept_alive(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)
-            endpoint.check_deadline()  # from here on a stop is too late: what was found is applied
-        finished = _finished(run, planned, endpoint, clock())
+            api.check_deadline()  # from here on a stop is too late: what was found is applied
+        finished = _finished(run, planned, api, clock())
         write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.document_of)
-        store.apply(lease, write_set, endpoint.check_deadline)
+        store.apply(lease, write_set, api.check_deadline)
     except SyncError as error:
-        run = ended(run, error, statistics, clock())
+        run = finish_failed(run, error, statistics, clock())
         unrecorded = _close(store, lease, run)
         return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded)
     except BaseException as surprise:
         unforeseen = SyncError(f"Unexpected error: {type(surprise).__name__}.")
-        _close(store, lease, ended(run, unforeseen, statistics, clock()))
+        _close(store, lease, finish_failed(run, unforeseen, statistics, clock()))
         raise
     return Outcome(finished, planned, planned.problem, statistics.by_code)
 
 
 def plan(
     store: Store | None,
-    endpoint: Answers,
+    api: ApiClient,
     options: RunOptions,
     *,
     now: datetime,
@@ -202,7 +202,7 @@ def plan(
 
     Args:
         store: the database; None where there is none yet.
-        endpoint: the catalog.
+        api: the client of the catalog's API.
         options: what is asked, and the limits.
         now: when the run began.
         random: a source of numbers from 0 to 1.
@@ -210,16 +210,16 @@ def plan(
     """
     source = store or _EmptyStore()
     stored, before = source.load()
-    require_same_origin(before.origin, endpoint.origin)
-    parser = RecordParser(stored, Spool(), load_documents=source.load_documents, redact=endpoint.redact)
+    require_same_origin(before.origin, api.origin)
+    parser = RecordParser(stored, Spool(), load_documents=source.load_documents, redact=api.redact)
 
     # Fetch and parse.
-    walked = walk(endpoint, parser, page_size=options.page_size, workers=options.workers, progress=progress)
+    walked = walk(api, parser, page_size=options.page_size, workers=options.workers, progress=progress)
     listed = _snapshot(walked.records, walked.missing, parser, stored, options)
-    counted = before if walked.failed_pages else before.reconciled(walked.verified, listed.ids, now)
+    counted = before if walked.failed_pages else before.with_count_result(walked.verified, listed.ids, now)
     state = counted.without_served(listed.ids)
     if walked.verified:
-        state = replace(state, origin=endpoint.origin)
+        state = replace(state, origin=api.origin)
 
     # Confirm what is absent.
     doubt = _reason_to_doubt(walked, state, listed, options, now)
@@ -227,7 +227,7 @@ def plan(
     if not doubt:
         unlisted = sorted(stored.keys() - listed.ids)
         confirmation = confirm_removals(
-            endpoint, parser, unlisted, walked, page_size=options.page_size, workers=options.workers, random=random,
+            api, parser, unlisted, walked, page_size=options.page_size, workers=options.workers, random=random,
             accept=options.accept_removals,
         )  # fmt: skip
     records, missing = (*walked.records, *confirmation.found), walked.missing | confirmation.missing
@@ -240,11 +240,11 @@ def plan(
     problem: SyncError | None
     if doubt:
         # A walk that is not verified neither adds to what is held or unconfirmed, nor forgets it.
-        removals, problem = Removals(held=state.held, unconfirmed=state.unconfirmed), unverified(doubt)
+        removals, problem = Removals(held=state.held, unconfirmed=state.unconfirmed), unverified_error(doubt)
     elif confirmation.problem and not options.accept_removals:
         held = {key: each for key, each in state.held.items() if key in unconfirmed}
         not_held = {key: each for key, each in unconfirmed.items() if key not in held}
-        removals, problem = Removals(held=held, unconfirmed=not_held), unverified(confirmation.problem)
+        removals, problem = Removals(held=held, unconfirmed=not_held), unverified_error(confirmation.problem)
     else:
         removals = decide_removals(
             evidence, unconfirmed, present=len(stored), rules=options.removal_rules, held_before=state.held, now=now,
@@ -253,29 +253,29 @@ def plan(
         problem = removal_problem(removals, len(absent), len(stored), hold=options.hold, now=now, empty=not walked.records)
 
     # Compare.
-    changes = compare(stored, snapshot, parser).removing(removals.now, parser)
+    changes = compare(stored, snapshot, parser).removing(removals.due, parser)
     after = replace(state, held=removals.held, unconfirmed=removals.unconfirmed)
     return Plan(snapshot, changes, after, parser, walked.total, walked.pages, problem)
 
 
-def plan_one(store: Store, endpoint: Answers, template_id: str) -> Plan:
+def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
     """Find out what changed in one template; write nothing.
 
     Raises:
-        BadAnswer: the catalog answered with other templates.
+        InvalidResponse: the catalog answered with other templates.
     """
     stored, state = store.load()
-    require_same_origin(state.origin, endpoint.origin)
-    parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=endpoint.redact)  # it is read in any case
+    require_same_origin(state.origin, api.origin)
+    parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=api.redact)  # it is read in any case
     try:
-        answer = endpoint.ask({"template_id": template_id})
-    except NotThere:
+        answer = api.get({"template_id": template_id})
+    except NotFound:
         records = []
     else:
         served = parser.parse_page(LOOK_UP, answer.records or (), exact=answer.exact)
         records = [record for record in served if record.template_id == template_id]
         if served and not records:
-            raise BadAnswer("The catalog returned other templates than the one requested.", code="other-template")
+            raise InvalidResponse("The catalog returned other templates than the one requested.", code="other-template")
     snapshot = build_snapshot(records, (), parser)
     return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser)
 
@@ -313,11 +313,11 @@ def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options
     return ""
 
 
-def _finished(run: Run, planned: Plan, endpoint: Answers, now: datetime) -> Run:
+def _finished(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
     """Say how a run ends that has something to write."""
     changes, problem = planned.changes, planned.problem
     return replace(
-        concluded(run, problem, endpoint.statistics, now),
+        finish_applied(run, problem, api.statistics, now),
         catalog_total=planned.total,
         pages=planned.pages,
         seen=len(planned.snapshot.ids),

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.sync_state import LOOPBACK_ORIGIN
-from sync.client.body_codes import judge_answer
+from sync.client.body_codes import classify_response
 from sync.client.envelope import Envelope
 from sync.client.params import RequestStatistics
-from sync.errors import DeadlineExceeded, Interrupted, NotThere, SyncError
+from sync.errors import DeadlineExceeded, Interrupted, NotFound, SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sync.client.params import Question
+    from sync.client.params import Params
 
     Given = Envelope | SyncError | tuple[int, bytes]
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Answering:
-    """Satisfies `sync.client.params.Answers`; asks once, without trying again.
+    """Satisfies `sync.client.params.ApiClient`; asks once, without trying again.
 
     Args:
         answer: gives an envelope, an error, or the HTTP status and body, which are judged as the real endpoint judges them.
@@ -38,25 +38,25 @@ class Answering:
 
     origin = LOOPBACK_ORIGIN
 
-    def __init__(self, answer: Callable[[Question], Given], order: Callable[[int], int] | None = None) -> None:
+    def __init__(self, answer: Callable[[Params], Given], order: Callable[[int], int] | None = None) -> None:
         self.statistics = RequestStatistics()
-        self.asked: list[Question] = []
+        self.asked: list[Params] = []
         self.interrupted = False
         self._give = answer
         self._order = order or (lambda in_flight: len(self.asked) * 7 % in_flight)
         self._over: SyncError | None = None
 
-    def ask(self, question: Question) -> Envelope:
+    def get(self, question: Params) -> Envelope:
         """Answer one question, or raise the error that the answer stands for."""
         answer = self._answer(question)
         if isinstance(answer, SyncError):
             raise answer
         return answer
 
-    def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | SyncError]]:
+    def get_many(self, questions: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
         """Draw so many questions at once, and answer them in the order chosen."""
         waiting = iter(questions)
-        in_flight: list[Question] = []
+        in_flight: list[Params] = []
         while True:
             while len(in_flight) < workers and (question := next(waiting, None)) is not None:
                 in_flight.append(question)
@@ -80,7 +80,7 @@ class Answering:
         """Answer nothing more; what is being answered is given up, too."""
         self.interrupted = True
 
-    def _answer(self, question: Question) -> Envelope | SyncError:
+    def _answer(self, question: Params) -> Envelope | SyncError:
         self.check_deadline()
         self.statistics.count(requests=1)
         self.asked.append(question)
@@ -96,7 +96,7 @@ class Answering:
             return given
         status, body = given
         self.statistics.count(received=len(body), decompressed=len(body))
-        code, judged = judge_answer(status, {}, body, NOW)
+        code, judged = classify_response(status, {}, body, NOW)
         self.statistics.answered(code)
         return judged
 
@@ -106,6 +106,6 @@ def listed(records: Iterable[Any], total: int | None) -> Envelope:
     return Envelope(200, "success", total, [each if isinstance(each, bytes) else json.dumps(each).encode() for each in records])
 
 
-def not_there(message: str = "The template does not exist") -> NotThere:
+def not_there(message: str = "The template does not exist") -> NotFound:
     """Say 404 in the API's own words."""
-    return NotThere("There is no template catalog at this address (404).", envelope=Envelope(404, message, None, None))
+    return NotFound("There is no template catalog at this address (404).", envelope=Envelope(404, message, None, None))

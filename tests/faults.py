@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sync.catalog.document import Document
-    from sync.client.params import Question
+    from sync.client.params import Params
     from tests.builders import Database
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -71,7 +71,7 @@ class Catalog(Answering):
         self.served = served
         self.on_ask = on_ask
 
-    def _listed(self, question: Question) -> tuple[int, bytes]:
+    def _listed(self, question: Params) -> tuple[int, bytes]:
         if self.on_ask:
             self.on_ask()
         answer = list_templates(self.served, {name: str(value) for name, value in question.items()})

@@ -185,18 +185,21 @@ def test_questions_in_a_snapshot_agree_also_through_an_apps_own_engine(database:
     for engine in (database.engine, plain_engine(database)):
         catalog = Catalog(engine)
         before = len(catalog.templates())
-        with catalog.snapshot() as same:
-            first = (same.templates(), catalog.status().cursor, catalog.as_of(1).templates())
+        with catalog.snapshot() as then:
+            first = (then.templates(), then.status().cursor, then.as_of(1).templates())
             sync(records(before + 1), database.engine)
-            with catalog.snapshot():
-                assert (catalog.templates(), same.status().cursor, same.as_of(1).templates()) == first
-            assert catalog.diff(1, 1) == ()
-            assert catalog.as_of(1)._source is catalog._source, "the past is asked in the same transaction"
-            for ask in (catalog.follow, partial(catalog.ensure_fresh, "1", 0)):
+            with then.snapshot() as same:
+                assert (same.templates(), same.status().cursor, same.as_of(1).templates()) == first
+            assert then.diff(1, 1) == ()
+            assert then.as_of(1)._source is then._source, "the past is read in the same transaction"
+            for call in (then.follow, partial(then.ensure_fresh, "1", 0)):
                 with pytest.raises(CatalogError, match="outside it"):
-                    ask()
+                    call()
             with ThreadPoolExecutor(1) as other:
-                assert len(other.submit(catalog.templates).result()) == before + 1, "another thread is not in it"
+                assert other.submit(then.templates).result() == first[0], "another thread that uses it sees the same moment"
+            assert len(catalog.templates()) == before + 1, "the catalog that it came from is not in it"
+        with pytest.raises(CatalogError, match="The snapshot is closed"):
+            then.templates()
         assert len(catalog.templates()) == before + 1
         if engine is not database.engine:
             engine.dispose()
@@ -223,8 +226,8 @@ def test_many_threads_ask_at_once_while_a_run_commits(database: Database) -> Non
     catalog = Catalog(database.engine)
 
     def look(_number: int) -> bool:
-        with catalog.snapshot():
-            return catalog.status().present == len(catalog.templates())
+        with catalog.snapshot() as now:
+            return now.status().present == len(now.templates())
 
     with ThreadPoolExecutor(8) as threads:
         looks = threads.map(look, range(64))
@@ -263,7 +266,7 @@ def reader(database: Database, tmp_path: Path) -> Iterator[str]:
 
 def test_the_right_to_read_is_all_that_is_needed(database: Database, reader: str) -> None:
     whole = Catalog(database.engine)
-    with Catalog(reader) as catalog, catalog.snapshot():
+    with Catalog(reader) as owner, owner.snapshot() as catalog:
         assert catalog.templates(search="number", sort="price") == whole.templates(search="number", sort="price")
         assert catalog.changes() == whole.changes()
         assert catalog.as_of(1).templates(tag="trending") == whole.as_of(1).templates(tag="trending")

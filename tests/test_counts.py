@@ -179,7 +179,7 @@ def count_runs(database: Database, templates: int, hashed: list[int]) -> dict[st
                 "requests": outcome.run.requests,
                 "statements": counted.statements,
                 "rows": dict(counted.rows),
-                "parsed": sum(each.place is not None for each in outcome.plan.snapshot.good.values()),
+                "parsed": sum(each.offset is not None for each in outcome.plan.snapshot.good.values()),
                 "hashed": sum(hashed),
             }
     return counts

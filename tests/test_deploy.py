@@ -188,7 +188,7 @@ def test_both_services_are_confined_alike_and_read_the_same_secrets() -> None:
     for each in (daemon, run):
         each["Environment"] = each["Environment"][:1]  # the secrets' files; the rest is each one's own
     own = {"Description", "Type", "NotifyAccess", "ExecStart", "TimeoutStartSec", "SuccessExitStatus", "ReadWritePaths"}
-    own |= {"Restart", "RestartSec", "RestartPreventExitStatus", "StartLimitIntervalSec", "WatchdogSec", "WantedBy"}
+    own |= {"ExecReload", "Restart", "RestartSec", "RestartPreventExitStatus", "StartLimitIntervalSec", "WatchdogSec", "WantedBy"}
     assert {key: value for key, value in daemon.items() if key not in own} == {
         key: value for key, value in run.items() if key not in own
     }
@@ -199,7 +199,7 @@ def test_both_services_are_confined_alike_and_read_the_same_secrets() -> None:
 def test_the_daemon_is_restarted_but_not_where_a_person_must_act_and_has_time_to_stop() -> None:
     daemon = unit("template-sync.service")
     assert daemon["Restart"] == ["on-failure"]
-    assert daemon["RestartPreventExitStatus"] == [f"{errors.Refused.exit_code} {errors.ConfigurationError.exit_code}"]
+    assert daemon["RestartPreventExitStatus"] == [f"{errors.AccessDenied.exit_code} {errors.ConfigurationError.exit_code}"]
     assert daemon["Type"] == ["notify"]
     assert seconds(daemon["WatchdogSec"][0]) >= 60
     assert seconds(daemon["TimeoutStopSec"][0]) > DEFAULTS["grace"]
@@ -567,7 +567,8 @@ def test_alerts_and_dashboard_use_only_metrics_that_exist() -> None:
 
 def test_every_alert_says_what_it_means_and_which_command_to_run() -> None:
     assert {rule["alert"].removeprefix("TemplateSync") for rule in alerts()} == {
-        "Down", "Stale", "Failing", "RemovalsHeld", "RemovalsUnconfirmed", "RecordsRejected", "GalleryBehind", "WebhookStuck",
+        "Down", "Stale", "CronJobStale", "Failing", "RemovalsHeld", "RemovalsUnconfirmed", "RecordsRejected", "GalleryBehind",
+        "WebhookStuck",
     }  # fmt: skip
     for rule in alerts():
         assert rule["labels"]["severity"] in {"critical", "warning"}
@@ -584,17 +585,38 @@ def test_promtool_accepts_the_alerts() -> None:
 
 def test_promtool_accepts_every_expression_of_the_dashboard(tmp_path: Path) -> None:
     rules = [
-        {"record": f"panel:{n}", "expr": text.replace("$__interval", "15m")} for n, text in enumerate(dashboard_expressions())
+        {"record": f"panel:{n}", "expr": text.replace("$__rate_interval", "15m")}
+        for n, text in enumerate(dashboard_expressions())
     ]
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
     assert f"{len(rules)} rules found" in output_of(tool("promtool"), "check", "rules", "--lint=none", file)
 
 
+def test_no_alert_repeats_a_setting_and_the_dashboard_s_rates_span_several_scrapes() -> None:
+    (stale,) = (rule["expr"] for rule in alerts() if rule["alert"] == "TemplateSyncStale")
+    assert stale == "time() - template_sync_last_success_timestamp_seconds > template_sync_stale_after_seconds"
+    for text in dashboard_expressions():
+        assert "$__interval" not in text  # shorter than two scrapes when zoomed in, and then a rate is empty
+    thresholds = [panel["fieldConfig"]["defaults"].get("thresholds", {"steps": []}) for panel in dashboard()["panels"]]
+    assert not any(step["value"] == 2700 for each in thresholds for step in each["steps"])
+
+
+def test_a_pod_that_is_gone_and_a_cron_job_are_seen_without_a_target_of_their_own() -> None:
+    down, cron_job = (
+        rule["expr"] for name in ("Down", "CronJobStale") for rule in alerts() if rule["alert"] == f"TemplateSync{name}"
+    )
+    assert "count by (job) (template_sync_build_info) < max by (job) (max_over_time(" in down
+    name = manifest("cronjob.yaml")["metadata"]["name"]
+    assert f'unless on () kube_cronjob_info{{cronjob="{name}"}}' in down
+    assert cron_job.count(f'{{cronjob="{name}"}}') == 2
+
+
 HEALTHY = {
     'up{job="template-sync"}': "1x200",
     'template_sync_build_info{version="1"}': "1x200",
     # promtool's clock begins at 0: a success every 15 minutes.
+    "template_sync_stale_after_seconds": "2700x200",
     "template_sync_last_success_timestamp_seconds": " ".join(f"{at * 60}x14" for at in range(0, 200, 15)),
     'template_sync_last_run_status{status="failed"}': "0x200",
     'template_sync_last_run_status{status="incomplete"}': "0x200",
@@ -604,6 +626,12 @@ HEALTHY = {
     "template_sync_rejected_records": "0x200",
     'template_sync_webhook_failing_since_timestamp_seconds{endpoint="shop"}': "0x200",
     'template_sync_webhook_paused{endpoint="shop"}': "0x200",
+}
+CRON_JOB = {
+    **dict.fromkeys(HEALTHY, "_x200"),
+    'kube_cronjob_info{cronjob="template-sync"}': "1x200",
+    'kube_cronjob_created{cronjob="template-sync"}': "0x200",
+    'kube_cronjob_status_last_successful_time{cronjob="template-sync"}': HEALTHY["template_sync_last_success_timestamp_seconds"],
 }
 STILL = {"template_sync_last_success_timestamp_seconds": "0x200"}
 
@@ -629,6 +657,13 @@ STILL = {"template_sync_last_success_timestamp_seconds": "0x200"}
         ({'template_sync_webhook_paused{endpoint="shop"}': "0x9 1x200"}, 20, "WebhookStuck"),
         ({'up{job="template-sync"}': "0x200"}, 15, "Down"),
         ({'template_sync_build_info{version="1"}': "1x20"}, 60, "Down"),
+        ({'template_sync_build_info{version="1",instance="b"}': "1x60"}, 50, ""),
+        ({'template_sync_build_info{version="1",instance="b"}': "1x60"}, 90, "Down"),
+        (STILL | {"template_sync_stale_after_seconds": "7200x200"}, 60, ""),
+        (STILL | {"template_sync_stale_after_seconds": "7200x200"}, 140, "Stale"),
+        (CRON_JOB, 180, ""),
+        (CRON_JOB | {'kube_cronjob_status_last_successful_time{cronjob="template-sync"}': "0x200"}, 60, "CronJobStale"),
+        (CRON_JOB | {'kube_cronjob_status_last_successful_time{cronjob="template-sync"}': "_x200"}, 60, "CronJobStale"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )  # fmt: skip

@@ -43,6 +43,12 @@ def test_every_link_leads_to_a_file_and_to_a_heading_in_it(file: Path) -> None:
             assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
 
 
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_file_and_folder_that_a_page_for_contributors_names_exists(name: str) -> None:
+    named = set(re.findall(r"`([\w.]+/[\w/.]*)`", (ROOT / name).read_text()))
+    assert [path for path in sorted(named) if not any((ROOT / base / path).exists() for base in ("", "sync", "tests"))] == []
+
+
 def prose(file: Path) -> str:
     """Read a document without its fenced blocks."""
     return re.sub(r"^```.*?^```$", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)

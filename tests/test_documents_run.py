@@ -1,4 +1,4 @@
-"""What the README and docs/cursors.md and docs/webhooks.md show is run: SQL and Python as apps do it, commands by a shell."""
+"""What the README and docs/changes.md show is run: SQL and Python as apps do it, commands by a shell."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 ROOT = Path(__file__).parents[1]
-README, CURSORS, WEBHOOKS = ROOT / "README.md", ROOT / "docs" / "cursors.md", ROOT / "docs" / "webhooks.md"
+README, CHANGES = ROOT / "README.md", ROOT / "docs" / "changes.md"
 EXAMPLES = ROOT / "examples" / "README.md"
 DOCUMENTS = {
     document: [step for block in snippets(document, "console") for step in steps(block)]
-    for document in (README, CURSORS, WEBHOOKS, EXAMPLES)
+    for document in (README, CHANGES, EXAMPLES)
 }
 NOT_RUN = {
     "python3 -m venv .venv": "installs; what it starts is run by a test of its own",
@@ -58,7 +58,7 @@ def test_the_sql_that_is_shown_asks_what_it_says(database: Database) -> None:
     assert [row[1] for row in rows[10:-2]] == [change.cursor for change in catalog.changes(since=280)]
     assert [row[0] for row in rows[-2:]] == ["88.8", "79.9"]
     assert len(statements(readme)) == 3
-    (follow,) = snippets(CURSORS, "sql")
+    (follow,) = snippets(CHANGES, "sql")
     assert [line.split(" | ")[2:4] for line in run_sql(follow, app).splitlines()] == [
         ["removed", "470249146"],
         ["removed", "952790353"],
@@ -126,7 +126,7 @@ def run_document(document: Path, database: Database, folder: Path, receiver: Rec
     if missing := [tool for tool in ("bash", "curl", "jq", "openssl") if shutil.which(tool) is None]:
         pytest.skip(f"not installed here: {', '.join(missing)}")
     fill(database.engine)
-    (hooks,) = snippets(WEBHOOKS, "toml")
+    (hooks,) = snippets(CHANGES, "toml")
     addresses = re.sub(r'url = "[^"]+"', f'url = "{receiver.url}"', hooks.code)
     (folder / "hooks.toml").write_text(addresses)
     (folder / "price-watch.secret").write_text(SECRET)
@@ -159,17 +159,14 @@ def test_every_command_of_the_readme_succeeds(database: Database, tmp_path: Path
 
 
 @pytest.mark.long
-def test_every_command_about_cursors_goes_on_from_where_it_says(database: Database, tmp_path: Path, receiver: Receiver) -> None:
+def test_every_command_about_changes_continues_from_its_cursor_or_reaches_the_receiver(
+    database: Database, tmp_path: Path, receiver: Receiver
+) -> None:
     with receiver:
-        ran = run_document(CURSORS, database, tmp_path, receiver)
-    assert [change["seq"] for change in json.loads(ran[0].said)] == list(range(281, 294))
-    assert json.loads(ran[-1].said) == []
-
-
-@pytest.mark.long
-def test_every_command_about_webhooks_reaches_the_receiver(database: Database, tmp_path: Path, receiver: Receiver) -> None:
-    with receiver:
-        run_document(WEBHOOKS, database, tmp_path, receiver)
+        ran = run_document(CHANGES, database, tmp_path, receiver)
+    first, last = (each for each in ran if each.step.command.startswith("template-sync changes --since"))
+    assert [change["seq"] for change in json.loads(first.said)] == list(range(281, 294))
+    assert json.loads(last.said) == []
     assert [json.loads(heard.body)["type"] for heard in receiver.heard] == ["webhook.test"]
     assert "<feed" in (tmp_path / "templates.xml").read_text()
 
@@ -188,8 +185,8 @@ def test_what_is_not_run_is_still_there() -> None:
 
 def test_the_message_that_is_shown_is_part_of_one_that_is_sent(sqlite: Database, receiver: Receiver) -> None:
     fill(sqlite.engine)
-    (shown,) = (json.loads(each.code) for each in snippets(WEBHOOKS, "json"))
+    (shown,) = (json.loads(each.code) for each in snippets(CHANGES, "json"))
     with receiver:
-        deliver_to(sqlite.engine, receiver.armed(start="start", rules=Rules(ids=frozenset({"540184647"}))))
+        deliver_to(sqlite.engine, receiver.signed_endpoint(start="start", rules=Rules(ids=frozenset({"540184647"}))))
     sent = json.loads(receiver.heard[-1].body)
     assert {**sent, "data": {name: sent["data"][name] for name in shown["data"]}} == shown

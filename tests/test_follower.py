@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.document import Document
     from sync.catalog.field_changes import FieldChange
-    from sync.client.params import Question
+    from sync.client.params import Params
     from tests.answering import Given
 
     Record = dict[str, Any]
@@ -185,7 +185,7 @@ class World:
         options = RunOptions(page_size=PAGE, workers=2, hold=0)
         return synchronise(store, endpoint, options, trigger="run", ttl=60.0, clock=self.clock, random=self.dice)
 
-    def _answer(self, step: Step) -> Callable[[Question], Given]:
+    def _answer(self, step: Step) -> Callable[[Params], Given]:
         pages = self.before if step.run == "old catalog" else self.upstream.pages()
         if step.run == "old page":
             place = step.pick % len(pages)
@@ -193,7 +193,7 @@ class World:
         total = sum(map(len, pages)) + (step.run == "wrong count")
         bad = 2 + step.pick % 2 if step.run == "bad page" else None
 
-        def answer(question: Question) -> Given:
+        def answer(question: Params) -> Given:
             if "template_id" in question:
                 found = self.upstream.look_up(str(question["template_id"]))
                 return listed(found, len(found)) if found else not_there()

@@ -162,7 +162,7 @@ def no_positive_control(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_held(patch: pytest.MonkeyPatch) -> None:
     def decide_removals(evidence: Mapping[str, str], _unconfirmed: object, **_: object) -> Removals:
-        return Removals(now=evidence)
+        return Removals(due=evidence)
 
     patch.setattr(sync.synchronise, "decide_removals", decide_removals)
 
@@ -201,7 +201,7 @@ def silence_is_news(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.store.lease, "prove", lambda _connection, _lease: None)
+    patch.setattr(sync.store.lease, "check_fence", lambda _connection, _lease: None)
 
 
 def the_first_of_two_is_believed(patch: pytest.MonkeyPatch) -> None:

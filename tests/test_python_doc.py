@@ -40,8 +40,8 @@ with Catalog("postgresql://reader@db/catalog") as catalog:
         page = catalog.templates(**asked, after=page.after)
 
     # a copy that is kept up: begin with the whole, go on with what changed
-    with catalog.snapshot():
-        everything, cursor = catalog.templates(), catalog.status().cursor
+    with catalog.snapshot() as now:
+        everything, cursor = now.templates(), now.status().cursor
     try:
         for change in catalog.changes(since=cursor):
             print(change.kind, change.template_id, change.breaking)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from sync.client.params import Question
+    from sync.client.params import Params
 
 SOME_LACK = ("Mood", "Trial", "Tags", "Tags_en", "Title")
 """Fields that a part of the catalog may lack; `Trial` is one that the moving catalog does not have by itself."""
@@ -127,8 +127,8 @@ def history(seed: int, steps: Sequence[Step]) -> Callable[[], Iterator[Attempt]]
     return attempts
 
 
-def _answers(visit: Visit, form: Form) -> Callable[[Question], tuple[int, bytes]]:
-    def answer(question: Question) -> tuple[int, bytes]:
+def _answers(visit: Visit, form: Form) -> Callable[[Params], tuple[int, bytes]]:
+    def answer(question: Params) -> tuple[int, bytes]:
         status, body = visit.answer(question)
         return status, form.written(body)
 

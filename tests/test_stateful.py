@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from sync.catalog.document import content_hash
 from sync.catalog.run_record import Status
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases
 from sync.store.apply import Store
@@ -97,7 +97,7 @@ class World:
         """Run once while the script happens, then check everything."""
         options = RunOptions(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept, hold=0.0)
 
-        def once(endpoint: Endpoint) -> Outcome:
+        def once(endpoint: HttpApiClient) -> Outcome:
             return synchronise(self.store, endpoint, options, trigger="run", ttl=60.0, clock=self.clock, random=self.random)
 
         return self._attempt(once, script, sockets=sockets)
@@ -125,18 +125,18 @@ class World:
         assert self.run(page_size=page_size, accept=not catalog.live).error is None
         assert self.database.catalog_dump() == before, "a run that finds nothing new touches nothing"
 
-    def _attempt(self, once: Callable[[Endpoint], Outcome], script: Sequence[Event], *, sockets: bool = False) -> Outcome:
+    def _attempt(self, once: Callable[[HttpApiClient], Outcome], script: Sequence[Event], *, sockets: bool = False) -> Outcome:
         since = self.catalog.now
         visit = Visit(self.catalog, script, on_rival=self._rival)
         if sockets:
             retry_policy = replace(HASTY, attempts=1)
             with (
                 MovingServer(visit) as server,
-                Endpoint(make_settings(server.url), SANDBOX_KEY, retry_policy=retry_policy) as endpoint,
+                HttpApiClient(make_settings(server.url), SANDBOX_KEY, retry_policy=retry_policy) as endpoint,
             ):
                 outcome = once(endpoint)
         else:
-            outcome = once(cast("Endpoint", MovingEndpoint(visit)))
+            outcome = once(cast("HttpApiClient", MovingEndpoint(visit)))
         self._count(visit)
         self.unsettled |= visit.toggled
         self._check(outcome, since)
@@ -156,7 +156,7 @@ class World:
 
         def compete() -> None:
             visit = Visit(self.catalog)
-            endpoint = cast("Endpoint", MovingEndpoint(visit))
+            endpoint = cast("HttpApiClient", MovingEndpoint(visit))
             outcome = synchronise(
                 self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
             )

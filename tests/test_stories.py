@@ -17,7 +17,7 @@ from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import steps
 from sync.webhooks.rules import Rules
 from tests.answering import Answering, listed
-from tests.builders import EPOCH, Database, record, records
+from tests.builders import EPOCH, Database, record
 from tests.faults import at, sync
 from tests.test_follower import meanings
 from tests.twice import Pages, serving
@@ -52,36 +52,6 @@ def shown(engine: sa.Engine, after_run: int) -> dict[str, Any]:
 def fields_of(engine: sa.Engine, run_id: int) -> list[tuple[str, str, Any, Any]]:
     found = changes(engine, run_id=run_id)
     return [(each["template_id"], told["field"], told["old"], told["new"]) for each in found for told in each["fields"]]
-
-
-@pytest.mark.parametrize("nothing", [..., None], ids=["a missing key", "null"])
-def test_prices_that_ten_lack_then_all_then_nobody_are_published_as_lost_by_ten_and_back(nothing: Any, sqlite: Database) -> None:
-    whole, less = records(30), [record(str(number), Title_en=f"Number {number}", ConsumeItems=nothing) for number in range(1, 31)]
-    for minute, served in enumerate([whole, [*less[:10], *whole[10:]], less, whole]):
-        assert sync(served, sqlite.engine, clock=at(minute)).error is None
-    prices = [("480p", 166.5), ("720p", 355.2)]
-    ten = [str(number) for number in range(1, 11)]
-    assert fields_of(sqlite.engine, 2) == [(key, f"consume_items.{size}", price, None) for key in ten for size, price in prices]
-    assert fields_of(sqlite.engine, 3) == []
-    assert fields_of(sqlite.engine, 4) == [(key, f"consume_items.{size}", None, price) for key in ten for size, price in prices]
-
-
-def test_a_field_that_is_new_in_an_unverified_walk_is_compared_in_the_next_one(sqlite: Database) -> None:
-    assert sync([record()], sqlite.engine, clock=at(0)).error is None
-    ends = [run(serving(Pages([[record(Mood=value)]], total=9)), sqlite.engine, value).run for value in range(1, 9)]
-    assert {str(each.status) for each in ends} == {"incomplete"}
-    assert ends[0].fields_appeared == ("Mood",)
-    published = [each for number in range(2, 10) for each in fields_of(sqlite.engine, number)]
-    assert published == [("1", "extra.Mood", value, value + 1) for value in range(1, 8)]
-
-
-def test_a_field_that_one_page_has_before_the_others_is_no_change(sqlite: Database) -> None:
-    old, new = records(9), [{**each, "Mood": "calm"} for each in records(9)]
-    for minute, pages in enumerate([0, 1, 2, 1, 3, 3]):  # the pages that a new server answers
-        served = [*new[: 3 * pages], *old[3 * pages :]]
-        ended = run(serving(Pages([served[:3], served[3:6], served[6:]])), sqlite.engine, minute).run
-        assert (str(ended.status), ended.changed) == ("succeeded", 0)
-    assert [row["extra"] for row in sqlite.rows("templates")] == [{"Mood": "calm"}] * 9
 
 
 def test_a_look_up_with_fewer_fields_empties_none(sqlite: Database) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sync.catalog.served_records import ServedRecord
-    from sync.client.params import Question
+    from sync.client.params import Params
     from tests.answering import Given
     from tests.builders import Database
 
@@ -63,7 +63,7 @@ class Account:
     """
 
     name: str
-    asked: list[Question]
+    asked: list[Params]
     rows: dict[str, list[str]]
     hashes: dict[str, str | None] = field(compare=False)
     recognised: int = field(compare=False)
@@ -126,7 +126,7 @@ def counting_unchanged() -> Iterator[list[int]]:
 
     def counted(parser: RecordParser, page: int, records: Iterable[bytes], *, exact: bool = True) -> list[ServedRecord]:
         parsed = parse_page(parser, page, records, exact=exact)
-        counts.append(sum(each.place is None for each in parsed))
+        counts.append(sum(each.offset is None for each in parsed))
         return parsed
 
     with pytest.MonkeyPatch.context() as patch:
@@ -152,7 +152,7 @@ class Pages:
     total: int | None = None
     looked_up: Mapping[str, Sequence[Record]] = field(default_factory=dict)
 
-    def answer(self, question: Question) -> Given:
+    def answer(self, question: Params) -> Given:
         if "template_id" in question:
             asked = str(question["template_id"])
             here = [each for page in self.pages for each in page if _id(each) == asked]
@@ -167,7 +167,7 @@ def serving(*walks: Pages) -> Answering:
     """Serve something else at each walk of one run; the last one stays."""
     begun = 0
 
-    def answer(question: Question) -> Given:
+    def answer(question: Params) -> Given:
         nonlocal begun
         begun += question.get("page") == 1
         return walks[max(0, min(begun, len(walks)) - 1)].answer(question)

@@ -55,7 +55,7 @@ def downgrade() -> None:
 
 
 def _indexes() -> dict[str, tuple[str, list[str], dict[str, Any]]]:
-    """Give the indexes by name: table, columns, options. Why these and no others stands in docs/decisions.md."""
+    """Give the indexes by name: table, columns, options. Why these and no others stands in docs/architecture.md."""
     gone = sa.text("removed_at IS NOT NULL")  # MariaDB knows no partial indexes: there it is a whole one
     newest = ["released_at", "template_id", "removed_at"]
     return {

@@ -1,9 +1,7 @@
-"""PURE. The size limit of answers, and the escaping of the catalog's text.
+"""PURE. The answers of the tools: build them from the catalog's values, escape their text, limit their size.
 
-Titles, tags and unknown fields come from a third party. Control characters and bidirectional controls become visible escapes. A
-text that is too long is truncated, and the answer says so.
-
-The catalog's values as the structs that the tools answer with.
+Titles, tags and unknown fields come from a third party, so control characters and bidirectional controls become visible escapes.
+An answer with a truncated text has the key `shortened`.
 """
 
 from __future__ import annotations

@@ -85,9 +85,9 @@ def _template(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 
 def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    with catalog.snapshot():
-        removed_at = catalog.template(arguments["template_id"]).removed_at
-        form = catalog.form(arguments["template_id"])
+    with catalog.snapshot() as then:
+        removed_at = then.template(arguments["template_id"]).removed_at
+        form = then.form(arguments["template_id"])
     return fit_to_limit(
         FormAnswer(
             template_id=arguments["template_id"],
@@ -100,9 +100,9 @@ def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 
 def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    with catalog.snapshot():
-        removed_at = catalog.template(arguments["template_id"]).removed_at
-        found = catalog.form(arguments["template_id"]).validate(arguments["input"])
+    with catalog.snapshot() as then:
+        removed_at = then.template(arguments["template_id"]).removed_at
+        found = then.form(arguments["template_id"]).validate(arguments["input"])
     return fit_to_limit(
         InputVerdict(
             template_id=arguments["template_id"],
@@ -140,10 +140,10 @@ def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 def _recent_changes(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     def page(limit: int) -> RecentChanges:
-        with catalog.snapshot():
-            now = catalog.status()
+        with catalog.snapshot() as then:
+            now = then.status()
             since: str | int = arguments.get("after") or max(now.oldest_seq - 1, now.last_seq - limit)
-            found = catalog.changes(since, limit)
+            found = then.changes(since, limit)
         last = found[-1].cursor if found else str(arguments.get("after") or now.cursor)
         more = bool(found) and found[-1].seq < now.last_seq
         return RecentChanges([answers.change(each) for each in found], more, last)

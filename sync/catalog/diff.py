@@ -93,7 +93,7 @@ def document_of(change: Change, parser: RecordParser) -> Document:
     if change.record is None:
         assert change.removed_document is not None  # noqa: S101 - only a removal has no record
         return parser.kept_document(change.removed_document)
-    return {**parse_record(parser.read(change.record)), **change.kept}
+    return {**parse_record(parser.decode(change.record)), **change.kept}
 
 
 def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: RecordParser) -> ChangeSet:
@@ -104,7 +104,7 @@ def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: Record
         snapshot: what was served.
         parser: parsed the records, and reads stored documents.
     """
-    read = {template_id: record for template_id, record in snapshot.good.items() if record.place is not None}
+    read = {template_id: record for template_id, record in snapshot.good.items() if record.offset is not None}
     added = [
         Change(template_id, "added", record, wire_hash=None if record.tags_unpaired else record.wire_hash)
         for template_id, record in read.items()
@@ -117,7 +117,7 @@ def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: Record
         documents = parser.load_documents(batch)
         for template_id in batch:
             record, before = read[template_id], documents[template_id]
-            change, names = compare_record(record, parser.read(record), before, snapshot.missing)
+            change, names = compare_record(record, parser.decode(record), before, snapshot.missing)
             groups[change.kind].append(change)
             appeared |= names.appeared
             vanished |= names.vanished

@@ -49,7 +49,7 @@ class Cursor(NamedTuple):
         return cls(epoch, seq, _hash(epoch, ""))
 
     @classmethod
-    def read(cls, text: str) -> Self | None:
+    def parse(cls, text: str) -> Self | None:
         """Read a cursor as it was written; None if the text is none."""
         found = _WRITTEN.fullmatch(text)
         return cls(found[1], int(found[2]), found[3]) if found and int(found[2]) <= LARGEST_NUMBER else None

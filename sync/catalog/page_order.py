@@ -44,7 +44,7 @@ BY_ID = Order()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PagePosition:
     """Where a template stands: by a time, a price or a name (None where it has none, or by id alone), then by its id."""
 
     value: datetime | Decimal | str | None
@@ -57,7 +57,7 @@ def price(document: Document, resolution: str | None) -> Decimal | None:
     return min((Decimal(repr(item["credit"])) for item in items), default=None)
 
 
-def place(document: Document, order: Order) -> Place:
+def page_position(document: Document, order: Order) -> PagePosition:
     """Tell where a template stands in an order."""
     value: datetime | Decimal | str | None = None
     if order.sort == "newest" and document["released_at"] is not None:
@@ -66,10 +66,10 @@ def place(document: Document, order: Order) -> Place:
         value = price(document, order.resolution)
     elif order.sort == "name":
         value = (document["title_en"] or document["title"] or "")[:NAME_LENGTH] or None
-    return Place(value, document["template_id"])
+    return PagePosition(value, document["template_id"])
 
 
-def sort_key(at: Place) -> tuple[Any, ...]:
+def sort_key(at: PagePosition) -> tuple[Any, ...]:
     """Give what Python sorts as the order says; all of one order."""
     value: Any = at.value
     if isinstance(value, datetime):
@@ -77,7 +77,7 @@ def sort_key(at: Place) -> tuple[Any, ...]:
     return (value is None, value, at.template_id)
 
 
-def written(at: Place, order: Order) -> str:
+def page_token(at: PagePosition, order: Order) -> str:
     """Write a place as text that holds for its order only."""
     value = at.value.isoformat() if isinstance(at.value, datetime) else None if at.value is None else str(at.value)
     said = [order.resolution if order.sort == "price" else None, value, at.template_id]
@@ -85,7 +85,7 @@ def written(at: Place, order: Order) -> str:
     return f"{order.sort}.{base64.urlsafe_b64encode(text).decode().rstrip('=')}"
 
 
-def read_place(after: str, order: Order) -> Place:
+def parse_page_token(after: str, order: Order) -> PagePosition:
     """Read what `written` wrote. Where the order is by id, a plain id is a place, too.
 
     Raises:
@@ -95,10 +95,10 @@ def read_place(after: str, order: Order) -> Place:
     if found is None:
         if order.sort != "id" or storage_flaw(after):
             raise ValueError(f"after: {after[:80]!r} is no place in the order {order.sort}; pass what the last page gave.")
-        return Place(None, after)
+        return PagePosition(None, after)
     try:
         resolution, value, template_id = json.loads(base64.urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4)))
-        at = Place(_value(found[1], value), template_id)
+        at = PagePosition(_value(found[1], value), template_id)
         if not isinstance(template_id, str) or storage_flaw(template_id):
             raise ValueError
     except (ValueError, TypeError, InvalidOperation):

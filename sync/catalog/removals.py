@@ -84,7 +84,7 @@ class Removals:
         limit: the largest number of removals that is plausible.
     """
 
-    now: Mapping[str, str] = field(default_factory=dict)
+    due: Mapping[str, str] = field(default_factory=dict)
     held: Mapping[str, HeldRemoval] = field(default_factory=dict)
     unconfirmed: Mapping[str, Unconfirmed] = field(default_factory=dict)
     limit: int = 0
@@ -192,10 +192,10 @@ def drop_ambiguous_removals(evidence: Mapping[str, str], snapshot: Snapshot, par
     without_id = snapshot.without_id
     if not without_id or not evidence:
         return evidence
-    values = [parser.read(record) for record in without_id]
+    values = [parser.decode(record) for record in without_id]
     media = [value.get("MediaId") if isinstance(value, dict) else None for value in values]
     if not all(isinstance(each, str) and each for each in media):
         return {}
-    suspects = {*media, None}
+    media_ids = {*media, None}
     stored = parser.load_documents(list(evidence))
-    return {gone: how for gone, how in evidence.items() if stored[gone]["media_id"] not in suspects}
+    return {gone: how for gone, how in evidence.items() if stored[gone]["media_id"] not in media_ids}

@@ -112,8 +112,8 @@ def from_row(row: dict[str, Any]) -> Run:
 class Advice(NamedTuple):
     """Whose fault it is, and what to do, one sentence."""
 
-    fault: str
-    to_do: str
+    cause: str
+    action: str
 
 
 _ACCOUNT = "the account: an operator must act"
@@ -153,6 +153,10 @@ BY_CODE = {
         "the configuration: CRUN_BASE_URL names another catalog than the one that the database is a copy of",
         "Correct CRUN_BASE_URL or DATABASE_URL; to replace the copy, run `template-sync db origin --accept`.",
     ),
+    "configuration": Advice(
+        "the settings of the process that made the run",
+        "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
+    ),
     "schema": Advice(_DATABASE, "Run `template-sync db upgrade`."),
     "database": Advice(_DATABASE, "`template-sync doctor` tests each step."),
     "unexpected": Advice("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),
@@ -177,21 +181,21 @@ def advise(run: Run) -> Advice:
     if code in BY_CODE:
         return BY_CODE[code]
     theirs = code in {"unreachable", "gzip"} or (code.isdecimal() and int(code) in _SERVER_ERRORS)
-    fault = "the server or the network" if theirs else "the server, or a change of its API"
-    return Advice(fault, f"{_LATER}; if it persists, `template-sync doctor` tests each step.")
+    cause = "the server or the network" if theirs else "the server, or a change of its API"
+    return Advice(cause, f"{_LATER}; if it persists, `template-sync doctor` tests each step.")
 
 
-_OF_A_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, WalkUnverified: Status.INCOMPLETE}
+_STATUS_BY_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, WalkUnverified: Status.INCOMPLETE}
 """What is not believed waits; everything else of such a run is applied."""
 
 
-def concluded(run: Run, problem: SyncError | None, statistics: Requests, now: datetime) -> Run:
+def finish_applied(run: Run, problem: SyncError | None, statistics: Requests, now: datetime) -> Run:
     """Say how a run ends that has something to write."""
-    status = _OF_A_PROBLEM[type(problem)] if problem else Status.SUCCEEDED
+    status = _STATUS_BY_PROBLEM[type(problem)] if problem else Status.SUCCEEDED
     return _with_error(_counted(run, statistics), status, problem, now)
 
 
-def ended(run: Run, error: SyncError, statistics: Requests, now: datetime) -> Run:
+def finish_failed(run: Run, error: SyncError, statistics: Requests, now: datetime) -> Run:
     """Say how a run ends that applies nothing."""
     return _with_error(_counted(run, statistics), _status_of(error), error, now)
 
@@ -214,7 +218,7 @@ def _counted(run: Run, statistics: Requests) -> Run:
     return replace(run, requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes, version=__version__)
 
 
-def unverified(reason: str) -> SyncError:
+def unverified_error(reason: str) -> SyncError:
     """Give the error of a run that cannot tell which templates are absent."""
     return WalkUnverified(
         f"The walk could not be verified: {reason}. The served records are stored; nothing was removed.",
@@ -237,7 +241,7 @@ def removal_problem(
     """
     if removals.held:
         why = removals.why_held(absent, present, hold=hold, now=now, empty=empty)
-        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].to_do)
+        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].action)
     if removals.too_many_unconfirmed:
-        return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].to_do, code="unconfirmed")
+        return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].action, code="unconfirmed")
     return None

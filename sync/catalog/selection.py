@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperati
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.fields import CREDIT_DIGITS
-from sync.catalog.page_order import BY_ID, SORTS, Order, Place, price, read_place
+from sync.catalog.page_order import BY_ID, SORTS, Order, PagePosition, parse_page_token, price
 
 if TYPE_CHECKING:
     from sync.catalog.document import Document
@@ -50,7 +50,7 @@ class Selection:
     search: str | None = None
     order: Order = BY_ID
     limit: int | None = None
-    after: Place | None = None
+    after: PagePosition | None = None
 
 
 EVERYTHING = Selection()
@@ -59,7 +59,7 @@ _TEXTS = ("tag", "type", "requirement", "resolution", "ratio", "search")
 _COUNTS = ("images", "limit")
 
 
-def asked(
+def make_selection(
     *,
     sort: Sort = "id",
     after: str | None = None,
@@ -90,7 +90,7 @@ def asked(
         min_price=_bound("min_price", min_price, ROUND_CEILING),
         max_price=_bound("max_price", max_price, ROUND_FLOOR),
         order=order,
-        after=None if after is None else read_place(after, order),
+        after=None if after is None else parse_page_token(after, order),
     )
 
 

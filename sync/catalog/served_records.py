@@ -38,7 +38,7 @@ class Spool(Protocol):
     def append(self, written: bytes) -> int:
         """Store bytes; give their place."""
 
-    def read(self, place: int) -> bytes:
+    def read(self, offset: int) -> bytes:
         """Give the bytes that were stored at a place."""
 
 
@@ -60,7 +60,7 @@ class ServedRecord(NamedTuple):
     position: int
     template_id: str | None
     wire_hash: str | None
-    place: int | None
+    offset: int | None
     reason: str | None = None
     tags_unpaired: bool = False
     first_with: frozenset[str] = _NONE
@@ -126,30 +126,30 @@ class RecordParser:
         """
         return [self._parse(page, position, raw, exact) for position, raw in enumerate(records)]
 
-    def read(self, record: ServedRecord) -> Any:
+    def decode(self, record: ServedRecord) -> Any:
         """Decode the bytes of a record that is not unchanged once more.
 
         Raises:
             ValueError: it is unchanged: its bytes were not kept.
         """
-        if record.place is None:
+        if record.offset is None:
             raise ValueError("The bytes of an unchanged record are not kept.")
-        return _decode(self._spool.read(record.place))
+        return _decode(self._spool.read(record.offset))
 
     def document(self, record: ServedRecord) -> Document:
         """Give a good record's document; that of an unchanged one is the stored one."""
-        if record.place is None:
+        if record.offset is None:
             template_id = str(record.template_id)
             return self.load_documents([template_id])[template_id]
-        return parse_record(self.read(record))
+        return parse_record(self.decode(record))
 
     def keep_document(self, document: Document) -> int:
         """Store a document that was removed from the catalog; give its place."""
         return self._spool.append(json.dumps(document).encode())
 
-    def kept_document(self, place: int) -> Document:
+    def kept_document(self, offset: int) -> Document:
         """Read a document that `keep_document` stored."""
-        document: Document = json.loads(self._spool.read(place))
+        document: Document = json.loads(self._spool.read(offset))
         return document
 
     def _parse(self, page: int, position: int, raw: bytes, exact: bool) -> ServedRecord:  # noqa: FBT001 - one private caller
@@ -175,9 +175,9 @@ class RecordParser:
                 self.unknown.update(document["extra"])
             if self.missing:
                 carried = self._carried(page, value)
-        place = self._spool.append(write_json(value) if is_redacted else raw)
+        offset = self._spool.append(write_json(value) if is_redacted else raw)
         stored_hash = hashed if exact and not is_redacted else None
-        return ServedRecord(page, position, record_id(value), stored_hash, place, reason, unpaired, carried)
+        return ServedRecord(page, position, record_id(value), stored_hash, offset, reason, unpaired, carried)
 
     def _carried(self, page: int, value: dict[str, Any]) -> frozenset[str]:
         """Give the fields of which this record is the first to have a value; look-ups do not count."""

@@ -85,7 +85,7 @@ class Snapshot:
                 bad.position,
                 bad.template_id,
                 reason,
-                payload(parser.document(bad) if bad.place is None else parser.read(bad)),
+                payload(parser.document(bad) if bad.offset is None else parser.decode(bad)),
             )
             for bad, reason in kept
         ]
@@ -129,9 +129,9 @@ def _without_value(fields: set[str], good: Iterable[ServedRecord], parser: Recor
     left = set(fields)
     listed = [record for record in good if record.page != LOOK_UP] if left else []
     for record in listed:
-        if left and record.place is not None:
-            left -= fields_with_value(parser.read(record))
-    unchanged = [str(record.template_id) for record in listed if record.place is None]
+        if left and record.offset is not None:
+            left -= fields_with_value(parser.decode(record))
+    unchanged = [str(record.template_id) for record in listed if record.offset is None]
     for start in range(0, len(unchanged), BATCH):
         if not left:
             break

@@ -47,7 +47,7 @@ class SyncState:
         old_enough = since is not None and (now - since).total_seconds() >= hold
         return self.count_mismatch_runs > RUNS_TO_DISTRUST_COUNT and old_enough
 
-    def reconciled(self, verified: bool, ids: set[str], now: datetime) -> SyncState:  # noqa: FBT001 - read aloud it is plain
+    def with_count_result(self, verified: bool, ids: set[str], now: datetime) -> SyncState:  # noqa: FBT001 - read aloud it is plain
         """Count the consecutive runs in which the catalog's count disagreed with the same served ids."""
         if verified:
             return replace(self, count_mismatch_ids=None, count_mismatch_runs=0, count_mismatch_since=None)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from sync.client.envelope import Envelope
-    from sync.client.params import AnswerRecorder, Question
-    from sync.client.worker import Answered
+    from sync.client.params import Params, ResponseRecorder
+    from sync.client.worker import Completed
     from sync.config.settings import Settings
     from sync.retry_policy import RetryPolicy
 
@@ -31,7 +31,7 @@ _CLOSE_TIMEOUT = 1.0
 """Seconds to wait for all threads at the end."""
 
 
-class Endpoint:
+class HttpApiClient:
     """The template endpoint. Use as a context manager; one per run. Used by one thread, but for `interrupt`.
 
     Args:
@@ -54,7 +54,7 @@ class Endpoint:
         retry_policy: RetryPolicy = REQUESTS,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - it is immutable
         random: Callable[[], float] = randomness.random,
-        recording: AnswerRecorder | None = None,
+        recording: ResponseRecorder | None = None,
     ) -> None:
         self.statistics = RequestStatistics()
         self.origin = origin_of(settings.base_url)
@@ -74,7 +74,7 @@ class Endpoint:
             redact=self._redactor,
             recording=recording,
         )
-        self._answered: SimpleQueue[Answered | None] = SimpleQueue()
+        self._answered: SimpleQueue[Completed | None] = SimpleQueue()
         self._all = [Worker(self._context, self._answered)]
         self._idle = list(self._all)
         self._interrupted = False
@@ -89,24 +89,24 @@ class Endpoint:
         for worker in self._all:
             worker.close(wait=max(0.0, gives_up - time.monotonic()))
 
-    def ask(self, question: Question) -> Envelope:
+    def get(self, params: Params) -> Envelope:
         """Ask one question, until there is a good answer or no point in asking again.
 
         Raises:
             Deferred: 455, or 429 past its attempts, or a Retry-After too long to wait out, or longer than the run has left.
             Unreachable: the network or the server failed at every attempt.
-            BadAnswer: it made no sense, or was a 404 or 422.
-            Refused: 401, 402, 403 or 505.
+            InvalidResponse: it made no sense, or was a 404 or 422.
+            AccessDenied: 401, 402, 403 or 505.
             DeadlineExceeded: the run's whole time is over.
             Interrupted: `interrupt` was called.
         """
-        for _question, answer in self.answers([question], 1):
+        for _question, answer in self.get_many([params], 1):
             if isinstance(answer, SyncError):
                 raise answer
             return answer
         raise AssertionError  # one question has one answer
 
-    def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | SyncError]]:
+    def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
         """Ask questions, so many at once, and give each with its answer as that comes.
 
         The next question is drawn only when a worker is free. Closing the iterator cancels the requests in flight.
@@ -115,23 +115,23 @@ class Endpoint:
             DeadlineExceeded: the run's whole time is over.
             Interrupted: `interrupt` was called.
         """
-        waiting = iter(questions)
+        waiting = iter(requests)
         busy: set[Worker] = set()
         try:
             while True:
-                while len(busy) < workers and (question := next(waiting, None)) is not None:
+                while len(busy) < workers and (params := next(waiting, None)) is not None:
                     self.check_deadline()
                     worker = self._idle.pop() if self._idle else self._another()
                     busy.add(worker)
-                    worker.ask(question)
+                    worker.start(params)
                 if not busy:
                     return
-                worker, question, answer = self._next_answer(busy)
+                worker, params, answer = self._next_answer(busy)
                 busy.discard(worker)
                 self._idle.append(worker)
                 if isinstance(answer, BaseException) and not isinstance(answer, SyncError):
                     raise answer
-                yield question, answer
+                yield params, answer
         finally:
             for worker in busy:
                 worker.cancel()
@@ -148,7 +148,7 @@ class Endpoint:
         if time.monotonic() >= self._context.ends:
             raise DeadlineExceeded(
                 f"The run exceeded SYNC_DEADLINE ({self._deadline:g} s); nothing was applied.",
-                hint=BY_CODE["deadline"].to_do,
+                hint=BY_CODE["deadline"].action,
             )
 
     def interrupt(self) -> None:
@@ -160,7 +160,7 @@ class Endpoint:
         """Hide the key in a decoded value: a server may quote it in any spelling, and records are stored."""
         return self._redactor.value(value)
 
-    def _next_answer(self, busy: set[Worker]) -> Answered:
+    def _next_answer(self, busy: set[Worker]) -> Completed:
         """Wait for an answer, until the run's whole time is over."""
         while True:
             self.check_deadline()

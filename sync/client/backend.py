@@ -35,7 +35,7 @@ class Exchange(Attempt):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ended = False
+        self.closed_by_server = False
         self.stream: _Stream | None = None
         self.head: tuple[int, Mapping[str, str]] | None = None
         self.body = bytearray()
@@ -75,13 +75,13 @@ class Exchange(Attempt):
         if isinstance(failure, httpcore.ProxyError):
             asks = ": it requires a user name and a password" if str(failure).startswith("407") else ""
             return f"the proxy refused the connection ({str(failure)[:3]}{asks})"
-        if isinstance(failure, httpcore.RemoteProtocolError) and not self.ended:
+        if isinstance(failure, httpcore.RemoteProtocolError) and not self.closed_by_server:
             return "the proxy's response is malformed: its status line or a header"
         return "the proxy closed the connection" if isinstance(failure, _BROKEN) else self._why(failure)
 
     def _why(self, failure: Exception) -> str | None:
         if isinstance(failure, httpcore.RemoteProtocolError):
-            if self.ended:
+            if self.closed_by_server:
                 return "the connection was closed during a response"
             return f"its response is malformed: {'its body' if self.stage == BODY else 'its status line or a header'}"
         if isinstance(failure, _BROKEN):
@@ -150,7 +150,7 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what there is."""
         data = self._inner.read(max_bytes, timeout)
-        self._backend.exchange.ended = not data
+        self._backend.exchange.closed_by_server = not data
         self._first, self._last = self._first or data, data
         self._received += len(data)
         return data

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sync.catalog.run_record import BY_CODE
 from sync.client.envelope import Envelope, read_envelope
 from sync.client.retry_after import retry_after
-from sync.errors import BadAnswer, Deferred, Maintenance, NoSuchPage, NotThere, Refused, SyncError, Unreachable
+from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, NoSuchPage, NotFound, SyncError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ _STOPS = {
 _ASKS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The rate limit was exceeded (429)."}
 
 
-def judge_answer(
+def classify_response(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, redact: Callable[[str], str] = str
 ) -> tuple[int, Envelope | SyncError]:
     """Judge an answer.
@@ -60,7 +60,7 @@ def judge_answer(
     """
     try:
         envelope = read_envelope(body, redact)
-    except BadAnswer as error:
+    except InvalidResponse as error:
         if status == OK:
             return status, _not_the_catalog(error, headers.get("content-type", ""))
         envelope, own = Envelope(status, "", None, None), False
@@ -69,13 +69,13 @@ def judge_answer(
     code = max(status, envelope.code, key=_severity)
     if code == OK:
         if envelope.records is None:
-            return code, BadAnswer("The response reports success but has no list of templates.", code="not-envelope")
+            return code, InvalidResponse("The response reports success but has no list of templates.", code="not-envelope")
         return code, envelope
     if code in _STOPS and envelope.records:
-        return code, BadAnswer(f"The response has code {code} but contains templates.", code="contradiction")
+        return code, InvalidResponse(f"The response has code {code} but contains templates.", code="contradiction")
     if code == NOT_FOUND:
         sentence = _STOPS[code] + _said(envelope.message)
-        return code, NotThere(sentence, hint=BY_CODE[str(code)].to_do, envelope=envelope if own else None)
+        return code, NotFound(sentence, hint=BY_CODE[str(code)].action, envelope=envelope if own else None)
     return code, _error(code, envelope.message, retry_after(headers.get("retry-after"), now))
 
 
@@ -95,9 +95,9 @@ def _may_pass(code: int) -> bool:
 def _error(code: int, message: str, after: float | None) -> SyncError:
     said = _said(message)
     if code in _REFUSALS:
-        return Refused(_REFUSALS[code] + said, hint=BY_CODE[str(code)].to_do, code=str(code))
+        return AccessDenied(_REFUSALS[code] + said, hint=BY_CODE[str(code)].action, code=str(code))
     if code in _STOPS:
-        return NoSuchPage(_STOPS[code] + said, hint=BY_CODE[str(code)].to_do)
+        return NoSuchPage(_STOPS[code] + said, hint=BY_CODE[str(code)].action)
     if code in _ASKS or (_may_pass(code) and after is not None):
         wait = f" Retry after {after:.0f} s." if after is not None else ""
         hint = "Nothing was changed; the next run retries."
@@ -112,21 +112,23 @@ def _said(message: str) -> str:
     return f" Message: {message}" if message else ""
 
 
-def _undocumented(code: int, said: str) -> BadAnswer:
+def _undocumented(code: int, said: str) -> InvalidResponse:
     if code == _NOT_MODIFIED:
-        return BadAnswer(f"The response has an unexpected status ({code}): no request was conditional.{said}", code=str(code))
+        return InvalidResponse(
+            f"The response has an unexpected status ({code}): no request was conditional.{said}", code=str(code)
+        )
     if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
-        return BadAnswer(
+        return InvalidResponse(
             f"The server redirects to another URL ({code}); redirects are not followed, because the API key is sent to the "
             "configured origin only.",
             hint="Set CRUN_BASE_URL to the origin that serves the API.", code=str(code),
         )  # fmt: skip
-    return BadAnswer(f"The response has an undocumented code ({code}).{said}", code=str(code))
+    return InvalidResponse(f"The response has an undocumented code ({code}).{said}", code=str(code))
 
 
-def _not_the_catalog(error: BadAnswer, content_type: str) -> BadAnswer:
+def _not_the_catalog(error: InvalidResponse, content_type: str) -> InvalidResponse:
     if "html" in content_type:
-        return BadAnswer(
+        return InvalidResponse(
             "The response is a web page, not the catalog.",
             hint="Check CRUN_BASE_URL; a login page or a proxy may intercept the request.", code="html",
         )  # fmt: skip

@@ -14,14 +14,14 @@ from sync.catalog.served_records import LOOK_UP
 from sync.client.envelope import Envelope
 from sync.client.look_up_controls import cause, not_found_form, repeat_controls, run_controls
 from sync.client.walk import walk
-from sync.errors import BadAnswer, NotThere, SyncError, TryLater
+from sync.errors import InvalidResponse, NotFound, SyncError, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.client.look_up_controls import NotFoundForm
-    from sync.client.params import Answers, Question
+    from sync.client.params import ApiClient, Params
     from sync.client.walk import Walk
 
 MOST_ACCEPTED = 2000
@@ -67,7 +67,7 @@ class Confirmation:
 
 
 def confirm_removals(
-    endpoint: Answers,
+    api: ApiClient,
     parser: RecordParser,
     missing: Sequence[str],
     walked: Walk,
@@ -80,7 +80,7 @@ def confirm_removals(
     """Ask again for templates that a walk lacks.
 
     Args:
-        endpoint: answers questions.
+        api: sends the requests.
         parser: parses the records of those that are there.
         missing: their ids.
         walked: the walk; an unverified one is here only because its count has been wrong for many runs.
@@ -93,20 +93,20 @@ def confirm_removals(
         return Confirmation()
     # A record that could not be read may not be found under its id either: it is no control.
     served = [each.template_id for each in walked.records if each.template_id is not None and each.readable]
-    controls = run_controls(endpoint, served, walked.total, random)
+    controls = run_controls(api, served, walked.total, random)
     if controls.form is None and not (accept and walked.verified):
         return Confirmation(unconfirmed=_not_asked(missing, controls.reason), problem=controls.reason if controls.failed else "")
     many = len(missing) > LOOK_UPS and walked.verified
-    asked = _sample(missing, random) if many else missing[:LOOK_UPS]
-    looked_up = look_up(endpoint, parser, asked, controls.form, workers=workers)
+    sample = _sample(missing, random) if many else missing[:LOOK_UPS]
+    looked_up = look_up(api, parser, sample, controls.form, workers=workers)
     if controls.failed:
         looked_up = replace(looked_up, problem=controls.reason)
-    elif looked_up.evidence and (problem := repeat_controls(endpoint, served, random)):
+    elif looked_up.evidence and (problem := repeat_controls(api, served, random)):
         looked_up = replace(looked_up.without_evidence(f"no look-up counts: {problem}"), problem=problem)
     if many:
-        doubt = _reason_to_doubt(looked_up, asked)
+        doubt = _reason_to_doubt(looked_up, sample)
         if not doubt:
-            again = walk(endpoint, parser, page_size=page_size, workers=workers)
+            again = walk(api, parser, page_size=page_size, workers=workers)
             if again.verified:
                 return _by_walk(again, missing)
             doubt = f"the second walk could not be verified: {again.reason}"
@@ -114,17 +114,17 @@ def confirm_removals(
         looked_up = looked_up.without_evidence(doubt)
     else:
         doubt = f"the limit of {LOOK_UPS} look-ups per run was reached"
-    rest = sorted(set(missing) - set(asked))
+    rest = sorted(set(missing) - set(sample))
     if accept and walked.verified:
-        more = look_up(endpoint, parser, rest[:MOST_ACCEPTED], controls.form, workers=workers)
+        more = look_up(api, parser, rest[:MOST_ACCEPTED], controls.form, workers=workers)
         looked_up, rest = looked_up.joined(more.without_evidence(doubt)), rest[MOST_ACCEPTED:]
     looked_up = replace(looked_up, unconfirmed=looked_up.unconfirmed | _not_asked(rest, doubt))
     return looked_up if walked.verified else looked_up.without_answers()
 
 
-def _reason_to_doubt(looked_up: Confirmation, asked: Sequence[str]) -> str:
+def _reason_to_doubt(looked_up: Confirmation, sample: Sequence[str]) -> str:
     """Say why a sample does not agree with the walk; empty if each of its look-ups says that its template is gone."""
-    if looked_up.problem or len(looked_up.evidence) == len(asked):
+    if looked_up.problem or len(looked_up.evidence) == len(sample):
         return looked_up.problem
     if looked_up.found:
         return "a look-up found one of the missing templates, so the walk is incomplete"
@@ -148,13 +148,11 @@ def _by_walk(again: Walk, missing: Sequence[str]) -> Confirmation:
     return Confirmation(dict.fromkeys(sorted(gone), "walks"), found=found, missing=again.missing)
 
 
-def look_up(
-    endpoint: Answers, parser: RecordParser, ids: Sequence[str], form: NotFoundForm | None, *, workers: int
-) -> Confirmation:
-    """Look up each id by itself; after a rate limit or a failure that will not pass soon, the rest is not asked.
+def look_up(api: ApiClient, parser: RecordParser, ids: Sequence[str], form: NotFoundForm | None, *, workers: int) -> Confirmation:
+    """Look up each id by itself; after a rate limit or a failure that will not pass soon, the rest is not sent.
 
     Args:
-        endpoint: answers questions.
+        api: sends the requests.
         parser: parses the records.
         ids: what to ask for.
         form: of this server's "not found"; no other answer is evidence, and without it none is.
@@ -163,21 +161,21 @@ def look_up(
     confirmation = Confirmation()
     hopeless: list[SyncError] = []
 
-    def questions() -> Iterator[Question]:
+    def requests() -> Iterator[Params]:
         for template_id in ids:
             if hopeless:
                 return
             yield {"template_id": template_id}
 
-    for question, answer in endpoint.answers(questions(), workers):
-        template_id = str(question["template_id"])
+    for params, answer in api.get_many(requests(), workers):
+        template_id = str(params["template_id"])
         if form is not None and not_found_form(answer, template_id) == form:
             confirmation.evidence[template_id] = "lookup"
         elif found := _found(answer, template_id, parser):
             confirmation.found.extend(found)
         else:
             confirmation.unconfirmed[template_id] = _why_unconfirmed(answer)
-        if isinstance(answer, TryLater) or (isinstance(answer, SyncError) and not isinstance(answer, BadAnswer)):
+        if isinstance(answer, TryLater) or (isinstance(answer, SyncError) and not isinstance(answer, InvalidResponse)):
             hopeless.append(answer)
     if hopeless:
         known = {*confirmation.evidence, *confirmation.unconfirmed, *(each.template_id for each in confirmation.found)}
@@ -198,8 +196,8 @@ def _why_unconfirmed(answer: Envelope | SyncError) -> Unconfirmed:
     """Say why an answer to a look-up is no evidence. A 404 or an empty list is an answer, whatever its form."""
     if isinstance(answer, Envelope) and answer.records:
         return Unconfirmed("the look-up returned other templates", answered=False)
-    if isinstance(answer, Envelope | NotThere):
+    if isinstance(answer, Envelope | NotFound):
         return Unconfirmed(OTHER_FORM, answered=True)
-    if isinstance(answer, BadAnswer):
+    if isinstance(answer, InvalidResponse):
         return Unconfirmed(f"the look-up's response is invalid: {cause(answer)}", answered=False)
     return Unconfirmed(f"the look-up failed: {cause(answer)}", answered=False)

@@ -9,7 +9,7 @@ import msgspec
 
 from sync.catalog.fields import DEEPEST_RECORD
 from sync.catalog.json_values import exact_number, parse_json, write_json
-from sync.errors import BadAnswer
+from sync.errors import InvalidResponse
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
@@ -69,23 +69,23 @@ def read_envelope(body: bytes, redact: Callable[[str], str] = str) -> Envelope:
         redact: removes secrets from the server's message.
 
     Raises:
-        BadAnswer: it is not JSON, not the documented envelope, or holds too many values.
+        InvalidResponse: it is not JSON, not the documented envelope, or holds too many values.
     """
     if len(body) > MOST_VALUES and body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
-        raise BadAnswer("The response is larger than any page of the catalog.", code="too-large")
+        raise InvalidResponse("The response is larger than any page of the catalog.", code="too-large")
     try:
         answer, exact = _decode(body), True
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         answer, exact = _parse_leniently(body), False
     if not isinstance(answer.code, int) or isinstance(answer.code, bool) or abs(answer.code) >= _LARGEST_CODE:
-        raise BadAnswer("The response is JSON, but not the documented envelope with a code.", code="not-envelope")
+        raise InvalidResponse("The response is JSON, but not the documented envelope with a code.", code="not-envelope")
     data = answer.data or _Data()
     total = _total(data.total)
     records = data.templates
     if records is None and total is not None:
         records = []  # how some languages write an empty list
     if isinstance(records, list) and len(records) > MOST_RECORDS:
-        raise BadAnswer("The response has more templates than any page of the catalog.", code="too-large")
+        raise InvalidResponse("The response has more templates than any page of the catalog.", code="too-large")
     raw = [*map(bytes, records)] if isinstance(records, list) else None
     return Envelope(answer.code, _message(answer, redact), total, raw, exact)
 
@@ -98,7 +98,7 @@ def _parse_leniently(body: bytes) -> _Answer:
     try:
         value = parse_json(body, DEEPEST_RECORD + _LEVELS_AROUND)
     except (ValueError, RecursionError):
-        raise BadAnswer("The response is not JSON.", code="not-json") from None
+        raise InvalidResponse("The response is not JSON.", code="not-json") from None
     if not isinstance(value, dict):
         return _Answer()
     data = value.get("data")

@@ -17,7 +17,7 @@ import httpx
 
 from sync.client.backend import Backend, Exchange
 from sync.client.network import Cancelled, Network, Response, Timeouts, TransportFailure, authorities
-from sync.errors import BadAnswer, SyncError, Unreachable
+from sync.errors import InvalidResponse, SyncError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,12 +39,12 @@ def decompress(encoding: str, wire: bytes) -> tuple[bytes | bytearray, SyncError
         wire: the body as it was sent.
 
     Returns:
-        What could be read, and an error if that is not the whole: BadAnswer if it is larger than BODY_LIMIT or compressed
+        What could be read, and an error if that is not the whole: InvalidResponse if it is larger than BODY_LIMIT or compressed
         in another way than gzip, once; Unreachable if its compression is damaged or breaks off.
     """
     coding = encoding.strip().lower()
     if coding not in {"identity", ""} | _GZIP:
-        return wire, BadAnswer("The response has a content encoding that was not requested.", code="encoding")
+        return wire, InvalidResponse("The response has a content encoding that was not requested.", code="encoding")
     if len(wire) > BODY_LIMIT:
         return wire, _too_large()
     if coding not in _GZIP:
@@ -76,12 +76,12 @@ def _gunzip(wire: bytes, body: bytearray) -> None:
         if place >= len(wire):
             return
         if not wire.startswith(_MAGIC, place):
-            raise BadAnswer("The compressed response has trailing data.", code="encoding")
+            raise InvalidResponse("The compressed response has trailing data.", code="encoding")
     raise _too_large()
 
 
-def _too_large() -> BadAnswer:
-    return BadAnswer(f"The response is larger than {BODY_LIMIT // 2**20} MiB.", code="too-large")
+def _too_large() -> InvalidResponse:
+    return InvalidResponse(f"The response is larger than {BODY_LIMIT // 2**20} MiB.", code="too-large")
 
 
 OK = range(200, 300)

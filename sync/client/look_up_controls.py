@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import record_id
 from sync.client.envelope import Envelope
-from sync.errors import NotThere, SyncError, TryLater
+from sync.errors import NotFound, SyncError, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.client.params import Answers
+    from sync.client.params import ApiClient
 
 POSITIVE_CONTROLS = 2
 _IMPOSSIBLE_LENGTH = 24
@@ -53,7 +53,7 @@ class ControlResult:
 
 def not_found_form(answer: Envelope | SyncError, asked: str) -> NotFoundForm | None:
     """Recognise a "not found" of the API itself; None for anything else, a web server's own 404 included."""
-    envelope = answer.envelope if isinstance(answer, NotThere) else answer
+    envelope = answer.envelope if isinstance(answer, NotFound) else answer
     if not isinstance(envelope, Envelope) or envelope.records:
         return None
     message = _VARYING.sub("#", re.sub(rf"(?<!\w){re.escape(asked)}(?!\w)", "#", envelope.message))
@@ -65,25 +65,25 @@ def cause(error: SyncError) -> str:
     return f"HTTP {error.code}" if error.code.isdecimal() else str(error).rstrip(".")
 
 
-def run_controls(endpoint: Answers, served: Sequence[str], total: int | None, random: Callable[[], float]) -> ControlResult:
+def run_controls(api: ApiClient, served: Sequence[str], total: int | None, random: Callable[[], float]) -> ControlResult:
     """Look up ids that the walk served, which must be found, and one that cannot exist.
 
     Args:
-        endpoint: answers questions.
+        api: sends the requests.
         served: ids that this run's walk served; where it served none, nothing can be found.
         total: the catalog's own count.
         random: a source of numbers from 0 to 1, so that a server cannot prepare for what is asked.
     """
     totals: set[int | None] = set()
     for known in _choose(served, random):
-        answer = _ask(endpoint, known)
+        answer = _ask(api, known)
         if isinstance(answer, TryLater):
             return ControlResult(None, f"a control look-up failed: {cause(answer)}")
         if not isinstance(answer, Envelope) or not _finds(answer, known):
             return ControlResult(None, "a look-up did not find a template that the catalog had just served", failed=True)
         totals.add(answer.total)
     impossible = _impossible_id(served[0] if served else "0", random)
-    answer = _ask(endpoint, impossible)
+    answer = _ask(api, impossible)
     if isinstance(answer, TryLater):
         return ControlResult(None, f"a control look-up failed: {cause(answer)}")
     form = not_found_form(answer, impossible)
@@ -98,14 +98,14 @@ def run_controls(endpoint: Answers, served: Sequence[str], total: int | None, ra
     return ControlResult(form)
 
 
-def repeat_controls(endpoint: Answers, served: Sequence[str], random: Callable[[], float]) -> str:
+def repeat_controls(api: ApiClient, served: Sequence[str], random: Callable[[], float]) -> str:
     """Look up ids that the walk served once more after the look-ups: the service may have broken meanwhile.
 
     Returns:
         Why the look-ups are no evidence, one phrase; empty if they are.
     """
     for known in _choose(served, random):
-        if not _finds(_ask(endpoint, known), known):
+        if not _finds(_ask(api, known), known):
             return "the look-ups no longer find templates that the catalog had just served"
     return ""
 
@@ -114,11 +114,11 @@ def _finds(answer: Envelope | SyncError, known: str) -> bool:
     return isinstance(answer, Envelope) and {record_id(decode_json(raw)) for raw in answer.records or ()} == {known}
 
 
-def _ask(endpoint: Answers, template_id: str) -> Envelope | SyncError:
+def _ask(api: ApiClient, template_id: str) -> Envelope | SyncError:
     try:
-        return endpoint.ask({"template_id": template_id})
+        return api.get({"template_id": template_id})
     except SyncError as error:
-        endpoint.check_deadline()
+        api.check_deadline()
         return error
 
 

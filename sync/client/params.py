@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sync.errors import SyncError
 
 
-Question = dict[str, str | int]
+Params = dict[str, str | int]
 """`page` and `page_size`, or `template_id`."""
 
 
@@ -52,16 +52,16 @@ class RequestStatistics:
             self.by_code[code] += 1
 
 
-class Answers(Protocol):
-    """The endpoint, as the walk and the look-ups see it; `sync.client.api_client.Endpoint` is the real one."""
+class ApiClient(Protocol):
+    """The endpoint, as the walk and the look-ups see it; `sync.client.api_client.HttpApiClient` is the real one."""
 
     statistics: RequestStatistics
     origin: str
 
-    def ask(self, question: Question) -> Envelope:
+    def get(self, params: Params) -> Envelope:
         """Ask one question and wait for the answer, or raise a SyncError."""
 
-    def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | SyncError]]:
+    def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
         """Ask questions, so many at once, and give each with its answer as that comes. The next is drawn when one is free."""
 
     def check_deadline(self) -> None:
@@ -74,8 +74,8 @@ class Answers(Protocol):
         """Hide the key in a decoded value."""
 
 
-class AnswerRecorder(Protocol):
+class ResponseRecorder(Protocol):
     """Stores every answer; `sync.recording.record.Recording` is the implementation."""
 
-    def add(self, question: Question, began: float, response: Response | None, failure: TransportFailure | None) -> None:
+    def add(self, params: Params, began: float, response: Response | None, failure: TransportFailure | None) -> None:
         """Store one answer, or the failure to get one."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from sync.errors import BadAnswer, Deferred, Maintenance, SyncError, Unreachable
+from sync.errors import Deferred, InvalidResponse, Maintenance, SyncError, Unreachable
 from sync.retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _CUT_SHORT_ATTEMPTS = 3
 
 
 def _is_cut_short(error: Exception) -> bool:
-    return isinstance(error, BadAnswer) and error.code == "not-json"
+    return isinstance(error, InvalidResponse) and error.code == "not-json"
 
 
 def _may_pass(error: Exception) -> bool:

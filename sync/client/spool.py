@@ -23,16 +23,16 @@ class Spool:
 
     def append(self, written: bytes) -> int:
         """Keep bytes and say where."""
-        place = self._end
+        offset = self._end
         if not self._at_end:
-            self._file.seek(place)
+            self._file.seek(offset)
             self._at_end = True
         self._file.write(len(written).to_bytes(_LENGTH, "big") + written)
         self._end += _LENGTH + len(written)
-        return place
+        return offset
 
-    def read(self, place: int) -> bytes:
+    def read(self, offset: int) -> bytes:
         """Read back what was kept at a place."""
         self._at_end = False
-        self._file.seek(place)
+        self._file.seek(offset)
         return self._file.read(int.from_bytes(self._file.read(_LENGTH), "big"))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from sync.catalog.snapshot import same_record
 from sync.client.envelope import Envelope
-from sync.errors import BadAnswer, Deferred, NoSuchPage, NotThere, SyncError, TryLater, Unreachable
+from sync.errors import Deferred, InvalidResponse, NoSuchPage, NotFound, SyncError, TryLater, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sync.catalog.served_records import RecordParser, ServedRecord
-    from sync.client.params import Answers, Question
+    from sync.client.params import ApiClient, Params
 
     Progress = Callable[[int, int | None], None]
 
@@ -64,23 +64,23 @@ class _Attempt:
     totals: set[int | None] = field(default_factory=set)
     contents: set[int] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
-    refused: dict[int, BadAnswer] = field(default_factory=dict)
+    refused: dict[int, InvalidResponse] = field(default_factory=dict)
     failed: dict[int, SyncError] = field(default_factory=dict)
     served: int = 0
     without_id: int = 0
     empty: int = 0
     repeated: bool = False
 
-    def take(self, page: int, answer: Envelope | BadAnswer) -> None:
+    def add_response(self, page: int, answer: Envelope | InvalidResponse) -> None:
         """Parse and keep one page; a 404 or 422 may mean that it lies past the end."""
-        if isinstance(answer, BadAnswer):
+        if isinstance(answer, InvalidResponse):
             self.refused[page] = answer
-            self.keep(page, [])
+            self.add_page(page, [])
         else:
             self.totals.add(answer.total)
-            self.keep(page, self.parser.parse_page(page, answer.records or (), exact=answer.exact))
+            self.add_page(page, self.parser.parse_page(page, answer.records or (), exact=answer.exact))
 
-    def keep(self, page: int, records: list[ServedRecord]) -> None:
+    def add_page(self, page: int, records: list[ServedRecord]) -> None:
         """Keep the records of one page."""
         ids = tuple([each.template_id for each in records])
         content = hash(ids)
@@ -92,7 +92,7 @@ class _Attempt:
         self.served += len(records)
         self.empty += not records
         if self.served > MOST_RECORDS:
-            raise BadAnswer(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
+            raise InvalidResponse(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
 
     def fail(self, page: int, error: SyncError, expected: int) -> None:
         """Note a page that could not be read.
@@ -108,7 +108,7 @@ class _Attempt:
         """Refuse a 404 or 422 in the middle of the list: with templates behind it, it does not mean the end.
 
         Raises:
-            BadAnswer: that 404 or 422.
+            InvalidResponse: that 404 or 422.
         """
         last = max(page for page, records in self.pages.items() if records or page == 1)
         if early := [page for page in self.refused if page < last]:
@@ -128,11 +128,11 @@ class _Attempt:
         return [each for page in sorted(self.pages) for each in self.pages[page]]
 
 
-def walk(endpoint: Answers, parser: RecordParser, *, page_size: int, workers: int, progress: Progress | None = None) -> Walk:
+def walk(api: ApiClient, parser: RecordParser, *, page_size: int, workers: int, progress: Progress | None = None) -> Walk:
     """Walk the catalog until a walk is verified, at most MOST_WALKS times.
 
     Args:
-        endpoint: answers questions.
+        api: sends the requests.
         parser: parses the records of each page as it arrives.
         page_size: templates per page to ask for; what the server really gives is what counts.
         workers: pages in flight at once.
@@ -141,7 +141,7 @@ def walk(endpoint: Answers, parser: RecordParser, *, page_size: int, workers: in
     earlier: list[list[ServedRecord]] = []
     missing_before: set[str] = set()
     for remaining in reversed(range(MOST_WALKS)):
-        attempt = _walk_once(endpoint, parser, page_size, workers, progress)
+        attempt = _walk_once(api, parser, page_size, workers, progress)
         records = attempt.records()
         reason = _reason_to_doubt(attempt)
         again = bool(reason) or (remaining > 0 and _moved_and_changed(attempt, records, parser))
@@ -159,16 +159,16 @@ def walk(endpoint: Answers, parser: RecordParser, *, page_size: int, workers: in
     return Walk(tuple(records), total, pages, verified=True, missing=frozenset(parser.missing))
 
 
-def _walk_once(endpoint: Answers, parser: RecordParser, page_size: int, workers: int, progress: Progress | None) -> _Attempt:
+def _walk_once(api: ApiClient, parser: RecordParser, page_size: int, workers: int, progress: Progress | None) -> _Attempt:
     attempt = _Attempt(parser)
     parser.begin_walk()
 
-    def take(page: int, answer: Envelope | BadAnswer, expected: int | None) -> None:
-        attempt.take(page, answer)
+    def add(page: int, answer: Envelope | InvalidResponse, expected: int | None) -> None:
+        attempt.add_response(page, answer)
         if progress:
             progress(len(attempt.pages), expected)
 
-    take(1, endpoint.ask({"page": 1, "page_size": page_size}), None)
+    add(1, api.get({"page": 1, "page_size": page_size}), None)
     served = attempt.served
     (total,) = attempt.totals
     # The server may cap the page size without saying so, or ignore it. A short first page is a cap only if more is to come.
@@ -177,26 +177,26 @@ def _walk_once(endpoint: Answers, parser: RecordParser, page_size: int, workers:
     if expected > MOST_PAGES:
         expected = 1  # a count beyond all sense is no count
 
-    def questions() -> Iterator[Question]:
+    def requests() -> Iterator[Params]:
         for page in range(2, expected + 1):
             if attempt.pointless:
                 return
             yield {"page": page, "page_size": page_size}
 
-    for question, answer in endpoint.answers(questions(), workers):
-        page = int(question["page"])
+    for params, answer in api.get_many(requests(), workers):
+        page = int(params["page"])
         if isinstance(answer, SyncError) and _is_page_failure(answer):
             attempt.fail(page, answer, expected)
         else:
-            take(page, _past_the_end_perhaps(answer), expected)
+            add(page, _past_the_end_perhaps(answer), expected)
     attempt.require_plausible_end()
-    _walk_past_the_end(endpoint, attempt, page_size, max(size, 1), progress)
+    _walk_past_the_end(api, attempt, page_size, max(size, 1), progress)
     return attempt
 
 
-def _past_the_end_perhaps(answer: Envelope | SyncError) -> Envelope | BadAnswer:
+def _past_the_end_perhaps(answer: Envelope | SyncError) -> Envelope | InvalidResponse:
     """Let a 404 or 422 pass as what it is: past the end a server may say that where another gives an empty list."""
-    if isinstance(answer, Envelope | NotThere | NoSuchPage):
+    if isinstance(answer, Envelope | NotFound | NoSuchPage):
         return answer
     raise answer
 
@@ -205,13 +205,13 @@ def _is_page_failure(error: SyncError) -> bool:
     """Tell whether an error is that of one page: the server failed, answered garbage, or did not answer, at every attempt."""
     if isinstance(error, Deferred):
         return error.exhausted
-    return isinstance(error, Unreachable) or (isinstance(error, BadAnswer) and error.code in _GARBAGE)
+    return isinstance(error, Unreachable) or (isinstance(error, InvalidResponse) and error.code in _GARBAGE)
 
 
-def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, size: int, progress: Progress | None) -> None:
+def _walk_past_the_end(api: ApiClient, attempt: _Attempt, page_size: int, size: int, progress: Progress | None) -> None:
     """Go on while the last page is full: another may be behind it, if the count is too low, or missing."""
     while not attempt.pointless and (last := attempt.full_last_page(size)):
-        beyond = _ask_past_the_end(endpoint, attempt, {"page": last + 1, "page_size": page_size})
+        beyond = _ask_past_the_end(api, attempt, {"page": last + 1, "page_size": page_size})
         if beyond is None:
             return
         known = attempt.ids | ({None} if attempt.without_id else set())
@@ -222,25 +222,25 @@ def _walk_past_the_end(endpoint: Answers, attempt: _Attempt, page_size: int, siz
                 attempt.totals.add(beyond.total)
             return
         if last >= MOST_PAGES:
-            raise BadAnswer(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
+            raise InvalidResponse(f"The catalog has more than {MOST_PAGES} pages.", code="too-large")
         attempt.totals.add(beyond.total)
-        attempt.keep(last + 1, records)
+        attempt.add_page(last + 1, records)
         if progress:
             progress(len(attempt.pages), None)
 
 
-def _ask_past_the_end(endpoint: Answers, attempt: _Attempt, question: Question) -> Envelope | None:
+def _ask_past_the_end(api: ApiClient, attempt: _Attempt, params: Params) -> Envelope | None:
     """Ask for a page behind the last one; None where nothing more is to be had."""
     try:
-        return endpoint.ask(question)
-    except (NotThere, NoSuchPage):
+        return api.get(params)
+    except (NotFound, NoSuchPage):
         return None
-    except (BadAnswer, TryLater) as error:
-        endpoint.check_deadline()
+    except (InvalidResponse, TryLater) as error:
+        api.check_deadline()
         if _reason_to_doubt(attempt):
             if not _is_page_failure(error):
                 raise
-            page = int(question["page"])
+            page = int(params["page"])
             attempt.fail(page, error, expected=page)
         return None  # else the count is right without it
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from sync.client import http
-from sync.client.body_codes import OK, judge_answer
+from sync.client.body_codes import OK, classify_response
 from sync.client.http import Connection
 from sync.client.network import TransportFailure
 from sync.client.retry_after import is_exhausted, wait_after
-from sync.errors import BadAnswer, Deferred, Interrupted, SyncError, Unreachable
+from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sync.client.envelope import Envelope
     from sync.client.network import Network, Response, Timeouts
-    from sync.client.params import AnswerRecorder, Question, RequestStatistics
+    from sync.client.params import Params, RequestStatistics, ResponseRecorder
     from sync.config.redaction import Redactor
     from sync.retry_policy import RetryPolicy
 
@@ -59,7 +59,7 @@ RUN_LIMIT = 8 * 2**30
 """Bytes of all bodies of one run after decompression; a million documented records take one gigabyte."""
 _ONCE = (b"connection", b"close")
 
-Answered = tuple["Worker", "Question", "Envelope | BaseException"]
+Completed = tuple["Worker", "Params", "Envelope | BaseException"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +84,22 @@ class RequestContext:
     statistics: RequestStatistics
     random: Callable[[], float]
     redact: Redactor
-    recording: AnswerRecorder | None = None
+    recording: ResponseRecorder | None = None
 
 
 class Worker:
     """Asks over a connection that it keeps. Its answers go into a queue: (worker, question, answer)."""
 
-    def __init__(self, context: RequestContext, answered: SimpleQueue[Answered | None]) -> None:
+    def __init__(self, context: RequestContext, answered: SimpleQueue[Completed | None]) -> None:
         self._context = context
         self._answered = answered
         self._kept = self._current = Connection(context.url, context.network)
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def ask(self, question: Question) -> None:
+    def start(self, params: Params) -> None:
         """Begin to ask."""
-        self._thread = threading.Thread(target=self._work, args=(question,), name="endpoint", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(params,), name="endpoint", daemon=True)
         self._thread.start()
 
     def cancel(self) -> None:
@@ -113,14 +113,14 @@ class Worker:
             self._thread.join(wait)
         self._kept.close()
 
-    def _work(self, question: Question) -> None:
+    def _work(self, params: Params) -> None:
         try:
-            answer: Envelope | BaseException = self._try(question)
+            answer: Envelope | BaseException = self._try(params)
         except BaseException as error:  # noqa: BLE001 - it is raised again where the question came from
             answer = error
-        self._answered.put((self, question, answer))
+        self._answered.put((self, params, answer))
 
-    def _try(self, question: Question) -> Envelope:
+    def _try(self, params: Params) -> Envelope:
         """Ask until there is a good answer, or no point in asking again."""
         context = self._context
         for attempt in count(1):
@@ -128,7 +128,7 @@ class Worker:
             self._check()
             context.statistics.count(requests=1)
             try:
-                return self._once(question)
+                return self._once(params)
             except SyncError as error:
                 wait = wait_after(error, attempt, context.retry_policy, context.random)
                 if isinstance(error, Deferred):
@@ -143,18 +143,18 @@ class Worker:
         if self._cancelled.is_set():
             raise Interrupted("The run was stopped before anything was applied.")
 
-    def _once(self, question: Question) -> Envelope:
+    def _once(self, params: Params) -> Envelope:
         context, statistics = self._context, self._context.statistics
         began = time.monotonic()
         response: Response | None = None
         try:
-            response = self._send(question)
+            response = self._send(params)
             failure = response.failure
         except TransportFailure as error:
             failure = error
         self._check()  # before it is recorded: that we hung up says nothing of the server
         if context.recording is not None:
-            context.recording.add(question, began, response, failure)
+            context.recording.add(params, began, response, failure)
         if response is not None:
             statistics.count(received=len(response.body))
         if response is None or failure is not None:
@@ -170,20 +170,20 @@ class Worker:
         content = b"" if damage else bytes(unpacked)  # another status alone says that something is wrong
         statistics.count(decompressed=len(content))
         if statistics.decompressed > RUN_LIMIT:
-            raise BadAnswer("The responses of this run together are larger than any catalog.", code="too-large")
+            raise InvalidResponse("The responses of this run together are larger than any catalog.", code="too-large")
         statistics.date = response.headers.get("date")
         now, content = datetime.now(UTC), context.redact.body(content)
-        code, judged = judge_answer(response.status, response.headers, content, now, context.redact.of_a_part)
+        code, judged = classify_response(response.status, response.headers, content, now, context.redact.of_a_part)
         statistics.answered(code)
         if isinstance(judged, SyncError):
             raise judged
         return judged
 
-    def _send(self, question: Question) -> Response:
+    def _send(self, params: Params) -> Response:
         context = self._context
-        url = f"{context.url}?{urlencode(question, quote_via=quote)}"
+        url = f"{context.url}?{urlencode(params, quote_via=quote)}"
         timeouts = context.timeouts.within(max(0.001, context.ends - time.monotonic()))
-        if "template_id" not in question:
+        if "template_id" not in params:
             return self._kept.request("GET", url, context.headers, timeouts=timeouts, most=_page)
         # What a look-up says may remove a template: an answer left over from another request on a kept connection must not be
         # taken for it.

@@ -140,7 +140,7 @@ def sync_command(
     unused: Sequence[str] = LOG_FLAGS,
     quiet: bool = False,
     needs_key: bool = False,
-    keyless: bool = False,
+    shows_key: bool = False,
     has_effect: bool = False,
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a click command from a function `(context, **its own options)`; put it above click's decorators for those options.
@@ -151,7 +151,8 @@ def sync_command(
         unused: flags that are accepted without effect, because scripts pass them to every command; not in the help.
         quiet: see `Context`.
         needs_key: the command calls the API, so a missing key is reported with all other invalid settings.
-        keyless: do not read the key, because the process must not hold it.
+        shows_key: the command works without the key, and reports on it. Other commands do not read the key, so that they work for
+            a user who may not, and while its file is away.
         has_effect: the command does more than print, or its exit code is a result, so a full disk at stdout is no error.
     """
     taken = {*fields, *unused}
@@ -162,7 +163,7 @@ def sync_command(
             flags = {field: options.pop(field) for field in taken}
             out = Output(sys.stdout, sys.stderr, os.environ)
             with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
-                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=keyless)
+                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))
                 out.hide(loaded.secrets)
                 for warning in loaded.warnings:
                     out.message(f"warning: {warning}")

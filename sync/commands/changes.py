@@ -1,4 +1,4 @@
-"""`changes`: the feed, and the removals that wait."""
+"""`changes`: the change feed, and pending removals."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def command(
     as_json: bool,
     **wanted: Any,
 ) -> None:
-    """Show the feed. Each filter that is given must hold; of one that is given twice, either value will do."""
+    """Show the feed. Different filters are combined with AND, repeated ones with OR."""
     rules = _rules(**wanted)
     _refuse_contradictions(
         since=since is not None, run=run_id is not None, follow=follow, pending=pending, filtered=rules != Rules()
@@ -67,10 +67,10 @@ def command(
     elif follow:
         end = status.overview(engine)
         start = end.cursor if since is None else since
-        coming = filter(rules.wants, feed.follow(engine, start, pause=_pauses()))
-        _follow(context.out, itertools.islice(coming, limit), as_json=as_json)
+        matching = filter(rules.wants, feed.follow(engine, start, pause=_pauses()))
+        _follow(context.out, itertools.islice(matching, limit), as_json=as_json)
     else:
-        found = _selected(engine, rules, since, run_id, limit)
+        found = _select(engine, rules, since, run_id, limit)
         for tag in () if found else rules.tags:
             report_unknown_words(context.out, engine, Selection(tag=tag))
         if as_json:
@@ -90,7 +90,7 @@ def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: boo
         raise click.UsageError("--follow and --run cannot be combined: a finished run records no more changes.")
 
 
-def _selected(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
+def _select(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
     from sync.reader import feed
     from sync.reader.status import require_run
 
@@ -105,7 +105,7 @@ def _selected(engine: Engine, rules: Rules, since: str | None, run_id: int | Non
 
 
 def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]], *, newest: bool, whole_feed: bool) -> None:
-    """Say if these are not all, and how to see the others."""
+    """Print whether more changes exist, and the command that shows them."""
     from sync.reader.status import overview
 
     if not found:
@@ -116,12 +116,12 @@ def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]],
             shows_all = f"`template-sync changes --since {end.oldest_seq - 1}` shows all"
             out.message(f"only the newest {len(found)} are shown; {shows_all}")
         elif not newest and found[-1]["seq"] < end.last_seq:
-            goes_on = f"`template-sync changes --since {found[-1]['cursor'] or found[-1]['seq']}` goes on"
-            out.message(f"only the first {len(found)} are shown; {goes_on}")
+            continues = f"`template-sync changes --since {found[-1]['cursor'] or found[-1]['seq']}` continues"
+            out.message(f"only the first {len(found)} are shown; {continues}")
 
 
 def _newest(engine: Engine, rules: Rules, most: int) -> list[dict[str, Any]]:
-    """Read the newest so many changes that are wanted, oldest first, in batches: the whole feed may be looked through."""
+    """Read the newest changes that match the rules, oldest first; in batches, because this can scan the whole feed."""
     from sync.reader import feed, status
 
     found: deque[dict[str, Any]] = deque(maxlen=most)
@@ -160,7 +160,7 @@ def _follow(out: Output, changes: Iterable[dict[str, Any]], *, as_json: bool) ->
             out.data(json_text(change) + "\n")
         else:
             _show(out, [change], heading=change["run_id"] != run_id)
-        if out.failure:  # nobody reads any more
+        if out.failure:  # the reader has closed the pipe
             return
         run_id = change["run_id"]
 
@@ -196,13 +196,13 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
     held = [row for row in missing if row["state"] == "held"]
     answered = [row for row in missing if row["state"] == "unconfirmed" and row["answered"]]
     unconfirmed = len(missing) - len(held)
-    told = [f"{count_of(len(held), 'removal')} held"] if held else []
-    told += (
+    summary = [f"{count_of(len(held), 'removal')} held"] if held else []
+    summary += (
         [f"{count_of(unconfirmed, 'missing template')} unconfirmed, {len(answered)} of them with a look-up response"]
         if unconfirmed
         else []
     )
     out.message(
-        f"{'; '.join(told)}; `template-sync run --accept-removals` applies held removals, and unconfirmed ones whose look-up "
+        f"{'; '.join(summary)}; `template-sync run --accept-removals` applies held removals, and unconfirmed ones whose look-up "
         "gets a response"
     )

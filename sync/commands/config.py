@@ -1,4 +1,4 @@
-"""`config`: every setting, its value, and where it came from."""
+"""`config`: every setting, its value and its source."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from sync.commands.base import RUN_FLAGS, Context, sync_command
 from sync.commands.listing import json_flag
 
 
-@sync_command("Show every setting, its value and its source; secrets are masked. Connects to nothing.", *RUN_FLAGS)
+@sync_command(
+    "Show every setting, its value and its source; secrets are masked. Connects to nothing.", *RUN_FLAGS, shows_key=True
+)
 @json_flag()
 def command(context: Context, *, as_json: bool) -> None:
     """Show the settings."""

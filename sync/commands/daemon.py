@@ -1,4 +1,4 @@
-"""`daemon`: a run at start, then on schedule, until asked to stop."""
+"""`daemon`: a run at start, then on a schedule, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.monitoring.metrics import Metrics
-    from sync.webhooks.configuration import Armed
-    from sync.webhooks.dispatch_loop import Deliveries
+    from sync.webhooks.configuration import SignedEndpoint
+    from sync.webhooks.dispatch_loop import DispatchLoop
 
 DAEMON_FLAGS = ("interval", "cron", "timezone", "grace", "stale_after", "http_host", "http_port", "webhooks_file")
 CLOSE_TIMEOUT = 5.0
 """Seconds at most for pings and deliveries in progress when the daemon stops."""
 
 MAX_APPLY_SECONDS = 900.0
-"""What a run may take beyond its deadline, to be applied while a database fails over."""
+"""Seconds beyond its deadline that a run may take to commit while a database fails over."""
 
 
 @sync_command(
@@ -34,7 +34,7 @@ MAX_APPLY_SECONDS = 900.0
     has_effect=True,
 )
 def command(context: Context) -> None:
-    """Serve until asked to stop."""
+    """Run the daemon."""
     settings = context.settings
     require_gallery(settings)
     engine = context.engine()
@@ -48,19 +48,20 @@ def command(context: Context) -> None:
     from sync.config.cron import Cron
     from sync.daemon.schedule import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
-    from sync.daemon.service import Service, seed
+    from sync.daemon.service import Service, facts_of
     from sync.logs import get_logger
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
     from sync.monitoring.probes import Probes
+    from sync.monitoring.scrape import Scrape
     from sync.monitoring.systemd import notify, watchdog_interval
     from sync.store.origin import require_origin
     from sync.store.schema import prepare
 
     address = os.environ.get("NOTIFY_SOCKET")
-    metrics = Metrics(__version__)
+    metrics = Metrics(__version__, settings.staleness_budget)
     ping = Ping(settings.ping_url, Network.of(settings))
-    deliveries = _deliveries(context, engine, metrics)
+    dispatch_loop = _dispatch_loop(context, engine, metrics)
     service = Service(
         settings,
         engine,
@@ -68,7 +69,7 @@ def command(context: Context) -> None:
         metrics=metrics,
         ping=ping,
         clock=now,
-        after_run=deliveries.wake if deliveries else lambda: None,
+        after_run=dispatch_loop.wake if dispatch_loop else lambda: None,
         site=lambda: update_gallery(settings, engine),
     )
     daemon = Daemon(
@@ -78,6 +79,7 @@ def command(context: Context) -> None:
         random=random.random,
         notify=lambda message: notify(message, address=address),
         max_run=settings.deadline + MAX_APPLY_SECONDS,
+        reload=lambda: _reload(context, dispatch_loop),
         check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
     daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
@@ -85,17 +87,17 @@ def command(context: Context) -> None:
     require_origin(engine, settings.base_url)
     probes = None
     if settings.http_port is not None:
-        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=metrics.text)
+        scrape = Scrape(metrics, lambda: facts_of(engine))
+        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=scrape.text)
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
-    seed(metrics, engine)
-    if deliveries is not None:
-        deliveries.start()
+    if dispatch_loop is not None:
+        dispatch_loop.start()
     try:
         daemon.serve()
     finally:
-        if deliveries is not None:
-            deliveries.close(min(CLOSE_TIMEOUT, settings.grace))
+        if dispatch_loop is not None:
+            dispatch_loop.close(min(CLOSE_TIMEOUT, settings.grace))
         if probes is not None:
             probes.stop()
         ping.close(min(CLOSE_TIMEOUT, settings.grace))
@@ -113,25 +115,41 @@ def _fresh_key(context: Context) -> str:
     return require_key(again.settings)
 
 
-def _deliveries(context: Context, engine: Engine, metrics: Metrics) -> Deliveries | None:
+def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
+    """Reread the files of the key and of the webhooks, and log the result; runs and deliveries go on with what they can read."""
+    from sync.errors import ConfigurationError
+    from sync.logs import get_logger
+
+    try:
+        _fresh_key(context)
+        endpoints = None if dispatch_loop is None else len(_fresh_endpoints(context))
+    except ConfigurationError as error:
+        get_logger().warning("reload_failed", reason=str(error), hint=error.hint)
+        return
+    if dispatch_loop is not None:
+        dispatch_loop.wake()
+    get_logger().info("reloaded", key=context.loaded.source("api_key"), webhook_endpoints=endpoints)
+
+
+def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> DispatchLoop | None:
     """Build the delivery of webhooks, if there is a file of endpoints."""
     if context.settings.webhooks_file is None:
         return None
     from sync.commands.webhooks import sender
-    from sync.webhooks.dispatch_loop import Deliveries
-    from sync.webhooks.dispatcher import Deliverer
+    from sync.webhooks.dispatch_loop import DispatchLoop
+    from sync.webhooks.dispatcher import Dispatcher
 
-    deliverer = Deliverer(engine, sender(context), now, random.random)
-    deliveries = Deliveries(deliverer, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
-    deliverer.ended = deliveries.ended
-    return deliveries
+    dispatcher = Dispatcher(engine, sender(context), now, random.random)
+    dispatch_loop = DispatchLoop(dispatcher, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
+    dispatcher.ended = dispatch_loop.ended
+    return dispatch_loop
 
 
-def _fresh_endpoints(context: Context) -> list[Armed]:
+def _fresh_endpoints(context: Context) -> list[SignedEndpoint]:
     """Read the file of endpoints again for each delivery, so that a removed endpoint gets nothing more."""
-    from sync.webhooks.configuration import armed, secrets_of
+    from sync.webhooks.configuration import load_endpoints, secrets_of
 
-    endpoints = armed(str(context.settings.webhooks_file))
+    endpoints = load_endpoints(str(context.settings.webhooks_file))
     hidden = secrets_of(endpoints)
     if set(hidden) - set(context.out.secrets):
         context.out.hide(hidden)

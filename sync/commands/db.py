@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group(help="Create, upgrade, check, back up or restore the tables.")
 def command() -> None:
-    """Hold the commands together."""
+    """Define the group."""
 
 
 @sync_command(
@@ -45,7 +45,7 @@ def upgrade(context: Context) -> None:
 @sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS)
 @json_flag()
 def current(context: Context, *, as_json: bool) -> None:
-    """Show the schema's version."""
+    """Show the version of the schema."""
     from sync.store import schema
 
     found, state = schema.current(context.engine())
@@ -67,7 +67,7 @@ def current(context: Context, *, as_json: bool) -> None:
 )
 @json_flag("Print the differences as a JSON list.")
 def check(context: Context, *, as_json: bool) -> None:
-    """Check the schema, and what the tables hold."""
+    """Check the schema and the consistency of the data."""
     context.start_logging()
     from sync.reader.feed_check import problems_of_the_feed
     from sync.store import schema
@@ -132,7 +132,7 @@ def origin(context: Context, *, accept: bool, as_json: bool) -> None:
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def backup(context: Context, *, file: Path) -> None:
-    """Back the database up."""
+    """Back up the database."""
     from sync.store.backup import back_up
 
     back_up(_sqlite_only(context, file, restore=False), file)
@@ -147,7 +147,7 @@ def backup(context: Context, *, file: Path) -> None:
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def restore(context: Context, *, file: Path) -> None:
-    """Put a backup back."""
+    """Restore a backup."""
     from sync.store import backup as backups
 
     backups.restore(_sqlite_only(context, file, restore=True), file)

@@ -1,4 +1,4 @@
-"""`demo`: see everything work, without a key and without a server: a sample catalog on loopback that changes."""
+"""`demo`: synchronise a sample catalog twice, served on loopback; no key and no server are needed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Also write the gallery to DIR.")
 @json_flag("Print both results as JSON.")
 def command(context: Context, *, templates: int, seed: int, folder: Path | None, as_json: bool) -> None:
-    """Show the whole thing."""
+    """Run the demo."""
     if folder is not None:
         _check_site_folder(folder)
     engine = context.engine()
@@ -60,7 +60,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
     prepare(engine)
     present = overview(engine).present
     _refuse_other_catalog(engine, present=present)
-    again = present > 0
+    repeated = present > 0
     where = context.loaded.shown("database_url")
     with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
         if not as_json:
@@ -68,8 +68,8 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
                 f"A sample catalog of {count_of(templates, 'template')} is served on {sandbox.url}; the database is {where}."
             )
             known = "this database holds an earlier demo, so the catalog returns to the start of the week"
-            context.out.message(f"\nFirst run: {known if again else 'everything is new'}.")
-        first = _run(context, engine, sandbox, accept_removals=again)
+            context.out.message(f"\nFirst run: {known if repeated else 'everything is new'}.")
+        first = _run(context, engine, sandbox, accept_removals=repeated)
         require_no_error(first)
         if not as_json:
             finish(context.out, first, json=False, list_changes=False)
@@ -89,13 +89,13 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
         context.out.message(f"\nThe gallery: {built}. Open it in a browser.")
     given = f" --database-url {where}" if context.loaded.source("database_url") == "flag" else ""
     context.out.message("\nLook around:")
-    looked_at = (*evolution.repriced, *evolution.added)[0]
-    for arguments in ("changes", "list --tag Trending", f"history {looked_at}", "tags", "status"):
+    example = (*evolution.repriced, *evolution.added)[0]
+    for arguments in ("changes", "list --tag Trending", f"history {example}", "tags", "status"):
         context.out.message(f"  template-sync {arguments}{given}")
 
 
 def _check_site_folder(folder: Path) -> None:
-    """Refuse a gallery that could not be written, before two runs have been made for it."""
+    """Fail before the two runs if the gallery cannot be written."""
     from sync.commands.site import require_renderer
     from sync.site.folder import refuse_foreign_files
 

@@ -1,4 +1,4 @@
-"""`diff BEFORE [AFTER]`: what changed between two moments, net."""
+"""`diff BEFORE [AFTER]`: the net changes between two points in time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def command(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Show what changed between two moments."""
+    """Show the net changes."""
     from sync.reader.history import difference
     from sync.terminal.changes import change_lines
     from sync.terminal.tables import mark

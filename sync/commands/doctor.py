@@ -1,7 +1,4 @@
-"""Look at everything that can go wrong, one thing after another: what was seen, and what to do. Changes nothing.
-
-`doctor`: every check, what was seen, what to do.
-"""
+"""`doctor`: check everything that a run needs, in the order in which a run would fail; each check has its advice."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.client.deadline import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
@@ -30,7 +27,7 @@ from sync.store.schema import HEAD
 from sync.store.server_state import server_state
 from sync.store.sqlite_file import sqlite_file
 from sync.terminal.rows import describe_problem
-from sync.webhooks.configuration import armed
+from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.state import positions
 
 if TYPE_CHECKING:
@@ -42,23 +39,18 @@ if TYPE_CHECKING:
     from sync.config.settings import Loaded, Settings
 
 
-LEAST_FREE = 100 * 2**20
-
-
-CLOCK_SLACK = 300.0
-
-
+MIN_FREE_BYTES = 100 * 2**20
+MAX_CLOCK_SKEW = 300.0
+"""Seconds."""
 CERTIFICATE_DAYS = 14
-
-
+"""A certificate that expires earlier is a warning."""
 SECONDS = 10.0
-
-
+"""Timeout of each network check."""
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
 
 
 class Result(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     FINE = "ok"
     WARNING = "warning"
@@ -67,7 +59,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was seen, what to do, and the exit code that a run would leave with."""
+    """One check: the finding, the advice, and the exit code of a run that fails there."""
 
     name: str
     result: Result
@@ -77,7 +69,7 @@ class Check:
 
 
 def checks_of(loaded: Loaded, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
-    """Make every check, in the order in which a run would stumble; each is given as soon as it is done."""
+    """Run the checks in the order in which a run would fail; yield each as soon as it is done."""
     settings = loaded.settings
     yield _settings(loaded)
     yield _name_resolves(settings)
@@ -125,22 +117,22 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
     if settings.api_key is None:
         return
     once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
-    with Endpoint(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as endpoint:
+    with HttpApiClient(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as api:
         try:
-            answer = endpoint.ask({"page": 1, "page_size": 1})
+            answer = api.get({"page": 1, "page_size": 1})
         except SyncError as error:
             yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
         else:
             yield Check("catalog", Result.FINE, f"the API key is accepted; the catalog reports {answer.total} templates")
-        if endpoint.statistics.date is None:
+        if api.statistics.date is None:
             return
         try:
-            theirs = parsedate_to_datetime(endpoint.statistics.date)
+            theirs = parsedate_to_datetime(api.statistics.date)
             skew = (now() - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
         except (ValueError, TypeError, OverflowError):
             return
     where = f"{age(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
-    fine = abs(skew) <= CLOCK_SLACK
+    fine = abs(skew) <= MAX_CLOCK_SKEW
     yield Check("clock", Result.FINE if fine else Result.WARNING, where, "" if fine else "Set this machine's clock (NTP).")
 
 
@@ -152,7 +144,7 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
         if (server := server_state(engine)) is not None:
             result = Result.WARNING if server.concerns else Result.FINE
             yield Check("server", result, server.seen, f"{'; '.join(server.concerns)}." if server.concerns else "")
-        if not found.holder.active:  # else it is being written at this moment
+        if not found.holder.active:  # the write check would wait for that run
             require_writable(engine)
     except SyncError as error:
         yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
@@ -171,11 +163,11 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
 
 
 def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Check]:
-    """Read the file with all secrets, as a delivery would; say which endpoints a person should look at."""
+    """Read the file with all secrets, as a delivery does; report the endpoints that need attention."""
     if settings.webhooks_file is None:
         return
     try:
-        names = [each.endpoint.name for each in armed(settings.webhooks_file)]
+        names = [each.endpoint.name for each in load_endpoints(settings.webhooks_file)]
     except SyncError as error:
         yield Check("webhooks", Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
         return
@@ -200,7 +192,7 @@ def _disk(engine: Engine) -> Check | None:
         return Check("disk", Result.FAILED, f"the folder {folder} does not exist", "Create it, or change DATABASE_URL.", 69)
     free = shutil.disk_usage(folder).free
     seen = f"{free // 2**20} MiB free in {folder}"
-    return Check("disk", Result.FINE, seen) if free > LEAST_FREE else Check("disk", Result.WARNING, seen, "Free some space.")
+    return Check("disk", Result.FINE, seen) if free > MIN_FREE_BYTES else Check("disk", Result.WARNING, seen, "Free some space.")
 
 
 def _lease(found: Overview) -> Check:
@@ -233,11 +225,12 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     "webhooks_file",
     unused=RUN_FLAGS,
     quiet=True,
+    shows_key=True,
     has_effect=True,
 )
 @json_flag()
 def command(context: Context, *, as_json: bool) -> None:
-    """Check everything."""
+    """Run and print all checks."""
     engine = context.engine()
     context.start_logging()
     from sync.terminal.tables import mark

@@ -1,4 +1,4 @@
-"""`export`: the catalog, byte for byte the same for the same catalog."""
+"""`export`: the catalog as JSON lines, JSON or CSV; equal catalogs give equal bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("jsonl", "json", "csv", "atom")
 _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
-"""Where a spreadsheet may see the beginning of a formula: it may also take a semicolon, a tab or a line for the end of a cell."""
+"""The positions where a spreadsheet may see a formula; semicolon, tab and line break may end a cell."""
 
 
 @sync_command(
@@ -82,33 +82,33 @@ def _atom(engine: Engine, newest: int) -> str:
 
 
 def as_json_lines(documents: Sequence[Document]) -> str:
-    """Write one JSON object a line."""
+    """Return one JSON object per line."""
     from sync.reader.stored_templates import printed
 
     return "".join(json_text(printed(document)) + "\n" for document in documents)
 
 
 def as_json(documents: Sequence[Document]) -> str:
-    """Write one JSON array."""
+    """Return one JSON array."""
     from sync.reader.stored_templates import printed
 
     return json_text([printed(document) for document in documents], indent=2) + "\n"
 
 
 def as_json_lines_with_cursor(documents: Sequence[Document], cursor: str) -> str:
-    """Write the cursor as a first line of its own, then one JSON object a line."""
+    """Return a line with the cursor, then one JSON object per line."""
     return json_text({"cursor": cursor}) + "\n" + as_json_lines(documents)
 
 
 def as_json_with_cursor(documents: Sequence[Document], cursor: str) -> str:
-    """Write one JSON object: the cursor, and the catalog that stands there."""
+    """Return one JSON object: the cursor, and the catalog at that cursor."""
     from sync.reader.stored_templates import printed
 
     return json_text({"cursor": cursor, "templates": [printed(document) for document in documents]}, indent=2) + "\n"
 
 
 def as_csv(documents: Sequence[Document]) -> str:
-    """Write a spreadsheet (RFC 4180): lists joined by semicolons, unknown fields as JSON."""
+    """Return CSV (RFC 4180): lists are joined by semicolons, unknown fields are JSON."""
     from sync.catalog.fields import SCALARS
 
     columns = ["template_id", *SCALARS.values(), "consume_items", "tags", "tags_en", "aspect_ratios", "extra"]
@@ -129,5 +129,5 @@ def as_csv(documents: Sequence[Document]) -> str:
 
 
 def _cell(value: object) -> object:
-    """Keep a stranger's text from being run as a formula: an apostrophe makes it plain text for a spreadsheet."""
+    """Prefix an apostrophe where a spreadsheet would run the catalog's text as a formula."""
     return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

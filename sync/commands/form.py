@@ -94,7 +94,7 @@ def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_
     elif problems:
         out.lines(map(str, problems))
     else:
-        out.message("It fits.")
+        out.message("The input is valid.")
     if problems:
         if isinstance(given, dict) and isinstance(given.get("input"), dict):
             out.message("note: this looks like a complete request; its `input` is validated.")

@@ -1,4 +1,4 @@
-"""What `template-sync --help` says: kept where nothing has to be imported for it, click included."""
+"""The text of `template-sync --help`; this module imports nothing, so that the help is printed at once."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ Commands:
 
 
 def text() -> str:
-    """Write the page."""
+    """Return the page."""
     width = max(map(len, COMMANDS))
-    return _BEFORE + "\n".join(f"  {name:{width}}  {what}" for name, what in COMMANDS.items())
+    return _BEFORE + "\n".join(f"  {name:{width}}  {purpose}" for name, purpose in COMMANDS.items())

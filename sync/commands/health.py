@@ -1,4 +1,4 @@
-"""`health`: a container's probe: 0 if the last success is within the staleness budget, else 1."""
+"""`health`: the probe of a container: exit code 0 if the last success is fresh, else 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
     has_effect=True,
 )
 def command(context: Context) -> None:
-    """Answer 0 or 1; `main` turns every other exit code of this command into 1."""
+    """Exit with 0 or 1; `main` replaces every other exit code of this command by 1."""
     from sync.monitoring.staleness import age, ago, is_stale
     from sync.reader.status import last_success
 

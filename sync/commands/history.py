@@ -1,4 +1,4 @@
-"""`history ID`: how one template changed."""
+"""`history ID`: the changes of one template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lease`: who may write, and taking that away."""
+"""`lease`: show the holder of the lease, or release it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sync.errors import UsageError
 
 @click.group(help="Show or release the lease that runs hold.")
 def command() -> None:
-    """Hold the commands together."""
+    """Define the group."""
 
 
 @sync_command("Show the lease holder.", *DATABASE_FLAGS)
@@ -46,7 +46,7 @@ def show(context: Context, *, as_json: bool) -> None:
 )
 @click.option("--force", is_flag=True, help="Confirm the release. The run that holds the lease can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
-    """Take the lease away."""
+    """Release the lease."""
     if not force:
         raise UsageError("The active run will then not commit.", hint="Add --force to confirm.")
     context.start_logging()

@@ -1,4 +1,4 @@
-"""`list`: the catalog, filtered."""
+"""`list`: the templates of the catalog, with filters."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 @json_flag()
 def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **wanted: Any) -> None:
     """List the catalog."""
-    gc.disable()  # as in `run`: it would walk over every document again and again, and none are cycles
-    from sync.catalog.selection import asked
+    gc.disable()  # as in `run`: collections would scan every document repeatedly, without garbage
+    from sync.catalog.selection import make_selection
     from sync.commands.listing import find_run
     from sync.reader.catalog import selected
     from sync.reader.stored_templates import printed
@@ -50,7 +50,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     from sync.text import count_of
 
     try:
-        selection = asked(**wanted)
+        selection = make_selection(**wanted)
     except ValueError as error:
         argument, _, why = str(error).partition(": ")
         raise click.UsageError(f"--{FLAGS.get(argument, argument.replace('_', '-'))}: {why}") from None

@@ -72,11 +72,11 @@ class FeedPosition(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Reject text that has neither form."""
-        from sync.reader.arguments import a_position
+        from sync.reader.arguments import check_position
 
         text = str(value)
         try:
-            a_position(text)
+            check_position(text)
         except ValueError:
             self.fail(f"{text[:80]!r} is neither a seq nor a cursor of the feed.", param, ctx)
         return text

@@ -1,4 +1,4 @@
-"""`mcp`: serve the catalog to agents, over stdin and stdout."""
+"""`mcp`: serve the catalog to agents over stdin and stdout."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     "database only; needs neither network nor API key.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
-    keyless=True,
     has_effect=True,
 )
 def command(context: Context) -> None:
     """Serve until stdin ends."""
     from importlib.util import find_spec
 
-    if find_spec("mcp") is None:  # importing it takes most of a second: a slip is told before that
+    if find_spec("mcp") is None:  # checked without an import, which takes most of a second
         raise MissingExtra("`template-sync mcp`", "mcp", "mcp")
     from sync.api import Catalog
 
@@ -42,12 +41,12 @@ def command(context: Context) -> None:
         context.out.message(
             "Waiting for an MCP client on stdin; Ctrl-D ends. docs/agents.md describes how to configure an MCP host."
         )
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that waits for stdin would hold an orderly end up
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a clean exit would wait for the thread that reads stdin
     serve(catalog)
 
 
 def _require_file(engine: Engine) -> None:
-    """Refuse a file that is not there: a host starts its servers in a folder of its own, so a relative path means that one."""
+    """Fail if the file does not exist: an MCP host starts servers in its own folder, so a relative path is usually wrong."""
     from sync.store.sqlite_file import exists, sqlite_file
 
     file = sqlite_file(engine)
@@ -59,7 +58,7 @@ def _require_file(engine: Engine) -> None:
 
 
 def _require_tables(catalog: Catalog) -> None:
-    """Refuse tables of another version. A server that is not up yet may be when it is first asked."""
+    """Fail for tables of another version; only log an unreachable server, because it may be up at the first call."""
     try:
         catalog.status()
     except SchemaError:

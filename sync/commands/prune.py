@@ -1,4 +1,4 @@
-"""`prune`: delete old history; the present catalog and the rest of the feed stay whole."""
+"""`prune`: delete old history; the catalog and the rest of the feed stay complete."""
 
 from __future__ import annotations
 
@@ -68,5 +68,5 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
 
 
 def endpoints_passed(delivery_positions: Iterable[Position], oldest_seq: int) -> list[str]:
-    """Name the endpoints that stand before the change that precedes the oldest one that is kept."""
+    """Return the names of endpoints whose next change was deleted."""
     return [position.name for position in delivery_positions if position.seq < oldest_seq - 1]

@@ -1,4 +1,4 @@
-"""`refresh ID`: fetch one template now and record what changed in it."""
+"""`refresh ID`: fetch one template now and record its changes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
     if outcome.plan and (outcome.plan.changes.changes or outcome.plan.changes.unpublished):
         update_gallery(context.settings, engine)
     if outcome.plan and not outcome.plan.snapshot.ids:
-        template(engine, template_id)  # one that was never seen is a slip of the user's, not of the catalog's
+        template(engine, template_id)  # raises a usage error for an unknown ID
         context.out.message(
             "note: the catalog no longer has this template; the next run, which walks the whole catalog, decides whether it is "
             "removed."

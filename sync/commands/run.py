@@ -31,14 +31,14 @@ from sync.commands.site import require_gallery, update_gallery
 @click.option(
     "--record",
     metavar="FILE",
-    help="Record every response, without the API key, for `sandbox --replay FILE`; see docs/recordings.md.",
+    help="Record every response, without the API key, for `sandbox --replay FILE`; see docs/operations.md.",
 )
 @json_flag("Print the result as JSON.")
 def command(
     context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, record: str | None, as_json: bool
 ) -> None:
     """Synchronise once."""
-    # One process, one run: the collector would walk over a large catalog's objects again and again, and none are cycles.
+    # The process makes one run: collections would scan the objects of a large catalog repeatedly, without garbage.
     gc.disable()
     require_gallery(context.settings)
     engine = context.engine()

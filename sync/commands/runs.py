@@ -1,4 +1,4 @@
-"""`runs`: the newest runs."""
+"""`runs`: the newest runs, or the rejected records of one."""
 
 from __future__ import annotations
 

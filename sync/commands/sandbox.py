@@ -1,4 +1,4 @@
-"""`sandbox`: serve the sample catalog until stopped, for developers of apps."""
+"""`sandbox`: serve the sample catalog, or a recording, for app development."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Delay of each response in milliseconds.",
 )
-@click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/recordings.md.")
+@click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/operations.md.")
 def command(context: Context, *, port: int, templates: int, seed: int, latency_ms: int, replay: str | None) -> None:
     """Serve the sample catalog, or a recording."""
     from sync.sandbox.catalog import MEDIA_PORT, make_catalog
@@ -74,7 +74,7 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    # Once these lines are pasted, this key is a secret of the settings, but it opens nothing else.
+    # If these lines were pasted before, the key is in the settings and would be masked; it is valid for sandboxes only.
     context.out.message("\n".join(lines), reveal=True)
     sandbox.serve_forever()
 
@@ -82,30 +82,30 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
 def _catalog_lines(sandbox: Sandbox, templates: int) -> list[str]:
     from sync.sandbox.catalog import MEDIA_PORT, MEDIA_URL
 
-    taken = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
+    no_media = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
     return [
         f"The sample catalog of {count_of(templates, 'template')} is served on {sandbox.url} until Ctrl-C. In another terminal:",
         f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}",
         "  template-sync run",
-        f"  curl -X POST {sandbox.url}/sandbox/evolve     # a week passes: new, gone, repriced, renamed, retagged",
-        "  template-sync form 104909826 --request               # and try what it gives: nothing is spent here",
-        f"Covers and previews are served under {MEDIA_URL}." if sandbox.serves_media else taken,
+        f"  curl -X POST {sandbox.url}/sandbox/evolve     # one week of changes: additions, removals, prices, titles, tags",
+        "  template-sync form 104909826 --request               # a generation request; the sandbox accepts it without cost",
+        f"Covers and previews are served under {MEDIA_URL}." if sandbox.serves_media else no_media,
     ]
 
 
 def _recording_lines(sandbox: Sandbox, recording: Replay, file: str) -> list[str]:
-    asked = "".join(f" SYNC_{name.upper()}={value}" for name, value in recording.run.settings.items())
+    settings = "".join(f" SYNC_{name.upper()}={value}" for name, value in recording.run.settings.items())
     run = recording.run
-    of = f"{file} ({run.started_at}, version {run.program})"
+    source = f"{file} ({run.started_at}, version {run.program})"
     return [
-        f"{count_of(recording.count, 'answer')} of {of} are served on {sandbox.url} until Ctrl-C. In another terminal:",
-        f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}{asked}",
+        f"{count_of(recording.count, 'response')} of {source} are served on {sandbox.url} until Ctrl-C. In another terminal:",
+        f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}{settings}",
         "  template-sync run --dry-run",
     ]
 
 
 def _refuse_unused_flags() -> None:
-    """Tell of flags that would do nothing."""
+    """Refuse flags that have no effect with --replay."""
     given = click.get_current_context().get_parameter_source
     if wrong := [f"--{name}" for name in ("templates", "seed") if given(name) is not click.core.ParameterSource.DEFAULT]:
         raise UsageError(f"{' and '.join(wrong)} cannot be combined with --replay: a recording is served unchanged.")

@@ -1,4 +1,4 @@
-"""`schema`: what each JSON output looks like, as JSON Schema."""
+"""`schema`: the JSON Schema of each JSON output."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from sync.errors import UsageError
 @click.option("--all", "every", is_flag=True, help="Print all schemas in one document, under $defs, for code generators.")
 @json_flag("Print the list of names as JSON.")
 def command(context: Context, *, name: str | None, every: bool, as_json: bool) -> None:
-    """Print a schema, or name them."""
+    """Print a schema, or the list of names."""
     from sync.outputs.schema import NAMED, everything, schema
 
     if every and name is not None:
         raise UsageError("--all prints every schema; omit NAME.")
     if name is not None and name not in NAMED:
         near = get_close_matches(name, NAMED, n=3)
-        meant = f"Did you mean {' or '.join(near)}?" if near else "`template-sync schema` lists the names."
-        raise UsageError(f"There is no schema {name!r}.", hint=meant)
+        hint = f"Did you mean {' or '.join(near)}?" if near else "`template-sync schema` lists the names."
+        raise UsageError(f"There is no schema {name!r}.", hint=hint)
     if every or name is not None:
         context.out.json(everything() if name is None else schema(name))
     elif as_json:

@@ -1,7 +1,4 @@
-"""What `site`, `demo`, `run`, `refresh` and `daemon` share of the gallery.
-
-`site`: the catalog as a static gallery.
-"""
+"""`site`: write the gallery; also used by `demo`, `run`, `refresh` and `daemon`, which keep it up to date."""
 
 from __future__ import annotations
 
@@ -26,31 +23,31 @@ if TYPE_CHECKING:
 
 
 def require_gallery(settings: Settings) -> None:
-    """Refuse to begin where the gallery is asked for and cannot be made.
+    """Fail at the start if SYNC_SITE_DIR is set and the gallery cannot be rendered.
 
     Raises:
-        MissingExtra: what renders it is not installed.
+        MissingExtra: Jinja2 is not installed.
     """
     if settings.site_dir is not None:
         require_renderer("SYNC_SITE_DIR")
 
 
-def require_renderer(asked_by: str) -> None:
-    """Refuse to begin what could not be shown in the end.
+def require_renderer(required_by: str) -> None:
+    """Check that the gallery can be rendered, without importing Jinja2.
 
     Raises:
-        MissingExtra: what renders the gallery is not installed.
+        MissingExtra: Jinja2 is not installed.
     """
     from importlib.util import find_spec
 
     if find_spec("jinja2") is None:
-        raise MissingExtra(asked_by, "Jinja2", "site")
+        raise MissingExtra(required_by, "Jinja2", "site")
 
 
 def update_gallery(settings: Settings, engine: Engine) -> bool | None:
-    """Bring the gallery of SYNC_SITE_DIR up to date, if one is asked for; tell whether that worked.
+    """Update the gallery of SYNC_SITE_DIR; return whether that succeeded, None if it is not set.
 
-    Whatever goes wrong is logged, and no run's failure: the catalog is right, and the next run tries again.
+    A failure is logged and does not fail the run, because the catalog is stored and the next run tries again.
     """
     if settings.site_dir is None:
         return None
@@ -61,8 +58,8 @@ def update_gallery(settings: Settings, engine: Engine) -> bool | None:
     except SyncError as error:
         get_logger().warning("site_not_written", reason=str(error), hint=error.hint)
         return False
-    except Exception as surprise:  # noqa: BLE001 - a bug in what only shows the catalog must not stop what keeps it
-        get_logger().error("site_not_written", exc_info=surprise)
+    except Exception as error:  # noqa: BLE001 - a bug in the gallery must not stop the synchronisation
+        get_logger().error("site_not_written", exc_info=error)
         return False
     if built.written:
         counts = {name: getattr(built, name) for name in built.__struct_fields__}
@@ -73,7 +70,7 @@ def update_gallery(settings: Settings, engine: Engine) -> bool | None:
 def write(
     settings: Settings, engine: Engine, folder: Path, *, site_url: str | None = None, covers: bool | None = None
 ) -> SiteBuilt:  # fmt: skip
-    """Write the gallery into a folder; `covers` stands for SYNC_SITE_COVERS if it is given."""
+    """Write the gallery to a folder; `covers` overrides SYNC_SITE_COVERS."""
     from sync.site.build import build
 
     wanted = settings.site_covers if covers is None else covers
@@ -88,7 +85,7 @@ def options_of(settings: Settings, site_url: str | None = None) -> Options:
 
 
 def media_keeper(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | None:
-    """Choose what puts pictures beside the pages: for the sandbox's catalog, the files that the sandbox serves."""
+    """Return the copier of covers; for the sample catalog it copies the files of the package, which need no download."""
     from sync.reader.stored_templates import has_covers_at
     from sync.sandbox.catalog import MEDIA_URL
     from sync.site.covers import Keeper
@@ -134,20 +131,18 @@ def command(context: Context, *, folder: Path, site_url: str | None, covers: boo
 
 
 def describe_build(built: SiteBuilt, folder: Path) -> str:
-    """Say what a build did."""
+    """Describe the result of a build."""
     what = f"{built.written} files written" if built.written else "nothing new"
     missing = f", {built.covers_missing} covers could not be fetched" if built.covers_missing else ""
     return f"{folder / 'index.html'}: {built.templates} templates, {what}{missing}"
 
 
 def site_address(url: str | None) -> str | None:
-    """Read where the site will stand; a slash is added if it lacks one.
+    """Validate the public URL of the site; append a slash if it has none.
 
     Raises:
-        UsageError: it is no http or https address of a folder.
+        UsageError: it is not an http or https URL of a folder.
     """
-    from urllib.parse import urlsplit
-
     if url is None:
         return None
     try:

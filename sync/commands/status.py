@@ -1,4 +1,4 @@
-"""`status`: how things stand, on one screen, without the network."""
+"""`status`: the state of the catalog, the runs, the feed, webhooks and gallery, from the database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_PROBLEMS = 3
 @sync_command("Show the status of the catalog, the runs and the feed. Reads the database only.", *DATABASE_FLAGS)
 @json_flag()
 def command(context: Context, *, as_json: bool) -> None:
-    """Show how things stand."""
+    """Show the status."""
     from sync.reader.status import overview
 
     engine = context.engine()
@@ -38,7 +38,7 @@ def command(context: Context, *, as_json: bool) -> None:
 
 
 def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
-    """Read how far webhook endpoints have been told: those of the file, or where that cannot be read all that ever were."""
+    """Read the positions of the endpoints in SYNC_WEBHOOKS_FILE, or of all endpoints if that file cannot be read."""
     from sync.errors import ConfigurationError
     from sync.webhooks.state import positions
 
@@ -53,7 +53,7 @@ def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
 
 
 def status_output(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> Status:
-    """Build the JSON output; ages in seconds."""
+    """Build the JSON output; ages are in seconds."""
     from sync.monitoring.staleness import is_stale
     from sync.outputs.catalog import Run
     from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
@@ -102,7 +102,7 @@ def status_output(found: Overview, settings: Settings, now: datetime, delivery_p
 
 
 def status_lines(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> list[str]:
-    """Write the status as text, a line a fact."""
+    """Format the status as lines of text."""
     from sync.catalog.run_record import Status, advise
     from sync.monitoring.staleness import age, is_stale, since
     from sync.terminal.tables import mark, pad
@@ -167,7 +167,7 @@ def _missing_lines(found: Overview) -> list[tuple[str, str]]:
 
 
 def site_state(found: Overview, settings: Settings) -> SiteState | None:
-    """Return where the gallery of SYNC_SITE_DIR is, and whether it shows every change; None if it is not set."""
+    """Return the folder of the gallery and whether it shows every change; None if SYNC_SITE_DIR is not set."""
     if settings.site_dir is None:
         return None
     from pathlib import Path
@@ -179,7 +179,7 @@ def site_state(found: Overview, settings: Settings) -> SiteState | None:
 
 
 def webhook_lines(delivery_positions: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
-    """Say in a line how many endpoints are told of changes, and in one more for each that a person should look at."""
+    """Format the number of endpoints, and one line for each of the first that need attention."""
     from sync.terminal.rows import describe_problem
 
     if not delivery_positions:

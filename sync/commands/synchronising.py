@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.client.api_client import Endpoint
+    from sync.client.api_client import HttpApiClient
     from sync.commands.base import Context
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
@@ -47,11 +47,11 @@ def run_options(settings: Settings, *, accept_removals: bool = False) -> RunOpti
 
 
 @contextmanager
-def open_endpoint(settings: Settings, recording: Recording | None = None) -> Iterator[Endpoint]:
+def open_endpoint(settings: Settings, recording: Recording | None = None) -> Iterator[HttpApiClient]:
     """Open the endpoint; the first SIGINT or SIGTERM cancels its requests, so that the run ends cleanly, the second one kills."""
-    from sync.client.api_client import Endpoint
+    from sync.client.api_client import HttpApiClient
 
-    with Endpoint(settings, require_key(settings), recording=recording) as endpoint:
+    with HttpApiClient(settings, require_key(settings), recording=recording) as endpoint:
 
         def stop(number: int, _frame: Any) -> None:
             signal.signal(number, signal.SIG_DFL)
@@ -106,7 +106,7 @@ def write_metrics(settings: Settings, engine: Engine, outcome: Outcome, *, site:
     if settings.metrics_file is not None:
         from sync.daemon.service import write_textfile
 
-        write_textfile(settings.metrics_file, engine, outcome, site=site)
+        write_textfile(settings.metrics_file, engine, outcome, stale_after=settings.staleness_budget, site=site)
 
 
 @contextmanager

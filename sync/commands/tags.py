@@ -1,4 +1,4 @@
-"""`tags`: which tags there are, and on how many templates."""
+"""`tags`: the tags, and the number of templates of each."""
 
 from __future__ import annotations
 

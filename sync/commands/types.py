@@ -1,4 +1,4 @@
-"""`types`: which types of templates there are, and how many of each."""
+"""`types`: the template types, and the number of templates of each."""
 
 from __future__ import annotations
 

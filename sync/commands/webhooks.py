@@ -1,4 +1,4 @@
-"""`webhooks`: who is told of changes, how far they have been told, and telling them."""
+"""`webhooks`: list the endpoints, send a test message, deliver messages, resume an endpoint."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.outputs.webhooks import WebhookEndpoint
-    from sync.webhooks.configuration import Armed
-    from sync.webhooks.dispatcher import Delivered
+    from sync.webhooks.configuration import SignedEndpoint
+    from sync.webhooks.dispatcher import DeliveryResult
     from sync.webhooks.endpoints import Endpoint
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
@@ -29,7 +29,7 @@ SENDING_FLAGS = (*FLAGS, "proxy", "ca_bundle")
 
 @click.group(help="List webhook endpoints, send a test message, deliver messages.")
 def command() -> None:
-    """Hold the commands together."""
+    """Define the group."""
 
 
 @sync_command("List the endpoints with their delivery position and last response. Needs no secrets.", *FLAGS)
@@ -53,7 +53,7 @@ def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> Non
 
 
 def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
-    """Build the JSON output of an endpoint; of its URL the origin only, as the rest may be a secret."""
+    """Build the JSON output of an endpoint; it contains only the origin of the URL, because the rest may be a secret."""
     from sync.outputs.webhooks import WebhookEndpoint
     from sync.text import iso
     from sync.webhooks.addresses import origin
@@ -91,13 +91,13 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
 @click.argument("name", metavar="NAME")
 @json_flag("Print the response as JSON.")
 def test(context: Context, *, name: str, as_json: bool) -> None:
-    """Try an endpoint."""
+    """Send a test message."""
     import secrets
 
     from sync.text import iso
     from sync.webhooks.messages import of_test
 
-    target = _named(_armed(context), name)
+    target = _find_endpoint(_endpoints(context), name)
     moment = now()
     message = of_test(secrets.token_hex(12), iso(moment), name)
     reply = sender(context)(target, message, moment)
@@ -121,15 +121,15 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
 )
 @json_flag("Print the result as JSON.")
 def deliver(context: Context, *, as_json: bool) -> None:
-    """Make one pass."""
+    """Deliver all due messages once."""
     from sync.text import count_of
-    from sync.webhooks.dispatcher import Deliverer
+    from sync.webhooks.dispatcher import Dispatcher
 
-    endpoints = _armed(context)
-    visits: list[Delivered] = []
-    deliverer = Deliverer(context.engine(), sender(context), now, random.random, visits.append)
-    deliverer.begin(endpoints)
-    deliverer.finish()
+    endpoints = _endpoints(context)
+    visits: list[DeliveryResult] = []
+    dispatcher = Dispatcher(context.engine(), sender(context), now, random.random, visits.append)
+    dispatcher.begin(endpoints)
+    dispatcher.finish()
     visits.sort(key=lambda visit: visit.name)
     if as_json:
         from sync.outputs.webhooks import Delivery
@@ -157,43 +157,43 @@ def deliver(context: Context, *, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")
 def resume(context: Context, *, name: str, skip: bool) -> None:
-    """Go on."""
+    """Resume an endpoint."""
     from sync.webhooks.configuration import endpoints_in
-    from sync.webhooks.state import resume as go_on
+    from sync.webhooks.state import resume as resume_endpoint
 
     endpoint = next((each for each in endpoints_in(_file(context)) if each.name == name), None)
     if endpoint is None:
         raise _unknown(name)
-    context.out.message(go_on(context.engine(), endpoint, skip=skip))
+    context.out.message(resume_endpoint(context.engine(), endpoint, skip=skip))
 
 
-def sender(context: Context) -> Callable[[Armed, Message, datetime], Reply]:
-    """Make what makes one attempt."""
+def sender(context: Context) -> Callable[[SignedEndpoint, Message, datetime], Reply]:
+    """Return the function that makes one delivery attempt."""
     from sync.client.network import Network
     from sync.webhooks.send import send
 
     network = Network.of(context.settings)
-    return lambda armed, message, moment: send(armed, message, moment, network=network)
+    return lambda target, message, moment: send(target, message, moment, network=network)
 
 
 def _file(context: Context) -> str:
     if context.settings.webhooks_file is None:
-        raise ConfigurationError(["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/webhooks.md has an example."])
+        raise ConfigurationError(["SYNC_WEBHOOKS_FILE: not set. Set it to a file of endpoints; docs/changes.md has an example."])
     return context.settings.webhooks_file
 
 
-def _armed(context: Context) -> list[Armed]:
-    from sync.webhooks.configuration import armed, secrets_of
+def _endpoints(context: Context) -> list[SignedEndpoint]:
+    from sync.webhooks.configuration import load_endpoints, secrets_of
 
     warnings: list[str] = []
-    endpoints = armed(_file(context), warnings=warnings)
+    endpoints = load_endpoints(_file(context), warnings=warnings)
     context.out.hide(secrets_of(endpoints))
     for warning in warnings:
         context.out.message(f"warning: {warning}")
     return endpoints
 
 
-def _named(endpoints: Sequence[Armed], name: str) -> Armed:
+def _find_endpoint(endpoints: Sequence[SignedEndpoint], name: str) -> SignedEndpoint:
     found = next((each for each in endpoints if each.endpoint.name == name), None)
     if found is None:
         raise _unknown(name)

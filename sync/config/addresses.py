@@ -1,6 +1,4 @@
-"""PURE. An http address, as whoever writes settings may give one.
-
-Whether a request to a server on loopback means it.
+"""PURE. Addresses: a URL in the settings, a Host header, and which networks an IP address reaches.
 
 A web page can point a name of its own at 127.0.0.1 and have a browser read what answers there (DNS rebinding); it cannot
 choose the Host header that the browser sends.
@@ -9,6 +7,7 @@ choose the Host header that the browser sends.
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from sync.catalog.sync_state import LOOPBACK_ORIGIN
@@ -55,3 +54,50 @@ _NAME = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)
 def is_loopback_name(host: str) -> bool:
     """Whether a Host header names this machine to itself, with any port or none."""
     return _NAME.fullmatch(host) is not None
+
+
+_METADATA = frozenset(
+    map(ip_address, ("169.254.169.254", "192.0.0.192", "168.63.129.16", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254"))
+)
+"""Metadata services of clouds, which give credentials to any process that asks: AWS, GCP, Oracle, Azure, Alibaba."""
+_TRANSLATED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+"""Networks whose addresses hold an IPv4 address in their last 32 bits: NAT64, and IPv4-compatible addresses."""
+_NOT_PUBLIC = (ip_network("192.0.0.0/24"), ip_network("fec0::/10"), ip_network("64:ff9b:1::/48"))
+"""What Python's `is_global` takes for public, in part or in some versions: IETF assignments, site-local, local translation."""
+
+
+def reached_addresses(text: str) -> tuple[IPv4Address | IPv6Address, ...]:
+    """Return an address and the IPv4 address that a translator, tunnel or the system reaches behind it.
+
+    Raises:
+        ValueError: this is no IP address.
+    """
+    found = ip_address(text.partition("%")[0])
+    if isinstance(found, IPv4Address):
+        return (found,)
+    behind = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
+    if behind is None and any(found in network for network in _TRANSLATED):
+        behind = IPv4Address(int(found) & 0xFFFF_FFFF)
+    return (found,) if behind is None else (found, behind)
+
+
+def is_metadata_service(text: str) -> bool:
+    """Return whether an IP address is one of those at which clouds serve credentials, link-local ones included.
+
+    Raises:
+        ValueError: this is no IP address.
+    """
+    return any(address.is_link_local or address in _METADATA for address in reached_addresses(text))
+
+
+def is_public(text: str) -> bool:
+    """Return whether an IP address is public: no private network, no loopback, no metadata service of a cloud.
+
+    Raises:
+        ValueError: this is no IP address.
+    """
+    return all(
+        address.is_global and not address.is_multicast and address not in _METADATA
+        and not any(address in network for network in _NOT_PUBLIC if network.version == address.version)
+        for address in reached_addresses(text)
+    )  # fmt: skip

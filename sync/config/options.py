@@ -231,7 +231,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("proxy", "SYNC_PROXY", None, http_url, "URL",
            "HTTP proxy for all requests; HTTPS_PROXY and similar variables are ignored."),
     Option("webhooks_file", "SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
-           "TOML file of webhook endpoints; see docs/webhooks.md."),
+           "TOML file of webhook endpoints; see docs/changes.md."),
     Option("site_dir", "SYNC_SITE_DIR", None, _text, "DIR",
            "Directory of the gallery, updated after every change; see docs/gallery.md."),
     Option("site_covers", "SYNC_SITE_COVERS", "false", _flag, "true|false",

@@ -20,10 +20,15 @@ _BYTES = "surrogateescape"
 
 
 class Redactor:
-    """Replace secrets whose characters are written literally, percent-encoded or with the escapes of JSON."""
+    """Replace secrets whose characters are written literally, percent-encoded or with the escapes of JSON.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = tuple(sorted((each for each in secrets if len(each) >= SHORTEST_SECRET), key=len, reverse=True))
+    Args:
+        secrets: what to replace.
+        shortest: characters that a secret must have to be replaced.
+    """
+
+    def __init__(self, secrets: Iterable[str], *, shortest: int = SHORTEST_SECRET) -> None:
+        self._secrets = tuple(sorted((each for each in secrets if len(each) >= shortest), key=len, reverse=True))
         spelled = [[_spellings(char) for char in secret] for secret in self._secrets]
         self._pattern = re.compile("|".join(map("".join, spelled)) or "(?!)")
         self._beginning = re.compile("|".join(map(_beginning, spelled)) or "(?!)")

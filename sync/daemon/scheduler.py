@@ -49,6 +49,8 @@ FINAL_WRITE_TIMEOUT = 1.0
 """Seconds at least for the last write to the database, however much of the grace period the run took."""
 
 _JOB = "sync"
+_STOP, _RELOAD = b"!", b"r"
+"""What a signal handler writes to the pipe that wakes the main thread."""
 
 
 @dataclass(eq=False)
@@ -61,6 +63,7 @@ class Daemon:
         grace: seconds that a stop may take.
         random: a source of numbers from 0 to 1, for jitter.
         max_run: seconds after which a run counts as hung, and this process as not live.
+        reload: rereads the files of secrets, at SIGHUP; it must not raise, nor wait for the database.
         notify: sends a message to systemd: `READY=1`, `STATUS=...`, `WATCHDOG=1`, `STOPPING=1`.
         check_every: seconds between two checks of the clocks, and two messages to systemd's watchdog.
         clock: the wall clock, aware.
@@ -72,6 +75,7 @@ class Daemon:
     grace: float
     random: Callable[[], float]
     max_run: float = math.inf
+    reload: Callable[[], None] = lambda: None
     notify: Callable[[str], None] = lambda _message: None
     check_every: float = CHECK_SECONDS
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -101,9 +105,10 @@ class Daemon:
         self._thread = threading.Thread(target=self._scheduler.start, name="scheduler", daemon=True)
 
     def obey_signals(self) -> None:
-        """Stop at SIGTERM and SIGINT; a second one ends the process at once."""
+        """Stop at SIGTERM and SIGINT, reload at SIGHUP; a second SIGTERM or SIGINT ends the process at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, lambda _number, _frame: os.write(self._wake_w, _RELOAD))
 
     def _on_signal(self, number: int, _frame: Any) -> None:
         self._signals += 1
@@ -113,7 +118,7 @@ class Daemon:
 
     def stop(self) -> None:
         """Ask `serve` to return. Takes no lock, so it is safe in a signal handler."""
-        os.write(self._wake_w, b"!")
+        os.write(self._wake_w, _STOP)
 
     def serve(self) -> None:
         """Run until asked to stop."""
@@ -127,13 +132,22 @@ class Daemon:
         started.wait()
         get_logger().info("daemon_started", first_run=due.isoformat(timespec="seconds"), schedule=str(self.schedule))
         self.notify("READY=1")
-        while not select.select([self._wake_r], [], [], self.check_every)[0]:
+        while not self._stop_requested():
             if self.live()[0]:
                 self.notify("WATCHDOG=1")
             self._follow_clock()
             if self._next_run_time() <= self.clock():  # the scheduler's timer does not notice a suspend or a clock set forward
                 self._scheduler.wakeup()
         self._end()
+
+    def _stop_requested(self) -> bool:
+        """Wait for a signal, at most until the next check; return whether it was one to stop."""
+        if not select.select([self._wake_r], [], [], self.check_every)[0]:
+            return False
+        requests = os.read(self._wake_r, 4096)
+        if _STOP not in requests:
+            self.reload()
+        return _STOP in requests
 
     def live(self) -> tuple[bool, str]:
         """Return whether this process works, and one line about it, for the liveness probe and systemd's watchdog.

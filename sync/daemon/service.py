@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.daemon.schedule import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
-from sync.monitoring.metrics import CODES, Metrics, RunFigures
+from sync.monitoring.metrics import CODES, Facts, Metrics, RunFigures
 from sync.monitoring.staleness import is_stale
-from sync.reader.cursor import newest, prove
+from sync.reader.cursor import newest, validate_cursor
 from sync.reader.status import last_success, overview
 from sync.store.apply import Store
+from sync.store.database_errors import where
 from sync.store.engine import reading
 from sync.store.next_run import record_next_run
 from sync.store.schema import require_current_schema
+from sync.store.sqlite_file import identity, sqlite_file
 from sync.synchronise import Outcome, RunOptions, synchronise
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from sync.config.settings import Settings
     from sync.monitoring.heartbeat import Ping
+    from sync.store.sqlite_file import Identity
 
 
 class Service:
@@ -72,8 +76,9 @@ class Service:
         self._after_run = after_run
         self._site = site
         self._lock = threading.Lock()
-        self._endpoint: Endpoint | None = None
+        self._endpoint: HttpApiClient | None = None
         self._stopping = False
+        self._file = self._identity()
         self._cursor: str | None = None
         self._own_success: tuple[int | None, datetime] | None = None
 
@@ -83,11 +88,12 @@ class Service:
             began = self._clock()
             try:
                 require_current_schema(self._engine)
+                self._check_file()
                 self._check_history()
                 outcome = self._synchronise()
             except SyncError as error:  # before the run had a row: no key, no database, a newer schema
                 self.outdated = error if isinstance(error, SchemaAhead) else None
-                outcome = self._failed(began, error)
+                outcome = self._recorded(self._failed(began, error))
             except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat, too
                 get_logger().error("run_crashed", exc_info=error)
                 outcome = self._failed(began, SyncError(f"Unexpected error: {type(error).__name__}."))
@@ -109,27 +115,49 @@ class Service:
             fatal=self.outdated is not None,
         )
 
+    def _check_file(self) -> None:
+        """Warn if the SQLite file is another one than at the previous run; one that holds the schema is written from now on."""
+        before, self._file = self._file, self._identity()
+        if before is not None and before != self._file:
+            hint = "Stop the daemon before the file is replaced; check that DATABASE_URL names the intended one."
+            get_logger().warning("database_replaced", file=where(self._engine), hint=hint)
+
+    def _identity(self) -> Identity:
+        file = sqlite_file(self._engine)
+        return None if file is None else identity(file)
+
     def _check_history(self) -> None:
         """Warn if the database has lost what it held after the previous run."""
         if self._cursor is None:
             return
         try:
             with reading(self._engine) as connection:
-                prove(connection, self._cursor)
+                validate_cursor(connection, self._cursor)
         except CursorLost as lost:
             if lost.reason != "pruned":
-                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].to_do)
+                get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].action)
                 self._cursor = None
         except SyncError:
             pass  # the database is down, or a standby that lags: the run itself reports that
 
     def _failed(self, began: datetime, error: SyncError) -> Outcome:
-        run = Run(None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error))
+        run = Run(
+            None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error), version=__version__
+        )
         return Outcome(run, error=error)
+
+    def _recorded(self, outcome: Outcome) -> Outcome:
+        """Give a failed attempt a row, so that `status` and `runs` show it; not where the database itself is the reason."""
+        if isinstance(outcome.error, DatabaseError):
+            return outcome
+        try:
+            return replace(outcome, run=Store(self._engine).record_failed(outcome.run))
+        except DatabaseError as error:
+            return replace(outcome, unrecorded=error)
 
     def _synchronise(self) -> Outcome:
         settings = self._settings
-        with Endpoint(settings, self._key()) as endpoint:
+        with HttpApiClient(settings, self._key()) as endpoint:
             with self._lock:
                 self._endpoint = endpoint
                 if self._stopping:
@@ -182,21 +210,22 @@ class Service:
             return False, str(error)
 
 
-def seed(metrics: Metrics, engine: sa.Engine) -> None:
-    """Set the metrics to what the database holds from earlier runs; leave them while it does not answer."""
-    try:
-        found = overview(engine)
-    except SyncError:
-        return
-    success, attempt = found.last_success, found.last_attempt
-    metrics.seed(
+def facts_of(engine: sa.Engine) -> Facts:
+    """Read what the metrics show of the database.
+
+    Raises:
+        DatabaseError: it does not answer.
+    """
+    found = overview(engine)
+    success, attempt, result = found.last_success, found.last_attempt, found.last_result
+    return Facts(
         last_success=success.finished_at.timestamp() if success and success.finished_at else None,
         last_attempt=attempt.started_at.timestamp() if attempt else None,
-        last_status=str(attempt.status) if attempt and attempt.status is not Status.RUNNING else None,
+        last_status=str(result.status) if result else None,
         templates=found.present,
         held=found.held,
         unconfirmed=found.unconfirmed,
-        rejected=attempt.rejected if attempt else 0,
+        rejected=result.rejected if result else 0,
     )
 
 
@@ -226,6 +255,7 @@ def figures_of(outcome: Outcome, engine: sa.Engine) -> tuple[RunFigures, datetim
         unconfirmed=unconfirmed,
         requests_by_code=_by_label(outcome.codes),
         last_success=success.timestamp() if success else None,
+        recorded=run.run_id is not None and outcome.unrecorded is None,
     )
     return figures, success
 
@@ -251,14 +281,13 @@ def notify_heartbeat(ping: Ping, outcome: Outcome, last: datetime | None, budget
     (ping.success if run.status is Status.SUCCEEDED or passing else ping.fail)(text)
 
 
-def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, site: bool | None = None) -> None:
+def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, stale_after: float, site: bool | None = None) -> None:
     """Write a one-shot run's metrics to a textfile; keep the file as it is while the database does not answer."""
     figures, newest = figures_of(outcome, engine)
     if figures.templates is None:
         get_logger().warning("metrics_not_written", reason="the database could not be queried")
         return
-    metrics = Metrics(__version__)
-    seed(metrics, engine)
+    metrics = Metrics(__version__, stale_after)
     metrics.observe(figures)
     metrics.observe_site(site)
     try:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 METRIC_NAMES = (
     "template_sync_last_success_timestamp_seconds",
+    "template_sync_stale_after_seconds",
     "template_sync_last_attempt_timestamp_seconds",
     "template_sync_last_run_status",
     "template_sync_templates",
@@ -70,6 +71,7 @@ class RunFigures:
         unconfirmed: missing templates that are kept after it, because no look-up confirms that they are gone.
         requests_by_code: requests to upstream by the code of the answer, `network` where none came.
         last_success: when the last success ended, as far as the database knows; None when it knows of none.
+        recorded: whether the database holds this run and its result.
     """
 
     status: str
@@ -85,27 +87,55 @@ class RunFigures:
     unconfirmed: int = 0
     requests_by_code: Mapping[str, int] = field(default_factory=dict)
     last_success: float | None = None
+    recorded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the database holds about runs and the catalog, whichever process made the runs.
+
+    Attributes:
+        last_success: when the last success ended, in seconds since 1970; None if there was none.
+        last_attempt: when the last run that was not skipped began, likewise.
+        last_status: how the last of them ended; None if there was none.
+        rejected: records that it rejected.
+    """
+
+    last_success: float | None
+    last_attempt: float | None
+    last_status: str | None
+    templates: int
+    held: int
+    unconfirmed: int
+    rejected: int
 
 
 class Metrics:
-    """All metrics of one process, in registries of their own."""
+    """All metrics of one process, in registries of their own.
 
-    def __init__(self, version: str) -> None:
+    Args:
+        version: of the program.
+        stale_after: seconds after which the last success is stale, so that an alert need not repeat the setting.
+    """
+
+    def __init__(self, version: str, stale_after: float) -> None:
         # Else every counter has a second series with the time of the process's start; a switch of the whole library.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._facts = CollectorRegistry()
         self._counts = CollectorRegistry()
         self._endpoints: set[str] = set()
-        self._define_facts(version)
+        self._unrecorded: tuple[float, str | None] | None = None
+        self._define_facts(version, stale_after)
         self._define_counts()
 
-    def _define_facts(self, version: str) -> None:
+    def _define_facts(self, version: str, stale_after: float) -> None:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"template_sync_{name}", text, labels, registry=self._facts)
 
         self._last_success = gauge(
             "last_success_timestamp_seconds", "Time at which the last successful run ended; 0 if there was none."
         )
+        gauge("stale_after_seconds", "Age after which the last success is stale (SYNC_STALE_AFTER).").set(stale_after)
         self._last_attempt = gauge(
             "last_attempt_timestamp_seconds", "Time at which the last run started, whatever its status; 0 if there was none."
         )
@@ -150,25 +180,15 @@ class Metrics:
             "template_sync_run_duration_seconds", "Duration of runs.", buckets=_BUCKETS, registry=self._counts
         )
 
-    def seed(
-        self,
-        *,
-        last_success: float | None,
-        last_attempt: float | None,
-        last_status: str | None,
-        templates: int,
-        held: int,
-        unconfirmed: int,
-        rejected: int,
-    ) -> None:
-        """Take over the facts that the database knows when the process begins; None where there was no such run yet."""
-        self._last_success.set(last_success or 0)
-        self._last_attempt.set(last_attempt or 0)
-        self._set_last_status(last_status)
-        self._templates.set(templates)
-        self._held.set(held)
-        self._unconfirmed.set(unconfirmed)
-        self._rejected.set(rejected)
+    def set_facts(self, facts: Facts) -> None:
+        """Show what the database holds; a later run of this process that it could not record counts as the last one."""
+        self._last_success.set(facts.last_success or 0)
+        last = (facts.last_attempt or 0, facts.last_status)
+        self._set_last_run(*max(last, self._unrecorded or last, key=lambda run: run[0]))
+        self._templates.set(facts.templates)
+        self._held.set(facts.held)
+        self._unconfirmed.set(facts.unconfirmed)
+        self._rejected.set(facts.rejected)
 
     def observe(self, run: RunFigures) -> None:
         """Take over the figures of a run that ended."""
@@ -184,15 +204,16 @@ class Metrics:
         last_success = run.finished_at if run.status == "succeeded" else run.last_success
         if last_success is not None:
             self._last_success.set(last_success)
-        self._last_attempt.set(run.started_at)
-        self._set_last_status(run.status)
+        self._unrecorded = None if run.recorded else (run.started_at, run.status)
+        self._set_last_run(run.started_at, run.status)
         if run.templates is not None:
             self._templates.set(run.templates)
         self._held.set(run.held)
         self._unconfirmed.set(run.unconfirmed)
         self._rejected.set(run.rejected)
 
-    def _set_last_status(self, last: str | None) -> None:
+    def _set_last_run(self, started_at: float, last: str | None) -> None:
+        self._last_attempt.set(started_at)
         for status in STATUSES:
             self._last_status.labels(status).set(int(status == last))
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from sync.catalog.feed_chain import LARGEST_NUMBER, Cursor
+from sync.catalog.fields import BOUNDS, storage_flaw
+from sync.errors import UnknownTemplate
+
+_LONGEST_ID = BOUNDS["TemplateId"]
 
 
-def a_position(since: str | int | None) -> str | int | None:
+def check_position(since: str | int | None) -> str | int | None:
     """Take a cursor or a seq.
 
     Raises:
@@ -15,7 +19,7 @@ def a_position(since: str | int | None) -> str | int | None:
     """
     if since is None or (isinstance(since, int) and not isinstance(since, bool) and 0 <= since <= LARGEST_NUMBER):
         return since
-    if isinstance(since, str) and (_is_number(since) or Cursor.read(since) is not None):
+    if isinstance(since, str) and (_is_number(since) or Cursor.parse(since) is not None):
         return since
     raise ValueError(f"since: a cursor or a seq, not {since!r}.")
 
@@ -24,18 +28,21 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_NUMBER)) and int(text) <= LARGEST_NUMBER
 
 
-def an_id(template_id: str) -> str:
-    """Take a template's id.
+def check_id(template_id: str) -> str:
+    """Check a template's id.
 
     Raises:
-        ValueError: it is no text.
+        ValueError: it is not a string.
+        UnknownTemplate: no database can store it, so no template has it.
     """
     if not isinstance(template_id, str):
         raise ValueError(f"template_id: a text, not {template_id!r}.")  # noqa: TRY004 - as for every wrong argument
+    if len(template_id) > _LONGEST_ID or storage_flaw(template_id):
+        raise UnknownTemplate(f"No template can have the id {template_id[:_LONGEST_ID]!r}.", template_id=template_id)
     return template_id
 
 
-def a_limit(limit: int | None) -> int | None:
+def check_limit(limit: int | None) -> int | None:
     """Take a number of things.
 
     Raises:
@@ -46,7 +53,7 @@ def a_limit(limit: int | None) -> int | None:
     return limit
 
 
-def a_moment(when: int | datetime) -> int | datetime:
+def check_moment(when: int | datetime) -> int | datetime:
     """Take a run's number, or an aware instant, which is given back in UTC.
 
     Raises:
@@ -66,7 +73,7 @@ def a_moment(when: int | datetime) -> int | datetime:
         raise ValueError(f"A date-time out of the calendar: {when!r}.") from None
 
 
-def an_age(max_age: timedelta | float) -> timedelta:
+def check_age(max_age: timedelta | float) -> timedelta:
     """Take a time, or seconds.
 
     Raises:

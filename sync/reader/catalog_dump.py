@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sync.store.engine import Source
 
 
-MOST_SET_ASIDE = 20
+MAX_REJECTED_SHOWN = 20
 """Records; `runs --rejected` lists all of them."""
 
 
@@ -63,7 +63,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class RejectedRecords:
     """What the last run that read the catalog could not read: how many records, and of the first ones the id, if any, and why."""
 
     count: int = 0
@@ -71,7 +71,7 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class CatalogDump:
     """The catalog with its history.
 
     Attributes:
@@ -80,7 +80,7 @@ class Whole:
         events: the feed, oldest first.
         first_run_id: the run that found the first templates: nothing in it is news.
         held: templates whose removal waits, with the run that first held it.
-        set_aside: see there.
+        rejected: see RejectedRecords.
         overview: as `status` shows it.
     """
 
@@ -89,7 +89,7 @@ class Whole:
     events: tuple[Event, ...]
     first_run_id: int | None
     held: dict[str, int]
-    set_aside: SetAside
+    rejected: RejectedRecords
     overview: Overview
 
 
@@ -113,11 +113,11 @@ def stamp(source: Source) -> str:
         for rows in (state, held, query):
             for row in connection.execute(rows):
                 digest.update(json.dumps(list(row)).encode() + b"\n")
-        digest.update(repr(set_aside(connection)).encode("utf-8", "backslashreplace"))
+        digest.update(repr(rejected_records(connection)).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()
 
 
-def whole(source: Source) -> Whole:
+def read_catalog_dump(source: Source) -> CatalogDump:
     """Read all of it, as it stands at one moment."""
     with reading(source) as connection:
         require_current(connection)
@@ -139,10 +139,10 @@ def whole(source: Source) -> Whole:
         events = tuple(map(_event, connection.execute(sa.select(template_changes).order_by(template_changes.c.seq))))
         first = connection.scalar(sa.select(sa.func.min(sync_runs.c.run_id)).where(sync_runs.c.added > 0))
         held = dict(sorted((row.template_id, row.since_run_id) for row in connection.execute(sa.select(held_removals))))
-        return Whole(tuple(stored), dict(periods), events, first, held, set_aside(connection), overview(connection))
+        return CatalogDump(tuple(stored), dict(periods), events, first, held, rejected_records(connection), overview(connection))
 
 
-def set_aside(source: Source) -> SetAside:
+def rejected_records(source: Source) -> RejectedRecords:
     """Read what the last run that read the catalog set aside; one that is under way, or got no catalog, says nothing of it."""
     read = [str(status) for status in (Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE)]
     last = sa.select(sync_runs.c.run_id, sync_runs.c.rejected).where(sync_runs.c.status.in_(read), sync_runs.c.pages > 0)
@@ -150,10 +150,10 @@ def set_aside(source: Source) -> SetAside:
     with reading(source) as connection:
         run = connection.execute(last.order_by(sync_runs.c.run_id.desc()).limit(1)).one_or_none()
         if run is None or not run.rejected:
-            return SetAside()
+            return RejectedRecords()
         query = sa.select(columns.template_id, columns.reason).where(columns.run_id == run.run_id)
-        found = connection.execute(query.order_by(columns.ordinal).limit(MOST_SET_ASIDE))
-        return SetAside(run.rejected, tuple((row.template_id, row.reason) for row in found))
+        found = connection.execute(query.order_by(columns.ordinal).limit(MAX_REJECTED_SHOWN))
+        return RejectedRecords(run.rejected, tuple((row.template_id, row.reason) for row in found))
 
 
 def _event(row: Any) -> Event:

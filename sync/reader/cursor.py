@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def prove(connection: sa.Connection, since: str | int) -> int:
+def validate_cursor(connection: sa.Connection, since: str | int) -> int:
     """Prove a cursor, and say after which `seq` the reader goes on. The changes must be read in the same transaction.
 
     Args:
@@ -65,7 +65,7 @@ def _read(since: str | int) -> Cursor:
     text = str(since)
     if text.isascii() and text.isdecimal() and int(text) <= LARGEST_NUMBER:
         return Cursor("", int(text), "")
-    found = Cursor.read(text)
+    found = Cursor.parse(text)
     if found is None:
         raise UsageError(f"{text[:80]!r} is not a cursor of the feed.", hint="`template-sync status` shows the current cursor.")
     return found

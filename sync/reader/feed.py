@@ -10,7 +10,7 @@ from sync.catalog.document import json_number
 from sync.catalog.feed_chain import Cursor
 from sync.catalog.field_changes import apply_fields, price_moves
 from sync.catalog.url_query import URL_FIELDS
-from sync.reader.cursor import prove
+from sync.reader.cursor import validate_cursor
 from sync.reader.stored_templates import _ordered, _sorted, printed
 from sync.store.bulk import batches
 from sync.store.engine import reading
@@ -73,7 +73,7 @@ def changes(
             if value is not None
         ]
         if since is not None:
-            wanted.append(template_changes.c.seq > prove(connection, since))
+            wanted.append(template_changes.c.seq > validate_cursor(connection, since))
         query = sa.select(template_changes, template_versions.c.document).outerjoin(template_versions, _VERSION_OF_CHANGE)
         order = template_changes.c.seq.desc() if limit is None else template_changes.c.seq
         query = query.where(*wanted).order_by(order).limit(most if limit is None else limit)

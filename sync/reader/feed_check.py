@@ -63,7 +63,7 @@ def _readable(problems: Iterator[str]) -> Iterator[str]:
 def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
     state = connection.execute(sa.select(sync_state)).one()
     whole = state.oldest_seq == 1
-    cursor = Cursor.start(state.feed_epoch) if whole else Cursor.read(state.pruned_cursor or "")
+    cursor = Cursor.start(state.feed_epoch) if whole else Cursor.parse(state.pruned_cursor or "")
     end = str(cursor) if cursor else None
     present: dict[str, bool] = {}
     seq = state.oldest_seq - 1
@@ -75,7 +75,7 @@ def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
         expected = cursor.after({**row, "at": iso(row["at"])}) if cursor else None
         if expected and row["cursor"] != str(expected):
             yield f"The hash chain is broken at seq {seq}: this change, or an earlier one, was modified."
-        cursor, end = Cursor.read(row["cursor"] or ""), row["cursor"]
+        cursor, end = Cursor.parse(row["cursor"] or ""), row["cursor"]
         was = present.get(row["template_id"], False if whole else None)
         if was is not None and was == (row["kind"] == "added"):
             yield f"Change {seq} is '{row['kind']}' of template {row['template_id']}, which was {'' if was else 'not '}present."

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.page_order import place, sort_key
+from sync.catalog.page_order import page_position, sort_key
 from sync.catalog.run_record import Status
 from sync.catalog.selection import matches
 from sync.errors import DatabaseError, NoSuchPast, Pruned, UnknownRun
@@ -168,7 +168,7 @@ _WHOLE = _VERSIONS.add_columns(template_versions.c.document)
 def select_past(connection: sa.Connection, wanted: Selection, run_id: int) -> list[Stored]:
     """Read the templates that were present after a run and are wanted, in their order."""
     rows = (row for row in connection.execute(_WHOLE.where(_live(run_id))) if matches(row.document, wanted))
-    placed = sorted(((sort_key(place(row.document, wanted.order)), row) for row in rows), key=itemgetter(0))
+    placed = sorted(((sort_key(page_position(row.document, wanted.order)), row) for row in rows), key=itemgetter(0))
     if wanted.after is not None:
         start = sort_key(wanted.after)
         placed = [(key, row) for key, row in placed if key > start]

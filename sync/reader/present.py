@@ -19,7 +19,7 @@ from sync.store.tables import consume_items, tags, template_aspect_ratios, templ
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sync.catalog.page_order import Order, Place
+    from sync.catalog.page_order import Order, PagePosition
     from sync.catalog.selection import Selection
 
 Condition = sa.ColumnElement[bool]
@@ -164,7 +164,7 @@ def _sorting(connection: sa.Connection, order: Order) -> tuple[list[Any], list[A
     return [value, key], [value.is_(None), value.desc() if order.sort == "newest" else value, key]
 
 
-def _behind(after: Place, columns: list[Any], order: Order) -> Condition:
+def _behind(after: PagePosition, columns: list[Any], order: Order) -> Condition:
     """What stands behind a place."""
     *values, key = columns
     further: Condition = key > after.template_id

@@ -59,9 +59,16 @@ def _require_run(connection: sa.Connection, run_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What `status` shows."""
+    """What `status` and the metrics show.
+
+    Attributes:
+        last_attempt: the newest run that was not skipped; it may still be active.
+        last_result: the newest one of those that has ended.
+        last_success: the newest one that succeeded and walked the catalog.
+    """
 
     last_attempt: Run | None
+    last_result: Run | None
     last_success: Run | None
     last_change_at: datetime | None
     next_run_at: datetime | None
@@ -81,16 +88,19 @@ def overview(source: Source) -> Overview:
     with reading(source) as connection:
         require_current(connection)
         state = connection.execute(sa.select(sync_state)).one()
-        attempt = _newest(connection, sync_runs.c.status != str(Status.SKIPPED))
+        attempt = result = _newest(connection, sync_runs.c.status != str(Status.SKIPPED))
+        if attempt and attempt.status is Status.RUNNING:
+            result = _newest(connection, sync_runs.c.status.not_in([str(Status.SKIPPED), str(Status.RUNNING)]))
         return Overview(
             last_attempt=attempt,
+            last_result=result,
             last_success=_newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0),
             last_change_at=connection.scalar(sa.select(sa.func.max(templates.c.changed_at))),
             next_run_at=next_run(connection, attempt.started_at if attempt else None),
             present=connection.scalar(sa.select(sa.func.count()).where(templates.c.removed_at.is_(None))) or 0,
             held=connection.scalar(sa.select(sa.func.count()).select_from(held_removals)) or 0,
             unconfirmed=connection.scalar(sa.select(sa.func.count()).select_from(unconfirmed_removals)) or 0,
-            holder=leases.look(connection),
+            holder=leases.current_holder(connection),
             feed_epoch=state.feed_epoch,
             oldest_seq=state.oldest_seq,
             last_seq=state.last_seq,

@@ -40,6 +40,12 @@ def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
         return isinstance(url, str) and url.startswith(prefix)
 
 
+def with_times(document: Document, first_seen: datetime, changed: datetime, removed: datetime | None) -> dict[str, Any]:
+    """Add the three times that `show` prints to a document."""
+    times = {"first_seen_at": first_seen, "changed_at": changed, "removed_at": removed}
+    return {**document, **{name: None if time is None else iso(time) for name, time in times.items()}}
+
+
 def _ordered(written: Any) -> Document:
     """Put a document's keys into the one order, and its credits into the one form: PostgreSQL keeps them in another.
 
@@ -79,9 +85,8 @@ class Stored:
     removed_run_id: int | None
 
     def as_json(self) -> dict[str, Any]:
-        """Write it as `show` does: the document, and three moments."""
-        moments = {name: getattr(self, name) for name in ("first_seen_at", "changed_at", "removed_at")}
-        return {**self.document, **{name: None if moment is None else iso(moment) for name, moment in moments.items()}}
+        """Return the document and three times, as `show` prints them."""
+        return with_times(self.document, self.first_seen_at, self.changed_at, self.removed_at)
 
 
 def verified_at(source: Source, template_id: str) -> datetime | None:

@@ -8,16 +8,17 @@ from dataclasses import dataclass, fields
 from dataclasses import field as _field
 from datetime import datetime, timedelta
 from decimal import Decimal  # noqa: TC003
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from sync.catalog.document import Price, Tag, prices_of, tags_of
+from sync.catalog.document import DOCUMENT_KEYS, Price, Tag, json_number, prices_of, tags_of
 from sync.catalog.field_changes import PriceMove, price_moves
 from sync.catalog.fields import SCALARS
+from sync.text import iso
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from sync.catalog.document import Document
     from sync.reader.stored_templates import Stored
 
 __all__ = ["CatalogStatus", "Change", "FieldChange", "Kind", "Page", "Price", "PriceMove", "PricePeriod", "Tag", "Template"]
@@ -79,9 +80,21 @@ class Template:
     changed_run_id: int
     removed_run_id: int | None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy, which a read-only mapping cannot by itself."""
-        return _again, (Template, _thawed_fields(self))
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object that `show --json` prints."""
+        from sync.reader.stored_templates import printed, with_times
+
+        return printed(with_times(self._document(), self.first_seen_at, self.changed_at, self.removed_at))
+
+    def _document(self) -> Document:
+        scalars = {name: getattr(self, name) for name in SCALARS.values()}
+        if self.released_at is not None:
+            scalars["released_at"] = iso(self.released_at)
+        prices = [{"resolution": price.resolution, "credit": json_number(price.credit)} for price in self.prices]
+        tags = [{"name": tag.name, "name_en": tag.name_en} for tag in self.tags]
+        lists = {"consume_items": prices, "tags": tags, "aspect_ratios": list(self.aspect_ratios), "extra": _plain(self.extra)}
+        found = {"template_id": self.template_id, **scalars, **lists}
+        return {name: found[name] for name in DOCUMENT_KEYS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +116,21 @@ class FieldChange:
         field: the document's name for it; a price is `consume_items.720p`, an unknown field `extra.Name`.
         old: as the feed's JSON has it, but read-only: lists are tuples.
         new: likewise.
+        absent: for an unknown field, in changes that version 0.1.0 recorded: the side on which it was missing, not null.
     """
 
     field: str
     old: Any = _field(hash=False)
     new: Any = _field(hash=False)
+    absent: Literal["old", "new"] | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy, which a read-only mapping cannot by itself."""
-        return _again, (FieldChange, _thawed_fields(self))
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object that `changes --json` prints in `fields`."""
+        old, new = _plain(self.old), _plain(self.new)
+        found = {"field": self.field, "old": old, "new": new}
+        if self.field == "tags":
+            found |= {"gained": [tag for tag in new if tag not in old], "lost": [tag for tag in old if tag not in new]}
+        return found if self.absent is None else {**found, "absent": self.absent}
 
 
 Kind = Literal["added", "changed", "removed"]
@@ -146,6 +165,29 @@ class Change:
     breaking: tuple[str, ...]
     evidence: str | None
     template: Template
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object that `changes --json` prints."""
+        from sync.reader.stored_templates import printed
+
+        document = printed(self.template._document())  # noqa: SLF001 - of the same module
+        is_removal = self.kind == "removed"
+        return {
+            "seq": self.seq,
+            "run_id": self.run_id,
+            "at": iso(self.at),
+            "template_id": self.template_id,
+            "kind": self.kind,
+            "fields": [field.as_json() for field in self.fields],
+            "evidence": self.evidence,
+            "prices": [
+                {"resolution": move.resolution, "old": _number(move.old), "new": _number(move.new)} for move in self.prices
+            ],
+            "breaking": list(self.breaking),
+            "cursor": self.cursor,
+            "document": None if is_removal else document,
+            "before": document if is_removal else None,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +260,10 @@ def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
         row: as `sync.reader.feed` gives it.
         stored: the template after it; of a removed one, before it.
     """
-    told = (FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"])) for each in row["fields"])
+    told = (
+        FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"]), absent=each.get("absent"))
+        for each in row["fields"]
+    )
     return Change(
         seq=row["seq"],
         cursor=row["cursor"],
@@ -234,23 +279,39 @@ def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
     )
 
 
+class ReadOnlyDict(dict[str, Any]):
+    """A dict that cannot be changed. Being a dict, it is accepted by every encoder and by `dataclasses.asdict`."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("Values of the catalog are read-only: make a dict of it to change it.")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+
 def _frozen(value: Any) -> Any:
-    """Make JSON that cannot be changed, all the way down."""
+    """Make JSON that cannot be changed, at any depth."""
     if isinstance(value, dict):
-        return MappingProxyType({name: _frozen(inner) for name, inner in value.items()})
+        return ReadOnlyDict({name: _frozen(inner) for name, inner in value.items()})
     return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _thawed(value: Any) -> Any:
-    if isinstance(value, MappingProxyType):
-        return {name: _thawed(inner) for name, inner in value.items()}
-    return tuple(map(_thawed, value)) if isinstance(value, tuple) else value
+def _number(credit: Decimal | None) -> int | float | None:
+    return None if credit is None else json_number(credit)
 
 
-def _thawed_fields(value: Template | FieldChange) -> dict[str, Any]:
-    return {each.name: _thawed(getattr(value, each.name)) for each in fields(value)}
-
-
-def _again(kind: type[Any], values: dict[str, Any]) -> Any:
-    """Make a value again that was pickled or copied."""
-    return kind(**{name: _frozen(value) for name, value in values.items()})
+def _plain(value: Any) -> Any:
+    """Make JSON of plain dicts and lists again."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value

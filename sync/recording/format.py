@@ -1,4 +1,4 @@
-"""PURE. The form of a recording: a line for the run, then one for each answer; docs/recordings.md describes it."""
+"""PURE. The form of a recording: a line for the run, then one for each answer; docs/operations.md describes it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedAnswer:
+class RecordedResponse:
     """One question and what came.
 
     Attributes:
@@ -58,7 +58,7 @@ class RecordedAnswer:
         trouble: why it is not whole, one phrase; empty if it is.
     """
 
-    question: dict[str, str]
+    params: dict[str, str]
     at: float = 0.0
     took: float = 0.0
     status: int | None = None
@@ -73,7 +73,7 @@ def first_line(run: RecordedRun) -> str:
     return json_text({"format": FORMAT, "version": VERSION, **said})
 
 
-def line_of(answer: RecordedAnswer, redact: Callable[[str], str]) -> str:
+def line_of(answer: RecordedResponse, redact: Callable[[str], str]) -> str:
     """Write an answer as one line, in whose every text secrets are hidden: a server may quote the key, however spelt."""
     text = redact(answer.body.decode("utf-8", "surrogateescape"))
     body: dict[str, Any]
@@ -84,7 +84,7 @@ def line_of(answer: RecordedAnswer, redact: Callable[[str], str]) -> str:
     else:
         body = {"body_base64": b64encode(text.encode("utf-8", "surrogateescape")).decode()}
     said = {
-        "question": {redact(name): redact(value) for name, value in answer.question.items()},
+        "question": {redact(name): redact(value) for name, value in answer.params.items()},
         "at": round(answer.at, 4),
         "took": round(answer.took, 4),
         "status": answer.status,
@@ -107,14 +107,14 @@ def _is_utf_8(text: str) -> bool:
     return True
 
 
-def read_recording(lines: Iterable[bytes]) -> tuple[RecordedRun, list[RecordedAnswer]]:
+def read_recording(lines: Iterable[bytes]) -> tuple[RecordedRun, list[RecordedResponse]]:
     """Read a recording.
 
     Raises:
         ValueError: it is none, or of a later version; says in which line and why.
     """
     run: RecordedRun | None = None
-    answers: list[RecordedAnswer] = []
+    answers: list[RecordedResponse] = []
     for number, line in enumerate(lines, 1):
         try:
             said = json.loads(line)
@@ -147,8 +147,8 @@ def _run(said: Any) -> RecordedRun:
     return RecordedRun(str(said["program"]), str(said["started_at"]), settings, int(said["seed"]))
 
 
-def _answer(said: Any) -> RecordedAnswer:
-    question = {str(name): str(value) for name, value in said["question"].items()}
+def _answer(said: Any) -> RecordedResponse:
+    params = {str(name): str(value) for name, value in said["question"].items()}
     headers = {name: str(said["headers"][name]) for name in HEADERS if name in said["headers"]}
     if not all(map(_HEADER.fullmatch, headers.values())):
         raise _Odd("a header holds a character that none may hold")
@@ -156,4 +156,4 @@ def _answer(said: Any) -> RecordedAnswer:
     if status is not None and (type(status) is not int or status not in _STATUSES):
         raise _Odd("its status is none of HTTP")
     body = b64decode(said["body_base64"], validate=True) if "body_base64" in said else said["body"].encode()
-    return RecordedAnswer(question, float(said["at"]), float(said["took"]), status, headers, body, str(said.get("trouble", "")))
+    return RecordedResponse(params, float(said["at"]), float(said["took"]), status, headers, body, str(said.get("trouble", "")))

@@ -18,11 +18,11 @@ from sync.client.http import BODY_LIMIT, decompress
 from sync.config.options import replaceable_file
 from sync.config.redaction import Redactor
 from sync.errors import UsageError
-from sync.recording.format import HEADERS, MOST_BYTES, RecordedAnswer, first_line, line_of
+from sync.recording.format import HEADERS, MOST_BYTES, RecordedResponse, first_line, line_of
 
 if TYPE_CHECKING:
     from sync.client.network import Response, TransportFailure
-    from sync.client.params import Question
+    from sync.client.params import Params
     from sync.recording.format import RecordedRun
 
 
@@ -71,11 +71,11 @@ class Recording:
                     self.failure = error.strerror or str(error)
             self._give_up(self.failure)
 
-    def add(self, question: Question, began: float, response: Response | None, failure: TransportFailure | None) -> None:
+    def add(self, params: Params, began: float, response: Response | None, failure: TransportFailure | None) -> None:
         """Keep what came of a request until now.
 
         Args:
-            question: what was asked.
+            params: the query parameters of the request.
             began: the monotonic moment of the request.
             response: the answer; None if there was none.
             failure: why the answer is not complete, if it is not.
@@ -91,8 +91,8 @@ class Recording:
             elif damage is not None and damage.code == "encoding" and body is not response.body:
                 came["trouble"] = came["trouble"] or "something follows its compressed end"
             came |= {"status": response.status, "headers": headers, "body": bytes(body[: BODY_LIMIT + 1])}
-        query = {name: str(value) for name, value in question.items()}
-        line = line_of(RecordedAnswer(query, began - self._began, now - began, **came), self._redact)
+        query = {name: str(value) for name, value in params.items()}
+        line = line_of(RecordedResponse(query, began - self._began, now - began, **came), self._redact)
         with self._turn:
             self._write(line)
 

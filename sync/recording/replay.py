@@ -11,7 +11,7 @@ from sync.errors import UsageError
 from sync.recording.format import MOST_BYTES, read_recording
 
 if TYPE_CHECKING:
-    from sync.recording.format import RecordedAnswer, RecordedRun
+    from sync.recording.format import RecordedResponse, RecordedRun
 
 _Asked = frozenset[tuple[str, str]]
 
@@ -24,14 +24,14 @@ class Replay:
         count: of answers.
     """
 
-    def __init__(self, run: RecordedRun, answers: list[RecordedAnswer]) -> None:
+    def __init__(self, run: RecordedRun, answers: list[RecordedResponse]) -> None:
         self.run, self.count = run, len(answers)
         self._turn = Lock()
-        self._left: dict[_Asked, list[RecordedAnswer]] = {}
+        self._left: dict[_Asked, list[RecordedResponse]] = {}
         for answer in reversed(answers):
-            self._left.setdefault(frozenset(answer.question.items()), []).append(answer)
+            self._left.setdefault(frozenset(answer.params.items()), []).append(answer)
 
-    def answer(self, query: str) -> RecordedAnswer | None:
+    def answer(self, query: str) -> RecordedResponse | None:
         """Give what came next for this question, the last answer again and again; None for what was never asked."""
         with self._turn:
             left = self._left.get(frozenset(parse_qsl(query, keep_blank_values=True)))

@@ -1,1 +1,1 @@
-"""A faithful imitation of Crun's endpoint: a sample catalog, and a server of it on loopback."""
+"""An imitation of the API on loopback: a sample catalog that changes, and its covers and previews."""

@@ -1,6 +1,6 @@
-"""The covers and the preview of the sample catalog: files of the package, and the URLs under which the sandbox serves them.
+"""The sample catalog, its changes of one week, and the URLs of its covers and preview.
 
-A believable catalog, and a believable week of change in it. Pure: everything follows from the arguments.
+The catalog and its changes are a pure function of size and seed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MEDIA_PATH = "/media/"
 MEDIA_PORT = 8456
-"""Every sandbox serves the files here, whatever the port of its API: a catalog's URLs are then the same in every run."""
+"""Every sandbox serves the files on this port, so that the URLs in a catalog are the same in every run."""
 MEDIA_URL = f"http://127.0.0.1:{MEDIA_PORT}{MEDIA_PATH}"
 _COVERS = {"9:16": 12, "1:1": 4, "16:9": 3, "4:3": 2, "3:4": 3}
 """Number of pictures for each aspect ratio."""
@@ -51,12 +51,12 @@ Record = dict[str, Any]
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """Read `战斗 Battle, 霓虹 Neon` as Chinese words, each with its English."""
+    """Parse `战斗 Battle, 霓虹 Neon` into pairs of Chinese and English."""
     chinese_and_english = (entry.strip().partition(" ") for entry in text.split(","))
     return tuple((chinese, english) for chinese, _, english in chinese_and_english)
 
 
-# A title is a look, a subject and mostly a kind. Chinese and English put them in the same order, so the two always match.
+# A title is a look, a subject and usually a kind, in the same order in Chinese and English.
 _LOOKS = _pairs("""
     战斗 Battle, 霓虹 Neon, 樱花 Cherry Blossom, 星空 Starry Sky, 复古 Retro, 赛博 Cyber, 水墨 Ink Wash, 武侠 Wuxia,
     海底 Undersea, 雪山 Snow Mountain, 沙漠 Desert, 丛林 Jungle, 太空 Space, 末日 Doomsday, 童话 Fairy Tale, 暗黑 Dark,
@@ -71,7 +71,7 @@ _KINDS = (("", ""), *_pairs("特效 Effect, 大片 Blockbuster, 短片 Short Fil
 _TAGS = _pairs("""
     🔥Seedance2.0模型 🔥Seedance2.0 Model, 热门 Trending, 单人 Solo, 双人 Duo, 情侣 Couples, 变身 Transformation,
     运镜 Camera Moves, 国风 Chinese Style, 宠物 Pets""")
-_MOST_TAGS = 3
+_MAX_TAGS = 3
 
 _TEMPLATE_TYPES = ("BEGIN_END_FRAME", "BEGIN_FRAME", "REFERENCE_IMAGE")
 _INPUTS = (("SINGLE_PERSON", 1), ("DOUBLE_PERSON", 2), ("SINGLE_PET", 1), ("PERSON_AND_PET", 2), ("ANY_IMAGE", 1))
@@ -81,8 +81,8 @@ _RESOLUTIONS = ("480p", "720p", "1080p")
 _OFFERS = (("480p",), ("480p", "720p"), ("720p", "1080p"), _RESOLUTIONS)
 # Hundredths of a credit per second of video. The first row is the documented one: ten seconds cost 166.5 and 355.2.
 _RATES = ((1665, 3552, 7992), (888, 1887, 4218))
-_STEP_UP = 2.25  # what one resolution more multiplies a price by
-_CUT_FLOOR = 20  # no price below this is cut, so that a thousand weeks of cuts never reach nothing
+_STEP_UP = 2.25  # factor of the price of the next higher resolution
+_CUT_FLOOR = 20  # lower prices are not reduced, so that no price reaches 0 after many weeks
 
 _USUAL_COUNT = 280
 _HOUR = 3600
@@ -91,7 +91,7 @@ _REVIEW = 600  # seconds from upload to release; fixed, so that MediaIds are as 
 
 @dataclass(frozen=True, slots=True)
 class Evolution:
-    """What a week changed: TemplateIds, each in one place only."""
+    """The changes of a week: lists of TemplateIds without a common element."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -127,8 +127,8 @@ def make_catalog(count: int = _USUAL_COUNT, seed: int = 7) -> list[Record]:
 def evolve(catalog: Sequence[Record], seed: int) -> tuple[list[Record], Evolution]:
     """Return the catalog as it is a week later, and what changed; `catalog` itself stays as it is.
 
-    Of 280 templates 2 go, 4 are repriced, 2 renamed and 2 retagged, and 3 are new, at the front. Another size changes in
-    proportion: at least one of each, as far as there are templates.
+    Of 280 templates, 2 are removed, 4 repriced, 2 renamed and 2 retagged, and 3 are added at the front. Other sizes change in
+    proportion, with at least one of each if there are enough templates.
     """
     maker = _Maker(f"evolve {seed}", catalog)
     rng = maker.rng
@@ -143,9 +143,9 @@ def evolve(catalog: Sequence[Record], seed: int) -> tuple[list[Record], Evolutio
     retagged = [_retag(rng, record) for record in islice(shuffled, share(2))]
     removed = list(islice(shuffled, share(2)))
 
-    gone = set(_ids(removed))
+    removed_ids = set(_ids(removed))
     changed = {record["TemplateId"]: record for record in (*repriced, *renamed, *retagged)}
-    kept = [changed.get(record["TemplateId"], record) for record in catalog if record["TemplateId"] not in gone]
+    kept = [changed.get(record["TemplateId"], record) for record in catalog if record["TemplateId"] not in removed_ids]
     evolution = Evolution(_ids(new), _ids(removed), _ids(repriced), _ids(renamed), _ids(retagged))
     return new + kept, evolution
 
@@ -155,7 +155,7 @@ def _ids(records: list[Record]) -> tuple[str, ...]:
 
 
 def _new_records(maker: _Maker, catalog: Sequence[Record], count: int) -> list[Record]:
-    """Make templates released after all of `catalog`, newest first."""
+    """Create templates that are newer than all of `catalog`, newest first."""
     released = max((record["ReleaseOnlineTime"] for record in catalog), default=_documented_record()["ReleaseOnlineTime"])
     new = []
     for _ in range(count):
@@ -165,13 +165,13 @@ def _new_records(maker: _Maker, catalog: Sequence[Record], count: int) -> list[R
 
 
 def _reprice(rng: random.Random, record: Record, turn: int) -> Record:
-    """Move one price; every fourth time, from the second on, offer a resolution more or one fewer instead."""
+    """Change one price; every fourth time, from the second on, add or remove a resolution instead."""
     change = _change_resolutions if turn % 4 == 1 else _move_price
     return {**record, "ConsumeItems": change(rng, record["ConsumeItems"])}
 
 
 def _move_price(rng: random.Random, items: list[Record]) -> list[Record]:
-    """Cut the lowest price or raise the highest, so that prices still rise with the resolution."""
+    """Reduce the lowest price or raise the highest, so that prices still rise with the resolution."""
     lowest, highest = items[0], items[-1]
     if lowest["Credit"] > _CUT_FLOOR and rng.getrandbits(1):
         return [{**lowest, "Credit": round(lowest["Credit"] * 0.9, 1)}, *items[1:]]
@@ -179,7 +179,7 @@ def _move_price(rng: random.Random, items: list[Record]) -> list[Record]:
 
 
 def _change_resolutions(rng: random.Random, items: list[Record]) -> list[Record]:
-    """Add the next resolution above or below those offered, or withdraw the highest."""
+    """Add the next resolution above or below, or remove the highest."""
     lowest, highest = items[0], items[-1]
     full = len(items) == len(_RESOLUTIONS)
     if full or (len(items) > 1 and rng.getrandbits(1)):
@@ -200,9 +200,9 @@ def _rename(maker: _Maker, record: Record) -> Record:
 
 
 def _retag(rng: random.Random, record: Record) -> Record:
-    """Add a tag, or drop one where there is no room: never a mere change of order."""
+    """Add a tag, or remove one if the template has the maximum number; the order alone never changes."""
     tags = list(zip(record["Tags"], record["Tags_en"], strict=True))
-    if len(tags) < _MOST_TAGS:
+    if len(tags) < _MAX_TAGS:
         tags.append(rng.choice([tag for tag in _TAGS if tag not in tags]))
     else:
         tags.pop(rng.randrange(len(tags)))
@@ -210,17 +210,17 @@ def _retag(rng: random.Random, record: Record) -> Record:
 
 
 class _Maker:
-    """Makes records whose ids and titles occur neither in `catalog` nor twice."""
+    """Creates records with unique IDs and titles, also in respect to `catalog`."""
 
     def __init__(self, seed: str, catalog: Sequence[Record]) -> None:
-        self.rng = random.Random(seed)  # noqa: S311 - sample data, to be the same every time
+        self.rng = random.Random(seed)  # noqa: S311 - reproducible sample data
         self._ids = {record[field] for record in catalog for field in ("TemplateId", "ServiceId")}
         self._titles = {record["Title"] for record in catalog}
 
     def record(self, released: int) -> Record:
         rng = self.rng
         title, title_en = self.title()
-        tags = rng.sample(_TAGS, rng.randint(1, _MOST_TAGS))
+        tags = rng.sample(_TAGS, rng.randint(1, _MAX_TAGS))
         requirement, images = rng.choice(_INPUTS)
         seconds = rng.randint(4, 15)
         ratios = _RATIOS[: rng.randint(1, len(_RATIOS))]
@@ -253,7 +253,7 @@ class _Maker:
         }
 
     def title(self) -> tuple[str, str]:
-        """Return a new Chinese title and its English; one that is taken gets a sequel's number."""
+        """Return a new title in Chinese and English, with a number if it is used already."""
         words = [self.rng.choice(words) for words in (_LOOKS, _SUBJECTS, _KINDS)]
         title = "".join(chinese for chinese, _ in words)
         title_en = " ".join(english for _, english in words if english)
@@ -267,7 +267,7 @@ class _Maker:
         return [{"Resolution": offered, "Credit": rates[offered] * seconds / 100} for offered in self.rng.choice(_OFFERS)]
 
     def _media_id(self, second: int) -> str:
-        # The documented ids are made like this: when the file came, in the upper half, then 32 bits of chance.
+        # As the documented IDs: the time in the upper half, then 32 random bits.
         return str((second << 32) | self.rng.getrandbits(32))
 
     def _id(self) -> str:

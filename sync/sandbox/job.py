@@ -1,6 +1,6 @@
-"""What the sandbox answers to a request for a video: checked against the template's form, answered as if taken, and dropped.
+"""The response of the sandbox to a generation request: validate it against the form of the template, accept it, discard it.
 
-Which code Crun gives for which mistake is not documented; here each is a 422, with a sentence a mistake in `errors`.
+Crun's codes for invalid requests are not documented; the sandbox returns 422, with one sentence per error in `errors`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ NOTE = "This is a sandbox: nothing is generated, nothing is spent, and no callba
 
 
 def answer_job(catalog: Sequence[Record], body: bytes | None, number: int) -> dict[str, Any]:
-    """Return the answer, an error's included, to a request that came with the right key.
+    """Return the response, which may be an error, to a request with a valid key.
 
     Args:
-        catalog: what the sandbox serves at the moment.
-        body: as it came; None if its length was not given, or too long to be read.
-        number: of the task, should it be one.
+        catalog: the current records of the sandbox.
+        body: the bytes of the request; None if its length is missing or too large.
+        number: number of the task, if the request is accepted.
     """
     try:
         errors = _errors(catalog, body)
@@ -53,7 +53,7 @@ def _errors(catalog: Sequence[Record], body: bytes | None) -> list[str]:
 
 
 def _input_errors(catalog: Sequence[Record], given: dict[str, Any]) -> list[str]:
-    """Check an input against the form of the template that it names."""
+    """Validate an input against the form of its template."""
     if "template_id" not in given:
         return ["input.template_id: is missing"]
     record = next((each for each in catalog if each.get("TemplateId") == given["template_id"]), None)

@@ -1,4 +1,4 @@
-"""The endpoint itself, on loopback: documented paging, envelope and errors, nothing of Crun's behind them."""
+"""The server of the sandbox: the documented paging, envelope and errors of the API, on loopback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sync.sandbox.job import answer_job
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sync.recording.format import RecordedAnswer
+    from sync.recording.format import RecordedResponse
     from sync.recording.replay import Replay
 
 SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
@@ -35,13 +35,13 @@ ENDPOINT = "/api/v1/client/job/bytedance-templates"
 _HOST = "127.0.0.1"
 _METHODS = {ENDPOINT: "GET", JOB_PATH: "POST", "/sandbox": "GET", "/sandbox/evolve": "POST"}
 _REPLAYED = (ENDPOINT, "/sandbox")
-"""A recording has answers of the catalog, and of nothing else."""
+"""A recording contains responses of the catalog endpoint only."""
 
 
 class Sandbox:
-    """Crun's endpoint on loopback, over a catalog that can change; a context manager that serves while it is open.
+    """The API on loopback, with a catalog that can change; as a context manager it serves while it is open.
 
-    `url` is what to use as base URL, `port` the port, also when 0 asked for any free one.
+    `url` is the base URL; `port` is the port, also if 0 selected a free one.
     """
 
     def __init__(
@@ -55,15 +55,18 @@ class Sandbox:
         replay: Replay | None = None,
         media_port: int | None = None,
     ) -> None:
-        """Bind the port, or raise a UsageError; nothing is served before `start` or `serve_forever`.
+        """Bind the port; nothing is served before `start` or `serve_forever`.
 
-        `media_port` is where covers and previews are served besides; where that port is taken, `serves_media` stays False.
+        Covers and previews are also served on `media_port`; if that port is in use, `serves_media` is False.
+
+        Raises:
+            UsageError: the port cannot be bound.
         """
         self.key = key
         self.latency = latency_ms / 1000
-        self.catalog = tuple(catalog)  # replaced whole, never changed: a request reads it once and sees one state
+        self.catalog = tuple(catalog)  # replaced, never modified, so that a request sees one state
         self.tasks = count(1)
-        self.replay = replay  # if there is one, it answers in the catalog's place
+        self.replay = replay  # if set, its responses replace those of the catalog
         self._evolve_seed = evolve_seed
         self._changing = Lock()
         try:
@@ -98,25 +101,25 @@ class Sandbox:
         self._thread.join()
 
     def stop(self) -> None:
-        """Stop serving, and hang up on everybody; the port is free afterwards."""
+        """Stop serving and close all connections; the port is free afterwards."""
         if self._thread.ident is not None:
             for server in self._servers():
                 server.shutdown()
             self._thread.join()
         for server in self._servers():
             server.server_close()
-            server.hang_up()
+            server.close_connections()
 
     def _servers(self) -> list[_Server]:
         return [self._server] if self._media_server is None else [self._server, self._media_server]
 
     def replace(self, catalog: Sequence[Record]) -> None:
-        """Serve another catalog from the next request on."""
+        """Serve another catalog, from the next request."""
         with self._changing:
             self.catalog = tuple(catalog)
 
     def evolve(self) -> Evolution:
-        """Let a week pass, and say what changed."""
+        """Apply one week of changes, and return them."""
         with self._changing:
             changed, evolution = evolve(self.catalog, self._evolve_seed)
             self.catalog = tuple(changed)
@@ -124,7 +127,7 @@ class Sandbox:
         return evolution
 
     def describe(self) -> dict[str, Any]:
-        """Return what a developer needs to use this sandbox."""
+        """Return the URLs, the key and the number of templates."""
         return {
             "base_url": self.url,
             "endpoint": self.url + ENDPOINT,
@@ -137,7 +140,7 @@ class Sandbox:
 
 
 def list_templates(catalog: Sequence[Record], query: dict[str, str]) -> dict[str, Any]:
-    """Return the endpoint's answer, an error's included, to a query that came with the right key."""
+    """Return the response, which may be an error, to a query with a valid key."""
     if wanted := query.get("template_id"):
         found = [record for record in catalog if record.get("TemplateId") == wanted][:1]
         return _envelope(200, "success", data={"total": len(found), "templates": found})
@@ -155,12 +158,12 @@ def _listed(catalog: Sequence[Record], query: str) -> dict[str, Any]:
     return list_templates(catalog, dict(parse_qsl(query, keep_blank_values=True)))
 
 
-def _replayed(replay: Replay, query: str) -> dict[str, Any] | RecordedAnswer:
-    return replay.answer(query) or _envelope(404, "The recording has no answer to this question")
+def _replayed(replay: Replay, query: str) -> dict[str, Any] | RecordedResponse:
+    return replay.answer(query) or _envelope(404, "The recording has no response to this request")
 
 
 def _number(text: str, most: int = sys.maxsize) -> int | None:
-    # int() alone takes "1_0" and " 1" too, and is slow on a million digits.
+    # int() alone accepts "1_0" and " 1", and is slow for a million digits.
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) and 1 <= int(text) <= most else None
 
 
@@ -176,11 +179,11 @@ def _bind_media(sandbox: Sandbox, port: int) -> _MediaServer | None:
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows its sandbox and its open connections; silent when a client hangs up."""
+    """Holds its sandbox and its open connections; ignores clients that disconnect."""
 
     daemon_threads = True
     request_queue_size = 128
-    allow_reuse_port = False  # a taken port is to be an error, on every Python
+    allow_reuse_port = False  # a port in use must be an error in every version of Python
 
     def __init__(self, sandbox: Sandbox, port: int) -> None:
         self.sandbox = sandbox
@@ -192,7 +195,7 @@ class _Server(ThreadingHTTPServer):
         return _METHODS if self.sandbox.replay is None else _REPLAYED
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks the name service who 127.0.0.1 is, which takes seconds where that is slow.
+        # HTTPServer.server_bind resolves the name of 127.0.0.1, which can take seconds.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = _HOST, self.socket.getsockname()[1]
 
@@ -204,35 +207,35 @@ class _Server(ThreadingHTTPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
-    def hang_up(self) -> None:
-        """End the connections that clients keep alive: each one's thread then ends by itself."""
+    def close_connections(self) -> None:
+        """Close the connections that clients keep alive, which ends their threads."""
         for connection in tuple(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A handler's only I/O is its connection, and a client may hang up whenever it likes.
+        # The only I/O of a handler is its connection, so an OSError means that the client disconnected.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class _MediaServer(_Server):
-    """Serves covers and previews only. Several sandboxes share the port: all have the same files, and any of them may stop."""
+    """Serves covers and previews only. Several sandboxes share the port, because all have the same files."""
 
     allow_reuse_port = True
 
     def paths(self) -> Collection[str]:
-        """Return none: two sandboxes on this port have different catalogs."""
+        """Return no path: the sandboxes on this port have different catalogs."""
         return ()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one connection's requests, each with one write."""
+    """Handles the requests of one connection, each with one write."""
 
     server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = 1 << 18  # a whole page fits: headers and body leave together
+    wbufsize = 1 << 18  # larger than a page, so that headers and body are sent together
 
     def do_GET(self) -> None:
         body = self._read_body()
@@ -248,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815 - the base class named it
 
-    def _answer(self, body: bytes | None) -> dict[str, Any] | RecordedAnswer:
+    def _answer(self, body: bytes | None) -> dict[str, Any] | RecordedResponse:
         sandbox = self.server.sandbox
         path, _, query = self.path.partition("?")
         if not is_loopback_name(self.headers.get("Host", "")):
@@ -258,9 +261,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != _METHODS[path]:
             return _envelope(405, f"Use {_METHODS[path]}")
         if path == ENDPOINT:
-            return self._refusal() or (_replayed(sandbox.replay, query) if sandbox.replay else _listed(sandbox.catalog, query))
+            return self._check_key() or (_replayed(sandbox.replay, query) if sandbox.replay else _listed(sandbox.catalog, query))
         if path == JOB_PATH:
-            return self._refusal() or answer_job(sandbox.catalog, body, next(sandbox.tasks))
+            return self._check_key() or answer_job(sandbox.catalog, body, next(sandbox.tasks))
         return sandbox.describe() if path == "/sandbox" else sandbox.evolve().as_json()
 
     def _media(self) -> tuple[str, bytes] | None:
@@ -269,15 +272,15 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return read_media(self.path.partition("?")[0])
 
-    def _refusal(self) -> dict[str, Any] | None:
-        """Answer, after the latency asked for, whoever has not the key; None for who has."""
+    def _check_key(self) -> dict[str, Any] | None:
+        """Wait for the latency; return an error unless the request has the key."""
         time.sleep(self.server.sandbox.latency)
         if hmac.compare_digest(self.headers.get("x-api-key", "").encode(), self.server.sandbox.key.encode()):
             return None
         return _envelope(401, "Authentication credentials are missing or invalid")
 
     def _read_body(self) -> bytes | None:
-        """Read a body, even where nothing needs it, lest it be taken for the next request; None if it is too long for that."""
+        """Read the body, also if it is not used, so that it is not parsed as the next request; None if it is too long."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not re.fullmatch(r"[0-9]{1,5}", length):
             self.close_connection = True
@@ -298,14 +301,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _send_recorded(self, answer: RecordedAnswer) -> None:
-        """Send what came once; what broke off breaks off again, and where nothing came, the line goes dead."""
+    def _send_recorded(self, answer: RecordedResponse) -> None:
+        """Send a recorded response; if it was incomplete, close the connection at the same place."""
         if answer.status is None:
             self.close_connection = True
             return
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
-            # The body is kept decompressed; one in another compression was not asked for, and was never read.
+            # The recording contains the decompressed body.
             if name != "content-length" and (name, value.strip().lower()) != ("content-encoding", "gzip"):
                 self.send_header(name, value)
         self.send_header("content-length", str(len(answer.body) + bool(answer.trouble)))
@@ -315,10 +318,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what is not HTTP, or a method never heard of, in JSON too."""
-        self.close_connection = True  # whatever follows cannot be trusted to be a request
+        """Send an error of the HTTP parser, or for an unknown method, as JSON."""
+        self.close_connection = True  # the following bytes may not be a request
         code = 405 if code == HTTPStatus.NOT_IMPLEMENTED else int(code)
         self._send(_envelope(code, message or explain or HTTPStatus(code).phrase))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
-        """Keep no access log."""
+        """Write no access log."""

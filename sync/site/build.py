@@ -1,4 +1,4 @@
-"""One build of the site: is there anything new at all, what is it, write it."""
+"""Build the site: compare the state of the database with the last build, and write the files that differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sync import __version__
 from sync.outputs.commands import SiteBuilt
 from sync.outputs.schema import everything
 from sync.reader import feed
-from sync.reader.catalog_dump import set_aside, stamp, whole
+from sync.reader.catalog_dump import read_catalog_dump, rejected_records, stamp
 from sync.reader.status import overview
 from sync.reader.stored_templates import printed
 from sync.site import data, pages
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from sync.reader.catalog_dump import Event, Whole
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
     from sync.site.folder import Folder
 
     Keep = Callable[[Folder, Sequence[Stored]], tuple[dict[str, str], int]]
-    """Puts copies of covers into the folder; gives address → path, and how many could not be had."""
+    """Copies covers to the folder; returns URL → path, and the number of covers that could not be fetched."""
 
 ASSETS = (
     "site.css",
@@ -49,19 +49,19 @@ ASSETS = (
     "icon.svg",
 )
 NEWEST_CHANGES = 1000
-"""In changes.json; all of them are in the database."""
+"""Changes in changes.json; the database contains all."""
 NEWEST_ENTRIES = 50
-"""In feed.xml."""
+"""Changes in feed.xml."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a site is made with.
+    """The options of a site.
 
     Attributes:
-        api_url: the API's origin, for the requests that pages show.
-        stale_after: seconds after which a page says that it may be out of date.
-        site_url: where the site will stand, if that is known.
+        api_url: origin of the API, for the requests that pages show.
+        stale_after: age in seconds after which a page reports that it may be out of date.
+        site_url: public URL of the site, if it is known.
     """
 
     api_url: str
@@ -70,13 +70,13 @@ class Options:
 
 
 def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = None) -> SiteBuilt:
-    """Write the site of a database's catalog into a folder, or bring the one that is there up to date.
+    """Write the site of a catalog to a folder, or update an existing one.
 
     Args:
-        engine: the database; only read.
+        engine: the database; it is only read.
         path: the folder.
-        options: see there.
-        keep: see `Keep`; None: pages refer to the vendor's addresses.
+        options: the options of the site.
+        keep: copies covers; None: pages link to the vendor's URLs.
 
     Raises:
         MissingExtra: Jinja2 is not installed.
@@ -88,11 +88,11 @@ def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = N
     program = _hash(__version__, rendering.sources, *map(str, contents.values()), json.dumps(asdict(options)), str(bool(keep)))
     with open_folder(path) as folder:
         mark = _hash(program, stamp(engine))
-        if folder.old.stamp == mark and not folder.old.missing and _all_there(folder):
+        if folder.old.stamp == mark and not folder.old.missing and _is_complete(folder):
             return _only_freshness(engine, folder, options)
         with reading(engine) as connection:
             mark = _hash(program, stamp(connection))
-            found = whole(connection)
+            found = read_catalog_dump(connection)
             copies, missing = keep(folder, found.stored) if keep else ({}, 0)
             _write(folder, connection, found, Media(copies), rendering, program, options, contents)
         written, deleted = folder.publish(mark, copies, missing)
@@ -104,18 +104,18 @@ def _only_freshness(engine: Engine, folder: Folder, options: Options) -> SiteBui
     for name in folder.old.files:
         if name != "freshness.js":
             folder.fresh(name, folder.old.files[name])
-    folder.put_if_new("freshness.js", data.freshness(found, set_aside(engine).count, options.stale_after))
+    folder.put_if_new("freshness.js", data.freshness(found, rejected_records(engine).count, options.stale_after))
     written, deleted = folder.publish(folder.old.stamp, folder.old.copies, 0)
     return SiteBuilt(written, deleted, found.present, len(folder.old.copies), 0)
 
 
-def _all_there(folder: Folder) -> bool:
+def _is_complete(folder: Folder) -> bool:
     return all((folder.path / name).is_file() for name in folder.old.files)
 
 
 def _write(
-    folder: Folder, connection: Connection, found: Whole, media: Media, rendering: pages.Pages, program: str, options: Options,
-    contents: Mapping[str, bytes],
+    folder: Folder, connection: Connection, found: CatalogDump, media: Media, rendering: pages.Pages, program: str,
+    options: Options, contents: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     known = {one.document["template_id"]: one for one in found.stored}
     events: dict[str, list[Event]] = defaultdict(list)
@@ -129,14 +129,14 @@ def _write(
     rows = [({**cards[each], **asdict(news.get(each, News()))}, known[each]) for each in _newest_first(found)]
     gallery_data = _hashed(folder, "catalog", data.catalog_data(rows))
     changes_data = _hashed(folder, "changes", data.changes_data(found, known))
-    folder.put_if_new("freshness.js", data.freshness(found.overview, found.set_aside.count, options.stale_after))
+    folder.put_if_new("freshness.js", data.freshness(found.overview, found.rejected.count, options.stale_after))
     folder.put_if_new("catalog.json", data.array([printed(one.document) for one in found.stored if one.removed_at is None]))
     newest = feed.changes(connection, most=NEWEST_CHANGES)
     folder.put_if_new("changes.json", data.array(newest))
     folder.put_if_new("schemas.json", json_text(everything(), indent=2) + "\n")
     address = None if options.site_url is None else f"{options.site_url}feed.xml"
     folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch, self_url=address))
-    cut = len(found.events) > data.MOST_CHANGES
+    cut = len(found.events) > data.MAX_CHANGES
     for name, context in (
         ("changes.html", pages.changes(found, known, changes_data, cut=cut)),
         ("index.html", pages.gallery([shown for shown, _ in rows], gallery_data)),
@@ -147,8 +147,8 @@ def _write(
 
 
 def _pages_of_templates(
-    folder: Folder, found: Whole, cards: Mapping[str, dict[str, Any]], events: Mapping[str, list[Event]], rendering: pages.Pages,
-    program: str, options: Options,
+    folder: Folder, found: CatalogDump, cards: Mapping[str, dict[str, Any]], events: Mapping[str, list[Event]],
+    rendering: pages.Pages, program: str, options: Options,
 ) -> None:  # fmt: skip
     for one in found.stored:
         template_id = one.document["template_id"]
@@ -163,14 +163,14 @@ def _pages_of_templates(
             folder.put(path, rendering.render("template.html", path, context), inputs)
 
 
-def _newest_first(found: Whole) -> list[str]:
+def _newest_first(found: CatalogDump) -> list[str]:
     present = [one.document for one in found.stored if one.removed_at is None]
     present.sort(key=lambda document: (document["released_at"] or "", document["template_id"]), reverse=True)
     return [document["template_id"] for document in present]
 
 
 def _hashed(folder: Folder, name: str, content: str) -> str:
-    """Write data under a name that changes with it: whoever has a page open goes on with what belongs to that."""
+    """Write data to a file whose name contains a hash of it, so that an open page keeps the data that belongs to it."""
     path = f"assets/{name}-{_hash(content)[:12]}.js"
     folder.put_if_new(path, content)
     return path
@@ -186,7 +186,7 @@ def _assets() -> tuple[dict[str, str], dict[str, bytes]]:
     return names, contents
 
 
-def _sitemap(found: Whole, site_url: str) -> str:
+def _sitemap(found: CatalogDump, site_url: str) -> str:
     from urllib.parse import quote
     from xml.sax.saxutils import escape
 

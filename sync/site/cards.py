@@ -1,4 +1,4 @@
-"""What a page says of one template, in plain words and checked addresses; escaping is the page's own business."""
+"""The values that pages show of one template, with checked URLs; the page templates escape them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sync.catalog.document import Document
-    from sync.reader.catalog_dump import Event, Whole
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
 
 NEWS = timedelta(days=7)
-"""How long before the newest change of all a change is still news. Not "before now": a page must not change by itself."""
+"""Age, relative to the newest change, up to which a change is marked. Not relative to now: pages are static."""
 RATIOS = ("9:21", "9:16", "2:3", "3:4", "4:5", "1:1", "5:4", "4:3", "3:2", "16:9", "21:9")
-"""Those that the style sheet has a class for; another one is shown in the nearest."""
+"""The ratios with a class in the style sheet; any other is shown as the nearest of them."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _TONES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What marks a card: that it is new, and by how many hundredths a price of it moved last, if one did."""
+    """The marks of a card: whether it is new, and the last price change in percent, if any."""
 
     new: bool = False
     moved: int | None = None
 
 
-def news_of(whole: Whole) -> Mapping[str, News]:
-    """Find what is news, by template: what was added after the first run, and whose price moved, in the newest week."""
+def news_of(whole: CatalogDump) -> Mapping[str, News]:
+    """Return the marks by template: those added after the first run, or with a price change, in the newest week."""
     if not whole.events:
         return {}
     since = whole.events[-1].at - NEWS
@@ -56,19 +56,19 @@ def news_of(whole: Whole) -> Mapping[str, News]:
 def _moved(event: Event) -> int | None:
     for _, old, new in price_moves(event.fields):
         if old and new is not None:
-            return round((new - old) / old * 100) or (1 if new > old else -1)  # a mark of nothing would be none
+            return round((new - old) / old * 100) or (1 if new > old else -1)  # a change below 0.5 % is shown as 1 %
     return None
 
 
 def page_name(template_id: str) -> str:
-    """Name a template's page: by its id where that is a plain name, else by a hash of it (an id is a stranger's word)."""
+    """Return the file name of a template's page: its ID if that is a plain name, else a hash, as an ID may hold any character."""
     if _PLAIN_NAME.fullmatch(template_id):
         return f"{template_id}.html"
     return f"~{hashlib.sha256(template_id.encode()).hexdigest()[:32]}.html"
 
 
 def safe_url(url: str | None) -> str | None:
-    """Give an address only if a page may ask for it: https, with a host, and nothing in it that is no address."""
+    """Return a URL if a page may request it: https, with a host, without characters that are invalid in a URL; else None."""
     if not url or re.search(r"[\s\x00-\x20\x7f\"'<>\\^`{|}]", url):
         return None
     try:
@@ -80,7 +80,7 @@ def safe_url(url: str | None) -> str | None:
 
 
 def ratio_class(ratio: str | None) -> int:
-    """Choose the nearest of `RATIOS` for a ratio such as 9:16; what is no such ratio counts as that one."""
+    """Return the index of the nearest of `RATIOS`; a value that is no ratio counts as 9:16."""
     try:
         across, down = (float(part) for part in (ratio or "").split(":"))
         wanted = across / down
@@ -96,17 +96,17 @@ def _value(ratio: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Where pages find pictures and videos: a copy beside the site, by the address without its query, else the vendor's own."""
+    """The URLs of pictures and videos in pages: a copy in the site, found by the URL without its query, else the vendor's."""
 
     copies: Mapping[str, str]
 
     def url(self, wanted: str | None) -> str | None:
-        """Give what a page at the site's root refers to."""
+        """Return the URL for a page at the root of the site."""
         return self.copies.get(address(wanted) or "") or safe_url(wanted)
 
 
 def card(stored: Stored, media: Media) -> dict[str, Any]:
-    """Collect what a template's card shows, but for what is news; its own page shows the same."""
+    """Return the values of a template's card, without its marks; its page shows the same values."""
     document = stored.document
     template_id = document["template_id"]
     return {
@@ -124,7 +124,7 @@ def card(stored: Stored, media: Media) -> dict[str, Any]:
 
 
 def price_range(credits_: Iterable[float]) -> str | None:
-    """Write the lowest and the highest price, such as 166.5 and 355.2; None if there is none."""
+    """Return the lowest and the highest price as text; None if there is none."""
     ordered = sorted(credits_)
     if not ordered:
         return None
@@ -132,7 +132,7 @@ def price_range(credits_: Iterable[float]) -> str | None:
 
 
 def names_of(document: Document) -> tuple[str, str]:
-    """Give what a template is called in Chinese and in English: the other language, or the id, where one is missing."""
+    """Return the titles in Chinese and English; a missing one is replaced by the other, or by the ID."""
     zh, en = (escape_bidi(document[name] or "") for name in ("title", "title_en"))
     fallback = escape_bidi(document["template_id"])
     return zh or en or fallback, en or zh or fallback

@@ -1,18 +1,18 @@
-"""Fetch one cover. Its address comes from the catalog, so only public addresses are connected to, and the key is never sent.
+"""Copy covers to the site. Each is fetched once per URL without its query, because signatures in the query change.
 
-Copies of covers beside the site: fetched once each, known by their address without its query, which may be signed anew.
+The URLs come from the catalog, so only public addresses are connected to, and the key is never sent.
 """
 
 from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from sync.catalog.url_query import address
 from sync.client.http import OK, send
 from sync.client.network import AddressRefused, TransportFailure
+from sync.config.addresses import is_public
 from sync.errors import SyncError
 from sync.site.cards import safe_url
 
@@ -28,25 +28,18 @@ if TYPE_CHECKING:
 
 
 LIMIT = 20.0
-"""Seconds for one cover, all of it."""
-
-
-def is_public(address: str) -> bool:
-    """Tell whether an IP address is one of the public internet's: no own network, no loopback, no cloud's metadata service."""
-    found = ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
+"""Timeout of one cover in seconds, in total."""
 
 
 class Fetch:
-    """Gives the bytes behind an address.
+    """Downloads the content of a URL.
 
-    The addresses that are checked are the ones that are connected to: the name is resolved once. Behind a proxy nothing can be
-    checked, as the proxy resolves the name.
+    The name is resolved once, so the checked address is the one that is connected to. With a proxy no check is possible, because
+    the proxy resolves the name.
 
     Args:
         network: the proxy and the certificate authorities.
-        allowed: which addresses may be asked; other ones are for tests.
+        allowed: decides whether an address may be connected to; tests replace it.
     """
 
     def __init__(self, network: Network, allowed: Callable[[str], bool] = is_public) -> None:
@@ -54,20 +47,26 @@ class Fetch:
         self._allowed = allowed
 
     def __call__(self, url: str, _document: Document) -> bytes:
-        """Ask once; nothing is followed.
+        """Send one request, without redirects.
 
         Raises:
-            NoCover: with the reason.
+            NoCover: the cover cannot be fetched; the message is the reason.
         """
         if safe_url(url) is None:
             raise NoCover("not a plain https address")
         return self.ask(url)
 
     def ask(self, url: str) -> bytes:
-        """Ask an address that was found to be plain."""
+        """Request a URL that is already checked."""
         try:
             answer = send(
-                "GET", url, {"accept": "image/*"}, network=self._network, limit=LIMIT, most=_most, is_permitted=self._allowed
+                "GET",
+                url,
+                {"accept": "image/*"},
+                network=self._network,
+                limit=LIMIT,
+                most=_size_limit,
+                is_permitted=self._allowed,
             )
         except AddressRefused:
             raise NoCover("its address is not a public one") from None
@@ -80,13 +79,13 @@ class Fetch:
         return answer.body
 
 
-def _most(status: int) -> int:
+def _size_limit(status: int) -> int:
     return LARGEST + 1 if status in OK else 0
 
 
 AT_ONCE = 8
 LARGEST = 8 * 1024 * 1024
-"""Bytes of one cover or preview."""
+"""Maximum bytes of one cover or preview."""
 _KINDS: tuple[tuple[str, bytes, int], ...] = (
     ("png", b"\x89PNG\r\n\x1a\n", 0), ("jpg", b"\xff\xd8\xff", 0), ("gif", b"GIF8", 0), ("webp", b"WEBP", 8),
     ("avif", b"ftypavif", 4), ("mp4", b"ftypisom", 4),
@@ -94,14 +93,14 @@ _KINDS: tuple[tuple[str, bytes, int], ...] = (
 
 
 class NoCover(SyncError):
-    """A cover could not be had, or is none."""
+    """A cover cannot be fetched, or is no picture."""
 
 
 def kind_of(content: bytes) -> str:
-    """Tell a picture's kind by its first bytes, whatever its address or its server calls it. SVG is none: it can hold scripts.
+    """Return the type of a picture from its first bytes, independent of its URL and its declared type. SVG is refused.
 
     Raises:
-        NoCover: it is nothing that is shown, or too large.
+        NoCover: the type is not supported, or the file is too large.
     """
     if len(content) > LARGEST:
         raise NoCover(f"more than {LARGEST} bytes")
@@ -112,30 +111,30 @@ def kind_of(content: bytes) -> str:
 
 
 class Keeper:
-    """Keeps copies of media in a site's folder.
+    """Copies media to the folder of a site.
 
     Args:
-        get: gives the bytes behind an address, which is of this template; raises NoCover.
-        fields: of a document: which addresses.
-        told: is told of each that could not be had, and why.
-        removed: ask for those of removed templates, too; else only copies that are there are kept.
+        get: returns the content of a URL of a template, or raises NoCover.
+        fields: the fields of a document with the URLs.
+        on_failure: called with the URL and the reason of each failure.
+        removed: also fetch those of removed templates; otherwise only existing copies are kept.
     """
 
     def __init__(
         self,
         get: Get,
         fields: Sequence[str] = ("cover_url",),
-        told: Callable[[str, str], object] = lambda _url, _why: None,
+        on_failure: Callable[[str, str], object] = lambda _url, _why: None,
         *,
         removed: bool = False,
     ) -> None:
         self._get = get
         self._fields = fields
-        self._told = told
+        self._on_failure = on_failure
         self._removed = removed
 
     def __call__(self, folder: Folder, stored: Iterable[Stored]) -> tuple[dict[str, str], int]:
-        """Bring the copies up to date; give address → path of those that are there, and how many are not."""
+        """Update the copies; return URL without query → path, and the number of missing covers."""
         wanted: dict[str, tuple[str, Document]] = {}
         for one in stored:
             for name in self._fields:
@@ -162,6 +161,6 @@ class Keeper:
             content = self._get(url, document)
             kind_of(content)
         except NoCover as reason:
-            self._told(url, str(reason))
+            self._on_failure(url, str(reason))
             return None
         return content

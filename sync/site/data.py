@@ -1,7 +1,7 @@
-"""What the pages' scripts work on: one assignment a file, because a page opened from the disk can fetch nothing.
+"""The data of the pages' scripts: each file is one assignment, because a page opened from the disk cannot fetch files.
 
-Ten thousand templates are sent as arrays by position, with words and the beginnings of addresses in dictionaries: a third of the
-bytes, and half the time to read them. `gallery.js` and `changes.js` name the positions.
+Templates are arrays, and repeated words and URL prefixes are numbers, which makes the files three times smaller. `gallery.js` and
+`changes.js` name the positions.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sync.reader.catalog_dump import Event, Whole
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.status import Overview
     from sync.reader.stored_templates import Stored
 
-MOST_CHANGES = 5000
-"""Changes that the page of changes holds, the newest."""
+MAX_CHANGES = 5000
+"""Number of newest changes in the page of changes."""
 _KINDS = ("added", "changed", "removed")
 
 
 class _Words:
-    """Numbers values in the order in which they come."""
+    """Assigns numbers to values in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self.numbers: dict[Any, int] = {}
@@ -37,7 +37,7 @@ class _Words:
 
 
 def script(name: str, value: Any) -> str:
-    """Write one assignment. Nothing in it can end a script or begin markup, wherever somebody pastes it."""
+    """Return one assignment; `<`, `>` and `&` are escaped, so that the text cannot end a script or begin markup."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")
@@ -45,7 +45,7 @@ def script(name: str, value: Any) -> str:
 
 
 def catalog_data(rows: Sequence[tuple[dict[str, Any], Stored]]) -> str:
-    """Write the gallery's data: the cards, as `sync.site.cards.card` makes them, newest first, with what is filtered by."""
+    """Return the data of the gallery: the cards of `sync.site.cards.card`, newest first, with the values of the filters."""
     heads, types, needs, resolutions, ratios, tags = (_Words() for _ in range(6))
 
     def packed(url: str | None) -> list[Any] | None:
@@ -78,14 +78,14 @@ def _word(words: _Words, word: str | None) -> int | None:
     return None if word is None else words.number(escape_bidi(word))
 
 
-def changes_data(whole: Whole, known: Mapping[str, Stored]) -> str:
-    """Write the newest changes, newest first, with what their fields say as text."""
+def changes_data(whole: CatalogDump, known: Mapping[str, Stored]) -> str:
+    """Return the newest changes, newest first, with their field changes as text."""
     fields, templates = _Words(), _Words()
     rows = []
-    for event in newest(whole.events, MOST_CHANGES):
-        told = [[fields.number(field), text] for field, text in fields_of(event)]
+    for event in newest(whole.events, MAX_CHANGES):
+        texts = [[fields.number(field), text] for field, text in fields_of(event)]
         rows.append(
-            [event.run_id, minute(event.at), templates.number(event.template_id), _KINDS.index(event.kind), told,
+            [event.run_id, minute(event.at), templates.number(event.template_id), _KINDS.index(event.kind), texts,
              ", ".join(map(escape_bidi, event.breaking)) if event.kind == "changed" else ""]
         )  # fmt: skip
     called = [[template_id, *called_as(template_id, known)] for template_id in templates.numbers]
@@ -93,34 +93,34 @@ def changes_data(whole: Whole, known: Mapping[str, Stored]) -> str:
 
 
 def called_as(template_id: str, known: Mapping[str, Stored]) -> tuple[str, str, str | None]:
-    """Give a template's two names and its page; no page where what it was is no longer kept."""
+    """Return the two titles and the page of a template; no page if it is not in the database."""
     if template_id not in known:
         return "", "", None
     return (*names_of(known[template_id].document), f"templates/{page_name(template_id)}")
 
 
 def newest(events: Sequence[Event], most: int) -> list[Event]:
-    """Give the newest, newest first; of one run, in the feed's order."""
+    """Return the newest `most` changes, newest run first; within a run in the order of the feed."""
     return sorted(events[-most:], key=lambda event: (-event.run_id, event.seq))
 
 
 def fields_of(event: Event) -> list[tuple[str, str]]:
-    """Write what changed in each field, old → new."""
-    return [(escape_bidi(told["field"]), field_change(told)) for told in event.fields]
+    """Return each changed field with its text, old → new."""
+    return [(escape_bidi(each["field"]), field_change(each)) for each in event.fields]
 
 
 def minute(moment: datetime) -> str:
-    """Write a moment for people, in UTC."""
+    """Format a time for people, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def freshness(now: Overview, rejected: int, stale_after: float) -> str:
-    """Write what tells every page how old it is: the one file that a run rewrites that found nothing new.
+    """Return the data from which every page computes its age; a run without changes rewrites only this file.
 
     Args:
-        now: how things stand.
-        rejected: records that were set aside.
-        stale_after: seconds after which a page says that it may be out of date.
+        now: the current status.
+        rejected: number of rejected records.
+        stale_after: age in seconds after which a page reports that it may be out of date.
     """
     ended = now.last_success.finished_at if now.last_success else None
     return script(
@@ -137,5 +137,5 @@ def freshness(now: Overview, rejected: int, stale_after: float) -> str:
 
 
 def array(values: Sequence[Any]) -> str:
-    """Write a JSON array, a value a line."""
+    """Return a JSON array with one value per line."""
     return "[\n" + ",\n".join(map(json_text, values)) + "\n]\n" if values else "[]\n"

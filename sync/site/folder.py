@@ -1,10 +1,7 @@
-"""The folder of a site: written so that whoever reads it meets whole files only, and touched only where something is new.
+"""The folder of a site: every file is replaced atomically, and only if its content changes.
 
-Everything new is written beside first; then the files are put into place, what pages refer to before the pages, `index.html`
-last. A build that is killed, or finds the disk full, leaves the old site, or whole files of both; the manifest, written at the
-very end, is then still the old one, and the next build does the rest.
-
-How a site stands, told by the one file in it that every run rewrites.
+New files are written to a staging folder and then renamed, dependencies before pages, `index.html` last. A build that fails or is
+killed leaves complete files of the old or the new site. The manifest is written last, so the next build finishes the rest.
 """
 
 from __future__ import annotations
@@ -29,22 +26,22 @@ if TYPE_CHECKING:
 MANIFEST = ".manifest.json"
 _LOCK, _STAGING = ".lock", ".staging"
 _FORMAT = 1
-_PLAINLY = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""How the lock is opened. Whoever else may write in the folder could make it a link to a file elsewhere, or a pipe."""
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags for the lock file: another user of the folder could replace it by a link or a pipe."""
 _FOLDERS = {"templates", "assets", "media"}
 _LAST = ("changes.html", "index.html")
 
 
 @dataclass(slots=True)
 class Manifest:
-    """What the last build knew.
+    """The state of the last build.
 
     Attributes:
-        stamp: of everything that went into it.
-        files: path → hash of what it was made of.
-        spare: files of the build before, kept one more time: a page that is open still refers to them.
-        copies: address of a cover, without its query → path of the copy.
-        missing: covers that could not be fetched.
+        stamp: hash of all inputs.
+        files: path → hash of its inputs.
+        spare: files of the previous build, kept for one build because open pages refer to them.
+        copies: URL of a cover without its query → path of the copy.
+        missing: number of covers that could not be fetched.
     """
 
     stamp: str = ""
@@ -65,14 +62,14 @@ class Folder:
         self._made: set[Path] = set()
 
     def fresh(self, path: str, inputs: str) -> bool:
-        """Tell whether a file is there and was made of the same inputs; it is then kept as it is."""
+        """Return whether a file exists and has the same inputs; it is then kept."""
         if self.old.files.get(path) == inputs and (self.path / path).is_file():
             self._new[path] = inputs
             return True
         return False
 
     def put(self, path: str, content: str | bytes, inputs: str) -> None:
-        """Write a file beside the site."""
+        """Write a file to the staging folder."""
         target = self.path / _STAGING / path
         if target.parent not in self._made:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,55 +79,55 @@ class Folder:
         self._staged.append(path)
 
     def put_if_new(self, path: str, content: str | bytes) -> None:
-        """Write a file unless it is there already with this content."""
+        """Write a file unless it exists with this content."""
         raw = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
         inputs = hashlib.sha256(raw).hexdigest()
         if not self.fresh(path, inputs):
             self.put(path, raw, inputs)
 
     def publish(self, stamp: str, copies: Mapping[str, str], missing: int) -> tuple[int, int]:
-        """Put everything into place and forget what is no longer of the site; give the numbers written and deleted."""
+        """Rename the staged files, delete obsolete ones; return the numbers of written and deleted files."""
         for name in sorted({str(Path(path).parent) for path in self._staged}):
             (self.path / name).mkdir(parents=True, exist_ok=True)
-        for path in sorted(self._staged, key=_turn):
+        for path in sorted(self._staged, key=_publish_order):
             (self.path / _STAGING / path).replace(self.path / path)
-        gone = [path for path in self.old.files if path not in self._new]
-        spare = [path for path in gone if not path.endswith((".html", ".json", ".xml"))]
-        doomed = [path for path in {*gone, *self.old.spare} if path not in spare and path not in self._new]
-        for path in doomed:
+        obsolete = [path for path in self.old.files if path not in self._new]
+        spare = [path for path in obsolete if not path.endswith((".html", ".json", ".xml"))]
+        deleted = [path for path in {*obsolete, *self.old.spare} if path not in spare and path not in self._new]
+        for path in deleted:
             (self.path / path).unlink(missing_ok=True)
         new = Manifest(stamp, dict(sorted(self._new.items())), sorted(spare), dict(sorted(copies.items())), missing)
         if new != self.old:
             self._write_manifest(new)
-        return len(self._staged), len(doomed)
+        return len(self._staged), len(deleted)
 
     def _write_manifest(self, manifest: Manifest) -> None:
         values = {name: getattr(manifest, name) for name in ("stamp", "files", "spare", "copies", "missing")}
         text = json.dumps({"format": _FORMAT, **values}, ensure_ascii=False, indent=0)
         (self.path / _STAGING).mkdir(exist_ok=True)
-        beside = self.path / _STAGING / "manifest"
-        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
-        beside.replace(self.path / MANIFEST)
+        staged = self.path / _STAGING / "manifest"
+        staged.write_bytes(text.encode("utf-8", "backslashreplace"))
+        staged.replace(self.path / MANIFEST)
 
 
-def _turn(path: str) -> tuple[int, bool]:
-    """Order what is put into place: what pages refer to, the pages, the two that lead to them."""
+def _publish_order(path: str) -> tuple[int, bool]:
+    """Return the sort key of publishing: files that pages refer to, template pages, changes.html, index.html."""
     return (_LAST.index(path) + 1 if path in _LAST else 0), path.endswith(".html")
 
 
 @contextmanager
 def open_folder(path: Path) -> Iterator[Folder]:
-    """Open a folder for one build; nobody else builds there meanwhile.
+    """Open and lock a folder for one build.
 
     Raises:
-        UsageError: it holds files that are not of a site of ours, or is no folder.
+        UsageError: it contains files of another origin, or is no folder.
         SiteError: it cannot be written.
-        SiteBusy: another process builds there.
+        SiteBusy: another process is building there.
     """
     try:
         refuse_foreign_files(path)
         path.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path / _LOCK, _PLAINLY, 0o666), "w") as lock:
+        with os.fdopen(os.open(path / _LOCK, _LOCK_FLAGS, 0o666), "w") as lock:
             if not stat.S_ISREG(os.fstat(lock.fileno()).st_mode):
                 raise SiteError(f"{path / _LOCK} is not a regular file.", hint="Delete it; the next build creates it.")
             try:
@@ -152,10 +149,10 @@ def open_folder(path: Path) -> Iterator[Folder]:
 
 
 def refuse_foreign_files(path: Path) -> None:
-    """Refuse a folder that holds what is not a site's.
+    """Refuse a folder with files of another origin, because a build overwrites and deletes files.
 
     Raises:
-        UsageError: it does, or is no folder.
+        UsageError: it has such files, or is no folder.
     """
     if path.is_dir() and not (path / MANIFEST).exists():
         others = [each.name for each in path.iterdir() if each.name not in _FOLDERS | {_LOCK, _STAGING}]
@@ -169,12 +166,12 @@ def refuse_foreign_files(path: Path) -> None:
 
 
 def _read(path: Path) -> Manifest:
-    """Read the last build's manifest; one that is missing or cannot be read means that everything is made anew.
+    """Read the manifest of the last build; if it is missing or invalid, return an empty one: everything is built again.
 
-    What it names is deleted when it is no longer needed, so a file that is not of a site is not believed.
+    Files that it names are deleted later, so it is invalid if it names a file that no site has.
     """
     try:
-        if not path.is_file():  # a pipe would be waited for
+        if not path.is_file():  # opening a pipe would block
             return Manifest()
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         found = Manifest(**{name: value for name, value in values.items() if name != "format"})
@@ -187,7 +184,7 @@ def _read(path: Path) -> Manifest:
 
 
 def _is_ours(path: object) -> bool:
-    """Tell whether a site could hold a file of this path: not outside of it, and none of its own records."""
+    """Return whether a site can have a file of this path: inside the folder, and not one of the hidden files."""
     if not isinstance(path, str) or "\0" in path or not path.isascii():
         return False
     *folders, name = path.split("/")
@@ -195,7 +192,7 @@ def _is_ours(path: object) -> bool:
 
 
 def cursor_of(folder: Path) -> str | None:
-    """Tell where the feed ended when a site was last brought up to date; None: there is no such site, or it cannot be read."""
+    """Return the cursor of the last build, from freshness.js; None if there is no readable site."""
     try:
         text = (folder / "freshness.js").read_text(encoding="utf-8")
         known: dict[str, Any] = json.loads(text.partition("=")[2].strip().removesuffix(";"))

@@ -1,4 +1,4 @@
-"""The pages, rendered: the home of Jinja2. Everything of upstream's is escaped by it, and addresses are checked before."""
+"""Render the pages; the only user of Jinja2, which escapes the catalog's text. URLs are checked before."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from sync.text import escape_bidi
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sync.reader.catalog_dump import Event, Whole
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; media-src 'self' https:; base-uri 'none'; "
     "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Works from the disk and over http alike; nothing in a page needs more."""
+"""The content security policy; it also applies to pages opened from the disk."""
 FIRST_CARDS = 60
-"""In the page itself; the others come from its data as the reader scrolls."""
+"""Cards in the page itself; a script creates the others from the data as the reader scrolls."""
 FIRST_CHANGES = 100
 _BLANK_CARD = {
     "id": "", "page": "", "title": "-", "title_en": "_", "cover": "#", "preview": "#", "ratio": 1, "tone": 0, "price": "0",
@@ -40,8 +40,8 @@ class Pages:
     """Renders pages.
 
     Args:
-        assets: what each asset is called in this site.
-        site_url: where the site will stand, ending in a slash, if that is known.
+        assets: path of each asset in this site.
+        site_url: public URL of the site, with a slash at the end, if it is known.
 
     Raises:
         MissingExtra: Jinja2 is not installed.
@@ -76,25 +76,25 @@ class Pages:
 
     @cached_property
     def sources(self) -> str:
-        """Everything that pages are made of, for noticing that they must be made anew."""
+        """The text of all page templates, to detect that pages must be rendered again."""
         found = sorted((files("sync.site") / "templates").iterdir(), key=lambda file: file.name)
         return "".join(file.read_text(encoding="utf-8") for file in found)
 
 
 def _say(en: str, zh: str) -> Any:
-    """Write a text in both languages; the style sheet shows the one that <html lang> names."""
+    """Return a text in both languages; the style sheet shows the language of <html lang>."""
     from markupsafe import Markup
 
     return Markup('<span class="say" lang="en">{}</span><span class="say" lang="zh-CN">{}</span>').format(en, zh)
 
 
 def gallery(cards: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
-    """What the gallery's page says: the first cards; the rest is in its data."""
+    """Return the context of the gallery: the first cards; the data file has all."""
     return {"cards": cards[:FIRST_CARDS], "total": len(cards), "data": data, "blank": _BLANK_CARD}
 
 
-def changes(whole: Whole, known: Mapping[str, Stored], data: str, *, cut: bool) -> dict[str, Any]:
-    """What the page of changes says: what waits for a person, plots, and the first changes by day and run."""
+def changes(whole: CatalogDump, known: Mapping[str, Stored], data: str, *, cut: bool) -> dict[str, Any]:
+    """Return the context of the page of changes: held removals, rejected records, plots, the first changes by day and run."""
     first = newest(whole.events, FIRST_CHANGES)[:FIRST_CHANGES]
     days = [
         {
@@ -111,13 +111,13 @@ def changes(whole: Whole, known: Mapping[str, Stored], data: str, *, cut: bool) 
         "held": [
             (run_id, *called_as(template_id, known), escape_bidi(template_id)) for template_id, run_id in whole.held.items()
         ],
-        "set_aside": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in whole.set_aside.first],
-        "more_set_aside": whole.set_aside.count - len(whole.set_aside.first),
+        "set_aside": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in whole.rejected.first],
+        "more_set_aside": whole.rejected.count - len(whole.rejected.first),
     }  # fmt: skip
 
 
 def event_row(event: Event, known: Mapping[str, Stored]) -> dict[str, Any]:
-    """What a page says of one change; of a template that is not known its id, without a link."""
+    """Return the context of one change; an unknown template is shown by its ID, without a link."""
     title, title_en, page = called_as(event.template_id, known)
     return {
         "kind": event.kind,

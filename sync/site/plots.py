@@ -1,7 +1,4 @@
-"""Lines over time, as SVG paths that are worked out when the site is made: no script draws, no library is needed.
-
-How the catalog moved: its size, what came and went, and the price level, over the runs that changed anything.
-"""
+"""Plots over time as SVG paths, computed at build time: size of the catalog, additions and removals, price level."""
 
 from __future__ import annotations
 
@@ -15,20 +12,19 @@ from sync.text import escape_bidi
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-
-    Series = Sequence[tuple[datetime, float | None]]
-    from datetime import datetime
     from decimal import Decimal
 
-    from sync.reader.catalog_dump import Whole
+    Series = Sequence[tuple[datetime, float | None]]
+
+    from sync.reader.catalog_dump import CatalogDump
 
 
 WIDTH, HEIGHT = 480.0, 180.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 128.0, 12.0, 26.0
 _BEYOND = 1.06
-"""How far lines go on to the right of their end, so that the last step is one."""
+"""Factor by which lines continue beyond the last point, so that the last step is visible."""
 _BETWEEN = 15.0
-"""From one name to the next, as large as phones show them."""
+"""Minimum distance between two labels, for the font size on phones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +32,11 @@ class Line:
     """One line.
 
     Attributes:
-        name: what it is of.
-        path: its steps.
+        name: its label.
+        path: its SVG path.
         first: its first value.
-        last: its last; empty if it ends before the plot does.
-        place: how far down its name stands.
+        last: its last value; empty if it ends before the plot.
+        place: y coordinate of the label.
     """
 
     name: str
@@ -52,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A drawing of `WIDTH` by `HEIGHT`; ticks are a place and what is written there."""
+    """A drawing of `WIDTH` by `HEIGHT`; a tick is a coordinate and its label."""
 
     lines: tuple[Line, ...]
     across: tuple[tuple[float, str], ...]
@@ -64,14 +60,14 @@ class Plot:
 
 
 def step_plot(series: Mapping[str, Series], until: datetime) -> Plot | None:
-    """Draw values that hold until the next one: steps.
+    """Draw step functions.
 
     Args:
-        series: by name, each oldest first; None means that there is no value from then on.
-        until: where the plot ends.
+        series: points by name, oldest first; the value None ends a line.
+        until: the end of the plot.
 
     Returns:
-        None if there is nothing to draw.
+        None if there is no value.
     """
     values = [value for points in series.values() for _, value in points if value is not None]
     moments = [moment for points in series.values() for moment, _ in points]
@@ -114,7 +110,7 @@ def step_plot(series: Mapping[str, Series], until: datetime) -> Plot | None:
 
 
 def _scale(least: float, most: float, *, least_step: float) -> tuple[float, float, float]:
-    """Choose where the axis begins and ends, and a round step, so that there are three or four."""
+    """Return the ends of the axis, and a round step that gives three or four ticks."""
     if least == most:
         least, most = least * 0.9, most * 1.1 or 1.0
     raw = max((most - least) / 3, least_step)
@@ -128,7 +124,7 @@ def _scale(least: float, most: float, *, least_step: float) -> tuple[float, floa
 
 
 def _apart(lines: Sequence[Line]) -> list[Line]:
-    """Move the names apart, where they would stand on each other: downwards, and up again from the lower edge."""
+    """Move overlapping labels apart: down, and up again from the lower edge."""
     order = sorted(range(len(lines)), key=lambda at: lines[at].place)
     places: dict[int, float] = {}
     above = -_BETWEEN
@@ -140,14 +136,14 @@ def _apart(lines: Sequence[Line]) -> list[Line]:
     return [replace(line, place=places[at]) for at, line in enumerate(lines)]
 
 
-MOST_LINES = 5
-MOST_POINTS = 400
+MAX_LINES = 5
+MAX_POINTS = 400
 
 
-def catalog_plots(whole: Whole) -> list[tuple[Plot, str, str]]:
-    """Draw three plots, each with its title in English and Chinese; none before there are two moments to draw between."""
+def catalog_plots(whole: CatalogDump) -> list[tuple[Plot, str, str]]:
+    """Draw three plots, each with its title in English and Chinese; none if all changes have the same time."""
     moments = sorted({event.at for event in whole.events})
-    if len(moments) < 2:  # noqa: PLR2004 - a line has two ends
+    if len(moments) < 2:  # noqa: PLR2004 - a line needs two points
         return []
     plots = [
         (step_plot({"": _sizes(whole)}, moments[-1]), "Templates in the catalog", "目录中的模板数"),
@@ -157,8 +153,8 @@ def catalog_plots(whole: Whole) -> list[tuple[Plot, str, str]]:
     return [(plot, en, zh) for plot, en, zh in plots if plot is not None]
 
 
-def _sizes(whole: Whole) -> list[tuple[datetime, float | None]]:
-    # From the present backwards: the feed's beginning may have been pruned.
+def _sizes(whole: CatalogDump) -> list[tuple[datetime, float | None]]:
+    # From the present backwards, because the beginning of the feed may have been pruned.
     size = whole.overview.present
     points: list[tuple[datetime, float | None]] = []
     for event in reversed(whole.events):
@@ -168,7 +164,7 @@ def _sizes(whole: Whole) -> list[tuple[datetime, float | None]]:
     return points[::-1]
 
 
-def _moves(whole: Whole) -> dict[str, list[tuple[datetime, float | None]]]:
+def _moves(whole: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
     totals: Counter[str] = Counter()
     lines: dict[str, dict[datetime, float | None]] = {"added": {}, "removed": {}}
     for event in whole.events:
@@ -179,14 +175,14 @@ def _moves(whole: Whole) -> dict[str, list[tuple[datetime, float | None]]]:
     return {kind: list(points.items()) for kind, points in lines.items()}
 
 
-def _levels(whole: Whole, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
-    """Follow the median price of each of the commonest resolutions; of many moments, some."""
+def _levels(whole: CatalogDump, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
+    """Return the median price of each of the most frequent resolutions, at up to about `MAX_POINTS` times."""
     by_resolution: dict[str, list[Any]] = defaultdict(list)
     for periods in whole.periods.values():
         for period in periods:
             by_resolution[period.resolution].append(period)
-    common = sorted(by_resolution, key=lambda name: (-len(by_resolution[name]), name))[:MOST_LINES]
-    every = max(1, len(moments) // MOST_POINTS)
+    common = sorted(by_resolution, key=lambda name: (-len(by_resolution[name]), name))[:MAX_LINES]
+    every = max(1, len(moments) // MAX_POINTS)
     chosen = sorted({*moments[::every], moments[-1]})
     return {escape_bidi(name): _medians(by_resolution[name], chosen) for name in sorted(common, key=_by_number)}
 
@@ -205,7 +201,7 @@ def _medians(periods: list[Any], moments: list[datetime]) -> list[tuple[datetime
         while ended < len(ends) and ends[ended].until <= moment:
             held[ends[ended].credit] -= 1
             ended += 1
-        if begun + ended != before:  # else the level is what it was
+        if begun + ended != before:  # otherwise the median is unchanged
             present = list(held.elements())
             points.append((moment, float(round(median(present), 2)) if present else None))
     return points

@@ -1,4 +1,4 @@
-"""What one template's page says. Nothing of it depends on other templates, nor on when it is made."""
+"""The context of one template's page. It does not depend on other templates or on the time of the build."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from sync.reader.stored_templates import Stored
     from sync.site.plots import Plot
 
-MOST_EVENTS = 200
-MOST_IMAGES = 50
-"""In the request that is shown. A catalog may ask for a million images: each page would take 50 MB."""
+MAX_EVENTS = 200
+MAX_IMAGES = 50
+"""Images up to which the request is shown: a catalog may require a million, and each page would have 50 MB."""
 _EVIDENCE = {
     "lookup": ("no longer listed, and not found by its id", "目录不再列出，按编号也查不到"),
     "walks": ("missing from two complete listings", "两次完整列表中均缺失"),
@@ -41,15 +41,15 @@ def template(
     held_since: int | None,
     api_url: str,
 ) -> dict[str, Any]:
-    """Collect it.
+    """Return the context of a template's page.
 
     Args:
         stored: the template.
-        card: what its card shows.
+        card: the values of its card.
         periods: its prices, oldest first.
         events: its changes, oldest first.
-        held_since: the run that first held its removal, if that waits.
-        api_url: the API's origin.
+        held_since: the run that first held its removal, if it is held.
+        api_url: origin of the API.
     """
     document, gone = stored.document, stored.removed_at is not None
     template_id = document["template_id"]
@@ -64,7 +64,7 @@ def template(
         "moments": _moments(stored),
         "facts": _facts(document),
         "form": _form(document),
-        "request": None if (document["input_num"] or 0) > MOST_IMAGES else _shown_json(job_request(form, api_url)["body"]),
+        "request": None if (document["input_num"] or 0) > MAX_IMAGES else _shown_json(job_request(form, api_url)["body"]),
         "sql": _sql("templates" if gone else "current_templates", template_id),
         "cli": f"template-sync form {_shell(template_id)}{' --removed' if gone else ''} --request",
         "history": [
@@ -72,15 +72,15 @@ def template(
              "until": p.until and minute(p.until)} for p in periods
         ],
         "price_plot": price_plot(stored, periods),
-        "events": [_event(event) for event in reversed(events[-MOST_EVENTS:])],
-        "cut": len(events) > MOST_EVENTS,
+        "events": [_event(event) for event in reversed(events[-MAX_EVENTS:])],
+        "cut": len(events) > MAX_EVENTS,
     }  # fmt: skip
 
 
 def price_plot(stored: Stored, periods: Sequence[Period]) -> Plot | None:
-    """Draw the prices' history; None where they only ever were what they are, or were at the end."""
+    """Draw the history of the prices; None if they never changed."""
     ended = [period.until for period in periods if period.until not in {None, stored.removed_at}]
-    if not ended and len({period.since for period in periods}) < 2:  # noqa: PLR2004 - a second beginning is a move
+    if not ended and len({period.since for period in periods}) < 2:  # noqa: PLR2004 - a second start is a price change
         return None
     lines: dict[str, list[tuple[datetime, float | None]]] = {}
     for period in periods:
@@ -110,16 +110,16 @@ def _moments(stored: Stored) -> list[tuple[str, str, str, int | None]]:
 def _facts(document: Document) -> list[tuple[str, str, str]]:
     duration, released = document["duration_ms"], document["released_at"]
     found = [
-        ("Template id", "模板编号", document["template_id"]),
+        ("Template ID", "模板编号", document["template_id"]),
         ("Type", "类型", document["template_type"]),
-        ("Needs", "图片要求", document["input_requirement"]),
+        ("Input", "图片要求", document["input_requirement"]),
         ("Images", "图片数", document["input_num"]),
         ("Length", "时长", None if duration is None else f"{duration / 1000:.1f} s"),
-        ("Cover's ratio", "封面画幅", document["cover_aspect_ratio"]),
+        ("Cover ratio", "封面画幅", document["cover_aspect_ratio"]),
         ("Supported ratios", "支持画幅", ", ".join(document["aspect_ratios"])),
         ("Released", "发布时间", released and released[:16].replace("T", " ")),
-        ("Media id", "媒体编号", document["media_id"]),
-        ("Service id", "服务编号", document["service_id"]),
+        ("Media ID", "媒体编号", document["media_id"]),
+        ("Service ID", "服务编号", document["service_id"]),
         ("Cover", "封面地址", document["cover_url"]),
         ("Preview", "预览地址", document["preview_video_url"]),
         *(
@@ -131,14 +131,18 @@ def _facts(document: Document) -> list[tuple[str, str, str]]:
 
 
 def _form(document: Document) -> list[tuple[str, str, str]]:
-    number, needs = document["input_num"], document["input_requirement"]
-    said = "image URLs, in order" if number is None else f"{number} image URL{'' if number == 1 else 's, in order'}"
-    said_zh = "图片地址，按顺序" if number is None else f"{number} 个图片地址{'' if number == 1 else '，按顺序'}"
-    needed = escape_bidi(needs or "")
+    number = document["input_num"]
+    images = "image URLs, in order" if number is None else f"{number} image URL{'' if number == 1 else 's, in order'}"
+    images_zh = "图片地址，按顺序" if number is None else f"{number} 个图片地址{'' if number == 1 else '，按顺序'}"
+    requirement = escape_bidi(document["input_requirement"] or "")
     offered = ", ".join(escape_bidi(item["resolution"]) for item in document["consume_items"])
     return [
         ("template_id", escape_bidi(document["template_id"]), escape_bidi(document["template_id"])),
-        ("img_urls", f"{said}; {needed}" if needed else said, f"{said_zh}；{needed}" if needed else said_zh),
+        (
+            "img_urls",
+            f"{images}; {requirement}" if requirement else images,
+            f"{images_zh}；{requirement}" if requirement else images_zh,
+        ),
         ("resolution", f"one of {offered}" if offered else "not stated", f"其一：{offered}" if offered else "未说明"),
     ]
 
@@ -149,7 +153,7 @@ def _shown_json(value: Any) -> str:
 
 def _sql(table: str, template_id: str) -> str:
     quoted = escape_bidi(template_id).replace("'", "''")
-    return f"SELECT * FROM {table} WHERE template_id = '{quoted}';"  # noqa: S608 - for people to read
+    return f"SELECT * FROM {table} WHERE template_id = '{quoted}';"  # noqa: S608 - shown, never executed
 
 
 def _shell(text: str) -> str:

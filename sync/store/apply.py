@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import random as randomness
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost
 from sync.store import lease as leases
+from sync.store import process
 from sync.store.engine import reading, writing
 from sync.store.load import load_documents, load_previous
 from sync.store.retry import AWAY, Retry
@@ -62,7 +64,7 @@ class Store:
         Raises:
             LeaseLost: one of them is gone, so another run has been applied since: what this one found is out of date.
         """
-        found = self._outlasting(lambda connection: load_documents(connection, ids))
+        found = self._retry_read(lambda connection: load_documents(connection, ids))
         if len(found) < len(set(ids)):
             raise LeaseLost(
                 "Another run changed the catalog during this run; nothing of this run was applied.",
@@ -70,7 +72,7 @@ class Store:
             )
         return found
 
-    def _outlasting(self, read: Callable[[sa.Connection], T]) -> T:
+    def _retry_read(self, read: Callable[[sa.Connection], T]) -> T:
         """Read in the middle of a run: a server that is away gets as long to come back as for the run's end."""
         for pause in self._pauses():
             try:
@@ -108,7 +110,7 @@ class Store:
 
         def write() -> None:
             with writing(self.engine) as connection:
-                leases.prove(connection, lease)
+                leases.check_fence(connection, lease)
                 write_run(connection, lease.run_id, write_set)
                 leases.release(connection, lease)
 
@@ -120,7 +122,7 @@ class Store:
                 raise  # it did nothing, every time
             except (DatabaseError, LeaseLost) as error:
                 in_doubt = isinstance(error, DatabaseError) or attempt > 1  # a run that landed has given its lease back
-                if in_doubt and self._landed(lease, write_set.run, pauses):
+                if in_doubt and self.was_committed(lease, write_set.run, pauses):
                     return
                 passing = isinstance(error, DatabaseAway) or (isinstance(error, DatabaseError) and attempt < APPLY_ATTEMPTS)
                 if not passing or next(pauses, None) is None:
@@ -129,7 +131,7 @@ class Store:
                 return
             check_deadline()
 
-    def _landed(self, lease: leases.Lease, run: Run, pauses: Iterator[float]) -> bool:
+    def was_committed(self, lease: leases.Lease, run: Run, pauses: Iterator[float]) -> bool:
         """Tell whether a run's transaction was committed after all, as soon as the database answers again.
 
         A row with any other end than the run's own was closed by somebody else: another run that took over. One with another
@@ -165,3 +167,19 @@ class Store:
                 connection.execute(sa.update(sync_runs).where(still).values(run.row()))
 
         self.retry(write)
+
+    def record_failed(self, run: Run) -> Run:
+        """Record a run that failed before it could ask for the lease; return it with its number.
+
+        Raises:
+            DatabaseError: it is not recorded.
+        """
+        row = {**run.row(), "holder": process.name()}
+
+        def write() -> int:
+            with writing(self.engine) as connection:
+                leases.current_holder(connection, lock=True)  # so that the order of numbers is the order of commits
+                key = connection.execute(sa.insert(sync_runs).values(row)).inserted_primary_key
+                return int(key[0]) if key else 0
+
+        return replace(run, run_id=self.retry(write), holder=process.name())

@@ -243,7 +243,7 @@ def _is_held(error: sqlite3.Error) -> bool:
 
 def _refuse_lease(engine: Engine) -> None:
     with suppress(DatabaseError), reading(engine) as connection:  # an old or damaged one has none to look at
-        holder = leases.look(connection)
+        holder = leases.current_holder(connection)
         if holder.active:
             raise LeaseBusy(f"A run holds the lease: {holder.name}; nothing was changed.", hint="Stop it, or wait until it ends.")
     engine.dispose()

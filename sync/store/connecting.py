@@ -7,8 +7,10 @@ Whoever only reads is served by a host that cannot be written where no other ans
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
@@ -18,7 +20,7 @@ from sync.store import sessions
 from sync.store.database_errors import NAME_THE_PRIMARY, sort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import sqlalchemy as sa
     from sqlalchemy.engine import ExceptionContext
@@ -77,8 +79,37 @@ def connect_to(engine: sa.Engine, hosts: Sequence[Host]) -> None:
         engine: where they are for.
         hosts: of its server; empty for SQLite, and where the URL names them in its driver's own way.
     """
-    event.listen(engine, "do_connect", partial(_connect, hosts=hosts))
+    event.listen(engine, "do_connect", partial(_connect, hosts=hosts, query=engine.url.query))
     event.listen(engine, "handle_error", _give_up)
+
+
+def refused_options(error: Exception, query: Mapping[str, Any]) -> ConfigurationError:
+    """Build the error for what a driver does not take: it names the option, the file or the package.
+
+    Args:
+        error: what it raised. Its message is not repeated, as it may quote the password.
+        query: the options that the URL names.
+    """
+    if package := re.match(r"'(\w+)' package is required", str(error)):  # PyMySQL's words
+        name = package[1]
+        return ConfigurationError(
+            [f"DATABASE_URL: this account's authentication needs the package {name}."], hint=f"pip install {name}"
+        )
+    if isinstance(error, OSError):
+        files = {name: value for name, value in query.items() if name in _FILES}
+        bad = {name: value for name, value in files.items() if not Path(value).is_file()} or files
+        # OpenSSL's own errors concern what is in the files.
+        where = ", ".join(bad) if getattr(error, "reason", None) else ", ".join(f"{name}: {value}" for name, value in bad.items())
+        reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
+        return ConfigurationError([f"DATABASE_URL: {f'{where}: ' if where else ''}{reason}."])
+    names = [name for name in query if re.search(rf"\b{re.escape(name)}\b", str(error))] or list(query)
+    if not names:
+        return ConfigurationError([f"DATABASE_URL: its driver does not take this host or name ({type(error).__name__})."])
+    plural = "one of the options" if len(names) > 1 else "the option"
+    return ConfigurationError([f"DATABASE_URL: its driver refuses {plural} {', '.join(names)} ({type(error).__name__})."])
+
+
+_FILES = ("ssl_ca", "ssl_cert", "ssl_key", "read_default_file")
 
 
 def _give_up(context: ExceptionContext) -> None:
@@ -87,19 +118,24 @@ def _give_up(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-def _connect(dialect: Any, _record: Any, arguments: Any, options: dict[str, Any], hosts: Sequence[Host]) -> Any:
-    """Connect. What a driver says of options, hosts or file names that it does not take is a slip in the settings."""
+def _connect(
+    dialect: Any, _record: Any, arguments: Any, options: dict[str, Any], hosts: Sequence[Host], query: Mapping[str, Any]
+) -> Any:
+    """Connect. What a driver raises that is no error of a database is a slip in the settings."""
+    socket = query.get("unix_socket")
+    if socket is not None and not Path(socket).exists():  # PyMySQL would name the host in its place
+        raise DatabaseAway(f"No server listens on unix_socket {socket}.", hint="Check DATABASE_URL and that the server runs.")
     opened: Callable[..., Any] = {"psycopg": _psycopg, "pymysql": _pymysql}.get(dialect.driver, dialect.connect)
     try:
         raw = _first_that_can_be_written(dialect, opened, options, hosts) if len(hosts) > 1 else opened(*arguments, **options)
-    except (TypeError, ValueError) as error:  # never its message: it may quote the password
-        raise ConfigurationError(
-            [f"DATABASE_URL: its driver does not take this host, name or option ({type(error).__name__})."]
-        ) from None
     except dialect.dbapi.ProgrammingError as error:
         if "connection option" not in str(error):  # psycopg's words for an option that it does not know
             raise
-        raise ConfigurationError(["DATABASE_URL: its driver does not support an option after the ?."]) from None
+        raise refused_options(error, query) from None
+    except dialect.dbapi.Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - drivers raise whatever their libraries do
+        raise refused_options(error, query) from None
     if hasattr(raw, "limit"):
         raw.limit = sessions.IDLE_SECONDS + sessions.TRAVEL_SECONDS
     return raw
@@ -154,7 +190,7 @@ def _psycopg(**options: Any) -> Any:
     from sync.store.bounded_psycopg import BoundedConnection
 
     raw = BoundedConnection.connect(**options)
-    raw.limit = options.get("connect_timeout")
+    raw.limit = None if (limit := options.get("connect_timeout")) is None else float(limit)  # a URL's is text
     return raw
 
 

@@ -6,7 +6,9 @@ translation.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
-_CONFLICTS = {
+_CONFLICTS: set[str | int | None] = {
     "40001", "40P01", "55P03",  # PostgreSQL: not serialisable, a deadlock, a lock that was waited for in vain
     1020, 1205, 1213,  # MariaDB: changed since it was read; as 55P03; a deadlock, or another node's transaction won
 }  # fmt: skip
@@ -36,14 +38,16 @@ _AWAY = {
 """It may be another host's turn, or this one's in a minute."""
 
 
-_READ_ONLY = {"25006", 1290, 1836}
-_NO_QUORUM = 1047  # "WSREP has not yet prepared node for application use"
-
-
 NAME_THE_PRIMARY = "The server is a standby or read-only: set DATABASE_URL to its primary, or to all hosts (host1,host2)."
+_BY_CODE: dict[str | int | None, str] = {
+    **dict.fromkeys(_CONFLICTS, "A transaction of another program or node conflicted or holds a lock; the next run retries."),
+    **dict.fromkeys(("25006", 1290, 1836), NAME_THE_PRIMARY),
+    **dict.fromkeys(("42501", 1142, 1143, 1370), "Grant this user the rights that docs/database.md lists."),
+    1047: "This node has lost quorum: retry, list all nodes in DATABASE_URL, or repair the cluster.",
+}
 _BY_WORDS = {
-    ("readonly", "unable to open", "permission denied"): "Check the write permissions of this user, and that the directory "
-    "exists.",
+    ("session is read-only",): NAME_THE_PRIMARY,
+    ("readonly", "unable to open"): "Check the write permissions of this user, and that the directory exists.",
     ("full",): "Free disk space; nothing was lost, and the next run continues.",
     ("lock",): "Another program has locked the database; retry when it has finished.",
 }
@@ -113,14 +117,23 @@ def _own_errors(engine: sa.Engine) -> type[Exception]:
     return found
 
 
+def _no_file_descriptor_is_free() -> bool:
+    """Tell whether this process can open no more files: SQLite does not say why it could not."""
+    try:
+        os.close(os.dup(2))
+    except OSError as error:
+        return error.errno == errno.EMFILE
+    return False
+
+
 def _hint(engine: sa.Engine, original: Any) -> str:
     text, code = str(original).lower(), code_of(original)
-    if code in _READ_ONLY or "session is read-only" in text:
-        return NAME_THE_PRIMARY
-    if code in _CONFLICTS:
-        return "A transaction of another program or node conflicted or holds a lock; the next run retries."
-    if code == _NO_QUORUM:
-        return "This node has lost quorum: retry, list all nodes in DATABASE_URL, or repair the cluster."
+    if "too many open files" in text or _no_file_descriptor_is_free():
+        return "This process has reached its limit of open files: raise it (`ulimit -n`, LimitNOFILE=) or stop other programs."
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if engine.url.query.get("mode") == "ro" and "readonly" in text:
+        return "DATABASE_URL says mode=ro: leave it out where the database is to be written."
     for words, hint in _BY_WORDS.items():
         if any(word in text for word in words):
             return hint

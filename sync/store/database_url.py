@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -18,6 +19,24 @@ _DRIVERS = {
     "mariadb": "mysql+pymysql",
     "sqlite": "sqlite",
 }
+
+
+_OPTIONS = {
+    "pysqlite": {
+        "timeout", "check_same_thread", "cached_statements", "uri", "mode", "cache", "immutable", "nolock", "psow", "vfs",
+    },
+    "pymysql": {
+        "host", "port", "user", "password", "database", "unix_socket", "charset", "collation", "sql_mode", "read_default_file",
+        "read_default_group", "connect_timeout", "read_timeout", "write_timeout", "local_infile", "max_allowed_packet",
+        "bind_address", "program_name", "server_public_key", "ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "ssl_disabled",
+        "ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname", "init_command", "autocommit",
+    },
+}  # fmt: skip
+"""What a URL's text may set. The drivers have more, for programs: objects, and what this program sets itself."""
+
+
+_NOT_FOR_URLS = {"psycopg": {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}}
+"""Here the other way round: libpq knows its own options, and refuses the others by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +80,29 @@ def read_url(database_url: str | sa.URL) -> tuple[sa.URL, list[Host]]:
         )
     if url.get_backend_name() != "sqlite" and not url.database:
         raise ConfigurationError(["DATABASE_URL: it has a server but no database name."])
+    url = _with_options(url)
     return url, hosts or ([Host(url.host, url.port)] if url.host else [])
+
+
+def _with_options(url: sa.URL) -> sa.URL:
+    """Check the driver, and by name the options after the ?; write SQLite's `mode` in the form that its driver takes."""
+    backend, _, driver = url.drivername.partition("+")
+    driver = driver or "pysqlite"
+    if driver not in {"pysqlite", "psycopg", "pymysql"}:
+        raise ConfigurationError([f"DATABASE_URL: the driver {driver} cannot be used; write {backend}:// without a driver."])
+    forbidden = _NOT_FOR_URLS.get(driver, set()) & url.query.keys()
+    if driver in _OPTIONS:
+        forbidden = url.query.keys() - _OPTIONS[driver]
+    if forbidden:
+        raise ConfigurationError([f"DATABASE_URL: the option {name} cannot be used in a URL." for name in sorted(forbidden)])
+    if driver != "pysqlite" or "mode" not in url.query:
+        return url
+    if url.query["mode"] not in {"ro", "rw", "rwc"}:
+        memory = "an in-memory SQLite database is lost at exit; " if url.query["mode"] == "memory" else ""
+        raise ConfigurationError([f"DATABASE_URL: {memory}mode is ro, rw or rwc."])
+    if "uri" not in url.query:
+        url = url.set(database=f"file:{quote(str(url.database))}").update_query_dict({"uri": "true"})
+    return url
 
 
 def _first_of_several(database_url: str) -> tuple[str, list[Host]]:

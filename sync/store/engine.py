@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from sync.errors import ConfigurationError, DatabaseError
 from sync.store.column_types import json_text, read_json
-from sync.store.connecting import connect_to, refuse_replica
+from sync.store.connecting import connect_to, refuse_replica, refused_options
 from sync.store.database_errors import plain_errors
 from sync.store.database_url import read_url
 from sync.store.sessions import BUSY_SECONDS, driver_options, prepare_sessions
-from sync.store.sqlite_file import require_file
+from sync.store.sqlite_file import follow_file, require_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,26 +35,43 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
     text = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
     url, hosts = read_url(text)
     backend = url.get_backend_name()
-    arguments = driver_options(backend, patience)
     try:
+        arguments = driver_options(backend, patience, url.query)
         engine = sa.create_engine(url, hide_parameters=True, json_serializer=json_text, json_deserializer=read_json, **arguments)
     except ModuleNotFoundError as error:
         extra = {"postgresql": "postgres", "mysql": "mariadb"}.get(backend, backend)
         raise ConfigurationError(
             [f"DATABASE_URL: the driver {error.name} is not installed; pip install 'crun-template-sync[{extra}]'."]
         ) from None
-    except exc.SQLAlchemyError:
-        raise ConfigurationError(["DATABASE_URL: this driver cannot be used."]) from None
-    except (TypeError, ValueError):
-        raise ConfigurationError(["DATABASE_URL: its driver does not accept the options after the ?."]) from None
+    except (exc.ArgumentError, TypeError, ValueError) as error:
+        raise refused_options(error, url.query) from None
     except OSError as error:  # SQLite's file is named from the working directory
         raise DatabaseError(
             f"The working directory does not exist: {error.strerror}.", hint="Change to a directory that exists."
         ) from None
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
+    follow_file(engine)
     connect_to(engine, hosts)
     prepare_sessions(engine, patience)
+    reconnect_after_fork(engine)
     return engine
+
+
+_ENGINES: WeakSet[sa.Engine] = WeakSet()
+
+
+def reconnect_after_fork(engine: sa.Engine) -> None:
+    """Have each forked process open connections of its own: two processes on one connection read each other's answers."""
+    _ENGINES.add(engine)
+
+
+def _drop_pools() -> None:
+    for engine in list(_ENGINES):
+        engine.dispose(close=False)  # the connections still belong to the parent process
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_pools)
 
 
 _FOR_WRITING: dict[str, dict[str, Any]] = {

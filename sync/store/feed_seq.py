@@ -27,7 +27,7 @@ def last_cursor(connection: sa.Connection) -> Cursor:
         DatabaseError: number and cursor of the end disagree.
     """
     state = connection.execute(sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)).one()
-    end = Cursor.read(state.last_cursor or "")
+    end = Cursor.parse(state.last_cursor or "")
     if end is None or end.seq != state.last_seq:
         raise DatabaseError(
             f"sync_state says that the feed ends at seq {state.last_seq}, but its last cursor is {state.last_cursor}.",

@@ -106,7 +106,7 @@ def acquire(
 def _acquire(engine: sa.Engine, row: dict[str, Any], ttl: float, token: str) -> Lease | LeaseBusy:
     me, now = row["holder"], row["started_at"]
     with writing(engine) as connection:
-        holder = look(connection, lock=True)
+        holder = current_holder(connection, lock=True)
         if holder.active and holder.clock_was_set_back:
             connection.execute(sa.update(sync_lease).values(expires=database_clock(connection) + sync_lease.c.ttl))
         if holder.active:
@@ -149,7 +149,7 @@ def close_abandoned(connection: sa.Connection, now: datetime) -> None:
     )
 
 
-def prove(connection: sa.Connection, lease: Lease) -> None:
+def check_fence(connection: sa.Connection, lease: Lease) -> None:
     """Prove that a lease is still the newest. The first statement of the transaction that applies the run.
 
     It also takes the row's lock: appliers queue up here, which makes the order of `seq` the order of commits, and on
@@ -172,7 +172,7 @@ def _forgotten() -> LeaseLost:
     return LeaseLost(
         "The database lost the row of this run: its history went back, as after a failover to a lagging standby or after a "
         "restore. Nothing of this run was applied.",
-        hint=BY_CODE["went-back"].to_do,
+        hint=BY_CODE["went-back"].action,
         code="went-back",
     )
 
@@ -180,7 +180,7 @@ def _forgotten() -> LeaseLost:
 def _lost() -> LeaseLost:
     return LeaseLost(
         "The lease of this run expired and another run acquired it; nothing of this run was applied.",
-        hint=BY_CODE["lease-lost"].to_do,
+        hint=BY_CODE["lease-lost"].action,
     )
 
 
@@ -193,7 +193,7 @@ def _ours(lease: Lease) -> sa.ColumnElement[bool]:
     return sa.and_(sync_lease.c.fence == lease.fence, sync_lease.c.token == lease.token)
 
 
-def exclude_runs(connection: sa.Connection) -> None:
+def block_commits(connection: sa.Connection) -> None:
     """Keep every run's transaction from committing beside this one. The first statement of a transaction that writes more.
 
     The row changes, which SELECT FOR UPDATE does not do: another node of a cluster hears of nothing else.
@@ -206,7 +206,7 @@ def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa
 
     def take_away() -> Holder:
         with writing(engine) as connection:
-            former = look(connection, lock=True)
+            former = current_holder(connection, lock=True)
             nobody = {"expires": 0, "holder": None, "process": None, "token": None}
             connection.execute(sa.update(sync_lease).values(**nobody, fence=former.fence + 1))
             close_abandoned(connection, datetime.now(UTC))
@@ -235,7 +235,7 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
                 with writing(engine) as connection:
                     ours = _renew(connection, lease)
             except DatabaseError:
-                continue  # it may come back in time; if not, `prove` decides
+                continue  # it may come back in time; if not, `check_fence` decides
             if not ours:
                 lost.set()
                 on_loss()
@@ -261,7 +261,7 @@ def _renew(connection: sa.Connection, lease: Lease) -> bool:
     return connection.execute(renewed).rowcount == 1
 
 
-def look(connection: sa.Connection, *, lock: bool = False) -> Holder:
+def current_holder(connection: sa.Connection, *, lock: bool = False) -> Holder:
     """Look who holds the lease."""
     left = (sync_lease.c.expires - database_clock(connection)).label("left")
     query = sa.select(sync_lease.c.holder, sync_lease.c.process, sync_lease.c.fence, sync_lease.c.ttl, left)

@@ -104,7 +104,7 @@ def backfill_cursors(connection: sa.Connection) -> Cursor:
     """
     columns = [sync_state.c[name] for name in ("last_seq", "oldest_seq", "feed_epoch", "last_cursor")]
     state = connection.execute(sa.select(*columns)).one()
-    end = Cursor.read(state.last_cursor or "")
+    end = Cursor.parse(state.last_cursor or "")
     if end is not None and end.seq == state.last_seq:
         return end
     cursor = _where_cursors_end(connection, state)
@@ -140,7 +140,7 @@ def _where_cursors_end(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
     """Find the newest stored cursor; if there is none, start before the oldest change that is kept."""
     changes = template_changes.c
     newest = sa.select(changes.cursor).where(changes.cursor.is_not(None)).order_by(changes.seq.desc()).limit(1)
-    found = Cursor.read(connection.scalar(newest) or "") or Cursor.read(state.last_cursor or "")
+    found = Cursor.parse(connection.scalar(newest) or "") or Cursor.parse(state.last_cursor or "")
     return found or Cursor.start(state.feed_epoch or secrets.token_hex(6), state.oldest_seq - 1)
 
 

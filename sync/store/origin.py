@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sync.catalog.sync_state import require_same_origin
 from sync.config.addresses import origin_of
 from sync.store.engine import reading, writing
-from sync.store.lease import exclude_runs
+from sync.store.lease import block_commits
 from sync.store.retry import Retry
 from sync.store.schema import require_current
 from sync.store.tables import sync_state
@@ -41,7 +41,7 @@ def accept_origin(engine: Engine, base_url: str, *, retry: Retry = Retry()) -> s
     def write() -> str | None:
         with writing(engine) as connection:
             require_current(connection)
-            exclude_runs(connection)
+            block_commits(connection)
             before: str | None = connection.scalar(sa.select(sync_state.c.origin))
             connection.execute(sa.update(sync_state).values(origin=origin_of(base_url)))
         return before

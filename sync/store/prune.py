@@ -51,7 +51,7 @@ def prune(
 def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *, dry_run: bool) -> dict[str, int]:
     with writing(engine) as connection:
         # First, so that what is read next is what the last run left.
-        leases.look(connection, lock=True) if dry_run else leases.exclude_runs(connection)
+        leases.current_holder(connection, lock=True) if dry_run else leases.block_commits(connection)
         cutoff = _cutoff(connection, before, keep_runs)
         old = {
             "changes": (template_changes, template_changes.c.run_id < cutoff),

@@ -136,8 +136,9 @@ def require_current_schema(engine: sa.Engine) -> None:
     """Refuse a database whose schema is not this version's.
 
     Raises:
-        SchemaError: with the command that mends it.
+        SchemaError: with the command that mends it; a SQLite file that does not exist is not made by looking.
     """
+    require_file(engine)
     with plain_errors(engine), engine.connect() as connection:
         require_current(connection)
 
@@ -183,14 +184,14 @@ _ANOTHER_IS_AT_IT = {1213, 1684}
 def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> None:
     from alembic import command
 
-    from sync.store.upgrade_lease import no_run_beside
+    from sync.store.upgrade_lease import hold_lease_for_upgrade
 
     def needed() -> bool:
         with plain_errors(engine), engine.connect() as connection:
             state = state_of(revision(connection))
         return state is State.BEHIND or (state is State.CURRENT and _is_older(target))
 
-    with no_run_beside(engine, needed=needed, waiting=waiting), plain_errors(engine), engine.connect() as connection:
+    with hold_lease_for_upgrade(engine, needed=needed, waiting=waiting), plain_errors(engine), engine.connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
         if state_of(revision(connection)) is State.AHEAD:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BUSY_SECONDS = 30
 """How long to wait for a lock that another connection holds. An apply of 280 templates holds it for milliseconds."""
@@ -25,14 +28,24 @@ TRAVEL_SECONDS = 15
 """How much longer than the server's own limit an answer is waited for, before the connection is given up."""
 
 
-def driver_options(backend: str, patience: float) -> dict[str, Any]:
+_FROM_THE_URL = {
+    "timeout", "connect_timeout", "read_timeout", "write_timeout",
+    "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+}  # fmt: skip
+"""What a URL may set otherwise than this program does."""
+
+
+def driver_options(backend: str, patience: float, query: Mapping[str, object]) -> dict[str, Any]:
     """Choose what an engine is made with.
 
     Args:
         backend: `sqlite`, `postgresql` or `mysql`.
         patience: seconds to wait for a lock that another connection holds.
+        query: the options that the URL names; those of time win.
     """
-    return {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend](patience)
+    options = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend](patience)
+    arguments = options["connect_args"]
+    return {**options, "connect_args": {name: arguments[name] for name in arguments.keys() - (_FROM_THE_URL & query.keys())}}
 
 
 def prepare_sessions(engine: sa.Engine, patience: float) -> None:

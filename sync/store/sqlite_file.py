@@ -2,19 +2,72 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from sqlalchemy import event, exc
 
 from sync.errors import DatabaseError, SchemaError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    Identity = tuple[int, int] | None
+
 
 def sqlite_file(engine: sa.Engine) -> Path | None:
-    """Name the file behind a SQLite engine; None for a server."""
-    return Path(str(engine.url.database)) if engine.dialect.name == "sqlite" else None
+    """Name the file behind a SQLite engine, also where the URL is a URI; None for a server and for a database in memory."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name:
+        return None
+    return Path(unquote(name.removeprefix("file:"))) if name.startswith("file:") else Path(name)
+
+
+def identity(file: Path) -> Identity:
+    """Return the device and the inode that a name leads to; None where there is no file."""
+    try:
+        found = file.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def follow_file(engine: sa.Engine) -> None:
+    """Open the file anew where its name leads to another one than the pooled connection has open.
+
+    SQLite goes on in a deleted file for as long as a connection is open, so what it commits there is lost.
+    """
+    if (named := sqlite_file(engine)) is None:
+        return
+    file = Path(os.path.abspath(named))  # noqa: PTH100 - as SQLAlchemy does: links stay, the working directory may change
+
+    def before(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
+        record.info[_OPENED] = identity(file)  # before it is opened, so that one that is replaced meanwhile is noticed
+
+    def compare(_raw: Any, record: Any, _proxy: Any) -> None:
+        found = identity(file)
+        if record.info[_OPENED] is None:  # it did not exist: opening it made it
+            record.info[_OPENED] = found
+        elif found is None:
+            raise _missing(file)
+        elif record.info[_OPENED] != found:
+            raise exc.InvalidatePoolError("the file was replaced")  # the pool opens it anew
+
+    event.listen(engine, "do_connect", before)
+    event.listen(engine, "checkout", compare)
+
+
+_OPENED = "sync_file"
+
+
+def is_in_memory(connection: sa.Connection) -> bool:
+    """Tell whether a connection is to a SQLite database without a file, which only this connection can reach."""
+    if connection.dialect.name != "sqlite":
+        return False
+    return not next(row.file for row in connection.exec_driver_sql("PRAGMA database_list") if row.name == "main")
 
 
 def exists(file: Path) -> bool:
@@ -36,8 +89,13 @@ def require_file(engine: sa.Engine) -> None:
         SchemaError: with the command that makes it.
     """
     file = sqlite_file(engine)
-    if file is not None and not str(file).startswith(("file:", ":memory:")) and not exists(file):
-        raise SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` creates it; or set DATABASE_URL.")
+    in_memory = file is not None and (str(file) == ":memory:" or engine.url.query.get("mode") == "memory")
+    if file is not None and not in_memory and not exists(file):
+        raise _missing(file)
+
+
+def _missing(file: Path) -> SchemaError:
+    return SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` creates it; or set DATABASE_URL.")
 
 
 def keep_write_ahead(engine: sa.Engine) -> None:

@@ -36,7 +36,7 @@ _ROW = sa.table("sync_lease", *(sa.column(name) for name in ("holder", "process"
 
 
 @contextmanager
-def no_run_beside(
+def hold_lease_for_upgrade(
     engine: sa.Engine,
     *,
     needed: Callable[[], bool],

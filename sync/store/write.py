@@ -80,7 +80,7 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
         feed.append(_remove(connection, batch, run_id, at))
     if feed:
         feed.close()
-    _remember(connection, state, write_set, run_id)
+    _save_sync_state(connection, state, write_set, run_id)
     insert_rows(connection, rejected_templates, _rejected_rows(write_set.rejected, run_id))
     closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
     if closed.rowcount != 1:
@@ -155,7 +155,7 @@ def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, a
     return [(change, hashes[change.template_id]) for change in removed]
 
 
-def _remember(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
+def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
     """Remember for the next run, if there is anything new to remember."""
     state = write_set.state
     if state.origin is not None:

@@ -1,6 +1,6 @@
-"""PURE. What is new, as an Atom feed (RFC 4287): the newest changes, one entry each, all of it text and none of it markup.
+"""PURE. The newest changes as an Atom feed (RFC 4287): one entry per change, text without markup.
 
-ElementTree writes characters that XML forbids as they are, and nothing can read what it wrote: here they are replaced.
+Characters that XML forbids are replaced, because ElementTree writes them unchanged and the document would be unreadable.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ ATOM = "http://www.w3.org/2005/Atom"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _AUTHORITY = "tag:crun-template-sync,2026:"
 _NEVER = "1970-01-01T00:00:00Z"
-_VERBS = {"added": "New", "changed": "Changed", "removed": "Gone"}
+_VERBS = {"added": "New", "changed": "Changed", "removed": "Removed"}
 
 
 def as_atom(changes: Sequence[Mapping[str, Any]], epoch: str, *, self_url: str | None = None) -> str:
-    """Write changes as a feed, the newest first.
+    """Return changes as a feed, the newest first.
 
     Args:
         changes: as `changes --json` prints them, oldest first.
-        epoch: of the feed: together with a change's cursor it makes ids that stay.
-        self_url: where the feed will be found, if that is known.
+        epoch: the epoch of the change feed, for the ID of this feed.
+        self_url: public URL of this feed, if it is known.
     """
     feed = ET.Element("feed", {"xmlns": ATOM})
     _put(feed, "id", f"{_AUTHORITY}feed:{epoch}")

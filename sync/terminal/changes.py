@@ -21,7 +21,7 @@ SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 
 def summary(run: Run) -> str:
-    """Say in one line what a run did."""
+    """Return the result of a run in one line."""
     counts = [f"{SIGNS[kind]}{getattr(run, kind)} {kind}" for kind in ("added", "changed", "removed") if getattr(run, kind)]
     if run.unchanged:
         counts.append(f"{run.unchanged} unchanged")
@@ -31,8 +31,8 @@ def summary(run: Run) -> str:
         counts.append(f"{count_of(run.held, 'removal')} held")
     if run.unconfirmed:
         counts.append(f"{count_of(run.unconfirmed, 'missing template')} unconfirmed")
-    quiet = not (run.changes or run.rejected or run.held or run.unconfirmed)
-    text = f"no changes ({count_of(run.seen, 'template')} checked)" if quiet else "  ".join(counts)
+    nothing = not (run.changes or run.rejected or run.held or run.unconfirmed)
+    text = f"no changes ({count_of(run.seen, 'template')} checked)" if nothing else "  ".join(counts)
     where = "dry run, nothing written" if run.run_id is None else f"run {run.run_id}"
     return f"{text}  ({where}, {count_of(run.pages, 'page')}, {run.seconds or 0:.2f} s)"
 
@@ -41,12 +41,12 @@ COLORS = {"added": "green", "changed": "yellow", "removed": "red"}
 
 
 def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:
-    """Show one change: a line for the template, and under `changed` one more for each field, old → new.
+    """Format one change: a line for the template, and for `changed` one more line per field, old → new.
 
     Args:
-        change: a row of the feed: `kind`, `template_id`, `fields`, `evidence`; `document`, or for a removal `before`, gives
-            the title and prices.
-        paint: colours a text.
+        change: a row of the feed: `kind`, `template_id`, `fields`, `evidence`; the title and
+            prices are from `document`, or for a removal from `before`.
+        paint: adds colour marks.
     """
     kind, document = change["kind"], change.get("document") or change.get("before") or {}
     head = f"{SIGNS[kind]} {escape_control_characters(change['template_id'])}  {title(document)}".rstrip()
@@ -55,10 +55,10 @@ def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:
     if kind == "removed" and change.get("evidence"):
         head += f"  ({_EVIDENCE.get(change['evidence'], change['evidence'])})"
     fields = change.get("fields") or ()
-    width = max((wide(escape_control_characters(told["field"])) for told in fields), default=0)
+    width = max((wide(escape_control_characters(each["field"])) for each in fields), default=0)
     return [
         paint(head.rstrip(), COLORS[kind]),
-        *(f"    {pad(escape_control_characters(told['field']), width)}  {field_change(told)}" for told in fields),
+        *(f"    {pad(escape_control_characters(each['field']), width)}  {field_change(each)}" for each in fields),
     ]
 
 
@@ -69,17 +69,17 @@ _EVIDENCE = {
 }
 
 
-def field_change(told: FieldChange) -> str:
-    """Show one field's change: old → new, or for tags what was gained and lost."""
-    if told["field"] == "tags":
-        gained = [f"+{tag_text(tag)}" for tag in told.get("gained", ())]
-        return "  ".join(gained + [f"-{tag_text(tag)}" for tag in told.get("lost", ())])
-    old, new = (value_text(told[side]) if told.get("absent") != side else "(absent)" for side in ("old", "new"))
+def field_change(change: FieldChange) -> str:
+    """Format the change of one field: old → new, or for tags those gained and lost."""
+    if change["field"] == "tags":
+        gained = [f"+{tag_text(tag)}" for tag in change.get("gained", ())]
+        return "  ".join(gained + [f"-{tag_text(tag)}" for tag in change.get("lost", ())])
+    old, new = (value_text(change[side]) if change.get("absent") != side else "(absent)" for side in ("old", "new"))
     return f"{old} → {new}"
 
 
 def value_text(value: Any) -> str:
-    """Show a JSON value on one line."""
+    """Format a JSON value on one line."""
     if value is None:
         return "(none)"
     if isinstance(value, str):
@@ -90,18 +90,18 @@ def value_text(value: Any) -> str:
 
 
 def tag_text(tag: Mapping[str, Any]) -> str:
-    """Show a tag in both languages."""
+    """Format a tag in both languages."""
     return escape_control_characters(f"{tag['name_en']} ({tag['name']})" if tag["name_en"] else tag["name"])
 
 
 def title(document: Document) -> str:
-    """Show a template's title, English first."""
+    """Format the title of a template, English first."""
     both = [escape_control_characters(text) for text in (document.get("title_en"), document.get("title")) if text]
     return " · ".join(both)
 
 
 def prices(document: Document) -> str:
-    """Show a template's prices."""
+    """Format the prices of a template."""
     return "  ".join(
         f"{escape_control_characters(item['resolution'])} {item['credit']}" for item in document.get("consume_items", ())
     )

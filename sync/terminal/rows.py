@@ -1,7 +1,4 @@
-"""PURE. Templates, runs and set-aside records as rows of a table.
-
-Webhook endpoints as text for people.
-"""
+"""PURE. Templates, tags, runs, rejected records and webhook endpoints as rows of a table."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def template_rows(documents: Iterable[Document]) -> list[list[str]]:
-    """Lay the catalog out as rows of a table."""
+    """Return templates as rows of a table."""
     rows = [["ID", "TITLE", "EN", "PRICES", "INPUT", "TYPE", "TAGS"]]
     for each in documents:
         number = "?" if each["input_num"] is None else each["input_num"]
@@ -45,7 +42,7 @@ def template_rows(documents: Iterable[Document]) -> list[list[str]]:
 
 
 def tag_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    """Lay tags and how many templates have each out as rows of a table."""
+    """Return tags and their number of templates as rows of a table."""
     rows = [["TAG", "EN", "TEMPLATES"]]
     for each in counts:
         names = [escape_control_characters(each[name] or "") for name in ("name", "name_en")]
@@ -54,13 +51,13 @@ def tag_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def type_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    """Lay types and how many templates are of each out as rows of a table."""
+    """Return types and their number of templates as rows of a table."""
     return [["TYPE", "TEMPLATES"], *([value_text(each["type"]), str(each["templates"])] for each in counts)]
 
 
 def run_rows(runs: Iterable[Run]) -> list[list[str]]:
-    """Lay runs out as rows of a table; why one failed stands last, where a narrow terminal still shows its beginning."""
-    rows = [["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "BAD", "SEC", "ERROR"]]
+    """Return runs as rows of a table; the error is last, so that a narrow terminal truncates only its end."""
+    rows = [["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "REJECTED", "SEC", "ERROR"]]
     for run in runs:
         counts = [str(number) for number in (run.added, run.changed, run.removed, run.held, run.rejected)]
         error = f"{run.error_code}: {escape_control_characters(run.error or '')}" if run.error_code else ""
@@ -70,7 +67,7 @@ def run_rows(runs: Iterable[Run]) -> list[list[str]]:
 
 
 def rejected_rows(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    """Lay set-aside records out as rows of a table."""
+    """Return rejected records as rows of a table."""
     rows = [["PAGE", "POSITION", "ID", "REASON", "PAYLOAD"]]
     for bad in records:
         shown = [
@@ -83,41 +80,41 @@ def rejected_rows(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def webhook_rows(endpoints: Iterable[tuple[Endpoint, Position | None]], now: datetime) -> list[list[str]]:
-    """Lay endpoints out as rows of a table."""
-    rows = [["NAME", "WHERE", "SEQ", "BEHIND", "STATE", "LAST ANSWER"]]
+    """Return webhook endpoints as rows of a table."""
+    rows = [["NAME", "ORIGIN", "SEQ", "BEHIND", "STATE", "LAST RESPONSE"]]
     for endpoint, position in endpoints:
-        told = ["", ""] if position is None else [str(position.seq), str(position.behind)]
-        state = "has no position yet" if position is None else state_of(position, now)
-        answer = "" if position is None else last_answer(position, now)
-        rows.append([endpoint.name, origin(endpoint.url), *told, state if endpoint.enabled else "not enabled", answer])
+        progress = ["", ""] if position is None else [str(position.seq), str(position.behind)]
+        state = "no position yet" if position is None else state_of(position, now)
+        answer = "" if position is None else last_response(position, now)
+        rows.append([endpoint.name, origin(endpoint.url), *progress, state if endpoint.enabled else "not enabled", answer])
     return rows
 
 
 def state_of(position: Position, now: datetime) -> str:
-    """Say in a few words how an endpoint is."""
+    """Return the state of an endpoint in a few words."""
     if position.paused:
         return f"paused ({position.paused})"
     if position.failing_since is None:
-        return "caught up" if position.at_end else "waits"
+        return "caught up" if position.at_end else "pending"
     tries = f"failing for {age((now - position.failing_since).total_seconds())}, {position.attempts} attempts"
     left = (position.next_attempt_at - now).total_seconds() if position.next_attempt_at else 0
     return f"{tries}, next {'is due' if left <= 0 else f'in {age(left)}'}"
 
 
-def last_answer(position: Position, now: datetime) -> str:
-    """Say what an endpoint said last, and when."""
+def last_response(position: Position, now: datetime) -> str:
+    """Return the last response of an endpoint and its age."""
     if position.last_attempt_at is None:
         return ""
-    said = escape_control_characters(position.last_answer or "")
+    text = escape_control_characters(position.last_answer or "")
     return (
-        f"{position.last_status or 'none'}, {ago((now - position.last_attempt_at).total_seconds())}{f': {said}' if said else ''}"
+        f"{position.last_status or 'none'}, {ago((now - position.last_attempt_at).total_seconds())}{f': {text}' if text else ''}"
     )
 
 
 def describe_problem(position: Position, now: datetime) -> str | None:
-    """Say why a person should look at an endpoint; None if none need to."""
+    """Return why an endpoint needs attention; None if it does not."""
     if position.paused:
         return f"{position.name}: paused ({position.paused}), {position.behind} changes pending"
     if position.failing_since is not None and now - position.failing_since >= FAILING:
-        return f"{position.name}: {state_of(position, now)}; last answer {last_answer(position, now)}"
+        return f"{position.name}: {state_of(position, now)}; last response {last_response(position, now)}"
     return None

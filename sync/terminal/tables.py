@@ -1,9 +1,7 @@
-"""PURE. Colours in a line of text, and everything else in it made harmless.
+"""PURE. Colours, and tables aligned by terminal columns; a Chinese character takes two.
 
-A painted text carries marks, not escape sequences: only `render` puts those in, so that nothing that a stranger wrote can reach
-a terminal as one. The marks are code points that Unicode keeps out of any text, and `escape_control_characters` escapes them.
-
-Rows lined up by the columns that a terminal shows, in which a Chinese character takes two.
+Coloured text contains marks instead of escape sequences; only `render` inserts those, so the catalog's text cannot. The marks are
+Unicode noncharacters, which `escape_control_characters` escapes in any other text.
 """
 
 from __future__ import annotations
@@ -14,10 +12,9 @@ from typing import TYPE_CHECKING
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Paint = Callable[[str, str], str]
-    from collections.abc import Callable, Sequence
 
 
 _END = "\ufdd0"
@@ -32,7 +29,7 @@ def mark(text: str, color: str) -> str:
 
 
 def render(line: str, *, colored: bool) -> str:
-    """Make a line ready for a terminal: marks become colours, or nothing; control characters become visible escapes."""
+    """Replace marks by colours, or remove them; escape control characters."""
     parts = _MARKS.split(line)
     for place, part in enumerate(parts):
         if part in _SEQUENCES:
@@ -43,30 +40,31 @@ def render(line: str, *, colored: bool) -> str:
 
 
 def plain(text: str, _color: str) -> str:
-    """Paint nothing."""
+    """Return the text without a colour mark."""
     return text
 
 
 GAP = "  "
-LEAST = 12  # columns; what is cut shorter tells nothing any more
+MIN_WIDTH = 12
+"""Columns; a cell that is truncated further is not readable."""
 
 
 def table(
     rows: Sequence[Sequence[str]], width: int | None = None, paint: Paint = plain, *, whole: Sequence[str] = ()
 ) -> list[str]:
-    """Line rows up by the columns that a terminal shows, in which a Chinese character takes two.
+    """Format rows as lines with aligned columns.
 
     Args:
         rows: the first one is the heading.
-        width: fit lines into so many columns; None leaves them whole.
-        paint: colours the heading.
-        whole: headings of columns that are worth more than their neighbours: they are not made narrower.
+        width: maximum width of a line in columns; None: no limit.
+        paint: adds the colour of the heading.
+        whole: headings of columns that are never made narrower.
     """
     sizes = [[*map(wide, row)] for row in rows]  # once for each cell: a long list has a hundred thousand
     widths = [*map(max, zip(*sizes, strict=True))]
     if width is not None:
-        room = width - len(GAP) * (len(widths) - 1)
-        widths = fit(widths, room, [name in whole for name in rows[0]])
+        available = width - len(GAP) * (len(widths) - 1)
+        widths = fit(widths, available, [name in whole for name in rows[0]])
     lines = [GAP.join(map(_filled, row, takes, widths)).rstrip() for row, takes in zip(rows, sizes, strict=True)]
     if width is not None:
         lines = [cut(line, width) for line in lines]
@@ -74,40 +72,40 @@ def table(
 
 
 def _filled(cell: str, takes: int, width: int) -> str:
-    """Bring a cell, which takes so many columns, to a width."""
+    """Pad or truncate a cell of `takes` columns to a width."""
     return cell + " " * (width - takes) if takes <= width else pad(cut(cell, width), width)
 
 
-def fit(widths: Sequence[int], room: int, whole: Sequence[bool]) -> list[int]:
-    """Make columns narrower until they fit into the room: the widest ones, to one width, which still tells something.
+def fit(widths: Sequence[int], available: int, whole: Sequence[bool]) -> list[int]:
+    """Reduce the widest columns to one common width, at least `MIN_WIDTH`, until all fit into `available` columns.
 
-    What does not fit even then stays too wide; the lines are cut at their end.
+    Columns that do not fit even then stay too wide; the caller truncates the lines.
     """
-    yielding = sorted(size for size, fixed in zip(widths, whole, strict=True) if not fixed)
-    left = room - sum(widths) + sum(yielding)
-    for place, size in enumerate(yielding):
-        share = left // (len(yielding) - place)
+    flexible = sorted(size for size, fixed in zip(widths, whole, strict=True) if not fixed)
+    left = available - sum(widths) + sum(flexible)
+    for place, size in enumerate(flexible):
+        share = left // (len(flexible) - place)
         if size > share:
-            most = max(share, LEAST)
+            most = max(share, MIN_WIDTH)
             return [size if fixed else min(size, most) for size, fixed in zip(widths, whole, strict=True)]
         left -= size
     return list(widths)
 
 
 def wide(text: str) -> int:
-    """Count the columns that a text takes on a terminal."""
-    import wcwidth  # only listings need it
+    """Return the number of terminal columns of a text."""
+    import wcwidth  # imported here, because only listings need it
 
     return max(0, wcwidth.wcswidth(text))
 
 
 def pad(text: str, width: int) -> str:
-    """Fill a text with spaces to a width in columns."""
+    """Pad a text with spaces to a width in columns."""
     return text + " " * (width - wide(text))
 
 
 def cut(text: str, width: int) -> str:
-    """Cut a text to a width in columns, with an ellipsis."""
+    """Truncate a text to a width in columns, with an ellipsis."""
     import wcwidth
 
     if wide(text) <= width:

@@ -1,14 +1,14 @@
-"""PURE. Where a message may go: over TLS, or to this machine; never to a link-local address, where clouds keep their secrets.
+"""PURE. Where a message may go: over TLS, or to this machine; never to a link-local address or a cloud's metadata service.
 
 Operators write these addresses, not strangers, so that a private network is as good as any.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
-from urllib.parse import urlsplit
+import re
+from urllib.parse import unquote, unquote_plus, urlsplit
 
-from sync.config.addresses import LOOPBACK, http_url
+from sync.config.addresses import LOOPBACK, http_url, is_metadata_service
 
 EXAMPLE = "https://example.com/hooks/templates"
 
@@ -26,22 +26,35 @@ def check_url(text: str) -> str:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("an https:// URL: plain http is for loopback addresses only")
     if not is_allowed(parts.hostname or ""):
-        raise ValueError("a URL to another host: link-local addresses are where metadata services live")
+        raise ValueError("a URL to another host: this address is link-local or of a cloud's metadata service")
     return url
 
 
 def is_allowed(host: str) -> bool:
     """Whether a host may be sent to, as far as its address tells; a name tells nothing."""
     try:
-        address = ip_address(host)
+        return not is_metadata_service(host)
     except ValueError:
         return True
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or address
-    return not address.is_link_local
 
 
 def origin(url: str) -> str:
     """Show where a URL leads, without what may be a secret: path and query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def whole_parts(url: str) -> list[str]:
+    """Return what follows a URL's host, and of it the path and the query, as far as they are not empty."""
+    rest = url.removeprefix(origin(url))
+    path, _, query = rest.partition("?")
+    return [part for part in dict.fromkeys((rest, path, query)) if part]
+
+
+def secret_parts(url: str) -> list[str]:
+    """Return every part of a URL after its host, as it is written and decoded.
+
+    A receiver may quote any of them: the last part of its own path, or the value of `?token=`.
+    """
+    pieces = [piece for part in whole_parts(url) for piece in (part, *re.split(r"[/?&=;:,@]", part))]
+    return list(dict.fromkeys(form for piece in pieces for form in (piece, unquote(piece), unquote_plus(piece)) if form))

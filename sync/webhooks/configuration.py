@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sync.config.secret_file import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
+from sync.webhooks.addresses import whole_parts
 from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, spellings
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoints import Endpoint, SecretSource
 
 _LIMIT = 2**20
-_HINT = "docs/webhooks.md describes each key; nothing was sent."
+_HINT = "docs/changes.md describes each key; nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)
-class Armed:
+class SignedEndpoint:
     """An endpoint with what signs for it: one secret, or the new and the old one while it is rotated."""
 
     endpoint: Endpoint
@@ -48,12 +49,12 @@ def endpoints_in(path: str) -> tuple[Endpoint, ...]:
     return read_endpoints(text)
 
 
-def armed(
+def load_endpoints(
     path: str,
     environ: Mapping[str, str] = os.environ,
     dotenv: Path | None = Path(".env"),
     warnings: list[str] | None = None,
-) -> list[Armed]:
+) -> list[SignedEndpoint]:
     """Read the file, and for each endpoint that is enabled its secrets.
 
     Args:
@@ -69,17 +70,19 @@ def armed(
     variables = {**dotenv_file(dotenv), **{name: value for name, value in environ.items() if value}}
     problems: list[str] = []
     read = partial(_value, variables=variables, folder=Path(path).parent, warnings=[] if warnings is None else warnings)
-    found = [Armed(endpoint, tuple(_secrets(endpoint, read, problems))) for endpoint in enabled]
+    found = [SignedEndpoint(endpoint, tuple(_secrets(endpoint, read, problems))) for endpoint in enabled]
     if problems:
         raise ConfigurationError(problems, hint=_HINT)
     return found
 
 
-def secrets_of(endpoints: Sequence[Armed]) -> list[str]:
-    """Name what no line may show: the secrets, and whole addresses, whose paths are secrets often enough."""
-    return [form for each in endpoints for secret in each.secrets for form in spellings(secret)] + [
-        each.endpoint.url for each in endpoints
-    ]
+def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
+    """List what no line may show: the secrets, and addresses, also without the host.
+
+    Single parts of a path are hidden in the receiver's answers only (`sync.webhooks.send`): some are ordinary words.
+    """
+    secrets = [form for each in endpoints for secret in each.secrets for form in spellings(secret)]
+    return secrets + [part for each in endpoints for part in (each.endpoint.url, *whole_parts(each.endpoint.url))]
 
 
 def _secrets(endpoint: Endpoint, read: Callable[[SecretSource], str], problems: list[str]) -> list[str]:

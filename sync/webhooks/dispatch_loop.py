@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sync.monitoring.metrics import Metrics
-    from sync.webhooks.configuration import Armed
-    from sync.webhooks.dispatcher import Delivered, Deliverer
+    from sync.webhooks.configuration import SignedEndpoint
+    from sync.webhooks.dispatcher import DeliveryResult, Dispatcher
 
 LOOK_SECONDS = 5.0
 
 
-class Deliveries:
+class DispatchLoop:
     """Looks, begins visits, and tells what came of them.
 
     Args:
-        deliverer: visits endpoints.
+        dispatcher: visits endpoints.
         endpoints: reads the file of endpoints, anew for each look.
         metrics: told at each look how far every endpoint has been told, and what came of visits.
         look: seconds between two looks.
@@ -34,13 +34,13 @@ class Deliveries:
 
     def __init__(
         self,
-        deliverer: Deliverer,
+        dispatcher: Dispatcher,
         *,
-        endpoints: Callable[[], Sequence[Armed]],
+        endpoints: Callable[[], Sequence[SignedEndpoint]],
         metrics: Metrics,
         look: float = LOOK_SECONDS,
     ) -> None:
-        self._deliverer = deliverer
+        self._deliverer = dispatcher
         self._endpoints = endpoints
         self._metrics = metrics
         self._look = look
@@ -65,7 +65,7 @@ class Deliveries:
         self._thread.join(timeout)
         self._deliverer.finish(timeout)
 
-    def ended(self, delivered: Delivered) -> None:
+    def ended(self, delivered: DeliveryResult) -> None:
         """Log what came of a visit; look again at once after one that told something, as a run may have ended meanwhile."""
         self._metrics.count_messages(delivered.name, taken=delivered.messages, failed=int(delivered.refused))
         say = get_logger().bind(endpoint=delivered.name)

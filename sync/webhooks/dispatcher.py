@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.webhooks.configuration import Armed
+    from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.messages import Message
     from sync.webhooks.outbox import Step
     from sync.webhooks.position import Position
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryResult:
     """What came of one visit to an endpoint.
 
     Attributes:
@@ -53,67 +53,67 @@ class Delivered:
 
 def deliver(
     engine: Engine,
-    armed: Armed,
+    target: SignedEndpoint,
     *,
-    send: Callable[[Armed, Message, datetime], Reply],
+    send: Callable[[SignedEndpoint, Message, datetime], Reply],
     clock: Callable[[], datetime],
     random: Callable[[], float],
     stopping: Callable[[], bool] = lambda: False,
-) -> Delivered:
+) -> DeliveryResult:
     """Tell one endpoint all that waits for it.
 
     Args:
         engine: the database.
-        armed: the endpoint.
+        target: the endpoint.
         send: makes one attempt; never raises for what the endpoint does.
         clock: the wall clock, UTC.
         random: a source of numbers from 0 to 1, for jitter.
         stopping: asked before each message.
 
     Raises:
-        LeaseLost: another deliverer took over.
+        LeaseLost: another dispatcher took over.
         DatabaseError: in plain words; what was not written down is sent again.
     """
-    name = armed.endpoint.name
+    name = target.endpoint.name
     with state.claimed(engine, name) as claim:
         if claim is None:
-            return Delivered(name, "busy")
+            return DeliveryResult(name, "busy")
         if claim.position.paused:
-            return Delivered(name, "paused", error=claim.position.paused)
+            return DeliveryResult(name, "paused", error=claim.position.paused)
         if not is_due(claim.position.next_attempt_at, clock()):
-            return Delivered(name, "waits", error=claim.position.last_answer or "")
+            return DeliveryResult(name, "waits", error=claim.position.last_answer or "")
         try:
-            return _tell(engine, armed, claim, send=send, clock=clock, random=random, stopping=stopping)
+            return _tell(engine, target, claim, send=send, clock=clock, random=random, stopping=stopping)
         except CursorLost as lost:
             state.record(engine, claim, paused=f"{LOST}:{lost.reason}")
-            return Delivered(name, "paused", error=str(lost))
+            return DeliveryResult(name, "paused", error=str(lost))
 
 
 def _tell(
     engine: Engine,
-    armed: Armed,
+    target: SignedEndpoint,
     claim: Claim,
     *,
-    send: Callable[[Armed, Message, datetime], Reply],
+    send: Callable[[SignedEndpoint, Message, datetime], Reply],
     clock: Callable[[], datetime],
     random: Callable[[], float],
     stopping: Callable[[], bool],
-) -> Delivered:
+) -> DeliveryResult:
     """Tell what waits, message by message; each is written down before the next one leaves."""
     told = 0
-    for step in steps(engine, armed.endpoint, claim.position.cursor):
+    for step in steps(engine, target.endpoint, claim.position.cursor):
         if stopping():
-            return Delivered(armed.endpoint.name, "stopped", told)
+            return DeliveryResult(target.endpoint.name, "stopped", told)
         if step.message is None:
             state.record(engine, claim, position=step.cursor, **_NO_FAILURE)
             continue
-        reply = send(armed, step.message, clock())
+        reply = send(target, step.message, clock())
         before = claim.position if told == 0 else None
         state.record(engine, claim, **_outcome(reply, step, before, clock(), random))
         if not reply.taken:
-            return Delivered(armed.endpoint.name, "paused" if reply.gone else "failed", told, reply.in_words, refused=True)
+            return DeliveryResult(target.endpoint.name, "paused" if reply.gone else "failed", told, reply.in_words, refused=True)
         told += 1
-    return Delivered(armed.endpoint.name, "done", told)
+    return DeliveryResult(target.endpoint.name, "done", told)
 
 
 _NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "failing_since": None, "next_attempt_at": None}
@@ -135,7 +135,7 @@ _REST = timedelta(minutes=1)
 
 
 @dataclass(eq=False)
-class Deliverer:
+class Dispatcher:
     """Visits endpoints that something waits for.
 
     Args:
@@ -147,16 +147,16 @@ class Deliverer:
     """
 
     engine: Engine
-    send: Callable[[Armed, Message, datetime], Reply]
+    send: Callable[[SignedEndpoint, Message, datetime], Reply]
     clock: Callable[[], datetime]
     random: Callable[[], float]
-    ended: Callable[[Delivered], None] = lambda _delivered: None
+    ended: Callable[[DeliveryResult], None] = lambda _delivered: None
     _visits: dict[str, threading.Thread] = field(default_factory=dict, init=False)
-    _wanted: Mapping[str, Armed] = field(default_factory=dict, init=False)
+    _wanted: Mapping[str, SignedEndpoint] = field(default_factory=dict, init=False)
     _rest_until: dict[str, datetime] = field(default_factory=dict, init=False)
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
 
-    def begin(self, endpoints: Sequence[Armed]) -> list[Position]:
+    def begin(self, endpoints: Sequence[SignedEndpoint]) -> list[Position]:
         """Begin to visit each endpoint that something waits for, but those that are being visited. Waits for none.
 
         Returns:
@@ -180,9 +180,9 @@ class Deliverer:
                 self._visit(names[position.name])
         return known
 
-    def want(self, endpoints: Sequence[Armed]) -> None:
+    def want(self, endpoints: Sequence[SignedEndpoint]) -> None:
         """Let visits to endpoints that are no longer asked for, or in another way, end after the message under way."""
-        self._wanted = {armed.endpoint.name: armed for armed in endpoints}
+        self._wanted = {target.endpoint.name: target for target in endpoints}
 
     def finish(self, timeout: float | None = None) -> bool:
         """Wait for all visits to end, at most so many seconds each; tell whether they did."""
@@ -198,21 +198,21 @@ class Deliverer:
     def _is_visited(self, name: str) -> bool:
         return name in self._visits and self._visits[name].is_alive()
 
-    def _visit(self, armed: Armed) -> None:
-        thread = threading.Thread(target=self._work, args=(armed,), name=f"webhook {armed.endpoint.name}", daemon=True)
-        self._visits[armed.endpoint.name] = thread
+    def _visit(self, target: SignedEndpoint) -> None:
+        thread = threading.Thread(target=self._work, args=(target,), name=f"webhook {target.endpoint.name}", daemon=True)
+        self._visits[target.endpoint.name] = thread
         thread.start()
 
-    def _work(self, armed: Armed) -> None:
+    def _work(self, target: SignedEndpoint) -> None:
         def is_over() -> bool:
-            return self._stopping.is_set() or self._wanted.get(armed.endpoint.name) != armed
+            return self._stopping.is_set() or self._wanted.get(target.endpoint.name) != target
 
         try:
-            found = deliver(self.engine, armed, send=self.send, clock=self.clock, random=self.random, stopping=is_over)
+            found = deliver(self.engine, target, send=self.send, clock=self.clock, random=self.random, stopping=is_over)
         except SyncError as error:
-            found = Delivered(armed.endpoint.name, "broken", error=str(error))
+            found = DeliveryResult(target.endpoint.name, "broken", error=str(error))
         except Exception as surprise:  # noqa: BLE001 - a bug must not end the service's other deliveries
-            found = Delivered(armed.endpoint.name, "broken", error=f"Unexpected error: {type(surprise).__name__}.")
+            found = DeliveryResult(target.endpoint.name, "broken", error=f"Unexpected error: {type(surprise).__name__}.")
         if found.result == "broken":  # not the endpoint's fault, so nothing about it is written down; but not at once again
             self._rest_until[found.name] = self.clock() + _REST
         self.ended(found)

@@ -87,7 +87,7 @@ MOST = 20
 """Each endpoint has a thread of its own, so that one that hangs holds up no other, and a second one that watches its time. The
 shipped units allow 64 in all."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_HINT = "docs/webhooks.md lists every key; nothing was sent."
+_HINT = "docs/changes.md lists every key; nothing was sent."
 
 
 def read_endpoints(text: str) -> tuple[Endpoint, ...]:

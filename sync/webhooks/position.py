@@ -57,7 +57,7 @@ class Position:
     @property
     def seq(self) -> int:
         """The number of the last change that it has been told of, or did not want to hear of."""
-        found = Cursor.read(self.cursor)
+        found = Cursor.parse(self.cursor)
         return found.seq if found else 0
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sync.client.retry_after import retry_after
-from sync.config.redaction import Redactor
-from sync.webhooks.addresses import is_allowed, origin
+from sync.config.redaction import HIDDEN, Redactor
+from sync.webhooks.addresses import is_allowed, secret_parts
 from sync.webhooks.endpoints import spellings
 from sync.webhooks.position import OVERLOADED
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.client.network import Network
-    from sync.webhooks.configuration import Armed
+    from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.messages import Message
 
 LIMIT = 20.0
 """Seconds for one whole attempt."""
 _ANSWER_LIMIT = 16 * 1024
 _SHOWN = 200
+_SHORTEST_PART = 3
+"""Characters of the shortest part of a URL that is hidden in an answer, of which any word may be lost."""
 _OK = range(200, 300)  # a redirect is no success: it is not followed
 _GONE = 410
 
@@ -60,7 +62,7 @@ class Reply:
 
 
 def send(
-    armed: Armed,
+    target: SignedEndpoint,
     message: Message,
     now: datetime,
     *,
@@ -71,7 +73,7 @@ def send(
     """Try once to deliver a message; whatever goes wrong is an answer, too.
 
     Args:
-        armed: to whom.
+        target: to whom.
         message: its body is sent byte for byte as it was signed.
         now: the time of this attempt, UTC.
         network: the proxy and the certificate authorities; none but the built-in ones if not given.
@@ -81,9 +83,10 @@ def send(
     from sync.client import http
     from sync.client.network import AddressRefused, Network, TransportFailure
 
-    url = armed.endpoint.url
-    headers = {"content-type": "application/json", **signed(message, armed.secrets, now)}
-    hidden = [*(form for secret in armed.secrets for form in spellings(secret)), url, url.removeprefix(origin(url))]
+    url = target.endpoint.url
+    headers = {"content-type": "application/json", **signed(message, target.secrets, now)}
+    parts = [part for part in secret_parts(url) if part not in HIDDEN]  # "secret" as a part would be replaced in the replacement
+    hidden = [*(form for secret in target.secrets for form in spellings(secret)), url, *parts]
     try:
         answer = http.send(
             "POST",
@@ -96,13 +99,13 @@ def send(
             is_permitted=allowed,
         )
     except AddressRefused:
-        return Reply(None, "its name resolves to a link-local address, which is refused")
+        return Reply(None, "its name resolves to a link-local address or a metadata service, which is refused")
     except TransportFailure as failure:
         return Reply(None, str(failure), slow=failure.timed_out)
     if answer.status in _OK:
         return Reply(answer.status)
     asked = retry_after(answer.headers.get("retry-after"), now)
-    said = Redactor(hidden).of_a_part(answer.body.decode("utf-8", "replace"))
+    said = Redactor(hidden, shortest=_SHORTEST_PART).of_a_part(answer.body.decode("utf-8", "replace"))
     return Reply(answer.status, _shown(said), asked, slow=answer.status in OVERLOADED)
 
 

@@ -1,6 +1,6 @@
 """How far each webhook endpoint has been told, and who delivers to it: all that is kept beside the feed, which is the outbox.
 
-Each endpoint has a lease of its own, with a fencing token as a run's: one deliverer at a time, over processes and hosts, so that
+Each endpoint has a lease of its own, with a fencing token as a run's: one dispatcher at a time, over processes and hosts, so that
 messages leave in order; and none that waits for a slow endpoint keeps another from its own.
 
 Go on with an endpoint that was paused or fails, at a person's word.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 TERM = 120.0
-"""Seconds that a silent deliverer keeps others out; it speaks after every attempt, and none of those takes half as long."""
+"""Seconds that a silent dispatcher keeps others out; it speaks after every attempt, and none of those takes half as long."""
 _END = sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)
 
 
@@ -61,7 +61,7 @@ def register(engine: Engine, name: str, *, from_start: bool) -> None:
     While the feed is empty there is none at its end yet: what fills it first would be told, template by template.
     """
     with writing(engine) as connection:
-        leases.look(connection, lock=True)  # so that two hosts do not both do it, and no run appends meanwhile
+        leases.current_holder(connection, lock=True)  # so that two hosts do not both do it, and no run appends meanwhile
         if connection.execute(sa.select(webhook_endpoints.c.name).where(webhook_endpoints.c.name == name)).one_or_none():
             return
         end = last_cursor(connection)
@@ -92,7 +92,7 @@ def record(engine: Engine, claim: Claim, **values: Any) -> None:
     """Write down what came of an attempt, or how far the feed was looked through; it also prolongs the claim.
 
     Raises:
-        LeaseLost: another deliverer took over; what it does is right, and this one stops.
+        LeaseLost: another dispatcher took over; what it does is right, and this one stops.
     """
     with writing(engine) as connection:
         expires = leases.database_clock(connection) + TERM
@@ -104,7 +104,7 @@ def record(engine: Engine, claim: Claim, **values: Any) -> None:
 def feed_end(engine: Engine) -> str:
     """Read where the feed ends."""
     with writing(engine) as connection:
-        leases.look(connection, lock=True)
+        leases.current_holder(connection, lock=True)
         return str(last_cursor(connection))
 
 
@@ -130,7 +130,7 @@ def _ours(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _position(row: Row[Any], end: Row[Any, Any]) -> Position:
-    found = Cursor.read(row.position)
+    found = Cursor.parse(row.position)
     behind = max(0, end.last_seq - found.seq) if found else 0
     return Position(
         row.name,

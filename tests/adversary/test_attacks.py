@@ -1,4 +1,4 @@
-"""Every line of every table."""
+"""Every row of every table."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.commands.export import as_json_lines
+from sync.reader.catalog import catalog as catalog_of
 from sync.store.engine import reading, writing
 from sync.store.tables import metadata
-from tests.adversary import answers, output, settings, transport
-from tests.adversary.attack import MOST_SAID, Attack, withstood
+from tests.adversary import answers, faults, output, settings, transport
+from tests.adversary.attack import MOST_SAID, strike, withstood
 from tests.adversary.command import command
-from tests.adversary.server import BEFORE, SIZE
-from tests.builders import record, run_against
+from tests.adversary.server import AFTER, BEFORE, SIZE, exported
+from tests.builders import record, run_against, run_with
 from tests.conftest import KINDS, fresh
 from tests.hostile import Hostile, catalog, one_after_another
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from _pytest.mark.structures import ParameterSet
+
+    from tests.adversary.attack import Attack
     from tests.adversary.output import Cell, Command
     from tests.adversary.settings import Setting
     from tests.builders import Database
@@ -63,49 +68,29 @@ def fill(database: Database) -> Database:
     return database
 
 
-def on_each_engine(attacks: Sequence[Attack]) -> pytest.MarkDecorator:
-    """Pair each attack with each engine; of many like it some are tried each time, the rest when there is time."""
-
-    def marks(place: int, kind: str) -> list[pytest.MarkDecorator]:
-        if kind == "sqlite":
-            return [pytest.mark.ci_slice] if place % 3 else []
-        return [pytest.mark.long] if place % 12 else []
-
-    params = [
-        pytest.param(attack, kind, id=f"{kind}: {attack.name}", marks=marks(place, kind))
-        for place, attack in enumerate(attacks)
-        for kind in KINDS
-    ]
-    return pytest.mark.parametrize(("attack", "database"), params, indirect=["database"])
+def cases() -> Iterator[ParameterSet]:
+    """Pair each row with its engines. A slice is quick, CI runs a second slice, the long tests run the rest."""
+    tables = ((answers.STORED, 3, 1), (answers.ENVELOPES, 4, 1), (faults.FAULTS, 4, 1), (transport.ATTACKS, 9, 3))
+    for table, quick, in_ci in tables:
+        for place, attack in enumerate(table):
+            marks = [] if place % quick == 0 else [pytest.mark.long if place % in_ci else pytest.mark.ci_slice]
+            yield pytest.param(attack, "sqlite", id=f"sqlite: {attack.name}", marks=marks)
+    for kind in KINDS[1:]:
+        for place, attack in enumerate(answers.STORED):
+            yield pytest.param(attack, kind, id=f"{kind}: {attack.name}", marks=[pytest.mark.long] if place % 12 else [])
 
 
-@on_each_engine(answers.STORED)
-def test_an_answer_that_lies(attack: Attack, stored: Database) -> None:
+@pytest.mark.parametrize(("attack", "database"), [*cases()], indirect=["database"])
+def test_no_fault_or_attack_removes_or_changes_anything_falsely(attack: Attack, stored: Database) -> None:
     withstood(attack, stored)
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [
-        pytest.param(attack, id=attack.name, marks=[pytest.mark.ci_slice] if place % 3 else [])
-        for place, attack in enumerate(answers.ENVELOPES)
-    ],
-)
-def test_an_envelope_that_says_two_things(attack: Attack, stored_in_sqlite: Database) -> None:
-    withstood(attack, stored_in_sqlite)
-
-
-@pytest.mark.parametrize(
-    "attack",
-    [
-        pytest.param(
-            attack, id=attack.name, marks=[pytest.mark.long] if place % 3 else [pytest.mark.ci_slice] if place % 9 else []
-        )
-        for place, attack in enumerate(transport.ATTACKS)
-    ],
-)
-def test_bytes_that_are_no_good_http(attack: Attack, stored_in_sqlite: Database) -> None:
-    withstood(attack, stored_in_sqlite)
+@pytest.mark.ci_slice
+def test_after_any_fault_one_run_without_faults_corrects_the_database(stored_in_sqlite: Database) -> None:
+    for fault in faults.FAULTS[::9]:
+        strike(fault, stored_in_sqlite)
+    assert run_with(AFTER, stored_in_sqlite.engine, page_size=SIZE).error is None
+    assert as_json_lines(catalog_of(stored_in_sqlite.engine)).encode() == exported("+1 ~1 -1")
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tests.hostile import Hostile, Reply, catalog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.client.params import Question
+    from sync.client.params import Params
 
 pytestmark = pytest.mark.long_on_servers
 
@@ -113,7 +113,7 @@ def test_a_catalog_that_renames_a_field_in_every_run_does_not_fill_the_database(
 
 @pytest.mark.ci_slice
 def test_a_count_that_is_another_one_on_each_of_4_700_pages_is_told_in_a_line(database: Database) -> None:
-    def answer(question: Question) -> Envelope:
+    def answer(question: Params) -> Envelope:
         page = int(question.get("page", 0))
         records = [json.dumps({"TemplateId": str(page)}).encode()] if 0 < page <= PAGES else []
         return Envelope(200, "success", PAGES if page == 1 else 10**11 + page, records)

@@ -1,7 +1,4 @@
-"""Bytes on the wire that are no good HTTP, or good HTTP used badly. SQLite alone: what is refused here never reaches a database.
-
-`in_place_of_2` puts the attack where the second of three pages belongs; the rest of the catalog and the look-ups are honest.
-"""
+"""Bytes on the wire that violate HTTP, or valid HTTP used to harm. What is refused here never reaches a database."""
 # ruff: noqa: E501 - an attack is a line
 
 from __future__ import annotations
@@ -11,7 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.adversary.attack import ALL, KEPT, NOTHING, Attack
+from tests.adversary.attack import ALL, Attack, in_place_of_2, unread_2
 from tests.adversary.server import HONEST, http, page, sized
 from tests.hostile import GARBAGE, NO_REPLY, RESET, Reply, Request, bomb, chunked, faulty, html, redirect, zipped
 
@@ -23,15 +20,6 @@ LENGTH = f"content-length: {len(PAGE)}"
 OK = "HTTP/1.1 200 OK"
 CHUNKED = "transfer-encoding: chunked"
 IN_CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE), PAGE)
-
-
-def in_place_of_2(name: str, reply: Reply, code: int, rows: str = NOTHING, **settings: Any) -> Attack:
-    return Attack(name, faulty(HONEST, {2: reply}), code, rows, tuple(settings.items()))
-
-
-def unread_2(name: str, reply: Reply) -> Attack:
-    """Make page 2 one that cannot be read: what the others served is applied, and nothing is removed."""
-    return in_place_of_2(name, reply, 76, KEPT)
 
 
 def off_by_one() -> Script:

@@ -95,7 +95,7 @@ class Run(NamedTuple):
     @property
     def counts(self) -> tuple[int, int]:
         """Count the records that are unchanged by their hash, and those that were parsed."""
-        unchanged = sum(each.place is None for each in self.records)
+        unchanged = sum(each.offset is None for each in self.records)
         return unchanged, len(self.records) - unchanged
 
     @property

@@ -42,6 +42,10 @@ BY_ITS_CODE = {
         "the database: a failover or a restore",
         "None: the next run continues from the current tables. A consumer whose cursor is affected gets an error.",
     ),
+    "configuration": (
+        "the settings of the process that made the run",
+        "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
+    ),
     "schema": ("the database", "Run `template-sync db upgrade`."),
     "database": ("the database", "`template-sync doctor` tests each step."),
     "unexpected": ("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),

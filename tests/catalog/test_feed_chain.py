@@ -25,7 +25,7 @@ OTHER = {
 def test_a_cursor_is_epoch_seq_and_chain_and_reads_back() -> None:
     text = str(START.after(ROW))
     assert text == "0123456789ab-1-e8ed472d939753e638bdd9d6"
-    assert Cursor.read(text) == START.after(ROW)
+    assert Cursor.parse(text) == START.after(ROW)
 
 
 def test_the_longest_one_fits_into_64_characters_and_holds_no_full_stop() -> None:
@@ -75,11 +75,11 @@ CHAIN = "03c0d5bf1f13a4b1fb2ef9e3"
      f"0123456789ab-{2**63}-{CHAIN}"],
 )  # fmt: skip
 def test_what_is_not_written_exactly_so_is_no_cursor(text: str) -> None:
-    assert Cursor.read(text) is None
+    assert Cursor.parse(text) is None
 
 
 def test_a_cursor_may_stand_at_the_largest_seq_that_a_database_holds() -> None:
-    assert Cursor.read(f"0123456789ab-{2**63 - 1}-{CHAIN}") == Cursor("0123456789ab", 2**63 - 1, CHAIN)
+    assert Cursor.parse(f"0123456789ab-{2**63 - 1}-{CHAIN}") == Cursor("0123456789ab", 2**63 - 1, CHAIN)
 
 
 ROWS = st.lists(st.sampled_from([ROW, OTHER, {**ROW, "kind": "added"}]), max_size=5)

@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import Phase, find, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.catalog import diff
 from sync.catalog.document import unordered
-from sync.catalog.field_changes import apply_fields, changed_fields
+from sync.catalog.field_changes import apply_fields
 from sync.catalog.fields import COLUMNS, LISTS
-from sync.catalog.snapshot import kept_values
 from sync.catalog.url_query import URL_FIELDS, address
 from tests.builders import record
 from tests.catalog.runs import Memory
 
 if TYPE_CHECKING:
-    import pytest
-
     from sync.catalog.document import Document
-    from sync.catalog.field_changes import FieldChange
 
 PRICE_LISTS: list[Any] = [
     [{"Resolution": "480p", "Credit": 1}],
@@ -150,67 +145,3 @@ def test_a_stored_hash_saves_work_and_decides_nothing(history: list[Step]) -> No
         served, options = arguments(step, memory)
         read_again = Memory(dict.fromkeys(memory.stored), dict(memory.documents)).look(*served, **options).result()
         assert memory.run(*served, **options).result() == read_again
-
-
-def fails(history: list[Step]) -> bool:
-    try:
-        follow(history)
-    except AssertionError:
-        return True
-    return False
-
-
-SEARCH = settings(max_examples=2000, database=None, derandomize=True, phases=[Phase.generate])
-PRICES = {"ConsumeItems": PRICE_LISTS[0]}
-STORY = [
-    Step({"1": PRICES, "2": PRICES}),
-    Step({"1": {"ConsumeItems": ...}, "2": PRICES}),
-    Step({"1": {}, "2": {}}, lost=frozenset({"ConsumeItems"})),
-    Step({"1": PRICES, "2": PRICES}),
-]
-"""A field is lost by one template, then by all, and returns."""
-
-
-def test_the_property_does_not_hold_if_a_field_that_is_lost_by_all_is_emptied_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    lost: set[str] = set()
-
-    def empties(before: Document, served: Document, lacking: Any) -> dict[str, Any]:
-        lost.clear()
-        lost.update(kept_values(before, served, lacking))
-        return {}
-
-    def ignores(before: Document, after: Document) -> list[FieldChange]:
-        fields = [each for each in changed_fields(before, after) if each["field"].partition(".")[0] not in lost]
-        lost.clear()
-        return fields
-
-    monkeypatch.setattr(diff, "kept_values", empties)
-    monkeypatch.setattr(diff, "changed_fields", ignores)
-    assert fails(STORY)
-    assert find(HISTORIES, fails, settings=SEARCH)
-
-
-def test_the_property_does_not_hold_if_the_return_of_a_field_that_all_had_lost_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    lost: set[str] = set()
-    real = diff.compare
-
-    def remembers(stored: Any, snapshot: Any, parser: Any) -> diff.ChangeSet:
-        """Hide the changes of fields that the run before did not have at all."""
-
-        def hides(before: Document, after: Document) -> list[FieldChange]:
-            hidden = {COLUMNS[wire] for wire in lost - snapshot.missing if wire in COLUMNS}
-            return [each for each in changed_fields(before, after) if each["field"].partition(".")[0] not in hidden]
-
-        monkeypatch.setattr(diff, "changed_fields", hides)
-        found = real(stored, snapshot, parser)
-        lost.clear()
-        lost.update(snapshot.missing)
-        return found
-
-    monkeypatch.setattr("tests.catalog.runs.compare", remembers)
-    assert fails(STORY)
-    assert find(HISTORIES, fails, settings=SEARCH)
-
-
-def test_the_history_in_which_a_field_is_lost_by_one_and_then_by_all_is_one_that_can_be_followed() -> None:
-    follow(STORY)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.page_order import Order, Place, place, price, read_place, sort_key, written
+from sync.catalog.page_order import Order, PagePosition, page_position, page_token, parse_page_token, price, sort_key
 from tests.catalog.runs import base, document_of
 
 MOMENT = datetime(2026, 5, 22, 3, 37, 31, tzinfo=UTC)
@@ -26,16 +26,16 @@ def token(sort: str, *said: Any) -> str:
 @pytest.mark.parametrize(
     ("at", "order", "said"),
     [
-        (Place(None, "1"), Order(), (None, None, "1")),
-        (Place(MOMENT, "1"), Order("newest", "720p"), (None, "2026-05-22T03:37:31+00:00", "1")),
-        (Place(Decimal("166.5"), "1"), Order("price", "720p"), ("720p", "166.5", "1")),
-        (Place(None, "1"), Order("price"), (None, None, "1")),
-        (Place("战", "1"), Order("name"), (None, "战", "1")),
+        (PagePosition(None, "1"), Order(), (None, None, "1")),
+        (PagePosition(MOMENT, "1"), Order("newest", "720p"), (None, "2026-05-22T03:37:31+00:00", "1")),
+        (PagePosition(Decimal("166.5"), "1"), Order("price", "720p"), ("720p", "166.5", "1")),
+        (PagePosition(None, "1"), Order("price"), (None, None, "1")),
+        (PagePosition("战", "1"), Order("name"), (None, "战", "1")),
     ],
 )
-def test_a_place_that_an_app_kept_is_read_by_every_later_version(at: Place, order: Order, said: tuple[Any, ...]) -> None:
-    assert written(at, order) == token(order.sort, *said)
-    assert read_place(token(order.sort, *said), order) == at
+def test_a_place_that_an_app_kept_is_read_by_every_later_version(at: PagePosition, order: Order, said: tuple[Any, ...]) -> None:
+    assert page_token(at, order) == token(order.sort, *said)
+    assert parse_page_token(token(order.sort, *said), order) == at
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_a_place_that_an_app_kept_is_read_by_every_later_version(at: Place, orde
     ],
 )
 def test_a_template_stands_by_what_its_order_is_by(order: Order, value: Any) -> None:
-    assert place(document_of(base()), order) == Place(value, "1")
+    assert page_position(document_of(base()), order) == PagePosition(value, "1")
 
 
 def test_a_name_counts_in_english_first_and_up_to_250_characters_because_one_engine_sorts_no_further() -> None:
     chinese = document_of(base(Title_en=None))
-    assert place(chinese, Order("name")).value == "战斗游戏"
-    assert place(document_of(base(Title_en="x" * 251)), Order("name")).value == "x" * 250
-    assert place(document_of(base(Title_en=None, Title="")), Order("name")).value is None
+    assert page_position(chinese, Order("name")).value == "战斗游戏"
+    assert page_position(document_of(base(Title_en="x" * 251)), Order("name")).value == "x" * 250
+    assert page_position(document_of(base(Title_en=None, Title="")), Order("name")).value is None
 
 
 def test_the_lowest_price_counts_where_no_resolution_is_asked_for() -> None:
@@ -78,7 +78,7 @@ def test_the_lowest_price_counts_where_no_resolution_is_asked_for() -> None:
 def test_the_first_page_begins_with_the_lowest_or_newest_and_the_last_ends_with_what_has_no_value(
     values: list[Any], ids: list[str]
 ) -> None:
-    places = [Place(value, template_id) for value, template_id in zip(values, "abcd", strict=True)]
+    places = [PagePosition(value, template_id) for value, template_id in zip(values, "abcd", strict=True)]
     assert [each.template_id for each in sorted(places, key=sort_key)] == ids
 
 
@@ -104,22 +104,22 @@ def test_the_first_page_begins_with_the_lowest_or_newest_and_the_last_ends_with_
 def test_a_place_that_nobody_was_given_is_refused_and_never_asked_of_a_database(sort: Any, said: tuple[Any, ...]) -> None:
     after = token(sort, *said)
     with pytest.raises(ValueError, match=re.escape(f"after: {after!r} is no place in any order; pass what the last page gave.")):
-        read_place(after, Order(sort))
+        parse_page_token(after, Order(sort))
 
 
 @pytest.mark.parametrize("credit", ["1e20", "1e-20", "0"])
 def test_a_price_in_a_place_may_be_as_large_or_small_as_credits_get(credit: str) -> None:
-    assert read_place(token("price", None, credit, "1"), Order("price")) == Place(Decimal(credit), "1")
+    assert parse_page_token(token("price", None, credit, "1"), Order("price")) == PagePosition(Decimal(credit), "1")
 
 
 def test_a_long_text_that_is_no_place_is_shown_by_its_beginning() -> None:
     said = f"after: {'x' * 80!r} is no place in the order price; pass what the last page gave."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
-        read_place("x" * 81, Order("price"))
+        parse_page_token("x" * 81, Order("price"))
     long = token("name", None, "x" * 81, 5)
     said = f"after: {long[:80]!r} is no place in any order; pass what the last page gave."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
-        read_place(long, Order("name"))
+        parse_page_token(long, Order("name"))
 
 
 @pytest.mark.parametrize(
@@ -134,11 +134,11 @@ def test_a_long_text_that_is_no_place_is_shown_by_its_beginning() -> None:
 def test_a_place_of_another_order_would_skip_templates_and_is_refused(after: str, order: Order, made: str) -> None:
     said = f"after: it was made in the order {made}; ask in the same order, or begin anew."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
-        read_place(after, order)
+        parse_page_token(after, order)
 
 
 def test_a_place_of_any_length_is_read_back() -> None:
     for length in range(1, 40):
         for end in "~}|x1":
-            at = Place(None, "7" * length + end)
-            assert read_place(written(at, Order()), Order()) == at
+            at = PagePosition(None, "7" * length + end)
+            assert parse_page_token(page_token(at, Order()), Order()) == at

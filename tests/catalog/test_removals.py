@@ -55,14 +55,14 @@ def judged(
 
 @pytest.mark.parametrize(("present", "most"), [(3, 10), (100, 10), (119, 11), (280, 28), (1000, 100)])
 def test_a_tenth_of_the_catalog_may_go_and_ten_templates_always(present: int, most: int) -> None:
-    assert judged(gone(most), present=present) == Removals(now=gone(most), limit=most)
+    assert judged(gone(most), present=present) == Removals(due=gone(most), limit=most)
     too_many = judged(gone(most + 1), present=present)
-    assert (too_many.now, len(too_many.held)) == ({}, most + 1)
+    assert (too_many.due, len(too_many.held)) == ({}, most + 1)
 
 
 def test_of_many_missing_a_few_that_were_looked_up_are_not_removed_slice_by_slice() -> None:
     decided = judged(gone(20), kept(80))
-    assert (decided.now, len(decided.held), len(decided.unconfirmed)) == ({}, 20, 80)
+    assert (decided.due, len(decided.held), len(decided.unconfirmed)) == ({}, 20, 80)
 
 
 def test_nothing_gone_is_nothing_removed_and_forgets_what_was_held() -> None:
@@ -74,12 +74,12 @@ def test_too_many_wait_until_three_runs_agree() -> None:
     second = judged(gone(29), held_before=first.held)
     third = judged(gone(29), held_before=second.held)
     assert ({each.runs for each in first.held.values()}, {each.runs for each in second.held.values()}) == ({1}, {2})
-    assert (third.now, third.held) == (gone(29), {})
+    assert (third.due, third.held) == (gone(29), {})
 
 
 def test_a_template_that_joins_later_waits_for_its_own_three_runs() -> None:
     decided = judged(gone(30), held_before=held(29, 2))
-    assert (decided.now, decided.held) == (gone(29), {"30": HeldRemoval(1, NOW)})
+    assert (decided.due, decided.held) == (gone(29), {"30": HeldRemoval(1, NOW)})
 
 
 def test_a_template_that_was_there_again_starts_from_one() -> None:
@@ -107,7 +107,7 @@ def test_three_runs_must_agree_and_the_first_must_be_old_enough(
     runs_before: int, age: timedelta, hold: float, *, removed: bool
 ) -> None:
     decided = judged(gone(29), held_before=held(29, runs_before, NOW - age), hold=hold)
-    assert (decided.now, len(decided.held)) == ((gone(29), 0) if removed else ({}, 29))
+    assert (decided.due, len(decided.held)) == ((gone(29), 0) if removed else ({}, 29))
 
 
 def test_the_time_of_the_first_run_that_agreed_is_kept() -> None:
@@ -117,40 +117,40 @@ def test_the_time_of_the_first_run_that_agreed_is_kept() -> None:
 def test_a_clock_that_was_ahead_begins_the_wait_anew_and_does_not_make_it_last_for_years() -> None:
     first = judged(gone(29), held_before=held(29, 2, NOW + 9000 * HOUR), hold=3600.0)
     assert set(first.held.values()) == {HeldRemoval(3, NOW)}
-    assert judged(gone(29), held_before=first.held, hold=3600.0, now=NOW + HOUR).now == gone(29)
+    assert judged(gone(29), held_before=first.held, hold=3600.0, now=NOW + HOUR).due == gone(29)
 
 
 def test_each_template_waits_from_its_own_first_run() -> None:
     before = {**held(29, 2, NOW - HOUR), "30": HeldRemoval(2, NOW - HOUR / 2)}
     decided = judged(gone(30), held_before=before, hold=3600.0)
-    assert (decided.now, decided.held) == (gone(29), {"30": HeldRemoval(3, NOW - HOUR / 2)})
+    assert (decided.due, decided.held) == (gone(29), {"30": HeldRemoval(3, NOW - HOUR / 2)})
 
 
 # A person ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_person_accepts_them_at_once_and_the_feed_says_so() -> None:
-    assert judged(gone(200, "walks"), accept=True).now == gone(200, "accepted")
+    assert judged(gone(200, "walks"), accept=True).due == gone(200, "accepted")
 
 
 def test_accepting_what_is_plausible_anyway_leaves_its_evidence() -> None:
-    assert judged(gone(2), accept=True).now == gone(2)
+    assert judged(gone(2), accept=True).due == gone(2)
 
 
 def test_a_person_accepts_what_is_unconfirmed_if_its_look_up_was_answered() -> None:
     decided = judged(gone(1), {"a": DIFFERS, "b": UNASKED}, accept=True)
-    assert decided.now == {"1": "lookup", "a": "accepted"}
+    assert decided.due == {"1": "lookup", "a": "accepted"}
     assert decided.unconfirmed == {"b": UNASKED}
 
 
 @pytest.mark.parametrize("present", [1, 5, 280])
 def test_an_empty_catalog_removes_nothing_however_small_it_was_and_however_often(present: int) -> None:
     decided = judged(gone(present), present=present, catalog_is_empty=True, held_before=held(present, 99, NOW - 9000 * HOUR))
-    assert (decided.now, {each.runs for each in decided.held.values()}) == ({}, {100})
+    assert (decided.due, {each.runs for each in decided.held.values()}) == ({}, {100})
 
 
 def test_an_empty_catalog_is_accepted_by_a_person() -> None:
-    assert judged(gone(280), catalog_is_empty=True, accept=True).now == gone(280, "accepted")
+    assert judged(gone(280), catalog_is_empty=True, accept=True).due == gone(280, "accepted")
 
 
 def test_an_empty_catalog_with_nothing_gone_holds_nothing() -> None:
@@ -167,7 +167,7 @@ def test_the_share_is_the_settings(share: str, limit: int) -> None:
 
 def test_what_is_unconfirmed_is_kept_and_reported_and_the_rest_goes() -> None:
     decided = judged(gone(3), kept(2))
-    assert (decided.now, decided.unconfirmed, decided.too_many_unconfirmed) == (gone(3), kept(2), False)
+    assert (decided.due, decided.unconfirmed, decided.too_many_unconfirmed) == (gone(3), kept(2), False)
 
 
 @pytest.mark.parametrize(("present", "most"), [(3, 10), (280, 28)])
@@ -204,4 +204,4 @@ def test_the_message_says_how_many_are_missing_how_many_runs_agree_since_when_an
 
 def test_so_many_are_looked_up_one_by_one_and_nothing_goes_where_nobody_decided() -> None:
     assert (LOOK_UPS, SAMPLE) == (200, 20)
-    assert Removals() == Removals(now={}, held={}, unconfirmed={}, limit=0)
+    assert Removals() == Removals(due={}, held={}, unconfirmed={}, limit=0)

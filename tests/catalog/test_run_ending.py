@@ -8,19 +8,19 @@ import pytest
 
 from sync import __version__
 from sync.catalog.removals import HeldRemoval, Removals, Unconfirmed
-from sync.catalog.run_record import BY_CODE, Run, Status, concluded, ended, removal_problem, unverified
+from sync.catalog.run_record import BY_CODE, Run, Status, finish_applied, finish_failed, removal_problem, unverified_error
 from sync.client.params import RequestStatistics
 from sync.errors import (
-    BadAnswer,
+    AccessDenied,
     DatabaseAway,
     DatabaseConflict,
     DeadlineExceeded,
     Deferred,
     Interrupted,
+    InvalidResponse,
     LeaseBusy,
     LeaseLost,
     Maintenance,
-    Refused,
     RemovalsHeld,
     SyncError,
     Unreachable,
@@ -42,7 +42,7 @@ def row(status: Status, error_code: str | None = None, error: str | None = None)
 
 
 def test_a_run_without_a_problem_succeeded_and_has_no_error() -> None:
-    assert concluded(RUN, None, ASKED, NOW) == row(Status.SUCCEEDED)
+    assert finish_applied(RUN, None, ASKED, NOW) == row(Status.SUCCEEDED)
 
 
 @pytest.mark.parametrize(("problem", "expected"), [
@@ -50,21 +50,21 @@ def test_a_run_without_a_problem_succeeded_and_has_no_error() -> None:
     (WalkUnverified("The counts differ."), row(Status.INCOMPLETE, "unverified", "The counts differ.")),
 ])  # fmt: skip
 def test_what_was_not_believed_is_told_of_a_run_that_applied_the_rest(problem: SyncError, expected: Run) -> None:
-    assert concluded(RUN, problem, ASKED, NOW) == expected
+    assert finish_applied(RUN, problem, ASKED, NOW) == expected
 
 
 @pytest.mark.parametrize("error", [Deferred("Come back."), Maintenance("Come back.")])
 def test_a_deferral_is_no_failure(error: SyncError) -> None:
-    assert ended(RUN, error, ASKED, NOW) == row(Status.DEFERRED, "deferred", "Come back.")
+    assert finish_failed(RUN, error, ASKED, NOW) == row(Status.DEFERRED, "deferred", "Come back.")
 
 
 def test_a_run_that_was_asked_to_stop_did_not_fail() -> None:
-    assert ended(RUN, Interrupted("Stopped."), ASKED, NOW) == row(Status.INTERRUPTED, "interrupted", "Stopped.")
+    assert finish_failed(RUN, Interrupted("Stopped."), ASKED, NOW) == row(Status.INTERRUPTED, "interrupted", "Stopped.")
 
 
 @pytest.mark.parametrize(("error", "code"), [(LeaseBusy("Taken."), "lease-busy"), (DatabaseConflict("Taken."), "conflict")])
 def test_a_run_that_left_the_work_to_another_was_skipped(error: SyncError, code: str) -> None:
-    assert ended(RUN, error, ASKED, NOW) == row(Status.SKIPPED, code, "Taken.")
+    assert finish_failed(RUN, error, ASKED, NOW) == row(Status.SKIPPED, code, "Taken.")
 
 
 @pytest.mark.parametrize(("error", "code"), [
@@ -73,12 +73,12 @@ def test_a_run_that_left_the_work_to_another_was_skipped(error: SyncError, code:
     (Unreachable("Odd.", code="503"), "503"),  # the server's own code, where it gave one
     (DeadlineExceeded("Odd."), "deadline"),
     (LeaseLost("Odd."), "lease-lost"),
-    (BadAnswer("Odd."), "bad-answer"),
-    (Refused("Odd.", code="401"), "401"),
+    (InvalidResponse("Odd."), "bad-answer"),
+    (AccessDenied("Odd.", code="401"), "401"),
     (DatabaseAway("Odd."), "database"),
 ])  # fmt: skip
 def test_everything_else_that_applied_nothing_failed_with_its_code_and_its_sentence(error: SyncError, code: str) -> None:
-    assert ended(RUN, error, ASKED, NOW) == row(Status.FAILED, code, "Odd.")
+    assert finish_failed(RUN, error, ASKED, NOW) == row(Status.FAILED, code, "Odd.")
 
 
 # Absences ------------------------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ def said(error: SyncError | None) -> tuple[type[SyncError], str, str, str | None
 
 
 def test_a_run_whose_walk_proves_nothing_of_absences_says_why() -> None:
-    assert said(unverified("the counts differ")) == (
+    assert said(unverified_error("the counts differ")) == (
         WalkUnverified,
         "unverified",
         "The walk could not be verified: the counts differ. The served records are stored; nothing was removed.",
@@ -113,7 +113,7 @@ def test_a_run_whose_removals_are_held_says_how_many_and_why() -> None:
         RemovalsHeld,
         "held",
         "2 removals are held: the catalog is empty, which only an operator can accept.",
-        BY_CODE["held"].to_do,
+        BY_CODE["held"].action,
     )
 
 
@@ -126,5 +126,5 @@ def test_a_run_with_too_many_unconfirmed_absences_says_so() -> None:
             "2 of 9 templates are missing and their removal is not confirmed, and at most 1 may be; most of them: silence. "
             "They are kept."
         ),
-        BY_CODE["unconfirmed"].to_do,
+        BY_CODE["unconfirmed"].action,
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.page_order import Order, Place, place, read_place, sort_key, written
-from sync.catalog.selection import EVERYTHING, asked, matches
+from sync.catalog.page_order import Order, PagePosition, page_position, page_token, parse_page_token, sort_key
+from sync.catalog.selection import EVERYTHING, make_selection, matches
 from tests.builders import record
 from tests.catalog.runs import document_of
 
@@ -47,13 +47,13 @@ def of(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_a_template_passes_by_what_it_says(filters: dict[str, Any], found: bool) -> None:  # noqa: FBT001 - a table's column
-    assert matches(of(), asked(**filters)) is found
+    assert matches(of(), make_selection(**filters)) is found
 
 
 def test_a_template_without_prices_passes_only_where_no_price_is_asked_for() -> None:
     free = of(ConsumeItems=[])
-    assert matches(free, asked(tag="Trending"))
-    assert not any(matches(free, asked(**asks)) for asks in ({"min_price": 0}, {"max_price": 9}, {"resolution": "720p"}))
+    assert matches(free, make_selection(tag="Trending"))
+    assert not any(matches(free, make_selection(**asks)) for asks in ({"min_price": 0}, {"max_price": 9}, {"resolution": "720p"}))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_template_without_prices_passes_only_where_no_price_is_asked_for() -> 
     ],
 )
 def test_a_bound_moves_to_the_next_number_that_a_price_can_be(bound: str, given: Any, moved: str) -> None:
-    assert getattr(asked(**{bound: given}), bound) == Decimal(moved)
+    assert getattr(make_selection(**{bound: given}), bound) == Decimal(moved)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_bound_moves_to_the_next_number_that_a_price_can_be(bound: str, given:
 )
 def test_what_cannot_be_meant_is_refused_with_its_name(arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(why)}$") as refused:
-        asked(**arguments)
+        make_selection(**arguments)
     assert str(refused.value).partition(":")[0] in arguments
 
 
@@ -107,7 +107,12 @@ NEWEST, CHEAPEST = Order("newest"), Order("price")
 
 def test_what_has_no_value_stands_last_and_ties_go_by_id() -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
-    places = [Place(None, "1"), Place(moment, "3"), Place(moment, "2"), Place(datetime(2026, 1, 2, tzinfo=UTC), "9")]
+    places = [
+        PagePosition(None, "1"),
+        PagePosition(moment, "3"),
+        PagePosition(moment, "2"),
+        PagePosition(datetime(2026, 1, 2, tzinfo=UTC), "9"),
+    ]
     assert [each.template_id for each in sorted(places, key=sort_key)] == ["9", "2", "3", "1"]
 
 
@@ -115,28 +120,28 @@ def test_what_has_no_value_stands_last_and_ties_go_by_id() -> None:
 @pytest.mark.parametrize("bare", [False, True])
 def test_a_place_is_read_back_as_it_was_written(order: Order, bare: bool) -> None:  # noqa: FBT001 - both sides of a table
     nothing: dict[str, Any] = {"Title": None, "Title_en": None, "ReleaseOnlineTime": None, "ConsumeItems": []}
-    at = place(of(**nothing if bare else {}), order)
-    assert read_place(written(at, order), order) == at
+    at = page_position(of(**nothing if bare else {}), order)
+    assert parse_page_token(page_token(at, order), order) == at
 
 
 def test_a_place_of_another_order_is_refused() -> None:
-    at = written(place(of(), Order("price", "720p")), Order("price", "720p"))
+    at = page_token(page_position(of(), Order("price", "720p")), Order("price", "720p"))
     for order in (CHEAPEST, Order("price", "480p"), NEWEST, Order()):
         with pytest.raises(ValueError, match="made in the order price at 720p; ask in the same order"):
-            read_place(at, order)
+            parse_page_token(at, order)
 
 
 def test_in_the_order_of_ids_a_plain_id_is_a_place() -> None:
-    assert read_place("7642552612302307355", Order()) == Place(None, "7642552612302307355")
+    assert parse_page_token("7642552612302307355", Order()) == PagePosition(None, "7642552612302307355")
 
 
 def test_nothing_in_particular_is_asked_for_by_default_and_a_price_counts_at_the_resolution_that_is() -> None:
     assert matches(of(), EVERYTHING)
-    assert asked(sort="price", resolution="720p").order == Order("price", "720p")
+    assert make_selection(sort="price", resolution="720p").order == Order("price", "720p")
 
 
 def test_a_template_without_a_title_or_english_tags_is_searched_by_what_it_has() -> None:
     bare = of(Title=None, Title_en=None, Tags=["热"], Tags_en=None)
-    assert matches(bare, asked(search="热", tag="热"))
-    assert not matches(bare, asked(search="none"))
-    assert not matches(bare, asked(tag="none"))
+    assert matches(bare, make_selection(search="热", tag="热"))
+    assert not matches(bare, make_selection(search="none"))
+    assert not matches(bare, make_selection(tag="none"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.errors import SyncError
 from tests.builders import HASTY, QUICK, make_settings, record
 from tests.hostile import Hostile, Reply, one_after_another, success
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sync.client.envelope import Envelope
-    from sync.client.params import Question
+    from sync.client.params import Params
 
 
 KEY = "ak_TheKeyThatMustGoNowhereElse00000"
-PAGES: list[Question] = [{"page": page, "page_size": 50} for page in range(1, 7)]
+PAGES: list[Params] = [{"page": page, "page_size": 50} for page in range(1, 7)]
 PAGE = PAGES[0]
 RECORD = record("1", ConsumeItems=[])
 WIRE = json.dumps(RECORD).encode()
@@ -30,9 +30,9 @@ GOOD = success([RECORD])
 
 
 @contextmanager
-def asking(url: str, **settings: Any) -> Iterator[Endpoint]:
+def asking(url: str, **settings: Any) -> Iterator[HttpApiClient]:
     how = {"retry_policy": settings.pop("retry_policy", HASTY), "timeouts": settings.pop("timeouts", QUICK)}
-    with Endpoint(make_settings(url, **settings), KEY, **how, random=lambda: 0.5) as endpoint:
+    with HttpApiClient(make_settings(url, **settings), KEY, **how, random=lambda: 0.5) as endpoint:
         yield endpoint
 
 
@@ -42,7 +42,7 @@ def endpoint_threads() -> list[str]:
 
 def ask(server: Hostile, **settings: Any) -> Envelope:
     with asking(server.url, **settings) as endpoint:
-        return endpoint.ask(PAGE)
+        return endpoint.get(PAGE)
 
 
 def error_of(*replies: Reply, **settings: Any) -> tuple[SyncError, int]:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sync.catalog.run_record import BY_CODE
-from sync.client.body_codes import judge_answer
+from sync.client.body_codes import classify_response
 from sync.client.envelope import Envelope
-from sync.errors import BadAnswer, Deferred, Maintenance, NoSuchPage, NotThere, Refused, SyncError, Unreachable
+from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, NoSuchPage, NotFound, SyncError, Unreachable
 from tests.builders import record
 from tests.hostile import failure, success
 
@@ -20,7 +20,7 @@ NEXT_RUN = "Nothing was changed; the next run retries."
 
 
 def judged(status: int, body: bytes, /, **headers: str) -> tuple[int, Any]:
-    return judge_answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, NOW)
+    return classify_response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, NOW)
 
 
 def told(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncError], str, str, str]:
@@ -33,21 +33,21 @@ def told(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncEr
 @pytest.mark.parametrize(
     ("status", "kind", "code", "sentence", "hint"),
     [
-        (401, Refused, "401", "The API key was refused (401).", BY_CODE["401"].to_do),
-        (402, Refused, "402", "The account has insufficient credits (402).", BY_CODE["402"].to_do),
-        (403, Refused, "403", "Access was refused (403).", BY_CODE["403"].to_do),
-        (505, Refused, "505", "The template catalog is disabled for this account (505).", BY_CODE["505"].to_do),
-        (404, NotThere, "404", "There is no template catalog at this address (404).", BY_CODE["404"].to_do),
-        (422, NoSuchPage, "422", "The endpoint refused the request's parameters (422).", BY_CODE["422"].to_do),
+        (401, AccessDenied, "401", "The API key was refused (401).", BY_CODE["401"].action),
+        (402, AccessDenied, "402", "The account has insufficient credits (402).", BY_CODE["402"].action),
+        (403, AccessDenied, "403", "Access was refused (403).", BY_CODE["403"].action),
+        (505, AccessDenied, "505", "The template catalog is disabled for this account (505).", BY_CODE["505"].action),
+        (404, NotFound, "404", "There is no template catalog at this address (404).", BY_CODE["404"].action),
+        (422, NoSuchPage, "422", "The endpoint refused the request's parameters (422).", BY_CODE["422"].action),
         (455, Maintenance, "455", "The catalog is under maintenance (455).", NEXT_RUN),
         (429, Deferred, "429", "The rate limit was exceeded (429).", NEXT_RUN),
         (408, Unreachable, "408", "The server failed (408).", "The next run retries."),
         (500, Unreachable, "500", "The server failed (500).", "The next run retries."),
         (599, Unreachable, "599", "The server failed (599).", "The next run retries."),
-        (299, BadAnswer, "299", "The response has an undocumented code (299).", ""),
-        (304, BadAnswer, "304", "The response has an unexpected status (304): no request was conditional.", ""),
-        (400, BadAnswer, "400", "The response has an undocumented code (400).", ""),
-        (600, BadAnswer, "600", "The response has an undocumented code (600).", ""),
+        (299, InvalidResponse, "299", "The response has an undocumented code (299).", ""),
+        (304, InvalidResponse, "304", "The response has an unexpected status (304): no request was conditional.", ""),
+        (400, InvalidResponse, "400", "The response has an undocumented code (400).", ""),
+        (600, InvalidResponse, "600", "The response has an undocumented code (600).", ""),
     ],
 )
 def test_a_person_reads_what_the_code_means_and_what_to_do_with_or_without_a_body(
@@ -64,14 +64,14 @@ def test_a_redirect_is_told_with_the_setting_that_follows_it(status: int) -> Non
         f"The server redirects to another URL ({status}); redirects are not followed, because the API key is sent to the "
         "configured origin only."
     )
-    assert told(status) == (BadAnswer, str(status), sentence, "Set CRUN_BASE_URL to the origin that serves the API.")
+    assert told(status) == (InvalidResponse, str(status), sentence, "Set CRUN_BASE_URL to the origin that serves the API.")
 
 
 def test_whoever_asks_to_wait_is_said_to_and_how_long() -> None:
     kind, _, sentence, hint = told(503, retry_after="7")
     assert (kind, sentence, hint) == (Deferred, "The server failed (503). Retry after 7 s.", NEXT_RUN)
     assert told(455, retry_after="7")[2] == "The catalog is under maintenance (455). Retry after 7 s."
-    assert told(418, retry_after="7")[0] is BadAnswer
+    assert told(418, retry_after="7")[0] is InvalidResponse
 
 
 ORDER = [200, 404, 422, 500, 429, 455, 418, 401]
@@ -87,14 +87,14 @@ def test_a_success_brings_its_templates_and_one_without_a_list_is_none() -> None
     code, envelope = judged(200, success([record()]).body)
     assert (code, isinstance(envelope, Envelope), len(envelope.records)) == (200, True, 1)
     assert told(200, b'{"code": 200, "data": {}}')[:3] == (
-        BadAnswer, "not-envelope", "The response reports success but has no list of templates.",
+        InvalidResponse, "not-envelope", "The response reports success but has no list of templates.",
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [404, 422])
 def test_an_answer_that_says_not_there_and_shows_it_proves_nothing(code: int) -> None:
     assert told(code, success([record()]).body)[:3] == (
-        BadAnswer, "contradiction", f"The response has code {code} but contains templates.",
+        InvalidResponse, "contradiction", f"The response has code {code} but contains templates.",
     )  # fmt: skip
 
 

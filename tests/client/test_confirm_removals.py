@@ -13,14 +13,23 @@ from sync.catalog.served_records import ServedRecord
 from sync.client.confirm_removals import MOST_ACCEPTED, OTHER_FORM, Confirmation, confirm_removals
 from sync.client.look_up_controls import cause
 from sync.client.walk import Walk
-from sync.errors import BadAnswer, DeadlineExceeded, Deferred, Interrupted, Maintenance, Refused, SyncError, Unreachable
+from sync.errors import (
+    AccessDenied,
+    DeadlineExceeded,
+    Deferred,
+    Interrupted,
+    InvalidResponse,
+    Maintenance,
+    SyncError,
+    Unreachable,
+)
 from tests.answering import Answering, listed, not_there
 from tests.catalog.runs import new_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.client.params import Question
+    from sync.client.params import Params
     from tests.answering import Given
 
     LookUps = Callable[[str], Given]
@@ -301,7 +310,7 @@ def test_what_is_there_after_all_is_found_and_nothing_else(records: list[Any], i
     assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ids)
 
 
-@pytest.mark.parametrize("error", [*PASSING, Refused("no", code="402")])
+@pytest.mark.parametrize("error", [*PASSING, AccessDenied("no", code="402")])
 def test_after_an_error_that_will_not_pass_the_rest_is_not_asked(error: SyncError) -> None:
     confirmation, asked = confirm(honest(not_there(), _8=error), ["7", "8", "9"])
     assert (confirmation.evidence, asked) == ({"7": "lookup"}, ["7", "8"])
@@ -313,7 +322,7 @@ def test_after_an_error_that_will_not_pass_the_rest_is_not_asked(error: SyncErro
 
 
 def test_after_an_answer_without_sense_the_rest_is_asked() -> None:
-    confirmation, asked = confirm(honest(not_there(), _7=BadAnswer("no", code="html")), ["7", "8"], workers=4)
+    confirmation, asked = confirm(honest(not_there(), _7=InvalidResponse("no", code="html")), ["7", "8"], workers=4)
     assert (confirmation.evidence, sorted(asked)) == ({"8": "lookup"}, ["7", "8"])
 
 
@@ -379,7 +388,7 @@ def again(
     random: Callable[[], float] = lambda: 0.5,
     accept: bool = False,
 ) -> tuple[Confirmation, Answering]:
-    def answer(question: Question) -> Given:
+    def answer(question: Params) -> Given:
         if "template_id" in question:
             return (look_ups or honest(not_there()))(str(question["template_id"]))
         return listed(pages(int(question["page"])), total)

@@ -15,7 +15,7 @@ from sync.catalog.fields import DEEPEST_RECORD, MOST_BYTES
 from sync.catalog.json_values import decode_json
 from sync.client import envelope
 from sync.client.envelope import MOST_VALUES, Envelope, read_envelope
-from sync.errors import BadAnswer
+from sync.errors import InvalidResponse
 from sync.text import escape_control_characters
 from tests.catalog.runs import new_parser
 
@@ -138,7 +138,7 @@ DEEP_NONSENSE = b'{"code": 200, "data": {"templates": [' + b"[" * DEEPEST_RECORD
     ],
 )
 def test_nonsense_is_named(body: bytes, said: tuple[str, str]) -> None:
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         read_envelope(body)
     assert (caught.value.code, str(caught.value)) == said
 
@@ -164,7 +164,7 @@ def test_a_record_too_deep_for_the_parser_harms_only_itself() -> None:
 @given(st.binary(max_size=60) | st.text('[]{}",:\\0123456789.eE-+ntfu \x00é', max_size=80).map(str.encode))
 def test_no_body_raises_anything_but_a_bad_answer(body: bytes) -> None:
     for whole in (body, b'{"code": 200, "data": ' + body + b"}"):
-        with suppress(BadAnswer):
+        with suppress(InvalidResponse):
             read_envelope(whole)
 
 
@@ -174,7 +174,7 @@ FIVE_VALUES = b'{"code": 200, "data": {"total": 2, "templates": [1]}}'
 
 
 def too_large(body: bytes) -> str:
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         read_envelope(body)
     assert caught.value.code == "too-large"
     return str(caught.value)
@@ -271,7 +271,7 @@ def shown(body: bytes) -> tuple[Any, ...] | str:
     """Read an answer; give its parts, each record decoded, or the code of the error."""
     try:
         answer = read_envelope(body)
-    except BadAnswer as error:
+    except InvalidResponse as error:
         return error.code
     records = None if answer.records is None else [repr(decode_json(raw)) for raw in answer.records]
     return (answer.code, answer.message, answer.total, records)

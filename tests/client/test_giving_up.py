@@ -20,7 +20,7 @@ from tests.hostile import Hostile, Reply, Request, failure, one_after_another, s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.client.params import Question
+    from sync.client.params import Params
 
 
 SOON = 12.0
@@ -53,10 +53,10 @@ def test_another_thread_interrupts_what_is_being_asked() -> None:
         threading.Timer(0.2, endpoint.interrupt).start()
         began = time.monotonic()
         with pytest.raises(Interrupted):
-            endpoint.ask(PAGE)
+            endpoint.get(PAGE)
         assert time.monotonic() - began < SOON
         with pytest.raises(Interrupted):
-            endpoint.ask(PAGE)
+            endpoint.get(PAGE)
         assert len(server.requests) == 1
 
 
@@ -65,7 +65,7 @@ def test_several_requests_at_once_do_not_outlive_the_deadline_either() -> None:
         began = time.monotonic()
         with asking(server.url, deadline=0.5, timeouts=replace(QUICK, request=60, read=20)) as endpoint:
             with pytest.raises(DeadlineExceeded):
-                list(endpoint.answers(PAGES, 4))
+                list(endpoint.get_many(PAGES, 4))
             assert time.monotonic() - began < SOON
             with pytest.raises(DeadlineExceeded):
                 endpoint.check_deadline()
@@ -80,7 +80,7 @@ def test_a_server_that_is_slow_to_agree_on_tls_does_not_outlive_the_deadline() -
             asking(server.url.replace("http:", "https:"), deadline=0.5, timeouts=replace(QUICK, connect=20)) as endpoint,
             pytest.raises(DeadlineExceeded),
         ):
-            endpoint.ask(PAGE)
+            endpoint.get(PAGE)
         assert endpoint_threads() == []
         assert time.monotonic() - began < SOON
 
@@ -97,7 +97,7 @@ def test_a_port_that_takes_no_more_connections_does_not_outlive_the_deadline() -
             asking(f"http://127.0.0.1:{port}", deadline=0.5, timeouts=replace(QUICK, connect=20)) as endpoint,
             pytest.raises(DeadlineExceeded),
         ):
-            endpoint.ask(PAGE)
+            endpoint.get(PAGE)
         assert time.monotonic() - began < SOON
     assert endpoint_threads() == []
 
@@ -108,8 +108,8 @@ def test_a_late_request_is_cut_off_while_others_are_answered_all_the_time() -> N
         return replace(GOOD, pause=0.1) if request.page == 1 and first else replace(GOOD, hold=0.05)
 
     with Hostile(script) as server, asking(server.url, timeouts=replace(QUICK, request=0.3)) as endpoint:
-        questions: Iterator[Question] = ({"page": page, "page_size": 50} for page in range(1, 41))
-        order = [question["page"] for question, _ in endpoint.answers(questions, 2)]
+        questions: Iterator[Params] = ({"page": page, "page_size": 50} for page in range(1, 41))
+        order = [question["page"] for question, _ in endpoint.get_many(questions, 2)]
     assert (len(order), order.index(1) < 30) == (40, True)
 
 
@@ -130,7 +130,7 @@ def test_whatever_is_waited_for_an_interruption_ends_it_at_once_and_leaves_no_th
             threading.Timer(0.2, endpoint.interrupt).start()
             began = time.monotonic()
             with pytest.raises(Interrupted):
-                list(endpoint.answers(PAGES, 3))
+                list(endpoint.get_many(PAGES, 3))
             assert time.monotonic() - began < SOON
         assert endpoint_threads() == []
         assert time.monotonic() - began < SOON
@@ -139,13 +139,13 @@ def test_whatever_is_waited_for_an_interruption_ends_it_at_once_and_leaves_no_th
 def test_no_thread_is_left_behind_when_the_asker_is_done_or_stops_listening_or_fails() -> None:
     with Hostile(one_after_another(GOOD, GOOD, replace(GOOD, hold=30))) as server:
         with asking(server.url) as endpoint:
-            endpoint.ask(PAGE)
-            answers = endpoint.answers(PAGES, 3)
+            endpoint.get(PAGE)
+            answers = endpoint.get_many(PAGES, 3)
             next(answers)
             assert 1 <= len(endpoint_threads()) <= 3
         assert endpoint_threads() == []
         with pytest.raises(ZeroDivisionError), asking(server.url) as endpoint:
-            list(endpoint.answers(({"page": 1 // zero} for zero in (1, 0)), 2))
+            list(endpoint.get_many(({"page": 1 // zero} for zero in (1, 0)), 2))
         assert endpoint_threads() == []
 
 
@@ -154,24 +154,24 @@ def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_that_of_the_n
         return replace(success([record(str(request.page))]), hold=0.1 * (request.page == 2))
 
     with Hostile(script) as server, asking(server.url) as endpoint:
-        for question, _answer in endpoint.answers(PAGES, 2):
+        for question, _answer in endpoint.get_many(PAGES, 2):
             assert question == PAGE
             break
         for page in (3, 4):
-            records = endpoint.ask({"page": page, "page_size": 50}).records
+            records = endpoint.get({"page": page, "page_size": 50}).records
             assert records == [json.dumps(record(str(page))).encode()]
 
 
 def test_the_next_question_is_drawn_only_when_a_worker_is_free() -> None:
     drawn: list[int] = []
 
-    def questions() -> Iterator[Question]:
+    def questions() -> Iterator[Params]:
         for page in range(1, 7):
             drawn.append(page)
             yield {"page": page, "page_size": 50}
 
     with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
-        seen = [len(drawn) for _ in endpoint.answers(questions(), 2)]
+        seen = [len(drawn) for _ in endpoint.get_many(questions(), 2)]
     assert seen == [2, 3, 4, 5, 6, 6]
 
 
@@ -180,15 +180,15 @@ def test_errors_are_given_as_answers_and_the_rest_is_asked() -> None:
         return failure(404) if request.page == 2 else GOOD
 
     with Hostile(script) as server, asking(server.url) as endpoint:
-        answers = {question["page"]: type(answer).__name__ for question, answer in endpoint.answers(PAGES, 2)}
-    assert answers == {page: "NotThere" if page == 2 else "Envelope" for page in range(1, 7)}
+        answers = {question["page"]: type(answer).__name__ for question, answer in endpoint.get_many(PAGES, 2)}
+    assert answers == {page: "NotFound" if page == 2 else "Envelope" for page in range(1, 7)}
 
 
 def test_a_look_up_has_a_connection_of_its_own() -> None:
     with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
-        questions: list[Question] = [PAGE, PAGE, {"template_id": "1"}, {"template_id": "2"}, PAGE]
+        questions: list[Params] = [PAGE, PAGE, {"template_id": "1"}, {"template_id": "2"}, PAGE]
         for question in questions:
-            endpoint.ask(question)
+            endpoint.get(question)
         connections = [request.headers.get("connection") for request in server.requests]
     assert connections[2:4] == ["close", "close"]
     assert "close" not in connections[:2] + connections[4:]
@@ -196,5 +196,5 @@ def test_a_look_up_has_a_connection_of_its_own() -> None:
 
 def test_an_interruption_after_the_end_does_no_harm() -> None:
     with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
-        endpoint.ask(PAGE)
+        endpoint.get(PAGE)
     endpoint.interrupt()

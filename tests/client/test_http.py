@@ -22,7 +22,7 @@ from sync.errors import DeadlineExceeded, SyncError, Unreachable
 from sync.monitoring.heartbeat import Ping
 from sync.site.covers import Fetch, NoCover
 from sync.store.engine import open_engine
-from sync.webhooks.configuration import Armed
+from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sync.client.params import Question
+    from sync.client.params import Params
 
     class Ask(Protocol):
         def __call__(self, url: str, network: Network, limit: float = ...) -> str: ...
@@ -61,11 +61,11 @@ def look_up(url: str, network: Network, limit: float = SOON) -> str:
     return _asked(url, network, {"template_id": "1"}, limit)
 
 
-def _asked(url: str, network: Network, question: Question, limit: float) -> str:
+def _asked(url: str, network: Network, question: Params, limit: float) -> str:
     how = {"timeouts": Timeouts(limit, limit, limit), "retry_policy": replace(HASTY, attempts=1)}
     with asking(url, ca_bundle=network.ca_bundle, proxy=network.proxy, **how) as endpoint:
         try:
-            endpoint.ask(question)
+            endpoint.get(question)
         except SyncError as error:
             return str(error)
     return ""
@@ -73,7 +73,7 @@ def _asked(url: str, network: Network, question: Question, limit: float) -> str:
 
 def webhook(url: str, network: Network, limit: float = SOON) -> str:
     endpoint = WebhookEndpoint("shop", f"{url}/hooks", (), Rules())
-    reply = send(Armed(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
+    reply = send(SignedEndpoint(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
     return "" if reply.taken else reply.in_words
 
 
@@ -134,13 +134,19 @@ def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certi
         assert proxy.connections == 0
 
 
+@every_kind
+def test_a_proxy_of_the_environment_is_not_used(ask: Ask, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with OverTls(one_after_another(GOOD), certificate) as server, Hostile(one_after_another(GOOD)) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        assert ask(server.url, Network(str(certificate))) == ""
+        assert (proxy.connections, len(server.requests) > 0) == (0, True)
+
+
 def test_a_ping_over_plain_http_is_sent_to_the_proxy_as_it_is() -> None:
     with Hostile(one_after_another(GOOD)) as proxy:
         assert ping("http://catalog.test", Network(proxy=proxy.url)) == ""
         assert [request.path for request in proxy.requests] == ["http://catalog.test/secret-uuid"]
-
-
-ASKS_FOR_A_PASSWORD = "the proxy refused the connection (407: it requires a user name and a password)"
 
 
 @every_kind
@@ -178,7 +184,7 @@ def test_a_name_that_resolves_too_slowly_is_named_and_does_not_outlive_the_limit
 
 def test_nor_does_it_outlive_the_run(slow_dns: None) -> None:
     with asking("https://catalog.test", deadline=0.3) as endpoint, pytest.raises(DeadlineExceeded):
-        endpoint.ask(PAGE)
+        endpoint.get(PAGE)
     assert endpoint_threads() == []
 
 
@@ -211,7 +217,7 @@ def port_of(server: Hostile) -> int:
 def test_over_tls_a_connection_is_kept_and_http_2_is_not_agreed_on(certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server:
         with asking(server.url, ca_bundle=str(certificate)) as endpoint:
-            assert [endpoint.ask(PAGE).records for _ in range(3)] == [[WIRE]] * 3
+            assert [endpoint.get(PAGE).records for _ in range(3)] == [[WIRE]] * 3
         assert (server.agreed, len(server.requests)) == (["http/1.1"], 3)
 
 
@@ -219,7 +225,7 @@ def test_a_certificate_for_another_name_is_refused_before_the_key_is_sent(certif
     with OverTls(one_after_another(GOOD), certificate) as server:
         url = server.url.replace("localhost", "127.0.0.1")
         with asking(url, ca_bundle=str(certificate)) as endpoint, pytest.raises(Unreachable, match="could not be verified"):
-            endpoint.ask(PAGE)
+            endpoint.get(PAGE)
         assert server.requests == []
 
 
@@ -245,7 +251,7 @@ def test_a_connection_is_kept_unless_more_came_than_the_answer(raw: bytes, conne
         url, through = (server.url, None) if way == "directly" else ("https://catalog.test", proxy.url)
         with asking(url, proxy=through, ca_bundle=str(certificate)) as endpoint:
             for _ in range(3):
-                assert endpoint.ask(PAGE).records == [WIRE]
+                assert endpoint.get(PAGE).records == [WIRE]
         assert server.connections == connections
 
 

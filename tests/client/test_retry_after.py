@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sync.client.retry_after import REQUESTS, is_exhausted, retry_after, wait_after
-from sync.errors import BadAnswer, Deferred, Maintenance, Refused, SyncError, Unreachable
+from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, SyncError, Unreachable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,10 +53,12 @@ def test_what_may_pass_gets_five_attempts(error: SyncError) -> None:
 
 
 def test_an_answer_that_is_no_json_gets_three_attempts() -> None:
-    assert waits(BadAnswer("no", code="not-json")) == [0.5, 1.0, None, None, None]
+    assert waits(InvalidResponse("no", code="not-json")) == [0.5, 1.0, None, None, None]
 
 
-@pytest.mark.parametrize("error", [BadAnswer("no", code="html"), Refused("no"), Maintenance("later", code="455", after=1.0)])
+@pytest.mark.parametrize(
+    "error", [InvalidResponse("no", code="html"), AccessDenied("no"), Maintenance("later", code="455", after=1.0)]
+)
 def test_what_does_not_pass_gets_one_attempt(error: SyncError) -> None:
     assert waits(error) == [None] * 5
 

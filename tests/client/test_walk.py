@@ -11,7 +11,7 @@ from sync.catalog.fields import DOCUMENTED
 from sync.catalog.served_records import wire_hash
 from sync.client import walk as walking
 from sync.client.walk import Walk, walk
-from sync.errors import BadAnswer, DeadlineExceeded, Deferred, NoSuchPage, Refused, SyncError, Unreachable
+from sync.errors import AccessDenied, DeadlineExceeded, Deferred, InvalidResponse, NoSuchPage, SyncError, Unreachable
 from tests.answering import Answering, listed, not_there
 from tests.catalog.runs import new_parser
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sync.client.envelope import Envelope
-    from sync.client.params import Question
+    from sync.client.params import Params
 
     Answer = Callable[[int], list[Any] | SyncError]
 
@@ -43,7 +43,7 @@ class Catalog(Answering):
     def pages_asked(self) -> list[int]:
         return [int(question["page"]) for question in self.asked]
 
-    def _listed(self, question: Question) -> Envelope | SyncError:
+    def _listed(self, question: Params) -> Envelope | SyncError:
         found = self.answer(int(question["page"]))
         if isinstance(found, SyncError):
             return found
@@ -54,7 +54,7 @@ class Catalog(Answering):
         return walk(self, self.parser, page_size=page_size, workers=workers)
 
     def values(self, found: Walk) -> list[Any]:
-        return [self.parser.read(each) for each in found.records]
+        return [self.parser.decode(each) for each in found.records]
 
 
 def pages(*served: Sequence[Any] | SyncError, past_end: Any = ()) -> Answer:
@@ -136,7 +136,7 @@ def test_the_order_in_which_answers_come_changes_nothing(order: Callable[[int], 
 def test_a_record_that_is_known_by_its_bytes_counts_like_any_other() -> None:
     known = {"1": wire_hash(json.dumps({"TemplateId": "1"}).encode())}
     found = Catalog(pages([1, 2], [3]), total=3, known=known).walk()
-    assert (found.verified, [each.place is None for each in found.records]) == (True, [True, False, False])
+    assert (found.verified, [each.offset is None for each in found.records]) == (True, [True, False, False])
 
 
 def test_the_last_page_again_is_the_end_also_where_one_of_its_records_has_no_id() -> None:
@@ -175,8 +175,8 @@ def test_a_record_that_came_past_the_end_tells_its_own_page() -> None:
 
 
 @pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
-def test_a_page_that_is_refused_with_templates_behind_it_is_no_end(refused: BadAnswer) -> None:
-    with pytest.raises(BadAnswer) as caught:
+def test_a_page_that_is_refused_with_templates_behind_it_is_no_end(refused: InvalidResponse) -> None:
+    with pytest.raises(InvalidResponse) as caught:
         Catalog(pages([1, 2], refused, [3, 4]), total=6).walk()
     assert caught.value is refused
 
@@ -347,20 +347,20 @@ def test_two_records_without_ids_are_not_one_template_that_changed() -> None:
 BAD_PAGE = [
     Unreachable("The server failed (500).", code="500"),
     Unreachable("It could not be reached."),
-    BadAnswer("The response is not JSON.", code="not-json"),
-    BadAnswer("The answer is a web page.", code="html"),
-    BadAnswer("The answer is not the documented envelope.", code="not-envelope"),
-    BadAnswer("The answer could not be decompressed.", code="encoding"),
+    InvalidResponse("The response is not JSON.", code="not-json"),
+    InvalidResponse("The answer is a web page.", code="html"),
+    InvalidResponse("The answer is not the documented envelope.", code="not-envelope"),
+    InvalidResponse("The answer could not be decompressed.", code="encoding"),
 ]
 ENDS = [
     Deferred("no", code="429"),
     Deferred("no", code="455"),
     Deferred("no", code="503", after=7200.0),
-    Refused("no", code="401"),
-    Refused("no", code="402"),
-    Refused("no", code="505"),
-    BadAnswer("no", code="too-large"),
-    BadAnswer("no", code="302"),
+    AccessDenied("no", code="401"),
+    AccessDenied("no", code="402"),
+    AccessDenied("no", code="505"),
+    InvalidResponse("no", code="too-large"),
+    InvalidResponse("no", code="302"),
 ]
 
 
@@ -383,8 +383,8 @@ def test_a_server_error_that_outlasts_every_wait_it_asked_for_is_the_page_s_alon
 
 
 @pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
-def test_a_page_that_is_refused_ends_the_walk_also_beside_one_that_cannot_be_read(refused: BadAnswer) -> None:
-    with pytest.raises(BadAnswer) as caught:
+def test_a_page_that_is_refused_ends_the_walk_also_beside_one_that_cannot_be_read(refused: InvalidResponse) -> None:
+    with pytest.raises(InvalidResponse) as caught:
         Catalog(pages([1, 2], refused, BAD_PAGE[0], [7, 8], [9]), total=9).walk()
     assert caught.value is refused
 
@@ -452,14 +452,14 @@ def test_an_error_that_is_not_the_page_s_alone_ends_the_walk_as_it_is(error: Syn
 
 @pytest.mark.parametrize("error", [NOT_FOUND, INVALID])
 def test_no_first_page_is_no_end_but_an_error(error: SyncError) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidResponse):
         Catalog(lambda _: error, total=0).walk()
 
 
 def test_a_catalog_without_end_is_bounded_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "MOST_PAGES", 7)
     catalog = Catalog(lambda page: [2 * page, 2 * page + 1], total=None)
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         catalog.walk()
     assert (str(caught.value), caught.value.code) == ("The catalog has more than 7 pages.", "too-large")
     assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -473,7 +473,7 @@ def test_a_catalog_of_exactly_as_many_full_pages_as_may_be_is_verified(monkeypat
 
 def test_a_catalog_without_end_is_bounded_by_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "MOST_RECORDS", 5)
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         Catalog(lambda page: [2 * page, 2 * page + 1], total=None).walk()
     assert (str(caught.value), caught.value.code) == ("The catalog served more than 5 records.", "too-large")
     assert Catalog(pages([1, 2], [3, 4], [5]), total=5).walk().verified

@@ -130,13 +130,13 @@ def test_a_take_over_that_ends_an_acquisition_at_any_of_its_statements_leaves_on
     with pytest.raises(LeaseBusy):
         leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
     with writing(engines[2]) as connection:
-        leases.prove(connection, taken[0])
+        leases.check_fence(connection, taken[0])
 
 
 def test_a_prune_on_another_node_keeps_a_run_from_committing_beside_it(engines: list[sa.Engine]) -> None:
     lease = leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
     with pytest.raises(DatabaseConflict) as conflict, writing(engines[0]) as connection:  # noqa: PT012 - it is the COMMIT that fails
-        leases.prove(connection, lease)
+        leases.check_fence(connection, lease)
         prune(engines[1], before=None, keep_runs=10_000)
         connection.exec_driver_sql("SELECT 1")
     assert conflict.value.exit_code == 75

@@ -81,13 +81,13 @@ def test_of_a_fence_and_a_run_that_a_promotion_gave_twice_only_the_newer_holder_
     b = leases.acquire(engine, trigger="run", ttl=60.0, now=real_clock())
     assert (a.fence, a.run_id) == (b.fence, b.run_id), "MariaDB counts on from the rows that are left"
     with pytest.raises(LeaseLost) as lost, writing(engine) as connection:
-        leases.prove(connection, a)
+        leases.check_fence(connection, a)
     assert lost.value.code == "went-back"
     store = Store(engine, sleep=lambda _: None)
     succeeded = Run(b.run_id, "run", Status.SUCCEEDED, real_clock(), real_clock(), fence=b.fence, holder=b.holder)
     store.close(b, succeeded)
-    assert store._landed(b, succeeded, iter([0.0])) is True
-    assert store._landed(a, succeeded, iter([0.0])) is False
+    assert store.was_committed(b, succeeded, iter([0.0])) is True
+    assert store.was_committed(a, succeeded, iter([0.0])) is False
     engine.dispose()
 
 
@@ -104,7 +104,7 @@ def test_after_a_promotion_that_lost_commits_a_consumer_is_told_although_its_num
     assert sync([*BEFORE, *(record(number) for number in "789")], engine).error is None
     assert feed.changes(engine)[-1]["seq"] == seen["seq"]
     with pytest.raises(CursorLost) as lost, reading(engine) as connection:
-        cursors.prove(connection, seen["cursor"])
+        cursors.validate_cursor(connection, seen["cursor"])
     assert (lost.value.reason, anomalies(engine)) == ("diverged", [])
     engine.dispose()
 

@@ -67,13 +67,13 @@ def test_after_a_fail_over_that_lost_commits_no_old_holder_commits_and_no_consum
     b = leases.acquire(engine, trigger="run", ttl=60.0, now=real_clock())
     assert (a.fence, b.fence) == (3, 3), "the number comes again"
     with pytest.raises(LeaseLost) as lost, writing(engine) as connection:
-        leases.prove(connection, a)
+        leases.check_fence(connection, a)
     assert lost.value.code == "went-back"
     leases.break_lease(engine)
     outcome = sync(BEFORE[:4], engine)
     assert outcome.error is None
     with pytest.raises(CursorLost), reading(engine) as connection:
-        cursors.prove(connection, seen)
+        cursors.validate_cursor(connection, seen)
     assert anomalies(engine) == []
 
 

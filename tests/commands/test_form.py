@@ -41,7 +41,7 @@ def test_an_example_fits_and_a_wrong_input_leaves_with_1_and_says_where(folder: 
     example = form(folder, "1", "--example", "--resolution", "720p").out
     assert json.loads(example) == {**GOOD, "img_urls": ["https://example.com/image-1.png"]}
     fits = form(folder, "1", "--validate", "-", given=example)
-    assert (fits.code, fits.out, fits.err) == (0, "", "It fits.\n")
+    assert (fits.code, fits.out, fits.err) == (0, "", "The input is valid.\n")
     wrong = form(folder, "1", "--validate", "-", given={**GOOD, "resolution": "4k", "img_urls": []})
     assert wrong.code == 1
     assert wrong.out.splitlines() == [

@@ -159,7 +159,7 @@ def moved(scene: Scene) -> None:
 
 
 SCENES: dict[str, Callable[[Scene], None]] = {
-    "Operating it": well,
+    "Operations": well,
     "Stale": stale,
     "Failing": refused(500),
     "Maintenance": refused(455),

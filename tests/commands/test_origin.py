@@ -21,7 +21,7 @@ from tests.faults import Catalog, sync
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.client.params import Question
+    from sync.client.params import Params
     from tests.daemons import Upstream
 
 OTHER = "https://api.crunai.com"
@@ -70,7 +70,7 @@ def test_the_first_verified_run_records_the_origin_and_a_later_one_writes_nothin
 class Miscounting(Catalog):
     """A catalog whose count is one too high, so that no walk is verified."""
 
-    def _listed(self, question: Question) -> tuple[int, bytes]:
+    def _listed(self, question: Params) -> tuple[int, bytes]:
         code, body = super()._listed(question)
         answer = json.loads(body)
         answer["data"]["total"] += 1

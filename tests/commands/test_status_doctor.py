@@ -262,7 +262,7 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
     assert (event["event"], event["level"], event["holder"]) == ("lease_released_by_force", "warning", process.name())
     assert json.loads(lease("show", "--json").out) == {"active": False, "holder": None, "fence": 2, "seconds_left": 0}
     with sqlite.engine.begin() as connection, pytest.raises(LeaseLost):
-        leases.prove(connection, mine)
+        leases.check_fence(connection, mine)
     assert [row["status"] for row in sqlite.rows("sync_runs")] == ["interrupted"]
 
 
@@ -506,3 +506,16 @@ def test_doctor_leaves_with_the_exit_code_that_a_run_would_and_changes_nothing(u
     assert {check["result"] for check in json.loads(fine.out)} == {"ok"}
     assert (tmp_path / "templates.db").read_bytes() == before
     assert SANDBOX_KEY not in refused.out + refused.err + fine.out + fine.err
+
+
+@pytest.mark.parametrize("arguments", [
+    "status", "runs", "health", "changes", "list", "tags", "types", "export", "show 1", "history 1", "form 1", "diff 1 1",
+    "lease show", "db check", "db current", "prune --older-than 1d --dry-run",
+])  # fmt: skip
+def test_a_command_that_uses_the_database_only_does_not_need_the_key_file(
+    upstream: Upstream, tmp_path: Path, arguments: str
+) -> None:
+    assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+    shown = template_sync(*arguments.split(), folder=tmp_path, variables={"CRUN_API_KEY_FILE": "/no/such/file"})
+    assert shown.code == 0
+    assert "CRUN_API_KEY" not in shown.err

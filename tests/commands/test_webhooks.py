@@ -67,7 +67,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_nowhere(shop: Shop) -> None:
-    assert re.search(r"shop +http://127.0.0.1:[0-9]+ +has no position yet", shop("webhooks", "list").out)
+    assert re.search(r"shop +http://127.0.0.1:[0-9]+ +no position yet", shop("webhooks", "list").out)
     assert shop("webhooks", "resume", "shop").code == 2
 
     assert shop("webhooks", "test", "shop").out == "shop: 204\n"
@@ -182,3 +182,24 @@ def test_changes_takes_the_same_filters(shop: Shop) -> None:
     assert "newest 50" in shop("changes", "--kind", "added").err
     assert shop("changes", "--kind", "added", "--field", "title").code == 2
     assert shop("changes", "--field", "titel").code == 2
+
+
+@pytest.mark.parametrize(("rest", "quoted"), [
+    ("/services/T0AB/B1CD/q9Zt", "q9Zt"),
+    ("/services/T0AB/B1CD/q9Zt", "/B1CD/q9Zt"),
+    ("/in?token=s3cr%2Fet", "s3cr/et"),
+    ("/in?token=s3cr%2Fet", "s3cr%2Fet"),
+    ("/in?token=two+words", "two words"),
+    ("/bot123:AAEtok/send", "AAEtok"),
+])  # fmt: skip
+def test_what_a_receiver_quotes_of_its_own_address_is_neither_stored_nor_shown_nor_logged(
+    shop: Shop, rest: str, quoted: str
+) -> None:
+    shop.file.write_text(FILE.format(url=f"http://127.0.0.1:{shop.receiver.port}{rest}"))
+    shop.receiver.behave = says(404, f"nothing at {quoted}!".encode())
+    assert shop("webhooks", "test", "shop").code == 75
+    assert shop("webhooks", "deliver", SYNC_LOG_LEVEL="debug").code == 75
+    assert "404" in shop("webhooks", "list").out + shop("status").out
+    (stored,) = positions(shop.database.engine)
+    for text in (*shop.said, stored.last_answer or "", str(shop.database.dump())):
+        assert quoted not in text

@@ -19,9 +19,17 @@ from tests.builders import records
 from tests.command_line import template_sync
 from tests.daemons import DaemonProcess, Upstream, next_run_at, rows, statuses, until
 from tests.servers import postgresql
+from tests.webhooks.receiver import SECRET, Receiver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as taking:
+        yield taking
 
 
 def slot_on_record(folder: Path) -> datetime:
@@ -191,15 +199,49 @@ def test_a_key_file_that_is_gone_is_a_failed_run_and_not_the_end(upstream: Upstr
     key = tmp_path / "key"
     key.write_text(SANDBOX_KEY)
     key.chmod(0o600)
-    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_INTERVAL="0.2s")
+    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_INTERVAL="0.2s", SYNC_STALE_AFTER="1h")
     del variables["CRUN_API_KEY"]
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         key.rename(tmp_path / "away")
         daemon.wait_for("run_finished", error_code="configuration")
+        listed = template_sync("runs", folder=tmp_path, variables=variables)
+        shown = template_sync("status", folder=tmp_path, variables=variables)
+        healthy = template_sync("health", folder=tmp_path, variables=variables)
         (tmp_path / "away").rename(key)
         daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 2, status="succeeded")
         assert daemon.stop() == 0
+    assert (listed.code, shown.code, healthy.code) == (0, 0, 0)
+    assert "CRUN_API_KEY: expected a readable file in CRUN_API_KEY_FILE" in listed.out
+    assert "the settings of the process that made the run" in shown.out
+
+
+@pytest.mark.ci_slice
+def test_sighup_rereads_the_files_and_the_daemon_goes_on(upstream: Upstream, receiver: Receiver, tmp_path: Path) -> None:
+    key, hooks = tmp_path / "key", tmp_path / "hooks.toml"
+    key.write_text("ak_OldKeyOldKeyOldKeyOldKeyOldKey00")
+    key.chmod(0o600)
+    upstream.keys = {key.read_text()}
+    hooks.write_text("")
+    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_WEBHOOKS_FILE=str(hooks), HOOK_SECRET=SECRET)
+    del variables["CRUN_API_KEY"]
+    with DaemonProcess(tmp_path, variables) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        hooks.write_text(f'[[endpoint]]\nname = "shop"\nurl = "{receiver.url}"\nsecret_env = "HOOK_SECRET"\nfrom = "start"\n')
+        daemon.send(signal.SIGHUP)
+        assert daemon.wait_for("reloaded")["webhook_endpoints"] == 1
+        until(lambda: len(receiver.heard) >= 3, "the messages to the endpoint that was added")
+        key.unlink()
+        daemon.send(signal.SIGHUP)
+        failed = daemon.wait_for("reload_failed")
+        key.write_text("ak_NewKeyNewKeyNewKeyNewKeyNewKey11")
+        key.chmod(0o600)
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("reloaded", 2)
+        assert daemon.stop() == 0
+    assert "CRUN_API_KEY_FILE" in failed["reason"]
+    assert "ak_NewKey" not in daemon.said
+    assert statuses(tmp_path) == ["succeeded"]  # a reload makes no run
 
 
 @pytest.mark.ci_slice
@@ -273,3 +315,45 @@ def test_after_a_kill_in_the_middle_of_a_run_a_backup_takes_the_databases_place_
         assert daemon.stop() == 0
     assert template_sync("db", "check", folder=tmp_path, variables=variables).code == 0
     assert len(rows(tmp_path, present)) == 5
+
+
+def remove_database(folder: Path) -> None:
+    for file in folder.glob("templates.db*"):
+        file.unlink()
+
+
+@pytest.mark.ci_slice
+def test_a_daemon_whose_database_file_was_deleted_fails_until_there_is_a_new_one_and_then_writes_into_that(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    variables = upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")
+    with DaemonProcess(tmp_path, variables) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        remove_database(tmp_path)
+        failed = daemon.wait_for("run_finished", status="failed", error_code="schema")
+        assert "There is no database at" in failed["error"]
+        assert daemon.probe("/readyz")[0] == 503
+        assert daemon.metrics()['template_sync_last_run_status{status="failed"}'] == 1
+        assert not (tmp_path / "templates.db").exists()
+        assert template_sync("run", folder=tmp_path, variables=variables).code == 0
+        daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 2, status="succeeded")
+        assert "templates.db" in daemon.wait_for("database_replaced")["file"]
+        assert daemon.probe("/readyz") == (200, "3 templates\n")
+        assert "daemon" in {trigger for (trigger,) in rows(tmp_path, "SELECT DISTINCT trigger FROM sync_runs")}
+        assert daemon.stop() == 0
+    assert len(daemon.events("database_replaced")) == 1
+
+
+@pytest.mark.ci_slice
+def test_a_daemon_leaves_a_file_of_another_program_in_its_databases_place_alone(upstream: Upstream, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")) as daemon:
+        daemon.wait_for("run_finished", status="succeeded")
+        with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+            other.execute("CREATE TABLE theirs (a)")
+        remove_database(tmp_path)
+        (tmp_path / "other.db").rename(tmp_path / "templates.db")
+        daemon.wait_for("run_finished", status="failed", error_code="schema")
+        assert daemon.probe("/readyz")[0] == 503
+        assert rows(tmp_path, "SELECT name FROM sqlite_master") == [("theirs",)]
+        assert daemon.stop() == 0
+    assert daemon.events("database_replaced") == []

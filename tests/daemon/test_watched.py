@@ -80,6 +80,34 @@ def test_a_new_process_begins_with_the_facts_that_the_database_knows(upstream: U
     assert shown['template_sync_runs_total{status="succeeded"}'] == 0
 
 
+@pytest.mark.ci_slice
+def test_an_idle_daemon_shows_the_runs_that_another_process_makes(upstream: Upstream, tmp_path: Path) -> None:
+    variables = upstream.settings(SYNC_HTTP_PORT="0", SYNC_STALE_AFTER="20m")
+    assert template_sync("run", folder=tmp_path, variables=variables).code == 0
+    with DaemonProcess(tmp_path, variables) as daemon:
+        before = daemon.metrics()
+        upstream.catalog = records(5)
+        assert template_sync("run", folder=tmp_path, variables=variables).code == 0
+        until(lambda: daemon.metrics()["template_sync_templates"] == 5, "the other process's run")
+        shown = daemon.metrics()
+        assert daemon.stop() == 0
+    assert before["template_sync_templates"] == 3
+    assert shown["template_sync_last_success_timestamp_seconds"] > before["template_sync_last_success_timestamp_seconds"]
+    assert shown["template_sync_stale_after_seconds"] == 1200
+
+
+def test_a_daemon_that_was_asked_to_wait_shows_a_good_run_by_hand(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.refuse(455, Retry_After="7200")
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_HTTP_PORT="0")) as daemon:
+        daemon.wait_for("run_finished", status="deferred")
+        assert daemon.metrics()['template_sync_last_run_status{status="deferred"}'] == 1
+        upstream.reply = None
+        assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+        until(lambda: daemon.metrics()['template_sync_last_run_status{status="succeeded"}'] == 1, "the run by hand")
+        assert daemon.metrics()["template_sync_last_success_timestamp_seconds"] > time.time() - 600
+        assert daemon.stop() == 0
+
+
 def test_systemd_hears_when_it_is_ready_how_it_is_and_when_it_stops(upstream: Upstream, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(str(tmp_path / "notify"))
@@ -174,7 +202,7 @@ def test_a_bug_in_a_run_reaches_the_metrics_and_the_heartbeat(sqlite: Database) 
         raise ZeroDivisionError
 
     with monitor() as (url, heard), structlog.testing.capture_logs() as logs:
-        metrics, ping = Metrics("1"), Ping(url)
+        metrics, ping = Metrics("1", 2700.0), Ping(url)
         settings = make_settings()
         service = Service(settings, sqlite.engine, key=broken, metrics=metrics, ping=ping, clock=now)
         assert service.run().status is Status.FAILED
@@ -187,7 +215,12 @@ def test_a_bug_in_a_run_reaches_the_metrics_and_the_heartbeat(sqlite: Database) 
 def test_a_daemon_says_once_that_its_database_lost_what_it_had_after_the_last_run(upstream: Upstream, sqlite: Database) -> None:
     before = Snapshot(sqlite.engine)
     service = Service(
-        make_settings(upstream.url), sqlite.engine, key=lambda: SANDBOX_KEY, metrics=Metrics("1"), ping=Ping(None), clock=now
+        make_settings(upstream.url),
+        sqlite.engine,
+        key=lambda: SANDBOX_KEY,
+        metrics=Metrics("1", 2700.0),
+        ping=Ping(None),
+        clock=now,
     )
 
     def events_of_a_run() -> list[str]:
@@ -211,7 +244,7 @@ def test_what_breaks_after_a_run_s_start_was_told_is_told_as_a_failure(sqlite: D
 
     with monitor() as (url, heard):
         ping = Ping(url)
-        service = Service(make_settings(), sqlite.engine, key=no_key, metrics=BrokenMetrics("1"), ping=ping, clock=now)
+        service = Service(make_settings(), sqlite.engine, key=no_key, metrics=BrokenMetrics("1", 2700.0), ping=ping, clock=now)
         with pytest.raises(ZeroDivisionError):
             service.run()
         ping.close(10)

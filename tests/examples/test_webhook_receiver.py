@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sync.client.http import send
 from sync.client.network import Network
-from sync.webhooks.configuration import Armed
+from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.send import signed
@@ -66,9 +66,9 @@ def test_it_takes_each_message_once_and_refuses_strangers_without_stumbling(sqli
         assert [post(url, good) for _ in range(2)] == [204, 204]
         for per in ("change", "run"):
             endpoint = Endpoint(per, url, (), per=per, start="start")
-            assert [each.result for each in deliver_to(sqlite.engine, Armed(endpoint, (OTHER, SECRET)), clock=real_clock)] == [
-                "done"
-            ]
+            assert [
+                each.result for each in deliver_to(sqlite.engine, SignedEndpoint(endpoint, (OTHER, SECRET)), clock=real_clock)
+            ] == ["done"]
         process.terminate()
         said = process.stdout.read() if process.stdout else ""
     assert said.splitlines() == [

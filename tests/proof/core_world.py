@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
-    from sync.client.api_client import Endpoint
-    from sync.client.params import Question
+    from sync.client.api_client import HttpApiClient
+    from sync.client.params import Params
     from sync.store.apply import Store
     from sync.synchronise import Plan
 
@@ -96,7 +96,7 @@ class End:
 class Asked:
     """A place in a run: the question that follows on certain answers, and how it goes on, by the answer."""
 
-    question: Question
+    question: Params
     then: dict[Answer, Asked | End] = field(default_factory=dict)
 
 
@@ -131,7 +131,7 @@ class Moment:
     script: Script = ()
     partial: int | None = None
     served: tuple[list[dict[str, Any]], ...] = ()
-    given: tuple[tuple[Question, Answer], ...] = ()
+    given: tuple[tuple[Params, Answer], ...] = ()
 
     @property
     def key(self) -> object:
@@ -148,7 +148,7 @@ class Moment:
         before = self.truths if self.given else ()  # what was true before the first request was not served
         return replace(self, catalog=catalog, truths=(*before, catalog.live), left=left, script=script)
 
-    def answered(self, question: Question, fault: tuple[str, int, int] | None = None) -> tuple[Answer, Moment]:
+    def answered(self, question: Params, fault: tuple[str, int, int] | None = None) -> tuple[Answer, Moment]:
         """Let one question be answered, well or not."""
         struck = () if fault is None else (Event(len(self.given), *fault),)
         visit = Visit(self.catalog, struck, requests=len(self.given), partial=self.partial, served=[*self.served])
@@ -320,11 +320,11 @@ class Runs:
         return first
 
 
-def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, list[tuple[Question, Answer]]]:
+def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, list[tuple[Params, Answer]]]:
     """Run the core from a state: the answers so far, then those of a catalog that stays as it is."""
-    way: list[tuple[Question, Answer]] = []
+    way: list[tuple[Params, Answer]] = []
 
-    def answer(question: Question) -> tuple[int, bytes]:
+    def answer(question: Params) -> tuple[int, bytes]:
         nonlocal moment
         if len(way) < len(given):
             asked, told = given[len(way)]
@@ -337,7 +337,7 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
         raise told("It is over.")
 
     given, store = moment.given, state.remembered
-    endpoint = cast("Endpoint", Answering(answer))
+    endpoint = cast("HttpApiClient", Answering(answer))
     options = replace(OPTIONS, accept_removals=accept)
     try:
         planned = plan(cast("Store", store), endpoint, options, now=NOW, random=lambda: 0.5)

@@ -22,12 +22,12 @@ from sync.client.envelope import Envelope
 from sync.client.params import RequestStatistics
 from sync.client.spool import Spool
 from sync.client.walk import walk
-from sync.errors import NotThere
+from sync.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sync.client.params import Question
+    from sync.client.params import Params
 
 TEMPLATES = 280
 PAGE_SIZE = 50
@@ -59,7 +59,7 @@ class Shares:
 
 @dataclass(slots=True)
 class Catalog:
-    """Ids in the order served; `event` happens before request number `moment`. Satisfies `sync.client.params.Answers`."""
+    """Ids in the order served; `event` happens before request number `moment`. Satisfies `sync.client.params.ApiClient`."""
 
     chance: random.Random
     event: str
@@ -73,11 +73,11 @@ class Catalog:
     def __post_init__(self) -> None:
         self.moment = self.chance.randrange(1, PAGES)
 
-    def ask(self, question: Question) -> Envelope:
+    def get(self, question: Params) -> Envelope:
         """Answer as the endpoint does."""
         if "template_id" in question:
             if question["template_id"] not in self.ids:
-                raise NotThere("There is no such template.", envelope=Envelope(404, "The template does not exist", None, None))
+                raise NotFound("There is no such template.", envelope=Envelope(404, "The template does not exist", None, None))
             return _envelope([str(question["template_id"])], 1)
         if self.requests == self.moment:
             self._happen()
@@ -88,12 +88,12 @@ class Catalog:
             self.first_pass += served
         return _envelope(served, len(self.ids))
 
-    def answers(self, questions: Iterable[Question], workers: int) -> Iterator[tuple[Question, Envelope | NotThere]]:
+    def get_many(self, questions: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | NotFound]]:
         """Answer questions one after another."""
         for question in questions:
             try:
-                yield question, self.ask(question)
-            except NotThere as error:
+                yield question, self.get(question)
+            except NotFound as error:
                 yield question, error
 
     def check_deadline(self) -> None:

@@ -25,13 +25,13 @@ import msgspec
 from sync.catalog.document import canonical
 from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import parse_record
-from sync.client.body_codes import judge_answer
+from sync.client.body_codes import classify_response
 from sync.client.envelope import Envelope, _decode, _parse_leniently
 from sync.commands.form import read_json
 from sync.commands.listing import FEED_POSITION, POINT_IN_TIME
 from sync.config.options import OPTIONS
 from sync.config.settings import load
-from sync.errors import BadAnswer, ConfigurationError, SyncError, UsageError
+from sync.errors import ConfigurationError, InvalidResponse, SyncError, UsageError
 from sync.forms.form import Form
 from sync.reader.cursor import _read as read_position
 from sync.sandbox.catalog import make_catalog
@@ -121,7 +121,7 @@ def raw_records() -> tuple[bytes, ...]:
 def judge_page(body: bytes) -> None:
     """An answer is an envelope or an error of ours; its records are good or rejected; both can be stored."""
     parsers_agree(body)
-    _code, judged = judge_answer(200, {}, body, NOW)
+    _code, judged = classify_response(200, {}, body, NOW)
     if not isinstance(judged, Envelope):
         assert isinstance(judged, SyncError)
         str(judged).encode()
@@ -139,7 +139,7 @@ def parsers_agree(body: bytes) -> None:
         return
     try:
         other = _parse_leniently(body)
-    except BadAnswer:
+    except InvalidResponse:
         return  # what msgspec skips, it does not look into
     found, expected = (
         (each.code, [decode_json(bytes(raw)) for raw in each.data.templates or []] if each.data else [])

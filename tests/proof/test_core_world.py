@@ -21,7 +21,7 @@ from tests.test_guards_matter import believed_without_asking
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sync.client.api_client import Endpoint
+    from sync.client.api_client import HttpApiClient
     from sync.store.apply import Store
 
 
@@ -56,7 +56,7 @@ def every_end(world: CoreWorld, begin: State, left: Left, script: tuple[Event, .
     endpoint = MovingEndpoint(visit)
     after = begin.remembered
     with suppress(SyncError):
-        planned = plan(cast("Store", begin.remembered), cast("Endpoint", endpoint), OPTIONS, now=NOW, random=lambda: 0.5)
+        planned = plan(cast("Store", begin.remembered), cast("HttpApiClient", endpoint), OPTIONS, now=NOW, random=lambda: 0.5)
         endpoint.check_deadline()
         after = begin.remembered.after(planned)
     yield State((script,), catalog, after), left

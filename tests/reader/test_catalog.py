@@ -134,12 +134,9 @@ def filled(database: Database) -> Database:
 
 @pytest.mark.parametrize("questions", [pytest.param(12, id="some"), pytest.param(300, id="many", marks=pytest.mark.long)])
 def test_what_a_plain_loop_finds_the_database_finds_whole_and_in_pages_and_in_the_past(filled: Database, questions: int) -> None:
-    catalog = Catalog(filled.engine)
-    then = catalog.as_of(1)
-
     @settings(max_examples=questions)
     @given(asks=QUESTIONS, size=st.integers(1, 40))
-    def each(asks: dict[str, Any], size: int) -> None:
+    def each(catalog: Catalog, then: Catalog, asks: dict[str, Any], size: int) -> None:
         expected = model(asks)
         assert ids(catalog.templates(**asks)) == expected
         assert then.templates(**asks) == catalog.templates(**asks)
@@ -154,14 +151,13 @@ def test_what_a_plain_loop_finds_the_database_finds_whole_and_in_pages_and_in_th
                 assert len(page) == size
             assert pages == expected
 
-    with catalog.snapshot():
-        each()
+    with Catalog(filled.engine).snapshot() as now:
+        each(now, now.as_of(1))
 
 
 @pytest.mark.parametrize("sort", ["id", "newest", "price", "name"])
 def test_an_order_holds_whole_and_from_page_to_page(filled: Database, sort: Any) -> None:
-    catalog = Catalog(filled.engine)
-    with catalog.snapshot():
+    with Catalog(filled.engine).snapshot() as catalog:
         assert ids(catalog.templates(sort=sort)) == model({"sort": sort})
         pages = ids(page := catalog.templates(sort=sort, limit=7))
         while page.after:

@@ -15,7 +15,7 @@ from sync.catalog.diff import Change
 from sync.catalog.feed_chain import Cursor
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader import feed, status
-from sync.reader.cursor import prove
+from sync.reader.cursor import validate_cursor
 from sync.reader.feed_check import problems_of_the_feed
 from sync.store import schema
 from sync.store.backup import back_up, restore
@@ -55,7 +55,7 @@ def runs(database: Database, *versions: int, start: int = 0) -> None:
 
 def proved(database: Database, since: str | int) -> int:
     with reading(database.engine) as connection:
-        return prove(connection, since)
+        return validate_cursor(connection, since)
 
 
 def why_lost(database: Database, since: str | int) -> str:
@@ -287,9 +287,11 @@ class Reader:
 
 def by_seq_alone(connection: Connection, cursor: str) -> int:
     """Go on as readers did before there were cursors; that the feed was set up anew is noticed even so."""
-    found = Cursor.read(cursor)
+    found = Cursor.parse(cursor)
     assert found is not None
-    return prove(connection, cursor if found.epoch != connection.scalar(sa.select(sync_state.c.feed_epoch)) else found.seq)
+    return validate_cursor(
+        connection, cursor if found.epoch != connection.scalar(sa.select(sync_state.c.feed_epoch)) else found.seq
+    )
 
 
 class History:
@@ -345,7 +347,7 @@ def test_no_history_leaves_a_reader_with_a_wrong_copy_and_no_word_and_without_th
     histories: int, database: Database, tell: Callable[[str], None]
 ) -> None:
     random = Random(7)  # noqa: S311 - the same histories each time
-    mine, without = Reader(prove), Reader(by_seq_alone)
+    mine, without = Reader(validate_cursor), Reader(by_seq_alone)
     for _ in range(histories):
         history = History(database, random)
         for _ in range(40):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync.recording.format import MOST_BYTES, RecordedAnswer, RecordedRun, first_line, line_of, read_recording
+from sync.recording.format import MOST_BYTES, RecordedResponse, RecordedRun, first_line, line_of, read_recording
 
 RUN = RecordedRun("0.2.0", "2026-11-25T00:00:00Z", {"page_size": "50", "concurrency": "4", "max_removed": "0.10"}, 7)
 FIRST = (
@@ -31,7 +31,7 @@ def refusal(*lines: bytes | dict[str, Any]) -> str:
     return str(caught.value)
 
 
-def answer(**changed: object) -> RecordedAnswer:
+def answer(**changed: object) -> RecordedResponse:
     """Read an answer in which some things are other than in ANSWER."""
     _, (only,) = read_recording([FIRST.encode(), json.dumps(ANSWER | changed).encode()])
     return only
@@ -43,37 +43,37 @@ def test_a_recording_begins_with_what_the_run_was() -> None:
 
 
 def test_an_answer_is_one_line_with_its_times_to_a_tenth_of_a_millisecond() -> None:
-    whole = RecordedAnswer({"page": "1"}, 1.23456, 0.34567, 200, {"content-type": "text/plain"}, "战 {}".encode())
+    whole = RecordedResponse({"page": "1"}, 1.23456, 0.34567, 200, {"content-type": "text/plain"}, "战 {}".encode())
     line = (
         '{"question": {"page": "1"}, "at": 1.2346, "took": 0.3457, "status": 200,'
         ' "headers": {"content-type": "text/plain"}, "body": "战 {}"}'
     )
     assert line_of(whole, redact) == line
     _, (read,) = read_recording([FIRST.encode(), line.encode()])
-    assert read == RecordedAnswer({"page": "1"}, 1.2346, 0.3457, 200, {"content-type": "text/plain"}, "战 {}".encode())
+    assert read == RecordedResponse({"page": "1"}, 1.2346, 0.3457, 200, {"content-type": "text/plain"}, "战 {}".encode())
 
 
 def test_an_answer_that_never_came_says_why() -> None:
     line = '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body": "", "trouble": "reset"}'
-    assert line_of(RecordedAnswer({}, trouble="reset"), redact) == line
-    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedAnswer({}, trouble="reset")])
+    assert line_of(RecordedResponse({}, trouble="reset"), redact) == line
+    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedResponse({}, trouble="reset")])
 
 
 def test_an_answer_that_is_whole_has_no_trouble() -> None:
-    assert line_of(RecordedAnswer({}), redact) == (
+    assert line_of(RecordedResponse({}), redact) == (
         '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body": ""}'
     )
-    assert answer() == RecordedAnswer({"page": "1"}, 0.5, 0.25, 200, {"server": "nginx"}, b"{}", "")
+    assert answer() == RecordedResponse({"page": "1"}, 0.5, 0.25, 200, {"server": "nginx"}, b"{}", "")
 
 
 def test_bytes_that_are_no_text_are_kept_in_base64_with_the_secret_hidden() -> None:
-    line = line_of(RecordedAnswer({}, body=b"\xffcanary"), redact)
+    line = line_of(RecordedResponse({}, body=b"\xffcanary"), redact)
     assert line == '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body_base64": "/1tzZWNyZXRd"}'
-    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedAnswer({}, body=b"\xff[secret]")])
+    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedResponse({}, body=b"\xff[secret]")])
 
 
 def test_a_secret_is_hidden_wherever_a_server_or_a_question_may_quote_it() -> None:
-    quoting = RecordedAnswer({"a canary": "1 canary"}, status=302, headers={"location": "/?canary"}, body=b"my canary")
+    quoting = RecordedResponse({"a canary": "1 canary"}, status=302, headers={"location": "/?canary"}, body=b"my canary")
     assert line_of(quoting, redact) == (
         '{"question": {"a [secret]": "1 [secret]"}, "at": 0.0, "took": 0.0, "status": 302,'
         ' "headers": {"location": "/?[secret]"}, "body": "my [secret]"}'
@@ -161,11 +161,11 @@ PACKED = gzip.compress(b"the key is canary")
     "body", [PACKED, "canary".encode("utf-16"), b"canary\0", b"\x01\xff"], ids=["gzip", "UTF-16", "NUL", "bytes"]
 )
 def test_what_is_no_text_is_left_out_because_a_key_in_it_would_not_be_seen(body: bytes) -> None:
-    line = json.loads(line_of(RecordedAnswer({}, status=401, body=body), str))
+    line = json.loads(line_of(RecordedResponse({}, status=401, body=body), str))
     assert (line["body"], line["left_out"]) == ("", len(body))
 
 
 @pytest.mark.parametrize("body", ["热门".encode("gbk"), b"\x01 {}", b"\xff", b"{}\r\n\t"])
 def test_a_text_in_another_encoding_or_with_an_odd_sign_is_kept_as_it_came(body: bytes) -> None:
-    (answer,) = read_recording([first_line(RUN).encode(), line_of(RecordedAnswer({}, status=200, body=body), str).encode()])[1]
+    (answer,) = read_recording([first_line(RUN).encode(), line_of(RecordedResponse({}, status=200, body=body), str).encode()])[1]
     assert answer.body == body

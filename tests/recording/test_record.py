@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.client.envelope import Envelope
 from sync.errors import Interrupted, SyncError
 from sync.recording.format import RecordedRun
@@ -44,9 +44,9 @@ ONCE = replace(HASTY, attempts=1)
 
 def asked(url: str, recording: Recording | None = None) -> tuple[object, ...]:
     """Ask for a page; give what a run would make of the answer."""
-    with Endpoint(make_settings(url), KEY, retry_policy=ONCE, recording=recording) as endpoint:
+    with HttpApiClient(make_settings(url), KEY, retry_policy=ONCE, recording=recording) as endpoint:
         try:
-            answer: Envelope | SyncError = endpoint.ask(PAGE)
+            answer: Envelope | SyncError = endpoint.get(PAGE)
         except SyncError as error:
             answer = error
     if isinstance(answer, Envelope):
@@ -118,9 +118,9 @@ def test_the_key_is_nowhere_in_a_recording_however_the_server_spells_it(tmp_path
     with (
         Hostile(one_after_another(GOOD)) as server,
         Recording(str(file), KEY, RUN) as recording,
-        Endpoint(make_settings(server.url), KEY, retry_policy=ONCE, recording=recording) as endpoint,
+        HttpApiClient(make_settings(server.url), KEY, retry_policy=ONCE, recording=recording) as endpoint,
     ):
-        endpoint.ask({"template_id": KEY})
+        endpoint.get({"template_id": KEY})
     assert (recording.answers, KEY in file.read_text()) == (1, False)
 
 
@@ -152,8 +152,8 @@ def test_a_request_that_was_cancelled_is_not_recorded(tmp_path: Path) -> None:
         Hostile(one_after_another(replace(GOOD, hold=30))) as server,
         Recording(str(tmp_path / "seen.jsonl"), KEY, RUN) as recording,
     ):
-        with Endpoint(make_settings(server.url), KEY, retry_policy=ONCE, recording=recording) as endpoint:
+        with HttpApiClient(make_settings(server.url), KEY, retry_policy=ONCE, recording=recording) as endpoint:
             threading.Timer(0.2, endpoint.interrupt).start()
             with pytest.raises(Interrupted):
-                endpoint.ask(PAGE)
+                endpoint.get(PAGE)
         assert recording.answers == 0

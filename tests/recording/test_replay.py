@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from sync.errors import UsageError
-from sync.recording.format import RecordedAnswer, RecordedRun, first_line, line_of
+from sync.recording.format import RecordedResponse, RecordedRun, first_line, line_of
 from sync.recording.replay import Replay, open_recording
 from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 RUN = RecordedRun("0.2.0", "2026-11-25T00:00:00Z", {"page_size": "2"}, 7)
 
 
-def answers(*bodies: str, **question: str) -> list[RecordedAnswer]:
-    return [RecordedAnswer(question, status=200, body=body.encode()) for body in bodies]
+def answers(*bodies: str, **question: str) -> list[RecordedResponse]:
+    return [RecordedResponse(question, status=200, body=body.encode()) for body in bodies]
 
 
-def after_first(answer: RecordedAnswer) -> bytes:
+def after_first(answer: RecordedResponse) -> bytes:
     return f"{first_line(RUN)}\n{line_of(answer, str)}".encode()
 
 
@@ -32,7 +32,7 @@ def test_a_question_gets_its_answers_in_their_order_and_the_last_one_for_ever() 
         said = [client.get(f"{sandbox.url}{ENDPOINT}?page={page}").text for page in (1, 2, 1, 2, 1)]
         assert said == ["a", "c", "b", "c", "b"]
         never = client.get(f"{sandbox.url}{ENDPOINT}?page=3")
-        assert (never.status_code, never.json()["message"]) == (404, "The recording has no answer to this question")
+        assert (never.status_code, never.json()["message"]) == (404, "The recording has no response to this request")
         assert client.get(f"{sandbox.url}{ENDPOINT}?page=1", headers={"x-api-key": "wrong"}).status_code == 401
         assert client.post(f"{sandbox.url}/sandbox/evolve").status_code == 404, "a recording does not change"
         assert client.get(f"{sandbox.url}/sandbox").json()["replay"] == 3
@@ -50,8 +50,8 @@ def test_a_question_gets_its_answers_in_their_order_and_the_last_one_for_ever() 
         (first_line(RUN).replace("7", "1e999").encode(), "line 1: it is not a line of a recording"),
         (b"%s\n{}" % first_line(RUN).encode(), "line 2: it is not a line of a recording"),
         (b'%s\n{"question": 5}' % first_line(RUN).encode(), "line 2: it is not a line of a recording"),
-        (after_first(RecordedAnswer({}, status=101)), "line 2: its status is none of HTTP"),
-        (after_first(RecordedAnswer({}, status=200, headers={"server": "a\r\nb: c"})), "line 2: a header holds a character"),
+        (after_first(RecordedResponse({}, status=101)), "line 2: its status is none of HTTP"),
+        (after_first(RecordedResponse({}, status=200, headers={"server": "a\r\nb: c"})), "line 2: a header holds a character"),
     ],
 )  # fmt: skip
 def test_what_is_no_recording_is_refused_with_its_line(content: bytes, why: str, tmp_path: Path) -> None:

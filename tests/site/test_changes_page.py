@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sync.reader.catalog_dump import MOST_SET_ASIDE, whole
+from sync.reader.catalog_dump import MAX_REJECTED_SHOWN, read_catalog_dump
 from sync.site.plots import catalog_plots
 from tests.builders import record, records, run_with, ticking
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test_size_additions_removals_and_price_levels_are_drawn_over_time(sqlite: Database) -> None:
     weeks(sqlite.engine, FIRST, THEN, [*THEN, record("6")])
 
-    plots = {title: plot for plot, title, _ in catalog_plots(whole(sqlite.engine))}
+    plots = {title: plot for plot, title, _ in catalog_plots(read_catalog_dump(sqlite.engine))}
 
     lines = {title: {line.name: (line.first, line.last) for line in plot.lines} for title, plot in plots.items()}
     assert lines == {
@@ -47,7 +47,7 @@ def test_the_feed_stands_by_day_and_run_newest_first(sqlite: Database, tmp_path:
 
 def test_after_one_run_there_is_nothing_to_draw(sqlite: Database) -> None:
     weeks(sqlite.engine, FIRST)
-    assert catalog_plots(whole(sqlite.engine)) == []
+    assert catalog_plots(read_catalog_dump(sqlite.engine)) == []
 
 
 def test_removals_that_wait_and_records_that_were_set_aside_are_named_until_they_are_no_more(
@@ -61,9 +61,9 @@ def test_removals_that_wait_and_records_that_were_set_aside_are_named_until_they
     run_with([*records(14), record("15", InputNum="many")], sqlite.engine, clock=ticking(WEEKS[1]))
     site.build()
     told = words(site.text("changes.html"))
-    assert "Removals that wait" in told
+    assert "Held removals" in told
     assert site.text("changes.html").count("since run") == 15
-    assert "Records set aside" in told
+    assert "Rejected records" in told
     assert "15 – InputNum" in told
     assert '"held":15,"rejected":1,' in site.text("freshness.js")
 
@@ -78,6 +78,6 @@ def test_of_many_records_that_were_set_aside_the_first_are_named(sqlite: Databas
     site = Site(tmp_path / "site", sqlite.engine)
     site.build()
 
-    assert whole(sqlite.engine).set_aside.count == 30
-    assert site.text("changes.html").count("– <bdi>InputNum") == MOST_SET_ASIDE
+    assert read_catalog_dump(sqlite.engine).rejected.count == 30
+    assert site.text("changes.html").count("– <bdi>InputNum") == MAX_REJECTED_SHOWN
     assert "runs --rejected" in site.text("changes.html")

@@ -87,6 +87,6 @@ def test_a_bug_in_the_gallery_fails_no_run_either(sqlite: Database, tmp_path: Pa
 def test_without_a_folder_nothing_is_kept_and_the_metric_says_nothing(sqlite: Database) -> None:
     assert update_gallery(make_settings(), sqlite.engine) is None
 
-    metrics = Metrics("1")
+    metrics = Metrics("1", 2700.0)
     metrics.observe_site(None)
     assert b"template_sync_site_written NaN" in metrics.text()

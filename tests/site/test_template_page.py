@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.reader.catalog_dump import whole
+from sync.reader.catalog_dump import read_catalog_dump
 from sync.site.template_page import price_plot
 from tests.builders import record, run_with, ticking
 from tests.command_line import template_sync
@@ -51,7 +51,7 @@ def test_every_field_stands_on_the_page(sqlite: Database, tmp_path: Path) -> Non
     site.build()
 
     told = words(site.text("templates/77.html"))
-    document = next(iter(whole(sqlite.engine).stored)).document
+    document = next(iter(read_catalog_dump(sqlite.engine).stored)).document
     for name, value in document.items():
         assert value not in (None, [], {}), f"{name} is not tried"
     for value in (
@@ -73,7 +73,7 @@ def test_when_it_was_first_seen_changed_and_removed_is_told_with_the_runs(sqlite
     assert "Removed 移除" not in changed
     assert "Removed 移除 2026-01-08 00:00 run 运行 2" in removed
     assert "no longer listed, and not found by its id" in removed
-    assert "It can no longer be asked for." in removed
+    assert "This template was removed." in removed
 
 
 def test_all_that_happened_to_it_stands_in_a_line_of_time(sqlite: Database, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_all_that_happened_to_it_stands_in_a_line_of_time(sqlite: Database, tmp_
     site = Site(tmp_path / "site", sqlite.engine)
     site.build()
 
-    told = words(site.text("templates/104909826.html").partition("What happened to it")[2])
+    told = words(site.text("templates/104909826.html").partition("Changes")[2])
     assert (
         "2026-01-08 00:00 run 运行 2 Changed 变更 consume_items.480p 166.5 → 149.85 2026-01-01 00:00 run 运行 1 Added 新增"
         in told
@@ -110,7 +110,7 @@ def test_the_lines_to_copy_give_the_template_whether_it_is_present_or_removed(
 def plot_of(database: Database, *catalogs: list[dict[str, Any]]) -> Any:
     """Draw the prices of template 1 after these catalogs, one a week."""
     weeks(database.engine, *([*catalog, *(record(f"{number}") for number in range(2, 5))] for catalog in catalogs))
-    found = whole(database.engine)
+    found = read_catalog_dump(database.engine)
     (stored,) = [one for one in found.stored if one.document["template_id"] == "1"]
     return price_plot(stored, found.periods["1"])
 
@@ -139,7 +139,7 @@ def test_a_template_whose_removal_waits_says_so(sqlite: Database, tmp_path: Path
     site = Site(tmp_path / "site", sqlite.engine)
     site.build()
 
-    assert "its removal waits to be confirmed, since run" in site.text("templates/30.html")
+    assert "its removal is held since run" in site.text("templates/30.html")
     assert "its removal waits" not in site.text("templates/1.html")
     assert 'data-template-id="30"' in site.text("index.html")
 

@@ -14,10 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from sync.catalog.rejection import MOST_KEPT
-from sync.catalog.run_record import Status
+from sync.catalog.run_record import Run, Status
 from sync.catalog.served_records import wire_hash
 from sync.errors import DatabaseError, SchemaError
 from sync.reader import catalog as catalog_reader
+from sync.reader import status
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing
@@ -374,3 +375,18 @@ def test_a_database_that_lost_one_of_its_two_single_rows_says_what_to_do_and_tha
         database.execute(documented.rstrip(";"))
     assert sync(AFTER, database.engine).error is None
     assert anomalies(database) == []
+
+
+def test_a_run_that_failed_before_it_asked_for_the_lease_gets_a_row_and_leaves_the_lease_to_its_holder(
+    database: Database,
+) -> None:
+    store = Store(database.engine)
+    lease = leases.acquire(database.engine, trigger="run", ttl=60.0, now=datetime(2026, 1, 1, tzinfo=UTC))
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    failed = Run(None, "daemon", Status.FAILED, now, now, error_code="configuration", error="No key.")
+    recorded = store.record_failed(failed)
+    (row, _) = status.runs(database.engine, 2)
+    assert row == recorded
+    assert (row.run_id, row.status, row.error) == (lease.run_id + 1, Status.FAILED, "No key.")
+    with writing(database.engine) as connection:
+        leases.check_fence(connection, lease)

@@ -75,7 +75,7 @@ def test_of_a_feed_that_was_pruned_before_there_were_cursors_the_kept_part_begin
         end = backfill_cursors(connection)
     (after,) = told.rows("sync_state")
     assert (first > 1, after["pruned_cursor"], after["last_cursor"]) == (True, str(Cursor.start(EPOCH, first - 1)), str(end))
-    assert [Cursor.read(row["cursor"]) for row in told.rows("template_changes", "seq")][-1] == end
+    assert [Cursor.parse(row["cursor"]) for row in told.rows("template_changes", "seq")][-1] == end
 
 
 def test_so_does_one_of_which_only_the_first_change_is_gone(sqlite: Database) -> None:

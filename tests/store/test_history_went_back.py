@@ -39,11 +39,11 @@ def _twice(database: Database) -> tuple[leases.Lease, leases.Lease]:
 def test_of_two_holders_with_one_fence_and_one_run_only_the_newer_proves_renews_and_releases(database: Database) -> None:
     a, b = _twice(database)
     with pytest.raises(LeaseLost), writing(database.engine) as connection:
-        leases.prove(connection, a)
+        leases.check_fence(connection, a)
     with writing(database.engine) as connection:
         assert leases._renew(connection, a) is False
         leases.release(connection, a)
-        leases.prove(connection, b)
+        leases.check_fence(connection, b)
         leases.release(connection, b)
     assert database.scalar("SELECT holder FROM sync_lease") is None
 
@@ -56,8 +56,8 @@ def test_a_run_whose_number_was_given_again_closes_and_believes_nothing_of_the_o
     assert [row["status"] for row in database.rows("sync_runs")] == ["running"]
     succeeded = replace(ended, status=Status.SUCCEEDED)
     store.close(b, succeeded)
-    assert store._landed(b, succeeded, iter([0.0])) is True
-    assert store._landed(a, succeeded, iter([0.0])) is False
+    assert store.was_committed(b, succeeded, iter([0.0])) is True
+    assert store.was_committed(a, succeeded, iter([0.0])) is False
 
 
 def test_a_run_that_the_database_forgot_says_so_and_applies_nothing(database: Database) -> None:

@@ -81,12 +81,12 @@ def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_
 
 def test_whoever_looks_sees_the_holder_since_when_and_for_how_long(database: Database) -> None:
     with engines.reading(database.engine) as connection:
-        nobody = leases.look(connection)
+        nobody = leases.current_holder(connection)
     assert (nobody.name, nobody.active, nobody.since) == ("no holder", False, None)
     before = real_clock()
     _take(database.engine)
     with engines.reading(database.engine) as connection:
-        holder = leases.look(connection)
+        holder = leases.current_holder(connection)
     assert (holder.name, holder.active, holder.dead) == (processes.name(), True, False)
     assert 50 < holder.seconds_left <= 60.1
     assert holder.since is not None

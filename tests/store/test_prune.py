@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync.catalog.run_record import Status
-from sync.client.api_client import Endpoint
+from sync.client.api_client import HttpApiClient
 from sync.errors import LeaseBusy, Pruned, UsageError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, history, status
@@ -208,7 +208,7 @@ def test_the_success_that_status_tells_of_stays_behind_failures_and_refreshes(da
     run_with(records(3), database.engine, clock=ticking(day(0)))
     with Upstream(records(3)) as upstream:
         settings = make_settings(upstream.url)
-        with Endpoint(settings, SANDBOX_KEY, retry_policy=HASTY) as endpoint:
+        with HttpApiClient(settings, SANDBOX_KEY, retry_policy=HASTY) as endpoint:
             refresh(Store(database.engine), endpoint, "1", ttl=60, clock=ticking(day(1)))
         upstream.refuse(401)
         for number in range(2, 5):

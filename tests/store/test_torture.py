@@ -39,11 +39,11 @@ WORKERS = 4
 ENOUGH = 3
 """Runs that must get through, or nothing was tried."""
 PATIENCE = 60.0
-PROVED = leases.prove
+PROVED = leases.check_fence
 
 
 def _no_proof(*_: Any) -> None:
-    """Stand in for `prove`, where a test shows that it is needed."""
+    """Stand in for `check_fence`, where a test shows that it is needed."""
 
 
 def _now() -> int:
@@ -66,7 +66,7 @@ class Shifting(Catalog):
 def work(url: str, folder: str, seed: int, *, fenced: bool, term: float = TERM) -> None:
     """In a process of its own: synchronise for ever, and write down how each run ended."""
     if not fenced:
-        leases.prove = _no_proof  # type: ignore[assignment]
+        leases.check_fence = _no_proof  # type: ignore[assignment]
     engine = open_engine(url)
     chance = random.Random(seed)  # noqa: S311 - no secret
     log = os.open(f"{folder}/{seed}.log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
@@ -230,7 +230,7 @@ def _freed(database: Database) -> bool:
     ends = time.monotonic() + 10
     while time.monotonic() < ends:
         with reading(database.engine) as connection:
-            if not leases.look(connection).active:
+            if not leases.current_holder(connection).active:
                 return True
         time.sleep(0.01)
     return False
@@ -241,7 +241,7 @@ def test_without_the_fence_the_same_reader_sees_the_catalog_go_back(
     database: Database, monkeypatch: pytest.MonkeyPatch, *, fenced: bool
 ) -> None:
     """Show that the torture can fail: one worker sleeps past its lease, another takes over, the first one wakes up."""
-    monkeypatch.setattr(leases, "prove", PROVED if fenced else _no_proof)
+    monkeypatch.setattr(leases, "check_fence", PROVED if fenced else _no_proof)
     reader = Reader(database.url)
 
     def read() -> None:

@@ -182,7 +182,7 @@ def test_the_first_run_finds_no_change_and_the_second_reads_nothing(old: Databas
     second = sync(SERVED, old.engine, clock=at(1))
     assert second.plan is not None
     assert second.error is None
-    assert [each.place for each in second.plan.snapshot.good.values()] == [None] * 6, "all are unchanged by their bytes"
+    assert [each.offset for each in second.plan.snapshot.good.values()] == [None] * 6, "all are unchanged by their bytes"
     assert [statement for statement in heard if "template_versions" in statement] == [], "no document is loaded"
     same = {name: found for name, found in old.dump().items() if name not in {"sync_runs", "sync_lease"}}
     assert same == {name: after[name] for name in same}

@@ -14,7 +14,7 @@ from sync.store import lease as leases
 from sync.store import schema
 from sync.store.engine import writing
 from sync.store.tables import sync_lease
-from sync.store.upgrade_lease import no_run_beside
+from sync.store.upgrade_lease import hold_lease_for_upgrade
 from tests.faults import BEFORE, age_lease, anomalies, real_clock, sync, wait_for
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_an_upgrade_waits_for_the_run_under_way_and_gives_the_lease_back(behind:
     upgrade.join(60)
     assert schema.current(behind.engine)[1] is schema.State.CURRENT
     with behind.engine.connect() as connection:
-        assert not leases.look(connection).active
+        assert not leases.current_holder(connection).active
     assert sync(BEFORE, behind.engine).error is None
     assert anomalies(behind.engine) == []
 
@@ -61,17 +61,17 @@ def test_of_an_upgrade_that_waited_too_long_nothing_is_done(database: Database) 
     held_elsewhere(database, 9e9)
     with (
         pytest.raises(LeaseBusy, match="Nothing was upgraded: another host has held the lease for 0 s"),
-        no_run_beside(database.engine, needed=lambda: True, within=0),
+        hold_lease_for_upgrade(database.engine, needed=lambda: True, within=0),
     ):
         pytest.fail("it must not begin")
 
 
 def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database: Database) -> None:
     assert sync(BEFORE, database.engine, ttl=0.1).error is None
-    with no_run_beside(database.engine, needed=lambda: True):
+    with hold_lease_for_upgrade(database.engine, needed=lambda: True):
         outcome = sync(BEFORE, database.engine)
         with database.engine.connect() as connection:
-            left = leases.look(connection).seconds_left
+            left = leases.current_holder(connection).seconds_left
     assert outcome.run.status is Status.SKIPPED
     assert "Another run holds the lease: db upgrade on " in str(outcome.run.error)
     assert left > 3000, "the last run's short term is not what an upgrade holds the lease for"
@@ -81,10 +81,10 @@ def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database
 def test_a_run_that_slept_through_an_upgrade_commits_nothing(database: Database) -> None:
     lease = leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
     age_lease(database.engine)
-    with no_run_beside(database.engine, needed=lambda: True):
+    with hold_lease_for_upgrade(database.engine, needed=lambda: True):
         pass
     with pytest.raises(LeaseLost), writing(database.engine) as connection:
-        leases.prove(connection, lease)
+        leases.check_fence(connection, lease)
 
 
 def test_an_upgrade_that_another_one_made_meanwhile_takes_no_lease(database: Database) -> None:

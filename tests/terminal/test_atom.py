@@ -72,7 +72,7 @@ WHOLE = """<?xml version="1.0" encoding="utf-8"?>
   <link rel="self" href="https://example.com/feed.xml\N{REPLACEMENT CHARACTER}" />
   <entry>
     <id>tag:crun-template-sync,2026:change:ab-8-00</id>
-    <title type="text">Gone: Cat · 猫</title>
+    <title type="text">Removed: Cat · 猫</title>
     <updated>2026-01-02T00:00:00Z</updated>
     <category term="removed" />
     <content type="text">- 1  Cat · 猫  (no longer listed, and not found by its id)</content>
@@ -103,7 +103,7 @@ def test_what_there_is_to_say_of_no_change_is_written_so_to_the_letter() -> None
 
 def test_a_change_of_which_no_document_is_kept_goes_by_its_id() -> None:
     text = as_atom([{**change("removed"), "before": None}], "ab")
-    assert '<title type="text">Gone: 1</title>' in text
+    assert '<title type="text">Removed: 1</title>' in text
 
 
 def test_export_writes_the_newest_changes_and_the_same_again(sqlite: Database, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_export_writes_the_newest_changes_and_the_same_again(sqlite: Database, t
     sync([record("1"), *records(60)[1:59]], sqlite.engine)
     first = command(tmp_path, ["export", "--format", "atom"], DATABASE_URL=sqlite.url).out
     found = parse(first.decode())
-    assert [entry.title for entry in found.entries][:2] == ["Gone: Number 60 · 战斗游戏", "Changed: Battle Game · 战斗游戏"]
+    assert [entry.title for entry in found.entries][:2] == ["Removed: Number 60 · 战斗游戏", "Changed: Battle Game · 战斗游戏"]
     assert len(found.entries) == 50
     assert command(tmp_path, ["export", "--format", "atom"], DATABASE_URL=sqlite.url).out == first
     refused = command(tmp_path, ["export", "--format", "atom", "--as-of", "1"], DATABASE_URL=sqlite.url)

@@ -166,4 +166,4 @@ def test_control_characters_are_shown_not_sent(text: str, shown: str) -> None:
     ],
 )
 def test_the_first_question_at_night_is_answered(code: str, status: Status, word: str) -> None:
-    assert word in advise(replace(RUN, status=status, error_code=code, error="x")).fault
+    assert word in advise(replace(RUN, status=status, error_code=code, error="x")).cause

@@ -63,7 +63,7 @@ def test_a_run_shows_its_counts_each_in_its_place_and_why_it_failed() -> None:
     mute = Run(9, "run", Status.FAILED, START, START, error_code="402")
     going = Run(10, "run", Status.RUNNING, START, error="not yet")
     assert run_rows([done, failed, mute, going]) == [
-        ["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "BAD", "SEC", "ERROR"],
+        ["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "REJECTED", "SEC", "ERROR"],
         ["7", "2026-01-02 03:04:05", "succeeded", "1", "2", "3", "4", "5", "2.2", ""],
         ["8", "2026-01-02 03:04:05", "failed", "0", "0", "0", "0", "0", "0.0", "401: no\\x1b"],
         ["9", "2026-01-02 03:04:05", "failed", "0", "0", "0", "0", "0", "0.0", "402: "],

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from sync.webhooks.configuration import Armed
+from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.rules import Rules
 from tests.json_forms import check
@@ -93,10 +93,10 @@ class Receiver:
             if "data" in body:  # who tries how bytes are sent sends any
                 check(body["type"], body)
 
-    def armed(self, name: str = "shop", *secrets: str, **fields: Any) -> Armed:
+    def signed_endpoint(self, name: str = "shop", *secrets: str, **fields: Any) -> SignedEndpoint:
         """Make an endpoint that leads here."""
         rules = fields.pop("rules", Rules())
-        return Armed(Endpoint(name, self.url, (), rules, **fields), secrets or (SECRET,))
+        return SignedEndpoint(Endpoint(name, self.url, (), rules, **fields), secrets or (SECRET,))
 
     def _serve(self) -> None:
         while True:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.errors import ConfigurationError
-from sync.webhooks.configuration import armed, endpoints_in, secrets_of
+from sync.webhooks.configuration import endpoints_in, load_endpoints, secrets_of
 from sync.webhooks.endpoints import spellings
 from tests.webhooks.receiver import OTHER, SECRET
 
@@ -30,11 +30,11 @@ def test_a_secret_is_found_in_the_environment_before_env_and_in_a_file_beside_th
     path = write(tmp_path, 'secret_env = "A"', 'secret_file = "new.secret"')
     warnings: list[str] = []
     environ = {"A": "whsec_" + "bm9uZSBvZiB0aGUgb3RoZXJzIGF0IGFsbA=="}
-    (found,) = armed(path, environ, tmp_path / ".env", warnings)
+    (found,) = load_endpoints(path, environ, tmp_path / ".env", warnings)
     assert found.secrets == (environ["A"], SECRET)
-    assert secrets_of([found]) == [*spellings(environ["A"]), *spellings(SECRET), URL]
+    assert secrets_of([found]) == [*spellings(environ["A"]), *spellings(SECRET), URL, "/secret-path"]
     assert "can be read by every user" in warnings[0]
-    (found,) = armed(write(tmp_path, 'secret_env = ["B"]'), {"B": ""}, tmp_path / ".env")
+    (found,) = load_endpoints(write(tmp_path, 'secret_env = ["B"]'), {"B": ""}, tmp_path / ".env")
     assert found.secrets == (OTHER,)
 
 
@@ -47,7 +47,7 @@ def test_a_secret_is_found_in_the_environment_before_env_and_in_a_file_beside_th
 ])  # fmt: skip
 def test_what_is_no_secret_is_named_by_endpoint_and_place_and_never_quoted(tmp_path: Path, lines: str, said: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        armed(write(tmp_path, lines), {"WRONG": "v1,whsec_abc", "GOOD": SECRET, "AGAIN": SECRET}, None)
+        load_endpoints(write(tmp_path, lines), {"WRONG": "v1,whsec_abc", "GOOD": SECRET, "AGAIN": SECRET}, None)
     assert raised.value.problems[0].startswith(f"SYNC_WEBHOOKS_FILE: endpoint shop: {said}")
     assert "whsec_abc" not in str(raised.value)
     assert SECRET not in str(raised.value)
@@ -56,7 +56,7 @@ def test_what_is_no_secret_is_named_by_endpoint_and_place_and_never_quoted(tmp_p
 def test_who_only_looks_needs_no_secret_and_who_is_not_enabled_is_asked_for_none(tmp_path: Path) -> None:
     path = write(tmp_path, 'secret_env = "UNSET"', "enabled = false")
     assert [endpoint.name for endpoint in endpoints_in(path)] == ["shop"]
-    assert armed(path, {}, None) == []
+    assert load_endpoints(path, {}, None) == []
 
 
 @pytest.mark.parametrize(("content", "said"), [(b"\xff", "not UTF-8 text"), ("é".encode() * 2**19 + b"x", "at most 1 MiB")])

@@ -9,7 +9,7 @@ import pytest
 
 from sync.errors import LeaseBusy, UsageError
 from sync.store.prune import prune
-from sync.webhooks.dispatcher import Deliverer, deliver
+from sync.webhooks.dispatcher import Dispatcher, deliver
 from sync.webhooks.rules import Rules
 from sync.webhooks.state import claimed, positions, resume
 from tests.builders import record, records
@@ -20,7 +20,7 @@ from tests.webhooks.visits import Clock, deliver_to, hasty
 if TYPE_CHECKING:
     import socket
 
-    from sync.webhooks.configuration import Armed
+    from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
     from tests.builders import Database
@@ -40,13 +40,13 @@ def only(database: Database) -> Position:
 def test_an_endpoint_that_begins_at_the_end_is_told_what_comes_after_and_each_thing_once(
     database: Database, receiver: Receiver
 ) -> None:
-    armed = receiver.armed()
-    assert deliver_to(database.engine, armed) == []
+    target = receiver.signed_endpoint()
+    assert deliver_to(database.engine, target) == []
     sync(records(2), database.engine)
-    assert deliver_to(database.engine, armed) == []  # a first fill
+    assert deliver_to(database.engine, target) == []  # a first fill
     sync(records(4), database.engine)
-    assert [(each.result, each.messages) for each in deliver_to(database.engine, armed)] == [("done", 2)]
-    assert deliver_to(database.engine, armed) == []
+    assert [(each.result, each.messages) for each in deliver_to(database.engine, target)] == [("done", 2)]
+    assert deliver_to(database.engine, target) == []
     assert abouts(receiver.heard) == ["3", "4"]
     assert (only(database).at_end, only(database).last_status, only(database).behind) == (True, 204, 0)
 
@@ -54,24 +54,24 @@ def test_an_endpoint_that_begins_at_the_end_is_told_what_comes_after_and_each_th
 def test_a_failing_endpoint_is_tried_again_with_the_same_id_and_gets_all_in_order_when_it_comes_back(
     database: Database, receiver: Receiver
 ) -> None:
-    clock, armed = Clock(), receiver.armed(start="start")
+    clock, target = Clock(), receiver.signed_endpoint(start="start")
     sync(records(1), database.engine)
     receiver.behave = says(500, b"database down")
-    (first,) = deliver_to(database.engine, armed, clock=clock)
+    (first,) = deliver_to(database.engine, target, clock=clock)
     assert (first.result, first.error) == ("failed", "500: database down")
     began = clock.now
-    assert deliver_to(database.engine, armed, clock=clock) == []  # not yet
+    assert deliver_to(database.engine, target, clock=clock) == []  # not yet
     for seconds in (5, 300):
         sync(records(2), database.engine)
         clock.later(seconds=seconds - 1)
-        assert deliver_to(database.engine, armed, clock=clock) == []
+        assert deliver_to(database.engine, target, clock=clock) == []
         clock.later(seconds=1)
-        assert [each.result for each in deliver_to(database.engine, armed, clock=clock)] == ["failed"]
+        assert [each.result for each in deliver_to(database.engine, target, clock=clock)] == ["failed"]
     state = only(database)
     assert (state.attempts, state.failing_since, state.behind, state.last_answer) == (3, began, 2, "database down")
     receiver.behave = None
     clock.later(hours=1)
-    assert [(each.result, each.messages) for each in deliver_to(database.engine, armed, clock=clock)] == [("done", 2)]
+    assert [(each.result, each.messages) for each in deliver_to(database.engine, target, clock=clock)] == [("done", 2)]
     assert len(set(receiver.ids[:4])) == 1
     assert len({each.headers["webhook-signature"] for each in receiver.heard[:4]}) == 4  # of the attempt's time
     assert len({each.body for each in receiver.heard[:4]}) == 1
@@ -80,14 +80,14 @@ def test_a_failing_endpoint_is_tried_again_with_the_same_id_and_gets_all_in_orde
 
 
 def test_retry_after_puts_the_next_attempt_off(sqlite: Database, receiver: Receiver) -> None:
-    clock, armed = Clock(), receiver.armed(start="start")
+    clock, target = Clock(), receiver.signed_endpoint(start="start")
     sync(records(1), sqlite.engine)
     receiver.behave = says(429, Retry_After="7200")
-    deliver_to(sqlite.engine, armed, clock=clock)
+    deliver_to(sqlite.engine, target, clock=clock)
     clock.later(seconds=7199)
-    assert deliver_to(sqlite.engine, armed, clock=clock) == []
+    assert deliver_to(sqlite.engine, target, clock=clock) == []
     clock.later(seconds=1)
-    assert len(deliver_to(sqlite.engine, armed, clock=clock)) == 1
+    assert len(deliver_to(sqlite.engine, target, clock=clock)) == 1
 
 
 def test_an_endpoint_that_hangs_holds_up_neither_a_sync_nor_another_endpoint(database: Database) -> None:
@@ -100,53 +100,53 @@ def test_an_endpoint_that_hangs_holds_up_neither_a_sync_nor_another_endpoint(dat
 
     with Receiver(hang) as slow, Receiver() as fast:
         sync(records(1), database.engine)
-        endpoints = [slow.armed("slow", start="start"), fast.armed("fast", start="start")]
+        endpoints = [slow.signed_endpoint("slow", start="start"), fast.signed_endpoint("fast", start="start")]
         fast_told = threading.Event()
-        deliverer = Deliverer(
+        dispatcher = Dispatcher(
             database.engine, hasty, Clock(), lambda: 0.0, lambda visit: fast_told.set() if visit.name == "fast" else None
         )
-        deliverer.begin(endpoints)
+        dispatcher.begin(endpoints)
         assert reached.wait(10)
         for count in (2, 3):
             assert fast_told.wait(10)
             fast_told.clear()
             assert sync(records(count), database.engine).error is None
             while not fast_told.is_set():  # its last visit may just be ending
-                deliverer.begin(endpoints)
+                dispatcher.begin(endpoints)
                 fast_told.wait(0.01)
         assert abouts(fast.taken) == ["1", "2", "3"]
         assert len(slow.heard) == 1
         let_go.set()
-        assert deliverer.finish(30.0)
+        assert dispatcher.finish(30.0)
         assert abouts(slow.heard) == ["1", "2", "3"]
 
 
 def test_an_endpoint_that_says_410_is_paused_until_somebody_resumes_it(database: Database, receiver: Receiver) -> None:
-    armed = receiver.armed(start="start")
+    target = receiver.signed_endpoint(start="start")
     sync(records(2), database.engine)
     receiver.behave = says(410)
-    assert [each.result for each in deliver_to(database.engine, armed)] == ["paused"]
-    assert deliver_to(database.engine, armed) == []
+    assert [each.result for each in deliver_to(database.engine, target)] == ["paused"]
+    assert deliver_to(database.engine, target) == []
     assert (only(database).paused, only(database).behind) == ("gone", 2)
     receiver.behave = None
-    assert "resumes with template.added of template 1" in resume(database.engine, armed.endpoint)
-    assert [(each.result, each.messages) for each in deliver_to(database.engine, armed)] == [("done", 2)]
+    assert "resumes with template.added of template 1" in resume(database.engine, target.endpoint)
+    assert [(each.result, each.messages) for each in deliver_to(database.engine, target)] == [("done", 2)]
     assert abouts(receiver.heard) == ["1", "1", "2"]
 
 
 def test_what_is_always_refused_blocks_its_endpoint_until_it_is_skipped_by_name(sqlite: Database, receiver: Receiver) -> None:
-    clock, armed = Clock(), receiver.armed(start="start", rules=Rules(ids=frozenset({"2", "3"})))
+    clock, target = Clock(), receiver.signed_endpoint(start="start", rules=Rules(ids=frozenset({"2", "3"})))
     sync(records(3), sqlite.engine)
     receiver.behave = lambda connection, heard, _over: connection.sendall(answer(400) if heard.about == "2" else YES)
     for _ in range(12):
-        deliver_to(sqlite.engine, armed, clock=clock)
+        deliver_to(sqlite.engine, target, clock=clock)
         clock.later(hours=25)
     assert set(abouts(receiver.heard)) == {"2"}
     assert only(sqlite).attempts == 12
-    said = resume(sqlite.engine, armed.endpoint, skip=True)
+    said = resume(sqlite.engine, target.endpoint, skip=True)
     assert "skips template.added of template 2" in said
     assert receiver.ids[0] in said
-    deliver_to(sqlite.engine, armed, clock=clock)
+    deliver_to(sqlite.engine, target, clock=clock)
     assert abouts(receiver.heard)[12:] == ["3"]
     assert only(sqlite).at_end
 
@@ -154,35 +154,35 @@ def test_what_is_always_refused_blocks_its_endpoint_until_it_is_skipped_by_name(
 def test_a_position_that_was_pruned_away_is_paused_as_lost_and_nothing_is_sent_again(
     database: Database, receiver: Receiver
 ) -> None:
-    clock, armed = Clock(), receiver.armed(start="start")
+    clock, target = Clock(), receiver.signed_endpoint(start="start")
     sync(records(1), database.engine)
     receiver.behave = says(500)
-    deliver_to(database.engine, armed, clock=clock)
+    deliver_to(database.engine, target, clock=clock)
     for count in (2, 3):
         sync(records(count), database.engine)
     prune(database.engine, before=None, keep_runs=1)
     receiver.behave = None
     clock.later(hours=1)
-    (visit,) = deliver_to(database.engine, armed, clock=clock)
+    (visit,) = deliver_to(database.engine, target, clock=clock)
     assert (visit.result, only(database).paused) == ("paused", "lost:pruned")
-    assert deliver_to(database.engine, armed, clock=clock) == []
+    assert deliver_to(database.engine, target, clock=clock) == []
     assert abouts(receiver.heard) == ["1"]
-    assert "resumes at the end of the feed" in resume(database.engine, armed.endpoint)
+    assert "resumes at the end of the feed" in resume(database.engine, target.endpoint)
     sync(records(4), database.engine)
-    deliver_to(database.engine, armed, clock=clock)
+    deliver_to(database.engine, target, clock=clock)
     assert abouts(receiver.heard) == ["1", "4"]
 
 
 def test_after_a_restored_backup_what_happens_anew_is_told_under_another_id(database: Database, receiver: Receiver) -> None:
-    armed = receiver.armed(start="start")
+    target = receiver.signed_endpoint(start="start")
     sync(records(1), database.engine)
-    deliver_to(database.engine, armed)
+    deliver_to(database.engine, target)
     backup = Snapshot(database.engine)
     sync([*records(1), record("2")], database.engine)
-    deliver_to(database.engine, armed)
+    deliver_to(database.engine, target)
     backup.restore()
     sync([*records(1), record("3")], database.engine)
-    deliver_to(database.engine, armed)
+    deliver_to(database.engine, target)
     assert abouts(receiver.heard) == ["1", "2", "3"]
     assert [message_id.split("-")[1] for message_id in receiver.ids] == ["1", "2", "2"]
     assert len(set(receiver.ids)) == 3
@@ -192,59 +192,59 @@ def test_a_message_that_a_new_rule_no_longer_wants_is_not_tried_again(sqlite: Da
     clock = Clock()
     sync(records(2), sqlite.engine)
     receiver.behave = says(500)
-    deliver_to(sqlite.engine, receiver.armed(start="start"), clock=clock)
+    deliver_to(sqlite.engine, receiver.signed_endpoint(start="start"), clock=clock)
     clock.later(hours=1)
-    deliver_to(sqlite.engine, receiver.armed(rules=Rules(kinds=frozenset({"removed"}))), clock=clock)
+    deliver_to(sqlite.engine, receiver.signed_endpoint(rules=Rules(kinds=frozenset({"removed"}))), clock=clock)
     state = only(sqlite)
     assert (state.at_end, state.attempts, state.failing_since, len(receiver.heard)) == (True, 0, None, 1)
 
 
 def test_two_deliverers_at_once_send_each_message_once_in_order(database: Database, receiver: Receiver) -> None:
-    clock, armed = Clock(), receiver.armed(start="start")
+    clock, target = Clock(), receiver.signed_endpoint(start="start")
     sync(records(1), database.engine)
     visits: list[Any] = []
-    hosts = [Deliverer(database.engine, hasty, clock, lambda: 0.0, visits.append) for _ in range(2)]
+    hosts = [Dispatcher(database.engine, hasty, clock, lambda: 0.0, visits.append) for _ in range(2)]
     for count in range(2, 12):
         for host in hosts:
-            host.begin([armed])
+            host.begin([target])
         sync(records(count), database.engine)
     for host in hosts:
         host.finish()
-    deliver_to(database.engine, armed)
+    deliver_to(database.engine, target)
     assert abouts(receiver.heard) == [str(number) for number in range(1, 12)]
     assert {visit.result for visit in visits} <= {"done", "busy"}
 
 
 def test_a_bug_or_a_broken_database_ends_one_visit_and_is_left_alone_for_a_minute(sqlite: Database, receiver: Receiver) -> None:
-    def broken(_armed: Armed, _message: Message, _now: object) -> Any:
+    def broken(_armed: SignedEndpoint, _message: Message, _now: object) -> Any:
         raise ZeroDivisionError("a secret")
 
     clock = Clock()
     visits: list[Any] = []
     sync(records(1), sqlite.engine)
-    deliverer = Deliverer(sqlite.engine, broken, clock, lambda: 0.0, visits.append)
+    dispatcher = Dispatcher(sqlite.engine, broken, clock, lambda: 0.0, visits.append)
     for _ in range(2):
-        deliverer.begin([receiver.armed(start="start")])
-        deliverer.finish()
+        dispatcher.begin([receiver.signed_endpoint(start="start")])
+        dispatcher.finish()
     assert [(each.result, each.error) for each in visits] == [("broken", "Unexpected error: ZeroDivisionError.")]
     clock.later(seconds=61)
-    deliverer.begin([receiver.armed()])
-    deliverer.finish()
+    dispatcher.begin([receiver.signed_endpoint()])
+    dispatcher.finish()
     assert len(visits) == 2
 
 
 def test_once_it_is_asked_to_stop_no_further_message_leaves(sqlite: Database, receiver: Receiver) -> None:
     sync(records(5), sqlite.engine)
     visits: list[Any] = []
-    deliverer = Deliverer(sqlite.engine, hasty, Clock(), lambda: 0.0, visits.append)
+    dispatcher = Dispatcher(sqlite.engine, hasty, Clock(), lambda: 0.0, visits.append)
 
     def stop_then_answer(connection: socket.socket, _heard: Heard, _over: threading.Event) -> None:
-        deliverer.stop()
+        dispatcher.stop()
         connection.sendall(YES)
 
     receiver.behave = stop_then_answer
-    deliverer.begin([receiver.armed(start="start")])
-    deliverer.finish()
+    dispatcher.begin([receiver.signed_endpoint(start="start")])
+    dispatcher.finish()
     assert [(each.result, each.messages) for each in visits] == [("stopped", 1)]
     assert only(sqlite).seq == 1
 
@@ -252,29 +252,29 @@ def test_once_it_is_asked_to_stop_no_further_message_leaves(sqlite: Database, re
 def test_what_is_taken_out_of_the_file_is_told_no_further_message(sqlite: Database, receiver: Receiver) -> None:
     sync(records(5), sqlite.engine)
     visits: list[Any] = []
-    deliverer = Deliverer(sqlite.engine, hasty, Clock(), lambda: 0.0, visits.append)
+    dispatcher = Dispatcher(sqlite.engine, hasty, Clock(), lambda: 0.0, visits.append)
 
     def take_out_then_answer(connection: socket.socket, heard: Heard, _over: threading.Event) -> None:
-        deliverer.begin([receiver.armed(start="start")])  # as it was
+        dispatcher.begin([receiver.signed_endpoint(start="start")])  # as it was
         if heard.about == "2":
-            deliverer.begin([])
+            dispatcher.begin([])
         connection.sendall(YES)
 
     receiver.behave = take_out_then_answer
-    deliverer.begin([receiver.armed(start="start")])
-    deliverer.finish()
+    dispatcher.begin([receiver.signed_endpoint(start="start")])
+    dispatcher.finish()
     assert [(each.result, each.messages) for each in visits] == [("stopped", 2)]
 
 
 def test_who_is_paused_or_not_due_is_sent_nothing_whoever_asks(sqlite: Database, receiver: Receiver) -> None:
-    clock, armed = Clock(), receiver.armed(start="start")
+    clock, target = Clock(), receiver.signed_endpoint(start="start")
     sync(records(1), sqlite.engine)
 
     def visit() -> str:
-        return deliver(sqlite.engine, armed, send=hasty, clock=clock, random=lambda: 0.0).result
+        return deliver(sqlite.engine, target, send=hasty, clock=clock, random=lambda: 0.0).result
 
     receiver.behave = says(500)
-    deliver_to(sqlite.engine, armed, clock=clock)
+    deliver_to(sqlite.engine, target, clock=clock)
     assert visit() == "waits"
     clock.later(hours=1)
     receiver.behave = says(410)
@@ -285,11 +285,11 @@ def test_who_is_paused_or_not_due_is_sent_nothing_whoever_asks(sqlite: Database,
 def test_who_is_being_told_at_this_moment_cannot_be_resumed_nor_can_who_has_no_position(
     sqlite: Database, receiver: Receiver
 ) -> None:
-    armed = receiver.armed()
+    target = receiver.signed_endpoint()
     with pytest.raises(UsageError, match="no position yet"):
-        resume(sqlite.engine, armed.endpoint)
+        resume(sqlite.engine, target.endpoint)
     sync(records(1), sqlite.engine)
-    deliver_to(sqlite.engine, armed)
-    assert "no messages are pending" in resume(sqlite.engine, armed.endpoint, skip=True)
+    deliver_to(sqlite.engine, target)
+    assert "no messages are pending" in resume(sqlite.engine, target.endpoint, skip=True)
     with claimed(sqlite.engine, "shop"), pytest.raises(LeaseBusy):
-        resume(sqlite.engine, armed.endpoint)
+        resume(sqlite.engine, target.endpoint)

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from sync.errors import ConfigurationError
 from sync.monitoring.metrics import Metrics
-from sync.webhooks.dispatch_loop import Deliveries
-from sync.webhooks.dispatcher import Deliverer
+from sync.webhooks.dispatch_loop import DispatchLoop
+from sync.webhooks.dispatcher import Dispatcher
 from tests.builders import records
 from tests.daemons import DaemonProcess, Upstream, until
 from tests.faults import sync
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from sync.webhooks.configuration import Armed
+    from sync.webhooks.configuration import SignedEndpoint
     from tests.builders import Database
 
 FILE = '[[endpoint]]\nname = "{name}"\nurl = "{url}"\nsecret_env = "HOOK_SECRET"\n'
@@ -89,26 +89,26 @@ def test_a_file_that_is_broken_meanwhile_is_told_of_once_and_mended_it_goes_on(s
 
     with Receiver(says(400, b"what is this?")) as receiver:
 
-        def endpoints() -> list[Armed]:
+        def endpoints() -> list[SignedEndpoint]:
             looks.append("look")
             if len(looks) == 3:
                 raise ZeroDivisionError("a secret")
             if not mended.is_set():
                 raise ConfigurationError(["SYNC_WEBHOOKS_FILE: no TOML."])
-            return [receiver.armed(start="start")]
+            return [receiver.signed_endpoint(start="start")]
 
         sync(records(1), sqlite.engine)
-        metrics = Metrics("1")
-        deliverer = Deliverer(sqlite.engine, hasty, Clock(), lambda: 0.0)
-        deliveries = Deliveries(deliverer, endpoints=endpoints, metrics=metrics, look=0.01)
-        deliverer.ended = deliveries.ended
+        metrics = Metrics("1", 2700.0)
+        dispatcher = Dispatcher(sqlite.engine, hasty, Clock(), lambda: 0.0)
+        dispatch_loop = DispatchLoop(dispatcher, endpoints=endpoints, metrics=metrics, look=0.01)
+        dispatcher.ended = dispatch_loop.ended
         with capture_logs() as logs:
-            deliveries.start()
+            dispatch_loop.start()
             until(lambda: len(looks) > 8, "some looks")
             mended.set()
             until(lambda: [each for each in logs if each["event"] == "webhook_failed"], "an attempt")
             until(lambda: b'failing_since_timestamp_seconds{endpoint="shop"} 1.767' in metrics.text(), "its figures")
-            deliveries.close(10.0)
+            dispatch_loop.close(10.0)
     assert [(each["event"], each["reason"]) for each in logs] == [
         ("webhooks_stand_still", "SYNC_WEBHOOKS_FILE: no TOML."),
         ("webhooks_stand_still", "Unexpected error: ZeroDivisionError."),

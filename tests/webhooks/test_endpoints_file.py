@@ -64,7 +64,7 @@ def test_every_key_is_read() -> None:
 
 NAME = "name: expected 1 to 64 letters, digits, dots, dashes or underscores."
 NOT_HTTPS = "url: expected an https:// URL: plain http is for loopback addresses only."
-LINK_LOCAL = "url: expected a URL to another host: link-local addresses are where metadata services live."
+LINK_LOCAL = "url: expected a URL to another host: this address is link-local or of a cloud's metadata service."
 NO_LIST = "expected a list of texts with at least one in it: an empty one could never match."
 TOO_LONG = "expected texts of at most 255 characters: a longer one could never match."
 ONE_OR_TWO = "expected a text in quotes, or a list of two while one is rotated."
@@ -147,7 +147,7 @@ def test_whoever_wrote_them_is_sent_to_the_documents() -> None:
     for text in ("= 1", "x = 1"):
         with pytest.raises(ConfigurationError) as raised:
             read_endpoints(text)
-        assert raised.value.hint == "docs/webhooks.md lists every key; nothing was sent."
+        assert raised.value.hint == "docs/changes.md lists every key; nothing was sent."
 
 
 def test_a_word_may_be_as_long_as_a_template_can_have_it() -> None:
@@ -182,7 +182,7 @@ def test_its_place_is_its_line_and_column() -> None:
     assert problems("a = " + "9" * 5000) == ["SYNC_WEBHOOKS_FILE: no TOML."]
 
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "changes.md").read_text()
 
 
 def test_the_documents_example_is_one_and_its_table_has_every_key() -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from sync.reader import feed
 from sync.store.engine import open_engine
-from sync.webhooks.configuration import Armed
-from sync.webhooks.dispatcher import Deliverer
+from sync.webhooks.configuration import SignedEndpoint
+from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.send import send
 from sync.webhooks.state import positions
@@ -43,11 +43,11 @@ def deliver_for_ever(url: str, to: str, per: str, began: float, stop: threading.
     def fast() -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=SPEED * (time.time() - began))
 
-    deliverer = Deliverer(engine, lambda *attempt: send(*attempt, limit=0.3), fast, random.random)
-    armed = Armed(Endpoint("shop", to, (), per=per, start="start"), (SECRET,))
+    dispatcher = Dispatcher(engine, lambda *attempt: send(*attempt, limit=0.3), fast, random.random)
+    target = SignedEndpoint(Endpoint("shop", to, (), per=per, start="start"), (SECRET,))
     while not stop.is_set():
-        deliverer.begin([armed])
-        deliverer.finish()
+        dispatcher.begin([target])
+        dispatcher.finish()
         time.sleep(0.005)
     engine.dispose()
 

@@ -1,4 +1,4 @@
-"""A deliverer that is killed anywhere leaves nothing untold and nothing out of order: the next one sends again, or goes on."""
+"""A dispatcher that is killed anywhere leaves nothing untold and nothing out of order: the next one sends again, or goes on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.store.engine import open_engine
-from sync.webhooks.configuration import Armed
-from sync.webhooks.dispatcher import Deliverer
+from sync.webhooks.configuration import SignedEndpoint
+from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.endpoints import Endpoint
 from tests.builders import records
 from tests.faults import Snapshot, at_boundary, end_of, kill_myself, sync
@@ -34,7 +34,7 @@ def deliver_and_die(url: str, to: str, number: int) -> None:
     """In a process of its own: make one pass, and be killed at the n-th boundary of its statements. Ends with 0 at its end."""
     engine = open_engine(url)
     at_boundary(engine, number, kill_myself)
-    (visit,) = deliver_to(engine, Armed(Endpoint("shop", to, (), start="start"), (SECRET,)))
+    (visit,) = deliver_to(engine, SignedEndpoint(Endpoint("shop", to, (), start="start"), (SECRET,)))
     engine.dispose()
     raise SystemExit(0 if visit.result == "done" else 1)
 
@@ -51,7 +51,7 @@ def test_killed_at_every_statement_and_run_again_all_is_told_in_order(database: 
         receiver.heard.clear()
         code = end_of(deliver_and_die, url, receiver.url, number)
         assert code in {0, -signal.SIGKILL}
-        deliver_to(database.engine, receiver.armed(start="start"))  # at once: the dead one's claim is void on its own machine
+        deliver_to(database.engine, receiver.signed_endpoint(start="start"))  # the claim of a dead process on this host is void
         firsts = list(dict.fromkeys(each.about for each in receiver.heard))
         assert firsts == ["1", "2", "3"], f"killed at boundary {number}"
         assert len({(each.id, each.body) for each in receiver.heard}) == 3
@@ -65,20 +65,20 @@ def test_killed_at_every_statement_and_run_again_all_is_told_in_order(database: 
 def take_and_die(url: str, to: str) -> None:
     """In a process of its own: send one message, and be killed when it was taken, before that is written down."""
 
-    def send_and_die(armed: Armed, message: Message, now: datetime) -> Reply:
-        hasty(armed, message, now)
+    def send_and_die(target: SignedEndpoint, message: Message, now: datetime) -> Reply:
+        hasty(target, message, now)
         kill_myself()
         raise AssertionError
 
-    deliverer = Deliverer(open_engine(url), send_and_die, Clock(), lambda: 0.0)
-    deliverer.begin([Armed(Endpoint("shop", to, (), start="start"), (SECRET,))])
-    deliverer.finish()
+    dispatcher = Dispatcher(open_engine(url), send_and_die, Clock(), lambda: 0.0)
+    dispatcher.begin([SignedEndpoint(Endpoint("shop", to, (), start="start"), (SECRET,))])
+    dispatcher.finish()
 
 
 def test_killed_when_its_message_was_taken_it_is_sent_again_under_the_same_id(database: Database, receiver: Receiver) -> None:
     sync(records(2), database.engine)
     url = database.engine.url.render_as_string(hide_password=False)
     assert end_of(take_and_die, url, receiver.url) == -signal.SIGKILL
-    deliver_to(database.engine, receiver.armed(start="start"))
+    deliver_to(database.engine, receiver.signed_endpoint(start="start"))
     assert [each.about for each in receiver.heard] == ["1", "1", "2"]
     assert receiver.ids[0] == receiver.ids[1]

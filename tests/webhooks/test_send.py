@@ -45,7 +45,7 @@ def test_a_signer_of_our_own_comes_to_the_same(body: bytes) -> None:
 def test_while_a_secret_is_rotated_either_one_verifies_what_came_over_the_wire() -> None:
     now = datetime.now(UTC)
     with Receiver() as receiver:
-        assert send(receiver.armed("shop", SECRET, OTHER), MESSAGE, now) == Reply(204)
+        assert send(receiver.signed_endpoint("shop", SECRET, OTHER), MESSAGE, now) == Reply(204)
     (heard,) = receiver.heard
     assert (heard.path, heard.body) == ("/hooks/secret-path", MESSAGE.body)
     assert heard.headers["content-type"] == "application/json"
@@ -60,13 +60,13 @@ def test_while_a_secret_is_rotated_either_one_verifies_what_came_over_the_wire()
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_is_a_yes(status: int) -> None:
     with Receiver(says(status)) as receiver:
-        assert send(receiver.armed(), MESSAGE, NOW).taken
+        assert send(receiver.signed_endpoint(), MESSAGE, NOW).taken
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503])
 def test_anything_else_is_a_no_and_a_redirect_is_not_followed(status: int) -> None:
     with Receiver() as elsewhere, Receiver(says(status, b"no", Location=elsewhere.url)) as receiver:
-        reply = send(receiver.armed(), MESSAGE, NOW)
+        reply = send(receiver.signed_endpoint(), MESSAGE, NOW)
     assert (reply.taken, reply.status, reply.said) == (False, status, "no")
     assert (reply.gone, reply.slow) == (status == 410, status in {429, 503})
     assert elsewhere.heard == []
@@ -78,13 +78,13 @@ def test_anything_else_is_a_no_and_a_redirect_is_not_followed(status: int) -> No
 ])  # fmt: skip
 def test_retry_after_is_read_as_seconds_or_as_a_date(asked: str, seconds: float | None) -> None:
     with Receiver(says(503, Retry_After=asked)) as receiver:
-        assert send(receiver.armed(), MESSAGE, NOW).asked == seconds
+        assert send(receiver.signed_endpoint(), MESSAGE, NOW).asked == seconds
 
 
 def test_nobody_there_is_a_no_without_a_status() -> None:
     with Receiver() as receiver:
-        armed = receiver.armed()
-    assert send(armed, MESSAGE, NOW) == Reply(None, "the connection was refused")
+        target = receiver.signed_endpoint()
+    assert send(target, MESSAGE, NOW) == Reply(None, "the connection was refused")
 
 
 def wait(_connection: socket.socket, _heard: Heard, over: threading.Event) -> None:
@@ -113,7 +113,7 @@ def drip_early_hints(connection: socket.socket, _heard: Heard, over: threading.E
 @pytest.mark.parametrize("behave", [wait, drip, drip_early_hints])
 def test_who_does_not_answer_in_time_is_given_up(behave: Callable[[socket.socket, Heard, threading.Event], None]) -> None:
     with Receiver(behave) as receiver:
-        reply = send(receiver.armed(), MESSAGE, NOW, limit=0.3)
+        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=0.3)
         receiver.over.set()
     assert (reply.status, reply.slow) == (None, True)
     assert "within the deadline" in reply.said
@@ -128,13 +128,13 @@ def test_a_yes_is_a_yes_and_its_body_is_not_waited_for() -> None:
             left.set()
 
     with Receiver(promise) as receiver:
-        assert send(receiver.armed(), MESSAGE, NOW, limit=3600.0) == Reply(200)
+        assert send(receiver.signed_endpoint(), MESSAGE, NOW, limit=3600.0) == Reply(200)
         assert left.wait(10)
 
 
 def test_a_no_that_hangs_in_its_body_is_told_by_what_came_of_it() -> None:
     with Receiver(hang_in_the_body(500)) as receiver:
-        assert send(receiver.armed(), MESSAGE, NOW, limit=0.5) == Reply(500, "beginning")
+        assert send(receiver.signed_endpoint(), MESSAGE, NOW, limit=0.5) == Reply(500, "beginning")
         receiver.over.set()
 
 
@@ -146,14 +146,14 @@ def flood(connection: socket.socket, _heard: Heard, over: threading.Event) -> No
 
 def test_an_endless_answer_is_read_no_further_than_its_beginning() -> None:
     with Receiver(flood) as receiver:
-        reply = send(receiver.armed(), MESSAGE, NOW, limit=20.0)
+        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=20.0)
     assert reply == Reply(500, "x" * 200)
 
 
 @pytest.mark.parametrize("bytes_", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 2000 OK\r\n\r\n", b"\x00" * 200_000])
 def test_an_answer_that_is_none_is_a_no(bytes_: bytes) -> None:
     with Receiver(lambda connection, _heard, _over: connection.sendall(bytes_)) as receiver:
-        reply = send(receiver.armed(), MESSAGE, NOW, limit=5.0)
+        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=5.0)
     assert (reply.taken, reply.status) == (False, None)
 
 
@@ -166,7 +166,7 @@ def test_an_answer_that_is_none_is_a_no(bytes_: bytes) -> None:
 ])  # fmt: skip
 def test_a_receiver_that_quotes_the_secret_or_the_address_is_not_quoted(quoted: str) -> None:
     with Receiver(says(401, f"bad signature by {quoted}, sorry".encode())) as receiver:
-        said = send(receiver.armed(), MESSAGE, NOW).said
+        said = send(receiver.signed_endpoint(), MESSAGE, NOW).said
     assert said.startswith("bad signature by [secret]")
     assert quoted not in said
 
@@ -175,21 +175,21 @@ def test_a_receiver_that_quotes_the_secret_or_the_address_is_not_quoted(quoted: 
 def test_nor_is_the_beginning_of_the_secret_where_what_is_read_of_an_answer_ends(missing: int) -> None:
     part = SECRET[: len(SECRET) - missing]
     with Receiver(says(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())) as receiver:
-        said = send(receiver.armed(), MESSAGE, NOW).said
+        said = send(receiver.signed_endpoint(), MESSAGE, NOW).said
     assert "[secret]" in said
     assert len(said.replace("[secret]", "")) < 10
 
 
 def test_what_a_receiver_says_can_be_shown_on_one_line() -> None:
     with Receiver(says(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())) as receiver:
-        said = send(receiver.armed(), MESSAGE, NOW).said
+        said = send(receiver.signed_endpoint(), MESSAGE, NOW).said
     assert said.isprintable()
     assert (said.count("red"), said.count("turned")) == (1, 1)
 
 
 def test_an_armed_endpoint_does_not_show_its_secrets() -> None:
     with Receiver() as receiver:
-        assert SECRET not in repr(receiver.armed())
+        assert SECRET not in repr(receiver.signed_endpoint())
 
 
 def test_an_address_that_a_name_must_not_lead_to_gets_a_connection_and_not_a_byte() -> None:
@@ -201,23 +201,15 @@ def test_an_address_that_a_name_must_not_lead_to_gets_a_connection_and_not_a_byt
         return False
 
     with Receiver(lambda _connection, heard, _over: got.append(heard.body)) as receiver:
-        reply = send(receiver.armed(), MESSAGE, NOW, allowed=refuse)
+        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, allowed=refuse)
     assert asked == ["127.0.0.1"]
     assert (reply.status, "link-local" in reply.said) == (None, True)
     assert (got, receiver.heard) == ([], [])
 
 
-def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Receiver() as proxy, Receiver() as receiver:
-        for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert send(receiver.armed(), MESSAGE, NOW).taken
-    assert proxy.heard == []
-
-
 def test_cookies_are_not_kept() -> None:
     with Receiver(lambda connection, _heard, _over: connection.sendall(answer(200, Set_Cookie="a=b"))) as receiver:
         for _ in range(2):
-            send(receiver.armed(), MESSAGE, NOW)
+            send(receiver.signed_endpoint(), MESSAGE, NOW)
         assert [each.headers.get("cookie") for each in receiver.heard] == [None, None]
     assert YES.startswith(b"HTTP/1.1 204")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sync.webhooks.dispatcher import Deliverer
+from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.send import send
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from sync.webhooks.configuration import Armed
-    from sync.webhooks.dispatcher import Delivered
+    from sync.webhooks.configuration import SignedEndpoint
+    from sync.webhooks.dispatcher import DeliveryResult
     from sync.webhooks.messages import Message
     from sync.webhooks.send import Reply
 
@@ -33,15 +33,17 @@ class Clock:
         self.now += timedelta(**delta)
 
 
-def hasty(armed: Armed, message: Message, now: datetime) -> Reply:
+def hasty(target: SignedEndpoint, message: Message, now: datetime) -> Reply:
     """Try once, and wait for seconds only."""
-    return send(armed, message, now, limit=5.0)
+    return send(target, message, now, limit=5.0)
 
 
-def deliver_to(engine: sa.Engine, *endpoints: Armed, clock: Callable[[], datetime] | None = None) -> list[Delivered]:
+def deliver_to(
+    engine: sa.Engine, *endpoints: SignedEndpoint, clock: Callable[[], datetime] | None = None
+) -> list[DeliveryResult]:
     """Make one pass; give what came of each visit, by name."""
-    visits: list[Delivered] = []
-    deliverer = Deliverer(engine, hasty, clock or Clock(), lambda: 0.0, visits.append)
-    deliverer.begin(endpoints)
-    deliverer.finish()
+    visits: list[DeliveryResult] = []
+    dispatcher = Dispatcher(engine, hasty, clock or Clock(), lambda: 0.0, visits.append)
+    dispatcher.begin(endpoints)
+    dispatcher.finish()
     return sorted(visits, key=lambda visit: visit.name)

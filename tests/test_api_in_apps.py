@@ -1,0 +1,161 @@
+"""The reading API in the programs that use it: encoders, tasks, threads, forked processes."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import multiprocessing
+import re
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+import sync as package
+from sync import Catalog, CatalogError, Change, Template, UnknownTemplate
+from tests.builders import record, records
+from tests.command_line import template_sync
+from tests.faults import AFTER, BEFORE, at, sync
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from tests.builders import Database
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def changed(sqlite: Database) -> Database:
+    """Hold added, changed and removed templates, one of them with unknown fields."""
+    sync([*BEFORE, record("9", New={"deep": [1, {"er": 2.5}]})], sqlite.engine, clock=at(0))
+    sync([*AFTER, record("9", New={"deep": [1, {"er": 3.5}]})], sqlite.engine, clock=at(1))
+    return sqlite
+
+
+def values(database: Database) -> list[tuple[Any, Any]]:
+    catalog = Catalog(database.engine)
+    return [(Template, catalog.template("9")), *((Change, change) for change in catalog.changes())]
+
+
+def test_encoders_take_values_as_they_are(changed: Database) -> None:
+    for kind, value in values(changed):
+        as_dict = dataclasses.asdict(value)
+        assert kind is Change or as_dict["extra"] == {"New": {"deep": (1, {"er": 3.5})}}
+        by_pydantic = json.loads(TypeAdapter(kind).dump_json(value))
+        assert TypeAdapter(Any).dump_python(value, mode="json") == by_pydantic
+        assert json.loads(msgspec.json.encode(value)).keys() == by_pydantic.keys() == as_dict.keys()
+
+
+def test_as_json_is_what_the_commands_print(changed: Database, tmp_path: Path) -> None:
+    catalog, variables = Catalog(changed.engine), {"DATABASE_URL": changed.url}
+    for template_id in ("9", "3", "5"):
+        shown = template_sync("show", template_id, "--json", folder=tmp_path, variables=variables)
+        assert catalog.template(template_id).as_json() == json.loads(shown.out)
+    printed = json.loads(template_sync("changes", "--json", folder=tmp_path, variables=variables).out)
+    assert [change.as_json() for change in catalog.changes()] == printed
+    assert {change["kind"] for change in printed} == {"added", "changed", "removed"}
+
+
+def test_a_change_of_0_1_0_keeps_the_side_on_which_a_field_was_absent(changed: Database) -> None:
+    absent = [{"field": "extra.Gone", "old": 1, "new": None, "absent": "new"}]
+    with changed.engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE template_changes SET fields = :fields WHERE kind = 'changed' AND template_id = '9'"),
+            {"fields": json.dumps(absent)},
+        )
+    (change,) = (each for each in Catalog(changed.engine).changes() if each.kind == "changed" and each.template_id == "9")
+    assert [field.as_json() for field in change.fields] == absent
+
+
+def test_a_snapshot_belongs_to_the_tasks_that_it_is_passed_to(database: Database) -> None:
+    sync(records(2), database.engine)
+    catalog = Catalog(database.engine)
+
+    async def read() -> None:
+        with catalog.snapshot() as then:
+            sync(records(3), database.engine)
+            in_a_thread = await asyncio.to_thread(then.templates)
+            in_a_task = await asyncio.create_task(asyncio.to_thread(lambda: len(catalog.templates())))
+            assert (len(in_a_thread), in_a_task) == (2, 3)
+
+    asyncio.run(read())
+    assert len(catalog.templates()) == 3
+
+
+def test_a_snapshot_of_a_dependency_that_ends_in_another_thread_leaves_the_catalog_usable(sqlite: Database) -> None:
+    """FastAPI enters and leaves a generator's context in different threads of its pool."""
+    sync(records(2), sqlite.engine)
+    catalog = Catalog(sqlite.engine)
+
+    async def request() -> int:
+        opened = catalog.snapshot()
+        then = await asyncio.to_thread(opened.__enter__)
+        found = await asyncio.to_thread(then.templates)
+        await asyncio.to_thread(opened.__exit__, None, None, None)
+        return len(found)
+
+    async def requests() -> list[int]:
+        return await asyncio.gather(*(request() for _ in range(10)))
+
+    assert asyncio.run(requests()) == [2] * 10
+    assert len(catalog.templates()) == 2
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&cache=shared&uri=true"])
+def test_an_in_memory_database_has_no_snapshot(url: str) -> None:
+    engine = sa.create_engine(url, poolclass=sa.StaticPool)
+    with pytest.raises(CatalogError, match="in-memory SQLite"), Catalog(engine).snapshot():
+        pass
+    engine.dispose()
+
+
+def read_in_child(catalog: Catalog, pipe: Connection) -> None:
+    try:
+        pipe.send(len(catalog.templates()))
+    except BaseException:  # noqa: BLE001 - the parent prints it
+        pipe.send(traceback.format_exc())
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_each_forked_process_opens_connections_of_its_own(database: Database) -> None:
+    sync(records(2), database.engine)
+    fork = multiprocessing.get_context("fork")
+    for catalog in (Catalog(database.url), Catalog(sa.create_engine(database.engine.url))):
+        assert len(catalog.templates()) == 2, "the parent has a connection in its pool"
+        answers = []
+        for _ in range(12):
+            ours, theirs = fork.Pipe()
+            child = fork.Process(target=read_in_child, args=(catalog, theirs))
+            child.start()
+            answers.append((child, ours))
+        assert [ours.recv() for _, ours in answers] == [2] * 12
+        for child, _ in answers:
+            child.join()
+        assert len(catalog.templates()) == 2
+        catalog._engine.dispose()
+
+
+@pytest.mark.parametrize("template_id", ["", "x", "a\x00b", "\ud800", "9" * 5000, "é" * 200], ids=ascii)
+def test_an_id_that_no_template_has_is_unknown_on_every_engine(database: Database, template_id: str) -> None:
+    sync(records(1), database.engine)
+    catalog = Catalog(database.engine)
+    for call in (catalog.template, catalog.prices, catalog.price_history, catalog.form):
+        with pytest.raises(UnknownTemplate) as found:
+            call(template_id)
+        assert found.value.template_id == template_id
+
+
+def test_every_exception_that_the_documents_name_can_be_imported_from_the_package() -> None:
+    documents = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    named = {name for file in documents for name in re.findall(r"`([A-Z]\w+)`", file.read_text())}
+    import sync.errors
+
+    errors = {name for name, value in vars(sync.errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    assert {"CatalogError", "ConfigurationError", "CursorLost", "TryLater"} <= named & errors
+    assert named & errors <= set(package.__all__)

@@ -7,7 +7,7 @@ import functools
 import os
 import signal
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from sync.commands.background import background_stderr
 from sync.commands.output import Output
 from sync.config.options import OPTIONS
 from sync.config.settings import Loaded, Settings, load
@@ -141,6 +142,7 @@ def sync_command(
     quiet: bool = False,
     needs_key: bool = False,
     shows_key: bool = False,
+    service: bool = False,
     has_effect: bool = False,
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a click command from a function `(context, **its own options)`; put it above click's decorators for those options.
@@ -153,6 +155,7 @@ def sync_command(
         needs_key: the command calls the API, so a missing key is reported with all other invalid settings.
         shows_key: the command works without the key, and reports on it. Other commands do not read the key, so that they work for
             a user who may not, and while its file is away.
+        service: the command runs until it is stopped, so a reader of stderr that stops reading must not block it.
         has_effect: the command does more than print, or its exit code is a result, so a full disk at stdout is no error.
     """
     taken = {*fields, *unused}
@@ -161,13 +164,14 @@ def sync_command(
         @functools.wraps(function)
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in taken}
-            out = Output(sys.stdout, sys.stderr, os.environ)
-            with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
-                loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))
-                out.hide(loaded.secrets)
-                for warning in loaded.warnings:
-                    out.message(f"warning: {warning}")
-                function(Context(loaded.settings, loaded, out, closing, quiet), **options)
+            with background_stderr() if service else nullcontext():
+                out = Output(sys.stdout, sys.stderr, os.environ)
+                with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
+                    loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))
+                    out.hide(loaded.secrets)
+                    for warning in loaded.warnings:
+                        out.message(f"warning: {warning}")
+                    function(Context(loaded.settings, loaded, out, closing, quiet), **options)
 
         made = click.command(cls=_Command, help=help_text, short_help=help_text.partition(". ")[0].partition("\n")[0])(call)
         for option in (option for option in OPTIONS if option.field in taken):

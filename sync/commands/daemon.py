@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sync.commands.background import drain_stderr
 from sync.commands.base import RUN_FLAGS, Context, now, sync_command
 from sync.commands.site import require_gallery, update_gallery
 from sync.config.settings import load, require_key
@@ -31,6 +32,7 @@ MAX_APPLY_SECONDS = 900.0
     *(name for name in RUN_FLAGS if name != "metrics_file"),
     *DAEMON_FLAGS,
     needs_key=True,
+    service=True,
     has_effect=True,
 )
 def command(context: Context) -> None:
@@ -46,7 +48,7 @@ def command(context: Context) -> None:
     from sync import __version__
     from sync.client.network import Network
     from sync.config.cron import Cron
-    from sync.daemon.schedule import CronSchedule, Interval
+    from sync.daemon.next_run import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
     from sync.daemon.service import Service, facts_of
     from sync.logs import get_logger
@@ -80,6 +82,7 @@ def command(context: Context) -> None:
         notify=lambda message: notify(message, address=address),
         max_run=settings.deadline + MAX_APPLY_SECONDS,
         reload=lambda: _reload(context, dispatch_loop),
+        flush_logs=drain_stderr,
         check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
     daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
@@ -141,7 +144,7 @@ def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> Dispat
 
     dispatcher = Dispatcher(engine, sender(context), now, random.random)
     dispatch_loop = DispatchLoop(dispatcher, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
-    dispatcher.ended = dispatch_loop.ended
+    dispatcher.on_result = dispatch_loop.handle_result
     return dispatch_loop
 
 

@@ -1,4 +1,4 @@
-"""The long-running service. APScheduler keeps its one job on schedule; `sync.daemon.schedule` decides when a run is due.
+"""The long-running service. APScheduler keeps its one job on schedule; `sync.daemon.next_run` decides when a run is due.
 
 APScheduler 3.11 drops a run that is a second late (hence no misfire limit), swallows exceptions, and waits too long after the
 wall clock was set back; a signal handler that shuts it down can deadlock. So the job catches everything, the main thread
@@ -23,7 +23,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from sync.catalog.run_record import Status
-from sync.daemon.schedule import (
+from sync.daemon.next_run import (
     ClockReading,
     RunResult,
     clock_jump,
@@ -37,7 +37,7 @@ from sync.logs import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sync.daemon.schedule import Schedule
+    from sync.daemon.next_run import Schedule
     from sync.daemon.service import Service
 
 CHECK_SECONDS = 2.0
@@ -64,6 +64,7 @@ class Daemon:
         random: a source of numbers from 0 to 1, for jitter.
         max_run: seconds after which a run counts as hung, and this process as not live.
         reload: rereads the files of secrets, at SIGHUP; it must not raise, nor wait for the database.
+        flush_logs: waits briefly for the last log lines, before an exit that unwinds nothing.
         notify: sends a message to systemd: `READY=1`, `STATUS=...`, `WATCHDOG=1`, `STOPPING=1`.
         check_every: seconds between two checks of the clocks, and two messages to systemd's watchdog.
         clock: the wall clock, aware.
@@ -76,6 +77,7 @@ class Daemon:
     random: Callable[[], float]
     max_run: float = math.inf
     reload: Callable[[], None] = lambda: None
+    flush_logs: Callable[[], None] = lambda: None
     notify: Callable[[str], None] = lambda _message: None
     check_every: float = CHECK_SECONDS
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -242,6 +244,7 @@ class Daemon:
             get_logger().error(
                 "daemon_hung", hint="A run did not end within SYNC_GRACE; the process exits without waiting for it."
             )
+            self.flush_logs()
             os._exit(HUNG)
         self._scheduler.shutdown(wait=True)
         self._thread.join()

@@ -22,8 +22,8 @@ from sync.catalog.run_record import BY_CODE, Status
 from sync.errors import DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
 from sync.store import process
 from sync.store.engine import writing
-from sync.store.retry import Retry
 from sync.store.tables import sync_lease, sync_runs
+from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,26 +113,40 @@ def _acquire(engine: sa.Engine, row: dict[str, Any], ttl: float, token: str) -> 
             age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
             ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
             return _busy(connection, row, f"Another run holds the lease: {holder.name}{age}; {ends}.")
-        fence = holder.fence + 1
+        # Rows that were copied without the lease's own have fences, too.
+        fence = max(holder.fence, connection.scalar(sa.select(sa.func.max(sync_runs.c.fence))) or 0) + 1
         taken = {"holder": me, "process": process.mark(), "fence": fence, "token": token, "ttl": ttl}
         connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
         close_abandoned(connection, now)
-        run_id = _recorded(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
+        run_id = insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
         return Lease(run_id, fence, me, ttl, token)
 
 
 def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
     code = LeaseBusy.default_code
     skipped = {"status": str(Status.SKIPPED), "finished_at": row["started_at"], "error_code": code, "error": message}
-    run_id = _recorded(connection, {**row, **skipped})
+    run_id = insert_run(connection, {**row, **skipped})
     return LeaseBusy(message, hint="Wait until it ends; `template-sync status` shows the lease holder.", run_id=run_id)
 
 
-def _recorded(connection: sa.Connection, row: dict[str, Any]) -> int:
+def insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
+    """Insert an attempt's row and return its number.
+
+    Rows that were copied with their numbers (a data-only load, logical replication) leave PostgreSQL's sequence behind them; then
+    it is moved past them, by `nextval` as that needs no right to set it.
+    """
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+
+        inserted = insert(sync_runs).values(row).on_conflict_do_nothing(index_elements=["run_id"]).returning(sync_runs.c.run_id)
+        while (number := connection.scalar(inserted)) is None:
+            behind = "SELECT max(run_id) - currval('sync_runs_run_id_seq') FROM sync_runs"
+            skip = f"SELECT max(nextval('sync_runs_run_id_seq')) FROM generate_series(1, ({behind}))"  # noqa: S608 - constants
+            connection.exec_driver_sql(skip)
+        return int(number)
     key = connection.execute(sa.insert(sync_runs).values(row)).inserted_primary_key
     assert key is not None  # noqa: S101 - an INSERT of one row has one
-    run_id: int = key[0]
-    return run_id
+    return int(key[0])
 
 
 def close_abandoned(connection: sa.Connection, now: datetime) -> None:
@@ -159,16 +173,16 @@ def check_fence(connection: sa.Connection, lease: Lease) -> None:
         LeaseLost: another run took over, or the database no longer knows that there was this one.
     """
     if not _renew(connection, lease):
-        raise _lost() if _is_known(connection, lease) else _forgotten()
+        raise _lease_lost() if _run_exists(connection, lease) else _run_row_lost()
 
 
-def _is_known(connection: sa.Connection, lease: Lease) -> bool:
+def _run_exists(connection: sa.Connection, lease: Lease) -> bool:
     """Tell whether a run's row is still there. Its number alone would not do: MariaDB gives one that was lost to the next run."""
-    ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
-    return connection.execute(sa.select(sync_runs.c.run_id).where(ours)).one_or_none() is not None
+    this_run = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
+    return connection.execute(sa.select(sync_runs.c.run_id).where(this_run)).one_or_none() is not None
 
 
-def _forgotten() -> LeaseLost:
+def _run_row_lost() -> LeaseLost:
     return LeaseLost(
         "The database lost the row of this run: its history went back, as after a failover to a lagging standby or after a "
         "restore. Nothing of this run was applied.",
@@ -177,7 +191,7 @@ def _forgotten() -> LeaseLost:
     )
 
 
-def _lost() -> LeaseLost:
+def _lease_lost() -> LeaseLost:
     return LeaseLost(
         "The lease of this run expired and another run acquired it; nothing of this run was applied.",
         hint=BY_CODE["lease-lost"].action,
@@ -185,11 +199,11 @@ def _lost() -> LeaseLost:
 
 
 def release(connection: sa.Connection, lease: Lease) -> None:
-    """Release the lease, if it is still ours."""
-    connection.execute(sa.update(sync_lease).where(_ours(lease)).values(expires=0, holder=None, process=None))
+    """Release the lease, if this process still holds it."""
+    connection.execute(sa.update(sync_lease).where(_same_lease(lease)).values(expires=0, holder=None, process=None))
 
 
-def _ours(lease: Lease) -> sa.ColumnElement[bool]:
+def _same_lease(lease: Lease) -> sa.ColumnElement[bool]:
     return sa.and_(sync_lease.c.fence == lease.fence, sync_lease.c.token == lease.token)
 
 
@@ -204,19 +218,19 @@ def block_commits(connection: sa.Connection) -> None:
 def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - it is frozen
     """Take the lease away from whoever has it; its fence keeps that one from committing. Returns the former holder."""
 
-    def take_away() -> Holder:
+    def take() -> Holder:
         with writing(engine) as connection:
             former = current_holder(connection, lock=True)
-            nobody = {"expires": 0, "holder": None, "process": None, "token": None}
-            connection.execute(sa.update(sync_lease).values(**nobody, fence=former.fence + 1))
+            released = {"expires": 0, "holder": None, "process": None, "token": None}
+            connection.execute(sa.update(sync_lease).values(**released, fence=former.fence + 1))
             close_abandoned(connection, datetime.now(UTC))
         return former
 
-    return retry(take_away)
+    return retry(take)
 
 
 @contextmanager
-def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
+def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
     """Renew the lease three times per term from a thread, with no transaction open in between.
 
     Args:
@@ -233,10 +247,10 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
         while not done.wait(lease.ttl / 3):
             try:
                 with writing(engine) as connection:
-                    ours = _renew(connection, lease)
+                    renewed = _renew(connection, lease)
             except DatabaseError:
                 continue  # it may come back in time; if not, `check_fence` decides
-            if not ours:
+            if not renewed:
                 lost.set()
                 on_loss()
                 return
@@ -247,7 +261,7 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
         yield
     except Interrupted:
         if lost.is_set():
-            raise _lost() from None
+            raise _lease_lost() from None
         raise
     finally:
         done.set()
@@ -256,7 +270,7 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
 
 def _renew(connection: sa.Connection, lease: Lease) -> bool:
     # `holder` is null once it is released: a heartbeat that waited behind the apply must not bring the lease back to life.
-    held = sa.and_(_ours(lease), sync_lease.c.holder.is_not(None))
+    held = sa.and_(_same_lease(lease), sync_lease.c.holder.is_not(None))
     renewed = sa.update(sync_lease).where(held).values(expires=database_clock(connection) + lease.ttl)
     return connection.execute(renewed).rowcount == 1
 

@@ -10,9 +10,9 @@ from sync.catalog.sync_state import require_same_origin
 from sync.config.addresses import origin_of
 from sync.store.engine import reading, writing
 from sync.store.lease import block_commits
-from sync.store.retry import Retry
 from sync.store.schema import require_current
 from sync.store.tables import sync_state
+from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

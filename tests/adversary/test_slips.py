@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adversary.command import command
 from tests.builders import Database, record, run_with
+from tests.command_line import command
 
 if TYPE_CHECKING:
     from pathlib import Path

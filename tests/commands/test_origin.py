@@ -13,9 +13,8 @@ from sync.config.addresses import origin_of
 from sync.store import schema
 from sync.store.engine import open_engine
 from sync.store.tables import sync_runs, sync_state
-from tests.adversary.command import command
 from tests.builders import Database, record, records, run_with
-from tests.command_line import template_sync
+from tests.command_line import command, template_sync
 from tests.faults import Catalog, sync
 
 if TYPE_CHECKING:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command_line import template_sync
+from tests.command_line import environment, template_sync
 from tests.daemons import DaemonProcess, Upstream, next_run_at, rows, statuses, until, write_lock
 
 if TYPE_CHECKING:
@@ -72,6 +76,26 @@ def test_a_signal_while_a_deferral_is_waited_out_stops_it(number: signal.Signals
         until(lambda: (due := next_run_at(tmp_path)) and datetime.fromisoformat(due).replace(tzinfo=UTC) > earliest, "the plan")
         assert daemon.stop(number, within=10) == 0
     assert_clean(tmp_path, "deferred")
+
+
+@pytest.mark.ci_slice
+def test_a_reader_of_the_log_that_stops_reading_blocks_neither_a_run_nor_a_stop(upstream: Upstream, tmp_path: Path) -> None:
+    variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_LOG_LEVEL="debug")
+    assert template_sync("run", folder=tmp_path, variables=variables).code == 0
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writer, b"x" * 4096)  # full, and never read
+    command = [sys.executable, "-m", "sync", "daemon"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(**variables), stderr=writer) as daemon:
+        try:
+            until(lambda: statuses(tmp_path).count("succeeded") >= 4, "runs that nobody reads about")
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(10) == 0
+        finally:
+            daemon.kill()
+            os.close(reader)
+            os.close(writer)
+    assert next_run_at(tmp_path) is None
 
 
 @contextmanager

@@ -206,16 +206,6 @@ def test_current_prices_shows_titles_and_prices_of_what_is_present(database: Dat
     ]  # fmt: skip
 
 
-def test_price_history_shows_each_price_with_its_period(database: Database) -> None:
-    sync([record("1", ConsumeItems=[{"Resolution": "720p", "Credit": 1}])], database.engine, clock=at(0))
-    sync([record("1", ConsumeItems=[{"Resolution": "720p", "Credit": 2}])], database.engine, clock=at(1))
-    rows = sorted(database.rows("price_history"), key=lambda row: float(row["credit"]))
-    assert list(rows[0])[:5] == ["template_id", "resolution", "credit", "valid_from", "valid_until"]
-    assert list(rows[0])[5:] == ["valid_from_iso", "valid_until_iso"]
-    assert rows[0]["valid_until"] == rows[1]["valid_from"], "one ends where the next begins"
-    assert rows[1]["valid_until"] is None
-
-
 def test_change_feed_shows_every_change_with_the_document_after_it(database: Database) -> None:
     sync(BEFORE, database.engine)
     sync(AFTER, database.engine)

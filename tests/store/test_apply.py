@@ -128,17 +128,6 @@ def test_a_removed_template_keeps_its_rows_and_its_prices_end(database: Database
     assert versions == [2]
 
 
-def test_a_template_that_returns_gets_its_old_row_and_its_prices_begin_anew(database: Database) -> None:
-    for minute, count in enumerate((2, 1, 2)):
-        sync(records(count), database.engine, clock=at(minute))
-    row = _row(database, "2")
-    assert (row["removed_at"], row["removed_run_id"], row["first_seen_run_id"], row["changed_run_id"]) == (None, None, 1, 3)
-    assert _prices(database, "2") == [
-        ("480p", 166.5, "00", "01"), ("480p", 166.5, "02", ""), ("720p", 355.2, "00", "01"), ("720p", 355.2, "02", ""),
-    ]  # fmt: skip
-    assert anomalies(database) == []
-
-
 def test_price_periods_follow_a_price_that_changes_goes_and_comes_back(database: Database) -> None:
     served: list[dict[str, float]] = [
         {"480p": 1, "720p": 2}, {"480p": 1.5}, {"480p": 1.5, "720p": 2}, {"720p": 2, "480p": 1.5},

@@ -235,7 +235,7 @@ def test_unconfirmed_absences_that_are_served_again_or_confirmed_are_forgotten(s
     assert (outcome.run.removed, stored.rows("unconfirmed_removals")) == (1, [])
 
 
-def test_a_look_up_that_is_not_answered_leaves_its_template_unconfirmed_and_nobody_can_accept_that(stored: Database) -> None:
+def test_an_unanswered_look_up_leaves_its_template_unconfirmed_and_cannot_be_accepted(stored: Database) -> None:
     script = offline({"7"}, failure(503, 503))
     for accept in (False, True):
         outcome = run_on(stored, script, accept_removals=accept)

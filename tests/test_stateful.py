@@ -127,7 +127,7 @@ PROFILE = settings(
 
 
 @pytest.mark.parametrize("examples", [pytest.param(3, id="some"), pytest.param(24, id="more", marks=pytest.mark.ci_slice)])
-def test_no_run_against_a_moving_and_lying_catalog_says_what_is_not_true(
+def test_no_run_against_a_moving_and_faulty_catalog_stores_or_publishes_what_is_not_true(
     examples: int, migrated: dict[str, str], tmp_path: Path
 ) -> None:
     kind, figures = machine(migrated, tmp_path)
@@ -160,7 +160,7 @@ def test_a_random_history_leaves_every_engine_true(database: Database) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
-def test_nor_does_any_of_ten_thousand_walks(
+def test_no_walk_of_ten_thousand_stores_or_publishes_what_is_not_true(
     part: int, migrated: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kind, figures = machine(migrated, tmp_path)
@@ -186,7 +186,7 @@ def shown(figures: Mapping[str, int]) -> str:
         *(pytest.param(each, marks=pytest.mark.long) for each in ("404", "422", "last", "first")),
     ],
 )
-def test_the_double_ends_every_run_as_the_real_endpoint_does_over_a_real_socket(
+def test_the_fake_client_ends_every_run_as_the_real_client_does_over_a_socket(
     past_end: str, migrated: dict[str, str], tmp_path: Path
 ) -> None:
     story = [

@@ -162,7 +162,7 @@ def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs_that_open_an
     tell(f"sqlite: {syncs} syncs of cron jobs, {reads} reads of {catalogs} catalogs, none mixed or refused")
 
 
-def test_a_reader_that_stays_in_its_transaction_keeps_nobody_from_writing_and_sees_one_catalog(database: Database) -> None:
+def test_a_reader_in_a_long_transaction_blocks_no_writer_and_sees_one_catalog(database: Database) -> None:
     sync(versioned(1), database.engine)
     with reading(database.engine) as connection:
         first = connection.execute(sa.text(PARTS[0])).all()
@@ -242,7 +242,7 @@ def test_sync_status_is_one_row_even_when_nothing_ever_ran(database: Database) -
     }  # fmt: skip
 
 
-def test_sync_status_tells_ages_by_the_databases_clock_whatever_the_sessions_zone(database: Database) -> None:
+def test_sync_status_has_ages_by_the_databases_clock_in_any_time_zone(database: Database) -> None:
     def ago(**how: float) -> Callable[[], datetime]:
         return lambda: real_clock() - timedelta(**how)
 

@@ -101,7 +101,7 @@ def test_a_changed_template_gets_a_new_version_and_the_old_one_ends(database: Da
     assert [told["field"] for told in change["fields"]] == ["title_en", "tags", "consume_items.480p", "consume_items.720p"]
 
 
-def test_what_is_no_change_is_stored_and_not_told(database: Database) -> None:
+def test_what_is_no_change_is_stored_and_not_published(database: Database) -> None:
     sync([record("1")], database.engine, clock=at(0))
     resigned = record("1", Cover="https://media.example/cover.jpeg?x-expires=2", Tags=["热门", "🔥Seedance2.0模型"])
     resigned["Tags_en"] = ["Trending", "🔥Seedance2.0 Model"]
@@ -300,7 +300,7 @@ def test_what_says_the_same_in_other_bytes_is_recognised_by_those_from_then_on(d
     assert after["2"] == before["2"]
 
 
-def test_a_run_whose_own_row_somebody_deleted_applies_nothing_and_says_so(database: Database) -> None:
+def test_a_run_whose_row_was_deleted_applies_nothing_and_reports_it(database: Database) -> None:
     sync(BEFORE, database.engine)
     before = database.catalog_dump()
 

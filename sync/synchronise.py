@@ -23,7 +23,7 @@ from sync.catalog.sync_state import SyncState
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
-from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError
+from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError, resource_error
 from sync.store import lease as leases
 from sync.store.write import WriteSet
 
@@ -183,6 +183,9 @@ def _attempt(
         unrecorded = _close(store, lease, run)
         return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded)
     except BaseException as surprise:
+        if lack := resource_error(surprise):
+            run = finish_failed(run, lack, statistics, clock())
+            return Outcome(run, error=lack, codes=statistics.by_code, unrecorded=_close(store, lease, run))
         unforeseen = SyncError(f"Unexpected error: {type(surprise).__name__}.")
         _close(store, lease, finish_failed(run, unforeseen, statistics, clock()))
         raise

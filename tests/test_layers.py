@@ -54,6 +54,7 @@ PURE = {
 PURE_MAY_IMPORT = {
     "__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
     "jsonschema", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib", "xml",
+    "errno",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.backend",

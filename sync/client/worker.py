@@ -20,7 +20,7 @@ from sync.client.body_codes import OK, classify_response
 from sync.client.http import Connection
 from sync.client.network import TransportFailure
 from sync.client.retry_after import is_exhausted, wait_after
-from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable
+from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,8 +99,9 @@ class Worker:
 
     def start(self, params: Params) -> None:
         """Begin to ask."""
-        self._thread = threading.Thread(target=self._work, args=(params,), name="endpoint", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._work, args=(params,), name="endpoint", daemon=True)
+        thread.start()
+        self._thread = thread  # only now: a thread that could not be started cannot be joined
 
     def cancel(self) -> None:
         """Give up, now and in every later attempt. Safe from any thread."""
@@ -159,6 +160,8 @@ class Worker:
             statistics.count(received=len(response.body))
         if response is None or failure is not None:
             statistics.answered(0)
+            if failure is not None and failure.__cause__ is not None and (lack := resource_error(failure.__cause__)):
+                raise lack
             blamed = "SYNC_PROXY" if context.network.proxy else "CRUN_BASE_URL"
             raise Unreachable(
                 f"{urlsplit(context.url).hostname} could not be reached: {failure}.",

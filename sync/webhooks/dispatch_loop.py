@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from sync.errors import SyncError
+from sync.errors import SyncError, resource_error
 from sync.logs import get_logger
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class DispatchLoop:
                 self._deliverer.want(())
                 self._complain(str(error))
             except Exception as surprise:  # noqa: BLE001 - a bug: told, and tried again
-                self._complain(f"Unexpected error: {type(surprise).__name__}.")
+                self._complain(str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}."))
             self._woken.wait(self._look)
 
     def _complain(self, trouble: str) -> None:

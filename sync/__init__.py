@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from sync.reader.values import Price as Price
     from sync.reader.values import PricePeriod as PricePeriod
     from sync.reader.values import Tag as Tag
+    from sync.reader.values import TagCount as TagCount
     from sync.reader.values import Template as Template
+    from sync.reader.values import TypeCount as TypeCount
 
 __version__ = "0.2.0"
 
@@ -51,12 +53,15 @@ _EXPORTS = {
         "CatalogError", "ConfigurationError", "CursorLost", "DatabaseError", "LeaseBusy", "MissingExtra", "NoSuchPast", "Pruned",
         "SchemaError", "SyncError", "TryLater", "UnknownRun", "UnknownTemplate",
     ),
-    "sync.reader.values": ("CatalogStatus", "Change", "FieldChange", "Page", "Price", "PricePeriod", "Tag", "Template"),
+    "sync.reader.values": (
+        "CatalogStatus", "Change", "FieldChange", "Page", "Price", "PricePeriod", "Tag", "TagCount", "Template", "TypeCount",
+    ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of docs/python.md
-    "Catalog", "Page", "Template", "Tag", "Price", "PricePeriod", "Change", "FieldChange", "CatalogStatus",
+    "Catalog", "Page", "Template", "Tag", "Price", "PricePeriod", "TagCount", "TypeCount",
+    "Change", "FieldChange", "CatalogStatus",
     "Form", "Problem",
     "SyncError", "CatalogError", "UnknownTemplate", "UnknownRun", "NoSuchPast", "Pruned", "CursorLost",
     "ConfigurationError", "DatabaseError", "SchemaError", "TryLater", "LeaseBusy", "MissingExtra",

@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sync.catalog.document import canonical, json_number
 from sync.catalog.run_record import Status
 from sync.reader import feed
-from sync.reader.feed_check import problems_of_the_feed
+from sync.reader.feed_check import feed_problems
 from sync.sandbox.server import list_templates
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
@@ -212,7 +212,7 @@ def anomalies(database: Database | sa.Engine) -> list[str]:
         )
         if (numbers := fences.all()) != sorted(set(numbers)):
             found.append("a fence was given twice, or went back")
-    return [*found, *problems_of_the_feed(engine)]
+    return [*found, *feed_problems(engine)]
 
 
 def dumped(engine: sa.Engine) -> dict[str, list[str]]:

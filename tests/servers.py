@@ -101,11 +101,11 @@ class Server:
             self._process = None
 
     def _answers(self) -> bool:
-        from sync.store.database_errors import plain_errors
+        from sync.store.database_errors import translate_errors
 
         engine = open_engine(self.url)
         try:
-            with plain_errors(engine), engine.connect():
+            with translate_errors(engine), engine.connect():
                 return True
         except DatabaseError:
             return False

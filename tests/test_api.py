@@ -27,6 +27,7 @@ from sync import (
     Price,
     Tag,
     Template,
+    TypeCount,
     UnknownTemplate,
 )
 from sync.errors import ConfigurationError, LeaseBusy, SchemaError, TryLater, UsageError
@@ -82,6 +83,22 @@ def test_nothing_of_a_value_can_be_changed_and_it_can_be_copied_pickled_and_hash
         assert hash(again) == hash(value)
     with pytest.raises(TypeError):
         again.template.extra["New"]["deep"] = 1
+
+
+def test_counts_and_facets_follow_the_filters_now_and_then(database: Database) -> None:
+    sync([record("1"), record("2", Tags=["夜"], Tags_en=["Night"]), record("3", InputNum=2)], database.engine)
+    sync([record("1"), record("2", Tags=["夜"], Tags_en=["Night"])], database.engine)
+    catalog = Catalog(database.engine)
+    assert (catalog.count(), catalog.count(tag="night"), catalog.count(search="battle", images=2)) == (2, 1, 0)
+    assert catalog.facets(tag="Night")["tag"] == {"Night": 1}
+    assert catalog.facets()["images"] == {1: 2}
+    assert (catalog.as_of(1).count(), catalog.as_of(1).facets()["images"]) == (3, {1: 2, 2: 1})
+    assert [(tag.name_en, tag.templates) for tag in catalog.tags()] == [("Night", 1), ("Trending", 1), ("🔥Seedance2.0 Model", 1)]
+    assert catalog.types() == (TypeCount(type="BEGIN_END_FRAME", templates=2),)
+    with pytest.raises(ValueError, match="Unknown filter: colour, limit"):
+        catalog.count(colour="red", limit=1)
+    with pytest.raises(ValueError, match="tag: a text, or several, not 5"):
+        catalog.templates(tag=5)  # type: ignore[arg-type]
 
 
 # The feed ---------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def names(cell: str) -> tuple[str, ...]:
 
 
 def test_every_view_is_there_with_its_columns_in_order_and_its_key() -> None:
-    told = {names(view)[0]: (names(key), names(columns)) for view, _row, key, columns in lines("Views: read these")}
+    told = {names(view)[0]: (names(key), names(columns)) for view, _row, key, columns in lines("Views")}
     assert {view: columns for view, (_, columns) in told.items()} == dict(VIEWS)
     assert all(set(key) <= set(VIEWS[view]) for view, (key, _) in told.items())
 
@@ -48,14 +48,14 @@ THE_PROGRAMS_OWN = {"sync_lease", "sync_state", "planned_runs", "webhook_endpoin
 
 
 def test_the_diagram_shows_every_foreign_key_and_only_tables_that_are() -> None:
-    drawn = set(re.findall(r"^    (\w+) \|\|--o[{|] (\w+) :", section("The tables at a glance"), re.MULTILINE))
+    drawn = set(re.findall(r"^    (\w+) \|\|--o[{|] (\w+) :", section("Overview"), re.MULTILINE))
     held = {(key.column.table.name, table.name) for table in metadata.tables.values() for key in table.foreign_keys}
     assert drawn >= held
     assert {name for pair in drawn for name in pair} == metadata.tables.keys() - THE_PROGRAMS_OWN
 
 
 def test_every_field_of_the_endpoint_is_there_with_the_column_the_type_and_the_bound_that_it_has() -> None:
-    told = {row[0].strip("`"): row[1:] for row in lines("From the endpoint's fields to columns") if len(row) == 5}
+    told = {row[0].strip("`"): row[1:] for row in lines("Fields of the API and their columns") if len(row) == 5}
     assert told.keys() == DOCUMENTED | {"ConsumeItems.Resolution", "ConsumeItems.Credit", "any other"}
     bounds: dict[str, int | None] = {**BOUNDS, "ConsumeItems": None, "ConsumeItems.Resolution": BOUNDS["ConsumeItems"]}
     for field, (place, kind, most, _says) in told.items():
@@ -69,7 +69,7 @@ def test_every_field_of_the_endpoint_is_there_with_the_column_the_type_and_the_b
 
 def kind_of(column: sa.Column[Any]) -> str:
     """Say a column's type as the document does."""
-    words = {UtcDateTime: "moment", Credit: "decimal", Json: "JSON"}
+    words = {UtcDateTime: "timestamp", Credit: "decimal", Json: "JSON"}
     length = getattr(column.type, "length", None)
     word = words.get(type(column.type)) or ("text" if isinstance(column.type, sa.String) else "whole number")
     return " ".join([word, *([str(length)] if word == "text" and length else [])]) + ("" if column.nullable else ", never null")

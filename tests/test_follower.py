@@ -22,7 +22,7 @@ from sync.catalog.field_changes import apply_fields, changed_fields
 from sync.errors import Deferred
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
-from sync.reader.feed_check import problems_of_the_feed
+from sync.reader.feed_check import feed_problems
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
 from sync.synchronise import Outcome, RunOptions, refresh, synchronise
@@ -219,7 +219,7 @@ class World:
         with reading(self.engine) as connection:
             now = meanings(documents(connection))
         assert meanings(self.consumer) == now, "a consumer of the feed holds the tables"
-        assert problems_of_the_feed(self.engine) == []
+        assert feed_problems(self.engine) == []
         assert outcome.run.run_id is not None
         self._check_past([*self.shown][-1:])
         self.shown[outcome.run.run_id] = now

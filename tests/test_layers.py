@@ -53,8 +53,8 @@ PURE = {
 }
 PURE_MAY_IMPORT = {
     "__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
-    "jsonschema", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib", "xml",
-    "errno",
+    "jsonschema", "math", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib",
+    "xml", "errno",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.backend",
@@ -71,11 +71,13 @@ USERS = {
     "cronsim": "config.cron",
     "jinja2": "site.pages",
     "jsonschema": "forms.validation",
-    "standardwebhooks": "webhooks.send",
+    "standardwebhooks": "webhooks.sign_and_send",
     "wcwidth": "terminal",
     "sqlalchemy": "store reader webhooks daemon.service commands site.build api ensure_fresh",
 }
 LONGEST, MEDIAN = 350, 170
+LONGER = {"api": 400}
+"""The docstrings of `api` are the document docs/python.md."""
 
 
 @cache
@@ -155,5 +157,5 @@ def test_every_library_is_used_in_few_modules(library: str) -> None:
 
 def test_files_stay_small_enough_to_read_at_once() -> None:
     lengths = {name: len(file.read_text().splitlines()) for name, file in modules().items()}
-    assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGER.get(name, LONGEST)} == {}
     assert median(lengths.values()) <= MEDIAN

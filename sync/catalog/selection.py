@@ -1,19 +1,24 @@
-"""PURE. Which templates are asked for: one value, which means the same on every database.
+"""PURE. The filters of a list of templates: one value, which selects the same templates on every database.
 
-Words (tag, type, requirement) are compared whole, a search as a part, both by Unicode's case folding: STRASSE is straße, cafe is
-not café. Case is folded here and never by a database: the three of them fold letters differently.
+Tag, type and requirement are compared whole, by Unicode's case folding. A search compares parts of words, see `fold`. Both are
+done here and never by a database: the three databases fold letters differently.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
+from unicodedata import category, normalize
 
 from sync.catalog.fields import CREDIT_DIGITS
 from sync.catalog.page_order import BY_ID, SORTS, Order, PagePosition, parse_page_token, price
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sync.catalog.document import Document
     from sync.catalog.page_order import Sort
 
@@ -25,7 +30,7 @@ class Selection:
     """What is asked for; None asks for nothing in particular. `asked` makes one.
 
     Attributes:
-        tag: in either language.
+        tag: tags in either language; a template must have all of them.
         type: the template's type, such as BEGIN_END_FRAME.
         requirement: of its images, such as SINGLE_PERSON.
         images: how many it takes.
@@ -33,13 +38,13 @@ class Selection:
         ratio: an aspect ratio that it supports.
         min_price: credits at least, at `resolution`, else of the lowest price.
         max_price: credits at most, likewise.
-        search: a part of a title, a tag or the id.
+        search: words, each of which must occur in a title, a tag or the id.
         order: the order.
         limit: at most so many.
         after: only what stands behind this place.
     """
 
-    tag: str | None = None
+    tag: tuple[str, ...] = ()
     type: str | None = None
     requirement: str | None = None
     images: int | None = None
@@ -55,7 +60,7 @@ class Selection:
 
 EVERYTHING = Selection()
 
-_TEXTS = ("tag", "type", "requirement", "resolution", "ratio", "search")
+_TEXTS = ("type", "requirement", "resolution", "ratio", "search")
 _COUNTS = ("images", "limit")
 
 
@@ -65,12 +70,13 @@ def make_selection(
     after: str | None = None,
     min_price: Credits | None = None,
     max_price: Credits | None = None,
+    tag: str | Iterable[str] | None = None,
     **wanted: Any,
 ) -> Selection:
-    """Make a selection from what somebody asks for.
+    """Make a selection from the arguments of a query.
 
     Raises:
-        ValueError: naming the argument that cannot be meant.
+        ValueError: naming the invalid argument.
     """
     if sort not in SORTS:
         raise ValueError(f"sort: one of {', '.join(SORTS)}, not {sort!r}.")
@@ -87,11 +93,20 @@ def make_selection(
         raise ValueError(f"after: what a page gave as its `after`, not {after!r}.")
     return Selection(
         **wanted,
+        tag=_tags(tag),
         min_price=_bound("min_price", min_price, ROUND_CEILING),
         max_price=_bound("max_price", max_price, ROUND_FLOOR),
         order=order,
         after=None if after is None else parse_page_token(after, order),
     )
+
+
+def _tags(tag: str | Iterable[str] | None) -> tuple[str, ...]:
+    tags = () if tag is None else (tag,) if isinstance(tag, str) else tuple(tag) if isinstance(tag, Iterable) else (tag,)
+    for name in tags:
+        if not isinstance(name, str):
+            raise ValueError(f"tag: a text, or several, not {name!r}.")  # noqa: TRY004 - as for every argument
+    return tags
 
 
 def _bound(name: str, credit: Credits | None, towards: str) -> Decimal | None:
@@ -117,10 +132,32 @@ def same_word(one: str, other: str | None) -> bool:
     return other is not None and one.casefold() == other.casefold()
 
 
-def found_in(part: str, *texts: str | None) -> bool:
-    """Tell whether a text is, but for case, a part of any of these."""
-    folded = part.casefold()
-    return any(folded in text.casefold() for text in texts if text)
+class _WithoutMarks(dict[int, int | None]):
+    """Maps each combining mark to None and every other code point to itself, for `str.translate`."""
+
+    def __missing__(self, code: int) -> int | None:
+        kept = None if category(chr(code)).startswith("M") else code
+        self[code] = kept
+        return kept
+
+
+_WITHOUT_MARKS = _WithoutMarks()
+
+
+def fold(text: str) -> str:
+    """Write a text as it is searched: after NFKD, without combining marks, case-folded. `café` and `CAFE` become `cafe`."""
+    return text.casefold() if text.isascii() else normalize("NFKD", text).translate(_WITHOUT_MARKS).casefold()
+
+
+def search_words(search: str) -> list[str]:
+    """Split a search into folded words."""
+    return fold(search).split()
+
+
+def matches_search(words: Sequence[str], texts: Iterable[str | None]) -> bool:
+    """Tell whether every folded word occurs in one of the texts."""
+    folded = [fold(text) for text in texts if text]
+    return all(any(word in text for text in folded) for word in words)
 
 
 def matches(document: Document, wanted: Selection) -> bool:
@@ -128,13 +165,13 @@ def matches(document: Document, wanted: Selection) -> bool:
     names = [name for tag in document["tags"] for name in (tag["name"], tag["name_en"])]
     texts = (document["title"], document["title_en"], document["template_id"], *names)
     return (
-        (wanted.tag is None or any(same_word(wanted.tag, name) for name in names))
+        all(any(same_word(tag, name) for name in names) for tag in wanted.tag)
         and (wanted.type is None or same_word(wanted.type, document["template_type"]))
         and (wanted.requirement is None or same_word(wanted.requirement, document["input_requirement"]))
         and (wanted.images is None or document["input_num"] == wanted.images)
         and (wanted.ratio is None or wanted.ratio in document["aspect_ratios"])
         and _price_fits(price(document, wanted.resolution), wanted)
-        and (wanted.search is None or found_in(wanted.search, *texts))
+        and (wanted.search is None or matches_search(search_words(wanted.search), texts))
     )
 
 
@@ -143,3 +180,27 @@ def _price_fits(credit: Decimal | None, wanted: Selection) -> bool:
         return wanted.resolution is None and wanted.min_price is None and wanted.max_price is None
     not_below = wanted.min_price is None or credit >= wanted.min_price
     return not_below and (wanted.max_price is None or credit <= wanted.max_price)
+
+
+FILTERS = ("tag", "type", "requirement", "images", "resolution", "ratio", "min_price", "max_price", "search")
+FACETS = ("tag", "type", "requirement", "images", "resolution", "ratio")
+
+
+def count_values(documents: Iterable[Document]) -> dict[str, dict[str | int, int]]:
+    """Count the templates that have each value of each filter, the most frequent value first.
+
+    A tag is named in English, in Chinese if it has no English name.
+    """
+    counts: dict[str, Counter[str | int]] = {name: Counter() for name in FACETS}
+    for document in documents:
+        values: dict[str, Iterable[str | int | None]] = {
+            "tag": {tag["name_en"] or tag["name"] for tag in document["tags"]},
+            "type": [document["template_type"]],
+            "requirement": [document["input_requirement"]],
+            "images": [document["input_num"]],
+            "resolution": {item["resolution"] for item in document["consume_items"]},
+            "ratio": set(document["aspect_ratios"]),
+        }
+        for name in FACETS:
+            counts[name].update(value for value in values[name] if value is not None)
+    return {name: dict(sorted(found.items(), key=lambda each: (-each[1], str(each[0])))) for name, found in counts.items()}

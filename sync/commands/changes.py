@@ -13,7 +13,7 @@ from sync.catalog.selection import Selection
 from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import FEED_POSITION, NUMBER, json_flag, limit, report_unknown_words
 from sync.errors import UsageError
-from sync.webhooks.rules import KINDS, Rules, is_field, never
+from sync.webhooks.rules import KINDS, Rules, contradiction, is_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,12 +67,12 @@ def command(
     elif follow:
         end = status.overview(engine)
         start = end.cursor if since is None else since
-        matching = filter(rules.wants, feed.follow(engine, start, pause=_pauses()))
+        matching = filter(rules.matches, feed.follow(engine, start, pause=_pauses()))
         _follow(context.out, itertools.islice(matching, limit), as_json=as_json)
     else:
         found = _select(engine, rules, since, run_id, limit)
         for tag in () if found else rules.tags:
-            report_unknown_words(context.out, engine, Selection(tag=tag))
+            report_unknown_words(context.out, engine, Selection(tag=(tag,)))
         if as_json:
             context.out.json(found)
             return
@@ -101,7 +101,7 @@ def _select(engine: Engine, rules: Rules, since: str | None, run_id: int | None,
         return feed.changes(engine, most=most) if rules == Rules() else _newest(engine, rules, most)
     if rules == Rules():
         return feed.changes(engine, since=since, run_id=run_id, limit=limit)
-    return list(itertools.islice(filter(rules.wants, feed.changes(engine, since=since, run_id=run_id)), limit))
+    return list(itertools.islice(filter(rules.matches, feed.changes(engine, since=since, run_id=run_id)), limit))
 
 
 def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]], *, newest: bool, whole_feed: bool) -> None:
@@ -127,7 +127,7 @@ def _newest(engine: Engine, rules: Rules, most: int) -> list[dict[str, Any]]:
     found: deque[dict[str, Any]] = deque(maxlen=most)
     seq = status.overview(engine).oldest_seq - 1
     while batch := feed.changes(engine, since=seq, limit=BATCH):
-        found.extend(filter(rules.wants, batch))
+        found.extend(filter(rules.matches, batch))
         seq = batch[-1]["seq"]
     return list(found)
 
@@ -139,7 +139,7 @@ def _rules(*, tags: Sequence[str], kinds: Sequence[str], fields: Sequence[str]) 
                 f"--field: no change has a field {name!r}.", hint="Use a field name as `changes` shows it, such as title or tags."
             )
     rules = Rules(kinds=frozenset(kinds), tags=frozenset(tags), fields=frozenset(fields))
-    if why := never(rules):
+    if why := contradiction(rules):
         raise UsageError(f"--kind: {why}.")
     return rules
 

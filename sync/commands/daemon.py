@@ -49,7 +49,7 @@ def command(context: Context) -> None:
     from sync.client.network import Network
     from sync.commands.synchronising import refuse_sample
     from sync.config.cron import Cron
-    from sync.daemon.schedule import CronSchedule, Interval
+    from sync.daemon.next_run import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
     from sync.daemon.service import Service, facts_of
     from sync.logs import get_logger
@@ -144,7 +144,7 @@ def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> Dispat
 
     dispatcher = Dispatcher(engine, sender(context), now, random.random)
     dispatch_loop = DispatchLoop(dispatcher, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
-    dispatcher.ended = dispatch_loop.ended
+    dispatcher.on_result = dispatch_loop.handle_result
     return dispatch_loop
 
 

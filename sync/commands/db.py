@@ -69,12 +69,12 @@ def current(context: Context, *, as_json: bool) -> None:
 def check(context: Context, *, as_json: bool) -> None:
     """Check the schema and the consistency of the data."""
     context.start_logging()
-    from sync.reader.feed_check import problems_of_the_feed
+    from sync.reader.feed_check import feed_problems
     from sync.store import schema
 
     engine = context.engine()
     differing = list(schema.differences(engine))
-    broken = [] if differing else problems_of_the_feed(engine)
+    broken = [] if differing else feed_problems(engine)
     if as_json:
         context.out.json([*differing, *broken])
     else:

@@ -25,7 +25,7 @@ from sync.reader.status import Overview, overview
 from sync.store.engine import require_writable
 from sync.store.schema import HEAD
 from sync.store.server_state import server_state
-from sync.store.sqlite_file import sqlite_file
+from sync.store.sqlite_wal import sqlite_file
 from sync.terminal.rows import describe_problem
 from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.state import positions
@@ -142,8 +142,8 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
     try:
         found = overview(engine)
         if (server := server_state(engine)) is not None:
-            result = Result.WARNING if server.concerns else Result.FINE
-            yield Check("server", result, server.seen, f"{'; '.join(server.concerns)}." if server.concerns else "")
+            result = Result.WARNING if server.warnings else Result.FINE
+            yield Check("server", result, server.summary, f"{'; '.join(server.warnings)}." if server.warnings else "")
         if not found.holder.active:  # the write check would wait for that run
             require_writable(engine)
     except SyncError as error:

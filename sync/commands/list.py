@@ -9,24 +9,30 @@ import click
 
 from sync.catalog.page_order import SORTS
 from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import AS_OF, FLAGS, WholeNumber, json_flag, limit, report_unknown_words
+from sync.commands.listing import AS_OF, WholeNumber, json_flag, limit, report_unknown_words
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
 @sync_command("List templates, with filters. Reads the database only.", *DATABASE_FLAGS)
-@click.option("--tag", metavar="TAG", help="Only templates with this tag, in either language.")
+@click.option("--tag", multiple=True, metavar="TAG", help="Only templates with this tag, in either language. Repeatable.")
 @click.option("--type", "type", metavar="TYPE", help="Only templates of this type, such as BEGIN_END_FRAME.")
-@click.option("--input", "requirement", metavar="WORD", help="Only templates with this input requirement, such as SINGLE_PERSON.")
+@click.option(
+    "--requirement", metavar="WORD", help="Only templates with this requirement for the input images, such as SINGLE_PERSON."
+)
+@click.option("--input", "requirement", hidden=True)
 @click.option("--images", type=WholeNumber(0), metavar="N", help="Only templates with this number of input images.")
 @click.option("--resolution", metavar="NAME", help="Only templates with a price at this resolution, such as 720p.")
 @click.option("--ratio", metavar="W:H", help="Only templates that support this aspect ratio, such as 9:16.")
 @click.option("--min-price", metavar="CREDITS", help="Minimum price at --resolution; without it, at the cheapest resolution.")
 @click.option("--max-price", metavar="CREDITS", help="Maximum price at --resolution; without it, at the cheapest resolution.")
 @click.option(
-    "--text", "search", metavar="TEXT", help="Only templates with this text in a title or tag, in either language, or in the ID."
+    "--search",
+    metavar="WORDS",
+    help="Only templates with each of these words in a title or tag, in either language, or in the ID.",
 )
+@click.option("--text", "search", hidden=True)
 @click.option(
     "--sort",
     type=click.Choice(SORTS),
@@ -43,7 +49,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     gc.disable()  # as in `run`: collections would scan every document repeatedly, without garbage
     from sync.catalog.selection import make_selection
     from sync.commands.listing import find_run
-    from sync.reader.catalog import selected
+    from sync.reader.catalog import select_templates
     from sync.reader.stored_templates import printed
     from sync.terminal.rows import template_rows
     from sync.terminal.tables import mark, table
@@ -53,9 +59,9 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
         selection = make_selection(**wanted)
     except ValueError as error:
         argument, _, why = str(error).partition(": ")
-        raise click.UsageError(f"--{FLAGS.get(argument, argument.replace('_', '-'))}: {why}") from None
+        raise click.UsageError(f"--{argument.replace('_', '-')}: {why}") from None
     engine = context.engine()
-    found = [each.document for each in selected(engine, selection, after_run=find_run(engine, as_of))]
+    found = [each.document for each in select_templates(engine, selection, after_run=find_run(engine, as_of))]
     if as_json:
         context.out.json([printed(each) for each in found])
     elif found:

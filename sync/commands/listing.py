@@ -137,15 +137,11 @@ def find_run(engine: Engine, as_of: int | datetime | None) -> int | None:
     return run_of(engine, as_of, now())
 
 
-FLAGS = {"requirement": "input", "search": "text"}
-"""Flags whose name differs from the argument of the reader."""
-
-
 def report_unknown_words(out: Output, engine: Engine, wanted: Selection) -> None:
     """Print, for an empty result, each filter value that no template ever had, with similar values that exist."""
-    from sync.reader.facets import unknown_words
+    from sync.reader.facets import unknown_filter_values
 
-    for name, near in unknown_words(engine, wanted).items():
+    for name, word, near in unknown_filter_values(engine, wanted):
         others = f"`template-sync {name}s` shows all." if name in {"tag", "type"} else ""
         similar = f"; did you mean {' or '.join(map(repr, near))}?" if near else f". {others}".rstrip()
-        out.message(f"No template has the {FLAGS.get(name, name)} {getattr(wanted, name)!r}{similar}")
+        out.message(f"No template has the {name} {word!r}{similar}")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def command(context: Context, *, template_id: str, as_of: int | datetime | None, as_json: bool) -> None:
     """Show one template."""
     from sync.commands.listing import find_run
-    from sync.reader.catalog import known
+    from sync.reader.catalog import find_template
     from sync.reader.stored_templates import printed
 
     engine = context.engine()
-    found = known(engine, template_id, after_run=find_run(engine, as_of)).as_json()
+    found = find_template(engine, template_id, after_run=find_run(engine, as_of)).as_json()
     if as_json:
         from sync.outputs.catalog import ShownTemplate
 

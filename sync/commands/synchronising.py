@@ -19,7 +19,7 @@ from sync.config.settings import Settings, require_key
 from sync.errors import SyncError, UsageError
 from sync.recording.format import SETTINGS, RecordedRun
 from sync.recording.record import Recording
-from sync.store.sqlite_file import sqlite_file
+from sync.store.sqlite_wal import sqlite_file
 from sync.text import count_of, iso, join_limited
 
 if TYPE_CHECKING:

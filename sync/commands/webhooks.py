@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoints import Endpoint
     from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
-    from sync.webhooks.send import Reply
+    from sync.webhooks.sign_and_send import Reply
 
 FLAGS = (*DATABASE_FLAGS, "webhooks_file")
 SENDING_FLAGS = (*FLAGS, "proxy", "ca_bundle")
@@ -95,19 +95,19 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
     import secrets
 
     from sync.text import iso
-    from sync.webhooks.messages import of_test
+    from sync.webhooks.messages import message_of_test
 
     target = _find_endpoint(_endpoints(context), name)
     moment = now()
-    message = of_test(secrets.token_hex(12), iso(moment), name)
+    message = message_of_test(secrets.token_hex(12), iso(moment), name)
     reply = sender(context)(target, message, moment)
     if as_json:
         from sync.outputs.webhooks import WebhookAnswer
 
-        context.out.json(WebhookAnswer(name, message.id, reply.taken, reply.status, reply.said or None))
+        context.out.json(WebhookAnswer(name, message.id, reply.accepted, reply.status, reply.detail or None))
     else:
-        context.out.lines([f"{name}: {reply.in_words}"])
-    if not reply.taken:
+        context.out.lines([f"{name}: {reply.summary}"])
+    if not reply.accepted:
         raise TryLater(
             f"Endpoint {name} did not accept the message.", hint="Check the log of the endpoint; nothing else was changed."
         )
@@ -128,8 +128,8 @@ def deliver(context: Context, *, as_json: bool) -> None:
     endpoints = _endpoints(context)
     visits: list[DeliveryResult] = []
     dispatcher = Dispatcher(context.engine(), sender(context), now, random.random, visits.append)
-    dispatcher.begin(endpoints)
-    dispatcher.finish()
+    dispatcher.start_due(endpoints)
+    dispatcher.join()
     visits.sort(key=lambda visit: visit.name)
     if as_json:
         from sync.outputs.webhooks import Delivery
@@ -170,7 +170,7 @@ def resume(context: Context, *, name: str, skip: bool) -> None:
 def sender(context: Context) -> Callable[[SignedEndpoint, Message, datetime], Reply]:
     """Return the function that makes one delivery attempt."""
     from sync.client.network import Network
-    from sync.webhooks.send import send
+    from sync.webhooks.sign_and_send import send
 
     network = Network.of(context.settings)
     return lambda target, message, moment: send(target, message, moment, network=network)

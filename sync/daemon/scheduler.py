@@ -1,4 +1,4 @@
-"""The long-running service. APScheduler keeps its one job on schedule; `sync.daemon.schedule` decides when a run is due.
+"""The long-running service. APScheduler keeps its one job on schedule; `sync.daemon.next_run` decides when a run is due.
 
 APScheduler 3.11 drops a run that is a second late (hence no misfire limit), swallows exceptions, and waits too long after the
 wall clock was set back; a signal handler that shuts it down can deadlock. So the job catches everything, the main thread
@@ -23,7 +23,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from sync.catalog.run_record import Status
-from sync.daemon.schedule import (
+from sync.daemon.next_run import (
     ClockReading,
     RunResult,
     clock_jump,
@@ -38,7 +38,7 @@ from sync.logs import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sync.daemon.schedule import Schedule
+    from sync.daemon.next_run import Schedule
     from sync.daemon.service import Service
 
 CHECK_SECONDS = 2.0

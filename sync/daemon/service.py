@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
 from sync.client.api_client import HttpApiClient
-from sync.daemon.schedule import RunResult
+from sync.daemon.next_run import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError, resource_error
 from sync.logs import get_logger, log_run
 from sync.monitoring.metrics import CODES, Facts, Metrics, RunFigures
 from sync.monitoring.staleness import is_stale
-from sync.reader.cursor import newest, validate_cursor
+from sync.reader.cursor import last_cursor, validate_cursor
 from sync.reader.status import last_success, overview
 from sync.store.apply import Store
-from sync.store.database_errors import where
+from sync.store.database_errors import database_name
 from sync.store.engine import reading
-from sync.store.next_run import record_next_run
+from sync.store.planned_run import save_planned_run
 from sync.store.schema import require_current_schema
-from sync.store.sqlite_file import identity, sqlite_file
+from sync.store.sqlite_wal import identity, sqlite_file
 from sync.synchronise import Outcome, RunOptions, synchronise
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sync.config.settings import Settings
     from sync.monitoring.heartbeat import Ping
-    from sync.store.sqlite_file import Identity
+    from sync.store.sqlite_wal import Identity
 
 
 class Service:
@@ -106,7 +106,7 @@ class Service:
             figures, success = figures_of(outcome, self._engine)
             self._metrics.observe(figures)
             with suppress(SyncError):
-                self._cursor = newest(self._engine)
+                self._cursor = last_cursor(self._engine)
             notify_heartbeat(self._ping, outcome, success, self._settings.staleness_budget, self._clock())
         if outcome.plan is not None:
             self._metrics.observe_site(self._site())
@@ -122,7 +122,7 @@ class Service:
         before, self._file = self._file, self._identity()
         if before is not None and before != self._file:
             hint = "Stop the daemon before the file is replaced; check that DATABASE_URL names the intended one."
-            get_logger().warning("database_replaced", file=where(self._engine), hint=hint)
+            get_logger().warning("database_replaced", file=database_name(self._engine), hint=hint)
 
     def _identity(self) -> Identity:
         file = sqlite_file(self._engine)
@@ -200,7 +200,7 @@ class Service:
     def save_plan(self, due: datetime | None) -> None:
         """Store when the next run is due, for `status`."""
         try:
-            record_next_run(self._engine, due)
+            save_planned_run(self._engine, due)
         except DatabaseError as error:
             get_logger().warning("next_run_not_recorded", error=str(error))
 

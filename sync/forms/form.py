@@ -1,11 +1,8 @@
-"""PURE. The form of one template: what the `input` of its generation request must be, as a JSON Schema (2020-12).
+"""PURE. The form of one template: the JSON Schema (2020-12) of the `input` of its generation request, and the request itself.
 
-It says only what the catalog says: so many images, one of the resolutions that have a price. What a template's record leaves out
-is left open. It follows from what a template *means*: a catalog that serves the same prices in another order has the same form.
-
-The request that has a video made of a template. This program never sends it: it spends credits.
-
-As the vendor's page of `bytedance/template` describes it; where that and the catalog are silent, a note says so.
+The schema contains only facts of the catalog: the number of images, the resolutions with a price. Other values are free.
+It does not depend on the order of the prices. The request follows the vendor's page of `bytedance/template`; notes name what that
+page leaves open. This program never sends the request, because it costs credits.
 """
 
 from __future__ import annotations
@@ -25,6 +22,8 @@ if TYPE_CHECKING:
 
 HTTP_URL = r"^(?![\s\S]*\s)https?://[^/?#]"
 """An http or https URL with a host, and no space or line break anywhere; read alike by Python and by JavaScript."""
+API_ORIGIN = "https://api.crun.ai"
+"""The origin of the API."""
 DOCUMENTED_RESOLUTION = "720p"
 """Stands in an example where a template names no resolution: the one that the vendor's own example has."""
 
@@ -34,14 +33,14 @@ class Form:
     """The form of one template.
 
     Attributes:
-        document: the template, as `sync.catalog.document.document` writes it.
+        document: the stored document of the template.
     """
 
     document: Document
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Write the form as a closed JSON Schema (2020-12); each call gives one of its own."""
+        """Return the form as a closed JSON Schema (2020-12), a new object for each call."""
         document = self.document
         images: dict[str, Any] = {
             "type": "array",
@@ -70,10 +69,10 @@ class Form:
         }
 
     def example(self, resolution: str | None = None) -> dict[str, Any]:
-        """Make an input that fits; its image URLs are placeholders.
+        """Return a valid input with placeholders as image URLs.
 
         Args:
-            resolution: one that has a price; the cheapest if None.
+            resolution: a resolution with a price; None: the cheapest.
 
         Raises:
             ValueError: the template has no price at this resolution.
@@ -89,21 +88,33 @@ class Form:
         }
 
     def validate(self, input: Any) -> list[Problem]:  # noqa: A002 - the request calls it so
-        """Tell what is wrong with an input, one problem a mistake, in the order of the fields; none if it fits.
+        """Return the errors of an input, in the order of the fields; an empty list if it is valid.
 
         Args:
-            input: a JSON value, as `json.loads` gives it.
+            input: a JSON value, as `json.loads` returns it.
 
         Raises:
-            MissingExtra: the library that checks is not installed.
+            MissingExtra: jsonschema is not installed.
         """
         from sync.forms.validation import problems
 
         return problems(self.schema, input)
 
+    def request(self, input: Mapping[str, Any], *, base_url: str = API_ORIGIN) -> dict[str, Any]:  # noqa: A002 - its name in the API
+        """Write the request for a generation task with this input, as `form ID --request --json` prints it. It is not sent.
+
+        Args:
+            input: the input; `validate` checks it, this does not.
+            base_url: the origin of the API.
+
+        Returns:
+            `method`, `url`, `headers` (the key is a placeholder), `body`, `credit` (what it spends; None if unknown) and `notes`.
+        """
+        return job_request(self, base_url, input=input)
+
     @property
     def hash(self) -> str:
-        """Hash the schema (SHA-256, in hex, of its JSON with sorted keys and no spaces, in UTF-8): equal hashes, equal forms."""
+        """Return the hash of the schema: SHA-256, in hexadecimal, of its JSON with sorted keys, without spaces, in UTF-8."""
         return plain_hash(self.schema)
 
 
@@ -128,40 +139,48 @@ REQUEST_SCHEMA: Mapping[str, Any] = {
 """What is around the input, whichever template it is for."""
 
 
-def job_request(form: Form, base_url: str, resolution: str | None = None) -> dict[str, Any]:
+def job_request(
+    form: Form,
+    base_url: str,
+    resolution: str | None = None,
+    *,
+    input: Mapping[str, Any] | None = None,  # noqa: A002
+) -> dict[str, Any]:
     """Write the whole request for one template: `method`, `url`, `headers`, `body`, `credit` (what it spends), `notes`.
 
     Args:
         form: the template's.
         base_url: the API's origin.
-        resolution: one that has a price; the cheapest if None.
+        resolution: of the example, one that has a price; the cheapest if None.
+        input: the input; None: an example.
 
     Raises:
         ValueError: the template has no price at this resolution.
     """
-    example = form.example(resolution)
+    sent = form.example(resolution) if input is None else dict(input)
     prices = {item["resolution"]: item["credit"] for item in form.document["consume_items"]}
-    credit = prices.get(example["resolution"])
+    wanted = sent.get("resolution")
+    credit = prices.get(wanted) if isinstance(wanted, str) else None
     return {
         "method": "POST",
         "url": base_url + JOB_PATH,
         "headers": {"Content-Type": "application/json", "x-api-key": "$CRUN_API_KEY"},
-        "body": {"model": MODEL, "input": example},
+        "body": {"model": MODEL, "input": sent},
         "credit": credit,
-        "notes": _notes(form.document, credit),
+        "notes": _notes(form.document, credit, is_example=input is None),
     }
 
 
-def _notes(document: dict[str, Any], credit: float | None) -> list[str]:
-    """Say what the reader has to put in, and what nobody said."""
+def _notes(document: dict[str, Any], credit: float | None, *, is_example: bool) -> list[str]:
+    """Name the placeholders, and what the catalog does not state."""
     notes = ["x-api-key takes your API key; $CRUN_API_KEY is a placeholder."]
-    if document["input_num"] != 0:
+    if is_example and document["input_num"] != 0:
         notes.append("The img_urls are placeholders: replace them with public URLs of your images, in order.")
-    if document["input_num"] is None:
+    if is_example and document["input_num"] is None:
         notes.append("The catalog does not state the number of images for this template; one is shown.")
     if document["input_requirement"]:
         notes.append(f"The images must meet this requirement: {document['input_requirement']}.")
-    if not document["consume_items"]:
+    if is_example and not document["consume_items"]:
         notes.append(
             f"The catalog names no resolution for this template; {DOCUMENTED_RESOLUTION} stands in the vendor's own example."
         )

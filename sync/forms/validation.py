@@ -1,11 +1,12 @@
-"""PURE. What is wrong with an input, field by field, in sentences of our own. The home of jsonschema.
+"""PURE. The errors of an input, field by field; the only user of jsonschema.
 
-Its own sentences repeat the value whole, however long and whatever is in it, and say of one mistake several things.
+The messages are this program's, because those of jsonschema repeat complete values and report one error several times.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.parsing import kind_of
@@ -24,12 +25,12 @@ _LONGEST_INTEGER = 64  # bits; Python refuses to write out very long ones
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake in an input.
+    """One error of an input.
 
     Attributes:
-        field: the field of the input, such as `img_urls`; empty where the input itself is meant.
-        path: where exactly, such as `img_urls[1]`; empty likewise.
-        message: what must be and what is, for a person; the value escaped and cut.
+        field: the field, such as `img_urls`; empty for the input itself.
+        path: the path, such as `img_urls[1]`; empty for the input itself.
+        message: the rule and the value, escaped and truncated.
     """
 
     field: str
@@ -115,6 +116,8 @@ def _kind(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     """Write a value that somebody gave as JSON: short, and with nothing in it that acts on a terminal."""
+    if isinstance(value, float) and not isfinite(value):
+        return f"{value} (not a JSON number)"
     if isinstance(value, dict | list) or (isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER):
         return _kind(value)
     cut = value[:LONGEST_SHOWN] if isinstance(value, str) else value

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LIMIT = 5.0  # seconds for one whole ping
 
 
-_WAITING = 4  # pings, the two of two runs; behind a server that hangs, older ones are lost, as nobody needs old news
+_MAX_QUEUED = 4  # pings, the two of two runs; behind a server that hangs, older ones are lost, as nobody needs old news
 
 
 _TEXT_LIMIT = 10_000  # characters; monitoring services cut at a similar length
@@ -44,11 +44,11 @@ class Ping:
         self._url = url
         self._network = network
         self._limit = limit
-        self._waiting: deque[tuple[str, str]] = deque(maxlen=_WAITING)
+        self._queue: deque[tuple[str, str]] = deque(maxlen=_MAX_QUEUED)
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._owes_end = False
+        self._end_pending = False
 
     @contextmanager
     def run(self) -> Iterator[None]:
@@ -68,23 +68,23 @@ class Ping:
             reason = str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}.")
             raise
         finally:
-            if self._owes_end:
+            if self._end_pending:
                 self.fail(f"run: failed, {reason}")
 
     def start(self) -> None:
         """Say that a run began."""
-        self._tell("/start", "")
-        self._owes_end = True
+        self._enqueue("/start", "")
+        self._end_pending = True
 
     def success(self, text: str) -> None:
         """Say that a run did what it should, and in a few words what that was."""
-        self._tell("", text)
-        self._owes_end = False
+        self._enqueue("", text)
+        self._end_pending = False
 
     def fail(self, text: str) -> None:
         """Say that a run failed, and why."""
-        self._tell("/fail", text)
-        self._owes_end = False
+        self._enqueue("/fail", text)
+        self._end_pending = False
 
     def close(self, timeout: float) -> None:
         """Wait for the pings still to be sent, at most so many seconds; later ones are not sent."""
@@ -94,16 +94,16 @@ class Ping:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _tell(self, suffix: str, text: str) -> None:
+    def _enqueue(self, suffix: str, text: str) -> None:
         with self._changed:
             if self._url is None or self._closed:
                 return
-            self._waiting.append((suffix, text[:_TEXT_LIMIT]))
+            self._queue.append((suffix, text[:_TEXT_LIMIT]))
             self._changed.notify()
             if self._thread is None:
-                self._begin()
+                self._start_thread()
 
-    def _begin(self) -> None:
+    def _start_thread(self) -> None:
         thread = threading.Thread(target=self._work, name="ping", daemon=True)
         try:
             thread.start()
@@ -115,10 +115,10 @@ class Ping:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if not self._queue:
                     return
-                suffix, text = self._waiting.popleft()
+                suffix, text = self._queue.popleft()
             self._send(suffix, text)
 
     def _send(self, suffix: str, text: str) -> None:
@@ -128,7 +128,7 @@ class Ping:
         network = self._network or Network()
         try:
             url, content = _with_suffix(self._url or "", suffix), text.encode("utf-8", "replace")
-            answer = http.send("POST", url, {}, content, network=network, limit=self._limit, most=_nothing)
+            answer = http.send("POST", url, {}, content, network=network, limit=self._limit, most=_no_body)
             if answer.status in http.OK:
                 return
             reason = f"HTTP {answer.status}"
@@ -139,7 +139,7 @@ class Ping:
         _log.warning("ping_failed", reason=reason)
 
 
-def _nothing(_status: int) -> int:
+def _no_body(_status: int) -> int:
     return 0
 
 

@@ -222,23 +222,23 @@ class Metrics:
         if written is not None:
             self._site.set(int(written))
 
-    def observe_webhooks(self, told: Sequence[Position]) -> None:
-        """Take over how far every endpoint has been told; one that is not among them any more is forgotten."""
-        names = {each.name for each in told}
+    def observe_webhooks(self, positions: Sequence[Position]) -> None:
+        """Take over the delivery position of every endpoint; remove endpoints that are no longer configured."""
+        names = {each.name for each in positions}
         for gone in self._endpoints - names:
             for gauge in (self._behind, self._failing, self._paused):
                 gauge.remove(gone)
         self._endpoints = names
-        for each in told:
+        for each in positions:
             self._behind.labels(each.name).set(each.behind)
             self._failing.labels(each.name).set(each.failing_since.timestamp() if each.failing_since else 0)
             self._paused.labels(each.name).set(int(each.paused is not None))
             for result in ("taken", "failed"):
                 self._messages.labels(each.name, result)
 
-    def count_messages(self, endpoint: str, *, taken: int, failed: int) -> None:
+    def count_messages(self, endpoint: str, *, accepted: int, failed: int) -> None:
         """Count what came of a visit to an endpoint."""
-        self._messages.labels(endpoint, "taken").inc(taken)
+        self._messages.labels(endpoint, "taken").inc(accepted)
         self._messages.labels(endpoint, "failed").inc(failed)
 
     def text(self) -> bytes:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sync.catalog.selection import EVERYTHING, Selection
 from sync.errors import UnknownTemplate
 from sync.reader.feed import position_after
-from sync.reader.past import select_one_of_then, select_past
-from sync.reader.present import select_one, select_present
+from sync.reader.past import select_one_past, select_past
+from sync.reader.present import count_present, select_one, select_present
 from sync.reader.status import overview
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sync.store.engine import Source
 
 
-def selected(source: Source, wanted: Selection = EVERYTHING, *, after_run: int | None = None) -> list[Stored]:
+def select_templates(source: Source, wanted: Selection = EVERYTHING, *, after_run: int | None = None) -> list[Stored]:
     """Read the templates that are wanted, in their order.
 
     Args:
@@ -35,7 +35,16 @@ def selected(source: Source, wanted: Selection = EVERYTHING, *, after_run: int |
         return select_present(connection, wanted) if after_run is None else select_past(connection, wanted, after_run)
 
 
-def known(source: Source, template_id: str, *, after_run: int | None = None) -> Stored:
+def count(source: Source, wanted: Selection, *, after_run: int | None = None) -> int:
+    """Count the templates of a selection; `after_run` as in `selected`."""
+    with reading(source) as connection:
+        require_current(connection)
+        if after_run is None:
+            return count_present(connection, wanted)
+        return len(select_past(connection, wanted, after_run))
+
+
+def find_template(source: Source, template_id: str, *, after_run: int | None = None) -> Stored:
     """Read one template, present or removed.
 
     Raises:
@@ -47,7 +56,7 @@ def known(source: Source, template_id: str, *, after_run: int | None = None) -> 
         found = (
             select_one(connection, template_id)
             if after_run is None
-            else select_one_of_then(connection, template_id, after_run)
+            else select_one_past(connection, template_id, after_run)
         )  # fmt: skip
     if found is None:
         by_then = "ever seen" if after_run is None else f"seen by run {after_run}"
@@ -61,7 +70,7 @@ def known(source: Source, template_id: str, *, after_run: int | None = None) -> 
 
 def catalog(source: Source, *, after_run: int | None = None) -> list[Document]:
     """Read the whole catalog's documents, by id in code-point order, which is the same on every engine."""
-    return [each.document for each in selected(source, after_run=after_run)]
+    return [each.document for each in select_templates(source, after_run=after_run)]
 
 
 def catalog_and_cursor(source: Source, *, after_run: int | None = None) -> tuple[str, list[Document]]:
@@ -75,4 +84,4 @@ def catalog_and_cursor(source: Source, *, after_run: int | None = None) -> tuple
 
 def template(source: Source, template_id: str) -> dict[str, Any]:
     """Read one template's newest document, and when it was first seen, changed, removed; errors as those of `known`."""
-    return known(source, template_id).as_json()
+    return find_template(source, template_id).as_json()

@@ -29,7 +29,7 @@ def validate_cursor(connection: sa.Connection, since: str | int) -> int:
         TryLater: it is ahead of a standby, which lags.
     """
     state = dict(connection.execute(sa.select(sync_state)).mappings().one())
-    given = _read(since)
+    given = _parse(since)
     if given.epoch and given.epoch != state["feed_epoch"]:
         raise _lost(
             state, "other-feed", "The cursor belongs to another feed: this database was created again, or is another one."
@@ -45,20 +45,20 @@ def validate_cursor(connection: sa.Connection, since: str | int) -> int:
     if given.seq < state["oldest_seq"] - 1:
         gone = f"changes {given.seq + 1} to {state['oldest_seq'] - 1} were pruned"
         raise _lost(state, "pruned", f"The feed begins at seq {state['oldest_seq']}: {gone}, which the cursor has not passed.")
-    if given.epoch and str(given) not in _good_at(connection, state, given.seq):
+    if given.epoch and str(given) not in _valid_cursors(connection, state, given.seq):
         diverged = f"The cursor's history differs from that of this database up to seq {given.seq}, as after a restore."
         raise _lost(state, "diverged", diverged)
     return given.seq
 
 
-def newest(engine: sa.Engine) -> str | None:
+def last_cursor(engine: sa.Engine) -> str | None:
     """Read where the feed ends."""
     with reading(engine) as connection:
         found: str | None = connection.scalar(sa.select(sync_state.c.last_cursor))
     return found
 
 
-def _read(since: str | int) -> Cursor:
+def _parse(since: str | int) -> Cursor:
     """Read a cursor; a bare number has no epoch."""
     if isinstance(since, int) and 0 <= since <= LARGEST_NUMBER:
         return Cursor("", since, "")
@@ -71,7 +71,7 @@ def _read(since: str | int) -> Cursor:
     return found
 
 
-def _good_at(connection: sa.Connection, state: Mapping[str, Any], seq: int) -> set[str | None]:
+def _valid_cursors(connection: sa.Connection, state: Mapping[str, Any], seq: int) -> set[str | None]:
     """Name the cursors that are good at a position: its change's own, and at an end of the feed what is remembered of it."""
     found = {connection.scalar(sa.select(template_changes.c.cursor).where(template_changes.c.seq == seq))}
     if seq == state["last_seq"]:

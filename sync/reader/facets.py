@@ -6,11 +6,10 @@ Words that were asked for and that no template has: perhaps another one was mean
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from sync.catalog.selection import same_word
 from sync.store.engine import reading
 from sync.store.schema import require_current
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, templates
@@ -50,7 +49,7 @@ def _counted(source: Source, query: sa.Select[Any]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (-row["templates"], *((row[name] or "") for name in row if name != "templates")))
 
 
-_HELD = {
+_STORED_VALUES = {
     "tag": (tags.c.name, tags.c.name_en),
     "type": (templates.c.template_type,),
     "requirement": (templates.c.input_requirement,),
@@ -59,18 +58,28 @@ _HELD = {
 }
 
 
-def unknown_words(source: Source, wanted: Selection) -> dict[str, tuple[str, ...]]:
-    """Name the filters that ask for a word which no template ever had, each with the words that are nearest to it, if any are."""
-    unknown = {}
+class UnknownWord(NamedTuple):
+    """A value of a filter that no template ever had, and the most similar ones that exist."""
+
+    filter: str
+    word: str
+    similar: tuple[str, ...]
+
+
+def unknown_filter_values(source: Source, wanted: Selection) -> list[UnknownWord]:
+    """Find the values of filters that no template ever had."""
+    unknown: list[UnknownWord] = []
     with reading(source) as connection:
         require_current(connection)
-        for name, columns in _HELD.items():
-            word = getattr(wanted, name)
-            if word is None:
+        for name, columns in _STORED_VALUES.items():
+            words = wanted.tag if name == "tag" else (getattr(wanted, name),)
+            words = tuple(word for word in words if word is not None)
+            if not words:
                 continue
             held = {each for column in columns for each in connection.scalars(sa.select(column).distinct()) if each}
-            if not any(same_word(word, each) for each in held):
-                folded = {each.casefold(): each for each in sorted(held)}
-                near = get_close_matches(word.casefold(), folded, n=3, cutoff=0.6)
-                unknown[name] = tuple(folded[each] for each in near)
+            folded = {each.casefold(): each for each in sorted(held)}
+            for word in words:
+                if word.casefold() not in folded:
+                    near = get_close_matches(word.casefold(), folded, n=3, cutoff=0.6)
+                    unknown.append(UnknownWord(name, word, tuple(folded[each] for each in near)))
     return unknown

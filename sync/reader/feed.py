@@ -11,7 +11,7 @@ from sync.catalog.feed_chain import Cursor
 from sync.catalog.field_changes import apply_fields, price_moves
 from sync.catalog.url_query import URL_FIELDS
 from sync.reader.cursor import validate_cursor
-from sync.reader.stored_templates import _ordered, _sorted, printed
+from sync.reader.stored_templates import normalize_document, printed, sort_keys
 from sync.store.bulk import batches
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sync.store.engine import Source
 
 
-_TOLD = ("field", "old", "new", "gained", "lost", "absent")
+_FIELD_KEYS = ("field", "old", "new", "gained", "lost", "absent")
 
 
 _VERSION_OF_CHANGE = sa.and_(
@@ -118,7 +118,7 @@ def _kept(row: dict[str, Any]) -> dict[str, Any]:
         "template_id": row["template_id"],
         "since_run_id": row["since_run_id"],
         "since_at": iso(row["since_at"]),
-        "document": printed(_ordered(row["document"])),
+        "document": printed(normalize_document(row["document"])),
     }
 
 
@@ -142,15 +142,17 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
         "at": iso(row["at"]),
         "template_id": row["template_id"],
         "kind": row["kind"],
-        "fields": [{name: _sorted(told[name]) for name in _TOLD if name in told} for told in row["fields"] or ()],
+        "fields": [{name: sort_keys(field[name]) for name in _FIELD_KEYS if name in field} for field in row["fields"] or ()],
         "evidence": row["evidence"],
         "prices": [
             {"resolution": size, "old": _number(old), "new": _number(new)} for size, old, new in price_moves(row["fields"])
         ],
         "breaking": row["breaking"],
         "cursor": row["cursor"],
-        "document": None if row["document"] is None else printed(_ordered(_with_fields(row["document"], row["fields"] or ()))),
-        "before": None if row.get("before") is None else printed(_ordered(row["before"])),
+        "document": None
+        if row["document"] is None
+        else printed(normalize_document(_with_fields(row["document"], row["fields"] or ()))),
+        "before": None if row.get("before") is None else printed(normalize_document(row["before"])),
     }
 
 

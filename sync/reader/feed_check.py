@@ -1,4 +1,4 @@
-"""`db check`, the history: is the feed's chain whole, does the feed replay to the tables, and is what it shows still there?"""
+"""`db check`, the history: is the feed's chain complete, does the feed replay to the tables, and is what it shows still there?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sync.catalog.document import canonical, content_hash, json_number
 from sync.catalog.feed_chain import CHAINED, Cursor
 from sync.catalog.field_changes import price_moves
 from sync.catalog.fields import LISTS, SCALARS
-from sync.reader.stored_templates import _ordered
+from sync.reader.stored_templates import normalize_document
 from sync.store.bulk import BATCH
 from sync.store.engine import reading
 from sync.store.tables import (
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from sync.catalog.document import Document
 
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 
 
-def problems_of_the_feed(engine: sa.Engine) -> list[str]:
+def feed_problems(engine: sa.Engine) -> list[str]:
     """Read the whole feed and the whole catalog; say what does not fit, a line each; of very many the first.
 
     A batch at a time, in one transaction, so that runs go on meanwhile and nothing is whole in memory but the ids. The schema
@@ -44,10 +44,10 @@ def problems_of_the_feed(engine: sa.Engine) -> list[str]:
     """
     found: list[str] = []
     with reading(engine) as connection:
-        for problems in (_of_the_chain_and_replay, _of_the_documents, _of_what_the_feed_shows):
+        for problems in (_check_chain_and_replay, _check_documents, _check_versions_and_prices):
             for problem in _readable(problems(connection)):
                 found.append(problem)
-                if len(found) == MOST_SHOWN:
+                if len(found) == MAX_SHOWN:
                     return [*found, "and perhaps more"]
     return found
 
@@ -60,10 +60,10 @@ def _readable(problems: Iterator[str]) -> Iterator[str]:
         yield f"A row has an invalid value, and the check stops there ({type(error).__name__})."
 
 
-def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
+def _check_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
     state = connection.execute(sa.select(sync_state)).one()
-    whole = state.oldest_seq == 1
-    cursor = Cursor.start(state.feed_epoch) if whole else Cursor.parse(state.pruned_cursor or "")
+    complete = state.oldest_seq == 1
+    cursor = Cursor.start(state.feed_epoch) if complete else Cursor.parse(state.pruned_cursor or "")
     end = str(cursor) if cursor else None
     present: dict[str, bool] = {}
     seq = state.oldest_seq - 1
@@ -76,7 +76,7 @@ def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
         if expected and row["cursor"] != str(expected):
             yield f"The hash chain is broken at seq {seq}: this change, or an earlier one, was modified."
         cursor, end = Cursor.parse(row["cursor"] or ""), row["cursor"]
-        was = present.get(row["template_id"], False if whole else None)
+        was = present.get(row["template_id"], False if complete else None)
         if was is not None and was == (row["kind"] == "added"):
             yield f"Change {seq} is '{row['kind']}' of template {row['template_id']}, which was {'' if was else 'not '}present."
         present[row["template_id"]] = row["kind"] != "removed"
@@ -84,7 +84,7 @@ def _of_the_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
         yield f"sync_state has the end of the feed at seq {state.last_seq}; it is at {seq}, or at another cursor."
     stored = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.removed_at.is_(None))))
     replayed = {key for key, is_present in present.items() if is_present}
-    odd = {*(replayed - stored), *(key for key in stored - replayed if whole or present.get(key) is False)}
+    odd = {*(replayed - stored), *(key for key in stored - replayed if complete or present.get(key) is False)}
     for template_id in sorted(odd):
         yield f"Template {template_id} is {'' if template_id in stored else 'not '}present, but the feed differs."
 
@@ -100,7 +100,7 @@ def _feed(connection: sa.Connection, after: int) -> Iterator[Mapping[str, Any]]:
         after = rows[-1]["seq"]
 
 
-def _of_the_documents(connection: sa.Connection) -> Iterator[str]:
+def _check_documents(connection: sa.Connection) -> Iterator[str]:
     """Compare each present template's open version, which is what the feed comes to, with its rows in the tables."""
     after = ""
     while True:
@@ -122,7 +122,7 @@ def _of_the_documents(connection: sa.Connection) -> Iterator[str]:
             if version is None:
                 yield f"Template {row['template_id']} is present and has no open version."
                 continue
-            if canonical(_ordered(version.document)) != canonical(_from_rows(row, lists[row["template_id"]])):
+            if canonical(normalize_document(version.document)) != canonical(_from_rows(row, lists[row["template_id"]])):
                 yield f"Template {row['template_id']}: its newest version differs from the tables."
             elif version.content_hash != row["content_hash"]:
                 yield f"Template {row['template_id']}: its newest version has another hash than its row."
@@ -132,7 +132,7 @@ def _of_the_documents(connection: sa.Connection) -> Iterator[str]:
                 yield f"Template {row['template_id']}: the latest prices of its history differ from the tables."
 
 
-def _of_what_the_feed_shows(connection: sa.Connection) -> Iterator[str]:
+def _check_versions_and_prices(connection: sa.Connection) -> Iterator[str]:
     """Look up what stands beside each change: the document that it led to, and its prices as numbers."""
     versions, after = template_versions.c, 0
     shown = template_changes.outerjoin(
@@ -167,7 +167,7 @@ def _open_prices(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dic
 def _from_rows(row: Mapping[str, Any], lists: Mapping[str, list[Any]]) -> Document:
     scalars = {name: row[name] for name in ("template_id", *SCALARS.values())}
     scalars["released_at"] = None if scalars["released_at"] is None else iso(scalars["released_at"])
-    return _ordered({**scalars, **{name: lists[name] for name in LISTS}, "extra": row["extra"]})
+    return normalize_document({**scalars, **{name: lists[name] for name in LISTS}, "extra": row["extra"]})
 
 
 def _lists(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, list[Any]]]:

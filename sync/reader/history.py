@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.diff import net_changes
-from sync.reader.catalog import known
+from sync.reader.catalog import find_template
 from sync.reader.past import live_after, newest_run, run_of
-from sync.reader.stored_templates import _ordered
+from sync.reader.stored_templates import normalize_document
 from sync.reader.values import PricePeriod
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -44,7 +44,7 @@ def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
         require_current(connection)
         query = sa.select(template_versions).where(template_versions.c.template_id == template_id)
         found = connection.execute(query.order_by(template_versions.c.from_run_id)).mappings().all()
-    return [{**row, "document": _ordered(row["document"])} for row in found]
+    return [{**row, "document": normalize_document(row["document"])} for row in found]
 
 
 def difference(source: Source, before: int | datetime, after: int | datetime | None, now: datetime) -> Difference:
@@ -76,7 +76,7 @@ def periods(source: Source, template_id: str, *, after_run: int | None = None) -
         UnknownTemplate: it was never seen, or not by then.
     """
     with reading(source) as connection:
-        known(connection, template_id, after_run=after_run)
+        find_template(connection, template_id, after_run=after_run)
         query = sa.select(price_periods).where(price_periods.c.template_id == template_id)
         ended_at = None
         if after_run is not None:

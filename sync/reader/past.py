@@ -19,7 +19,7 @@ from sync.catalog.page_order import page_position, sort_key
 from sync.catalog.run_record import Status
 from sync.catalog.selection import matches
 from sync.errors import DatabaseError, NoSuchPast, Pruned, UnknownRun
-from sync.reader.stored_templates import Stored, _ordered
+from sync.reader.stored_templates import Stored, normalize_document
 from sync.store.bulk import batches
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -162,23 +162,23 @@ _VERSIONS = (
         sa.and_(_OPENED.c.run_id == template_versions.c.from_run_id, _OPENED.c.template_id == template_versions.c.template_id),
     )
 )
-_WHOLE = _VERSIONS.add_columns(template_versions.c.document)
+_VERSIONS_WITH_DOCUMENT = _VERSIONS.add_columns(template_versions.c.document)
 
 
 def select_past(connection: sa.Connection, wanted: Selection, run_id: int) -> list[Stored]:
     """Read the templates that were present after a run and are wanted, in their order."""
-    rows = (row for row in connection.execute(_WHOLE.where(_live(run_id))) if matches(row.document, wanted))
+    rows = (row for row in connection.execute(_VERSIONS_WITH_DOCUMENT.where(_live(run_id))) if matches(row.document, wanted))
     placed = sorted(((sort_key(page_position(row.document, wanted.order)), row) for row in rows), key=itemgetter(0))
     if wanted.after is not None:
         start = sort_key(wanted.after)
         placed = [(key, row) for key, row in placed if key > start]
-    return [_as_it_was(row, _ordered(row.document)) for _key, row in placed[: wanted.limit]]
+    return [_stored_from_version(row, normalize_document(row.document)) for _key, row in placed[: wanted.limit]]
 
 
 def live_after(connection: sa.Connection, run_id: int, *, but_not_after: int) -> Iterator[Stored]:
     """Read what was present after a run and was not, or was not the same, after the other one; in no order."""
-    only_then = _WHOLE.where(_live(run_id), ~_live(but_not_after))
-    return (_as_it_was(row, _ordered(row.document)) for row in connection.execute(only_then))
+    only_then = _VERSIONS_WITH_DOCUMENT.where(_live(run_id), ~_live(but_not_after))
+    return (_stored_from_version(row, normalize_document(row.document)) for row in connection.execute(only_then))
 
 
 def _live(run_id: int) -> sa.ColumnElement[bool]:
@@ -186,14 +186,14 @@ def _live(run_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(template_versions.c.from_run_id <= run_id, sa.or_(until.is_(None), until > run_id))
 
 
-def select_one_of_then(connection: sa.Connection, template_id: str, run_id: int) -> Stored | None:
+def select_one_past(connection: sa.Connection, template_id: str, run_id: int) -> Stored | None:
     """Read one template as it was after a run, present or removed by then; None if it had not been seen yet.
 
     Raises:
         Pruned: it had been seen and was gone, and what it had been is no longer kept.
     """
     versions = template_versions.c
-    newest = _WHOLE.where(versions.template_id == template_id, versions.from_run_id <= run_id)
+    newest = _VERSIONS_WITH_DOCUMENT.where(versions.template_id == template_id, versions.from_run_id <= run_id)
     row = connection.execute(newest.order_by(versions.from_run_id.desc()).limit(1)).one_or_none()
     if row is None:
         first = connection.scalar(sa.select(templates.c.first_seen_run_id).where(templates.c.template_id == template_id))
@@ -201,15 +201,15 @@ def select_one_of_then(connection: sa.Connection, template_id: str, run_id: int)
             raise Pruned(f"The history of template {template_id!r} before run {run_id} was pruned.", hint="Use a later run.")
         return None
     if row.until_run_id is None or row.until_run_id > run_id:
-        return _as_it_was(row, _ordered(row.document))
+        return _stored_from_version(row, normalize_document(row.document))
     at = sa.select(template_changes.c.at).where(
         template_changes.c.template_id == template_id, template_changes.c.run_id == row.until_run_id
     )
     removed: datetime = connection.scalar(at) or row.changed_at  # where that is pruned, it was the last change of all
-    return _as_it_was(row, _ordered(row.document), removed)
+    return _stored_from_version(row, normalize_document(row.document), removed)
 
 
-def stored_at(connection: sa.Connection, changes: Sequence[Mapping[str, Any]]) -> Iterator[Stored]:
+def templates_of_changes(connection: sa.Connection, changes: Sequence[Mapping[str, Any]]) -> Iterator[Stored]:
     """Tell, for each change of the feed, of the template after it; of a removed one, before it."""
     runs = [change["run_id"] for change in changes] or [0]
     first, last = min(runs), max(runs)
@@ -226,10 +226,10 @@ def stored_at(connection: sa.Connection, changes: Sequence[Mapping[str, Any]]) -
         row = side.get((change["template_id"], change["run_id"]))
         if row is None or document is None:
             raise DatabaseError(f"The document of change {change['seq']} is missing.", hint="Restore a backup.")
-        yield _as_it_was(row, document)
+        yield _stored_from_version(row, document)
 
 
-def _as_it_was(row: Any, document: Document, removed: datetime | None = None) -> Stored:
+def _stored_from_version(row: Any, document: Document, removed: datetime | None = None) -> Stored:
     """Tell a version's moments. One that a pruned run opened has the first that is known for certain: it was there by then."""
     opened: datetime = row.opened_at or (row.changed_at if row.changed_run_id == row.from_run_id else row.first_seen_at)
     return Stored(

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from sync.catalog.fields import CREDIT_DIGITS, storage_flaw
 from sync.catalog.page_order import NAME_LENGTH
-from sync.catalog.selection import found_in, same_word
-from sync.reader.stored_templates import Stored, _ordered
+from sync.catalog.selection import matches_search, same_word, search_words
+from sync.reader.stored_templates import Stored, normalize_document
 from sync.store.bulk import batches
 from sync.store.column_types import Credit
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, template_versions, templates
@@ -35,13 +35,10 @@ STORED = tuple(
 
 
 def select_present(connection: sa.Connection, wanted: Selection) -> list[Stored]:
-    """Read the present templates that are wanted, in their order."""
-    if any(storage_flaw(text) for text in (wanted.ratio, wanted.resolution) if text is not None):
-        return []  # what no database can hold is in none; to some it cannot even be sent
-    conditions = [_PRESENT, *_filters(connection, wanted)]
-    columns, keys = _sorting(connection, wanted.order)
-    if wanted.after is not None:
-        conditions.append(_behind(wanted.after, columns, wanted.order))
+    """Read the present templates of a selection, in its order."""
+    if _cannot_be_stored(wanted):
+        return []
+    conditions, keys = _query(connection, wanted)
     whole = (
         sa.select(template_versions.c.document, *STORED)
         .select_from(templates)
@@ -51,15 +48,38 @@ def select_present(connection: sa.Connection, wanted: Selection) -> list[Stored]
     if wanted.search is None and wanted.limit is None:
         return [stored_of(row) for row in connection.execute(whole.where(*conditions).order_by(*keys))]
     # First who is wanted, then what they are: a database that sorts takes along every document that is selected.
-    if wanted.search is None:
-        ids = list(connection.scalars(sa.select(templates.c.template_id).where(*conditions).order_by(*keys).limit(wanted.limit)))
-    else:
-        ids = _search(connection, wanted.search, conditions, keys)[: wanted.limit]
+    ids = _ids(connection, wanted, conditions, keys)
     found: dict[str, Stored] = {}
     for batch in batches(ids):
         for row in connection.execute(whole.where(templates.c.template_id.in_(batch))):
             found[row.document["template_id"]] = stored_of(row)
     return [found[template_id] for template_id in ids if template_id in found]
+
+
+def count_present(connection: sa.Connection, wanted: Selection) -> int:
+    """Count the present templates of a selection."""
+    return 0 if _cannot_be_stored(wanted) else len(_ids(connection, wanted, *_query(connection, wanted)))
+
+
+def _query(connection: sa.Connection, wanted: Selection) -> tuple[list[Condition], list[Any]]:
+    """Write a selection, without its search and limit, as conditions and keys of the order."""
+    conditions = [_PRESENT, *_filters(connection, wanted)]
+    columns, keys = _sorting(connection, wanted.order)
+    if wanted.after is not None:
+        conditions.append(_behind(wanted.after, columns, wanted.order))
+    return conditions, keys
+
+
+def _ids(connection: sa.Connection, wanted: Selection, conditions: Sequence[Condition], keys: Sequence[Any]) -> list[str]:
+    if wanted.search is not None:
+        return _search(connection, wanted.search, conditions, keys)[: wanted.limit]
+    query = sa.select(templates.c.template_id).where(*conditions).order_by(*keys)
+    return list(connection.scalars(query.limit(wanted.limit)))
+
+
+def _cannot_be_stored(wanted: Selection) -> bool:
+    """Tell whether a filter is a text that no database can hold; some drivers cannot even send it."""
+    return any(storage_flaw(text) for text in (wanted.ratio, wanted.resolution) if text is not None)
 
 
 def select_one(connection: sa.Connection, template_id: str) -> Stored | None:
@@ -78,7 +98,7 @@ def select_one(connection: sa.Connection, template_id: str) -> Stored | None:
 
 def stored_of(row: Any) -> Stored:
     """Make the value of a row of a document and `STORED`."""
-    return Stored(_ordered(row[0]), *row[1:])
+    return Stored(normalize_document(row[0]), *row[1:])
 
 
 # Filters ----------------------------------------------------------------------------------------------------------------
@@ -86,9 +106,10 @@ def stored_of(row: Any) -> Stored:
 
 def _filters(connection: sa.Connection, wanted: Selection) -> list[Condition]:
     found: list[Condition] = []
-    if wanted.tag is not None:
-        called = partial(same_word, wanted.tag)
-        found.append(_has_tag([tag_id for tag_id, names in _tags(connection) if any(map(called, names))]))
+    stored = _tags(connection) if wanted.tag else []
+    for tag in wanted.tag:
+        called = partial(same_word, tag)
+        found.append(_has_tag([tag_id for tag_id, names in stored if any(map(called, names))]))
     for word, column in ((wanted.type, templates.c.template_type), (wanted.requirement, templates.c.input_requirement)):
         if word is not None:
             spelled = connection.scalars(sa.select(column).where(_PRESENT).distinct())
@@ -132,15 +153,19 @@ def _price(resolution: str | None) -> sa.ScalarSelect[Any]:
     return lowest.correlate(templates).scalar_subquery()
 
 
-def _search(connection: sa.Connection, part: str, conditions: Sequence[Condition], keys: Sequence[Any]) -> list[str]:
-    """Name the templates in whose texts a part is found: texts only are read of each, no document."""
-    tagged: set[str] = set()
-    tag_ids = [tag_id for tag_id, names in _tags(connection) if found_in(part, *names)]
-    if tag_ids:
-        having = sa.select(template_tags.c.template_id).where(template_tags.c.tag_id.in_(tag_ids))
-        tagged.update(connection.scalars(having))
+def _search(connection: sa.Connection, search: str, conditions: Sequence[Condition], keys: Sequence[Any]) -> list[str]:
+    """Find the templates that a search selects. Only texts are read of each, no document."""
+    words = search_words(search)
+    tagged: dict[str, set[str]] = {word: set() for word in words}
+    stored = _tags(connection)
+    for word, ids in tagged.items():
+        tag_ids = [tag_id for tag_id, names in stored if matches_search([word], names)]
+        if tag_ids:
+            ids.update(connection.scalars(sa.select(template_tags.c.template_id).where(template_tags.c.tag_id.in_(tag_ids))))
     texts = sa.select(templates.c.template_id, templates.c.title, templates.c.title_en).where(*conditions).order_by(*keys)
-    return [row[0] for row in connection.execute(texts) if row[0] in tagged or found_in(part, *row)]
+    return [
+        row[0] for row in connection.execute(texts) if matches_search([word for word in words if row[0] not in tagged[word]], row)
+    ]
 
 
 # The order --------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from sync.errors import UnknownRun
 from sync.store import lease as leases
 from sync.store.connecting import Standby, standby
 from sync.store.engine import reading
-from sync.store.next_run import next_run
+from sync.store.planned_run import read_planned_run
 from sync.store.schema import require_current
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, templates, unconfirmed_removals
 
@@ -96,7 +96,7 @@ def overview(source: Source) -> Overview:
             last_result=result,
             last_success=_newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0),
             last_change_at=connection.scalar(sa.select(sa.func.max(templates.c.changed_at))),
-            next_run_at=next_run(connection, attempt.started_at if attempt else None),
+            next_run_at=read_planned_run(connection, attempt.started_at if attempt else None),
             present=connection.scalar(sa.select(sa.func.count()).where(templates.c.removed_at.is_(None))) or 0,
             held=connection.scalar(sa.select(sa.func.count()).select_from(held_removals)) or 0,
             unconfirmed=connection.scalar(sa.select(sa.func.count()).select_from(unconfirmed_removals)) or 0,

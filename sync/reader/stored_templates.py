@@ -39,7 +39,7 @@ def with_times(document: Document, first_seen: datetime, changed: datetime, remo
     return {**document, **{name: None if time is None else iso(time) for name, time in times.items()}}
 
 
-def _ordered(written: Any) -> Document:
+def normalize_document(written: Any) -> Document:
     """Put a document's keys into the one order, and its credits into the one form: PostgreSQL keeps them in another.
 
     Done on the JSON as it is, because a list reads thousands of documents.
@@ -50,7 +50,7 @@ def _ordered(written: Any) -> Document:
         {"resolution": item["resolution"], "credit": _shortest(item["credit"])} for item in written["consume_items"]
     ]
     ordered["tags"] = [{"name": tag["name"], "name_en": tag["name_en"]} for tag in written["tags"]]
-    ordered["extra"] = _sorted(written["extra"])
+    ordered["extra"] = sort_keys(written["extra"])
     return ordered
 
 
@@ -58,10 +58,11 @@ def _shortest(credit: float) -> float:
     return int(credit) if isinstance(credit, float) and credit.is_integer() else credit
 
 
-def _sorted(value: Any) -> Any:
+def sort_keys(value: Any) -> Any:
+    """Sort the keys of JSON objects, at every depth."""
     if isinstance(value, dict):
-        return {name: _sorted(inner) for name, inner in sorted(value.items())}
-    return [_sorted(inner) for inner in value] if isinstance(value, list) else value
+        return {name: sort_keys(inner) for name, inner in sorted(value.items())}
+    return [sort_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from sync.store import lease as leases
 from sync.store import process
 from sync.store.engine import reading, writing
 from sync.store.load import load_documents, load_previous
-from sync.store.retry import AWAY, Retry
 from sync.store.tables import sync_runs
+from sync.store.transaction_retry import RECONNECT, Retry
 from sync.store.write import write_run
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Store:
 
     def _retry_read(self, read: Callable[[sa.Connection], T]) -> T:
         """Read in the middle of a run: a server that is away gets as long to come back as for the run's end."""
-        for pause in self._pauses():
+        for pause in self._reconnect_waits():
             try:
                 with reading(self.engine) as connection:
                     return read(connection)
@@ -83,9 +83,9 @@ class Store:
         with reading(self.engine) as connection:
             return read(connection)
 
-    def _pauses(self) -> Iterator[float]:
-        """Give the waits of `AWAY`, and no more once their time is over: each look at a mute server takes its time-out."""
-        waits = AWAY.all_waits(self.retry.random)
+    def _reconnect_waits(self) -> Iterator[float]:
+        """Give the waits of `RECONNECT`, and no more once their time is over: each look at a mute server takes its time-out."""
+        waits = RECONNECT.all_waits(self.retry.random)
         ends = self.retry.monotonic() + sum(waits)
         for wait in waits:
             if self.retry.monotonic() > ends:
@@ -114,7 +114,7 @@ class Store:
                 write_run(connection, lease.run_id, write_set)
                 leases.release(connection, lease)
 
-        pauses = self._pauses()
+        pauses = self._reconnect_waits()
         for attempt in itertools.count(1):
             try:
                 self.retry(write)

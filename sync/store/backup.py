@@ -22,7 +22,7 @@ from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageEr
 from sync.store import lease as leases
 from sync.store.engine import reading
 from sync.store.schema import VERSION_TABLE, State, state_of
-from sync.store.sqlite_file import exists, require_file, sqlite_file
+from sync.store.sqlite_wal import exists, require_file, sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

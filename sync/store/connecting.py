@@ -17,7 +17,7 @@ from sqlalchemy import event
 
 from sync.errors import ConfigurationError, DatabaseAway
 from sync.store import sessions
-from sync.store.database_errors import NAME_THE_PRIMARY, sort
+from sync.store.database_errors import NAME_THE_PRIMARY, classify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +72,7 @@ def is_off(value: Any) -> bool:
     return str(value).upper() in {"0", "OFF", "FALSE", "NO"}
 
 
-def connect_to(engine: sa.Engine, hosts: Sequence[Host]) -> None:
+def install_connect(engine: sa.Engine, hosts: Sequence[Host]) -> None:
     """Have an engine's connections made here.
 
     Args:
@@ -80,7 +80,7 @@ def connect_to(engine: sa.Engine, hosts: Sequence[Host]) -> None:
         hosts: of its server; empty for SQLite, and where the URL names them in its driver's own way.
     """
     event.listen(engine, "do_connect", partial(_connect, hosts=hosts, query=engine.url.query))
-    event.listen(engine, "handle_error", _give_up)
+    event.listen(engine, "handle_error", _invalidate)
 
 
 def refused_options(error: Exception, query: Mapping[str, Any]) -> ConfigurationError:
@@ -112,9 +112,9 @@ def refused_options(error: Exception, query: Mapping[str, Any]) -> Configuration
 _FILES = ("ssl_ca", "ssl_cert", "ssl_key", "read_default_file")
 
 
-def _give_up(context: ExceptionContext) -> None:
+def _invalidate(context: ExceptionContext) -> None:
     """Give a connection up whose server is away in any way: SQLAlchemy would ask a node that refuses everything to roll back."""
-    if sort(context.original_exception) is DatabaseAway:
+    if classify(context.original_exception) is DatabaseAway:
         context.is_disconnect = True
 
 
@@ -127,7 +127,7 @@ def _connect(
         raise DatabaseAway(f"No server listens on unix_socket {socket}.", hint="Check DATABASE_URL and that the server runs.")
     opened: Callable[..., Any] = {"psycopg": _psycopg, "pymysql": _pymysql}.get(dialect.driver, dialect.connect)
     try:
-        raw = _first_that_can_be_written(dialect, opened, options, hosts) if len(hosts) > 1 else opened(*arguments, **options)
+        raw = _first_writable(dialect, opened, options, hosts) if len(hosts) > 1 else opened(*arguments, **options)
     except dialect.dbapi.ProgrammingError as error:
         if "connection option" not in str(error):  # psycopg's words for an option that it does not know
             raise
@@ -141,7 +141,7 @@ def _connect(
     return raw
 
 
-def _first_that_can_be_written(dialect: Any, opened: Callable[..., Any], options: dict[str, Any], hosts: Sequence[Host]) -> Any:
+def _first_writable(dialect: Any, opened: Callable[..., Any], options: dict[str, Any], hosts: Sequence[Host]) -> Any:
     """Try each host; of those that answer and cannot be written, keep the first in case that there is no better one.
 
     libpq's `target_session_attrs`, if it is given, decides for each host by itself whether it will do.
@@ -153,7 +153,7 @@ def _first_that_can_be_written(dialect: Any, opened: Callable[..., Any], options
         raw = None
         try:
             raw = opened(**elsewhere, host=host.name, **({} if host.port is None else {"port": host.port}))
-            if decided or _can_be_written(raw, dialect.driver):
+            if decided or _is_writable(raw, dialect.driver):
                 if spare is not None:
                     spare.close()
                 return raw
@@ -171,7 +171,7 @@ def _first_that_can_be_written(dialect: Any, opened: Callable[..., Any], options
     return spare
 
 
-def _can_be_written(raw: Any, driver: str) -> bool:
+def _is_writable(raw: Any, driver: str) -> bool:
     with raw.cursor() as cursor:
         if driver == "psycopg":
             cursor.execute("SHOW transaction_read_only")
@@ -187,14 +187,14 @@ def _can_be_written(raw: Any, driver: str) -> bool:
 
 
 def _psycopg(**options: Any) -> Any:
-    from sync.store.bounded_psycopg import BoundedConnection
+    from sync.store.psycopg_timeout import TimeoutConnection
 
-    raw = BoundedConnection.connect(**options)
+    raw = TimeoutConnection.connect(**options)
     raw.limit = None if (limit := options.get("connect_timeout")) is None else float(limit)  # a URL's is text
     return raw
 
 
 def _pymysql(**options: Any) -> Any:
-    from sync.store.bounded_pymysql import BoundedConnection
+    from sync.store.pymysql_timeout import TimeoutConnection
 
-    return BoundedConnection(**options)
+    return TimeoutConnection(**options)

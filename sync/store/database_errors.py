@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exc
 
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, SchemaError
-from sync.store.sqlite_file import sqlite_file
+from sync.store.sqlite_wal import sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ _BY_CODE: dict[str | int | None, str] = {
     **dict.fromkeys(("42501", 1142, 1143, 1370), "Grant this user the rights that docs/database.md lists."),
     1047: "This node has lost quorum: retry, list all nodes in DATABASE_URL, or repair the cluster.",
 }
-_BY_WORDS = {
+_HINTS_BY_TEXT = {
     ("session is read-only",): NAME_THE_PRIMARY,
     ("readonly", "unable to open"): "Check the write permissions of this user, and that the directory exists.",
     ("full",): "Free disk space; nothing was lost, and the next run continues.",
@@ -54,7 +54,7 @@ _BY_WORDS = {
 
 
 @contextmanager
-def plain_errors(engine: sa.Engine) -> Iterator[None]:
+def translate_errors(engine: sa.Engine) -> Iterator[None]:
     """Translate the database's errors into one sentence.
 
     Where the server is away, all pooled connections are dropped: one to a server that was demoted would answer every ping, for
@@ -77,17 +77,19 @@ def plain_errors(engine: sa.Engine) -> Iterator[None]:
         raise DatabaseError(
             "The database contains invalid JSON, possibly in template_versions.", hint="Restore a backup; nothing was applied."
         ) from error
-    except (exc.SQLAlchemyError, _own_errors(engine)) as error:
+    except (exc.SQLAlchemyError, _driver_errors(engine)) as error:
         original: Any = getattr(error, "orig", None) or error
         lines = str(original.args[-1] if original.args else original).strip().splitlines()
         reason = lines[0] if lines else type(original).__name__
-        kind = sort(error)
+        kind = classify(error)
         if kind is DatabaseAway and "hosts" in engine.get_execution_options():  # not an app's own engine
             engine.dispose()
-        raise kind(f"Database error ({where(engine)}): {reason}.".replace("..", "."), hint=_hint(engine, original)) from error
+        raise kind(
+            f"Database error ({database_name(engine)}): {reason}.".replace("..", "."), hint=_hint(engine, original)
+        ) from error
 
 
-def sort(error: BaseException) -> type[DatabaseError]:
+def classify(error: BaseException) -> type[DatabaseError]:
     """Choose the class of an error of SQLAlchemy's or of a driver's."""
     original: Any = getattr(error, "orig", None) or error
     code = code_of(original)
@@ -106,13 +108,13 @@ def code_of(original: Any) -> str | int | None:
     return found
 
 
-def where(engine: sa.Engine) -> str:
+def database_name(engine: sa.Engine) -> str:
     """Name a database for people: its file, or its hosts."""
     hosts = engine.get_execution_options().get("hosts") or (engine.url.host or "local socket",)
     return str(sqlite_file(engine) or f"{','.join(hosts)}/{engine.url.database}")
 
 
-def _own_errors(engine: sa.Engine) -> type[Exception]:
+def _driver_errors(engine: sa.Engine) -> type[Exception]:
     found: type[Exception] = engine.dialect.loaded_dbapi.Error
     return found
 
@@ -134,7 +136,7 @@ def _hint(engine: sa.Engine, original: Any) -> str:
         return _BY_CODE[code]
     if engine.url.query.get("mode") == "ro" and "readonly" in text:
         return "DATABASE_URL says mode=ro: leave it out where the database is to be written."
-    for words, hint in _BY_WORDS.items():
+    for words, hint in _HINTS_BY_TEXT.items():
         if any(word in text for word in words):
             return hint
     if engine.dialect.name == "sqlite":

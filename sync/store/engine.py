@@ -12,11 +12,11 @@ from sqlalchemy import exc
 
 from sync.errors import ConfigurationError, DatabaseError
 from sync.store.column_types import json_text, read_json
-from sync.store.connecting import connect_to, refuse_replica, refused_options
-from sync.store.database_errors import plain_errors
+from sync.store.connecting import install_connect, refuse_replica, refused_options
+from sync.store.database_errors import translate_errors
 from sync.store.database_url import read_url
 from sync.store.sessions import BUSY_SECONDS, driver_options, prepare_sessions
-from sync.store.sqlite_file import follow_file, require_file
+from sync.store.sqlite_wal import follow_file, require_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
         ) from None
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
     follow_file(engine)
-    connect_to(engine, hosts)
+    install_connect(engine, hosts)
     prepare_sessions(engine, patience)
     reconnect_after_fork(engine)
     return engine
@@ -95,7 +95,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         DatabaseError: in plain words.
     """
     require_file(engine)
-    with plain_errors(engine), engine.execution_options(**_FOR_WRITING[engine.dialect.name]).begin() as connection:
+    with translate_errors(engine), engine.execution_options(**_FOR_WRITING[engine.dialect.name]).begin() as connection:
         refuse_replica(connection)
         yield connection
 
@@ -125,12 +125,12 @@ def reading(source: Source) -> Iterator[sa.Connection]:
         SchemaError: a SQLite file that does not exist; reading must not create it.
     """
     if isinstance(source, sa.Connection):
-        with plain_errors(source.engine):
+        with translate_errors(source.engine):
             yield source
         return
     require_file(source)
     options = {} if source.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    with plain_errors(source), source.execution_options(**options).begin() as connection:
+    with translate_errors(source), source.execution_options(**options).begin() as connection:
         if source.dialect.name == "sqlite":
             raw: Any = connection.connection.dbapi_connection
             if not raw.in_transaction:  # an engine that somebody else made: there a SELECT begins none

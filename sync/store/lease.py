@@ -22,8 +22,8 @@ from sync.catalog.run_record import BY_CODE, Status
 from sync.errors import DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
 from sync.store import process
 from sync.store.engine import writing
-from sync.store.retry import Retry
 from sync.store.tables import sync_lease, sync_runs
+from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,18 +117,18 @@ def _acquire(engine: sa.Engine, row: dict[str, Any], ttl: float, token: str) -> 
         taken = {"holder": me, "process": process.mark(), "fence": fence, "token": token, "ttl": ttl}
         connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
         close_abandoned(connection, now)
-        run_id = _recorded(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
+        run_id = _insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
         return Lease(run_id, fence, me, ttl, token)
 
 
 def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
     code = LeaseBusy.default_code
     skipped = {"status": str(Status.SKIPPED), "finished_at": row["started_at"], "error_code": code, "error": message}
-    run_id = _recorded(connection, {**row, **skipped})
+    run_id = _insert_run(connection, {**row, **skipped})
     return LeaseBusy(message, hint="Wait until it ends; `template-sync status` shows the lease holder.", run_id=run_id)
 
 
-def _recorded(connection: sa.Connection, row: dict[str, Any]) -> int:
+def _insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
     key = connection.execute(sa.insert(sync_runs).values(row)).inserted_primary_key
     assert key is not None  # noqa: S101 - an INSERT of one row has one
     run_id: int = key[0]
@@ -159,16 +159,16 @@ def check_fence(connection: sa.Connection, lease: Lease) -> None:
         LeaseLost: another run took over, or the database no longer knows that there was this one.
     """
     if not _renew(connection, lease):
-        raise _lost() if _is_known(connection, lease) else _forgotten()
+        raise _lease_lost() if _run_exists(connection, lease) else _run_row_lost()
 
 
-def _is_known(connection: sa.Connection, lease: Lease) -> bool:
+def _run_exists(connection: sa.Connection, lease: Lease) -> bool:
     """Tell whether a run's row is still there. Its number alone would not do: MariaDB gives one that was lost to the next run."""
-    ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
-    return connection.execute(sa.select(sync_runs.c.run_id).where(ours)).one_or_none() is not None
+    this_run = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
+    return connection.execute(sa.select(sync_runs.c.run_id).where(this_run)).one_or_none() is not None
 
 
-def _forgotten() -> LeaseLost:
+def _run_row_lost() -> LeaseLost:
     return LeaseLost(
         "The database lost the row of this run: its history went back, as after a failover to a lagging standby or after a "
         "restore. Nothing of this run was applied.",
@@ -177,7 +177,7 @@ def _forgotten() -> LeaseLost:
     )
 
 
-def _lost() -> LeaseLost:
+def _lease_lost() -> LeaseLost:
     return LeaseLost(
         "The lease of this run expired and another run acquired it; nothing of this run was applied.",
         hint=BY_CODE["lease-lost"].action,
@@ -185,11 +185,11 @@ def _lost() -> LeaseLost:
 
 
 def release(connection: sa.Connection, lease: Lease) -> None:
-    """Release the lease, if it is still ours."""
-    connection.execute(sa.update(sync_lease).where(_ours(lease)).values(expires=0, holder=None, process=None))
+    """Release the lease, if this process still holds it."""
+    connection.execute(sa.update(sync_lease).where(_same_lease(lease)).values(expires=0, holder=None, process=None))
 
 
-def _ours(lease: Lease) -> sa.ColumnElement[bool]:
+def _same_lease(lease: Lease) -> sa.ColumnElement[bool]:
     return sa.and_(sync_lease.c.fence == lease.fence, sync_lease.c.token == lease.token)
 
 
@@ -204,19 +204,19 @@ def block_commits(connection: sa.Connection) -> None:
 def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - it is frozen
     """Take the lease away from whoever has it; its fence keeps that one from committing. Returns the former holder."""
 
-    def take_away() -> Holder:
+    def take() -> Holder:
         with writing(engine) as connection:
             former = current_holder(connection, lock=True)
-            nobody = {"expires": 0, "holder": None, "process": None, "token": None}
-            connection.execute(sa.update(sync_lease).values(**nobody, fence=former.fence + 1))
+            released = {"expires": 0, "holder": None, "process": None, "token": None}
+            connection.execute(sa.update(sync_lease).values(**released, fence=former.fence + 1))
             close_abandoned(connection, datetime.now(UTC))
         return former
 
-    return retry(take_away)
+    return retry(take)
 
 
 @contextmanager
-def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
+def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
     """Renew the lease three times per term from a thread, with no transaction open in between.
 
     Args:
@@ -233,10 +233,10 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
         while not done.wait(lease.ttl / 3):
             try:
                 with writing(engine) as connection:
-                    ours = _renew(connection, lease)
+                    renewed = _renew(connection, lease)
             except DatabaseError:
                 continue  # it may come back in time; if not, `check_fence` decides
-            if not ours:
+            if not renewed:
                 lost.set()
                 on_loss()
                 return
@@ -247,7 +247,7 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
         yield
     except Interrupted:
         if lost.is_set():
-            raise _lost() from None
+            raise _lease_lost() from None
         raise
     finally:
         done.set()
@@ -256,7 +256,7 @@ def kept_alive(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> 
 
 def _renew(connection: sa.Connection, lease: Lease) -> bool:
     # `holder` is null once it is released: a heartbeat that waited behind the apply must not bring the lease back to life.
-    held = sa.and_(_ours(lease), sync_lease.c.holder.is_not(None))
+    held = sa.and_(_same_lease(lease), sync_lease.c.holder.is_not(None))
     renewed = sa.update(sync_lease).where(held).values(expires=database_clock(connection) + lease.ttl)
     return connection.execute(renewed).rowcount == 1
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 LOCK_SECONDS = 120
-_AT_A_TIME = 0.3  # seconds; below PostgreSQL's deadlock_timeout
+_LOCK_TIMEOUT = 0.3  # seconds; below PostgreSQL's deadlock_timeout
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -48,12 +48,12 @@ def lock_all(bind: Connection, names: Iterable[str]) -> None:
     while True:
         try:
             with bind.begin_nested():
-                bind.exec_driver_sql(f"SET LOCAL lock_timeout = '{_AT_A_TIME}s'")
+                bind.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'")
                 bind.exec_driver_sql(f"LOCK TABLE {ours} IN ACCESS EXCLUSIVE MODE")
         except sa.exc.OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or time.monotonic() > ends:
                 raise
-            time.sleep(_AT_A_TIME)
+            time.sleep(_LOCK_TIMEOUT)
         else:
             return
 
@@ -90,7 +90,7 @@ def put_view(bind: Connection, name: str, query: str) -> None:
         bind.exec_driver_sql(f"CREATE OR REPLACE VIEW {name} AS {query}")
 
 
-_WRITTEN = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence")
+_COLUMNS = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence")
 """Named one by one: revision 0003 has no other columns."""
 
 
@@ -107,16 +107,16 @@ def backfill_cursors(connection: sa.Connection) -> Cursor:
     end = Cursor.parse(state.last_cursor or "")
     if end is not None and end.seq == state.last_seq:
         return end
-    cursor = _where_cursors_end(connection, state)
+    cursor = _last_backfilled(connection, state)
     if cursor.seq == state.oldest_seq - 1 > 0:  # pruned before there were cursors: the kept part begins here
         connection.execute(sa.update(sync_state).values(pruned_cursor=str(cursor)))
-    while rows := _without_cursor(connection, cursor.seq):
+    while rows := _next_without_cursor(connection, cursor.seq):
         filled: list[dict[str, Any]] = []
         for row in rows:
             cursor = cursor.after({**row, "at": iso(row["at"])})
             why = breaking(row["kind"], row["fields"] or ())
             filled.append({"key": row["seq"], "hashed": row["document_hash"], "why": why, "written": str(cursor)})
-        _fill(connection, filled)
+        _update(connection, filled)
         moves = [(row, *move) for row in rows for move in price_moves(row["fields"] or ())]
         insert_rows(
             connection,
@@ -136,7 +136,7 @@ def backfill_cursors(connection: sa.Connection) -> Cursor:
     return cursor
 
 
-def _where_cursors_end(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
+def _last_backfilled(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
     """Find the newest stored cursor; if there is none, start before the oldest change that is kept."""
     changes = template_changes.c
     newest = sa.select(changes.cursor).where(changes.cursor.is_not(None)).order_by(changes.seq.desc()).limit(1)
@@ -144,7 +144,7 @@ def _where_cursors_end(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
     return found or Cursor.start(state.feed_epoch or secrets.token_hex(6), state.oldest_seq - 1)
 
 
-def _without_cursor(connection: sa.Connection, after: int) -> Sequence[dict[str, Any]]:
+def _next_without_cursor(connection: sa.Connection, after: int) -> Sequence[dict[str, Any]]:
     """Read the next changes, each with the hash of the document it led to; for a removal, of the last document."""
     changes, versions = template_changes.c, template_versions.c
     began = sa.select(versions.content_hash).where(
@@ -154,13 +154,13 @@ def _without_cursor(connection: sa.Connection, after: int) -> Sequence[dict[str,
         versions.template_id == changes.template_id, versions.until_run_id == changes.run_id
     )
     hashed = sa.case((changes.kind == "removed", ended.scalar_subquery()), else_=began.scalar_subquery())
-    columns = [changes[name] for name in _WRITTEN]
+    columns = [changes[name] for name in _COLUMNS]
     query = sa.select(*columns, sa.func.coalesce(changes.document_hash, hashed).label("document_hash"))
     return [
         dict(row) for row in connection.execute(query.where(changes.seq > after).order_by(changes.seq).limit(BATCH)).mappings()
     ]
 
 
-def _fill(connection: sa.Connection, filled: Sequence[dict[str, Any]]) -> None:
+def _update(connection: sa.Connection, filled: Sequence[dict[str, Any]]) -> None:
     values: dict[str, Any] = {"document_hash": bindparam("hashed"), "breaking": bindparam("why"), "cursor": bindparam("written")}
     connection.execute(sa.update(template_changes).where(template_changes.c.seq == bindparam("key")).values(values), filled)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam
 from sync.store.bulk import insert_rows
 from sync.store.column_types import UtcDateTime
 from sync.store.tables import price_periods
-from sync.store.template_rows import exact
+from sync.store.template_rows import exact_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def cut_price_periods(
     periods = price_periods
     still = periods.c.valid_until.is_(None)
     now = {
-        (written["template_id"], price["resolution"]): exact(price["credit"])
+        (written["template_id"], price["resolution"]): exact_decimal(price["credit"])
         for written in documents
         for price in written["consume_items"]
     }

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Status
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
-from sync.store.retry import Retry
 from sync.store.schema import require_current
 from sync.store.tables import (
     price_changes,
@@ -21,6 +20,7 @@ from sync.store.tables import (
     template_versions,
     templates,
 )
+from sync.store.transaction_retry import Retry
 
 
 def prune(
@@ -58,7 +58,7 @@ def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *,
             "versions": (template_versions, sa.and_(template_versions.c.until_run_id < cutoff, ~_last_of_a_removed())),
             "prices": (price_periods, _ended_before(connection, cutoff)),
             "rejected records": (rejected_templates, rejected_templates.c.run_id < cutoff),
-            "runs": (sync_runs, sa.and_(sync_runs.c.run_id < cutoff, sync_runs.c.run_id.not_in(_told_of(connection)))),
+            "runs": (sync_runs, sa.and_(sync_runs.c.run_id < cutoff, sync_runs.c.run_id.not_in(_runs_of_status(connection)))),
         }
         counts = {
             what: connection.scalar(sa.select(sa.func.count()).select_from(table).where(which)) or 0
@@ -75,8 +75,8 @@ def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *,
                 connection.execute(sa.delete(table).where(which))
             connection.execute(sa.delete(price_changes).where(price_changes.c.seq < oldest))
             since = max(cutoff - 1, state.oldest_run_id or 0)
-            remembered = {"oldest_seq": oldest, "oldest_run_id": since, "pruned_cursor": pruned}
-            connection.execute(sa.update(sync_state).values(remembered))
+            state_values = {"oldest_seq": oldest, "oldest_run_id": since, "pruned_cursor": pruned}
+            connection.execute(sa.update(sync_state).values(state_values))
     return {**counts, "oldest_seq": oldest}
 
 
@@ -114,7 +114,7 @@ def _last_of_a_removed() -> sa.ColumnElement[bool]:
     return sa.exists().where(closed_by_removal)
 
 
-def _told_of(connection: sa.Connection) -> list[int]:
+def _runs_of_status(connection: sa.Connection) -> list[int]:
     """Name the runs that `status` tells of: the newest, the newest that did something, and the newest success of a walk."""
     runs = sync_runs.c
     kinds = [

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
-from sync.store.database_errors import code_of, plain_errors
-from sync.store.sqlite_file import exists, keep_write_ahead, require_file, sqlite_file
+from sync.store.database_errors import code_of, translate_errors
+from sync.store.sqlite_wal import enable_wal, exists, require_file, sqlite_file
 from sync.store.tables import VIEWS
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def prepare(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite" and is_empty(engine):
         upgrade(engine)
     require_current_schema(engine)
-    keep_write_ahead(engine)
+    enable_wal(engine)
 
 
 def require_current_schema(engine: sa.Engine) -> None:
@@ -139,7 +139,7 @@ def require_current_schema(engine: sa.Engine) -> None:
         SchemaError: with the command that mends it; a SQLite file that does not exist is not made by looking.
     """
     require_file(engine)
-    with plain_errors(engine), engine.connect() as connection:
+    with translate_errors(engine), engine.connect() as connection:
         require_current(connection)
 
 
@@ -148,14 +148,14 @@ def is_empty(engine: sa.Engine) -> bool:
     file = sqlite_file(engine)
     if file is not None and not exists(file):
         return True
-    with plain_errors(engine), engine.connect() as connection:
+    with translate_errors(engine), engine.connect() as connection:
         return state_of(revision(connection)) is State.EMPTY
 
 
 def current(engine: sa.Engine) -> tuple[str | None, State]:
     """Read the database's revision and how it stands to this version."""
     require_file(engine)
-    with plain_errors(engine), engine.connect() as connection:
+    with translate_errors(engine), engine.connect() as connection:
         found = revision(connection)
     return found, state_of(found)
 
@@ -187,11 +187,11 @@ def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> 
     from sync.store.upgrade_lease import hold_lease_for_upgrade
 
     def needed() -> bool:
-        with plain_errors(engine), engine.connect() as connection:
+        with translate_errors(engine), engine.connect() as connection:
             state = state_of(revision(connection))
         return state is State.BEHIND or (state is State.CURRENT and _is_older(target))
 
-    with hold_lease_for_upgrade(engine, needed=needed, waiting=waiting), plain_errors(engine), engine.connect() as connection:
+    with hold_lease_for_upgrade(engine, needed=needed, waiting=waiting), translate_errors(engine), engine.connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
         if state_of(revision(connection)) is State.AHEAD:
@@ -257,7 +257,7 @@ def differences(engine: sa.Engine) -> Iterable[str]:
     from sync.store.tables import metadata
 
     require_file(engine)
-    with plain_errors(engine), engine.connect() as connection:
+    with translate_errors(engine), engine.connect() as connection:
         require_current(connection)
         context = MigrationContext.configure(connection, opts={"include_name": only_ours, "version_table": VERSION_TABLE})
         return [str(difference) for difference in compare_metadata(context, metadata)]

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """`seen`: product, version, role and state in a few words; `concerns`: one sentence each, empty if there are none."""
+    """`summary`: product, version, role and state in a few words; `warnings`: one sentence each, empty if there are none."""
 
-    seen: str
-    concerns: tuple[str, ...]
+    summary: str
+    warnings: tuple[str, ...]
 
 
 SMALLEST_CLUSTER = 3
@@ -33,40 +33,40 @@ def server_state(engine: sa.Engine) -> ServerState | None:
     if read is None:
         return None
     with reading(engine) as connection:
-        seen, concerns = read(connection)
-    return ServerState(", ".join(seen), tuple(concerns))
+        summary, warnings = read(connection)
+    return ServerState(", ".join(summary), tuple(warnings))
 
 
 def _postgresql(connection: sa.Connection) -> tuple[list[str], list[str]]:
-    seen = [f"PostgreSQL {str(_scalar(connection, 'SHOW server_version')).split()[0]}"]
-    concerns = []
+    summary = [f"PostgreSQL {str(_scalar(connection, 'SHOW server_version')).split()[0]}"]
+    warnings = []
     if (behind := standby(connection)) is not None:
-        seen.append("a standby" if behind.seconds is None else f"a standby, its newest transaction {behind.seconds:.0f} s old")
-        concerns.append("a standby can be read only: runs need its primary, or all hosts, in DATABASE_URL")
+        summary.append("a standby" if behind.seconds is None else f"a standby, its newest transaction {behind.seconds:.0f} s old")
+        warnings.append("a standby can be read only: runs need its primary, or all hosts, in DATABASE_URL")
     else:
         followers = int(_scalar(connection, "SELECT count(*) FROM pg_stat_replication"))
-        seen.append(f"a primary with {followers} standbys" if followers else "no standby")
+        summary.append(f"a primary with {followers} standbys" if followers else "no standby")
         if followers and not _scalar(connection, "SHOW synchronous_standby_names"):
-            concerns.append("its standbys are asynchronous: a fail-over can lose what was committed last; consumers need cursors")
-    return seen, concerns
+            warnings.append("its standbys are asynchronous: a fail-over can lose what was committed last; consumers need cursors")
+    return summary, warnings
 
 
 def _mariadb(connection: sa.Connection) -> tuple[list[str], list[str]]:
     version = str(_scalar(connection, "SELECT version()"))
-    seen = [f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} {version.partition('-')[0]}"]
-    concerns = []
+    summary = [f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} {version.partition('-')[0]}"]
+    warnings = []
     if not is_off(_shown(connection, "VARIABLES", "wsrep_on").get("wsrep_on", "OFF")):
         node = _shown(connection, "VARIABLES", "wsrep_node_name")["wsrep_node_name"]
         cluster = _shown(connection, "STATUS", "wsrep_cluster_size", "wsrep_cluster_status", "wsrep_local_state_comment")
         size = int(cluster["wsrep_cluster_size"])
         state = f"{cluster['wsrep_cluster_status']}, {cluster['wsrep_local_state_comment']}"
-        seen.append(f"node {node} of a Galera cluster of {size} ({state})")
+        summary.append(f"node {node} of a Galera cluster of {size} ({state})")
         if size < SMALLEST_CLUSTER:
-            concerns.append(f"a cluster of {size} stops when one node dies: it takes three to go on with two")
+            warnings.append(f"a cluster of {size} stops when one node dies: it takes three to go on with two")
     if is_standby(connection):
-        seen.append("read only")
-        concerns.append("it is read only, as a replica is: runs need its primary, or all hosts, in DATABASE_URL")
-    return seen, concerns
+        summary.append("read only")
+        warnings.append("it is read only, as a replica is: runs need its primary, or all hosts, in DATABASE_URL")
+    return summary, warnings
 
 
 def _shown(connection: sa.Connection, what: str, *names: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SCALAR_COLUMNS = ("template_id", *SCALARS.values(), "extra")
 
 
-class Written(NamedTuple):
+class NewDocument(NamedTuple):
     """A change with the document that it leads to, and that document's content hash."""
 
     change: Change
@@ -36,7 +36,7 @@ class Written(NamedTuple):
     content_hash: str
 
 
-def template_row(new: Written) -> dict[str, Any]:
+def template_row(new: NewDocument) -> dict[str, Any]:
     """Write a document as a row of `templates`, without the columns of runs and times."""
     row = {name: new.document[name] for name in _SCALAR_COLUMNS}
     released = row["released_at"]
@@ -46,7 +46,7 @@ def template_row(new: Written) -> dict[str, Any]:
     return row
 
 
-def version_row(new: Written) -> dict[str, Any]:
+def version_row(new: NewDocument) -> dict[str, Any]:
     """Write a document as a row of `template_versions`, without its beginning and end."""
     return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
 
@@ -81,11 +81,11 @@ def _item_row(name: str, item: Any, tag_ids: TagIds) -> dict[str, Any]:
         return {"aspect_ratio": item}
     if name == "tags":
         return {"tag_id": tag_ids[item["name"], item["name_en"]]}
-    return {"resolution": item["resolution"], "credit": exact(item["credit"])}
+    return {"resolution": item["resolution"], "credit": exact_decimal(item["credit"])}
 
 
 @lru_cache(maxsize=1024)
-def exact(number: float) -> Decimal:
+def exact_decimal(number: float) -> Decimal:
     """Give the decimal that a document's number stands for."""
     return Decimal(repr(number))
 
@@ -95,7 +95,7 @@ def tag_ids(connection: sa.Connection) -> TagIds:
     return {(row.name, row.name_en): row.tag_id for row in connection.execute(sa.select(tags))}
 
 
-def number_new_tags(connection: sa.Connection, ids: TagIds, documents: Iterable[Document]) -> None:
+def assign_tag_ids(connection: sa.Connection, ids: TagIds, documents: Iterable[Document]) -> None:
     """Number tags that are not in `ids` yet, and add them there.
 
     They are counted here, not by the database, so that the same input gives the same numbers on every engine.

@@ -16,18 +16,18 @@ from sync.errors import DatabaseError, LeaseBusy
 from sync.store import process
 from sync.store.engine import writing
 from sync.store.lease import database_clock
-from sync.store.retry import Retry
+from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LONGEST_RUN = 20 * 60.0
+MAX_WAIT = 20 * 60.0
 """Seconds to wait for a run: twice what SYNC_DEADLINE lets one take, if it was not set."""
 
-_HELD = 3600.0
+_UPGRADE_TTL = 3600.0
 """Seconds for which an upgrade that was killed on another host keeps runs out; on this one it is seen to be dead."""
 
-_LOOK = 0.25
+_POLL_SECONDS = 0.25
 
 _RETRY = Retry()
 """On a Galera cluster two upgrades that want the lease at once end each other's transactions."""
@@ -40,7 +40,7 @@ def hold_lease_for_upgrade(
     engine: sa.Engine,
     *,
     needed: Callable[[], bool],
-    within: float = LONGEST_RUN,
+    within: float = MAX_WAIT,
     waiting: Callable[[str], None] = lambda _holder: None,
 ) -> Iterator[None]:
     """Hold the lease while the block runs; nothing where it turns out not to be needed.
@@ -54,9 +54,9 @@ def hold_lease_for_upgrade(
     Raises:
         LeaseBusy: it was held all the time.
     """
-    ends, told, fence = time.monotonic() + within, False, None
+    ends, reported, fence = time.monotonic() + within, False, None
     while needed():
-        holder, fence = _RETRY(lambda: _take(engine))
+        holder, fence = _RETRY(lambda: _try_acquire(engine))
         if holder is None:
             break
         if time.monotonic() > ends:
@@ -64,10 +64,10 @@ def hold_lease_for_upgrade(
                 f"Nothing was upgraded: {holder} has held the lease for {within:g} s.",
                 hint="Wait until it ends, or release the lease: template-sync lease release --force.",
             )
-        if not told:
+        if not reported:
             waiting(holder)
-            told = True
-        time.sleep(_LOOK)
+            reported = True
+        time.sleep(_POLL_SECONDS)
     try:
         yield
     finally:
@@ -76,7 +76,7 @@ def hold_lease_for_upgrade(
                 connection.execute(sa.update(_ROW).where(_ROW.c.fence == fence).values(expires=0, holder=None, process=None))
 
 
-def _take(engine: sa.Engine) -> tuple[str | None, int | None]:
+def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
     """Try once: whoever holds it; or None, and the fence under which it is ours now. None twice where there is no lease."""
     with writing(engine) as connection:
         inspector = sa.inspect(connection)
@@ -90,6 +90,8 @@ def _take(engine: sa.Engine) -> tuple[str | None, int | None]:
             return found.holder or "somebody", None
         mine = {"holder": f"db upgrade on {process.name()}", "process": process.mark(), "fence": found.fence + 1}
         if "ttl" in {column["name"] for column in inspector.get_columns(_ROW.name)}:  # not in the first revision
-            mine["ttl"] = _HELD
-        taken = sa.update(_ROW).where(_ROW.c.fence == found.fence).values(**mine, expires=database_clock(connection) + _HELD)
+            mine["ttl"] = _UPGRADE_TTL
+        taken = (
+            sa.update(_ROW).where(_ROW.c.fence == found.fence).values(**mine, expires=database_clock(connection) + _UPGRADE_TTL)
+        )
         return (None, found.fence + 1) if connection.execute(taken).rowcount == 1 else ("another process", None)

@@ -28,7 +28,7 @@ from sync.store.tables import (
     templates,
     unconfirmed_removals,
 )
-from sync.store.template_rows import Written, number_new_tags, replace_list, tag_ids, template_row, version_row
+from sync.store.template_rows import NewDocument, assign_tag_ids, replace_list, tag_ids, template_row, version_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
     written = [(_add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)]
     for write, some in written:
         for batch in batches(some):
-            new = [Written(change, document := write_set.document_of(change), content_hash(document)) for change in batch]
+            new = [NewDocument(change, document := write_set.document_of(change), content_hash(document)) for change in batch]
             stored = write(connection, new, run_id, at)
             _write_lists(connection, new, stored, numbers, run_id, at)
             if feed and write is not _rewrite:
@@ -88,7 +88,7 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
         )
 
 
-def _add(connection: sa.Connection, new: Sequence[Written], run_id: int, at: datetime) -> Sequence[str]:
+def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Sequence[str]:
     """Insert new templates; one that returns gets its old row back. Give the ids that were stored before."""
     ids = [each.change.template_id for each in new]
     returned = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
@@ -101,7 +101,7 @@ def _add(connection: sa.Connection, new: Sequence[Written], run_id: int, at: dat
     return sorted(returned)
 
 
-def _change(connection: sa.Connection, new: Sequence[Written], run_id: int, at: datetime) -> Sequence[str]:
+def _change(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Sequence[str]:
     """Update templates and begin a new version of each."""
     ids = [each.change.template_id for each in new]
     now = {"changed_at": at, "changed_run_id": run_id}
@@ -113,7 +113,7 @@ def _change(connection: sa.Connection, new: Sequence[Written], run_id: int, at: 
 
 def _rewrite(
     connection: sa.Connection,
-    new: Sequence[Written],
+    new: Sequence[NewDocument],
     run_id: int,  # noqa: ARG001 - what is not published belongs to no run
     at: datetime,  # noqa: ARG001 - and has no time
 ) -> Sequence[str]:
@@ -128,7 +128,7 @@ def _rewrite(
 
 
 def _write_lists(
-    connection: sa.Connection, new: Sequence[Written], stored: Sequence[str], numbers: TagIds, run_id: int, at: datetime
+    connection: sa.Connection, new: Sequence[NewDocument], stored: Sequence[str], numbers: TagIds, run_id: int, at: datetime
 ) -> None:
     """Write tags, prices and ratios where they differ from what is stored."""
     for name in LISTS:
@@ -136,7 +136,7 @@ def _write_lists(
         if not documents:
             continue
         if name == "tags":
-            number_new_tags(connection, numbers, documents)
+            assign_tag_ids(connection, numbers, documents)
         if name == "consume_items":
             cut_price_periods(connection, documents, stored, run_id, at)
         replace_list(connection, name, documents, numbers, stored)
@@ -193,7 +193,7 @@ def _rejected_rows(rejected: Sequence[RejectedRecord], run_id: int) -> list[dict
     ]  # fmt: skip
 
 
-def _begin_versions(connection: sa.Connection, new: Sequence[Written], run_id: int) -> None:
+def _begin_versions(connection: sa.Connection, new: Sequence[NewDocument], run_id: int) -> None:
     insert_rows(
         connection, template_versions, [version_row(each) | {"from_run_id": run_id, "until_run_id": None} for each in new]
     )

@@ -8,7 +8,7 @@ from sync.monitoring.staleness import age, ago
 from sync.terminal.changes import prices, value_text
 from sync.text import escape_control_characters
 from sync.webhooks.addresses import origin
-from sync.webhooks.position import FAILING
+from sync.webhooks.position import FAILING_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -115,6 +115,6 @@ def describe_problem(position: Position, now: datetime) -> str | None:
     """Return why an endpoint needs attention; None if it does not."""
     if position.paused:
         return f"{position.name}: paused ({position.paused}), {position.behind} changes pending"
-    if position.failing_since is not None and now - position.failing_since >= FAILING:
+    if position.failing_since is not None and now - position.failing_since >= FAILING_AFTER:
         return f"{position.name}: {state_of(position, now)}; last response {last_response(position, now)}"
     return None

@@ -12,7 +12,7 @@ from sync.config.secret_file import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
 from sync.webhooks.addresses import whole_parts
-from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, spellings
+from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, secret_forms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,9 +79,9 @@ def load_endpoints(
 def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
     """List what no line may show: the secrets, and addresses, also without the host.
 
-    Single parts of a path are hidden in the receiver's answers only (`sync.webhooks.send`): some are ordinary words.
+    Single parts of a path are hidden in the receiver's answers only (`sync.webhooks.sign_and_send`): some are ordinary words.
     """
-    secrets = [form for each in endpoints for secret in each.secrets for form in spellings(secret)]
+    secrets = [form for each in endpoints for secret in each.secrets for form in secret_forms(secret)]
     return secrets + [part for each in endpoints for part in (each.endpoint.url, *whole_parts(each.endpoint.url))]
 
 

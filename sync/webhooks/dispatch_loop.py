@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DeliveryResult, Dispatcher
 
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 
 
 class DispatchLoop:
@@ -38,15 +38,15 @@ class DispatchLoop:
         *,
         endpoints: Callable[[], Sequence[SignedEndpoint]],
         metrics: Metrics,
-        look: float = LOOK_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        self._deliverer = dispatcher
+        self._dispatcher = dispatcher
         self._endpoints = endpoints
         self._metrics = metrics
-        self._look = look
-        self._woken = threading.Event()
+        self._poll_seconds = poll_seconds
+        self._wake = threading.Event()
         self._closed = False
-        self._trouble = ""
+        self._last_error = ""
         self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
 
     def start(self) -> None:
@@ -55,19 +55,19 @@ class DispatchLoop:
 
     def wake(self) -> None:
         """Look at once: a run has ended."""
-        self._woken.set()
+        self._wake.set()
 
     def close(self, timeout: float) -> None:
         """Let no further message leave; wait for those under way, at most so many seconds for each."""
         self._closed = True
-        self._deliverer.stop()
-        self._woken.set()
+        self._dispatcher.stop()
+        self._wake.set()
         self._thread.join(timeout)
-        self._deliverer.finish(timeout)
+        self._dispatcher.join(timeout)
 
-    def ended(self, delivered: DeliveryResult) -> None:
+    def handle_result(self, delivered: DeliveryResult) -> None:
         """Log what came of a visit; look again at once after one that told something, as a run may have ended meanwhile."""
-        self._metrics.count_messages(delivered.name, taken=delivered.messages, failed=int(delivered.refused))
+        self._metrics.count_messages(delivered.name, accepted=delivered.messages, failed=int(delivered.attempt_failed))
         say = get_logger().bind(endpoint=delivered.name)
         if delivered.messages:
             say.info("webhook_delivered", messages=delivered.messages)
@@ -78,19 +78,19 @@ class DispatchLoop:
 
     def _work(self) -> None:
         while not self._closed:
-            self._woken.clear()
+            self._wake.clear()
             try:
-                self._metrics.observe_webhooks(self._deliverer.begin(self._endpoints()))
-                self._trouble = ""
+                self._metrics.observe_webhooks(self._dispatcher.start_due(self._endpoints()))
+                self._last_error = ""
             except SyncError as error:
-                self._deliverer.want(())
-                self._complain(str(error))
+                self._dispatcher.set_endpoints(())
+                self._warn_once(str(error))
             except Exception as surprise:  # noqa: BLE001 - a bug: told, and tried again
-                self._complain(str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}."))
-            self._woken.wait(self._look)
+                self._warn_once(str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}."))
+            self._wake.wait(self._poll_seconds)
 
-    def _complain(self, trouble: str) -> None:
+    def _warn_once(self, trouble: str) -> None:
         """Tell of a trouble once, not at every look."""
-        if trouble != self._trouble:
+        if trouble != self._last_error:
             get_logger().warning("webhooks_stand_still", reason=trouble)
-        self._trouble = trouble
+        self._last_error = trouble

@@ -1,4 +1,4 @@
-"""One endpoint is told what waits for it, in order, until nothing waits or it says no.
+"""One endpoint is sent what waits for it, in order, until nothing waits or it says no.
 
 At least once: what was sent is written down after it was taken, so that a process which dies in between sends it again, with the
 same id. Nothing here raises for a failure of the endpoint's: that is written down beside its position.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sync.webhooks.messages import Message
     from sync.webhooks.outbox import Step
     from sync.webhooks.position import Position
-    from sync.webhooks.send import Reply
+    from sync.webhooks.sign_and_send import Reply
     from sync.webhooks.state import Claim
 
 
@@ -48,7 +48,7 @@ class DeliveryResult:
     result: str
     messages: int = 0
     error: str = ""
-    refused: bool = False
+    attempt_failed: bool = False
 
 
 def deliver(
@@ -75,7 +75,7 @@ def deliver(
         DatabaseError: in plain words; what was not written down is sent again.
     """
     name = target.endpoint.name
-    with state.claimed(engine, name) as claim:
+    with state.claim_endpoint(engine, name) as claim:
         if claim is None:
             return DeliveryResult(name, "busy")
         if claim.position.paused:
@@ -83,13 +83,13 @@ def deliver(
         if not is_due(claim.position.next_attempt_at, clock()):
             return DeliveryResult(name, "waits", error=claim.position.last_answer or "")
         try:
-            return _tell(engine, target, claim, send=send, clock=clock, random=random, stopping=stopping)
+            return _deliver_pending(engine, target, claim, send=send, clock=clock, random=random, stopping=stopping)
         except CursorLost as lost:
-            state.record(engine, claim, paused=f"{LOST}:{lost.reason}")
+            state.save_attempt(engine, claim, paused=f"{LOST}:{lost.reason}")
             return DeliveryResult(name, "paused", error=str(lost))
 
 
-def _tell(
+def _deliver_pending(
     engine: Engine,
     target: SignedEndpoint,
     claim: Claim,
@@ -100,20 +100,22 @@ def _tell(
     stopping: Callable[[], bool],
 ) -> DeliveryResult:
     """Tell what waits, message by message; each is written down before the next one leaves."""
-    told = 0
+    sent = 0
     for step in steps(engine, target.endpoint, claim.position.cursor):
         if stopping():
-            return DeliveryResult(target.endpoint.name, "stopped", told)
+            return DeliveryResult(target.endpoint.name, "stopped", sent)
         if step.message is None:
-            state.record(engine, claim, position=step.cursor, **_NO_FAILURE)
+            state.save_attempt(engine, claim, position=step.cursor, **_NO_FAILURE)
             continue
         reply = send(target, step.message, clock())
-        before = claim.position if told == 0 else None
-        state.record(engine, claim, **_outcome(reply, step, before, clock(), random))
-        if not reply.taken:
-            return DeliveryResult(target.endpoint.name, "paused" if reply.gone else "failed", told, reply.in_words, refused=True)
-        told += 1
-    return DeliveryResult(target.endpoint.name, "done", told)
+        before = claim.position if sent == 0 else None
+        state.save_attempt(engine, claim, **_outcome(reply, step, before, clock(), random))
+        if not reply.accepted:
+            return DeliveryResult(
+                target.endpoint.name, "paused" if reply.gone else "failed", sent, reply.summary, attempt_failed=True
+            )
+        sent += 1
+    return DeliveryResult(target.endpoint.name, "done", sent)
 
 
 _NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "failing_since": None, "next_attempt_at": None}
@@ -121,17 +123,17 @@ _NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "failing_since": None, "next_at
 
 def _outcome(reply: Reply, step: Step, before: Position | None, now: datetime, random: Callable[[], float]) -> dict[str, Any]:
     """Say what is to be remembered of an attempt; `before` is None once a message was taken in this visit."""
-    seen = {"last_attempt_at": now, "last_status": reply.status, "last_answer": reply.said}
-    if reply.taken:
+    seen = {"last_attempt_at": now, "last_status": reply.status, "last_answer": reply.detail}
+    if reply.accepted:
         return {**seen, "position": step.cursor, **_NO_FAILURE}
     failures = (before.attempts if before else 0) + 1
     since = (before.failing_since if before else None) or now
-    when = next_attempt(failures, slow=reply.slow, asked=reply.asked, now=now, random=random)
+    when = next_attempt(failures, slow=reply.slow, retry_after=reply.retry_after, now=now, random=random)
     paused = GONE if reply.gone else None
     return {**seen, "attempts": failures, "failing_since": since, "next_attempt_at": when, "paused": paused}
 
 
-_REST = timedelta(minutes=1)
+_ERROR_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(eq=False)
@@ -150,23 +152,23 @@ class Dispatcher:
     send: Callable[[SignedEndpoint, Message, datetime], Reply]
     clock: Callable[[], datetime]
     random: Callable[[], float]
-    ended: Callable[[DeliveryResult], None] = lambda _delivered: None
-    _visits: dict[str, threading.Thread] = field(default_factory=dict, init=False)
-    _wanted: Mapping[str, SignedEndpoint] = field(default_factory=dict, init=False)
-    _rest_until: dict[str, datetime] = field(default_factory=dict, init=False)
+    on_result: Callable[[DeliveryResult], None] = lambda _delivered: None
+    _threads: dict[str, threading.Thread] = field(default_factory=dict, init=False)
+    _endpoints: Mapping[str, SignedEndpoint] = field(default_factory=dict, init=False)
+    _paused_until: dict[str, datetime] = field(default_factory=dict, init=False)
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
 
-    def begin(self, endpoints: Sequence[SignedEndpoint]) -> list[Position]:
+    def start_due(self, endpoints: Sequence[SignedEndpoint]) -> list[Position]:
         """Begin to visit each endpoint that something waits for, but those that are being visited. Waits for none.
 
         Returns:
-            how far each of them has been told; a new one has no position while the feed is empty.
+            how far each of them has been sent; a new one has no position while the feed is empty.
 
         Raises:
             DatabaseError: in plain words.
         """
-        self.want(endpoints)
-        names = self._wanted
+        self.set_endpoints(endpoints)
+        names = self._endpoints
         known = state.positions(self.engine)
         if new := names.keys() - {position.name for position in known}:
             for name in sorted(new):
@@ -176,17 +178,17 @@ class Dispatcher:
         now = self.clock()
         for position in known:
             waits = not position.at_end and not position.paused and is_due(position.next_attempt_at, now)
-            if waits and not self._is_visited(position.name) and is_due(self._rest_until.get(position.name), now):
-                self._visit(names[position.name])
+            if waits and not self._is_running(position.name) and is_due(self._paused_until.get(position.name), now):
+                self._start(names[position.name])
         return known
 
-    def want(self, endpoints: Sequence[SignedEndpoint]) -> None:
+    def set_endpoints(self, endpoints: Sequence[SignedEndpoint]) -> None:
         """Let visits to endpoints that are no longer asked for, or in another way, end after the message under way."""
-        self._wanted = {target.endpoint.name: target for target in endpoints}
+        self._endpoints = {target.endpoint.name: target for target in endpoints}
 
-    def finish(self, timeout: float | None = None) -> bool:
+    def join(self, timeout: float | None = None) -> bool:
         """Wait for all visits to end, at most so many seconds each; tell whether they did."""
-        visits = list(self._visits.values())
+        visits = list(self._threads.values())
         for visit in visits:
             visit.join(timeout)
         return not any(visit.is_alive() for visit in visits)
@@ -195,17 +197,17 @@ class Dispatcher:
         """Let no further message leave; one that is under way is written down, if there is time."""
         self._stopping.set()
 
-    def _is_visited(self, name: str) -> bool:
-        return name in self._visits and self._visits[name].is_alive()
+    def _is_running(self, name: str) -> bool:
+        return name in self._threads and self._threads[name].is_alive()
 
-    def _visit(self, target: SignedEndpoint) -> None:
+    def _start(self, target: SignedEndpoint) -> None:
         thread = threading.Thread(target=self._work, args=(target,), name=f"webhook {target.endpoint.name}", daemon=True)
-        self._visits[target.endpoint.name] = thread
+        self._threads[target.endpoint.name] = thread
         thread.start()
 
     def _work(self, target: SignedEndpoint) -> None:
         def is_over() -> bool:
-            return self._stopping.is_set() or self._wanted.get(target.endpoint.name) != target
+            return self._stopping.is_set() or self._endpoints.get(target.endpoint.name) != target
 
         try:
             found = deliver(self.engine, target, send=self.send, clock=self.clock, random=self.random, stopping=is_over)
@@ -215,5 +217,5 @@ class Dispatcher:
             reason = str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}.")
             found = DeliveryResult(target.endpoint.name, "broken", error=reason)
         if found.result == "broken":  # not the endpoint's fault, so nothing about it is written down; but not at once again
-            self._rest_until[found.name] = self.clock() + _REST
-        self.ended(found)
+            self._paused_until[found.name] = self.clock() + _ERROR_PAUSE
+        self.on_result(found)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sync.catalog.fields import BOUNDS
 from sync.errors import ConfigurationError
 from sync.webhooks.addresses import check_url
-from sync.webhooks.rules import KINDS, Rules, is_field, never, price_rule
+from sync.webhooks.rules import KINDS, Rules, contradiction, is_field, price_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class Endpoint:
 
 
 PREFIX = "whsec_"
-_SHORTEST, _LONGEST = 24, 64
+_MIN_BYTES, _MAX_BYTES = 24, 64
 
 
 def check_secret(text: str) -> str:
@@ -69,12 +69,12 @@ def check_secret(text: str) -> str:
     except ValueError:
         key = b""
     exact = text.startswith(PREFIX) and b64encode(key).decode() == written  # the decoder lets some slips pass
-    if not exact or not _SHORTEST <= len(key) <= _LONGEST:
-        raise ValueError(f"{PREFIX} and then {_SHORTEST} to {_LONGEST} random bytes in base64, with its = at the end")
+    if not exact or not _MIN_BYTES <= len(key) <= _MAX_BYTES:
+        raise ValueError(f"{PREFIX} and then {_MIN_BYTES} to {_MAX_BYTES} random bytes in base64, with its = at the end")
     return text
 
 
-def spellings(secret: str) -> list[str]:
+def secret_forms(secret: str) -> list[str]:
     """Write a secret in every way in which whoever is told it may quote it: whole, bare, and the bytes that really sign."""
     written = secret.removeprefix(PREFIX)
     key = b64decode(written)
@@ -83,7 +83,7 @@ def spellings(secret: str) -> list[str]:
 
 
 VARIABLE = "SYNC_WEBHOOKS_FILE"
-MOST = 20
+MAX_ENDPOINTS = 20
 """Each endpoint has a thread of its own, so that one that hangs holds up no other, and a second one that watches its time. The
 shipped units allow 64 in all."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -106,9 +106,9 @@ def read_endpoints(text: str) -> tuple[Endpoint, ...]:
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         problems.append(f"{VARIABLE}: endpoint: expected [[endpoint]], in two pairs of brackets.")
         tables = []
-    if len(tables) > MOST:
-        problems.append(f"{VARIABLE}: expected at most {MOST} endpoints, not {len(tables)}.")
-    endpoints = [_endpoint(_Table(table, number, problems)) for number, table in enumerate(tables[:MOST], 1)]
+    if len(tables) > MAX_ENDPOINTS:
+        problems.append(f"{VARIABLE}: expected at most {MAX_ENDPOINTS} endpoints, not {len(tables)}.")
+    endpoints = [_endpoint(_Table(table, number, problems)) for number, table in enumerate(tables[:MAX_ENDPOINTS], 1)]
     names = [endpoint.name for endpoint in endpoints if endpoint.name]
     problems += [f"{VARIABLE}: endpoint {name}: name: given twice." for name in sorted({n for n in names if names.count(n) > 1})]
     if problems:
@@ -120,30 +120,30 @@ class _Table:
     """One endpoint's keys, taken one after the other; what is wrong with one is noted, and the default goes on in its place."""
 
     def __init__(self, table: Mapping[str, Any], number: int, problems: list[str]) -> None:
-        self._left = dict(table)
+        self._remaining = dict(table)
         self._problems = problems
         name = table.get("name")
         self._where = f"endpoint {name}" if isinstance(name, str) and _NAME.fullmatch(name) else f"endpoint number {number}"
 
-    def take(self, key: str, check: Callable[[Any], Any], default: Any = None, *, needed: bool = False) -> Any:
+    def pop(self, key: str, check: Callable[[Any], Any], default: Any = None, *, needed: bool = False) -> Any:
         """Take one key's value, checked."""
-        if key not in self._left:
+        if key not in self._remaining:
             if needed:
                 self.problem(key, "missing")
             return default
         try:
-            return check(self._left.pop(key))
+            return check(self._remaining.pop(key))
         except ValueError as error:
             self.problem(key, f"expected {error}")
             return default
 
     def has(self, *keys: str) -> bool:
         """Whether any of these keys is there, and not taken yet."""
-        return any(key in self._left for key in keys)
+        return any(key in self._remaining for key in keys)
 
-    def refuse_the_rest(self) -> None:
+    def reject_unknown_keys(self) -> None:
         """Note keys that do not exist: a rule that was misspelt would tell everything."""
-        for key in self._left:
+        for key in self._remaining:
             self.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
 
     def problem(self, key: str, what: str) -> None:
@@ -158,30 +158,30 @@ KEYS = (
 
 
 def _endpoint(table: _Table) -> Endpoint:
-    name = table.take("name", _name, "", needed=True)
-    url = table.take("url", _text(check_url), "", needed=True)
+    name = table.pop("name", _name, "", needed=True)
+    url = table.pop("url", _text(check_url), "", needed=True)
     sources = _secrets(table)
     rules = Rules(
-        kinds=table.take("kinds", _listed(_kind), frozenset()),
-        fields=table.take("fields", _listed(_field), frozenset()),
-        tags=table.take("tags", _listed(_as_long_as("Tags")), frozenset()),
-        ids=table.take("ids", _listed(_as_long_as("TemplateId")), frozenset()),
-        types=table.take("types", _listed(_as_long_as("TemplateType")), frozenset()),
-        price_change=table.take("price_change", _text(price_rule)),
-        breaking=table.take("breaking", _flag, default=False),
+        kinds=table.pop("kinds", _set_of(_kind), frozenset()),
+        fields=table.pop("fields", _set_of(_field), frozenset()),
+        tags=table.pop("tags", _set_of(_within_bound("Tags")), frozenset()),
+        ids=table.pop("ids", _set_of(_within_bound("TemplateId")), frozenset()),
+        types=table.pop("types", _set_of(_within_bound("TemplateType")), frozenset()),
+        price_change=table.pop("price_change", _text(price_rule)),
+        breaking=table.pop("breaking", _boolean, default=False),
     )
-    if why := never(rules):
+    if why := contradiction(rules):
         table.problem("kinds", why)
     endpoint = Endpoint(
         name,
         url,
         sources,
         rules,
-        per=table.take("per", _word("change", "run"), "change"),
-        start=table.take("from", _word("end", "start"), "end"),
-        enabled=table.take("enabled", _flag, default=True),
+        per=table.pop("per", _enum("change", "run"), "change"),
+        start=table.pop("from", _enum("end", "start"), "end"),
+        enabled=table.pop("enabled", _boolean, default=True),
     )
-    table.refuse_the_rest()
+    table.reject_unknown_keys()
     return endpoint
 
 
@@ -190,8 +190,8 @@ def _secrets(table: _Table) -> tuple[SecretSource, ...]:
     if not table.has("secret_env", "secret_file"):
         table.problem("secret_env", "missing, and no secret_file either")
         return ()
-    variables = table.take("secret_env", _one_or_more(_variable), ())
-    files = table.take("secret_file", _one_or_more(_path), ())
+    variables = table.pop("secret_env", _one_or_more(_variable), ())
+    files = table.pop("secret_file", _one_or_more(_path), ())
     found = [*(SecretSource("secret_env", each) for each in variables), *(SecretSource("secret_file", each) for each in files)]
     if len(found) > 2:  # noqa: PLR2004 - the old one and the new one
         table.problem("secret_env", f"expected one secret, or two while one is rotated, not {len(found)}")
@@ -210,7 +210,7 @@ def _text(check: Callable[[str], Any]) -> Callable[[Any], Any]:
     return checked
 
 
-def _listed(check: Callable[[str], str]) -> Callable[[Any], frozenset[str]]:
+def _set_of(check: Callable[[str], str]) -> Callable[[Any], frozenset[str]]:
     def checked(value: Any) -> frozenset[str]:
         if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
             raise ValueError("a list of texts with at least one in it: an empty one could never match")
@@ -229,7 +229,7 @@ def _one_or_more(check: Callable[[str], str]) -> Callable[[Any], tuple[str, ...]
     return checked
 
 
-def _word(*words: str) -> Callable[[Any], str]:
+def _enum(*words: str) -> Callable[[Any], str]:
     def checked(value: Any) -> str:
         if value not in words:
             raise ValueError(f"one of {', '.join(words)}")
@@ -238,7 +238,7 @@ def _word(*words: str) -> Callable[[Any], str]:
     return checked
 
 
-def _flag(value: Any) -> bool:
+def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false, without quotes")  # noqa: TRY004 - a problem like any other
     return value
@@ -262,7 +262,7 @@ def _field(value: str) -> str:
     return value
 
 
-def _as_long_as(name: str) -> Callable[[str], str]:
+def _within_bound(name: str) -> Callable[[str], str]:
     """Refuse what no template can have, since a record with a longer one is set aside."""
 
     def checked(value: str) -> str:

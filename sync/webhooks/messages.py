@@ -30,13 +30,13 @@ class Message(NamedTuple):
     body: bytes
 
 
-def of_change(change: dict[str, Any]) -> Message:
+def message_of_change(change: dict[str, Any]) -> Message:
     """Tell of one change, as `changes --json` prints it."""
     kind = f"template.{change['kind']}"
     return Message(f"tsc_{change['cursor']}", kind, f"template {change['template_id']}", _body(kind, change["at"], change))
 
 
-def of_run(changes: Sequence[dict[str, Any]], run_id: int, cursor: str) -> Message:
+def message_of_run(changes: Sequence[dict[str, Any]], run_id: int, cursor: str) -> Message:
     """Tell of one run's changes, at least one.
 
     Args:
@@ -49,7 +49,7 @@ def of_run(changes: Sequence[dict[str, Any]], run_id: int, cursor: str) -> Messa
     return Message(f"tsr_{cursor}", "catalog.changed", f"{len(changes)} changes of run {run_id}", body)
 
 
-def of_test(unique: str, at: str, name: str) -> Message:
+def message_of_test(unique: str, at: str, name: str) -> Message:
     """Say hello, so that an endpoint can be tried."""
     return Message(f"tst_{unique}", "webhook.test", "a test", _body("webhook.test", at, {"endpoint": name}))
 

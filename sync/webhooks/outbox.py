@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoints import Endpoint
     from sync.webhooks.messages import Message
 
-AT_A_TIME = 200
+BATCH_SIZE = 200
 """Changes that are read, and told in one message, at most. A run of more is told in several: each attempt reads the same ones."""
 
 
@@ -27,25 +27,25 @@ class Step(NamedTuple):
     message: Message | None
 
 
-def steps(engine: Engine, endpoint: Endpoint, cursor: str, at_a_time: int = AT_A_TIME) -> Iterator[Step]:
+def steps(engine: Engine, endpoint: Endpoint, cursor: str, batch_size: int = BATCH_SIZE) -> Iterator[Step]:
     """Walk from a position to the feed's end, a message a step. No transaction is open between two steps.
 
     Raises:
         CursorLost: at whichever batch the position turned out not to be this feed's, or what comes after it to be pruned.
     """
     while True:
-        batch = changes(engine, since=cursor, limit=at_a_time)
+        batch = changes(engine, since=cursor, limit=batch_size)
         step = None
-        for step in _of_batch(endpoint, batch, whole=len(batch) < at_a_time):
+        for step in _batch_steps(endpoint, batch, whole=len(batch) < batch_size):
             yield step
         if step is None:  # not where a batch is short: while its last message was sent, more may have come
             return
         cursor = step.cursor
 
 
-def _of_batch(endpoint: Endpoint, batch: list[dict[str, Any]], *, whole: bool) -> Iterator[Step]:
+def _batch_steps(endpoint: Endpoint, batch: list[dict[str, Any]], *, whole: bool) -> Iterator[Step]:
     passed: Step | None = None
-    for part, message in _parts(endpoint, batch, whole=whole):
+    for part, message in _messages(endpoint, batch, whole=whole):
         passed = Step(part[-1]["cursor"], message)
         if message is not None:
             yield passed
@@ -54,17 +54,17 @@ def _of_batch(endpoint: Endpoint, batch: list[dict[str, Any]], *, whole: bool) -
         yield passed
 
 
-def _parts(
+def _messages(
     endpoint: Endpoint, batch: list[dict[str, Any]], *, whole: bool
 ) -> Iterator[tuple[list[dict[str, Any]], Message | None]]:
     """Cut a batch into what one message can tell of: each change, or each run's."""
     if endpoint.per == "change":
         for change in batch:
-            yield [change], messages.of_change(change) if endpoint.rules.wants(change) else None
+            yield [change], messages.message_of_change(change) if endpoint.rules.matches(change) else None
         return
     runs = [list(group) for _run_id, group in itertools.groupby(batch, key=lambda change: change["run_id"])]
     if not whole and len(runs) > 1:
         runs.pop()  # it may go on behind the batch: the next one begins with it
     for run in runs:
-        wanted = [change for change in run if endpoint.rules.wants(change)]
-        yield run, messages.of_run(wanted, run[0]["run_id"], run[-1]["cursor"]) if wanted else None
+        wanted = [change for change in run if endpoint.rules.matches(change)]
+        yield run, messages.message_of_run(wanted, run[0]["run_id"], run[-1]["cursor"]) if wanted else None

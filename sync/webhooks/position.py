@@ -71,25 +71,25 @@ POLICY = RetryPolicy(
 SLOW_DOWN = 60.0
 """Seconds at least, behind a server that is overloaded or hangs."""
 OVERLOADED = frozenset({429, 502, 503, 504})
-_FURTHEST = POLICY.waits[-1] * POLICY.jitter[1] + 1  # seconds
-FAILING = timedelta(hours=1)
+_MAX_WAIT = POLICY.waits[-1] * POLICY.jitter[1] + 1  # seconds
+FAILING_AFTER = timedelta(hours=1)
 """Failures for longer than this are worth a person's look."""
 
 
-def next_attempt(failures: int, *, slow: bool, asked: float | None, now: datetime, random: Callable[[], float]) -> datetime:
+def next_attempt(failures: int, *, slow: bool, retry_after: float | None, now: datetime, random: Callable[[], float]) -> datetime:
     """Choose when to try again.
 
     Args:
         failures: of this message in a row, this one included.
         slow: whether the server is overloaded, or did not answer in time.
-        asked: seconds that the answer asked us to wait.
+        retry_after: seconds that the answer retry_after us to wait.
         now: the time.
         random: a source of numbers from 0 to 1.
     """
-    least = max(SLOW_DOWN if slow else 0.0, min(asked or 0.0, POLICY.longest_asked))
+    least = max(SLOW_DOWN if slow else 0.0, min(retry_after or 0.0, POLICY.longest_asked))
     return now + timedelta(seconds=POLICY.wait(failures, random, at_least=least) or 0.0)
 
 
 def is_due(moment: datetime | None, now: datetime) -> bool:
     """Whether it is time. A time further ahead than any wait says that the clock was ahead when it was written."""
-    return moment is None or moment <= now or moment - now > timedelta(seconds=_FURTHEST)
+    return moment is None or moment <= now or moment - now > timedelta(seconds=_MAX_WAIT)

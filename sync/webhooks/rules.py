@@ -46,7 +46,7 @@ class Rules:
     price_change: PriceRule | None = None
     breaking: bool = False
 
-    def wants(self, change: Mapping[str, Any]) -> bool:
+    def matches(self, change: Mapping[str, Any]) -> bool:
         """Whether a change is to be told.
 
         A template that loses a tag, or becomes of another type, is told to who asked for the old one, too: else it would leave
@@ -90,7 +90,7 @@ def price_rule(text: str) -> PriceRule:
     return rule
 
 
-def never(rules: Rules) -> str | None:
+def contradiction(rules: Rules) -> str | None:
     """Say why rules could never match; None if something could. A kind that cannot be does no harm beside one that may."""
     kinds = rules.kinds or frozenset(KINDS)
     about_fields = "fields" if rules.fields else "price_change" if rules.price_change else None

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoints import Endpoint
 
 
-TERM = 120.0
+CLAIM_TTL = 120.0
 """Seconds that a silent dispatcher keeps others out; it speaks after every attempt, and none of those takes half as long."""
 _END = sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)
 
@@ -76,27 +76,27 @@ def register(engine: Engine, name: str, *, from_start: bool) -> None:
 
 
 @contextmanager
-def claimed(engine: Engine, name: str) -> Iterator[Claim | None]:
+def claim_endpoint(engine: Engine, name: str) -> Iterator[Claim | None]:
     """Hold the right to deliver to one endpoint; None if somebody else does, or it has no position yet."""
-    claim = _take(engine, name)
+    claim = _claim(engine, name)
     try:
         yield claim
     finally:
         if claim is not None:
             with suppress(DatabaseError), writing(engine) as connection:  # all is written down; the claim ends by itself
                 free = {"expires": 0, "holder": None, "process": None}
-                connection.execute(sa.update(webhook_endpoints).where(*_ours(claim)).values(free))
+                connection.execute(sa.update(webhook_endpoints).where(*_same_claim(claim)).values(free))
 
 
-def record(engine: Engine, claim: Claim, **values: Any) -> None:
+def save_attempt(engine: Engine, claim: Claim, **values: Any) -> None:
     """Write down what came of an attempt, or how far the feed was looked through; it also prolongs the claim.
 
     Raises:
         LeaseLost: another dispatcher took over; what it does is right, and this one stops.
     """
     with writing(engine) as connection:
-        expires = leases.database_clock(connection) + TERM
-        written = connection.execute(sa.update(webhook_endpoints).where(*_ours(claim)).values(**values, expires=expires))
+        expires = leases.database_clock(connection) + CLAIM_TTL
+        written = connection.execute(sa.update(webhook_endpoints).where(*_same_claim(claim)).values(**values, expires=expires))
         if written.rowcount != 1:
             raise LeaseLost("Another process delivers to this endpoint now.", hint="It continues from the same position.")
 
@@ -108,22 +108,22 @@ def feed_end(engine: Engine) -> str:
         return str(last_cursor(connection))
 
 
-def _take(engine: Engine, name: str) -> Claim | None:
+def _claim(engine: Engine, name: str) -> Claim | None:
     with writing(engine) as connection:
         left = (webhook_endpoints.c.expires - leases.database_clock(connection)).label("left")
         query = sa.select(webhook_endpoints, left).where(webhook_endpoints.c.name == name).with_for_update()
         row = connection.execute(query).one_or_none()
         # A term longer than any: the clock was ahead when it was taken.
-        if row is None or (0 < row.left <= TERM + 1 and not process.is_dead(row.process)):
+        if row is None or (0 < row.left <= CLAIM_TTL + 1 and not process.is_dead(row.process)):
             return None
         claim = Claim(_position(row, connection.execute(_END).one()), row.fence + 1)
         taken = {"fence": claim.fence, "holder": process.name(), "process": process.mark()}
-        expires = leases.database_clock(connection) + TERM
+        expires = leases.database_clock(connection) + CLAIM_TTL
         connection.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.name == name).values(**taken, expires=expires))
         return claim
 
 
-def _ours(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
+def _same_claim(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
     # The holder, too: after a fail-over that lost commits the fence counts the same number for another host.
     mine = webhook_endpoints.c.holder == process.name()
     return webhook_endpoints.c.name == claim.position.name, webhook_endpoints.c.fence == claim.fence, mine
@@ -164,12 +164,12 @@ def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
             f"Endpoint {endpoint.name} has no position yet.",
             hint="It gets one at the first delivery while the feed is not empty.",
         )
-    with claimed(engine, endpoint.name) as claim:
+    with claim_endpoint(engine, endpoint.name) as claim:
         if claim is None:
             raise LeaseBusy(f"A delivery to endpoint {endpoint.name} is active.", hint="Retry in a few seconds.")
         moved, told = _move(engine, endpoint, claim.position.cursor, skip=skip)
         fresh = {"attempts": 0, "failing_since": None, "next_attempt_at": None, "paused": None}
-        record(engine, claim, position=moved, **fresh)
+        save_attempt(engine, claim, position=moved, **fresh)
     return told
 
 

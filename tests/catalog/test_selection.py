@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sync.catalog.page_order import Order, PagePosition, page_position, page_token, parse_page_token, sort_key
-from sync.catalog.selection import EVERYTHING, make_selection, matches
+from sync.catalog.selection import EVERYTHING, count_values, make_selection, matches
 from tests.builders import record
 from tests.catalog.runs import document_of
 
@@ -30,6 +30,13 @@ def of(**changes: Any) -> dict[str, Any]:
         ({"search": "BATTLE"}, True),
         ({"search": "seedance"}, True),
         ({"search": "peace"}, False),
+        ({"search": "trending BATTLE"}, True),
+        ({"search": "battle 1"}, True),
+        ({"search": "battle peace"}, False),
+        ({"search": "  "}, True),
+        ({"tag": ["trending", "🔥Seedance2.0模型"]}, True),
+        ({"tag": ["trending", "Festival"]}, False),
+        ({"tag": []}, True),
         ({"type": "begin_end_frame"}, True),
         ({"requirement": "SINGLE_PET"}, False),
         ({"images": 1}, True),
@@ -48,6 +55,38 @@ def of(**changes: Any) -> dict[str, Any]:
 )
 def test_a_template_passes_by_what_it_says(filters: dict[str, Any], found: bool) -> None:  # noqa: FBT001 - a table's column
     assert matches(of(), make_selection(**filters)) is found
+
+
+@pytest.mark.parametrize(
+    ("search", "title", "found"),
+    [
+        ("cafe", "Café", True),
+        ("café", "CAFE", True),
+        ("strasse", "Straße", True),
+        ("STRASSE", "straße", True),
+        ("οδος", "ΟΔΟΣ", True),
+        ("ﬁre", "FIRE", True),
+        ("ｎｅｏｎ", "neon", True),
+        ("моск", "Москва́", True),
+        ("ne on", "neon", True),
+        ("noen", "neon", False),
+    ],
+)
+def test_a_search_compares_without_marks_and_case(search: str, title: str, found: bool) -> None:  # noqa: FBT001 - a table's column
+    assert matches(of(Title=None, Title_en=title), make_selection(search=search)) is found
+
+
+def test_values_are_counted_per_template_and_the_most_frequent_comes_first() -> None:
+    one = of(Tags=["热门"], Tags_en=["Trending"], ConsumeItems=[{"Resolution": "720p", "Credit": 1}], SupportAspectRatio="1:1")
+    one["tags"].append({"name": "新", "name_en": None})
+    two = of(Tags=["热门"], Tags_en=["Trending"], InputNum=2, TemplateType=None, SupportAspectRatio="9:16,1:1")
+    counts = count_values([one, two])
+    assert list(counts) == ["tag", "type", "requirement", "images", "resolution", "ratio"]
+    assert list(counts["tag"].items()) == [("Trending", 2), ("新", 1)]
+    assert counts["type"] == {"BEGIN_END_FRAME": 1}
+    assert counts["images"] == {1: 1, 2: 1}
+    assert list(counts["resolution"].items()) == [("720p", 2), ("480p", 1)]
+    assert counts["ratio"] == {"1:1": 2, "9:16": 1}
 
 
 def test_a_template_without_prices_passes_only_where_no_price_is_asked_for() -> None:
@@ -80,7 +119,7 @@ def test_a_bound_moves_to_the_next_number_that_a_price_can_be(bound: str, given:
         ({"limit": True}, "limit: a whole number from 0 on, not True."),
         ({"images": 2.0}, "images: a whole number from 0 on, not 2.0."),
         ({"images": 2**31}, "images: a whole number from 0 on, not 2147483648."),
-        ({"tag": 7}, "tag: a text, not 7."),
+        ({"tag": 7}, "tag: a text, or several, not 7."),
         ({"type": 7}, "type: a text, not 7."),
         ({"requirement": 7}, "requirement: a text, not 7."),
         ({"resolution": 7}, "resolution: a text, not 7."),

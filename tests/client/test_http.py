@@ -26,7 +26,7 @@ from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
 from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
-from sync.webhooks.send import send
+from sync.webhooks.sign_and_send import send
 from tests.builders import HASTY
 from tests.client.asking import GOOD, PAGE, WIRE, asking, endpoint_threads
 from tests.hostile import Hostile, Reply, chunked, one_after_another
@@ -74,7 +74,7 @@ def _asked(url: str, network: Network, question: Params, limit: float) -> str:
 def webhook(url: str, network: Network, limit: float = SOON) -> str:
     endpoint = WebhookEndpoint("shop", f"{url}/hooks", (), Rules())
     reply = send(SignedEndpoint(endpoint, (SECRET,)), MESSAGE, NOW, network=network, limit=limit)
-    return "" if reply.taken else reply.in_words
+    return "" if reply.accepted else reply.summary
 
 
 def ping(url: str, network: Network, limit: float = SOON) -> str:

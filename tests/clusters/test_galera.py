@@ -13,7 +13,7 @@ from sync.reader import status
 from sync.store import lease as leases
 from sync.store import schema
 from sync.store.engine import open_engine, writing
-from sync.store.next_run import record_next_run
+from sync.store.planned_run import save_planned_run
 from sync.store.prune import prune
 from sync.store.server_state import server_state
 from tests.builders import Database, record
@@ -64,8 +64,8 @@ def test_a_run_is_seen_on_every_other_node_the_moment_it_ends(engines: list[sa.E
 def test_doctor_is_told_of_the_node_and_its_cluster(engines: list[sa.Engine]) -> None:
     state = server_state(engines[1])
     assert state is not None
-    assert "node node1 of a Galera cluster of 3 (Primary, Synced)" in state.seen
-    assert state.concerns == ()
+    assert "node node1 of a Galera cluster of 3 (Primary, Synced)" in state.summary
+    assert state.warnings == ()
 
 
 def upgrade(url: str) -> None:
@@ -148,7 +148,7 @@ def test_a_daemon_that_plans_on_another_node_ends_nobodys_transaction(engines: l
 
     def plan(statement: str) -> None:
         if "template_changes (" in statement:
-            record_next_run(engines[1], real_clock())
+            save_planned_run(engines[1], real_clock())
             planned.append(statement)
 
     sync(BEFORE, engines[0], accept_removals=True)

@@ -138,7 +138,7 @@ def test_a_primary_that_freezes_in_mid_transaction_is_given_up_within_the_client
     monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
     monkeypatch.setattr(sessions, "TRAVEL_SECONDS", 0)
     monkeypatch.setattr(sessions, "CONNECT_SECONDS", 1)
-    monkeypatch.setattr(apply, "AWAY", RetryPolicy(waits=(0.5,), attempts=9))
+    monkeypatch.setattr(apply, "RECONNECT", RetryPolicy(waits=(0.5,), attempts=9))
     engine = open_engine(primary.url)
     hear_statements(engine, lambda statement: primary.freeze() if "template_changes (" in statement else None)
     pauses: list[float] = []

@@ -133,10 +133,10 @@ def test_doctor_is_told_who_is_primary_who_follows_and_what_would_hurt(pair: tup
         seen.append(state)
         engine.dispose()
     primary, standby = seen
-    assert "a primary with 1 standbys" in primary.seen
-    assert any("asynchronous" in each for each in primary.concerns)
-    assert "a standby, its newest transaction" in standby.seen
-    assert any("runs need its primary" in each for each in standby.concerns)
+    assert "a primary with 1 standbys" in primary.summary
+    assert any("asynchronous" in each for each in primary.warnings)
+    assert "a standby, its newest transaction" in standby.summary
+    assert any("runs need its primary" in each for each in standby.warnings)
 
 
 def test_a_pooled_connection_to_a_demoted_primary_is_not_kept(pair: tuple[Server, Server], engine: sa.Engine) -> None:

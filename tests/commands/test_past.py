@@ -105,11 +105,11 @@ def test_list_is_filtered_sorted_and_cut(filled: Path) -> None:
 
 
 def test_a_word_that_no_template_has_is_named_with_the_one_that_was_perhaps_meant(filled: Path) -> None:
-    asked = ["list", "--tag", "trendy", "--input", "SINGLE_PERSN", "--resolution", "480p", "--type", "x"]
+    asked = ["list", "--tag", "trendy", "--requirement", "SINGLE_PERSN", "--resolution", "480p", "--type", "x"]
     says = [
         "No template has the tag 'trendy'; did you mean 'Trending'?",
         "No template has the type 'x'. `template-sync types` shows all.",
-        "No template has the input 'SINGLE_PERSN'; did you mean 'SINGLE_PERSON'?",
+        "No template has the requirement 'SINGLE_PERSN'; did you mean 'SINGLE_PERSON'?",
         "No template has the resolution '480p'.",
     ]
     result = template_sync(*asked, folder=filled)

@@ -15,7 +15,7 @@ import time_machine
 
 from sync.catalog.run_record import Status
 from sync.config.cron import Cron
-from sync.daemon.schedule import CronSchedule, Interval, RunResult, Schedule
+from sync.daemon.next_run import CronSchedule, Interval, RunResult, Schedule
 from sync.daemon.scheduler import Daemon
 from sync.daemon.service import Service
 from tests.daemons import until

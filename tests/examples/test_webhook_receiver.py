@@ -14,7 +14,7 @@ from sync.client.network import Network
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.messages import Message
-from sync.webhooks.send import signed
+from sync.webhooks.sign_and_send import sign
 from tests.builders import records
 from tests.command_line import environment
 from tests.faults import real_clock, sync
@@ -51,11 +51,11 @@ def post(url: str, headers: dict[str, str]) -> int:
 def test_it_takes_each_message_once_and_refuses_strangers_without_stumbling(sqlite: Database) -> None:
     sync(records(2), sqlite.engine)
     now = datetime.now(UTC)
-    good = signed(MESSAGE, [SECRET], now)
+    good = sign(MESSAGE, [SECRET], now)
     strangers = [
         {},
-        signed(MESSAGE, [OTHER], now),
-        signed(MESSAGE, [SECRET], now - timedelta(hours=1)),
+        sign(MESSAGE, [OTHER], now),
+        sign(MESSAGE, [SECRET], now - timedelta(hours=1)),
         good | {"webhook-signature": "nonsense"},
         good | {"webhook-signature": "v1,xx"},
         good | {"webhook-timestamp": "soon"},

@@ -67,3 +67,21 @@ def test_what_nobody_said_is_said_to_be_unknown() -> None:
 def test_a_resolution_without_a_price_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no price at '4k'"):
         request("4k")
+
+
+def test_a_request_holds_the_input_and_its_price() -> None:
+    form = Form(document_of(base()))
+    given = {"template_id": "1", "img_urls": ["https://cdn.example/me.png"], "resolution": "480p"}
+    made = form.request(given)
+    assert made["url"] == "https://api.crun.ai/api/v1/client/job/CreateTask"
+    assert made["body"] == {"model": "bytedance/template", "input": given}
+    assert made["credit"] == 166.5
+    assert not any("placeholders" in note for note in made["notes"])
+    assert form.request(form.example("720p"), base_url="https://api.example")["body"] == request("720p")["body"]
+
+
+@pytest.mark.parametrize("resolution", [None, "4K", 5, ["720p"]])
+def test_the_price_of_a_resolution_that_the_catalog_does_not_name_is_unknown(resolution: Any) -> None:
+    made = Form(document_of(base())).request({"resolution": resolution})
+    assert made["credit"] is None
+    assert made["notes"][-1] == "The credits that it spends are unknown."

@@ -71,6 +71,13 @@ def test_one_mistake_is_one_sentence_in_its_place(value: Any, path: str, message
     assert str(problem) == f"{path or 'the input'}: {message}"
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_does_not_have_is_a_problem(number: float) -> None:
+    problems = FORM.validate({"template_id": number, "img_urls": [number, number], "resolution": number})
+    assert [problem.path for problem in problems] == ["template_id", "img_urls[0]", "img_urls[1]", "resolution"]
+    assert str(number) in problems[0].message
+
+
 def test_several_mistakes_are_several_sentences_in_the_order_of_the_fields() -> None:
     wrong = {"seed": 1, "sead": 2, "resolution": "4k", "img_urls": ["x", "y", "https://a.example"], "template_id": "2"}
     assert [problem.path for problem in FORM.validate(wrong)] == [

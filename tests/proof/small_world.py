@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sync.reader.feed_check import problems_of_the_feed
+from sync.reader.feed_check import feed_problems
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
 from tests.moving_catalog import Event
@@ -149,7 +149,7 @@ class SmallWorld:
         self.counted["calmed down"] += 1
         try:
             self._world.calm(PAGE)
-            assert problems_of_the_feed(self._world.engine) == []
+            assert feed_problems(self._world.engine) == []
         except BaseException:
             sys.stderr.write(f"\nin the calm after {state.story}\n")
             raise

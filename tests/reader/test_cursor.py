@@ -16,7 +16,7 @@ from sync.catalog.feed_chain import Cursor
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader import feed, status
 from sync.reader.cursor import validate_cursor
-from sync.reader.feed_check import problems_of_the_feed
+from sync.reader.feed_check import feed_problems
 from sync.store import schema
 from sync.store.backup import back_up, restore
 from sync.store.engine import open_engine, reading
@@ -116,7 +116,7 @@ def test_the_cursor_of_the_last_pruned_change_is_still_good_and_older_ones_are_n
     assert proved(database, cursors[4]) == 5
     assert why_lost(database, cursors[2]) == "pruned"
     assert why_lost(database, str(Cursor.start(EPOCH))) == "pruned"
-    assert problems_of_the_feed(database.engine) == []
+    assert feed_problems(database.engine) == []
 
 
 def test_a_feed_that_is_pruned_to_nothing_keeps_its_end(database: Database) -> None:
@@ -127,7 +127,7 @@ def test_a_feed_that_is_pruned_to_nothing_keeps_its_end(database: Database) -> N
     assert proved(database, end) == 3
     runs(database, 2, start=2)
     assert [change["seq"] for change in feed.changes(database.engine, since=end)] == [4]
-    assert problems_of_the_feed(database.engine) == []
+    assert feed_problems(database.engine) == []
 
 
 # Lost ones --------------------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_changes_that_an_older_version_appended_get_their_cursors_from_the_upgra
         assert found[table] == whole[table]
     assert [change["seq"] for change in feed.changes(database.engine, since=third)] == [4, 5]
     runs(database, 4, start=3)
-    assert problems_of_the_feed(database.engine) == []
+    assert feed_problems(database.engine) == []
 
 
 def test_prices_that_moved_are_numbers_in_a_table_of_their_own(database: Database) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.reader.feed_check import MOST_SHOWN, problems_of_the_feed
+from sync.reader.feed_check import MAX_SHOWN, feed_problems
 from sync.store.prune import prune
 from sync.store.tables import price_changes, price_periods, sync_state, template_changes, template_versions, templates
 from tests.builders import Database, record
@@ -39,9 +39,9 @@ SEQ = template_changes.c.seq
 
 
 def test_nothing_is_found_where_nothing_was_touched_pruned_or_not(told: Database) -> None:
-    assert problems_of_the_feed(told.engine) == []
+    assert feed_problems(told.engine) == []
     prune(told.engine, before=None, keep_runs=1)
-    assert problems_of_the_feed(told.engine) == []
+    assert feed_problems(told.engine) == []
 
 
 OTHERWISE: dict[str, Any] = {
@@ -52,19 +52,17 @@ OTHERWISE: dict[str, Any] = {
 @pytest.mark.parametrize("name", OTHERWISE)
 def test_a_change_that_is_not_what_was_written_breaks_the_chain_there(name: str, told: Database) -> None:
     change(told, template_changes, SEQ == 2, **{name: OTHERWISE[name]})
-    assert problems_of_the_feed(told.engine)[0] == (
-        "The hash chain is broken at seq 2: this change, or an earlier one, was modified."
-    )
+    assert feed_problems(told.engine)[0] == ("The hash chain is broken at seq 2: this change, or an earlier one, was modified.")
 
 
 def test_a_change_that_is_gone_is_named(told: Database) -> None:
     told.execute("DELETE FROM template_changes WHERE seq = 3")
-    assert "The feed lacks seq 3 to 3." in problems_of_the_feed(told.engine)
+    assert "The feed lacks seq 3 to 3." in feed_problems(told.engine)
 
 
 def test_the_last_change_that_is_gone_is_missed_at_the_end(told: Database) -> None:
     told.execute("DELETE FROM template_changes WHERE seq = 5")
-    assert problems_of_the_feed(told.engine) == [
+    assert feed_problems(told.engine) == [
         "sync_state has the end of the feed at seq 5; it is at 4, or at another cursor.",
         "Template 3 is not present, but the feed differs.",
     ]
@@ -73,17 +71,17 @@ def test_the_last_change_that_is_gone_is_missed_at_the_end(told: Database) -> No
 def test_an_end_that_is_another_is_named(told: Database) -> None:
     first = told.scalar("SELECT c.cursor FROM template_changes c WHERE c.seq = 1")
     change(told, sync_state, sa.true(), last_cursor=first)
-    assert problems_of_the_feed(told.engine) == ["sync_state has the end of the feed at seq 5; it is at 5, or at another cursor."]
+    assert feed_problems(told.engine) == ["sync_state has the end of the feed at seq 5; it is at 5, or at another cursor."]
 
 
 def test_a_template_that_the_feed_never_removed_must_be_there(told: Database) -> None:
     change(told, templates, templates.c.template_id == "2", removed_at=at(2)())
-    assert problems_of_the_feed(told.engine) == ["Template 2 is not present, but the feed differs."]
+    assert feed_problems(told.engine) == ["Template 2 is not present, but the feed differs."]
 
 
 def test_a_template_that_the_feed_removed_must_not_be_there(told: Database) -> None:
     change(told, templates, templates.c.template_id == "3", removed_at=None)
-    assert problems_of_the_feed(told.engine) == [
+    assert feed_problems(told.engine) == [
         "Template 3 is present, but the feed differs.", "Template 3 is present and has no open version.",
     ]  # fmt: skip
 
@@ -100,13 +98,13 @@ def test_a_template_that_the_feed_removed_must_not_be_there(told: Database) -> N
 def test_rows_that_the_document_does_not_say_are_named(statement: str, told: Database) -> None:
     told.execute(statement)
     also = ["Template 1: the latest prices of its history differ from the tables."] if "credit" in statement else []
-    assert problems_of_the_feed(told.engine) == ["Template 1: its newest version differs from the tables.", *also]
+    assert feed_problems(told.engine) == ["Template 1: its newest version differs from the tables.", *also]
 
 
 def test_a_hash_that_is_not_the_rows_is_named(told: Database) -> None:
     still = sa.and_(template_versions.c.template_id == "1", template_versions.c.until_run_id.is_(None))
     change(told, template_versions, still, content_hash="0" * 64)
-    assert problems_of_the_feed(told.engine) == [
+    assert feed_problems(told.engine) == [
         "Template 1: its newest version has another hash than its row.", "The document of seq 4 was modified.",
     ]  # fmt: skip
 
@@ -114,8 +112,8 @@ def test_a_hash_that_is_not_the_rows_is_named(told: Database) -> None:
 def test_of_very_many_the_first_are_named(database: Database) -> None:
     assert sync([record(str(number)) for number in range(30)], database.engine).error is None
     database.execute("UPDATE templates SET title = 'by hand'")
-    found = problems_of_the_feed(database.engine)
-    assert (len(found), found[-1]) == (MOST_SHOWN + 1, "and perhaps more")
+    found = feed_problems(database.engine)
+    assert (len(found), found[-1]) == (MAX_SHOWN + 1, "and perhaps more")
 
 
 def test_the_command_says_so_and_leaves_with_69(tmp_path: Path, sqlite: Database) -> None:
@@ -139,30 +137,30 @@ def test_a_document_of_the_past_that_is_gone_or_another_is_named(told: Database)
     document = told.scalar("SELECT document FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
     document = json.loads(document) if isinstance(document, str) else document
     change(told, template_versions, of_1, document={**document, "title": "another"})
-    assert problems_of_the_feed(told.engine) == ["The document of seq 1 was modified."]
+    assert feed_problems(told.engine) == ["The document of seq 1 was modified."]
     told.execute("DELETE FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
-    assert problems_of_the_feed(told.engine) == ["The document of seq 1 is missing."]
+    assert feed_problems(told.engine) == ["The document of seq 1 is missing."]
 
 
 def test_a_price_that_is_another_in_the_history_than_now_is_named(told: Database) -> None:
     of_1 = sa.and_(price_periods.c.template_id == "1", price_periods.c.resolution == "480p")
     change(told, price_periods, of_1, credit=1)
-    assert problems_of_the_feed(told.engine) == ["Template 1: the latest prices of its history differ from the tables."]
+    assert feed_problems(told.engine) == ["Template 1: the latest prices of its history differ from the tables."]
 
 
 def test_a_price_that_moved_by_another_number_or_by_none_is_named(told: Database) -> None:
     dearer = record("1", Title_en="second", ConsumeItems=[{"Resolution": "480p", "Credit": 200.25}])
     assert sync([dearer, record("2", Title_en="first")], told.engine, clock=at(2)).error is None
-    assert problems_of_the_feed(told.engine) == []
+    assert feed_problems(told.engine) == []
     change(told, price_changes, sa.and_(price_changes.c.seq == 6, price_changes.c.resolution == "480p"), old_credit=1)
-    assert problems_of_the_feed(told.engine) == ["The numeric prices of seq 6 differ from the feed."]
+    assert feed_problems(told.engine) == ["The numeric prices of seq 6 differ from the feed."]
     told.execute("DELETE FROM price_changes WHERE seq = 6")
-    assert problems_of_the_feed(told.engine) == ["The numeric prices of seq 6 differ from the feed."]
+    assert feed_problems(told.engine) == ["The numeric prices of seq 6 differ from the feed."]
 
 
 @pytest.mark.parametrize("document", ["5", "[1]", "{}", '{"consume_items": 1}'])
 def test_a_document_that_is_none_is_found_and_not_stumbled_over(told: Database, document: str) -> None:
     told.execute(f"UPDATE template_versions SET document = '{document}' WHERE template_id = '2'")  # noqa: S608 - ours
-    found = problems_of_the_feed(told.engine)
+    found = feed_problems(told.engine)
     assert found
     assert all("has an invalid value" in each or "Template 2" in each or "seq 2" in each for each in found)

@@ -47,7 +47,10 @@ LISTED: list[tuple[str, dict[str, Any]]] = [
     ("", {}),
     ("--tag trending", {"tag": "Trending"}),
     ("--type omni_reference", {"type": "OMNI_REFERENCE"}),
-    ("--input single_person --images 1", {"requirement": "SINGLE_PERSON", "images": 1}),
+    ("--tag trending --tag 🔥Seedance2.0模型", {"tag": ["Trending", "🔥Seedance2.0模型"]}),
+    ("--requirement single_person --images 1", {"requirement": "SINGLE_PERSON", "images": 1}),
+    ("--input single_person", {"requirement": "SINGLE_PERSON"}),
+    ("--search bättle~trending", {"search": "bättle trending"}),
     ("--resolution 480p --max-price 200", {"resolution": "480p", "max_price": 200}),
     ("--min-price 166.5 --ratio 9:16", {"min_price": Decimal("166.5"), "ratio": "9:16"}),
     ("--sort price -n 2", {"sort": "price", "limit": 2}),
@@ -61,7 +64,10 @@ def test_what_list_prints_is_what_templates_gives(moment: int | None, database: 
     ask, catalog = filled(database, tmp_path)
     then = catalog if moment is None else catalog.as_of(moment)
     as_of = [] if moment is None else ["--as-of", str(moment)]
-    answers = [(documents(ask("list", *flags.split(), *as_of)), templates(then.templates(**wanted))) for flags, wanted in LISTED]
+    answers = [
+        (documents(ask("list", *(flag.replace("~", " ") for flag in flags.split()), *as_of)), templates(then.templates(**wanted)))
+        for flags, wanted in LISTED
+    ]
     assert [printed for printed, _ in answers] == [given for _, given in answers]
     assert len({json.dumps(printed) for printed, _ in answers}) >= 3, "the filters tell templates apart"
     shown = ask("show", "3", *as_of)

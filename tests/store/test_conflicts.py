@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Status
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseBusy
 from sync.store import lease as leases
-from sync.store.database_errors import plain_errors, sort
-from sync.store.next_run import record_next_run
+from sync.store.database_errors import classify, translate_errors
+from sync.store.planned_run import save_planned_run
 from sync.store.prune import prune
-from sync.store.retry import CONFLICTS, Retry
+from sync.store.transaction_retry import CONFLICTS, Retry
 from tests.conftest import SERVERS, fresh
 from tests.faults import AFTER, BEFORE, anomalies, real_clock, sync
 
@@ -135,7 +135,7 @@ def test_prune_the_plan_and_a_broken_lease_are_tried_again_too(server: Database)
         leases.break_lease(server.engine)
     moment = real_clock()
     with losing(server, "INSERT ON planned_runs", 2):
-        record_next_run(server.engine, moment)
+        save_planned_run(server.engine, moment)
     assert [row["next_run_at"] for row in server.rows("planned_runs")] == [moment]
 
 
@@ -146,7 +146,7 @@ def test_a_serialisation_failure_of_postgresql_itself_is_retried_with_what_is_re
     tries: list[int] = []
 
     def raise_both() -> None:
-        with plain_errors(engine), engine.begin() as mine:
+        with translate_errors(engine), engine.begin() as mine:
             seen = mine.scalar(sa.text("SELECT unreconciled_runs FROM sync_state")) or 0
             tries.append(seen)
             if len(tries) == 1:
@@ -204,4 +204,4 @@ class _FromPymysql(Exception):
     (_FromPsycopg(None), DatabaseError), (ValueError(1213), DatabaseError),
 ])  # fmt: skip
 def test_errors_are_sorted_by_what_helps(error: Any, kind: type[DatabaseError]) -> None:
-    assert sort(error) is kind
+    assert classify(error) is kind

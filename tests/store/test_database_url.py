@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.errors import ConfigurationError
-from sync.store.database_errors import where
+from sync.store.database_errors import database_name
 from sync.store.database_url import Host, read_url
 from sync.store.engine import open_engine
 
@@ -36,5 +36,5 @@ def test_several_hosts_that_are_no_hosts_are_refused_in_one_line(url: str) -> No
 
 
 def test_messages_name_all_hosts() -> None:
-    assert where(open_engine("postgresql://u:secret@a:1,[::1]:2/db")) == "a:1,[::1]:2/db"
-    assert where(open_engine("postgresql:///db")) == "local socket/db"
+    assert database_name(open_engine("postgresql://u:secret@a:1,[::1]:2/db")) == "a:1,[::1]:2/db"
+    assert database_name(open_engine("postgresql:///db")) == "local socket/db"

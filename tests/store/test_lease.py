@@ -21,7 +21,7 @@ from sync.store import lease as leases
 from sync.store import process as processes
 from sync.store import schema, sessions
 from sync.store.apply import Store
-from sync.store.database_errors import plain_errors
+from sync.store.database_errors import translate_errors
 from sync.store.engine import open_engine, writing
 from sync.store.tables import sync_lease, sync_runs
 from tests.conftest import SERVERS, drop_database, fresh, new_database
@@ -345,13 +345,13 @@ def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Dat
     def away_once(engine: sa.Engine) -> Iterator[sa.Connection]:
         if not failures.is_set():
             failures.set()
-            with plain_errors(engine):
+            with translate_errors(engine):
                 raise sa.exc.OperationalError("", {}, Exception("gone"))
         with real(engine) as connection:
             yield connection
 
     monkeypatch.setattr(leases, "writing", away_once)
-    with leases.kept_alive(database.engine, lease, on_loss=lambda: None):
+    with leases.renew_in_background(database.engine, lease, on_loss=lambda: None):
         assert failures.wait(20)
         term = _lease_row(database)["expires"]
         wait_for(lambda: _lease_row(database)["expires"] > term)

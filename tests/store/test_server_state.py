@@ -16,4 +16,4 @@ def test_a_server_says_what_it_is_and_a_file_nothing(database: Database) -> None
         assert state is None
         return
     assert state is not None
-    assert state.seen.startswith({"postgresql": "PostgreSQL ", "mariadb": "MariaDB "}[database.kind])
+    assert state.summary.startswith({"postgresql": "PostgreSQL ", "mariadb": "MariaDB "}[database.kind])

@@ -18,7 +18,7 @@ from sqlalchemy import event
 
 from sync.catalog.served_records import wire_hash
 from sync.errors import SchemaError
-from sync.reader.feed_check import problems_of_the_feed
+from sync.reader.feed_check import feed_problems
 from sync.store import schema
 from sync.store.engine import open_engine, reading
 from tests.builders import Database, give_epoch
@@ -372,4 +372,4 @@ def test_an_upgrade_killed_at_every_statement_and_run_again_gives_the_same(old: 
 
 def test_a_check_of_what_0_1_0_wrote_finds_nothing(old: Database) -> None:
     schema.upgrade(old.engine)
-    assert problems_of_the_feed(old.engine) == []
+    assert feed_problems(old.engine) == []

@@ -8,7 +8,7 @@ import pytest
 
 from sync.errors import ConfigurationError
 from sync.webhooks.configuration import endpoints_in, load_endpoints, secrets_of
-from sync.webhooks.endpoints import spellings
+from sync.webhooks.endpoints import secret_forms
 from tests.webhooks.receiver import OTHER, SECRET
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def test_a_secret_is_found_in_the_environment_before_env_and_in_a_file_beside_th
     environ = {"A": "whsec_" + "bm9uZSBvZiB0aGUgb3RoZXJzIGF0IGFsbA=="}
     (found,) = load_endpoints(path, environ, tmp_path / ".env", warnings)
     assert found.secrets == (environ["A"], SECRET)
-    assert secrets_of([found]) == [*spellings(environ["A"]), *spellings(SECRET), URL, "/secret-path"]
+    assert secrets_of([found]) == [*secret_forms(environ["A"]), *secret_forms(SECRET), URL, "/secret-path"]
     assert "can be read by every user" in warnings[0]
     (found,) = load_endpoints(write(tmp_path, 'secret_env = ["B"]'), {"B": ""}, tmp_path / ".env")
     assert found.secrets == (OTHER,)

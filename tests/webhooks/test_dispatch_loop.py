@@ -100,8 +100,8 @@ def test_a_file_that_is_broken_meanwhile_is_told_of_once_and_mended_it_goes_on(s
         sync(records(1), sqlite.engine)
         metrics = Metrics("1", 2700.0)
         dispatcher = Dispatcher(sqlite.engine, hasty, Clock(), lambda: 0.0)
-        dispatch_loop = DispatchLoop(dispatcher, endpoints=endpoints, metrics=metrics, look=0.01)
-        dispatcher.ended = dispatch_loop.ended
+        dispatch_loop = DispatchLoop(dispatcher, endpoints=endpoints, metrics=metrics, poll_seconds=0.01)
+        dispatcher.on_result = dispatch_loop.handle_result
         with capture_logs() as logs:
             dispatch_loop.start()
             until(lambda: len(looks) > 8, "some looks")

@@ -17,7 +17,7 @@ from sync.store.engine import open_engine
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.endpoints import Endpoint
-from sync.webhooks.send import send
+from sync.webhooks.sign_and_send import send
 from sync.webhooks.state import positions
 from tests.faults import PROCESSES, process, sync, tell, versioned, wait_for
 from tests.webhooks.receiver import SECRET, YES, Heard, Receiver, answer
@@ -46,8 +46,8 @@ def deliver_for_ever(url: str, to: str, per: str, began: float, stop: threading.
     dispatcher = Dispatcher(engine, lambda *attempt: send(*attempt, limit=0.3), fast, random.random)
     target = SignedEndpoint(Endpoint("shop", to, (), per=per, start="start"), (SECRET,))
     while not stop.is_set():
-        dispatcher.begin([target])
-        dispatcher.finish()
+        dispatcher.start_due([target])
+        dispatcher.join()
         time.sleep(0.005)
     engine.dispose()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.webhooks.messages import Message
-    from sync.webhooks.send import Reply
+    from sync.webhooks.sign_and_send import Reply
     from tests.builders import Database
     from tests.webhooks.receiver import Receiver
 
@@ -71,8 +71,8 @@ def take_and_die(url: str, to: str) -> None:
         raise AssertionError
 
     dispatcher = Dispatcher(open_engine(url), send_and_die, Clock(), lambda: 0.0)
-    dispatcher.begin([SignedEndpoint(Endpoint("shop", to, (), start="start"), (SECRET,))])
-    dispatcher.finish()
+    dispatcher.start_due([SignedEndpoint(Endpoint("shop", to, (), start="start"), (SECRET,))])
+    dispatcher.join()
 
 
 def test_killed_when_its_message_was_taken_it_is_sent_again_under_the_same_id(database: Database, receiver: Receiver) -> None:

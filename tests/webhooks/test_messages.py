@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 
-from sync.webhooks.messages import Message, of_change, of_run, of_test
+from sync.webhooks.messages import Message, message_of_change, message_of_run, message_of_test
 from tests.json_forms import check
 from tests.webhooks.told import CURSOR, change, field
 
 
 def test_one_change_is_told_as_changes_prints_it_under_an_id_made_of_its_cursor() -> None:
     told = change("added", title="猫 \u202e")
-    message = of_change(told)
+    message = message_of_change(told)
     assert (message.id, message.kind, message.about) == (f"tsc_{CURSOR}", "template.added", "template 1")
     assert json.loads(message.body) == {"type": "template.added", "timestamp": "2026-01-01T00:00:00Z", "data": told}
     assert "猫".encode() in message.body
     assert b"\\u202e" in message.body
-    assert of_change(told) == message
+    assert message_of_change(told) == message
     for each in (told, change("removed"), change("changed", field("title", "a", "b"))):
-        check(f"template.{each['kind']}", json.loads(of_change(each).body))
+        check(f"template.{each['kind']}", json.loads(message_of_change(each).body))
 
 
 def test_a_runs_changes_are_told_together_up_to_its_last_one_wanted_or_not() -> None:
     one, two = change("added"), change("removed", template_id="2")
-    message = of_run([one, two], 3, "0123456789ab-9-00")
+    message = message_of_run([one, two], 3, "0123456789ab-9-00")
     assert message.id == "tsr_0123456789ab-9-00"
     data = {"run_id": 3, "cursor": "0123456789ab-9-00", "changes": [one, two]}
     assert json.loads(message.body) == {"type": "catalog.changed", "timestamp": "2026-01-01T00:00:00Z", "data": data}
@@ -32,17 +32,21 @@ def test_a_runs_changes_are_told_together_up_to_its_last_one_wanted_or_not() -> 
 
 
 def test_a_test_says_that_it_is_one() -> None:
-    message = of_test("ab12", "2026-01-01T00:00:00Z", "shop")
+    message = message_of_test("ab12", "2026-01-01T00:00:00Z", "shop")
     body = b'{"type": "webhook.test", "timestamp": "2026-01-01T00:00:00Z", "data": {"endpoint": "shop"}}'
     assert message == Message("tst_ab12", "webhook.test", "a test", body)
 
 
 def test_half_a_letter_is_written_as_what_it_is() -> None:
-    assert rb"\ud83d" in of_change(change("added", title="half a letter: \ud83d")).body
+    assert rb"\ud83d" in message_of_change(change("added", title="half a letter: \ud83d")).body
 
 
 def test_no_id_holds_the_full_stop_that_parts_it_from_the_time_in_what_is_signed() -> None:
-    ids = [of_change(change()).id, of_run([change()], 3, CURSOR).id, of_test("ab12", "2026-01-01T00:00:00Z", "shop").id]
-    check("webhook.test", json.loads(of_test("ab12", "2026-01-01T00:00:00Z", "shop").body))
+    ids = [
+        message_of_change(change()).id,
+        message_of_run([change()], 3, CURSOR).id,
+        message_of_test("ab12", "2026-01-01T00:00:00Z", "shop").id,
+    ]
+    check("webhook.test", json.loads(message_of_test("ab12", "2026-01-01T00:00:00Z", "shop").body))
     assert [each[:4] for each in ids] == ["tsc_", "tsr_", "tst_"]
     assert not any("." in each for each in ids)

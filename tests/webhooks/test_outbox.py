@@ -32,8 +32,8 @@ def endpoint(per: str = "change", **rules: set[str]) -> Endpoint:
     return Endpoint("shop", "https://example.com/", (), Rules(**{name: frozenset(some) for name, some in rules.items()}), per)  # type: ignore[arg-type]
 
 
-def walk(engine: sa.Engine, to: Endpoint, cursor: str, at_a_time: int) -> list[Step]:
-    return list(steps(engine, to, cursor, at_a_time))
+def walk(engine: sa.Engine, to: Endpoint, cursor: str, batch_size: int) -> list[Step]:
+    return list(steps(engine, to, cursor, batch_size))
 
 
 def told(step: Step) -> list[str]:
@@ -56,15 +56,15 @@ def three_runs(database: Database) -> Database:
     return database
 
 
-@pytest.mark.parametrize("at_a_time", [1, 2, 3, 4, 7, 8, 200])
-def test_each_change_is_a_message_however_many_are_read_at_a_time(three_runs: Database, at_a_time: int) -> None:
-    found = walk(three_runs.engine, endpoint(), START, at_a_time)
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 7, 8, 200])
+def test_each_change_is_a_message_however_many_are_read_at_a_time(three_runs: Database, batch_size: int) -> None:
+    found = walk(three_runs.engine, endpoint(), START, batch_size)
     assert [told(step) for step in found] == [["1"], ["2"], ["3"], ["4"], ["5"], ["6"], ["7"]]
     assert [step.cursor for step in found] == cursors(three_runs.engine)
     assert [step.message.id for step in found if step.message] == [f"tsc_{cursor}" for cursor in cursors(three_runs.engine)]
 
 
-@pytest.mark.parametrize(("at_a_time", "messages"), [
+@pytest.mark.parametrize(("batch_size", "messages"), [
     (200, [["1", "2", "3", "4"], ["5"], ["6", "7"]]),
     (7, [["1", "2", "3", "4"], ["5"], ["6", "7"]]),
     (6, [["1", "2", "3", "4"], ["5"], ["6", "7"]]),
@@ -72,12 +72,12 @@ def test_each_change_is_a_message_however_many_are_read_at_a_time(three_runs: Da
     (1, [["1"], ["2"], ["3"], ["4"], ["5"], ["6"], ["7"]]),
 ])  # fmt: skip
 def test_each_run_is_a_message_and_one_of_too_many_changes_is_several(
-    three_runs: Database, at_a_time: int, messages: list[list[str]]
+    three_runs: Database, batch_size: int, messages: list[list[str]]
 ) -> None:
-    found = walk(three_runs.engine, endpoint("run"), START, at_a_time)
+    found = walk(three_runs.engine, endpoint("run"), START, batch_size)
     assert [told(step) for step in found] == messages
     for number, step in enumerate(found):  # from wherever a process died, the next one finds the same bytes and ids
-        assert walk(three_runs.engine, endpoint("run"), step.cursor, at_a_time) == found[number + 1 :]
+        assert walk(three_runs.engine, endpoint("run"), step.cursor, batch_size) == found[number + 1 :]
 
 
 @pytest.mark.parametrize("per", ["change", "run"])

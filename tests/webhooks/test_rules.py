@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.rules import KINDS, PriceRule, Rules, is_field, never, price_rule
+from sync.webhooks.rules import KINDS, PriceRule, Rules, contradiction, is_field, price_rule
 from tests.webhooks.told import change, field
 
 TITLE = field("title", "a", "b")
@@ -66,7 +66,7 @@ WANTED: list[tuple[str, Rules, dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("rules", "told", "wanted"), [case[1:] for case in WANTED], ids=[case[0] for case in WANTED])
 def test_a_change_is_wanted_when_every_rule_holds(rules: Rules, told: dict[str, Any], wanted: bool) -> None:  # noqa: FBT001
-    assert rules.wants(told) is wanted
+    assert rules.matches(told) is wanted
 
 
 @pytest.mark.parametrize(("text", "rule"), [
@@ -99,11 +99,17 @@ def test_the_kinds_are_those_that_the_feed_tells() -> None:
 
 def test_rules_that_can_never_match_are_told() -> None:
     only_changed = "can never match: {} selects changed templates only"
-    assert never(Rules(kinds=some("removed"), fields=some("title"))) == "removed " + only_changed.format("fields")
+    assert contradiction(Rules(kinds=some("removed"), fields=some("title"))) == "removed " + only_changed.format("fields")
     either = Rules(kinds=some("added", "removed"), price_change=PriceRule(Decimal(1)))
-    assert never(either) == "added and removed " + only_changed.format("price_change")
-    assert never(Rules(kinds=some("added"), breaking=True)) == "added can never match: an added template is not a breaking change"
-    assert never(Rules(kinds=some("added"))) is None
-    assert never(Rules(kinds=some("added", "removed", "changed"), price_change=PriceRule(Decimal(10)), breaking=True)) is None
-    assert never(Rules(kinds=some("changed"), fields=some("title"), breaking=True)) is None
-    assert never(Rules(fields=some("title"), price_change=PriceRule(Decimal(1)))) is None
+    assert contradiction(either) == "added and removed " + only_changed.format("price_change")
+    assert (
+        contradiction(Rules(kinds=some("added"), breaking=True))
+        == "added can never match: an added template is not a breaking change"
+    )
+    assert contradiction(Rules(kinds=some("added"))) is None
+    assert (
+        contradiction(Rules(kinds=some("added", "removed", "changed"), price_change=PriceRule(Decimal(10)), breaking=True))
+        is None
+    )
+    assert contradiction(Rules(kinds=some("changed"), fields=some("title"), breaking=True)) is None
+    assert contradiction(Rules(fields=some("title"), price_change=PriceRule(Decimal(1)))) is None

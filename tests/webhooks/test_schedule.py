@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.position import FAILING, OVERLOADED, POLICY, is_due, next_attempt
+from sync.webhooks.position import FAILING_AFTER, OVERLOADED, POLICY, is_due, next_attempt
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86400
 
 
 def wait(failures: int = 1, **options: Any) -> float:
-    given: dict[str, Any] = {"slow": False, "asked": None, "random": lambda: 0.0, **options}
+    given: dict[str, Any] = {"slow": False, "retry_after": None, "random": lambda: 0.0, **options}
     return (next_attempt(failures, now=NOW, **given) - NOW).total_seconds()
 
 
@@ -34,14 +34,14 @@ def test_every_wait_is_stretched_by_up_to_a_tenth() -> None:
     assert wait(2, random=lambda: 0.5) == 315
 
 
-@pytest.mark.parametrize(("asked", "waits"), [(None, 5), (0.0, 5), (1.0, 5), (120.0, 120), (DAY, DAY), (30 * DAY, DAY)])
-def test_a_wish_to_wait_is_obeyed_from_the_planned_step_up_to_a_day(asked: float | None, waits: float) -> None:
-    assert wait(1, asked=asked) == waits
+@pytest.mark.parametrize(("retry_after", "waits"), [(None, 5), (0.0, 5), (1.0, 5), (120.0, 120), (DAY, DAY), (30 * DAY, DAY)])
+def test_a_wish_to_wait_is_obeyed_from_the_planned_step_up_to_a_day(retry_after: float | None, waits: float) -> None:
+    assert wait(1, retry_after=retry_after) == waits
 
 
 def test_who_says_that_it_is_overloaded_is_and_an_hour_of_failures_is_worth_a_look() -> None:
     assert frozenset({429, 502, 503, 504}) == OVERLOADED
-    assert timedelta(hours=1) == FAILING
+    assert timedelta(hours=1) == FAILING_AFTER
 
 
 def test_a_server_that_is_overloaded_or_hangs_is_left_alone_for_a_minute_at_least() -> None:

@@ -6,7 +6,7 @@ from base64 import b64encode
 
 import pytest
 
-from sync.webhooks.endpoints import check_secret, spellings
+from sync.webhooks.endpoints import check_secret, secret_forms
 
 GOOD = "whsec_" + b64encode(bytes(range(24))).decode()
 
@@ -32,5 +32,5 @@ def test_what_is_none_is_refused_and_never_repeated(text: str) -> None:
 def test_it_is_spelled_as_it_stands_bare_and_as_the_bytes_that_sign() -> None:
     key = b"a secret of letters, say"
     written = b64encode(key).decode()
-    assert spellings(f"whsec_{written}") == [f"whsec_{written}", written, key.hex(), key.hex().upper(), key.decode()]
-    assert spellings("whsec_" + b64encode(b"\xff" * 24).decode())[2:] == ["ff" * 24, "FF" * 24]
+    assert secret_forms(f"whsec_{written}") == [f"whsec_{written}", written, key.hex(), key.hex().upper(), key.decode()]
+    assert secret_forms("whsec_" + b64encode(b"\xff" * 24).decode())[2:] == ["ff" * 24, "FF" * 24]

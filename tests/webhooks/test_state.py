@@ -12,7 +12,7 @@ from sync.errors import LeaseLost
 from sync.store import process
 from sync.store.prune import prune
 from sync.store.tables import webhook_endpoints
-from sync.webhooks.state import TERM, claimed, positions, record, register
+from sync.webhooks.state import CLAIM_TTL, claim_endpoint, positions, register, save_attempt
 from tests.builders import record as catalog_record
 from tests.builders import records
 from tests.faults import sync
@@ -53,9 +53,9 @@ def test_what_is_recorded_is_read_back_to_the_microsecond_and_the_character(data
     sync(records(1), database.engine)
     register(database.engine, "shop", from_start=True)
     said = "🔥" * 200
-    with claimed(database.engine, "shop") as claim:
+    with claim_endpoint(database.engine, "shop") as claim:
         assert claim is not None
-        record(
+        save_attempt(
             database.engine,
             claim,
             attempts=3,
@@ -73,14 +73,14 @@ def test_what_is_recorded_is_read_back_to_the_microsecond_and_the_character(data
 def test_one_delivers_at_a_time_to_an_endpoint_and_to_another_meanwhile_another(database: Database) -> None:
     for name in ("one", "two"):
         register(database.engine, name, from_start=True)
-    with claimed(database.engine, "one") as first:
+    with claim_endpoint(database.engine, "one") as first:
         assert first is not None
-        with claimed(database.engine, "one") as rival, claimed(database.engine, "two") as other:
+        with claim_endpoint(database.engine, "one") as rival, claim_endpoint(database.engine, "two") as other:
             assert (rival, other is None) == (None, False)
-    with claimed(database.engine, "one") as second:
+    with claim_endpoint(database.engine, "one") as second:
         assert second is not None
         assert second.fence == first.fence + 1
-    with claimed(database.engine, "nobody") as unknown:
+    with claim_endpoint(database.engine, "nobody") as unknown:
         assert unknown is None
 
 
@@ -91,29 +91,29 @@ def test_a_deliverer_that_fell_silent_is_followed_by_another_and_writes_nothing_
     left: dict[str, dict[str, Any]] = {
         "its term is over": {"expires": 1.0},
         "it is dead": {"process": mark.rpartition(":")[0] + ":1"},
-        "its clock was ahead": {"expires": webhook_endpoints.c.expires + 10 * TERM},
+        "its clock was ahead": {"expires": webhook_endpoints.c.expires + 10 * CLAIM_TTL},
     }
-    with claimed(database.engine, "shop") as silent:
+    with claim_endpoint(database.engine, "shop") as silent:
         assert silent is not None
         with database.engine.begin() as connection:
             connection.execute(sa.update(webhook_endpoints).values(left[why]))
-        with claimed(database.engine, "shop") as next_one:
+        with claim_endpoint(database.engine, "shop") as next_one:
             assert next_one is not None
             with pytest.raises(LeaseLost):
-                record(database.engine, silent, attempts=99)
-            record(database.engine, next_one, attempts=1)
+                save_attempt(database.engine, silent, attempts=99)
+            save_attempt(database.engine, next_one, attempts=1)
     assert [each.attempts for each in positions(database.engine)] == [1]
 
 
 def test_an_attempt_that_is_written_down_prolongs_the_claim(database: Database) -> None:
     register(database.engine, "shop", from_start=True)
-    with claimed(database.engine, "shop") as claim:
+    with claim_endpoint(database.engine, "shop") as claim:
         assert claim is not None
         with database.engine.begin() as connection:
-            connection.execute(sa.update(webhook_endpoints).values(expires=webhook_endpoints.c.expires - TERM + 5))
+            connection.execute(sa.update(webhook_endpoints).values(expires=webhook_endpoints.c.expires - CLAIM_TTL + 5))
         before = database.rows("webhook_endpoints")[0]["expires"]
-        record(database.engine, claim, attempts=1)
-        assert database.rows("webhook_endpoints")[0]["expires"] > before + TERM / 2
+        save_attempt(database.engine, claim, attempts=1)
+        assert database.rows("webhook_endpoints")[0]["expires"] > before + CLAIM_TTL / 2
     row = database.rows("webhook_endpoints")[0]
     assert (row["expires"], row["holder"], row["process"]) == (0, None, None)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sync.webhooks.dispatcher import Dispatcher
-from sync.webhooks.send import send
+from sync.webhooks.sign_and_send import send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DeliveryResult
     from sync.webhooks.messages import Message
-    from sync.webhooks.send import Reply
+    from sync.webhooks.sign_and_send import Reply
 
 
 class Clock:
@@ -44,6 +44,6 @@ def deliver_to(
     """Make one pass; give what came of each visit, by name."""
     visits: list[DeliveryResult] = []
     dispatcher = Dispatcher(engine, hasty, clock or Clock(), lambda: 0.0, visits.append)
-    dispatcher.begin(endpoints)
-    dispatcher.finish()
+    dispatcher.start_due(endpoints)
+    dispatcher.join()
     return sorted(visits, key=lambda visit: visit.name)

@@ -10,7 +10,8 @@
   const count = document.getElementById("count");
   const clear = form.querySelector("[type=reset]");
   const skeleton = document.getElementById("card").content.firstElementChild;
-  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  // As `fold` in sync/catalog/selection.py: upper case first, because only that expands ß as case folding does.
+  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase().replaceAll("ς", "σ");
 
   // Each facet: the words that its values stand for, and which of them a row has.
   const tagValues = [...new Set(words.tags.map(([zh, en]) => en || zh))];

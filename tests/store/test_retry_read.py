@@ -12,8 +12,8 @@ from sync.catalog.run_record import Status
 from sync.errors import DatabaseAway, DatabaseError, DeadlineExceeded, LeaseLost, SyncError
 from sync.store import lease as leases
 from sync.store.apply import Store
-from sync.store.retry import AWAY, Retry
 from sync.store.tables import sync_runs, template_versions
+from sync.store.transaction_retry import RECONNECT, Retry
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, sync
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LINE_OF_THE_FEED, LOOK = "INSERT INTO template_changes", "SELECT sync_runs.status"
 FOR_EVER = 10**6
 
-PAUSES = AWAY.all_waits(lambda: 0.5)
+PAUSES = RECONNECT.all_waits(lambda: 0.5)
 
 
 class Broken:

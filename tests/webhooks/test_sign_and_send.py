@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from sync.webhooks.messages import Message
-from sync.webhooks.send import Reply, send, signed
+from sync.webhooks.sign_and_send import Reply, send, sign
 from tests.webhooks.receiver import OTHER, SECRET, YES, Heard, Receiver, answer, our_signature, says
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def test_the_specifications_own_example_is_signed_as_it_says() -> None:
     """The example of the specification's reference implementations."""
     message = Message("msg_p5jXN8AQM9LWM0D4loKWxJek", "test", "", b'{"test": 2432232314}')
     moment = datetime.fromtimestamp(1614265330, UTC)
-    headers = signed(message, ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], moment)
+    headers = sign(message, ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], moment)
     assert headers == {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
         "webhook-timestamp": "1614265330",
@@ -38,7 +38,7 @@ def test_the_specifications_own_example_is_signed_as_it_says() -> None:
 
 @pytest.mark.parametrize("body", [b"{}", '{"a": "猫 \\u202e"}'.encode(), b" " * 100_000], ids=["empty", "text", "large"])
 def test_a_signer_of_our_own_comes_to_the_same(body: bytes) -> None:
-    headers = signed(MESSAGE._replace(body=body), [SECRET], NOW)
+    headers = sign(MESSAGE._replace(body=body), [SECRET], NOW)
     assert headers["webhook-signature"] == our_signature(SECRET, MESSAGE.id, int(NOW.timestamp()), body)
 
 
@@ -60,14 +60,14 @@ def test_while_a_secret_is_rotated_either_one_verifies_what_came_over_the_wire()
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_is_a_yes(status: int) -> None:
     with Receiver(says(status)) as receiver:
-        assert send(receiver.signed_endpoint(), MESSAGE, NOW).taken
+        assert send(receiver.signed_endpoint(), MESSAGE, NOW).accepted
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503])
 def test_anything_else_is_a_no_and_a_redirect_is_not_followed(status: int) -> None:
     with Receiver() as elsewhere, Receiver(says(status, b"no", Location=elsewhere.url)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW)
-    assert (reply.taken, reply.status, reply.said) == (False, status, "no")
+    assert (reply.accepted, reply.status, reply.detail) == (False, status, "no")
     assert (reply.gone, reply.slow) == (status == 410, status in {429, 503})
     assert elsewhere.heard == []
 
@@ -78,7 +78,7 @@ def test_anything_else_is_a_no_and_a_redirect_is_not_followed(status: int) -> No
 ])  # fmt: skip
 def test_retry_after_is_read_as_seconds_or_as_a_date(asked: str, seconds: float | None) -> None:
     with Receiver(says(503, Retry_After=asked)) as receiver:
-        assert send(receiver.signed_endpoint(), MESSAGE, NOW).asked == seconds
+        assert send(receiver.signed_endpoint(), MESSAGE, NOW).retry_after == seconds
 
 
 def test_nobody_there_is_a_no_without_a_status() -> None:
@@ -116,7 +116,7 @@ def test_who_does_not_answer_in_time_is_given_up(behave: Callable[[socket.socket
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=0.3)
         receiver.over.set()
     assert (reply.status, reply.slow) == (None, True)
-    assert "within the deadline" in reply.said
+    assert "within the deadline" in reply.detail
 
 
 def test_a_yes_is_a_yes_and_its_body_is_not_waited_for() -> None:
@@ -154,7 +154,7 @@ def test_an_endless_answer_is_read_no_further_than_its_beginning() -> None:
 def test_an_answer_that_is_none_is_a_no(bytes_: bytes) -> None:
     with Receiver(lambda connection, _heard, _over: connection.sendall(bytes_)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=5.0)
-    assert (reply.taken, reply.status) == (False, None)
+    assert (reply.accepted, reply.status) == (False, None)
 
 
 # What must not be shown, and where nothing goes ---------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_an_answer_that_is_none_is_a_no(bytes_: bytes) -> None:
 ])  # fmt: skip
 def test_a_receiver_that_quotes_the_secret_or_the_address_is_not_quoted(quoted: str) -> None:
     with Receiver(says(401, f"bad signature by {quoted}, sorry".encode())) as receiver:
-        said = send(receiver.signed_endpoint(), MESSAGE, NOW).said
+        said = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
     assert said.startswith("bad signature by [secret]")
     assert quoted not in said
 
@@ -175,14 +175,14 @@ def test_a_receiver_that_quotes_the_secret_or_the_address_is_not_quoted(quoted: 
 def test_nor_is_the_beginning_of_the_secret_where_what_is_read_of_an_answer_ends(missing: int) -> None:
     part = SECRET[: len(SECRET) - missing]
     with Receiver(says(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())) as receiver:
-        said = send(receiver.signed_endpoint(), MESSAGE, NOW).said
+        said = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
     assert "[secret]" in said
     assert len(said.replace("[secret]", "")) < 10
 
 
 def test_what_a_receiver_says_can_be_shown_on_one_line() -> None:
     with Receiver(says(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())) as receiver:
-        said = send(receiver.signed_endpoint(), MESSAGE, NOW).said
+        said = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
     assert said.isprintable()
     assert (said.count("red"), said.count("turned")) == (1, 1)
 
@@ -203,7 +203,7 @@ def test_an_address_that_a_name_must_not_lead_to_gets_a_connection_and_not_a_byt
     with Receiver(lambda _connection, heard, _over: got.append(heard.body)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, allowed=refuse)
     assert asked == ["127.0.0.1"]
-    assert (reply.status, "link-local" in reply.said) == (None, True)
+    assert (reply.status, "link-local" in reply.detail) == (None, True)
     assert (got, receiver.heard) == ([], [])
 
 

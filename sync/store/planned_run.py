@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from sync.store import process
 from sync.store.engine import writing
-from sync.store.retry import Retry
 from sync.store.tables import planned_runs
+from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +23,7 @@ _FORGOTTEN = timedelta(days=7)
 """What a daemon planned that long ago, and that never ran, is of one that is gone."""
 
 
-def record_next_run(engine: sa.Engine, moment: datetime | None, *, retry: Retry = Retry()) -> None:  # noqa: B008 - it is frozen
+def save_planned_run(engine: sa.Engine, moment: datetime | None, *, retry: Retry = Retry()) -> None:  # noqa: B008 - it is frozen
     """Write down when this host's next run is due; None where its daemon is no longer at work.
 
     Raises:
@@ -44,7 +44,7 @@ def record_next_run(engine: sa.Engine, moment: datetime | None, *, retry: Retry 
     retry(write)
 
 
-def next_run(connection: sa.Connection, last_attempt: datetime | None) -> datetime | None:
+def read_planned_run(connection: sa.Connection, last_attempt: datetime | None) -> datetime | None:
     """Read when the next run is due: the first plan of any host for after the last attempt, else the last plan of all.
 
     A daemon that was killed leaves a plan behind, which soon lies before the others' attempts.

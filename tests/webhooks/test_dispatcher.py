@@ -11,7 +11,7 @@ from sync.errors import LeaseBusy, UsageError
 from sync.store.prune import prune
 from sync.webhooks.dispatcher import Dispatcher, deliver
 from sync.webhooks.rules import Rules
-from sync.webhooks.state import claimed, positions, resume
+from sync.webhooks.state import claim_endpoint, positions, resume
 from tests.builders import record, records
 from tests.faults import Snapshot, sync
 from tests.webhooks.receiver import YES, Heard, Receiver, answer, says
@@ -105,19 +105,19 @@ def test_an_endpoint_that_hangs_holds_up_neither_a_sync_nor_another_endpoint(dat
         dispatcher = Dispatcher(
             database.engine, hasty, Clock(), lambda: 0.0, lambda visit: fast_told.set() if visit.name == "fast" else None
         )
-        dispatcher.begin(endpoints)
+        dispatcher.start_due(endpoints)
         assert reached.wait(10)
         for count in (2, 3):
             assert fast_told.wait(10)
             fast_told.clear()
             assert sync(records(count), database.engine).error is None
             while not fast_told.is_set():  # its last visit may just be ending
-                dispatcher.begin(endpoints)
+                dispatcher.start_due(endpoints)
                 fast_told.wait(0.01)
         assert abouts(fast.taken) == ["1", "2", "3"]
         assert len(slow.heard) == 1
         let_go.set()
-        assert dispatcher.finish(30.0)
+        assert dispatcher.join(30.0)
         assert abouts(slow.heard) == ["1", "2", "3"]
 
 
@@ -206,10 +206,10 @@ def test_two_deliverers_at_once_send_each_message_once_in_order(database: Databa
     hosts = [Dispatcher(database.engine, hasty, clock, lambda: 0.0, visits.append) for _ in range(2)]
     for count in range(2, 12):
         for host in hosts:
-            host.begin([target])
+            host.start_due([target])
         sync(records(count), database.engine)
     for host in hosts:
-        host.finish()
+        host.join()
     deliver_to(database.engine, target)
     assert abouts(receiver.heard) == [str(number) for number in range(1, 12)]
     assert {visit.result for visit in visits} <= {"done", "busy"}
@@ -224,12 +224,12 @@ def test_a_bug_or_a_broken_database_ends_one_visit_and_is_left_alone_for_a_minut
     sync(records(1), sqlite.engine)
     dispatcher = Dispatcher(sqlite.engine, broken, clock, lambda: 0.0, visits.append)
     for _ in range(2):
-        dispatcher.begin([receiver.signed_endpoint(start="start")])
-        dispatcher.finish()
+        dispatcher.start_due([receiver.signed_endpoint(start="start")])
+        dispatcher.join()
     assert [(each.result, each.error) for each in visits] == [("broken", "Unexpected error: ZeroDivisionError.")]
     clock.later(seconds=61)
-    dispatcher.begin([receiver.signed_endpoint()])
-    dispatcher.finish()
+    dispatcher.start_due([receiver.signed_endpoint()])
+    dispatcher.join()
     assert len(visits) == 2
 
 
@@ -243,8 +243,8 @@ def test_once_it_is_asked_to_stop_no_further_message_leaves(sqlite: Database, re
         connection.sendall(YES)
 
     receiver.behave = stop_then_answer
-    dispatcher.begin([receiver.signed_endpoint(start="start")])
-    dispatcher.finish()
+    dispatcher.start_due([receiver.signed_endpoint(start="start")])
+    dispatcher.join()
     assert [(each.result, each.messages) for each in visits] == [("stopped", 1)]
     assert only(sqlite).seq == 1
 
@@ -255,14 +255,14 @@ def test_what_is_taken_out_of_the_file_is_told_no_further_message(sqlite: Databa
     dispatcher = Dispatcher(sqlite.engine, hasty, Clock(), lambda: 0.0, visits.append)
 
     def take_out_then_answer(connection: socket.socket, heard: Heard, _over: threading.Event) -> None:
-        dispatcher.begin([receiver.signed_endpoint(start="start")])  # as it was
+        dispatcher.start_due([receiver.signed_endpoint(start="start")])  # as it was
         if heard.about == "2":
-            dispatcher.begin([])
+            dispatcher.start_due([])
         connection.sendall(YES)
 
     receiver.behave = take_out_then_answer
-    dispatcher.begin([receiver.signed_endpoint(start="start")])
-    dispatcher.finish()
+    dispatcher.start_due([receiver.signed_endpoint(start="start")])
+    dispatcher.join()
     assert [(each.result, each.messages) for each in visits] == [("stopped", 2)]
 
 
@@ -291,5 +291,5 @@ def test_who_is_being_told_at_this_moment_cannot_be_resumed_nor_can_who_has_no_p
     sync(records(1), sqlite.engine)
     deliver_to(sqlite.engine, target)
     assert "no messages are pending" in resume(sqlite.engine, target.endpoint, skip=True)
-    with claimed(sqlite.engine, "shop"), pytest.raises(LeaseBusy):
+    with claim_endpoint(sqlite.engine, "shop"), pytest.raises(LeaseBusy):
         resume(sqlite.engine, target.endpoint)

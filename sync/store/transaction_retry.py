@@ -24,7 +24,7 @@ CONFLICTS = RetryPolicy(
 )
 """How a transaction is retried. On a Galera cluster one attempt in three to take the lease ends in a conflict, where three hosts
 want it all the time; after these random waits all but a few in a hundred succeed at the third attempt."""
-AWAY = RetryPolicy(waits=(0.1, 1.0, 3.0, 5.0), attempts=27)
+RECONNECT = RetryPolicy(waits=(0.1, 1.0, 3.0, 5.0), attempts=27)
 """How a database that is away is asked again, for two minutes in all: a fail-over takes from 30 s to 120 s."""
 _LONGEST = 60.0
 """Seconds. A conflict may be a lock that was waited for, which takes half a minute each time."""

@@ -9,7 +9,7 @@ import pymysql
 from pymysql.connections import Connection
 
 
-class BoundedConnection(Connection):  # type: ignore[misc] # it ships no types
+class TimeoutConnection(Connection):  # type: ignore[misc] # it ships no types
     """As PyMySQL's own, with a `limit`, in seconds, for every wait for an answer; None: as long as it takes.
 
     Attributes:

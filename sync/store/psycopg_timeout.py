@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 
-class BoundedConnection(psycopg.Connection[Any]):
+class TimeoutConnection(psycopg.Connection[Any]):
     """As psycopg's own, and closed where an answer takes longer than `limit`, in seconds; None: as long as it takes."""
 
     limit: float | None = None

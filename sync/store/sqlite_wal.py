@@ -98,7 +98,7 @@ def _missing(file: Path) -> SchemaError:
     return SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` creates it; or set DATABASE_URL.")
 
 
-def keep_write_ahead(engine: sa.Engine) -> None:
+def enable_wal(engine: sa.Engine) -> None:
     """Put a SQLite file back into write-ahead mode, if a copy (`VACUUM INTO`) left it: else a reader holds up every run.
 
     While somebody reads, SQLite refuses the change; then the next run makes it.

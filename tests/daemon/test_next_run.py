@@ -10,7 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from sync.catalog.run_record import Status
 from sync.config.cron import Cron
-from sync.daemon.schedule import (
+from sync.daemon.next_run import (
     JITTER,
     MAX_DEFERRAL,
     ClockReading,

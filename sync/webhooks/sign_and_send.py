@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sync.client.retry_after import retry_after
 from sync.config.redaction import HIDDEN, Redactor
 from sync.webhooks.addresses import is_allowed, secret_parts
-from sync.webhooks.endpoints import spellings
+from sync.webhooks.endpoints import secret_forms
 from sync.webhooks.position import OVERLOADED
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.messages import Message
 
-LIMIT = 20.0
+TIMEOUT = 20.0
 """Seconds for one whole attempt."""
-_ANSWER_LIMIT = 16 * 1024
-_SHOWN = 200
+_MAX_BYTES = 16 * 1024
+_DETAIL_LENGTH = 200
 _SHORTEST_PART = 3
 """Characters of the shortest part of a URL that is hidden in an answer, of which any word may be lost."""
 _OK = range(200, 300)  # a redirect is no success: it is not followed
@@ -41,19 +41,19 @@ class Reply:
     """
 
     status: int | None
-    said: str = ""
-    asked: float | None = None
+    detail: str = ""
+    retry_after: float | None = None
     slow: bool = False
 
     @property
-    def taken(self) -> bool:
+    def accepted(self) -> bool:
         """Whether the message was taken."""
         return self.status in _OK
 
     @property
-    def in_words(self) -> str:
+    def summary(self) -> str:
         """Say it on one line."""
-        return f"{self.status or 'no answer'}: {self.said}" if self.said else str(self.status or "no answer")
+        return f"{self.status or 'no answer'}: {self.detail}" if self.detail else str(self.status or "no answer")
 
     @property
     def gone(self) -> bool:
@@ -67,7 +67,7 @@ def send(
     now: datetime,
     *,
     network: Network | None = None,
-    limit: float = LIMIT,
+    limit: float = TIMEOUT,
     allowed: Callable[[str], bool] = is_allowed,
 ) -> Reply:
     """Try once to deliver a message; whatever goes wrong is an answer, too.
@@ -84,9 +84,9 @@ def send(
     from sync.client.network import AddressRefused, Network, TransportFailure
 
     url = target.endpoint.url
-    headers = {"content-type": "application/json", **signed(message, target.secrets, now)}
+    headers = {"content-type": "application/json", **sign(message, target.secrets, now)}
     parts = [part for part in secret_parts(url) if part not in HIDDEN]  # "secret" as a part would be replaced in the replacement
-    hidden = [*(form for secret in target.secrets for form in spellings(secret)), url, *parts]
+    hidden = [*(form for secret in target.secrets for form in secret_forms(secret)), url, *parts]
     try:
         answer = http.send(
             "POST",
@@ -95,7 +95,7 @@ def send(
             message.body,
             network=network or Network(),
             limit=limit,
-            most=_most,
+            most=_max_bytes,
             is_permitted=allowed,
         )
     except AddressRefused:
@@ -104,12 +104,12 @@ def send(
         return Reply(None, str(failure), slow=failure.timed_out)
     if answer.status in _OK:
         return Reply(answer.status)
-    asked = retry_after(answer.headers.get("retry-after"), now)
+    wait = retry_after(answer.headers.get("retry-after"), now)
     said = Redactor(hidden, shortest=_SHORTEST_PART).of_a_part(answer.body.decode("utf-8", "replace"))
-    return Reply(answer.status, _shown(said), asked, slow=answer.status in OVERLOADED)
+    return Reply(answer.status, _printable(said), wait, slow=answer.status in OVERLOADED)
 
 
-def signed(message: Message, secrets: Sequence[str], now: datetime) -> dict[str, str]:
+def sign(message: Message, secrets: Sequence[str], now: datetime) -> dict[str, str]:
     """Make the headers of Standard Webhooks; with two secrets there are two signatures, and either convinces.
 
     Args:
@@ -127,11 +127,11 @@ def signed(message: Message, secrets: Sequence[str], now: datetime) -> dict[str,
     }
 
 
-def _most(status: int) -> int:
+def _max_bytes(status: int) -> int:
     """Choose how much of an answer to read: of success nothing, as its body may hang."""
-    return 0 if status in _OK else _ANSWER_LIMIT
+    return 0 if status in _OK else _MAX_BYTES
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     """Keep of an answer what can be shown on one line: a stranger wrote it."""
-    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:_SHOWN]
+    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:_DETAIL_LENGTH]

@@ -207,7 +207,7 @@ def test_in_a_catalog_of_one_template_a_count_of_one_found_is_not_taken_for_that
     assert (confirmation.evidence, bool(confirmation.problem)) == ({}, True)
 
 
-def test_a_service_that_breaks_after_its_controls_and_denies_everything_is_not_believed() -> None:
+def test_look_ups_that_fail_after_their_controls_confirm_no_removal() -> None:
     denied: list[str] = []
 
     def look_up(template_id: str) -> Given:

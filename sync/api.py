@@ -1,4 +1,4 @@
-"""The reading API: `from sync import Catalog`. Each method asks one question of `sync.reader`, as the commands do."""
+"""The reading API: `from sync import Catalog`. Each method calls one function of `sync.reader`, as the commands do."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ FOLLOW_AT_A_TIME = 500
 
 
 class Catalog:
-    """The catalog in a database, for reading: no key is needed, and SELECT is the only right that is used.
+    """Read access to the catalog in a database. It needs no API key, and no privilege except SELECT.
 
-    Each call is one transaction, which sees the database at one moment; calls that must agree belong in one `snapshot`. A catalog
-    may be used by several threads at once. After a fork each process opens connections of its own.
+    Each call is one transaction and sees one state of the database; use a `snapshot` for several calls that must see the same
+    state. Several threads may use one catalog. After a fork each process opens its own connections.
 
     Args:
-        database: a URL as DATABASE_URL takes it, or an SQLAlchemy engine, which stays its owner's to dispose of.
-        clock: tells the time, aware; another one is for tests.
+        database: a URL in the form of DATABASE_URL, or an SQLAlchemy engine, which the caller disposes of.
+        clock: returns the current time, aware; for tests.
 
     Raises:
         ConfigurationError: the URL or its driver cannot be used.
@@ -76,16 +76,16 @@ class Catalog:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back; an engine that was passed in is left alone."""
+        """Close the connections; an engine that was passed in stays open."""
         if self._owns:
             self._engine.dispose()
 
     @contextmanager
     def snapshot(self) -> Iterator[Catalog]:
-        """Open another catalog that sees the database at one moment, over a connection of its own. Keep it short.
+        """Open a second catalog that sees one state of the database, on its own connection. Keep it short.
 
-        It can be passed to any thread or task, which use it one at a time. This catalog is not affected by it. While it is open,
-        servers keep old rows for it and SQLite's log grows; a server ends one that is idle for a minute.
+        Any thread or task can use it, one at a time. The original catalog is not affected. While it is open, servers keep old
+        rows and SQLite's log grows; a server ends a snapshot that is idle for a minute.
 
         Raises:
             CatalogError: an in-memory SQLite database has no second connection.
@@ -96,7 +96,7 @@ class Catalog:
         with reading(self._engine) as connection:
             if is_in_memory(connection):
                 raise CatalogError("An in-memory SQLite database has no second connection for a snapshot: use a file.")
-            require_current(connection)  # its first statement fixes the moment
+            require_current(connection)  # the first statement determines the state
             yield self._copy(connection, self._after_run)
 
     def _copy(self, snapshot: Connection | None, after_run: int | None) -> Catalog:
@@ -108,7 +108,7 @@ class Catalog:
         self,
         *,
         tag: str | Iterable[str] | None = None,
-        type: str | None = None,  # noqa: A002 - it is what the catalog calls it
+        type: str | None = None,  # noqa: A002 - the name in the catalog
         requirement: str | None = None,
         images: int | None = None,
         resolution: str | None = None,
@@ -120,33 +120,33 @@ class Catalog:
         limit: int | None = None,
         after: str | None = None,
     ) -> Page:
-        """Give the templates that are present and pass every filter.
+        """Return the present templates that match every filter.
 
-        Words are compared without regard to case, on every engine alike.
+        Filters ignore case, alike on every engine.
 
         Args:
-            tag: with this tag, or with all of these tags, in either language.
-            type: of this type, such as BEGIN_END_FRAME.
-            requirement: with this requirement of its images, such as SINGLE_PERSON.
-            images: taking this many images.
-            resolution: with a price at this resolution, such as 720p.
-            ratio: supporting this aspect ratio, such as 9:16.
-            min_price: costing at least so many credits: at `resolution` if that is given, else by the lowest price.
-            max_price: costing at most so many credits, likewise.
-            search: with all these words, or parts of words, in a title, a tag or the id; `cafe` finds `Café`.
-            sort: `id`; `newest` by release; `price` from the lowest, at `resolution` if that is given; `name` by the English
-                title, else the Chinese one. Texts by code point; what has no such value comes last.
-            limit: at most so many.
-            after: go on behind a page: its `after`. In the order of ids, a plain id does as well.
+            tag: a tag, or several tags that a template must all have, in either language.
+            type: a template type, such as BEGIN_END_FRAME.
+            requirement: an input requirement, such as SINGLE_PERSON.
+            images: a number of input images.
+            resolution: a resolution with a price, such as 720p.
+            ratio: a supported aspect ratio, such as 9:16.
+            min_price: minimum price in credits: at `resolution` if given, otherwise the lowest price of the template.
+            max_price: maximum price in credits, likewise.
+            search: words, or parts of words, that must all be in a title, a tag or the id; `cafe` finds `Café`.
+            sort: `id`; `newest`: by release, newest first; `price`: lowest first, at `resolution` if given; `name`: by the
+                English title, or the Chinese one if it is missing. Text is ordered by code point; missing values are last.
+            limit: maximum number of templates.
+            after: `after` of the previous page, to continue; in the order of ids, an id is accepted too.
 
         Raises:
-            ValueError: an argument that cannot be meant, such as an `after` of another order.
+            ValueError: an invalid argument, such as an `after` of another order.
         """
         wanted = make_selection(
             tag=tag, type=type, requirement=requirement, images=images, resolution=resolution, ratio=ratio,
             min_price=min_price, max_price=max_price, search=search, sort=sort, limit=limit, after=after,
         )  # fmt: skip
-        # One more than asked for tells whether anything stands behind these.
+        # One more than `limit` shows whether there is a next page.
         more = wanted if limit is None else replace(wanted, limit=limit + 1)
         found = catalog_reader.select_templates(self._source, more, after_run=self._after_run)
         page = found[:limit]
@@ -191,51 +191,51 @@ class Catalog:
         return tuple(TypeCount(**row) for row in type_counts(self._source))
 
     def template(self, template_id: str) -> Template:
-        """Give one template, present or removed.
+        """Return one template, present or removed.
 
         Raises:
-            UnknownTemplate: it was never seen.
+            UnknownTemplate: the id was never in the catalog.
         """
         return template_of(catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run))
 
     def prices(self, template_id: str) -> tuple[Price, ...]:
-        """Give a template's prices, in the catalog's order; of a removed one, the last.
+        """Return the prices of a template, in the order of the catalog; for a removed template its last prices.
 
         Raises:
-            UnknownTemplate: it was never seen.
+            UnknownTemplate: the id was never in the catalog.
         """
         return self.template(template_id).prices
 
     def price_history(self, template_id: str) -> tuple[PricePeriod, ...]:
-        """Give every price that a template had and when it held, oldest first.
+        """Return every price of a template with its period of validity, oldest first.
 
         Raises:
-            UnknownTemplate: it was never seen.
+            UnknownTemplate: the id was never in the catalog.
         """
         return tuple(periods(self._source, check_id(template_id), after_run=self._after_run))
 
     def form(self, template_id: str) -> Form:
-        """Give the form of a template's generation request: its `schema`, an `example()`, `validate(input)`, and its `hash`.
+        """Return the form of a template's generation request: its `schema`, `example()`, `validate(input)` and `hash`.
 
-        A removed template has its last form, which upstream no longer takes: `template(id).removed_at` tells.
+        For a removed template it is the last form, which the API no longer accepts; see `template(id).removed_at`.
 
         Raises:
-            UnknownTemplate: it was never seen.
+            UnknownTemplate: the id was never in the catalog.
         """
         from sync.forms.form import Form
 
         return Form(catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run).document)
 
     def changes(self, since: str | int | None = None, limit: int | None = None) -> tuple[Change, ...]:
-        """Give the changes of the feed, in its order.
+        """Return the changes of the feed, oldest first.
 
         Args:
-            since: only those after this cursor, or this `seq`; None: from the beginning of what is kept.
-            limit: at most so many, the oldest.
+            since: only changes after this cursor or `seq`; None: all retained changes.
+            limit: maximum number of changes; the oldest are returned.
 
         Raises:
-            CursorLost: going on from there would leave a copy wrong; the error says why, and where to begin anew.
-            ValueError: no such cursor or limit can be.
+            CursorLost: the cursor is not part of this feed; the error has the reason and the cursor to restart from.
+            ValueError: an invalid cursor or limit.
         """
         since, limit = check_position(since), check_limit(limit)
         with reading(self._source) as connection:
@@ -247,17 +247,17 @@ class Catalog:
     def follow(
         self, since: str | int | None = None, *, every: float = 2.0, sleep: Callable[[float], object] = time.sleep
     ) -> Iterator[Change]:
-        """Give changes as they come, each once, in order, for ever. No transaction is open between two of them.
+        """Yield changes as they are recorded, each once, in order, without end. No transaction stays open between them.
 
         Args:
-            since: begin after this cursor, or this `seq`; None: with what comes from now on.
-            every: seconds between two looks, when there was nothing new.
-            sleep: waits so many seconds; another one is for tests.
+            since: start after this cursor or `seq`; None: only future changes.
+            every: seconds between polls.
+            sleep: waits for a number of seconds; for tests.
 
         Raises:
-            CursorLost: at whichever look the feed turned out to be another one, as after a backup that was put back.
-            ValueError: no such cursor can be.
-            CatalogError: the past, and a snapshot, stand still.
+            CursorLost: at a poll, if the feed was replaced, for example by a restored backup.
+            ValueError: an invalid cursor.
+            CatalogError: called on the past or on a snapshot, which do not change.
         """
         self._require_present("follow")
         if self._snapshot is not None:
@@ -275,27 +275,27 @@ class Catalog:
                 sleep(every)
 
     def as_of(self, when: int | datetime) -> Catalog:
-        """Give the catalog as it was: its templates, prices, forms, and the feed up to then.
+        """Return the catalog at a point in time: its templates, prices, forms, and the feed up to then.
 
-        A run's catalog holds from the instant at which the run ended, that instant included, until the next one's does.
-        What is not a change (another order, a new signature in a URL) is shown as it was last stored.
+        The catalog of a run is valid from the instant at which the run finished, inclusive, until that of the next run.
+        Unpublished differences (another order, a new signature in a URL) are shown as last stored.
 
         Args:
-            when: a run's number, after which; or an aware instant.
+            when: the number of a run, for the catalog after it; or an aware datetime.
 
         Raises:
             UnknownRun: there is no such run.
-            NoSuchPast: before the first run, or still to come.
-            Pruned: what was then is no longer kept.
-            ValueError: a date-time without a time zone, or neither a number nor a date-time.
+            NoSuchPast: the time is before the first run or in the future.
+            Pruned: the history of that time was deleted.
+            ValueError: a datetime without a time zone, or another type.
         """
         return self._copy(self._snapshot, run_of(self._source, check_moment(when), self._clock()))
 
     def diff(self, before: int | datetime, after: int | datetime) -> tuple[Change, ...]:
-        """Give what changed between two moments, net, by kind and id.
+        """Return the net changes between two points in time, ordered by kind and id.
 
         Args:
-            before: a run, or an aware instant, as `as_of` takes it.
+            before: a run or an aware datetime, as for `as_of`.
             after: likewise.
 
         Raises:
@@ -314,10 +314,10 @@ class Catalog:
         )  # fmt: skip
 
     def status(self) -> CatalogStatus:
-        """Tell how fresh the copy is, and where its feed stands.
+        """Return the age of the copy and the position of its feed.
 
         Raises:
-            CatalogError: asked of the past.
+            CatalogError: called on the past.
         """
         self._require_present("status")
         found = status.overview(self._source)
@@ -336,22 +336,22 @@ class Catalog:
         )
 
     def ensure_fresh(self, template_id: str, max_age: timedelta | float) -> Template:
-        """Give a template that the catalog has borne out within `max_age`; if none has, ask it now, and record what changed.
+        """Return a template that was verified within `max_age`; otherwise fetch it now and record its changes.
 
-        Borne out is what the last successful walk was served, what a run changed, and what this object asked for. The one
-        call that writes and that needs the key: it reads CRUN_API_KEY and the other settings as `template-sync refresh` does.
+        A template counts as verified if the last successful walk served it, a run changed it, or this object fetched it. This
+        is the only call that writes and needs the API key: it reads CRUN_API_KEY and the settings like `template-sync refresh`.
 
         Args:
-            template_id: its id; one that was never seen is asked for.
-            max_age: a time, or seconds; 0 asks in any case.
+            template_id: its id; an unknown one is fetched.
+            max_age: a timedelta, or seconds; 0 always fetches.
 
         Raises:
-            UnknownTemplate: nobody has it, or the catalog has it no more; the next run decides whether it is removed.
+            UnknownTemplate: the catalog does not have it; the next run decides whether it is removed.
             ConfigurationError: there is no key.
-            TryLater: the catalog could not be asked now, or another run is at work.
-            SyncError: what else `template-sync refresh` may meet.
-            ValueError: a `max_age` that is negative or no time.
-            CatalogError: asked of the past, or within a snapshot, which would not see what is recorded.
+            TryLater: a temporary failure of the API, or another run is active.
+            SyncError: any other error of `template-sync refresh`.
+            ValueError: `max_age` is negative or of another type.
+            CatalogError: called on the past, or on a snapshot, which would not show the result.
         """
         self._require_present("ensure_fresh")
         if self._snapshot is not None:

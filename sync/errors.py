@@ -1,38 +1,38 @@
-"""Every error of this program, in one tree.
+"""All errors of this program.
 
-SyncError                       1   something that this program did not foresee
-├── UsageError                  2   the command line makes no sense
-│   └── CatalogError            2   the database cannot answer this question
-│       ├── UnknownTemplate     2   no such template was ever seen
-│       ├── UnknownRun          2   no such run is on record
-│       ├── NoSuchPast          2   the catalog of a moment that is before the first run, or still to come
-│       │   └── Pruned          2   or whose history was deleted
-│       └── CursorLost          2   a cursor that this feed did not give, or whose past it no longer has
+SyncError                       1   unexpected error
+├── UsageError                  2   invalid command line
+│   └── CatalogError            2   the database cannot answer this query
+│       ├── UnknownTemplate     2   unknown template ID
+│       ├── UnknownRun          2   unknown run ID
+│       ├── NoSuchPast          2   a time before the first run, or in the future
+│       │   └── Pruned          2   a time whose history was deleted
+│       └── CursorLost          2   a cursor of another feed, or of deleted history
 ├── SiteError                   1   the gallery's folder could not be written
-├── RemovalsHeld                4   more removals than plausible; they wait for a person
-├── DatabaseError              69   the database did not do what was asked
-│   ├── DatabaseAway           69   it cannot be reached, or not be written now
-│   ├── DatabaseConflict       75   another transaction won, every time
-│   └── SchemaError            69   its tables are not the ones that this version needs
-├── TryLater                   75   worth another try, unchanged
-│   ├── Unreachable            75   the network, a time-out, a 5xx
-│   ├── Deferred               75   429, or a Retry-After: the server asked us to come back
+├── RemovalsHeld                4   too many removals; an operator decides
+├── DatabaseError              69   the database is unavailable, or a statement failed
+│   ├── DatabaseAway           69   it cannot be reached, or is read-only now
+│   ├── DatabaseConflict       75   a conflicting transaction won, at every attempt
+│   └── SchemaError            69   its schema is not the one that this version needs
+├── TryLater                   75   a retry may succeed
+│   ├── Unreachable            75   network error, timeout or 5xx
+│   ├── Deferred               75   429, or a Retry-After
 │   │   └── Maintenance        75   455: the catalog is under maintenance
-│   ├── DeadlineExceeded       75   the run's whole time is over
-│   ├── LeaseBusy              75   another run is at work
-│   ├── SiteBusy               75   another process is writing the gallery
-│   ├── LeaseLost              75   another run took over while this one was slow
-│   └── Interrupted            75   asked to stop before anything was applied
-├── InvalidResponse                  76   the answer made no sense
-│   ├── NotFound               76   404: there is no such resource
+│   ├── DeadlineExceeded       75   SYNC_DEADLINE was exceeded
+│   ├── LeaseBusy              75   another run is active
+│   ├── SiteBusy               75   another process writes the gallery
+│   ├── LeaseLost              75   the lease expired during the run
+│   └── Interrupted            75   stopped before anything was applied
+├── InvalidResponse            76   invalid response
+│   ├── NotFound               76   404
 │   ├── NoSuchPage             76   422: a parameter failed validation
-│   └── WalkUnverified         76   the counts never agreed; removals are not believed
-├── AccessDenied               77   the key, the credits or the feature: a person must act
-└── ConfigurationError         78   settings that cannot be used
-    └── MissingExtra           78   a library that only some need is not installed
+│   └── WalkUnverified         76   the walk could not be verified; removals are not applied
+├── AccessDenied               77   the key, the credits or the feature: an operator must act
+└── ConfigurationError         78   invalid settings
+    └── MissingExtra           78   an optional library is not installed
 
-Exit codes are those of sysexits.h where it has one. The first line of an error says what happened, `hint` what to
-do next. Errors are raised where the fact is known and turned into a sentence once, in `commands/base.py`.
+Exit codes are those of sysexits.h where it has one. The message says what happened, `hint` what to do. Errors are raised where
+the fact is known and printed once, in `commands/base.py`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from typing import ClassVar
 
 
 class SyncError(Exception):
-    """Something that this program did not foresee.
+    """The base of all errors; itself an unexpected error.
 
     Attributes:
-        hint: what the reader can do next, one sentence; empty when there is nothing to do.
-        code: what `sync_runs.error_code` says: the upstream's code where it gave one, else a word.
+        hint: one sentence with the next action; empty if none is needed.
+        code: the value of `sync_runs.error_code`: the code of the API, or a word.
     """
 
     exit_code: ClassVar[int] = 1
@@ -59,23 +59,23 @@ class SyncError(Exception):
 
 
 class UsageError(SyncError):
-    """The command line makes no sense."""
+    """The command line is invalid."""
 
     exit_code = 2
     default_code = "usage"
 
 
 class CatalogError(UsageError):
-    """The database cannot answer this question; another one it can. What `sync.Catalog` raises for what is asked of it."""
+    """The catalog cannot answer this call. The base of the errors that `sync.Catalog` raises for its arguments."""
 
     default_code = "catalog"
 
 
 class UnknownTemplate(CatalogError, LookupError):
-    """No template of this id was ever seen, or not by then.
+    """No template with this id was ever stored, or not by the requested time.
 
     Attributes:
-        template_id: the id that was asked for.
+        template_id: the requested id.
     """
 
     default_code = "unknown-template"
@@ -86,31 +86,31 @@ class UnknownTemplate(CatalogError, LookupError):
 
 
 class UnknownRun(CatalogError, LookupError):
-    """No run of this number is on record."""
+    """There is no run with this number."""
 
     default_code = "unknown-run"
 
 
 class NoSuchPast(CatalogError):
-    """There is no catalog of that moment: it is before the first run, or still to come."""
+    """There is no catalog of that time: it is before the first run, or in the future."""
 
     default_code = "no-such-past"
 
 
 class Pruned(NoSuchPast):
-    """What the catalog was then is no longer known: that history was deleted."""
+    """The history of that time was deleted."""
 
     default_code = "pruned"
 
 
 class CursorLost(CatalogError):
-    """A reader's cursor does not belong to the feed as it is now: going on from there would leave its copy wrong.
+    """A cursor is not part of the current feed, so continuing from it would make a copy wrong.
 
     Attributes:
         reason: `other-feed`, `pruned`, `ahead` or `diverged`.
-        oldest_seq: the oldest change that is kept.
-        last_seq: the newest change.
-        cursor: where the feed ends now; who reads the present catalog in the same moment goes on from there. None: not known.
+        oldest_seq: oldest retained change.
+        last_seq: newest change.
+        cursor: end of the feed; continue from here after reading the current catalog in the same snapshot. None: unknown.
     """
 
     default_code = "cursor-lost"
@@ -125,20 +125,20 @@ class CursorLost(CatalogError):
 
 
 class SiteError(SyncError):
-    """The gallery's folder could not be written; what was there is still there."""
+    """The gallery's folder could not be written; its previous content is unchanged."""
 
     default_code = "site"
 
 
 class RemovalsHeld(SyncError):
-    """More removals than plausible: everything else is applied, they wait."""
+    """Too many removals at once: they are held, everything else is applied."""
 
     exit_code = 4
     default_code = "held"
 
 
 class DatabaseError(SyncError):
-    """The database could not be reached, or did not do what was asked."""
+    """The database cannot be reached, or an operation failed."""
 
     exit_code = 69
     retry = True
@@ -146,29 +146,29 @@ class DatabaseError(SyncError):
 
 
 class DatabaseAway(DatabaseError):
-    """It cannot be reached, or cannot be written for now: it restarts, fails over, has no quorum, is a standby."""
+    """The database cannot be reached or written now: it restarts, fails over, has no quorum or is a standby."""
 
 
 class DatabaseConflict(DatabaseError):
-    """Another transaction won, on another node or over a lock, and this one was rolled back as a whole."""
+    """A conflicting transaction won, on another node or over a lock, and this one was rolled back."""
 
     exit_code = 75
     default_code = "conflict"
 
 
 class SchemaError(DatabaseError):
-    """The database's tables are not the ones that this version needs."""
+    """The tables are not those that this version needs."""
 
     retry = False
     default_code = "schema"
 
 
 class SchemaAhead(SchemaError):
-    """The tables are those of a newer version: this program has nothing more to do here until it is upgraded."""
+    """The schema is that of a newer version; this program must be upgraded."""
 
 
 class TryLater(SyncError):
-    """Worth another try, unchanged."""
+    """A temporary failure: retry the same call later."""
 
     exit_code = 75
     retry = True
@@ -176,17 +176,17 @@ class TryLater(SyncError):
 
 
 class Unreachable(TryLater):
-    """The network failed, or the server did (408, 5xx, body codes 500 and 501)."""
+    """The network or the server failed (408, 5xx, body codes 500 and 501)."""
 
     default_code = "unreachable"
 
 
 class Deferred(TryLater):
-    """The server asked us to come back: 429, or 455 while under maintenance.
+    """The server requests a later retry: 429, 455, or a server error with Retry-After.
 
     Attributes:
-        after: seconds that it asked us to wait, None when it did not say.
-        exhausted: whether a server error (5xx) stayed although each wait that it asked for was waited out.
+        after: seconds of its Retry-After; None if there was none.
+        exhausted: whether a server error (5xx) persisted after every Retry-After was obeyed.
     """
 
     default_code = "deferred"
@@ -198,11 +198,11 @@ class Deferred(TryLater):
 
 
 class Maintenance(Deferred):
-    """The catalog is under maintenance (455): asking again at once would not help."""
+    """The catalog is under maintenance (455); it is not retried within the run."""
 
 
 class DeadlineExceeded(TryLater):
-    """The run's whole time (SYNC_DEADLINE) is over; nothing was applied."""
+    """The run exceeded SYNC_DEADLINE; nothing was applied."""
 
     default_code = "deadline"
 
@@ -211,7 +211,7 @@ class LeaseBusy(TryLater):
     """Another run holds the lease.
 
     Attributes:
-        run_id: of the row that records the attempt as skipped.
+        run_id: ID of the row that records the attempt as skipped.
     """
 
     default_code = "lease-busy"
@@ -222,35 +222,35 @@ class LeaseBusy(TryLater):
 
 
 class SiteBusy(TryLater):
-    """Another process is writing the gallery into the same folder."""
+    """Another process writes the gallery into the same folder."""
 
     default_code = "site-busy"
 
 
 class LeaseLost(TryLater):
-    """This run was slower than its lease; another one may have taken over, so nothing was applied."""
+    """The lease expired during the run; another run may have acquired it, so nothing was applied."""
 
     default_code = "lease-lost"
 
 
 class Interrupted(TryLater):
-    """Asked to stop before anything was applied."""
+    """The run was stopped before anything was applied."""
 
     default_code = "interrupted"
 
 
 class InvalidResponse(SyncError):
-    """The answer made no sense: not JSON, not the documented envelope, past a limit, or a 404 or 422 for the list."""
+    """The response is invalid: not JSON, not the documented envelope, over a limit, or a 404 or 422 for the list."""
 
     exit_code = 76
     default_code = "bad-answer"
 
 
 class NotFound(InvalidResponse):
-    """The endpoint says 404: for the list an error, for a look-up by id perhaps that the template is gone.
+    """404: for the list an error, for a look-up by ID possibly evidence that the template is gone.
 
     Attributes:
-        envelope: what the API itself said; None where the answer was not the API's own, as a web server's 404 is not.
+        envelope: the API's envelope; None if the response came from something else, such as a web server.
     """
 
     default_code = "404"
@@ -261,29 +261,29 @@ class NotFound(InvalidResponse):
 
 
 class NoSuchPage(InvalidResponse):
-    """The endpoint says 422: for the list an error, past the last page perhaps the end."""
+    """422: within the list an error, after the last page possibly the end of the list."""
 
     default_code = "422"
 
 
 class WalkUnverified(InvalidResponse):
-    """The pages and the catalog's own count never agreed: what was served is applied, nothing is removed."""
+    """The walk could not be verified: the served records are applied, nothing is removed."""
 
     default_code = "unverified"
 
 
 class AccessDenied(SyncError):
-    """The key (401, 403), the credits (402) or the feature (505): waiting does not mend it, a person must act."""
+    """The key (401, 403), the credits (402) or the feature (505) is refused: an operator must act."""
 
     exit_code = 77
     default_code = "refused"
 
 
 class ConfigurationError(SyncError):
-    """Settings that cannot be used. Raised before any I/O.
+    """Invalid settings; raised before any I/O.
 
     Attributes:
-        problems: one line each, naming the variable.
+        problems: one line per error, with the name of the variable.
     """
 
     exit_code = 78
@@ -296,7 +296,7 @@ class ConfigurationError(SyncError):
 
 
 class MissingExtra(ConfigurationError):
-    """What was asked for needs a library that comes with an extra, and is not installed."""
+    """A library of an extra is needed and not installed."""
 
     default_code = "missing-extra"
 

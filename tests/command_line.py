@@ -23,6 +23,7 @@ from unittest import mock
 import structlog
 
 from sync.__main__ import main
+from sync.sandbox.server import SANDBOX_KEY
 from tests.json_forms import check, outputs_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,23 @@ def environment(**variables: str) -> dict[str, str]:
 def of_sandbox(sandbox: Sandbox, **variables: str) -> dict[str, str]:
     """Give the settings that lead to a sandbox."""
     return {"CRUN_BASE_URL": sandbox.url, "CRUN_API_KEY": sandbox.key, "SYNC_RATE": "0", **variables}
+
+
+@dataclass(frozen=True)
+class Said:
+    """As `Result`, in bytes."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def command(folder: Path, arguments: Sequence[str], **variables: str) -> Said:
+    """Run a command with the sandbox's key; without a setting that says otherwise, no server answers."""
+    settings = {"CRUN_API_KEY": SANDBOX_KEY, "CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_RATE": "0", "SYNC_DEADLINE": "5s"}
+    result = template_sync(*arguments, folder=folder, variables={**settings, **variables})
+    assert "Traceback" not in result.err, result.err
+    return Said(result.code, result.out.encode(), result.err.encode())
 
 
 PROCESS_COMMANDS = {("daemon",), ("mcp",), ("sandbox",)}
@@ -107,7 +125,7 @@ def _called(arguments: Sequence[str], folder: Path, environ: dict[str, str], giv
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError, ValueError):
                     stream.flush()
-        return Result(code, *(stream.read_text() for stream in streams))
+        return Result(code, *(stream.read_bytes().decode() for stream in streams))
 
 
 @contextmanager

@@ -39,32 +39,32 @@ with Catalog("postgresql://reader@db/catalog") as catalog:
     while page.after is not None:  # there are more
         page = catalog.templates(**asked, after=page.after)
 
-    # a copy that is kept up: begin with the whole, go on with what changed
+    # maintain a copy: read the whole catalog, then the changes
     with catalog.snapshot() as now:
         everything, cursor = now.templates(), now.status().cursor
     try:
         for change in catalog.changes(since=cursor):
             print(change.kind, change.template_id, change.breaking)
-            cursor = change.cursor  # keep it where the copy is, in the same transaction
+            cursor = change.cursor  # store it with the copy, in the same transaction
     except CursorLost as lost:
-        print(lost.reason, "- read everything anew")
+        print(lost.reason, "- read the whole catalog again")
 
     # the past
     catalog.as_of(41).templates(tag="Trending")
 
-    # before a job is sent: is this price still the price? The one call that needs the key
+    # before a generation request: verify the price. The only call that needs the API key
     catalog.ensure_fresh("540184647", max_age=60).prices
 ```
 
-Reading needs no key, no network but the database's, and no right but SELECT: a read-only role or a hot standby will do.
-Importing it loads SQLAlchemy, and neither httpx nor APScheduler nor Alembic. Everything is typed; values cannot be changed,
-and can be compared, hashed, pickled and copied. A wrong argument is a `ValueError` at the call; what the database cannot
-answer is a `CatalogError`.
+Reading needs no API key, no network except the database connection, and no privilege except SELECT: a read-only role or a
+hot standby suffices. The import loads SQLAlchemy, but not httpx, APScheduler or Alembic. Everything is typed. Values are
+immutable, and can be compared, hashed, pickled and copied. An invalid argument raises `ValueError` at the call; a call that
+the catalog cannot answer raises `CatalogError`.
 
-- **The present and the past are read alike.** `as_of` gives a `Catalog`; what it cannot know it refuses.
-- **Letters** of filters and searches are compared by Unicode's case folding, in Python, and so alike on every engine:
-  `STRASSE` finds `straße`, `cafe` does not find `café`. **Orders** are by code point.
-- **Lists are whole**: `templates()` gives all that match, from one transaction. `limit` and `after` are for who wants less.
+- **The past** has the same methods: `as_of` returns a `Catalog`, or raises an error if that time is unknown.
+- **Case** is ignored in filters, by Unicode case folding, alike on every engine: `STRASSE` finds `straße`. A search also ignores
+  accents: `cafe` finds `Café`. **Orders** are by code point.
+- **Lists are complete**: `templates()` returns all matches from one transaction. `limit` and `after` divide them into pages.
 """
 
 

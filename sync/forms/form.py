@@ -1,11 +1,8 @@
-"""PURE. The form of one template: what the `input` of its generation request must be, as a JSON Schema (2020-12).
+"""PURE. The form of one template: the JSON Schema (2020-12) of the `input` of its generation request, and the request itself.
 
-It says only what the catalog says: so many images, one of the resolutions that have a price. What a template's record leaves out
-is left open. It follows from what a template *means*: a catalog that serves the same prices in another order has the same form.
-
-The request that has a video made of a template. This program never sends it: it spends credits.
-
-As the vendor's page of `bytedance/template` describes it; where that and the catalog are silent, a note says so.
+The schema contains only facts of the catalog: the number of images, the resolutions with a price. Other values are free.
+It does not depend on the order of the prices. The request follows the vendor's page of `bytedance/template`; notes name what that
+page leaves open. This program never sends the request, because it costs credits.
 """
 
 from __future__ import annotations
@@ -36,14 +33,14 @@ class Form:
     """The form of one template.
 
     Attributes:
-        document: the template, as `sync.catalog.document.document` writes it.
+        document: the stored document of the template.
     """
 
     document: Document
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Write the form as a closed JSON Schema (2020-12); each call gives one of its own."""
+        """Return the form as a closed JSON Schema (2020-12), a new object for each call."""
         document = self.document
         images: dict[str, Any] = {
             "type": "array",
@@ -72,10 +69,10 @@ class Form:
         }
 
     def example(self, resolution: str | None = None) -> dict[str, Any]:
-        """Make an input that fits; its image URLs are placeholders.
+        """Return a valid input with placeholders as image URLs.
 
         Args:
-            resolution: one that has a price; the cheapest if None.
+            resolution: a resolution with a price; None: the cheapest.
 
         Raises:
             ValueError: the template has no price at this resolution.
@@ -91,13 +88,13 @@ class Form:
         }
 
     def validate(self, input: Any) -> list[Problem]:  # noqa: A002 - the request calls it so
-        """Tell what is wrong with an input, one problem a mistake, in the order of the fields; none if it fits.
+        """Return the errors of an input, in the order of the fields; an empty list if it is valid.
 
         Args:
-            input: a JSON value, as `json.loads` gives it.
+            input: a JSON value, as `json.loads` returns it.
 
         Raises:
-            MissingExtra: the library that checks is not installed.
+            MissingExtra: jsonschema is not installed.
         """
         from sync.forms.validation import problems
 
@@ -117,7 +114,7 @@ class Form:
 
     @property
     def hash(self) -> str:
-        """Hash the schema (SHA-256, in hex, of its JSON with sorted keys and no spaces, in UTF-8): equal hashes, equal forms."""
+        """Return the hash of the schema: SHA-256, in hexadecimal, of its JSON with sorted keys, without spaces, in UTF-8."""
         return plain_hash(self.schema)
 
 

@@ -1,6 +1,6 @@
-"""PURE. What is wrong with an input, field by field, in sentences of our own. The home of jsonschema.
+"""PURE. The errors of an input, field by field; the only user of jsonschema.
 
-Its own sentences repeat the value whole, however long and whatever is in it, and say of one mistake several things.
+The messages are this program's, because those of jsonschema repeat complete values and report one error several times.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _LONGEST_INTEGER = 64  # bits; Python refuses to write out very long ones
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake in an input.
+    """One error of an input.
 
     Attributes:
-        field: the field of the input, such as `img_urls`; empty where the input itself is meant.
-        path: where exactly, such as `img_urls[1]`; empty likewise.
-        message: what must be and what is, for a person; the value escaped and cut.
+        field: the field, such as `img_urls`; empty for the input itself.
+        path: the path, such as `img_urls[1]`; empty for the input itself.
+        message: the rule and the value, escaped and truncated.
     """
 
     field: str

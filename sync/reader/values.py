@@ -29,33 +29,33 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """One template. Times are in UTC; None means that the catalog said null, or nothing.
+    """One template. Times are in UTC. None means that the catalog returned null or no value.
 
     Attributes:
-        template_id: its id.
-        media_id: of the catalog's own media.
-        service_id: of the catalog's own service.
-        title: in Chinese.
-        title_en: in English.
-        cover_url: a picture.
-        cover_aspect_ratio: such as 9:16.
-        preview_video_url: a video.
-        duration_ms: milliseconds.
-        template_type: such as BEGIN_END_FRAME.
-        input_requirement: of its images, such as SINGLE_PERSON.
-        input_num: how many images it takes.
-        released_at: when the catalog released it.
-        tags: in the catalog's order.
-        prices: in the catalog's order.
-        aspect_ratios: in the catalog's order.
-        extra: the fields that this version does not know, under their own names, read-only.
-        content_hash: of what it means; equal hashes, no change.
-        first_seen_at: when this database first had it.
-        changed_at: when this database last saw it change. Of a template of the past whose history is pruned: `first_seen_at`.
-        removed_at: when it was removed; None while it is present.
-        first_seen_run_id: the run that first had it.
-        changed_run_id: the run that last saw it change.
-        removed_run_id: the run that removed it.
+        template_id: template id.
+        media_id: id of the media in the catalog.
+        service_id: id of the service in the catalog.
+        title: title in Chinese.
+        title_en: title in English.
+        cover_url: URL of the cover picture.
+        cover_aspect_ratio: aspect ratio of the cover, such as 9:16.
+        preview_video_url: URL of the preview video.
+        duration_ms: duration in milliseconds.
+        template_type: template type, such as BEGIN_END_FRAME.
+        input_requirement: requirement of the input images, such as SINGLE_PERSON.
+        input_num: number of input images.
+        released_at: time of release.
+        tags: tags, in the order of the catalog.
+        prices: prices, in the order of the catalog.
+        aspect_ratios: supported aspect ratios, in the order of the catalog.
+        extra: unknown fields by name, read-only.
+        content_hash: hash of the compared content; equal hashes mean no change.
+        first_seen_at: time at which this database first stored the template.
+        changed_at: time of the last recorded change; for the past, if its history was pruned, `first_seen_at`.
+        removed_at: time of removal; None while present.
+        first_seen_run_id: run that first stored it.
+        changed_run_id: run that recorded the last change.
+        removed_run_id: run that removed it.
     """
 
     template_id: str
@@ -102,7 +102,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricePeriod:
-    """A price of a template and when it held: from `valid_from` on and until, not at, `valid_until`; None: it still does."""
+    """A price and its period: from `valid_from`, inclusive, to `valid_until`, exclusive; None: it is current."""
 
     template_id: str
     resolution: str
@@ -130,13 +130,13 @@ class TypeCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
-    """One field's change.
+    """The change of one field.
 
     Attributes:
-        field: the document's name for it; a price is `consume_items.720p`, an unknown field `extra.Name`.
-        old: as the feed's JSON has it, but read-only: lists are tuples.
-        new: likewise.
-        absent: for an unknown field, in changes that version 0.1.0 recorded: the side on which it was missing, not null.
+        field: field name; for a price `consume_items.720p`, for an unknown field `extra.Name`.
+        old: value before, as in the JSON of the feed, but read-only: lists are tuples.
+        new: value after, likewise.
+        absent: for an unknown field, in changes recorded by version 0.1.0: the side on which it was missing, not null.
     """
 
     field: str
@@ -161,17 +161,18 @@ class Change:
     """One change of the feed, or net between two runs.
 
     Attributes:
-        seq: its number in the feed, without gaps. Of a net change: where the feed stood after the later run.
-        cursor: stands for the feed up to and with this change; `changes` and `follow` go on from it. Of a net change: likewise.
-        run_id: the run that saw it. Of a net change: the later run.
-        at: when that run ended.
-        kind: what happened.
-        template_id: to which template.
-        fields: what changed in it, if it is `changed`.
-        prices: the prices that moved, came or went among them.
-        breaking: for which reasons it breaks callers; empty if for none.
-        evidence: what bore a removal out: `lookup`, `walks` or `accepted`; None otherwise, and of a net change.
-        template: the template after it; of a removed one, before it.
+        seq: number in the feed, without gaps; of a net change: the end of the feed after the later run.
+        cursor: identifies the feed up to and including this change; `changes` and `follow` continue from it. Of a net change:
+            the end of the feed after the later run.
+        run_id: run that recorded it; of a net change: the later run.
+        at: time at which that run finished.
+        kind: `added`, `changed` or `removed`.
+        template_id: template id.
+        fields: changed fields, for `changed`.
+        prices: changed prices among them.
+        breaking: reasons why the change breaks callers; empty if it does not.
+        evidence: confirmation of a removal: `lookup`, `walks` or `accepted`; otherwise None, also for a net change.
+        template: the template after the change; for `removed` before it.
     """
 
     seq: int
@@ -212,19 +213,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStatus:
-    """How fresh the copy is, and where its feed stands.
+    """The age of the copy and the position of its feed.
 
     Attributes:
-        present: how many templates are present.
-        held: how many removals wait.
-        unconfirmed: how many missing templates are kept because no look-up confirms that they are gone.
-        last_success_at: when the newest run ended that walked the whole catalog and succeeded; None: none has.
-        last_success_age: how long ago that was.
-        last_change_at: when anything last changed; None: nothing ever has.
-        oldest_seq: the oldest change that the feed still holds.
-        last_seq: its newest.
-        feed_epoch: names this feed; another database's is another one.
-        cursor: where the feed ends: read the present catalog in the same snapshot, and go on from here.
+        present: number of present templates.
+        held: number of held removals.
+        unconfirmed: number of missing templates that are kept because no look-up confirms their removal.
+        last_success_at: time at which the last successful run over the whole catalog finished; None: none yet.
+        last_success_age: age of that time.
+        last_change_at: time of the last change; None: none yet.
+        oldest_seq: oldest retained change of the feed.
+        last_seq: newest change of the feed.
+        feed_epoch: identifies the feed; each database has its own.
+        cursor: end of the feed: read the catalog in the same snapshot, and continue from here.
     """
 
     present: int
@@ -240,10 +241,10 @@ class CatalogStatus:
 
 
 class Page(tuple[Template, ...]):  # noqa: SLOT001 - a tuple's subclass can have no slots of its own
-    """Templates, all that were asked for: a tuple, which also says how to go on.
+    """A tuple of templates, with the position of the next page.
 
     Attributes:
-        after: what to pass as `after` for those behind these, in the same order; None where there are none.
+        after: argument `after` for the next page, in the same order; None if there is none.
     """
 
     after: str | None

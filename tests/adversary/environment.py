@@ -83,7 +83,14 @@ PLACES = [
     Line("a deaf ear for pings", "SYNC_PING_URL=http://127.0.0.1:9/x $TS run", 4, HELD, "ping_failed"),
 ]  # fmt: skip
 LINES = [*OUTPUTS, *PLACES]
-QUICK = ("a reader that leaves, JSON", "stderr is full", "all streams are closed", "an export that does not fit")
+QUICK = (
+    "a reader that leaves, JSON",
+    "stderr is full",
+    "all streams are closed",
+    "an export that does not fit",
+    "stdout is closed",
+    "an export whose reader leaves",
+)
 SLICE = (
     "a refused key and a reader that leaves", "doctor and a reader that leaves", "no locale", "a .env that runs commands",
     "a file that can only be read: doctor",

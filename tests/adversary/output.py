@@ -139,6 +139,7 @@ CELLS = [
     Cell("after a comma", "a,=1", "\"a,'=1\""),
     Cell("after a quote and a comma", 'a","=1', '"a"",""=1"'),
     Cell("a tab first", "\t=1", "'\t'=1"),
+    Cell("a carriage return first", "\rx", "\"'\rx\""),
     Cell("full width", "＝1", "'＝1"),
     Cell("plain words", "a = b - c", "a = b - c"),
 ]  # fmt: skip

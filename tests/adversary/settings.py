@@ -47,7 +47,7 @@ SETTINGS = [
     *each("SYNC_DEADLINE", DURATION, "999999999d", "0s"),
     *each("SYNC_INTERVAL", DURATION, "999999999d", "0.0000001s", line="daemon"),
     *each("SYNC_GRACE", DURATION, "999999999d", line="daemon"),
-    *each("SYNC_STALE_AFTER", DURATION, "999999999d", line="health"),
+    *each("SYNC_STALE_AFTER", DURATION, "999999999d", code=1, line="health"),
     *each("SYNC_MAX_REMOVED", "expected a share", "nan", "sNaN", "inf%", "101%", "-1%", "1e999999999", "10%%"),
     *each("SYNC_RATE", "expected requests per second", "nan", "1e5", "-1", "inf"),
     *each("SYNC_PAGE_SIZE", "a whole number from 1 to 50", "0", "51", "1_0", "\u0663", "1.0", HUGE),

@@ -15,9 +15,9 @@ from sync.store.engine import reading, writing
 from sync.store.tables import metadata
 from tests.adversary import answers, faults, output, settings, transport
 from tests.adversary.attack import MOST_SAID, strike, withstood
-from tests.adversary.command import command
 from tests.adversary.server import AFTER, BEFORE, SIZE, exported
 from tests.builders import record, run_against, run_with
+from tests.command_line import command
 from tests.conftest import KINDS, fresh
 from tests.hostile import Hostile, catalog, one_after_another
 

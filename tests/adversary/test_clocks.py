@@ -17,10 +17,9 @@ from sync.sandbox.server import Sandbox
 from sync.store.prune import prune
 from sync.store.tables import price_periods, sync_lease, sync_runs
 from tests.adversary.clocks import DATES, HISTORIES, LEASES, SUCCESSES, Left, Steps, Success
-from tests.adversary.command import command
 from tests.adversary.server import BEFORE, HONEST
 from tests.builders import Database, record, run_with, ticking
-from tests.command_line import of_sandbox, template_sync
+from tests.command_line import command, of_sandbox, template_sync
 from tests.daemons import write_lock
 from tests.faults import Catalog, anomalies, sync
 from tests.hostile import Hostile, Reply

@@ -17,11 +17,10 @@ from sync.store.apply import Store
 from sync.store.tables import templates
 from sync.synchronise import RunOptions, synchronise
 from tests.adversary.attack import MOST_SAID
-from tests.adversary.command import command
 from tests.adversary.server import BEFORE
 from tests.answering import Answering
 from tests.builders import Database, record, run_against, ticking
-from tests.command_line import environment
+from tests.command_line import command, environment
 from tests.faults import Catalog, anomalies, sync
 from tests.hostile import Hostile, Reply, catalog
 

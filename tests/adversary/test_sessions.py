@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adversary.command import command
 from tests.adversary.server import BEFORE, exported
 from tests.adversary.test_neighbours import act
 from tests.builders import Database, run_with
+from tests.command_line import command
 
 if TYPE_CHECKING:
     from pathlib import Path

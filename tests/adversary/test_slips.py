@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adversary.command import command
 from tests.adversary.server import BEFORE
 from tests.builders import Database, record, run_with
+from tests.command_line import command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,8 @@ def test_a_real_catalog_is_kept_out_of_the_demos_database(line: str, sqlite: Dat
 def test_the_demo_is_kept_out_of_a_real_catalogs_database(sqlite: Database, tmp_path: Path) -> None:
     run_with(BEFORE, sqlite.engine)
     before = sqlite.dump()
-    assert command(tmp_path, ["demo"]).code == 2
+    said = command(tmp_path, ["demo"])
+    assert (said.code, b"sqlite:///demo.db" in said.err) == (2, True)
     assert sqlite.dump() == before
 
 

@@ -11,8 +11,8 @@ from sync.reader.catalog import catalog_and_cursor
 from sync.reader.feed import changes
 from sync.reader.status import overview
 from sync.store.engine import open_engine
-from tests.adversary.command import command
 from tests.builders import records, run_with
+from tests.command_line import command
 
 if TYPE_CHECKING:
     from pathlib import Path

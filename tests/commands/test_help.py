@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,8 @@ import sync.config.settings
 from sync.cli import cli
 from sync.config.options import OPTIONS
 from sync.sandbox.server import Sandbox
-from tests.adversary.command import command
 from tests.builders import records, run_with
+from tests.command_line import command
 from tests.webhooks.receiver import SECRET
 
 if TYPE_CHECKING:
@@ -74,13 +73,6 @@ def test_what_prints_data_prints_json_and_what_lists_takes_a_limit(name: str) ->
     assert ({"-n", "--limit"} <= names) == (name in LISTINGS)
 
 
-def test_a_group_names_its_commands_without_cutting_their_sentences() -> None:
-    for name in ("db", "lease"):
-        group = cli.get_command(click.Context(cli), name)
-        assert group is not None
-        assert "..." not in group.get_help(click.Context(group)).partition("Commands:")[2]
-
-
 # Settings: what the help offers is what the command reads ---------------------------------------------------------------
 
 CALLS = {
@@ -136,7 +128,6 @@ def test_a_command_offers_no_setting_that_it_does_not_read(
     with Sandbox(records(2)) as server:
         monkeypatch.setattr(sync.config.settings, "Settings", recorder(read))
         said = command(tmp_path, CALLS[name].split(), DATABASE_URL=url, CRUN_BASE_URL=server.url, **variables)
-    gc.enable()  # `run` turns it off, for the process that it usually has for itself
     assert said.code == ENDS_OTHERWISE.get(name, 0), said.err
     assert offered(name) <= read
 

@@ -11,9 +11,8 @@ import pytest
 
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
-from tests.adversary.command import command
 from tests.builders import record, records, run_with
-from tests.command_line import environment
+from tests.command_line import command, environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
-from tests.adversary.command import command
 from tests.builders import records
-from tests.command_line import environment, of_sandbox
+from tests.command_line import command, environment, of_sandbox
 from tests.hostile import Hostile, failure, one_after_another
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.outputs.schema import NAMED, everything, schema
-from tests.adversary.command import command
+from tests.command_line import command
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,15 +10,11 @@ import threading
 from collections import namedtuple
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sqlalchemy as sa
-from msgspec import to_builtins
 
 from sync.commands.doctor import Check, Result, checks_of
-from sync.commands.status import status_lines, status_output
 from sync.config.settings import load
 from sync.errors import LeaseLost, SchemaError
 from sync.reader.status import overview
@@ -26,165 +22,18 @@ from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store import lease as leases
 from sync.store import process, schema
 from sync.store.engine import open_engine
-from sync.store.tables import planned_runs, sync_lease, sync_runs
-from sync.terminal.changes import summary
-from sync.terminal.tables import render
-from tests.builders import Database, make_settings, record, records, run_against, run_with, ticking
+from tests.builders import Database, records, run_against, run_with, ticking
 from tests.command_line import of_sandbox, template_sync
 from tests.daemons import Upstream, write_lock
-from tests.hostile import Hostile, Reply, Request, catalog, failure
+from tests.golden.scenes import HOUR, MINUTE, START, end_holder, unconfirmed
 from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sync.synchronise import Outcome
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-
-
-def shown(database: Database, now: datetime = START + MINUTE, **fields: Any) -> str:
-    """Give the screen."""
-    painted = status_lines(overview(database.engine), make_settings(**fields), now)
-    lines = [render(line, colored=False) for line in painted]
-    assert len(lines) <= 15  # one screen, and a small one
-    return "\n".join(lines)
-
-
-def told(database: Database, now: datetime = START + MINUTE, **fields: Any) -> dict[str, Any]:
-    """Give the same as JSON."""
-    found = to_builtins(status_output(overview(database.engine), make_settings(**fields), now))
-    again: dict[str, Any] = json.loads(json.dumps(found))
-    assert again == found
-    return again
-
 
 # status -----------------------------------------------------------------------------------------------------------------
-
-
-def test_status_before_the_first_run(sqlite: Database) -> None:
-    screen, data = shown(sqlite), told(sqlite)
-    assert "0 templates, stale" in screen
-    assert "last success  never" in screen
-    assert "not scheduled by a daemon" in screen
-    assert "feed          empty" in screen
-    assert (data["present"], data["last_attempt"], data["last_success"], data["stale"]) == (0, None, None, True)
-
-
-def test_status_while_all_is_well(database: Database) -> None:
-    run_with(records(3), database.engine, clock=ticking(START))
-    screen, data = shown(database, START + 10 * MINUTE), told(database, START + 10 * MINUTE)
-    assert "3 templates, fresh (stale after 45 min)" in screen
-    assert "last success  2026-01-01 00:00:01 UTC (9 min ago), run 1" in screen
-    assert "last change   2026-01-01 00:00:01 UTC (9 min ago)" in screen
-    assert "run 1: succeeded" in screen
-    assert "cause" not in screen
-    assert "feed          seq 1 to 3" in screen
-    assert (data["stale"], data["last_success_age_seconds"], data["last_change_age_seconds"]) == (False, 599, 599)
-    assert (data["oldest_seq"], data["last_seq"], data["lease"]["active"]) == (1, 3, False)
-
-
-def test_status_when_nothing_has_run_for_hours(sqlite: Database) -> None:
-    run_with(records(3), sqlite.engine, clock=ticking(START))
-    assert "3 templates, stale (stale after 45 min)" in shown(sqlite, START + 7 * HOUR)
-    assert "(7 h 00 min ago), run 1" in shown(sqlite, START + 7 * HOUR)
-    assert told(sqlite, START + 7 * HOUR)["stale"] is True
-    assert told(sqlite, START + 7 * HOUR, stale_after=86400.0)["stale"] is False
-
-
-@pytest.mark.parametrize(("code", "fault", "advice"), [
-    (401, "the account: an operator must act", "Check CRUN_API_KEY or CRUN_API_KEY_FILE"),
-    (402, "the account: an operator must act", "Add credits to the account"),
-    (505, "the account: an operator must act", "Ask Crun's support"),
-    (455, "the server, announced by its response", "None: the next run retries"),
-    (500, "the server or the network", "None: the next run retries"),
-    (422, "the server, or a change of its API", "Check for a newer version"),
-])  # fmt: skip
-def test_status_says_whose_fault_it_is_and_what_to_do(code: int, fault: str, advice: str, sqlite: Database) -> None:
-    with Upstream(records(3)) as upstream:
-        run_against(upstream.url, sqlite.engine, clock=ticking(START))
-        upstream.refuse(code)
-        run_against(upstream.url, sqlite.engine, clock=ticking(START + MINUTE))
-    screen, data = shown(sqlite, START + 2 * MINUTE), told(sqlite, START + 2 * MINUTE)
-    assert f"({code})" in screen
-    assert f"cause       {fault}" in screen
-    assert f"action      {advice}" in screen
-    assert "3 templates, fresh" in screen  # the last good catalog is still there
-    assert data["last_attempt"]["error_code"] == str(code)
-    assert data["last_success"]["run_id"] == 1
-
-
-def test_status_when_the_server_cannot_be_reached(sqlite: Database) -> None:
-    run_against(f"http://127.0.0.1:{free_port()}", sqlite.engine, clock=ticking(START))
-    screen = shown(sqlite)
-    assert "127.0.0.1 could not be reached: the connection was refused." in screen
-    assert "the server or the network" in screen
-    assert "`template-sync doctor` tests each step" in screen
-
-
-def test_status_when_removals_are_held(sqlite: Database) -> None:
-    run_with(records(40), sqlite.engine, clock=ticking(START))
-    run_with(records(20), sqlite.engine, clock=ticking(START + MINUTE), max_removed=Decimal("0.1"))
-    screen, data = shown(sqlite, START + 2 * MINUTE), told(sqlite, START + 2 * MINUTE)
-    assert "held          20 removals; template-sync changes --pending shows them" in screen
-    assert "too many removals at once: an operator decides" in screen
-    assert "template-sync run --accept-removals" in screen
-    assert (data["held"], data["present"], data["last_attempt"]["status"]) == (20, 40, "held")
-
-
-def test_status_when_records_cannot_be_read(sqlite: Database) -> None:
-    run_with([record("1"), record("2", ConsumeItems="free")], sqlite.engine, clock=ticking(START))
-    assert "rejected      1 record; template-sync runs --rejected 1 shows them" in shown(sqlite)
-    assert told(sqlite)["rejected"] == 1
-
-
-def test_status_while_a_run_is_at_work(database: Database) -> None:
-    leases.acquire(database.engine, trigger="run", ttl=60, now=START)
-    screen, data = shown(database), told(database)
-    assert "run 1: running" in screen
-    assert f"lease holder  {process.name()}, expires in " in screen
-    assert data["lease"]["active"] is True
-    assert data["lease"]["holder"] == process.name()
-
-
-def die(database: Database) -> None:
-    """Make the lease's holder a process that has ended."""
-    mark = process.mark()
-    assert mark is not None
-    with database.engine.begin() as connection:
-        connection.execute(sa.update(sync_lease).values(process=mark.rpartition(":")[0] + ":1"))
-
-
-def test_status_when_a_run_was_killed(sqlite: Database) -> None:
-    leases.acquire(sqlite.engine, trigger="run", ttl=60, now=START)
-    die(sqlite)
-    screen, data = shown(sqlite), told(sqlite)
-    assert "at work now" not in screen
-    assert "its process ended without reporting a result; nothing was applied, the next run starts again" in screen
-    assert data["lease"] == {"active": False, "holder": None, "seconds_left": 0}
-
-
-@pytest.mark.parametrize(
-    ("minutes", "when"), [(5, "in 5 min"), (0, "in 0 s"), (-90, "overdue by 90 min: check whether the daemon runs")]
-)
-def test_status_says_when_the_next_run_is_due(minutes: int, when: str, sqlite: Database) -> None:
-    due = START + minutes * MINUTE
-    with sqlite.engine.begin() as connection:
-        connection.execute(sa.insert(planned_runs).values(host="h", next_run_at=due))
-    assert f"next run      {due:%Y-%m-%d %H:%M:%S} UTC ({when})" in shown(sqlite, START)
-    assert told(sqlite, START)["next_run_at"] == f"{due:%Y-%m-%dT%H:%M:%S}Z"
-
-
-def test_what_a_stranger_wrote_cannot_act_on_the_screen(sqlite: Database) -> None:
-    leases.acquire(sqlite.engine, trigger="run", ttl=60, now=START)
-    with sqlite.engine.begin() as connection:
-        nasty = {"status": "failed", "error_code": "500", "error": "it said: \x1b[2J\x07gone", "finished_at": START}
-        connection.execute(sa.update(sync_runs).values(nasty))
-    screen = shown(sqlite)
-    assert "\x1b" not in screen
-    assert "\x07" not in screen
 
 
 def test_status_needs_neither_the_network_nor_the_write_lock(sqlite: Database, tmp_path: Path) -> None:
@@ -216,7 +65,7 @@ def test_a_schema_that_is_behind_names_the_command_that_upgrades_it(sqlite: Data
     monkeypatch.setattr("sync.store.schema._REVISIONS", ("0000", "0001"))
     sqlite.execute("UPDATE sync_alembic_version SET version_num = '0000'")
     with pytest.raises(SchemaError, match=f"schema is 0000, this version needs {schema.HEAD}") as refusal:
-        shown(sqlite)
+        overview(sqlite.engine)
     assert (refusal.value.exit_code, refusal.value.hint) == (69, "Run `template-sync db upgrade`.")
 
 
@@ -268,7 +117,7 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
 
 def test_a_lease_of_a_dead_holder_is_told_as_free(sqlite: Database, tmp_path: Path) -> None:
     leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
-    die(sqlite)
+    end_holder(sqlite)
     seen = template_sync("lease", "show", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
     assert seen == f"free: {process.name()} ended without releasing the lease; the next run acquires it\n"
 
@@ -290,12 +139,6 @@ def checks(database: Database | str, base_url: str, now: datetime | None = None,
         return {check.name: check for check in checks_of(load({}, environ, None), engine, lambda: now or datetime.now(UTC))}
     finally:
         engine.dispose()
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream(records(3)) as server:
-        yield server
 
 
 def test_doctor_finds_nothing_wrong_where_nothing_is(database: Database, upstream: Upstream) -> None:
@@ -425,7 +268,7 @@ def test_doctor_and_the_lease(sqlite: Database, upstream: Upstream) -> None:
     assert checks(sqlite, upstream.url)["lease"].seen == "free"
     leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
     assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"held by {process.name()}, expires in ")
-    die(sqlite)
+    end_holder(sqlite)
     assert checks(sqlite, upstream.url)["lease"].seen == f"free: {process.name()} ended without releasing it"
 
 
@@ -450,45 +293,6 @@ def test_doctor_and_unconfirmed_removals(sqlite: Database, upstream: Upstream) -
     unconfirmed(sqlite)
     found = checks(sqlite, upstream.url)["unconfirmed"]
     assert (found.result, found.seen) == (Result.WARNING, "2 removals are unconfirmed")
-
-
-def test_status_and_the_list_of_what_is_pending_name_unconfirmed_removals(sqlite: Database, tmp_path: Path) -> None:
-    outcome = unconfirmed(sqlite)
-    assert summary(outcome.run).startswith("38 unchanged  2 missing templates unconfirmed  (run 2, ")
-    shown = template_sync("status", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
-    assert "unconfirmed   2 missing templates kept; template-sync changes --pending shows the reasons\n" in shown
-    listed = json.loads(
-        template_sync("changes", "--pending", "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
-    )
-    assert [{key: each[key] for key in each if key != "document"} for each in listed] == [
-        {
-            "state": "unconfirmed",
-            "template_id": template_id,
-            "reason": f"{why} look-up failed: HTTP 500",
-            "since_run_id": 2,
-            "since_at": "2026-01-01T00:00:00Z",
-            "runs": 0,
-            "answered": False,
-        }
-        for template_id, why in (("39", "the"), ("40", "not asked: another"))
-    ]
-    told = template_sync("changes", "--pending", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
-    assert "(unconfirmed since run 2, 2026-01-01T00:00:00Z: the look-up failed: HTTP 500)" in told.out
-    assert "2 missing templates unconfirmed, 0 of them with a look-up response" in told.err
-
-
-def unconfirmed(database: Database) -> Outcome:
-    """Run over a catalog that lacks 39 and 40, where a look-up of either is answered with an error."""
-    run_with(records(40), database.engine)
-    honest = catalog(records(38))
-
-    def script(request: Request) -> Reply:
-        return failure(500) if request.query.get("template_id") in {"39", "40"} else honest(request)
-
-    with Hostile(script) as server:
-        outcome = run_against(server.url, database.engine, workers=1, clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    assert outcome.error is None
-    return outcome
 
 
 def test_doctor_leaves_with_the_exit_code_that_a_run_would_and_changes_nothing(upstream: Upstream, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adversary.command import Said, command
 from tests.builders import records, run_with
+from tests.command_line import Said, command
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,8 @@ import pytest
 
 from sync.commands.prune import endpoints_passed
 from sync.webhooks.state import positions
-from tests.adversary.command import command
 from tests.builders import records
-from tests.command_line import Result
+from tests.command_line import Result, command
 from tests.faults import sync
 from tests.webhooks.receiver import OTHER, SECRET, Receiver, says
 

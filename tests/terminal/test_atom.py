@@ -9,8 +9,8 @@ import feedparser
 import pytest
 
 from sync.terminal.atom import ATOM, as_atom
-from tests.adversary.command import command
 from tests.builders import record, records
+from tests.command_line import command
 from tests.faults import sync
 from tests.webhooks.told import change, field
 

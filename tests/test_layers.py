@@ -73,7 +73,7 @@ USERS = {
     "jsonschema": "forms.validation",
     "standardwebhooks": "webhooks.sign_and_send",
     "wcwidth": "terminal",
-    "sqlalchemy": "store reader webhooks daemon.service commands site.build api ensure_fresh",
+    "sqlalchemy": "store reader webhooks daemon.service monitoring.observation commands site.build api ensure_fresh",
 }
 LONGEST, MEDIAN = 350, 170
 LONGER = {"api": 400}

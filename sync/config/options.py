@@ -1,4 +1,4 @@
-"""The settings: variable, default, parser and help text of each."""
+"""Every setting: its variable, default, parser and help text."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _cron(value: str) -> str:
 
 def _readable_file(value: str) -> str:
     try:
-        if not Path(value).is_file():  # reading a pipe without a writer would block
+        if not Path(value).is_file():  # opening a pipe without a writer would block
             raise ValueError(f"a readable file ({value} is not one)")
         with Path(value).open("rb"):
             return value

@@ -84,18 +84,15 @@ def test_a_name_that_no_resolver_takes_is_unreachable() -> None:
         endpoint.get(PAGE)
 
 
-def test_a_server_that_does_not_speak_tls_is_not_told_the_key() -> None:
+def test_the_key_is_not_sent_to_a_server_without_tls() -> None:
     once = {"retry_policy": replace(HASTY, attempts=1), "timeouts": replace(QUICK, connect=0.3)}
-    with (
-        Hostile(one_after_another(GARBAGE)) as server,
-        asking(server.url.replace("http:", "https:"), **once) as endpoint,
-    ):
+    with Hostile(one_after_another(GARBAGE)) as server, asking(server.url.replace("http:", "https:"), **once) as endpoint:
         with pytest.raises(Unreachable):
             endpoint.get(PAGE)
         assert server.requests == []
 
 
-def test_a_port_where_nobody_listens_is_unreachable() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with asking(f"http://127.0.0.1:{port}") as endpoint:
@@ -193,12 +190,7 @@ def begun(rate: float, requests: int, busy: float = 0.0) -> list[float]:
 
 @pytest.mark.parametrize(
     ("rate", "expected"),
-    [
-        (0, [0, 0, 0, 0, 0]),
-        (2, [0, 0, 1.02, 1.02, 2.04]),
-        (0.5, [0, 2.04, 4.08, 6.12, 8.16]),
-        (2.5, [0, 0, 0.816, 0.816, 1.632]),
-    ],
+    [(0, [0, 0, 0, 0, 0]), (2, [0, 0, 1.02, 1.02, 2.04]), (0.5, [0, 2.04, 4.08, 6.12, 8.16]), (2.5, [0, 0, 0.816, 0.816, 1.632])],
 )
 def test_the_pace_keeps_whole_bursts_apart(rate: float, expected: list[float]) -> None:
     assert begun(rate, 5) == expected

@@ -61,10 +61,7 @@ def test_the_whole_form_is_what_a_renderer_and_a_validator_were_written_for() ->
             "resolution": {
                 "type": "string",
                 "title": "Resolution",
-                "oneOf": [
-                    {"const": "480p", "title": "480p (166.5 credits)"},
-                    {"const": "720p", "title": "720p (355.2 credits)"},
-                ],
+                "oneOf": [{"const": "480p", "title": "480p (166.5 credits)"}, {"const": "720p", "title": "720p (355.2 credits)"}],
             },
         },
         "required": ["template_id", "img_urls", "resolution"],
@@ -116,7 +113,7 @@ def test_the_hash_can_be_taken_by_others() -> None:
     assert form().hash == hashlib.sha256(plain.encode()).hexdigest()
 
 
-def test_a_caller_who_changes_a_schema_changes_nobody_elses() -> None:
+def test_changing_a_returned_schema_changes_no_other_copy() -> None:
     one = form()
     one.schema["properties"].clear()
     assert one.schema == form().schema

@@ -54,7 +54,7 @@ PURE = {
 PURE_MAY_IMPORT = {
     "__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
     "jsonschema", "math", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib",
-    "xml",
+    "xml", "errno",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.backend",

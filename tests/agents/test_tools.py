@@ -116,7 +116,7 @@ SLIPS: list[tuple[str, dict[str, Any], str]] = [
     ("search_templates", {"sort": "best"}, 'sort: must be one of "id", "newest", "price", "name", not "best".'),
     ("search_templates", {"search": "x" * 201}, "search: must have at most 200 characters, not 201."),
     ("search_templates", {"search": "a\x00b"}, "search: cannot hold a NUL character."),
-    ("search_templates", {"after": "price.x", "sort": "id"}, "after: 'price.x' is no place in any order"),
+    ("search_templates", {"after": "price.x", "sort": "id"}, "after: 'price.x' is not a page token"),
     ("get_template", {}, "template_id: is missing."),
     ("get_template", {"template_id": ""}, "template_id: must have at least 1 character, not 0."),
     ("get_template", {"template_id": "9\x1b[2J"}, r"No template '9\x1b[2J' was ever seen."),

@@ -1,6 +1,6 @@
-"""Use an installed `template-sync` as a user would: the demo, a run against the sandbox, the daemon started and stopped.
+"""Test an installed `template-sync`: the demo, a run against the sandbox, start and stop of the daemon.
 
-`python .ci/smoke.py /path/to/template-sync`, with any Python; it fails at the first command that does not do as it should.
+`python .ci/smoke.py /path/to/template-sync`, with any Python; it stops at the first failure.
 """
 
 from __future__ import annotations

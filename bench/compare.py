@@ -1,11 +1,11 @@
-"""Measure the project, the floor and the peers against each other, interleaved, and say which goals are met.
+"""Measure the project, the floor and the peers side by side, and print which goals are met.
 
     export SYNC_TEST_POSTGRES_URL=... SYNC_TEST_MARIADB_URL=...
     python bench/compare.py [--quick] [--rounds 5] [--only first no-change ...] [--without SUBJECT ...] [--before CHECKOUT]
 
-Whole processes, start-up included: seconds by the clock, seconds of CPU, peak memory, each as median (least-most) of the rounds.
-Each round measures everything once, in turn, and a ratio is taken within a round: the load of the machine falls on both. What a
-database server does is in the clock, not in the CPU.
+Whole processes, start-up included: wall-clock seconds, CPU seconds, peak memory, each as median (minimum-maximum) of the
+rounds. Each round measures everything once, and ratios are computed within a round, because the load of the machine affects
+both sides. The work of a database server is in the wall-clock time, not in the CPU time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lab import SCRIPTS, Case, Lab, Usage, default_cache, spread, tell
+from lab import SCRIPTS, Case, Lab, Usage, default_cache, log, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ GOALS = [
 
 
 def resized(case: Case) -> Case:
-    """Give the case with the size of a trial."""
+    """Return the case with the size of a trial."""
     return case._replace(templates=TRIAL[case.templates])
 
 
@@ -104,7 +104,7 @@ def measure(lab: Lab, given: argparse.Namespace) -> Figures:
 
     def note(turn: int, case: Case, subject: str, usage: Usage) -> None:
         figures[case, subject].append(usage)
-        tell(f"{turn + 1}/{given.rounds}  {case}: {subject}  {usage.wall:.2f} s, {usage.cpu:.2f} s CPU, {usage.memory:.0f} MiB")
+        log(f"{turn + 1}/{given.rounds}  {case}: {subject}  {usage.wall:.2f} s, {usage.cpu:.2f} s CPU, {usage.memory:.0f} MiB")
 
     for turn in range(given.rounds):
         for case, subjects in ((resize(case), subjects) for case, subjects in SCENARIOS if wanted(case, given.only)):
@@ -118,12 +118,12 @@ def measure(lab: Lab, given: argparse.Namespace) -> Figures:
 
 
 def wanted(case: Case, only: Sequence[str]) -> bool:
-    """Tell whether --only names this phase or command, by its first words."""
+    """Return whether --only names this phase or command, by its first words."""
     return not only or any(case.phase.replace(" ", "-").startswith(each) for each in only)
 
 
 def ratios(figures: Figures, goal: Goal, what: str) -> list[float]:
-    """Give a goal's figure for each round; empty if it was not measured."""
+    """Return a goal's figure for each round; empty if it was not measured."""
     values = [getattr(usage, what) for usage in figures.get((goal.case, "project"), [])]
     if goal.than is None:
         return values

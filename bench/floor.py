@@ -1,10 +1,10 @@
-"""The floor: the least that a Python process can do for the same tables, tuned by hand. Not a tool to use.
+"""The floor: a hand-tuned minimum in Python for the same tables. It is only for comparison.
 
     python bench/floor.py BASE_URL DATABASE_URL [--workers 4]
 
-Threads with http.client, records cut out and recognised by a hash of their bytes, one transaction by sqlite3's `executemany` or
-PostgreSQL's COPY. There is no SQLAlchemy, no retry, no time-out, no validation, no lease, no second witness, no old values, no
-versions and no price history: what the project costs more than this is the price of those.
+It uses threads with http.client, recognises records by a hash of their bytes, and writes one transaction by sqlite3's
+`executemany` or PostgreSQL's COPY. It has no SQLAlchemy, retries, timeouts, validation, lease, second confirmation, old values,
+versions or price history: the difference to the project is the cost of these.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ read_template = msgspec.json.Decoder(Template).decode
 
 
 def fetch(base_url: str, workers: int) -> Iterator[Answer]:
-    """Give every page, in order."""
+    """Return every page, in order."""
     base, own = urlsplit(base_url), threading.local()
 
     def page(number: int) -> Answer:
@@ -154,7 +154,7 @@ class Postgresql:
 
 
 def tables() -> list[str]:
-    """Give the tables, in words that both databases understand."""
+    """Return the tables, in words that both databases understand."""
     columns = ", ".join(f"{name} {'bigint' if name in NUMBERS else 'text'}" for name in FIELDS[1:])
     return [
         "CREATE TABLE IF NOT EXISTS runs (at bigint, total bigint, added bigint, changed bigint, removed bigint)",
@@ -167,7 +167,7 @@ def tables() -> list[str]:
 
 
 def synchronise(database: Sqlite | Postgresql, answers: Iterable[Answer], now: int) -> tuple[int, int, int]:
-    """Bring the tables to what was served; give the numbers of added, changed and removed."""
+    """Update the tables; return the numbers of added, changed and removed."""
     for statement in tables():
         database.run(statement)
     database.run("BEGIN")

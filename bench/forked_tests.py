@@ -1,7 +1,7 @@
-"""Tests of a module run against other sources of it, each in a process of its own, forked from one that has run them as it is.
+"""Run the tests of a module with changed sources, each in a process forked from one that has run them with the original source.
 
-Where only the body of a function differs, the child puts the changed code into the function that is there already; that takes
-milliseconds. Where that is not noticed, or where more differs, a child imports everything of ours anew, and only its word counts.
+If only the body of a function differs, the child replaces the code of the imported function, which takes milliseconds. If no test
+fails then, or if more differs, another child imports the whole project again, and its result counts.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class InProcess:
 
 
 def _put_in(module: str, function: str, source: str) -> bool:
-    """Put another code into a function that was imported already; tell whether that was possible."""
+    """Replace the code of an imported function; return whether that was possible."""
     code = _code(compile(source, sys.modules[module].__file__ or module, "exec", dont_inherit=True), function)
     found: Any = reduce(inspect.getattr_static, function.split("."), sys.modules[module])
     found = getattr(found, "fget", None) or getattr(found, "__func__", found)
@@ -153,7 +153,7 @@ class _Quickest:
 
 
 def noticed_anew(module: str, source: str, tests: Sequence[str], seconds: dict[str, float]) -> bool:
-    """Run the tests with everything of ours imported anew, one module from another source; tell whether any fails."""
+    """Import the project again, with another source of one module, and run the tests; return whether any fails."""
     file = sys.modules[module].__file__ or module
 
     def work() -> bool:
@@ -166,7 +166,7 @@ def noticed_anew(module: str, source: str, tests: Sequence[str], seconds: dict[s
 
 
 def in_child(work: Callable[[], bool]) -> bool:
-    """Do something in a forked process, silently; tell whether it came to its end and was true."""
+    """Call a function in a forked process without output; return whether it ended and returned true."""
     child = os.fork()
     if child == 0:
         code = 1

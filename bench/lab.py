@@ -1,4 +1,4 @@
-"""Measure whole processes, start-up included: each subject with a database and a folder of its own, against one simulator."""
+"""Measure whole processes, start-up included; each subject has its own database and folder, all use one simulator."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Lab:
         self._stack.close()
 
     def can(self, case: Case, subject: str) -> bool:
-        """Tell whether a subject can be measured in a case here."""
+        """Return whether a subject can be measured in a case here."""
         reachable = case.engine == "sqlite" or case.engine in self.servers
         return reachable and case.engine in SCRIPTS[subject][1] and (subject != "before" or self.before is not None)
 
@@ -123,14 +123,14 @@ class Lab:
         return run([sys.executable, *command], settings, place.folder)
 
     def prepared(self, case: Case, subject: str) -> Place:
-        """Give the database as it is after a first run, which is made when it is first needed."""
+        """Return the database as it is after a first run, which is made when it is first needed."""
         key = subject, case.templates, case.engine
         if key not in self._prepared:
             self._prepared[key], _ = self._first_run(case, subject)
         return self._prepared[key]
 
     def serve(self, templates: int, latency: int = 0) -> str:
-        """Give the origin of a simulator, which is started when it is first needed."""
+        """Return the origin of a simulator, which is started when it is first needed."""
         if (templates, latency) not in self._served:
             self._served[templates, latency] = self._stack.enter_context(simulator(templates, latency))
         return self._served[templates, latency]
@@ -195,7 +195,7 @@ class Lab:
         return said
 
     def _python(self, subject: str) -> str:
-        """Give the interpreter, with the subject's packages installed."""
+        """Return the interpreter, with the subject's packages installed."""
         if subject == "before":
             return str(self.before / ".venv" / "bin" / "python" if self.before else "")
         if subject not in OWN_PACKAGES:
@@ -204,7 +204,7 @@ class Lab:
         folder = self.cache / requirements.stem
         done = folder / requirements.name
         if not done.exists() or done.read_text() != requirements.read_text():
-            tell(f"installing {subject} into {folder}")
+            log(f"installing {subject} into {folder}")
             venv.create(folder, clear=True, with_pip=True)
             subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "-qq", "-r", requirements], check=True)
             done.write_text(requirements.read_text())
@@ -244,7 +244,7 @@ def simulator(templates: int, latency: int = 0) -> Iterator[str]:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Give the environment without the project's settings, except those named, and with byte code."""
+    """Return the environment without the project's settings, except those named, and with byte code."""
     dropped = ("SYNC_", "CRUN_", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPROFILEIMPORTTIME")
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)} | variables
 
@@ -273,11 +273,11 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def tell(sentence: str) -> None:
+def log(sentence: str) -> None:
     """Write progress on stderr."""
     print(sentence, file=sys.stderr, flush=True)
 
 
 def default_cache() -> Path:
-    """Give the folder for the peers' environments, as the XDG convention has it."""
+    """Return the folder for the peers' environments, as the XDG convention has it."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crun-template-sync-bench"

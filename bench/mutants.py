@@ -1,10 +1,10 @@
-"""Change one thing after the other in the pure modules and the write path, and see whether their tests notice.
+"""Change one place after another in the pure modules and the write path, and run their tests.
 
-    python bench/mutants.py                          # all that bench/mutants.toml names
-    python bench/mutants.py catalog.kept_fields      # one, and each mutant that lives
+    python bench/mutants.py                          # all modules of bench/mutants.toml
+    python bench/mutants.py catalog.diff             # one module, with each mutant that survives
 
-A mutant that lives must be among those that are known to make no difference, with the reason, in bench/mutants.toml; and who is
-named there must live. Else the command fails. No file is touched.
+A mutant that no test notices must be named in bench/mutants.toml, with the reason why it is equivalent; a mutant that is named
+there must survive. Otherwise the command fails. No file is changed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def measure(module: str, configured: Mapping[str, Any]) -> bool:
-    """Try every mutant of a module, print what lives and a row for the table; tell whether only what may live does."""
+    """Try every mutant of a module, print the survivors and a row of the table; return whether only equivalent ones survive."""
     os.chdir(ROOT)
     for name in ("SYNC_TEST_POSTGRES_URL", "SYNC_TEST_MARIADB_URL"):
         if not configured.get("servers"):

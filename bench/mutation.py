@@ -1,4 +1,4 @@
-"""What could stand in the place of each part of a module: its mutants."""
+"""The mutants of a module: sources in which one place differs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Mutant:
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """Give a module's mutants. Types, docstrings and what decorates a class are left."""
+    """Return a module's mutants. Types, docstrings and what decorates a class are left."""
     tree = ast.parse(source)
     silent = {id(inner) for node in ast.walk(tree) for part in _silent(node) for inner in ast.walk(part)}
     functions = dict(_functions(tree))
@@ -59,7 +59,7 @@ def mutants(source: str) -> Iterator[Mutant]:
 
 
 def variants(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case after the other
-    """Give what could stand in a node's place."""
+    """Return what could stand in a node's place."""
     if isinstance(node, ast.Compare):
         for place, operator in enumerate(node.ops):
             if other := _OTHER.get(type(operator)):
@@ -89,7 +89,7 @@ def _with(node: Any, **fields: Any) -> Any:
 
 
 def _silent(node: ast.AST) -> Iterator[ast.AST]:
-    """Give the parts of a node that do nothing when the program runs."""
+    """Return the parts of a node that do nothing when the program runs."""
     if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
         yield node.annotation
     if isinstance(node, ast.FunctionDef) and node.returns:

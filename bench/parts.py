@@ -1,8 +1,8 @@
-"""Print what a run is made of: microseconds of CPU for a page of 50, a record, a run in a warm process, and each import.
+"""Print the cost of the parts of a run: microseconds of CPU for a page of 50, a record, a run in a warm process, and each import.
 
     python bench/parts.py [--pages 400]
 
-The best of several rounds in one process, with all its threads; what the simulator takes is not counted.
+Each figure is the best of several rounds in one process, including its threads, without the simulator.
 """
 
 from __future__ import annotations

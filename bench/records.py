@@ -1,9 +1,9 @@
-"""A catalog of any size, and what becomes of it: records already serialised, the same for the same size everywhere.
+"""A catalog of any size in four versions, as serialised records; equal sizes give equal bytes.
 
 v1  the first catalog
 v2  of v1, 1 % changed (title, price, tags and duration in turn), 0.5 % removed, 0.5 % added in front
-v3  v1 with every cover's URL signed anew: nothing that it says has changed
-v4  v2 without its removals: what asking for a second witness costs is the difference
+v3  v1 with a new signature in every cover URL, which is no change
+v4  v2 without its removals: the difference is the cost of the second confirmation
 """
 
 from __future__ import annotations

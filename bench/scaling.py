@@ -1,4 +1,4 @@
-"""Measure time and memory against the size of the catalog, with the floor and the peers, and draw docs/performance.svg.
+"""Measure time and memory by size of the catalog, for the project, the floor and the peers, and draw docs/performance.svg.
 
     pip install --group bench
     python bench/scaling.py [--rounds 3] [--most 100000] [--out docs/performance.svg]
@@ -14,7 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import SCRIPTS, Case, Lab, Usage, default_cache, grouped, tell
+from lab import SCRIPTS, Case, Lab, Usage, default_cache, grouped, log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ UNITS = {"wall": ("time", "s", 1e6, "µs"), "memory": ("peak memory", "MiB", 2**
 
 
 def measure(lab: Lab, sizes: Sequence[int], rounds: int) -> dict[tuple[str, str, int], list[Usage]]:
-    """Give the figures of every round by phase, subject and size; the rounds of one size are interleaved."""
+    """Return the figures of every round by phase, subject and size; the rounds of one size are interleaved."""
     figures: dict[tuple[str, str, int], list[Usage]] = defaultdict(list)
     for size in sizes:
         subjects = [each for each in SCRIPTS if lab.can(Case("first run", size), each)]
@@ -38,12 +38,12 @@ def measure(lab: Lab, sizes: Sequence[int], rounds: int) -> dict[tuple[str, str,
                 for subject in subjects if size <= PEERS_UP_TO else ("project", "floor"):
                     usage = lab.measure(Case(phase, size), subject)
                     figures[phase, subject, size].append(usage)
-                    tell(f"{phase}, {grouped(size)}: {subject}  {usage.wall:.2f} s, {usage.memory:.0f} MiB")
+                    log(f"{phase}, {grouped(size)}: {subject}  {usage.wall:.2f} s, {usage.memory:.0f} MiB")
     return figures
 
 
 def curves(figures: dict[tuple[str, str, int], list[Usage]], phase: str, what: str) -> dict[str, Points]:
-    """Give the medians of one phase by subject."""
+    """Return the medians of one phase by subject."""
     found: dict[str, Points] = defaultdict(list)
     for (measured, name, size), usages in figures.items():
         if measured == phase:

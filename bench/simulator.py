@@ -1,10 +1,10 @@
-"""The template endpoint on loopback, quick enough that it is not what is measured.
+"""The template endpoint on loopback, fast enough not to affect measurements.
 
     python bench/simulator.py --templates 10000 [--latency-ms 50] [--port 0]
 
-Prints its port when it is ready, and serves until it is ended. `http://127.0.0.1:PORT/v1` is the base URL of the first catalog,
-/v2, /v3 and /v4 are what became of it (see records.py). Any key will do, none will not. An id that is not there is denied
-in the body, with 404 inside an HTTP 200.
+It prints its port when it is ready, and serves until it is stopped. `http://127.0.0.1:PORT/v1` is the base URL of the first
+version of the catalog, /v2 to /v4 are the others (see records.py). Any API key is accepted, a missing one is refused. For an
+unknown id the body has the code 404, with HTTP status 200.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _TARGET = re.compile(rb"GET /(v\d)" + re.escape(PATH) + rb"(?:\?(\S*))? HTTP/1\.
 
 
 class Endpoint:
-    """Answers one request at a time, from records that are serialised already; `versions` are the catalogs by name."""
+    """Handles one request at a time, from records that are serialised already; `versions` are the catalogs by name."""
 
     def __init__(self, versions: dict[str, Catalog]) -> None:
         self._versions = versions
 
     def answer(self, head: bytes) -> bytes:
-        """Give the whole answer to a request's head, headers included."""
+        """Return the whole answer to a request's head, headers included."""
         target = _TARGET.match(head)
         if target is None or (version := target[1].decode()) not in self._versions:
             return _http(_error(404, "no such resource"), b"404 Not Found")

@@ -1,10 +1,10 @@
-"""Let the real daemon make thousands of scheduled runs over TLS, against a catalog that changes and a server that misbehaves.
+"""Run the real daemon for thousands of runs over TLS, with a catalog that changes and a server that returns faults.
 
     python bench/soak.py [--runs 2000] [--interval 0.2s] [--templates 280]
 
-Watches the process from outside (/proc: Linux only): resident memory, threads, file descriptors. At the end the faults stop,
-the daemon is asked to stop, `db check` must find that the feed replays to the tables, and a dry run must find no change. Needs
-`openssl` for a certificate of its own. 2 000 runs take about ten minutes.
+It samples resident memory, threads and file descriptors of the process (/proc: Linux only). At the end the faults stop and the
+daemon is stopped; then `db check` must succeed, and a dry run must find no changes. It needs `openssl` for a certificate. 2 000
+runs take about ten minutes.
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ class Server(ThreadingHTTPServer):
             super().finish_request(secure, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Be silent: a client that leaves is no event."""
+        """Ignore clients that disconnect."""
 
     def evolve(self) -> None:
-        """Let a week pass. The catalog keeps its size: one that grows would need more memory by right."""
+        """Apply one week of changes. The catalog keeps its size, because a growing one needs more memory."""
         self._seed += 1
         self.catalog = evolve(self.catalog, self._seed)[0][: self.size]
 
     def fault(self) -> str | None:
-        """Throw the dice."""
+        """Return the fault of this request, chosen at random; None for most requests."""
         shares = [1000 - sum(FAULTS.values()), *FAULTS.values()]
         found = self._random.choices([None, *FAULTS], shares)[0] if self.faulty else None
         if found is not None:
@@ -95,7 +95,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers, or misbehaves."""
+    """Returns responses or faults."""
 
     protocol_version = "HTTP/1.1"
     server: Server
@@ -198,7 +198,7 @@ def put_key(folder: Path, key: str) -> str:
 
 
 def settings(server: Server, folder: Path) -> dict[str, str]:
-    """Give the settings that lead to the server."""
+    """Return the settings that lead to the server."""
     bundle, key, url = str(folder / "certificate.pem"), str(folder / "key"), f"https://localhost:{server.server_port}"
     return environment(
         CRUN_API_KEY_FILE=key, CRUN_BASE_URL=url, SYNC_PING_URL=f"{url}/ping", SYNC_CA_BUNDLE=bundle, SYNC_RATE="0"
@@ -206,7 +206,7 @@ def settings(server: Server, folder: Path) -> dict[str, str]:
 
 
 def watch(server: Server, process: subprocess.Popen[bytes], folder: Path, port: int, wanted: int) -> Iterator[Sample]:
-    """Give a sample every half second until there were so many runs; meanwhile let weeks pass, and rotate the key."""
+    """Return a sample every half second until there were so many runs; meanwhile let weeks pass, and rotate the key."""
     evolved = rotated = 0
     while process.poll() is None:
         time.sleep(0.5)
@@ -225,7 +225,7 @@ def watch(server: Server, process: subprocess.Popen[bytes], folder: Path, port: 
 
 
 def settle(server: Server, port: int) -> None:
-    """Stop misbehaving, and wait for two more successes: the first may have begun before."""
+    """Stop the faults and wait for two more successes, as the first run may have started before."""
     server.faulty = False
     before = runs_by_status(port)["succeeded"]
     ends = time.monotonic() + QUIET_SECONDS
@@ -261,7 +261,7 @@ def report(samples: Sequence[Sample], statuses: Counter[str], server: Server, se
 
 
 def main() -> None:
-    """Soak."""
+    """Run the test."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--interval", default="0.2s")

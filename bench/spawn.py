@@ -1,6 +1,6 @@
-"""Start processes and say what each took: a child's peak memory begins with its parent's, so the parent imports next to nothing.
+"""Start processes and report their cost. A child's peak memory starts at that of its parent, so this parent imports little.
 
-One line of JSON in (command, environment, folder), one out (status, wall, cpu, memory).
+It reads one line of JSON per process (command, environment, folder) and prints one (status, wall, cpu, memory).
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Write what is installed beside this program as a CycloneDX document, from the lock list that says so: version 1.6, JSON.
+"""Print the packages of a lock list as a CycloneDX document, version 1.6, in JSON.
 
     python deploy/sbom.py > sbom.json
-    python deploy/sbom.py tests/requirements.txt          # what tests it
+    python deploy/sbom.py tests/requirements.txt          # the packages for testing
 
-The same list gives the same bytes: no time, no random number. The hashes are those of the files that an installer may take.
+Equal lists give equal bytes. The hashes are those of the files that an installer accepts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A hook of MkDocs: links to files outside docs/ become the name of the file, since the site does not hold those files."""
+"""A hook of MkDocs: replace links to files outside docs/ by their names, because the site does not contain those files."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Keeps a copy of the catalog in a SQLite file of your own. Run it after each synchronisation, or from cron.
+"""Keep a copy of the catalog in a SQLite file. Run it after each synchronisation, or by cron.
 
     python examples/consumer.py sqlite:///templates.db copy.db
 
-A cursor says how far the copy is. It is written in the transaction that writes the changes, so the two always agree, wherever
-this is killed; and it is read in that transaction, too, so that two that run at once do not do the same thing twice. A cursor
-that is lost (a backup was put back, the database was made anew, history was pruned) means: read everything anew.
+A cursor stores the position of the copy. It is written in the transaction that writes the changes, so they agree after a kill
+at any point; it is read in that transaction, so that two processes do not apply a change twice. If the cursor is lost (the
+database was restored or recreated, or history was pruned), the whole catalog is read again.
 
-The copy holds published changes only: a new signature of a cover's URL is not a change. Read URLs when you show them.
+The copy contains published changes only: a new signature of a cover's URL is no change. Read URLs when you show them.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ AT_A_TIME = 500
 
 
 def catch_up(catalog: Catalog, copy: sqlite3.Connection, at_a_time: int = AT_A_TIME) -> int:
-    """Bring the copy to the end of the feed, or read everything if it has no place there; count what was written.
+    """Update the copy; read the whole catalog if its cursor is missing or lost. Return the number of writes.
 
     Args:
-        catalog: what to copy.
-        copy: a connection with `isolation_level=None`, so that transactions begin and end where this says.
-        at_a_time: changes in a transaction.
+        catalog: the catalog to copy.
+        copy: a connection with `isolation_level=None`, so that this function controls the transactions.
+        at_a_time: changes per transaction.
     """
     for table in TABLES:
         copy.execute(table)
     written = 0
     while True:
-        with copy:  # commits; what raises, or dies, leaves nothing behind
+        with copy:  # commits; an exception or a kill leaves no partial change
             copy.execute("BEGIN IMMEDIATE")
             row = copy.execute("SELECT cursor FROM copied_until").fetchone()
             if row is None:
@@ -57,7 +57,7 @@ def catch_up(catalog: Catalog, copy: sqlite3.Connection, at_a_time: int = AT_A_T
 
 
 def read_all(catalog: Catalog, copy: sqlite3.Connection) -> int:
-    """Replace the whole copy. Templates and cursor are read in one snapshot: between two, a run would fit."""
+    """Replace the whole copy. Templates and cursor are read in one snapshot, because a run may commit between two reads."""
     with catalog.snapshot() as now:
         templates, cursor = now.templates(), now.status().cursor
     copy.execute("DELETE FROM copied_templates")
@@ -68,7 +68,7 @@ def read_all(catalog: Catalog, copy: sqlite3.Connection) -> int:
 
 
 def apply(change: Change, copy: sqlite3.Connection) -> None:
-    """Do to the copy what happened to the catalog. This is where your own reaction goes, if it is in the same database."""
+    """Apply a change to the copy. Put your own reaction here, if it uses the same database."""
     if change.kind == "removed":
         copy.execute("DELETE FROM copied_templates WHERE template_id = ?", (change.template_id,))
     else:
@@ -76,19 +76,19 @@ def apply(change: Change, copy: sqlite3.Connection) -> None:
 
 
 def put(template: Template, copy: sqlite3.Connection) -> None:
-    """Write a template as it is now, whether or not it was there."""
+    """Insert or replace a template."""
     lowest = min((price.credit for price in template.prices), default=None)
     row = (template.template_id, template.title_en, None if lowest is None else str(lowest))
     copy.execute("INSERT OR REPLACE INTO copied_templates VALUES (?, ?, ?)", row)
 
 
 def remember(cursor: str, copy: sqlite3.Connection) -> None:
-    """Write down how far the copy is."""
+    """Store the position of the copy."""
     copy.execute("INSERT OR REPLACE INTO copied_until VALUES (1, ?)", (cursor,))
 
 
 def main(arguments: list[str]) -> int:
-    """Catch up once; give the exit code."""
+    """Update once; return the exit code."""
     if len(arguments) != 2:  # noqa: PLR2004 - the two that it names
         print("usage: consumer.py DATABASE_URL COPY_FILE", file=sys.stderr)
         return 2
@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
     try:
         with Catalog(url) as catalog, closing(sqlite3.connect(file, isolation_level=None)) as copy:
             print(f"{catch_up(catalog, copy)} written")
-    except SyncError as error:  # 75: come back later, such as where a standby lags; the others need a person
+    except SyncError as error:  # 75: retry later, for example if a standby lags; other codes need attention
         print(error, error.hint, file=sys.stderr)
         return error.exit_code
     except sqlite3.Error as error:

@@ -1,9 +1,9 @@
-"""A receiver of this program's webhooks: the standard library, and `pip install standardwebhooks`.
+"""A receiver of webhooks, with the standard library and `pip install standardwebhooks`.
 
     WEBHOOK_SECRET=whsec_... python examples/webhook_receiver.py 8000
 
-It checks the signature of the body's exact bytes before it reads them, notes ids so that a message which comes twice counts once,
-and says yes when it has done what it had to do, not before.
+It verifies the signature over the received bytes before it parses them, stores the ids of messages so that a repeated message
+is processed once, and responds with success only after the message is processed.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from standardwebhooks import Webhook, WebhookVerificationError
 
 LARGEST = 4 * 2**20
-"""Bytes. A message that tells of a whole run is the largest."""
+"""Maximum bytes of a message; those of a whole run are the largest."""
 
 
 class Receiver(HTTPServer):
-    """Takes one message at a time, in order."""
+    """Processes one message at a time, in order."""
 
     def __init__(self, port: int, secret: str) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.webhook = Webhook(secret)
-        self.seen: set[str] = set()  # keep these where your data is, and write both in one transaction
+        self.seen: set[str] = set()  # store these with your data, in the same transaction
 
 
 class Handler(BaseHTTPRequestHandler):
     """One message."""
 
     server: Receiver
-    timeout = 20  # seconds; a stranger who says nothing must not keep everybody else out
+    timeout = 20  # seconds; an idle connection must not block others
 
     def do_POST(self) -> None:
-        """Check it, do what it is for, say yes."""
+        """Verify the message, process it, respond."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > LARGEST:
             self.answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.server.webhook.verify(body, dict(self.headers), json_parse=False)
         except (WebhookVerificationError, binascii.Error, ValueError):
-            # The last two are what a malformed signature raises: without them any stranger makes this answer 500.
+            # Malformed signatures raise the last two; without them any client could cause a status of 500.
             self.answer(HTTPStatus.UNAUTHORIZED)
             return
         message_id = self.headers["webhook-id"]
@@ -56,21 +56,21 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(HTTPStatus.NO_CONTENT)
 
     def answer(self, status: HTTPStatus) -> None:
-        """Answer without a body."""
+        """Respond without a body."""
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        """Keep no access log."""
+        """Write no access log."""
 
 
 def take(message: dict[str, object]) -> None:
-    """Do what the message is for; here it is printed. What raises makes the answer no yes, so it comes again."""
+    """Process a message; here it is printed. After an exception the response is no success, so the message is sent again."""
     data = message["data"]
-    assert isinstance(data, dict)  # noqa: S101 - it is, whoever signed it
-    told = data.get("changes", [data])
-    for change in told:
+    assert isinstance(data, dict)  # noqa: S101 - every signed message has an object
+    changes = data.get("changes", [data])
+    for change in changes:
         print(json.dumps([message["type"], change.get("kind"), change.get("template_id")]), flush=True)
 
 

@@ -1,38 +1,38 @@
-"""Every error of this program, in one tree.
+"""All errors of this program.
 
-SyncError                       1   something that this program did not foresee
-├── UsageError                  2   the command line makes no sense
-│   └── CatalogError            2   the database cannot answer this question
-│       ├── UnknownTemplate     2   no such template was ever seen
-│       ├── UnknownRun          2   no such run is on record
-│       ├── NoSuchPast          2   the catalog of a moment that is before the first run, or still to come
-│       │   └── Pruned          2   or whose history was deleted
-│       └── CursorLost          2   a cursor that this feed did not give, or whose past it no longer has
+SyncError                       1   unexpected error
+├── UsageError                  2   invalid command line
+│   └── CatalogError            2   the database cannot answer this query
+│       ├── UnknownTemplate     2   unknown template ID
+│       ├── UnknownRun          2   unknown run ID
+│       ├── NoSuchPast          2   a time before the first run, or in the future
+│       │   └── Pruned          2   a time whose history was deleted
+│       └── CursorLost          2   a cursor of another feed, or of deleted history
 ├── SiteError                   1   the gallery's folder could not be written
-├── RemovalsHeld                4   more removals than plausible; they wait for a person
-├── DatabaseError              69   the database did not do what was asked
-│   ├── DatabaseAway           69   it cannot be reached, or not be written now
-│   ├── DatabaseConflict       75   another transaction won, every time
-│   └── SchemaError            69   its tables are not the ones that this version needs
-├── TryLater                   75   worth another try, unchanged
-│   ├── Unreachable            75   the network, a time-out, a 5xx
-│   ├── Deferred               75   429, or a Retry-After: the server asked us to come back
+├── RemovalsHeld                4   too many removals; an operator decides
+├── DatabaseError              69   the database is unavailable, or a statement failed
+│   ├── DatabaseAway           69   it cannot be reached, or is read-only now
+│   ├── DatabaseConflict       75   a conflicting transaction won, at every attempt
+│   └── SchemaError            69   its schema is not the one that this version needs
+├── TryLater                   75   a retry may succeed
+│   ├── Unreachable            75   network error, timeout or 5xx
+│   ├── Deferred               75   429, or a Retry-After
 │   │   └── Maintenance        75   455: the catalog is under maintenance
-│   ├── DeadlineExceeded       75   the run's whole time is over
-│   ├── LeaseBusy              75   another run is at work
-│   ├── SiteBusy               75   another process is writing the gallery
-│   ├── LeaseLost              75   another run took over while this one was slow
-│   └── Interrupted            75   asked to stop before anything was applied
-├── InvalidResponse                  76   the answer made no sense
-│   ├── NotFound               76   404: there is no such resource
+│   ├── DeadlineExceeded       75   SYNC_DEADLINE was exceeded
+│   ├── LeaseBusy              75   another run is active
+│   ├── SiteBusy               75   another process writes the gallery
+│   ├── LeaseLost              75   the lease expired during the run
+│   └── Interrupted            75   stopped before anything was applied
+├── InvalidResponse            76   invalid response
+│   ├── NotFound               76   404
 │   ├── NoSuchPage             76   422: a parameter failed validation
-│   └── WalkUnverified         76   the counts never agreed; removals are not believed
-├── AccessDenied               77   the key, the credits or the feature: a person must act
-└── ConfigurationError         78   settings that cannot be used
-    └── MissingExtra           78   a library that only some need is not installed
+│   └── WalkUnverified         76   the walk could not be verified; removals are not applied
+├── AccessDenied               77   the key, the credits or the feature: an operator must act
+└── ConfigurationError         78   invalid settings
+    └── MissingExtra           78   an optional library is not installed
 
-Exit codes are those of sysexits.h where it has one. The first line of an error says what happened, `hint` what to
-do next. Errors are raised where the fact is known and turned into a sentence once, in `commands/base.py`.
+Exit codes are those of sysexits.h where it has one. The message says what happened, `hint` what to do. Errors are raised where
+the fact is known and printed once, in `commands/base.py`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class SyncError(Exception):
 
 
 class UsageError(SyncError):
-    """The command line makes no sense."""
+    """The command line is invalid."""
 
     exit_code = 2
     default_code = "usage"
@@ -125,13 +125,13 @@ class CursorLost(CatalogError):
 
 
 class SiteError(SyncError):
-    """The gallery's folder could not be written; what was there is still there."""
+    """The gallery's folder could not be written; its previous content is unchanged."""
 
     default_code = "site"
 
 
 class RemovalsHeld(SyncError):
-    """More removals than plausible: everything else is applied, they wait."""
+    """Too many removals at once: they are held, everything else is applied."""
 
     exit_code = 4
     default_code = "held"
@@ -146,11 +146,11 @@ class DatabaseError(SyncError):
 
 
 class DatabaseAway(DatabaseError):
-    """It cannot be reached, or cannot be written for now: it restarts, fails over, has no quorum, is a standby."""
+    """The database cannot be reached or written now: it restarts, fails over, has no quorum or is a standby."""
 
 
 class DatabaseConflict(DatabaseError):
-    """Another transaction won, on another node or over a lock, and this one was rolled back as a whole."""
+    """A conflicting transaction won, on another node or over a lock, and this one was rolled back."""
 
     exit_code = 75
     default_code = "conflict"
@@ -164,7 +164,7 @@ class SchemaError(DatabaseError):
 
 
 class SchemaAhead(SchemaError):
-    """The tables are those of a newer version: this program has nothing more to do here until it is upgraded."""
+    """The schema is that of a newer version; this program must be upgraded."""
 
 
 class TryLater(SyncError):
@@ -176,17 +176,17 @@ class TryLater(SyncError):
 
 
 class Unreachable(TryLater):
-    """The network failed, or the server did (408, 5xx, body codes 500 and 501)."""
+    """The network or the server failed (408, 5xx, body codes 500 and 501)."""
 
     default_code = "unreachable"
 
 
 class Deferred(TryLater):
-    """The server asked us to come back: 429, or 455 while under maintenance.
+    """The server requests a later retry: 429, 455, or a server error with Retry-After.
 
     Attributes:
-        after: seconds that it asked us to wait, None when it did not say.
-        exhausted: whether a server error (5xx) stayed although each wait that it asked for was waited out.
+        after: seconds of its Retry-After; None if there was none.
+        exhausted: whether a server error (5xx) persisted after every Retry-After was obeyed.
     """
 
     default_code = "deferred"
@@ -198,11 +198,11 @@ class Deferred(TryLater):
 
 
 class Maintenance(Deferred):
-    """The catalog is under maintenance (455): asking again at once would not help."""
+    """The catalog is under maintenance (455); it is not retried within the run."""
 
 
 class DeadlineExceeded(TryLater):
-    """The run's whole time (SYNC_DEADLINE) is over; nothing was applied."""
+    """The run exceeded SYNC_DEADLINE; nothing was applied."""
 
     default_code = "deadline"
 
@@ -211,7 +211,7 @@ class LeaseBusy(TryLater):
     """Another run holds the lease.
 
     Attributes:
-        run_id: of the row that records the attempt as skipped.
+        run_id: ID of the row that records the attempt as skipped.
     """
 
     default_code = "lease-busy"
@@ -222,35 +222,35 @@ class LeaseBusy(TryLater):
 
 
 class SiteBusy(TryLater):
-    """Another process is writing the gallery into the same folder."""
+    """Another process writes the gallery into the same folder."""
 
     default_code = "site-busy"
 
 
 class LeaseLost(TryLater):
-    """This run was slower than its lease; another one may have taken over, so nothing was applied."""
+    """The lease expired during the run; another run may have acquired it, so nothing was applied."""
 
     default_code = "lease-lost"
 
 
 class Interrupted(TryLater):
-    """Asked to stop before anything was applied."""
+    """The run was stopped before anything was applied."""
 
     default_code = "interrupted"
 
 
 class InvalidResponse(SyncError):
-    """The answer made no sense: not JSON, not the documented envelope, past a limit, or a 404 or 422 for the list."""
+    """The response is invalid: not JSON, not the documented envelope, over a limit, or a 404 or 422 for the list."""
 
     exit_code = 76
     default_code = "bad-answer"
 
 
 class NotFound(InvalidResponse):
-    """The endpoint says 404: for the list an error, for a look-up by id perhaps that the template is gone.
+    """404: for the list an error, for a look-up by ID possibly evidence that the template is gone.
 
     Attributes:
-        envelope: what the API itself said; None where the answer was not the API's own, as a web server's 404 is not.
+        envelope: the API's envelope; None if the response came from something else, such as a web server.
     """
 
     default_code = "404"
@@ -261,19 +261,19 @@ class NotFound(InvalidResponse):
 
 
 class NoSuchPage(InvalidResponse):
-    """The endpoint says 422: for the list an error, past the last page perhaps the end."""
+    """422: within the list an error, after the last page possibly the end of the list."""
 
     default_code = "422"
 
 
 class WalkUnverified(InvalidResponse):
-    """The pages and the catalog's own count never agreed: what was served is applied, nothing is removed."""
+    """The walk could not be verified: the served records are applied, nothing is removed."""
 
     default_code = "unverified"
 
 
 class AccessDenied(SyncError):
-    """The key (401, 403), the credits (402) or the feature (505): waiting does not mend it, a person must act."""
+    """The key (401, 403), the credits (402) or the feature (505) is refused: an operator must act."""
 
     exit_code = 77
     default_code = "refused"

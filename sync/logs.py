@@ -1,7 +1,7 @@
-"""The only home of structlog: one pipeline for this program's events and for those of httpx, SQLAlchemy, Alembic and APScheduler.
+"""Logging through structlog: one pipeline for this program and for httpx, SQLAlchemy, Alembic and APScheduler.
 
-Everything goes to stderr, as JSON or, on a terminal, as text. The last step replaces the values of all known secrets in the
-finished line, whoever wrote it: going by the names of fields would miss a key inside another library's message.
+Output goes to stderr, as JSON or, on a terminal, as text. The last step removes all known secrets from the finished line, because
+a library's message can contain one.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _LEVELS = {
 
 
 def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
-    """Set logging up for the whole process.
+    """Configure logging for the process.
 
     Args:
         style: `console`, `json`, or `auto`: console on a terminal.
         level: `debug`, `info`, `warning` or `error`.
-        secrets: values that no line may hold.
-        stream: where to, stderr if not given.
+        secrets: values to remove from every line.
+        stream: output; stderr by default.
     """
     stream = stream or sys.stderr
     console = style == "console" or (style == "auto" and stream.isatty())
@@ -70,24 +70,24 @@ def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # At info these would log every request's URL, every job, every migration step: noise beside the one line per run.
+    # At info these libraries log every request, job and migration step.
     for name in ("httpx", "httpcore", "hpack", "sqlalchemy", "alembic", "apscheduler", "mcp"):
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     logging.captureWarnings(capture=True)
-    logging.raiseExceptions = False  # a closed stderr must not hurt a run
+    logging.raiseExceptions = False  # a closed stderr must not fail a run
 
 
 def get_logger() -> Any:
-    """Return the program's logger, as `structlog` binds it."""
+    """Return the program's structlog logger."""
     return structlog.get_logger("sync")
 
 
 def log_run(outcome: Outcome) -> None:
-    """Write a run's one line."""
+    """Log the result of a run as one line."""
     run = outcome.run
     shown = {name: value for name, value in run.as_json().items() if name not in {"started_at", "finished_at", "fence"}}
     for name in ("fields_appeared", "fields_vanished"):
-        if len(shown[name]) > MAX_NAMES:  # all of them stand in sync_runs
+        if len(shown[name]) > MAX_NAMES:
             shown[name] = [*shown[name][:MAX_NAMES], f"and {len(shown[name]) - MAX_NAMES} more"]
     if outcome.unrecorded:
         shown["unrecorded"] = str(outcome.unrecorded)
@@ -106,7 +106,7 @@ class _Redact:
 
 
 def _name_origin(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Say which library an event comes from."""
+    """Add the name of the library that logged the event."""
     record = event.get("_record")
     if record is not None:
         event["logger"] = record.name
@@ -115,7 +115,7 @@ def _name_origin(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def _for_machines() -> list[Processor]:
     return [
-        # Tracebacks without local variables: one of them is the key.
+        # Tracebacks without local variables, because one of them is the key.
         structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
         structlog.processors.JSONRenderer(ensure_ascii=True, default=str),
     ]
@@ -127,5 +127,5 @@ def _for_people(stream: TextIO) -> list[Processor]:
 
 
 def _make_visible(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Show control characters instead of sending them: a title may come from anybody."""
+    """Escape control characters, because titles come from outside."""
     return {name: escape_control_characters(value) if isinstance(value, str) else value for name, value in event.items()}

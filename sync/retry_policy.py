@@ -1,4 +1,4 @@
-"""PURE. How often a failed attempt is repeated, and after which waits: for requests, transactions and deliveries."""
+"""PURE. The retry policy of requests, transactions and deliveries: number of attempts, backoff, jitter, retryable errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class RetryPolicy:
     """How to retry. Times in seconds.
 
     Attributes:
-        waits: after the first failed attempt, the second and so on; the last one repeats.
-        attempts: the most, the first one included; infinite if not given.
-        jitter: the bounds of a random factor of each wait, so that many clients do not return at the same moment.
-        retryable: which errors another attempt may mend.
-        longest_asked: the longest wait that a server's Retry-After may ask for.
+        waits: backoff after the first failed attempt, the second and so on; the last one repeats.
+        attempts: maximum number of attempts, including the first; infinite by default.
+        jitter: bounds of a random factor of each wait, so that many clients do not retry at the same moment.
+        retryable: whether an error may be retried.
+        longest_asked: longest Retry-After that is obeyed.
     """
 
     waits: tuple[float, ...]
@@ -31,12 +31,12 @@ class RetryPolicy:
     longest_asked: float = _INFINITE
 
     def wait(self, failures: int, random: Callable[[], float], *, at_least: float = 0.0) -> float | None:
-        """Choose the seconds to wait before the next attempt; None if there is none left.
+        """Return the seconds to wait before the next attempt; None if no attempt is left.
 
         Args:
-            failures: attempts in a row that failed, the last one included.
-            random: a source of numbers from 0 to 1.
-            at_least: a longer wait than the planned one, before jitter.
+            failures: number of consecutive failed attempts, at least 1.
+            random: returns numbers from 0 to 1.
+            at_least: minimum wait before jitter.
         """
         if failures >= self.attempts:
             return None
@@ -44,6 +44,6 @@ class RetryPolicy:
         return max(self.waits[min(failures, len(self.waits)) - 1], at_least) * (low + (high - low) * random())
 
     def all_waits(self, random: Callable[[], float]) -> tuple[float, ...]:
-        """Give the waits between all attempts, which must be finite."""
+        """Return the waits between all attempts, whose number must be finite."""
         waits = (self.wait(failures, random) for failures in range(1, int(self.attempts)))
         return tuple(wait for wait in waits if wait is not None)

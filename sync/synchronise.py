@@ -1,10 +1,10 @@
 """One synchronisation, in the order in which it happens. Start reading here.
 
-    take the lease -> fetch and parse every page -> confirm what is absent -> decide about removals -> compare with what is stored
+    acquire the lease -> fetch and parse every page -> confirm absences -> decide about removals -> compare with the database
     -> apply everything in one transaction
 
-`plan` finds out what a run changes, and writes nothing; `_attempt` holds the lease around it and applies it. Every edge
-(endpoint, database, clock, randomness, progress) is an argument: command line, daemon and tests differ only there.
+`plan` computes what a run changes and writes nothing; `_run_with_lease` holds the lease around it and applies it. Everything
+outside the process (API, database, clock, random numbers) is an argument: command line, daemon and tests differ only there.
 """
 
 from __future__ import annotations
@@ -42,7 +42,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What one run is asked to do, and its limits."""
+    """The options of one run.
+
+    Attributes:
+        page_size: templates per page.
+        workers: maximum number of concurrent requests.
+        max_removed: share of the catalog that one run may remove.
+        accept_removals: whether an operator accepts held and unconfirmed removals.
+        hold: seconds that a held removal waits at least.
+    """
 
     page_size: int = 50
     workers: int = 4
@@ -50,24 +58,19 @@ class RunOptions:
     accept_removals: bool = False
     hold: float = 3600.0
 
-    @property
-    def removal_rules(self) -> RemovalRules:
-        """The limits of removals."""
-        return RemovalRules(self.max_removed, self.hold, self.accept_removals)
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run found out and would change, before anything is written.
+    """What a run will write.
 
     Attributes:
-        snapshot: what was served.
-        changes: what differs from what is stored.
+        snapshot: what the catalog served.
+        changes: the differences from the stored catalog.
         state: what the next run needs to know.
-        parser: holds the bytes of what was parsed.
-        total: the catalog's own count.
-        pages: how many it has.
-        problem: what keeps the run from being a plain success, if anything does.
+        parser: holds the bytes of the parsed records.
+        total: the number of templates that the catalog reports.
+        pages: the number of pages.
+        problem: the error of a run that applies only a part; None for a success.
     """
 
     snapshot: Snapshot
@@ -79,21 +82,23 @@ class Plan:
     problem: SyncError | None = None
 
     def rejected(self) -> list[RejectedRecord]:
-        """Give the rejected records, as they are stored."""
+        """Return the rejected records, as they are stored."""
         return self.snapshot.rejected_records(self.parser)
 
     def document_of(self, change: Change) -> Document:
-        """Give the document that a change leads to; of a removal, the last one before it."""
+        """Return the document after a change; for a removal, the last one before it."""
         return document_of(change, self.parser)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended. `error` says why if it was no plain success; it decides the exit code.
+    """The result of a run.
 
     Attributes:
-        codes: answers by their code.
-        unrecorded: why the outcome could not be written down, if so; the next run closes the row.
+        plan: None if the run failed before it had one.
+        error: why the run was not a success; it decides the exit code.
+        codes: number of responses by code.
+        unrecorded: why the result could not be stored; the next run closes the row.
     """
 
     run: Run
@@ -114,68 +119,43 @@ def synchronise(
     random: Callable[[], float] = randomness.random,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Make the database what the catalog serves, and record what changed.
+    """Update the database to what the catalog serves, and record the changes.
 
     Args:
         store: the database.
         api: the client of the catalog's API.
-        options: what is asked, and the limits.
-        trigger: who asked: `run`, `daemon`, `demo`.
-        ttl: seconds after which a run that fell silent loses the lease.
-        clock: gives the time, aware.
-        random: a source of numbers from 0 to 1; with it the controls of look-ups are chosen.
+        options: the options of the run.
+        trigger: what started the run: `run`, `daemon` or `demo`.
+        ttl: seconds after which the lease of a run that stopped renewing it expires.
+        clock: returns the time, aware.
+        random: returns numbers from 0 to 1, to choose the controls of look-ups.
         progress: called with (pages so far, pages expected or None).
     """
-    work = lambda now: plan(store, api, options, now=now, random=random, progress=progress)  # noqa: E731 - it is one argument
-    return _attempt(store, api, work, trigger=trigger, ttl=ttl, clock=clock)
+
+    def work(now: datetime) -> Plan:
+        return plan(store, api, options, now=now, random=random, progress=progress)
+
+    return _run_with_lease(store, api, work, trigger=trigger, ttl=ttl, clock=clock)
 
 
-def refresh(store: Store, api: ApiClient, template_id: str, *, ttl: float, clock: Callable[[], datetime]) -> Outcome:
-    """Fetch one template now and record what changed in it, by the same path. Never removes: that takes a walk, too."""
-    return _attempt(store, api, lambda _: plan_one(store, api, template_id), trigger="refresh", ttl=ttl, clock=clock)
-
-
-def preview(
-    store: Store | None,
-    api: ApiClient,
-    options: RunOptions,
-    *,
-    clock: Callable[[], datetime],
-    random: Callable[[], float] = randomness.random,
-    progress: Progress | None = None,
-) -> Outcome:
-    """Find out what a run would do, and write nothing to the database, not even a row. No `store`: nothing is stored yet."""
-    run = Run(None, "dry-run", Status.RUNNING, clock())
-    try:
-        planned = plan(store, api, options, now=run.started_at, random=random, progress=progress)
-    except SyncError as error:
-        return Outcome(finish_failed(run, error, api.statistics, clock()), error=error, codes=api.statistics.by_code)
-    problem = planned.problem
-    if isinstance(problem, RemovalsHeld):  # nobody holds them yet: there is nothing to be seen
-        problem = RemovalsHeld(
-            str(problem), hint="Nothing was written. A run holds the removals; `run --accept-removals` applies them."
-        )
-    return Outcome(_finished(run, planned, api, clock()), planned, problem, api.statistics.by_code)
-
-
-def _attempt(
+def _run_with_lease(
     store: Store, api: ApiClient, work: Callable[[datetime], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
 ) -> Outcome:
-    """Do the work under the lease and apply it; whatever happens, the run's row says how it ended."""
+    """Make a plan under the lease and apply it. However the run ends, record its result."""
     run = Run(None, trigger, Status.RUNNING, clock())
     statistics = api.statistics
     try:
         lease = leases.acquire(store.engine, trigger=trigger, ttl=ttl, now=run.started_at, retry=store.retry)
     except LeaseBusy as busy:
         return Outcome(finish_failed(replace(run, run_id=busy.run_id), busy, statistics, clock()), error=busy)
-    except DatabaseError as error:  # not even begun: it has no row
+    except DatabaseError as error:  # the run has no row yet
         return Outcome(finish_failed(run, error, statistics, clock()), error=error, unrecorded=error)
     run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
     try:
         with leases.renew_in_background(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)
-            api.check_deadline()  # from here on a stop is too late: what was found is applied
-        finished = _finished(run, planned, api, clock())
+            api.check_deadline()  # the last point at which an interrupt or the deadline stops the run
+        finished = _finish(run, planned, api, clock())
         write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.document_of)
         store.apply(lease, write_set, api.check_deadline)
     except SyncError as error:
@@ -183,8 +163,8 @@ def _attempt(
         unrecorded = _close(store, lease, run)
         return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded)
     except BaseException as surprise:
-        unforeseen = SyncError(f"Unexpected error: {type(surprise).__name__}.")
-        _close(store, lease, finish_failed(run, unforeseen, statistics, clock()))
+        unexpected = SyncError(f"Unexpected error: {type(surprise).__name__}.")
+        _close(store, lease, finish_failed(run, unexpected, statistics, clock()))
         raise
     return Outcome(finished, planned, planned.problem, statistics.by_code)
 
@@ -198,14 +178,14 @@ def plan(
     random: Callable[[], float] = randomness.random,
     progress: Progress | None = None,
 ) -> Plan:
-    """Find out what a run changes; write nothing.
+    """Compute what a run changes; write nothing.
 
     Args:
-        store: the database; None where there is none yet.
+        store: the database; None if it does not exist yet.
         api: the client of the catalog's API.
-        options: what is asked, and the limits.
-        now: when the run began.
-        random: a source of numbers from 0 to 1.
+        options: the options of the run.
+        now: the start time of the run.
+        random: returns numbers from 0 to 1.
         progress: called with (pages so far, pages expected or None).
     """
     source = store or _EmptyStore()
@@ -218,7 +198,7 @@ def plan(
     counted = before if walked.failed_pages else before.with_count_result(walked.verified, listed.ids, now)
     state = counted.without_served(listed.ids)
 
-    # Confirm what is absent.
+    # Confirm absences.
     doubt = _reason_to_doubt(walked, state, listed, options, now)
     confirmation = Confirmation()
     if not doubt:
@@ -236,15 +216,16 @@ def plan(
     unconfirmed = {key: confirmation.unconfirmed.get(key, AMBIGUOUS) for key in absent if key not in evidence}
     problem: SyncError | None
     if doubt:
-        # A walk that is not verified neither adds to what is held or unconfirmed, nor forgets it.
+        # An unverified walk neither adds held or unconfirmed removals nor drops them.
         removals, problem = Removals(held=state.held, unconfirmed=state.unconfirmed), unverified_error(doubt)
     elif confirmation.problem and not options.accept_removals:
         held = {key: each for key, each in state.held.items() if key in unconfirmed}
         not_held = {key: each for key, each in unconfirmed.items() if key not in held}
         removals, problem = Removals(held=held, unconfirmed=not_held), unverified_error(confirmation.problem)
     else:
+        rules = RemovalRules(options.max_removed, options.hold, options.accept_removals)
         removals = decide_removals(
-            evidence, unconfirmed, present=len(stored), rules=options.removal_rules, held_before=state.held, now=now,
+            evidence, unconfirmed, present=len(stored), rules=rules, held_before=state.held, now=now,
             catalog_is_empty=not walked.records,
         )  # fmt: skip
         problem = removal_problem(removals, len(absent), len(stored), hold=options.hold, now=now, empty=not walked.records)
@@ -255,29 +236,8 @@ def plan(
     return Plan(snapshot, changes, after, parser, walked.total, walked.pages, problem)
 
 
-def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
-    """Find out what changed in one template; write nothing.
-
-    Raises:
-        InvalidResponse: the catalog answered with other templates.
-    """
-    stored, state = store.load()
-    parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=api.redact)  # it is read in any case
-    try:
-        answer = api.get({"template_id": template_id})
-    except NotFound:
-        records = []
-    else:
-        served = parser.parse_page(LOOK_UP, answer.records or (), exact=answer.exact)
-        records = [record for record in served if record.template_id == template_id]
-        if served and not records:
-            raise InvalidResponse("The catalog returned other templates than the one requested.", code="other-template")
-    snapshot = build_snapshot(records, (), parser)
-    return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser)
-
-
 class _EmptyStore:
-    """A database that does not exist yet."""
+    """The contents of a database that does not exist yet."""
 
     def load(self) -> tuple[Mapping[str, str | None], SyncState]:
         return {}, SyncState()
@@ -299,7 +259,7 @@ def _snapshot(
 
 
 def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions, now: datetime) -> str:
-    """Say why absence from this walk proves nothing; an empty string if it does."""
+    """Return why absence from this walk is no evidence, one phrase; empty if it is evidence."""
     count_is_wrong = state.count_is_wrong(now, options.hold) and snapshot.ids and not walked.failed_pages
     if not walked.verified and not count_is_wrong:
         return walked.reason
@@ -309,11 +269,11 @@ def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options
     return ""
 
 
-def _finished(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
-    """Say how a run ends that has something to write."""
-    changes, problem = planned.changes, planned.problem
+def _finish(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
+    """Return the row of a run that applies its plan."""
+    changes = planned.changes
     return replace(
-        finish_applied(run, problem, api.statistics, now),
+        finish_applied(run, planned.problem, api.statistics, now),
         catalog_total=planned.total,
         pages=planned.pages,
         seen=len(planned.snapshot.ids),
@@ -330,9 +290,59 @@ def _finished(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
 
 
 def _close(store: Store, lease: leases.Lease, run: Run) -> DatabaseError | None:
-    """Record the end of a run that applied nothing; the next run does it if the database cannot be reached now."""
+    """Record the result of a run that applied nothing; return the error if the database is unavailable."""
     try:
         store.close(lease, run)
     except DatabaseError as error:
         return error
     return None
+
+
+def preview(
+    store: Store | None,
+    api: ApiClient,
+    options: RunOptions,
+    *,
+    clock: Callable[[], datetime],
+    random: Callable[[], float] = randomness.random,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Compute what a run would do, and write nothing, not even a row of the run. `store` is None if no database exists yet."""
+    run = Run(None, "dry-run", Status.RUNNING, clock())
+    try:
+        planned = plan(store, api, options, now=run.started_at, random=random, progress=progress)
+    except SyncError as error:
+        return Outcome(finish_failed(run, error, api.statistics, clock()), error=error, codes=api.statistics.by_code)
+    problem = planned.problem
+    if isinstance(problem, RemovalsHeld):  # its usual hint lists held removals, which a dry run does not store
+        problem = RemovalsHeld(
+            str(problem), hint="Nothing was written. A run holds the removals; `run --accept-removals` applies them."
+        )
+    return Outcome(_finish(run, planned, api, clock()), planned, problem, api.statistics.by_code)
+
+
+def refresh(store: Store, api: ApiClient, template_id: str, *, ttl: float, clock: Callable[[], datetime]) -> Outcome:
+    """Fetch one template now and record its changes. Never remove it: a removal also requires a walk."""
+    return _run_with_lease(store, api, lambda _: plan_one(store, api, template_id), trigger="refresh", ttl=ttl, clock=clock)
+
+
+def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
+    """Compute what changed in one template; write nothing.
+
+    Raises:
+        InvalidResponse: the API returned other templates.
+    """
+    stored, state = store.load()
+    # Without stored hashes the record is parsed in any case.
+    parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=api.redact)
+    try:
+        envelope = api.get({"template_id": template_id})
+    except NotFound:
+        records = []
+    else:
+        served = parser.parse_page(LOOK_UP, envelope.records or (), exact=envelope.exact)
+        records = [record for record in served if record.template_id == template_id]
+        if served and not records:
+            raise InvalidResponse("The catalog returned other templates than the one requested.", code="other-template")
+    snapshot = build_snapshot(records, (), parser)
+    return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser)

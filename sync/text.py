@@ -1,4 +1,4 @@
-"""Text on its way out: control characters escaped, JSON and times written in the one form."""
+"""PURE. Text for output: escaped control characters, JSON, times, counts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that JSON leaves as they are and that act on a terminal, or turn the direction of writing."""
+"""Characters that JSON does not escape and that control a terminal or the direction of text."""
 
 _LAYOUT = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """Write JSON for people and machines alike: readable, and with nothing in it that acts on a terminal."""
+    """Write JSON with non-ASCII characters as they are, and every character that controls a terminal escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _plain(value: Any) -> Any:
-    """Convert what JSON does not know: a struct to a dict, anything else to text."""
+    """Convert a struct to a dict, and any other value that JSON does not have to text."""
     if not hasattr(value, "__struct_fields__"):
         return str(value)
     from msgspec import to_builtins
@@ -32,18 +32,18 @@ def _plain(value: Any) -> Any:
 
 
 def escape_control_characters(text: str) -> str:
-    """Make a stranger's text safe to show: control characters, which could act on a terminal, become visible escapes."""
+    """Escape every non-printable character, so that text from outside cannot control a terminal."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
 
 
 def escape_bidi(text: str) -> str:
-    """Make what acts on how text is laid out visible: control characters, and those that turn the direction of writing.
+    """Escape control characters and those that change the direction of text.
 
-    Unlike `escape_control_characters` it leaves what joins emoji and letters, which a page shows as it should.
+    Unlike `escape_control_characters`, leave the joiners of emoji and letters, which a web page displays correctly.
     """
-    if text.isprintable():  # which none of them is
+    if text.isprintable():
         return text
     return _LAYOUT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -52,16 +52,16 @@ MAX_NAMES = 20
 
 
 def join_limited(names: Sequence[str]) -> str:
-    """Name the first of many, and say how many more there are."""
+    """Join the first MAX_NAMES names, and add how many more there are."""
     more = len(names) - MAX_NAMES
     return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def count_of(number: int, thing: str) -> str:
-    """Say how many: 1 template, 2 templates."""
+    """Write a number with its noun: 1 template, 2 templates."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def iso(moment: datetime) -> str:
-    """Write a UTC moment as everything here writes it: 2026-05-22T03:37:31Z, with microseconds if it has any."""
+    """Write a time as 2026-05-22T03:37:31Z, with microseconds if it has any."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -94,7 +94,7 @@ class Answering:
         status, body = given
         self.statistics.count(received=len(body), decompressed=len(body))
         code, judged = classify_response(status, {}, body, NOW)
-        self.statistics.answered(code)
+        self.statistics.count_code(code)
         return judged
 
 

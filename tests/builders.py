@@ -77,12 +77,6 @@ class Database:
         """As `dump`, without what every run writes: its own row, the lease, what runs remember."""
         return {name: rows for name, rows in self.dump().items() if name not in {"sync_runs", "sync_lease", "sync_state"}}
 
-    def values_dump(self) -> dict[str, list[str]]:
-        """As `catalog_dump`, without the hashes of bytes, which say what need not be read again, and nothing of the catalog."""
-        dump = self.catalog_dump()
-        rows = [{name: value for name, value in row.items() if name != "wire_hash"} for row in self.rows("templates")]
-        return {**dump, "templates": sorted(repr(sorted(row.items())) for row in rows)}
-
     @property
     def present(self) -> set[str]:
         """Ids of the templates that are present."""

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sync.errors import DeadlineExceeded, Interrupted
 from tests.answering import Answering
@@ -32,7 +29,7 @@ TOGGLED = {
 
 MUTATIONS = (
     "add", "delete", "replace", "return", "move", "reprice", "rename", "retag", "reratio", "recover", "remood", "wipe", "sign",
-    "toggle",
+    "toggle", "respell",
 )  # fmt: skip
 LOSABLE = ("ConsumeItems", "MediaId", "SupportAspectRatio", "Tags", "Tags_en")
 """The documented fields that one template, or all, may lose and get back. `Tags_en` goes with `Tags`."""
@@ -94,6 +91,11 @@ class Meaning:
         for name in self.lost:
             whole |= self._empty(name)
         return {key: value for key, value in whole.items() if key not in {TOGGLED[name] for name in hidden}}
+
+    def stated(self, hidden: Iterable[str] = ()) -> Truth:
+        """Give the values that its record has: those of a lost field may be empty or kept, as the other records have it."""
+        silent = {key for name in self.lost for key in self._empty(name)}
+        return {key: value for key, value in self.truth(hidden).items() if key not in silent}
 
     def kept(self, before: Truth) -> Truth:
         """Give it as `truth` does, but with the values of `before` for lost fields."""
@@ -182,6 +184,8 @@ class Catalog:
         now: counts mutations; what is true "throughout" is true at each of its values.
         history: id -> (since when, what was true), None being "not there".
         meanings: id -> every meaning that it ever had, hidden fields included.
+        spelling: how JSON is written: the same values in other bytes.
+        losing: the fields that some template has lost, or had lost since the last of them came back.
         cap: the server's own limit on a page, which it does not mention.
         past_end: what it answers past the last page: `empty`, `404`, `422`, `last` or `first`.
         miscount: what it adds to the true count; None if it gives no count.
@@ -192,6 +196,8 @@ class Catalog:
     live: dict[str, Meaning] = field(default_factory=dict)
     now: int = 0
     form: int = 0
+    spelling: int = 0
+    losing: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     history: dict[str, list[tuple[int, Truth | None]]] = field(default_factory=dict)
     meanings: dict[str, list[Meaning]] = field(default_factory=dict)
@@ -203,8 +209,9 @@ class Catalog:
 
     def mutate(self, kind: str, pick: int = 0, other: int = 0) -> None:
         """Let one thing change. `pick` chooses the template, `other` the place or value."""
-        if kind == "sign":
-            self.form += 1
+        if kind in {"sign", "respell"}:
+            self.form += kind == "sign"
+            self.spelling += kind == "respell"
         elif kind == "toggle":
             self.hidden ^= {sorted(TOGGLED)[pick % len(TOGGLED)]}
         elif kind == "add":
@@ -219,7 +226,7 @@ class Catalog:
         for template_id in {*self.history, *self.live}:
             told = self.history.setdefault(template_id, [])
             meaning = self.live.get(template_id)
-            truth = meaning.truth(self.hidden) if meaning else None
+            truth = meaning.stated(self.hidden) if meaning else None
             if not told or told[-1][1] != truth:
                 told.append((self.now, truth))
             if meaning and meaning not in self.meanings.setdefault(template_id, []):
@@ -227,6 +234,7 @@ class Catalog:
 
     def _lose_or_regain(self, kind: str, ids: Iterable[str], name: str) -> None:
         """Let some templates lose a field or get it back."""
+        self.losing |= {"Tags_en" if name == "Tags" else name}
         changed = {}
         for template_id in ids:
             meaning = self.live[template_id]
@@ -342,7 +350,7 @@ class Visit:
                 _spoil(found, event)
         if not found and catalog.not_there == "404":
             return _error(404)
-        return _success(found, len(found))
+        return _success(found, len(found), catalog.spelling)
 
     def _page(self, question: Mapping[str, str | int], faults: Sequence[Event]) -> tuple[int, bytes]:
         catalog, page = self.catalog, int(question["page"])
@@ -364,7 +372,7 @@ class Visit:
         total = None if catalog.miscount is None else len(ids) + catalog.miscount
         for event in faults:
             records, total = self._lie(event, records, total)
-        return _success(records, total)
+        return _success(records, total, catalog.spelling)
 
     def _lie(self, event: Event, records: list[dict[str, Any]], total: int | None) -> tuple[list[dict[str, Any]], int | None]:
         if event.kind == "empty":
@@ -411,8 +419,10 @@ def _nonsense(choice: int) -> dict[str, Any]:
     return kinds[choice % len(kinds)]
 
 
-def _success(records: Sequence[dict[str, Any]], total: int | None) -> tuple[int, bytes]:
-    return 200, json.dumps({"code": 200, "message": "success", "data": {"total": total, "templates": records}}).encode()
+def _success(records: Sequence[dict[str, Any]], total: int | None, spelling: int) -> tuple[int, bytes]:
+    how: dict[str, Any] = ({}, {"indent": 1, "ensure_ascii": False}, {"sort_keys": True})[spelling % 3]
+    answer = {"code": 200, "message": "success", "data": {"total": total, "templates": records}}
+    return 200, json.dumps(answer, **how).encode(errors="surrogatepass")
 
 
 def _error(code: int) -> tuple[int, bytes]:
@@ -425,36 +435,3 @@ class MovingEndpoint(Answering):
 
     def __init__(self, visit: Visit, order: Callable[[int], int] | None = None) -> None:
         super().__init__(visit.answer, order)
-
-
-class MovingServer:
-    """The same over a real socket, for proving that the double does as the real Endpoint does; a context manager."""
-
-    def __init__(self, visit: Visit) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                status, body = visit.answer(dict(parse_qsl(self.path.partition("?")[2])))
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:  # the base class would print every request
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()

@@ -20,9 +20,9 @@ from sync.catalog.field_changes import changed_fields
 from sync.catalog.removals import Removals
 from sync.catalog.snapshot import Snapshot
 from sync.client.confirm_removals import Confirmation
-from tests.moving_catalog import TOGGLED, Event
+from tests.moving_catalog import LOSABLE, TOGGLED, Event
 from tests.proof.false_removals import simulate
-from tests.test_stateful import World
+from tests.world import World
 
 if TYPE_CHECKING:
     from sync.catalog.document import Document
@@ -126,6 +126,13 @@ def a_field_that_vanishes_everywhere(world: World) -> None:
     assert world.run().run.fields_vanished == ("MediaId",)
 
 
+def a_field_that_one_loses_then_all_and_that_returns(world: World) -> None:
+    world.fill(3).run()
+    for kind in ("lose", "lose-all", "regain-all"):
+        world.mutate(kind, 0, LOSABLE.index("ConsumeItems"))
+        world.run()
+
+
 def a_run_that_was_paused_and_wakes_up_sure_of_itself(world: World) -> None:
     world.fill(4).run()
     world.mutate("add", 0, 4)
@@ -196,6 +203,16 @@ def new_fields_count(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sync.catalog.diff, "changed_fields", with_new_fields)
 
 
+def without_returns(before: Document, after: Document) -> list[FieldChange]:
+    """Compare two documents by the old rule, which published no field that comes back."""
+    empty = {name for name, value in before.items() if value in (None, [])}
+    return [each for each in changed_fields(before, after) if each["field"].partition(".")[0] not in empty]
+
+
+def returns_are_no_news(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sync.catalog.diff, "changed_fields", without_returns)
+
+
 def silence_is_news(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sync.catalog.diff, "kept_values", lambda *_: {})
 
@@ -236,6 +253,7 @@ GUARDS: dict[str, tuple[Switch, Scenario]] = {
     "the order of tags is no news": (order_counts, urls_signed_anew),
     "a field new to all is no news": (new_fields_count, a_field_that_appears_everywhere),
     "a field lost by all is no news": (silence_is_news, a_field_that_vanishes_everywhere),
+    "a field that returns is news": (returns_are_no_news, a_field_that_one_loses_then_all_and_that_returns),
     "only the newest fence may commit": (no_fence, a_run_that_was_paused_and_wakes_up_sure_of_itself),
     "two records under one id are disputed": (the_first_of_two_is_believed, two_different_records_under_one_id),
     "so are two in a look-up": (the_first_of_two_is_believed, two_different_answers_to_a_look_up),
@@ -257,7 +275,7 @@ def few_look_ups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("guard", GUARDS)
 def test_with_the_guard_everything_stays_true(guard: str, file: Path) -> None:
     _switch, scenario = GUARDS[guard]
-    with World(file) as world:
+    with World.at(file) as world:
         scenario(world)
         world.catalog.denied = frozenset()
         world.calm()
@@ -267,12 +285,12 @@ def test_with_the_guard_everything_stays_true(guard: str, file: Path) -> None:
 def test_without_it_something_untrue_is_found(guard: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     switch, scenario = GUARDS[guard]
     switch(monkeypatch)
-    with World(file) as world, pytest.raises(AssertionError):
+    with World.at(file) as world, pytest.raises(AssertionError):
         scenario(world)
 
 
 def test_what_another_run_removed_meanwhile_is_not_removed_again(file: Path) -> None:
-    with World(file) as world:
+    with World.at(file) as world:
         world.fill(4).run()
         world.mutate("delete", 0)
         # While it looks 101 up, another run takes over, and removes 101. This one would remove it again.
@@ -295,7 +313,7 @@ def test_a_field_that_comes_or_goes_before_a_part_is_served_is_no_change_to_anyb
     partial: Scenario, file: Path, *, comes: bool
 ) -> None:
     mood = sorted(TOGGLED).index("Mood")
-    with World(file) as world:
+    with World.at(file) as world:
         if comes:
             world.mutate("toggle", mood)
         world.fill(5).run()

@@ -19,8 +19,8 @@ from sync.webhooks.rules import Rules
 from tests.answering import Answering, listed
 from tests.builders import EPOCH, Database, record
 from tests.faults import at, sync
-from tests.test_follower import meanings
 from tests.twice import Pages, serving
+from tests.world import meanings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,25 +68,6 @@ def test_a_look_up_with_fewer_fields_empties_none(sqlite: Database) -> None:
     ]  # fmt: skip
     assert shown(sqlite.engine, 5) == before
     assert sqlite.rows("templates", "template_id")[1]["extra"] == {"Mood": "calm"}
-
-
-def test_an_earlier_run_is_shown_as_it_was_whatever_is_stored_without_being_a_change(sqlite: Database) -> None:
-    def served(**fields: Any) -> list[Record]:
-        return [record("1", **fields), record("2")]
-
-    catalogs = [
-        served(),
-        [record("1", ConsumeItems=..., Title_en=...), record("2", ConsumeItems=None, Title_en=...)],  # lost by all: kept
-        served(Cover=f"{SIGNED}b", Tags=["热门", "🔥Seedance2.0模型"], Tags_en=["Trending", "🔥Seedance2.0 Model"], Mood="calm"),
-        served(ConsumeItems=..., Title="New"),
-        served(Cover=f"{SIGNED}c", SupportAspectRatio="1:1,9:16"),
-    ]
-    then: dict[int, Any] = {}
-    for minute, catalog in enumerate(catalogs):
-        assert sync(catalog, sqlite.engine, clock=at(minute)).error is None
-        then[minute + 1] = shown(sqlite.engine, minute + 1)
-        assert {number: shown(sqlite.engine, number) for number in then} == then
-    assert [then[number]["1"]["title"] for number in then] == ["战斗游戏"] * 3 + ["New", "战斗游戏"]
 
 
 NEW_TAGS = {"Tags": ["新", "热"], "Tags_en": ["New", "Hot"]}

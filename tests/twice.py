@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from sync.catalog.served_records import RecordParser
 from sync.store.apply import Store
-from sync.synchronise import RunOptions, refresh, synchronise
+from sync.synchronise import Outcome, RunOptions, refresh, synchronise
 from tests.answering import Answering, listed, not_there
 from tests.builders import OF_ITS_OWN
 from tests.conftest import fresh
@@ -106,6 +106,13 @@ def _account(database: Database, number: int, attempt: Attempt, forgetful: bool)
             outcome = synchronise(store, attempt.endpoint, attempt.options, trigger="run", ttl=60.0, clock=clock, random=dice)
         else:
             outcome = refresh(store, attempt.endpoint, attempt.refreshed, ttl=60.0, clock=clock)
+    rows, served = seen(database, outcome)
+    name = f"attempt {number} ({attempt.name})" if attempt.name else f"attempt {number}"
+    return Account(name, attempt.endpoint.asked, rows, served, sum(unchanged), str(outcome.run.status))
+
+
+def seen(database: Database, outcome: Outcome) -> tuple[dict[str, list[str]], dict[str, str | None]]:
+    """Give the rows and the hashes of an `Account` after a run."""
     templates = database.rows("templates")
     hashes = {row["template_id"]: row.pop("wire_hash") for row in templates}
     rows = {
@@ -113,9 +120,7 @@ def _account(database: Database, number: int, attempt: Attempt, forgetful: bool)
         "templates": sorted(repr(sorted(row.items())) for row in templates),
     }
     plan = outcome.plan
-    served = {} if plan is None else {key: hashes[key] for key, each in plan.snapshot.good.items() if each.wire_hash}
-    name = f"attempt {number} ({attempt.name})" if attempt.name else f"attempt {number}"
-    return Account(name, attempt.endpoint.asked, rows, served, sum(unchanged), str(outcome.run.status))
+    return rows, {} if plan is None else {key: hashes[key] for key, each in plan.snapshot.good.items() if each.wire_hash}
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""A peer: dlt, which keeps history by itself (slowly changing dimensions, type 2): a row that is not served any more is closed.
+"""A peer: dlt with history (slowly changing dimensions, type 2): a row that is missing from the API is closed.
 
     python bench/peers/dlt_scd2.py BASE_URL DATABASE_URL FOLDER
 
-FOLDER keeps the pipeline's own state from run to run. Nested lists become tables of their own. Pages come one at a time, with
-dlt's own retrying client; nothing guards against a bad walk, and its merge compares the whole catalog in the database each time.
+FOLDER contains the state of the pipeline. Nested lists become tables. Pages are requested one after another by dlt's client,
+which retries. There are no safety rules for the walk, and each merge compares the whole catalog in the database.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PATH = "/api/v1/client/job/bytedance-templates"
 
 
 def pages(base_url: str) -> Iterator[list[dict[str, Any]]]:
-    """Give every page's records."""
+    """Return every page's records."""
     session = requests.Client().session
     page, served, total = 1, 0, 1
     while served < total:

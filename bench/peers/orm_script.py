@@ -1,8 +1,9 @@
-"""A peer: what an ordinary developer writes with SQLAlchemy's ORM. Every page is read, merged, committed.
+"""A peer: a usual script with SQLAlchemy's ORM. It reads, merges and commits every page.
 
     python bench/peers/orm_script.py BASE_URL DATABASE_URL
 
-One page at a time, no retries, no guard against a bad walk; a feed with the names of the fields that changed, no history.
+Pages are requested one after another, without retries and safety rules; the feed has the names of changed fields; there is no
+history.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Change(Base):
 
 
 def values(record: dict[str, Any]) -> dict[str, Any]:
-    """Give a record's plain columns."""
+    """Return a record's plain columns."""
     return {
         "media_id": record["MediaId"],
         "service_id": record["ServiceId"],

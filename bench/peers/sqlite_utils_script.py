@@ -1,8 +1,9 @@
-"""A peer: what somebody fluent in sqlite-utils writes in an afternoon, hashing so that only what differs is written.
+"""A peer: a usual script with sqlite-utils; it writes only records whose hash differs.
 
     python bench/peers/sqlite_utils_script.py BASE_URL sqlite:///FILE
 
-One page at a time, no retries, no guard against a bad walk; a feed of what happened to which id, without old values or history.
+Pages are requested one after another, without retries and safety rules; the feed has kinds and ids, without old values; there
+is no history.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PATH = "/api/v1/client/job/bytedance-templates"
 
 
 def records(base_url: str) -> Iterator[dict[str, Any]]:
-    """Give every record, page after page."""
+    """Return every record, page after page."""
     with httpx.Client(headers={"x-api-key": "k"}) as client:
         page, served, total = 1, 0, 1
         while served < total:

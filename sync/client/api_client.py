@@ -1,4 +1,4 @@
-"""The template endpoint: several questions at once, within the run's deadline, and cancelled at once when asked."""
+"""The client of the template endpoint: concurrent requests with retries, a deadline for all of them, and cancellation."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 AGENT = "crun-template-sync"
 PATH = "/api/v1/client/job/bytedance-templates"
 _CLOSE_TIMEOUT = 1.0
-"""Seconds to wait for all threads at the end."""
+"""Seconds to wait for all threads together."""
 
 
 class HttpApiClient:
-    """The template endpoint. Use as a context manager; one per run. Used by one thread, but for `interrupt`.
+    """The client of one run: a context manager, used by one thread; only `interrupt` is safe from any thread.
 
     Args:
-        settings: the origin, rate, deadline, proxy and certificate authorities.
-        key: the API key, sent in one header to the configured origin, and nowhere else.
-        retry_policy: how to retry.
-        timeouts: of each request.
-        random: a source of numbers from 0 to 1, for jitter.
-        recording: keeps every answer, if it is to be kept.
+        settings: origin, rate limit, deadline, proxy and certificate authorities.
+        key: the API key, sent in one header to the configured origin only.
+        retry_policy: the retry policy of each request.
+        timeouts: the timeouts of each request.
+        random: returns numbers from 0 to 1, for jitter.
+        recording: stores every response; None for no recording.
 
     Raises:
-        ConfigurationError: SYNC_CA_BUNDLE cannot be used.
+        ConfigurationError: SYNC_CA_BUNDLE has no usable certificates.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class HttpApiClient:
             redact=self._redactor,
             recording=recording,
         )
-        self._answered: SimpleQueue[Completed | None] = SimpleQueue()
-        self._all = [Worker(self._context, self._answered)]
+        self._results: SimpleQueue[Completed | None] = SimpleQueue()
+        self._all = [Worker(self._context, self._results)]
         self._idle = list(self._all)
         self._interrupted = False
 
@@ -88,29 +88,28 @@ class HttpApiClient:
             worker.close(wait=max(0.0, gives_up - time.monotonic()))
 
     def get(self, params: Params) -> Envelope:
-        """Ask one question, until there is a good answer or no point in asking again.
+        """Send one request, with retries, and return its envelope.
 
         Raises:
-            Deferred: 455, or 429 past its attempts, or a Retry-After too long to wait out, or longer than the run has left.
+            Deferred: 455, or 429 after all attempts, or a Retry-After over the limit or after the deadline.
             Unreachable: the network or the server failed at every attempt.
-            InvalidResponse: it made no sense, or was a 404 or 422.
+            InvalidResponse: the response is invalid, or a 404 or 422.
             AccessDenied: 401, 402, 403 or 505.
-            DeadlineExceeded: the run's whole time is over.
+            DeadlineExceeded: SYNC_DEADLINE was exceeded.
             Interrupted: `interrupt` was called.
         """
-        for _question, answer in self.get_many([params], 1):
-            if isinstance(answer, SyncError):
-                raise answer
-            return answer
-        raise AssertionError  # one question has one answer
+        ((_params, result),) = self.get_many([params], 1)
+        if isinstance(result, SyncError):
+            raise result
+        return result
 
     def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
-        """Ask questions, so many at once, and give each with its answer as that comes.
+        """Send requests, at most `workers` at once, and yield each with its envelope or error, in the order of completion.
 
-        The next question is drawn only when a worker is free. Closing the iterator cancels the requests in flight.
+        The next request is taken from `requests` only when a worker is free. Closing the iterator cancels requests in flight.
 
         Raises:
-            DeadlineExceeded: the run's whole time is over.
+            DeadlineExceeded: SYNC_DEADLINE was exceeded.
             Interrupted: `interrupt` was called.
         """
         waiting = iter(requests)
@@ -119,26 +118,26 @@ class HttpApiClient:
             while True:
                 while len(busy) < workers and (params := next(waiting, None)) is not None:
                     self.check_deadline()
-                    worker = self._idle.pop() if self._idle else self._another()
+                    worker = self._idle.pop() if self._idle else self._new_worker()
                     busy.add(worker)
                     worker.start(params)
                 if not busy:
                     return
-                worker, params, answer = self._next_answer(busy)
+                worker, params, result = self._next_result(busy)
                 busy.discard(worker)
                 self._idle.append(worker)
-                if isinstance(answer, BaseException) and not isinstance(answer, SyncError):
-                    raise answer
-                yield params, answer
+                if isinstance(result, BaseException) and not isinstance(result, SyncError):
+                    raise result
+                yield params, result
         finally:
             for worker in busy:
                 worker.cancel()
 
     def check_deadline(self) -> None:
-        """Refuse to go on where the run's whole time is over, or it was asked to stop.
+        """Raise an error if the run must stop.
 
         Raises:
-            DeadlineExceeded: the run's whole time is over.
+            DeadlineExceeded: SYNC_DEADLINE was exceeded.
             Interrupted: `interrupt` was called.
         """
         if self._interrupted:
@@ -150,27 +149,27 @@ class HttpApiClient:
             )
 
     def interrupt(self) -> None:
-        """Cancel the requests in flight. Safe from any thread and from a signal handler; stays in force."""
+        """Cancel the requests in flight and all later ones. Safe from any thread and from a signal handler."""
         self._interrupted = True
-        self._answered.put(None)
+        self._results.put(None)
 
     def redact(self, value: Any) -> Any:
-        """Hide the key in a decoded value: a server may quote it in any spelling, and records are stored."""
+        """Remove the key from a decoded value, because a server may echo it and records are stored."""
         return self._redactor.value(value)
 
-    def _next_answer(self, busy: set[Worker]) -> Completed:
-        """Wait for an answer, until the run's whole time is over."""
+    def _next_result(self, busy: set[Worker]) -> Completed:
+        """Wait for a result of one of these workers, at most until the deadline."""
         while True:
             self.check_deadline()
             try:
-                found = self._answered.get(timeout=max(0.0, self._context.ends - time.monotonic()))
+                found = self._results.get(timeout=max(0.0, self._context.ends - time.monotonic()))
             except Empty:
                 continue
-            if found is not None and found[0] in busy:  # what was cancelled may answer after all
+            if found is not None and found[0] in busy:  # a cancelled worker may still report a result
                 self.check_deadline()
                 return found
 
-    def _another(self) -> Worker:
-        worker = Worker(self._context, self._answered)
+    def _new_worker(self) -> Worker:
+        worker = Worker(self._context, self._results)
         self._all.append(worker)
         return worker

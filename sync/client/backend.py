@@ -1,6 +1,6 @@
-"""httpcore's network backend: names are resolved, addresses checked and sockets found here, within the deadline of a request.
+"""A network backend for httpcore, the engine of httpx: it resolves names, checks addresses and exposes sockets.
 
-httpcore is the engine of httpx; its network backend is public, and httpx's own transport does not take one.
+The network backend is a public interface of httpcore, which the transport of httpx does not accept.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _BROKEN = (httpcore.RemoteProtocolError, httpcore.NetworkError, OSError)
 
 
 class Exchange(Attempt):
-    """One request, and what came of it.
+    """One request and its response.
 
     Attributes:
-        ended: whether the server closed the connection.
-        stream: the connection that it uses.
-        head: status and headers of the answer.
-        body: what was read of it.
+        closed_by_server: whether the server closed the connection.
+        stream: the connection in use.
+        head: status and headers of the response.
+        body: the part of the body read so far.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Exchange(Attempt):
         self.body = bytearray()
 
     def receive(self, response: httpx.Response, most: Callable[[int], int]) -> None:
-        """Read an answer, as much of it as is wanted."""
+        """Read a response, at most `most(status)` bytes of its body."""
         try:
             headers: dict[str, str] = {}
             for raw_name, raw in response.headers.raw:
@@ -61,7 +61,7 @@ class Exchange(Attempt):
             response.close()
 
     def as_failure(self, failure: Exception | None) -> TransportFailure | None:
-        """Say in words what was in the way; raise what no network does."""
+        """Convert an exception of httpx or httpcore; raise any other exception."""
         if failure is None or isinstance(failure, TransportFailure):
             return failure
         if isinstance(failure, httpcore.TimeoutException):
@@ -73,8 +73,8 @@ class Exchange(Attempt):
 
     def _why_of_proxy(self, failure: Exception) -> str | None:
         if isinstance(failure, httpcore.ProxyError):
-            asks = ": it requires a user name and a password" if str(failure).startswith("407") else ""
-            return f"the proxy refused the connection ({str(failure)[:3]}{asks})"
+            detail = ": it requires a user name and a password" if str(failure).startswith("407") else ""
+            return f"the proxy refused the connection ({str(failure)[:3]}{detail})"
         if isinstance(failure, httpcore.RemoteProtocolError) and not self.closed_by_server:
             return "the proxy's response is malformed: its status line or a header"
         return "the proxy closed the connection" if isinstance(failure, _BROKEN) else self._why(failure)
@@ -90,7 +90,7 @@ class Exchange(Attempt):
 
 
 class Backend(httpcore.NetworkBackend):
-    """Opens httpcore's connections: resolves names, checks addresses, and tells the exchange how far it is."""
+    """Opens the connections of httpcore: resolves names, checks addresses, and sets the stage of the exchange."""
 
     def __init__(self, is_permitted: Callable[[str], bool] | None, handshakes: int, *, tunnels: bool) -> None:
         self.exchange = Exchange()
@@ -100,7 +100,7 @@ class Backend(httpcore.NetworkBackend):
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *_: Any, **__: Any) -> httpcore.NetworkStream:
-        """Connect to the first address that answers."""
+        """Connect to the first address that accepts."""
         exchange, found = self.exchange, resolve(host, port)
         permitted = [address for address in found if self._is_permitted is None or self._is_permitted(address)]
         failure: TransportFailure = AddressRefused("its address is not permitted")
@@ -108,7 +108,7 @@ class Backend(httpcore.NetworkBackend):
         for address in permitted:
             exchange.check()
             try:
-                # As bytes: for a text Python would load its tables of all letters, 2 ms.
+                # As bytes, because for a str Python would import the idna codec, 2 ms.
                 inner = self._inner.connect_tcp(cast("str", address.encode()), port, timeout)
             except httpcore.ConnectTimeout:
                 failure = TransportFailure(LATE[CONNECTING], timed_out=True)
@@ -120,7 +120,7 @@ class Backend(httpcore.NetworkBackend):
         raise failure
 
     def opened(self, stream: _Stream) -> _Stream:
-        """Take note of a connection; TLS puts another one in the place of the first."""
+        """Register a connection; TLS replaces the first one."""
         self.exchange.stream, self.exchange.shut_down = stream, stream.shut_down
         self.exchange.stage = PROXY if self._tunnels and stream.handshakes else HEAD
         try:
@@ -132,13 +132,13 @@ class Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection that can be shut down from another thread, and knows what was read over it.
+    """A connection that can be shut down from another thread, and counts the bytes read.
 
     Args:
-        inner: httpcore's.
-        backend: what it belongs to.
-        handshakes: of TLS, that are still to come.
-        plain: a second descriptor of its socket: TLS puts another socket in the place of the first, once its handshake is done.
+        inner: the stream of httpcore.
+        backend: the backend that opened it.
+        handshakes: number of TLS handshakes that follow.
+        plain: a duplicate of its socket, because TLS replaces the first socket after the handshake.
     """
 
     def __init__(self, inner: httpcore.NetworkStream, backend: Backend, handshakes: int, plain: socket.socket) -> None:
@@ -148,7 +148,7 @@ class _Stream(httpcore.NetworkStream):
         self._received = 0
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what there is."""
+        """Read the available bytes."""
         data = self._inner.read(max_bytes, timeout)
         self._backend.exchange.closed_by_server = not data
         self._first, self._last = self._first or data, data
@@ -156,7 +156,7 @@ class _Stream(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send a request, or a part of it."""
+        """Send a request or a part of it."""
         exchange = self._backend.exchange
         if exchange.stream is not self:
             exchange.stage, exchange.stream, exchange.shut_down = HEAD, self, self.shut_down
@@ -169,7 +169,7 @@ class _Stream(httpcore.NetworkStream):
         self._plain.close()
 
     def shut_down(self) -> None:
-        """Wake whatever waits on this connection."""
+        """Shut down the socket, which wakes a thread that waits on it."""
         with suppress(OSError):  # it may be closed already
             self._plain.shutdown(socket.SHUT_RDWR)
 
@@ -192,11 +192,11 @@ class _Stream(httpcore.NetworkStream):
         return self._backend.opened(_Stream(inner, self._backend, self.handshakes - 1, self._plain))
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore's own stream knows."""
+        """Return the information of the inner stream."""
         return self._inner.get_extra_info(info)
 
     def ends_with(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether nothing was read beyond an answer: the rest would be taken for the answer to the next request."""
+        """Return whether no bytes follow the response; they would be mistaken for the next response."""
         if "chunked" in headers.get("transfer-encoding", "").lower():
             return self._last.partition(_LAST_CHUNK)[1:] == (_LAST_CHUNK, b"")
         head = self._first.find(_BLANK_LINE) + len(_BLANK_LINE)

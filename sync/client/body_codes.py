@@ -1,6 +1,6 @@
-"""PURE. What an answer means: HTTP status and body code are both judged, and the worse one wins.
+"""PURE. Classify a response by its HTTP status and body code; the worse of the two decides.
 
-The vendor's service says 455 (maintenance) and even 401 inside an HTTP 200, so the status alone proves nothing.
+The API sends 455 (maintenance) and even 401 in the body of an HTTP 200, so the status alone is not enough.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ _STOPS = {
 }
 
 
-_ASKS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The rate limit was exceeded (429)."}
+_DEFERRALS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The rate limit was exceeded (429)."}
 
 
 def classify_response(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, redact: Callable[[str], str] = str
 ) -> tuple[int, Envelope | SyncError]:
-    """Judge an answer.
+    """Classify a response.
 
     Args:
-        status: of HTTP.
-        headers: by lower-case name.
-        body: decompressed; empty where it could not be read.
+        status: HTTP status.
+        headers: values by lower-case name.
+        body: decompressed; empty if it could not be decompressed.
         now: the time, for a Retry-After that is a date.
-        redact: hides secrets in what the answer says.
+        redact: removes secrets from the server's message.
 
     Returns:
-        The worse of the two codes, and the envelope, or the error that the answer stands for.
+        The worse of the two codes, and the envelope or an error.
     """
     try:
         envelope = read_envelope(body, redact)
@@ -74,48 +74,49 @@ def classify_response(
     if code in _STOPS and envelope.records:
         return code, InvalidResponse(f"The response has code {code} but contains templates.", code="contradiction")
     if code == NOT_FOUND:
-        sentence = _STOPS[code] + _said(envelope.message)
-        return code, NotFound(sentence, hint=BY_CODE[str(code)].action, envelope=envelope if own else None)
+        text = _STOPS[code] + _message(envelope.message)
+        return code, NotFound(text, hint=BY_CODE[str(code)].action, envelope=envelope if own else None)
     return code, _error(code, envelope.message, retry_after(headers.get("retry-after"), now))
 
 
 def _severity(code: int) -> int:
-    """Rank a code by how much it rules out: what a person must mend, then nonsense, then waiting, then trying again.
+    """Rank a code: access denied, then undocumented codes, then maintenance, rate limits and server errors.
 
-    404 and 422 come last: they say "not there" and "no such page", which an answer must not say that is an error as well.
+    404 and 422 rank lowest among errors, because they may mean that a template or page does not exist.
     """
     order = {OK: 0, 404: 1, 422: 2, RATE_LIMITED: 4, MAINTENANCE: 5, **dict.fromkeys(_REFUSALS, 7)}
     return order.get(code, 3 if _may_pass(code) else 6)
 
 
 def _may_pass(code: int) -> bool:
-    return code == REQUEST_TIMEOUT or 500 <= code < 600  # noqa: PLR2004 - the class that RFC 9110 calls server errors
+    return code == REQUEST_TIMEOUT or 500 <= code < 600  # noqa: PLR2004 - server errors of RFC 9110
 
 
 def _error(code: int, message: str, after: float | None) -> SyncError:
-    said = _said(message)
+    suffix = _message(message)
     if code in _REFUSALS:
-        return AccessDenied(_REFUSALS[code] + said, hint=BY_CODE[str(code)].action, code=str(code))
+        return AccessDenied(_REFUSALS[code] + suffix, hint=BY_CODE[str(code)].action, code=str(code))
     if code in _STOPS:
-        return NoSuchPage(_STOPS[code] + said, hint=BY_CODE[str(code)].action)
-    if code in _ASKS or (_may_pass(code) and after is not None):
+        return NoSuchPage(_STOPS[code] + suffix, hint=BY_CODE[str(code)].action)
+    if code in _DEFERRALS or (_may_pass(code) and after is not None):
         wait = f" Retry after {after:.0f} s." if after is not None else ""
         hint = "Nothing was changed; the next run retries."
         kind = Maintenance if code == MAINTENANCE else Deferred
-        return kind(f"{_ASKS.get(code, f'The server failed ({code}).')}{wait}{said}", hint=hint, code=str(code), after=after)
+        text = _DEFERRALS.get(code, f"The server failed ({code}).")
+        return kind(f"{text}{wait}{suffix}", hint=hint, code=str(code), after=after)
     if _may_pass(code):
-        return Unreachable(f"The server failed ({code}).{said}", hint="The next run retries.", code=str(code))
-    return _undocumented(code, said)
+        return Unreachable(f"The server failed ({code}).{suffix}", hint="The next run retries.", code=str(code))
+    return _undocumented(code, suffix)
 
 
-def _said(message: str) -> str:
+def _message(message: str) -> str:
     return f" Message: {message}" if message else ""
 
 
-def _undocumented(code: int, said: str) -> InvalidResponse:
+def _undocumented(code: int, suffix: str) -> InvalidResponse:
     if code == _NOT_MODIFIED:
         return InvalidResponse(
-            f"The response has an unexpected status ({code}): no request was conditional.{said}", code=str(code)
+            f"The response has an unexpected status ({code}): no request was conditional.{suffix}", code=str(code)
         )
     if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
         return InvalidResponse(
@@ -123,7 +124,7 @@ def _undocumented(code: int, said: str) -> InvalidResponse:
             "configured origin only.",
             hint="Set CRUN_BASE_URL to the origin that serves the API.", code=str(code),
         )  # fmt: skip
-    return InvalidResponse(f"The response has an undocumented code ({code}).{said}", code=str(code))
+    return InvalidResponse(f"The response has an undocumented code ({code}).{suffix}", code=str(code))
 
 
 def _not_the_catalog(error: InvalidResponse, content_type: str) -> InvalidResponse:

@@ -1,7 +1,7 @@
-"""The second confirmation of a removal: each template that a walk lacks is looked up by its id.
+"""The second confirmation of a removal: each template that is missing from a walk is looked up by its ID.
 
-Where that would take minutes, another verified walk confirms, together with look-ups of some ids chosen at random. An error, a
-rate limit or an answer with other templates confirms nothing.
+If that would take minutes, a second verified walk confirms, with look-ups of some IDs chosen at random. An error, a rate limit
+or a response with other templates confirms nothing.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from sync.client.walk import Walk
 
 MOST_ACCEPTED = 2000
-"""Look-ups of a run in which a person accepts removals: about 200 s at the default rate, well within the default deadline."""
+"""Look-ups of a run with `--accept-removals`: about 200 s at the default rate, well within the default deadline."""
 OTHER_FORM = "the look-up's response differs from that for an ID that cannot exist"
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What confirms that templates are gone.
+    """The result of confirming removals.
 
     Attributes:
-        evidence: id -> `lookup` or `walks`, of those that are gone.
-        unconfirmed: the other missing templates, but for those that were found.
-        found: records of those that are there after all; two different ones under one id dispute each other.
-        problem: why no look-up counts at all, one phrase; empty if they do.
-        missing: of another walk, the documented fields of which no record has a value.
+        evidence: ID -> `lookup` or `walks`, for templates that are confirmed as gone.
+        unconfirmed: ID -> reason, for the other missing templates that were not found.
+        found: records of templates that a look-up or the second walk found.
+        problem: why look-ups are no evidence, one phrase; empty if they are.
+        missing: documented fields without a value in every record of the second walk.
     """
 
     evidence: dict[str, str] = field(default_factory=dict)
@@ -48,16 +48,16 @@ class Confirmation:
     missing: frozenset[str] = frozenset()
 
     def without_evidence(self, reason: str) -> Confirmation:
-        """Let no look-up count, for this reason: what they confirmed stays unconfirmed, though answered."""
+        """Drop the evidence for this reason; the templates become unconfirmed, with a look-up response."""
         answered = dict.fromkeys(self.evidence, Unconfirmed(reason, answered=True))
         return replace(self, evidence={}, unconfirmed=self.unconfirmed | answered)
 
     def without_answers(self) -> Confirmation:
-        """Let nothing be accepted: a person accepts only what a verified walk lacks."""
+        """Exclude the unconfirmed templates from `--accept-removals`, which requires a verified walk."""
         return replace(self, unconfirmed={key: each._replace(answered=False) for key, each in self.unconfirmed.items()})
 
-    def joined(self, other: Confirmation) -> Confirmation:
-        """Add the look-ups of other templates."""
+    def merged(self, other: Confirmation) -> Confirmation:
+        """Merge the results for other templates."""
         return replace(
             self,
             evidence=self.evidence | other.evidence,
@@ -77,25 +77,26 @@ def confirm_removals(
     random: Callable[[], float],
     accept: bool,
 ) -> Confirmation:
-    """Ask again for templates that a walk lacks.
+    """Confirm the removal of templates that are missing from a walk.
 
     Args:
         api: sends the requests.
-        parser: parses the records of those that are there.
-        missing: their ids.
-        walked: the walk; an unverified one is here only because its count has been wrong for many runs.
-        page_size: of another walk.
-        workers: questions in flight at once.
-        random: a source of numbers from 0 to 1, for choosing controls and samples.
-        accept: a person accepts removals whose look-up was answered: each is looked up, also where no look-up counts.
+        parser: parses the records that are found.
+        missing: IDs of the missing templates.
+        walked: the walk; it may be unverified only if its count has been wrong for several runs.
+        page_size: templates per page of the second walk.
+        workers: maximum number of concurrent requests.
+        random: returns numbers from 0 to 1, to choose controls and samples.
+        accept: an operator accepts removals that have a look-up response, so each template is looked up in any case.
     """
     if not missing:
         return Confirmation()
-    # A record that could not be read may not be found under its id either: it is no control.
+    # An unreadable record may not be found by its ID, so it is no control.
     served = [each.template_id for each in walked.records if each.template_id is not None and each.readable]
     controls = run_controls(api, served, walked.total, random)
     if controls.form is None and not (accept and walked.verified):
-        return Confirmation(unconfirmed=_not_asked(missing, controls.reason), problem=controls.reason if controls.failed else "")
+        problem = controls.reason if controls.failed else ""
+        return Confirmation(unconfirmed=_not_looked_up(missing, controls.reason), problem=problem)
     many = len(missing) > LOOK_UPS and walked.verified
     sample = _sample(missing, random) if many else missing[:LOOK_UPS]
     looked_up = look_up(api, parser, sample, controls.form, workers=workers)
@@ -117,13 +118,13 @@ def confirm_removals(
     rest = sorted(set(missing) - set(sample))
     if accept and walked.verified:
         more = look_up(api, parser, rest[:MOST_ACCEPTED], controls.form, workers=workers)
-        looked_up, rest = looked_up.joined(more.without_evidence(doubt)), rest[MOST_ACCEPTED:]
-    looked_up = replace(looked_up, unconfirmed=looked_up.unconfirmed | _not_asked(rest, doubt))
+        looked_up, rest = looked_up.merged(more.without_evidence(doubt)), rest[MOST_ACCEPTED:]
+    looked_up = replace(looked_up, unconfirmed=looked_up.unconfirmed | _not_looked_up(rest, doubt))
     return looked_up if walked.verified else looked_up.without_answers()
 
 
 def _reason_to_doubt(looked_up: Confirmation, sample: Sequence[str]) -> str:
-    """Say why a sample does not agree with the walk; empty if each of its look-ups says that its template is gone."""
+    """Return why a sample contradicts the walk; empty if every look-up confirms that its template is gone."""
     if looked_up.problem or len(looked_up.evidence) == len(sample):
         return looked_up.problem
     if looked_up.found:
@@ -131,12 +132,12 @@ def _reason_to_doubt(looked_up: Confirmation, sample: Sequence[str]) -> str:
     return "not every look-up of some missing templates confirmed that they are gone"
 
 
-def _not_asked(ids: Iterable[str], reason: str) -> dict[str, Unconfirmed]:
-    return dict.fromkeys(ids, Unconfirmed(f"not asked: {reason}", answered=False))
+def _not_looked_up(ids: Iterable[str], reason: str) -> dict[str, Unconfirmed]:
+    return dict.fromkeys(ids, Unconfirmed(f"not looked up: {reason}", answered=False))
 
 
 def _sample(ids: Sequence[str], random: Callable[[], float]) -> list[str]:
-    """Choose SAMPLE of many ids at random."""
+    """Choose SAMPLE IDs at random."""
     left = list(ids)
     return [left.pop(min(int(random() * len(left)), len(left) - 1)) for _ in range(min(SAMPLE, len(ids)))]
 
@@ -149,55 +150,54 @@ def _by_walk(again: Walk, missing: Sequence[str]) -> Confirmation:
 
 
 def look_up(api: ApiClient, parser: RecordParser, ids: Sequence[str], form: NotFoundForm | None, *, workers: int) -> Confirmation:
-    """Look up each id by itself; after a rate limit or a failure that will not pass soon, the rest is not sent.
+    """Look up each ID; stop after a rate limit or another failure that will persist.
 
     Args:
         api: sends the requests.
         parser: parses the records.
-        ids: what to ask for.
-        form: of this server's "not found"; no other answer is evidence, and without it none is.
-        workers: questions in flight at once.
+        ids: IDs to look up.
+        form: form of this server's "not found", the only response that is evidence; None: no response is evidence.
+        workers: maximum number of concurrent requests.
     """
     confirmation = Confirmation()
-    hopeless: list[SyncError] = []
+    failures: list[SyncError] = []
 
     def requests() -> Iterator[Params]:
         for template_id in ids:
-            if hopeless:
+            if failures:
                 return
             yield {"template_id": template_id}
 
-    for params, answer in api.get_many(requests(), workers):
+    for params, response in api.get_many(requests(), workers):
         template_id = str(params["template_id"])
-        if form is not None and not_found_form(answer, template_id) == form:
+        if form is not None and not_found_form(response, template_id) == form:
             confirmation.evidence[template_id] = "lookup"
-        elif found := _found(answer, template_id, parser):
+        elif found := _found(response, template_id, parser):
             confirmation.found.extend(found)
         else:
-            confirmation.unconfirmed[template_id] = _why_unconfirmed(answer)
-        if isinstance(answer, TryLater) or (isinstance(answer, SyncError) and not isinstance(answer, InvalidResponse)):
-            hopeless.append(answer)
-    if hopeless:
+            confirmation.unconfirmed[template_id] = _why_unconfirmed(response)
+        if isinstance(response, TryLater) or (isinstance(response, SyncError) and not isinstance(response, InvalidResponse)):
+            failures.append(response)
+    if failures:
         known = {*confirmation.evidence, *confirmation.unconfirmed, *(each.template_id for each in confirmation.found)}
-        reason = f"another look-up failed: {cause(hopeless[0])}"
-        confirmation.unconfirmed.update(_not_asked((each for each in ids if each not in known), reason))
+        reason = f"another look-up failed: {cause(failures[0])}"
+        confirmation.unconfirmed.update(_not_looked_up((each for each in ids if each not in known), reason))
     return confirmation
 
 
-def _found(answer: Envelope | SyncError, template_id: str, parser: RecordParser) -> list[ServedRecord]:
-    if not isinstance(answer, Envelope):
+def _found(response: Envelope | SyncError, template_id: str, parser: RecordParser) -> list[ServedRecord]:
+    if not isinstance(response, Envelope):
         return []
-    return [
-        each for each in parser.parse_page(LOOK_UP, answer.records or (), exact=answer.exact) if each.template_id == template_id
-    ]
+    served = parser.parse_page(LOOK_UP, response.records or (), exact=response.exact)
+    return [each for each in served if each.template_id == template_id]
 
 
-def _why_unconfirmed(answer: Envelope | SyncError) -> Unconfirmed:
-    """Say why an answer to a look-up is no evidence. A 404 or an empty list is an answer, whatever its form."""
-    if isinstance(answer, Envelope) and answer.records:
+def _why_unconfirmed(response: Envelope | SyncError) -> Unconfirmed:
+    """Return why a response to a look-up is no evidence. A 404 or an empty list counts as answered, whatever its form."""
+    if isinstance(response, Envelope) and response.records:
         return Unconfirmed("the look-up returned other templates", answered=False)
-    if isinstance(answer, Envelope | NotFound):
+    if isinstance(response, Envelope | NotFound):
         return Unconfirmed(OTHER_FORM, answered=True)
-    if isinstance(answer, InvalidResponse):
-        return Unconfirmed(f"the look-up's response is invalid: {cause(answer)}", answered=False)
-    return Unconfirmed(f"the look-up failed: {cause(answer)}", answered=False)
+    if isinstance(response, InvalidResponse):
+        return Unconfirmed(f"the look-up's response is invalid: {cause(response)}", answered=False)
+    return Unconfirmed(f"the look-up failed: {cause(response)}", answered=False)

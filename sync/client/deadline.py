@@ -1,8 +1,8 @@
-"""Do something over the network within a limit, whatever it waits for: the DNS, a server that drips, one that is mute.
+"""A deadline for a whole network operation, DNS included.
 
-Timeouts of sockets are for each read, and none covers the DNS. So the work has a thread of its own: once its time is over, its
-socket is shut down and the caller goes on. A thread blocked in the DNS or in connect() cannot be interrupted; it exits when that
-call returns, and the process does not wait for it.
+Socket timeouts apply to each read, and none applies to the DNS. So the operation runs in a thread: at the deadline its socket is
+shut down and the caller continues. A thread blocked in connect() or DNS cannot be interrupted; it exits when that call returns,
+and the process does not wait for it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def _nothing() -> None:
 
 
 class Attempt:
-    """What is done over the network in a thread, until a limit.
+    """One network operation with a deadline.
 
     Attributes:
-        stage: how far it is.
-        shut_down: wakes the thread where it waits on a connection.
-        left_behind: whether its thread still runs, and releases the connection when it ends.
+        stage: the current stage, one of the constants above.
+        shut_down: shuts down the socket, which wakes the thread.
+        left_behind: whether the thread was abandoned; it then releases the connection itself.
     """
 
     def __init__(self) -> None:
@@ -50,12 +50,12 @@ class Attempt:
         self._settled = threading.Event()
 
     def run(self, work: Callable[[], None], limit: float, release: Callable[[], None] = _nothing) -> Exception | None:
-        """Do the work in a thread, and wait for it until the limit; give what it raised, or that it is late.
+        """Run the work in a thread and wait for it until the limit; return the exception it raised, or a timeout, or None.
 
         Args:
-            work: the request.
+            work: the operation.
             limit: seconds.
-            release: closes the connection; called by the thread if nobody waits for it any more.
+            release: closes the connection; called by the thread if it was abandoned.
 
         Raises:
             Cancelled: `cancel` was called.
@@ -76,19 +76,19 @@ class Attempt:
         return self.late() if self.left_behind else self._failure
 
     def cancel(self) -> None:
-        """Wake what waits in `run`; it gives the request up."""
+        """Make `run` raise Cancelled at once."""
         self._cancelled = True
         self._settled.set()
 
     def check(self) -> None:
-        """Stop the thread if nobody waits for it any more."""
+        """Raise a TransportFailure in the thread if it was abandoned."""
         if self.left_behind:
             raise self.late()
 
     def _work(self, work: Callable[[], None], release: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as failure:  # noqa: BLE001 - it is raised again, in words, where the answer is waited for
+        except Exception as failure:  # noqa: BLE001 - `run` returns it to the caller
             self._failure = failure
         with self._turn:
             self._finished = True
@@ -98,12 +98,12 @@ class Attempt:
         self._settled.set()
 
     def late(self) -> TransportFailure:
-        """Say what took too long."""
+        """Return the timeout of the current stage."""
         return TransportFailure(LATE[self.stage], timed_out=True)
 
 
 def addresses(host: str, limit: float) -> list[str]:
-    """Resolve a name to IP addresses, within `limit` seconds, or raise a TransportFailure."""
+    """Resolve a name to IP addresses within `limit` seconds, or raise a TransportFailure."""
     found: list[str] = []
     if failure := Attempt().run(lambda: found.extend(resolve(host, 0)), limit):
         raise failure
@@ -111,7 +111,7 @@ def addresses(host: str, limit: float) -> list[str]:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Resolve a name to IP addresses, however long that takes, or raise a TransportFailure."""
+    """Resolve a name to IP addresses without a deadline, or raise a TransportFailure."""
     try:
         found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

@@ -1,9 +1,7 @@
-"""Decompress an answer's body within bounds, whatever it claims: 264 bytes of gzip in gzip can hold a gigabyte.
+"""Every outbound HTTP request: deadline, size limit, trusted authorities, proxy, address check, bounded decompression.
 
-Send every outbound request: one deadline, a size limit, the trusted authorities, the proxy, a check of the address.
-
-A request is httpx's, sent by a transport without httpx's client around it: so no redirect is followed, no cookie kept and no
-proxy variable read. The transport differs from httpx's own in its network backend only, see `backend`.
+Requests use a transport of httpx without its client, so redirects, cookies and proxy variables have no effect. The transport
+differs from that of httpx in its network backend only, see `backend`.
 """
 
 from __future__ import annotations
@@ -24,23 +22,23 @@ if TYPE_CHECKING:
 
 
 BODY_LIMIT = 16 * 2**20
-"""Bytes of one body, as sent and after decompression. 50 documented records take 50 kB; 50 of the largest allowed, 13 MB."""
+"""Bytes of one body, as sent and after decompression. A page of 50 records takes 50 kB, of the largest ones 13 MB."""
 _GZIP = {"gzip", "x-gzip"}
 _MAGIC = b"\x1f\x8b"
-_MOST_MEMBERS = 1000  # 16 MiB from pigz have 130
-_PIECE = 4096  # bytes: small, so that what precedes damage is read
+_MOST_MEMBERS = 1000  # pigz writes 130 for 16 MiB
+_PIECE = 4096  # bytes; small, so that the data before damage is read
 
 
 def decompress(encoding: str, wire: bytes) -> tuple[bytes | bytearray, SyncError | None]:
-    """Decompress a body as far as that goes.
+    """Decompress a body as far as possible.
 
     Args:
-        encoding: Content-Encoding; empty if the answer has none.
-        wire: the body as it was sent.
+        encoding: Content-Encoding; empty if there is none.
+        wire: the body as transferred.
 
     Returns:
-        What could be read, and an error if that is not the whole: InvalidResponse if it is larger than BODY_LIMIT or compressed
-        in another way than gzip, once; Unreachable if its compression is damaged or breaks off.
+        The decompressed data, and an error if it is incomplete: InvalidResponse if it is larger than BODY_LIMIT or not compressed
+        by one gzip; Unreachable if the compressed data is damaged or truncated.
     """
     coding = encoding.strip().lower()
     if coding not in {"identity", ""} | _GZIP:
@@ -53,12 +51,12 @@ def decompress(encoding: str, wire: bytes) -> tuple[bytes | bytearray, SyncError
     try:
         _gunzip(wire, body)
     except SyncError as error:
-        return body, error  # not copied: it may be as large as the limit
+        return body, error  # not copied, because it may be large
     return bytes(body), None
 
 
 def _gunzip(wire: bytes, body: bytearray) -> None:
-    """Decompress gzip members, one after another, as RFC 1952 permits them."""
+    """Decompress the gzip members of a body (RFC 1952); append the data to `body`."""
     place = 0
     for _ in range(_MOST_MEMBERS):
         unzip = zlib.decompressobj(31)
@@ -85,24 +83,24 @@ def _too_large() -> InvalidResponse:
 
 
 OK = range(200, 300)
-"""The statuses of success. A redirect is none."""
+"""HTTP statuses of success, without redirects."""
 
 
 class _Transport(httpx.BaseTransport):
-    """Sends httpx's requests by httpcore's connection pool."""
+    """Sends httpx requests through a connection pool of httpcore."""
 
     def __init__(self, pool: httpcore.ConnectionPool) -> None:
         self._pool = pool
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the answer's body is read as the caller asks for it."""
+        """Send a request; the body of the response is read later, as a stream."""
         url = request.url
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         sent = httpcore.Request(
             request.method, target, headers=request.headers.raw, content=request.read(), extensions=request.extensions
         )
-        answer = self._pool.handle_request(sent)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+        response = self._pool.handle_request(sent)
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
 
     def close(self) -> None:
         """Close the pool."""
@@ -110,23 +108,23 @@ class _Transport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._answer.iter_stream())
+        return iter(self._response.iter_stream())
 
     def close(self) -> None:
-        self._answer.close()
+        self._response.close()
 
 
 class Connection:
-    """A connection to one origin, kept between requests. Used by one thread at a time, but for `cancel`.
+    """A persistent connection to one origin, for one thread at a time; only `cancel` is safe from any thread.
 
     Args:
         url: any URL of the origin.
-        network: the settings.
-        is_permitted: whether an IP address may be connected to. Behind a proxy it is not asked: the proxy resolves the name.
+        network: proxy and certificate authorities.
+        is_permitted: whether an IP address may be connected to. It is not called behind a proxy, which resolves the name.
     """
 
     def __init__(self, url: str, network: Network, is_permitted: Callable[[str], bool] | None = None) -> None:
@@ -162,13 +160,13 @@ class Connection:
             method: GET or POST.
             url: of this connection's origin.
             headers: besides Host and Content-Length.
-            content: the body, sent as it is.
-            timeouts: how long to wait.
-            most: bytes to read of the body, by the answer's status.
+            content: the body.
+            timeouts: the timeouts.
+            most: maximum number of bytes to read of the body, by the status of the response.
 
         Raises:
-            TransportFailure: there was no head of an answer.
-            ConfigurationError: SYNC_CA_BUNDLE cannot be used.
+            TransportFailure: no head of a response was received.
+            ConfigurationError: SYNC_CA_BUNDLE has no usable certificates.
         """
         exchange = self._exchange = Exchange()
         if self._cancelled:
@@ -197,13 +195,13 @@ class Connection:
         raise failure or TransportFailure("there was no response")
 
     def cancel(self) -> None:
-        """Give up the request under way, and every later one. Safe from any thread."""
+        """Cancel the current request and every later one. Safe from any thread."""
         self._cancelled = True
         if self._exchange is not None:
             self._exchange.cancel()
 
     def close(self) -> None:
-        """Close the connection; the next request opens another one."""
+        """Close the connection; the next request opens a new one."""
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
@@ -220,11 +218,11 @@ def send(
     most: Callable[[int], int],
     is_permitted: Callable[[str], bool] | None = None,
 ) -> Response:
-    """Send one request over a connection of its own, within `limit` seconds. The rest is as for `Connection.request`.
+    """Send one request over a new connection, within `limit` seconds; the arguments are those of `Connection.request`.
 
     Raises:
-        TransportFailure: there was no head of an answer.
-        AddressRefused: the name leads to no address that is permitted.
+        TransportFailure: no head of a response was received.
+        AddressRefused: the name resolves to no permitted address.
     """
     given = {"user-agent": "template-sync", "accept-encoding": "identity", "connection": "close", **headers}
     fields = [(name.encode("ascii"), value.encode("ascii")) for name, value in given.items()]
@@ -236,7 +234,7 @@ def send(
 
 
 def certificate(url: str, network: Network, limit: float) -> dict[str, Any]:
-    """Read a server's certificate, once it is verified, within `limit` seconds, or raise a TransportFailure."""
+    """Return a server's verified certificate, within `limit` seconds, or raise a TransportFailure."""
     found: dict[str, Any] = {}
     parts = urlsplit(url)
     host, trust = parts.hostname or "", authorities(network.ca_bundle)

@@ -1,4 +1,4 @@
-"""What every outbound request has in common: the proxy, the trusted authorities, timeouts, and how it may fail."""
+"""Proxy, trusted certificate authorities, timeouts and errors of every outbound request."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Network:
     """The settings of every outbound request.
 
     Attributes:
-        ca_bundle: a file of certificate authorities to trust instead of the built-in ones.
-        proxy: the URL of a proxy; requests to loopback are never sent through it.
+        ca_bundle: file of certificate authorities that replaces the built-in ones.
+        proxy: URL of a proxy; requests to loopback do not use it.
     """
 
     ca_bundle: str | None = None
@@ -30,11 +30,11 @@ class Network:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Take them from all settings."""
+        """Select them from all settings."""
         return cls(settings.ca_bundle, settings.proxy)
 
     def proxy_for(self, host: str) -> str | None:
-        """Return the proxy for requests to a host."""
+        """Return the proxy for requests to a host; None for loopback."""
         return None if _is_loopback(host) else self.proxy
 
 
@@ -47,15 +47,15 @@ class Timeouts:
     read: float = 20.0
 
     def within(self, limit: float) -> Timeouts:
-        """Return these, none of them longer than `limit`."""
+        """Return these timeouts, each limited to `limit`."""
         return Timeouts(*(min(each, limit) for each in (self.request, self.connect, self.read)))
 
 
 class TransportFailure(Exception):
-    """There is no complete answer. The text is one phrase, and quotes nothing that was sent or received.
+    """There is no complete response. The text is one phrase, without anything that was sent or received.
 
     Attributes:
-        timed_out: whether the time was over.
+        timed_out: whether a timeout or the deadline caused it.
     """
 
     def __init__(self, why: str, *, timed_out: bool = False) -> None:
@@ -64,7 +64,7 @@ class TransportFailure(Exception):
 
 
 class AddressRefused(TransportFailure):
-    """The name resolves to no address that the caller permits; nothing was sent."""
+    """The name resolves to no permitted address; nothing was sent."""
 
 
 class Cancelled(TransportFailure):
@@ -73,7 +73,7 @@ class Cancelled(TransportFailure):
 
 @lru_cache(maxsize=1)
 def authorities(ca_bundle: str | None) -> ssl.SSLContext:
-    """Load the authorities to trust, once per process: it takes 30 ms, and doing it for every run fragments the memory."""
+    """Load the trusted authorities, once per process, because it takes 30 ms and fragments memory."""
     import certifi
 
     try:
@@ -86,12 +86,12 @@ def authorities(ca_bundle: str | None) -> ssl.SSLContext:
 
 
 class Response(NamedTuple):
-    """An answer whose head was received.
+    """A response whose head was received.
 
     Attributes:
-        headers: by lower-case name; equal ones are joined by commas.
-        body: as it was sent, still compressed; no more of it than asked for.
-        failure: why the body is not complete; None if it is, or as much as was asked for.
+        headers: values by lower-case name; repeated headers are joined by commas.
+        body: as transferred, still compressed; at most the size limit of the request.
+        failure: why the body is incomplete; None if it is complete or was cut at the size limit.
     """
 
     status: int
@@ -101,7 +101,7 @@ class Response(NamedTuple):
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether a host of a URL is this machine."""
+    """Return whether the host of a URL is loopback."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Query parameters, statistics of requests, and the interfaces between the API client, its callers and its recorder."""
+"""Query parameters, request statistics, and the interfaces of the API client and of its recorder."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Params = dict[str, str | int]
 
 @dataclass(slots=True)
 class RequestStatistics:
-    """What a run's requests came to; counted by several threads.
+    """Sums over the requests of a run. Safe from any thread.
 
     Attributes:
-        bytes: of all bodies as sent.
-        decompressed: bytes of all bodies after decompression.
-        by_code: answers by their worse code, 0 being no answer at all.
-        date: the server's clock, as its last answer told it.
+        bytes: size of all bodies as transferred.
+        decompressed: size of all bodies after decompression.
+        by_code: number of responses by code, the worse of HTTP status and body code; 0: no response.
+        date: the Date header of the last response.
     """
 
     requests: int = 0
@@ -46,35 +46,35 @@ class RequestStatistics:
             self.bytes += received
             self.decompressed += decompressed
 
-    def answered(self, code: int) -> None:
-        """Count one answer by its code."""
+    def count_code(self, code: int) -> None:
+        """Count one response by its code."""
         with self._lock:
             self.by_code[code] += 1
 
 
 class ApiClient(Protocol):
-    """The endpoint, as the walk and the look-ups see it; `sync.client.api_client.HttpApiClient` is the real one."""
+    """The template API; `sync.client.api_client.HttpApiClient` is the implementation."""
 
     statistics: RequestStatistics
 
     def get(self, params: Params) -> Envelope:
-        """Ask one question and wait for the answer, or raise a SyncError."""
+        """Send one request, with retries, and return its envelope, or raise a SyncError."""
 
     def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
-        """Ask questions, so many at once, and give each with its answer as that comes. The next is drawn when one is free."""
+        """Send requests, at most `workers` at once, and yield each with its envelope or error, in the order of completion."""
 
     def check_deadline(self) -> None:
-        """Raise if the run's whole time is over, or it was asked to stop."""
+        """Raise DeadlineExceeded or Interrupted if the run must stop."""
 
     def interrupt(self) -> None:
-        """Give up whatever is being asked; stays in force."""
+        """Cancel the requests in flight and all later ones."""
 
     def redact(self, value: Any) -> Any:
-        """Hide the key in a decoded value."""
+        """Remove the key from a decoded value."""
 
 
 class ResponseRecorder(Protocol):
-    """Stores every answer; `sync.recording.record.Recording` is the implementation."""
+    """Stores every response; `sync.recording.record.Recording` is the implementation."""
 
     def add(self, params: Params, began: float, response: Response | None, failure: TransportFailure | None) -> None:
-        """Store one answer, or the failure to get one."""
+        """Store one response, or the failure."""

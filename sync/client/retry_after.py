@@ -1,4 +1,4 @@
-"""Which failed requests are retried, and after which waits: `Retry-After` is read and obeyed here."""
+"""The retry policy of API requests, with `Retry-After`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CUT_SHORT_ATTEMPTS = 3
-"""A body that is no JSON may have broken off on the way; twice is a coincidence, three times is what the server says."""
+"""Attempts for a body that is not JSON, which may have been truncated in transit."""
 
 
 def _is_cut_short(error: Exception) -> bool:
@@ -29,19 +29,19 @@ REQUESTS = RetryPolicy(
     attempts=5,
     jitter=(0.5, 1.5),
     retryable=lambda error: _may_pass(error) or _is_cut_short(error),
-    longest_asked=60.0,  # waiting longer would hold the lease
+    longest_asked=60.0,  # a longer wait would hold the lease
 )
-"""How the requests of a run are retried."""
+"""The retry policy of a run's requests."""
 
 
 def wait_after(error: SyncError, attempt: int, policy: RetryPolicy, random: Callable[[], float]) -> float | None:
-    """Choose how many seconds to wait before the next request; None when there is no point.
+    """Return the seconds to wait before the next attempt; None if there is no further attempt.
 
     Args:
-        error: what came of the attempt.
-        attempt: its number, from 1.
-        policy: how to retry. An answer that is no JSON gets three attempts at most.
-        random: a source of numbers from 0 to 1.
+        error: the error of the attempt.
+        attempt: number of the attempt, from 1.
+        policy: the retry policy. A response that is not JSON gets three attempts at most.
+        random: returns numbers from 0 to 1.
     """
     if not policy.retryable(error) or (_is_cut_short(error) and attempt >= _CUT_SHORT_ATTEMPTS):
         return None
@@ -52,17 +52,17 @@ def wait_after(error: SyncError, attempt: int, policy: RetryPolicy, random: Call
 
 
 def is_exhausted(error: Deferred, attempt: int, policy: RetryPolicy) -> bool:
-    """Tell whether a server error stayed although each `Retry-After` was waited out; 429 and 455 are announcements."""
+    """Return whether a server error persisted although every `Retry-After` was obeyed; never for 429 and 455."""
     asked = error.after or 0
     return error.code not in {"429", "455"} and attempt >= policy.attempts and asked <= policy.longest_asked
 
 
 _LONGEST = 999_999_999.0
-"""Seconds; thirty years are as good as never."""
+"""Seconds, about thirty years."""
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3), as seconds from now; None if absent or unreadable."""
+    """Parse Retry-After, seconds or a date (RFC 9110, 10.2.3), to seconds from now; None if absent or invalid."""
     if value is None:
         return None
     if value.strip().isdecimal():

@@ -1,20 +1,19 @@
-"""What a walk has to hold until it is verified waits here: in a file that has no name, and so leaves nothing behind."""
+"""Temporary storage for the bytes of parsed records: in memory, past a few MB in an unnamed file."""
 
 from __future__ import annotations
 
 import tempfile
 
 _LENGTH = 8  # bytes in front of each entry
-_IN_MEMORY = 4 * 2**20  # bytes; a catalog of some thousand templates never touches the disk
-
-_BUFFER = 2**20  # bytes; with Python's own few, every fifth record is a call to the disk
+_IN_MEMORY = 4 * 2**20  # bytes; some thousand templates
+_BUFFER = 2**20  # bytes; the default buffer would need a system call for every fifth record
 
 
 class Spool:
-    """Bytes in, their place out. The file ends with the object."""
+    """Stores byte strings and returns their offsets. The file is deleted with the object."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, buffering=_BUFFER)  # noqa: SIM115 - it lives as long as the run's outcome
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, buffering=_BUFFER)  # noqa: SIM115 - closed by __del__
         self._end = 0
         self._at_end = True
 
@@ -22,7 +21,7 @@ class Spool:
         self._file.close()
 
     def append(self, written: bytes) -> int:
-        """Keep bytes and say where."""
+        """Store bytes; return their offset."""
         offset = self._end
         if not self._at_end:
             self._file.seek(offset)
@@ -32,7 +31,7 @@ class Spool:
         return offset
 
     def read(self, offset: int) -> bytes:
-        """Read back what was kept at a place."""
+        """Return the bytes stored at an offset."""
         self._at_end = False
         self._file.seek(offset)
         return self._file.read(int.from_bytes(self._file.read(_LENGTH), "big"))

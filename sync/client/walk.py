@@ -1,9 +1,9 @@
-"""Walk every page of a catalog that may move meanwhile, and say whether absence from it is evidence.
+"""Fetch every page of a catalog that may change meanwhile, and verify the result.
 
-A walk is verified when the distinct ids equal the catalog's own count, that count held still on every page, no page came twice,
-and every page could be read. Otherwise the walk is made again, a bounded number of times; not for a page that could not be read,
-because its retries have failed already. A walk cannot see a template that moved from an unread page to a read one while another
-took its place: therefore a removal needs a second confirmation, see `confirm_removals`.
+A walk is verified if the number of distinct IDs equals the count that the catalog reports, that count is the same on every page,
+no page was served twice, and every page was fetched. Otherwise the walk is repeated, up to MOST_WALKS times; not for a page that
+could not be fetched, because its retries have failed already. A verified walk can still miss a template that moved between two
+pages, so a removal requires a second confirmation, see `confirm_removals`.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ MOST_RECORDS = 2_000_000
 MOST_EMPTY_PAGES = 3
 _COUNTS_SHOWN = 10
 _GARBAGE = {"not-json", "not-envelope", "html", "encoding"}
-"""Codes of answers that cannot be parsed."""
+"""Error codes of responses that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What walking the catalog brought.
+    """The result of a walk.
 
     Attributes:
-        records: every record. Of an unverified walk, what all attempts together were served.
-        total: the catalog's own count, None if it never gave one.
-        pages: pages that held something, in the last attempt; at least one.
-        verified: whether absence from `records` is evidence.
-        reason: why not, one phrase.
-        failed_pages: pages that could not be read; what the others served counts.
-        missing: the documented fields of which no record has a value; of an unverified walk, no record of any one attempt.
+        records: all records; of an unverified walk, those of all attempts.
+        total: the count that the catalog reports; None if it reports none.
+        pages: number of non-empty pages of the last attempt, at least 1.
+        verified: whether absence from `records` is evidence of removal.
+        reason: why the walk is not verified, one phrase.
+        failed_pages: pages that could not be fetched.
+        missing: documented fields without a value in every record; of an unverified walk, in every record of any one attempt.
     """
 
     records: tuple[ServedRecord, ...]
@@ -71,17 +71,17 @@ class _Attempt:
     empty: int = 0
     repeated: bool = False
 
-    def add_response(self, page: int, answer: Envelope | InvalidResponse) -> None:
-        """Parse and keep one page; a 404 or 422 may mean that it lies past the end."""
-        if isinstance(answer, InvalidResponse):
-            self.refused[page] = answer
+    def add_response(self, page: int, response: Envelope | InvalidResponse) -> None:
+        """Parse and add one page; a 404 or 422 may mean that the page is past the end."""
+        if isinstance(response, InvalidResponse):
+            self.refused[page] = response
             self.add_page(page, [])
         else:
-            self.totals.add(answer.total)
-            self.add_page(page, self.parser.parse_page(page, answer.records or (), exact=answer.exact))
+            self.totals.add(response.total)
+            self.add_page(page, self.parser.parse_page(page, response.records or (), exact=response.exact))
 
     def add_page(self, page: int, records: list[ServedRecord]) -> None:
-        """Keep the records of one page."""
+        """Add the records of one page."""
         ids = tuple([each.template_id for each in records])
         content = hash(ids)
         self.repeated = self.repeated or (bool(records) and content in self.contents)
@@ -95,17 +95,17 @@ class _Attempt:
             raise InvalidResponse(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
 
     def fail(self, page: int, error: SyncError, expected: int) -> None:
-        """Note a page that could not be read.
+        """Add a page that could not be fetched.
 
         Raises:
-            SyncError: the first such error, if these are more than half of the pages.
+            SyncError: the first such error, if more than half of the pages failed.
         """
         self.failed[page] = error
         if len(self.failed) * 2 > max(expected, page):
             raise next(iter(self.failed.values()))
 
     def require_plausible_end(self) -> None:
-        """Refuse a 404 or 422 in the middle of the list: with templates behind it, it does not mean the end.
+        """Reject a 404 or 422 before the last non-empty page: it is not the end of the list.
 
         Raises:
             InvalidResponse: that 404 or 422.
@@ -115,13 +115,13 @@ class _Attempt:
             raise self.refused[min(early)]
 
     def full_last_page(self, size: int) -> int | None:
-        """Give the number of the last page if it was served and is full, so that another may be behind it."""
+        """Return the number of the last page if it is full, so that another may follow; else None."""
         last = max((*self.pages, *self.failed))
         return last if len(self.pages.get(last, ())) >= size else None
 
     @property
     def pointless(self) -> bool:
-        """Whether further pages would only repeat what is known: the server ignores `page`, or the count is far too high."""
+        """Whether further pages are useless: the server ignores `page`, or the count is far too high."""
         return self.repeated or self.empty > MOST_EMPTY_PAGES
 
     def records(self) -> list[ServedRecord]:
@@ -133,9 +133,9 @@ def walk(api: ApiClient, parser: RecordParser, *, page_size: int, workers: int, 
 
     Args:
         api: sends the requests.
-        parser: parses the records of each page as it arrives.
-        page_size: templates per page to ask for; what the server really gives is what counts.
-        workers: pages in flight at once.
+        parser: parses the records of each page.
+        page_size: requested templates per page; the server may return fewer.
+        workers: maximum number of concurrent requests.
         progress: called with (pages so far, pages expected or None) after each page.
     """
     earlier: list[list[ServedRecord]] = []
@@ -151,7 +151,7 @@ def walk(api: ApiClient, parser: RecordParser, *, page_size: int, workers: int, 
         if attempt.failed or not again:
             break
     total = max((total for total in attempt.totals if total is not None), default=None)
-    pages = sum(bool(page) for page in attempt.pages.values()) or 1  # an empty catalog is one page that said so
+    pages = sum(bool(page) for page in attempt.pages.values()) or 1  # an empty catalog has one page
     failed = tuple(sorted(attempt.failed))
     if reason:
         missing = frozenset(missing_before)
@@ -163,19 +163,19 @@ def _walk_once(api: ApiClient, parser: RecordParser, page_size: int, workers: in
     attempt = _Attempt(parser)
     parser.begin_walk()
 
-    def add(page: int, answer: Envelope | InvalidResponse, expected: int | None) -> None:
-        attempt.add_response(page, answer)
+    def add(page: int, response: Envelope | InvalidResponse, expected: int | None) -> None:
+        attempt.add_response(page, response)
         if progress:
             progress(len(attempt.pages), expected)
 
     add(1, api.get({"page": 1, "page_size": page_size}), None)
     served = attempt.served
     (total,) = attempt.totals
-    # The server may cap the page size without saying so, or ignore it. A short first page is a cap only if more is to come.
+    # The server may limit the page size; a short first page shows a limit only if more templates follow.
     size = served if total is None or total > served else max(served, page_size)
     expected = -(-total // size) if total is not None and size else 1
     if expected > MOST_PAGES:
-        expected = 1  # a count beyond all sense is no count
+        expected = 1  # an absurd count is ignored
 
     def requests() -> Iterator[Params]:
         for page in range(2, expected + 1):
@@ -183,41 +183,41 @@ def _walk_once(api: ApiClient, parser: RecordParser, page_size: int, workers: in
                 return
             yield {"page": page, "page_size": page_size}
 
-    for params, answer in api.get_many(requests(), workers):
+    for params, response in api.get_many(requests(), workers):
         page = int(params["page"])
-        if isinstance(answer, SyncError) and _is_page_failure(answer):
-            attempt.fail(page, answer, expected)
+        if isinstance(response, SyncError) and _is_page_failure(response):
+            attempt.fail(page, response, expected)
         else:
-            add(page, _past_the_end_perhaps(answer), expected)
+            add(page, _allow_past_the_end(response), expected)
     attempt.require_plausible_end()
     _walk_past_the_end(api, attempt, page_size, max(size, 1), progress)
     return attempt
 
 
-def _past_the_end_perhaps(answer: Envelope | SyncError) -> Envelope | InvalidResponse:
-    """Let a 404 or 422 pass as what it is: past the end a server may say that where another gives an empty list."""
-    if isinstance(answer, Envelope | NotFound | NoSuchPage):
-        return answer
-    raise answer
+def _allow_past_the_end(response: Envelope | SyncError) -> Envelope | InvalidResponse:
+    """Return a 404 or 422, which a server may send past the end of the list; raise any other error."""
+    if isinstance(response, Envelope | NotFound | NoSuchPage):
+        return response
+    raise response
 
 
 def _is_page_failure(error: SyncError) -> bool:
-    """Tell whether an error is that of one page: the server failed, answered garbage, or did not answer, at every attempt."""
+    """Return whether an error concerns one page: at every attempt the server failed, sent garbage or did not respond."""
     if isinstance(error, Deferred):
         return error.exhausted
     return isinstance(error, Unreachable) or (isinstance(error, InvalidResponse) and error.code in _GARBAGE)
 
 
 def _walk_past_the_end(api: ApiClient, attempt: _Attempt, page_size: int, size: int, progress: Progress | None) -> None:
-    """Go on while the last page is full: another may be behind it, if the count is too low, or missing."""
+    """Fetch further pages while the last one is full, because the count may be too low or missing."""
     while not attempt.pointless and (last := attempt.full_last_page(size)):
-        beyond = _ask_past_the_end(api, attempt, {"page": last + 1, "page_size": page_size})
+        beyond = _get_past_the_end(api, attempt, {"page": last + 1, "page_size": page_size})
         if beyond is None:
             return
         known = attempt.ids | ({None} if attempt.without_id else set())
         records = attempt.parser.parse_page(last + 1, beyond.records or (), exact=beyond.exact)
         if {record.template_id for record in records} <= known:
-            # Past the end a server may serve nothing, or its last page again, or its first; and there it may count nothing.
+            # Past the end a server may repeat its first or last page, and may report a count of 0.
             if beyond.total:
                 attempt.totals.add(beyond.total)
             return
@@ -229,8 +229,8 @@ def _walk_past_the_end(api: ApiClient, attempt: _Attempt, page_size: int, size: 
             progress(len(attempt.pages), None)
 
 
-def _ask_past_the_end(api: ApiClient, attempt: _Attempt, params: Params) -> Envelope | None:
-    """Ask for a page behind the last one; None where nothing more is to be had."""
+def _get_past_the_end(api: ApiClient, attempt: _Attempt, params: Params) -> Envelope | None:
+    """Fetch the page after the last one; return None if there is none."""
     try:
         return api.get(params)
     except (NotFound, NoSuchPage):
@@ -242,11 +242,11 @@ def _ask_past_the_end(api: ApiClient, attempt: _Attempt, params: Params) -> Enve
                 raise
             page = int(params["page"])
             attempt.fail(page, error, expected=page)
-        return None  # else the count is right without it
+        return None  # without this page the walk is verified
 
 
 def _reason_to_doubt(attempt: _Attempt) -> str:
-    """Say why a walk is not verified; an empty string if it is. A record without a readable id stands for one template."""
+    """Return why a walk is not verified; empty if it is. A record without a readable ID counts as one template."""
     if attempt.failed:
         return _why_failed(attempt.failed)
     if None in attempt.totals:
@@ -272,9 +272,9 @@ def _why_failed(failed: Mapping[int, SyncError]) -> str:
 
 
 def _moved_and_changed(attempt: _Attempt, records: Sequence[ServedRecord], parser: RecordParser) -> bool:
-    """Tell whether a template was served on two pages, with different contents: the newer one is not known."""
+    """Return whether a template was served on two pages with different contents, of which the newer one is unknown."""
     if len(attempt.ids) + attempt.without_id == attempt.served:
-        return False  # nothing was served twice
+        return False
     first: dict[str, ServedRecord] = {}
     pairs = [(first.setdefault(each.template_id, each), each) for each in records if each.template_id is not None]
     return any(
@@ -284,7 +284,7 @@ def _moved_and_changed(attempt: _Attempt, records: Sequence[ServedRecord], parse
 
 
 def _joined(attempts: list[list[ServedRecord]]) -> list[ServedRecord]:
-    """Join several attempts, newest first: the newest as it is, and from each older one what is still lacking."""
+    """Join attempts, newest first: all records of the newest, and from each older one the IDs not seen yet."""
     joined: list[ServedRecord] = []
     seen: set[str | None] = set()
     for records in attempts:

@@ -1,7 +1,4 @@
-"""At most so many requests begin in any second.
-
-Ask one question at a time in a thread, retried as the policy says, until it is answered or cancelled.
-"""
+"""Workers of the API client: each sends one request at a time in a thread, with retries, under a shared rate limit."""
 
 from __future__ import annotations
 
@@ -34,17 +31,17 @@ if TYPE_CHECKING:
 
 
 class RateLimiter:
-    """At most `rate` requests begin in any second, those of all threads together; 0 means no limit."""
+    """Limits the start of requests of all threads to `rate` per second; 0 means no limit."""
 
     def __init__(self, rate: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst = max(1, int(rate))
-        self._window = self._burst / rate * 1.02 if rate else 0.0  # 2 % more: the network shifts arrivals
+        self._window = self._burst / rate * 1.02 if rate else 0.0  # 2 % more, because the network shifts arrivals
         self._begun: deque[float] = deque(maxlen=self._burst)
         self._turn = Lock()
         self._clock = clock
 
     def wait(self, sleep: Callable[[float], object]) -> None:
-        """Wait for this request's turn. What counts is when it really began: a busy moment may have kept it waiting longer."""
+        """Wait until another request may start."""
         if not self._window:
             return
         with self._turn:
@@ -56,7 +53,7 @@ class RateLimiter:
 
 
 RUN_LIMIT = 8 * 2**30
-"""Bytes of all bodies of one run after decompression; a million documented records take one gigabyte."""
+"""Bytes of all bodies of one run after decompression; a million records take one gigabyte."""
 _ONCE = (b"connection", b"close")
 
 Completed = tuple["Worker", "Params", "Envelope | BaseException"]
@@ -64,14 +61,14 @@ Completed = tuple["Worker", "Params", "Envelope | BaseException"]
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What all workers of an endpoint share.
+    """What all workers of a client share.
 
     Attributes:
-        url: of the endpoint, without a query.
-        headers: of every request; the key is one of them, and is sent nowhere else.
-        ends: the monotonic moment at which the run's whole time is over.
-        redact: hides the key in a body: a server may quote it in a message or a record, and both are stored.
-        recording: keeps every answer, if it is to be kept.
+        url: the endpoint without a query string.
+        headers: headers of every request, one of which is the key.
+        ends: deadline of the run, on the monotonic clock.
+        redact: removes the key from a body, because messages and records are stored.
+        recording: stores every response; None for no recording.
     """
 
     url: str
@@ -88,40 +85,40 @@ class RequestContext:
 
 
 class Worker:
-    """Asks over a connection that it keeps. Its answers go into a queue: (worker, question, answer)."""
+    """Sends requests over a persistent connection. Results go into a queue: (worker, params, envelope or error)."""
 
-    def __init__(self, context: RequestContext, answered: SimpleQueue[Completed | None]) -> None:
+    def __init__(self, context: RequestContext, results: SimpleQueue[Completed | None]) -> None:
         self._context = context
-        self._answered = answered
+        self._results = results
         self._kept = self._current = Connection(context.url, context.network)
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, params: Params) -> None:
-        """Begin to ask."""
+        """Start a request in a thread."""
         self._thread = threading.Thread(target=self._work, args=(params,), name="endpoint", daemon=True)
         self._thread.start()
 
     def cancel(self) -> None:
-        """Give up, now and in every later attempt. Safe from any thread."""
+        """Cancel the current request and every later attempt. Safe from any thread."""
         self._cancelled.set()
         self._current.cancel()
 
     def close(self, wait: float) -> None:
-        """Wait for the thread, at most so many seconds, and close the connection."""
+        """Wait for the thread, at most `wait` seconds, and close the connection."""
         if self._thread is not None:
             self._thread.join(wait)
         self._kept.close()
 
     def _work(self, params: Params) -> None:
         try:
-            answer: Envelope | BaseException = self._try(params)
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the question came from
-            answer = error
-        self._answered.put((self, params, answer))
+            result: Envelope | BaseException = self._try(params)
+        except BaseException as error:  # noqa: BLE001 - `get_many` raises it in the caller's thread
+            result = error
+        self._results.put((self, params, result))
 
     def _try(self, params: Params) -> Envelope:
-        """Ask until there is a good answer, or no point in asking again."""
+        """Send a request until it succeeds or the retry policy ends."""
         context = self._context
         for attempt in count(1):
             context.rate_limiter.wait(self._cancelled.wait)
@@ -137,7 +134,7 @@ class Worker:
                     raise
                 context.statistics.count(retries=1)
             self._cancelled.wait(wait)
-        raise AssertionError  # the loop has no end of its own
+        raise AssertionError  # the loop ends by return or raise
 
     def _check(self) -> None:
         if self._cancelled.is_set():
@@ -152,32 +149,32 @@ class Worker:
             failure = response.failure
         except TransportFailure as error:
             failure = error
-        self._check()  # before it is recorded: that we hung up says nothing of the server
+        self._check()  # a request that was cancelled here is not recorded
         if context.recording is not None:
             context.recording.add(params, began, response, failure)
         if response is not None:
             statistics.count(received=len(response.body))
         if response is None or failure is not None:
-            statistics.answered(0)
-            blamed = "SYNC_PROXY" if context.network.proxy else "CRUN_BASE_URL"
+            statistics.count_code(0)
+            setting = "SYNC_PROXY" if context.network.proxy else "CRUN_BASE_URL"
             raise Unreachable(
                 f"{urlsplit(context.url).hostname} could not be reached: {failure}.",
-                hint=f"Check the network and {blamed}; `template-sync doctor` tests each step.",
+                hint=f"Check the network and {setting}; `template-sync doctor` tests each step.",
             ) from failure
         unpacked, damage = http.decompress(response.headers.get("content-encoding", ""), response.body)
         if damage is not None and response.status == OK:
             raise damage
-        content = b"" if damage else bytes(unpacked)  # another status alone says that something is wrong
+        content = b"" if damage else bytes(unpacked)  # for an error the status is enough
         statistics.count(decompressed=len(content))
         if statistics.decompressed > RUN_LIMIT:
             raise InvalidResponse("The responses of this run together are larger than any catalog.", code="too-large")
         statistics.date = response.headers.get("date")
         now, content = datetime.now(UTC), context.redact.body(content)
-        code, judged = classify_response(response.status, response.headers, content, now, context.redact.of_a_part)
-        statistics.answered(code)
-        if isinstance(judged, SyncError):
-            raise judged
-        return judged
+        code, result = classify_response(response.status, response.headers, content, now, context.redact.of_a_part)
+        statistics.count_code(code)
+        if isinstance(result, SyncError):
+            raise result
+        return result
 
     def _send(self, params: Params) -> Response:
         context = self._context
@@ -185,8 +182,7 @@ class Worker:
         timeouts = context.timeouts.within(max(0.001, context.ends - time.monotonic()))
         if "template_id" not in params:
             return self._kept.request("GET", url, context.headers, timeouts=timeouts, most=_page)
-        # What a look-up says may remove a template: an answer left over from another request on a kept connection must not be
-        # taken for it.
+        # A look-up may remove a template, so it has a new connection: no response to an earlier request can be mistaken for its.
         self._current = own = Connection(context.url, context.network)
         self._check()
         try:

@@ -22,7 +22,7 @@ from sync.commands.listing import json_flag
 from sync.errors import SyncError
 from sync.monitoring.staleness import age, ago, is_stale
 from sync.reader.status import Overview, overview
-from sync.store.engine import require_writable
+from sync.store.rehearsal import rehearse_run
 from sync.store.schema import HEAD
 from sync.store.server_state import server_state
 from sync.store.sqlite_wal import sqlite_file
@@ -145,7 +145,7 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
             result = Result.WARNING if server.warnings else Result.FINE
             yield Check("server", result, server.summary, f"{'; '.join(server.warnings)}." if server.warnings else "")
         if not found.holder.active:  # the write check would wait for that run
-            require_writable(engine)
+            rehearse_run(engine)
     except SyncError as error:
         yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
         return

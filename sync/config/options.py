@@ -1,4 +1,4 @@
-"""Every setting: its variable, its default, how its text is read, and what a user is told about it."""
+"""Every setting: its variable, default, parser and help text."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _cron(value: str) -> str:
 
 def _readable_file(value: str) -> str:
     try:
-        if not Path(value).is_file():  # a pipe that nobody writes to would be waited on for ever
+        if not Path(value).is_file():  # opening a pipe without a writer would block
             raise ValueError(f"a readable file ({value} is not one)")
         with Path(value).open("rb"):
             return value

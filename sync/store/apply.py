@@ -179,7 +179,6 @@ class Store:
         def write() -> int:
             with writing(self.engine) as connection:
                 leases.current_holder(connection, lock=True)  # so that the order of numbers is the order of commits
-                key = connection.execute(sa.insert(sync_runs).values(row)).inserted_primary_key
-                return int(key[0]) if key else 0
+                return leases.insert_run(connection, row)
 
         return replace(run, run_id=self.retry(write), holder=process.name())

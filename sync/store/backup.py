@@ -178,12 +178,29 @@ def _plain(what: Path) -> Iterator[None]:
 
 
 def _copy(source: Path, copy: Path, step: Step, pages: int, *, mode: str) -> None:
-    with _plain(source), closing(_open(source, mode)) as one, closing(_open(copy, "rw")) as other:
-        # One moment is held to the end: else every commit of somebody else's makes the copy begin anew, perhaps for ever.
-        one.execute("BEGIN")
-        one.execute("SELECT count(*) FROM sqlite_master")
+    with _plain(source), closing(_open_for_reading(source, mode)) as one, closing(_open(copy, "rw")) as other:
         one.backup(other, pages=pages, progress=lambda *_: step("copying"))
         other.execute("PRAGMA journal_mode=DELETE")  # one file, without another beside it
+
+
+def _open_for_reading(source: Path, mode: str) -> sqlite3.Connection:
+    """Open a database and hold one moment of it to the end: else each commit makes the copy begin anew, perhaps for ever.
+
+    A full disk may have no room for `-shm`, which a process needs only where it shares the file.
+    """
+    for locking in ("NORMAL", "EXCLUSIVE"):
+        opened = _open(source, mode)
+        try:
+            opened.execute(f"PRAGMA locking_mode={locking}")
+            opened.execute("BEGIN")
+            opened.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.Error as error:
+            opened.close()
+            if locking == "EXCLUSIVE" or error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}:
+                raise
+        else:
+            break
+    return opened
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:

@@ -48,7 +48,7 @@ _BY_CODE: dict[str | int | None, str] = {
 _HINTS_BY_TEXT = {
     ("session is read-only",): NAME_THE_PRIMARY,
     ("readonly", "unable to open"): "Check the write permissions of this user, and that the directory exists.",
-    ("full",): "Free disk space; nothing was lost, and the next run continues.",
+    ("full", "disk i/o error"): "Free disk space, or check the disk; nothing was lost, and the next run continues.",
     ("lock",): "Another program has locked the database; retry when it has finished.",
 }
 

@@ -100,18 +100,6 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def require_writable(engine: sa.Engine) -> None:
-    """Refuse a database that can be read but not written: a file without the right, a standby; nothing is written.
-
-    Raises:
-        DatabaseError: saying so.
-    """
-    with writing(engine) as connection:
-        # SQLite takes BEGIN IMMEDIATE without a word where it cannot write.
-        connection.exec_driver_sql("UPDATE sync_state SET last_seq = last_seq")
-        connection.rollback()
-
-
 Source = sa.Engine | sa.Connection
 """What readers ask: a database, each question in a transaction of its own, or a transaction that is open already."""
 

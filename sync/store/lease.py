@@ -113,26 +113,40 @@ def _acquire(engine: sa.Engine, row: dict[str, Any], ttl: float, token: str) -> 
             age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
             ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
             return _busy(connection, row, f"Another run holds the lease: {holder.name}{age}; {ends}.")
-        fence = holder.fence + 1
+        # Rows that were copied without the lease's own have fences, too.
+        fence = max(holder.fence, connection.scalar(sa.select(sa.func.max(sync_runs.c.fence))) or 0) + 1
         taken = {"holder": me, "process": process.mark(), "fence": fence, "token": token, "ttl": ttl}
         connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
         close_abandoned(connection, now)
-        run_id = _insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
+        run_id = insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
         return Lease(run_id, fence, me, ttl, token)
 
 
 def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
     code = LeaseBusy.default_code
     skipped = {"status": str(Status.SKIPPED), "finished_at": row["started_at"], "error_code": code, "error": message}
-    run_id = _insert_run(connection, {**row, **skipped})
+    run_id = insert_run(connection, {**row, **skipped})
     return LeaseBusy(message, hint="Wait until it ends; `template-sync status` shows the lease holder.", run_id=run_id)
 
 
-def _insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
+def insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
+    """Insert an attempt's row and return its number.
+
+    Rows that were copied with their numbers (a data-only load, logical replication) leave PostgreSQL's sequence behind them; then
+    it is moved past them, by `nextval` as that needs no right to set it.
+    """
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+
+        inserted = insert(sync_runs).values(row).on_conflict_do_nothing(index_elements=["run_id"]).returning(sync_runs.c.run_id)
+        while (number := connection.scalar(inserted)) is None:
+            behind = "SELECT max(run_id) - currval('sync_runs_run_id_seq') FROM sync_runs"
+            skip = f"SELECT max(nextval('sync_runs_run_id_seq')) FROM generate_series(1, ({behind}))"  # noqa: S608 - constants
+            connection.exec_driver_sql(skip)
+        return int(number)
     key = connection.execute(sa.insert(sync_runs).values(row)).inserted_primary_key
     assert key is not None  # noqa: S101 - an INSERT of one row has one
-    run_id: int = key[0]
-    return run_id
+    return int(key[0])
 
 
 def close_abandoned(connection: sa.Connection, now: datetime) -> None:

@@ -74,7 +74,7 @@ def test_a_server_that_fails_or_is_not_reached_is_not_our_fault(code: str) -> No
 
 
 @pytest.mark.parametrize("code", [None, "", "499", "600", "shape", "²"])
-def test_an_answer_that_nobody_foresaw_may_be_a_changed_interface(code: str | None) -> None:
+def test_an_unknown_answer_is_reported_as_a_possible_change_of_the_api(code: str | None) -> None:
     assert told(Status.FAILED, code) == ("the server, or a change of its API", IF_IT_STAYS)
 
 

@@ -55,7 +55,7 @@ def test_a_change_that_breaks_callers_says_why(told: list[tuple[str, Any, Any]],
 
 
 @pytest.mark.parametrize("told", HARMLESS.values(), ids=HARMLESS)
-def test_a_change_that_breaks_nobody_gives_no_reason(told: tuple[str, Any, Any]) -> None:
+def test_a_change_that_breaks_no_caller_has_no_reason(told: tuple[str, Any, Any]) -> None:
     assert breaking("changed", _row(told)) == []
 
 

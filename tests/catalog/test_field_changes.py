@@ -27,7 +27,7 @@ UNPUBLISHED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", UNPUBLISHED.values(), ids=UNPUBLISHED)
-def test_what_means_nothing_is_stored_and_not_published(changes: dict[str, Any]) -> None:
+def test_a_difference_without_meaning_is_stored_and_not_published(changes: dict[str, Any]) -> None:
     found = compared([base()], [base(**changes)])
     (after,) = found.changes.unpublished
     before = document_of(base())

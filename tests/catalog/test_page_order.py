@@ -101,7 +101,7 @@ def test_the_first_page_begins_with_the_lowest_or_newest_and_the_last_ends_with_
         ("name", (None, "a", "1", "2")),
     ],
 )
-def test_a_place_that_nobody_was_given_is_refused_and_never_asked_of_a_database(sort: Any, said: tuple[Any, ...]) -> None:
+def test_a_forged_page_token_is_refused_before_the_database_is_queried(sort: Any, said: tuple[Any, ...]) -> None:
     after = token(sort, *said)
     with pytest.raises(ValueError, match=re.escape(f"after: {after!r} is no place in any order; pass what the last page gave.")):
         parse_page_token(after, Order(sort))

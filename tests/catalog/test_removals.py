@@ -202,6 +202,6 @@ def test_the_message_says_how_many_are_missing_how_many_runs_agree_since_when_an
     assert why_held(decided, empty=True) == "the catalog is empty, which only an operator can accept"
 
 
-def test_so_many_are_looked_up_one_by_one_and_nothing_goes_where_nobody_decided() -> None:
+def test_the_limits_of_look_ups_and_the_empty_decision_stay_what_they_are() -> None:
     assert (LOOK_UPS, SAMPLE) == (200, 20)
     assert Removals() == Removals(due={}, held={}, unconfirmed={}, limit=0)

@@ -49,7 +49,9 @@ def test_a_run_without_a_problem_succeeded_and_has_no_error() -> None:
     (RemovalsHeld("40 removals wait."), row(Status.HELD, "held", "40 removals wait.")),
     (WalkUnverified("The counts differ."), row(Status.INCOMPLETE, "unverified", "The counts differ.")),
 ])  # fmt: skip
-def test_what_was_not_believed_is_told_of_a_run_that_applied_the_rest(problem: SyncError, expected: Run) -> None:
+def test_a_run_that_held_removals_or_was_unverified_reports_why_although_it_applied_the_rest(
+    problem: SyncError, expected: Run
+) -> None:
     assert finish_applied(RUN, problem, ASKED, NOW) == expected
 
 

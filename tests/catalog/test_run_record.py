@@ -46,7 +46,7 @@ def test_a_row_holds_a_status_as_plain_text_which_every_driver_takes() -> None:
     assert type(FULL.row()["status"]) is str
 
 
-def test_json_tells_times_as_text_and_how_long_it_took() -> None:
+def test_json_has_times_as_text_and_the_duration() -> None:
     assert FULL.as_json() == {
         **ROW,
         "run_id": 41,

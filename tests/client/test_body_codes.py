@@ -59,7 +59,7 @@ def test_a_person_reads_what_the_code_means_and_what_to_do_with_or_without_a_bod
 
 
 @pytest.mark.parametrize("status", [300, 301, 399])
-def test_a_redirect_is_told_with_the_setting_that_follows_it(status: int) -> None:
+def test_the_error_of_a_redirect_names_the_setting_to_change(status: int) -> None:
     sentence = (
         f"The server redirects to another URL ({status}); redirects are not followed, because the API key is sent to the "
         "configured origin only."
@@ -67,7 +67,7 @@ def test_a_redirect_is_told_with_the_setting_that_follows_it(status: int) -> Non
     assert told(status) == (InvalidResponse, str(status), sentence, "Set CRUN_BASE_URL to the origin that serves the API.")
 
 
-def test_whoever_asks_to_wait_is_said_to_and_how_long() -> None:
+def test_the_error_names_the_wait_that_retry_after_asks_for() -> None:
     kind, _, sentence, hint = told(503, retry_after="7")
     assert (kind, sentence, hint) == (Deferred, "The server failed (503). Retry after 7 s.", NEXT_RUN)
     assert told(455, retry_after="7")[2] == "The catalog is under maintenance (455). Retry after 7 s."

@@ -50,7 +50,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
-def test_what_may_pass_is_asked_again_and_then_believed(reply: Reply) -> None:
+def test_a_transient_failure_is_retried_and_then_succeeds(reply: Reply) -> None:
     with Hostile(one_after_another(reply, reply, GOOD)) as server:
         answer = ask(server)
         assert len(server.requests) == 3
@@ -58,7 +58,7 @@ def test_what_may_pass_is_asked_again_and_then_believed(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
-def test_what_does_not_pass_is_given_up_after_so_many_attempts(reply: Reply) -> None:
+def test_a_lasting_failure_is_given_up_after_the_last_attempt(reply: Reply) -> None:
     error, requests = error_of(reply)
     assert requests == HASTY.attempts
     assert error.exit_code == (76 if error.code == "not-json" else 75)
@@ -91,9 +91,7 @@ FATAL: dict[str, tuple[Reply, type[SyncError], str, int]] = {
 
 
 @pytest.mark.parametrize(("reply", "kind", "code", "exit_code"), FATAL.values(), ids=FATAL)
-def test_what_does_not_pass_by_itself_ends_at_once_and_is_named(
-    reply: Reply, kind: type[SyncError], code: str, exit_code: int
-) -> None:
+def test_a_permanent_failure_is_not_retried_and_is_named(reply: Reply, kind: type[SyncError], code: str, exit_code: int) -> None:
     error, requests = error_of(reply)
     assert (type(error), error.code, error.exit_code, requests) == (kind, code, exit_code, 1)
 

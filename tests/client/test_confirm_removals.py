@@ -207,7 +207,7 @@ def test_in_a_catalog_of_one_template_a_count_of_one_found_is_not_taken_for_that
     assert (confirmation.evidence, bool(confirmation.problem)) == ({}, True)
 
 
-def test_a_service_that_breaks_after_its_controls_and_denies_everything_is_not_believed() -> None:
+def test_look_ups_that_fail_after_their_controls_confirm_no_removal() -> None:
     denied: list[str] = []
 
     def look_up(template_id: str) -> Given:
@@ -281,7 +281,7 @@ PASSING = [Unreachable("no"), Deferred("no", code="429"), Maintenance("no", code
 def test_a_control_that_cannot_be_asked_now_is_no_problem_but_nothing_is_gone_either(error: SyncError, control: str) -> None:
     known: Callable[[str], Given] = found if control == "last" else lambda _: error
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
-    unconfirmed = {"7": Unconfirmed(f"not asked: a control look-up failed: {why}", answered=False)}
+    unconfirmed = {"7": Unconfirmed(f"not looked up: a control look-up failed: {why}", answered=False)}
     assert confirm(lambda each: known(each) if each in "123" else error) == (Confirmation(unconfirmed=unconfirmed), [])
 
 
@@ -317,7 +317,7 @@ def test_after_an_error_that_will_not_pass_the_rest_is_not_asked(error: SyncErro
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
     assert confirmation.unconfirmed == {
         "8": Unconfirmed(f"the look-up failed: {why}", answered=False),
-        "9": Unconfirmed(f"not asked: another look-up failed: {why}", answered=False),
+        "9": Unconfirmed(f"not looked up: another look-up failed: {why}", answered=False),
     }
 
 
@@ -346,7 +346,7 @@ def test_a_person_can_accept_what_was_answered_though_the_controls_failed() -> N
 
 def test_where_the_controls_failed_nothing_is_asked_and_nothing_can_be_accepted_afterwards() -> None:
     confirmation, asked = confirm(lambda _: NO_EVIDENCE["a web server's own 404"])
-    reason = "not asked: a look-up did not find a template that the catalog had just served"
+    reason = "not looked up: a look-up did not find a template that the catalog had just served"
     assert (confirmation.unconfirmed, asked) == ({"7": Unconfirmed(reason, answered=False)}, [])
 
 
@@ -439,7 +439,7 @@ def test_one_of_them_that_is_found_is_taken_in_and_nothing_is_gone() -> None:
     doubt = "a look-up found one of the missing templates, so the walk is incomplete"
     sampled = set(looked_up(endpoint)) - {"1100"}
     assert {key for key, each in confirmation.unconfirmed.items() if each == Unconfirmed(doubt, answered=True)} == sampled
-    rest = Unconfirmed(f"not asked: {doubt}", answered=False)
+    rest = Unconfirmed(f"not looked up: {doubt}", answered=False)
     assert {key for key, each in confirmation.unconfirmed.items() if each == rest} == set(MANY) - sampled - {"1100"}
 
 
@@ -447,7 +447,7 @@ def test_one_of_them_that_is_found_is_taken_in_and_nothing_is_gone() -> None:
 def test_one_of_them_that_proves_nothing_is_enough_that_nothing_is_gone(answer: Given) -> None:
     confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=1, look_ups=honest(HONEST["404"], _1100=answer))
     assert (confirmation.evidence, confirmation.problem, set(confirmation.unconfirmed)) == ({}, "", set(MANY))
-    reason = "not asked: not every look-up of some missing templates confirmed that they are gone"
+    reason = "not looked up: not every look-up of some missing templates confirmed that they are gone"
     assert confirmation.unconfirmed["1000"] == Unconfirmed(reason, answered=False)
     assert len(looked_up(endpoint)) <= SAMPLE
 
@@ -473,7 +473,7 @@ def test_another_walk_that_cannot_be_verified_is_no_evidence_but_what_it_brings_
     confirmation, _ = again(lambda page: [{"TemplateId": "1000"}] if page == 1 else [], total=3)
     assert (confirmation.evidence, {each.template_id for each in confirmation.found}) == ({}, {"1000"})
     reason = "the second walk could not be verified: the catalog reports 3 templates, but served 1"
-    assert {each.reason.removeprefix("not asked: ") for each in confirmation.unconfirmed.values()} == {reason}
+    assert {each.reason.removeprefix("not looked up: ") for each in confirmation.unconfirmed.values()} == {reason}
 
 
 def test_where_a_person_accepts_and_the_sample_does_not_agree_all_are_looked_up() -> None:
@@ -497,6 +497,6 @@ def test_after_a_walk_whose_count_is_wrong_for_good_no_walk_confirms_and_some_ar
     confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=0, verified=False)
     assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")
     assert confirmation.unconfirmed == {
-        MANY[-1]: Unconfirmed("not asked: the limit of 200 look-ups per run was reached", answered=False)
+        MANY[-1]: Unconfirmed("not looked up: the limit of 200 look-ups per run was reached", answered=False)
     }
     assert len(endpoint.asked) <= LOOK_UPS + 3 + 2

@@ -149,7 +149,7 @@ def test_no_thread_is_left_behind_when_the_asker_is_done_or_stops_listening_or_f
         assert endpoint_threads() == []
 
 
-def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_that_of_the_next_question() -> None:
+def test_an_abandoned_response_is_not_taken_for_that_of_the_next_request() -> None:
     def script(request: Request) -> Reply:
         return replace(success([record(str(request.page))]), hold=0.1 * (request.page == 2))
 

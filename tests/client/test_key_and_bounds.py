@@ -84,7 +84,7 @@ def test_a_name_that_no_resolver_takes_is_unreachable() -> None:
         endpoint.get(PAGE)
 
 
-def test_a_server_that_does_not_speak_tls_is_not_told_the_key() -> None:
+def test_the_key_is_not_sent_to_a_server_without_tls() -> None:
     once = {"retry_policy": replace(HASTY, attempts=1), "timeouts": replace(QUICK, connect=0.3)}
     with (
         Hostile(one_after_another(GARBAGE)) as server,
@@ -95,7 +95,7 @@ def test_a_server_that_does_not_speak_tls_is_not_told_the_key() -> None:
         assert server.requests == []
 
 
-def test_a_port_where_nobody_listens_is_unreachable() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with asking(f"http://127.0.0.1:{port}") as endpoint:

@@ -169,7 +169,7 @@ def test_a_count_that_is_too_low_is_found_out_by_pages_of_one_template_too() -> 
     assert found.reason == UNEQUAL(1, 2)
 
 
-def test_a_record_that_came_past_the_end_tells_its_own_page() -> None:
+def test_a_record_from_past_the_end_has_its_own_page_number() -> None:
     found = Catalog(pages([1, 2], [3, 4], [5]), total=2).walk()
     assert [each.page for each in found.records] == [1, 1, 2, 2, 3]
 
@@ -204,7 +204,7 @@ UNBELIEVABLE: dict[str, tuple[Answer, Any, list[str], str]] = {
 
 
 @pytest.mark.parametrize(("answer", "total", "served", "doubt"), UNBELIEVABLE.values(), ids=UNBELIEVABLE)
-def test_a_walk_that_does_not_add_up_is_made_again_and_then_not_believed(
+def test_a_walk_whose_counts_disagree_is_repeated_and_then_unverified(
     answer: Answer, total: Any, served: list[str], doubt: str
 ) -> None:
     catalog = Catalog(answer, total)
@@ -252,17 +252,17 @@ def test_of_a_count_that_moves_with_every_page_ten_are_shown(last: int, shown: s
 
 
 @pytest.mark.parametrize("past_end", [[], [3]], ids=["nothing more", "one more"])
-def test_a_count_that_moves_past_the_end_is_not_believed(past_end: list[int]) -> None:
+def test_a_count_that_moves_past_the_end_is_unverified(past_end: list[int]) -> None:
     found = Catalog(pages([1, 2], past_end), total=lambda request: 2 if request % 2 else 3).walk()
     assert (found.verified, found.reason, found.total) == (False, MOVED("2, 3"), 3)
 
 
-def test_a_count_that_only_one_page_gives_is_told_and_not_believed() -> None:
+def test_a_count_that_only_one_page_gives_is_reported_and_unverified() -> None:
     found = Catalog(pages([1, 2], [3]), total=lambda request: None if request % 2 else 3).walk()
     assert (found.total, found.verified, found.reason) == (3, False, UNCOUNTED)
 
 
-def test_a_second_walk_that_adds_up_is_believed() -> None:
+def test_a_second_walk_whose_counts_agree_is_verified() -> None:
     catalog = Catalog(lambda page: {1: [1, 2], 2: [3] if catalog.pages_asked.count(1) > 1 else []}[page], total=3)
     found = catalog.walk()
     assert (ids(found), found.verified, catalog.pages_asked.count(1)) == (["1", "2", "3"], True, 2)
@@ -483,7 +483,7 @@ def test_a_catalog_of_two_million_templates_is_not_without_end() -> None:
     assert (walking.MOST_PAGES, walking.MOST_RECORDS) == (40_000, 2_000_000)
 
 
-def test_progress_is_told_after_every_page() -> None:
+def test_progress_is_reported_after_every_page() -> None:
     told: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total=3)
     walk(catalog, catalog.parser, page_size=2, workers=1, progress=lambda *counts: told.append(counts))
@@ -503,7 +503,7 @@ def test_a_count_beyond_all_sense_is_no_count_of_pages_to_expect(
     assert found == told
 
 
-def test_a_field_that_only_an_earlier_walk_showed_is_not_one_of_the_walk_that_is_believed_in_the_end() -> None:
+def test_a_field_that_only_an_unverified_walk_had_is_missing_in_the_verified_one() -> None:
     def answer(page: int) -> list[Any]:
         walk_number = sum(page == 1 for page in catalog.pages_asked)
         other = {"TemplateId": "1", "Duration": walk_number} | ({"InputNum": 1} if walk_number == 1 else {})

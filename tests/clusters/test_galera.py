@@ -61,7 +61,7 @@ def test_a_run_is_seen_on_every_other_node_the_moment_it_ends(engines: list[sa.E
             assert (found.cursor, found.last_success) == (ended.cursor, ended.last_success)
 
 
-def test_doctor_is_told_of_the_node_and_its_cluster(engines: list[sa.Engine]) -> None:
+def test_doctor_reports_the_node_and_its_cluster(engines: list[sa.Engine]) -> None:
     state = server_state(engines[1])
     assert state is not None
     assert "node node1 of a Galera cluster of 3 (Primary, Synced)" in state.summary
@@ -142,7 +142,7 @@ def test_a_prune_on_another_node_keeps_a_run_from_committing_beside_it(engines: 
     assert conflict.value.exit_code == 75
 
 
-def test_a_daemon_that_plans_on_another_node_ends_nobodys_transaction(engines: list[sa.Engine]) -> None:
+def test_recording_the_next_run_on_another_node_ends_no_transaction(engines: list[sa.Engine]) -> None:
     planned: list[object] = []
     rolled_back: list[object] = []
 
@@ -178,7 +178,7 @@ def test_an_apply_that_loses_to_another_node_is_tried_again_as_a_whole(engines: 
     assert anomalies(engines[2]) == []
 
 
-def test_a_node_without_its_cluster_is_told_in_one_line(nodes: list[Server], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_node_without_quorum_is_reported_in_one_line(nodes: list[Server], caplog: pytest.LogCaptureFixture) -> None:
     alone = nodes[2]
     assert alone._process is not None
     engine = open_engine(alone.url)

@@ -124,7 +124,7 @@ def test_a_reader_is_served_by_the_standby_while_no_primary_answers(pair: tuple[
     assert sync(AFTER, engine).error is None, "the connection to the standby that it was is not kept"
 
 
-def test_doctor_is_told_who_is_primary_who_follows_and_what_would_hurt(pair: tuple[Server, Server]) -> None:
+def test_doctor_reports_primary_standby_and_concerns(pair: tuple[Server, Server]) -> None:
     seen = []
     for server in pair:
         engine = open_engine(server.url)

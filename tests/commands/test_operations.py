@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ from sync.store.schema import upgrade
 from sync.store.tables import planned_runs, sync_lease, webhook_endpoints
 from sync.webhooks.state import register
 from tests.builders import record, records, run_against
-from tests.command_line import environment
+from tests.command_line import environment, template_sync
 from tests.conftest import SERVERS, drop_database, new_database
 from tests.daemons import Upstream
 from tests.webhooks.receiver import SECRET, Receiver
@@ -142,6 +142,30 @@ def old(scene: Scene) -> None:
     scene.synchronise()
 
 
+def full(scene: Scene) -> None:
+    """Put an old database on a disk that is full, where this user may mount one; else on the disk that is there."""
+    old(scene)
+    scene.execute(sa.text("CREATE TABLE filling AS WITH n AS (SELECT 1 UNION ALL SELECT 1) SELECT zeroblob(300000) AS z FROM n"))
+    scene.execute(sa.text("DROP TABLE filling"))
+    scene.engine.dispose()
+    other = scene.folder.with_name("other")
+    other.mkdir()
+    scene.variables["OTHER"] = str(other)
+    file = scene.folder / "templates.db"
+    content, size = file.read_bytes(), file.stat().st_size
+    disk = ["tmpfs", "-t", "tmpfs", "-o", f"size={size + 4096 * 2}", str(scene.folder)]
+    if subprocess.run(["mount", *disk], check=False, capture_output=True).returncode != 0:
+        return
+    scene.open_things.callback(subprocess.run, ["umount", str(scene.folder)], check=True)
+    file.write_bytes(content)
+    rest = scene.folder / "rest"
+    with suppress(OSError), rest.open("wb", buffering=0) as filling:
+        while True:
+            filling.write(b"x" * 4096)
+    refused = template_sync("run", folder=scene.folder, variables=scene.upstream.settings())
+    assert (refused.code, "disk space" in refused.err) == (69, True), refused.err
+
+
 def stuck(scene: Scene) -> None:
     scene.synchronise()
     shop = scene.open_things.enter_context(Receiver())
@@ -163,7 +187,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Rejected": rejected,
     "Locked": locked,
     "Key rotated": well,
-    "Disk full": old,
+    "Disk full": full,
     "Webhooks": stuck,
     "Backup and restore": well,
     "Moving to another database": well,

@@ -116,7 +116,7 @@ def test_the_hash_can_be_taken_by_others() -> None:
     assert form().hash == hashlib.sha256(plain.encode()).hexdigest()
 
 
-def test_a_caller_who_changes_a_schema_changes_nobody_elses() -> None:
+def test_changing_a_returned_schema_changes_no_other_copy() -> None:
     one = form()
     one.schema["properties"].clear()
     assert one.schema == form().schema

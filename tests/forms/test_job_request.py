@@ -32,7 +32,7 @@ def test_it_is_the_documented_one_with_an_input_that_fits() -> None:
     ]
 
 
-def test_who_has_no_image_to_send_is_not_told_of_placeholders() -> None:
+def test_a_template_without_images_has_no_note_about_placeholders() -> None:
     assert not any("img_urls" in note for note in request(InputNum=0)["notes"])
     assert request(InputNum=0)["body"]["input"]["img_urls"] == []
 
@@ -51,7 +51,7 @@ def test_what_is_around_the_input_is_closed_but_for_the_callback() -> None:
     }
 
 
-def test_what_nobody_said_is_said_to_be_unknown() -> None:
+def test_what_the_catalog_does_not_state_is_reported_as_unknown() -> None:
     made = request(ConsumeItems=[], InputNum=None, InputRequirement=None)
     assert made["credit"] is None
     assert made["notes"] == [

@@ -86,7 +86,7 @@ def test_several_mistakes_are_several_sentences_in_the_order_of_the_fields() -> 
     assert [problem.path for problem in FORM.validate({})] == ["template_id", "img_urls", "resolution"]
 
 
-def test_a_name_that_somebody_gave_is_escaped_and_cut_and_two_that_begin_alike_are_two() -> None:
+def test_a_field_name_of_the_input_is_escaped_and_cut_and_names_with_one_prefix_stay_apart() -> None:
     names = ["\x1b" * 5 + "x" * 100, "\x1b" * 5 + "x" * 101]
     problems = FORM.validate({**GOOD, **dict.fromkeys(names, 1)})
     assert [problem.path for problem in problems] == ["\\x1b" * 5 + "x" * 55 + "..."] * 2
@@ -117,18 +117,18 @@ def test_what_fits_has_no_problem() -> None:
         ({"maxLength": 1, "pattern": "a"}, "bb", "must have at most 1 character, not 2"),
     ],
 )
-def test_an_argument_that_is_out_of_bounds_is_told_with_its_bound(rules: dict[str, Any], given: Any, message: str) -> None:
+def test_an_argument_out_of_bounds_is_reported_with_its_bound(rules: dict[str, Any], given: Any, message: str) -> None:
     schema = {"type": "object", "properties": {"it": rules}, "additionalProperties": False}
     assert [str(problem) for problem in problems(schema, {"it": given})] == [f"it: {message}"]
 
 
-def test_an_argument_where_there_are_none_is_told_so() -> None:
+def test_an_argument_of_a_tool_without_arguments_is_reported() -> None:
     schema = {"type": "object", "properties": {}, "additionalProperties": False}
     assert [str(problem) for problem in problems(schema, {"it": 1})] == ["it: there is no such field; there are none"]
 
 
 @pytest.mark.parametrize("name", ["jsonschema", "a part of it"])
-def test_without_the_library_one_is_told_what_is_missing_and_which_extra_brings_it(
+def test_without_the_library_the_error_names_it_and_the_extra_that_installs_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", ModuleType(name))

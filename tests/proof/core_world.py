@@ -6,7 +6,7 @@
 A story is a catalog of n templates, stored by a first run; then two runs on pages of two, in which up to two events happen, each
 just before any request of either run, and up to one fault befalls any of the answers; then calm runs. So there are runs with two
 events and a fault, and those where the second run repairs what the first saw. `sync.synchronise.plan` finds out what each run
-changes; what the database holds then is kept by a model of it, `Remembered`, and small_world.py shows that the real store does
+changes; what the database holds then is kept by a model of it, `Remembered`, and tests/world.py shows that the real store does
 the same.
 
 With `--field`, one documented field is lost by one template or by all, and comes back, with the old value or another: such events
@@ -46,8 +46,7 @@ from tests.answering import Answering
 from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Truth, Visit, truth_of
 from tests.proof.remembered import Remembered
 from tests.proof.strikes import PAGE, events, faults, losses
-from tests.test_follower import meanings
-from tests.test_stateful import published, value_of
+from tests.world import meanings, published, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

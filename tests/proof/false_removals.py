@@ -12,21 +12,21 @@ from __future__ import annotations
 import json
 import random
 import sys
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.confirm_removals import confirm_removals
 from sync.client.envelope import Envelope
-from sync.client.params import RequestStatistics
 from sync.client.spool import Spool
 from sync.client.walk import walk
-from sync.errors import NotFound
+from tests.answering import Answering, not_there
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sync.client.params import Params
+    from sync.errors import NotFound
 
 TEMPLATES = 280
 PAGE_SIZE = 50
@@ -56,27 +56,21 @@ class Shares:
     confirmed: int = 0
 
 
-@dataclass(slots=True)
-class Catalog:
-    """Ids in the order served; `event` happens before request number `moment`. Satisfies `sync.client.params.ApiClient`."""
+class Catalog(Answering):
+    """Ids in the order served; `event` happens before the request of a random page."""
 
-    chance: random.Random
-    event: str
-    ids: list[str] = field(default_factory=lambda: [str(number) for number in range(TEMPLATES)])
-    requests: int = 0
-    first_pass: list[str] = field(default_factory=list)
-    moment: int = 0
-    statistics: RequestStatistics = field(default_factory=RequestStatistics)
+    def __init__(self, chance: random.Random, event: str) -> None:
+        super().__init__(self._serve)
+        self.chance, self.event = chance, event
+        self.ids = [str(number) for number in range(TEMPLATES)]
+        self.first_pass: list[str] = []
+        self.requests = 0
+        self.moment = chance.randrange(1, PAGES)
 
-    def __post_init__(self) -> None:
-        self.moment = self.chance.randrange(1, PAGES)
-
-    def get(self, question: Params) -> Envelope:
-        """Answer as the endpoint does."""
+    def _serve(self, question: Params) -> Envelope | NotFound:
         if "template_id" in question:
-            if question["template_id"] not in self.ids:
-                raise NotFound("There is no such template.", envelope=Envelope(404, "The template does not exist", None, None))
-            return _envelope([str(question["template_id"])], 1)
+            wanted = str(question["template_id"])
+            return _envelope([wanted], 1) if wanted in self.ids else not_there()
         if self.requests == self.moment:
             self._happen()
         self.requests += 1
@@ -85,28 +79,6 @@ class Catalog:
         if self.requests <= PAGES:
             self.first_pass += served
         return _envelope(served, len(self.ids))
-
-    def get_many(self, questions: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | NotFound]]:
-        """Answer questions one after another."""
-        for question in questions:
-            try:
-                yield question, self.get(question)
-            except NotFound as error:
-                yield question, error
-
-    def check_deadline(self) -> None:
-        """Take all the time there is."""
-
-    def interrupt(self) -> None:
-        """Never be told to stop."""
-
-    def redact(self, value: Any) -> Any:
-        """Hide nothing: there is no key."""
-        return value
-
-    def may_spell(self, written: bytes) -> bool:
-        """Find no key."""
-        return False
 
     def _happen(self) -> None:
         gone = self.ids.pop(self.chance.randrange(TEMPLATES))

@@ -1,6 +1,6 @@
 """What the database holds, as a run sees it: a model of the store, of a few lines.
 
-small_world.py holds the real store against it after each of its runs; core_world.py plays on it alone, which is a hundred times
+tests/world.py compares the real store with it after each run; core_world.py plays on it alone, which is a hundred times
 as fast.
 """
 

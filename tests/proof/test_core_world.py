@@ -14,9 +14,8 @@ from sync.synchronise import plan
 from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, MovingEndpoint, Visit
 from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, told
 from tests.proof.remembered import Remembered
-from tests.proof.strikes import faults
-from tests.test_follower import without_returns
-from tests.test_guards_matter import believed_without_asking
+from tests.proof.strikes import events, faults
+from tests.test_guards_matter import believed_without_asking, without_returns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,6 +66,13 @@ def every_end(world: CoreWorld, begin: State, left: Left, script: tuple[Event, .
             yield from every_end(world, begin, Left(left.events - 1, left.faults), (*script, Event(at, *each)))
         for each in faults(len(catalog.live)) if left.faults else ():
             yield from every_end(world, begin, Left(left.events, left.faults - 1), (*script, Event(at, *each)))
+
+
+def test_every_event_and_every_fault_is_tried_once() -> None:
+    happen, befall = [*events(2, 1)], [*faults(2)]
+    assert (len(happen), len(befall)) == (len({*happen}), len({*befall}))
+    assert {kind for kind, *_ in happen} == {"sign", "add", "return", "delete", "reprice", "retag", "replace", "move"}
+    assert (len(happen), len(befall)) == (1 + 3 + 3 + 6 + 8, 12 + 3 + 6 * 2 + 4)
 
 
 def test_where_nothing_may_happen_there_is_one_run_and_another_after_it() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.long
 @pytest.mark.parametrize("target", TARGETS)
-def test_whatever_comes_is_read_or_refused_in_words_of_ours(target: str, tell: Callable[[str], None]) -> None:
+def test_any_input_is_read_or_refused_with_an_error_of_this_program(target: str, tell: Callable[[str], None]) -> None:
     seed = int(time.time())  # what is found names it
     count = fuzz(target, 20.0, seed)
     tell(f"{target}: {count:,} inputs, seed {seed}: nothing unforeseen")

@@ -179,7 +179,7 @@ def test_a_database_that_was_restored_and_ran_on_past_the_reader_is_noticed(tmp_
     assert "cursor" in refused.err
 
 
-def test_who_follows_is_told_at_the_next_look(tmp_path: Path, sqlite: Database) -> None:
+def test_a_follower_gets_the_error_at_its_next_poll(tmp_path: Path, sqlite: Database) -> None:
     runs(sqlite, 1, 2)
     back_up(sqlite.engine, tmp_path / "backup")
     runs(sqlite, 3, start=2)

@@ -84,7 +84,7 @@ def live(engine: sa.Engine, runs: int = 9) -> Recorded:
     return recorded
 
 
-def test_every_run_is_told_as_it_was_written_down_then(database: Database) -> None:
+def test_every_run_is_shown_as_it_was_recorded(database: Database) -> None:
     recorded = live(database.engine)
     assert database.scalar("SELECT status FROM sync_runs WHERE run_id = 5") == "interrupted"
     for run_id, was in recorded.lists.items():
@@ -111,7 +111,7 @@ def test_a_runs_catalog_holds_from_its_end_on_and_until_the_next_ones(database: 
     assert recorded.catalog.as_of(zoned).templates() == recorded.lists[2]
 
 
-def test_what_lies_between_two_moments_is_told_net_and_the_feed_goes_on_behind_it(database: Database) -> None:
+def test_the_difference_of_two_moments_is_net_and_its_cursor_continues_the_feed(database: Database) -> None:
     recorded = live(database.engine)
     catalog = recorded.catalog
     for before, after in ((1, 4), (2, 9), (9, 2), (4, 5), (3, 3)):
@@ -182,7 +182,7 @@ def test_a_clock_that_was_set_back_hides_no_run(sqlite: Database) -> None:
     assert len(catalog.as_of(now()).templates()) == 2
 
 
-def test_what_was_pruned_is_refused_and_what_is_kept_is_told(database: Database) -> None:
+def test_pruned_runs_are_refused_and_kept_ones_are_shown(database: Database) -> None:
     recorded = live(database.engine)
     prune(database.engine, before=None, keep_runs=3)
     for when in (3, recorded.ends[3], 6, recorded.ends[6], recorded.ends[7] - MICROSECOND):
@@ -245,7 +245,7 @@ def test_the_past_asks_no_question_of_the_present(sqlite: Database) -> None:
     assert then.as_of(1).templates() == then.templates()
 
 
-def test_the_documented_queries_tell_the_same(database: Database) -> None:
+def test_the_documented_queries_return_the_same(database: Database) -> None:
     recorded = live(database.engine)
     queries = (ROOT / "docs" / "database.md").read_text().partition("## The past\n")[2].split("```sql\n")
     whole, which = (sa.text(query.partition("```")[0].rstrip("; \n")) for query in queries[1:3])

@@ -101,7 +101,7 @@ def test_a_changed_template_gets_a_new_version_and_the_old_one_ends(database: Da
     assert [told["field"] for told in change["fields"]] == ["title_en", "tags", "consume_items.480p", "consume_items.720p"]
 
 
-def test_what_is_no_change_is_stored_and_not_told(database: Database) -> None:
+def test_what_is_no_change_is_stored_and_not_published(database: Database) -> None:
     sync([record("1")], database.engine, clock=at(0))
     resigned = record("1", Cover="https://media.example/cover.jpeg?x-expires=2", Tags=["热门", "🔥Seedance2.0模型"])
     resigned["Tags_en"] = ["Trending", "🔥Seedance2.0 Model"]
@@ -126,17 +126,6 @@ def test_a_removed_template_keeps_its_rows_and_its_prices_end(database: Database
     assert _prices(database, "2") == [("480p", 166.5, "00", "01"), ("720p", 355.2, "00", "01")]
     versions = [each["until_run_id"] for each in database.rows("template_versions") if each["template_id"] == "2"]
     assert versions == [2]
-
-
-def test_a_template_that_returns_gets_its_old_row_and_its_prices_begin_anew(database: Database) -> None:
-    for minute, count in enumerate((2, 1, 2)):
-        sync(records(count), database.engine, clock=at(minute))
-    row = _row(database, "2")
-    assert (row["removed_at"], row["removed_run_id"], row["first_seen_run_id"], row["changed_run_id"]) == (None, None, 1, 3)
-    assert _prices(database, "2") == [
-        ("480p", 166.5, "00", "01"), ("480p", 166.5, "02", ""), ("720p", 355.2, "00", "01"), ("720p", 355.2, "02", ""),
-    ]  # fmt: skip
-    assert anomalies(database) == []
 
 
 def test_price_periods_follow_a_price_that_changes_goes_and_comes_back(database: Database) -> None:
@@ -311,7 +300,7 @@ def test_what_says_the_same_in_other_bytes_is_recognised_by_those_from_then_on(d
     assert after["2"] == before["2"]
 
 
-def test_a_run_whose_own_row_somebody_deleted_applies_nothing_and_says_so(database: Database) -> None:
+def test_a_run_whose_row_was_deleted_applies_nothing_and_reports_it(database: Database) -> None:
     sync(BEFORE, database.engine)
     before = database.catalog_dump()
 

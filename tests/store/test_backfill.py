@@ -105,7 +105,7 @@ def test_a_database_without_an_epoch_gets_one_of_its_own(told: Database) -> None
     assert (len(epochs), {len(epoch) for epoch in epochs}) == (2, {12})
 
 
-def test_a_number_whose_change_somebody_deleted_is_not_given_out_again(told: Database) -> None:
+def test_the_seq_of_a_deleted_change_is_not_reused(told: Database) -> None:
     with told.engine.begin() as connection:
         connection.execute(sa.delete(template_changes).where(template_changes.c.seq == 15))
         forget(connection, 10, last_cursor=None)
@@ -114,7 +114,7 @@ def test_a_number_whose_change_somebody_deleted_is_not_given_out_again(told: Dat
     assert str(told.rows("sync_state")[0]["last_cursor"]).startswith(f"{EPOCH}-15-")
 
 
-def test_an_end_that_somebody_set_back_is_refused_and_says_what_to_do(told: Database) -> None:
+def test_a_feed_end_that_was_set_back_is_refused_with_a_hint(told: Database) -> None:
     with told.engine.begin() as connection:
         forget(connection, 0, last_cursor=None, last_seq=3)
     with told.engine.connect() as connection, pytest.raises(DatabaseError) as caught:

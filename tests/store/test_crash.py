@@ -144,7 +144,7 @@ def test_a_full_disk_at_any_page_leaves_before_or_after(sqlite: Database, step: 
         if error is None:
             break
         assert "full" in str(error)
-        assert error.hint == "Free disk space; nothing was lost, and the next run continues."
+        assert error.hint == "Free disk space, or check the disk; nothing was lost, and the next run continues."
         assert trial.judge(f"{pages} free pages") == "before"
         assert sqlite.scalar("PRAGMA integrity_check") == "ok"
     assert trial.outcomes["before"] > 10 / step

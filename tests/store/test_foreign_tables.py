@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long_on_servers
 
 
-def test_an_upgrade_refuses_a_table_of_somebody_else_and_writes_nothing(empty_database: Database) -> None:
+def test_an_upgrade_refuses_a_foreign_table_and_writes_nothing(empty_database: Database) -> None:
     with empty_database.engine.begin() as connection:
         connection.exec_driver_sql("create table tags (id integer primary key, label varchar(20))")
         connection.exec_driver_sql("insert into tags values (1, 'theirs')")

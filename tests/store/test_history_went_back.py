@@ -48,7 +48,7 @@ def test_of_two_holders_with_one_fence_and_one_run_only_the_newer_proves_renews_
     assert database.scalar("SELECT holder FROM sync_lease") is None
 
 
-def test_a_run_whose_number_was_given_again_closes_and_believes_nothing_of_the_other_run(database: Database) -> None:
+def test_a_run_whose_id_was_reused_neither_closes_nor_recognises_the_other_run(database: Database) -> None:
     a, b = _twice(database)
     ended = Run(a.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=a.fence, holder=a.holder)
     store = Store(database.engine, sleep=lambda _: None)

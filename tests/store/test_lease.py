@@ -79,7 +79,7 @@ def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_
     assert database.present == set()
 
 
-def test_whoever_looks_sees_the_holder_since_when_and_for_how_long(database: Database) -> None:
+def test_the_current_holder_has_a_name_a_start_and_an_expiry(database: Database) -> None:
     with engines.reading(database.engine) as connection:
         nobody = leases.current_holder(connection)
     assert (nobody.name, nobody.active, nobody.since) == ("no holder", False, None)
@@ -373,7 +373,7 @@ def test_a_lease_can_be_broken_by_force_and_its_holder_commits_nothing(database:
     assert sync(BEFORE, database.engine).error is None
 
 
-def test_breaking_a_free_lease_harms_nobody(database: Database) -> None:
+def test_breaking_a_free_lease_has_no_effect(database: Database) -> None:
     sync(BEFORE, database.engine)
     former = leases.break_lease(database.engine)
     assert (former.name, former.active) == ("no holder", False)
@@ -408,7 +408,7 @@ def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(
     assert _lease_row(on_server)["holder"] is None
 
 
-def test_a_sqlite_file_that_another_program_keeps_locked_is_told_in_plain_words(sqlite: Database) -> None:
+def test_a_sqlite_file_that_another_program_has_locked_is_reported_with_a_hint(sqlite: Database) -> None:
     import sqlite3
 
     impatient = open_engine(sqlite.url, patience=0.05)

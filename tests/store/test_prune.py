@@ -178,7 +178,7 @@ def test_what_lies_before_the_beginning_is_refused_with_a_way_on(database: Datab
         run_of(database.engine, 2, day(99))
 
 
-def test_what_a_removed_template_was_is_told_for_ever(database: Database) -> None:
+def test_the_last_document_of_a_removed_template_is_never_pruned(database: Database) -> None:
     live_a_week(database)
     prune(database.engine, before=day(99), keep_runs=None)
     gone = catalog_reader.template(database.engine, "6")
@@ -204,7 +204,7 @@ def test_counting_only_counts_the_same_and_changes_nothing(database: Database) -
     assert prune(database.engine, before=None, keep_runs=3) == {**dict.fromkeys(counted, 0), "oldest_seq": counted["oldest_seq"]}
 
 
-def test_the_success_that_status_tells_of_stays_behind_failures_and_refreshes(database: Database) -> None:
+def test_the_last_success_in_status_survives_failures_and_refreshes(database: Database) -> None:
     run_with(records(3), database.engine, clock=ticking(day(0)))
     with Upstream(records(3)) as upstream:
         settings = make_settings(upstream.url)

@@ -113,7 +113,7 @@ def test_what_does_not_look_as_if_it_passed_is_tried_three_times_and_the_lease_g
     assert filled.catalog_dump() == before
 
 
-def test_a_lease_that_is_lost_at_the_first_try_is_lost_and_nobody_looks(filled: Database) -> None:
+def test_a_lease_that_is_lost_at_the_first_try_is_not_retried(filled: Database) -> None:
     slept: list[float] = []
     source = Catalog(AFTER, lambda: leases.break_lease(filled.engine))
     assert isinstance(sync(source, filled.engine, sleep=slept.append).error, LeaseLost)

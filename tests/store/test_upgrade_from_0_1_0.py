@@ -189,7 +189,7 @@ def test_the_first_run_finds_no_change_and_the_second_reads_nothing(old: Databas
     assert len(old.rows("sync_runs")) == len(runs) + 2
 
 
-def test_the_first_run_after_the_upgrade_tells_a_change_as_ever(old: Database) -> None:
+def test_the_first_run_after_the_upgrade_publishes_a_change(old: Database) -> None:
     schema.upgrade(old.engine)
     outcome = sync([{**SERVED[0], "Title_en": "Other"}, *SERVED[1:]], old.engine, clock=at(0))
     assert (outcome.error, outcome.run.changed, outcome.run.unchanged) == (None, 1, 5)

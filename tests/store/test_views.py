@@ -177,7 +177,7 @@ def test_prices_are_decimals_to_introspection_where_the_engine_has_decimals(data
 # Other people's things --------------------------------------------------------------------------------------------------
 
 
-def test_a_view_of_somebody_elses_that_is_called_as_a_new_one_is_refused_and_stays(empty_database: Database) -> None:
+def test_a_foreign_view_with_the_name_of_a_new_one_is_refused_and_stays(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, "0003")
     empty_database.execute("CREATE VIEW picker AS SELECT template_id, title FROM templates")
     with pytest.raises(SchemaError, match="not this program's: picker"):

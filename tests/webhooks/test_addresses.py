@@ -22,7 +22,7 @@ def test_tls_goes_anywhere_and_plain_http_to_this_machine(url: str) -> None:
     ("http://example.com/", "an https:// URL: plain http is for loopback addresses only"),
     ("https://169.254.169.254/", "a URL to another host: this address is link-local or of a cloud's metadata service"),
 ])  # fmt: skip
-def test_what_is_refused_is_told_what_was_expected_and_not_repeated(url: str, expected: str) -> None:
+def test_the_error_of_a_refused_url_names_what_was_expected_without_the_url(url: str, expected: str) -> None:
     with pytest.raises(ValueError, match="^" + re.escape(expected) + "$"):
         check_url(url)
 

@@ -60,7 +60,7 @@ def test_who_only_looks_needs_no_secret_and_who_is_not_enabled_is_asked_for_none
 
 
 @pytest.mark.parametrize(("content", "said"), [(b"\xff", "not UTF-8 text"), ("é".encode() * 2**19 + b"x", "at most 1 MiB")])
-def test_a_file_that_is_none_is_told_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+def test_an_unreadable_file_is_reported_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "hooks.toml").write_bytes(content)
     with pytest.raises(ConfigurationError, match=said):
         endpoints_in(str(tmp_path / "hooks.toml"))

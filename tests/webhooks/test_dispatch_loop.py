@@ -35,7 +35,7 @@ def hang(_connection: socket.socket, _heard: Heard, over: threading.Event) -> No
 
 
 @pytest.mark.ci_slice
-def test_it_tells_what_comes_after_the_first_fill_while_another_endpoint_hangs_and_goes_on_after_a_restart(
+def test_the_daemon_delivers_while_another_endpoint_hangs_and_continues_after_a_restart(
     upstream: Upstream, tmp_path: Path
 ) -> None:
     with Receiver() as good, Receiver(hang) as bad:
@@ -83,7 +83,7 @@ def _shown(daemon: DaemonProcess) -> dict[str, float] | None:
     return shown if caught_up and shown.get('template_sync_webhook_behind_changes{endpoint="bad"}') == 2 else None
 
 
-def test_a_file_that_is_broken_meanwhile_is_told_of_once_and_mended_it_goes_on(sqlite: Database) -> None:
+def test_a_broken_endpoints_file_is_reported_once_and_delivery_continues_when_it_is_mended(sqlite: Database) -> None:
     looks: list[str] = []
     mended = threading.Event()
 

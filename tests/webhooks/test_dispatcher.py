@@ -37,9 +37,7 @@ def only(database: Database) -> Position:
     return found
 
 
-def test_an_endpoint_that_begins_at_the_end_is_told_what_comes_after_and_each_thing_once(
-    database: Database, receiver: Receiver
-) -> None:
+def test_an_endpoint_that_begins_at_the_end_gets_each_later_change_once(database: Database, receiver: Receiver) -> None:
     target = receiver.signed_endpoint()
     assert deliver_to(database.engine, target) == []
     sync(records(2), database.engine)
@@ -121,7 +119,7 @@ def test_an_endpoint_that_hangs_holds_up_neither_a_sync_nor_another_endpoint(dat
         assert abouts(slow.heard) == ["1", "2", "3"]
 
 
-def test_an_endpoint_that_says_410_is_paused_until_somebody_resumes_it(database: Database, receiver: Receiver) -> None:
+def test_an_endpoint_that_answers_410_is_paused_until_it_is_resumed(database: Database, receiver: Receiver) -> None:
     target = receiver.signed_endpoint(start="start")
     sync(records(2), database.engine)
     receiver.behave = says(410)
@@ -173,7 +171,7 @@ def test_a_position_that_was_pruned_away_is_paused_as_lost_and_nothing_is_sent_a
     assert abouts(receiver.heard) == ["1", "4"]
 
 
-def test_after_a_restored_backup_what_happens_anew_is_told_under_another_id(database: Database, receiver: Receiver) -> None:
+def test_after_a_restored_backup_new_changes_have_other_message_ids(database: Database, receiver: Receiver) -> None:
     target = receiver.signed_endpoint(start="start")
     sync(records(1), database.engine)
     deliver_to(database.engine, target)
@@ -249,7 +247,7 @@ def test_once_it_is_asked_to_stop_no_further_message_leaves(sqlite: Database, re
     assert only(sqlite).seq == 1
 
 
-def test_what_is_taken_out_of_the_file_is_told_no_further_message(sqlite: Database, receiver: Receiver) -> None:
+def test_an_endpoint_removed_from_the_file_gets_no_further_message(sqlite: Database, receiver: Receiver) -> None:
     sync(records(5), sqlite.engine)
     visits: list[Any] = []
     dispatcher = Dispatcher(sqlite.engine, hasty, Clock(), lambda: 0.0, visits.append)
@@ -266,7 +264,7 @@ def test_what_is_taken_out_of_the_file_is_told_no_further_message(sqlite: Databa
     assert [(each.result, each.messages) for each in visits] == [("stopped", 2)]
 
 
-def test_who_is_paused_or_not_due_is_sent_nothing_whoever_asks(sqlite: Database, receiver: Receiver) -> None:
+def test_an_endpoint_that_is_paused_or_not_due_is_sent_nothing(sqlite: Database, receiver: Receiver) -> None:
     clock, target = Clock(), receiver.signed_endpoint(start="start")
     sync(records(1), sqlite.engine)
 
@@ -282,9 +280,7 @@ def test_who_is_paused_or_not_due_is_sent_nothing_whoever_asks(sqlite: Database,
     assert len(receiver.heard) == 2
 
 
-def test_who_is_being_told_at_this_moment_cannot_be_resumed_nor_can_who_has_no_position(
-    sqlite: Database, receiver: Receiver
-) -> None:
+def test_an_endpoint_in_delivery_or_without_a_position_cannot_be_resumed(sqlite: Database, receiver: Receiver) -> None:
     target = receiver.signed_endpoint()
     with pytest.raises(UsageError, match="no position yet"):
         resume(sqlite.engine, target.endpoint)

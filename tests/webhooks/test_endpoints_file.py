@@ -127,7 +127,7 @@ def test_what_cannot_be_meant_is_named_by_endpoint_and_key(lines: str, said: str
     assert "pw" not in problem
 
 
-def test_all_problems_of_all_endpoints_are_told_at_once() -> None:
+def test_all_problems_of_all_endpoints_are_reported_at_once() -> None:
     found = problems('x = 1\n[[endpoint]]\nname = "a"\n[[endpoint]]\nper = 1\n[[endpoint]]\n')
     assert [problem.removeprefix("SYNC_WEBHOOKS_FILE: ") for problem in found] == [
         "x: no such key; expected [[endpoint]].",
@@ -143,7 +143,7 @@ def test_all_problems_of_all_endpoints_are_told_at_once() -> None:
     ]
 
 
-def test_whoever_wrote_them_is_sent_to_the_documents() -> None:
+def test_the_hint_of_a_bad_file_names_the_documentation() -> None:
     for text in ("= 1", "x = 1"):
         with pytest.raises(ConfigurationError) as raised:
             read_endpoints(text)
@@ -171,7 +171,7 @@ def test_twenty_endpoints_have_room_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("text", ['url = "whsec_topsecret', "= 1", "a = 1\na = 2", "[" * 5000, "\x00", "a = " + "9" * 5000])
-def test_what_is_no_toml_is_told_by_its_place_and_never_quoted(text: str) -> None:
+def test_invalid_toml_is_reported_by_its_position_and_never_quoted(text: str) -> None:
     (problem,) = problems(text)
     assert re.fullmatch(r"SYNC_WEBHOOKS_FILE: no TOML(| \(at (line \d+, column \d+|end of document)\))\.", problem)
     assert "topsecret" not in problem

@@ -41,7 +41,9 @@ def deliver_and_die(url: str, to: str, number: int) -> None:
 
 @SOME_AND_ALL
 @pytest.mark.long_on_servers
-def test_killed_at_every_statement_and_run_again_all_is_told_in_order(database: Database, receiver: Receiver, step: int) -> None:
+def test_a_dispatcher_killed_at_any_statement_and_run_again_sends_all_in_order(
+    database: Database, receiver: Receiver, step: int
+) -> None:
     sync(records(3), database.engine)
     before = Snapshot(database.engine)
     url, killed = database.engine.url.render_as_string(hide_password=False), 0

@@ -9,7 +9,7 @@ from tests.json_forms import check
 from tests.webhooks.told import CURSOR, change, field
 
 
-def test_one_change_is_told_as_changes_prints_it_under_an_id_made_of_its_cursor() -> None:
+def test_a_message_of_one_change_is_what_changes_prints_with_an_id_of_its_cursor() -> None:
     told = change("added", title="猫 \u202e")
     message = message_of_change(told)
     assert (message.id, message.kind, message.about) == (f"tsc_{CURSOR}", "template.added", "template 1")
@@ -21,7 +21,7 @@ def test_one_change_is_told_as_changes_prints_it_under_an_id_made_of_its_cursor(
         check(f"template.{each['kind']}", json.loads(message_of_change(each).body))
 
 
-def test_a_runs_changes_are_told_together_up_to_its_last_one_wanted_or_not() -> None:
+def test_a_message_of_a_run_has_its_changes_and_the_cursor_of_its_last_one() -> None:
     one, two = change("added"), change("removed", template_id="2")
     message = message_of_run([one, two], 3, "0123456789ab-9-00")
     assert message.id == "tsr_0123456789ab-9-00"

@@ -90,7 +90,7 @@ def test_what_is_not_wanted_is_passed_over_in_one_step(three_runs: Database, per
     assert nothing == (everything[-1], None)
 
 
-def test_a_runs_message_tells_what_is_wanted_up_to_its_end(three_runs: Database) -> None:
+def test_the_message_of_a_run_has_the_wanted_changes_and_the_cursor_of_its_end(three_runs: Database) -> None:
     first = walk(three_runs.engine, endpoint("run", ids={"2"}), START, 200)[0]
     assert first.message is not None
     data = json.loads(first.message.body)["data"]
@@ -106,7 +106,7 @@ def test_a_message_holds_the_change_as_the_feed_gives_it_to_readers(sqlite: Data
     assert [each["data"] for each in found] == json.loads(json.dumps(feed.changes(sqlite.engine, since=0)))
 
 
-def test_a_position_that_the_feed_does_not_know_is_lost_and_nothing_is_told(three_runs: Database) -> None:
+def test_a_position_unknown_to_the_feed_is_lost_and_nothing_is_sent(three_runs: Database) -> None:
     with pytest.raises(CursorLost) as raised:
         walk(three_runs.engine, endpoint(), "0123456789ab-3-" + "0" * 24, 200)
     assert raised.value.reason == "diverged"

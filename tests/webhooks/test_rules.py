@@ -93,11 +93,11 @@ def test_a_field_is_one_that_a_change_can_have() -> None:
     assert not any(map(is_field, ("", "titel", "title.x", "consume_items.", "extra.", "template_id")))
 
 
-def test_the_kinds_are_those_that_the_feed_tells() -> None:
+def test_the_kinds_are_those_of_the_feed() -> None:
     assert KINDS == ("added", "removed", "changed")
 
 
-def test_rules_that_can_never_match_are_told() -> None:
+def test_rules_that_can_never_match_are_reported() -> None:
     only_changed = "can never match: {} selects changed templates only"
     assert contradiction(Rules(kinds=some("removed"), fields=some("title"))) == "removed " + only_changed.format("fields")
     either = Rules(kinds=some("added", "removed"), price_change=PriceRule(Decimal(1)))

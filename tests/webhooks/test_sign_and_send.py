@@ -81,7 +81,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(asked: str, seconds: float 
         assert send(receiver.signed_endpoint(), MESSAGE, NOW).retry_after == seconds
 
 
-def test_nobody_there_is_a_no_without_a_status() -> None:
+def test_a_refused_connection_is_a_failure_without_a_status() -> None:
     with Receiver() as receiver:
         target = receiver.signed_endpoint()
     assert send(target, MESSAGE, NOW) == Reply(None, "the connection was refused")
@@ -132,7 +132,7 @@ def test_a_yes_is_a_yes_and_its_body_is_not_waited_for() -> None:
         assert left.wait(10)
 
 
-def test_a_no_that_hangs_in_its_body_is_told_by_what_came_of_it() -> None:
+def test_a_failure_that_hangs_in_its_body_is_reported_by_the_part_that_came() -> None:
     with Receiver(hang_in_the_body(500)) as receiver:
         assert send(receiver.signed_endpoint(), MESSAGE, NOW, limit=0.5) == Reply(500, "beginning")
         receiver.over.set()

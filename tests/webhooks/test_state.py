@@ -34,7 +34,7 @@ def test_a_new_endpoint_begins_at_the_feeds_end_or_at_its_start(database: Databa
     assert [(each.seq, each.behind) for each in positions(database.engine)] == [(3, 1), (0, 4)]
 
 
-def test_while_the_feed_is_empty_there_is_no_end_to_begin_at_so_a_first_fill_is_never_told(database: Database) -> None:
+def test_an_endpoint_of_an_empty_feed_gets_no_position_so_a_first_fill_is_not_sent(database: Database) -> None:
     register(database.engine, "end", from_start=False)
     register(database.engine, "start", from_start=True)
     assert [(each.name, each.seq, each.at_end) for each in positions(database.engine)] == [("start", 0, True)]

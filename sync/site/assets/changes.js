@@ -47,7 +47,7 @@
     if (page === null) link.replaceWith(id); else link.setAttribute("href", page);
     const breaking = item.querySelector(".breaking");
     if (row[BREAKING]) breaking.lastChild.textContent = `: ${row[BREAKING]}`; else breaking.remove();
-    item.querySelector(".told").replaceChildren(...row[FIELDS].map(([field, text]) => {
+    item.querySelector(".fields").replaceChildren(...row[FIELDS].map(([field, text]) => {
       const line = element("span", "", "field");
       line.append(element("code", fields[field]), " ", element("bdi", text));
       return line;
@@ -55,7 +55,7 @@
     return item;
   }
 
-  // Prices are one field here, whatever the resolution.
+  // The prices of all resolutions are one field here.
   const groupOf = fields.map((field) => field.replace(/^consume_items\..*/, "consume_items").replace(/^extra\..*/, "extra"));
   const groups = [...new Set(groupOf)].sort();
   const pager = new Pager(feed, document.getElementById("more"), AT_A_TIME, make);

@@ -1,9 +1,9 @@
-// The line under the title, written as soon as its place is there, so that nothing below it jumps; and `page`, which all scripts use.
+// The line under the title, written as soon as its element exists, so that the layout does not shift; and `page`, used by all scripts.
 const page = {
   get chinese() { return document.documentElement.lang === "zh-CN"; },
   text(en, zh) { return this.chinese ? zh : en; },
   count(n, en, zh) { return this.text(`${n} ${en}${n === 1 ? "" : "s"}`, `${n} ${zh}`); },
-  keep(name, value) { try { localStorage.setItem(name, value); } catch { /* then not */ } },
+  keep(name, value) { try { localStorage.setItem(name, value); } catch { /* storage is disabled */ } },
 };
 
 (() => {
@@ -13,7 +13,7 @@ const page = {
     return new Intl.RelativeTimeFormat(page.text("en", "zh-CN")).format(-Math.round(seconds / size), unit);
   }
 
-  // The page itself tells when it has grown old: whoever made it may long be gone.
+  // The page computes its age, because the program that wrote it may no longer run.
   page.tellFreshness = () => {
     const known = window.freshness;
     const line = document.getElementById("freshness");

@@ -1,8 +1,8 @@
-// Search, filters and order, over rows in memory (catalogData, see sync/site/data.py). The page holds cards only of what passes.
+// Search, filters and order, over rows in memory (catalogData, see sync/site/data.py). The page contains cards of matching rows only.
 (() => {
   const SHOWN_TAGS = 2;
-  const AT_A_TIME = 24; // about what a screen shows; the next ones follow at once, after the paint
-  const AHEAD = 1000; // so many follow by themselves: most catalogs are in the page whole, and one of 10,000 stays light
+  const AT_A_TIME = 24; // about one screen; the next cards follow after the paint
+  const AHEAD = 1000; // cards added without scrolling: most catalogs are shown completely, and 10,000 templates stay fast
   const { words, rows } = window.catalogData;
   const [ID, TITLE, TITLE_EN, COVER, PREVIEW, RATIO, TONE, TYPE, NEEDS, IMAGES, TAGS, PRICES, RATIOS, NEW, MOVED, PAGE] = Array(16).keys();
   const form = document.getElementById("filters");
@@ -13,7 +13,7 @@
   // As `fold` in sync/catalog/selection.py: upper case first, because only that expands ß as case folding does.
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase().replaceAll("ς", "σ");
 
-  // Each facet: the words that its values stand for, and which of them a row has.
+  // Each facet: its values, and the values of each row.
   const tagValues = [...new Set(words.tags.map(([zh, en]) => en || zh))];
   const valueOfTag = words.tags.map(([zh, en]) => tagValues.indexOf(en || zh));
   const images = [...new Set(rows.map((row) => row[IMAGES]).filter((n) => n !== null))].sort((a, b) => a - b);
@@ -37,7 +37,7 @@
     return place < 0 ? Infinity : rows[at][PRICES][place + 1];
   }
 
-  // All rows in an order: made once, because names compare as the reader's language does, slowly. What fits is then found in it.
+  // All rows in an order, computed once because the comparison of names by language is slow; filters select from it.
   const newest = [...rows.keys()];
   const orders = {};
   function inOrder(sort, resolution) {
@@ -48,7 +48,7 @@
   }
   function byPrice(resolution) {
     const prices = Float64Array.from(newest, (at) => priceAt(at, resolution));
-    return (a, b) => (prices[a] === prices[b] ? a - b : prices[a] - prices[b]); // two without a price: Infinity less Infinity is NaN
+    return (a, b) => (prices[a] === prices[b] ? a - b : prices[a] - prices[b]); // both without a price: Infinity - Infinity is NaN
   }
   function byName() {
     const { compare } = new Intl.Collator(page.text("en", "zh-CN"), { numeric: true });
@@ -56,7 +56,7 @@
     return (a, b) => compare(called[a], called[b]);
   }
 
-  // The state is in the address, so a view can be sent.
+  // The state is in the URL, so that a view can be shared.
   function read() {
     const given = new URLSearchParams(location.hash.slice(1) || location.search);
     const state = { search: given.get("search") ?? "", max_price: given.get("max_price") ?? "", sort: given.get("sort") ?? "newest" };
@@ -66,7 +66,7 @@
     return state;
   }
 
-  // A tag may be named in either language, and every word in any case.
+  // Tags match in either language; case is ignored.
   function spelled(name, word) {
     const wanted = word.toLowerCase();
     if (name === "tag") {
@@ -89,7 +89,7 @@
     const counts = names.map((name) => new Uint32Array(facets[name].values.length));
     const have = names.map((name) => facets[name].has);
     const fits = new Uint8Array(rows.length);
-    for (let at = 0; at < rows.length; at += 1) { // as they lie in memory, whatever the order
+    for (let at = 0; at < rows.length; at += 1) { // in the order of memory
       if (parts.some((part) => !texts[at].includes(part))) continue;
       if (limit !== Infinity && !(priceAt(at, resolution) <= limit)) continue;
       let misses = 0;
@@ -97,13 +97,13 @@
       for (let f = 0; f < names.length; f += 1) {
         if (wanted[f] !== null && !have[f][at].includes(wanted[f])) { misses += 1; missed = f; }
       }
-      // A value's count says what choosing it would show: the other filters hold, its own does not.
+      // The count of a value is the number of results after choosing it: all filters apply except its own.
       if (misses === 0) fits[at] = 1;
       if (misses > 1) continue;
       for (let f = 0; f < names.length; f += 1) {
         if (misses > 0 && f !== missed) continue;
         const values = have[f][at];
-        for (let v = 0; v < values.length; v += 1) counts[f][values[v]] += 1; // by index: this runs a hundred thousand times
+        for (let v = 0; v < values.length; v += 1) counts[f][values[v]] += 1; // by index, because this runs 100,000 times
       }
     }
     return { found: inOrder(state.sort, resolution).filter((at) => fits[at]), counts };
@@ -133,7 +133,7 @@
 
   function address(packed) { return packed === null ? null : words.heads[packed[0]] + packed[1]; }
 
-  // In the reader's language only: half as much to lay out as in the cards that came with the page. Another language, other cards.
+  // In the reader's language only, which halves the layout work; another language creates new cards.
   function make(at, into) {
     const row = rows[at];
     const card = skeleton.cloneNode(true);
@@ -174,7 +174,7 @@
   const pager = new Pager(grid, document.getElementById("more"), AT_A_TIME, make, AHEAD);
   let typing = 0;
 
-  // The cards that came with the page are the newest; where nothing is filtered they stay.
+  // The cards of the HTML page are the newest; without a filter they stay.
   function show(state, { shown = AT_A_TIME, served = false } = {}) {
     const { found, counts } = select(state);
     offer(state, counts);
@@ -186,7 +186,7 @@
       : page.text(`${found.length} of ${page.count(rows.length, "template")}`, `${rows.length} 个模板中的 ${found.length} 个`);
     if (served) count.textContent = said;
     clearTimeout(typing);
-    typing = setTimeout(() => { count.textContent = said; }, served ? 0 : 300); // a screen reader need not hear every letter
+    typing = setTimeout(() => { count.textContent = said; }, served ? 0 : 300); // so that a screen reader does not announce every letter
     document.dispatchEvent(new Event("filtered"));
   }
 
@@ -204,7 +204,7 @@
 
   function go(state, step) {
     const hash = written(state);
-    const url = hash ? `#${hash}` : location.pathname; // the query, if any, was read and is done with
+    const url = hash ? `#${hash}` : location.pathname; // a query string, if any, was applied already
     if (step) history.pushState(null, "", url); else history.replaceState(null, "", url);
     show(state);
   }
@@ -225,11 +225,11 @@
     event.preventDefault();
     form.elements.search.focus();
   });
-  // Coming back from a template's page, the reader finds the place again.
+  // Restore the position when the reader returns from a template's page.
   addEventListener("pagehide", () => history.replaceState({ shown: pager.shown, scroll: scrollY }, ""));
 
   const soon = window.requestIdleCallback ?? ((work) => setTimeout(work, 500));
-  const prepare = () => soon(() => inOrder("name")); // while the reader looks: the first time is then no slower than the others
+  const prepare = () => soon(() => inOrder("name")); // in idle time, so that the first use is as fast as later ones
   document.addEventListener("languagechange", prepare);
   prepare();
 

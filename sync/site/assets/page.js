@@ -1,4 +1,4 @@
-// What every page does: language, theme, stand-ins for broken pictures, copy buttons.
+// Functions of every page: language, theme, replacements of broken pictures, copy buttons.
 (() => {
   const root = document.documentElement;
   const language = document.getElementById("language");
@@ -7,7 +7,7 @@
   function translate() {
     language.textContent = page.chinese ? "English" : "中文";
     language.lang = page.chinese ? "en" : "zh-CN";
-    for (const each of document.querySelectorAll("[data-zh]")) { // what no pair of spans can say
+    for (const each of document.querySelectorAll("[data-zh]")) { // attributes cannot contain two spans
       const says = { INPUT: "placeholder", OPTION: "textContent" }[each.tagName] ?? "ariaLabel";
       each.dataset.en ??= each[says];
       each[says] = page.text(each.dataset.en, each.dataset.zh);
@@ -28,7 +28,7 @@
     page.keep("theme", root.dataset.theme);
   });
 
-  // A picture that does not come leaves the drawn stand-in behind it. Errors do not bubble: they are caught on the way down.
+  // A picture that fails is removed, which shows the tile behind it. Errors do not bubble, so they are captured.
   addEventListener("error", (event) => {
     if (event.target instanceof HTMLImageElement) event.target.classList.add("broken");
   }, true);

@@ -1,5 +1,5 @@
-// Shows a long list a piece at a time. Up to `ahead` of its items the next piece comes as soon as the browser has nothing else to
-// do, so that the browser's own search finds them; then when the end comes near, or by the button.
+// Shows a long list in parts. Up to `ahead` items are added in idle time, so that the search of the browser finds them; then more are
+// added when the end is near, or by the button.
 class Pager {
   constructor(into, more, size, make, ahead = 0) {
     Object.assign(this, { into, more, size, make, ahead, items: [], shown: 0, waiting: 0 });
@@ -7,7 +7,7 @@ class Pager {
     more.addEventListener("click", () => this.next());
   }
 
-  // `already`: how many of the items stand in the page as it was served.
+  // `already`: number of items in the HTML page.
   show(items, shown = this.size, already = 0) {
     Pager.forget(this.waiting);
     this.items = items;
@@ -33,7 +33,7 @@ class Pager {
   settle() {
     const rest = this.shown < this.items.length;
     this.more.hidden = !rest;
-    // An observer tells changes only: where the end is still in sight it must be asked anew.
+    // An observer reports changes only; if the end is still visible, it must be observed again.
     this.watch.unobserve(this.more);
     if (rest) this.watch.observe(this.more);
     if (rest && this.shown < this.ahead) this.waiting = Pager.soon(() => this.next());

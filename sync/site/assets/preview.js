@@ -1,6 +1,6 @@
-// Plays a card's preview: after a moment of hovering, or by its button. One video at most is alive; none is asked for before.
+// Plays the preview of a card after hovering, or by its button. At most one video exists, and none is requested before.
 (() => {
-  const WAIT = 150; // milliseconds: a pointer that only passes asks for nothing
+  const WAIT = 150; // milliseconds, so that a passing pointer requests nothing
   const grid = document.getElementById("grid");
   const quiet = () => matchMedia("(prefers-reduced-motion: reduce)").matches || navigator.connection?.saveData;
   let playing = null;
@@ -13,7 +13,7 @@
     playing = null;
     video.pause();
     video.removeAttribute("src");
-    video.load(); // gives up what is still being fetched
+    video.load(); // cancels the download
     video.remove();
     cover.querySelector(".play").setAttribute("aria-pressed", "false");
     cover.classList.remove("playing");
@@ -30,7 +30,7 @@
     playing = { video, cover };
     cover.querySelector("a").append(video);
     cover.querySelector(".play").setAttribute("aria-pressed", "true");
-    video.play().catch(() => { /* given up in the meantime */ });
+    video.play().catch(() => { /* cancelled meanwhile */ });
   }
 
   grid.addEventListener("pointerover", (event) => {

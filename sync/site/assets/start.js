@@ -1,7 +1,7 @@
-// Runs before the first paint: the language and the theme that the reader chose last, so that nothing flashes.
+// Runs before the first paint: sets the last chosen language and theme, so that the page does not flicker.
 (() => {
   let kept = {};
-  try { kept = { lang: localStorage.getItem("language"), theme: localStorage.getItem("theme") }; } catch { /* none is kept */ }
+  try { kept = { lang: localStorage.getItem("language"), theme: localStorage.getItem("theme") }; } catch { /* storage is disabled */ }
   const root = document.documentElement;
   const chinese = kept.lang ? kept.lang === "zh-CN" : (navigator.language || "").startsWith("zh");
   root.lang = chinese ? "zh-CN" : "en";

@@ -1,0 +1,70 @@
+"""Faults of a database that an operator meets: what the next run does, and what the checks say of it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.sandbox.server import Sandbox
+from sync.store.tables import sync_runs
+from tests.builders import records, run_with
+from tests.command_line import of_sandbox, template_sync
+
+if TYPE_CHECKING:
+    from tests.builders import Database
+
+
+@pytest.mark.parametrize("copied", ["runs", "runs without the lease's row"])
+def test_rows_that_were_copied_with_their_numbers_do_not_stop_the_next_run(
+    database: Database, copied: str, tmp_path: Path
+) -> None:
+    old = {"trigger": "run", "status": "succeeded", "started_at": datetime(2026, 1, 1, tzinfo=UTC), "holder": "another host"}
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(sync_runs), [{**old, "run_id": number, "fence": number} for number in range(1, 41)])
+    if copied == "runs":
+        database.execute("UPDATE sync_lease SET fence = 40")
+    with Sandbox(records(3)) as sandbox:
+        variables = of_sandbox(sandbox, DATABASE_URL=database.url)
+        for run_id in (41, 42):
+            ran = template_sync("run", "--json", folder=tmp_path, variables=variables)
+            assert (ran.code, json.loads(ran.out)["run_id"]) == (0, run_id), ran.err
+    assert template_sync("db", "check", folder=tmp_path, variables=variables).code == 0
+
+
+def small_files() -> None:
+    """Stand for a full disk: no file may grow past a few pages."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16384, resource.RLIM_INFINITY))
+
+
+@pytest.mark.parametrize("fault", ["none", "full disk", "damaged page"])
+def test_doctor_leaves_with_the_exit_code_of_a_run_on_a_full_or_damaged_disk(
+    fault: str, sqlite: Database, tmp_path: Path
+) -> None:
+    run_with(records(50), sqlite.engine)
+    sqlite.engine.dispose()
+    file = Path(sqlite.url.removeprefix("sqlite:///"))
+    if fault == "damaged page":
+        with closing(sqlite3.connect(file)) as opened:
+            (page,) = opened.execute("SELECT rootpage FROM sqlite_master WHERE name = 'template_versions'").fetchone()
+            (size,) = opened.execute("PRAGMA page_size").fetchone()
+        with file.open("r+b") as raw:
+            raw.seek((page - 1) * size)
+            raw.write(b"x" * size)
+    before = file.read_bytes()
+    with Sandbox(records(300)) as sandbox:
+        variables = of_sandbox(sandbox, DATABASE_URL=sqlite.url)
+        limits: dict[str, Any] = {"preexec_fn": small_files} if fault == "full disk" else {}
+        variables["PYTHONDONTWRITEBYTECODE"] = "1"  # half a compiled file would stay
+        checked = template_sync("doctor", folder=tmp_path, variables=variables, **limits)
+        unchanged = file.read_bytes() == before
+        ran = template_sync("run", folder=tmp_path, variables=variables, **limits)
+    code = 0 if fault == "none" else 69
+    assert (checked.code, ran.code, unchanged) == (code, code, True), (checked.out, ran.err)

@@ -1,0 +1,377 @@
+"""A moving catalog, its copy, and a consumer of the feed: what must hold among them after every run."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import sqlalchemy as sa
+
+from sync.catalog.field_changes import apply_fields
+from sync.catalog.run_record import Status
+from sync.client.api_client import HttpApiClient
+from sync.reader import catalog as catalog_reader
+from sync.reader.feed import changes
+from sync.sandbox.server import SANDBOX_KEY
+from sync.store import lease as leases
+from sync.store.apply import Store
+from sync.store.engine import open_engine, reading
+from sync.synchronise import Outcome, RunOptions, refresh, synchronise
+from tests.builders import HASTY, Database, make_settings, ticking
+from tests.faults import anomalies, documents
+from tests.hostile import Hostile, Reply, Request
+from tests.moving_catalog import LOSSES, MUTATIONS, RIVALS, Catalog, Event, MovingEndpoint, Truth, Visit, truth_of
+from tests.proof.remembered import Remembered
+from tests.twice import seen, without_waiting_for_the_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+APPLIED = {Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE}
+UNTIL_BELIEVED = 3
+"""Runs with the same ids before a count that never reconciles is taken to be wrong: the next one is believed."""
+UNTIL_AGREED = 2
+"""Runs in which implausible removals are held: the next one removes."""
+PAST = 3
+"""Earlier runs whose catalog is compared after each run."""
+Document = dict[str, Any]
+
+
+class World:
+    """A catalog, a database, a consumer of its feed, and what must hold among them after every run. A context manager.
+
+    Attributes:
+        known: the present documents as the last run left them, by id.
+        remembered: a model of the store, which must hold after each run what the store holds.
+        consumer: the documents of a consumer that began empty and applies each change of the feed.
+        figures: what happened so far, by kind.
+        unsettled: fields that vanished or came back in the middle of a run, until it has calmed down: some pages had them.
+        forgetful: whether each run is also made with every hash of bytes forgotten, which must give the same.
+    """
+
+    def __init__(self, database: Database, *, figures: Counter[str] | None = None, forgetful: bool = False) -> None:
+        self.catalog = Catalog()
+        self.database, self.engine = database, database.engine
+        if database.kind == "sqlite":
+            sa.event.listen(self.engine, "connect", without_waiting_for_the_disk)
+        self.store = Store(self.engine, sleep=lambda _: None)
+        self.clock = ticking()
+        self.known: dict[str, Document] = {}
+        self.remembered = Remembered.of(self.store)
+        self.consumer: dict[str, Document] = {}
+        self.figures: Counter[str] = Counter() if figures is None else figures
+        self.unsettled: set[str] = set()
+        self.runs = 0
+        self.random = random.Random(1).random  # noqa: S311 - dice, not secrets; with it the controls of look-ups are chosen
+        self.forgetful = forgetful
+        self._cursor: str | int = 0
+        self._past: dict[int, dict[str, Any]] = {}
+
+    @classmethod
+    def at(cls, file: Path, **options: Any) -> Self:
+        """Make one over a migrated SQLite file."""
+        engine = open_engine(f"sqlite:///{file}")
+        return cls(Database("sqlite", str(engine.url), engine), **options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.engine.dispose()
+
+    def mutate(self, kind: str, pick: int = 0, other: int = 0) -> None:
+        """Change the catalog between two runs."""
+        self.figures["mutations"] += 1
+        self.catalog.mutate(kind, pick, other)
+
+    def fill(self, count: int) -> Self:
+        """Add so many templates, in the order of their ids."""
+        for number in range(count):
+            self.mutate("add", 0, number)
+        return self
+
+    def restart(self) -> None:
+        """Continue with new connections and a new store, as another process would."""
+        self.engine.dispose()
+        self.store = Store(self.engine, sleep=lambda _: None)
+
+    def run(self, *script: Event, page_size: int = 3, workers: int = 1, accept: bool = False, sockets: bool = False) -> Outcome:
+        """Run once while the script happens, then check everything."""
+        options = RunOptions(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept, hold=0.0)
+        again = self.forgetful and not sockets and not {event.kind for event in script} & {*RIVALS}
+        start, dice = self.clock(), random.Random(self.runs).random  # noqa: S311 - a test's input
+
+        def once(endpoint: HttpApiClient, store: Store) -> Outcome:
+            clock, chance = (ticking(start), dice) if again else (self.clock, self.random)
+            return synchronise(store, endpoint, options, trigger="run", ttl=60.0, clock=clock, random=chance)
+
+        if not again:
+            return self._attempt(once, script, sockets=sockets)
+        expected = self._forgetful_run(once, script)
+        dice = random.Random(self.runs).random  # noqa: S311 - the same controls both times
+        outcome = self._attempt(once, script)
+        rows, hashes = seen(self.database, outcome)
+        asked, other_rows, other_hashes = expected
+        assert self.asked == asked, "recognition changes what is asked"
+        assert rows == other_rows, "recognition changes what is stored"
+        assert hashes == other_hashes, "recognition changes which bytes are remembered"
+        return outcome
+
+    def refresh(self, template_id: str, *script: Event) -> Outcome:
+        """Refresh one template while the script happens, then check everything."""
+        return self._attempt(lambda endpoint, store: refresh(store, endpoint, template_id, ttl=60.0, clock=self.clock), script)
+
+    def calm(self, page_size: int = 3) -> None:
+        """Run without faults until the database is what the catalog serves, which takes a known number of them."""
+        catalog = self.catalog
+        allowed = 1 + UNTIL_BELIEVED * (catalog.miscount != 0)
+        allowed += UNTIL_AGREED * (len(self.known.keys() - catalog.live.keys()) > 10)
+        for _ in range(allowed):
+            outcome = self.run(page_size=page_size, accept=not catalog.live)
+            if outcome.run.status is Status.SUCCEEDED:
+                break
+        assert outcome.run.status is Status.SUCCEEDED, f"{allowed} calm runs did not suffice: {outcome.error}"
+        assert self.known.keys() == catalog.live.keys()
+        for template_id, document in self.known.items():
+            assert agrees(document, catalog.live[template_id].stated(catalog.hidden))
+            assert document["cover_url"] == catalog.wire(template_id)["Cover"], "the newest URL is stored"
+        self.unsettled.clear()
+        catalog.losing &= {"Tags_en" if name == "Tags" else name for meaning in catalog.live.values() for name in meaning.lost}
+        before = self.database.catalog_dump()
+        assert self.run(page_size=page_size, accept=not catalog.live).error is None
+        assert self.database.catalog_dump() == before, "a run that finds nothing new touches nothing"
+
+    def _forgetful_run(self, once: Callable[[HttpApiClient, Store], Outcome], script: Sequence[Event]) -> tuple[Any, Any, Any]:
+        """Run on a copy of the database in which no bytes are remembered; give what was asked, stored and remembered."""
+        with _copied(self.engine) as copy:
+            copy.execute("UPDATE templates SET wire_hash = NULL")
+            endpoint = MovingEndpoint(Visit(self.catalog.fork(), script))
+            outcome = once(cast("HttpApiClient", endpoint), Store(copy.engine, sleep=lambda _: None))
+            return endpoint.asked, *seen(copy, outcome)
+
+    def _attempt(
+        self, once: Callable[[HttpApiClient, Store], Outcome], script: Sequence[Event], *, sockets: bool = False
+    ) -> Outcome:
+        since = self.catalog.now
+        visit = Visit(self.catalog, script, on_rival=self._rival)
+        if sockets:
+            with (
+                Hostile(lambda request: _reply(visit, request)) as server,
+                HttpApiClient(make_settings(server.url), SANDBOX_KEY, retry_policy=replace(HASTY, attempts=1)) as real,
+            ):
+                outcome = once(real, self.store)
+        else:
+            endpoint = MovingEndpoint(visit)
+            outcome = once(cast("HttpApiClient", endpoint), self.store)
+            self.asked = endpoint.asked
+        self._count(visit)
+        self.unsettled |= visit.toggled
+        stored = Remembered.of(self.store)
+        if not visit.fired.keys() & {*RIVALS}:
+            planned = outcome.plan if outcome.run.status in APPLIED else None
+            expected = self.remembered.after(planned) if planned else self.remembered
+            assert stored.key == expected.key, "the store does as the model of it, on which core_world.py plays"
+        self.remembered = stored
+        if outcome.plan is not None:
+            self.figures["recognised"] += sum(each.offset is None for each in outcome.plan.snapshot.good.values())
+        self._check(outcome, since)
+        return outcome
+
+    def _count(self, visit: Visit) -> None:
+        self.runs += 1
+        self.figures.update(runs=1, walks=visit.walks, requests=visit.requests)
+        for kind, count in visit.fired.items():
+            happened = kind in MUTATIONS or kind in LOSSES
+            self.figures["mutations" if happened else "rivals" if kind in RIVALS else "faults"] += count
+            self.figures[f"  {kind}"] += count
+
+    def _rival(self, kind: str) -> None:
+        """Let another run try, in the middle of this one; for a takeover the lease is taken away first."""
+        if kind == "takeover":
+            leases.break_lease(self.engine)
+
+        def compete() -> None:
+            visit = Visit(self.catalog)
+            endpoint = cast("HttpApiClient", MovingEndpoint(visit))
+            outcome = synchronise(
+                self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
+            )
+            self._count(visit)
+            since = self.catalog.now
+            self._check(outcome, since, others=1)
+
+        failures: list[BaseException] = []
+        thread = threading.Thread(target=_catching, args=(compete, failures))
+        thread.start()
+        thread.join()
+        if failures:
+            raise failures[0]
+
+    # What must hold.
+
+    def _check(self, outcome: Outcome, since: int, *, others: int = 0) -> None:
+        """Check one run's outcome and the whole database. `others` runs have begun and are not counted yet."""
+        run_id = outcome.run.run_id
+        runs = self.database.rows("sync_runs")
+        assert sum(row["status"] == "running" for row in runs) <= others, "every attempt ends"
+        assert len(runs) == self.runs + others, "every attempt is recorded once"
+        if run_id is not None:
+            (row,) = (row for row in runs if row["run_id"] == run_id)
+            assert row["status"] == str(outcome.run.status) or row["status"] == "interrupted", "it ends in one status"
+        assert anomalies(self.engine) == []
+        with reading(self.engine) as connection:
+            present = documents(connection)
+        told = [row for row in self.database.rows("template_changes") if row["run_id"] == run_id]
+        self.figures.update(Counter(row["kind"] for row in told))
+        if outcome.run.status in APPLIED:
+            self._check_changes(told, present, outcome, since)
+        else:
+            assert not told, "a run that failed tells nothing"
+            assert present == self.known, "a run that failed stores nothing"
+        self.figures[f"  ended {outcome.run.status}"] += 1
+        self.known = present
+        self._check_consumer(outcome)
+
+    def _check_consumer(self, outcome: Outcome) -> None:
+        """Check that whoever follows the feed holds the tables, and that earlier runs are shown as they were."""
+        for change in changes(self.engine, since=self._cursor):
+            key, self._cursor = change["template_id"], change["cursor"]
+            if change["kind"] == "removed":
+                del self.consumer[key]
+            elif change["kind"] == "added":
+                self.consumer[key] = change["document"]
+            else:
+                self.consumer[key] = apply_fields(self.consumer[key], change["fields"])
+        now = meanings(self.known)
+        assert meanings(self.consumer) == now, "a consumer of the feed holds the tables"
+        for run_id in [*self._past][-PAST:]:
+            past = {each["template_id"]: each for each in catalog_reader.catalog(self.engine, after_run=run_id)}
+            assert meanings(past) == self._past[run_id], f"run {run_id} is shown as it was"
+        if outcome.run.status in APPLIED and outcome.run.run_id is not None:
+            self._past[outcome.run.run_id] = now
+
+    def _check_changes(self, changes: list[Document], documents: dict[str, Document], outcome: Outcome, since: int) -> None:
+        assert outcome.plan is not None
+        served = outcome.plan.snapshot
+        kinds = {row["template_id"]: row["kind"] for row in changes}
+        for row in changes:
+            template_id = row["template_id"]
+            truths = self.catalog.truths(template_id, since, self.catalog.now)
+            if row["kind"] == "removed":
+                assert None in truths, f"{template_id} was there throughout, and was removed"
+                assert template_id in self.known
+                assert row["evidence"] in {"lookup", "walks", "accepted"}
+                continue
+            assert any(agrees(documents[template_id], truth) for truth in truths), f"{template_id} never said so"
+            if row["kind"] == "changed":
+                self._check_told(row, self.known[template_id], documents[template_id])
+                if any(_toggled(told["field"]) not in self.unsettled | self.catalog.losing for told in row["fields"]):
+                    assert not all(agrees(self.known[template_id], truth) for truth in truths), f"{template_id} did not change"
+        for template_id, before in self.known.items():
+            after = documents.get(template_id)
+            assert after is not None or kinds.get(template_id) == "removed", f"{template_id} vanished without a word"
+            if after is not None and template_id not in kinds:
+                untold = published(before, after)
+                assert not untold, f"{template_id} changed in {untold} without a word"
+            if template_id in {bad.template_id for bad, _reason in served.rejected}:
+                assert after == before, f"{template_id} could not be read, and did not keep its last good values"
+
+    def _check_told(self, row: Document, before: Document, after: Document) -> None:
+        template_id = row["template_id"]
+        told = {each["field"]: each for each in row["fields"]}
+        assert told, "a change says what changed"
+        assert told.keys() == (expected := published(before, after)).keys(), f"{template_id}: {told} of {expected}"
+        for name, each in told.items():
+            assert (each["old"], each["new"]) == (value_of(before, name), value_of(after, name)), f"{template_id}: {each}"
+
+
+def agrees(document: Document, truth: Truth | None) -> bool:
+    """Tell whether a stored document says what was true; of fields that were hidden it may say anything."""
+    if truth is None:
+        return False
+    stored = truth_of(document)
+    return all(stored[key] == value for key, value in truth.items())
+
+
+def differences(before: Document, after: Document) -> dict[str, tuple[Any, Any]]:
+    """Name the fields, as the feed does, in which two documents differ in meaning."""
+    old, new = _by_field(before), _by_field(after)
+    return {name: (old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)}
+
+
+def published(before: Document, after: Document) -> dict[str, tuple[Any, Any]]:
+    """Name the fields whose difference is a change: all but an unknown field that appeared or disappeared."""
+    found = differences(before, after)
+    return {name: each for name, each in found.items() if not name.startswith("extra.") or None not in each}
+
+
+def _by_field(document: Document) -> dict[str, Any]:
+    truth = truth_of(document)
+    names = {"title": "title", "media_id": "media_id", "cover": "cover_url", "mood": "extra.Mood", "tags_en": "tags"}
+    fields = {name: truth[key] for key, name in names.items()} | {"aspect_ratios": truth["aspect_ratios"]}
+    return {**fields, **{f"consume_items.{price['resolution']}": price["credit"] for price in document["consume_items"]}}
+
+
+def value_of(document: Document, name: str) -> Any:
+    """Give what a document says in a field of the feed."""
+    if name.startswith("consume_items."):
+        prices = {f"consume_items.{price['resolution']}": price["credit"] for price in document["consume_items"]}
+        return prices.get(name)
+    return document["extra"].get(name.removeprefix("extra.")) if name.startswith("extra.") else document[name]
+
+
+def _toggled(name: str) -> str | None:
+    """Give the wire field whose coming and going can show in a field of the feed."""
+    fields = {
+        "media_id": "MediaId", "extra.Mood": "Mood", "tags": "Tags_en", "aspect_ratios": "SupportAspectRatio",
+        "consume_items": "ConsumeItems",
+    }  # fmt: skip
+    return fields.get("consume_items" if name.startswith("consume_items.") else name)
+
+
+def meanings(catalog: Mapping[str, Document]) -> dict[str, Any]:
+    """Reduce documents to their documented fields, without the order of lists and the query strings of URLs."""
+    return {key: _meaning(document) for key, document in catalog.items()}
+
+
+def _meaning(document: Document) -> Document:
+    whole = {name: value for name, value in document.items() if name not in {"extra", "form_hash"}}
+    for name in ("cover_url", "preview_video_url"):
+        whole[name] = whole[name] and whole[name].partition("?")[0]
+    for name in ("consume_items", "tags", "aspect_ratios"):
+        whole[name] = sorted(json.dumps(each, sort_keys=True) for each in whole[name])
+    return whole
+
+
+def _reply(visit: Visit, request: Request) -> Reply:
+    status, body = visit.answer(request.query)
+    return Reply(body, status, (("content-type", "application/json"),))
+
+
+@contextmanager
+def _copied(engine: sa.Engine) -> Iterator[Database]:
+    """Copy an SQLite database beside itself."""
+    file = f"{engine.url.database}.copy"
+    with engine.connect() as connection, open(file, "wb") as copy:  # noqa: PTH123 - it is a name, not a path
+        driver: Any = connection.connection.driver_connection
+        copy.write(driver.serialize())
+    other = open_engine(f"sqlite:///{file}")
+    sa.event.listen(other, "connect", without_waiting_for_the_disk)
+    try:
+        yield Database("sqlite", str(other.url), other)
+    finally:
+        other.dispose()
+
+
+def _catching(work: Callable[[], None], failures: list[BaseException]) -> None:
+    try:
+        work()
+    except BaseException as failure:  # noqa: BLE001 - it is raised again where the thread is joined
+        failures.append(failure)

@@ -54,7 +54,7 @@ PURE = {
 PURE_MAY_IMPORT = {
     "__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
     "jsonschema", "math", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib",
-    "xml",
+    "xml", "errno",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.backend",
@@ -73,7 +73,7 @@ USERS = {
     "jsonschema": "forms.validation",
     "standardwebhooks": "webhooks.sign_and_send",
     "wcwidth": "terminal",
-    "sqlalchemy": "store reader webhooks daemon.service commands site.build api ensure_fresh",
+    "sqlalchemy": "store reader webhooks daemon.service monitoring.observation commands site.build api ensure_fresh",
 }
 LONGEST, MEDIAN = 350, 170
 LONGER = {"api": 400}

@@ -141,12 +141,12 @@ def status(found: values.CatalogStatus) -> CatalogStatus:
 
 
 def moment(at: datetime | None) -> str | None:
-    """Write a time that may be None."""
+    """Return a time as text, or None."""
     return None if at is None else iso(at)
 
 
 def to_plain_json(value: Any) -> Any:
-    """Make plain JSON of a read-only value."""
+    """Convert a read-only value to plain JSON."""
     if isinstance(value, tuple | list):
         return [to_plain_json(each) for each in value]
     if hasattr(value, "items"):

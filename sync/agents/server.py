@@ -42,7 +42,7 @@ def server_of(catalog: Catalog) -> Server[Any]:
 
     async def call_tool(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         if params.name not in TOOLS:
-            raise MCPError(types.INVALID_PARAMS, f"There is no such tool; there are {', '.join(TOOLS)}.")
+            raise MCPError(types.INVALID_PARAMS, f"There is no such tool; the tools are {', '.join(TOOLS)}.")
         return await asyncio.to_thread(_result, catalog, params.name, params.arguments or {})
 
     return Server(
@@ -59,12 +59,12 @@ def serve(catalog: Catalog) -> None:
     """Answer on stdin and stdout until stdin ends."""
     server = server_of(catalog)
 
-    async def until_the_end() -> None:
+    async def run() -> None:
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
     try:
-        asyncio.run(until_the_end())
+        asyncio.run(run())
     except* BrokenPipeError:
         pass  # the client has closed the connection
 
@@ -90,10 +90,10 @@ def _result(catalog: Catalog, tool: str, arguments: dict[str, Any]) -> types.Cal
         return _failed(str(refused))
     except DatabaseError as error:
         get_logger().error("tool_failed", tool=tool, error=str(error), hint=error.hint)
-        return _failed("Internal error: the database cannot be read now. The log of this server says why.")
-    except Exception as surprise:  # noqa: BLE001 - a bug: the model gets no details, the log gets all except secrets
-        get_logger().error("tool_failed", tool=tool, exc_info=surprise)
-        return _failed("Internal error. The log of this server says more.")
+        return _failed("Internal error: the database cannot be read now. The log of this server has the reason.")
+    except Exception as error:  # noqa: BLE001 - a bug: the model gets no details, the log gets all except secrets
+        get_logger().error("tool_failed", tool=tool, exc_info=error)
+        return _failed("Internal error. The log of this server has the details.")
     return types.CallToolResult(content=[types.TextContent(type="text", text=json_text(found))], structured_content=found)
 
 

@@ -54,11 +54,11 @@ def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
     try:
         return _CALLED[tool](catalog, arguments)
     except CursorLost as lost:
-        raise RefusedError(escape_and_truncate(f"{lost} Ask without `after` for the newest changes.")) from lost
+        raise RefusedError(escape_and_truncate(f"{lost} Call without `after` for the newest changes.")) from lost
     except (CatalogError, TryLater, ValueError) as error:
         raise RefusedError(escape_and_truncate(str(error))) from error
     except TooLargeError:
-        raise RefusedError("This is too large for an answer; `template-sync` on the command line prints it.") from None
+        raise RefusedError("The answer is too large; `template-sync` on the command line prints it.") from None
 
 
 def _flaw(given: Any) -> str | None:
@@ -116,14 +116,14 @@ def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     held = catalog.price_history(arguments["template_id"])
-    # A place is a time and a number, so pruning does not move it and it contains no text of the catalog.
+    # A position is a time and a number, so that pruning does not change it and it contains no text of the catalog.
     moments = [iso(each.valid_from) for each in held]
-    places = [f"{moment}.{moments[:number].count(moment)}" for number, moment in enumerate(moments)]
+    positions = [f"{moment}.{moments[:number].count(moment)}" for number, moment in enumerate(moments)]
     begin = 0
     if "after" in arguments:
-        if arguments["after"] not in places:
-            raise RefusedError("after: it is no place in this history any more; ask without it.")
-        begin = places.index(arguments["after"]) + 1
+        if arguments["after"] not in positions:
+            raise RefusedError("after: this position is not in the history any more; call without it.")
+        begin = positions.index(arguments["after"]) + 1
 
     def page(limit: int) -> PriceHistory:
         shown = held[begin : begin + limit]
@@ -132,7 +132,7 @@ def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             template_id=arguments["template_id"],
             periods=[answers.period(each) for each in shown],
             more=more,
-            after=places[begin + limit - 1] if more else None,
+            after=positions[begin + limit - 1] if more else None,
         )
 
     return _as_many_as_fit(page, arguments)

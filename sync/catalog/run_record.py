@@ -153,6 +153,10 @@ BY_CODE = {
         "the settings of the process that made the run",
         "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
     ),
+    "resources": Advice(
+        "this machine: a limit of threads or memory",
+        "Raise the limit that the error names: TasksMax or MemoryMax of systemd, or those of the container.",
+    ),
     "schema": Advice(_DATABASE, "Run `template-sync db upgrade`."),
     "database": Advice(_DATABASE, "`template-sync doctor` tests each step."),
     "unexpected": Advice("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),

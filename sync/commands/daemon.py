@@ -51,10 +51,11 @@ def command(context: Context) -> None:
     from sync.config.cron import Cron
     from sync.daemon.next_run import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
-    from sync.daemon.service import Service, facts_of
+    from sync.daemon.service import Service
     from sync.logs import get_logger
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
+    from sync.monitoring.observation import facts_of
     from sync.monitoring.probes import Probes
     from sync.monitoring.scrape import Scrape
     from sync.monitoring.systemd import notify, watchdog_interval
@@ -90,8 +91,13 @@ def command(context: Context) -> None:
     refuse_sample(settings, engine)
     probes = None
     if settings.http_port is not None:
-        scrape = Scrape(metrics, lambda: facts_of(engine))
-        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=scrape.text)
+        probes = Probes(
+            settings.http_host,
+            settings.http_port,
+            live=daemon.live,
+            ready=service.ready,
+            metrics=Scrape(metrics, lambda: facts_of(engine)).text,
+        )
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
     if dispatch_loop is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Show the net changes between two points in time: runs or instants, as for --as-of. With one only: from there to the "
+    "Show the net changes between two points in time: runs or instants, as for --as-of. With one argument: from there to the "
     "present, or to --as-of. Reads the database only.",
     *DATABASE_FLAGS,
 )

@@ -102,8 +102,8 @@ def heartbeat_for_run(settings: Settings, engine: Engine) -> Iterator[Callable[[
         yield lambda _outcome: None
         return
     from sync.client.network import Network
-    from sync.daemon.service import figures_of, notify_heartbeat
     from sync.monitoring.heartbeat import Ping
+    from sync.monitoring.observation import figures_of, notify_heartbeat
 
     ping = Ping(settings.ping_url, Network.of(settings))
     try:
@@ -118,7 +118,7 @@ def heartbeat_for_run(settings: Settings, engine: Engine) -> Iterator[Callable[[
 def write_metrics(settings: Settings, engine: Engine, outcome: Outcome, *, site: bool | None = None) -> None:
     """Write the textfile for node_exporter, if SYNC_METRICS_FILE is set."""
     if settings.metrics_file is not None:
-        from sync.daemon.service import write_textfile
+        from sync.monitoring.observation import write_textfile
 
         write_textfile(settings.metrics_file, engine, outcome, stale_after=settings.staleness_budget, site=site)
 

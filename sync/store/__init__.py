@@ -1,1 +1,1 @@
-"""SQL: the tables, who may write, and writing a run in one transaction."""
+"""Database access: tables, connections, migrations, the lease, and the transaction that applies a run."""

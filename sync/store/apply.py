@@ -1,7 +1,7 @@
-"""A run is applied in one transaction, under its fence, and tried again where nobody knows whether it arrived.
+"""Apply a run in one transaction that begins with a check of its fencing token.
 
-What a run found took minutes to fetch: it is kept for as long as a fail-over takes. A transaction that another one's won over is
-tried again at once, as a whole.
+The transaction is retried after a conflict and after a lost connection. If a connection breaks during COMMIT, the row of the
+run shows whether the COMMIT succeeded.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ T = TypeVar("T")
 
 
 APPLY_ATTEMPTS = 3
-"""For an error that does not look as if it passed."""
+"""Maximum number of attempts after an error that is not known to be temporary."""
 
 
 class Store:
-    """The database, as a run sees it."""
+    """The database operations of a run."""
 
     def __init__(
         self,
@@ -54,15 +54,15 @@ class Store:
         self._sleep = sleep
 
     def load(self) -> tuple[dict[str, str | None], SyncState]:
-        """Read the present templates (id -> hash of the bytes that were stored last), and what runs remember."""
+        """Return the wire hash of each present template by its id, and the state that runs keep."""
         with reading(self.engine) as connection:
             return load_previous(connection)
 
     def load_documents(self, ids: Sequence[str]) -> dict[str, Document]:
-        """Read some of the templates that `load` named whole.
+        """Return the documents of some of the templates that `load` returned, by id.
 
         Raises:
-            LeaseLost: one of them is gone, so another run has been applied since: what this one found is out of date.
+            LeaseLost: a template is missing, so another run was applied since `load`.
         """
         found = self._retry_read(lambda connection: load_documents(connection, ids))
         if len(found) < len(set(ids)):
@@ -73,7 +73,7 @@ class Store:
         return found
 
     def _retry_read(self, read: Callable[[sa.Connection], T]) -> T:
-        """Read in the middle of a run: a server that is away gets as long to come back as for the run's end."""
+        """Read during a run; retry for as long as `RECONNECT` allows while the server is unreachable."""
         for pause in self._reconnect_waits():
             try:
                 with reading(self.engine) as connection:
@@ -84,7 +84,7 @@ class Store:
             return read(connection)
 
     def _reconnect_waits(self) -> Iterator[float]:
-        """Give the waits of `RECONNECT`, and no more once their time is over: each look at a mute server takes its time-out."""
+        """Yield the waits of `RECONNECT`, in seconds, until their total has passed; an attempt may itself take a timeout."""
         waits = RECONNECT.all_waits(self.retry.random)
         ends = self.retry.monotonic() + sum(waits)
         for wait in waits:
@@ -93,19 +93,19 @@ class Store:
             yield wait
 
     def apply(self, lease: leases.Lease, write_set: WriteSet, check_deadline: Callable[[], None] = lambda: None) -> None:
-        """Write everything that a run found, and its outcome, in one transaction; then the lease is given back.
+        """Write everything that a run found, and its result, in one transaction that also releases the lease.
 
-        A connection may break while COMMIT is on its way, and nobody knows whether it arrived. The run's own row tells:
-        if it is closed, everything was applied. If not, all of it is tried again, until the server has been away for two minutes.
+        If the connection breaks during COMMIT, read the row of the run: if it has the status of this run, everything was applied.
+        Otherwise retry the whole transaction, for up to two minutes while the server is unreachable.
 
         Args:
-            lease: the run's.
-            write_set: all that it writes.
-            check_deadline: raises where there is no time left for another try.
+            lease: the lease of the run.
+            write_set: everything that the run writes.
+            check_deadline: raises an error if there is no time for another attempt.
 
         Raises:
-            LeaseLost: another run took over, or the database went back behind this one.
-            DatabaseError: it cannot be done, or not be known; the next run finds the database as before or as after.
+            LeaseLost: another run acquired the lease, or the database lost the row of this run.
+            DatabaseError: the run was not applied, or its result is unknown; the next run finds the state before or after it.
         """
 
         def write() -> None:
@@ -119,9 +119,9 @@ class Store:
             try:
                 self.retry(write)
             except DatabaseConflict:
-                raise  # it did nothing, every time
+                raise  # every attempt was rolled back
             except (DatabaseError, LeaseLost) as error:
-                in_doubt = isinstance(error, DatabaseError) or attempt > 1  # a run that landed has given its lease back
+                in_doubt = isinstance(error, DatabaseError) or attempt > 1  # a run that was committed has released its lease
                 if in_doubt and self.was_committed(lease, write_set.run, pauses):
                     return
                 passing = isinstance(error, DatabaseAway) or (isinstance(error, DatabaseError) and attempt < APPLY_ATTEMPTS)
@@ -132,15 +132,15 @@ class Store:
             check_deadline()
 
     def was_committed(self, lease: leases.Lease, run: Run, pauses: Iterator[float]) -> bool:
-        """Tell whether a run's transaction was committed after all, as soon as the database answers again.
+        """Return whether the transaction of a run was committed, as soon as the database answers.
 
-        A row with any other end than the run's own was closed by somebody else: another run that took over. One with another
-        token is another run's: the database went back, and gave the number again.
+        A row with another status was closed by a run that took over. A row with another token belongs to another run that got the
+        same number after the database lost commits.
 
         Args:
-            lease: the run's.
-            run: as it was to be written.
-            pauses: how long to wait before each look.
+            lease: the lease of the run.
+            run: the run as it was to be written.
+            pauses: the waits before each attempt, in seconds.
         """
         ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
         for pause in pauses:
@@ -154,9 +154,9 @@ class Store:
         return False
 
     def close(self, lease: leases.Lease, run: Run) -> None:
-        """Record how a run ended that applied nothing, and give the lease back. A row that is closed already stays as it is.
+        """Record the result of a run that applied nothing, and release the lease; a row that is already closed stays as it is.
 
-        The lease's row comes first, as everywhere: in another order two processes could each wait for the other's row.
+        Every transaction locks the row of the lease first, so that two processes cannot deadlock.
         """
         ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
 

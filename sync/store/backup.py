@@ -1,7 +1,6 @@
-"""Copy a SQLite database while others write to it, and put a copy back whole or not at all.
+"""Back up a SQLite database while other processes write to it, and restore a backup completely or not at all.
 
-Files are never copied behind SQLite's back. What a killed process left in `-wal` belongs to the database beside which it lies: a
-copy without it is old, and another database beside it is malformed.
+Files are copied only by SQLite itself: a copy without the `-wal` file is out of date, and a foreign `-wal` file corrupts it.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ if TYPE_CHECKING:
     Step = Callable[[str], None]
 
 PAGES = 1000
-"""Copied at a time; before each a test may end the process."""
+"""Number of pages copied in one step; a test can end the process between two steps."""
 _BUSY_SECONDS = 2.0
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
-"""What a PostgreSQL URL may say behind the ? and that belongs into a command that is shown."""
+"""Query parameters of a PostgreSQL URL that hold no secret, so that they may appear in a printed command."""
 
 
 def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
-    """Write the command by which a server's own tools do this, for a shell. Its password is left out: the tools ask for it."""
+    """Return the shell command of the server's own backup or restore tool, without the password, which the tool asks for."""
     url = engine.url
     if engine.dialect.name == "postgresql":
         kept = {name: value for name, value in url.query.items() if name in _NO_SECRETS}
@@ -51,7 +50,7 @@ def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
             )
         return shlex.join(["pg_dump", "--format=custom", f"--file={file}", where])
     socket = url.query.get("unix_socket")
-    # For these tools `localhost` means a socket, whatever the port; for the driver it is an address.
+    # These tools take `localhost` for a socket and ignore the port; the driver takes it for an address.
     options = [f"--socket={socket}"] if socket else [f"--host={url.host or '127.0.0.1'}", f"--port={url.port or 3306}"]
     options += [f"--user={url.username}"] * bool(url.username) + ["--password"] * bool(url.password)
     if restore:
@@ -60,17 +59,17 @@ def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
 
 
 def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:
-    """Write a consistent copy, checked, in place of `target`: as one file, or not at all.
+    """Write a consistent and checked copy to `target`, as one file or not at all.
 
     Args:
-        engine: a SQLite database; others may write to it meanwhile.
-        target: a regular file, or a name that is still free.
-        step: told of each step; a test acts, or ends the process, there.
-        pages: how many are copied from one step to the next.
+        engine: a SQLite database; other processes may write to it meanwhile.
+        target: a regular file, which is replaced, or a name that does not exist.
+        step: called with the name of each step; tests act or end the process there.
+        pages: number of pages copied in one step.
 
     Raises:
-        UsageError: `target` is the database itself, or nothing that can be replaced.
-        DatabaseError: the copy could not be made, or is not good.
+        UsageError: `target` is the database itself, or cannot be replaced.
+        DatabaseError: the copy could not be written, or is damaged.
     """
     require_file(engine)
     database = _file_of(engine)
@@ -81,7 +80,7 @@ def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pa
             raise UsageError(f"{target} is not {expected}.", hint="Name another file.") from None
         _refuse_same(target, database)
     with _beside(target, mode_of=database) as copy:
-        # "rw": what a killed writer left half-done is undone by whoever opens the file next and may write to it.
+        # "rw": the next connection that may write rolls back what a killed process left incomplete.
         _copy(database, copy, step, pages, mode="rw")
         step("copied")
         _refuse_bad(copy, "database", hint="Restore the last good backup with `template-sync db restore FILE`.")
@@ -89,23 +88,22 @@ def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pa
 
 
 def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:
-    """Make the database what a backup says.
+    """Replace the content of the database by a backup.
 
-    It is checked before anything is touched, and once more where it has come to lie. In between SQLite itself writes it into the
-    database, as one transaction: whatever ends the process, what is opened next is the old one or the new one. Only where there
-    is no database, or a file that is none, the backup takes its place under its name.
+    The backup is checked before and after the restore. SQLite writes it into the database as one transaction, so that a crash
+    leaves the old content or the new one. If there is no database yet, or the file is not one, the backup becomes the file.
 
     Args:
-        engine: a SQLite database, which nobody may have open.
+        engine: a SQLite database that no other process has open.
         source: the backup.
-        step: told of each step; a test acts, or ends the process, there.
-        pages: how many are copied from one step to the next.
+        step: called with the name of each step; tests act or end the process there.
+        pages: number of pages copied in one step.
 
     Raises:
-        UsageError: `source` is no file, or the database itself.
-        SchemaError: it is none of this program's, or a newer version's; or the database is another program's.
-        LeaseBusy: a run is at work.
-        TryLater: somebody has the database open.
+        UsageError: `source` is not a file, or is the database itself.
+        SchemaError: the backup or the database belongs to another program, or the backup to a newer version.
+        LeaseBusy: a run is active.
+        TryLater: another process has the database open.
         DatabaseError: the backup is damaged, or the database could not be written.
     """
     named = sqlite_file(engine)
@@ -123,20 +121,20 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
             _refuse_lease(engine)
             _write_into(copy, database, step, pages)
         else:
-            # What lies there belonged to another file, and goes first: beside the backup it would be applied to it.
+            # Side files of the old database are deleted first, because SQLite would apply them to the backup.
             with _plain(database):
                 for side in _SIDE_FILES:
                     Path(f"{database}{side}").unlink(missing_ok=True)
                     step(f"without {side}")
             _swap_in(copy, database, step)
-    # "rw": a reader of a database in write-ahead mode leaves its side files behind.
+    # "rw": a read-only connection to a database in WAL mode leaves its side files behind.
     _refuse_bad(database, "restored database", hint="The disk may be failing; restore to another disk.", mode="rw")
 
 
 def _file_of(engine: Engine) -> Path:
     file = sqlite_file(engine)
-    assert file is not None  # noqa: S101 - a server's own tools are named before this is called
-    return Path(os.path.realpath(file))  # SQLite keeps its side files beside what a link points to
+    assert file is not None  # noqa: S101 - callers handle servers before
+    return Path(os.path.realpath(file))  # SQLite keeps its side files next to the target of a link
 
 
 def _refuse_same(file: Path, database: Path) -> None:
@@ -146,9 +144,9 @@ def _refuse_same(file: Path, database: Path) -> None:
 
 @contextmanager
 def _beside(file: Path, *, mode_of: Path) -> Iterator[Path]:
-    """Make an empty file beside another one, on the same disk; what is left of it goes at the end.
+    """Create an empty temporary file in the directory of `file`, with the mode of `mode_of`; delete it at the end.
 
-    It has its mode from the start: nobody may read in the copy what he may not read in the database.
+    The mode is set before anything is written, so that the copy is never readable by more users than the database.
     """
     made = file.absolute().with_name(f".{file.name}.{os.getpid()}.tmp")
 
@@ -157,7 +155,7 @@ def _beside(file: Path, *, mode_of: Path) -> Iterator[Path]:
             with suppress(OSError):
                 Path(f"{made}{side}").unlink()
 
-    clear()  # of a killed process that had our number
+    clear()  # left by a killed process with the same pid
     try:
         with _plain(file):
             mode = stat.S_IMODE(mode_of.stat().st_mode)
@@ -180,13 +178,13 @@ def _plain(what: Path) -> Iterator[None]:
 def _copy(source: Path, copy: Path, step: Step, pages: int, *, mode: str) -> None:
     with _plain(source), closing(_open_for_reading(source, mode)) as one, closing(_open(copy, "rw")) as other:
         one.backup(other, pages=pages, progress=lambda *_: step("copying"))
-        other.execute("PRAGMA journal_mode=DELETE")  # one file, without another beside it
+        other.execute("PRAGMA journal_mode=DELETE")  # without side files
 
 
 def _open_for_reading(source: Path, mode: str) -> sqlite3.Connection:
-    """Open a database and hold one moment of it to the end: else each commit makes the copy begin anew, perhaps for ever.
+    """Open a database with a read transaction for the whole copy; otherwise each commit of another process restarts the copy.
 
-    A full disk may have no room for `-shm`, which a process needs only where it shares the file.
+    If a full disk has no space for `-shm`, open it in exclusive mode, which does not need that file.
     """
     for locking in ("NORMAL", "EXCLUSIVE"):
         opened = _open(source, mode)
@@ -208,13 +206,13 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
 
 
 def _refuse_bad(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
-    """Check a copy: whole, consistent, ours, and of a version that this program can use or upgrade."""
+    """Check that a copy is undamaged, consistent, a database of this program, and not of a newer version."""
     with _plain(copy), closing(_open(copy, mode)) as opened:
         found = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok" or opened.execute("PRAGMA foreign_key_check").fetchone():
             raise DatabaseError(f"The {of} is damaged ({'a foreign key' if found == 'ok' else found}).", hint=hint)
         names = _names(opened)
-        row = opened.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() if VERSION_TABLE in names else None  # noqa: S608 - our name
+        row = opened.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() if VERSION_TABLE in names else None  # noqa: S608 - a constant
     revision = row[0] if row else None
     state = state_of(revision)
     if state is State.EMPTY:
@@ -231,11 +229,11 @@ def _names(opened: sqlite3.Connection) -> set[str]:
 
 
 def _can_be_opened(database: Path) -> bool:
-    """Tell whether SQLite can write into this file: it is a database, ours or empty.
+    """Return whether the file is a SQLite database that is empty or belongs to this program.
 
     Raises:
-        SchemaError: it is another program's.
-        DatabaseError: it is there, but this user may not open it.
+        SchemaError: it belongs to another program.
+        DatabaseError: it exists, but this user cannot open it.
     """
     try:
         with closing(_open(database, "rw")) as opened:
@@ -255,11 +253,11 @@ def _can_be_opened(database: Path) -> bool:
 
 
 def _is_held(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}  # the rest of the number says why
+    return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}  # the upper bits give the reason
 
 
 def _refuse_lease(engine: Engine) -> None:
-    with suppress(DatabaseError), reading(engine) as connection:  # an old or damaged one has none to look at
+    with suppress(DatabaseError), reading(engine) as connection:  # an old or damaged database may have no lease
         holder = leases.current_holder(connection)
         if holder.active:
             raise LeaseBusy(f"A run holds the lease: {holder.name}; nothing was changed.", hint="Stop it, or wait until it ends.")
@@ -267,10 +265,10 @@ def _refuse_lease(engine: Engine) -> None:
 
 
 def _write_into(copy: Path, database: Path, step: Step, pages: int) -> None:
-    """Write a copy into a database that nobody else has open, as one transaction of SQLite's own."""
+    """Write a copy into a database that no other process has open, as one SQLite transaction."""
     with _plain(database), closing(_open(database, "rw")) as opened:
         try:
-            opened.execute("PRAGMA locking_mode=EXCLUSIVE")  # kept until the connection ends
+            opened.execute("PRAGMA locking_mode=EXCLUSIVE")  # held until the connection is closed
             opened.execute("BEGIN EXCLUSIVE")
             opened.execute("COMMIT")
         except sqlite3.OperationalError as error:
@@ -281,7 +279,7 @@ def _write_into(copy: Path, database: Path, step: Step, pages: int) -> None:
                 hint="Stop the daemon and all other readers, then retry.",
             ) from error
         step("alone")
-        opened.execute("PRAGMA journal_mode=DELETE")  # in write-ahead mode a copy with another page size is refused
+        opened.execute("PRAGMA journal_mode=DELETE")  # in WAL mode SQLite refuses a copy with another page size
         with closing(_open(copy, "ro")) as source:
             source.backup(opened, pages=pages, progress=lambda *_: step("writing"))
         step("written")

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BATCH = 500
-"""Rows of one statement, and ids in one IN (...): accepted by every database, and small in memory."""
+"""Maximum number of rows of a statement and of ids in an IN list; every database accepts it."""
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Split a list into batches."""
+    """Yield slices of at most `BATCH` items."""
     return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
 
 
 def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows; all of them have the columns of the first."""
+    """Insert rows, which all have the keys of the first one."""
     if not rows:
         return
     names = tuple(rows[0])
@@ -45,11 +45,11 @@ def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappi
 def update_rows(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *only: sa.ColumnElement[bool]
 ) -> None:
-    """Update rows by their `template_id`; all of them have the columns of the first.
+    """Update rows by `template_id`; all of them have the keys of the first one.
 
     Args:
-        connection: in the run's transaction.
-        table: has one row of each id, or one for which the conditions hold.
+        connection: in the transaction of the run.
+        table: has one row for each id, or one that fulfils the conditions.
         rows: the new values.
         only: further conditions.
     """
@@ -67,13 +67,13 @@ def delete_rows(connection: sa.Connection, table: sa.Table, ids: Sequence[str]) 
 
 @lru_cache(maxsize=64)
 def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> list[tuple[str, Callable[[Any], Any] | None]]:
-    """Give, for each column, the function that converts a value to the driver's; None where there is nothing to convert."""
+    """Return, for each column, the function that converts a value for the driver; None if none is needed."""
     found: list[tuple[str, Callable[[Any], Any] | None]] = []
     for name in names:
         kind = table.c[name].type
-        # JSON as text: psycopg's own wrapper takes longer.
+        # JSON is passed as text, which is faster than psycopg's wrapper.
         change = _json_or_null if isinstance(kind, Json) else kind.dialect_impl(dialect).bind_processor(dialect)
-        # A run writes the same few times into each of its rows, and a catalog has few different prices.
+        # Cached, because times and prices repeat in most rows.
         found.append((name, lru_cache(maxsize=1024)(change) if change and isinstance(kind, UtcDateTime | Credit) else change))
     return found
 
@@ -81,7 +81,7 @@ def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) ->
 @lru_cache(maxsize=64)
 def _insert(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> str:
     place = "?" if dialect.paramstyle == "qmark" else "%s"
-    return f"INSERT INTO {_columns(table, names, dialect)} VALUES ({', '.join([place] * len(names))})"  # noqa: S608 - our names
+    return f"INSERT INTO {_columns(table, names, dialect)} VALUES ({', '.join([place] * len(names))})"  # noqa: S608 - names of constants
 
 
 def _json_or_null(value: Any) -> str | None:

@@ -1,8 +1,6 @@
-"""What a server is for: to be written, or to repeat what another one does.
+"""Connect to the first host that accepts writes, with a timeout for each read; detect standbys and replicas.
 
-How a connection is made: host after host, until one can be written; with a limit on every wait from then on.
-
-Whoever only reads is served by a host that cannot be written where no other answers: a standby is late, and never wrong.
+If no host accepts writes, the first one that answers is used, so that readers work during a failover.
 """
 
 from __future__ import annotations
@@ -29,35 +27,35 @@ if TYPE_CHECKING:
 
 
 def refuse_replica(connection: sa.Connection) -> None:
-    """Refuse to write into a MariaDB replica. It refuses by itself, but not whom ALL was granted: then its replication breaks.
+    """Refuse to write to a MariaDB replica: a user with ALL privileges could, and would break its replication.
 
     Raises:
-        DatabaseAway: saying so.
+        DatabaseAway: the server is read-only.
     """
     if connection.dialect.name == "mysql" and is_standby(connection):
         raise DatabaseAway("The database is a read-only replica (read_only is on).", hint=NAME_THE_PRIMARY)
 
 
 def is_standby(connection: sa.Connection) -> bool:
-    """Tell whether a server only repeats what another one does, so that it may lag; on MariaDB, whether it refuses writes."""
+    """Return whether the server is a PostgreSQL standby, or a MariaDB server with read_only on."""
     asked = {"postgresql": "SELECT pg_is_in_recovery()", "mysql": "SELECT @@global.read_only"}.get(connection.dialect.name)
     return asked is not None and not is_off(connection.exec_driver_sql(asked).scalar())
 
 
 @dataclass(frozen=True, slots=True)
 class Standby:
-    """A server that repeats another one.
+    """A server that replicates another one.
 
     Attributes:
-        seconds: the age of the newest transaction that it has repeated, which is how late it may be: a standby cannot know what
-            it has not been told, so where the primary has nothing to do it looks late, too. None where it does not say.
+        seconds: age of the newest replayed transaction, which is an upper bound of the replication lag; it grows while the
+            primary is idle. None if the server does not report it.
     """
 
     seconds: float | None
 
 
 def standby(connection: sa.Connection) -> Standby | None:
-    """Look how late a standby may be; None where the server is none. MariaDB tells that to administrators only."""
+    """Return the replication lag of a standby; None for a primary. MariaDB reports the lag to administrators only."""
     if not is_standby(connection):
         return None
     if connection.dialect.name != "postgresql":
@@ -68,16 +66,16 @@ def standby(connection: sa.Connection) -> Standby | None:
 
 
 def is_off(value: Any) -> bool:
-    """Read a server's word for no, in whatever form this version of it writes it."""
+    """Return whether the value of a server variable means off, in any of its spellings."""
     return str(value).upper() in {"0", "OFF", "FALSE", "NO"}
 
 
 def install_connect(engine: sa.Engine, hosts: Sequence[Host]) -> None:
-    """Have an engine's connections made here.
+    """Make an engine open its connections with this module.
 
     Args:
-        engine: where they are for.
-        hosts: of its server; empty for SQLite, and where the URL names them in its driver's own way.
+        engine: the engine.
+        hosts: hosts of the server; empty for SQLite, and if the URL names them in the driver's own form.
     """
     event.listen(engine, "do_connect", partial(_connect, hosts=hosts, query=engine.url.query))
     event.listen(engine, "handle_error", _invalidate)
@@ -113,7 +111,7 @@ _FILES = ("ssl_ca", "ssl_cert", "ssl_key", "read_default_file")
 
 
 def _invalidate(context: ExceptionContext) -> None:
-    """Give a connection up whose server is away in any way: SQLAlchemy would ask a node that refuses everything to roll back."""
+    """Discard a connection whose server is unreachable; SQLAlchemy would try a rollback that the server refuses."""
     if classify(context.original_exception) is DatabaseAway:
         context.is_disconnect = True
 
@@ -121,7 +119,7 @@ def _invalidate(context: ExceptionContext) -> None:
 def _connect(
     dialect: Any, _record: Any, arguments: Any, options: dict[str, Any], hosts: Sequence[Host], query: Mapping[str, Any]
 ) -> Any:
-    """Connect. What a driver raises that is no error of a database is a slip in the settings."""
+    """Connect; report options, hosts or file names that the driver refuses as errors of the settings."""
     socket = query.get("unix_socket")
     if socket is not None and not Path(socket).exists():  # PyMySQL would name the host in its place
         raise DatabaseAway(f"No server listens on unix_socket {socket}.", hint="Check DATABASE_URL and that the server runs.")
@@ -129,7 +127,7 @@ def _connect(
     try:
         raw = _first_writable(dialect, opened, options, hosts) if len(hosts) > 1 else opened(*arguments, **options)
     except dialect.dbapi.ProgrammingError as error:
-        if "connection option" not in str(error):  # psycopg's words for an option that it does not know
+        if "connection option" not in str(error):  # psycopg's message for an unknown option
             raise
         raise refused_options(error, query) from None
     except dialect.dbapi.Error:
@@ -142,9 +140,9 @@ def _connect(
 
 
 def _first_writable(dialect: Any, opened: Callable[..., Any], options: dict[str, Any], hosts: Sequence[Host]) -> Any:
-    """Try each host; of those that answer and cannot be written, keep the first in case that there is no better one.
+    """Connect to the first host that accepts writes; if there is none, to the first that answers.
 
-    libpq's `target_session_attrs`, if it is given, decides for each host by itself whether it will do.
+    If libpq's `target_session_attrs` is given, it decides for each host.
     """
     decided = "target_session_attrs" in options
     elsewhere = {name: value for name, value in options.items() if name not in {"host", "port"}}

@@ -1,7 +1,6 @@
-"""The database's errors in plain words, and sorted by what helps: another try, another host, or a person.
+"""Translate errors of SQLAlchemy and of the drivers: a conflict is retried, an unreachable server is waited for.
 
-The drivers' own errors are caught as well: SQLAlchemy sends some statements, as the one that sets the isolation, past its own
-translation.
+Errors of the drivers are handled too, because SQLAlchemy sends some statements without translating their errors.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ if TYPE_CHECKING:
 
 
 _CONFLICTS: set[str | int | None] = {
-    "40001", "40P01", "55P03",  # PostgreSQL: not serialisable, a deadlock, a lock that was waited for in vain
-    1020, 1205, 1213,  # MariaDB: changed since it was read; as 55P03; a deadlock, or another node's transaction won
+    "40001", "40P01", "55P03",  # PostgreSQL: serialization failure, deadlock, lock timeout
+    1020, 1205, 1213,  # MariaDB: record changed since last read, lock timeout, deadlock
 }  # fmt: skip
-"""The transaction was rolled back, or will be, and did nothing: all of it may be tried again."""
+"""The transaction was rolled back, so all of it can be retried."""
 
 
 _AWAY = {
-    "25006", "57P01", "57P02", "57P03",  # PostgreSQL: read only; it stops, crashed, starts
-    "25P03", "57P05", "08P01",  # it ended a session that was silent for too long; a pooler's own
-    0, 1047, 1053, 1180, 1290, 1836, 1927, 2002, 2003, 2006, 2013, 2055,  # MariaDB: no quorum, it stops, read only, it is gone
+    "25006", "57P01", "57P02", "57P03",  # PostgreSQL: read-only, shutting down, crashed, starting
+    "25P03", "57P05", "08P01",  # PostgreSQL: idle session ended; connection error of a pooler
+    0, 1047, 1053, 1180, 1290, 1836, 1927, 2002, 2003, 2006, 2013, 2055,  # MariaDB: no quorum, shut down, read-only, lost
 }  # fmt: skip
-"""It may be another host's turn, or this one's in a minute."""
+"""The server is unreachable, stopping or read-only; another host, or a later attempt, may succeed."""
 
 
 NAME_THE_PRIMARY = "The server is a standby or read-only: set DATABASE_URL to its primary, or to all hosts (host1,host2)."
@@ -55,16 +54,15 @@ _HINTS_BY_TEXT = {
 
 @contextmanager
 def translate_errors(engine: sa.Engine) -> Iterator[None]:
-    """Translate the database's errors into one sentence.
+    """Translate the database's errors into an error of this program with one sentence.
 
-    Where the server is away, all pooled connections are dropped: one to a server that was demoted would answer every ping, for
-    ever, and refuse every run.
+    If the server is unreachable, all pooled connections are closed: one to a demoted primary would pass every ping.
 
     Raises:
-        DatabaseAway: the server cannot be reached, or cannot be written for now.
-        DatabaseConflict: another transaction won.
-        DatabaseError: for every other error of SQLAlchemy's or the driver's.
-        SchemaError: one of the two rows that are always there is not.
+        DatabaseAway: the server is unreachable or temporarily read-only.
+        DatabaseConflict: the transaction conflicted with another one.
+        DatabaseError: any other error of SQLAlchemy or of the driver.
+        SchemaError: the row of sync_lease or sync_state is missing.
     """
     try:
         yield
@@ -82,7 +80,7 @@ def translate_errors(engine: sa.Engine) -> Iterator[None]:
         lines = str(original.args[-1] if original.args else original).strip().splitlines()
         reason = lines[0] if lines else type(original).__name__
         kind = classify(error)
-        if kind is DatabaseAway and "hosts" in engine.get_execution_options():  # not an app's own engine
+        if kind is DatabaseAway and "hosts" in engine.get_execution_options():  # not the engine of an app
             engine.dispose()
         raise kind(
             f"Database error ({database_name(engine)}): {reason}.".replace("..", "."), hint=_hint(engine, original)
@@ -90,26 +88,26 @@ def translate_errors(engine: sa.Engine) -> Iterator[None]:
 
 
 def classify(error: BaseException) -> type[DatabaseError]:
-    """Choose the class of an error of SQLAlchemy's or of a driver's."""
+    """Return the class of an error of SQLAlchemy or of a driver."""
     original: Any = getattr(error, "orig", None) or error
     code = code_of(original)
     if code in _CONFLICTS:
         return DatabaseConflict
-    # psycopg gives no code where a connection breaks or cannot be made.
+    # psycopg gives no code if a connection fails or breaks.
     nameless = code is None and type(original).__module__.startswith("psycopg") and type(original).__name__ == "OperationalError"
     return DatabaseAway if code in _AWAY or nameless else DatabaseError
 
 
 def code_of(original: Any) -> str | int | None:
-    """Read a driver's code: PostgreSQL's SQLSTATE, or MariaDB's number."""
-    if type(original).__module__.startswith("pymysql"):  # its SQLSTATE says too little
+    """Return PostgreSQL's SQLSTATE or MariaDB's error number; None if there is none."""
+    if type(original).__module__.startswith("pymysql"):  # its SQLSTATE is less specific
         return original.args[0] if original.args and isinstance(original.args[0], int) else None
     found: str | None = getattr(original, "sqlstate", None)
     return found
 
 
 def database_name(engine: sa.Engine) -> str:
-    """Name a database for people: its file, or its hosts."""
+    """Return the file of a database, or its hosts and name, for messages."""
     hosts = engine.get_execution_options().get("hosts") or (engine.url.host or "local socket",)
     return str(sqlite_file(engine) or f"{','.join(hosts)}/{engine.url.database}")
 
@@ -120,7 +118,7 @@ def _driver_errors(engine: sa.Engine) -> type[Exception]:
 
 
 def _no_file_descriptor_is_free() -> bool:
-    """Tell whether this process can open no more files: SQLite does not say why it could not."""
+    """Return whether this process has no free file descriptor, which SQLite does not report."""
     try:
         os.close(os.dup(2))
     except OSError as error:

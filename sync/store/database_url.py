@@ -1,4 +1,4 @@
-"""A DATABASE_URL as people write it -> the URL that SQLAlchemy takes, and the hosts. Its password is never repeated."""
+"""Parse a DATABASE_URL into a SQLAlchemy URL and its hosts; messages never contain the password."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NOT_FOR_URLS = {"psycopg": {"autocommit", "context", "cursor_factory", "prepare
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One of a server's hosts; no port: the usual one."""
+    """A host of a server; port None is the default port."""
 
     name: str
     port: int | None
@@ -55,13 +55,13 @@ _HOST = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\],]+))(?::(?P<port>[0-
 
 
 def read_url(database_url: str | sa.URL) -> tuple[sa.URL, list[Host]]:
-    """Read a URL, in which a server may be several hosts: `postgresql://user@host1:5432,host2:5432/name`.
+    """Parse a URL, which may name several hosts: `postgresql://user@host1:5432,host2:5432/name`.
 
     Returns:
-        The URL with the first host, and all hosts; none if the URL names none.
+        The URL with the first host, and all hosts; an empty list if the URL names none.
 
     Raises:
-        ConfigurationError: it cannot be one.
+        ConfigurationError: the URL is invalid.
     """
     first, hosts = _first_of_several(database_url) if isinstance(database_url, str) else (database_url, [])
     try:
@@ -106,7 +106,7 @@ def _with_options(url: sa.URL) -> sa.URL:
 
 
 def _first_of_several(database_url: str) -> tuple[str, list[Host]]:
-    """Take all hosts but the first out of a URL: SQLAlchemy knows no such form."""
+    """Return a URL with the first host only, and all hosts: SQLAlchemy does not support several."""
     scheme, separator, rest = database_url.partition("://")
     account = DATABASE_ACCOUNT.match(rest)
     before = account[0] if account else ""

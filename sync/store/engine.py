@@ -1,4 +1,4 @@
-"""A DATABASE_URL -> an engine, and its transactions, that behave the same on SQLite, PostgreSQL and MariaDB."""
+"""Create engines, and open transactions that behave the same on SQLite, PostgreSQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -> sa.Engine:
-    """Build the engine. Nothing is connected yet.
+    """Create an engine, without connecting.
 
     Args:
-        database_url: as the settings have it.
-        patience: seconds to wait for a lock that another connection holds.
+        database_url: the URL of the settings.
+        patience: maximum wait for a lock, in seconds.
 
     Raises:
-        ConfigurationError: the URL or its driver cannot be used. Its password is never repeated.
+        ConfigurationError: the URL or its driver cannot be used; the message never contains the password.
     """
     text = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
     url, hosts = read_url(text)
@@ -45,7 +45,7 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
         ) from None
     except (exc.ArgumentError, TypeError, ValueError) as error:
         raise refused_options(error, url.query) from None
-    except OSError as error:  # SQLite's file is named from the working directory
+    except OSError as error:  # a relative SQLite path needs the working directory
         raise DatabaseError(
             f"The working directory does not exist: {error.strerror}.", hint="Change to a directory that exists."
         ) from None
@@ -79,20 +79,20 @@ _FOR_WRITING: dict[str, dict[str, Any]] = {
     "postgresql": {"isolation_level": "READ COMMITTED"},
     "mysql": {"isolation_level": "REPEATABLE READ"},
 }
-"""Each server's own default, in case an administrator chose another one: a rival that waits for the lease's row must then see who
-took it, and not be refused for having waited. MariaDB's READ COMMITTED cannot be written to a binary log of statements."""
+"""The default of each server, in case an administrator changed it: a transaction that waited for the row of the lease must read
+its new value, not fail. MariaDB's READ COMMITTED does not work with statement-based replication.
+"""
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction that writes.
+    """Open a transaction that writes; every error rolls it back.
 
-    On SQLite it begins IMMEDIATE: one that began by reading would be refused at its first write, at once and whatever the
-    busy time-out, if another process wrote meanwhile. Any error rolls all of it back: after a lock time-out MariaDB would
-    otherwise keep the earlier statements.
+    SQLite begins IMMEDIATE, because a deferred transaction fails at its first write if another process wrote meanwhile.
+    MariaDB would keep the earlier statements after a lock timeout.
 
     Raises:
-        DatabaseError: in plain words.
+        DatabaseError: the database failed.
     """
     require_file(engine)
     with translate_errors(engine), engine.execution_options(**_FOR_WRITING[engine.dialect.name]).begin() as connection:
@@ -101,16 +101,16 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 Source = sa.Engine | sa.Connection
-"""What readers ask: a database, each question in a transaction of its own, or a transaction that is open already."""
+"""The source of a reader: an engine, for a transaction of its own, or a connection with an open transaction."""
 
 
 @contextmanager
 def reading(source: Source) -> Iterator[sa.Connection]:
-    """Open a transaction in which all statements see the database at one moment, or go on in one.
+    """Open a transaction with one snapshot of the database, or continue in an open one.
 
     Raises:
-        DatabaseError: in plain words.
-        SchemaError: a SQLite file that does not exist; reading must not create it.
+        DatabaseError: the database failed.
+        SchemaError: the SQLite file does not exist; reading must not create it.
     """
     if isinstance(source, sa.Connection):
         with translate_errors(source.engine):
@@ -121,6 +121,6 @@ def reading(source: Source) -> Iterator[sa.Connection]:
     with translate_errors(source), source.execution_options(**options).begin() as connection:
         if source.dialect.name == "sqlite":
             raw: Any = connection.connection.dbapi_connection
-            if not raw.in_transaction:  # an engine that somebody else made: there a SELECT begins none
+            if not raw.in_transaction:  # in the engine of an app, a SELECT may begin no transaction
                 connection.exec_driver_sql("BEGIN")
         yield connection

@@ -1,4 +1,4 @@
-"""The feed's numbers and cursors: gap-free, chained, assigned inside the transaction."""
+"""Assign `seq` numbers without gaps, and chained cursors, to the changes of a run, inside its transaction."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def last_cursor(connection: sa.Connection) -> Cursor:
-    """Read where the feed ends. The caller holds the lease's row, so nothing is appended meanwhile.
+    """Return the cursor of the end of the feed. The caller holds the row of the lease, so nothing is appended meanwhile.
 
     Raises:
-        DatabaseError: number and cursor of the end disagree.
+        DatabaseError: the last number and the last cursor disagree.
     """
     state = connection.execute(sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)).one()
     end = Cursor.parse(state.last_cursor or "")
@@ -37,9 +37,9 @@ def last_cursor(connection: sa.Connection) -> Cursor:
 
 
 class Feed:
-    """The end of the feed, as one transaction appends to it.
+    """The end of the feed, to which one transaction appends.
 
-    The numbers come from a row that this transaction holds, not from a sequence: those leave gaps.
+    The numbers come from a row that this transaction has locked, because a database sequence leaves gaps.
     """
 
     def __init__(self, connection: sa.Connection, run_id: int, at: datetime) -> None:
@@ -49,7 +49,7 @@ class Feed:
         self._began = self._cursor = last_cursor(connection)
 
     def append(self, changes: Sequence[tuple[Change, str]]) -> None:
-        """Append one batch of changes, each with its document's content hash."""
+        """Append a batch of changes, each with the content hash of its document."""
         rows = [self._next(change, content_hash) for change, content_hash in changes]
         insert_rows(self._connection, template_changes, rows)
         moves = [
@@ -60,7 +60,7 @@ class Feed:
         insert_rows(self._connection, price_changes, moves)
 
     def close(self) -> None:
-        """Remember where the feed ends now."""
+        """Store the new end of the feed."""
         if self._cursor != self._began:
             end = {"last_seq": self._cursor.seq, "last_cursor": str(self._cursor)}
             self._connection.execute(sa.update(sync_state).values(end))

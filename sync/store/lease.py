@@ -1,10 +1,9 @@
-"""One run at a time per database, over processes and hosts: a lease, and the fence that makes it safe.
+"""A lease allows one run at a time per database, across processes and hosts; a fencing token makes it safe.
 
-A lease alone only makes it likely that one run is at work: its holder may be paused for an hour and wake up sure of itself.
-So every acquisition raises a number, the fence, and the transaction that applies a run begins by proving that its own is still
-the newest. After a fail-over that lost commits, or a restore, the same number is counted again: so a random token, which never
-comes twice, stands beside it, and both are compared everywhere. The lease is one row and the database's clock: no session locks,
-which a connection pooler would break, and of which another node knows nothing.
+A process that was paused may still take its expired lease for valid. Each acquisition therefore raises a number, the fencing
+token, and the transaction that applies a run first checks that its number is the newest. After a failover that lost commits the
+same number can be assigned again, so a random token is compared too. The lease is one row, timed by the clock of the database:
+session locks do not work through a pooler, and other nodes of a cluster do not see them.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ _CLOCKS = {
 
 
 _SLACK = 1.0
-"""Seconds: the database's clock gives fractions of different lengths."""
+"""Seconds; the clocks of the databases have different resolutions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write, held by one run. `ttl` in seconds."""
+    """The lease of one run; `ttl` in seconds."""
 
     run_id: int
     fence: int
@@ -53,7 +52,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the lease, since when, and for how many seconds more if it falls silent now: at most the lease's whole term."""
+    """The holder of the lease, the start of its run, and the seconds until the lease expires unless renewed, at most its TTL."""
 
     name: str
     fence: int
@@ -64,12 +63,12 @@ class Holder:
 
     @property
     def active(self) -> bool:
-        """Whether it keeps others out."""
+        """Whether the lease blocks other runs."""
         return self.seconds_left > 0 and not self.dead
 
 
 def database_clock(connection: sa.Connection) -> sa.ColumnElement[float]:
-    """Write the database's clock as an expression, in Unix seconds: hosts' clocks differ, the database has one."""
+    """Return an SQL expression for the time of the database, in Unix seconds: the clocks of hosts differ."""
     return sa.literal_column(_CLOCKS[connection.dialect.name], sa.Double())
 
 
@@ -82,14 +81,14 @@ def acquire(
     retry: Retry = Retry(),  # noqa: B008 - it is frozen
     new_token: Callable[[], str] = lambda: secrets.token_hex(16),
 ) -> Lease:
-    """Take the lease and record the run as begun, in one transaction.
+    """Acquire the lease and insert the row of the run, in one transaction.
 
-    Rows that a dead holder left `running` become `interrupted`. If another run is at work, or other nodes' transactions win every
-    time, a `skipped` row is recorded.
+    Rows that a dead holder left `running` become `interrupted`. If another run is active, or every attempt conflicts with other
+    nodes, a `skipped` row is inserted.
 
     Raises:
-        LeaseBusy: naming the holder.
-        DatabaseError: not even that could be recorded.
+        LeaseBusy: with the name of the holder.
+        DatabaseError: the attempt could not be recorded.
     """
     row = {"trigger": trigger, "started_at": now, "holder": process.name()}
     try:
@@ -130,10 +129,10 @@ def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> Lease
 
 
 def insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
-    """Insert an attempt's row and return its number.
+    """Insert the row of an attempt, and return its number.
 
-    Rows that were copied with their numbers (a data-only load, logical replication) leave PostgreSQL's sequence behind them; then
-    it is moved past them, by `nextval` as that needs no right to set it.
+    If rows were copied with their numbers (data-only load, logical replication), PostgreSQL's sequence is behind them; then
+    `nextval` moves it past them, which needs no right to set the sequence.
     """
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
@@ -145,12 +144,12 @@ def insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
             connection.exec_driver_sql(skip)
         return int(number)
     key = connection.execute(sa.insert(sync_runs).values(row)).inserted_primary_key
-    assert key is not None  # noqa: S101 - an INSERT of one row has one
+    assert key is not None  # noqa: S101 - an INSERT of one row returns its key
     return int(key[0])
 
 
 def close_abandoned(connection: sa.Connection, now: datetime) -> None:
-    """Mark every `running` row as `interrupted`; the caller holds the lease, so none of them is alive."""
+    """Mark every `running` row as `interrupted`; the caller holds the lease, so none of these runs is active."""
     connection.execute(
         sa.update(sync_runs)
         .where(sync_runs.c.status == str(Status.RUNNING))
@@ -164,20 +163,19 @@ def close_abandoned(connection: sa.Connection, now: datetime) -> None:
 
 
 def check_fence(connection: sa.Connection, lease: Lease) -> None:
-    """Prove that a lease is still the newest. The first statement of the transaction that applies the run.
+    """Check that the fencing token of a lease is the newest; the first statement of the transaction that applies a run.
 
-    It also takes the row's lock: appliers queue up here, which makes the order of `seq` the order of commits, and on
-    MariaDB the transaction's snapshot is taken after the lock.
+    It locks the row of the lease, so that `seq` follows the order of commits, and MariaDB takes its snapshot after the lock.
 
     Raises:
-        LeaseLost: another run took over, or the database no longer knows that there was this one.
+        LeaseLost: another run acquired the lease, or the database lost the row of this run.
     """
     if not _renew(connection, lease):
         raise _lease_lost() if _run_exists(connection, lease) else _run_row_lost()
 
 
 def _run_exists(connection: sa.Connection, lease: Lease) -> bool:
-    """Tell whether a run's row is still there. Its number alone would not do: MariaDB gives one that was lost to the next run."""
+    """Return whether the row of the run exists; the token is compared, because MariaDB assigns a lost number again."""
     this_run = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
     return connection.execute(sa.select(sync_runs.c.run_id).where(this_run)).one_or_none() is not None
 
@@ -199,7 +197,7 @@ def _lease_lost() -> LeaseLost:
 
 
 def release(connection: sa.Connection, lease: Lease) -> None:
-    """Release the lease, if this process still holds it."""
+    """Release the lease if this run still holds it."""
     connection.execute(sa.update(sync_lease).where(_same_lease(lease)).values(expires=0, holder=None, process=None))
 
 
@@ -208,15 +206,15 @@ def _same_lease(lease: Lease) -> sa.ColumnElement[bool]:
 
 
 def block_commits(connection: sa.Connection) -> None:
-    """Keep every run's transaction from committing beside this one. The first statement of a transaction that writes more.
+    """Block commits of runs until this transaction ends; the first statement of a transaction that writes other data.
 
-    The row changes, which SELECT FOR UPDATE does not do: another node of a cluster hears of nothing else.
+    FOR UPDATE is not replicated between nodes of a cluster; an UPDATE is.
     """
     connection.execute(sa.update(sync_lease).values(turn=sa.func.coalesce(sync_lease.c.turn, 0) + 1))
 
 
 def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - it is frozen
-    """Take the lease away from whoever has it; its fence keeps that one from committing. Returns the former holder."""
+    """Release the lease of another process; the raised fencing token prevents its commit. Return the former holder."""
 
     def take() -> Holder:
         with writing(engine) as connection:
@@ -231,15 +229,15 @@ def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa
 
 @contextmanager
 def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
-    """Renew the lease three times per term from a thread, with no transaction open in between.
+    """Renew the lease from a thread, three times per TTL, without an open transaction in between.
 
     Args:
         engine: the database.
-        lease: what to renew.
-        on_loss: called once if another run took over; it is expected to make the block raise Interrupted.
+        lease: the lease to renew.
+        on_loss: called once if another run acquired the lease; it must make the block raise Interrupted.
 
     Raises:
-        LeaseLost: in place of that Interrupted.
+        LeaseLost: instead of that Interrupted.
     """
     done, lost = threading.Event(), threading.Event()
 
@@ -249,7 +247,7 @@ def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], N
                 with writing(engine) as connection:
                     renewed = _renew(connection, lease)
             except DatabaseError:
-                continue  # it may come back in time; if not, `check_fence` decides
+                continue  # retried; `check_fence` detects a lease that expired
             if not renewed:
                 lost.set()
                 on_loss()
@@ -265,18 +263,18 @@ def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], N
         raise
     finally:
         done.set()
-        thread.join(lease.ttl)  # it may be waiting for a database that is gone; it is a daemon thread, and can do no harm
+        thread.join(lease.ttl)  # it may wait for an unreachable database; it is a daemon thread
 
 
 def _renew(connection: sa.Connection, lease: Lease) -> bool:
-    # `holder` is null once it is released: a heartbeat that waited behind the apply must not bring the lease back to life.
+    # `holder` is null after the release, so that a renewal that waited for the apply does not acquire the lease again.
     held = sa.and_(_same_lease(lease), sync_lease.c.holder.is_not(None))
     renewed = sa.update(sync_lease).where(held).values(expires=database_clock(connection) + lease.ttl)
     return connection.execute(renewed).rowcount == 1
 
 
 def current_holder(connection: sa.Connection, *, lock: bool = False) -> Holder:
-    """Look who holds the lease."""
+    """Return the holder of the lease; with `lock`, lock its row."""
     left = (sync_lease.c.expires - database_clock(connection)).label("left")
     query = sa.select(sync_lease.c.holder, sync_lease.c.process, sync_lease.c.fence, sync_lease.c.ttl, left)
     found = connection.execute(query.with_for_update() if lock else query).one()

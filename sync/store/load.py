@@ -1,4 +1,4 @@
-"""What the database holds before a run."""
+"""Load the state before a run: wire hashes, held and unconfirmed removals, and documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], SyncState]:
-    """Read the present templates (id -> hash of the bytes that were stored last), and what runs remember."""
+    """Return the wire hash of each present template by its id, and the state that runs keep."""
     present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
     stored: dict[str, str | None] = dict(map(tuple, connection.execute(present)))
     state = connection.execute(sa.select(sync_state)).one()
@@ -33,7 +33,7 @@ def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], Syn
 
 
 def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:
-    """Read some of the present templates whole."""
+    """Return the documents of some present templates, by id."""
     found: dict[str, Document] = {}
     versions = template_versions
     for batch in batches(ids):
@@ -44,7 +44,7 @@ def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, D
 
 
 def _complete(template_id: str, written: Any) -> Document:
-    """Refuse what is no document, because it was changed by hand: a comparison with it would invent changes."""
+    """Return a document; refuse one that was modified by hand, because a comparison with it would report false changes."""
     document = complete_document(written)
     if document is None:
         raise DatabaseError(

@@ -1,8 +1,6 @@
-"""What several migrations need: locks taken in a way that hurts no reader, and statements that may be run again.
+"""Helpers of the migrations: locks that do not block readers, statements that can be repeated, and the backfill of cursors.
 
-On MariaDB each statement that defines something commits by itself, so a migration that was killed meets its own beginning.
-
-Backfill of cursors for changes that version 0.1.0 appended. Used by migrations only.
+MariaDB commits after each DDL statement, so a migration that was killed finds its own changes when it is repeated.
 """
 
 from __future__ import annotations
@@ -33,11 +31,10 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 
 def lock_all(bind: Connection, names: Iterable[str]) -> None:
-    """Lock, on PostgreSQL, those of some tables and views that are there, before the first is altered.
+    """Lock the existing ones of some tables and views on PostgreSQL, before the first is altered.
 
-    There a transaction keeps each lock to its end. Holding one table and waiting for another, the upgrade would be in a deadlock
-    with an app that read them the other way round, and PostgreSQL would end the app's transaction. So it waits briefly, lets go
-    of all, and tries again; whoever came meanwhile is let through.
+    PostgreSQL holds each lock to the end of the transaction. An upgrade that holds one table and waits for another could
+    deadlock with an app, and PostgreSQL might cancel the app. So each attempt waits briefly, and releases all locks if it fails.
     """
     inspector = sa.inspect(bind)
     there = {*inspector.get_table_names(), *inspector.get_view_names()}
@@ -59,26 +56,25 @@ def lock_all(bind: Connection, names: Iterable[str]) -> None:
 
 
 def has_column(bind: Connection, table: str, column: str) -> bool:
-    """Tell whether a column is there already."""
+    """Return whether a column exists."""
     return column in {found["name"] for found in sa.inspect(bind).get_columns(table)}
 
 
 def has_index(bind: Connection, table: str, index: str) -> bool:
-    """Tell whether an index is there already."""
+    """Return whether an index exists."""
     return index in {found["name"] for found in sa.inspect(bind).get_indexes(table)}
 
 
 def table_options(bind: Connection) -> dict[str, Any]:
-    """Choose how MariaDB tells A from a, é from e, and a trailing space from none: by a binary collation without padding."""
+    """Return the options of MariaDB tables: a binary collation without padding, which distinguishes case, accents and spaces."""
     exact = "utf8mb4_nopad_bin" if getattr(bind.dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
     return {"mysql_charset": "utf8mb4", "mysql_collate": exact, "mysql_engine": "InnoDB"}
 
 
 def put_view(bind: Connection, name: str, query: str) -> None:
-    """Make a view, or give it more columns at its end. Other people's views on it, and their grants, stay.
+    """Create a view, or replace it by one with more columns at its end; dependent views and grants are kept.
 
-    SQLite knows no other way than to drop it. Views find each other by name there, and there are no grants; only triggers go with
-    a view, so they are made again.
+    SQLite can only drop and create it; its triggers are created again.
     """
     if bind.dialect.name == "sqlite":
         triggers = bind.execute(
@@ -91,16 +87,16 @@ def put_view(bind: Connection, name: str, query: str) -> None:
 
 
 _COLUMNS = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence")
-"""Named one by one: revision 0003 has no other columns."""
+"""The columns of revision 0003."""
 
 
 def backfill_cursors(connection: sa.Connection) -> Cursor:
-    """Give each change that has no cursor its cursor, document hash, reasons and prices; return the cursor of the feed's end.
+    """Set the cursor, document hash, breaking reasons and prices of each change that has no cursor; return the last cursor.
 
     The caller holds the lock of migrations and the lease, so nothing is appended meanwhile.
 
     Raises:
-        DatabaseError: the feed goes on behind its recorded end.
+        DatabaseError: there are changes after the recorded end of the feed.
     """
     columns = [sync_state.c[name] for name in ("last_seq", "oldest_seq", "feed_epoch", "last_cursor")]
     state = connection.execute(sa.select(*columns)).one()
@@ -108,7 +104,7 @@ def backfill_cursors(connection: sa.Connection) -> Cursor:
     if end is not None and end.seq == state.last_seq:
         return end
     cursor = _last_backfilled(connection, state)
-    if cursor.seq == state.oldest_seq - 1 > 0:  # pruned before there were cursors: the kept part begins here
+    if cursor.seq == state.oldest_seq - 1 > 0:  # the feed was pruned before cursors existed, and begins here
         connection.execute(sa.update(sync_state).values(pruned_cursor=str(cursor)))
     while rows := _next_without_cursor(connection, cursor.seq):
         filled: list[dict[str, Any]] = []
@@ -131,13 +127,13 @@ def backfill_cursors(connection: sa.Connection) -> Cursor:
             f"sync_state says that the feed ends at seq {state.last_seq}, but there are changes up to {cursor.seq}.",
             hint="Restore a backup, or correct last_seq.",
         )
-    cursor = cursor._replace(seq=state.last_seq)  # the numbers of rows that were deleted by hand are not used again
+    cursor = cursor._replace(seq=state.last_seq)  # numbers of rows that were deleted by hand are not reused
     connection.execute(sa.update(sync_state).values(feed_epoch=cursor.epoch, last_cursor=str(cursor)))
     return cursor
 
 
 def _last_backfilled(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
-    """Find the newest stored cursor; if there is none, start before the oldest change that is kept."""
+    """Return the newest stored cursor; if there is none, the cursor before the oldest change."""
     changes = template_changes.c
     newest = sa.select(changes.cursor).where(changes.cursor.is_not(None)).order_by(changes.seq.desc()).limit(1)
     found = Cursor.parse(connection.scalar(newest) or "") or Cursor.parse(state.last_cursor or "")
@@ -145,7 +141,7 @@ def _last_backfilled(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
 
 
 def _next_without_cursor(connection: sa.Connection, after: int) -> Sequence[dict[str, Any]]:
-    """Read the next changes, each with the hash of the document it led to; for a removal, of the last document."""
+    """Return the next changes, each with the hash of its document; of a removal, of the last document."""
     changes, versions = template_changes.c, template_versions.c
     began = sa.select(versions.content_hash).where(
         versions.template_id == changes.template_id, versions.from_run_id == changes.run_id

@@ -1,6 +1,6 @@
-"""When a daemon means to run next: written down for `status`, in a row of the daemon's own.
+"""The time of the next run of each host's daemon, stored for `status`.
 
-A row that every daemon wrote would be a hot one: on a cluster an idle host that plans would end another's transaction.
+Each daemon has a row of its own, so that on a cluster an idle daemon does not conflict with the run of another host.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 _FORGOTTEN = timedelta(days=7)
-"""What a daemon planned that long ago, and that never ran, is of one that is gone."""
+"""Age after which a planned run that never happened is deleted, because its daemon no longer exists."""
 
 
-def save_planned_run(engine: sa.Engine, moment: datetime | None, *, retry: Retry = Retry()) -> None:  # noqa: B008 - it is frozen
-    """Write down when this host's next run is due; None where its daemon is no longer at work.
+def save_planned_run(engine: sa.Engine, moment: datetime | None, *, retry: Retry = Retry()) -> None:  # noqa: B008 - Retry is frozen
+    """Store when the next run of this host is due; None deletes the row.
 
     Raises:
-        DatabaseError: in plain words.
+        DatabaseError: it could not be stored.
     """
     me = process.host()
 
@@ -45,9 +45,9 @@ def save_planned_run(engine: sa.Engine, moment: datetime | None, *, retry: Retry
 
 
 def read_planned_run(connection: sa.Connection, last_attempt: datetime | None) -> datetime | None:
-    """Read when the next run is due: the first plan of any host for after the last attempt, else the last plan of all.
+    """Return when the next run is due: the first planned time of any host after the last attempt, else the last planned time.
 
-    A daemon that was killed leaves a plan behind, which soon lies before the others' attempts.
+    A daemon that was killed leaves its row; that time is soon before the attempts of other hosts.
     """
     planned = [*connection.scalars(sa.select(planned_runs.c.next_run_at))]
     ahead = [each for each in planned if last_attempt is None or each >= last_attempt]

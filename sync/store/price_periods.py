@@ -1,4 +1,4 @@
-"""Prices are cut into periods: when each began and ended to hold."""
+"""Cut prices into periods: `valid_from` and `valid_until` of each price of a template."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def cut_price_periods(
     connection: sa.Connection, documents: Sequence[Document], stored: Sequence[str], run_id: int, at: datetime
 ) -> None:
-    """End the periods of prices that no longer hold, and begin those of new ones; of one batch of templates.
+    """End the periods of prices that changed, and begin new ones, for one batch of templates.
 
-    The prices are compared with the open periods. Only templates in `stored`, by id, can have any.
+    Only templates whose id is in `stored` can have open periods.
     """
     periods = price_periods
     still = periods.c.valid_until.is_(None)
@@ -52,12 +52,12 @@ def cut_price_periods(
 
 
 def end_price_periods(connection: sa.Connection, ids: Sequence[str], run_id: int, at: datetime) -> None:
-    """End all periods of templates that are gone; of one batch."""
+    """End all open periods of removed templates, one batch."""
     still = sa.update(price_periods).where(price_periods.c.template_id.in_(ids), price_periods.c.valid_until.is_(None))
     connection.execute(still.values(_ended(run_id, at)))
 
 
 def _ended(run_id: int, at: datetime) -> dict[str, Any]:
-    """End a period, never before it began: the clock may have been ahead then, and have been set right since."""
+    """Return the values that end a period, never before its start, because the clock may have been set back."""
     began, ends = price_periods.c.valid_from, sa.literal(at, UtcDateTime())
     return {"valid_until": sa.case((began > ends, began), else_=ends), "until_run_id": run_id}

@@ -1,8 +1,7 @@
-"""Which process this is, told so that another one on the same machine can see that it is dead.
+"""Identify a process, so that another process on the same host can see that the holder of a lease is dead.
 
-Without this a run that was killed keeps the next one out until its lease expires. A process number alone proves nothing:
-numbers are reused, and two containers each have a process 1. So the mark also names the boot, the container's own count
-of processes (its pid namespace) and the moment at which the process started.
+Otherwise the lease of a killed run blocks the next one until it expires. A pid alone is not enough: pids are reused, and each
+container has a process 1. The mark also has the boot id, the pid namespace and the start time of the process.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from pathlib import Path
 
 
 def name() -> str:
-    """Name this process for people: host and process number."""
+    """Return the host name and pid, for messages."""
     return f"{host()} (pid {os.getpid()})"
 
 
 def host() -> str:
-    """Name this host."""
+    """Return the host name."""
     return socket.gethostname()[:200]
 
 
 def mark() -> str | None:
-    """Write this process's mark; None where the system does not tell (not Linux)."""
+    """Return the mark of this process; None on systems without /proc."""
     try:
         return f"{_here()}:{os.getpid()}:{_state_and_start(os.getpid())[1]}"
     except OSError:
@@ -31,7 +30,7 @@ def mark() -> str | None:
 
 
 def is_dead(other: str | None) -> bool:
-    """Tell whether the process of a mark has surely ended. False whenever that cannot be known from here."""
+    """Return whether the process of a mark has certainly ended; False if that is unknown."""
     if other is None or mark() is None:
         return False
     here, pid, started = other.rsplit(":", 2)
@@ -39,7 +38,7 @@ def is_dead(other: str | None) -> bool:
         return False
     try:
         state, began = _state_and_start(int(pid))
-    except OSError:  # there is none, or another user's are hidden from us (hidepid, ProtectProc=invisible)
+    except OSError:  # no such process, or processes of other users are hidden (hidepid, ProtectProc=invisible)
         return not _exists(int(pid))
     return state == "Z" or began != started
 
@@ -51,7 +50,7 @@ def _here() -> str:
 
 
 def _state_and_start(pid: int) -> tuple[str, str]:
-    # The command's name, in brackets, may hold spaces; the start is the 22nd field of the line, the 20th after it.
+    # The command name, in parentheses, may contain spaces; the start time is field 22, the 20th after it.
     state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return state, rest[18]
 

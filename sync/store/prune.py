@@ -1,4 +1,4 @@
-"""Delete old history without breaking what is left: the feed from its marked beginning, and the present catalog."""
+"""Delete old history (retention); the feed marks where it begins, and the present catalog is unchanged."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def prune(
     before: datetime | None,
     keep_runs: int | None,
     dry_run: bool = False,
-    retry: Retry = Retry(),  # noqa: B008 - it is frozen
+    retry: Retry = Retry(),  # noqa: B008 - Retry is frozen
 ) -> dict[str, int]:
-    """Delete the history of old runs; count how many rows went from where, and the feed's new `oldest_seq`.
+    """Delete the history of old runs; return the number of deleted rows by kind, and the new `oldest_seq`.
 
-    What is true now stays: open versions and prices, what removed templates were at last, and the runs that `status` tells
-    of. One transaction, in the same order of locks as a run's own, so the two never meet half-way.
+    Open versions and prices, the last version of removed templates, and the runs that `status` shows are kept. It is one
+    transaction, which locks rows in the same order as a run.
 
     Args:
         engine: the database.
-        before: delete what ended before this moment; or
-        keep_runs: keep the newest so many runs.
+        before: delete what ended before this time; or
+        keep_runs: keep this number of the newest runs.
         dry_run: count only.
-        retry: how to try again where another transaction won.
+        retry: how the transaction is retried after a conflict.
     """
     with reading(engine) as connection:
         require_current(connection)
@@ -50,7 +50,7 @@ def prune(
 
 def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *, dry_run: bool) -> dict[str, int]:
     with writing(engine) as connection:
-        # First, so that what is read next is what the last run left.
+        # The lock comes first, so that the following reads see the result of the last run.
         leases.current_holder(connection, lock=True) if dry_run else leases.block_commits(connection)
         cutoff = _cutoff(connection, before, keep_runs)
         old = {
@@ -70,7 +70,7 @@ def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *,
         oldest = max(state.oldest_seq, oldest)
         if not dry_run:
             before_it = sa.select(template_changes.c.cursor).where(template_changes.c.seq == oldest - 1)
-            pruned = connection.scalar(before_it) or state.pruned_cursor  # it stays good: nothing after it is lost
+            pruned = connection.scalar(before_it) or state.pruned_cursor  # it stays valid, because no change after it is deleted
             for table, which in old.values():
                 connection.execute(sa.delete(table).where(which))
             connection.execute(sa.delete(price_changes).where(price_changes.c.seq < oldest))
@@ -81,7 +81,7 @@ def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *,
 
 
 def _cutoff(connection: sa.Connection, before: datetime | None, keep_runs: int | None) -> int:
-    """Find the first run whose history is kept; never one after a run that is still at work."""
+    """Return the first run whose history is kept, at most the first active run."""
     runs = sync_runs.c
     if keep_runs is not None:
         newest = list(connection.scalars(sa.select(runs.run_id).order_by(runs.run_id.desc()).limit(keep_runs)))
@@ -95,9 +95,9 @@ def _cutoff(connection: sa.Connection, before: datetime | None, keep_runs: int |
 
 
 def _ended_before(connection: sa.Connection, cutoff: int) -> sa.ColumnElement[bool]:
-    """Which prices an old run ended. By the run, not by the time: a clock that was ahead would end what still holds.
+    """Return the condition for prices that an old run ended, by the number of the run because clocks are not reliable.
 
-    Where a version that did not note the run ended a price, only the time is left to go by.
+    Old versions did not store the run that ended a price; there the time decides.
     """
     ended = sa.select(sa.func.max(sync_runs.c.finished_at)).where(sync_runs.c.run_id < cutoff)
     last = connection.scalar(ended) or datetime.min.replace(tzinfo=UTC)
@@ -106,7 +106,7 @@ def _ended_before(connection: sa.Connection, cutoff: int) -> sa.ColumnElement[bo
 
 
 def _last_of_a_removed() -> sa.ColumnElement[bool]:
-    """What a template that is removed was at last: `show` tells it for ever, as the catalog's own tables do."""
+    """Return the condition for the last version of a removed template, which `show` needs."""
     closed_by_removal = sa.and_(
         templates.c.template_id == template_versions.c.template_id,
         templates.c.removed_run_id == template_versions.c.until_run_id,
@@ -115,7 +115,7 @@ def _last_of_a_removed() -> sa.ColumnElement[bool]:
 
 
 def _runs_of_status(connection: sa.Connection) -> list[int]:
-    """Name the runs that `status` tells of: the newest, the newest that did something, and the newest success of a walk."""
+    """Return the runs that `status` shows: the newest, the newest attempt, and the newest success of a walk."""
     runs = sync_runs.c
     kinds = [
         sa.true(),

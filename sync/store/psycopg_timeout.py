@@ -1,8 +1,7 @@
-"""A PostgreSQL connection on which nothing is waited for for ever.
+"""A psycopg connection with a read timeout.
 
-psycopg has no time-out for reading. The server's own end a statement, but not the wait for an answer that never comes: from a
-pooler or a proxy that is frozen while its kernel still acknowledges, or from a COMMIT that waits for a synchronous standby, which
-no time-out of the server's ends at all.
+psycopg has none, and the timeouts of the server do not cover a frozen pooler or proxy, nor a COMMIT that waits for a
+synchronous standby.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
-    """As psycopg's own, and closed where an answer takes longer than `limit`, in seconds; None: as long as it takes."""
+    """A psycopg connection that is closed if an answer takes longer than `limit` seconds; None: no limit."""
 
     limit: float | None = None
 
     def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **options: Any) -> Any:
-        """Wait as psycopg does, and look at the clock whenever it wakes, which it does ten times a second.
+        """Wait as psycopg does, and check the clock each time it wakes, ten times a second.
 
         Raises:
-            psycopg.OperationalError: the limit is over.
+            psycopg.OperationalError: no answer came within the limit.
         """
         if self.limit is None:
             return super().wait(gen, *arguments, **options)

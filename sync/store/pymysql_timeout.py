@@ -1,4 +1,4 @@
-"""A MariaDB connection on which nothing is waited for for ever, and that reads what this program wrote through another node."""
+"""A PyMySQL connection with a read timeout; on a Galera cluster it reads what this program wrote through another node."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pymysql
 from pymysql.connections import Connection
 
 
-class TimeoutConnection(Connection):  # type: ignore[misc] # it ships no types
-    """As PyMySQL's own, with a `limit`, in seconds, for every wait for an answer; None: as long as it takes.
+class TimeoutConnection(Connection):  # type: ignore[misc] # PyMySQL ships no types
+    """A PyMySQL connection with a `limit`, in seconds, for each read; None: no limit.
 
     Attributes:
-        in_a_cluster: whether it goes to a node of a Galera cluster.
+        in_a_cluster: whether the server is a node of a Galera cluster.
     """
 
     def __init__(self, **options: Any) -> None:
-        """Connect. PyMySQL's `connect_timeout` covers TCP alone: the handshake is read as everything else, so briefly at first.
+        """Connect, with the connect timeout for the handshake too: PyMySQL applies it to TCP only.
 
         Raises:
-            pymysql.Error: it could not be connected.
+            pymysql.Error: the connection failed.
         """
         super().__init__(**{**options, "read_timeout": options["connect_timeout"]})
         self.in_a_cluster = False
-        with suppress(pymysql.Error), self.cursor() as cursor:  # not every build knows the word
+        with suppress(pymysql.Error), self.cursor() as cursor:  # servers without Galera do not know this variable
             cursor.execute("SELECT @@wsrep_on")
             self.in_a_cluster = bool(cursor.fetchone()[0])
             if self.in_a_cluster:
@@ -32,10 +32,10 @@ class TimeoutConnection(Connection):  # type: ignore[misc] # it ships no types
 
     @property
     def limit(self) -> float | None:
-        """How long an answer may take."""
+        """Return the read timeout in seconds."""
         found: float | None = self._read_timeout
         return found
 
     @limit.setter
     def limit(self, seconds: float | None) -> None:
-        self._read_timeout = seconds  # it is looked at before each read
+        self._read_timeout = seconds  # PyMySQL applies it before each read

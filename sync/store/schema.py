@@ -1,4 +1,4 @@
-"""The schema's version, and the only home of Alembic: it costs half a second to import, so only an upgrade pays for it."""
+"""The schema version, and the only user of Alembic, which takes 0.5 s to import and is imported for upgrades only."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 HEAD = "0007"
-"""The newest revision in migrations/versions; a test holds the two equal."""
+"""The newest revision in migrations/versions; a test compares the two."""
 
 
 VERSION_TABLE = "sync_alembic_version"
-"""Not Alembic's usual name: an app may keep its own tables, and its own Alembic, in the same database."""
+"""Not Alembic's default name, because an app may use Alembic in the same database."""
 
 
 _REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
@@ -50,11 +50,11 @@ _SINCE = {
     "planned_runs": "0006",
     "unconfirmed_removals": "0007",
 }
-"""Tables and views that revision 0001 did not have, and which one brought them."""
+"""Tables and views that revision 0001 did not have, and the revision that added them."""
 
 
 class State(Enum):
-    """How the database's schema stands to this version of the program."""
+    """The relation of the database's schema to this version."""
 
     EMPTY = "empty"
     BEHIND = "behind"
@@ -63,10 +63,10 @@ class State(Enum):
 
 
 def revision(connection: sa.Connection) -> str | None:
-    """Read the database's revision; None if it has none of our tables.
+    """Return the revision of the database; None if it has no tables of this program.
 
     Raises:
-        SchemaError: the database cannot hold the catalog's texts, or has several revisions at once.
+        SchemaError: the encoding of the database is not UTF-8, or it has several revisions.
     """
     _refuse_other_encodings(connection)
     if not sa.inspect(connection).has_table(VERSION_TABLE):
@@ -81,11 +81,11 @@ def revision(connection: sa.Connection) -> str | None:
 
 
 def _refuse_other_encodings(connection: sa.Connection) -> None:
-    """Refuse a PostgreSQL database that is not in UTF-8: some texts would be refused there, or kept as bytes of no encoding."""
+    """Refuse a PostgreSQL database that is not in UTF-8, which cannot store all texts."""
     if connection.dialect.name == "postgresql":
         driver: Any = connection.connection.driver_connection
-        encoding = driver.info.parameter_status("server_encoding")  # told at the connection's start: nothing is asked
-        if encoding not in {"UTF8", None}:  # a pooler may not say
+        encoding = driver.info.parameter_status("server_encoding")  # known since the connection was opened; no query
+        if encoding not in {"UTF8", None}:  # a pooler may not report it
             raise SchemaError(
                 f"The database's encoding is {encoding}, which cannot hold the catalog's texts.",
                 hint="Create one with ENCODING 'UTF8' TEMPLATE template0, and name it in DATABASE_URL.",
@@ -102,10 +102,10 @@ def state_of(found: str | None) -> State:
 
 
 def require_current(connection: sa.Connection) -> None:
-    """Refuse a schema that is not this version's.
+    """Refuse a schema that is not current.
 
     Raises:
-        SchemaError: with the command that mends it; SchemaAhead where that is an upgrade of the program.
+        SchemaError: with the command that fixes it; SchemaAhead if the program must be upgraded.
     """
     found = revision(connection)
     state = state_of(found)
@@ -121,10 +121,10 @@ def require_current(connection: sa.Connection) -> None:
 
 
 def prepare(engine: sa.Engine) -> None:
-    """Make sure that the schema is current; an empty SQLite database is set up on the spot.
+    """Check that the schema is current; create it in an empty SQLite database, and enable WAL.
 
     Raises:
-        SchemaError: a server's schema is not current, or a SQLite file's is behind or ahead.
+        SchemaError: the schema is behind or ahead, or a server has none.
     """
     if engine.dialect.name == "sqlite" and is_empty(engine):
         upgrade(engine)
@@ -133,10 +133,10 @@ def prepare(engine: sa.Engine) -> None:
 
 
 def require_current_schema(engine: sa.Engine) -> None:
-    """Refuse a database whose schema is not this version's.
+    """Refuse a database whose schema is not current.
 
     Raises:
-        SchemaError: with the command that mends it; a SQLite file that does not exist is not made by looking.
+        SchemaError: with the command that fixes it.
     """
     require_file(engine)
     with translate_errors(engine), engine.connect() as connection:
@@ -144,7 +144,7 @@ def require_current_schema(engine: sa.Engine) -> None:
 
 
 def is_empty(engine: sa.Engine) -> bool:
-    """Tell whether there is nothing of ours yet; a SQLite file that does not exist is not made by looking."""
+    """Return whether the database has no tables of this program, without creating a SQLite file."""
     file = sqlite_file(engine)
     if file is not None and not exists(file):
         return True
@@ -153,7 +153,7 @@ def is_empty(engine: sa.Engine) -> bool:
 
 
 def current(engine: sa.Engine) -> tuple[str | None, State]:
-    """Read the database's revision and how it stands to this version."""
+    """Return the revision of the database and its relation to this version."""
     require_file(engine)
     with translate_errors(engine), engine.connect() as connection:
         found = revision(connection)
@@ -161,10 +161,10 @@ def current(engine: sa.Engine) -> tuple[str | None, State]:
 
 
 def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str], None] = lambda _holder: None) -> None:
-    """Bring the schema to a revision; safe to call from several processes at once, and again after a failure.
+    """Upgrade the schema to a revision; several processes may call it at once, and again after a failure.
 
-    A run under way is waited for, and `waiting` is told its name. On a Galera cluster another node's upgrade ends this one's
-    first look, before it has the lock: then it looks again.
+    An active run is waited for, and its name passed to `waiting`. On a Galera cluster the upgrade of another node can cancel this
+    one before it has the lock, so it is retried.
     """
     for _ in range(_TRIES):
         try:
@@ -172,13 +172,13 @@ def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str],
         except DatabaseError as error:
             if not (engine.dialect.name == "mysql" and code_of(getattr(error.__cause__, "orig", None)) in _ANOTHER_IS_AT_IT):
                 raise
-            time.sleep(random.uniform(1, 3))  # noqa: S311 - two that met must not meet again
+            time.sleep(random.uniform(1, 3))  # noqa: S311 - jitter
     return _upgrade(engine, target, waiting)
 
 
 _TRIES = 10
 _ANOTHER_IS_AT_IT = {1213, 1684}
-"""MariaDB: another node altered what was looked at, or is just altering it."""
+"""MariaDB: another node altered a table meanwhile."""
 
 
 def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> None:
@@ -202,14 +202,13 @@ def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> 
 
 
 def refuse_foreign_tables(connection: sa.Connection) -> None:
-    """Refuse to take over tables and views that merely have our names, or to go on where ours are gone.
+    """Refuse to migrate a database where tables or views of other programs have our names, or where ours are missing.
 
-    Only the version's row says that they are ours. On MariaDB, whose DDL is not transactional, an upgrade that was killed leaves
-    tables without that row: those have our columns and, but for what the migration itself puts in, nothing in them.
-    The caller holds the lock of migrations: another process may be half-way.
+    Only the version row shows ownership. MariaDB's DDL is not transactional, so a killed upgrade leaves tables without that row;
+    these have our columns, and only rows that the migration inserts. The caller holds the lock of migrations.
 
     Raises:
-        SchemaError: naming them.
+        SchemaError: with the names.
     """
     from sync.store.tables import metadata
 
@@ -238,19 +237,19 @@ def _may_be_ours(connection: sa.Connection, name: str) -> bool:
 
     inspector = sa.inspect(connection)
     columns = {each["name"] for each in inspector.get_columns(name)}
-    if name in VIEWS:  # they come after the first revision's tables; an upgrade makes the newer ones as they are now
+    if name in VIEWS:  # views are created after the tables; newer ones in their present form
         tables, expected = set(inspector.get_table_names()), set(VIEWS[name])
         return metadata.tables.keys() - _SINCE.keys() <= tables and (
             columns == expected or (name not in _SINCE and columns < expected)
         )
     expected = set(metadata.tables[name].columns.keys())
     rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
-    put_in = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # the last one is filled from the feed that was there
+    put_in = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # price_changes is backfilled from the feed
     return expected - _ADDED_LATER <= columns <= expected | _DROPPED and rows <= put_in.get(name, 0)
 
 
 def differences(engine: sa.Engine) -> Iterable[str]:
-    """Name what differs between the database and this version's tables, one phrase each; empty when all is well."""
+    """Return the differences between the database and the tables of this version, one phrase each."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -264,7 +263,7 @@ def differences(engine: sa.Engine) -> Iterable[str]:
 
 
 def only_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Tell Alembic which tables are ours: an app's own tables in the same database are none of its business."""
+    """Return whether Alembic compares a table: tables of an app in the same database are ignored."""
     from sync.store.tables import metadata
 
     return kind != "table" or name in metadata.tables
@@ -275,7 +274,7 @@ def _is_older(target: str) -> bool:
 
 
 def _config() -> Config:
-    """Configure Alembic in code: by a connection, never by URL, because a % in a password makes ConfigParser print it."""
+    """Configure Alembic in code with a connection, because ConfigParser would print a password with a % from a URL."""
     from alembic.config import Config
 
     config = Config()
@@ -285,9 +284,9 @@ def _config() -> Config:
 
 
 def _migrations() -> Path:
-    """Find the migrations: beside the package in a checkout, inside it in a wheel.
+    """Return the folder of the migrations: next to the package in a checkout, inside it in a wheel.
 
-    The checkout's come first: an editable install also drops a copy into the environment, which grows stale.
+    The checkout has precedence, because an editable install also copies an old version into the environment.
     """
     package = Path(__file__).parent.parent
     checkout = package.parent / "migrations"

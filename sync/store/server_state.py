@@ -1,4 +1,4 @@
-"""A database server's role and state, for `doctor`: primary, standby or cluster node, and what follows from that for runs."""
+"""The role and state of a database server, for `doctor`: primary, standby or cluster node, with warnings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """`summary`: product, version, role and state in a few words; `warnings`: one sentence each, empty if there are none."""
+    """`summary`: product, version, role and state in a few words; `warnings`: one sentence each."""
 
     summary: str
     warnings: tuple[str, ...]
@@ -24,10 +24,10 @@ SMALLEST_CLUSTER = 3
 
 
 def server_state(engine: sa.Engine) -> ServerState | None:
-    """Read a server's role and state; None for SQLite.
+    """Return the role and state of a server; None for SQLite.
 
     Raises:
-        DatabaseError: the server did not answer; a node without its cluster refuses every statement.
+        DatabaseError: the server did not answer; a cluster node without quorum refuses every statement.
     """
     read = {"postgresql": _postgresql, "mysql": _mariadb}.get(engine.dialect.name)
     if read is None:
@@ -70,7 +70,7 @@ def _mariadb(connection: sa.Connection) -> tuple[list[str], list[str]]:
 
 
 def _shown(connection: sa.Connection, what: str, *names: str) -> dict[str, str]:
-    """Read some of MariaDB's global `STATUS` or `VARIABLES`; unknown names are missing from the result."""
+    """Return some of MariaDB's global `STATUS` or `VARIABLES`; unknown names are missing."""
     wanted = ", ".join(f"'{name}'" for name in names)
     rows = connection.exec_driver_sql(f"SHOW GLOBAL {what} WHERE variable_name IN ({wanted})")
     return {str(name): str(value) for name, value in rows}

@@ -1,4 +1,4 @@
-"""What every connection is told, so that SQLite, PostgreSQL and MariaDB behave the same; and how long each may take."""
+"""Settings of each connection and transaction, so that SQLite, PostgreSQL and MariaDB behave the same, and their timeouts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUSY_SECONDS = 30
-"""How long to wait for a lock that another connection holds. An apply of 280 templates holds it for milliseconds."""
+"""Lock timeout; an apply of 280 templates holds its locks for milliseconds."""
 
 
 IDLE_SECONDS = 60
-"""How long a transaction may sit idle before the server ends it: a paused process must not hold locks for ever."""
+"""Timeout of an idle transaction, so that a paused process does not hold locks."""
 
 
 CONNECT_SECONDS = 10
-"""How long a host may take to let us in, before the next one is tried."""
+"""Connect timeout of one host, before the next host is tried."""
 
 
 TRAVEL_SECONDS = 15
-"""How much longer than the server's own limit an answer is waited for, before the connection is given up."""
+"""Additional wait for an answer after the server's own timeout, before the connection is closed."""
 
 
 _FROM_THE_URL = {
@@ -36,12 +36,12 @@ _FROM_THE_URL = {
 
 
 def driver_options(backend: str, patience: float, query: Mapping[str, object]) -> dict[str, Any]:
-    """Choose what an engine is made with.
+    """Return the arguments of `create_engine`.
 
     Args:
         backend: `sqlite`, `postgresql` or `mysql`.
-        patience: seconds to wait for a lock that another connection holds.
-        query: the options that the URL names; those of time win.
+        patience: maximum wait for a lock, in seconds.
+        query: the options of the URL.
     """
     options = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend](patience)
     arguments = options["connect_args"]
@@ -49,7 +49,7 @@ def driver_options(backend: str, patience: float, query: Mapping[str, object]) -
 
 
 def prepare_sessions(engine: sa.Engine, patience: float) -> None:
-    """Have each new connection, or each transaction, told what the driver's options cannot say."""
+    """Set, for each new connection or transaction, what the options of the driver cannot set."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
@@ -61,12 +61,12 @@ def _sqlite(patience: float) -> dict[str, Any]:
     return {"connect_args": {"timeout": patience}}
 
 
-# A network that swallows everything would be waited on for ever: the time-outs of the server cannot reach us then.
+# TCP keepalive, because the timeouts of the server do not help when packets are lost.
 _NETWORK = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": IDLE_SECONDS * 1000}
 
 
 def _postgresql(_patience: float) -> dict[str, Any]:
-    # prepare_threshold=None: a transaction-pooling PgBouncer hands each transaction another connection.
+    # No prepared statements, because a transaction-pooling PgBouncer changes the connection between transactions.
     return {
         "pool_pre_ping": True,
         "connect_args": {"connect_timeout": CONNECT_SECONDS, "prepare_threshold": None, "client_encoding": "utf8", **_NETWORK},
@@ -76,21 +76,21 @@ def _postgresql(_patience: float) -> dict[str, Any]:
 def _mysql(patience: float) -> dict[str, Any]:
     session = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', "
-        "sql_safe_updates=0, "  # else an UPDATE without a key in its WHERE is refused
+        "sql_safe_updates=0, "  # otherwise an UPDATE without a key in its WHERE is refused
         f"innodb_lock_wait_timeout={math.ceil(patience)} "
         f"/*M!100300 , idle_transaction_timeout={IDLE_SECONDS} */"  # MySQL has none
     )
-    # PyMySQL waits for ever by default.
+    # PyMySQL has no timeouts by default.
     limits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": IDLE_SECONDS, "write_timeout": IDLE_SECONDS}
     return {"pool_pre_ping": True, "connect_args": {**limits, "charset": "utf8mb4", "init_command": session}}
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
-    # The driver's own BEGIN is deferred and leaves DDL outside; with it off, `_on_sqlite_begin` begins every transaction.
+    # The driver's own BEGIN is deferred and excludes DDL; `_on_sqlite_begin` begins every transaction instead.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last commits when the power fails
+    cursor.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last commits in a power failure
     cursor.close()
 
 
@@ -99,9 +99,9 @@ def _on_sqlite_begin(connection: sa.Connection) -> None:
 
 
 def _on_postgresql_begin(connection: sa.Connection, patience: float) -> None:
-    # SET LOCAL, not connection options: a pooler refuses those or hands them to somebody else's transaction.
+    # SET LOCAL, because a pooler refuses connection options or applies them to other transactions.
     connection.exec_driver_sql(
         f"SET LOCAL statement_timeout='{IDLE_SECONDS}s'; SET LOCAL lock_timeout={math.ceil(patience * 1000)}; "
         f"SET LOCAL idle_in_transaction_session_timeout='{IDLE_SECONDS}s'; SET LOCAL timezone='UTC'; "
-        "SET LOCAL datestyle='ISO'"  # in another one the driver cannot read times
+        "SET LOCAL datestyle='ISO'"  # the driver parses only ISO
     )

@@ -1,4 +1,4 @@
-"""The file behind a SQLite engine: whether it is there, and the mode that it is in."""
+"""The file of a SQLite database: its existence, its identity, and its write-ahead log (WAL) mode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def sqlite_file(engine: sa.Engine) -> Path | None:
-    """Name the file behind a SQLite engine, also where the URL is a URI; None for a server and for a database in memory."""
+    """Return the file of a SQLite database, also from a URI; None for a server or an in-memory database."""
     name = engine.url.database
     if engine.dialect.name != "sqlite" or not name:
         return None
@@ -27,7 +27,7 @@ def sqlite_file(engine: sa.Engine) -> Path | None:
 
 
 def identity(file: Path) -> Identity:
-    """Return the device and the inode that a name leads to; None where there is no file."""
+    """Return the device and inode of a file; None if it does not exist."""
     try:
         found = file.stat()
     except (OSError, ValueError):
@@ -64,17 +64,17 @@ _OPENED = "sync_file"
 
 
 def is_in_memory(connection: sa.Connection) -> bool:
-    """Tell whether a connection is to a SQLite database without a file, which only this connection can reach."""
+    """Return whether a connection is to an in-memory SQLite database, which no other connection can reach."""
     if connection.dialect.name != "sqlite":
         return False
     return not next(row.file for row in connection.exec_driver_sql("PRAGMA database_list") if row.name == "main")
 
 
 def exists(file: Path) -> bool:
-    """Tell whether a SQLite file is there.
+    """Return whether a SQLite file exists.
 
     Raises:
-        DatabaseError: no file can have this name.
+        DatabaseError: the file name is invalid.
     """
     try:
         return file.exists()
@@ -83,10 +83,10 @@ def exists(file: Path) -> bool:
 
 
 def require_file(engine: sa.Engine) -> None:
-    """Refuse a SQLite file that is not there. What an app's own engine names by URI, or holds in memory, SQLite itself looks for.
+    """Refuse a SQLite file that does not exist.
 
     Raises:
-        SchemaError: with the command that makes it.
+        SchemaError: with the command that creates it.
     """
     file = sqlite_file(engine)
     in_memory = file is not None and (str(file) == ":memory:" or engine.url.query.get("mode") == "memory")
@@ -99,9 +99,9 @@ def _missing(file: Path) -> SchemaError:
 
 
 def enable_wal(engine: sa.Engine) -> None:
-    """Put a SQLite file back into write-ahead mode, if a copy (`VACUUM INTO`) left it: else a reader holds up every run.
+    """Switch a SQLite file to WAL mode, which `VACUUM INTO` does not copy; without it readers block runs.
 
-    While somebody reads, SQLite refuses the change; then the next run makes it.
+    SQLite refuses the switch while a reader is active; the next run tries again.
     """
     if engine.dialect.name == "sqlite":
         import sqlite3

@@ -1,7 +1,4 @@
-"""The tables. Their names, and the views over them, are what apps rely on; `migrations/` creates them.
-
-The views that apps read, and their columns in order. `migrations/` makes them; docs/database.md tells what they mean.
-"""
+"""The tables and views; apps rely on the names of both. `migrations/` creates them, docs/database.md describes them."""
 
 from __future__ import annotations
 
@@ -44,7 +41,7 @@ def _template_id(*, key: bool = True) -> Column[str]:
     return Column("template_id", String(255), ForeignKey("templates.template_id"), primary_key=key, nullable=False)
 
 
-_BY_RELEASE = ("released_at", "template_id", "removed_at")  # the last one so that the present are counted in the index
+_BY_RELEASE = ("released_at", "template_id", "removed_at")  # removed_at lets the index alone count present templates
 
 
 templates = Table(
@@ -64,19 +61,19 @@ templates = Table(
     Column("input_num", Integer),
     Column("released_at", UtcDateTime),
     Column("extra", Json, nullable=False),
-    Column("content_hash", String(64), nullable=False),  # of the meaning; equal hashes, no change
+    Column("content_hash", String(64), nullable=False),  # equal hashes mean no change
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("removed_at", UtcDateTime),
     Column("first_seen_run_id", BigInteger, nullable=False),
     Column("changed_run_id", BigInteger, nullable=False),
     Column("removed_run_id", BigInteger),
-    Column("wire_hash", String(64)),  # of the bytes it was parsed from. Null: it holds more than the last bytes said
+    Column("wire_hash", String(64)),  # of the served bytes; null if the document also has values that were kept
     Index("ix_templates_released_at_template_id_removed_at", *_BY_RELEASE),
     Index("ix_templates_template_type_released_at_template_id_removed_at", "template_type", *_BY_RELEASE),
     Index("ix_templates_changed_at", "changed_at"),
-    # The migration makes it partial, where that can be: SQLite, which takes `removed_at IS NULL` for ten rows, would begin every
-    # question with it. Said here, that would have every run import another engine's dialect.
+    # The migration makes it partial where supported, because SQLite would use it in every query for present templates.
+    # Declared here, it would make every run import another dialect.
     Index("ix_templates_removed_at", "removed_at"),
 )
 
@@ -101,7 +98,7 @@ price_periods = Table(  # behind the view `price_history`
     Column("credit", Credit, nullable=False),
     Column("valid_from", UtcDateTime, nullable=False),
     Column("valid_until", UtcDateTime),
-    Column("until_run_id", BigInteger),  # which run ended it: clocks jump, runs are in order. Null: none, or an old version's
+    Column("until_run_id", BigInteger),  # the run that ended it; null: it is open, or an old version did not store it
 )
 
 
@@ -153,21 +150,23 @@ sync_runs = Table(
     Column("changed", Integer, nullable=False, server_default="0"),
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("rejected", Integer, nullable=False, server_default="0"),
-    Column("held", Integer, nullable=False, server_default="0"),  # removals that wait
-    Column("unconfirmed", Integer, nullable=False, server_default="0"),  # missing, and kept: nothing confirms that they are gone
+    Column("held", Integer, nullable=False, server_default="0"),  # held removals
+    Column(
+        "unconfirmed", Integer, nullable=False, server_default="0"
+    ),  # missing templates that are kept, because no look-up confirms their removal
     Column("fields_appeared", Json),  # wire fields new to the whole catalog
     Column("fields_vanished", Json),  # wire fields that the whole catalog stopped sending
     Column("error_code", String(32)),
     Column("error", Text),
-    Column("fence", BigInteger, unique=True),  # of the lease that the attempt held; null if it got none
+    Column("fence", BigInteger, unique=True),  # fencing token of the attempt's lease; null without a lease
     Column("holder", String(255), nullable=False),
-    Column("version", String(32)),  # of the program; null: 0.1.0, which did not say
-    Column("token", String(32)),  # of the lease that the attempt held: a fence, or a run_id, may come again after a fail-over
+    Column("version", String(32)),  # of the program; null: 0.1.0
+    Column("token", String(32)),  # random token of the lease, because fence and run_id can be assigned again after a failover
     CheckConstraint(
         "status in ('running', 'succeeded', 'held', 'incomplete', 'deferred', 'failed', 'skipped', 'interrupted')", name="status"
     ),
     Index("ix_sync_runs_status_finished_at", "status", "finished_at"),
-    sqlite_autoincrement=True,  # without it SQLite gives a pruned run's number to the next one
+    sqlite_autoincrement=True,  # otherwise SQLite reuses the numbers of pruned runs
 )
 
 
@@ -181,9 +180,9 @@ template_changes = Table(
     Column("kind", String(16), nullable=False),
     Column("fields", Json),
     Column("evidence", String(16)),
-    # Never null since revision 0007, which back-fills them. Not declared NOT NULL: SQLite would rebuild the table.
-    Column("document_hash", String(64)),  # the content hash of the document that the change led to; a removal: of the last
-    Column("breaking", Json),  # why it breaks callers; [] if it does not
+    # Not null since revision 0007, which backfills them; not declared so, because SQLite would rebuild the table.
+    Column("document_hash", String(64)),  # content hash of the document after the change; of a removal: of the last document
+    Column("breaking", Json),  # reasons why it breaks callers
     Column("cursor", String(64)),
     UniqueConstraint("run_id", "template_id"),
     CheckConstraint("kind in ('added', 'removed', 'changed')", name="kind"),
@@ -192,14 +191,14 @@ template_changes = Table(
 )
 
 
-price_changes = Table(  # the prices of the feed, as numbers
+price_changes = Table(  # the price changes of the feed, as numbers
     "price_changes",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("resolution", String(64), primary_key=True),
     Column("template_id", String(255), nullable=False),
-    Column("old_credit", Credit),  # null: there was no such price
-    Column("new_credit", Credit),  # null: it is gone
+    Column("old_credit", Credit),  # null: new price
+    Column("new_credit", Credit),  # null: removed price
 )
 
 
@@ -227,42 +226,44 @@ rejected_templates = Table(
 )
 
 
-held_removals = Table(  # what the last verified run missed and did not dare to remove
+held_removals = Table(  # removals that the last verified run held
     "held_removals",
     metadata,
     _template_id(),
     Column("since_run_id", BigInteger, nullable=False),
-    Column("since_at", UtcDateTime, nullable=False),  # when that run began
-    Column("runs", Integer, nullable=False),  # consecutive verified runs that agree
+    Column("since_at", UtcDateTime, nullable=False),  # start of that run
+    Column("runs", Integer, nullable=False),  # number of consecutive verified runs that agree
 )
 
 
-unconfirmed_removals = Table(  # what the last verified run missed, and nothing confirms to be gone
+unconfirmed_removals = Table(  # missing templates whose removal no look-up confirms
     "unconfirmed_removals",
     metadata,
     _template_id(),
     Column("since_run_id", BigInteger, nullable=False),
-    Column("since_at", UtcDateTime, nullable=False),  # when that run began
+    Column("since_at", UtcDateTime, nullable=False),  # start of that run
     Column("reason", Text, nullable=False),
-    Column("answered", Boolean, nullable=False),  # whether its look-up was, so that a person may accept the removal
+    Column("answered", Boolean, nullable=False),  # whether the look-up was answered, so that the removal can be accepted
 )
 
 
-sync_lease = Table(  # one row: who may write
+sync_lease = Table(  # one row: the lease of runs
     "sync_lease",
     metadata,
     Column("name", String(16), primary_key=True),
-    Column("fence", BigInteger, nullable=False),  # raised by every acquisition; an older one cannot commit
+    Column(
+        "fence", BigInteger, nullable=False
+    ),  # fencing token: raised by each acquisition; a run with an older one cannot commit
     Column("holder", String(255)),
-    Column("process", String(255)),  # which process on which boot of which machine; see `sync.store.process`
-    Column("expires", Double, nullable=False),  # Unix seconds by the database's clock
-    Column("ttl", Double),  # seconds that it was taken for: a clock that was set back must not prolong it
-    Column("token", String(32)),  # random, new with every acquisition
-    Column("turn", BigInteger),  # raised by whoever must not commit beside a run; see `sync.store.lease`
+    Column("process", String(255)),  # mark of the process; see `sync.store.process`
+    Column("expires", Double, nullable=False),  # Unix seconds of the database's clock
+    Column("ttl", Double),  # seconds; a clock that was set back must not extend the lease
+    Column("token", String(32)),  # random, new for each acquisition
+    Column("turn", BigInteger),  # raised to block commits of runs; see `block_commits`
 )
 
 
-planned_runs = Table(  # what each daemon plans: a row of its own, so that no daemon gets in the way of another's run
+planned_runs = Table(  # the next run of each daemon; one row per host avoids conflicts
     "planned_runs",
     metadata,
     Column("host", String(255), primary_key=True),
@@ -270,35 +271,35 @@ planned_runs = Table(  # what each daemon plans: a row of its own, so that no da
 )
 
 
-sync_state = Table(  # one row: what a run needs to remember of the ones before
+sync_state = Table(  # one row: state that runs keep
     "sync_state",
     metadata,
     Column("name", String(16), primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
-    Column("oldest_seq", BigInteger, nullable=False),  # the feed begins here; what was before is pruned
-    Column("unreconciled_ids", String(64)),  # hash of the ids served by walks whose count disagreed
+    Column("oldest_seq", BigInteger, nullable=False),  # start of the feed; older changes are pruned
+    Column("unreconciled_ids", String(64)),  # hash of the ids served by walks with a count mismatch
     Column("unreconciled_runs", Integer, nullable=False),
-    Column("unreconciled_since", UtcDateTime),  # when the first of those runs began
-    Column("oldest_run_id", BigInteger),  # the past can be told from after this run on. Null: from the beginning
-    Column("feed_epoch", String(12)),  # never null; random, made with the tables: tells this feed from every other one
-    Column("last_cursor", String(64)),  # never null; where the feed ends
-    Column("pruned_cursor", String(64)),  # where its kept part begins: of the last change that was pruned. Null: none was
+    Column("unreconciled_since", UtcDateTime),  # start of the first of those runs
+    Column("oldest_run_id", BigInteger),  # history is complete after this run; null: from the start
+    Column("feed_epoch", String(12)),  # not null; random id of this feed, created with the tables
+    Column("last_cursor", String(64)),  # not null; end of the feed
+    Column("pruned_cursor", String(64)),  # cursor of the last pruned change; null: none was pruned
 )
 
 
-webhook_endpoints = Table(  # a row per endpoint: how far it has been told, how its last attempt went, who delivers to it
+webhook_endpoints = Table(  # one row per endpoint: its position in the feed, its last attempt, and the lease of its dispatcher
     "webhook_endpoints",
     metadata,
     Column("name", String(64), primary_key=True),
-    Column("position", String(64), nullable=False),  # a cursor: it has been told everything up to there that it wants to hear
-    Column("attempts", Integer, nullable=False),  # in vain, of the next message
+    Column("position", String(64), nullable=False),  # cursor: all matching changes up to it were delivered
+    Column("attempts", Integer, nullable=False),  # failed attempts of the next message
     Column("failing_since", UtcDateTime),
     Column("next_attempt_at", UtcDateTime),  # null: at once
     Column("last_attempt_at", UtcDateTime),
-    Column("last_status", Integer),  # of the last answer; null: none came
-    Column("last_answer", String(200)),  # what it said, or why none came
-    Column("paused", String(32)),  # why nothing is sent until somebody resumes it: see sync.webhooks.state. Null: it is not
-    Column("fence", BigInteger, nullable=False),  # the lease of whoever delivers, as in sync_lease; one for each endpoint
+    Column("last_status", Integer),  # status of the last response; null: no response
+    Column("last_answer", String(200)),  # the response, or the reason why there is none
+    Column("paused", String(32)),  # reason of the pause; null: not paused
+    Column("fence", BigInteger, nullable=False),  # fencing token of the dispatcher's lease
     Column("holder", String(255)),
     Column("process", String(255)),
     Column("expires", Double, nullable=False),

@@ -1,7 +1,4 @@
-"""Documents -> the rows of the tables that hold them.
-
-Each tag's number, the same on every engine.
-"""
+"""Convert documents to rows of the tables, and assign the ids of tags."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _SCALAR_COLUMNS = ("template_id", *SCALARS.values(), "extra")
 
 
 class NewDocument(NamedTuple):
-    """A change with the document that it leads to, and that document's content hash."""
+    """A change with the document that it leads to, and the content hash of that document."""
 
     change: Change
     document: Document
@@ -37,7 +34,7 @@ class NewDocument(NamedTuple):
 
 
 def template_row(new: NewDocument) -> dict[str, Any]:
-    """Write a document as a row of `templates`, without the columns of runs and times."""
+    """Return a document as a row of `templates`, without the columns for runs and times."""
     row = {name: new.document[name] for name in _SCALAR_COLUMNS}
     released = row["released_at"]
     row["released_at"] = released and datetime.fromisoformat(released)
@@ -47,21 +44,21 @@ def template_row(new: NewDocument) -> dict[str, Any]:
 
 
 def version_row(new: NewDocument) -> dict[str, Any]:
-    """Write a document as a row of `template_versions`, without its beginning and end."""
+    """Return a document as a row of `template_versions`, without its start and end."""
     return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
 
 
 def replace_list(
     connection: sa.Connection, name: str, documents: Sequence[Document], tag_ids: TagIds, stored: Sequence[str]
 ) -> None:
-    """Replace one list of some templates, in the order served.
+    """Replace one list of some templates, in the order of the documents.
 
     Args:
-        connection: in the run's transaction.
+        connection: in the transaction of the run.
         name: `consume_items`, `tags` or `aspect_ratios`.
-        documents: of one batch.
-        tag_ids: every tag's number.
-        stored: ids of those that may have the list already.
+        documents: one batch.
+        tag_ids: the id of each tag.
+        stored: ids of the templates that may have rows already.
     """
     old = set(stored)
     delete_rows(connection, _TABLES[name], [key for written in documents if (key := written["template_id"]) in old])
@@ -86,19 +83,19 @@ def _item_row(name: str, item: Any, tag_ids: TagIds) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def exact_decimal(number: float) -> Decimal:
-    """Give the decimal that a document's number stands for."""
+    """Return the decimal that a number of a document stands for."""
     return Decimal(repr(number))
 
 
 def tag_ids(connection: sa.Connection) -> TagIds:
-    """Read every tag's number."""
+    """Return the id of each tag, by name and English name."""
     return {(row.name, row.name_en): row.tag_id for row in connection.execute(sa.select(tags))}
 
 
 def assign_tag_ids(connection: sa.Connection, ids: TagIds, documents: Iterable[Document]) -> None:
-    """Number tags that are not in `ids` yet, and add them there.
+    """Insert the tags that are not in `ids`, and add them to it.
 
-    They are counted here, not by the database, so that the same input gives the same numbers on every engine.
+    The ids are assigned here, not by the database, so that they are equal on every engine.
     """
     new = dict.fromkeys(
         (tag["name"], tag["name_en"])

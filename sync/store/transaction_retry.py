@@ -1,4 +1,4 @@
-"""A transaction that conflicted with another one is retried as a whole: what it had read is out of date."""
+"""Retry a transaction that conflicted with another one, as a whole, because what it read is out of date."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ CONFLICTS = RetryPolicy(
     jitter=(0.0, 1.0),
     retryable=lambda error: isinstance(error, DatabaseConflict),
 )
-"""How a transaction is retried. On a Galera cluster one attempt in three to take the lease ends in a conflict, where three hosts
-want it all the time; after these random waits all but a few in a hundred succeed at the third attempt."""
+"""Retries of a transaction after a conflict. If three hosts of a Galera cluster keep acquiring the lease, one attempt in three
+conflicts; with these random waits nearly all succeed by the third attempt.
+"""
 RECONNECT = RetryPolicy(waits=(0.1, 1.0, 3.0, 5.0), attempts=27)
-"""How a database that is away is asked again, for two minutes in all: a fail-over takes from 30 s to 120 s."""
+"""Retries while a server is unreachable, for two minutes in all: a failover takes 30 to 120 s."""
 _LONGEST = 60.0
-"""Seconds. A conflict may be a lock that was waited for, which takes half a minute each time."""
+"""Seconds; a conflict may be a lock timeout, which takes half a minute each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Retries transactions.
+    """Retry transactions.
 
     Attributes:
-        sleep: waits, in seconds.
-        random: a source of numbers from 0 to 1: two transactions that conflicted must not conflict again.
-        monotonic: a monotonic clock.
+        sleep: waits for a number of seconds.
+        random: returns a number from 0 to 1, so that conflicting transactions retry at different times.
+        monotonic: a monotonic clock, in seconds.
     """
 
     sleep: Callable[[float], None] = time.sleep
@@ -45,10 +46,10 @@ class Retry:
     monotonic: Callable[[], float] = time.monotonic
 
     def __call__(self, work: Callable[[], T]) -> T:
-        """Do the work, from BEGIN to COMMIT, until it succeeds or the attempts are used up.
+        """Run a transaction, from BEGIN to COMMIT, until it succeeds or the attempts are used up.
 
         Raises:
-            DatabaseConflict: it conflicted every time.
+            DatabaseConflict: every attempt conflicted.
         """
         ends = self.monotonic() + _LONGEST
         for attempt in count(1):
@@ -59,4 +60,4 @@ class Retry:
                 if wait is None or self.monotonic() > ends:
                     raise
                 self.sleep(wait)
-        raise AssertionError  # the loop has no end of its own
+        raise AssertionError  # the loop does not end

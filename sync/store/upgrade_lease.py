@@ -1,7 +1,6 @@
-"""An upgrade and a run are never at work together: the upgrade waits for the run under way, and later runs wait for the upgrade.
+"""Hold the lease of runs during a schema upgrade: an upgrade waits for the active run, and runs wait for the upgrade.
 
-It takes the runs' own lease, in words that every revision of the tables understands. Its fence is a new one, so a run that was
-taken over in between, an older program's too, commits nothing.
+It uses only columns that every revision has. The raised fencing token prevents the commit of a run that lost the lease.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_WAIT = 20 * 60.0
-"""Seconds to wait for a run: twice what SYNC_DEADLINE lets one take, if it was not set."""
+"""Maximum wait for a run, in seconds: twice the default of SYNC_DEADLINE."""
 
 _UPGRADE_TTL = 3600.0
-"""Seconds for which an upgrade that was killed on another host keeps runs out; on this one it is seen to be dead."""
+"""Seconds until the lease of an upgrade that was killed on another host expires; on this host its death is detected."""
 
 _POLL_SECONDS = 0.25
 
 _RETRY = Retry()
-"""On a Galera cluster two upgrades that want the lease at once end each other's transactions."""
+"""On a Galera cluster two upgrades that acquire the lease at once conflict."""
 
 _ROW = sa.table("sync_lease", *(sa.column(name) for name in ("holder", "process", "fence", "expires", "ttl")))
 
@@ -43,16 +42,16 @@ def hold_lease_for_upgrade(
     within: float = MAX_WAIT,
     waiting: Callable[[str], None] = lambda _holder: None,
 ) -> Iterator[None]:
-    """Hold the lease while the block runs; nothing where it turns out not to be needed.
+    """Hold the lease during the block, if an upgrade is needed.
 
     Args:
-        engine: the database; the lease is taken and given back by connections of its own.
-        needed: whether there is something to upgrade: another process may have done it meanwhile.
-        within: seconds to wait for whoever holds the lease.
-        waiting: told the holder's name, once, if there is one.
+        engine: the database; the lease is acquired and released by separate connections.
+        needed: returns whether an upgrade is needed, as another process may have finished it meanwhile.
+        within: maximum wait for the holder of the lease, in seconds.
+        waiting: called once with the name of the holder, if there is one.
 
     Raises:
-        LeaseBusy: it was held all the time.
+        LeaseBusy: the lease was held for the whole time.
     """
     ends, reported, fence = time.monotonic() + within, False, None
     while needed():
@@ -72,12 +71,12 @@ def hold_lease_for_upgrade(
         yield
     finally:
         if fence is not None:
-            with suppress(DatabaseError), writing(engine) as connection:  # it ends by itself, if need be
+            with suppress(DatabaseError), writing(engine) as connection:  # otherwise it expires
                 connection.execute(sa.update(_ROW).where(_ROW.c.fence == fence).values(expires=0, holder=None, process=None))
 
 
 def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
-    """Try once: whoever holds it; or None, and the fence under which it is ours now. None twice where there is no lease."""
+    """Try once; return the holder, or None and the acquired fencing token; None twice if there is no lease."""
     with writing(engine) as connection:
         inspector = sa.inspect(connection)
         if not inspector.has_table(_ROW.name):
@@ -87,9 +86,9 @@ def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
         if found is None:
             return None, None
         if found.left > 0 and not process.is_dead(found.process):
-            return found.holder or "somebody", None
+            return found.holder or "an unnamed process", None
         mine = {"holder": f"db upgrade on {process.name()}", "process": process.mark(), "fence": found.fence + 1}
-        if "ttl" in {column["name"] for column in inspector.get_columns(_ROW.name)}:  # not in the first revision
+        if "ttl" in {column["name"] for column in inspector.get_columns(_ROW.name)}:  # revision 0001 does not have it
             mine["ttl"] = _UPGRADE_TTL
         taken = (
             sa.update(_ROW).where(_ROW.c.fence == found.fence).values(**mine, expires=database_clock(connection) + _UPGRADE_TTL)

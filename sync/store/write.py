@@ -1,9 +1,6 @@
-"""All that one run writes.
+"""Write everything that one run changes: templates, lists, prices, versions, the feed, and the state for the next run.
 
-The statements of one run's transaction: templates, lists, prices, versions, the feed, what the next run must remember.
-
-Nothing is upserted blindly: the run compared every record in Python, so only rows that differ are written, each with a plain
-INSERT, UPDATE or DELETE, a batch at a time. A run that finds nothing new writes one row, its own.
+The run compared all records before, so only rows that differ are written, in batches. A run without changes writes one row.
 """
 
 from __future__ import annotations
@@ -44,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WriteSet:
-    """All that one run writes. `document_of` gives the document that a change leads to."""
+    """Everything that one run writes; `document_of` returns the document that a change leads to."""
 
     run: Run
     changes: ChangeSet
@@ -54,9 +51,9 @@ class WriteSet:
 
 
 def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> None:
-    """Write everything that a run found, and its outcome."""
+    """Write everything that a run found, and its result."""
     changes, at = write_set.changes, write_set.run.finished_at
-    assert at is not None  # noqa: S101 - a run is applied when it has ended
+    assert at is not None  # noqa: S101 - a finished run has an end
     state = connection.execute(sa.select(sync_state)).one()
     of_kind: dict[str, list[Change]] = {"added": [], "changed": [], "removed": []}
     for change in changes.changes:
@@ -89,7 +86,7 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
 
 
 def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Sequence[str]:
-    """Insert new templates; one that returns gets its old row back. Give the ids that were stored before."""
+    """Insert new templates, and restore the rows of returned ones; return the ids that had a row."""
     ids = [each.change.template_id for each in new]
     returned = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
     now = {"changed_at": at, "changed_run_id": run_id, "removed_at": None, "removed_run_id": None}
@@ -102,7 +99,7 @@ def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at:
 
 
 def _change(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Sequence[str]:
-    """Update templates and begin a new version of each."""
+    """Update templates, and begin a new version of each."""
     ids = [each.change.template_id for each in new]
     now = {"changed_at": at, "changed_run_id": run_id}
     update_rows(connection, templates, [template_row(each) | now for each in new])
@@ -114,12 +111,12 @@ def _change(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, 
 def _rewrite(
     connection: sa.Connection,
     new: Sequence[NewDocument],
-    run_id: int,  # noqa: ARG001 - what is not published belongs to no run
+    run_id: int,  # noqa: ARG001 - an unpublished difference belongs to no run
     at: datetime,  # noqa: ARG001 - and has no time
 ) -> Sequence[str]:
-    """Store what is not a change: another order, another query string, an unknown field that appeared or disappeared.
+    """Store differences that are not published: another order, another query string, an unknown field.
 
-    The open version's document follows, so that it equals the tables and the feed still replays to it.
+    The open version gets the same document, so that the feed still replays to the tables.
     """
     still_open = template_versions.c.until_run_id.is_(None)
     update_rows(connection, templates, [template_row(each) for each in new])
@@ -130,7 +127,7 @@ def _rewrite(
 def _write_lists(
     connection: sa.Connection, new: Sequence[NewDocument], stored: Sequence[str], numbers: TagIds, run_id: int, at: datetime
 ) -> None:
-    """Write tags, prices and ratios where they differ from what is stored."""
+    """Write tags, prices and ratios that differ from the stored ones."""
     for name in LISTS:
         documents = [each.document for each in new if name in each.change.lists]
         if not documents:
@@ -143,7 +140,7 @@ def _write_lists(
 
 
 def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, at: datetime) -> list[tuple[Change, str]]:
-    """Soft-delete templates: their rows stay. Give each removal with the content hash of the last document."""
+    """Soft-delete templates; return each removal with the content hash of its last document."""
     ids = [change.template_id for change in removed]
     gone = {"removed_at": at, "removed_run_id": run_id, "changed_at": at, "changed_run_id": run_id}
     connection.execute(sa.update(templates).where(templates.c.template_id.in_(ids)).values(gone))
@@ -155,7 +152,7 @@ def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, a
 
 
 def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
-    """Remember for the next run, if there is anything new to remember."""
+    """Save the state for the next run, if it differs."""
     state = write_set.state
     now = {
         "unreconciled_ids": state.count_mismatch_ids,
@@ -174,7 +171,7 @@ def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet
 def _replace_missing(
     connection: sa.Connection, table: sa.Table, now: Mapping[str, dict[str, Any]], first: dict[str, Any]
 ) -> None:
-    """Write which templates are held or unconfirmed, where that differs; `first` is kept from the run that noted one first."""
+    """Write which templates are held or unconfirmed, if that differs; `first` is kept from the first run that reported one."""
     before = {row["template_id"]: dict(row) for row in connection.execute(sa.select(table)).mappings()}
     kept = {key: {name: before[key][name] for name in first} if key in before else first for key in now}
     rows = {key: {"template_id": key, **kept[key], **values} for key, values in now.items()}

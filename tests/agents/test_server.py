@@ -156,7 +156,7 @@ def test_in_memory_in_both_eras(filled: Database, mode: str) -> None:
         await use(client)
         assert await refused(client, "search_templates", {"max_prise": 1}) != ""
         assert await refused(client, "get_template", {"template_id": "9"}) == "No template '9' was ever seen."
-        with pytest.raises(MCPError, match="There is no such tool; there are search_templates, "):
+        with pytest.raises(MCPError, match="There is no such tool; the tools are search_templates, "):
             await client.call_tool("drop_table", {})
 
     with Catalog(filled.engine) as catalog:
@@ -176,7 +176,7 @@ def test_what_fails_unforeseen_is_an_internal_error_to_the_model_and_a_masked_li
 
     with Broken(filled.engine) as catalog:
         said = in_memory(catalog, lambda client: refused(client, "catalog_status", {}))
-    assert said == "Internal error. The log of this server says more."
+    assert said == "Internal error. The log of this server has the details."
     line = json.loads(capsys.readouterr().err.strip().splitlines()[-1])
     assert (line["event"], line["tool"]) == ("tool_failed", "catalog_status")
     assert "[secret]" in json.dumps(line)
@@ -190,7 +190,7 @@ def test_a_database_that_cannot_be_read_is_told_without_its_address(filled: Data
 
     with Catalog(filled.engine) as catalog:
         said = in_memory(catalog, broken)
-    assert said == "Internal error: the database cannot be read now. The log of this server says why."
+    assert said == "Internal error: the database cannot be read now. The log of this server has the reason."
 
 
 def test_the_tools_name_no_dialect_and_hold_no_text_of_the_catalogs(filled: Database) -> None:

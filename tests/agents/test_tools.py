@@ -114,8 +114,8 @@ SLIPS: list[tuple[str, dict[str, Any], str]] = [
     ("get_template", {"template_id": "9\x1b[2J"}, r"No template '9\x1b[2J' was ever seen."),
     ("get_form", {"template_id": "3", "resolution": "4k"}, "there is no price at '4k'; there is one at 480p, 720p"),
     ("validate_input", {"template_id": "9", "input": {}}, "No template '9' was ever seen."),
-    ("price_history", {"template_id": "3", "after": "2026"}, "after: it is no place in this history any more"),
-    ("recent_changes", {"after": "7"}, "Ask without `after` for the newest changes."),
+    ("price_history", {"template_id": "3", "after": "2026"}, "after: this position is not in the history any more"),
+    ("recent_changes", {"after": "7"}, "Call without `after` for the newest changes."),
     ("recent_changes", {"after": "yesterday"}, "since: a cursor or a seq, not 'yesterday'."),
     ("catalog_status", {"verbose": True}, "verbose: there is no such field; there are none."),
 ]

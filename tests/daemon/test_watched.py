@@ -16,10 +16,11 @@ import structlog
 from sync.catalog.run_record import Run, Status
 from sync.commands.base import now
 from sync.commands.synchronising import heartbeat_for_run
-from sync.daemon.service import Service, notify_heartbeat
+from sync.daemon.service import Service
 from sync.errors import SyncError
 from sync.monitoring.heartbeat import Ping
 from sync.monitoring.metrics import Metrics
+from sync.monitoring.observation import notify_heartbeat
 from sync.sandbox.server import SANDBOX_KEY
 from sync.synchronise import Outcome
 from tests.builders import make_settings, records

@@ -23,7 +23,7 @@ from sync.catalog.sync_state import SyncState
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
-from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError
+from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError, resource_error
 from sync.store import lease as leases
 from sync.store.write import WriteSet
 
@@ -158,14 +158,13 @@ def _run_with_lease(
         finished = _finish(run, planned, api, clock())
         write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.document_of)
         store.apply(lease, write_set, api.check_deadline)
-    except SyncError as error:
-        run = finish_failed(run, error, statistics, clock())
-        unrecorded = _close(store, lease, run)
-        return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded)
     except BaseException as surprise:
-        unexpected = SyncError(f"Unexpected error: {type(surprise).__name__}.")
-        _close(store, lease, finish_failed(run, unexpected, statistics, clock()))
-        raise
+        failure = surprise if isinstance(surprise, SyncError) else resource_error(surprise)
+        run = finish_failed(run, failure or SyncError(f"Unexpected error: {type(surprise).__name__}."), statistics, clock())
+        unrecorded = _close(store, lease, run)
+        if failure is None:
+            raise
+        return Outcome(run, error=failure, codes=statistics.by_code, unrecorded=unrecorded)
     return Outcome(finished, planned, planned.problem, statistics.by_code)
 
 

@@ -19,17 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 import sync as package
-from sync import (
-    Catalog,
-    CatalogError,
-    CursorLost,
-    FieldChange,
-    Price,
-    Tag,
-    Template,
-    TypeCount,
-    UnknownTemplate,
-)
+from sync import Catalog, CatalogError, CursorLost, FieldChange, Price, Tag, Template, TypeCount, UnknownTemplate
 from sync.errors import ConfigurationError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.sandbox.server import Sandbox
 from sync.store import lease

@@ -324,9 +324,7 @@ def test_a_field_that_comes_or_goes_before_a_part_is_served_is_no_change_to_anyb
 
 
 @pytest.mark.parametrize("event", ["delete", "reorder", "replace"])
-def test_a_replacement_deceives_every_count_but_no_event_deceives_the_look_up(
-    event: str,
-) -> None:
+def test_a_replacement_deceives_every_count_but_no_event_deceives_the_look_up(event: str) -> None:
     shares = simulate(event, 200)
     assert shares.one_walk > 0
     assert (shares.counted > 0) == (event == "replace")

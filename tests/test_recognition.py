@@ -217,15 +217,7 @@ def marks_of(case: Case, place: int) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            each,
-            id=each.name,
-            marks=marks_of(each, place),
-        )
-        for place, each in enumerate(CASES)
-    ],
+    "case", [pytest.param(each, id=each.name, marks=marks_of(each, place)) for place, each in enumerate(CASES)]
 )
 def test_with_and_without_recognition(case: Case, twice: Twice) -> None:
     assert [account.recognised for account in twice.play(case.attempts)] == [*case.recognised]

@@ -14,10 +14,10 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def http_url(value: str, example: str = "https://api.crun.ai") -> str:
-    """Read an address; it is never repeated in an error, as it may hold a secret.
+    """Validate a URL. No error repeats it, because it may contain a secret.
 
     Raises:
-        ValueError: saying what was expected.
+        ValueError: it is invalid; the message says what is expected.
     """
     try:
         parts = urlsplit(value.strip())
@@ -38,7 +38,7 @@ _NAME = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a Host header names this machine to itself, with any port or none."""
+    """Return whether a Host header names loopback, with or without a port."""
     return _NAME.fullmatch(host) is not None
 
 

@@ -1,4 +1,4 @@
-"""The demo's sample catalog and a real one are kept out of one database."""
+"""Keep the demo's sample catalog and a real catalog in separate databases."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from sync.store.tables import sync_runs, templates
 
 
 def has_runs_besides(engine: sa.Engine, trigger: str) -> bool:
-    """Tell whether anything but this trigger ever ran."""
+    """Return whether there is a run with another trigger."""
     with reading(engine) as connection:
         require_current(connection)
         return connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.trigger != trigger).limit(1)) is not None
 
 
 def is_sample_catalog(engine: sa.Engine) -> bool:
-    """Tell whether the demo ever ran here."""
+    """Return whether the demo ran in this database."""
     with reading(engine) as connection:
         return connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.trigger == "demo").limit(1)) is not None
 
 
 def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
-    """Tell whether a present template's cover has a URL with this beginning; only one template is checked."""
+    """Return whether a present template's cover URL has this prefix; only one template is checked."""
     with reading(engine) as connection:
         url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
         return isinstance(url, str) and url.startswith(prefix)
 
 
 def refuse_sample_catalog(engine: sa.Engine) -> None:
-    """Keep a real catalog out of a database that holds the demo's: all of the sample would look like templates that are gone.
+    """Refuse to store a real catalog in the database of the demo, because all sample templates would look removed.
 
     Raises:
-        UsageError: saying what to do.
+        UsageError: with what to do.
     """
     if is_sample_catalog(engine):
         raise UsageError(

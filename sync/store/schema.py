@@ -232,6 +232,16 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
         )
 
 
+def parts(version: str) -> tuple[dict[str, set[str]], set[str]]:
+    """Return what a database of a revision has at least: tables with their columns, and views."""
+    from sync.store.tables import metadata
+
+    later = set() if version == HEAD else _ADDED_LATER
+    tables = {name: set(table.columns.keys()) - later for name, table in metadata.tables.items()}
+    brought = {name for name in (*tables, *VIEWS) if _SINCE.get(name, version) <= version}
+    return {name: tables[name] for name in tables.keys() & brought}, VIEWS.keys() & brought
+
+
 def _may_be_ours(connection: sa.Connection, name: str) -> bool:
     from sync.store.tables import metadata
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.diff import ChangeSet
+from sync.catalog.diff import ChangeSet, net_changes
 from sync.catalog.fields import BATCH, COLUMNS, LISTS, MOST_NAMES
 from sync.catalog.parsing import complete_document
 from sync.catalog.rejection import DISPUTED, TAGS_UNPAIRED
@@ -14,10 +14,7 @@ from sync.catalog.served_records import wire_hash
 from tests.builders import record
 from tests.catalog.runs import Memory, base, compared, document_of, wire
 
-PRICES = [
-    {"field": "consume_items.480p", "old": None, "new": 166.5},
-    {"field": "consume_items.720p", "old": None, "new": 355.2},
-]
+PRICES = [{"field": "consume_items.480p", "old": None, "new": 166.5}, {"field": "consume_items.720p", "old": None, "new": 355.2}]
 GONE = [{**each, "old": each["new"], "new": None} for each in PRICES]
 
 
@@ -430,3 +427,23 @@ def test_a_field_that_becomes_documented_is_stored_and_is_no_change() -> None:
     ]
     assert ([change.template_id for change in found.changes.unpublished], found.changes.vanished) == (["1"], ())
     assert "Title" not in memory.documents["1"]["extra"]
+
+
+# Without the feed between them ----------------------------------------------------------------------------------------
+
+
+def test_two_whole_catalogs_are_compared_by_kind_and_id() -> None:
+    before, after = (
+        {written["template_id"]: written for written in map(document_of, records)}
+        for records in ([base("1"), base("2"), base("9")], [base("2", Title="x"), base("9"), base("3")])
+    )
+    found = net_changes(before, after)
+    assert [(each["kind"], each["template_id"]) for each in found] == [("added", "3"), ("changed", "2"), ("removed", "1")]
+    assert [each["document"] for each in found] == [after["3"], after["2"], None]
+    assert (found[0]["fields"], found[2]["fields"]) == ([], []), "whoever reads `fields` of every change of `diff` finds it"
+    assert found[1]["fields"] == [{"field": "title", "old": "战斗游戏", "new": "x"}]
+    assert found[2]["before"] == before["1"]
+
+
+def test_what_means_the_same_is_not_among_them() -> None:
+    assert net_changes({"1": document_of(base())}, {"1": document_of(base(Cover="https://m.example/c.jpeg?sig=2"))}) == []

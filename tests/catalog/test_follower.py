@@ -98,11 +98,7 @@ def records_of(step: Step) -> list[dict[str, Any]]:
 def documented(written: Document) -> Document:
     """Give what a consumer must hold: the documented columns, without the order of lists and the query strings of URLs."""
     found = {column: written[column] for column in COLUMNS.values()}
-    return {
-        **found,
-        **{name: address(found[name]) for name in URL_FIELDS},
-        **{name: unordered(found[name]) for name in LISTS},
-    }
+    return {**found, **{name: address(found[name]) for name in URL_FIELDS}, **{name: unordered(found[name]) for name in LISTS}}
 
 
 def arguments(step: Step, memory: Memory) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -1,11 +1,43 @@
-"""What is kept of a run: nothing that it counted is lost on its way to a row, to JSON and back."""
+"""The row of a run: what it counted, how it ended, and the advice for an operator."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sync.catalog.run_record import Run, Status, from_row
+import pytest
+
+from sync import __version__
+from sync.catalog.removals import HeldRemoval, Removals, Unconfirmed
+from sync.catalog.run_record import (
+    BY_CODE,
+    Advice,
+    Run,
+    Status,
+    advise,
+    finish_applied,
+    finish_failed,
+    from_row,
+    removal_problem,
+    unverified_error,
+)
+from sync.client.params import RequestStatistics
+from sync.errors import (
+    AccessDenied,
+    DatabaseAway,
+    DatabaseConflict,
+    DeadlineExceeded,
+    Deferred,
+    Interrupted,
+    InvalidResponse,
+    LeaseBusy,
+    LeaseLost,
+    Maintenance,
+    RemovalsHeld,
+    SyncError,
+    Unreachable,
+    WalkUnverified,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FULL = Run(
@@ -72,3 +104,190 @@ def test_a_run_is_read_back_as_it_was_without_what_is_the_stores_own() -> None:
 
 def test_changes_are_what_came_went_and_changed() -> None:
     assert (FULL.changes, NEW.changes) == (75, 0)
+
+
+# How it ended ---------------------------------------------------------------------------------------------------------
+
+
+BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+NOW = datetime(2026, 1, 1, 12, 5, tzinfo=UTC)
+RUN = Run(7, "daemon", Status.RUNNING, BEGAN, pages=6, seen=280, added=3, holder="host:1", fence=9)
+ASKED = RequestStatistics(requests=8, retries=2, bytes=4096, decompressed=65536)
+
+
+def row(status: Status, error_code: str | None = None, error: str | None = None) -> Run:
+    """Say what is to stand in the row: what was known before, what was asked for, and the end."""
+    return Run(
+        7, "daemon", status, BEGAN, NOW, pages=6, requests=8, retries=2, bytes=4096, seen=280, added=3, holder="host:1", fence=9,
+        error_code=error_code, error=error, version=__version__,
+    )  # fmt: skip
+
+
+def test_a_run_without_a_problem_succeeded_and_has_no_error() -> None:
+    assert finish_applied(RUN, None, ASKED, NOW) == row(Status.SUCCEEDED)
+
+
+@pytest.mark.parametrize(("problem", "expected"), [
+    (RemovalsHeld("40 removals wait."), row(Status.HELD, "held", "40 removals wait.")),
+    (WalkUnverified("The counts differ."), row(Status.INCOMPLETE, "unverified", "The counts differ.")),
+])  # fmt: skip
+def test_a_run_that_held_removals_or_was_unverified_reports_why_although_it_applied_the_rest(
+    problem: SyncError, expected: Run
+) -> None:
+    assert finish_applied(RUN, problem, ASKED, NOW) == expected
+
+
+@pytest.mark.parametrize("error", [Deferred("Come back."), Maintenance("Come back.")])
+def test_a_deferral_is_no_failure(error: SyncError) -> None:
+    assert finish_failed(RUN, error, ASKED, NOW) == row(Status.DEFERRED, "deferred", "Come back.")
+
+
+def test_a_run_that_was_asked_to_stop_did_not_fail() -> None:
+    assert finish_failed(RUN, Interrupted("Stopped."), ASKED, NOW) == row(Status.INTERRUPTED, "interrupted", "Stopped.")
+
+
+@pytest.mark.parametrize(("error", "code"), [(LeaseBusy("Taken."), "lease-busy"), (DatabaseConflict("Taken."), "conflict")])
+def test_a_run_that_left_the_work_to_another_was_skipped(error: SyncError, code: str) -> None:
+    assert finish_failed(RUN, error, ASKED, NOW) == row(Status.SKIPPED, code, "Taken.")
+
+
+@pytest.mark.parametrize(("error", "code"), [
+    (SyncError("Odd."), "unexpected"),
+    (Unreachable("Odd."), "unreachable"),
+    (Unreachable("Odd.", code="503"), "503"),  # the server's own code, where it gave one
+    (DeadlineExceeded("Odd."), "deadline"),
+    (LeaseLost("Odd."), "lease-lost"),
+    (InvalidResponse("Odd."), "bad-answer"),
+    (AccessDenied("Odd.", code="401"), "401"),
+    (DatabaseAway("Odd."), "database"),
+])  # fmt: skip
+def test_everything_else_that_applied_nothing_failed_with_its_code_and_its_sentence(error: SyncError, code: str) -> None:
+    assert finish_failed(RUN, error, ASKED, NOW) == row(Status.FAILED, code, "Odd.")
+
+
+# Absences ------------------------------------------------------------------------------------------------------------------
+
+
+def said(error: SyncError | None) -> tuple[type[SyncError], str, str, str | None]:
+    assert error is not None
+    return type(error), error.code, str(error), error.hint
+
+
+def test_a_run_whose_walk_proves_nothing_of_absences_says_why() -> None:
+    assert said(unverified_error("the counts differ")) == (
+        WalkUnverified,
+        "unverified",
+        "The walk could not be verified: the counts differ. The served records are stored; nothing was removed.",
+        "The next run walks again; if this persists, the server's responses are inconsistent.",
+    )
+
+
+def problem(removals: Removals) -> SyncError | None:
+    return removal_problem(removals, 2, 9, hold=3600.0, now=NOW, empty=True)
+
+
+def test_a_run_that_removes_everything_or_keeps_a_few_has_no_problem() -> None:
+    assert problem(Removals({"1": "lookup"}, limit=10)) is None
+    assert problem(Removals(unconfirmed={"1": Unconfirmed("why", answered=True)}, limit=1)) is None
+
+
+def test_a_run_whose_removals_are_held_says_how_many_and_why() -> None:
+    held = {"1": HeldRemoval(1, NOW), "2": HeldRemoval(1, NOW)}
+    assert said(problem(Removals(held=held, unconfirmed={"3": Unconfirmed("why", answered=True)}))) == (
+        RemovalsHeld,
+        "held",
+        "2 removals are held: the catalog is empty, which only an operator can accept.",
+        BY_CODE["held"].action,
+    )
+
+
+def test_a_run_with_too_many_unconfirmed_absences_says_so() -> None:
+    unconfirmed = {each: Unconfirmed("silence", answered=False) for each in "12"}
+    assert said(problem(Removals(unconfirmed=unconfirmed, limit=1))) == (
+        WalkUnverified,
+        "unconfirmed",
+        (
+            "2 of 9 templates are missing and their removal is not confirmed, and at most 1 may be; most of them: silence. "
+            "They are kept."
+        ),
+        BY_CODE["unconfirmed"].action,
+    )
+
+
+# Advice ---------------------------------------------------------------------------------------------------------------
+
+
+LATER = "None: the next run retries, and the database holds the last good catalog."
+IF_IT_STAYS = (
+    "None: the next run retries, and the database holds the last good catalog; if it persists, `template-sync doctor` tests "
+    "each step."
+)
+ACCOUNT = "the account: an operator must act"
+BY_ITS_CODE = {
+    "401": (ACCOUNT, "Check CRUN_API_KEY or CRUN_API_KEY_FILE; a daemon reads the file again before every run."),
+    "402": (ACCOUNT, "Add credits to the account, then run again."),
+    "403": (ACCOUNT, "Check CRUN_API_KEY and the permissions of the account."),
+    "404": ("the configuration or the server", "Check CRUN_BASE_URL; the default is https://api.crun.ai."),
+    "422": ("the server, or a change of its API", "Check for a newer version of this program."),
+    "505": (ACCOUNT, "Ask Crun's support to enable the catalog."),
+    "held": (
+        "too many removals at once: an operator decides",
+        "List them with `template-sync changes --pending`; apply them with `template-sync run --accept-removals`, or wait.",
+    ),
+    "unconfirmed": (
+        "the server: its look-up responses do not confirm the removals",
+        "List them with `template-sync changes --pending`; `run --accept-removals` applies those with a look-up response.",
+    ),
+    "deadline": ("a slow server, or a short SYNC_DEADLINE", "If the server is slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY."),
+    "lease-lost": ("this machine: the lease expired during the run", "If the machine was not paused, raise SYNC_LEASE_TTL."),
+    "conflict": (
+        "conflicting transactions of another program or node",
+        "None: the next run retries. If it persists, look for other writers to these tables or for locks on them.",
+    ),
+    "went-back": (
+        "the database: a failover or a restore",
+        "None: the next run continues from the current tables. A consumer whose cursor is affected gets an error.",
+    ),
+    "configuration": (
+        "the settings of the process that made the run",
+        "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
+    ),
+    "resources": (
+        "this machine: a limit of threads or memory",
+        "Raise the limit that the error names: TasksMax or MemoryMax of systemd, or those of the container.",
+    ),
+    "schema": ("the database", "Run `template-sync db upgrade`."),
+    "database": ("the database", "`template-sync doctor` tests each step."),
+    "unexpected": ("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),
+}
+
+
+def told(status: Status, code: str | None) -> Advice:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return advise(Run(1, "run", status, now, now, error_code=code))
+
+
+@pytest.mark.parametrize(("status", "fault"), [
+    (Status.DEFERRED, "the server, announced by its response"),
+    (Status.SKIPPED, "another run was active"),
+    (Status.INTERRUPTED, "the run was stopped"),
+    (Status.INCOMPLETE, "the server: its responses are inconsistent, or changed during the walk"),
+])  # fmt: skip
+def test_what_passes_by_itself_asks_for_nothing_whatever_its_code(status: Status, fault: str) -> None:
+    assert told(status, None) == (fault, LATER)
+    assert told(status, "401") == (fault, LATER)
+
+
+@pytest.mark.parametrize("code", ["unreachable", "gzip", "500", "503", "599"])
+def test_a_server_that_fails_or_is_not_reached_is_not_our_fault(code: str) -> None:
+    assert told(Status.FAILED, code) == ("the server or the network", IF_IT_STAYS)
+
+
+@pytest.mark.parametrize("code", [None, "", "499", "600", "shape", "²"])
+def test_an_unknown_answer_is_reported_as_a_possible_change_of_the_api(code: str | None) -> None:
+    assert told(Status.FAILED, code) == ("the server, or a change of its API", IF_IT_STAYS)
+
+
+def test_every_code_has_its_own_advice() -> None:
+    assert BY_CODE == BY_ITS_CODE
+    assert {code: told(Status.FAILED, code) for code in BY_ITS_CODE} == BY_ITS_CODE

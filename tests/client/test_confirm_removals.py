@@ -248,11 +248,7 @@ def test_controls_are_ids_that_were_served_and_one_that_cannot_exist(served: lis
 
 @pytest.mark.parametrize(
     ("served", "controls", "impossible"),
-    [
-        (["1", "2", "3"], ["1", "3"], "9" + "09" * 12),
-        (["a", "b", "c"], ["a", "c"], "9" + "0z" * 12),
-        ([], [], "9" + "09" * 12),
-    ],
+    [(["1", "2", "3"], ["1", "3"], "9" + "09" * 12), (["a", "b", "c"], ["a", "c"], "9" + "0z" * 12), ([], [], "9" + "09" * 12)],
     ids=["numbers", "names", "nothing served"],
 )
 def test_two_controls_are_asked_and_what_cannot_exist_looks_like_what_is_served(

@@ -86,10 +86,7 @@ def test_a_name_that_no_resolver_takes_is_unreachable() -> None:
 
 def test_the_key_is_not_sent_to_a_server_without_tls() -> None:
     once = {"retry_policy": replace(HASTY, attempts=1), "timeouts": replace(QUICK, connect=0.3)}
-    with (
-        Hostile(one_after_another(GARBAGE)) as server,
-        asking(server.url.replace("http:", "https:"), **once) as endpoint,
-    ):
+    with Hostile(one_after_another(GARBAGE)) as server, asking(server.url.replace("http:", "https:"), **once) as endpoint:
         with pytest.raises(Unreachable):
             endpoint.get(PAGE)
         assert server.requests == []
@@ -193,12 +190,7 @@ def begun(rate: float, requests: int, busy: float = 0.0) -> list[float]:
 
 @pytest.mark.parametrize(
     ("rate", "expected"),
-    [
-        (0, [0, 0, 0, 0, 0]),
-        (2, [0, 0, 1.02, 1.02, 2.04]),
-        (0.5, [0, 2.04, 4.08, 6.12, 8.16]),
-        (2.5, [0, 0, 0.816, 0.816, 1.632]),
-    ],
+    [(0, [0, 0, 0, 0, 0]), (2, [0, 0, 1.02, 1.02, 2.04]), (0.5, [0, 2.04, 4.08, 6.12, 8.16]), (2.5, [0, 0, 0.816, 0.816, 1.632])],
 )
 def test_the_pace_keeps_whole_bursts_apart(rate: float, expected: list[float]) -> None:
     assert begun(rate, 5) == expected

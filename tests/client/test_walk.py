@@ -28,11 +28,7 @@ class Catalog(Answering):
     """Answers by page; remembers what it was asked. `answer` gives a page's ids, or records, or their bytes, or an error."""
 
     def __init__(
-        self,
-        answer: Answer,
-        total: Any,
-        known: Mapping[str, str | None] | None = None,
-        order: Callable[[int], int] | None = None,
+        self, answer: Answer, total: Any, known: Mapping[str, str | None] | None = None, order: Callable[[int], int] | None = None
     ) -> None:
         super().__init__(self._listed, order)
         self.answer = answer
@@ -240,8 +236,7 @@ def test_pages_that_would_only_repeat_what_is_known_are_not_asked_for(answer: An
 
 
 @pytest.mark.parametrize(
-    ("last", "shown"),
-    [(10, "10, 11, 12, 13, 14, 15, 16, 17, 18, 19"), (11, "11, 12, 13, 14, 15, 16, 17, 18, 19, 20, …")],
+    ("last", "shown"), [(10, "10, 11, 12, 13, 14, 15, 16, 17, 18, 19"), (11, "11, 12, 13, 14, 15, 16, 17, 18, 19, 20, …")]
 )
 def test_of_a_count_that_moves_with_every_page_ten_are_shown(last: int, shown: str) -> None:
     def total(_: int) -> int:

@@ -91,9 +91,7 @@ def test_of_a_fence_and_a_run_that_a_promotion_gave_twice_only_the_newer_holder_
     engine.dispose()
 
 
-def test_after_a_promotion_that_lost_commits_a_cursor_is_refused_although_its_seq_was_reused(
-    pair: tuple[Server, Server],
-) -> None:
+def test_after_a_promotion_that_lost_commits_a_cursor_is_refused_although_its_seq_was_reused(pair: tuple[Server, Server]) -> None:
     primary, replica = pair
     cut_off(replica)
     engine = open_engine(both(primary, replica))

@@ -61,10 +61,7 @@ def test_the_whole_form_is_what_a_renderer_and_a_validator_were_written_for() ->
             "resolution": {
                 "type": "string",
                 "title": "Resolution",
-                "oneOf": [
-                    {"const": "480p", "title": "480p (166.5 credits)"},
-                    {"const": "720p", "title": "720p (355.2 credits)"},
-                ],
+                "oneOf": [{"const": "480p", "title": "480p (166.5 credits)"}, {"const": "720p", "title": "720p (355.2 credits)"}],
             },
         },
         "required": ["template_id", "img_urls", "resolution"],

@@ -119,8 +119,7 @@ def test_a_consumer_of_three_templates_holds_a_field_that_is_lost_and_comes_back
 
 @pytest.mark.ci_slice
 @pytest.mark.parametrize(
-    ("templates", "left"),
-    [pytest.param(2, Left(1, 1), id="an event and a fault"), pytest.param(2, Left(2, 0), id="two events")],
+    ("templates", "left"), [pytest.param(2, Left(1, 1), id="an event and a fault"), pytest.param(2, Left(2, 0), id="two events")]
 )
 def test_a_consumer_does_so_beside_other_events(templates: int, left: Left, tell: Callable[[str], None]) -> None:
     began = time.monotonic()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from sync.errors import ConfigurationError
-from sync.webhooks.endpoints import KEYS, Endpoint, SecretSource, read_endpoints
+from sync.webhooks.endpoints import KEYS, Endpoint, SecretSource, check_secret, read_endpoints, secret_forms
 from sync.webhooks.position import POLICY
 from sync.webhooks.rules import PriceRule, Rules
 
@@ -106,10 +107,7 @@ BAD = [
     ('per = "day"', "shop: per: expected one of change, run."),
     ('from = "now"', "shop: from: expected one of end, start."),
     ('kinds = ["added"]\nbreaking = true', "shop: kinds: added can never match: an added template is not a breaking change."),
-    (
-        'kinds = ["removed"]\nfields = ["title"]',
-        "shop: kinds: removed can never match: fields selects changed templates only.",
-    ),
+    ('kinds = ["removed"]\nfields = ["title"]', "shop: kinds: removed can never match: fields selects changed templates only."),
     (f'ids = ["{"1" * 256}"]', f"shop: ids: {TOO_LONG}"),
     (f'tags = ["{"x" * 256}"]', f"shop: tags: {TOO_LONG}"),
     ('tag = ["x"]', f"shop: tag: {NO_SUCH_KEY}"),
@@ -199,3 +197,34 @@ def test_the_documents_waits_are_those_of_the_schedule() -> None:
         f"retry after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h"
         in DOCUMENT
     )
+
+
+# Secrets --------------------------------------------------------------------------------------------------------------
+
+
+GOOD = "whsec_" + b64encode(bytes(range(24))).decode()
+
+
+def test_24_to_64_bytes_are_a_secret() -> None:
+    for length in (24, 32, 64):
+        secret = "whsec_" + b64encode(bytes(length)).decode()
+        assert check_secret(secret) == secret
+
+
+@pytest.mark.parametrize("text", [
+    "", "whsec_", "plain secret text", GOOD.removeprefix("whsec_"), f"v1,{GOOD}", f"whsec_{GOOD}", GOOD[:-4], GOOD + "\n",
+    GOOD + "=",    "whsec_" + b64encode(bytes(23)).decode(), "whsec_" + b64encode(bytes(65)).decode(),
+    "whsec_" + "-_" * 16, "whsec_ünïcode",
+    "whsk_" + b64encode(bytes(32)).decode(),
+])  # fmt: skip
+def test_what_is_none_is_refused_and_never_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^whsec_ and then 24 to 64 random bytes in base64, with its = at the end$") as raised:
+        check_secret(text)
+    assert len(text) < 8 or text not in str(raised.value)
+
+
+def test_it_is_spelled_as_it_stands_bare_and_as_the_bytes_that_sign() -> None:
+    key = b"a secret of letters, say"
+    written = b64encode(key).decode()
+    assert secret_forms(f"whsec_{written}") == [f"whsec_{written}", written, key.hex(), key.hex().upper(), key.decode()]
+    assert secret_forms("whsec_" + b64encode(b"\xff" * 24).decode())[2:] == ["ff" * 24, "FF" * 24]

@@ -1,4 +1,4 @@
-"""Soon, then ever more slowly, then once a day for ever; never sooner than asked, never later than a day or so."""
+"""When an endpoint is tried again, and its position."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.position import FAILING_AFTER, OVERLOADED, POLICY, is_due, next_attempt
+from sync.webhooks.position import FAILING_AFTER, GONE, LOST, OVERLOADED, POLICY, Position, is_due, next_attempt
+from tests.webhooks.told import CURSOR
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86400
@@ -55,3 +56,15 @@ def test_a_server_that_is_overloaded_or_hangs_is_left_alone_for_a_minute_at_leas
 )
 def test_it_is_due_when_its_time_has_come_or_was_written_by_a_clock_that_was_ahead(ahead: float | None, due: bool) -> None:  # noqa: FBT001
     assert is_due(None if ahead is None else NOW + timedelta(seconds=ahead), NOW) is due
+
+
+# Position -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cursor", "seq"), [(CURSOR, 7), ("", 0), ("no cursor", 0)])
+def test_an_endpoint_stands_at_the_number_in_its_cursor_and_without_one_at_the_beginning(cursor: str, seq: int) -> None:
+    assert Position("shop", cursor, 0, True, 0, None, None, None, None, None, None).seq == seq  # noqa: FBT003 - whether it is at the end
+
+
+def test_the_words_that_stand_in_the_table_stay_what_they_are() -> None:
+    assert (GONE, LOST) == ("gone", "lost")

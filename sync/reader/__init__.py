@@ -1,1 +1,1 @@
-"""What readers ask of the database."""
+"""Queries on the stored catalog: present, past, the change feed, prices and status."""

@@ -1,4 +1,4 @@
-"""What an app may pass, refused at the call where it cannot be meant: as a ValueError, before anything is asked."""
+"""Check the arguments that an app passes, before any query; an invalid one raises ValueError."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_ID = BOUNDS["TemplateId"]
 
 
 def check_position(since: str | int | None) -> str | int | None:
-    """Take a cursor or a seq.
+    """Return a cursor or a `seq`.
 
     Raises:
         ValueError: it is neither.
@@ -29,24 +29,23 @@ def _is_number(text: str) -> bool:
 
 
 def check_id(template_id: str) -> str:
-    """Check a template's id.
+    """Return the id of a template.
 
     Raises:
         ValueError: it is not a string.
-        UnknownTemplate: no database can store it, so no template has it.
     """
     if not isinstance(template_id, str):
-        raise ValueError(f"template_id: a text, not {template_id!r}.")  # noqa: TRY004 - as for every wrong argument
+        raise ValueError(f"template_id: a text, not {template_id!r}.")  # noqa: TRY004 - ValueError for every invalid argument
     if len(template_id) > _LONGEST_ID or storage_flaw(template_id):
         raise UnknownTemplate(f"No template can have the id {template_id[:_LONGEST_ID]!r}.", template_id=template_id)
     return template_id
 
 
 def check_limit(limit: int | None) -> int | None:
-    """Take a number of things.
+    """Return a maximum number of items; None: no limit.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a non-negative integer.
     """
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or not 0 <= limit < 2**31):
         raise ValueError(f"limit: a whole number from 0 on, not {limit!r}.")
@@ -54,17 +53,17 @@ def check_limit(limit: int | None) -> int | None:
 
 
 def check_moment(when: int | datetime) -> int | datetime:
-    """Take a run's number, or an aware instant, which is given back in UTC.
+    """Return a run id, or an aware time converted to UTC.
 
     Raises:
-        ValueError: it is neither; a date-time without a zone could be meant in several.
+        ValueError: it is neither; a time without a time zone is ambiguous.
     """
     if isinstance(when, int) and not isinstance(when, bool):
         if not 0 <= when <= LARGEST_NUMBER:
             raise ValueError(f"No run has the number {when}.")
         return when
     if not isinstance(when, datetime):
-        raise ValueError(f"A run's number or a date-time, not {when!r}.")  # noqa: TRY004 - one error for every bad argument
+        raise ValueError(f"A run's number or a date-time, not {when!r}.")  # noqa: TRY004 - ValueError for every invalid argument
     if when.utcoffset() is None:
         raise ValueError(f"A date-time without a time zone: {when!r}; pass its tzinfo.")
     try:
@@ -74,7 +73,7 @@ def check_moment(when: int | datetime) -> int | datetime:
 
 
 def check_age(max_age: timedelta | float) -> timedelta:
-    """Take a time, or seconds.
+    """Return a timedelta, from a timedelta or seconds.
 
     Raises:
         ValueError: it is neither, or negative.

@@ -1,7 +1,4 @@
-"""The catalog, now or as it was: whoever asks, a command or an app, asks here.
-
-Each question is one transaction that sees the database at one moment, or goes on in one that is open already.
-"""
+"""Read the catalog, present or past, for commands and apps; each function uses one snapshot, or an open transaction."""
 
 from __future__ import annotations
 
@@ -23,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def select_templates(source: Source, wanted: Selection = EVERYTHING, *, after_run: int | None = None) -> list[Stored]:
-    """Read the templates that are wanted, in their order.
+    """Read the templates of a selection, in its order.
 
     Args:
         source: the database.
-        wanted: which, and in which order.
-        after_run: as they were after this run; None: as they are. `sync.reader.past` finds the run of an instant.
+        wanted: the selection.
+        after_run: the catalog after this run; None: the present one. `sync.reader.past.run_of` returns the run of a time.
     """
     with reading(source) as connection:
         require_current(connection)
@@ -36,7 +33,7 @@ def select_templates(source: Source, wanted: Selection = EVERYTHING, *, after_ru
 
 
 def count(source: Source, wanted: Selection, *, after_run: int | None = None) -> int:
-    """Count the templates of a selection; `after_run` as in `selected`."""
+    """Count the templates of a selection; `after_run` as in `select_templates`."""
     with reading(source) as connection:
         require_current(connection)
         if after_run is None:
@@ -48,8 +45,8 @@ def find_template(source: Source, template_id: str, *, after_run: int | None = N
     """Read one template, present or removed.
 
     Raises:
-        UnknownTemplate: it was never seen, or not by then.
-        Pruned: it had been removed by then, and what it was is no longer kept.
+        UnknownTemplate: it was never seen, or not by that run.
+        Pruned: it was removed by that run, and its last version was pruned.
     """
     with reading(source) as connection:
         require_current(connection)
@@ -69,12 +66,12 @@ def find_template(source: Source, template_id: str, *, after_run: int | None = N
 
 
 def catalog(source: Source, *, after_run: int | None = None) -> list[Document]:
-    """Read the whole catalog's documents, by id in code-point order, which is the same on every engine."""
+    """Read all documents, by id in code-point order, which is the same on every engine."""
     return [each.document for each in select_templates(source, after_run=after_run)]
 
 
 def catalog_and_cursor(source: Source, *, after_run: int | None = None) -> tuple[str, list[Document]]:
-    """Read the whole catalog and the cursor that it stands at, of one moment: a copy continues from there."""
+    """Read all documents and the cursor of the same snapshot, from which a copy continues."""
     with reading(source) as connection:
         documents = catalog(connection, after_run=after_run)
         if after_run is None:
@@ -83,5 +80,5 @@ def catalog_and_cursor(source: Source, *, after_run: int | None = None) -> tuple
 
 
 def template(source: Source, template_id: str) -> dict[str, Any]:
-    """Read one template's newest document, and when it was first seen, changed, removed; errors as those of `known`."""
+    """Read the newest document of a template with its three times; raises the errors of `find_template`."""
     return find_template(source, template_id).as_json()

@@ -1,4 +1,4 @@
-"""Everything that a gallery shows, read in one transaction; and a stamp that tells, cheaply, whether any of it moved."""
+"""Read everything that the gallery shows in one transaction, and a hash that shows whether any of it changed."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 
 MAX_REJECTED_SHOWN = 20
-"""Records; `runs --rejected` lists all of them."""
+"""Number of rejected records; `runs --rejected` lists all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A price and when it held; `until` is None while it does."""
+    """A price and its validity; `until` is None while it is valid."""
 
     resolution: str
     credit: Decimal
@@ -50,7 +50,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of the feed; `fields` as the feed has them."""
+    """A change of the feed; `fields` in the form of the feed."""
 
     seq: int
     run_id: int
@@ -64,7 +64,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRecords:
-    """What the last run that read the catalog could not read: how many records, and of the first ones the id, if any, and why."""
+    """The number of records that the last walk rejected, and the id, if any, and reason of the first ones."""
 
     count: int = 0
     first: tuple[tuple[str | None, str], ...] = ()
@@ -75,12 +75,12 @@ class CatalogDump:
     """The catalog with its history.
 
     Attributes:
-        stored: every template ever seen whose document is kept, present and removed, by id.
-        periods: each template's prices, oldest first.
+        stored: every template with a document, present and removed, by id.
+        periods: the prices of each template, oldest first.
         events: the feed, oldest first.
-        first_run_id: the run that found the first templates: nothing in it is news.
-        held: templates whose removal waits, with the run that first held it.
-        rejected: see RejectedRecords.
+        first_run_id: the first run that added templates; its changes are not news.
+        held: templates whose removal is held, with the run that held it first.
+        rejected: the records that the last walk rejected.
         overview: as `status` shows it.
     """
 
@@ -94,7 +94,7 @@ class CatalogDump:
 
 
 def stamp(source: Source) -> str:
-    """Hash what changes whenever anything does that `whole` would give, but for the times of runs. Reads no document."""
+    """Return a hash of everything that `read_catalog_dump` returns, except the times of runs, without reading documents."""
     with reading(source) as connection:
         require_current(connection)
         columns = (
@@ -118,7 +118,7 @@ def stamp(source: Source) -> str:
 
 
 def read_catalog_dump(source: Source) -> CatalogDump:
-    """Read all of it, as it stands at one moment."""
+    """Read the catalog with its history, in one snapshot."""
     with reading(source) as connection:
         require_current(connection)
         last = sa.or_(
@@ -131,7 +131,7 @@ def read_catalog_dump(source: Source) -> CatalogDump:
             .join(template_versions, template_versions.c.template_id == templates.c.template_id)
             .where(last)
         )
-        # By code point, on every engine: what follows from the order must be the same bytes.
+        # Sorted by code point here, so that the output has the same bytes on every engine.
         stored = sorted(map(stored_of, connection.execute(documents)), key=lambda one: str(one.document["template_id"]))
         periods: dict[str, list[Period]] = defaultdict(list)
         for row in connection.execute(sa.select(price_periods).order_by(price_periods.c.from_run_id, price_periods.c.resolution)):
@@ -143,7 +143,7 @@ def read_catalog_dump(source: Source) -> CatalogDump:
 
 
 def rejected_records(source: Source) -> RejectedRecords:
-    """Read what the last run that read the catalog set aside; one that is under way, or got no catalog, says nothing of it."""
+    """Read the records that the last walk rejected; active runs, and runs without a catalog, are ignored."""
     read = [str(status) for status in (Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE)]
     last = sa.select(sync_runs.c.run_id, sync_runs.c.rejected).where(sync_runs.c.status.in_(read), sync_runs.c.pages > 0)
     columns = rejected_templates.c

@@ -1,4 +1,4 @@
-"""A reader's cursor is proved: does this database hold the very history that the reader saw?"""
+"""Validate a cursor: check that this database has the history that the reader has seen."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def validate_cursor(connection: sa.Connection, since: str | int) -> int:
-    """Prove a cursor, and say after which `seq` the reader goes on. The changes must be read in the same transaction.
+    """Return the `seq` after which the reader continues; read the changes in the same transaction.
 
     Args:
-        connection: in a transaction that sees the database at one moment.
-        since: a cursor, or a bare `seq`, of which only the bounds can be checked.
+        connection: in a transaction with one snapshot.
+        since: a cursor, or a `seq`, of which only the range is checked.
 
     Raises:
-        UsageError: it is no cursor at all.
-        CursorLost: this feed did not give it, or no longer has what came after it.
-        TryLater: it is ahead of a standby, which lags.
+        UsageError: it is not a cursor.
+        CursorLost: it is not of this feed, or changes after it were pruned or lost.
+        TryLater: it is ahead of a standby that lags.
     """
     state = dict(connection.execute(sa.select(sync_state)).mappings().one())
     given = _parse(since)
@@ -52,14 +52,14 @@ def validate_cursor(connection: sa.Connection, since: str | int) -> int:
 
 
 def last_cursor(engine: sa.Engine) -> str | None:
-    """Read where the feed ends."""
+    """Return the cursor of the end of the feed."""
     with reading(engine) as connection:
         found: str | None = connection.scalar(sa.select(sync_state.c.last_cursor))
     return found
 
 
 def _parse(since: str | int) -> Cursor:
-    """Read a cursor; a bare number has no epoch."""
+    """Parse a cursor or a number; a number has no epoch."""
     if isinstance(since, int) and 0 <= since <= LARGEST_NUMBER:
         return Cursor("", since, "")
     text = str(since)
@@ -72,7 +72,7 @@ def _parse(since: str | int) -> Cursor:
 
 
 def _valid_cursors(connection: sa.Connection, state: Mapping[str, Any], seq: int) -> set[str | None]:
-    """Name the cursors that are good at a position: its change's own, and at an end of the feed what is remembered of it."""
+    """Return the valid cursors at a position: of its change, and those stored for the start and the end of the feed."""
     found = {connection.scalar(sa.select(template_changes.c.cursor).where(template_changes.c.seq == seq))}
     if seq == state["last_seq"]:
         found.add(state["last_cursor"])

@@ -1,7 +1,4 @@
-"""Which tags and types there are, and how many of the present templates have each; the commonest first.
-
-Words that were asked for and that no template has: perhaps another one was meant.
-"""
+"""Count the present templates of each tag and type, most frequent first; find filter values that no template has."""
 
 from __future__ import annotations
 
@@ -15,6 +12,8 @@ from sync.store.schema import require_current
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, templates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sync.catalog.selection import Selection
     from sync.store.engine import Source
 
@@ -23,7 +22,7 @@ _PRESENT = templates.c.removed_at.is_(None)
 
 
 def tag_counts(source: Source) -> list[dict[str, Any]]:
-    """Count the present templates of each tag that any has: `name`, `name_en`, `templates`."""
+    """Count the present templates of each tag: `name`, `name_en`, `templates`."""
     number = sa.func.count(template_tags.c.template_id.distinct()).label("templates")
     query = (
         sa.select(tags.c.name, tags.c.name_en, number)
@@ -36,13 +35,13 @@ def tag_counts(source: Source) -> list[dict[str, Any]]:
 
 
 def type_counts(source: Source) -> list[dict[str, Any]]:
-    """Count the present templates of each type: `type`, null where the catalog gives none, and `templates`."""
+    """Count the present templates of each type: `type`, null if the catalog has none, and `templates`."""
     query = sa.select(templates.c.template_type.label("type"), sa.func.count().label("templates")).where(_PRESENT)
     return _counted(source, query.group_by(templates.c.template_type))
 
 
 def _counted(source: Source, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    """Read counts; put into order here, because the engines order letters differently."""
+    """Read counts, and sort them here, because engines collate text differently."""
     with reading(source) as connection:
         require_current(connection)
         found = [dict(row) for row in connection.execute(query).mappings()]
@@ -59,7 +58,7 @@ _STORED_VALUES = {
 
 
 class UnknownWord(NamedTuple):
-    """A value of a filter that no template ever had, and the most similar ones that exist."""
+    """A filter value that no template ever had, and the most similar existing values."""
 
     filter: str
     word: str
@@ -67,7 +66,7 @@ class UnknownWord(NamedTuple):
 
 
 def unknown_filter_values(source: Source, wanted: Selection) -> list[UnknownWord]:
-    """Find the values of filters that no template ever had."""
+    """Return the filter values that no template ever had."""
     unknown: list[UnknownWord] = []
     with reading(source) as connection:
         require_current(connection)
@@ -77,9 +76,16 @@ def unknown_filter_values(source: Source, wanted: Selection) -> list[UnknownWord
             if not words:
                 continue
             held = {each for column in columns for each in connection.scalars(sa.select(column).distinct()) if each}
-            folded = {each.casefold(): each for each in sorted(held)}
-            for word in words:
-                if word.casefold() not in folded:
-                    near = get_close_matches(word.casefold(), folded, n=3, cutoff=0.6)
-                    unknown.append(UnknownWord(name, word, tuple(folded[each] for each in near)))
+            unknown += [UnknownWord(name, word, similar(word, held)) for word in words if not is_value(word, held)]
     return unknown
+
+
+def is_value(word: Any, values: Iterable[str]) -> bool:
+    """Tell whether a word is one of the values but for case."""
+    return str(word).casefold() in {value.casefold() for value in values}
+
+
+def similar(word: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Find up to three values that are similar to a word."""
+    folded = {value.casefold(): value for value in sorted(values)}
+    return tuple(folded[each] for each in get_close_matches(word.casefold(), folded, n=3, cutoff=0.6))

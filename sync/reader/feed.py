@@ -1,4 +1,4 @@
-"""The feed, as readers ask for it."""
+"""Read and follow the change feed, and list the missing templates that are kept."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def changes(
     most: int | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Read the feed, oldest first: every change with the document after it; for a removal, the last one before it.
+    """Read the feed, oldest first: each change with the document after it; a removal with the last document.
 
     Args:
         source: the database.
-        since: only changes after this cursor, or with a `seq` above this one.
-        run_id: only this run's.
-        template_id: only this template's.
-        most: only so many, the newest.
-        limit: only so many, the oldest.
+        since: only changes after this cursor or `seq`.
+        run_id: only changes of this run.
+        template_id: only changes of this template.
+        most: only the newest, at most this number.
+        limit: only the oldest, at most this number.
 
     Raises:
-        CursorLost: going on from `since` would leave the reader's copy wrong.
+        CursorLost: `since` is not valid here, so a copy that continued from it would be wrong.
     """
     with reading(source) as connection:
         require_current(connection)
@@ -83,7 +83,7 @@ def changes(
 
 
 def pending(engine: sa.Engine) -> list[dict[str, Any]]:
-    """Read the missing templates that are kept: first the held removals, then those that nothing confirms to be gone."""
+    """Read the missing templates that are kept: held removals first, then unconfirmed ones."""
     with reading(engine) as connection:
         require_current(connection)
         held = [
@@ -123,7 +123,7 @@ def _kept(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_last_documents(connection: sa.Connection, removed: Sequence[dict[str, Any]]) -> None:
-    """Add to removals the document that the template had until then, for its title."""
+    """Add the last document of each removed template."""
     versions = template_versions.c
     for batch in batches(removed):
         last = sa.select(versions.template_id, versions.until_run_id, versions.document).where(
@@ -157,9 +157,9 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_fields(document: Document, fields: Sequence[Mapping[str, Any]]) -> Document:
-    """Apply a change's own values to its document, which later runs may rewrite without a change; a URL keeps its new signature.
+    """Apply the values of a change to its document, which later runs may rewrite without a change; URLs keep the new signature.
 
-    An older version published an unknown field that disappeared, as `absent`: such a field has no new value.
+    Version 0.1.0 published the disappearance of an unknown field as `absent`, which has no new value.
     """
     return apply_fields(document, [each for each in fields if each["field"] not in URL_FIELDS and "absent" not in each])
 
@@ -169,7 +169,7 @@ def _number(credit: Decimal | None) -> int | float | None:
 
 
 def position_after(connection: sa.Connection, run_id: int) -> dict[str, Any]:
-    """Tell where the feed stood after a run that is on record, in the form of a change: `seq`, `cursor`, `run_id`, `at`."""
+    """Return the end of the feed after a run, in the form of a change: `seq`, `cursor`, `run_id`, `at`."""
     rows = sa.select(template_changes.c.seq, template_changes.c.cursor).where(template_changes.c.run_id <= run_id)
     last = connection.execute(rows.order_by(template_changes.c.seq.desc()).limit(1)).one_or_none()
     ended = connection.scalar(sa.select(sync_runs.c.finished_at).where(sync_runs.c.run_id == run_id))
@@ -178,15 +178,15 @@ def position_after(connection: sa.Connection, run_id: int) -> dict[str, Any]:
         return {"seq": last.seq, "cursor": last.cursor, **where}
     state = connection.execute(sa.select(sync_state)).one()
     first = str(Cursor.start(state.feed_epoch)) if state.oldest_seq == 1 else None
-    began = first or state.pruned_cursor or str(state.oldest_seq - 1)  # null if the row of sync_state was put back by hand
+    began = first or state.pruned_cursor or str(state.oldest_seq - 1)  # pruned_cursor is null if sync_state was restored by hand
     return {"seq": state.oldest_seq - 1, "cursor": began, **where}
 
 
 def follow(engine: sa.Engine, since: str | int, *, pause: Iterator[None]) -> Iterator[dict[str, Any]]:
-    """Yield changes as they come, each once, in order. `pause` is drawn from before each look.
+    """Yield changes as they are committed, each once, in order; `pause` is advanced before each query.
 
     Raises:
-        CursorLost: at whichever look the past turned out to be another one, as after a backup that was put back.
+        CursorLost: the database lost changes, as after a restore.
     """
     for _ in pause:
         for change in changes(engine, since=since):

@@ -1,4 +1,4 @@
-"""`db check`, the history: is the feed's chain complete, does the feed replay to the tables, and is what it shows still there?"""
+"""Check the history for `db check`: the hash chain, the replay of the feed to the tables, and the documents of changes."""
 
 from __future__ import annotations
 
@@ -37,10 +37,9 @@ MAX_SHOWN = 20
 
 
 def feed_problems(engine: sa.Engine) -> list[str]:
-    """Read the whole feed and the whole catalog; say what does not fit, a line each; of very many the first.
+    """Read the whole feed and catalog; return the inconsistencies, one line each, at most MAX_SHOWN.
 
-    A batch at a time, in one transaction, so that runs go on meanwhile and nothing is whole in memory but the ids. The schema
-    must be the current one.
+    It reads in batches, in one transaction, so runs continue and only ids are kept in memory. The schema must be current.
     """
     found: list[str] = []
     with reading(engine) as connection:
@@ -53,7 +52,7 @@ def feed_problems(engine: sa.Engine) -> list[str]:
 
 
 def _readable(problems: Iterator[str]) -> Iterator[str]:
-    """Pass problems on; that a value is of no kind that could be read is one, too."""
+    """Yield problems; report a value of an invalid type as one."""
     try:
         yield from problems
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
@@ -101,7 +100,7 @@ def _feed(connection: sa.Connection, after: int) -> Iterator[Mapping[str, Any]]:
 
 
 def _check_documents(connection: sa.Connection) -> Iterator[str]:
-    """Compare each present template's open version, which is what the feed comes to, with its rows in the tables."""
+    """Compare the open version of each present template, to which the feed leads, with its rows."""
     after = ""
     while True:
         present = sa.and_(templates.c.removed_at.is_(None), templates.c.template_id > after)
@@ -133,7 +132,7 @@ def _check_documents(connection: sa.Connection) -> Iterator[str]:
 
 
 def _check_versions_and_prices(connection: sa.Connection) -> Iterator[str]:
-    """Look up what stands beside each change: the document that it led to, and its prices as numbers."""
+    """Check the document and the numeric prices of each change."""
     versions, after = template_versions.c, 0
     shown = template_changes.outerjoin(
         template_versions,

@@ -1,7 +1,4 @@
-"""How templates changed: the versions of one, and the catalogs of two moments beside each other.
-
-What templates cost, and cost before.
-"""
+"""Read the versions and prices of a template, and the difference between two times."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What lies between the catalogs after two runs: the changes, net, in the form of the feed, and what they tell of."""
+    """The net changes between the catalogs after two runs, in the form of the feed, with the templates they concern."""
 
     before_run: int
     after_run: int
@@ -39,7 +36,7 @@ class Difference:
 
 
 def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
-    """Read every version of a template, oldest first."""
+    """Read all versions of a template, oldest first."""
     with reading(source) as connection:
         require_current(connection)
         query = sa.select(template_versions).where(template_versions.c.template_id == template_id)
@@ -48,13 +45,13 @@ def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
 
 
 def difference(source: Source, before: int | datetime, after: int | datetime | None, now: datetime) -> Difference:
-    """Compare the catalogs of two moments; only what is not the same in both is read.
+    """Compare the catalogs of two times; only templates that differ are read.
 
     Args:
         source: the database.
-        before: a run, or an aware instant.
+        before: a run, or an aware time.
         after: likewise; None: the present.
-        now: the time by which an instant is still to come.
+        now: the present time; later times are refused.
 
     Raises:
         CatalogError: as `sync.reader.past.run_of`.
@@ -70,10 +67,10 @@ def difference(source: Source, before: int | datetime, after: int | datetime | N
 
 
 def periods(source: Source, template_id: str, *, after_run: int | None = None) -> list[PricePeriod]:
-    """Read a template's prices and when each held, oldest first; `after_run`: as they were known after that run.
+    """Read the prices of a template and their validity, oldest first; `after_run`: as known after that run.
 
     Raises:
-        UnknownTemplate: it was never seen, or not by then.
+        UnknownTemplate: it was never seen, or not by that run.
     """
     with reading(source) as connection:
         find_template(connection, template_id, after_run=after_run)
@@ -96,7 +93,7 @@ def periods(source: Source, template_id: str, *, after_run: int | None = None) -
 
 
 def _ended_later(row: Any, after_run: int | None, ended_at: datetime | None) -> bool:
-    """Tell whether a price still held after a run. Where the run that ended it was not noted, only the time is left to go by."""
+    """Return whether a price was still valid after a run; by time, if an old version did not store the run that ended it."""
     if after_run is None or row.valid_until is None:
         return False
     if row.until_run_id is not None:

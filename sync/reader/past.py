@@ -1,11 +1,7 @@
-"""From "as it was then" to the run after which it was so.
+"""Read the catalog as it was after a run, and find the run of a time.
 
-A run's catalog holds from the moment at which the run ended, that moment included, until the next run that was applied has ended.
-
-The catalog as it was after a run, told from the versions: whole documents, so what is wanted is chosen from them here.
-
-A version begins with a change. What is not a change (a new signature in a URL, another order of tags) is written into the version
-that is open, so the past has it as it was last stored.
+The catalog of a run is valid from the end of that run until the next applied run ends. Differences that are not published, such
+as a new URL signature, are stored in the open version, so the past has their last values.
 """
 
 from __future__ import annotations
@@ -37,21 +33,21 @@ if TYPE_CHECKING:
 
 _APPLIED = sync_runs.c.status.in_([str(status) for status in (Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE)])
 _ENDED = sync_runs.c.status.not_in([str(Status.RUNNING), str(Status.SKIPPED)])
-"""Those after which there is a catalog; it is the one before, if nothing was applied."""
+"""Runs after which there is a catalog; if nothing was applied, it is the previous one."""
 
 
 def run_of(source: Source, when: int | datetime, now: datetime) -> int:
-    """Find the run after which the catalog was as it was then; 0 where nothing had been applied yet.
+    """Return the run whose catalog was valid at a time; 0 if no run was applied by then.
 
     Args:
         source: the database.
-        when: a run, or an aware instant.
-        now: the time by which an instant is still to come.
+        when: a run id, or an aware time.
+        now: the present time; later times are refused.
 
     Raises:
-        UnknownRun: no such run is on record.
-        NoSuchPast: the run is at work; the instant is before the first run, or still to come.
-        Pruned: what was then is no longer kept.
+        UnknownRun: there is no such run.
+        NoSuchPast: the run is active, or the time is before the first run or in the future.
+        Pruned: the history of that time was pruned.
     """
     with reading(source) as connection:
         require_current(connection)
@@ -61,7 +57,7 @@ def run_of(source: Source, when: int | datetime, now: datetime) -> int:
 
 
 def newest_run(source: Source) -> int:
-    """Find the run after which the catalog is as it is now; 0 if none was applied."""
+    """Return the newest applied run; 0 if there is none."""
     with reading(source) as connection:
         require_current(connection)
         return _newest_applied(connection) or 0
@@ -71,11 +67,11 @@ def _by_number(connection: sa.Connection, run_id: int) -> int:
     _refuse_pruned(connection, run_id)
     run: Any = connection.execute(sa.select(sync_runs).where(sync_runs.c.run_id == run_id)).one_or_none()
     if run is None:
-        _refuse_pruned(connection, run_id - 1)  # the past begins after a run whose own record went with what was before it
+        _refuse_pruned(connection, run_id - 1)  # the run after which history begins may be pruned
         raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` lists the runs.")
     if run.status == Status.RUNNING:
         raise NoSuchPast(f"Run {run_id} is active: its catalog is not available yet.", hint="Use an earlier run, or wait.")
-    if run.status == Status.SKIPPED:  # the run that it found at work has a lower number, and ended after it
+    if run.status == Status.SKIPPED:  # the run that was active then has a lower number, and ended later
         return _newest_applied(connection, sync_runs.c.run_id < run_id, sync_runs.c.finished_at <= run.finished_at) or 0
     return run_id
 
@@ -95,7 +91,7 @@ def _by_instant(connection: sa.Connection, instant: datetime, now: datetime) -> 
 
 
 def _idle_since(connection: sa.Connection, oldest: int, instant: datetime) -> int:
-    """Find the newest run by then that is kept, where none of those had been applied: what it left as it was is known."""
+    """Return the newest kept run by that time, if no kept run was applied by then: such a run changed nothing."""
     kept = sa.and_(_ENDED, sync_runs.c.run_id >= oldest, sync_runs.c.finished_at <= instant)
     newest: int | None = connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id)).where(kept))
     if newest is None:
@@ -104,7 +100,7 @@ def _idle_since(connection: sa.Connection, oldest: int, instant: datetime) -> in
 
 
 def _newest_applied(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int | None:
-    """The newest by number, not by time: clocks are set back, numbers are in the order of commits."""
+    """Return the newest applied run by number, which is the order of commits; clocks can be set back."""
     newest: int | None = connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id)).where(_APPLIED, *which))
     return newest
 
@@ -116,7 +112,7 @@ def _refuse_pruned(connection: sa.Connection, run_id: int) -> None:
 
 
 def _pruned(connection: sa.Connection, oldest: int) -> Pruned:
-    """Say what can be asked for: the oldest run on record, as the one after which the past begins may have gone itself."""
+    """Return the error with the oldest available run; the run after which history begins may itself be pruned."""
     kept = sa.select(sync_runs).where(sync_runs.c.run_id >= oldest, _ENDED).order_by(sync_runs.c.run_id).limit(1)
     run: Any = connection.execute(kept).one_or_none()
     if run is None:
@@ -128,16 +124,16 @@ def _pruned(connection: sa.Connection, oldest: int) -> Pruned:
 
 
 def _oldest_kept(connection: sa.Connection) -> int | None:
-    """Find the run after whose end the past can be told; None: from the beginning."""
+    """Return the run after which the history is complete; None: from the start."""
     state = connection.execute(sa.select(sync_state)).one()
-    if state.oldest_run_id is None and state.oldest_seq > 1:  # pruned by a version that did not note where the past begins
+    if state.oldest_run_id is None and state.oldest_seq > 1:  # an old version pruned without storing oldest_run_id
         return (connection.scalar(sa.select(sa.func.min(template_changes.c.run_id))) or _beyond(connection)) - 1
-    oldest: int | None = state.oldest_run_id or None  # 0: there was a `prune`, and nothing was old enough
+    oldest: int | None = state.oldest_run_id or None  # 0: `prune` found nothing old enough
     return oldest
 
 
 def _beyond(connection: sa.Connection) -> int:
-    """With no change left, only what is now can be told: after the newest run."""
+    """Return the number after the newest run: without changes in the feed, only the present is known."""
     newest = connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id)))
     return (newest or 0) + 1
 
@@ -166,7 +162,7 @@ _VERSIONS_WITH_DOCUMENT = _VERSIONS.add_columns(template_versions.c.document)
 
 
 def select_past(connection: sa.Connection, wanted: Selection, run_id: int) -> list[Stored]:
-    """Read the templates that were present after a run and are wanted, in their order."""
+    """Read the templates of a selection that were present after a run, in its order."""
     rows = (row for row in connection.execute(_VERSIONS_WITH_DOCUMENT.where(_live(run_id))) if matches(row.document, wanted))
     placed = sorted(((sort_key(page_position(row.document, wanted.order)), row) for row in rows), key=itemgetter(0))
     if wanted.after is not None:
@@ -176,7 +172,7 @@ def select_past(connection: sa.Connection, wanted: Selection, run_id: int) -> li
 
 
 def live_after(connection: sa.Connection, run_id: int, *, but_not_after: int) -> Iterator[Stored]:
-    """Read what was present after a run and was not, or was not the same, after the other one; in no order."""
+    """Read the templates that were present after a run, and absent or different after the other one; unordered."""
     only_then = _VERSIONS_WITH_DOCUMENT.where(_live(run_id), ~_live(but_not_after))
     return (_stored_from_version(row, normalize_document(row.document)) for row in connection.execute(only_then))
 
@@ -187,10 +183,10 @@ def _live(run_id: int) -> sa.ColumnElement[bool]:
 
 
 def select_one_past(connection: sa.Connection, template_id: str, run_id: int) -> Stored | None:
-    """Read one template as it was after a run, present or removed by then; None if it had not been seen yet.
+    """Read a template as it was after a run, present or removed; None if it was not yet seen.
 
     Raises:
-        Pruned: it had been seen and was gone, and what it had been is no longer kept.
+        Pruned: it was removed by then, and its last version was pruned.
     """
     versions = template_versions.c
     newest = _VERSIONS_WITH_DOCUMENT.where(versions.template_id == template_id, versions.from_run_id <= run_id)
@@ -205,12 +201,12 @@ def select_one_past(connection: sa.Connection, template_id: str, run_id: int) ->
     at = sa.select(template_changes.c.at).where(
         template_changes.c.template_id == template_id, template_changes.c.run_id == row.until_run_id
     )
-    removed: datetime = connection.scalar(at) or row.changed_at  # where that is pruned, it was the last change of all
+    removed: datetime = connection.scalar(at) or row.changed_at  # if that change was pruned, it is the last one
     return _stored_from_version(row, normalize_document(row.document), removed)
 
 
 def templates_of_changes(connection: sa.Connection, changes: Sequence[Mapping[str, Any]]) -> Iterator[Stored]:
-    """Tell, for each change of the feed, of the template after it; of a removed one, before it."""
+    """Yield, for each change of the feed, the template after it; for a removal, before it."""
     runs = [change["run_id"] for change in changes] or [0]
     first, last = min(runs), max(runs)
     versions = template_versions.c
@@ -230,7 +226,7 @@ def templates_of_changes(connection: sa.Connection, changes: Sequence[Mapping[st
 
 
 def _stored_from_version(row: Any, document: Document, removed: datetime | None = None) -> Stored:
-    """Tell a version's moments. One that a pruned run opened has the first that is known for certain: it was there by then."""
+    """Build a template from a version; if the run that opened it was pruned, use the earliest known time."""
     opened: datetime = row.opened_at or (row.changed_at if row.changed_run_id == row.from_run_id else row.first_seen_at)
     return Stored(
         document,

@@ -1,4 +1,4 @@
-"""The present catalog, selected by the database: its indexes find a tag's templates among many without reading the others."""
+"""Select present templates with SQL, so that indexes find those of a tag without reading the others."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def select_present(connection: sa.Connection, wanted: Selection) -> list[Stored]
     )
     if wanted.search is None and wanted.limit is None:
         return [stored_of(row) for row in connection.execute(whole.where(*conditions).order_by(*keys))]
-    # First who is wanted, then what they are: a database that sorts takes along every document that is selected.
+    # Ids first, then documents: a database would otherwise sort all selected documents.
     ids = _ids(connection, wanted, conditions, keys)
     found: dict[str, Stored] = {}
     for batch in batches(ids):
@@ -62,7 +62,7 @@ def count_present(connection: sa.Connection, wanted: Selection) -> int:
 
 
 def _query(connection: sa.Connection, wanted: Selection) -> tuple[list[Condition], list[Any]]:
-    """Write a selection, without its search and limit, as conditions and keys of the order."""
+    """Return the conditions and the sort keys of a selection, without its search and limit."""
     conditions = [_PRESENT, *_filters(connection, wanted)]
     columns, keys = _sorting(connection, wanted.order)
     if wanted.after is not None:
@@ -78,12 +78,12 @@ def _ids(connection: sa.Connection, wanted: Selection, conditions: Sequence[Cond
 
 
 def _cannot_be_stored(wanted: Selection) -> bool:
-    """Tell whether a filter is a text that no database can hold; some drivers cannot even send it."""
+    """Return whether a filter value cannot be stored in a database; some drivers cannot send it."""
     return any(storage_flaw(text) for text in (wanted.ratio, wanted.resolution) if text is not None)
 
 
 def select_one(connection: sa.Connection, template_id: str) -> Stored | None:
-    """Read one template, present or removed, with its newest document; None if it was never seen."""
+    """Read a template, present or removed, with its newest document; None if it was never seen."""
     newest = (
         sa.select(template_versions.c.document, *STORED)
         .select_from(templates)
@@ -97,7 +97,7 @@ def select_one(connection: sa.Connection, template_id: str) -> Stored | None:
 
 
 def stored_of(row: Any) -> Stored:
-    """Make the value of a row of a document and `STORED`."""
+    """Build a template from a row of a document and the `STORED` columns."""
     return Stored(normalize_document(row[0]), *row[1:])
 
 
@@ -123,7 +123,7 @@ def _filters(connection: sa.Connection, wanted: Selection) -> list[Condition]:
 
 
 def _tags(connection: sa.Connection) -> list[tuple[int, tuple[str | None, ...]]]:
-    """Read every tag's number and its names: few, however many the templates."""
+    """Read the id and names of every tag; there are few."""
     return [(row.tag_id, (row.name, row.name_en)) for row in connection.execute(sa.select(tags))]
 
 
@@ -145,7 +145,7 @@ def _price_fits(wanted: Selection) -> list[Condition]:
 
 
 def _price(resolution: str | None) -> sa.ScalarSelect[Any]:
-    """A template's price at a resolution, or its lowest; null if it has none."""
+    """Return the price of a template at a resolution, or its lowest price; null if it has none."""
     prices = consume_items.c
     lowest = sa.select(sa.func.min(prices.credit)).where(prices.template_id == templates.c.template_id)
     if resolution is not None:
@@ -154,7 +154,7 @@ def _price(resolution: str | None) -> sa.ScalarSelect[Any]:
 
 
 def _search(connection: sa.Connection, search: str, conditions: Sequence[Condition], keys: Sequence[Any]) -> list[str]:
-    """Find the templates that a search selects. Only texts are read of each, no document."""
+    """Return the ids of templates that match a search, reading their texts only, not documents."""
     words = search_words(search)
     tagged: dict[str, set[str]] = {word: set() for word in words}
     stored = _tags(connection)
@@ -172,25 +172,25 @@ def _search(connection: sa.Connection, search: str, conditions: Sequence[Conditi
 
 
 def _sorting(connection: sa.Connection, order: Order) -> tuple[list[Any], list[Any]]:
-    """Give what an order compares (a value, if it has one, and the id), and what to sort by; nulls last on every engine."""
+    """Return the compared columns (a value, if any, and the id) and the sort keys, with nulls last on every engine."""
     key = templates.c.template_id
     if order.sort == "id":
         return [key], [key]
     if order.sort == "price":
-        # Nulls by a number beyond all prices, and not by IS NULL: each mention of the price has it looked up once more.
+        # A number above all prices stands for null, because each mention of the price repeats the subquery.
         credit = sa.func.coalesce(_price(order.resolution), sa.literal(_BEYOND_ALL_PRICES, Credit()))
         return [credit, key], [credit, key]
     value: Any = templates.c.released_at
     if order.sort == "name":
         title = sa.func.coalesce(sa.func.nullif(templates.c.title_en, ""), sa.func.nullif(templates.c.title, ""))
         value = sa.func.substr(title, 1, NAME_LENGTH)
-        if connection.dialect.name == "postgresql":  # the others compare these columns by code point as they are
+        if connection.dialect.name == "postgresql":  # the other engines compare these columns by code point
             value = sa.collate(value, "C")
     return [value, key], [value.is_(None), value.desc() if order.sort == "newest" else value, key]
 
 
 def _behind(after: PagePosition, columns: list[Any], order: Order) -> Condition:
-    """What stands behind a place."""
+    """Return the condition for templates after a page position."""
     *values, key = columns
     further: Condition = key > after.template_id
     if not values:

@@ -1,7 +1,4 @@
-"""The runs, and the records that each could not read.
-
-How things stand: what `status` and `health` ask.
-"""
+"""Read the runs, their rejected records, and the overview for `status` and `health`."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ def runs(engine: sa.Engine, most: int) -> list[Run]:
 
 
 def rejected(engine: sa.Engine, run_id: int) -> list[dict[str, Any]]:
-    """Read the records that a run could not read."""
+    """Read the records that a run rejected."""
     with reading(engine) as connection:
         require_current(connection)
         query = sa.select(rejected_templates).where(rejected_templates.c.run_id == run_id).order_by(rejected_templates.c.ordinal)
@@ -42,10 +39,10 @@ def rejected(engine: sa.Engine, run_id: int) -> list[dict[str, Any]]:
 
 
 def require_run(engine: sa.Engine, run_id: int) -> None:
-    """Refuse a run that is not on record.
+    """Check that a run exists.
 
     Raises:
-        UnknownRun: saying so.
+        UnknownRun: it does not.
     """
     with reading(engine) as connection:
         require_current(connection)
@@ -84,7 +81,7 @@ class Overview:
 
 
 def overview(source: Source) -> Overview:
-    """Look at everything that `status` shows."""
+    """Read everything that `status` shows, in one snapshot."""
     with reading(source) as connection:
         require_current(connection)
         state = connection.execute(sa.select(sync_state)).one()
@@ -110,7 +107,7 @@ def overview(source: Source) -> Overview:
 
 
 def last_success(engine: sa.Engine) -> Run | None:
-    """Read the newest success that walked the catalog."""
+    """Return the newest successful run that walked the catalog."""
     with reading(engine) as connection:
         require_current(connection)
         return _newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)

@@ -1,9 +1,4 @@
-"""Documents in one order of keys, whichever engine they come from.
-
-One template as the database holds it: its document, and what the runs say of it.
-
-When the catalog last bore out what is stored of a template.
-"""
+"""A template as stored, with a document in one form on every engine, and the time at which the catalog last verified it."""
 
 from __future__ import annotations
 
@@ -29,20 +24,27 @@ if TYPE_CHECKING:
 
 
 def printed(written: Document) -> dict[str, Any]:
-    """Add what a document has wherever it is printed as JSON, and is never stored: the hash of the template's form."""
+    """Add the form hash, which printed documents have and stored ones do not."""
     return {**written, "form_hash": Form(written).hash}
 
 
+def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
+    """Tell whether a present template's cover has a URL with this beginning; only one template is checked."""
+    with reading(engine) as connection:
+        url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
+        return isinstance(url, str) and url.startswith(prefix)
+
+
 def with_times(document: Document, first_seen: datetime, changed: datetime, removed: datetime | None) -> dict[str, Any]:
-    """Add the three times that `show` prints to a document."""
+    """Add the three times that `show` prints."""
     times = {"first_seen_at": first_seen, "changed_at": changed, "removed_at": removed}
     return {**document, **{name: None if time is None else iso(time) for name, time in times.items()}}
 
 
 def normalize_document(written: Any) -> Document:
-    """Put a document's keys into the one order, and its credits into the one form: PostgreSQL keeps them in another.
+    """Sort the keys of a document, and shorten its credits: PostgreSQL does not keep the order of keys.
 
-    Done on the JSON as it is, because a list reads thousands of documents.
+    It works on the decoded JSON, because a listing reads thousands of documents.
     """
     document = written if len(written) == len(DOCUMENT_KEYS) else complete_document(written) or written
     ordered = {name: document[name] for name in DOCUMENT_KEYS}
@@ -67,7 +69,7 @@ def sort_keys(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One template, now or at a run of the past. `removed_at` and `removed_run_id` are None while it is present."""
+    """A template, present or after a run of the past; `removed_at` and `removed_run_id` are None while it is present."""
 
     document: Document
     content_hash: str
@@ -84,10 +86,10 @@ class Stored:
 
 
 def verified_at(source: Source, template_id: str) -> datetime | None:
-    """Find the newest run that was served a template: a success that walked the catalog, or the one that last changed it.
+    """Return the start of the newest run that was served a template; None if there is none.
 
-    Told is when the run began: the template may have been asked for first. A record that the walk set aside bears nothing out.
-    None: there is no such run on record, or the template was never seen.
+    That is the last successful walk, unless it rejected the record of the template, or the run of its last change. The start
+    is used, because the template may have been fetched first.
     """
     runs = sync_runs.c
     with reading(source) as connection:

@@ -1,8 +1,8 @@
-"""What an app gets: plain values that cannot be changed, with times that know their zone and credits as exact decimals."""
+"""The values that an app gets: immutable, with aware times and exact decimal credits."""
 
 from __future__ import annotations
 
-# Apps' own tools (serializers, validators) look these types' hints up, so they are imported, not only for the type checker.
+# Imported at run time, because serializers and validators of apps resolve the type hints.
 from collections.abc import Iterable, Mapping  # noqa: TC003
 from dataclasses import dataclass, fields
 from dataclasses import field as _field
@@ -29,33 +29,33 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """One template. Times are in UTC. None means that the catalog returned null or no value.
+    """One template. Times are in UTC; None means that the catalog served null or no value.
 
     Attributes:
-        template_id: template id.
-        media_id: id of the media in the catalog.
-        service_id: id of the service in the catalog.
+        template_id: its id.
+        media_id: id of its media in the catalog.
+        service_id: id of its service in the catalog.
         title: title in Chinese.
         title_en: title in English.
-        cover_url: URL of the cover picture.
-        cover_aspect_ratio: aspect ratio of the cover, such as 9:16.
-        preview_video_url: URL of the preview video.
+        cover_url: URL of its cover picture.
+        cover_aspect_ratio: such as 9:16.
+        preview_video_url: URL of its preview video.
         duration_ms: duration in milliseconds.
-        template_type: template type, such as BEGIN_END_FRAME.
-        input_requirement: requirement of the input images, such as SINGLE_PERSON.
-        input_num: number of input images.
-        released_at: time of release.
-        tags: tags, in the order of the catalog.
-        prices: prices, in the order of the catalog.
-        aspect_ratios: supported aspect ratios, in the order of the catalog.
-        extra: unknown fields by name, read-only.
-        content_hash: hash of the compared content; equal hashes mean no change.
-        first_seen_at: time at which this database first stored the template.
-        changed_at: time of the last recorded change; for the past, if its history was pruned, `first_seen_at`.
-        removed_at: time of removal; None while present.
-        first_seen_run_id: run that first stored it.
-        changed_run_id: run that recorded the last change.
-        removed_run_id: run that removed it.
+        template_type: such as BEGIN_END_FRAME.
+        input_requirement: requirement for its images, such as SINGLE_PERSON.
+        input_num: number of images it needs.
+        released_at: when the catalog released it.
+        tags: in the order of the catalog.
+        prices: in the order of the catalog.
+        aspect_ratios: in the order of the catalog.
+        extra: fields that this version does not know, by their names, read-only.
+        content_hash: hash of its content; equal hashes mean no change.
+        first_seen_at: when this database first stored it.
+        changed_at: when this database last saw a change. If that history was pruned: `first_seen_at`.
+        removed_at: when it was removed; None while it is present.
+        first_seen_run_id: the run that first stored it.
+        changed_run_id: the run that last saw a change.
+        removed_run_id: the run that removed it.
     """
 
     template_id: str
@@ -102,7 +102,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricePeriod:
-    """A price and its period: from `valid_from`, inclusive, to `valid_until`, exclusive; None: it is current."""
+    """A price of a template, valid from `valid_from` until before `valid_until`; None: it is still valid."""
 
     template_id: str
     resolution: str
@@ -113,7 +113,7 @@ class PricePeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagCount:
-    """A tag in both languages, and how many present templates have it."""
+    """A tag in both languages, and the number of present templates that have it."""
 
     name: str
     name_en: str | None
@@ -122,7 +122,7 @@ class TagCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeCount:
-    """A type of templates, None where the catalog gives none, and how many present templates are of it."""
+    """A type of templates, None if the catalog gives none, and the number of present templates of it."""
 
     type: str | None
     templates: int
@@ -158,21 +158,20 @@ Kind = Literal["added", "changed", "removed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of the feed, or net between two runs.
+    """One change of the feed, or a net change between two runs.
 
     Attributes:
-        seq: number in the feed, without gaps; of a net change: the end of the feed after the later run.
-        cursor: identifies the feed up to and including this change; `changes` and `follow` continue from it. Of a net change:
-            the end of the feed after the later run.
-        run_id: run that recorded it; of a net change: the later run.
-        at: time at which that run finished.
+        seq: its number in the feed, without gaps. Of a net change: the end of the feed after the later run.
+        cursor: position after this change, from which `changes` and `follow` continue. Of a net change: likewise.
+        run_id: the run that found it. Of a net change: the later run.
+        at: when that run ended.
         kind: `added`, `changed` or `removed`.
-        template_id: template id.
-        fields: changed fields, for `changed`.
-        prices: changed prices among them.
+        template_id: id of the template.
+        fields: the changed fields, if the kind is `changed`.
+        prices: the prices that changed, appeared or disappeared.
         breaking: reasons why the change breaks callers; empty if it does not.
-        evidence: confirmation of a removal: `lookup`, `walks` or `accepted`; otherwise None, also for a net change.
-        template: the template after the change; for `removed` before it.
+        evidence: what confirmed a removal: `lookup`, `walks` or `accepted`; None otherwise, and for a net change.
+        template: the template after the change; of a removal, before it.
     """
 
     seq: int
@@ -213,19 +212,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStatus:
-    """The age of the copy and the position of its feed.
+    """How fresh the copy is, and the bounds of its feed.
 
     Attributes:
         present: number of present templates.
         held: number of held removals.
-        unconfirmed: number of missing templates that are kept because no look-up confirms their removal.
-        last_success_at: time at which the last successful run over the whole catalog finished; None: none yet.
-        last_success_age: age of that time.
-        last_change_at: time of the last change; None: none yet.
-        oldest_seq: oldest retained change of the feed.
-        last_seq: newest change of the feed.
-        feed_epoch: identifies the feed; each database has its own.
-        cursor: end of the feed: read the catalog in the same snapshot, and continue from here.
+        unconfirmed: number of missing templates that are kept, because no look-up confirms their removal.
+        last_success_at: when the last successful run that walked the catalog ended; None if there is none.
+        last_success_age: the time since then.
+        last_change_at: when a template last changed; None if none ever did.
+        oldest_seq: the oldest change in the feed.
+        last_seq: the newest change in the feed.
+        feed_epoch: identifies this feed; another database has another one.
+        cursor: the end of the feed: read the catalog in the same snapshot, and continue from here.
     """
 
     present: int
@@ -240,27 +239,27 @@ class CatalogStatus:
     cursor: str
 
 
-class Page(tuple[Template, ...]):  # noqa: SLOT001 - a tuple's subclass can have no slots of its own
-    """A tuple of templates, with the position of the next page.
+class Page(tuple[Template, ...]):  # noqa: SLOT001 - a subclass of tuple cannot have slots
+    """The selected templates, as a tuple with the position from which the next page continues.
 
     Attributes:
-        after: argument `after` for the next page, in the same order; None if there is none.
+        after: value of `after` for the next page in the same order; None if there are no more templates.
     """
 
     after: str | None
 
     def __new__(cls, templates: Iterable[Template] = (), after: str | None = None) -> Self:
-        """Make a page."""
+        """Create a page."""
         page = super().__new__(cls, templates)
         page.after = after
         return page
 
 
-# From what the readers give ---------------------------------------------------------------------------------------------
+# Conversion from rows --------------------------------------------------------------------------------------------------
 
 
 def template_of(stored: Stored) -> Template:
-    """Make the value of one template."""
+    """Build the value of a template."""
     document = stored.document
     released = document["released_at"]
     return Template(
@@ -275,11 +274,11 @@ def template_of(stored: Stored) -> Template:
 
 
 def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
-    """Make the value of one change.
+    """Build the value of a change.
 
     Args:
-        row: as `sync.reader.feed` gives it.
-        stored: the template after it; of a removed one, before it.
+        row: as `sync.reader.feed` returns it.
+        stored: the template after it; of a removal, before it.
     """
     changed_fields = (
         FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"]), absent=each.get("absent"))
@@ -321,7 +320,7 @@ class ReadOnlyDict(dict[str, Any]):
 
 
 def _frozen(value: Any) -> Any:
-    """Make JSON that cannot be changed, at any depth."""
+    """Return an immutable copy of a JSON value, at every depth."""
     if isinstance(value, dict):
         return ReadOnlyDict({name: _frozen(inner) for name, inner in value.items()})
     return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
@@ -332,7 +331,7 @@ def _number(credit: Decimal | None) -> int | float | None:
 
 
 def _plain(value: Any) -> Any:
-    """Make JSON of plain dicts and lists again."""
+    """Return a JSON value of plain dicts and lists."""
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value

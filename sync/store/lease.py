@@ -81,14 +81,14 @@ def acquire(
     retry: Retry = Retry(),  # noqa: B008 - it is frozen
     new_token: Callable[[], str] = lambda: secrets.token_hex(16),
 ) -> Lease:
-    """Take the lease and record the run as begun, in one transaction.
+    """Acquire the lease and insert the row of the run, in one transaction.
 
-    Rows that a dead holder left `running` become `interrupted`. If another run is at work, or other nodes' transactions win every
-    time, a `skipped` row is recorded.
+    Rows that a dead holder left `running` become `interrupted`. If another run is active, or every attempt conflicts with other
+    nodes, a `skipped` row is inserted.
 
     Raises:
-        LeaseBusy: naming the holder.
-        DatabaseError: not even that could be recorded.
+        LeaseBusy: with the name of the holder.
+        DatabaseError: the attempt could not be recorded.
     """
     row = {"trigger": trigger, "started_at": now, "holder": process.name()}
     try:

@@ -1,6 +1,6 @@
 """Prometheus metrics of runs: scraped from the daemon, or written to a textfile by a one-shot run.
 
-Facts (gauges) and counts (counters) are separate, because the textfile has facts only: the counters of a one-shot run would always
+Facts (gauges) and counts (counters) are separate, because the textfile has facts only: counters of a one-shot run would always
 be 1. It shows the last run in `template_sync_last_run_status`, as the daemon does, so that one alert rule works for both.
 
 Only the daemon and runs with SYNC_METRICS_FILE import this module, because prometheus_client takes 0.1 s to import.
@@ -59,18 +59,18 @@ _BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # seconds, up to the d
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """What a finished run did.
+    """The figures of a finished run.
 
     Attributes:
-        started_at: when it began, in seconds since 1970.
-        finished_at: when it ended, in seconds since 1970.
-        seconds: how long it took, by the monotonic clock.
-        templates: templates present after the run; None if unknown.
-        held: removals that wait for a person after the run.
-        unconfirmed: missing templates that are kept after it, because no look-up confirms that they are gone.
-        requests_by_code: requests to upstream by the code of the answer, `network` where none came.
-        last_success: when the last success ended, as far as the database knows; None when it knows of none.
-        recorded: whether the database holds this run and its result.
+        started_at: start, in Unix seconds.
+        finished_at: end, in Unix seconds.
+        seconds: duration, by the monotonic clock.
+        templates: number of present templates after the run; None if unknown.
+        held: number of held removals after the run.
+        unconfirmed: number of missing templates that are kept, because no look-up confirms their removal.
+        requests_by_code: requests to the API by response code; `network` if there was no response.
+        last_success: end of the last success, in Unix seconds; None if unknown.
+        recorded: whether the database has this run and its result.
     """
 
     status: str
@@ -91,13 +91,13 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the database holds about runs and the catalog, whichever process made the runs.
+    """The state of runs and of the catalog in the database, whichever process made the runs.
 
     Attributes:
-        last_success: when the last success ended, in seconds since 1970; None if there was none.
-        last_attempt: when the last run that was not skipped began, likewise.
-        last_status: how the last of them ended; None if there was none.
-        rejected: records that it rejected.
+        last_success: end of the last success, in Unix seconds; None if there was none.
+        last_attempt: start of the last run that was not skipped, likewise.
+        last_status: its status; None if there was none.
+        rejected: number of records that it rejected.
     """
 
     last_success: float | None

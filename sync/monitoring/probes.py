@@ -134,7 +134,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks the DNS for this machine's name, which may take half a minute and is for CGI only.
+        # The method of HTTPServer also queries the DNS for the host name, which may take half a minute and is for CGI only.
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -149,11 +149,11 @@ class _Server(ThreadingHTTPServer):
         """Cut what is late; `serve_forever` comes by again and again, with requests and without."""
         for request, end in self._ends.copy().items():
             if time.monotonic() > end:
-                with suppress(OSError):  # it may be closed already
+                with suppress(OSError):  # it may already be closed
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a client that left is no event
+        if not isinstance(sys.exception(), OSError):  # a closed connection is not logged
             super().handle_error(request, client_address)
 
 

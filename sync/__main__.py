@@ -26,6 +26,14 @@ def main() -> None:
         if sys.argv[1:2] == ["health"] and end.code not in {0, None}:
             sys.exit(1)
         raise
+    except (MemoryError, ImportError, SystemError) as error:  # of an import; a command itself reports its own
+        from sync.errors import resource_error
+
+        lack = resource_error(error)
+        if lack is None:
+            raise
+        sys.stderr.write(f"error: {lack}\n  → {lack.hint}\n")
+        sys.exit(1 if sys.argv[1:2] == ["health"] else lack.exit_code)
     finally:
         flush_streams()
         gc.freeze()  # the final collection would take 0.04 s, an eighth of a short run

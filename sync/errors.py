@@ -20,6 +20,7 @@ SyncError                       1   unexpected error
 │   │   └── Maintenance        75   455: the catalog is under maintenance
 │   ├── DeadlineExceeded       75   SYNC_DEADLINE was exceeded
 │   ├── LeaseBusy              75   another run is active
+│   ├── ResourcesExhausted     75   a limit of threads or memory was reached
 │   ├── SiteBusy               75   another process writes the gallery
 │   ├── LeaseLost              75   the lease expired during the run
 │   └── Interrupted            75   stopped before anything was applied
@@ -37,6 +38,7 @@ the fact is known and printed once, in `commands/base.py`.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -221,6 +223,31 @@ class LeaseBusy(TryLater):
         self.run_id = run_id
 
 
+class ResourcesExhausted(TryLater):
+    """The operating system gives this process no further thread, or no memory."""
+
+    default_code = "resources"
+
+
+def resource_error(error: BaseException) -> ResourcesExhausted | None:
+    """Return the error to report if the cause is a limit of threads or memory; None for any other cause."""
+    text = str(error)
+    if isinstance(error, RuntimeError) and "can't start new thread" in text:
+        return ResourcesExhausted(
+            "The operating system gave this process no further thread.",
+            hint="Raise its limit of threads (systemd TasksMax, a container's pids limit, ulimit -u) or of memory, or lower "
+            "SYNC_CONCURRENCY.",
+        )
+    unmapped = isinstance(error, ImportError) and ("failed to map" in text or "allocate memory" in text)
+    unraised = isinstance(error, SystemError) and "without exception set" in text  # CPython had no memory for the MemoryError
+    if isinstance(error, MemoryError) or unmapped or unraised or getattr(error, "errno", None) == errno.ENOMEM:
+        return ResourcesExhausted(
+            "The operating system gave this process no further memory.",
+            hint="Raise its limit of memory (systemd MemoryMax, a container's memory limit, ulimit -v); 512 MB are enough.",
+        )
+    return None
+
+
 class SiteBusy(TryLater):
     """Another process writes the gallery into the same folder."""
 
@@ -293,6 +320,18 @@ class ConfigurationError(SyncError):
         usual = "The README lists every setting; `template-sync config` shows the values once they are valid."
         super().__init__("\n".join(problems), hint=hint or usual)
         self.problems = problems
+
+
+class OtherOrigin(ConfigurationError):
+    """The database is a copy of another catalog than the one that CRUN_BASE_URL names."""
+
+    default_code = "other-origin"
+
+    def __init__(self, recorded: str, configured: str) -> None:
+        super().__init__(
+            [f"The database is a copy of the catalog at {recorded}, but CRUN_BASE_URL is {configured}."],
+            hint="Correct CRUN_BASE_URL or DATABASE_URL; only to replace the copy, run `template-sync db origin --accept` first.",
+        )
 
 
 class MissingExtra(ConfigurationError):

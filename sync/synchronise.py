@@ -19,11 +19,11 @@ from sync.catalog.removals import AMBIGUOUS, RemovalRules, Removals, decide_remo
 from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, removal_problem, unverified_error
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
-from sync.catalog.sync_state import SyncState
+from sync.catalog.sync_state import SyncState, require_same_origin
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
-from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError
+from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError, resource_error
 from sync.store import lease as leases
 from sync.store.write import WriteSet
 
@@ -158,14 +158,13 @@ def _run_with_lease(
         finished = _finish(run, planned, api, clock())
         write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.document_of)
         store.apply(lease, write_set, api.check_deadline)
-    except SyncError as error:
-        run = finish_failed(run, error, statistics, clock())
-        unrecorded = _close(store, lease, run)
-        return Outcome(run, error=error, codes=statistics.by_code, unrecorded=unrecorded)
     except BaseException as surprise:
-        unexpected = SyncError(f"Unexpected error: {type(surprise).__name__}.")
-        _close(store, lease, finish_failed(run, unexpected, statistics, clock()))
-        raise
+        failure = surprise if isinstance(surprise, SyncError) else resource_error(surprise)
+        run = finish_failed(run, failure or SyncError(f"Unexpected error: {type(surprise).__name__}."), statistics, clock())
+        unrecorded = _close(store, lease, run)
+        if failure is None:
+            raise
+        return Outcome(run, error=failure, codes=statistics.by_code, unrecorded=unrecorded)
     return Outcome(finished, planned, planned.problem, statistics.by_code)
 
 
@@ -190,13 +189,14 @@ def plan(
     """
     source = store or _EmptyStore()
     stored, before = source.load()
+    require_same_origin(before.origin, api.origin)
     parser = RecordParser(stored, Spool(), load_documents=source.load_documents, redact=api.redact)
 
     # Fetch and parse.
     walked = walk(api, parser, page_size=options.page_size, workers=options.workers, progress=progress)
     listed = _snapshot(walked.records, walked.missing, parser, stored, options)
     counted = before if walked.failed_pages else before.with_count_result(walked.verified, listed.ids, now)
-    state = counted.without_served(listed.ids)
+    state = replace(counted.without_served(listed.ids), origin=api.origin if walked.verified else before.origin)
 
     # Confirm absences.
     doubt = _reason_to_doubt(walked, state, listed, options, now)
@@ -333,6 +333,7 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
         InvalidResponse: the API returned other templates.
     """
     stored, state = store.load()
+    require_same_origin(state.origin, api.origin)
     # Without stored hashes the record is parsed in any case.
     parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=api.redact)
     try:

@@ -54,12 +54,14 @@ PURE = {
 PURE_MAY_IMPORT = {
     "__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
     "jsonschema", "math", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib",
-    "xml",
+    "xml", "errno",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.backend",
     "httpx": "client.http client.backend",
     "structlog": "logs monitoring.heartbeat",
+    "anyio": "agents",
+    "mcp": "agents",
     "apscheduler": "daemon config.cron",
     "alembic": "store.schema",
     "prometheus_client": "monitoring.metrics",

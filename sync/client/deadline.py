@@ -62,8 +62,10 @@ class Attempt:
         """
         try:
             threading.Thread(target=self._work, args=(work, release), name="http", daemon=True).start()
-        except RuntimeError:
-            return TransportFailure("no thread could be started")
+        except RuntimeError as error:
+            failure = TransportFailure("no thread could be started")
+            failure.__cause__ = error
+            return failure
         try:
             self._settled.wait(limit)
         finally:

@@ -17,7 +17,7 @@ from sync.client.body_codes import OK, classify_response
 from sync.client.http import Connection
 from sync.client.network import TransportFailure
 from sync.client.retry_after import is_exhausted, wait_after
-from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable
+from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,8 +96,9 @@ class Worker:
 
     def start(self, params: Params) -> None:
         """Start a request in a thread."""
-        self._thread = threading.Thread(target=self._work, args=(params,), name="endpoint", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._work, args=(params,), name="endpoint", daemon=True)
+        thread.start()
+        self._thread = thread  # only now: a thread that could not be started cannot be joined
 
     def cancel(self) -> None:
         """Cancel the current request and every later attempt. Safe from any thread."""
@@ -156,6 +157,8 @@ class Worker:
             statistics.count(received=len(response.body))
         if response is None or failure is not None:
             statistics.count_code(0)
+            if failure is not None and failure.__cause__ is not None and (lack := resource_error(failure.__cause__)):
+                raise lack
             setting = "SYNC_PROXY" if context.network.proxy else "CRUN_BASE_URL"
             raise Unreachable(
                 f"{urlsplit(context.url).hostname} could not be reached: {failure}.",

@@ -8,7 +8,7 @@ import select
 import sys
 import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ def _report_dropped(count: int) -> None:
 @contextmanager
 def background_stderr() -> Iterator[None]:
     """Put a BackgroundStream in the place of `sys.stderr` for a block; drain it at the end."""
-    direct, sys.stderr = sys.stderr, BackgroundStream(sys.stderr)
+    direct = sys.stderr
+    with suppress(RuntimeError):  # no thread is available; what needs one next reports it
+        sys.stderr = BackgroundStream(direct)
     try:
         yield
     finally:

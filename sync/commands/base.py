@@ -20,7 +20,7 @@ from sync.commands.background import background_stderr
 from sync.commands.output import Output
 from sync.config.options import OPTIONS
 from sync.config.settings import Loaded, Settings, load
-from sync.errors import SyncError, UsageError
+from sync.errors import SyncError, UsageError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -206,6 +206,9 @@ def exit_on_error(out: Output, *, has_effect: bool) -> Iterator[None]:
     except (click.exceptions.ClickException, click.exceptions.Exit):
         raise
     except Exception as error:  # noqa: BLE001 - the last handler before the interpreter
+        if lack := resource_error(error):
+            out.error(lack)
+            sys.exit(lack.exit_code)
         _report_unexpected(error, out)
         sys.exit(1)
     # EPIPE is no error: `changes | head` closes the pipe on purpose. Any other failure lost output.

@@ -32,6 +32,7 @@ from sync.daemon.next_run import (
     first_run,
     next_run,
 )
+from sync.errors import resource_error
 from sync.logs import get_logger
 
 if TYPE_CHECKING:
@@ -220,12 +221,21 @@ class Daemon:
         self.notify(f"STATUS=The next run is due at {due:%Y-%m-%d %H:%M:%S} UTC.")
         self._save_plan(due)
 
-    def _save_plan(self, due: datetime | None) -> threading.Thread:
-        """Store the plan in a thread of its own, as a locked database must delay neither a run nor a stop."""
+    def _save_plan(self, due: datetime | None, wait: float = 0.0) -> None:
+        """Store the plan in a thread of its own, as a locked database must delay neither a run nor a stop.
+
+        Args:
+            due: the next run's time; None if there will be none.
+            wait: seconds to wait for the thread at most.
+        """
         self._unsaved_plan = due
         thread = threading.Thread(target=self._write_plan, name="plan", daemon=True)
-        thread.start()
-        return thread
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread is available; a run is worth more than its plan
+            get_logger().warning("next_run_not_recorded", error=str(resource_error(error) or error))
+        else:
+            thread.join(wait)
 
     def _write_plan(self) -> None:
         with self._saving:
@@ -246,5 +256,5 @@ class Daemon:
             os._exit(HUNG)
         self._scheduler.shutdown(wait=True)
         self._thread.join()
-        self._save_plan(None).join(max(FINAL_WRITE_TIMEOUT, ends - self.monotonic()))
+        self._save_plan(None, wait=max(FINAL_WRITE_TIMEOUT, ends - self.monotonic()))
         get_logger().info("daemon_stopped")

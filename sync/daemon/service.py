@@ -11,7 +11,7 @@ from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
 from sync.client.api_client import HttpApiClient
 from sync.daemon.next_run import RunResult
-from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
+from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError, resource_error
 from sync.logs import get_logger, log_run
 from sync.monitoring.observation import figures_of, notify_heartbeat
 from sync.reader.cursor import last_cursor, validate_cursor
@@ -95,8 +95,10 @@ class Service:
                 self.outdated = error if isinstance(error, SchemaAhead) else None
                 outcome = self._recorded(self._failed(began, error))
             except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat
-                get_logger().error("run_crashed", exc_info=error)
-                outcome = self._failed(began, SyncError(f"Unexpected error: {type(error).__name__}."))
+                lack = resource_error(error)
+                if lack is None:
+                    get_logger().error("run_crashed", exc_info=error)
+                outcome = self._failed(began, lack or SyncError(f"Unexpected error: {type(error).__name__}."))
             log_run(outcome)
             if outcome.run.status is Status.SUCCEEDED:
                 self._own_success = (outcome.run.run_id, outcome.run.started_at)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
-from sync.errors import SyncError
+from sync.errors import SyncError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,8 @@ class Ping:
             reason = str(error)
             raise
         except BaseException as surprise:
-            reason = f"Unexpected error: {type(surprise).__name__}."  # without its message, which may contain a secret
+            # Without the message, which may contain a secret.
+            reason = str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}.")
             raise
         finally:
             if self._end_pending:

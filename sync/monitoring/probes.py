@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.config.addresses import LOOPBACK, is_loopback_name
-from sync.errors import ConfigurationError
+from sync.errors import ConfigurationError, resource_error
+from sync.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,9 +153,10 @@ class _Server(ThreadingHTTPServer):
                 with suppress(OSError):  # it may already be closed
                     request.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a closed connection is not logged
-            super().handle_error(request, client_address)
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - signature of socketserver
+        error = sys.exception()
+        if not isinstance(error, OSError):  # a closed connection is not logged
+            get_logger().warning("probe_failed", reason=str((error and resource_error(error)) or type(error).__name__))
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from sync.errors import SyncError
+from sync.errors import SyncError, resource_error
 from sync.logs import get_logger
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class DispatchLoop:
                 self._dispatcher.set_endpoints(())
                 self._warn_once(str(error))
             except Exception as surprise:  # noqa: BLE001 - a bug is logged, and the next poll retries
-                self._warn_once(f"Unexpected error: {type(surprise).__name__}.")
+                self._warn_once(str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}."))
             self._wake.wait(self._poll_seconds)
 
     def _warn_once(self, trouble: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sync.errors import CursorLost, SyncError
+from sync.errors import CursorLost, SyncError, resource_error
 from sync.webhooks import state
 from sync.webhooks.outbox import steps
 from sync.webhooks.position import GONE, LOST, is_due, next_attempt
@@ -212,7 +212,8 @@ class Dispatcher:
         except SyncError as error:
             found = DeliveryResult(target.endpoint.name, "broken", error=str(error))
         except Exception as surprise:  # noqa: BLE001 - a bug must not end other deliveries
-            found = DeliveryResult(target.endpoint.name, "broken", error=f"Unexpected error: {type(surprise).__name__}.")
+            reason = str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}.")
+            found = DeliveryResult(target.endpoint.name, "broken", error=reason)
         if found.result == "broken":  # not a failure of the endpoint, so its position stays; retried after a pause
             self._paused_until[found.name] = self.clock() + _ERROR_PAUSE
         self.on_result(found)

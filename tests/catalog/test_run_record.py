@@ -252,6 +252,10 @@ BY_ITS_CODE = {
         "the settings of the process that made the run",
         "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
     ),
+    "resources": (
+        "this machine: a limit of threads or memory",
+        "Raise the limit that the error names: TasksMax or MemoryMax of systemd, or those of the container.",
+    ),
     "schema": ("the database", "Run `template-sync db upgrade`."),
     "database": ("the database", "`template-sync doctor` tests each step."),
     "unexpected": ("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),

@@ -1,0 +1,122 @@
+"""A limit of threads or memory is reported as that, with what to raise, and not as a bug."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.catalog.served_records import RecordParser
+from sync.errors import resource_error
+from tests.command_line import environment, template_sync
+from tests.daemons import DaemonProcess, rows, statuses
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.daemons import Upstream
+
+
+NO_THREAD = "The operating system gave this process no further thread."
+NO_MEMORY = "The operating system gave this process no further memory."
+
+
+@pytest.mark.parametrize("which", ["lease", "endpoint", "http"])
+def test_a_run_that_gets_no_thread_says_so_and_exits_with_75(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == which:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refused = template_sync("run", folder=tmp_path, variables=upstream.settings())
+    assert refused.code == 75
+    assert f"error: {NO_THREAD}" in refused.err
+    assert "TasksMax" in refused.err
+    assert "bug" not in refused.err
+    assert rows(tmp_path, "SELECT status, error_code FROM sync_runs") == [("failed", "resources")]
+    monkeypatch.undo()
+    assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+
+
+def test_a_run_that_gets_no_memory_says_so_and_exits_with_75(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(RecordParser, "parse_page", refuse)
+    refused = template_sync("run", folder=tmp_path, variables=upstream.settings())
+    assert refused.code == 75
+    assert f"error: {NO_MEMORY}" in refused.err
+    assert "MemoryMax" in refused.err
+    assert statuses(tmp_path) == ["failed"]
+    shown = template_sync("status", folder=tmp_path, variables=upstream.settings())
+    assert "this machine: a limit of threads or memory" in shown.out
+
+
+@pytest.mark.parametrize("megabytes", [60, 75])
+def test_a_process_in_too_little_memory_says_so_whatever_it_was_doing(upstream: Upstream, tmp_path: Path, megabytes: int) -> None:
+    limited = (
+        f"import resource, runpy; resource.setrlimit(resource.RLIMIT_AS, ({megabytes}_000_000,) * 2); "
+        "import sys; sys.argv = ['template-sync', 'run']; runpy.run_module('sync', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited],
+        cwd=tmp_path, env=environment(**upstream.settings()), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode in {0, 75}  # 0 where a platform needs less
+    assert "Unexpected" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0 or "The operating system gave this process no further" in done.stderr
+
+
+@pytest.mark.ci_slice
+def test_a_daemon_that_gets_no_thread_for_its_runs_goes_on(upstream: Upstream, tmp_path: Path) -> None:
+    folder = tmp_path / "startup"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import os, threading\n"
+        "start = threading.Thread.start\n"
+        "def refuse(thread):\n"
+        "    if thread.name in {'endpoint', 'plan', 'ping', 'metrics'} and os.path.exists('limit'):\n"
+        '        raise RuntimeError("can\'t start new thread")\n'
+        "    start(thread)\n"
+        "threading.Thread.start = refuse\n"
+    )
+    (tmp_path / "limit").touch()
+    variables = upstream.settings(
+        PYTHONPATH=str(folder), SYNC_INTERVAL="0.2s", SYNC_HTTP_PORT="0", SYNC_PING_URL="http://127.0.0.1:9/"
+    )
+    with DaemonProcess(tmp_path, variables) as daemon:
+        daemon.wait_for("run_finished", 2, error_code="resources")
+        assert daemon.probe("/livez")[0] == daemon.probe("/metrics")[0] == 200
+        (tmp_path / "limit").unlink()
+        daemon.wait_for("run_finished", status="succeeded")
+        assert daemon.stop() == 0
+    assert "Traceback" not in daemon.said
+    assert not daemon.events("run_crashed")
+
+
+@pytest.mark.parametrize(("error", "message"), [
+    (RuntimeError("can't start new thread"), NO_THREAD),
+    (MemoryError(), NO_MEMORY),
+    (OSError(errno.ENOMEM, "Cannot allocate memory"), NO_MEMORY),
+    (ImportError("libx.so: failed to map segment from shared object"), NO_MEMORY),
+    (SystemError("error return without exception set"), NO_MEMORY),
+])  # fmt: skip
+def test_each_form_of_such_a_limit_is_recognised(error: Exception, message: str) -> None:
+    assert str(resource_error(error)) == message
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), ImportError("no"), OSError(errno.ENOENT, "no"), KeyError("no")])
+def test_another_error_is_none(error: Exception) -> None:
+    assert resource_error(error) is None

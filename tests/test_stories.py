@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     Record = dict[str, Any]
 
-SIGNED = "https://media.example/cover.jpeg?x-signature="
-
 
 def run(endpoint: Answering, engine: sa.Engine, minute: int) -> Outcome:
     dice = random.Random(1).random  # noqa: S311 - a test's input

@@ -48,6 +48,7 @@ class _Make:
             mysql_charset="utf8mb4",
             mysql_collate=exact,
             mysql_engine="InnoDB",
+            mysql_row_format="DYNAMIC",  # the server's default may be one whose keys are shorter
             **options,
         )
 

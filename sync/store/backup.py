@@ -5,11 +5,13 @@ Files are copied only by SQLite itself: a copy without the `-wal` file is out of
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import shlex
 import sqlite3
 import stat
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,7 +22,7 @@ from sync.config.options import replaceable_file
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
 from sync.store.engine import reading
-from sync.store.schema import VERSION_TABLE, State, state_of
+from sync.store.schema import VERSION_TABLE, State, parts, state_of
 from sync.store.sqlite_wal import exists, require_file, sqlite_file
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 PAGES = 1000
 """Number of pages copied in one step; a test can end the process between two steps."""
+MOST_NAMED = 5
 _BUSY_SECONDS = 2.0
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
@@ -146,24 +149,28 @@ def _refuse_same(file: Path, database: Path) -> None:
 def _beside(file: Path, *, mode_of: Path) -> Iterator[Path]:
     """Create an empty temporary file in the directory of `file`, with the mode of `mode_of`; delete it at the end.
 
-    The mode is set before anything is written, so that the copy is never readable by more users than the database.
+    Files that killed processes left there are deleted, too. The mode is set before anything is written, so that the copy is never
+    readable by more users than the database.
     """
     made = file.absolute().with_name(f".{file.name}.{os.getpid()}.tmp")
-
-    def clear() -> None:
-        for side in ("", *_SIDE_FILES):
-            with suppress(OSError):
-                Path(f"{made}{side}").unlink()
-
-    clear()  # left by a killed process with the same pid
-    try:
+    for left in made.parent.glob(f".{glob.escape(file.name)}.*.tmp"):
+        with suppress(OSError), left.open("rb") as abandoned:
+            fcntl.flock(abandoned, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a running process holds it
+            _remove(left)
+    with ExitStack() as held:
         with _plain(file):
-            mode = stat.S_IMODE(mode_of.stat().st_mode)
             made.touch(0o600, exist_ok=False)
-            made.chmod(mode)
+            held.callback(_remove, made)
+            made.chmod(stat.S_IMODE(mode_of.stat().st_mode))
+            # Closed last: closing a file takes all of this process's locks on it, SQLite's included.
+            fcntl.flock(held.enter_context(made.open("rb")), fcntl.LOCK_EX)
         yield made
-    finally:
-        clear()
+
+
+def _remove(made: Path) -> None:
+    for side in ("", *_SIDE_FILES):
+        with suppress(OSError):
+            Path(f"{made}{side}").unlink()
 
 
 @contextmanager
@@ -211,9 +218,13 @@ def _refuse_bad(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
         found = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok" or opened.execute("PRAGMA foreign_key_check").fetchone():
             raise DatabaseError(f"The {of} is damaged ({'a foreign key' if found == 'ok' else found}).", hint=hint)
-        names = _names(opened)
-        row = opened.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() if VERSION_TABLE in names else None  # noqa: S608 - a constant
-    revision = row[0] if row else None
+        ours = VERSION_TABLE in _names(opened)
+        versions = opened.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall() if ours else []  # noqa: S608 - a constant
+        revision: str | None = versions[0][0] if versions else None
+        lacks = _missing_parts(opened, revision) if revision and state_of(revision) is not State.AHEAD else []
+    if lacks or len(versions) > 1:
+        why = f"it lacks {', '.join(lacks)}" if lacks else f"it has {len(versions)} versions at once"
+        raise SchemaError(f"The {of} is incomplete: {why}; nothing was changed.", hint=hint)
     state = state_of(revision)
     if state is State.EMPTY:
         raise SchemaError(f"The {of} is not a database of this program; nothing was changed.", hint=hint)
@@ -222,6 +233,21 @@ def _refuse_bad(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
             f"The {of}'s schema ({revision}) is newer than this version knows; nothing was changed.",
             hint="Upgrade crun-template-sync on this machine first.",
         )
+
+
+def _missing_parts(opened: sqlite3.Connection, revision: str) -> list[str]:
+    """Name what a database of this revision has and this one lacks: tables, their columns, views, the two single rows."""
+    tables, views = parts(revision)
+    kinds = dict(opened.execute("SELECT name, type FROM sqlite_master"))
+    lacks = [f"the table {name}" for name in tables if kinds.get(name) != "table"]
+    lacks += [f"the view {name}" for name in views if kinds.get(name) != "view"]
+    for name in tables.keys() & kinds.keys():
+        found = {column for (_, column, *_) in opened.execute(f"PRAGMA table_info({name})")}
+        lacks += [f"{name}.{column}" for column in tables[name] - found]
+    for name in ("sync_lease", "sync_state"):
+        if kinds.get(name) == "table" and opened.execute(f"SELECT count(*) FROM {name}").fetchone() != (1,):  # noqa: S608 - constants
+            lacks.append(f"the row of {name}")
+    return sorted(lacks)[:MOST_NAMED]
 
 
 def _names(opened: sqlite3.Connection) -> set[str]:

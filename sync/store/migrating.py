@@ -68,7 +68,8 @@ def has_index(bind: Connection, table: str, index: str) -> bool:
 def table_options(bind: Connection) -> dict[str, Any]:
     """Return the options of MariaDB tables: a binary collation without padding, which distinguishes case, accents and spaces."""
     exact = "utf8mb4_nopad_bin" if getattr(bind.dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
-    return {"mysql_charset": "utf8mb4", "mysql_collate": exact, "mysql_engine": "InnoDB"}
+    # In the compact row format keys are too short for the indexes; the server may have it as its default.
+    return {"mysql_charset": "utf8mb4", "mysql_collate": exact, "mysql_engine": "InnoDB", "mysql_row_format": "DYNAMIC"}
 
 
 def put_view(bind: Connection, name: str, query: str) -> None:

@@ -17,6 +17,7 @@ from sync.sandbox.server import Sandbox
 from sync.store.tables import sync_runs
 from tests.builders import records, run_with
 from tests.command_line import of_sandbox, template_sync
+from tests.servers import mariadb_in, own_folder
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -68,3 +69,16 @@ def test_doctor_leaves_with_the_exit_code_of_a_run_on_a_full_or_damaged_disk(
         ran = template_sync("run", folder=tmp_path, variables=variables, **limits)
     code = 0 if fault == "none" else 69
     assert (checked.code, ran.code, unchanged) == (code, code, True), (checked.out, ran.err)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("row_format", ["compact", "redundant"])
+def test_mariadb_s_default_row_format_does_not_matter(row_format: str, tmp_path: Path) -> None:
+    with own_folder("mysql") as folder:
+        options = ["--skip-log-bin", f"--innodb-default-row-format={row_format}"]
+        with mariadb_in(folder, options) as server:
+            server.start()
+            variables = {"DATABASE_URL": f"{server.url}?ssl_disabled=1"}
+            for command in ("upgrade", "check"):
+                done = template_sync("db", command, folder=tmp_path, variables=variables)
+                assert done.code == 0, done.err

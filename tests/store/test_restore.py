@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import shutil
@@ -16,6 +17,8 @@ from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageEr
 from sync.store import lease as leases
 from sync.store.backup import back_up, restore
 from sync.store.engine import open_engine
+from sync.store.tables import VIEWS, metadata
+from tests.command_line import template_sync
 from tests.faults import AFTER, PROCESSES, end_of, real_clock, sync
 from tests.store.copies import (
     FEW,
@@ -195,6 +198,52 @@ def test_what_is_no_backup_is_refused_and_nothing_is_changed(backed_up: tuple[Pa
         with pytest.raises(UsageError):
             restore(engine, strange)
     engine.dispose()
+    assert present(file) == NEW
+
+
+def test_what_a_killed_restore_left_is_removed_by_the_next_one_and_what_one_at_work_has_is_not(
+    backed_up: tuple[Path, Path],
+) -> None:
+    file, backup = backed_up
+    assert end_of(restore_and_die, str(file), str(backup), 2) == -signal.SIGKILL
+    (left,) = file.parent.glob(".templates.db.*.tmp")
+    seen: list[bool] = []
+    restore(open_engine(f"sqlite:///{file}"), backup, step=lambda _name: seen.append(left.exists()))
+    assert seen
+    assert not any(seen)
+    assert list(file.parent.glob(".templates.db.*.tmp")) == []
+    left.touch()
+    with left.open("rb") as at_work:
+        fcntl.flock(at_work, fcntl.LOCK_EX)
+        restore(open_engine(f"sqlite:///{file}"), backup)
+        assert left.exists()
+    restore(open_engine(f"sqlite:///{file}"), backup)
+    assert not left.exists()
+
+
+INCOMPLETE = {
+    "only the version": "; ".join(f"DROP VIEW {view}" for view in sorted(VIEWS))
+    + "; "
+    + "; ".join(f"DROP TABLE {table.name}" for table in reversed(metadata.sorted_tables)),
+    "two versions": "INSERT INTO sync_alembic_version VALUES ('0006')",
+    "a view in the place of a table": "ALTER TABLE price_changes RENAME TO kept; CREATE VIEW price_changes AS SELECT * FROM kept",
+    "a table in the place of a view": "DROP VIEW sync_status; CREATE TABLE sync_status (a)",
+    "without a view": "DROP VIEW current_prices",
+    "without a column": "ALTER TABLE sync_runs DROP COLUMN version",
+    "without the lease's row": "DELETE FROM sync_lease",
+    "without what runs remember": "DELETE FROM sync_state",
+}
+
+
+@pytest.mark.parametrize("how", INCOMPLETE)
+def test_an_incomplete_backup_is_refused_and_the_database_stays(backed_up: tuple[Path, Path], how: str, tmp_path: Path) -> None:
+    file, backup = backed_up
+    bad = tmp_path / "bad.db"
+    shutil.copy(backup, bad)
+    with closing(sqlite3.connect(bad, isolation_level=None)) as connection:
+        connection.executescript("PRAGMA legacy_alter_table=ON;" + INCOMPLETE[how])
+    refused = template_sync("db", "restore", str(bad), folder=tmp_path, variables={"DATABASE_URL": f"sqlite:///{file}"})
+    assert (refused.code, "incomplete" in refused.err) == (69, True), refused.err
     assert present(file) == NEW
 
 

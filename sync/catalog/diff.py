@@ -1,9 +1,7 @@
-"""PURE. Compare what the database holds with what the catalog serves.
+"""PURE. Compare the served catalog with the stored one, and two stored catalogs with each other.
 
-Each template is compared for itself, with its stored document. Not a change: the order of tags, ratios or prices; a URL's query
-string; an unknown field that appears or disappears. Such differences are stored without being published.
-
-What changed between two whole catalogs.
+Each template is compared with its stored document. Not a change: the order of tags, ratios or prices; the query string of a URL;
+an unknown field that appears or disappears. Such differences are stored and not published.
 """
 
 from __future__ import annotations
@@ -30,17 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One template's change, without its document: `document_of` gives that.
+    """The change of one template; `document_of` returns its document.
 
     Attributes:
-        kind: `added`, `changed`, `removed`; `unpublished` for what is stored without being a change.
-        record: as served; None for a removal.
-        kept: stored values that stay because the record lacks them, by column.
-        wire_hash: of the bytes that the document came from; None if it holds more than they say.
-        fields: empty but for `changed`.
-        evidence: of a removal.
-        lists: which of the document's lists differ from what is stored, in order or content.
-        removed_document: of a removal, the place of the last document.
+        kind: `added`, `changed`, `removed`, or `unpublished` for a difference that is stored and not published.
+        record: the served record; None for a removal.
+        kept: column -> stored value that stays, because the record does not have it.
+        wire_hash: hash of the record's bytes; None if the document has values that the bytes do not have.
+        fields: the changed fields, for `changed` only.
+        evidence: how a removal was confirmed.
+        lists: the lists that differ from the stored document, in order or content.
+        removed_document: for a removal, the spool offset of the last document.
     """
 
     template_id: str
@@ -56,15 +54,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """What a run changes.
+    """The changes of a run.
 
     Attributes:
-        changes: what is published, in the order of the feed: added, changed, removed, each as served or by id.
-        unpublished: what is only stored.
-        rehashed: id -> new hash of bytes, of templates that are the same in other bytes.
-        unchanged: the number of templates without a published change.
-        appeared: unknown fields that a template gained; in the first run all of them.
-        vanished: unknown fields that a template lost, and documented fields that no record has and a template had.
+        changes: published changes in the order of the feed: added, changed, removed, each in the order served or by ID.
+        unpublished: differences that are only stored.
+        rehashed: ID -> new hash, of equal templates whose bytes differ.
+        unchanged: number of templates without a published change.
+        appeared: unknown fields that a template gained; in the first run, all unknown fields.
+        vanished: unknown fields that a template lost, and documented fields that a template had and every record lacks.
     """
 
     changes: tuple[Change, ...] = ()
@@ -75,11 +73,11 @@ class ChangeSet:
     vanished: tuple[str, ...] = ()
 
     def count(self, kind: str) -> int:
-        """Count the changes of one kind."""
+        """Return the number of changes of one kind."""
         return sum(change.kind == kind for change in self.changes)
 
     def removing(self, removals: Mapping[str, str], parser: RecordParser) -> ChangeSet:
-        """Add removals: id -> evidence."""
+        """Return a copy with these removals, ID -> evidence."""
         gone = [
             Change(key, "removed", evidence=removals[key], removed_document=parser.keep_document(document))
             for batch in _batches(sorted(removals))
@@ -89,7 +87,7 @@ class ChangeSet:
 
 
 def document_of(change: Change, parser: RecordParser) -> Document:
-    """Give the document that a change leads to; of a removal, the last one before it."""
+    """Return the document after a change; for a removal, the last one before it."""
     if change.record is None:
         assert change.removed_document is not None  # noqa: S101 - only a removal has no record
         return parser.kept_document(change.removed_document)
@@ -97,12 +95,12 @@ def document_of(change: Change, parser: RecordParser) -> Document:
 
 
 def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: RecordParser) -> ChangeSet:
-    """Compare the stored catalog with the served one. Templates that were not served are not touched.
+    """Compare the stored catalog with the served one; ignore templates that were not served.
 
     Args:
-        stored: the present templates: id -> hash of the bytes that were stored last.
-        snapshot: what was served.
-        parser: parsed the records, and reads stored documents.
+        stored: ID -> hash of the last stored bytes, of the present templates.
+        snapshot: the served records.
+        parser: the parser of the records, which also loads stored documents.
     """
     read = {template_id: record for template_id, record in snapshot.good.items() if record.offset is not None}
     added = [
@@ -132,7 +130,7 @@ def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: Record
 
 
 class FieldNames(NamedTuple):
-    """Names of fields that one template gained or lost without a published change."""
+    """Fields that one template gained or lost without a published change."""
 
     appeared: AbstractSet[str]
     vanished: AbstractSet[str]
@@ -144,13 +142,13 @@ def compare_record(
     """Compare one record with the stored document of its template.
 
     Args:
-        record: as served.
-        value: the record, decoded.
+        record: the served record.
+        value: the decoded record.
         before: the stored document.
-        missing: the documented fields of which no record of the walk has a value.
+        missing: documented fields without a value in every record of the walk.
 
     Returns:
-        The change, its kind one of `changed`, `unpublished`, `same`; and the fields that appeared or vanished.
+        The change, of kind `changed`, `unpublished` or `same`, and the fields that appeared or vanished.
     """
     served = parse_record(value)
     lacking = fields_to_keep(record, missing) - fields_with_value(value)
@@ -161,9 +159,9 @@ def compare_record(
     had, has = before["extra"].keys(), after["extra"].keys()
     unsent = {wire for wire in lacking if COLUMNS.get(wire, "tags") in kept} if record.page != LOOK_UP else set()
     names = FieldNames(has - had, (had - has - DOCUMENTED) | unsent)
-    # Whether unpaired tags are rejected depends on the other records of a walk: such a record must be parsed each time.
+    # Unpaired tags are rejected depending on the other records of a walk, so such a record is parsed each time.
     template_id, hashed = after["template_id"], None if kept or record.tags_unpaired else record.wire_hash
-    if after == before and canonical(after["extra"]) == canonical(before["extra"]):  # to Python, 1 equals true
+    if after == before and canonical(after["extra"]) == canonical(before["extra"]):  # in Python 1 == True
         return Change(template_id, "same", record, kept, hashed), names
     fields = tuple(changed_fields(before, after))
     lists = tuple(name for name in LISTS if before[name] != after[name])
@@ -171,7 +169,7 @@ def compare_record(
 
 
 def _rehashed(same: Iterable[Change], stored: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Give the hashes to store of templates that are the same. A record without a hash leaves a hash that still holds."""
+    """Return the new hashes of equal templates. A record without a hash keeps a stored hash that is still valid."""
     return {
         change.template_id: change.wire_hash
         for change in same
@@ -188,7 +186,7 @@ def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def net_changes(before: Mapping[str, Document], after: Mapping[str, Document]) -> list[dict[str, Any]]:
-    """Compare two whole catalogs; give the changes in the form of the feed, by kind and id."""
+    """Compare two catalogs; return the changes in the form of the feed, by kind and ID."""
     added = [
         {"kind": "added", "template_id": key, "fields": [], "document": after[key]}
         for key in sorted(after.keys() - before.keys())

@@ -1,7 +1,4 @@
-"""PURE. What is stored of a template: its *document*, a JSON object whose keys are the database's columns, lists included.
-
-The content hash of a document: equal where nothing would be published as a change.
-"""
+"""PURE. The stored form of a template: its document, a JSON object with one key per column, and the hashes of documents."""
 
 from __future__ import annotations
 
@@ -20,12 +17,12 @@ from sync.catalog.url_query import URL_FIELDS, address, without_query
 Document = dict[str, Any]
 
 DOCUMENT_KEYS = (*dict.fromkeys(field.column for field in FIELDS), "extra")
-"""In the order in which a document is written. `extra` holds the fields that this version does not know, by wire name."""
+"""The keys of a document, in order. `extra` holds unknown fields by wire name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One tag in both languages; `name_en` is None where the endpoint gives no English list."""
+    """One tag in both languages; `name_en` is None if the endpoint serves no English list."""
 
     name: str
     name_en: str | None
@@ -33,24 +30,24 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one generation costs at a resolution, in Crun credits."""
+    """The price of one generation at a resolution, in Crun credits."""
 
     resolution: str
     credit: Decimal
 
 
 def prices_of(document: Document) -> tuple[Price, ...]:
-    """Read a document's prices, exact."""
+    """Return the exact prices of a document."""
     return tuple(Price(item["resolution"], Decimal(repr(item["credit"]))) for item in document["consume_items"])
 
 
 def tags_of(document: Document) -> tuple[Tag, ...]:
-    """Read a document's tags."""
+    """Return the tags of a document."""
     return tuple(Tag(tag["name"], tag["name_en"]) for tag in document["tags"])
 
 
 def instant(seconds: int) -> str:
-    """Write Unix seconds as every document does."""
+    """Convert Unix seconds to the ISO 8601 form of documents."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6] + "Z"  # `+00:00`; `sync.text.iso` takes twice as long
 
 
@@ -59,41 +56,41 @@ def json_number(number: Decimal) -> int | float:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def content_hash(written: Document) -> str:
-    """Hash a document without the order of its lists and the query strings of its URLs."""
-    meaning = dict(written)
+def content_hash(document: Document) -> str:
+    """Hash a document without the order of lists and the query strings of URLs: equal hashes, no published change."""
+    meaning = dict(document)
     for name in URL_FIELDS:
-        meaning[name] = address(written[name])
+        meaning[name] = address(document[name])
     for name in LISTS:
-        meaning[name] = unordered(written[name])
-    meaning["extra"] = without_query(written["extra"])
+        meaning[name] = unordered(document[name])
+    meaning["extra"] = without_query(document["extra"])
     return _hash(meaning)
 
 
 def plain_hash(value: Any) -> str:
-    """Hash a JSON value in which all numbers are whole and small, and every text could be stored."""
+    """Hash a JSON value whose numbers are small integers and whose strings are valid UTF-8."""
     return hashlib.sha256(_encode_fast(value)).hexdigest()
 
 
 def unordered(items: list[Any]) -> list[Any]:
-    """Sort a list whose order means nothing."""
-    if len(items) < 2:  # noqa: PLR2004 - one item has one order
+    """Sort a list whose order is not significant."""
+    if len(items) < 2:  # noqa: PLR2004 - nothing to sort
         return items
-    # Only prices hold numbers, which the fast encoder may write otherwise: ties of order would then be decided otherwise, too.
+    # Only prices contain numbers, which the fast encoder may write differently, so the order could differ.
     prices = isinstance(items[0], dict) and "credit" in items[0]
     return sorted(items, key=canonical if prices and not _credits_are_plain(items) else _encode_fast)
 
 
 def canonical(value: Any) -> str:
-    """Write a JSON value in the one form that is hashed and compared."""
+    """Write a JSON value in its canonical form, which is hashed and compared."""
     return _encode(value).decode("utf-8", "surrogatepass")
 
 
-def _hash(written: Document) -> str:
-    # Only here may a document hold numbers that the two ways write differently; the others are whole and small.
-    extra = written["extra"]
-    plain = _credits_are_plain(written["consume_items"]) and (not extra or _numbers_are_plain(extra))
-    return hashlib.sha256(_encode_fast(written) if plain else _encode_slowly(written)).hexdigest()
+def _hash(document: Document) -> str:
+    # Only prices and `extra` can contain numbers that the two encoders write differently.
+    extra = document["extra"]
+    plain = _credits_are_plain(document["consume_items"]) and (not extra or _numbers_are_plain(extra))
+    return hashlib.sha256(_encode_fast(document) if plain else _encode_slowly(document)).hexdigest()
 
 
 _encode_fast = msgspec.json.Encoder(order="sorted").encode
@@ -102,7 +99,7 @@ _LARGEST_INTEGER = 2**63 - 1
 
 
 def _encode(value: Any) -> bytes:
-    """Write a value as the reference does, the fast way where that writes the same."""
+    """Encode a value as `_encode_slowly` does, by the fast encoder if it writes the same bytes."""
     try:
         return _encode_fast(value) if _numbers_are_plain(value) else _encode_slowly(value)
     except UnicodeEncodeError:  # half a surrogate pair
@@ -110,7 +107,7 @@ def _encode(value: Any) -> bytes:
 
 
 def _encode_slowly(value: Any) -> bytes:
-    """Write the reference: hashes are stored, so every version must write the same, to the byte."""
+    """Encode a value by the reference encoder; hashes are stored, so every version must write the same bytes."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
@@ -119,7 +116,7 @@ def _credits_are_plain(prices: list[Any]) -> bool:
 
 
 def _numbers_are_plain(value: Any) -> bool:
-    """Tell whether all numbers are such as both ways write alike: without an exponent, and of at most 64 bits."""
+    """Return whether both encoders write all numbers alike: without an exponent, at most 64 bits."""
     kind = type(value)
     if kind is dict:
         return all(_numbers_are_plain(inner) for inner in value.values())

@@ -1,7 +1,7 @@
-"""PURE. The feed's cursors: each names the feed, a change's number, and a hash that chains over all changes up to it.
+"""PURE. Cursors of the change feed: feed epoch, sequence number, and a hash chain over all changes up to it.
 
-Two databases agree about a cursor only if they hold the very same history up to there. A number alone would not do: a database
-that was restored from a backup gives the numbers that its readers know out again, for other changes.
+A cursor is valid in a database only if its history up to there is identical. A sequence number alone is not enough, because a
+restored database assigns the same numbers to other changes.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ CHAINED = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence", "
 
 
 _HASH_DIGITS = 24
-"""Hexadecimal: 96 bits are plenty against chance. The hash is no signature: whoever can write the feed can write the hashes."""
+"""96 bits protect against accidents. The hash is not a signature: a writer of the feed can also write the hashes."""
 
 
 LARGEST_NUMBER = 2**63 - 1
-"""A `seq`, or a run's number; the databases hold no larger one."""
+"""The largest `seq` or run ID that the databases can store."""
 
 
 _WRITTEN = re.compile(rf"([0-9a-f]{{12}})-(0|[1-9][0-9]{{0,18}})-([0-9a-f]{{{_HASH_DIGITS}}})")
 
 
 class Cursor(NamedTuple):
-    """A position in the feed: after a change, or at its beginning.
+    """A position in the feed.
 
     Attributes:
-        epoch: of the feed, 12 hexadecimal digits, random: another one wherever a database is set up.
-        seq: of the last change that was seen; 0 before the first.
-        chain: the hash over all changes up to that one.
+        epoch: ID of the feed, 12 random hexadecimal digits, which differs between databases.
+        seq: sequence number of the last change before the position; 0 at the beginning.
+        chain: hash over all changes up to that one.
     """
 
     epoch: str
@@ -45,25 +45,25 @@ class Cursor(NamedTuple):
 
     @classmethod
     def start(cls, epoch: str, seq: int = 0) -> Self:
-        """Begin a feed; behind `seq` where nobody knows what was before."""
+        """Start a chain, after `seq` if the earlier changes are unknown."""
         return cls(epoch, seq, _hash(epoch, ""))
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read a cursor as it was written; None if the text is none."""
+        """Parse a cursor; return None if the text is not a cursor."""
         found = _WRITTEN.fullmatch(text)
         return cls(found[1], int(found[2]), found[3]) if found and int(found[2]) <= LARGEST_NUMBER else None
 
     def after(self, row: Mapping[str, Any]) -> Self:
-        """Go on over the next change.
+        """Return the position after the next change.
 
         Args:
-            row: has what CHAINED names, its `at` as text; from Python's values or from any of the databases.
+            row: the columns of CHAINED, `at` as text; with Python values or the values of any database.
         """
         return self._replace(seq=row["seq"], chain=_hash(self.chain, canonical([_plain(row[name]) for name in CHAINED])))
 
     def __str__(self) -> str:
-        """Write it: at most 57 characters, without a full stop, so that it may stand in the id of a message."""
+        """Write at most 57 characters, without a full stop, so that a message ID can contain it."""
         return f"{self.epoch}-{self.seq}-{self.chain}"
 
 

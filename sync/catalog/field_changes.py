@@ -1,11 +1,8 @@
-"""PURE. What changed in one template, field by field.
+"""PURE. The changed fields of one template, its changed prices, and the reasons for which a change breaks callers.
 
-The prices that a change moved, as numbers.
-
-Which changes break callers: a request that was right before the change may be refused, or mean another thing, after it.
-
-A reason is a word; where it concerns one of several, a colon and which one follow: `resolution-gone:720p`, `ratio-gone:9:16`. So
-whoever compares takes what stands before the *first* colon. The words are stored in the feed: one may be added, none may change.
+A change is breaking if a request that was valid before it may be refused, or have another effect, after it. A reason is a word,
+followed by a colon and a value if it concerns one of several: `resolution-gone:720p`, `ratio-gone:9:16`. Compare the part before
+the first colon. Reasons are stored in the feed, so an existing one must not change.
 """
 
 from __future__ import annotations
@@ -28,16 +25,16 @@ FieldChange = dict[str, Any]
 
 
 def changed_fields(before: Document, after: Document) -> list[FieldChange]:
-    """Compare two documents of one template.
+    """Compare two documents of one template; return the changed fields in the order of the declaration.
 
-    An unknown field is compared where both have it: its appearing or disappearing is not a change.
+    An unknown field is compared if both documents have it; its appearance or disappearance is not a change.
     """
     changes: list[FieldChange] = []
     for name in SCALARS.values():
         old, new = before[name], after[name]
         if old != new and (name not in URL_FIELDS or address(old) != address(new)):
             changes.append({"field": name, "old": old, "new": new})
-    # Most lists are as they were: comparing them as they stand is cheap, by their meaning is not.
+    # Equal lists are the usual case, and a plain comparison is cheaper than one without order.
     if before["tags"] != after["tags"]:
         changes += _tag_changes(before["tags"], after["tags"])
     if before["consume_items"] != after["consume_items"]:
@@ -55,7 +52,7 @@ def changed_fields(before: Document, after: Document) -> list[FieldChange]:
 
 
 def apply_fields(document: Document, fields: Iterable[Mapping[str, Any]]) -> Document:
-    """Apply a change's fields to a document, as a consumer of the feed does; give the new document."""
+    """Apply the changed fields to a document, as a consumer of the feed does; return a new document."""
     after = {**document, "extra": dict(document["extra"])}
     for field in fields:
         name, new = field["field"], field["new"]
@@ -101,11 +98,11 @@ def _price_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) ->
 
 
 PRICE = "consume_items."
-"""What a price's field begins with in the feed; the resolution follows, and may hold dots of its own."""
+"""The prefix of a price field in the feed. The resolution follows, which may contain dots."""
 
 
 class PriceMove(NamedTuple):
-    """One resolution's price in Crun credits: `old` is None where there was none, `new` where there is none any more."""
+    """The change of one price in Crun credits; `old` or `new` is None if there was or is no price."""
 
     resolution: str
     old: Decimal | None
@@ -113,20 +110,20 @@ class PriceMove(NamedTuple):
 
 
 def price_moves(fields: Iterable[Mapping[str, Any]] | None) -> list[PriceMove]:
-    """Read the prices that moved from a feed row's fields, in their order; only a `changed` row has any.
+    """Return the changed prices among the fields of a feed row, in their order.
 
     Args:
-        fields: `{"field", "old", "new"}` each; numbers as JSON gives them. None and empty are alike.
+        fields: `{"field", "old", "new"}` each; numbers as JSON numbers. None is the same as empty.
     """
     return [
-        PriceMove(told["field"].removeprefix(PRICE), _credit(told["old"]), _credit(told["new"]))
-        for told in fields or ()
-        if told["field"].startswith(PRICE)
+        PriceMove(change["field"].removeprefix(PRICE), _credit(change["old"]), _credit(change["new"]))
+        for change in fields or ()
+        if change["field"].startswith(PRICE)
     ]
 
 
 def _credit(number: float | Decimal | None) -> Decimal | None:
-    """Convert a number exactly: the shortest form of a double gives back the 15 digits that a credit has at most."""
+    """Convert a number exactly; the shortest form of a double preserves 15 digits, the most that a credit has."""
     return None if number is None else Decimal(str(number))
 
 
@@ -140,28 +137,28 @@ REASONS: Mapping[str, str] = {
     "type": "the template's type is another, so it makes something else of the images",
     "requirement": "what has to be in the images is another",
 }
-"""Every word, and what it says of the template."""
+"""Reason -> its meaning."""
 
-_ANOTHER: Mapping[str, str] = {"template_type": "type", "input_requirement": "requirement"}
+_REASON_BY_FIELD: Mapping[str, str] = {"template_type": "type", "input_requirement": "requirement"}
 
 
 def breaking(kind: str, fields: Iterable[Mapping[str, Any]] | None) -> list[str]:
-    """Name the reasons for which a change breaks callers, in the order of its fields; none for what only adds or renames.
+    """Return the reasons for which a change breaks callers, in the order of its fields; empty if it does not.
 
     Args:
-        kind: `added`, `removed` or `changed`, as the feed has it.
-        fields: the feed row's own: `{"field", "old", "new"}` each; None and empty are alike.
+        kind: `added`, `removed` or `changed`.
+        fields: `{"field", "old", "new"}` each; None is the same as empty.
     """
     if kind == "removed":
         return ["removed"]
-    return [reason for told in fields or () for reason in _of_field(told)] if kind == "changed" else []
+    return [reason for change in fields or () for reason in _reasons(change)] if kind == "changed" else []
 
 
-def _of_field(told: Mapping[str, Any]) -> list[str]:
-    name, old, new = told["field"], told["old"], told["new"]
-    if name in _ANOTHER:
-        return [_ANOTHER[name]]
-    if name == "input_num" and new is not None:  # a number that is no longer stated forbids nothing
+def _reasons(change: Mapping[str, Any]) -> list[str]:
+    name, old, new = change["field"], change["old"], change["new"]
+    if name in _REASON_BY_FIELD:
+        return [_REASON_BY_FIELD[name]]
+    if name == "input_num" and new is not None:  # an unstated number restricts nothing
         return ["images-stated" if old is None else "more-images" if new > old else "fewer-images"]
     if name == "aspect_ratios":
         return [f"ratio-gone:{ratio}" for ratio in old if ratio not in new]

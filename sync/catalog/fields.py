@@ -2,8 +2,7 @@
 
 Validation, the stored document, the hash of a record's bytes and the data dictionary are derived from `FIELDS`. To add a scalar
 field: one line here, its column in `sync.store.tables` and a migration, and its attribute in `sync.reader.values.Template`.
-
-How long, large and deep a record may be. A record past a bound is rejected alone. Bounds of single fields: `fields`.
+A record that exceeds one of the bounds is rejected alone.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """How a field is validated and stored: an instant as Unix seconds, ratios as a comma-separated list in one string."""
+    """The type of a field. An instant is served as Unix seconds, ratios as a comma-separated string."""
 
     STRING = auto()
     INTEGER = auto()
@@ -34,7 +33,7 @@ class Field(NamedTuple):
         wire: its name in the endpoint's records.
         column: its name in the database and in stored documents.
         kind: how it is validated and stored.
-        bound: the most characters of a string (of each string of a list), or the largest number, inclusive.
+        bound: maximum length of a string (of each string of a list), or maximum of a number, inclusive.
         description: one phrase for documents and schemas.
     """
 
@@ -58,15 +57,15 @@ FIELDS = (
     Field("TemplateType", "template_type", Kind.STRING, 255, "an open enumeration, such as BEGIN_END_FRAME"),
     Field("InputRequirement", "input_requirement", Kind.STRING, 2000, "an open enumeration, such as SINGLE_PERSON"),
     Field("InputNum", "input_num", Kind.INTEGER, 10**6, "the number of input images"),
-    # The bound is the end of the year 9999, the last that every database can store.
+    # The bound is the end of the year 9999, the last one that every database can store.
     Field("ReleaseOnlineTime", "released_at", Kind.INSTANT, 253_402_300_799, "when the template was released"),
     Field("ConsumeItems", "consume_items", Kind.PRICES, 64, "one price per resolution, in credits"),
     Field("Tags", "tags", Kind.TAGS, 255, "the tags in Chinese"),
     Field("Tags_en", "tags", Kind.TAGS, 255, "the tags in English, parallel to `Tags`"),
     Field("SupportAspectRatio", "aspect_ratios", Kind.RATIOS, 2000, "the supported aspect ratios"),
 )
-"""The order is that of a stored document, and of the fields of a published change. Bounds are what all databases can store (a
-key of MySQL has at most 3072 bytes), or a plausible maximum."""
+"""In the order of a stored document and of the fields of a change. A bound is what all databases can store (a key of MySQL has at
+most 3072 bytes), or a plausible maximum."""
 
 LONGEST_RATIO = 64
 """Characters of one aspect ratio."""
@@ -79,24 +78,24 @@ DOCUMENTED = frozenset(field.wire for field in FIELDS)
 SCALARS: Mapping[str, str] = {
     field.wire: field.column for field in FIELDS if field.kind in _SCALAR and field.column != "template_id"
 }
-"""Wire name -> column of the single-valued fields, the key aside."""
+"""Wire name -> column of the single-valued fields without the key."""
 
 COLUMNS: Mapping[str, str] = {field.wire: field.column for field in FIELDS if field.wire not in {"TemplateId", "Tags_en"}}
-"""Wire name -> column of all fields but the key; `Tags_en` is stored with `Tags`."""
+"""Wire name -> column of all fields without the key; `Tags_en` is stored with `Tags`."""
 
 LISTS = ("consume_items", "tags", "aspect_ratios")
-"""The columns of a document that hold lists; each list has a table of its own."""
+"""The list columns of a document; each has its own table."""
 
 BOUNDS: Mapping[str, int] = {field.wire: field.bound for field in FIELDS}
 
 DECLARATION = hashlib.sha256(repr([field[:4] for field in FIELDS]).encode()).digest()[:15]
-"""Changes whenever a field is added or validated otherwise, so that every stored record is read again."""
+"""Hash of the declarations; when it changes, every stored record is parsed again."""
 
 
 BATCH = 500
 """Stored documents that are read at a time, to bound memory."""
 MOST_BYTES = 256 * 1024
-"""Of one record as served; a documented one takes about a thousand."""
+"""Bytes of one record; a documented one has about a thousand."""
 MOST_ITEMS = 1000
 """Items of one list."""
 MOST_FIELDS = 200
@@ -108,18 +107,18 @@ MOST_NAMES = 1000
 MOST_EXTRA = 64 * 1024
 """Characters of all unknown fields of one record, as JSON."""
 DEEPEST = 20
-"""Levels of an unknown field. MariaDB's JSON ends at 32 levels, and the document around the field takes some of them."""
+"""Levels of an unknown field. JSON of MariaDB has at most 32 levels, some of which the document takes."""
 DEEPEST_RECORD = 64
-"""Levels of a record that are parsed. Deeper lists and objects are emptied first: the depth that a parser supports depends on
-the interpreter."""
+"""Levels of a record that are parsed. Deeper lists and objects are emptied first, because the depth that a parser supports
+depends on the interpreter."""
 CREDIT_DIGITS = 15
-"""Significant digits of a price: what a double, SQLite's only number, stores exactly."""
+"""Significant digits of a price, which a double stores exactly."""
 LARGEST_EXPONENT = 50
-"""Of an unknown number: 10^50. Larger ones are not the same on every engine."""
+"""Largest exponent of an unknown number; larger numbers differ between engines."""
 
 
 def storage_flaw(value: str) -> str | None:
-    """Name what no database or driver can store in a text: NUL, or an unpaired surrogate; None for a text that can be stored."""
+    """Describe what no database can store in a string: NUL or an unpaired surrogate; None if it can be stored."""
     if value.isascii():
         return "a NUL character" if "\x00" in value else None
     if "\x00" in value:

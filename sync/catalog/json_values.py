@@ -1,7 +1,7 @@
-"""PURE. JSON bytes of a record -> Python values with exact numbers.
+"""PURE. Decode JSON with exact numbers.
 
-msgspec decodes what is valid JSON in UTF-8. What it refuses (half a surrogate pair, NaN, invalid UTF-8, a byte order mark) is
-parsed by Python's own parser, so that one bad character rejects one record and not its page.
+msgspec decodes valid JSON. What it rejects (half a surrogate pair, NaN, invalid UTF-8, a byte order mark) is parsed by the json
+module, so that one invalid character rejects one record and not its page.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import msgspec
 from sync.catalog.fields import DEEPEST_RECORD, LARGEST_EXPONENT
 
 _LONG_INTEGER = 100
-"""Digits. Python's int() refuses 4300, and no documented number has more than 12."""
+"""Digits of an integer that is converted to int; int() raises an error at 4300."""
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.?+)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
-"""Possessive quantifiers, and a string that may have no end, keep the time linear for any input."""
+"""Possessive quantifiers and unterminated strings keep the time linear for any input."""
 
 
 def decode_json(raw: bytes, deepest: int = DEEPEST_RECORD) -> Any:
-    """Decode JSON: whole numbers as int, all others as Decimal. Of equal keys of one object the last wins.
+    """Decode JSON: whole numbers as int, all others as Decimal. The last of several equal keys wins.
 
     Lists and objects deeper than `deepest` levels are emptied. Bytes that are not UTF-8 become lone surrogates, which
     validation rejects.
@@ -35,12 +35,12 @@ def decode_json(raw: bytes, deepest: int = DEEPEST_RECORD) -> Any:
         try:
             return _decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-            pass  # the other parser accepts more
+            pass  # the json module accepts more
     return parse_json(raw, deepest)
 
 
 def parse_json(raw: bytes, deepest: int) -> Any:
-    """Decode JSON as `decode_json` does, by Python's own parser; whole numbers of more than 100 digits as Decimal.
+    """Decode JSON as `decode_json` does, by the json module; integers of more than 100 digits as Decimal.
 
     Raises:
         ValueError: it is not JSON.
@@ -52,7 +52,7 @@ def parse_json(raw: bytes, deepest: int) -> Any:
 
 
 def write_json(value: Any) -> bytes:
-    """Write a value that `parse_json` returned as JSON in ASCII, its numbers exact; NaN stays NaN, which only Python parses."""
+    """Encode a value of `parse_json` as ASCII JSON with exact numbers; NaN stays NaN, which only the json module parses."""
     if isinstance(value, dict):
         return b"{" + b",".join(write_json(key) + b":" + write_json(inner) for key, inner in value.items()) + b"}"
     if isinstance(value, list):
@@ -62,10 +62,10 @@ def write_json(value: Any) -> bytes:
 
 @lru_cache(maxsize=4096)
 def exact_number(text: str) -> int | Decimal:
-    """Convert a number's text exactly; a whole number is an int, however it is written."""
+    """Convert the text of a number exactly; a whole number becomes an int in any notation."""
     try:
         number = Decimal(text)
-    except InvalidOperation:  # its exponent exceeds Decimal's own
+    except InvalidOperation:  # the exponent exceeds that of Decimal
         return Decimal("Infinity")
     whole = number.is_finite() and number.adjusted() <= LARGEST_EXPONENT and number == number.to_integral_value()
     return int(number) if whole else number

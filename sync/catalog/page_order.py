@@ -1,6 +1,6 @@
-"""PURE. The orders in which templates are listed, and the places in them from which the next page goes on.
+"""PURE. Sort orders of templates, and page tokens.
 
-An order is by code point and ends in the id, so it is the same on every database, and no two templates share a place.
+An order is by code point and ends with the ID, so it is total and the same on every database.
 """
 
 from __future__ import annotations
@@ -19,22 +19,19 @@ if TYPE_CHECKING:
     from sync.catalog.document import Document
 
 Sort = Literal["id", "newest", "price", "name"]
-"""`newest` by the catalog's release time, `price` from the lowest, `name` by the English title, else the other one.
-
-What has no such value comes last; ties go by id.
-"""
+"""`newest` by release time, `price` ascending, `name` by the English title, else the Chinese one; no value last; then by ID."""
 
 SORTS: tuple[Sort, ...] = get_args(Sort)
 
 NAME_LENGTH = 250
-"""Characters of a name that count: MariaDB sorts by a thousand bytes, and a page must go on exactly where another ended."""
+"""Characters of a name that are compared, because MariaDB sorts by at most a thousand bytes."""
 
 _TOKEN = re.compile(r"(id|newest|price|name)\.([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order. `resolution` says which price counts under `price`; None: the lowest."""
+    """A sort order. `resolution` selects the price for `price`; None: the lowest."""
 
     sort: Sort = "id"
     resolution: str | None = None
@@ -45,20 +42,20 @@ BY_ID = Order()
 
 @dataclass(frozen=True, slots=True)
 class PagePosition:
-    """Where a template stands: by a time, a price or a name (None where it has none, or by id alone), then by its id."""
+    """The position of a template: a time, price or name (None if it has none, or for the order by ID), then the ID."""
 
     value: datetime | Decimal | str | None
     template_id: str
 
 
 def price(document: Document, resolution: str | None) -> Decimal | None:
-    """Give a template's price at a resolution, or its lowest; None if it has none."""
+    """Return a template's price at a resolution, or its lowest; None if it has none."""
     items = [item for item in document["consume_items"] if resolution is None or item["resolution"] == resolution]
     return min((Decimal(repr(item["credit"])) for item in items), default=None)
 
 
 def page_position(document: Document, order: Order) -> PagePosition:
-    """Tell where a template stands in an order."""
+    """Return the position of a template in an order."""
     value: datetime | Decimal | str | None = None
     if order.sort == "newest" and document["released_at"] is not None:
         value = datetime.fromisoformat(document["released_at"])
@@ -69,59 +66,62 @@ def page_position(document: Document, order: Order) -> PagePosition:
     return PagePosition(value, document["template_id"])
 
 
-def sort_key(at: PagePosition) -> tuple[Any, ...]:
-    """Give what Python sorts as the order says; all of one order."""
-    value: Any = at.value
+def sort_key(position: PagePosition) -> tuple[Any, ...]:
+    """Return a key for `sorted`; all keys must be of one order."""
+    value: Any = position.value
     if isinstance(value, datetime):
         value = -value.timestamp()
-    return (value is None, value, at.template_id)
+    return (value is None, value, position.template_id)
 
 
-def page_token(at: PagePosition, order: Order) -> str:
-    """Write a place as text that holds for its order only."""
-    value = at.value.isoformat() if isinstance(at.value, datetime) else None if at.value is None else str(at.value)
-    said = [order.resolution if order.sort == "price" else None, value, at.template_id]
-    text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
-    return f"{order.sort}.{base64.urlsafe_b64encode(text).decode().rstrip('=')}"
+def page_token(position: PagePosition, order: Order) -> str:
+    """Write a position as a token, which is valid for its order only."""
+    value = position.value
+    text = value.isoformat() if isinstance(value, datetime) else None if value is None else str(value)
+    parts = [order.resolution if order.sort == "price" else None, text, position.template_id]
+    encoded = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+    return f"{order.sort}.{base64.urlsafe_b64encode(encoded).decode().rstrip('=')}"
 
 
 def parse_page_token(after: str, order: Order) -> PagePosition:
-    """Read what `written` wrote. Where the order is by id, a plain id is a place, too.
+    """Parse a page token. In the order by ID, a plain ID is also valid.
 
     Raises:
-        ValueError: it was made in another order, or is no place.
+        ValueError: the token belongs to another order, or is invalid.
     """
     found = _TOKEN.fullmatch(after)
     if found is None:
         if order.sort != "id" or storage_flaw(after):
-            raise ValueError(f"after: {after[:80]!r} is no place in the order {order.sort}; pass what the last page gave.")
+            raise ValueError(
+                f"after: {after[:80]!r} is not a page token of the order {order.sort}; pass the `after` of the last page."
+            )
         return PagePosition(None, after)
     try:
         resolution, value, template_id = json.loads(base64.urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4)))
-        at = PagePosition(_value(found[1], value), template_id)
+        position = PagePosition(_value(found[1], value), template_id)
         if not isinstance(template_id, str) or storage_flaw(template_id):
             raise ValueError
     except (ValueError, TypeError, InvalidOperation):
-        raise ValueError(f"after: {after[:80]!r} is no place in any order; pass what the last page gave.") from None
+        raise ValueError(f"after: {after[:80]!r} is not a page token; pass the `after` of the last page.") from None
     if (found[1], resolution) != (order.sort, order.resolution if order.sort == "price" else None):
         of = f" at {resolution}" if resolution else ""
-        raise ValueError(f"after: it was made in the order {found[1]}{of}; ask in the same order, or begin anew.")
-    return at
+        raise ValueError(f"after: the token belongs to the order {found[1]}{of}; use the same order, or start again.")
+    return position
 
 
-def _value(sort: str, said: Any) -> datetime | Decimal | str | None:
-    if said is None:
+def _value(sort: str, text: Any) -> datetime | Decimal | str | None:
+    if text is None:
         return None
-    if not isinstance(said, str) or sort == "id" or storage_flaw(said):
+    if not isinstance(text, str) or sort == "id" or storage_flaw(text):
         raise ValueError
     if sort == "newest":
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError
         return moment
     if sort == "price":
-        number = Decimal(said)
-        if not number.is_finite() or abs(number.adjusted()) > 20:  # noqa: PLR2004 - no credits are so large or small
+        number = Decimal(text)
+        if not number.is_finite() or abs(number.adjusted()) > 20:  # noqa: PLR2004 - beyond any price
             raise ValueError
         return number
-    return said
+    return text

@@ -1,7 +1,7 @@
-"""PURE. One decoded record -> the document that is stored of it, or the reason why the record is rejected.
+"""PURE. Convert a decoded record to its document, or reject it with a reason.
 
-Nothing is repaired by guessing: a record that breaks a rule is rejected alone, and its template keeps its last good values.
-Unknown fields are kept.
+A record that violates a rule is rejected alone, without repair, and its template keeps its last valid values. Unknown fields are
+kept.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 def parse_record(record: Any) -> Document:
-    """Validate a decoded record and write its document.
+    """Validate a decoded record and return its document.
 
     Raises:
-        RecordRejected: with the reason.
+        RecordRejected: the record violates a rule.
     """
     if not isinstance(record, dict):
         raise RecordRejected(f"a template must be an object, not {kind_of(record)}")
@@ -57,9 +57,9 @@ def parse_record(record: Any) -> Document:
 
 
 def complete_document(stored: Any) -> Document | None:
-    """Add to a stored document the scalar fields that were declared after it was written; None if it is no document.
+    """Add the scalar fields that were declared after a document was stored; return None if it is not a document.
 
-    Such a field has the value that `extra` holds under its wire name, so that its becoming documented is not a change.
+    Such a field gets the value that `extra` has under its wire name, so that documenting a field is not a change.
     """
     if not isinstance(stored, dict) or not stored.keys() >= _NEVER_MISSING:
         return None
@@ -74,12 +74,12 @@ def complete_document(stored: Any) -> Document | None:
 
 
 def fields_with_value(record: dict[str, Any]) -> frozenset[str]:
-    """Name the documented fields that a record gives a value: neither missing nor null. `[]` and `""` are values."""
+    """Return the documented fields that are neither missing nor null in a record. `[]` and `""` are values."""
     return frozenset([name for name in DOCUMENTED & record.keys() if record[name] is not None])
 
 
 def filled_fields(document: Document) -> frozenset[str]:
-    """Name the documented fields for which a stored document has a value that is not empty."""
+    """Return the documented fields for which a stored document has a non-empty value."""
     filled = {field.wire for field in FIELDS if document[field.column] not in (None, [])}
     if all(tag["name_en"] is None for tag in document["tags"]):
         filled.discard("Tags_en")
@@ -87,15 +87,15 @@ def filled_fields(document: Document) -> frozenset[str]:
 
 
 def lacks_tags(record: dict[str, Any]) -> bool:
-    """Tell whether `Tags_en` has values without `Tags` to pair them with."""
+    """Return whether a record has `Tags_en` without `Tags`."""
     return record.get("Tags") is None and bool(record.get("Tags_en"))
 
 
 def record_id(record: Any) -> str | None:
-    """Read the id that a decoded record carries, even where the rest is rejected; None if there is no usable one."""
+    """Return the ID of a decoded record, even if the rest is invalid; None if there is no usable one."""
     value = record.get("TemplateId") if isinstance(record, dict) else None
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)  # the type is wrong, but which template is meant is not in doubt
+        value = str(value)  # the type is invalid, but the template is known
     if not isinstance(value, str) or not 0 < len(value) <= BOUNDS["TemplateId"] or storage_flaw(value):
         return None
     return value
@@ -114,7 +114,7 @@ def _string(value: Any, name: str, bound: int) -> str:
 def _integer(value: Any, name: str, bound: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise RecordRejected(f"{name} must be a number, not {kind_of(value)}")
-    if isinstance(value, Decimal):  # a whole number is an int, unless it is beyond all bounds
+    if isinstance(value, Decimal):  # a whole number is an int, unless it is too large
         raise RecordRejected(f"{name} must be a whole number")
     if not 0 <= value <= bound:
         raise RecordRejected(f"{name} must be from 0 to {bound}")
@@ -160,10 +160,10 @@ def _prices(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def credit_of(value: Any) -> int | float:
-    """Validate a price; give the JSON number that stands for it.
+    """Validate a price; return it as a JSON number.
 
     Raises:
-        RecordRejected: with the reason.
+        RecordRejected: the price violates a rule.
     """
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise RecordRejected(f"Credit must be a number, not {kind_of(value)}")
@@ -177,8 +177,7 @@ def _credit(value: int | Decimal) -> int | float:
         raise RecordRejected("Credit is not a finite number")
     if credit < 0:
         raise RecordRejected("Credit is negative")
-    # `normalize` rounds to Decimal's precision, and raises on an exponent beyond it: hence the size is checked first, and the
-    # result compared.
+    # `normalize` rounds to the precision of Decimal and raises on a larger exponent, so check the size first and compare after.
     if abs(credit.adjusted()) <= CREDIT_DIGITS or not credit:
         exact = credit.normalize()
         _sign, digits, exponent = exact.as_tuple()
@@ -215,6 +214,6 @@ def _ratios(record: dict[str, Any]) -> list[str]:
 
 
 def kind_of(value: Any) -> str:
-    """Name the kind of a JSON value, for a reason."""
+    """Return the JSON type of a value, for a message."""
     kinds = {type(None): "null", bool: "a boolean", int: "a number", Decimal: "a number", str: "a string", list: "a list"}
     return kinds.get(type(value), "an object")

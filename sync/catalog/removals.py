@@ -1,12 +1,8 @@
-"""PURE. Which templates that the catalog no longer serves are removed now, which are held, and which stay unconfirmed.
+"""PURE. Decide which missing templates are removed now, which removals are held, and which stay unconfirmed.
 
-A removal needs two confirmations. The first is absence from a verified walk; the second, which `confirm_removals` gathers, is
-what `evidence` holds for an id. A removal that is too large to be plausible is held until a person accepts it, or until three
-runs over some time agree.
-
-A rejected record without a readable id may be any absent template: a look-up proves nothing about that one.
-
-Its media id tells which template it is; without one it may be any of them.
+A removal requires two confirmations: absence from a verified walk, and the evidence that `confirm_removals` gathers. If too many
+templates are missing, the removals are held until an operator accepts them, or until three runs over some time agree. A rejected
+record without a readable ID may be any missing template, unless its media ID identifies it.
 """
 
 from __future__ import annotations
@@ -25,33 +21,33 @@ if TYPE_CHECKING:
 
 
 ALWAYS_PLAUSIBLE = 10
-"""Templates. So many may go in one run whatever share of a small catalog they are."""
+"""Templates that one run may remove, however small the catalog."""
 
 
 RUNS_THAT_AGREE = 3
 
 
 LOOK_UPS = 200
-"""Above so many missing templates a second verified walk confirms: one look-up each would take minutes."""
+"""Maximum number of look-ups; if more templates are missing, a second verified walk confirms."""
 
 
 SAMPLE = 20
-"""Look-ups of missing ids, chosen at random, that must agree with a second walk."""
+"""Look-ups of missing IDs, chosen at random, that must agree with a second walk."""
 
 
 class HeldRemoval(NamedTuple):
-    """How many consecutive verified runs agree that a template is gone, and when the first of them began."""
+    """The number of consecutive verified runs that agree on a removal, and the start time of the first of them."""
 
     runs: int
     since: datetime
 
 
 class Unconfirmed(NamedTuple):
-    """Why a missing template is kept: no look-up confirms that it is gone.
+    """A missing template that is kept, because no look-up confirms its removal.
 
     Attributes:
         reason: one phrase.
-        answered: whether its look-up was answered at all, so that a person may accept the removal.
+        answered: whether its look-up had a response, so that an operator can accept the removal.
     """
 
     reason: str
@@ -63,9 +59,9 @@ class RemovalRules:
     """The limits of removals.
 
     Attributes:
-        max_removed: the share of the present templates that may go in one run.
-        hold: seconds that a held removal waits at least, from the first run that agreed.
-        accept: a person accepts implausible and unconfirmed removals.
+        max_removed: share of the present templates that one run may remove.
+        hold: minimum seconds between the first run that agrees and the removal.
+        accept: whether an operator accepts held and unconfirmed removals.
     """
 
     max_removed: Decimal
@@ -78,10 +74,10 @@ class Removals:
     """The decision.
 
     Attributes:
-        now: id -> evidence, of the templates to remove.
-        held: id -> the runs that agree that it is gone.
-        unconfirmed: id -> why it is kept.
-        limit: the largest number of removals that is plausible.
+        due: ID -> evidence, of the templates to remove.
+        held: ID -> the runs that agree.
+        unconfirmed: ID -> why it is kept.
+        limit: maximum number of removals that are not held.
     """
 
     due: Mapping[str, str] = field(default_factory=dict)
@@ -91,18 +87,18 @@ class Removals:
 
     @property
     def too_many_unconfirmed(self) -> bool:
-        """Whether so many absences are unconfirmed that the run is no success."""
+        """Whether more absences are unconfirmed than the limit, so that the run is not a success."""
         return len(self.unconfirmed) > self.limit
 
     def why_held(self, missing: int, present: int, *, hold: float, now: datetime, empty: bool) -> str:
-        """Say why removals are held, one phrase.
+        """Return why removals are held, one phrase.
 
         Args:
-            missing: templates that the walk lacks.
-            present: templates that the database holds as present.
-            hold: seconds that a held removal waits at least.
-            now: when the run began.
-            empty: nothing at all was served.
+            missing: number of missing templates.
+            present: number of present templates in the database.
+            hold: minimum seconds that a removal is held.
+            now: start time of the run.
+            empty: whether the catalog served no record.
         """
         if empty:
             return "the catalog is empty, which only an operator can accept"
@@ -116,7 +112,7 @@ class Removals:
         )
 
     def why_unconfirmed(self, present: int) -> str:
-        """Say that too many absences are unconfirmed, one sentence with the commonest reason."""
+        """Return one sentence about unconfirmed absences, with the most frequent reason."""
         reason = Counter(each.reason for each in self.unconfirmed.values()).most_common(1)[0][0]
         return (
             f"{len(self.unconfirmed)} of {present} templates are missing and their removal is not confirmed, and at most "
@@ -125,7 +121,7 @@ class Removals:
 
 
 def removal_limit(whole: int, share: Decimal) -> int:
-    """Count how many of so many templates may be lost at once: a share of them, and always a few."""
+    """Return the maximum number of removals of one run: a share of the catalog, at least ALWAYS_PLAUSIBLE."""
     return max(ALWAYS_PLAUSIBLE, int(whole * share))
 
 
@@ -139,18 +135,18 @@ def decide_removals(
     now: datetime,
     catalog_is_empty: bool,
 ) -> Removals:
-    """Decide about the templates that a walk lacks.
+    """Decide about the missing templates.
 
     Args:
-        evidence: id -> the second confirmation, `lookup` or `walks`.
-        unconfirmed: the other missing templates. What must be plausible is the number of all missing ones: of a hundred, look-ups
-            that are cut short must not remove ten now and ten in every later run.
-        present: how many templates the database holds as present.
+        evidence: ID -> the second confirmation, `lookup` or `walks`.
+        unconfirmed: the other missing templates. The limit applies to the sum, so that incomplete look-ups cannot remove a large
+            part of the catalog over several runs.
+        present: number of present templates in the database.
         rules: the limits.
-        held_before: id -> the consecutive verified runs before this one that agreed.
-        now: when this run began.
-        catalog_is_empty: nothing at all was served. A broken server looks like that for hours, so agreement of several
-            runs proves nothing then, however few templates there were; only a person can accept it.
+        held_before: ID -> the consecutive verified runs before this one that agreed.
+        now: start time of the run.
+        catalog_is_empty: whether the catalog served no record. A broken server can do so for hours, so only an operator can
+            accept it.
     """
     limit = removal_limit(present, rules.max_removed)
     plausible = len(evidence) + len(unconfirmed) <= limit and not catalog_is_empty
@@ -170,7 +166,7 @@ def decide_removals(
 
 
 def _agreeing(before: HeldRemoval | None, now: datetime) -> HeldRemoval:
-    """Count this run. A clock that was set back begins the wait anew: it neither shortens it nor lets it last for years."""
+    """Count this run. If the clock was set back, the wait starts again."""
     return HeldRemoval(1, now) if before is None else HeldRemoval(before.runs + 1, min(before.since, now))
 
 
@@ -182,12 +178,12 @@ AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be t
 
 
 def drop_ambiguous_removals(evidence: Mapping[str, str], snapshot: Snapshot, parser: RecordParser) -> Mapping[str, str]:
-    """Drop the evidence against templates that a record without an id may stand for.
+    """Drop the evidence for templates that a served record without a readable ID may be.
 
     Args:
-        evidence: id -> the second confirmation.
-        snapshot: what was served.
-        parser: parsed its records, and reads stored documents.
+        evidence: ID -> the second confirmation.
+        snapshot: the served records.
+        parser: the parser of the records, which also loads stored documents.
     """
     without_id = snapshot.without_id
     if not without_id or not evidence:

@@ -1,4 +1,4 @@
-"""PURE. The record of one run: its row in `sync_runs`, its result, and the advice for each error code."""
+"""PURE. The record of a run: its row in `sync_runs`, its result, and cause and action for each error code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Requests(Protocol):
 
 
 class Status(StrEnum):
-    """How an attempt stands. Every one ends in exactly one that is not `running`."""
+    """The status of a run; all but `running` are final."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -39,13 +39,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt.
+    """One run, as a row of `sync_runs`.
 
     Attributes:
-        bytes: as sent over the wire.
-        held: removals that wait.
-        unconfirmed: templates that are missing, and kept because no look-up confirms that they are gone.
-        fence: None if it got no lease.
+        bytes: number of bytes received, as transferred.
+        held: number of held removals.
+        unconfirmed: number of missing templates that are kept, because no look-up confirms their removal.
+        fence: fencing token; None if the run did not get the lease.
     """
 
     run_id: int | None
@@ -76,16 +76,16 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None while it runs."""
+        """Duration in seconds; None while the run is active."""
         return None if self.finished_at is None else round((self.finished_at - self.started_at).total_seconds(), 3)
 
     @property
     def changes(self) -> int:
-        """How many changes it recorded."""
+        """Number of published changes."""
         return self.added + self.removed + self.changed
 
     def row(self) -> dict[str, Any]:
-        """Write it as a row of `sync_runs`, without its key."""
+        """Return the row of `sync_runs`, without its key."""
         row = {column.name: getattr(self, column.name) for column in fields(self) if column.name != "run_id"}
         row["status"] = str(self.status)
         for name in ("fields_appeared", "fields_vanished"):
@@ -93,7 +93,7 @@ class Run:
         return row
 
     def as_json(self) -> dict[str, Any]:
-        """Write it as JSON: the row, with times as text, and how many seconds it took."""
+        """Return the row for JSON: times as text, with the duration in seconds."""
         row = {"run_id": self.run_id, **self.row(), "seconds": self.seconds}
         for name in ("started_at", "finished_at"):
             row[name] = None if row[name] is None else iso(row[name])
@@ -103,14 +103,14 @@ class Run:
 
 
 def from_row(row: dict[str, Any]) -> Run:
-    """Read a row of `sync_runs`."""
-    known = {column.name: row[column.name] for column in fields(Run)}  # not the token, nor what else is the store's own
+    """Convert a row of `sync_runs`."""
+    known = {column.name: row[column.name] for column in fields(Run)}  # without the columns that only the store uses
     lists = {name: tuple(row[name] or ()) for name in ("fields_appeared", "fields_vanished")}
     return Run(**{**known, **lists, "status": Status(row["status"])})
 
 
 class Advice(NamedTuple):
-    """Whose fault it is, and what to do, one sentence."""
+    """Cause and action, one sentence each."""
 
     cause: str
     action: str
@@ -149,6 +149,10 @@ BY_CODE = {
         "the database: a failover or a restore",
         "None: the next run continues from the current tables. A consumer whose cursor is affected gets an error.",
     ),
+    "other-origin": Advice(
+        "the configuration: CRUN_BASE_URL names another catalog than the one that the database is a copy of",
+        "Correct CRUN_BASE_URL or DATABASE_URL; to replace the copy, run `template-sync db origin --accept`.",
+    ),
     "configuration": Advice(
         "the settings of the process that made the run",
         "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
@@ -161,7 +165,7 @@ BY_CODE = {
     "database": Advice(_DATABASE, "`template-sync doctor` tests each step."),
     "unexpected": Advice("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),
 }
-"""What a stored error code means to an operator."""
+"""Error code -> cause and action."""
 
 _BY_STATUS = {
     Status.DEFERRED: "the server, announced by its response",
@@ -174,29 +178,29 @@ _SERVER_ERRORS = range(500, 600)
 
 
 def advise(run: Run) -> Advice:
-    """Say whose fault it is that a run was no success, and what to do: the two questions at 3 a.m."""
+    """Return cause and action for a run that was not a success."""
     if run.status in _BY_STATUS:
         return Advice(_BY_STATUS[run.status], f"{_LATER}.")
     code = run.error_code or ""
     if code in BY_CODE:
         return BY_CODE[code]
-    theirs = code in {"unreachable", "gzip"} or (code.isdecimal() and int(code) in _SERVER_ERRORS)
-    cause = "the server or the network" if theirs else "the server, or a change of its API"
+    is_upstream = code in {"unreachable", "gzip"} or (code.isdecimal() and int(code) in _SERVER_ERRORS)
+    cause = "the server or the network" if is_upstream else "the server, or a change of its API"
     return Advice(cause, f"{_LATER}; if it persists, `template-sync doctor` tests each step.")
 
 
 _STATUS_BY_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, WalkUnverified: Status.INCOMPLETE}
-"""What is not believed waits; everything else of such a run is applied."""
+"""Statuses of runs that apply everything except removals."""
 
 
 def finish_applied(run: Run, problem: SyncError | None, statistics: Requests, now: datetime) -> Run:
-    """Say how a run ends that has something to write."""
+    """Return the row of a run that applied its changes; `problem` is None for a success."""
     status = _STATUS_BY_PROBLEM[type(problem)] if problem else Status.SUCCEEDED
     return _with_error(_counted(run, statistics), status, problem, now)
 
 
 def finish_failed(run: Run, error: SyncError, statistics: Requests, now: datetime) -> Run:
-    """Say how a run ends that applies nothing."""
+    """Return the row of a run that applied nothing."""
     return _with_error(_counted(run, statistics), _status_of(error), error, now)
 
 
@@ -219,7 +223,7 @@ def _counted(run: Run, statistics: Requests) -> Run:
 
 
 def unverified_error(reason: str) -> SyncError:
-    """Give the error of a run that cannot tell which templates are absent."""
+    """Return the error of a run whose walk is not verified."""
     return WalkUnverified(
         f"The walk could not be verified: {reason}. The served records are stored; nothing was removed.",
         hint="The next run walks again; if this persists, the server's responses are inconsistent.",
@@ -229,15 +233,15 @@ def unverified_error(reason: str) -> SyncError:
 def removal_problem(
     removals: Removals, absent: int, present: int, *, hold: float, now: datetime, empty: bool
 ) -> SyncError | None:
-    """Give the error of a run whose removals are held, or of which too many are unconfirmed; None if neither.
+    """Return the error of a run whose removals are held, or with too many unconfirmed ones; None if neither.
 
     Args:
         removals: the decision.
-        absent: templates that the walk lacks.
-        present: templates that the database holds as present.
-        hold: seconds that a held removal waits at least.
-        now: when the run began.
-        empty: nothing at all was served.
+        absent: number of missing templates.
+        present: number of present templates in the database.
+        hold: minimum seconds that a removal is held.
+        now: start time of the run.
+        empty: whether the catalog served no record.
     """
     if removals.held:
         why = removals.why_held(absent, present, hold=hold, now=now, empty=empty)

@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is asked for; None asks for nothing in particular. `asked` makes one.
+    """Filters, order and page; None means no filter. `make_selection` creates one.
 
     Attributes:
         tag: tags in either language; a template must have all of them.
-        type: the template's type, such as BEGIN_END_FRAME.
-        requirement: of its images, such as SINGLE_PERSON.
-        images: how many it takes.
-        resolution: at which it has a price.
-        ratio: an aspect ratio that it supports.
-        min_price: credits at least, at `resolution`, else of the lowest price.
-        max_price: credits at most, likewise.
+        type: template type, such as BEGIN_END_FRAME.
+        requirement: requirement for the input images, such as SINGLE_PERSON.
+        images: number of input images.
+        resolution: resolution that has a price.
+        ratio: supported aspect ratio.
+        min_price: minimum price in credits, at `resolution`, else the lowest price.
+        max_price: maximum price in credits, likewise.
         search: words, each of which must occur in a title, a tag or the id.
-        order: the order.
-        limit: at most so many.
-        after: only what stands behind this place.
+        order: sort order.
+        limit: maximum number of templates.
+        after: position after which the page starts.
     """
 
     tag: tuple[str, ...] = ()
@@ -110,9 +110,9 @@ def _tags(tag: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _bound(name: str, credit: Credits | None, towards: str) -> Decimal | None:
-    """Read a bound of prices, and move it to the next number that a price can be: of at most 15 digits.
+    """Parse a price bound and round it to the next number that a price can have, with at most 15 digits.
 
-    That changes no answer, and keeps it the same where prices are doubles: there 0.1 is not above 0.09999999999999999999.
+    The result is the same for exact prices, and databases that store doubles then agree.
     """
     if credit is None:
         return None
@@ -128,7 +128,7 @@ def _bound(name: str, credit: Credits | None, towards: str) -> Decimal | None:
 
 
 def same_word(one: str, other: str | None) -> bool:
-    """Tell whether two words are the same but for case."""
+    """Return whether two words are equal, without regard to case."""
     return other is not None and one.casefold() == other.casefold()
 
 
@@ -161,7 +161,7 @@ def matches_search(words: Sequence[str], texts: Iterable[str | None]) -> bool:
 
 
 def matches(document: Document, wanted: Selection) -> bool:
-    """Tell whether a template passes every filter."""
+    """Return whether a template matches every filter."""
     names = [name for tag in document["tags"] for name in (tag["name"], tag["name_en"])]
     texts = (document["title"], document["title_en"], document["template_id"], *names)
     return (

@@ -1,7 +1,7 @@
-"""PURE. The records of a run, page by page: each is unchanged by the hash of its bytes, or parsed once and kept as bytes.
+"""PURE. The served records of a run: each is recognised as unchanged by the hash of its bytes, or parsed and spooled.
 
-The bytes of a parsed record wait in the spool until the walk is verified; they are parsed again when they are compared and
-written. So memory holds a few words per record.
+The bytes of a parsed record stay in the spool until the walk is verified, and are decoded again to be compared and written, so
+memory holds a few words per record.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     LoadDocuments = Callable[[Sequence[str]], Mapping[str, Document]]
 
 LOOK_UP = 0
-"""The page of a record that was requested by its id."""
+"""The page number of a record that was looked up by its ID."""
 _PARSER = b"2"
-"""Part of every hash of bytes. Change it when a record is parsed otherwise than before: all records are then read again."""
+"""Version of the parser, part of every hash. Change it when parsing changes, so that all records are parsed again."""
 _NONE: frozenset[str] = frozenset()
 _new = tuple.__new__
 
@@ -36,24 +36,24 @@ class Spool(Protocol):
     """Stores bytes until the walk is verified; `sync.client.spool` is the implementation."""
 
     def append(self, written: bytes) -> int:
-        """Store bytes; give their place."""
+        """Store bytes; return their offset."""
 
     def read(self, offset: int) -> bytes:
-        """Give the bytes that were stored at a place."""
+        """Return the bytes at an offset."""
 
 
 class ServedRecord(NamedTuple):
-    """One record, as it was served.
+    """One served record.
 
     Attributes:
-        page: `LOOK_UP` for one that was requested by its id.
-        position: in the page, from 0.
-        template_id: None if it carries none that can be read.
-        wire_hash: of its bytes; None where the page had to be rewritten before it could be parsed.
-        place: of its bytes in the spool; None if they are the stored ones, so that the template is unchanged.
-        reason: why it is rejected; None if it is good by itself.
-        tags_unpaired: it has `Tags_en` without `Tags`: rejected, unless no record of the walk has `Tags`.
-        first_with: the documented fields of which it was the first of its walk to have a value.
+        page: page number; `LOOK_UP` for a look-up.
+        position: index in the page, from 0.
+        template_id: None if it is not readable.
+        wire_hash: hash of the bytes; None if the page had to be rewritten before it could be parsed.
+        offset: offset of the bytes in the spool; None if the record is unchanged.
+        reason: why it is rejected; None if it is valid by itself.
+        tags_unpaired: whether it has `Tags_en` without `Tags`: it is rejected, unless no record of the walk has `Tags`.
+        first_with: documented fields for which it was the first record of the walk with a value.
     """
 
     page: int
@@ -67,12 +67,12 @@ class ServedRecord(NamedTuple):
 
     @property
     def readable(self) -> bool:
-        """Whether it is good by itself."""
+        """Whether it is valid by itself."""
         return self.reason is None and not self.tags_unpaired
 
 
 def wire_hash(raw: bytes) -> str:
-    """Hash a record's bytes, 32 hexadecimal digits: a record whose hash is stored needs no reading."""
+    """Hash the bytes of a record, 32 hexadecimal digits. A record whose hash is stored is unchanged."""
     hashed = _EMPTY_HASH.copy()
     hashed.update(raw)
     return hashed.hexdigest()
@@ -85,16 +85,16 @@ class RecordParser:
     """Parses the records of one run.
 
     Args:
-        stored: the present templates: id -> hash of the bytes that were stored last, None where the stored document holds more
-            than those bytes say.
-        spool: stores the bytes of what was parsed.
-        load_documents: reads the stored documents of some present templates.
-        redact: removes secrets from a decoded record; gives the record itself if it holds none.
+        stored: ID -> hash of the last stored bytes, of the present templates; None if the document has values that the bytes do
+            not have.
+        spool: stores the bytes of parsed records.
+        load_documents: loads the stored documents of present templates by ID.
+        redact: removes secrets from a decoded record; returns the same object if it has none.
 
     Attributes:
-        missing: the documented fields of which no record of this walk has had a value so far. While it is not empty, records
-            that are unchanged are decoded, too.
-        unknown: names of unknown fields of parsed records; none are added once there are `MOST_NAMES`.
+        missing: documented fields without a value in every record of this walk so far. While it is not empty, unchanged records
+            are decoded, too.
+        unknown: names of unknown fields of parsed records, about `MOST_NAMES` at most.
     """
 
     def __init__(
@@ -113,42 +113,42 @@ class RecordParser:
         self.begin_walk()
 
     def begin_walk(self) -> None:
-        """Start over with `missing`."""
+        """Reset `missing`."""
         self.missing = set(DOCUMENTED)
 
     def parse_page(self, page: int, records: Iterable[bytes], *, exact: bool = True) -> list[ServedRecord]:
         """Parse the records of one page, in their order.
 
         Args:
-            page: its number, or `LOOK_UP`.
-            records: their bytes.
-            exact: whether these are the bytes that were served.
+            page: page number, or `LOOK_UP`.
+            records: the bytes of each record.
+            exact: whether these are the served bytes.
         """
         return [self._parse(page, position, raw, exact) for position, raw in enumerate(records)]
 
     def decode(self, record: ServedRecord) -> Any:
-        """Decode the bytes of a record that is not unchanged once more.
+        """Decode the spooled bytes of a record.
 
         Raises:
-            ValueError: it is unchanged: its bytes were not kept.
+            ValueError: the record is unchanged, so its bytes were not stored.
         """
         if record.offset is None:
-            raise ValueError("The bytes of an unchanged record are not kept.")
+            raise ValueError("The bytes of an unchanged record are not stored.")
         return _decode(self._spool.read(record.offset))
 
     def document(self, record: ServedRecord) -> Document:
-        """Give a good record's document; that of an unchanged one is the stored one."""
+        """Return the document of a valid record; for an unchanged one, the stored document."""
         if record.offset is None:
             template_id = str(record.template_id)
             return self.load_documents([template_id])[template_id]
         return parse_record(self.decode(record))
 
     def keep_document(self, document: Document) -> int:
-        """Store a document that was removed from the catalog; give its place."""
+        """Store the document of a removed template; return its offset."""
         return self._spool.append(json.dumps(document).encode())
 
     def kept_document(self, offset: int) -> Document:
-        """Read a document that `keep_document` stored."""
+        """Return a document that `keep_document` stored."""
         document: Document = json.loads(self._spool.read(offset))
         return document
 
@@ -157,7 +157,7 @@ class RecordParser:
         template_id = self._id_of.get(hashed)
         if template_id is not None:
             carried = self._carried(page, _decode(raw)) if self.missing else _NONE
-            # Past the class's own __new__, which takes three times as long: this is done for each record of each run.
+            # tuple.__new__ is three times as fast as the constructor, and every record of every run comes here.
             return _new(ServedRecord, (page, position, template_id, hashed, None, None, False, carried))
         decoded = _decode(raw)
         value = self._redact(decoded)
@@ -180,7 +180,7 @@ class RecordParser:
         return ServedRecord(page, position, record_id(value), stored_hash, offset, reason, unpaired, carried)
 
     def _carried(self, page: int, value: dict[str, Any]) -> frozenset[str]:
-        """Give the fields of which this record is the first to have a value; look-ups do not count."""
+        """Return the fields for which this record is the first with a value; look-ups do not count."""
         if page == LOOK_UP:
             return _NONE
         carried = fields_with_value(value) & self.missing
@@ -189,7 +189,7 @@ class RecordParser:
 
 
 def _decode(raw: bytes) -> Any:
-    if len(raw) > MOST_BYTES:  # decoded, it would take twenty times its size
+    if len(raw) > MOST_BYTES:  # a decoded record takes twenty times its size
         return {"TemplateId": _id_of_large(raw)}
     return decode_json(raw)
 

@@ -1,6 +1,6 @@
-"""PURE. A documented field that no record of a walk has keeps its stored value.
+"""PURE. The result of a walk and its look-ups: valid records by ID, rejected ones, documented fields that every record lacks.
 
-What the catalog served: good templates by id, rejected records and why, and the fields that no record has.
+A documented field that every record lacks keeps its stored value.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def kept_values(before: Document, served: Document, lacking: Collection[str]) -> dict[str, Any]:
-    """Give the stored values that stay, by column, as far as they differ from what was served.
+    """Return column -> stored value, for the values that stay and differ from the served ones.
 
     Args:
         before: the stored document.
         served: the document of the record.
-        lacking: wire names of the fields that the record lacks, and whose stored value stays.
+        lacking: wire names of the fields that the record lacks and whose stored value stays.
     """
     kept = {COLUMNS[wire]: before[COLUMNS[wire]] for wire in lacking if wire in COLUMNS}
     if "Tags_en" in lacking and "tags" not in kept:
@@ -41,7 +41,7 @@ def kept_values(before: Document, served: Document, lacking: Collection[str]) ->
 
 
 def kept_unknown(before: Document, served: Document) -> dict[str, Any]:
-    """Give the unknown fields of a record that came by look-up: those stored stay, as far as there is room."""
+    """Return the unknown fields after a look-up: the stored ones stay, within the bounds."""
     extra = {**before["extra"], **served["extra"]}
     fits = len(extra) <= MOST_FIELDS and len(canonical(extra)) <= MOST_EXTRA
     return {"extra": extra} if fits and extra.keys() != served["extra"].keys() else {}
@@ -49,12 +49,12 @@ def kept_unknown(before: Document, served: Document) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Snapshot:
-    """What the catalog served.
+    """The served records of a run.
 
     Attributes:
-        good: by id, in the order served.
-        rejected: records that are not stored, and the reason, one phrase.
-        missing: the documented fields of which no record of the walk has a value.
+        good: ID -> valid record, in the order served.
+        rejected: rejected records, each with its reason, one phrase.
+        missing: documented fields without a value in every record of the walk.
     """
 
     good: dict[str, ServedRecord] = field(default_factory=dict)
@@ -63,21 +63,21 @@ class Snapshot:
 
     @property
     def ids(self) -> set[str]:
-        """Ids that were served, good or rejected: none of them is absent."""
+        """IDs of all served records, valid or rejected."""
         return {*self.good, *(bad.template_id for bad, _ in self.rejected if bad.template_id is not None)}
 
     @property
     def without_id(self) -> list[ServedRecord]:
-        """Rejected records that carry no id that can be read."""
+        """Rejected records without a readable ID."""
         return [bad for bad, _ in self.rejected if bad.template_id is None]
 
     @property
     def commonest_reason(self) -> str:
-        """The reason for which most of the rejected records were rejected."""
+        """The most frequent reason for rejection."""
         return Counter(reason for _, reason in self.rejected).most_common(1)[0][0] if self.rejected else ""
 
     def rejected_records(self, parser: RecordParser) -> list[RejectedRecord]:
-        """Write the first of the rejected records, as many as a run stores; an unchanged one as its stored document."""
+        """Return the first MOST_KEPT rejected records, as they are stored; an unchanged one with its stored document."""
         kept = self.rejected[:MOST_KEPT]
         return [
             RejectedRecord(
@@ -92,15 +92,15 @@ class Snapshot:
 
 
 def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], parser: RecordParser) -> Snapshot:
-    """Join the records of a walk, and of the look-ups after it.
+    """Merge the records of a walk and of the look-ups after it.
 
-    The same record twice is one, also when only its URLs were signed anew. Of two different ones under one id both are
-    rejected; so is a good one beside a bad one, because the bad one may be the newer.
+    Equal records with one ID are merged, also if only the query strings of URLs differ. Different records with one ID are all
+    rejected, and so is a valid record if another one with its ID is rejected, because that one may be newer.
 
     Args:
-        records: in the order served.
-        missing: the documented fields of which no record of the walk has a value.
-        parser: parsed the records.
+        records: the records, in the order served.
+        missing: documented fields without a value in every record of the walk.
+        parser: the parser of the records.
     """
     missing = frozenset(missing)
     snapshot = Snapshot()
@@ -110,14 +110,14 @@ def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], pars
         if reason := record.reason or _unpaired(record, missing):
             rejected.append((record, reason))
             continue
-        template_id = str(record.template_id)  # a good record has an id
+        template_id = str(record.template_id)  # a valid record has an ID
         first = snapshot.good.setdefault(template_id, record)
         if first is not record and (template_id in disputed or not same_record(first, record, parser)):
             disputed.add(template_id)
             rejected.append((record, DISPUTED))
     uncertain: set[str] = set()
     for bad, _reason in rejected:
-        uncertain |= bad.first_with  # a rejected record does not count for what the walk carries
+        uncertain |= bad.first_with  # values of rejected records do not count
         if bad.template_id is not None and (lost := snapshot.good.pop(bad.template_id, None)) is not None:
             uncertain |= lost.first_with
     snapshot.missing = missing | _without_value(uncertain, snapshot.good.values(), parser)
@@ -125,7 +125,7 @@ def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], pars
 
 
 def _without_value(fields: set[str], good: Iterable[ServedRecord], parser: RecordParser) -> frozenset[str]:
-    """Give those of some documented fields of which no good record of the walk has a value."""
+    """Return those of these fields that have no value in any valid record of the walk."""
     left = set(fields)
     listed = [record for record in good if record.page != LOOK_UP] if left else []
     for record in listed:
@@ -141,17 +141,17 @@ def _without_value(fields: set[str], good: Iterable[ServedRecord], parser: Recor
 
 
 def same_record(one: ServedRecord, other: ServedRecord, parser: RecordParser) -> bool:
-    """Tell whether two good records of one id have the same content."""
+    """Return whether two valid records have the same content."""
     if one.wire_hash is not None and one.wire_hash == other.wire_hash:
         return True
     return content_hash(parser.document(one)) == content_hash(parser.document(other))
 
 
 def fields_to_keep(record: ServedRecord, missing: frozenset[str]) -> frozenset[str]:
-    """Name the documented fields whose stored value stays where this record has none.
+    """Return the documented fields whose stored value stays if this record has none.
 
-    They are the fields of which no record of the walk has a value. A record that came by look-up never empties a field: a
-    detail view may have fewer fields than the list.
+    For a record of the walk, they are the fields that every record lacks. A look-up never empties a field, because a detail view
+    may have fewer fields than the list.
     """
     return DOCUMENTED if record.page == LOOK_UP else missing
 
@@ -162,14 +162,14 @@ def _unpaired(record: ServedRecord, missing: frozenset[str]) -> str | None:
 
 
 def reject_reformatted(snapshot: Snapshot, present: Collection[str], *, most: int) -> None:
-    """Reject records under known ids that are merely written otherwise (a space, a leading zero), if there are many.
+    """Reject records whose IDs are other spellings of known IDs (a space, a leading zero), if there are many.
 
-    That is a changed format, not so many templates removed and as many added, which would double the catalog.
+    They show a changed ID format, which would otherwise remove and add the whole catalog.
 
     Args:
-        snapshot: what was served; it loses those records.
-        present: ids that the database holds.
-        most: how many such ids are tolerated.
+        snapshot: the served records; the rejected ones are moved to `rejected`.
+        present: IDs of the present templates.
+        most: maximum number of such records that are accepted.
     """
     served = snapshot.ids
     missing = {_plain(template_id) for template_id in present if template_id not in served}
@@ -181,6 +181,6 @@ def reject_reformatted(snapshot: Snapshot, present: Collection[str], *, most: in
 
 
 def _plain(template_id: str) -> str:
-    """Reduce an id to what different spellings share: no width, case, signs, spaces or leading zeros."""
+    """Reduce an ID to a form without width, case, punctuation, spaces and leading zeros."""
     letters = filter(str.isalnum, unicodedata.normalize("NFKC", template_id))
     return "".join(letters).lstrip("0").casefold()

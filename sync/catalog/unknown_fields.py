@@ -1,4 +1,4 @@
-"""PURE. Fields that this version does not know are kept, within bounds on their names, size, depth and numbers."""
+"""PURE. Unknown fields of a record are kept, within bounds on names, size, depth and numbers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sync.catalog.document import canonical
 from sync.catalog.fields import DEEPEST, DOCUMENTED, LARGEST_EXPONENT, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS, storage_flaw
 from sync.catalog.rejection import RecordRejected
 
-_ABSURD = 10 ** (LARGEST_EXPONENT + 1)
+_TOO_LARGE = 10 ** (LARGEST_EXPONENT + 1)
 _PRICE_FIELDS = frozenset({"Resolution", "Credit"})
 
 
 def unknown_fields(record: dict[str, Any]) -> dict[str, Any]:
-    """Collect a record's unknown fields under their own names; those of a price by resolution, as `ConsumeItems.Name`.
+    """Return the unknown fields of a record by name; those of a price by resolution, as `ConsumeItems.Name`.
 
     Raises:
-        RecordRejected: a bound is passed, or a database could not store it.
+        RecordRejected: a bound is exceeded, or a database cannot store a value.
     """
     extra = {name: _checked(record[name], name, 1) for name in record if name not in DOCUMENTED}
     for item in record.get("ConsumeItems") or ():
@@ -42,13 +42,13 @@ def unknown_fields(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_unsafe(value: str, name: str) -> None:
-    """Refuse a text that a database could not store."""
+    """Reject a string that a database cannot store."""
     if flaw := storage_flaw(value):
         raise RecordRejected(f"{name} holds {flaw}")
 
 
 def _checked(value: Any, name: str, depth: int) -> Any:
-    """Check an unknown field's value all the way down; its numbers take the one form that all three databases give back."""
+    """Check a value recursively; convert numbers to the form that every database returns."""
     if isinstance(value, str):
         _refuse_unsafe(value, repr(name))
         return value
@@ -60,14 +60,14 @@ def _checked(value: Any, name: str, depth: int) -> Any:
         for key in value:
             _refuse_unsafe(key, repr(name))
         return {key: _checked(inner, name, depth + 1) for key, inner in value.items()}
-    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) >= _ABSURD):
+    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) >= _TOO_LARGE):
         return _number(Decimal(value), name)
     return value
 
 
 def _number(value: Decimal, name: str) -> int | float:
-    """Give the number that JSON parsers agree on: the nearest double. A whole number was decoded as an int, or is absurd."""
+    """Convert a number to the nearest double, on which JSON parsers agree."""
     if not value.is_finite() or value.adjusted() > LARGEST_EXPONENT:
         raise RecordRejected(f"{name!r} holds a number that is not finite, or absurd")
     nearest = float(value)
-    return int(nearest) if nearest.is_integer() else nearest  # 123456789012345678.5: PostgreSQL gives the whole number back
+    return int(nearest) if nearest.is_integer() else nearest  # PostgreSQL returns 123456789012345678.5 as an integer

@@ -1,4 +1,4 @@
-"""PURE. A URL's query string is ignored: signatures there differ between two requests for the same thing."""
+"""PURE. Query strings of URLs are ignored, because their signatures differ between requests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 
 
 def address(url: str | None) -> str | None:
-    """Drop the query string of what is known to be a URL, relative or not."""
+    """Remove the query string of a URL, absolute or relative."""
     return url and url.partition("?")[0]
 
 
 def without_query(value: Any) -> Any:
-    """Drop the query string of every URL in a JSON value: signatures there differ between two requests for the same thing."""
+    """Remove the query string of every absolute URL in a JSON value."""
     if isinstance(value, str):
         return value.partition("?")[0] if "?" in value and _URL.match(value) else value
     if isinstance(value, dict):

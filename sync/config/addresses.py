@@ -10,14 +10,18 @@ import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
+from sync.catalog.sync_state import LOOPBACK_ORIGIN
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK_NETWORK = re.compile(r"127(\.[0-9]{1,3}){3}")
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def http_url(value: str, example: str = "https://api.crun.ai") -> str:
-    """Read an address; it is never repeated in an error, as it may hold a secret.
+    """Validate a URL. No error repeats it, because it may contain a secret.
 
     Raises:
-        ValueError: saying what was expected.
+        ValueError: it is invalid; the message says what is expected.
     """
     try:
         parts = urlsplit(value.strip())
@@ -34,11 +38,21 @@ def http_url(value: str, example: str = "https://api.crun.ai") -> str:
     return value.strip()
 
 
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of an address, written in one way; LOOPBACK_ORIGIN for every loopback address and port."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if host in LOOPBACK or _LOOPBACK_NETWORK.fullmatch(host):
+        return LOOPBACK_ORIGIN
+    port = "" if parts.port in {None, _USUAL_PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
 _NAME = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a Host header names this machine to itself, with any port or none."""
+    """Return whether a Host header names loopback, with or without a port."""
     return _NAME.fullmatch(host) is not None
 
 

@@ -1,8 +1,8 @@
-"""Cron expressions with the meaning that Debian's cron gives them, evaluated by `cronsim`.
+"""Cron expressions with the semantics of Debian's cron, evaluated by `cronsim`.
 
-At a change to or from daylight saving time, a set time that is skipped fires right after the gap, and one that comes twice
-fires once. This module adds the error messages, and rejects what `cronsim` takes but a crontab does not, or reads otherwise:
-six fields, `L` and `#`, ambiguous steps.
+When daylight saving time starts or ends, a skipped time fires right after the gap, and a repeated one fires once. This module
+adds the error messages, and rejects what `cronsim` accepts but a crontab does not, or interprets differently: six fields, `L` and
+`#`, ambiguous steps.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Cron:
         """Return the first time after a moment."""
         from cronsim import CronSim
 
-        # In an hour that comes twice cronsim counts from its first pass, and so begins with times that are over.
+        # In a repeated hour cronsim starts with its first occurrence, so some of its times are in the past.
         times = (time.astimezone(UTC) for time in CronSim(self._fields, moment.astimezone(self._zone)))
         return next(time for time in times if time > moment)
 
@@ -82,7 +82,7 @@ def check(expression: str) -> str:
     for place, field in enumerate(fields):
         for item in field.split(","):
             _check_item(place, item)
-    if not _can_fire(fields):  # though each field alone can
+    if not _can_fire(fields):  # although each field is valid
         raise ValueError(f"{expression.strip()!r} never fires: no such month has such a day.")
     return " ".join(fields)
 
@@ -94,10 +94,10 @@ def _check_item(place: int, item: str) -> None:
         raise ValueError(f"the {name} {item!r} cannot be read: expected a form such as *, 5, 1-5, */10 or 1,3.")
     first, last, step = match["first"], match["last"], match["step"]
     if step and first and last in {None, first}:
-        # Cron daemons disagree about 5/15: only minute 5, every 15 minutes from there, or an error.
+        # Cron daemons interpret 5/15 differently: only minute 5, every 15 minutes from 5, or an error.
         raise ValueError(f"the {name} {item!r} has a step without a range: write {first}-{high}/{step}.")
     if step and not 1 <= int(step) <= high - low + 1:
-        # */90 in the minutes looks like every hour and a half, and would be every hour.
+        # */90 in the minutes looks like every 90 minutes, and would be every hour.
         raise ValueError(f"the {name} step of {item!r} is not from 1 to {high - low + 1}.")
     alone = ["*"] * len(_FIELDS)
     alone[place] = item

@@ -24,10 +24,10 @@ def _text(value: str) -> str:
 
 
 def parse_duration(value: str) -> float:
-    """Read a duration such as 90s, 15m, 6h or 1d, as seconds.
+    """Parse a duration such as 90s, 15m, 6h or 1d, to seconds.
 
     Raises:
-        ValueError: saying what was expected.
+        ValueError: it is invalid; the message says what is expected.
     """
     match = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smhd]?)\s*", value)
     if not match or not float(match[1]):
@@ -35,7 +35,7 @@ def parse_duration(value: str) -> float:
     seconds = float(match[1]) * _SECONDS[match[2]]
     if seconds < SHORTEST_DURATION:
         raise ValueError("a duration of at least 0.01s")
-    if seconds > LONGEST_DURATION:  # past it a moment minus a duration lies before the calendar, and a timer overflows
+    if seconds > LONGEST_DURATION:  # a longer one underflows dates and overflows timers
         raise ValueError("a duration of at most 3650d")
     return seconds
 
@@ -50,14 +50,14 @@ def _duration_or_zero(value: str) -> float:
 
 
 def replaceable_file(value: str) -> str:
-    """Refuse a name under which nothing can be swapped in.
+    """Check that a file can be replaced atomically.
 
     Raises:
-        ValueError: it is a link, a device or a folder.
+        ValueError: it is a link, a device or a directory.
     """
     path = Path(value)
     try:
-        plain = not path.is_symlink() and (path.is_file() or not path.exists())  # it is replaced whole: no file out of /dev/null
+        plain = not path.is_symlink() and (path.is_file() or not path.exists())  # replacing /dev/null would create a file
     except OSError:
         raise ValueError("a valid file name") from None
     if not plain:
@@ -107,7 +107,7 @@ def _choice(*words: str) -> Callable[[str], str]:
 
 
 def _key(value: str) -> str:
-    # A stray newline or space in a header makes an HTTP library raise with the key inside the message: refuse it here, unseen.
+    # HTTP libraries raise an error that contains the key if a header has a newline or space, so reject it here.
     if not re.fullmatch(r"[\x21-\x7e]+", value.strip()):
         raise ValueError("printable ASCII characters without spaces, as shown on the key management page")
     return value.strip()
@@ -124,7 +124,7 @@ def _base_url(value: str) -> str:
 
 
 def _database_url(value: str) -> str:
-    # The value itself is never repeated: it may hold a password.
+    # No error repeats the value, because it may contain a password.
     url = value.strip()
     kind = re.match(r"(sqlite|postgres|postgresql|mysql|mariadb)(\+\w+)?://", url, re.IGNORECASE)
     if not kind:
@@ -146,7 +146,7 @@ def _database_url(value: str) -> str:
 
 
 DATABASE_ACCOUNT = re.compile(r"(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?")
-"""User and password as SQLAlchemy takes them from a URL: the password goes on to the next @, whatever is in it."""
+"""User and password as SQLAlchemy parses them: the password ends at the next @."""
 
 
 def _cron(value: str) -> str:
@@ -181,7 +181,7 @@ def _zone(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: its field, its variable, its default as a user would write it, what its flag takes, and what it means."""
+    """One setting: field, variable, default as text, parser, metavar of its flag, and help text."""
 
     field: str
     variable: str

@@ -1,4 +1,4 @@
-"""PURE. Replace known secrets, such as the API key or a password, in text that is shown, logged or stored."""
+"""PURE. Replace known secrets, such as the API key or a password, in text that is printed, logged or stored."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHORTEST_SECRET = 6
-"""Characters. A shorter password is part of too many words: replacing it would spoil the text."""
+"""Characters of a secret that is replaced; a shorter one is part of too many words."""
 HIDDEN = "[secret]"
 _SHORTEST_BEGINNING = 6
-"""Characters of a secret that are replaced at the end of a text that was cut."""
+"""Characters of a secret that are replaced at the end of a truncated text."""
 _BYTES = "surrogateescape"
-"""How the environment gives a byte that is not UTF-8."""
+"""The error handler of the environment for bytes that are not UTF-8."""
 
 
 class Redactor:
@@ -42,7 +42,7 @@ class Redactor:
         return self._pattern.sub(HIDDEN, text) if "%" in text or "\\" in text else text
 
     def of_a_part(self, text: str) -> str:
-        """Replace every secret in a text that was cut, and the beginning of a secret at its end."""
+        """Replace every secret in a truncated text, and the beginning of a secret at its end."""
         return self._beginning.sub(HIDDEN, self(text))
 
     def body(self, body: bytes) -> bytes:
@@ -52,11 +52,11 @@ class Redactor:
         return body
 
     def value(self, value: Any) -> Any:
-        """Replace every secret in a decoded JSON value, names included; give the value itself if it holds none."""
+        """Replace every secret in a decoded JSON value, keys included; return the same object if it has none."""
         return self._replaced(value) if self._is_in(value) else value
 
     def _is_in(self, value: Any) -> bool:
-        """Tell whether a decoded value may hold a secret. It is called for each record that is decoded."""
+        """Return whether a decoded value may contain a secret. Fast, because every decoded record comes here."""
         texts: list[str] = []
         _collect(value, texts)
         joined = "\n".join(texts)
@@ -76,7 +76,7 @@ class Redactor:
 
 
 def _collect(value: Any, texts: list[str]) -> None:
-    """Append all texts of a decoded JSON value, names included."""
+    """Append all strings of a decoded JSON value, keys included."""
     if isinstance(value, str):
         texts.append(value)
     if isinstance(value, dict):
@@ -104,7 +104,7 @@ def _spellings(char: str) -> str:
 
 
 def _any_case(digits: str) -> str:
-    # Flags for a part of a pattern would cost the search for its first character.
+    # An inline flag would disable the search for the first character.
     return re.sub("[a-f]", lambda found: f"[{found[0]}{found[0].upper()}]", digits)
 
 

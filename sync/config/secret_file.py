@@ -1,4 +1,4 @@
-"""A file that holds a secret: small, and never waited on for ever."""
+"""Read a file that contains a secret, with limits on size and time."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PIPE_SECONDS = 5.0
-_SECRET_FILE_LIMIT = 4096  # bytes; a key or a URL is shorter, a wrong path may be anything
+_SECRET_FILE_LIMIT = 4096  # bytes; a key or a URL is shorter
 
 
 def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
-    """Read the one line of a file that holds a secret.
+    """Return the one line of a file that contains a secret.
 
     Args:
-        name: of the setting that names the file.
+        name: setting that names the file.
         path: the file, or a pipe.
-        warnings: gets a sentence where everybody on this machine can read it.
+        warnings: a sentence is appended if every user of the machine can read the file.
 
     Raises:
-        ValueError: saying what was expected.
+        ValueError: the file is invalid; the message says what is expected.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - a pipe may be named, too
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - it may be a pipe
             mode = os.fstat(file.fileno()).st_mode
             content = _read_in_time(file, _SECRET_FILE_LIMIT + 1)
         text = content.decode("utf-8").strip()
@@ -44,12 +44,12 @@ def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
 
 
 def _read_in_time(file: FileIO, most: int) -> bytes:
-    """Read a file, or a pipe such as `<(pass show crun)`; one that nobody writes to is not waited on for ever."""
+    """Read a file, or a pipe such as `<(pass show crun)`, for at most _PIPE_SECONDS."""
     if not stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
         return file.read(most) or b""
     content, gives_up = b"", time.monotonic() + _PIPE_SECONDS
     while time.monotonic() < gives_up:
-        more = file.read(most - len(content))  # None while its writer has nothing; nothing while there is none, or after its end
+        more = file.read(most - len(content))  # None: no data yet; empty: no writer, or the end
         if more:
             content += more
         elif more is not None and content:

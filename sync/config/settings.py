@@ -1,8 +1,7 @@
-"""The settings: one table of options, one frozen value, where each came from.
+"""Load the settings, each with its source.
 
-Precedence: flag > environment > `.env` file > default. An empty variable counts as not set, as `docker -e NAME=` means it.
-Hand-made rather than pydantic-settings: that costs 0.2 s at the start of every cron call, knows no `NAME_FILE` twin, and
-does not say where a value came from.
+Precedence: flag > environment > `.env` file > default. An empty variable counts as not set, as with `docker -e NAME=`.
+pydantic-settings is not used, because it adds 0.2 s to every start, has no `NAME_FILE` variables, and does not report sources.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _KEY_SHAPE = re.compile(r"ak_[A-Za-z0-9]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting, validated. Times in seconds, `max_removed` a share from 0 to 1."""
+    """The validated settings. Times in seconds, `max_removed` as a share from 0 to 1."""
 
     api_key: str | None
     base_url: str
@@ -65,7 +64,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where one setting's value came from, and how to show it."""
+    """The source of one setting, and its value as printed."""
 
     option: Option
     shown: str
@@ -74,7 +73,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings with the origin of each, and warnings that do not stop anything."""
+    """The settings, their sources, warnings, and all secrets."""
 
     settings: Settings
     flags: Mapping[str, str | None]
@@ -83,11 +82,11 @@ class Loaded:
     secrets: tuple[str, ...]
 
     def source(self, field: str) -> str:
-        """Say where one setting's value came from."""
+        """Return the source of one setting."""
         return next(origin.source for origin in self.origins if origin.option.field == field)
 
     def shown(self, field: str) -> str:
-        """Show one setting's value, masked if it is a secret."""
+        """Return the value of one setting as printed, masked if it is a secret."""
         return next(origin.shown for origin in self.origins if origin.option.field == field)
 
 
@@ -102,14 +101,14 @@ def load(
     """Read every setting.
 
     Args:
-        flags: option field -> text given on the command line; None or absent means not given.
-        environ: the process's environment.
-        dotenv: a `.env` file to read if it exists.
-        needs_key: a missing key is a problem like any other.
-        keyless: the key is not even read, wherever it may be.
+        flags: option field -> text of the flag; None or absent: not given.
+        environ: the environment.
+        dotenv: a `.env` file, which is read if it exists.
+        needs_key: whether a missing key is an error.
+        keyless: whether to ignore the key.
 
     Raises:
-        ConfigurationError: with every problem at once.
+        ConfigurationError: with all errors.
     """
     layers: list[tuple[str, Mapping[str, str | None]]] = [("environment", environ), (".env file", dotenv_file(dotenv))]
     values: dict[str, Any] = {}
@@ -146,10 +145,10 @@ def load(
 
 
 def dotenv_file(path: Path | None) -> Mapping[str, str | None]:
-    """Read a `.env` file, if it is there.
+    """Read a `.env` file if it exists.
 
     Raises:
-        ConfigurationError: it could not be read.
+        ConfigurationError: it cannot be read.
     """
     try:
         if path is None or not path.is_file():
@@ -164,7 +163,7 @@ def dotenv_file(path: Path | None) -> Mapping[str, str | None]:
 
 
 def _outranked(flags: Mapping[str, str | None], layers: list[Mapping[str, str | None]]) -> str | None:
-    """Name the one of interval and cron that the other one stands before: they are one setting, the daemon's schedule."""
+    """Return which of interval and cron a source of higher precedence overrides; they are one setting, the schedule."""
     schedule = {option.field: option.variable for option in OPTIONS if option.field in {"interval", "cron"}}
     given = [{field for field in schedule if flags.get(field) is not None}]
     given += [{field for field, variable in schedule.items() if layer.get(variable)} for layer in layers]
@@ -183,7 +182,7 @@ def _find(
         path = (layer.get(f"{option.variable}_FILE") or None) if option.file_twin else None
         if direct is not None and path is not None:
             raise ValueError(f"either {option.variable} or {option.variable}_FILE, not both")
-        if "\0" in (direct or path or ""):  # a `.env` file can hold one
+        if "\0" in (direct or path or ""):  # possible in a `.env` file
             raise ValueError("a text without a NUL character")
         if path is not None:
             return secret_file(f"{option.variable}_FILE", path, warnings), f"{source}, {option.variable}_FILE"
@@ -193,7 +192,7 @@ def _find(
 
 
 def _given(option: Option, text: str | None, source: str) -> str:
-    """Say what was given instead and where, unless it is, or may hold, a secret."""
+    """Describe the given value and its source, without the value if it may contain a secret."""
     if text is None or option.secret or "://" in text:
         return f" ({source})" if source else ""
     return f"; {source} says {text[:60]!r}"
@@ -206,7 +205,7 @@ def _shown(option: Option, text: str) -> str:
 
 
 def _masked_url(url: str) -> str:
-    """Show where a database is without what opens it: neither a password nor the query, which may hold one."""
+    """Return a database URL without its password and query, which may contain one."""
     head, separator, rest = url.partition("://")
     account = DATABASE_ACCOUNT.match(rest)
     if account is None or not account[0]:
@@ -216,7 +215,7 @@ def _masked_url(url: str) -> str:
 
 
 def _secret_parts(option: Option, text: str) -> list[str]:
-    """Name the strings that no log line may hold."""
+    """Return the strings that no log line may contain."""
     if option.variable != "DATABASE_URL":
         return [text] if option.secret else []
     from urllib.parse import parse_qsl, unquote
@@ -243,10 +242,10 @@ _NO_KEY = "CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that co
 
 
 def require_key(settings: Settings) -> str:
-    """Return the key.
+    """Return the API key.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: it is not set.
     """
     if settings.api_key is None:
         raise ConfigurationError([_NO_KEY])

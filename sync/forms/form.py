@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 HTTP_URL = r"^(?![\s\S]*\s)https?://[^/?#]"
-"""An http or https URL with a host, and no space or line break anywhere; read alike by Python and by JavaScript."""
+"""An http or https URL with a host and without whitespace; a pattern with the same meaning in Python and JavaScript."""
 API_ORIGIN = "https://api.crun.ai"
 """The origin of the API."""
 DOCUMENTED_RESOLUTION = "720p"
-"""Stands in an example where a template names no resolution: the one that the vendor's own example has."""
+"""The resolution of the vendor's example, for a template without prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Form:
 
 
 def _cheapest_first(document: Document) -> list[dict[str, Any]]:
-    """Sort the prices: the order in which they were served may change without a change to tell, the form's hash may not."""
+    """Sort the prices, because their served order must not change the form's hash."""
     return sorted(document["consume_items"], key=lambda item: (item["credit"], item["resolution"]))
 
 
@@ -136,7 +136,7 @@ REQUEST_SCHEMA: Mapping[str, Any] = {
     "required": ["model", "input"],
     "additionalProperties": False,
 }
-"""What is around the input, whichever template it is for."""
+"""The JSON Schema of the request around the input, for every template."""
 
 
 def job_request(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 LONGEST_SHOWN = 60
-"""Characters of a value that was given."""
-_LONGEST_INTEGER = 64  # bits; Python refuses to write out very long ones
+"""Characters of a value in a message."""
+_LONGEST_INTEGER = 64  # bits; Python refuses to convert very long integers to text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Problem:
 
 
 def problems(schema: Mapping[str, Any], value: Any) -> list[Problem]:
-    """Check a value against the closed schema of an object; give one problem a mistake, in the schema's order of fields.
+    """Validate a value against the closed schema of an object; return one problem per error, in the order of the schema.
 
     Raises:
         MissingExtra: jsonschema is not installed.
@@ -54,30 +54,30 @@ def problems(schema: Mapping[str, Any], value: Any) -> list[Problem]:
     found: dict[tuple[str | int, ...], tuple[int, Problem]] = {}
     for error in Draft202012Validator(schema).iter_errors(value):
         rank = _RANK.get(error.validator, len(_RANK))
-        for place, message in _told(error):
-            if place not in found or rank < found[place][0]:  # a wrong type breaks every other rule, too
-                found[place] = (rank, Problem(_shown_name(place[0]) if place else "", _path(place), message))
+        for path, message in _violations(error):
+            if path not in found or rank < found[path][0]:  # a wrong type also violates every other rule
+                found[path] = (rank, Problem(_shown_name(path[0]) if path else "", _path(path), message))
     order = {name: number for number, name in enumerate(schema["properties"])}
-    places = sorted(found, key=lambda place: (order.get(str(place[0]), len(order)) if place else -1, len(place)))
-    return [found[place][1] for place in places]
+    paths = sorted(found, key=lambda path: (order.get(str(path[0]), len(order)) if path else -1, len(path)))
+    return [found[path][1] for path in paths]
 
 
 _RANK = {rule: rank for rank, rule in enumerate(("type", "required", "additionalProperties", "const", "enum"))}
 
 
-def _told(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Say one broken rule in our words: where, and what. One rule may stand for several mistakes, each in a place of its own."""
-    place = tuple(error.absolute_path)
+def _violations(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield (path, message) for each mistake behind one error of jsonschema."""
+    path = tuple(error.absolute_path)
     schema: Any = error.schema
     given: Any = error.instance
     if error.validator == "required":
-        yield from (((*place, name), "is missing") for name in schema["required"] if name not in given)
+        yield from (((*path, name), "is missing") for name in schema["required"] if name not in given)
     elif error.validator == "additionalProperties":
         known = list(schema["properties"])
-        said = f"there is no such field; there are {join_limited(known) or 'none'}"
-        yield from (((*place, name), said) for name in given if name not in known)
+        message = f"there is no such field; there are {join_limited(known) or 'none'}"
+        yield from (((*path, name), message) for name in given if name not in known)
     else:
-        yield place, _sentence(str(error.validator), error.validator_value, given)
+        yield path, _sentence(str(error.validator), error.validator_value, given)
 
 
 def _sentence(rule: str, wanted: Any, given: Any) -> str:
@@ -98,7 +98,7 @@ def _bound(rule: str, wanted: Any, given: Any) -> str:
     one = "" if wanted == 1 else "s"
     at = "at least" if rule.startswith("min") else "at most"
     match rule:
-        case "minItems" | "maxItems":  # of a form, where both are the same
+        case "minItems" | "maxItems":  # equal in a form
             return f"must hold {wanted} image{one}, not {len(given)}"
         case "minLength" | "maxLength":
             return f"must have {at} {wanted} character{one}, not {len(given)}"
@@ -115,7 +115,7 @@ def _kind(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Write a value that somebody gave as JSON: short, and with nothing in it that acts on a terminal."""
+    """Write a given value as JSON, escaped and truncated."""
     if isinstance(value, float) and not isfinite(value):
         return f"{value} (not a JSON number)"
     if isinstance(value, dict | list) or (isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER):
@@ -130,5 +130,5 @@ def _shown_name(name: str | int) -> str:
     return escape_control_characters(text[:LONGEST_SHOWN]) + ("..." if len(text) > LONGEST_SHOWN else "")
 
 
-def _path(place: Sequence[str | int]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else _shown_name(step) for step in place)
+def _path(path: Sequence[str | int]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else _shown_name(step) for step in path)

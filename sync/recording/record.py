@@ -1,6 +1,6 @@
-"""`run --record FILE`: every answer as it came, in a file that a maintainer can play again. The key is not in it.
+"""`run --record FILE`: write every response to a file that can be replayed. The key is removed.
 
-Whatever happens to the file, the run goes on and ends as it would without it.
+An error of the file does not affect the run.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 
 class Recording:
-    """A file of answers: it takes its place whole when the context ends, or not at all. Safe from any thread.
+    """A recording in progress; the file is replaced atomically when the context ends. Safe from any thread.
 
     Attributes:
-        answers: how many are in it.
-        left_out: how many did not fit into MOST_BYTES.
-        failure: why it could not be kept, one phrase; empty if it could.
-        random: the run's dice. Rolled again with the recorded seed, they choose the same look-ups as controls.
+        answers: number of recorded responses.
+        left_out: number of responses that exceeded MOST_BYTES.
+        failure: why the file could not be written, one phrase; empty if it could.
+        random: the random numbers of the run. With the recorded seed, a replay chooses the same controls of look-ups.
     """
 
     def __init__(self, file: str, key: str, run: RecordedRun, *, most: int = MOST_BYTES) -> None:
-        """Open it, or raise a UsageError; only its owner may read it."""
+        """Create a temporary file that only its owner can read, or raise a UsageError."""
         self.answers = self.left_out = 0
         self.failure = ""
-        self.random = random.Random(run.seed).random  # noqa: S311 - the seed is fresh for each run: nobody can prepare
+        self.random = random.Random(run.seed).random  # noqa: S311 - the seed is new for each run
         self._began = time.monotonic()
         self._target = Path(file)
         self._redact = Redactor([key])
@@ -54,13 +54,13 @@ class Recording:
             raise UsageError(f"{file} cannot be written: {reason}.", hint="Name another file for the recording.") from None
         self._file: Any = os.fdopen(descriptor, "wb")
         self._write(first_line(run))
-        self.answers = 0  # that line is none
+        self.answers = 0  # the header is not a response
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Put it in its place; one without an answer is of no use, and leaves alone what lies there."""
+        """Replace the target; without any response, leave it unchanged."""
         with self._turn:
             if self._file is not None and self.answers:
                 try:
@@ -72,27 +72,27 @@ class Recording:
             self._give_up(self.failure)
 
     def add(self, params: Params, began: float, response: Response | None, failure: TransportFailure | None) -> None:
-        """Keep what came of a request until now.
+        """Record one request.
 
         Args:
             params: the query parameters of the request.
-            began: the monotonic moment of the request.
-            response: the answer; None if there was none.
-            failure: why the answer is not complete, if it is not.
+            began: start of the request on the monotonic clock.
+            response: the response; None if there was none.
+            failure: why the response is incomplete; None if it is complete.
         """
         now = time.monotonic()
-        came: dict[str, Any] = {"trouble": str(failure or "")}
+        found: dict[str, Any] = {"trouble": str(failure or "")}
         if response is not None:
             headers = {name: response.headers[name] for name in HEADERS if name in response.headers}
-            # Decompressed as far as that goes: in compressed bytes the key could not be found.
+            # Decompressed as far as possible, because the key cannot be found in compressed bytes.
             body, damage = decompress(headers.get("content-encoding", ""), response.body)
             if damage is not None and damage.code == "gzip":
-                came["trouble"] = came["trouble"] or "its compression was damaged or broke off"
+                found["trouble"] = found["trouble"] or "its compression was damaged or broke off"
             elif damage is not None and damage.code == "encoding" and body is not response.body:
-                came["trouble"] = came["trouble"] or "something follows its compressed end"
-            came |= {"status": response.status, "headers": headers, "body": bytes(body[: BODY_LIMIT + 1])}
+                found["trouble"] = found["trouble"] or "something follows its compressed end"
+            found |= {"status": response.status, "headers": headers, "body": bytes(body[: BODY_LIMIT + 1])}
         query = {name: str(value) for name, value in params.items()}
-        line = line_of(RecordedResponse(query, began - self._began, now - began, **came), self._redact)
+        line = line_of(RecordedResponse(query, began - self._began, now - began, **found), self._redact)
         with self._turn:
             self._write(line)
 
@@ -117,5 +117,5 @@ class Recording:
         with suppress(OSError):
             Path(self._name).unlink(missing_ok=True)
         if file is not None:
-            with suppress(OSError):  # what is left to be written does not matter any more
+            with suppress(OSError):  # the file is deleted
                 file.close()

@@ -1,4 +1,4 @@
-"""A recording, served again: the same answers to the same questions, for each question in the order in which they came."""
+"""Replay a recording: the same responses to the same requests, in the recorded order for each request."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from sync.recording.format import MOST_BYTES, read_recording
 if TYPE_CHECKING:
     from sync.recording.format import RecordedResponse, RecordedRun
 
-_Asked = frozenset[tuple[str, str]]
+_Request = frozenset[tuple[str, str]]
 
 
 class Replay:
-    """What was recorded, by question. Safe from any thread.
+    """The responses of a recording by request. Safe from any thread.
 
     Attributes:
-        run: what the run was.
-        count: of answers.
+        run: the recorded run.
+        count: number of responses.
     """
 
     def __init__(self, run: RecordedRun, answers: list[RecordedResponse]) -> None:
         self.run, self.count = run, len(answers)
         self._turn = Lock()
-        self._left: dict[_Asked, list[RecordedResponse]] = {}
+        self._left: dict[_Request, list[RecordedResponse]] = {}
         for answer in reversed(answers):
             self._left.setdefault(frozenset(answer.params.items()), []).append(answer)
 
     def answer(self, query: str) -> RecordedResponse | None:
-        """Give what came next for this question, the last answer again and again; None for what was never asked."""
+        """Return the next response to this request, at the end the last one repeatedly; None if the request was not recorded."""
         with self._turn:
             left = self._left.get(frozenset(parse_qsl(query, keep_blank_values=True)))
             if left is None:
@@ -44,7 +44,7 @@ def open_recording(file: str | Path) -> Replay:
     """Read a recording from a file.
 
     Raises:
-        UsageError: it cannot be read, is too large, or is none.
+        UsageError: the file cannot be read, is too large, or is not a recording.
     """
     try:
         with Path(file).open("rb") as source:

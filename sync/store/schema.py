@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, translate_errors
-from sync.store.sqlite_wal import enable_wal, exists, require_file, sqlite_file
+from sync.store.sqlite_wal import create_file, enable_wal, exists, require_file, sqlite_file
 from sync.store.tables import VIEWS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in migrations/versions; a test compares the two."""
 
 
@@ -29,13 +29,13 @@ VERSION_TABLE = "sync_alembic_version"
 """Not Alembic's default name, because an app may use Alembic in the same database."""
 
 
-_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 
 _ADDED_LATER = {
     "wire_hash", "until_run_id", "oldest_run_id", "ttl", "version",
     "document_hash", "breaking", "cursor", "feed_epoch", "last_cursor", "pruned_cursor",
-    "token", "turn", "unconfirmed", "since_at", "unreconciled_since",
+    "token", "turn", "unconfirmed", "since_at", "unreconciled_since", "origin",
 }  # fmt: skip
 """Columns that revision 0001 did not have."""
 _DROPPED = {"fingerprint", "wire_fields", "absent_fields", "next_run_at"}
@@ -176,6 +176,7 @@ def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str],
     An active run is waited for, and its name passed to `waiting`. On a Galera cluster the upgrade of another node can cancel this
     one before it has the lock, so it is retried.
     """
+    create_file(engine)
     for _ in range(_TRIES):
         try:
             return _upgrade(engine, target, waiting)

@@ -103,7 +103,7 @@ def test_the_first_page_begins_with_the_lowest_or_newest_and_the_last_ends_with_
 )
 def test_a_forged_page_token_is_refused_before_the_database_is_queried(sort: Any, said: tuple[Any, ...]) -> None:
     after = token(sort, *said)
-    with pytest.raises(ValueError, match=re.escape(f"after: {after!r} is no place in any order; pass what the last page gave.")):
+    with pytest.raises(ValueError, match=re.escape(f"after: {after!r} is not a page token; pass the `after` of the last page.")):
         parse_page_token(after, Order(sort))
 
 
@@ -113,11 +113,11 @@ def test_a_price_in_a_place_may_be_as_large_or_small_as_credits_get(credit: str)
 
 
 def test_a_long_text_that_is_no_place_is_shown_by_its_beginning() -> None:
-    said = f"after: {'x' * 80!r} is no place in the order price; pass what the last page gave."
+    said = f"after: {'x' * 80!r} is not a page token of the order price; pass the `after` of the last page."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         parse_page_token("x" * 81, Order("price"))
     long = token("name", None, "x" * 81, 5)
-    said = f"after: {long[:80]!r} is no place in any order; pass what the last page gave."
+    said = f"after: {long[:80]!r} is not a page token; pass the `after` of the last page."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         parse_page_token(long, Order("name"))
 
@@ -132,7 +132,7 @@ def test_a_long_text_that_is_no_place_is_shown_by_its_beginning() -> None:
     ],
 )
 def test_a_place_of_another_order_would_skip_templates_and_is_refused(after: str, order: Order, made: str) -> None:
-    said = f"after: it was made in the order {made}; ask in the same order, or begin anew."
+    said = f"after: the token belongs to the order {made}; use the same order, or start again."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         parse_page_token(after, order)
 

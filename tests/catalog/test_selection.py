@@ -125,14 +125,20 @@ def test_a_bound_moves_to_the_next_number_that_a_price_can_be(bound: str, given:
         ({"resolution": 7}, "resolution: a text, not 7."),
         ({"ratio": 7}, "ratio: a text, not 7."),
         ({"search": 7}, "search: a text, not 7."),
-        ({"after": "a\0b"}, "after: 'a\\x00b' is no place in the order id; pass what the last page gave."),
+        ({"after": "a\0b"}, "after: 'a\\x00b' is not a page token of the order id; pass the `after` of the last page."),
         ({"max_price": "cheap"}, "max_price: 'cheap' is not a number of credits."),
         ({"min_price": float("nan")}, "min_price: nan is not a number of credits."),
         ({"min_price": True}, "min_price: True is not a number of credits."),
         ({"after": 7}, "after: what a page gave as its `after`, not 7."),
-        ({"after": "7", "sort": "price"}, "after: '7' is no place in the order price; pass what the last page gave."),
-        ({"after": "price.!", "sort": "price"}, "after: 'price.!' is no place in the order price; pass what the last page gave."),
-        ({"after": "price.AAAA", "sort": "price"}, "after: 'price.AAAA' is no place in any order; pass what the last page gave."),
+        (
+            {"after": "7", "sort": "price"},
+            "after: '7' is not a page token of the order price; pass the `after` of the last page.",
+        ),
+        (
+            {"after": "price.!", "sort": "price"},
+            "after: 'price.!' is not a page token of the order price; pass the `after` of the last page.",
+        ),
+        ({"after": "price.AAAA", "sort": "price"}, "after: 'price.AAAA' is not a page token; pass the `after` of the last page."),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_name(arguments: dict[str, Any], why: str) -> None:
@@ -166,7 +172,7 @@ def test_a_place_is_read_back_as_it_was_written(order: Order, bare: bool) -> Non
 def test_a_place_of_another_order_is_refused() -> None:
     at = page_token(page_position(of(), Order("price", "720p")), Order("price", "720p"))
     for order in (CHEAPEST, Order("price", "480p"), NEWEST, Order()):
-        with pytest.raises(ValueError, match="made in the order price at 720p; ask in the same order"):
+        with pytest.raises(ValueError, match="belongs to the order price at 720p; use the same order"):
             parse_page_token(at, order)
 
 

@@ -73,7 +73,7 @@ def test_the_document_of_an_unchanged_record_is_the_stored_one_and_its_bytes_are
     memory.run(base())
     found = memory.look(base())
     assert found.parser.document(found.records[0]) == document_of(base())
-    with pytest.raises(ValueError, match=r"The bytes of an unchanged record are not kept\.$"):
+    with pytest.raises(ValueError, match=r"The bytes of an unchanged record are not stored\.$"):
         found.parser.decode(found.records[0])
 
 

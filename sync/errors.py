@@ -322,6 +322,18 @@ class ConfigurationError(SyncError):
         self.problems = problems
 
 
+class OtherOrigin(ConfigurationError):
+    """The database is a copy of another catalog than the one that CRUN_BASE_URL names."""
+
+    default_code = "other-origin"
+
+    def __init__(self, recorded: str, configured: str) -> None:
+        super().__init__(
+            [f"The database is a copy of the catalog at {recorded}, but CRUN_BASE_URL is {configured}."],
+            hint="Correct CRUN_BASE_URL or DATABASE_URL; only to replace the copy, run `template-sync db origin --accept` first.",
+        )
+
+
 class MissingExtra(ConfigurationError):
     """A library of an extra is needed and not installed."""
 

@@ -23,7 +23,7 @@ BY_OPTION = {
     ("form", "--example"): "form-example",
     ("form", "--request"): "form-request",
 }
-BY_COMMAND = {"refresh": "run", "db current": "db-current", "db check": "db-check", "lease show": "lease"}
+BY_COMMAND = {"refresh": "run", "lease show": "lease", **{f"db {name}": f"db-{name}" for name in ("check", "current", "origin")}}
 GROUPS = {"db", "lease", "webhooks"}
 seen: set[str] = set()
 """The schemas that something was held against, in this process."""

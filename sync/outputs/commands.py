@@ -246,6 +246,13 @@ class TablesVersion(Struct):
     state: Annotated[str, one_of("empty", "behind", "current", "ahead"), doc("state of the tables relative to the program")]
 
 
+class CatalogOrigin(Struct):
+    """The origin of the catalog that the database is a copy of, and the configured one; `loopback` is any loopback address."""
+
+    recorded: Annotated[str | None, doc("recorded by the first verified run; null before it", "https://api.crun.ai")]
+    configured: Annotated[str, doc("of CRUN_BASE_URL", "https://api.crun.ai")]
+
+
 class Pruned(Struct):
     """The number of deleted rows; with `--dry-run`, of rows that would be deleted."""
 

@@ -46,6 +46,7 @@ NAMED: dict[str, tuple[str, Any]] = {
     "config": ("`config`: the settings", list[commands.Setting]),
     "doctor": ("`doctor`: the checks", list[commands.Check]),
     "db-current": ("`db current`: the schema version of the tables", commands.TablesVersion),
+    "db-origin": ("`db origin`: the origin of the catalog that the database is a copy of", commands.CatalogOrigin),
     "db-check": ("`db check`: the differences, one sentence each; empty if there are none", list[Sentence]),
     "lease": ("`lease show`: the write lease", commands.Lease),
     "prune": ("`prune`: the number of deleted rows", commands.Pruned),

@@ -48,6 +48,7 @@ COMMANDS = [
     "doctor --json",
     "db current --json",
     "db check --json",
+    "db origin --json",
     "lease show --json",
     "prune --keep-runs 1 --dry-run --json",
     "schema --json",

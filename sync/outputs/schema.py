@@ -29,6 +29,7 @@ NAMED: dict[str, tuple[str, Any]] = {
     "rejected": ("`runs --rejected RUN`: the records that the run rejected", list[commands.RejectedRecord]),
     "changes": ("`changes`: the change feed, oldest first", list[catalog.Change]),
     "change": ("`changes --follow`: one change per line", catalog.Change),
+    "cursor-lost": ("`changes --since`: the error of a lost cursor", commands.LostCursor),
     "pending": ("`changes --pending`: missing templates that are kept", list[commands.PendingRemoval]),
     "history": ("`history ID`: the changes of one template, oldest first", list[catalog.Change]),
     "diff": ("`diff`: the net changes between two moments", list[catalog.NetChange]),

@@ -58,7 +58,7 @@ def ensure_fresh(
 
 
 def _fetch(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool:
-    """Fetch one template as `template-sync refresh` does; tell whether the catalog has it."""
+    """Fetch one template as `template-sync refresh` does; return whether the catalog has it."""
     settings = load({}, os.environ, Path(".env"), needs_key=True).settings
     if urlsplit(settings.base_url).hostname not in LOOPBACK:
         refuse_sample_catalog(engine)

@@ -71,7 +71,7 @@ class Document:
 
     def _kind(self, shape: Schema) -> str:
         if "anyOf" in shape:
-            return f"{self._kind(shape['anyOf'][0])} or null"
+            return " or ".join(self._kind(each) for each in shape["anyOf"])
         if "allOf" in shape or "$ref" in shape:
             reference: str = shape["allOf"][0]["$ref"] if "allOf" in shape else shape["$ref"]
             return self._link(reference.rpartition("/")[2])

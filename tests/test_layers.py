@@ -60,6 +60,8 @@ USERS = {
     "httpcore": "client.http client.backend",
     "httpx": "client.http client.backend",
     "structlog": "logs monitoring.heartbeat",
+    "anyio": "agents",
+    "mcp": "agents",
     "apscheduler": "daemon config.cron",
     "alembic": "store.schema",
     "prometheus_client": "monitoring.metrics",

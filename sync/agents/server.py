@@ -7,14 +7,18 @@ the library would hide an exception from the model and write its text, which may
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import sys
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any, cast
 
+import anyio
 import mcp_types as types
 from mcp.server import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
 from sync import __version__
+from sync.agents.lines import Lines
 from sync.agents.tools import RefusedError, answer
 from sync.errors import DatabaseError
 from sync.logs import get_logger
@@ -60,7 +64,10 @@ def serve(catalog: Catalog) -> None:
     server = server_of(catalog)
 
     async def run() -> None:
-        async with stdio_server() as (incoming, outgoing):
+        text = TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")
+        lines = Lines(aiter(anyio.wrap_file(text)))
+        async with stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) as (incoming, outgoing):
+            lines.send = outgoing.send
             await server.run(incoming, outgoing, server.create_initialization_options())
 
     try:

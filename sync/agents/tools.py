@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from msgspec import to_builtins
+from msgspec import UNSET, to_builtins
+from msgspec.structs import fields as struct_fields
 
 from sync.agents import answers
 from sync.agents.answers import TooLargeError, escape_and_truncate, fit_to_limit, fits
+from sync.catalog.feed_chain import Cursor
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
 from sync.forms.validation import problems
@@ -18,12 +20,15 @@ from sync.outputs.tools import (
     MOST_ROWS,
     TOOLS,
     USUAL_ROWS,
+    FilterValue,
+    FilterValues,
     FormAnswer,
     FoundTemplates,
     InputVerdict,
     PriceHistory,
     RecentChanges,
 )
+from sync.reader.facets import is_value, similar
 from sync.text import iso
 
 if TYPE_CHECKING:
@@ -47,6 +52,7 @@ def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
         RefusedError: the arguments are invalid, or the database cannot answer this call, or not yet.
         DatabaseError: the database cannot be read.
     """
+    arguments = _given(tool, arguments)
     wrong = [str(problem) for problem in problems(self_contained(TOOLS[tool].arguments), arguments)]
     wrong += [f"{name}: cannot hold {flaw}" for name, given in arguments.items() if (flaw := _flaw(given))]
     if wrong:
@@ -61,23 +67,79 @@ def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
         raise RefusedError("The answer is too large; `template-sync` on the command line prints it.") from None
 
 
+def _given(tool: str, arguments: Arguments) -> dict[str, Any]:
+    """Leave out optional arguments that are null or empty, and read numbers that are given as text, as models write them."""
+    fields = {field.name: field for field in struct_fields(TOOLS[tool].arguments)}
+    found = {}
+    for name, value in arguments.items():
+        field = fields.get(name)
+        if field is not None and not field.required and value in (None, ""):
+            continue
+        found[name] = _number(value) if name in _NUMBERS and isinstance(value, str) else value
+    return found
+
+
+_NUMBERS = {"images", "limit", "min_price", "max_price"}
+
+
+def _number(text: str) -> Any:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    if not number.is_finite() or abs(number.adjusted()) > _DIGITS:
+        return text
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+_DIGITS = 30
+
+
 def _flaw(given: Any) -> str | None:
     return storage_flaw(given) if isinstance(given, str) else None
 
 
-def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
+def _filters(arguments: Arguments) -> dict[str, Any]:
     wanted = dict(arguments)
     for name in ("min_price", "max_price"):
         if name in wanted:
             wanted[name] = Decimal(str(wanted[name]))
     if "images" in wanted:
         wanted["images"] = int(wanted["images"])
+    return wanted
+
+
+def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
+    wanted = _filters(arguments)
 
     def page(limit: int) -> FoundTemplates:
         found = catalog.templates(**{**wanted, "limit": limit})
-        return FoundTemplates([answers.summary(each) for each in found], found.after is not None, found.after)
+        unknown = _unknown(catalog, wanted) if not found else []
+        return FoundTemplates([answers.summary(each) for each in found], found.after is not None, found.after, unknown or UNSET)
 
     return _as_many_as_fit(page, arguments)
+
+
+def _unknown(catalog: Catalog, wanted: Arguments) -> list[str]:
+    """Name the values of filters that no present template has, each with similar ones."""
+    values = catalog.facets()
+    names = [name for tag in catalog.tags() for name in (tag.name, tag.name_en) if name]
+    sentences = []
+    for name, word in wanted.items():
+        existing = names if name == "tag" else [str(value) for value in values.get(name, ())]
+        if name in values and not is_value(word, existing):
+            near = similar(str(word), existing)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; `filter_values` lists the values."
+            sentences.append(f"No template has the {name} {word!r}{hint}")
+    return sentences
+
+
+def _filter_values(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
+    wanted = _filters(arguments)
+    with catalog.snapshot() as then:
+        number, found = then.count(**wanted), then.facets(**wanted)
+    values: dict[str, Any] = {name: [FilterValue(value, count) for value, count in each.items()] for name, each in found.items()}
+    return fit_to_limit(FilterValues(templates=number, **values))
 
 
 def _template(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
@@ -139,6 +201,9 @@ def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 
 def _recent_changes(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
+    if "after" in arguments and Cursor.parse(arguments["after"]) is None:
+        raise RefusedError("after: not the `after` of an answer of this tool; call it without `after` for the newest changes.")
+
     def page(limit: int) -> RecentChanges:
         with catalog.snapshot() as then:
             now = then.status()
@@ -168,6 +233,7 @@ def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict
 
 _CALLED: Mapping[str, Callable[[Catalog, Arguments], dict[str, Any]]] = {
     "search_templates": _search,
+    "filter_values": _filter_values,
     "get_template": _template,
     "get_form": _form,
     "validate_input": _validate,

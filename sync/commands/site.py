@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sync.config.settings import Settings
     from sync.outputs.commands import SiteBuilt
     from sync.site.build import Options
-    from sync.site.covers import Keeper
+    from sync.site.covers import MediaCopier
 
 
 def require_gallery(settings: Settings) -> None:
@@ -74,7 +74,7 @@ def write(
     from sync.site.build import build
 
     wanted = settings.site_covers if covers is None else covers
-    return build(engine, folder, options_of(settings, site_url), keep=media_keeper(settings, engine, covers=wanted))
+    return build(engine, folder, options_of(settings, site_url), copy_media=media_copier(settings, engine, covers=wanted))
 
 
 def options_of(settings: Settings, site_url: str | None = None) -> Options:
@@ -84,20 +84,20 @@ def options_of(settings: Settings, site_url: str | None = None) -> Options:
     return Options(settings.base_url, settings.staleness_budget, site_url)
 
 
-def media_keeper(settings: Settings, engine: Engine, *, covers: bool) -> Keeper | None:
+def media_copier(settings: Settings, engine: Engine, *, covers: bool) -> MediaCopier | None:
     """Return the copier of covers; for the sample catalog it copies the files of the package, which need no download."""
-    from sync.reader.sample_catalog import has_covers_at
+    from sync.reader.stored_templates import has_covers_at
     from sync.sandbox.catalog import MEDIA_URL
-    from sync.site.covers import Keeper
+    from sync.site.covers import MediaCopier
 
     if has_covers_at(engine, MEDIA_URL):
-        return Keeper(_sample_media, ("cover_url", "preview_video_url"), removed=True)
+        return MediaCopier(_sample_media, ("cover_url", "preview_video_url"), removed=True)
     if not covers:
         return None
     from sync.client.network import Network
     from sync.site.covers import Fetch
 
-    return Keeper(Fetch(Network.of(settings)))
+    return MediaCopier(Fetch(Network.of(settings)))
 
 
 def _sample_media(url: str, _document: Document) -> bytes:

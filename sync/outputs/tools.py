@@ -33,10 +33,10 @@ More = Annotated[bool, doc("whether more rows follow")]
 NextPage = Annotated[str | None, doc("the `after` of the next page; null if this is the last page")]
 
 
-class SearchTemplatesArguments(Struct, forbid_unknown_fields=True):
+class FilterValuesArguments(Struct, forbid_unknown_fields=True):
     """Filters; a template must match all of them."""
 
-    search: Annotated[Word, doc("text in a title, a tag or the ID")] | UnsetType = UNSET
+    search: Annotated[Word, doc("words, each of which must occur in a title, a tag or the ID")] | UnsetType = UNSET
     tag: Annotated[Word, doc("tag, in either language")] | UnsetType = UNSET
     type: Annotated[Word, doc("template type, such as BEGIN_END_FRAME")] | UnsetType = UNSET
     requirement: Annotated[Word, doc("requirement for the input images, such as SINGLE_PERSON")] | UnsetType = UNSET
@@ -49,6 +49,11 @@ class SearchTemplatesArguments(Struct, forbid_unknown_fields=True):
     max_price: (
         Annotated[Credits, doc("maximum price in Crun credits: at `resolution` if given, else the lowest price")] | UnsetType
     ) = UNSET
+
+
+class SearchTemplatesArguments(FilterValuesArguments):
+    """Filters; a template must match all of them. The order and the page."""
+
     sort: Annotated[str, one_of(*SORTS), doc("sort order")] = "id"
     limit: Limit = USUAL_ROWS
     after: After | UnsetType = UNSET
@@ -108,7 +113,7 @@ TemplateSummary: Any = defstruct(
     "TemplateSummary",
     catalog.catalog_fields(
         "template_id", "title", "title_en", "template_type", "input_requirement", "input_num", "duration_ms", "released_at",
-        "consume_items", "tags", "aspect_ratios",
+        "cover_url", "consume_items", "tags", "aspect_ratios",
     ),
     namespace={"__doc__": "One template in short form."},
     module=__name__,
@@ -121,6 +126,32 @@ class FoundTemplates(Answer):
     templates: Annotated[list[TemplateSummary], doc("matching templates")]
     more: More
     after: NextPage
+    unknown: (
+        Annotated[list[str], doc("if nothing matches: values of filters that no template has, with similar ones that exist")]
+        | UnsetType
+    ) = UNSET
+
+
+class FilterValue(Struct):
+    """A value of a filter."""
+
+    value: Annotated[str | int, doc("value to pass to `search_templates`", "Trending")]
+    templates: Annotated[int, doc("number of templates that have it")]
+
+
+_Values = Annotated[list[FilterValue], doc("values, the most frequent first")]
+
+
+class FilterValues(Answer):
+    """The values of each filter among the matching templates."""
+
+    templates: Annotated[int, doc("number of matching templates")]
+    tag: _Values
+    type: _Values
+    requirement: _Values
+    images: _Values
+    resolution: _Values
+    ratio: _Values
 
 
 class WholeTemplate(catalog.CatalogFields):  # type: ignore[misc]  # its fields are declared in `catalog.fields`
@@ -230,6 +261,13 @@ TOOLS: Mapping[str, Tool] = {
         "number of images, resolution, aspect ratio or price. Without arguments: all of them, by ID.",
         SearchTemplatesArguments,
         FoundTemplates,
+    ),
+    "filter_values": Tool(
+        "Values of the filters",
+        "List the tags, types, requirements, numbers of images, resolutions and aspect ratios that the matching templates have, "
+        "each with the number of templates. Without arguments: of all templates.",
+        FilterValuesArguments,
+        FilterValues,
     ),
     "get_template": Tool(
         "Get one template",

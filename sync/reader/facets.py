@@ -12,6 +12,8 @@ from sync.store.schema import require_current
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, templates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sync.catalog.selection import Selection
     from sync.store.engine import Source
 
@@ -74,9 +76,16 @@ def unknown_filter_values(source: Source, wanted: Selection) -> list[UnknownWord
             if not words:
                 continue
             held = {each for column in columns for each in connection.scalars(sa.select(column).distinct()) if each}
-            folded = {each.casefold(): each for each in sorted(held)}
-            for word in words:
-                if word.casefold() not in folded:
-                    near = get_close_matches(word.casefold(), folded, n=3, cutoff=0.6)
-                    unknown.append(UnknownWord(name, word, tuple(folded[each] for each in near)))
+            unknown += [UnknownWord(name, word, similar(word, held)) for word in words if not is_value(word, held)]
     return unknown
+
+
+def is_value(word: Any, values: Iterable[str]) -> bool:
+    """Tell whether a word is one of the values but for case."""
+    return str(word).casefold() in {value.casefold() for value in values}
+
+
+def similar(word: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Find up to three values that are similar to a word."""
+    folded = {value.casefold(): value for value in sorted(values)}
+    return tuple(folded[each] for each in get_close_matches(word.casefold(), folded, n=3, cutoff=0.6))

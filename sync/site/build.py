@@ -17,7 +17,7 @@ from sync.reader.catalog_dump import read_catalog_dump, rejected_records, stamp
 from sync.reader.status import overview
 from sync.reader.stored_templates import printed
 from sync.site import data, pages
-from sync.site.cards import Media, News, card, news_of, page_name
+from sync.site.cards import Marks, Media, card, marks_of, page_name
 from sync.site.folder import open_folder
 from sync.site.template_page import template
 from sync.store.engine import reading
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sync.reader.stored_templates import Stored
     from sync.site.folder import Folder
 
-    Keep = Callable[[Folder, Sequence[Stored]], tuple[dict[str, str], int]]
+    CopyMedia = Callable[[Folder, Sequence[Stored]], tuple[dict[str, str], int]]
     """Copies covers to the folder; returns URL → path, and the number of covers that could not be fetched."""
 
 ASSETS = (
@@ -69,14 +69,14 @@ class Options:
     site_url: str | None = None
 
 
-def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = None) -> SiteBuilt:
+def build(engine: Engine, path: Path, options: Options, *, copy_media: CopyMedia | None = None) -> SiteBuilt:
     """Write the site of a catalog to a folder, or update an existing one.
 
     Args:
         engine: the database; it is only read.
         path: the folder.
         options: the options of the site.
-        keep: copies covers; None: pages link to the vendor's URLs.
+        copy_media: copies covers; None: pages link to the vendor's URLs.
 
     Raises:
         MissingExtra: Jinja2 is not installed.
@@ -85,7 +85,9 @@ def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = N
     """
     assets, contents = _assets()
     rendering = pages.Pages(assets, options.site_url)
-    program = _hash(__version__, rendering.sources, *map(str, contents.values()), json.dumps(asdict(options)), str(bool(keep)))
+    program = _hash(
+        __version__, rendering.sources, *map(str, contents.values()), json.dumps(asdict(options)), str(bool(copy_media))
+    )
     with open_folder(path) as folder:
         mark = _hash(program, stamp(engine))
         if folder.old.stamp == mark and not folder.old.missing and _is_complete(folder):
@@ -93,7 +95,7 @@ def build(engine: Engine, path: Path, options: Options, *, keep: Keep | None = N
         with reading(engine) as connection:
             mark = _hash(program, stamp(connection))
             found = read_catalog_dump(connection)
-            copies, missing = keep(folder, found.stored) if keep else ({}, 0)
+            copies, missing = copy_media(folder, found.stored) if copy_media else ({}, 0)
             _write(folder, connection, found, Media(copies), rendering, program, options, contents)
         written, deleted = folder.publish(mark, copies, missing)
     return SiteBuilt(written, deleted, found.overview.present, len(copies), missing)
@@ -125,8 +127,8 @@ def _write(
         folder.put_if_new(name, content)
     cards = {template_id: card(one, media) for template_id, one in known.items()}
     _pages_of_templates(folder, found, cards, events, rendering, program, options)
-    news = news_of(found)
-    rows = [({**cards[each], **asdict(news.get(each, News()))}, known[each]) for each in _newest_first(found)]
+    marks = marks_of(found)
+    rows = [({**cards[each], **asdict(marks.get(each, Marks()))}, known[each]) for each in _newest_first(found)]
     gallery_data = _hashed(folder, "catalog", data.catalog_data(rows))
     changes_data = _hashed(folder, "changes", data.changes_data(found, known))
     folder.put_if_new("freshness.js", data.freshness(found.overview, found.rejected.count, options.stale_after))

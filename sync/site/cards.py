@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
 
-NEWS = timedelta(days=7)
+MARK_PERIOD = timedelta(days=7)
 """Age, relative to the newest change, up to which a change is marked. Not relative to now: pages are static."""
 RATIOS = ("9:21", "9:16", "2:3", "3:4", "4:5", "1:1", "5:4", "4:3", "3:2", "16:9", "21:9")
 """The ratios with a class in the style sheet; any other is shown as the nearest of them."""
@@ -29,24 +29,24 @@ _TONES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Marks:
     """The marks of a card: whether it is new, and the last price change in percent, if any."""
 
     new: bool = False
     moved: int | None = None
 
 
-def news_of(whole: CatalogDump) -> Mapping[str, News]:
+def marks_of(dump: CatalogDump) -> Mapping[str, Marks]:
     """Return the marks by template: those added after the first run, or with a price change, in the newest week."""
-    if not whole.events:
+    if not dump.events:
         return {}
-    since = whole.events[-1].at - NEWS
-    found: dict[str, News] = {}
-    for event in reversed(whole.events):
+    since = dump.events[-1].at - MARK_PERIOD
+    found: dict[str, Marks] = {}
+    for event in reversed(dump.events):
         if event.at < since:
             break
-        later = found.get(event.template_id, News())
-        if event.kind == "added" and event.run_id != whole.first_run_id:
+        later = found.get(event.template_id, Marks())
+        if event.kind == "added" and event.run_id != dump.first_run_id:
             found[event.template_id] = replace(later, new=True)
         elif later.moved is None and (moved := _moved(event)) is not None:
             found[event.template_id] = replace(later, moved=moved)
@@ -131,7 +131,7 @@ def price_range(credits_: Iterable[float]) -> str | None:
     return f"{ordered[0]}" if ordered[0] == ordered[-1] else f"{ordered[0]} – {ordered[-1]}"
 
 
-def names_of(document: Document) -> tuple[str, str]:
+def titles_of(document: Document) -> tuple[str, str]:
     """Return the titles in Chinese and English; a missing one is replaced by the other, or by the ID."""
     zh, en = (escape_bidi(document[name] or "") for name in ("title", "title_en"))
     fallback = escape_bidi(document["template_id"])

@@ -50,10 +50,10 @@ class Fetch:
         """Send one request, without redirects.
 
         Raises:
-            NoCover: the cover cannot be fetched; the message is the reason.
+            CoverUnavailable: the cover cannot be fetched; the message is the reason.
         """
         if safe_url(url) is None:
-            raise NoCover("not a plain https address")
+            raise CoverUnavailable("not a plain https address")
         return self.ask(url)
 
     def ask(self, url: str) -> bytes:
@@ -69,22 +69,22 @@ class Fetch:
                 is_permitted=self._allowed,
             )
         except AddressRefused:
-            raise NoCover("its address is not a public one") from None
+            raise CoverUnavailable("its address is not a public one") from None
         except TransportFailure as failure:
-            raise NoCover(str(failure)) from None
+            raise CoverUnavailable(str(failure)) from None
         if answer.status not in OK:
-            raise NoCover(f"the answer was {answer.status}")
+            raise CoverUnavailable(f"the answer was {answer.status}")
         if answer.failure is not None:
-            raise NoCover(str(answer.failure))
+            raise CoverUnavailable(str(answer.failure))
         return answer.body
 
 
 def _size_limit(status: int) -> int:
-    return LARGEST + 1 if status in OK else 0
+    return MAX_BYTES + 1 if status in OK else 0
 
 
-AT_ONCE = 8
-LARGEST = 8 * 1024 * 1024
+PARALLEL = 8
+MAX_BYTES = 8 * 1024 * 1024
 """Maximum bytes of one cover or preview."""
 _KINDS: tuple[tuple[str, bytes, int], ...] = (
     ("png", b"\x89PNG\r\n\x1a\n", 0), ("jpg", b"\xff\xd8\xff", 0), ("gif", b"GIF8", 0), ("webp", b"WEBP", 8),
@@ -92,7 +92,7 @@ _KINDS: tuple[tuple[str, bytes, int], ...] = (
 )  # fmt: skip
 
 
-class NoCover(SyncError):
+class CoverUnavailable(SyncError):
     """A cover cannot be fetched, or is no picture."""
 
 
@@ -100,21 +100,21 @@ def kind_of(content: bytes) -> str:
     """Return the type of a picture from its first bytes, independent of its URL and its declared type. SVG is refused.
 
     Raises:
-        NoCover: the type is not supported, or the file is too large.
+        CoverUnavailable: the type is not supported, or the file is too large.
     """
-    if len(content) > LARGEST:
-        raise NoCover(f"more than {LARGEST} bytes")
+    if len(content) > MAX_BYTES:
+        raise CoverUnavailable(f"more than {MAX_BYTES} bytes")
     for kind, begins, at in _KINDS:
         if content[at : at + len(begins)] == begins:
             return kind
-    raise NoCover("no PNG, JPEG, GIF, WebP or AVIF")
+    raise CoverUnavailable("no PNG, JPEG, GIF, WebP or AVIF")
 
 
-class Keeper:
+class MediaCopier:
     """Copies media to the folder of a site.
 
     Args:
-        get: returns the content of a URL of a template, or raises NoCover.
+        get: returns the content of a URL of a template, or raises CoverUnavailable.
         fields: the fields of a document with the URLs.
         on_failure: called with the URL and the reason of each failure.
         removed: also fetch those of removed templates; otherwise only existing copies are kept.
@@ -147,7 +147,7 @@ class Keeper:
             if path is not None and folder.fresh(path, folder.old.files.get(path, "")):
                 copies[key] = path
         lacking = [key for key in wanted if key not in copies]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(PARALLEL) as pool:
             for key, content in zip(lacking, pool.map(lambda key: self._try(*wanted[key]), lacking), strict=True):
                 if content is not None:
                     name = hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:24]
@@ -160,7 +160,7 @@ class Keeper:
         try:
             content = self._get(url, document)
             kind_of(content)
-        except NoCover as reason:
+        except CoverUnavailable as reason:
             self._on_failure(url, str(reason))
             return None
         return content

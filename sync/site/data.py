@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sync.site.cards import names_of, page_name
+from sync.site.cards import page_name, titles_of
 from sync.terminal.changes import field_change
 from sync.text import escape_bidi, iso, json_text
 
@@ -78,25 +78,25 @@ def _word(words: _Words, word: str | None) -> int | None:
     return None if word is None else words.number(escape_bidi(word))
 
 
-def changes_data(whole: CatalogDump, known: Mapping[str, Stored]) -> str:
+def changes_data(dump: CatalogDump, known: Mapping[str, Stored]) -> str:
     """Return the newest changes, newest first, with their field changes as text."""
     fields, templates = _Words(), _Words()
     rows = []
-    for event in newest(whole.events, MAX_CHANGES):
+    for event in newest(dump.events, MAX_CHANGES):
         texts = [[fields.number(field), text] for field, text in fields_of(event)]
         rows.append(
             [event.run_id, minute(event.at), templates.number(event.template_id), _KINDS.index(event.kind), texts,
              ", ".join(map(escape_bidi, event.breaking)) if event.kind == "changed" else ""]
         )  # fmt: skip
-    called = [[template_id, *called_as(template_id, known)] for template_id in templates.numbers]
+    called = [[template_id, *titles_and_page(template_id, known)] for template_id in templates.numbers]
     return script("changesData", {"fields": list(fields.numbers), "templates": called, "rows": rows})
 
 
-def called_as(template_id: str, known: Mapping[str, Stored]) -> tuple[str, str, str | None]:
+def titles_and_page(template_id: str, known: Mapping[str, Stored]) -> tuple[str, str, str | None]:
     """Return the two titles and the page of a template; no page if it is not in the database."""
     if template_id not in known:
         return "", "", None
-    return (*names_of(known[template_id].document), f"templates/{page_name(template_id)}")
+    return (*titles_of(known[template_id].document), f"templates/{page_name(template_id)}")
 
 
 def newest(events: Sequence[Event], most: int) -> list[Event]:

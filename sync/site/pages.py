@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sync.errors import MissingExtra
-from sync.site.data import called_as, fields_of, minute, newest
+from sync.site.data import fields_of, minute, newest, titles_and_page
 from sync.site.plots import catalog_plots
 from sync.text import escape_bidi
 
@@ -93,9 +93,9 @@ def gallery(cards: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
     return {"cards": cards[:FIRST_CARDS], "total": len(cards), "data": data, "blank": _BLANK_CARD}
 
 
-def changes(whole: CatalogDump, known: Mapping[str, Stored], data: str, *, cut: bool) -> dict[str, Any]:
+def changes(dump: CatalogDump, known: Mapping[str, Stored], data: str, *, cut: bool) -> dict[str, Any]:
     """Return the context of the page of changes: held removals, rejected records, plots, the first changes by day and run."""
-    first = newest(whole.events, FIRST_CHANGES)[:FIRST_CHANGES]
+    first = newest(dump.events, FIRST_CHANGES)[:FIRST_CHANGES]
     days = [
         {
             "date": day,
@@ -107,18 +107,18 @@ def changes(whole: CatalogDump, known: Mapping[str, Stored], data: str, *, cut: 
         for day, on_day in groupby(first, key=lambda event: minute(event.at)[:10])
     ]
     return {
-        "days": days, "total": len(whole.events), "cut": cut, "data": data, "plots": catalog_plots(whole), "blank": _BLANK_EVENT,
+        "days": days, "total": len(dump.events), "cut": cut, "data": data, "plots": catalog_plots(dump), "blank": _BLANK_EVENT,
         "held": [
-            (run_id, *called_as(template_id, known), escape_bidi(template_id)) for template_id, run_id in whole.held.items()
+            (run_id, *titles_and_page(template_id, known), escape_bidi(template_id)) for template_id, run_id in dump.held.items()
         ],
-        "set_aside": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in whole.rejected.first],
-        "more_set_aside": whole.rejected.count - len(whole.rejected.first),
+        "rejected": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in dump.rejected.first],
+        "more_rejected": dump.rejected.count - len(dump.rejected.first),
     }  # fmt: skip
 
 
 def event_row(event: Event, known: Mapping[str, Stored]) -> dict[str, Any]:
     """Return the context of one change; an unknown template is shown by its ID, without a link."""
-    title, title_en, page = called_as(event.template_id, known)
+    title, title_en, page = titles_and_page(event.template_id, known)
     return {
         "kind": event.kind,
         "id": escape_bidi(event.template_id),

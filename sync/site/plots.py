@@ -75,8 +75,8 @@ def step_plot(series: Mapping[str, Series], until: datetime) -> Plot | None:
         return None
     start, end = min(moments), max(until, *moments)
     seconds = (end - start).total_seconds() * _BEYOND or 1.0
-    whole = all(value == int(value) for value in values)
-    low, high, step = _scale(min(values), max(values), least_step=1.0 if whole else 0.0)
+    integral = all(value == int(value) for value in values)
+    low, high, step = _scale(min(values), max(values), least_step=1.0 if integral else 0.0)
 
     right = WIDTH - _RIGHT
 
@@ -140,45 +140,45 @@ MAX_LINES = 5
 MAX_POINTS = 400
 
 
-def catalog_plots(whole: CatalogDump) -> list[tuple[Plot, str, str]]:
+def catalog_plots(dump: CatalogDump) -> list[tuple[Plot, str, str]]:
     """Draw three plots, each with its title in English and Chinese; none if all changes have the same time."""
-    moments = sorted({event.at for event in whole.events})
+    moments = sorted({event.at for event in dump.events})
     if len(moments) < 2:  # noqa: PLR2004 - a line needs two points
         return []
     plots = [
-        (step_plot({"": _sizes(whole)}, moments[-1]), "Templates in the catalog", "目录中的模板数"),
-        (step_plot(_moves(whole), moments[-1]), "Added and removed since the first run", "首次运行以来的新增与移除"),
-        (step_plot(_levels(whole, moments), moments[-1]), "Median credits per resolution", "各分辨率积分中位数"),
+        (step_plot({"": _sizes(dump)}, moments[-1]), "Templates in the catalog", "目录中的模板数"),
+        (step_plot(_moves(dump), moments[-1]), "Added and removed since the first run", "首次运行以来的新增与移除"),
+        (step_plot(_levels(dump, moments), moments[-1]), "Median credits per resolution", "各分辨率积分中位数"),
     ]
     return [(plot, en, zh) for plot, en, zh in plots if plot is not None]
 
 
-def _sizes(whole: CatalogDump) -> list[tuple[datetime, float | None]]:
+def _sizes(dump: CatalogDump) -> list[tuple[datetime, float | None]]:
     # From the present backwards, because the beginning of the feed may have been pruned.
-    size = whole.overview.present
+    size = dump.overview.present
     points: list[tuple[datetime, float | None]] = []
-    for event in reversed(whole.events):
+    for event in reversed(dump.events):
         if not points or points[-1][0] != event.at:
             points.append((event.at, size))
         size -= {"added": 1, "removed": -1}.get(event.kind, 0)
     return points[::-1]
 
 
-def _moves(whole: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
+def _moves(dump: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
     totals: Counter[str] = Counter()
     lines: dict[str, dict[datetime, float | None]] = {"added": {}, "removed": {}}
-    for event in whole.events:
-        if event.kind in lines and event.run_id != whole.first_run_id:
+    for event in dump.events:
+        if event.kind in lines and event.run_id != dump.first_run_id:
             totals[event.kind] += 1
         for kind, points in lines.items():
             points[event.at] = totals[kind]
     return {kind: list(points.items()) for kind, points in lines.items()}
 
 
-def _levels(whole: CatalogDump, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
+def _levels(dump: CatalogDump, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
     """Return the median price of each of the most frequent resolutions, at up to about `MAX_POINTS` times."""
     by_resolution: dict[str, list[Any]] = defaultdict(list)
-    for periods in whole.periods.values():
+    for periods in dump.periods.values():
         for period in periods:
             by_resolution[period.resolution].append(period)
     common = sorted(by_resolution, key=lambda name: (-len(by_resolution[name]), name))[:MAX_LINES]

@@ -283,6 +283,7 @@ sync_state = Table(  # one row: state that runs keep
     Column("oldest_run_id", BigInteger),  # history is complete after this run; null: from the start
     Column("feed_epoch", String(12)),  # not null; random id of this feed, created with the tables
     Column("last_cursor", String(64)),  # not null; end of the feed
+    Column("origin", String(300)),  # scheme, host and port of the copied catalog; null: no verified run yet
     Column("pruned_cursor", String(64)),  # cursor of the last pruned change; null: none was pruned
 )
 

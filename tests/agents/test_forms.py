@@ -51,12 +51,12 @@ IN_SHORT: dict[str, Any] = {
     "consume_items": [{"resolution": "480p", "credit": 166.5}, {"resolution": "720p", "credit": 400}],
     "tags": [{"name": "热", "name_en": "Hot"}, {"name": "舞", "name_en": None}],
     "aspect_ratios": ["9:16", "1:1"],
+    "cover_url": "https://m.example/c.jpeg",
 }
 WHOLE: dict[str, Any] = {
     **IN_SHORT,
     "media_id": "m",
     "service_id": "s",
-    "cover_url": "https://m.example/c.jpeg",
     "cover_aspect_ratio": "9:16",
     "preview_video_url": "https://m.example/p.mp4",
     "extra": {"Later": [1, {"a": [2]}]},

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "search_templates": {"search": "number", "limit": 1},
+    "filter_values": {},
     "get_template": {"template_id": "2"},
     "get_form": {"template_id": "2"},
     "validate_input": {"template_id": "2", "input": {}},
@@ -299,3 +300,21 @@ def test_nothing_heavy_is_imported_by_commands_that_do_not_need_it(filled: Datab
     )
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "[]")
+
+
+def test_a_message_that_cannot_be_parsed_gets_an_error_with_its_id(sqlite: Database) -> None:
+    run_with(records(1), sqlite.engine)
+    call = (
+        '{"jsonrpc": "2.0", "id": %s, "method": "tools/call", "params": {"name": "get_form", "arguments": {"template_id": %s}}}'
+    )
+    lines = [call % (7, '"\\ud800"'), call % ('"deep"', "[" * 5000 + "]" * 5000), '{"jsonrpc": "2.0", "id": 9', "no JSON"]
+    done = subprocess.run(
+        [sys.executable, "-m", "sync", "mcp"],
+        input="\n".join(lines) + "\n",
+        env=environment(DATABASE_URL=sqlite.url),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    answers = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+    assert {answers[key]["error"]["code"] for key in (7, "deep", 9)} == {-32700}
+    assert answers[7]["error"]["message"].startswith("This message cannot be parsed: Invalid JSON")
+    assert (sorted(map(str, answers)), done.returncode) == (["7", "9", "deep"], 0)

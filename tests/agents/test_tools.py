@@ -11,6 +11,7 @@ from sync.agents.answers import fits
 from sync.agents.tools import RefusedError
 from sync.agents.tools import answer as call
 from sync.api import Catalog
+from sync.catalog.feed_chain import Cursor
 from sync.errors import DatabaseError, TryLater
 from sync.outputs.tools import MOST_ROWS, TOOLS
 from sync.store.prune import prune
@@ -82,7 +83,14 @@ def test_pages_are_together_the_whole_in_order_and_each_once(catalog: Catalog) -
     assert ids == [each.template_id for each in catalog.templates(sort="newest")]
     held = [(each["resolution"], Decimal(str(each["credit"]))) for each in pages("price_history", "periods", template_id="3")]
     assert held == [("480p", Decimal("166.5")), ("720p", Decimal("355.2")), ("720p", Decimal(400))]
-    assert [each["seq"] for each in pages("recent_changes", "changes", after="0")] == [1, 2, 3, 4, 5, 6]
+    assert [each["seq"] for each in pages("recent_changes", "changes", after=str(Cursor.start(catalog.status().feed_epoch)))] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
 
 
 def test_the_newest_changes_come_first_and_what_is_new_can_be_asked_for_later(catalog: Catalog, database: Database) -> None:
@@ -102,7 +110,7 @@ def test_the_newest_changes_come_first_and_what_is_new_can_be_asked_for_later(ca
 SLIPS: list[tuple[str, dict[str, Any], str]] = [
     ("search_templates", {"max_prise": 1}, "max_prise: there is no such field; there are search, tag, type"),
     ("search_templates", {"limit": MOST_ROWS + 1}, "limit: must be at most 50, not 51."),
-    ("search_templates", {"limit": "7"}, "limit: must be a whole number, not a string."),
+    ("search_templates", {"limit": "seven"}, "limit: must be a whole number, not a string."),
     ("search_templates", {"limit": True}, "limit: must be a whole number, not a boolean."),
     ("search_templates", {"max_price": -1}, "max_price: must be at least 0, not -1."),
     ("search_templates", {"sort": "best"}, 'sort: must be one of "id", "newest", "price", "name", not "best".'),
@@ -115,8 +123,8 @@ SLIPS: list[tuple[str, dict[str, Any], str]] = [
     ("get_form", {"template_id": "3", "resolution": "4k"}, "there is no price at '4k'; there is one at 480p, 720p"),
     ("validate_input", {"template_id": "9", "input": {}}, "No template '9' was ever seen."),
     ("price_history", {"template_id": "3", "after": "2026"}, "after: this position is not in the history any more"),
-    ("recent_changes", {"after": "7"}, "Call without `after` for the newest changes."),
-    ("recent_changes", {"after": "yesterday"}, "since: a cursor or a seq, not 'yesterday'."),
+    ("recent_changes", {"after": "7"}, "call it without `after` for the newest changes."),
+    ("recent_changes", {"after": "yesterday"}, "call it without `after` for the newest changes."),
     ("catalog_status", {"verbose": True}, "verbose: there is no such field; there are none."),
 ]
 
@@ -233,3 +241,51 @@ def test_a_database_that_is_gone_is_an_error_and_no_answer(sqlite: Database) -> 
         sqlite.execute("DROP TABLE tags")
         with pytest.raises(DatabaseError):
             call(catalog, "search_templates", {"tag": "x"})
+
+
+def test_the_values_of_the_filters_are_listed_with_their_counts(catalog: Catalog) -> None:
+    found = answer(catalog, "filter_values", search="number")
+    assert found["templates"] == 2
+    assert found["tag"] == [{"value": "Trending", "templates": 2}, {"value": "🔥Seedance2.0 Model", "templates": 2}]
+    assert found["resolution"] == [{"value": "480p", "templates": 2}, {"value": "720p", "templates": 2}]
+    assert [name for name in found if name != "templates"] == ["tag", "type", "requirement", "images", "resolution", "ratio"]
+    assert answer(catalog, "filter_values", tag="no such tag")["tag"] == []
+
+
+def test_a_result_has_its_cover(catalog: Catalog) -> None:
+    found = answer(catalog, "search_templates", search="1")["templates"]
+    assert found[0]["cover_url"] == catalog.template("1").cover_url
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"tag": None, "type": "", "after": None, "min_price": None, "sort": None},
+        {"images": "1", "limit": "50", "max_price": "166.5", "resolution": "480p"},
+        {"max_price": "1e3"},
+    ],
+)
+def test_null_and_empty_are_not_given_and_a_number_may_be_text(catalog: Catalog, arguments: dict[str, Any]) -> None:
+    assert [each["template_id"] for each in answer(catalog, "search_templates", **arguments)["templates"]] == ["1", "3", "4"]
+
+
+@pytest.mark.parametrize("number", ["two", "nan", "1e999999", "", "0x2"])
+def test_a_text_that_is_no_number_is_refused(catalog: Catalog, number: str) -> None:
+    if number:
+        assert refusal(catalog, "search_templates", images=number).startswith("images: must be a whole number")
+    with pytest.raises(RefusedError):
+        call(catalog, "get_template", {"template_id": ""})
+
+
+def test_a_value_that_no_template_has_comes_with_similar_ones(catalog: Catalog) -> None:
+    found = answer(catalog, "search_templates", tag="trendng", ratio="4:5", search="x")
+    assert found["unknown"] == [
+        "No template has the tag 'trendng'; did you mean 'Trending'?",
+        "No template has the ratio '4:5'; `filter_values` lists the values.",
+    ]
+    assert "unknown" not in answer(catalog, "search_templates", tag="trending", search="xyz")
+
+
+@pytest.mark.parametrize("after", ["1:2:3", " "])
+def test_an_after_that_is_no_cursor_is_refused(catalog: Catalog, after: str) -> None:
+    assert refusal(catalog, "recent_changes", after=after).startswith("after: not the `after` of an answer of this tool")

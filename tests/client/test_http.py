@@ -20,7 +20,7 @@ from sync.commands.doctor import checks_of
 from sync.config.settings import load
 from sync.errors import DeadlineExceeded, SyncError, Unreachable
 from sync.monitoring.heartbeat import Ping
-from sync.site.covers import Fetch, NoCover
+from sync.site.covers import CoverUnavailable, Fetch
 from sync.store.engine import open_engine
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
@@ -89,7 +89,7 @@ def cover(url: str, network: Network, limit: float = SOON) -> str:
     try:
         with patch("sync.site.covers.LIMIT", limit):
             Fetch(network, allowed=lambda _address: True).ask(f"{url}/cover.png")
-    except NoCover as error:
+    except CoverUnavailable as error:
         return str(error)
     return ""
 

@@ -73,13 +73,10 @@ def test_diff_takes_runs_instants_and_the_present(filled: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["list", "--as-of", "9"], "There is no run 9."),
-        (["list", "--as-of", "9999-01-01"], "9999-01-01T00:00:00Z is in the future"),
         (["export", "--as-of", "2001-01-01"], "There is no catalog of 2001-01-01T00:00:00Z: the first run ended at "),
         (["show", "1", "--as-of", "2026-11-17T10:00"], "has no time zone; write 2026-11-17T10:00Z, or a date alone"),
         (["diff", "1", "yesterday"], "'yesterday' is neither a run nor a date such as 2026-11-17"),
         (["diff", "1", "2", "--as-of", "3"], "a second run or instant, or --as-of, not both"),
-        (["list", "--limit", "-1"], "--limit: a whole number from 0 on, not -1."),
     ],
 )
 def test_a_moment_of_which_there_is_none_is_one_clear_line(filled: Path, arguments: list[str], says: str) -> None:

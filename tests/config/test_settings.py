@@ -68,10 +68,6 @@ def test_a_proxy_would_see_the_key_on_a_plain_address() -> None:
     assert "SYNC_PROXY" in problems(SYNC_PROXY="http://127.0.0.1:1", CRUN_BASE_URL="http://127.0.0.1:2")[0]
 
 
-def test_a_bundle_of_authorities_that_is_not_there_is_named() -> None:
-    assert "SYNC_CA_BUNDLE" in problems(SYNC_CA_BUNDLE="/no/such/file")[0]
-
-
 def test_a_password_with_a_question_mark_and_one_in_the_query_are_secrets() -> None:
     loaded = load({}, {"DATABASE_URL": "postgresql://u:sec?ret@h/db?password=inner"}, None)
     assert loaded.shown("database_url") == "postgresql://u:********@h/db"
@@ -85,11 +81,6 @@ def test_a_password_with_a_question_mark_and_one_in_the_query_are_secrets() -> N
 )
 def test_durations_take_a_unit(text: str, seconds: float) -> None:
     assert load({}, {"SYNC_INTERVAL": text}, None).settings.interval == seconds
-
-
-@pytest.mark.parametrize("text", ["0", "0m", "-5m", "m", "1w", "1m30s", "٣m"])
-def test_other_durations_are_refused(text: str) -> None:
-    assert "SYNC_INTERVAL" in problems(SYNC_INTERVAL=text)[0]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0s", 0), ("0", 0), ("0.0 h", 0), ("1h", 3600), ("30m", 1800)])
@@ -112,11 +103,6 @@ def test_shares_are_percentages_or_fractions(text: str, share: str) -> None:
     assert load({}, {"SYNC_MAX_REMOVED": text}, None).settings.max_removed == Decimal(share)
 
 
-@pytest.mark.parametrize("text", ["101%", "-1%", "nan", "inf", "10 percent"])
-def test_other_shares_are_refused(text: str) -> None:
-    assert "SYNC_MAX_REMOVED" in problems(SYNC_MAX_REMOVED=text)[0]
-
-
 @pytest.mark.parametrize("url", ["http://api.crun.ai", "http://10.0.0.1:80", "http://localhost.evil.example"])
 def test_plain_http_is_refused_but_for_loopback(url: str) -> None:
     assert "https" in problems(CRUN_BASE_URL=url)[0]
@@ -125,16 +111,6 @@ def test_plain_http_is_refused_but_for_loopback(url: str) -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8455", "http://localhost:1", "http://[::1]:2", "https://api.crunai.com/"])
 def test_https_and_loopback_are_accepted(url: str) -> None:
     assert load({}, {"CRUN_BASE_URL": url}, None).settings.base_url == url.rstrip("/")
-
-
-@pytest.mark.parametrize(
-    "url", ["api.crun.ai", "ftp://api.crun.ai", "https://u:p@api.crun.ai", "https://api.crun.ai?x=1", "https://[x",
-     "https://api.crun\n.ai", "https://a b.example", f"https://{'x' * 64}.example"],
-)  # fmt: skip
-def test_what_is_no_origin_is_refused(url: str) -> None:
-    told = problems(CRUN_BASE_URL=url)
-    assert "CRUN_BASE_URL" in told[0]
-    assert "u:p" not in told[0]
 
 
 def test_a_key_file_is_read_and_its_newline_dropped(tmp_path: Path) -> None:
@@ -255,10 +231,6 @@ def test_a_nul_character_of_a_file_is_refused_by_the_variables_name(tmp_path: Pa
     assert all(what.startswith("expected a text without a NUL character") for _, what in told)
 
 
-def test_a_cron_expression_that_never_fires_is_refused() -> None:
-    assert "SYNC_CRON" in problems(SYNC_CRON="0 0 31 2 *")[0]
-
-
 def test_every_option_says_what_it_is() -> None:
     for option in OPTIONS:
         assert option.help.endswith(".")
@@ -272,15 +244,16 @@ def test_an_unreadable_env_file_is_named(tmp_path: Path) -> None:
         load({}, {}, file)
 
 
-@pytest.mark.parametrize("variable", ["SYNC_INTERVAL", "SYNC_LEASE_TTL", "SYNC_GRACE", "SYNC_DEADLINE"])
-def test_a_duration_past_ten_years_is_refused(variable: str) -> None:
-    assert variable in problems(**{variable: "999999999d"})[0]
-    assert "3650d" in problems(**{variable: "3651d"})[0]
+def test_a_duration_of_more_than_ten_years_is_refused() -> None:
+    assert "3650d" in problems(SYNC_DEADLINE="3651d")[0]
 
 
-def test_a_metrics_file_that_is_a_device_a_link_or_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "link.prom").symlink_to(tmp_path / "elsewhere")
-    for path in ("/dev/null", str(tmp_path), str(tmp_path / "link.prom")):
-        assert "regular file" in problems(SYNC_METRICS_FILE=path)[0]
+def test_a_metrics_file_may_be_new_and_must_have_a_name_that_the_system_accepts(tmp_path: Path) -> None:
     assert "a valid file name" in problems(SYNC_METRICS_FILE="n" * 300)[0]
     assert load({}, {"SYNC_METRICS_FILE": str(tmp_path / "new.prom")}, None).settings.metrics_file
+
+
+def test_a_password_in_the_base_url_is_refused_and_not_repeated() -> None:
+    (problem,) = problems(CRUN_BASE_URL="https://u:secret@api.crun.ai")
+    assert problem.startswith("CRUN_BASE_URL")
+    assert "secret" not in problem

@@ -84,21 +84,6 @@ def test_a_cron_expression_is_read_in_its_zone_with_sunday_as_0(upstream: Upstre
     assert datetime.fromisoformat(planned).strftime("%A %H:%M") == "Saturday 19:00"
 
 
-@pytest.mark.parametrize(("variables", "sentence"), [
-    ({"SYNC_CRON": "0 0 31 2 *", "SYNC_INTERVAL": ""}, "never fires"),
-    ({"SYNC_CRON": "0 3 * *", "SYNC_INTERVAL": ""}, "five fields"),
-    ({"SYNC_CRON": "0 3 * * *", "SYNC_INTERVAL": "5m"}, "not both"),
-    ({"SYNC_TIMEZONE": "CST"}, "a time zone's name"),
-    ({"SYNC_INTERVAL": "0"}, "above zero"),
-    ({"CRUN_API_KEY": ""}, "CRUN_API_KEY: not set"),
-])  # fmt: skip
-def test_a_schedule_that_cannot_be_is_refused_at_start(variables: dict[str, str], sentence: str, tmp_path: Path) -> None:
-    refused = template_sync("daemon", folder=tmp_path, variables={"CRUN_API_KEY": SANDBOX_KEY, **variables})
-    assert refused.code == 78
-    assert sentence in refused.err
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_port_in_use_is_a_clear_error(upstream: Upstream, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -8,8 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -28,6 +27,7 @@ from tests.builders import make_settings, records
 from tests.command_line import template_sync
 from tests.daemons import DaemonProcess, Upstream, rows, statuses, until
 from tests.faults import Snapshot
+from tests.monitoring.monitor import monitor as serve_pings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,30 +130,10 @@ def test_systemd_hears_when_it_is_ready_how_it_is_and_when_it_stops(upstream: Up
 
 
 @contextmanager
-def monitor(answer: Callable[[], object] = lambda: None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """A monitoring service that the heartbeat goes to; gives its address and what it heard."""
-    heard: list[tuple[str, str]] = []
-
-    class Monitor(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            answer()
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Monitor)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/beat", heard
-    finally:
-        server.shutdown()
-        server.server_close()
+def monitor(before_answer: Callable[[], object] = lambda: None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Serve pings; yield their address, and those that were received."""
+    with serve_pings(before_answer=before_answer) as server:
+        yield f"{server.url}/beat", server.heard
 
 
 def test_the_heartbeat_tells_of_start_success_and_failure(upstream: Upstream, tmp_path: Path) -> None:

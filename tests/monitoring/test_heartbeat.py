@@ -6,59 +6,19 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 
 from sync.errors import DatabaseError
 from sync.monitoring.heartbeat import Ping
+from tests.monitoring.monitor import monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE = 10.0  # seconds; what is waited for comes at once, or never
-
-
-class Monitor(ThreadingHTTPServer):
-    """A monitoring service that notes what it hears."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(("127.0.0.1", 0), MonitorHandler)
-        self.status = status
-        self.heard: list[tuple[str, str]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class MonitorHandler(BaseHTTPRequestHandler):
-    server: Monitor
-
-    def do_POST(self) -> None:
-        self.server.heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
-        self.send_response(self.server.status)
-        self.send_header("Location", self.server.url + "/elsewhere")
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"OK")
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
-
-
-@contextmanager
-def monitor(status: int = 200) -> Iterator[Monitor]:
-    with Monitor(status) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager

@@ -30,7 +30,14 @@ def test_no_success_is_stale() -> None:
 
 @pytest.mark.parametrize(("seconds", "shown"), [
     (-1, "0 s"),
+    (0, "0 s"),
     (1.4, "1 s"),
+    (119, "119 s"),
+    (120, "2 min"),
+    (7199, "119 min"),
+    (7200, "2 h 00 min"),
+    (11100, "3 h 05 min"),
+    (187200, "2 d 4 h"),
     (7859, "2 h 10 min"),
     (172799, "47 h 59 min"),
     (172800, "2 d 0 h"),

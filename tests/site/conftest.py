@@ -108,7 +108,7 @@ def small(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
         catalogs = [[{**record, **_media(record)} for record in catalog] for catalog in (FIRST, THEN)]
         weeks(database.engine, *catalogs)
         site = Site(tmp_path_factory.mktemp("site") / "gallery", database.engine)
-        site.build(keep=sample_media(), stale_after=10.0**10)
+        site.build(copy_media=sample_media(), stale_after=10.0**10)
         yield site
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sync.sandbox.catalog import cover_url, preview_url, read_media
 from sync.site.build import Options, build
-from sync.site.covers import Keeper
+from sync.site.covers import MediaCopier
 from tests.builders import record, run_with, ticking
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Site:
 
     def build(self, **options: Any) -> SiteBuilt:
         """Bring it up to date."""
-        keep = options.pop("keep", None)
-        return build(self.engine, self.folder, Options(**{**vars_of(OPTIONS), **options}), keep=keep)
+        copy_media = options.pop("copy_media", None)
+        return build(self.engine, self.folder, Options(**{**vars_of(OPTIONS), **options}), copy_media=copy_media)
 
     def text(self, path: str) -> str:
         """Read one file."""
@@ -72,7 +72,7 @@ def weeks(engine: Engine, *catalogs: Sequence[dict[str, Any]]) -> None:
         run_with(catalog, engine, clock=ticking(start), max_removed=1)
 
 
-def sample_media() -> Keeper:
+def sample_media() -> MediaCopier:
     """Give each template a cover and a preview of the sandbox, instead of fetching them."""
 
     def get(url: str, document: dict[str, Any]) -> bytes:
@@ -82,4 +82,4 @@ def sample_media() -> Keeper:
         assert found is not None
         return found[1]
 
-    return Keeper(get, ("cover_url", "preview_video_url"), removed=True)
+    return MediaCopier(get, ("cover_url", "preview_video_url"), removed=True)

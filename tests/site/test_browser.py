@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.builders import record, run_with
+from tests.builders import run_with
 from tests.site.sites import Site
 
 if TYPE_CHECKING:
@@ -200,31 +200,6 @@ def test_the_feed_is_filtered_by_kind_and_field(base: str, watch: Watch) -> None
     assert page.url.endswith("#field=consume_items")
     page.locator(".event a").click()
     page.wait_for_url("**/templates/104909826.html")
-
-
-@pytest.mark.long
-def test_a_request_is_copied_by_its_button(watch: Watch, small: Site) -> None:
-    here = watch(small.folder.as_uri(), permissions=["clipboard-read", "clipboard-write"])
-    page = here.open("templates/104909826.html")
-
-    page.locator("[data-copies=request]").click()
-    page.locator("[data-copies=request]", has_text="Copied").wait_for()
-
-    copied = page.evaluate("() => navigator.clipboard.readText()")
-    assert '"template_id": "104909826"' in copied
-    assert copied == page.locator("#request").inner_text()
-
-
-@pytest.mark.long
-def test_a_page_that_grows_old_says_so_by_itself(sqlite: Database, tmp_path: Path, watch: Watch) -> None:
-    run_with([record("1", Cover=None, PreviewVideo=None)], sqlite.engine)  # in January 2026, by the tests' clock
-    site = Site(tmp_path / "site", sqlite.engine)
-    site.build()
-
-    here = watch(site.folder.as_uri())
-    page = here.open()
-
-    assert "this page may be out of date" in page.locator("#freshness.old").inner_text()
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ import pytest
 
 from sync.client.network import Network
 from sync.config.addresses import is_public
-from sync.site.covers import AT_ONCE, LARGEST, Fetch, Keeper, NoCover, kind_of
+from sync.site.covers import MAX_BYTES, PARALLEL, CoverUnavailable, Fetch, MediaCopier, kind_of
 from tests.builders import record, run_with, ticking
 from tests.hostile import Hostile, Reply
 from tests.site.sites import WEEKS, Site
@@ -49,9 +49,9 @@ def test_a_picture_is_known_by_its_first_bytes(content: bytes, kind: str) -> Non
     assert kind_of(content) == kind
 
 
-@pytest.mark.parametrize("content", [SVG, b"<html>", b"", b"\x89PN", PNG + bytes(LARGEST)])
+@pytest.mark.parametrize("content", [SVG, b"<html>", b"", b"\x89PN", PNG + bytes(MAX_BYTES)])
 def test_what_is_no_picture_or_too_large_is_not_kept(content: bytes) -> None:
-    with pytest.raises(NoCover):
+    with pytest.raises(CoverUnavailable):
         kind_of(content)
 
 
@@ -73,7 +73,7 @@ def test_a_cover_is_asked_for_without_the_key_and_its_bytes_are_given() -> None:
 
 def test_a_private_address_is_left_before_anything_is_sent() -> None:
     ask, server = fetch_from(Reply(PNG), allowed=is_public)
-    with server, pytest.raises(NoCover, match="not a public one"):
+    with server, pytest.raises(CoverUnavailable, match="not a public one"):
         ask()
     assert server.requests == []
 
@@ -85,13 +85,13 @@ def test_a_private_address_is_left_before_anything_is_sent() -> None:
 )  # fmt: skip
 def test_a_redirect_is_not_followed_and_an_error_is_no_cover(reply: Reply, why: str) -> None:
     ask, server = fetch_from(reply)
-    with server, pytest.raises(NoCover, match=why):
+    with server, pytest.raises(CoverUnavailable, match=why):
         ask()
     assert len(server.requests) == 1
 
 
 def test_plain_http_is_not_even_tried() -> None:
-    with pytest.raises(NoCover, match="plain https"):
+    with pytest.raises(CoverUnavailable, match="plain https"):
         Fetch(Network())("http://media.example/cover.png", {})
 
 
@@ -106,7 +106,7 @@ class Storage:
         self.asked.append(url)
         name = url.partition("?")[0].rpartition("/")[2]
         if name not in self.pictures:
-            raise NoCover("404")
+            raise CoverUnavailable("404")
         return self.pictures[name]
 
 
@@ -115,8 +115,8 @@ def covered(template_id: str, name: str, signature: str = "a") -> dict[str, Any]
 
 
 def test_covers_are_asked_for_several_at_once_and_no_more_than_that(sqlite: Database, tmp_path: Path) -> None:
-    run_with([covered(f"{n}", f"c{n}") for n in range(3 * AT_ONCE)], sqlite.engine)
-    together = threading.Barrier(AT_ONCE, timeout=30)
+    run_with([covered(f"{n}", f"c{n}") for n in range(3 * PARALLEL)], sqlite.engine)
+    together = threading.Barrier(PARALLEL, timeout=30)
     now, most, counting = 0, 0, threading.Lock()
 
     def get(_url: str, _document: dict[str, Any]) -> bytes:
@@ -129,9 +129,9 @@ def test_covers_are_asked_for_several_at_once_and_no_more_than_that(sqlite: Data
             now -= 1
         return PNG
 
-    built = Site(tmp_path / "site", sqlite.engine).build(keep=Keeper(get))
+    built = Site(tmp_path / "site", sqlite.engine).build(copy_media=MediaCopier(get))
 
-    assert (built.covers, most) == (3 * AT_ONCE, AT_ONCE)
+    assert (built.covers, most) == (3 * PARALLEL, PARALLEL)
 
 
 def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_they_are_others(
@@ -140,7 +140,7 @@ def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_the
     site, storage = Site(tmp_path / "site", sqlite.engine), Storage(one=PNG, two=PNG + b"2", evil=SVG)
     run_with([covered("1", "one"), covered("2", "evil")], sqlite.engine, clock=ticking(WEEKS[0]))
 
-    built = site.build(keep=Keeper(storage))
+    built = site.build(copy_media=MediaCopier(storage))
 
     (copy,) = (site.folder / "media").iterdir()
     assert (copy.suffix, copy.read_bytes()) == (".png", PNG)
@@ -151,14 +151,14 @@ def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_the
 
     run_with([covered("1", "one", "b"), covered("2", "evil", "b")], sqlite.engine, clock=ticking(WEEKS[1]))
     storage.asked.clear()
-    site.build(keep=Keeper(storage))
+    site.build(copy_media=MediaCopier(storage))
     assert storage.asked == ["https://media.example/evil?x-signature=b"]  # which might have become one
 
     run_with([covered("1", "two"), covered("2", "two")], sqlite.engine, clock=ticking(WEEKS[2]))
     storage.asked.clear()
-    site.build(keep=Keeper(storage))
+    site.build(copy_media=MediaCopier(storage))
     assert storage.asked == ["https://media.example/two?x-signature=a"]  # once for both
-    assert site.build(keep=Keeper(storage)).written == 0
+    assert site.build(copy_media=MediaCopier(storage)).written == 0
 
     site.build()
     assert "media/" not in site.text("index.html")

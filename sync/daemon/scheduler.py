@@ -178,7 +178,7 @@ class Daemon:
             self._idle.set()
 
     def _attempt(self) -> RunResult:
-        """Make the run that is due, unless another host has just made it."""
+        """Run, unless another host has just made this run."""
         try:
             began = self.service.last_success_elsewhere()
             if began and (covered_until := covered_by_other_host(self.schedule, began, self.clock())):

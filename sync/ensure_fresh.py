@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sync.client.api_client import HttpApiClient
-from sync.config.addresses import LOOPBACK
 from sync.config.settings import load, require_key
 from sync.errors import UnknownTemplate
 from sync.reader.catalog import find_template
-from sync.reader.sample_catalog import refuse_sample_catalog
 from sync.reader.stored_templates import verified_at
 from sync.store.apply import Store
+from sync.store.origin import require_origin
 from sync.synchronise import refresh
 
 if TYPE_CHECKING:
@@ -60,8 +58,7 @@ def ensure_fresh(
 def _fetch(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool:
     """Fetch one template as `template-sync refresh` does; tell whether the catalog has it."""
     settings = load({}, os.environ, Path(".env"), needs_key=True).settings
-    if urlsplit(settings.base_url).hostname not in LOOPBACK:
-        refuse_sample_catalog(engine)
+    require_origin(engine, settings.base_url)
     with HttpApiClient(settings, require_key(settings)) as api:
         outcome = refresh(Store(engine), api, template_id, ttl=settings.lease_ttl, clock=clock)
     if outcome.error is not None:

@@ -19,7 +19,7 @@ from sync.catalog.removals import AMBIGUOUS, RemovalRules, Removals, decide_remo
 from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, removal_problem, unverified_error
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
-from sync.catalog.sync_state import SyncState
+from sync.catalog.sync_state import SyncState, require_same_origin
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
@@ -189,13 +189,14 @@ def plan(
     """
     source = store or _EmptyStore()
     stored, before = source.load()
+    require_same_origin(before.origin, api.origin)
     parser = RecordParser(stored, Spool(), load_documents=source.load_documents, redact=api.redact)
 
     # Fetch and parse.
     walked = walk(api, parser, page_size=options.page_size, workers=options.workers, progress=progress)
     listed = _snapshot(walked.records, walked.missing, parser, stored, options)
     counted = before if walked.failed_pages else before.with_count_result(walked.verified, listed.ids, now)
-    state = counted.without_served(listed.ids)
+    state = replace(counted.without_served(listed.ids), origin=api.origin if walked.verified else before.origin)
 
     # Confirm absences.
     doubt = _reason_to_doubt(walked, state, listed, options, now)
@@ -332,6 +333,7 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
         InvalidResponse: the API returned other templates.
     """
     stored, state = store.load()
+    require_same_origin(state.origin, api.origin)
     # Without stored hashes the record is parsed in any case.
     parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=api.redact)
     try:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.sync_state import LOOPBACK_ORIGIN
 from sync.client.body_codes import classify_response
 from sync.client.envelope import Envelope
 from sync.client.params import RequestStatistics
@@ -34,6 +35,8 @@ class Answering:
         asked: every question, in the order answered.
         interrupted: whether `interrupt` was called.
     """
+
+    origin = LOOPBACK_ORIGIN
 
     def __init__(self, answer: Callable[[Params], Given], order: Callable[[int], int] | None = None) -> None:
         self.statistics = RequestStatistics()

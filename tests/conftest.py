@@ -212,6 +212,7 @@ def _empty(engine: sa.Engine) -> None:
             "unreconciled_since": None,
             "oldest_run_id": None,
             "pruned_cursor": None,
+            "origin": None,
             "feed_epoch": EPOCH,
             "last_cursor": str(Cursor.start(EPOCH)),
         }

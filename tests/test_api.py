@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 import sync as package
 from sync import Catalog, CatalogError, CursorLost, FieldChange, Price, Tag, Template, TypeCount, UnknownTemplate
-from sync.errors import ConfigurationError, LeaseBusy, SchemaError, TryLater, UsageError
+from sync.errors import ConfigurationError, LeaseBusy, SchemaError, TryLater
 from sync.sandbox.server import Sandbox
 from sync.store import lease
 from tests.builders import record, records, run_against
@@ -394,12 +394,12 @@ def test_ensure_fresh_says_why_it_could_not_ask(
         catalog.ensure_fresh("1", 0)
 
 
-def test_ensure_fresh_does_not_bring_the_real_catalog_into_the_demos(
+def test_ensure_fresh_does_not_bring_another_catalog_into_the_database(
     sqlite: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    sqlite.execute("UPDATE sync_runs SET trigger = 'demo'")
+    sqlite.execute("UPDATE sync_state SET origin = 'loopback'")
     monkeypatch.setenv("CRUN_BASE_URL", "https://example.invalid")
-    with pytest.raises(UsageError, match="This database holds the demo's sample catalog"):
+    with pytest.raises(ConfigurationError, match=r"a copy of the catalog at a loopback address .* is https://example\.invalid"):
         Catalog(sqlite.engine).ensure_fresh("1", 0)
 
 

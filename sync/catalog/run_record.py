@@ -149,6 +149,10 @@ BY_CODE = {
         "the database: a failover or a restore",
         "None: the next run continues from the current tables. A consumer whose cursor is affected gets an error.",
     ),
+    "other-origin": Advice(
+        "the configuration: CRUN_BASE_URL names another catalog than the one that the database is a copy of",
+        "Correct CRUN_BASE_URL or DATABASE_URL; to replace the copy, run `template-sync db origin --accept`.",
+    ),
     "configuration": Advice(
         "the settings of the process that made the run",
         "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",

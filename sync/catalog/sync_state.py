@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sync.errors import OtherOrigin
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 RUNS_TO_DISTRUST_COUNT = 3
 """After more than this number of consecutive runs with the same IDs, the reported count is considered wrong."""
+
+LOOPBACK_ORIGIN = "loopback"
+"""Stands for every loopback address: a sandbox gets another port at each start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class SyncState:
         count_mismatch_ids: hash of the IDs that walks with a count mismatch served.
         count_mismatch_runs: number of consecutive runs with a count mismatch that served those IDs.
         count_mismatch_since: start time of the first of them; None if unknown.
+        origin: scheme, host and port of the copied catalog; None until a verified run records it.
     """
 
     held: Mapping[str, HeldRemoval] = field(default_factory=dict)
@@ -33,6 +39,7 @@ class SyncState:
     count_mismatch_ids: str | None = None
     count_mismatch_runs: int = 0
     count_mismatch_since: datetime | None = None
+    origin: str | None = None
 
     def count_is_wrong(self, now: datetime, hold: float) -> bool:
         """Return whether enough runs over enough time served the same IDs, so that the reported count must be wrong."""
@@ -56,3 +63,17 @@ class SyncState:
         held = {template_id: each for template_id, each in self.held.items() if template_id not in ids}
         unconfirmed = {template_id: each for template_id, each in self.unconfirmed.items() if template_id not in ids}
         return replace(self, held=held, unconfirmed=unconfirmed)
+
+
+def require_same_origin(recorded: str | None, configured: str) -> None:
+    """Refuse to compare the tables with another catalog than the one that they are a copy of.
+
+    Raises:
+        OtherOrigin: naming both.
+    """
+    if recorded not in {None, configured}:
+        raise OtherOrigin(_shown(recorded), _shown(configured))
+
+
+def _shown(origin: str | None) -> str:
+    return "a loopback address (a sandbox)" if origin == LOOPBACK_ORIGIN else str(origin)

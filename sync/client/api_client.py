@@ -12,6 +12,7 @@ from sync.client.network import Network, Timeouts
 from sync.client.params import RequestStatistics
 from sync.client.retry_after import REQUESTS
 from sync.client.worker import RateLimiter, RequestContext, Worker
+from sync.config.addresses import origin_of
 from sync.config.redaction import Redactor
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 
@@ -56,6 +57,7 @@ class HttpApiClient:
         recording: ResponseRecorder | None = None,
     ) -> None:
         self.statistics = RequestStatistics()
+        self.origin = origin_of(settings.base_url)
         self._redactor = Redactor([key])
         self._deadline = settings.deadline
         headers = {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}

@@ -56,6 +56,7 @@ class ApiClient(Protocol):
     """The template API; `sync.client.api_client.HttpApiClient` is the implementation."""
 
     statistics: RequestStatistics
+    origin: str
 
     def get(self, params: Params) -> Envelope:
         """Send one request, with retries, and return its envelope, or raise a SyncError."""

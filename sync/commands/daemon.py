@@ -47,7 +47,6 @@ def command(context: Context) -> None:
 
     from sync import __version__
     from sync.client.network import Network
-    from sync.commands.synchronising import refuse_sample
     from sync.config.cron import Cron
     from sync.daemon.next_run import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
@@ -59,6 +58,7 @@ def command(context: Context) -> None:
     from sync.monitoring.probes import Probes
     from sync.monitoring.scrape import Scrape
     from sync.monitoring.systemd import notify, watchdog_interval
+    from sync.store.origin import require_origin
     from sync.store.schema import prepare
 
     address = os.environ.get("NOTIFY_SOCKET")
@@ -88,7 +88,7 @@ def command(context: Context) -> None:
     )
     daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
     prepare(engine)
-    refuse_sample(settings, engine)
+    require_origin(engine, settings.base_url)
     probes = None
     if settings.http_port is not None:
         probes = Probes(

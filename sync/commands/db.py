@@ -1,4 +1,4 @@
-"""`db`: create, upgrade, check, back up or restore the tables."""
+"""`db`: create, upgrade, check, back up or restore the tables; the origin of the catalog that they are a copy of."""
 
 from __future__ import annotations
 
@@ -95,6 +95,35 @@ def check(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
+    "Show the origin (scheme, host and port) of the catalog that the database is a copy of. Commands that request another one "
+    "are refused, with exit code 78.",
+    *DATABASE_FLAGS,
+    "base_url",
+    has_effect=True,
+)
+@click.option("--accept", is_flag=True, help="Record the origin of CRUN_BASE_URL in its place.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def origin(context: Context, *, accept: bool, as_json: bool) -> None:
+    """Show or replace the recorded origin."""
+    from sync.config.addresses import origin_of
+    from sync.store.origin import accept_origin, recorded_origin
+
+    engine = context.engine()
+    configured = origin_of(context.settings.base_url)
+    if accept:
+        before = accept_origin(engine, context.settings.base_url)
+        context.out.message(f"The origin {configured} was recorded; before it was {before or 'not recorded'}.")
+    recorded = recorded_origin(engine)
+    if as_json:
+        from sync.outputs.commands import CatalogOrigin
+
+        context.out.json(CatalogOrigin(recorded, configured))
+    else:
+        other = "" if recorded == configured else f"; CRUN_BASE_URL is {configured}"
+        context.out.lines([f"{recorded or 'not recorded yet'}{other}"])
+
+
+@sync_command(
     "Write a consistent copy of a SQLite database to FILE, also while a daemon runs. For a server, print the command of its own "
     "tool.",
     *DATABASE_FLAGS,
@@ -137,5 +166,7 @@ def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
     return engine
 
 
-for _name, _command in (("backup", backup), ("restore", restore), ("upgrade", upgrade), ("current", current), ("check", check)):
+for _name, _command in {
+    "backup": backup, "restore": restore, "upgrade": upgrade, "current": current, "check": check, "origin": origin,
+}.items():  # fmt: skip
     command.add_command(_command, _name)

@@ -10,7 +10,7 @@ import click
 
 from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.listing import WholeNumber
-from sync.errors import UsageError
+from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -58,8 +58,9 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
     from sync.text import count_of
 
     prepare(engine)
-    _refuse_real_catalog(engine)
-    repeated = overview(engine).present > 0
+    present = overview(engine).present
+    _refuse_other_catalog(engine, present=present)
+    repeated = present > 0
     where = context.loaded.shown("database_url")
     with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
         if not as_json:
@@ -130,12 +131,14 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals:
     return outcome
 
 
-def _refuse_real_catalog(engine: Engine) -> None:
-    """Refuse a database with a real catalog: the sample catalog would remove all its templates."""
-    from sync.reader.sample_catalog import has_runs_besides
+def _refuse_other_catalog(engine: Engine, *, present: int) -> None:
+    """Keep the sample catalog out of a database that holds another one, which it would replace."""
+    from sync.catalog.sync_state import LOOPBACK_ORIGIN
+    from sync.store.origin import recorded_origin
 
-    if has_runs_besides(engine, "demo"):
-        raise UsageError(
-            "This database holds a catalog that is not the demo's.",
+    origin = recorded_origin(engine)
+    if origin != LOOPBACK_ORIGIN and (origin is not None or present):
+        raise ConfigurationError(
+            [f"The database holds the catalog of {origin or 'an origin that is not recorded'}, not the demo's."],
             hint="Use a separate database: template-sync demo --database-url sqlite:///demo.db",
         )

@@ -25,16 +25,17 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
     require_gallery(context.settings)
     engine = context.engine()
     context.start_logging()
-    from sync.commands.synchronising import finish, open_endpoint, refuse_sample, report_errors_as_json
+    from sync.commands.synchronising import finish, open_endpoint, report_errors_as_json
     from sync.logs import log_run
     from sync.reader.catalog import template
     from sync.store.apply import Store
+    from sync.store.origin import require_origin
     from sync.store.schema import prepare
     from sync.synchronise import refresh
 
     with report_errors_as_json(context.out, "refresh", json=as_json):
         prepare(engine)
-        refuse_sample(context.settings, engine)
+        require_origin(engine, context.settings.base_url)
     with open_endpoint(context.settings) as endpoint:
         outcome = refresh(Store(engine), endpoint, template_id, ttl=context.settings.lease_ttl, clock=now)
     log_run(outcome)

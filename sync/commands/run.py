@@ -47,13 +47,13 @@ def command(
         heartbeat_for_run,
         open_endpoint,
         progress_on_terminal,
-        refuse_sample,
         report_errors_as_json,
         run_options,
         write_metrics,
     )
     from sync.logs import log_run
     from sync.store.apply import Store
+    from sync.store.origin import require_origin
     from sync.store.schema import is_empty, prepare, require_current_schema
     from sync.synchronise import preview, synchronise
 
@@ -76,7 +76,7 @@ def command(
         return
     with report_errors_as_json(context.out, "run", json=as_json):
         prepare(engine)
-        refuse_sample(context.settings, engine)
+        require_origin(engine, context.settings.base_url)
     with heartbeat_for_run(context.settings, engine) as report_result, open_endpoint(context.settings, recording) as endpoint:
         ttl = context.settings.lease_ttl
         outcome = synchronise(

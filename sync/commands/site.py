@@ -85,7 +85,7 @@ def options_of(settings: Settings, site_url: str | None = None) -> Options:
 
 def media_copier(settings: Settings, engine: Engine, *, covers: bool) -> MediaCopier | None:
     """Return the copier of covers; for the sample catalog it copies the files of the package, which need no download."""
-    from sync.reader.sample_catalog import has_covers_at
+    from sync.reader.stored_templates import has_covers_at
     from sync.sandbox.catalog import MEDIA_URL
     from sync.site.covers import MediaCopier
 

@@ -10,11 +10,9 @@ import time
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from sync import __version__
 from sync.commands.base import now
-from sync.config.addresses import LOOPBACK
 from sync.config.settings import Settings, require_key
 from sync.errors import SyncError, UsageError
 from sync.recording.format import SETTINGS, RecordedRun
@@ -65,18 +63,6 @@ def open_endpoint(settings: Settings, recording: Recording | None = None) -> Ite
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def refuse_sample(settings: Settings, engine: Engine) -> None:
-    """Refuse to synchronise a database of the demo with the real API; a sandbox on loopback is allowed.
-
-    Raises:
-        UsageError: the database contains the sample catalog.
-    """
-    if urlsplit(settings.base_url).hostname not in LOOPBACK:
-        from sync.reader.sample_catalog import refuse_sample_catalog
-
-        refuse_sample_catalog(engine)
 
 
 def progress_on_terminal(out: Output, clock: Callable[[], float] = time.monotonic) -> Callable[[int, int | None], None] | None:

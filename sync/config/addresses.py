@@ -10,7 +10,11 @@ import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
+from sync.catalog.sync_state import LOOPBACK_ORIGIN
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK_NETWORK = re.compile(r"127(\.[0-9]{1,3}){3}")
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def http_url(value: str, example: str = "https://api.crun.ai") -> str:
@@ -32,6 +36,16 @@ def http_url(value: str, example: str = "https://api.crun.ai") -> str:
     if parts.username or parts.password:
         raise ValueError("a URL without a user name or password in it")
     return value.strip()
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of an address, written in one way; LOOPBACK_ORIGIN for every loopback address and port."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if host in LOOPBACK or _LOOPBACK_NETWORK.fullmatch(host):
+        return LOOPBACK_ORIGIN
+    port = "" if parts.port in {None, _USUAL_PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 _NAME = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)

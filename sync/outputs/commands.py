@@ -221,6 +221,19 @@ class InputCheck(Struct):
     removed_at: RemovedAt
 
 
+class LostCursor(Struct):
+    """The error of a lost cursor, exit code 65."""
+
+    error: Annotated[str, one_of("cursor-lost"), doc("kind of error")]
+    reason: Annotated[str, one_of("other-feed", "pruned", "ahead", "diverged"), doc("why the cursor is lost")]
+    message: Annotated[str, doc("the error message")]
+    oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
+    last_seq: Annotated[int, doc("sequence number of the newest change")]
+    cursor: Annotated[
+        str | None, doc("end of the feed; read the current catalog, then continue from here; null if it is unknown")
+    ]
+
+
 class Setting(Struct):
     """One setting."""
 
@@ -244,6 +257,13 @@ class TablesVersion(Struct):
     revision: Annotated[str | None, doc("revision of the tables; null if there are no tables", "0004")]
     head: Annotated[str, doc("revision that the program requires", "0004")]
     state: Annotated[str, one_of("empty", "behind", "current", "ahead"), doc("state of the tables relative to the program")]
+
+
+class CatalogOrigin(Struct):
+    """The origin of the catalog that the database is a copy of, and the configured one; `loopback` is any loopback address."""
+
+    recorded: Annotated[str | None, doc("recorded by the first verified run; null before it", "https://api.crun.ai")]
+    configured: Annotated[str, doc("of CRUN_BASE_URL", "https://api.crun.ai")]
 
 
 class Pruned(Struct):

@@ -28,6 +28,13 @@ def printed(written: Document) -> dict[str, Any]:
     return {**written, "form_hash": Form(written).hash}
 
 
+def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
+    """Return whether the cover URL of a present template has this prefix; only one template is checked."""
+    with reading(engine) as connection:
+        url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
+        return isinstance(url, str) and url.startswith(prefix)
+
+
 def with_times(document: Document, first_seen: datetime, changed: datetime, removed: datetime | None) -> dict[str, Any]:
     """Add the three times that `show` prints."""
     times = {"first_seen_at": first_seen, "changed_at": changed, "removed_at": removed}

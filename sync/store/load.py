@@ -29,7 +29,7 @@ def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], Syn
         row.template_id: Unconfirmed(row.reason, row.answered) for row in connection.execute(sa.select(unconfirmed_removals))
     }
     mismatch = state.unreconciled_ids, state.unreconciled_runs, state.unreconciled_since
-    return stored, SyncState(held, unconfirmed, *mismatch)
+    return stored, SyncState(held, unconfirmed, *mismatch, state.origin)
 
 
 def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in migrations/versions; a test compares the two."""
 
 
@@ -29,13 +29,13 @@ VERSION_TABLE = "sync_alembic_version"
 """Not Alembic's default name, because an app may use Alembic in the same database."""
 
 
-_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 
 _ADDED_LATER = {
     "wire_hash", "until_run_id", "oldest_run_id", "ttl", "version",
     "document_hash", "breaking", "cursor", "feed_epoch", "last_cursor", "pruned_cursor",
-    "token", "turn", "unconfirmed", "since_at", "unreconciled_since",
+    "token", "turn", "unconfirmed", "since_at", "unreconciled_since", "origin",
 }  # fmt: skip
 """Columns that revision 0001 did not have."""
 _DROPPED = {"fingerprint", "wire_fields", "absent_fields", "next_run_at"}

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from sync.catalog.document import content_hash
 from sync.catalog.fields import LISTS
+from sync.catalog.sync_state import require_same_origin
 from sync.errors import DatabaseError
 from sync.store.bulk import batches, insert_rows, update_rows
 from sync.store.feed_seq import Feed
@@ -154,10 +155,13 @@ def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, a
 def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
     """Save the state for the next run, if it differs."""
     state = write_set.state
+    if state.origin is not None:
+        require_same_origin(before.origin, state.origin)  # `db origin --accept` may have come during the run
     now = {
         "unreconciled_ids": state.count_mismatch_ids,
         "unreconciled_runs": state.count_mismatch_runs,
         "unreconciled_since": state.count_mismatch_since,
+        "origin": state.origin or before.origin,
     }
     if any(getattr(before, name) != value for name, value in now.items()):
         connection.execute(sa.update(sync_state).values(now))

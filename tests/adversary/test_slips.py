@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adversary.server import BEFORE
 from tests.builders import Database, record, run_with
 from tests.command_line import command
 
@@ -17,24 +16,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long_on_servers
 
 NO_DATABASE = ("postgresql://u@127.0.0.1:9/x", "mariadb://u@127.0.0.1:9/x", "sqlite:////nowhere/x.db")
-
-
-@pytest.mark.parametrize("line", ["run", "refresh 1", "daemon", "run --json"])
-def test_a_real_catalog_is_kept_out_of_the_demos_database(line: str, sqlite: Database, tmp_path: Path) -> None:
-    run_with(BEFORE, sqlite.engine)
-    sqlite.execute("UPDATE sync_runs SET \"trigger\" = 'demo'")
-    before = sqlite.dump()
-    said = command(tmp_path, line.split(), CRUN_BASE_URL="https://catalog.example")
-    assert (said.code, b"the demo's sample catalog" in said.err) == (2, True), said.err
-    assert sqlite.dump() == before
-
-
-def test_the_demo_is_kept_out_of_a_real_catalogs_database(sqlite: Database, tmp_path: Path) -> None:
-    run_with(BEFORE, sqlite.engine)
-    before = sqlite.dump()
-    said = command(tmp_path, ["demo"])
-    assert (said.code, b"sqlite:///demo.db" in said.err) == (2, True)
-    assert sqlite.dump() == before
 
 
 def test_two_runs_that_a_prune_kept_can_be_compared(database: Database, tmp_path: Path) -> None:

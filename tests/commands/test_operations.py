@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sync.store import lease as leases
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
-from sync.store.tables import planned_runs, sync_lease, webhook_endpoints
+from sync.store.tables import planned_runs, sync_lease, sync_state, webhook_endpoints
 from sync.webhooks.state import register
 from tests.builders import record, records, run_against
 from tests.command_line import environment, template_sync
@@ -177,6 +177,11 @@ def stuck(scene: Scene) -> None:
     scene.execute(sa.update(webhook_endpoints).values(attempts=7, last_status=500, last_answer="database down", **moments))
 
 
+def moved(scene: Scene) -> None:
+    scene.synchronise()
+    scene.execute(sa.update(sync_state).values(origin="https://api.crunai.com"))
+
+
 SCENES: dict[str, Callable[[Scene], None]] = {
     "Operations": well,
     "Stale": stale,
@@ -187,6 +192,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Rejected": rejected,
     "Locked": locked,
     "Key rotated": well,
+    "Another origin": moved,
     "Disk full": full,
     "Webhooks": stuck,
     "Backup and restore": well,

@@ -94,6 +94,17 @@ def require_file(engine: sa.Engine) -> None:
         raise _missing(file)
 
 
+def create_file(engine: sa.Engine) -> None:
+    """Create a SQLite file that does not exist, with the permissions that the umask leaves; SQLite itself lets no group write.
+
+    The side files (-wal, -shm) get the permissions of the file, and any program that opens it may have to create them.
+    """
+    file = sqlite_file(engine)
+    if file is not None and str(file) != ":memory:" and "mode" not in engine.url.query:
+        with suppress(OSError, ValueError):  # SQLite reports the reason
+            file.touch(0o664, exist_ok=False)
+
+
 def _missing(file: Path) -> SchemaError:
     return SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` creates it; or set DATABASE_URL.")
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sync.commands.background import background_stderr
 from sync.commands.output import Output
 from sync.config.options import OPTIONS
 from sync.config.settings import Loaded, Settings, load
@@ -24,6 +23,7 @@ from sync.errors import SyncError, UsageError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from typing import TypeVar
 
     FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
@@ -128,6 +128,12 @@ class Context:
         configure(style=style, level="critical" if silent else level, secrets=self.out.secrets)
 
 
+def _stderr_of_a_service() -> AbstractContextManager[None]:
+    from sync.commands.background import background_stderr  # only services pay for the import
+
+    return background_stderr()
+
+
 class _Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; add the context to usage errors that lack it, because the hint names the command."""
@@ -167,7 +173,7 @@ def sync_command(
         @functools.wraps(function)
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in taken}
-            with background_stderr() if service else nullcontext():
+            with _stderr_of_a_service() if service else nullcontext():
                 out = Output(sys.stdout, sys.stderr, os.environ)
                 with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
                     loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))

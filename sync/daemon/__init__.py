@@ -1,1 +1,1 @@
-"""The long-running service and what an operator's tools see of it."""
+"""The long-running service: when runs are due, the scheduler with its signals, and one scheduled run."""

@@ -1,4 +1,4 @@
-"""PURE. When the daemon runs next; of APScheduler only the base class of its triggers is used."""
+"""PURE. Compute when the daemon runs next, also after a failure or a run of another host; APScheduler only for the base class."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from sync.config.cron import Cron
 
 FIRST_DELAY = 30.0
-"""Seconds before the first retry of a run, doubled for each further one up to the scheduled time; the least wait after a 455."""
+"""Seconds before the first retry of a run, doubled for each further one up to the scheduled time; minimum wait after a 455."""
 
 MAX_DOUBLINGS = 10
 
 MAX_DEFERRAL = 6 * 3600.0
-"""Seconds. A longer Retry-After is cut to this, so that a wrong value does not stop the sync for days."""
+"""Seconds; limits Retry-After, so that a wrong value does not stop the sync for days."""
 
 JITTER = 0.1
-"""Retries and deferrals are lengthened by up to this part, so that many installations do not return in the same second."""
+"""Retries and deferrals are lengthened by up to this fraction, so that installations do not retry at the same time."""
 
 MAX_FOLLOWER_DELAY = timedelta(seconds=30)
-"""A follower waits a tenth of the interval, and at most this: hosts that woke at the same time would meet at the lease."""
+"""Limit of the delay of a follower, a tenth of the interval, so that hosts do not compete for the lease."""
 
 CLOCK_SKEW = timedelta(seconds=5)
-"""How far the clocks of two hosts may differ."""
+"""Maximum difference of the clocks of two hosts."""
 
 MIN_JUMP = timedelta(seconds=5)
-"""A smaller change of the wall clock against the monotonic one is drift between two checks, not a jump."""
+"""Smaller differences between the wall clock and the monotonic clock are drift, not a jump."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What planning needs to know of a run.
+    """The result of a run, for scheduling.
 
     Attributes:
-        retry: whether the error, if any, may pass without a person's help.
+        retry: whether the error, if any, may be temporary.
         retry_after: seconds that the server asked to wait.
-        fatal: whether this process can make no further run.
-        covered_until: the time of the next check, where another host has made the run.
+        fatal: whether this process cannot make further runs.
+        covered_until: time of the next check, if another host made the run.
     """
 
     status: Status
@@ -55,7 +55,7 @@ class RunResult:
 
 
 class Interval(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
-    """A run every so many seconds, without jitter: APScheduler's IntervalTrigger adds jitter up, and walks every missed slot."""
+    """A run every `seconds`, without jitter: APScheduler's IntervalTrigger accumulates jitter and computes each missed time."""
 
     early = timedelta(0)
 
@@ -67,7 +67,7 @@ class Interval(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
         return f"every {self._interval.total_seconds():g} s"
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        """Return the first time after `now` that is whole intervals after `previous`."""
+        """Return the first time after `now` that is a multiple of the interval after `previous`."""
         if previous is None or previous > now:
             return now + self._interval
         return previous + self._interval * ((now - previous) // self._interval + 1)
@@ -77,7 +77,7 @@ class Interval(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
         return success + self._interval
 
     def after_set_back(self, due: datetime, jump: timedelta, now: datetime) -> datetime:
-        """Keep the wait as long as it was."""
+        """Return the time that keeps the length of the wait after the clock was set back."""
         return max(now, due + jump)
 
 
@@ -85,7 +85,7 @@ class CronSchedule(BaseTrigger):  # type: ignore[misc]
     """A run at the times of a cron expression."""
 
     follower_delay = MAX_FOLLOWER_DELAY
-    early = CLOCK_SKEW  # by this host's clock, another host's run at a set time may begin before that time
+    early = CLOCK_SKEW  # a run of another host may start before its scheduled time by the clock of this host
 
     def __init__(self, cron: Cron) -> None:
         self._cron = cron
@@ -94,15 +94,15 @@ class CronSchedule(BaseTrigger):  # type: ignore[misc]
         return str(self._cron)
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:  # noqa: ARG002
-        """Return the expression's first time after `now`."""
+        """Return the first time of the expression after `now`."""
         return self._cron.after(now)
 
     def due_after(self, success: datetime) -> datetime:
-        """Return the expression's first time that is not before a success."""
+        """Return the first time of the expression that is not before a success."""
         return self._cron.at_or_after(success)
 
     def after_set_back(self, due: datetime, jump: timedelta, now: datetime) -> datetime:
-        """Keep to the expression; the wait before a retry stays as long as it was."""
+        """Return a time of the expression after the clock was set back; the wait before a retry keeps its length."""
         return self._cron.at_or_after(now) if self._cron.at_or_after(due) == due else max(now, due + jump)
 
 
@@ -110,33 +110,33 @@ Schedule = Interval | CronSchedule
 
 
 def first_run(schedule: Schedule, *, last_success: datetime | None, now: datetime) -> datetime:
-    """Return the first run's time: now, unless the last success is fresh; one in the future was dated by a wrong clock."""
+    """Return the time of the first run: now, unless the last success is recent; one in the future is ignored."""
     if last_success is None or last_success > now:
         return now
     return max(now, schedule.due_after(last_success))
 
 
 def failures_in_a_row(result: RunResult, before: int) -> int:
-    """Return how many runs in a row failed, this one included; `before` without it."""
+    """Return the number of consecutive failed runs, this one included; `before` is the number without it."""
     return 0 if result.status in {Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE} else before + 1
 
 
 def next_run(
     result: RunResult, schedule: Schedule, *, due: datetime, failures: int, now: datetime, random: Callable[[], float]
 ) -> datetime:
-    """Return when to run after a run.
+    """Return when the next run is due.
 
-    A run that ended as planned keeps the schedule. A deferred run waits as long as the server asked, within limits; without
-    a time, as a failed one, but at least FIRST_DELAY. A failure that may pass is retried before the scheduled time, ever
-    more slowly; one that needs a person waits for the schedule.
+    A run that completed keeps the schedule. A deferred run waits as long as the server asked, within limits; without a time, like
+    a failed run, but at least FIRST_DELAY. A temporary failure is retried before the scheduled time, with exponential backoff;
+    other failures wait for the schedule.
 
     Args:
-        result: how the run ended.
-        schedule: the rhythm.
-        due: the schedule's next time after the run's; if it passed during the run, it is not made up for.
-        failures: as `failures_in_a_row` counts them.
+        result: the result of the run.
+        schedule: the schedule.
+        due: the next scheduled time after the run; if it passed during the run, it is skipped.
+        failures: the number that `failures_in_a_row` returned.
         now: the time.
-        random: a source of numbers from 0 to 1.
+        random: returns a number from 0 to 1.
     """
 
     def later(seconds: float) -> datetime:
@@ -156,10 +156,10 @@ def next_run(
 
 
 def covered_by_other_host(schedule: Schedule, began: datetime, now: datetime) -> datetime | None:
-    """Return when to check again, if a success that another host began at `began` stands for the run that is due.
+    """Return when to check again, if a success that another host started at `began` covers the run that is due; else None.
 
-    That is shortly after the other host's next run, so that this host takes over when that one is missing. None where the
-    run has to be made: the success is too old, or lies in the future by a wrong clock.
+    The check is shortly after the next run of the other host, so that this host takes over if that run is missing. A success
+    that is too old, or in the future, does not cover the run.
     """
     if began > now + CLOCK_SKEW:
         return None
@@ -168,13 +168,13 @@ def covered_by_other_host(schedule: Schedule, began: datetime, now: datetime) ->
 
 
 class ClockReading(NamedTuple):
-    """The wall clock and the monotonic clock at one moment."""
+    """The wall clock and the monotonic clock at one time."""
 
     wall: datetime
     monotonic: float
 
 
 def clock_jump(before: ClockReading, after: ClockReading) -> timedelta | None:
-    """Return by how much the wall clock was set between two readings, a suspend included; None if it was not."""
+    """Return the change of the wall clock between two readings, including a suspend; None if there is none."""
     jump = after.wall - before.wall - timedelta(seconds=after.monotonic - before.monotonic)
     return jump if abs(jump) > MIN_JUMP else None

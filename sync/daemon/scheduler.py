@@ -1,8 +1,8 @@
-"""The long-running service. APScheduler keeps its one job on schedule; `sync.daemon.next_run` decides when a run is due.
+"""The daemon's process: APScheduler runs the one job, and the main thread handles SIGTERM, SIGINT and SIGHUP, and checks clocks.
 
 APScheduler 3.11 drops a run that is a second late (hence no misfire limit), swallows exceptions, and waits too long after the
 wall clock was set back; a signal handler that shuts it down can deadlock. So the job catches everything, the main thread
-compares the clocks every few seconds, and signals only write to a pipe.
+compares the clocks every few seconds, and signal handlers only write to a pipe.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ HUNG = 75
 """Exit status when a run does not end within the grace period; the lease and its fencing token keep the database safe."""
 
 FINAL_WRITE_TIMEOUT = 1.0
-"""Seconds at least for the last write to the database, however much of the grace period the run took."""
+"""Minimum timeout in seconds of the last write to the database, even if the run used up the grace period."""
 
 _JOB = "sync"
 _STOP, _RELOAD = b"!", b"r"
@@ -59,13 +59,12 @@ class Daemon:
     """Run the service at start, then on schedule, until asked to stop.
 
     Args:
-        service: what to run. The main thread calls none of its methods that may wait for the database once it serves.
-        schedule: when.
-        grace: seconds that a stop may take.
-        random: a source of numbers from 0 to 1, for jitter.
+        service: the service. While serving, the main thread calls none of its methods that may wait for the database.
+        schedule: the schedule.
+        grace: maximum duration of a stop, in seconds.
+        random: returns a number from 0 to 1, for jitter.
         max_run: seconds after which a run counts as hung, and this process as not live.
-        reload: rereads the files of secrets, at SIGHUP; it must not raise, nor wait for the database.
-        flush_logs: waits briefly for the last log lines, before an exit that unwinds nothing.
+        reload: rereads the files of secrets, at SIGHUP; must not raise or wait for the database.
         notify: sends a message to systemd: `READY=1`, `STATUS=...`, `WATCHDOG=1`, `STOPPING=1`.
         check_every: seconds between two checks of the clocks, and two messages to systemd's watchdog.
         clock: the wall clock, aware.
@@ -95,7 +94,7 @@ class Daemon:
         self._planning = threading.RLock()
         self._unsaved_plan: datetime | None = None
         self._saving = threading.Lock()
-        # Its warnings are of scheduled times that pass during a run, which are skipped on purpose.
+        # It warns of scheduled times that pass during a run, which are skipped on purpose.
         logger = logging.getLogger("apscheduler.daemon")
         logger.setLevel(logging.ERROR)
         self._scheduler: Any = BlockingScheduler(
@@ -104,7 +103,7 @@ class Daemon:
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"misfire_grace_time": None},
         )
-        # The scheduler blocks in a thread of ours, so that `live` can ask whether that thread still runs.
+        # The scheduler blocks in its own thread, so that `live` can check that thread.
         self._thread = threading.Thread(target=self._scheduler.start, name="scheduler", daemon=True)
 
     def obey_signals(self) -> None:
@@ -125,7 +124,7 @@ class Daemon:
 
     def serve(self) -> None:
         """Run until asked to stop."""
-        self._clocks = ClockReading(self.clock(), self.monotonic())  # read before anything is planned, so that no jump is missed
+        self._clocks = ClockReading(self.clock(), self.monotonic())  # read first, so that no jump is missed
         due = first_run(self.schedule, last_success=self.service.last_success(), now=self.clock())
         self._scheduler.add_job(self._run, self.schedule, id=_JOB, next_run_time=due)
         self._announce(due)
@@ -139,12 +138,14 @@ class Daemon:
             if self.live()[0]:
                 self.notify("WATCHDOG=1")
             self._follow_clock()
-            if self._next_run_time() <= self.clock():  # the scheduler's timer does not notice a suspend or a clock set forward
+            if (
+                self._next_run_time() <= self.clock()
+            ):  # the timer of the scheduler misses a suspend or a clock that was set forward
                 self._scheduler.wakeup()
         self._end()
 
     def _stop_requested(self) -> bool:
-        """Wait for a signal, at most until the next check; return whether it was one to stop."""
+        """Wait for a signal, at most until the next check; return whether it requests a stop."""
         if not select.select([self._wake_r], [], [], self.check_every)[0]:
             return False
         requests = os.read(self._wake_r, 4096)
@@ -153,10 +154,7 @@ class Daemon:
         return _STOP in requests
 
     def live(self) -> tuple[bool, str]:
-        """Return whether this process works, and one line about it, for the liveness probe and systemd's watchdog.
-
-        An API or a database that is down does not matter here.
-        """
+        """Return whether this process works, and one line, for liveness; the API and the database do not matter."""
         if not (self._scheduler.running and self._thread.is_alive()):
             return False, "the scheduler is stuck"
         began = self._run_began
@@ -180,7 +178,7 @@ class Daemon:
             self._idle.set()
 
     def _attempt(self) -> RunResult:
-        """Make the run that is due, unless another host has just made it."""
+        """Run, unless another host has just made this run."""
         try:
             began = self.service.last_success_elsewhere()
             if began and (covered_until := covered_by_other_host(self.schedule, began, self.clock())):
@@ -195,7 +193,7 @@ class Daemon:
     def _plan(self, result: RunResult) -> None:
         """Move the job's next run to the time that the run's result calls for."""
         with self._planning:
-            self._follow_clock()  # first, so that a jump during the run does not move what is planned here
+            self._follow_clock()  # first, so that a jump during the run does not move this plan
             self._failures = failures_in_a_row(result, self._failures)
             due = self._next_run_time()
             self._move(next_run(result, self.schedule, due=due, failures=self._failures, now=self.clock(), random=self.random))
@@ -241,7 +239,7 @@ class Daemon:
 
     def _write_plan(self) -> None:
         with self._saving:
-            self.service.save_plan(self._unsaved_plan)  # the newest plan, in whichever order the threads come here
+            self.service.save_plan(self._unsaved_plan)  # the newest plan, whatever the order of the threads
 
     def _end(self) -> None:
         ends = self.monotonic() + self.grace

@@ -1,4 +1,4 @@
-"""One scheduled run with what an operator watches: the log line, the metrics, the heartbeat ping, the plan."""
+"""One scheduled run: synchronise, then log, metrics, heartbeat ping and gallery; and the checks before it."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """The daemon's job.
+    """The job of the daemon.
 
     Args:
-        settings: as they were at the start.
+        settings: the settings at the start.
         engine: the database.
-        key: returns the API key, read again for each run, so that a rotated key file needs no restart.
-        metrics: where figures go.
+        key: returns the API key, read for each run, so that a rotated key file needs no restart.
+        metrics: the metrics.
         ping: the heartbeat.
         clock: the wall clock, aware.
         after_run: called after each run, whatever its status.
-        site: rewrites the gallery after a run; returns whether that worked, None where there is none to keep.
+        site: updates the gallery after a run; returns whether that succeeded, None without a gallery.
 
     Attributes:
-        outdated: the error that ends this process, once the database was upgraded for a newer version.
+        outdated: the error that ends this process, after the database was upgraded for a newer version.
     """
 
     outdated: SchemaAhead | None = None
@@ -91,10 +91,10 @@ class Service:
                 self._check_file()
                 self._check_history()
                 outcome = self._synchronise()
-            except SyncError as error:  # before the run had a row: no key, no database, a newer schema
+            except SyncError as error:  # before the run had a row: no key, no database, or a newer schema
                 self.outdated = error if isinstance(error, SchemaAhead) else None
                 outcome = self._recorded(self._failed(began, error))
-            except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat, too
+            except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat
                 lack = resource_error(error)
                 if lack is None:
                     get_logger().error("run_crashed", exc_info=error)
@@ -118,7 +118,7 @@ class Service:
         )
 
     def _check_file(self) -> None:
-        """Warn if the SQLite file is another one than at the previous run; one that holds the schema is written from now on."""
+        """Warn if the SQLite file was replaced since the previous run; the new file is used if it has the schema."""
         before, self._file = self._file, self._identity()
         if before is not None and before != self._file:
             hint = "Stop the daemon before the file is replaced; check that DATABASE_URL names the intended one."
@@ -129,7 +129,7 @@ class Service:
         return None if file is None else identity(file)
 
     def _check_history(self) -> None:
-        """Warn if the database has lost what it held after the previous run."""
+        """Warn if the database lost changes since the previous run."""
         if self._cursor is None:
             return
         try:
@@ -140,7 +140,7 @@ class Service:
                 get_logger().warning("history_went_back", reason=lost.reason, seen=str(lost), hint=BY_CODE["went-back"].action)
                 self._cursor = None
         except SyncError:
-            pass  # the database is down, or a standby that lags: the run itself reports that
+            pass  # the database is unreachable or lags; the run reports it
 
     def _failed(self, began: datetime, error: SyncError) -> Outcome:
         run = Run(
@@ -149,7 +149,7 @@ class Service:
         return Outcome(run, error=error)
 
     def _recorded(self, outcome: Outcome) -> Outcome:
-        """Give a failed attempt a row, so that `status` and `runs` show it; not where the database itself is the reason."""
+        """Insert a row for a failed attempt, so that `status` and `runs` show it, unless the database is the reason."""
         if isinstance(outcome.error, DatabaseError):
             return outcome
         try:
@@ -181,7 +181,7 @@ class Service:
                 self._endpoint.interrupt()
 
     def last_success(self) -> datetime | None:
-        """Return when the last success ended; None, with a warning, while the database does not answer."""
+        """Return when the last success ended; None, with a warning, if the database does not answer."""
         try:
             run = last_success(self._engine)
         except DatabaseError as error:
@@ -190,11 +190,11 @@ class Service:
         return run.finished_at if run else None
 
     def last_success_elsewhere(self) -> datetime | None:
-        """Return when the last success began; None if this process made it, or while the database does not answer."""
+        """Return when the last success started; None if this process made it, or if the database does not answer."""
         try:
             run = last_success(self._engine)
         except DatabaseError:
-            return None  # the run itself reports that
+            return None  # the run reports it
         return None if run is None or (run.run_id, run.started_at) == self._own_success else run.started_at
 
     def save_plan(self, due: datetime | None) -> None:
@@ -205,7 +205,7 @@ class Service:
             get_logger().warning("next_run_not_recorded", error=str(error))
 
     def ready(self) -> tuple[bool, str]:
-        """Return whether the database answers and has the current schema, and one line; the API does not matter here."""
+        """Return whether the database answers and has the current schema, and one line; the API does not matter."""
         try:
             return True, f"{overview(self._engine).present} templates"
         except SyncError as error:

@@ -1,7 +1,6 @@
-"""The heartbeat: a monitoring service's address that hears of every run, and raises the alarm when it stops hearing.
+"""Ping a monitoring service at the start, success and failure of each run, so that it raises an alarm when pings stop.
 
-A monitoring service that is slow, down or hostile must never delay a run or fail it. So pings leave from a thread of their
-own, which the end of the process does not wait for, and each one has a few seconds for everything.
+Pings are sent from a thread with a timeout, and the process does not wait for it, so the service can never delay or fail a run.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
     from sync.client.network import Network
 
 
-_LIMIT = 5.0  # seconds for one whole ping
+_LIMIT = 5.0  # seconds for one ping
 
 
-_MAX_QUEUED = 4  # pings, the two of two runs; behind a server that hangs, older ones are lost, as nobody needs old news
+_MAX_QUEUED = 4  # pings of two runs; older ones are dropped while the server hangs
 
 
 _TEXT_LIMIT = 10_000  # characters; monitoring services cut at a similar length
@@ -35,9 +34,9 @@ _log = structlog.get_logger()
 
 
 class Ping:
-    """Tells one address of starts, successes and failures, in that order.
+    """Send pings to one address, in order.
 
-    No method raises, and none but `close` waits. The address is a secret: whoever knows it can keep the alarm silent.
+    No method raises, and only `close` waits. The address is a secret, because anyone who knows it can suppress the alarm.
     """
 
     def __init__(self, url: str | None, network: Network | None = None, *, limit: float = _LIMIT) -> None:
@@ -52,9 +51,9 @@ class Ping:
 
     @contextmanager
     def run(self) -> Iterator[None]:
-        """Say that a run begins; if the block ends without a success or failure told, say that it failed.
+        """Ping the start of a run; ping a failure if the block ends without a result.
 
-        A start that nothing follows would look like a run that hangs, until the service's patience is over.
+        A start without a result would look like a run that hangs.
         """
         self.start()
         reason = "The run ended without reporting a result."
@@ -64,7 +63,7 @@ class Ping:
             reason = str(error)
             raise
         except BaseException as surprise:
-            # The kind only: the message may hold a secret.
+            # Without the message, which may contain a secret.
             reason = str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}.")
             raise
         finally:
@@ -72,22 +71,22 @@ class Ping:
                 self.fail(f"run: failed, {reason}")
 
     def start(self) -> None:
-        """Say that a run began."""
+        """Ping that a run started."""
         self._enqueue("/start", "")
         self._end_pending = True
 
     def success(self, text: str) -> None:
-        """Say that a run did what it should, and in a few words what that was."""
+        """Ping that a run succeeded, with a short text."""
         self._enqueue("", text)
         self._end_pending = False
 
     def fail(self, text: str) -> None:
-        """Say that a run failed, and why."""
+        """Ping that a run failed, with the reason."""
         self._enqueue("/fail", text)
         self._end_pending = False
 
     def close(self, timeout: float) -> None:
-        """Wait for the pings still to be sent, at most so many seconds; later ones are not sent."""
+        """Wait for queued pings, at most `timeout` seconds; later ones are not sent."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -107,7 +106,7 @@ class Ping:
         thread = threading.Thread(target=self._work, name="ping", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # no thread to be had; the next ping tries again
+        except RuntimeError as error:  # no thread is available; the next ping tries again
             _log.warning("ping_failed", reason=type(error).__name__)
         else:
             self._thread = thread
@@ -134,8 +133,8 @@ class Ping:
             reason = f"HTTP {answer.status}"
         except TransportFailure as failure:
             reason = str(failure)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason to hurt a run
-            reason = type(error).__name__  # the message of an error may hold the address
+        except Exception as error:  # noqa: BLE001 - a ping must never fail a run
+            reason = type(error).__name__  # the message may contain the address
         _log.warning("ping_failed", reason=reason)
 
 
@@ -144,7 +143,7 @@ def _no_body(_status: int) -> int:
 
 
 def _with_suffix(url: str, suffix: str) -> str:
-    """Put the suffix where the path ends, before a query string."""
+    """Append a suffix to the path of a URL, before the query string."""
     if not suffix:
         return url
     parts = urlsplit(url)

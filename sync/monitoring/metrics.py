@@ -1,10 +1,9 @@
-"""The figures of runs, for Prometheus: scraped from the daemon, or left in a textfile by a one-shot run.
+"""Prometheus metrics of runs: scraped from the daemon, or written to a textfile by a one-shot run.
 
-Facts and counts live apart, because the textfile holds facts only. A counter lives as long as its process: a one-shot run
-would say "1 run" for ever, and `rate()` over that is a lie. What a textfile can say about runs is how the last one ended
-(`template_sync_last_run_status`); the daemon says so too, so that one alert rule serves both.
+Facts (gauges) and counts (counters) are separate, because the textfile has facts only: counters of a one-shot run would always
+be 1. It shows the last run in `template_sync_last_run_status`, as the daemon does, so that one alert rule works for both.
 
-Only the daemon and runs with SYNC_METRICS_FILE import this: prometheus_client costs 0.1 s.
+Only the daemon and runs with SYNC_METRICS_FILE import this module, because prometheus_client takes 0.1 s to import.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ STATUSES = ("succeeded", "held", "incomplete", "deferred", "failed", "skipped", 
 KINDS = ("added", "removed", "changed")
 
 
-# What upstream answers is a stranger's word: a code that is not listed counts as "other", never as a label of its own.
+# Other codes count as "other", because the API must not be able to create labels.
 CODES = ("200", "401", "402", "404", "422", "429", "455", "500", "501", "505", "other", "network")
 
 
@@ -60,18 +59,18 @@ _BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # seconds, up to the d
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """What a finished run did.
+    """The figures of a finished run.
 
     Attributes:
-        started_at: when it began, in seconds since 1970.
-        finished_at: when it ended, in seconds since 1970.
-        seconds: how long it took, by a clock that nobody sets.
-        templates: templates present after the run; None when it did not learn that.
-        held: removals that wait for a person after the run.
-        unconfirmed: missing templates that are kept after it, because no look-up confirms that they are gone.
-        requests_by_code: requests to upstream by the code of the answer, `network` where none came.
-        last_success: when the last success ended, as far as the database knows; None when it knows of none.
-        recorded: whether the database holds this run and its result.
+        started_at: start, in Unix seconds.
+        finished_at: end, in Unix seconds.
+        seconds: duration, by the monotonic clock.
+        templates: number of present templates after the run; None if unknown.
+        held: number of held removals after the run.
+        unconfirmed: number of missing templates that are kept, because no look-up confirms their removal.
+        requests_by_code: requests to the API by response code; `network` if there was no response.
+        last_success: end of the last success, in Unix seconds; None if unknown.
+        recorded: whether the database has this run and its result.
     """
 
     status: str
@@ -92,13 +91,13 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the database holds about runs and the catalog, whichever process made the runs.
+    """The state of runs and of the catalog in the database, whichever process made the runs.
 
     Attributes:
-        last_success: when the last success ended, in seconds since 1970; None if there was none.
-        last_attempt: when the last run that was not skipped began, likewise.
-        last_status: how the last of them ended; None if there was none.
-        rejected: records that it rejected.
+        last_success: end of the last success, in Unix seconds; None if there was none.
+        last_attempt: start of the last run that was not skipped, likewise.
+        last_status: its status; None if there was none.
+        rejected: number of records that it rejected.
     """
 
     last_success: float | None
@@ -111,15 +110,10 @@ class Facts:
 
 
 class Metrics:
-    """All metrics of one process, in registries of their own.
-
-    Args:
-        version: of the program.
-        stale_after: seconds after which the last success is stale, so that an alert need not repeat the setting.
-    """
+    """The metrics of one process, in registries of its own."""
 
     def __init__(self, version: str, stale_after: float) -> None:
-        # Else every counter has a second series with the time of the process's start; a switch of the whole library.
+        # Otherwise each counter has a second series with its creation time; the switch is global.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._facts = CollectorRegistry()
         self._counts = CollectorRegistry()
@@ -141,7 +135,7 @@ class Metrics:
         )
         self._last_status = gauge("last_run_status", "1 for the status of the last run, 0 for the others.", "status")
         self._templates = gauge("templates", "Number of templates present; NaN until known.")
-        self._templates.set(float("nan"))  # 0 would be an alarm, and no process that just began may raise it
+        self._templates.set(float("nan"))  # 0 would raise an alarm at every start
         self._held = gauge("held_removals", "Number of removals held.")
         self._unconfirmed = gauge(
             "unconfirmed_removals", "Number of missing templates kept because no look-up confirms their removal."
@@ -164,7 +158,7 @@ class Metrics:
         def counter(name: str, text: str, label: str, values: tuple[str, ...]) -> Counter:
             metric = Counter(f"template_sync_{name}", text, (label,), registry=self._counts)
             for value in values:
-                metric.labels(value)  # present from the start: `increase()` does not see a series' first step
+                metric.labels(value)  # created at the start, because `increase()` ignores the first value of a series
             return metric
 
         self._runs = counter("runs_total", "Number of runs by status.", "status", STATUSES)
@@ -181,7 +175,7 @@ class Metrics:
         )
 
     def set_facts(self, facts: Facts) -> None:
-        """Show what the database holds; a later run of this process that it could not record counts as the last one."""
+        """Set the facts from the database; a later run of this process that was not recorded stays the last one."""
         self._last_success.set(facts.last_success or 0)
         last = (facts.last_attempt or 0, facts.last_status)
         self._set_last_run(*max(last, self._unrecorded or last, key=lambda run: run[0]))
@@ -191,7 +185,7 @@ class Metrics:
         self._rejected.set(facts.rejected)
 
     def observe(self, run: RunFigures) -> None:
-        """Take over the figures of a run that ended."""
+        """Add the figures of a finished run."""
         self._observe_facts(run)
         self._runs.labels(run.status).inc()
         self._duration.observe(run.seconds)
@@ -217,13 +211,13 @@ class Metrics:
         for status in STATUSES:
             self._last_status.labels(status).set(int(status == last))
 
-    def observe_site(self, written: bool | None) -> None:  # noqa: FBT001 - it is the fact itself
-        """Take over whether the gallery was brought up to date; None where there is none."""
+    def observe_site(self, written: bool | None) -> None:  # noqa: FBT001 - the value itself
+        """Set whether the gallery was updated; None if there is none."""
         if written is not None:
             self._site.set(int(written))
 
     def observe_webhooks(self, positions: Sequence[Position]) -> None:
-        """Take over the delivery position of every endpoint; remove endpoints that are no longer configured."""
+        """Set the position of every endpoint; remove endpoints that are no longer configured."""
         names = {each.name for each in positions}
         for gone in self._endpoints - names:
             for gauge in (self._behind, self._failing, self._paused):
@@ -237,29 +231,29 @@ class Metrics:
                 self._messages.labels(each.name, result)
 
     def count_messages(self, endpoint: str, *, accepted: int, failed: int) -> None:
-        """Count what came of a visit to an endpoint."""
+        """Add the result of a delivery to an endpoint."""
         self._messages.labels(endpoint, "taken").inc(accepted)
         self._messages.labels(endpoint, "failed").inc(failed)
 
     def text(self) -> bytes:
-        """Write every metric in Prometheus's text format, version 0.0.4."""
+        """Return all metrics in Prometheus's text format, version 0.0.4."""
         return generate_latest(self._facts) + generate_latest(self._counts)
 
     def write_textfile(self, path: str | Path) -> None:
-        """Put the facts into a file for node_exporter, whole or not at all.
+        """Replace the textfile for node_exporter atomically.
 
-        A run that could not ask the database when the last success was leaves the old file alone: that still tells the
-        truth, and the alert for a stale catalog comes from its age. A file written without it would say "never".
+        A run that cannot read the last success from the database keeps the old file, whose age then raises the alert for a stale
+        catalog; a file without that time would report that no run ever succeeded.
 
         Raises:
-            OSError: the file could not be written; the old one is untouched.
+            OSError: the file could not be written; the old one is unchanged.
         """
         target = Path(path)
-        # Its name does not end in .prom, so that node_exporter never reads a half.
+        # The name does not end in .prom, so that node_exporter never reads an incomplete file.
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                # Readable by node_exporter's own user even under a service's UMask=0027; nothing in it is secret.
+                # Readable by the user of node_exporter despite UMask=0027; it contains no secrets.
                 os.fchmod(descriptor, 0o644)
                 file.write(generate_latest(self._facts))
             Path(name).replace(target)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def facts_of(engine: sa.Engine) -> Facts:
-    """Read what the metrics show of the database.
+    """Return what the metrics show of the database.
 
     Raises:
         DatabaseError: it does not answer.
@@ -42,7 +42,7 @@ def facts_of(engine: sa.Engine) -> Facts:
 
 
 def figures_of(outcome: Outcome, engine: sa.Engine) -> tuple[RunFigures, datetime | None]:
-    """Return a run's figures for Prometheus, and when the last success ended, None if that is unknown."""
+    """Return the figures of a run for Prometheus, and when the last success ended, None if unknown."""
     run = outcome.run
     present, held, unconfirmed, success = None, run.held, run.unconfirmed, None
     try:
@@ -81,9 +81,9 @@ def _by_label(codes: Mapping[int, int]) -> dict[str, int]:
 
 
 def notify_heartbeat(ping: Ping, outcome: Outcome, last: datetime | None, budget: float, now: datetime) -> None:
-    """Ping the heartbeat with a run's result.
+    """Ping the heartbeat with the result of a run.
 
-    A deferred, skipped or interrupted run counts as a failure only once the last success is older than the staleness budget.
+    A deferred, skipped or interrupted run counts as a failure only if the last success is stale.
     """
     run = outcome.run
     name = "run" if run.run_id is None else f"run {run.run_id}"
@@ -94,7 +94,7 @@ def notify_heartbeat(ping: Ping, outcome: Outcome, last: datetime | None, budget
 
 
 def write_textfile(path: str, engine: sa.Engine, outcome: Outcome, *, stale_after: float, site: bool | None = None) -> None:
-    """Write a one-shot run's metrics to a textfile; keep the file as it is while the database does not answer."""
+    """Write the metrics of a one-shot run to a textfile; keep the old file while the database does not answer."""
     figures, newest = figures_of(outcome, engine)
     if figures.templates is None:
         get_logger().warning("metrics_not_written", reason="the database could not be queried")

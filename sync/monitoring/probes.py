@@ -1,4 +1,4 @@
-"""Where the daemon is watched: `/livez`, `/readyz` and `/metrics`, read-only, on a port of the operator's choice."""
+"""Serve `/livez`, `/readyz` and `/metrics` over HTTP, read-only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Check = Callable[[], tuple[bool, str]]
 
 
-_LIMIT = 5.0  # seconds for one whole request; probes and scrapers give up sooner than they need more
+_LIMIT = 5.0  # seconds for one request
 
 
 _PLAIN = "text/plain; charset=utf-8"
@@ -39,24 +39,24 @@ class _Answer(NamedTuple):
 
 
 class Probes:
-    """A small HTTP server in threads of its own.
+    """A small HTTP server with threads of its own.
 
     Attributes:
-        port: where it listens; for port 0, the one that the system chose, once started.
+        port: the port; for port 0 the assigned one, once started.
     """
 
     def __init__(
         self, host: str, port: int, *, live: Check, ready: Check, metrics: Callable[[], bytes], limit: float = _LIMIT
     ) -> None:
-        """Prepare; nothing listens yet.
+        """Prepare; `start` listens.
 
         Args:
-            host: an address of this machine.
-            port: 0 for any free one.
-            live: whether the scheduler turns, and one line about it. Runs in a request's thread, as the next two do.
-            ready: whether a run could work now, and one line about it.
-            metrics: the exposition in Prometheus's text format.
-            limit: seconds until a request is cut off, answered or not.
+            host: a local address.
+            port: 0 for any free port.
+            live: returns whether the scheduler works, and one line; called in the thread of a request, like the next two.
+            ready: returns whether a run could work, and one line.
+            metrics: returns the metrics in Prometheus's text format.
+            limit: timeout of a request in seconds.
         """
         self.port = port
         self._host = host
@@ -70,7 +70,7 @@ class Probes:
         """Listen.
 
         Raises:
-            ConfigurationError: the port is taken or not allowed, or the host is none of this machine's.
+            ConfigurationError: the port is in use or not permitted, or the host is not local.
         """
         try:
             self._server = _Server((self._host, self.port), self._answer, self._limit)
@@ -79,12 +79,12 @@ class Probes:
             reason = error.strerror or type(error).__name__
             raise ConfigurationError([f"{variable}: cannot listen on {self._host} port {self.port}: {reason}."]) from None
         self.port = self._server.server_address[1]
-        # Its argument: how often it looks for requests that are late, and for the wish to stop.
+        # The argument is the interval of checks for requests that timed out and for the stop.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(self._limit / 20,), name="probes", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more. A request under way is not waited for."""
+        """Stop listening, without waiting for requests in progress."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
@@ -135,7 +135,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks the DNS for this machine's name, which may take half a minute and is for CGI only.
+        # The method of HTTPServer also queries the DNS for the host name, which may take half a minute and is for CGI only.
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -150,19 +150,19 @@ class _Server(ThreadingHTTPServer):
         """Cut what is late; `serve_forever` comes by again and again, with requests and without."""
         for request, end in self._ends.copy().items():
             if time.monotonic() > end:
-                with suppress(OSError):  # it may be closed already
+                with suppress(OSError):  # it may already be closed
                     request.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature is socketserver's
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - signature of socketserver
         error = sys.exception()
-        if not isinstance(error, OSError):  # a client that left is no event
+        if not isinstance(error, OSError):  # a closed connection is not logged
             get_logger().warning("probe_failed", reason=str((error and resource_error(error)) or type(error).__name__))
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     server_version = "template-sync"
-    sys_version = ""  # which Python this is concerns nobody
+    sys_version = ""  # do not reveal the version of Python
     error_content_type = _PLAIN
     error_message_format = "%(code)d\n"
 
@@ -175,13 +175,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_HEAD = do_GET  # noqa: N815 - the name that BaseHTTPRequestHandler looks for
+    do_HEAD = do_GET  # noqa: N815 - name required by BaseHTTPRequestHandler
 
     def end_headers(self) -> None:
-        """Close the head of every answer, those to nonsense included."""
+        """Add headers to every response, errors included."""
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-        """Keep no access log: a probe every ten seconds is no news."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name of the base class
+        """Write no access log."""

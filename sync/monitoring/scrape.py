@@ -1,4 +1,4 @@
-"""The metrics at the moment of a scrape: facts come from the database, since another process may have made the last run."""
+"""Metrics at the time of a scrape: facts are read from the database, since another process may have made the last run."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ if TYPE_CHECKING:
     from sync.monitoring.metrics import Facts, Metrics
 
 KEEP_SECONDS = 3.0
-"""How long facts are served before the database is queried again: several scrapers cost one query."""
+"""Seconds for which facts are served before the database is queried again, so that several scrapers cost one query."""
 
 QUERY_LIMIT = 3.0
-"""Seconds that a scrape waits for the database; less than the limit of one request to the probes."""
+"""Maximum wait of a scrape for the database, in seconds; less than the timeout of a request."""
 
 
 class Scrape:
-    """Update the facts of the metrics from the database, then give the exposition.
-
-    While the database does not answer, the last known facts are served: an age computed from them is still right.
+    """Read the facts from the database, then return the metrics; while the database does not answer, the last facts are served.
 
     Args:
-        metrics: what is served.
-        read: queries the database. It runs in a thread of its own, and in one at a time.
-        keep: seconds between two queries at least.
-        limit: seconds that a scrape waits for the query.
+        metrics: the metrics.
+        read: queries the database, in a thread of its own, one at a time.
+        keep: minimum seconds between two queries.
+        limit: maximum wait for the query, in seconds.
         monotonic: the monotonic clock.
     """
 
@@ -53,14 +51,14 @@ class Scrape:
         self._query: threading.Thread | None = None
 
     def text(self) -> bytes:
-        """Give the exposition in Prometheus's text format."""
+        """Return the metrics in Prometheus's text format."""
         query = self._begin()
         if query is not None:
             query.join(self._limit)
         return self._metrics.text()
 
     def _begin(self) -> threading.Thread | None:
-        """Return the query to wait for; None while the facts are new enough."""
+        """Return the query to wait for; None while the facts are recent."""
         with self._lock:
             if self._query is not None and self._query.is_alive():
                 return self._query
@@ -80,5 +78,5 @@ class Scrape:
             self._metrics.set_facts(self._read())
         except SyncError:
             pass  # the next run reports it
-        except Exception as error:  # noqa: BLE001 - else the thread would print a traceback
+        except Exception as error:  # noqa: BLE001 - otherwise the thread prints a traceback
             get_logger().warning("metrics_not_updated", reason=type(error).__name__)

@@ -1,4 +1,4 @@
-"""PURE. How long ago, and whether that is too long."""
+"""PURE. Ages, and whether the last success is stale."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 AHEAD = 60.0
-"""Seconds by which a moment may lie in the future: the clocks of two machines are never quite the same."""
+"""Seconds that a time may be in the future, as the clocks of two hosts differ."""
 
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def age(seconds: float) -> str:
-    """Say how long ago: 40 s, 12 min, 3 h 05 min, 2 d 4 h."""
+    """Format an age: 40 s, 12 min, 3 h 05 min, 2 d 4 h."""
     whole = max(0, round(seconds))
     if whole < 2 * _MINUTE:
         return f"{whole} s"
@@ -31,24 +31,23 @@ def age(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Say how long ago, or that it cannot be: the clock was ahead then, and was set right since."""
+    """Format the time since an event; a future event was dated by a clock that was ahead."""
     return f"{age(seconds)} ago" if seconds >= -AHEAD else f"{age(-seconds)} ahead of this clock"
 
 
 def since(moment: datetime | None, now: datetime) -> str:
-    """Say when, and how long ago that is."""
+    """Format a time and its age."""
     return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC ({ago((now - moment).total_seconds())})"
 
 
 def is_stale(last_success: datetime | None, now: datetime, budget: float) -> bool:
-    """Whether the last success is no longer, or never was, good enough.
+    """Return whether the last success is older than the budget, or missing.
 
-    One that is dated in the future says nothing: the clock was ahead when it was written and has been set right since, so that
-    nobody knows how old it is, and it would pass for fresh for as long as the clock was ahead.
+    A success in the future also counts as stale: it was dated by a clock that was ahead, so its age is unknown.
 
     Args:
-        last_success: when it ended, None if there was none.
+        last_success: when it ended; None if there was none.
         now: the time.
-        budget: seconds that it may be old.
+        budget: maximum age in seconds.
     """
     return last_success is None or not -AHEAD <= (now - last_success).total_seconds() <= budget

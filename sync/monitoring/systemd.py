@@ -1,4 +1,4 @@
-"""The two halves of systemd's notification protocol that a service needs: saying how it is, and how often it must."""
+"""The part of systemd's notification protocol that a service needs: notify, and the watchdog interval."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_TIMEOUT = 0.5  # seconds; systemd empties its queue at once, and where it does not, the service goes on without it
+_TIMEOUT = 0.5  # seconds; the service continues if systemd does not read the message
 
 
 def notify(message: str, *, address: str | None) -> None:
-    """Tell systemd something, such as `READY=1`; never raises, and does nothing where nobody listens.
+    """Send a message to systemd, such as `READY=1`; never raise, and do nothing without systemd.
 
     Args:
-        message: one assignment per line. A text that holds line breaks would be read as further assignments.
-        address: the value of NOTIFY_SOCKET: a path, or @ and a name in Linux's abstract namespace.
+        message: one assignment per line; line breaks in a value would start another assignment.
+        address: value of NOTIFY_SOCKET: a path, or @ and a name in Linux's abstract namespace.
     """
     if not address or address[0] not in "/@":
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-            line.settimeout(_TIMEOUT)  # a datagram to a full queue would wait for ever
+            line.settimeout(_TIMEOUT)  # a datagram to a full queue would block
             line.connect("\0" + address[1:] if address[0] == "@" else address)
             line.send(message.encode("utf-8", "replace"))
     except (OSError, ValueError):
-        return  # a service that works is worth more than one that reports that it does
+        return  # the service must work without notifications
 
 
 def watchdog_interval(environ: Mapping[str, str], pid: int) -> float | None:
-    """Read from the environment the seconds between two `WATCHDOG=1`, or None where systemd does not watch this process.
+    """Return the seconds between two `WATCHDOG=1` messages, None without a watchdog.
 
-    Half of the limit, as sd_watchdog_enabled(3) advises: one late message is no reason for a restart.
+    It is half of the timeout, as sd_watchdog_enabled(3) advises.
 
     Args:
-        environ: the process's environment.
-        pid: the process's id; WATCHDOG_PID names the one that is meant, so that a child does not answer for its parent.
+        environ: environment variables.
+        pid: the process id; WATCHDOG_PID names the process that the watchdog monitors, so that a child does not send messages.
     """
     limit = environ.get("WATCHDOG_USEC", "")
     if not limit.isdecimal() or int(limit) == 0:

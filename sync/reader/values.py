@@ -255,7 +255,7 @@ class Page(tuple[Template, ...]):  # noqa: SLOT001 - a subclass of tuple cannot 
         return page
 
 
-# Conversion from rows --------------------------------------------------------------------------------------------------
+# Conversion from rows ---------------------------------------------------------------------------------------------------
 
 
 def template_of(stored: Stored) -> Template:

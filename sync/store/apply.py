@@ -169,7 +169,7 @@ class Store:
         self.retry(write)
 
     def record_failed(self, run: Run) -> Run:
-        """Record a run that failed before it could ask for the lease; return it with its number.
+        """Record a run that failed before it acquired the lease; return it with its number.
 
         Raises:
             DatabaseError: it is not recorded.

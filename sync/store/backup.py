@@ -236,7 +236,7 @@ def _refuse_bad(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
 
 
 def _missing_parts(opened: sqlite3.Connection, revision: str) -> list[str]:
-    """Name what a database of this revision has and this one lacks: tables, their columns, views, the two single rows."""
+    """Return what a database of this revision must have and this one lacks: tables, columns, views, or the two single rows."""
     tables, views = parts(revision)
     kinds = dict(opened.execute("SELECT name, type FROM sqlite_master"))
     lacks = [f"the table {name}" for name in tables if kinds.get(name) != "table"]

@@ -61,7 +61,7 @@ _ENGINES: WeakSet[sa.Engine] = WeakSet()
 
 
 def reconnect_after_fork(engine: sa.Engine) -> None:
-    """Have each forked process open connections of its own: two processes on one connection read each other's answers."""
+    """Make each forked process open its own connections: processes that share one would read each other's responses."""
     _ENGINES.add(engine)
 
 

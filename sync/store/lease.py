@@ -78,7 +78,7 @@ def acquire(
     trigger: str,
     ttl: float,
     now: datetime,
-    retry: Retry = Retry(),  # noqa: B008 - it is frozen
+    retry: Retry = Retry(),  # noqa: B008 - Retry is frozen
     new_token: Callable[[], str] = lambda: secrets.token_hex(16),
 ) -> Lease:
     """Acquire the lease and insert the row of the run, in one transaction.
@@ -213,7 +213,7 @@ def block_commits(connection: sa.Connection) -> None:
     connection.execute(sa.update(sync_lease).values(turn=sa.func.coalesce(sync_lease.c.turn, 0) + 1))
 
 
-def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - it is frozen
+def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - Retry is frozen
     """Release the lease of another process; the raised fencing token prevents its commit. Return the former holder."""
 
     def take() -> Holder:
@@ -263,7 +263,7 @@ def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], N
         raise
     finally:
         done.set()
-        thread.join(lease.ttl)  # it may wait for an unreachable database; it is a daemon thread
+        thread.join(lease.ttl)  # a daemon thread, which may wait for an unreachable database
 
 
 def _renew(connection: sa.Connection, lease: Lease) -> bool:

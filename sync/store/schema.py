@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, translate_errors
-from sync.store.sqlite_wal import enable_wal, exists, require_file, sqlite_file
+from sync.store.sqlite_wal import create_file, enable_wal, exists, require_file, sqlite_file
 from sync.store.tables import VIEWS
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str],
     An active run is waited for, and its name passed to `waiting`. On a Galera cluster the upgrade of another node can cancel this
     one before it has the lock, so it is retried.
     """
+    create_file(engine)
     for _ in range(_TRIES):
         try:
             return _upgrade(engine, target, waiting)

@@ -1,1 +1,1 @@
-"""Being told, the pure part: which change is told to whom, in which words, and when it is tried again."""
+"""Webhooks: endpoints and rules, messages, signing and sending, delivery, and the position of each endpoint."""

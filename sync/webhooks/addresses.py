@@ -1,6 +1,6 @@
-"""PURE. Where a message may go: over TLS, or to this machine; never to a link-local address or a cloud's metadata service.
+"""PURE. Check the addresses that messages may be sent to: https or loopback, no link-local address or metadata service.
 
-Operators write these addresses, not strangers, so that a private network is as good as any.
+Operators configure the addresses, so private networks are allowed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ EXAMPLE = "https://example.com/hooks/templates"
 
 
 def check_url(text: str) -> str:
-    """Refuse what no message may go to; it is never repeated, as a path can be a secret.
+    """Return a URL that messages may be sent to; errors never contain it, because its path can be a secret.
 
     Raises:
-        ValueError: saying what was expected.
+        ValueError: with what was expected.
     """
     url = http_url(text, EXAMPLE)
     parts = urlsplit(url)
@@ -31,7 +31,7 @@ def check_url(text: str) -> str:
 
 
 def is_allowed(host: str) -> bool:
-    """Whether a host may be sent to, as far as its address tells; a name tells nothing."""
+    """Return whether messages may be sent to a host, by its IP address; a host name is allowed."""
     try:
         return not is_metadata_service(host)
     except ValueError:
@@ -39,13 +39,13 @@ def is_allowed(host: str) -> bool:
 
 
 def origin(url: str) -> str:
-    """Show where a URL leads, without what may be a secret: path and query."""
+    """Return scheme and host of a URL, without path and query, which may be secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def whole_parts(url: str) -> list[str]:
-    """Return what follows a URL's host, and of it the path and the query, as far as they are not empty."""
+    """Return what follows the host of a URL, its path and its query, without empty ones."""
     rest = url.removeprefix(origin(url))
     path, _, query = rest.partition("?")
     return [part for part in dict.fromkeys((rest, path, query)) if part]

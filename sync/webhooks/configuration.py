@@ -1,4 +1,4 @@
-"""The file of endpoints and the secrets that it names, read anew for each pass: what was taken out of it is not sent any more."""
+"""Load the file of endpoints and their secrets, anew for each delivery, so that a removed endpoint gets no more messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HINT = "docs/changes.md describes each key; nothing was sent."
 
 @dataclass(frozen=True, slots=True)
 class SignedEndpoint:
-    """An endpoint with what signs for it: one secret, or the new and the old one while it is rotated."""
+    """An endpoint with its signing secrets: one, or two during a rotation."""
 
     endpoint: Endpoint
     secrets: tuple[str, ...] = field(repr=False)
@@ -35,7 +35,7 @@ def endpoints_in(path: str) -> tuple[Endpoint, ...]:
     """Read the file, without the secrets.
 
     Raises:
-        ConfigurationError: with every problem at once.
+        ConfigurationError: with all problems.
     """
     try:
         with Path(path).open("rb") as file:
@@ -55,16 +55,16 @@ def load_endpoints(
     dotenv: Path | None = Path(".env"),
     warnings: list[str] | None = None,
 ) -> list[SignedEndpoint]:
-    """Read the file, and for each endpoint that is enabled its secrets.
+    """Read the file, and the secrets of each enabled endpoint.
 
     Args:
-        path: of the file; a relative `secret_file` is looked for beside it.
-        environ: the process's environment.
-        dotenv: a `.env` file for variables that are not in it.
-        warnings: gets a sentence for each secret that everybody on this machine can read.
+        path: the file; a relative `secret_file` is relative to its folder.
+        environ: environment variables.
+        dotenv: a `.env` file for variables that are not set.
+        warnings: receives a sentence for each secret file that other users can read.
 
     Raises:
-        ConfigurationError: with every problem at once.
+        ConfigurationError: with all problems.
     """
     enabled = [endpoint for endpoint in endpoints_in(path) if endpoint.enabled]
     variables = {**dotenv_file(dotenv), **{name: value for name, value in environ.items() if value}}
@@ -77,9 +77,9 @@ def load_endpoints(
 
 
 def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
-    """List what no line may show: the secrets, and addresses, also without the host.
+    """Return the texts to hide in all output: secrets, and addresses with and without the host.
 
-    Single parts of a path are hidden in the receiver's answers only (`sync.webhooks.sign_and_send`): some are ordinary words.
+    Parts of a path are hidden in responses only (`sync.webhooks.sign_and_send`), because some are ordinary words.
     """
     secrets = [form for each in endpoints for secret in each.secrets for form in secret_forms(secret)]
     return secrets + [part for each in endpoints for part in (each.endpoint.url, *whole_parts(each.endpoint.url))]

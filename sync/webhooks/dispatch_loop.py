@@ -1,7 +1,7 @@
-"""The daemon tells its webhook endpoints: after each run, and whenever something is due. Never in a run's way.
+"""The daemon's delivery of webhooks, after each run and whenever a message is due.
 
-A thread looks every few seconds, which is one small question to the database; each endpoint that something waits for is visited
-by a thread of its own. None of them can delay a run, and the end of the process waits for none longer than it was told to.
+A thread polls the database every few seconds; each endpoint with pending messages gets a thread of its own. These threads never
+delay a run, and the end of the process waits for them for a limited time.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ POLL_SECONDS = 5.0
 
 
 class DispatchLoop:
-    """Looks, begins visits, and tells what came of them.
+    """Poll, start deliveries, and log their results.
 
     Args:
-        dispatcher: visits endpoints.
-        endpoints: reads the file of endpoints, anew for each look.
-        metrics: told at each look how far every endpoint has been told, and what came of visits.
-        look: seconds between two looks.
+        dispatcher: delivers to endpoints.
+        endpoints: loads the endpoints, for each poll.
+        metrics: receives the position of each endpoint at each poll, and the results of deliveries.
+        poll_seconds: seconds between two polls.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class DispatchLoop:
         self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start polling."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at once: a run has ended."""
+        """Poll at once, after a run."""
         self._wake.set()
 
     def close(self, timeout: float) -> None:
-        """Let no further message leave; wait for those under way, at most so many seconds for each."""
+        """Send no further message; wait for deliveries in progress, at most `timeout` seconds for each."""
         self._closed = True
         self._dispatcher.stop()
         self._wake.set()
@@ -66,7 +66,7 @@ class DispatchLoop:
         self._dispatcher.join(timeout)
 
     def handle_result(self, delivered: DeliveryResult) -> None:
-        """Log what came of a visit; look again at once after one that told something, as a run may have ended meanwhile."""
+        """Log the result of a delivery; poll again after one that delivered messages, as a run may have ended meanwhile."""
         self._metrics.count_messages(delivered.name, accepted=delivered.messages, failed=int(delivered.attempt_failed))
         say = get_logger().bind(endpoint=delivered.name)
         if delivered.messages:
@@ -85,12 +85,12 @@ class DispatchLoop:
             except SyncError as error:
                 self._dispatcher.set_endpoints(())
                 self._warn_once(str(error))
-            except Exception as surprise:  # noqa: BLE001 - a bug: told, and tried again
+            except Exception as surprise:  # noqa: BLE001 - a bug is logged, and the next poll retries
                 self._warn_once(str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}."))
             self._wake.wait(self._poll_seconds)
 
     def _warn_once(self, trouble: str) -> None:
-        """Tell of a trouble once, not at every look."""
+        """Log an error once, not at every poll."""
         if trouble != self._last_error:
             get_logger().warning("webhooks_stand_still", reason=trouble)
         self._last_error = trouble

@@ -1,9 +1,7 @@
-"""One endpoint is sent what waits for it, in order, until nothing waits or it says no.
+"""Deliver pending messages to endpoints, in order for each and at least once, each endpoint in a thread of its own.
 
-At least once: what was sent is written down after it was taken, so that a process which dies in between sends it again, with the
-same id. Nothing here raises for a failure of the endpoint's: that is written down beside its position.
-
-All endpoints at once, each in a thread of its own: one that hangs, fails or is far behind holds up no other.
+The position is stored after a message was accepted, so a process that ends in between sends it again, with the same id. Failures
+of an endpoint are stored with its position and never raised.
 """
 
 from __future__ import annotations
@@ -34,14 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What came of one visit to an endpoint.
+    """The result of a delivery to one endpoint.
 
     Attributes:
-        result: `done`, nothing waits any more; `failed`, this attempt was in vain; `waits`, for its next attempt's time;
-            `paused`; `busy`, somebody else delivers; `stopped`, as asked.
-        messages: how many were taken.
-        error: why the last attempt failed, or why it is paused.
-        refused: whether the last attempt was in vain.
+        result: `done`: no pending messages; `failed`: the last attempt failed; `waits`: the next attempt is not due; `paused`;
+            `busy`: another process delivers; `stopped`: by request; `broken`: an error that is not the endpoint's.
+        messages: number of accepted messages.
+        error: why the last attempt failed, or the reason of the pause.
+        attempt_failed: whether the last attempt failed.
     """
 
     name: str
@@ -60,19 +58,19 @@ def deliver(
     random: Callable[[], float],
     stopping: Callable[[], bool] = lambda: False,
 ) -> DeliveryResult:
-    """Tell one endpoint all that waits for it.
+    """Deliver all pending messages to one endpoint.
 
     Args:
         engine: the database.
         target: the endpoint.
-        send: makes one attempt; never raises for what the endpoint does.
+        send: makes one attempt; does not raise for failures of the endpoint.
         clock: the wall clock, UTC.
-        random: a source of numbers from 0 to 1, for jitter.
-        stopping: asked before each message.
+        random: returns a number from 0 to 1, for jitter.
+        stopping: returns whether to stop; called before each message.
 
     Raises:
-        LeaseLost: another dispatcher took over.
-        DatabaseError: in plain words; what was not written down is sent again.
+        LeaseLost: another process claimed the endpoint.
+        DatabaseError: the database failed; messages whose acceptance was not stored are sent again.
     """
     name = target.endpoint.name
     with state.claim_endpoint(engine, name) as claim:
@@ -99,7 +97,7 @@ def _deliver_pending(
     random: Callable[[], float],
     stopping: Callable[[], bool],
 ) -> DeliveryResult:
-    """Tell what waits, message by message; each is written down before the next one leaves."""
+    """Deliver message by message; the result of each is stored before the next one is sent."""
     sent = 0
     for step in steps(engine, target.endpoint, claim.position.cursor):
         if stopping():
@@ -122,7 +120,7 @@ _NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "failing_since": None, "next_at
 
 
 def _outcome(reply: Reply, step: Step, before: Position | None, now: datetime, random: Callable[[], float]) -> dict[str, Any]:
-    """Say what is to be remembered of an attempt; `before` is None once a message was taken in this visit."""
+    """Return the columns to store after an attempt; `before` is None once a message was accepted in this delivery."""
     seen = {"last_attempt_at": now, "last_status": reply.status, "last_answer": reply.detail}
     if reply.accepted:
         return {**seen, "position": step.cursor, **_NO_FAILURE}
@@ -138,14 +136,14 @@ _ERROR_PAUSE = timedelta(minutes=1)
 
 @dataclass(eq=False)
 class Dispatcher:
-    """Visits endpoints that something waits for.
+    """Deliver to all endpoints with pending messages.
 
     Args:
         engine: the database.
         send: makes one attempt.
         clock: the wall clock, UTC.
-        random: a source of numbers from 0 to 1, for jitter.
-        ended: called from an endpoint's thread when its visit is over.
+        random: returns a number from 0 to 1, for jitter.
+        on_result: called from the thread of an endpoint when its delivery has ended.
     """
 
     engine: Engine
@@ -159,13 +157,13 @@ class Dispatcher:
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
 
     def start_due(self, endpoints: Sequence[SignedEndpoint]) -> list[Position]:
-        """Begin to visit each endpoint that something waits for, but those that are being visited. Waits for none.
+        """Start a delivery to each endpoint with pending messages that has none in progress; do not wait.
 
         Returns:
-            how far each of them has been sent; a new one has no position while the feed is empty.
+            The positions of the endpoints; a new endpoint has none while the feed is empty.
 
         Raises:
-            DatabaseError: in plain words.
+            DatabaseError: the database failed.
         """
         self.set_endpoints(endpoints)
         names = self._endpoints
@@ -183,18 +181,18 @@ class Dispatcher:
         return known
 
     def set_endpoints(self, endpoints: Sequence[SignedEndpoint]) -> None:
-        """Let visits to endpoints that are no longer asked for, or in another way, end after the message under way."""
+        """Set the endpoints; deliveries to removed or changed ones end after the message in progress."""
         self._endpoints = {target.endpoint.name: target for target in endpoints}
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for all visits to end, at most so many seconds each; tell whether they did."""
+        """Wait for all deliveries, at most `timeout` seconds each; return whether they ended."""
         visits = list(self._threads.values())
         for visit in visits:
             visit.join(timeout)
         return not any(visit.is_alive() for visit in visits)
 
     def stop(self) -> None:
-        """Let no further message leave; one that is under way is written down, if there is time."""
+        """Send no further message; the result of one in progress is stored if there is time."""
         self._stopping.set()
 
     def _is_running(self, name: str) -> bool:
@@ -213,9 +211,9 @@ class Dispatcher:
             found = deliver(self.engine, target, send=self.send, clock=self.clock, random=self.random, stopping=is_over)
         except SyncError as error:
             found = DeliveryResult(target.endpoint.name, "broken", error=str(error))
-        except Exception as surprise:  # noqa: BLE001 - a bug must not end the service's other deliveries
+        except Exception as surprise:  # noqa: BLE001 - a bug must not end other deliveries
             reason = str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}.")
             found = DeliveryResult(target.endpoint.name, "broken", error=reason)
-        if found.result == "broken":  # not the endpoint's fault, so nothing about it is written down; but not at once again
+        if found.result == "broken":  # not a failure of the endpoint, so its position stays; retried after a pause
             self._paused_until[found.name] = self.clock() + _ERROR_PAUSE
         self.on_result(found)

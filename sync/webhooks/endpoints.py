@@ -1,9 +1,4 @@
-"""PURE. Who is told of what, and where.
-
-What may sign: the library takes any text for a secret, and makes eleven bytes of one that was pasted wrong.
-
-The file of endpoints: every problem in it at once, each named by its endpoint and key.
-"""
+"""PURE. Parse the file of endpoints, and check secrets; all problems are reported at once, by endpoint and key."""
 
 from __future__ import annotations
 
@@ -26,7 +21,7 @@ _EVERYTHING = Rules()
 
 
 class SecretSource(NamedTuple):
-    """Where a secret is found: `kind` is `secret_env` or `secret_file`."""
+    """The source of a secret: `kind` is `secret_env` or `secret_file`."""
 
     kind: str
     name: str
@@ -34,14 +29,14 @@ class SecretSource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint, as the file describes it.
+    """One endpoint of the file.
 
     Attributes:
-        secrets: where the one secret is, or the two while one is rotated.
-        rules: which changes it is told of.
-        per: one message a `change`, or one a `run`.
-        start: where its first position is: at the feed's `end`, or at its `start`.
-        enabled: whether it is told anything; its position stays.
+        secrets: the sources of its secret, or of two during a rotation.
+        rules: which changes it gets.
+        per: one message per `change` or per `run`.
+        start: its first position: the `end` or the `start` of the feed.
+        enabled: whether it gets messages; its position is kept.
     """
 
     name: str
@@ -58,24 +53,24 @@ _MIN_BYTES, _MAX_BYTES = 24, 64
 
 
 def check_secret(text: str) -> str:
-    """Refuse what is no secret of Standard Webhooks; it is never repeated.
+    """Return a valid secret of Standard Webhooks; errors never contain it. The library would accept any text.
 
     Raises:
-        ValueError: saying what was expected.
+        ValueError: with what was expected.
     """
     written = text.removeprefix(PREFIX)
     try:
         key = b64decode(written, validate=True)
     except ValueError:
         key = b""
-    exact = text.startswith(PREFIX) and b64encode(key).decode() == written  # the decoder lets some slips pass
+    exact = text.startswith(PREFIX) and b64encode(key).decode() == written  # the decoder accepts some malformed input
     if not exact or not _MIN_BYTES <= len(key) <= _MAX_BYTES:
         raise ValueError(f"{PREFIX} and then {_MIN_BYTES} to {_MAX_BYTES} random bytes in base64, with its = at the end")
     return text
 
 
 def secret_forms(secret: str) -> list[str]:
-    """Write a secret in every way in which whoever is told it may quote it: whole, bare, and the bytes that really sign."""
+    """Return the forms of a secret in which a receiver may quote it: complete, without prefix, and its bytes."""
     written = secret.removeprefix(PREFIX)
     key = b64decode(written)
     text = key.decode("utf-8", "replace")
@@ -84,22 +79,23 @@ def secret_forms(secret: str) -> list[str]:
 
 VARIABLE = "SYNC_WEBHOOKS_FILE"
 MAX_ENDPOINTS = 20
-"""Each endpoint has a thread of its own, so that one that hangs holds up no other, and a second one that watches its time. The
-shipped units allow 64 in all."""
+"""Each endpoint has two threads, for delivery and for its timeout, so that a slow one does not delay others; the unit files allow
+64 threads.
+"""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HINT = "docs/changes.md lists every key; nothing was sent."
 
 
 def read_endpoints(text: str) -> tuple[Endpoint, ...]:
-    """Read the file's text.
+    """Parse the text of the file.
 
     Raises:
-        ConfigurationError: with every problem at once.
+        ConfigurationError: with all problems.
     """
     try:
         whole = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
-        place = re.search(r"\(at .*\)", str(error))  # and no more of it: the text may hold a secret
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits raises ValueError
+        place = re.search(r"\(at .*\)", str(error))  # only the position, because the text may contain a secret
         raise ConfigurationError([f"{VARIABLE}: no TOML {place[0] if place else ''}".rstrip() + "."], hint=_HINT) from None
     problems = [f"{VARIABLE}: {key}: no such key; expected [[endpoint]]." for key in whole if key != "endpoint"]
     tables = whole.get("endpoint", [])
@@ -117,7 +113,7 @@ def read_endpoints(text: str) -> tuple[Endpoint, ...]:
 
 
 class _Table:
-    """One endpoint's keys, taken one after the other; what is wrong with one is noted, and the default goes on in its place."""
+    """The keys of one endpoint; the problems of each are collected, and its default is used instead."""
 
     def __init__(self, table: Mapping[str, Any], number: int, problems: list[str]) -> None:
         self._remaining = dict(table)
@@ -126,7 +122,7 @@ class _Table:
         self._where = f"endpoint {name}" if isinstance(name, str) and _NAME.fullmatch(name) else f"endpoint number {number}"
 
     def pop(self, key: str, check: Callable[[Any], Any], default: Any = None, *, needed: bool = False) -> Any:
-        """Take one key's value, checked."""
+        """Remove a key, and return its checked value."""
         if key not in self._remaining:
             if needed:
                 self.problem(key, "missing")
@@ -138,16 +134,16 @@ class _Table:
             return default
 
     def has(self, *keys: str) -> bool:
-        """Whether any of these keys is there, and not taken yet."""
+        """Return whether any of these keys is left."""
         return any(key in self._remaining for key in keys)
 
     def reject_unknown_keys(self) -> None:
-        """Note keys that do not exist: a rule that was misspelt would tell everything."""
+        """Report unknown keys: a misspelt rule would match everything."""
         for key in self._remaining:
             self.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
 
     def problem(self, key: str, what: str) -> None:
-        """Note what is wrong."""
+        """Record a problem."""
         self._problems.append(f"{VARIABLE}: {self._where}: {key}: {what}.")
 
 
@@ -186,19 +182,19 @@ def _endpoint(table: _Table) -> Endpoint:
 
 
 def _secrets(table: _Table) -> tuple[SecretSource, ...]:
-    """Take one secret, or two while one is rotated, from either kind of place."""
+    """Return one source of a secret, or two during a rotation."""
     if not table.has("secret_env", "secret_file"):
         table.problem("secret_env", "missing, and no secret_file either")
         return ()
     variables = table.pop("secret_env", _one_or_more(_variable), ())
     files = table.pop("secret_file", _one_or_more(_path), ())
     found = [*(SecretSource("secret_env", each) for each in variables), *(SecretSource("secret_file", each) for each in files)]
-    if len(found) > 2:  # noqa: PLR2004 - the old one and the new one
+    if len(found) > 2:  # noqa: PLR2004 - the old and the new one
         table.problem("secret_env", f"expected one secret, or two while one is rotated, not {len(found)}")
     return tuple(found)
 
 
-# What a value must be; each says what was expected ----------------------------------------------------------------------
+# Checks of values; each raises ValueError with what was expected --------------------------------------------------------
 
 
 def _text(check: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -240,7 +236,7 @@ def _enum(*words: str) -> Callable[[Any], str]:
 
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("true or false, without quotes")  # noqa: TRY004 - a problem like any other
+        raise ValueError("true or false, without quotes")  # noqa: TRY004 - ValueError for every problem
     return value
 
 
@@ -263,7 +259,7 @@ def _field(value: str) -> str:
 
 
 def _within_bound(name: str) -> Callable[[str], str]:
-    """Refuse what no template can have, since a record with a longer one is set aside."""
+    """Refuse values that no template can have, because records with longer ones are rejected."""
 
     def checked(value: str) -> str:
         if len(value) > BOUNDS[name]:

@@ -1,7 +1,6 @@
-"""PURE. What is sent: the body's bytes, made once, and an id that stays over attempts, restarts and hosts.
+"""PURE. Build messages: the bytes of the body, and an id that is the same for all attempts, restarts and hosts.
 
-The id holds the feed's cursor, not its number alone: after a restored backup the same number may be another change, which a
-receiver that remembers ids would take for one that it has had.
+The id contains the cursor, because after a restore the same `seq` may be another change, which a receiver would ignore.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ class Message(NamedTuple):
     """One message.
 
     Attributes:
-        id: without a full stop, which would part it from the time in what is signed.
-        kind: the body's `type`.
-        about: in a few words, for a person: the template, or how many changes of which run.
-        body: the bytes that are signed, and sent as they are.
+        id: without a full stop, which separates it from the time in the signed content.
+        kind: the `type` of the body.
+        about: a short description: the template, or the number of changes of a run.
+        body: the signed bytes, sent unchanged.
     """
 
     id: str
@@ -31,18 +30,18 @@ class Message(NamedTuple):
 
 
 def message_of_change(change: dict[str, Any]) -> Message:
-    """Tell of one change, as `changes --json` prints it."""
+    """Build the message of one change, as `changes --json` prints it."""
     kind = f"template.{change['kind']}"
     return Message(f"tsc_{change['cursor']}", kind, f"template {change['template_id']}", _body(kind, change["at"], change))
 
 
 def message_of_run(changes: Sequence[dict[str, Any]], run_id: int, cursor: str) -> Message:
-    """Tell of one run's changes, at least one.
+    """Build the message of one run's matching changes, at least one.
 
     Args:
-        changes: those that are wanted, in order.
-        run_id: of the run.
-        cursor: of its last change, wanted or not: whoever has read this message has read the feed up to there.
+        changes: the matching changes, in order.
+        run_id: the run.
+        cursor: cursor of the last change that was considered; the receiver has the feed up to it.
     """
     data = {"run_id": run_id, "cursor": cursor, "changes": list(changes)}
     body = _body("catalog.changed", changes[0]["at"], data)
@@ -50,7 +49,7 @@ def message_of_run(changes: Sequence[dict[str, Any]], run_id: int, cursor: str) 
 
 
 def message_of_test(unique: str, at: str, name: str) -> Message:
-    """Say hello, so that an endpoint can be tried."""
+    """Build a test message."""
     return Message(f"tst_{unique}", "webhook.test", "a test", _body("webhook.test", at, {"endpoint": name}))
 
 

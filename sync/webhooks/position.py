@@ -1,9 +1,6 @@
-"""PURE. How far an endpoint has been told.
+"""PURE. The position of an endpoint in the feed, and the wait before the next attempt: from seconds to one day, forever.
 
-When a message that was not taken is tried again: soon, then ever more slowly, then once a day for ever.
-
-Nothing is dropped: the feed is kept, so a receiver that comes back after a month gets everything, in order. Waits are stretched
-by up to a tenth, so that many endpoints behind one broken server do not come back in step.
+No message is dropped. Waits have jitter, so that endpoints behind one broken server are not retried together.
 """
 
 from __future__ import annotations
@@ -21,25 +18,25 @@ if TYPE_CHECKING:
 
 
 GONE = "gone"
-"""Paused because the endpoint said 410: it wants to hear no more."""
+"""Paused because the endpoint answered 410."""
 LOST = "lost"
-"""Paused because the feed no longer has what the endpoint has yet to hear; a colon and the reason follow, as in CursorLost."""
+"""Paused because undelivered changes are no longer in the feed; followed by a colon and the reason of CursorLost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far one endpoint has been told, and how its last attempt went.
+    """The position of one endpoint, and its last attempt.
 
     Attributes:
-        cursor: it has been told everything up to here that it wants to hear.
-        behind: changes in the feed after that; how many of those it wants is not known before they are looked at.
-        at_end: whether nothing waits; one that is not behind may still stand in another past than this feed's.
-        attempts: in vain, of the next message.
-        failing_since: when the first of those was.
-        next_attempt_at: when the next one is due; None is at once.
-        last_status: of the last answer; None if none came.
-        last_answer: what it said, or why none came.
-        paused: `gone`, or `lost:` and a reason; None if it is not.
+        cursor: all matching changes up to it were delivered.
+        behind: number of changes after it, matching or not.
+        at_end: whether no changes are pending; a cursor of a lost history can be at no distance and not at the end.
+        attempts: failed attempts of the next message.
+        failing_since: time of the first of them.
+        next_attempt_at: when the next one is due; None: at once.
+        last_status: status of the last response; None without one.
+        last_answer: the response, or why there was none.
+        paused: `gone`, or `lost:` and a reason; None if not paused.
     """
 
     name: str
@@ -56,7 +53,7 @@ class Position:
 
     @property
     def seq(self) -> int:
-        """The number of the last change that it has been told of, or did not want to hear of."""
+        """The number of the last delivered or skipped change."""
         found = Cursor.parse(self.cursor)
         return found.seq if found else 0
 
@@ -67,29 +64,29 @@ POLICY = RetryPolicy(
     jitter=(1.0, 1.1),
     longest_asked=24 * _HOUR,
 )
-"""How deliveries are retried: for ever, at last once a day."""
+"""Retries of deliveries: without end, at last once a day."""
 SLOW_DOWN = 60.0
-"""Seconds at least, behind a server that is overloaded or hangs."""
+"""Minimum wait in seconds if the server is overloaded or timed out."""
 OVERLOADED = frozenset({429, 502, 503, 504})
 _MAX_WAIT = POLICY.waits[-1] * POLICY.jitter[1] + 1  # seconds
 FAILING_AFTER = timedelta(hours=1)
-"""Failures for longer than this are worth a person's look."""
+"""Failures for longer than this are reported."""
 
 
 def next_attempt(failures: int, *, slow: bool, retry_after: float | None, now: datetime, random: Callable[[], float]) -> datetime:
-    """Choose when to try again.
+    """Return the time of the next attempt.
 
     Args:
-        failures: of this message in a row, this one included.
-        slow: whether the server is overloaded, or did not answer in time.
-        retry_after: seconds that the answer retry_after us to wait.
+        failures: number of consecutive failures of this message.
+        slow: whether the server is overloaded, or timed out.
+        retry_after: seconds that the response asked for.
         now: the time.
-        random: a source of numbers from 0 to 1.
+        random: returns a number from 0 to 1.
     """
     least = max(SLOW_DOWN if slow else 0.0, min(retry_after or 0.0, POLICY.longest_asked))
     return now + timedelta(seconds=POLICY.wait(failures, random, at_least=least) or 0.0)
 
 
 def is_due(moment: datetime | None, now: datetime) -> bool:
-    """Whether it is time. A time further ahead than any wait says that the clock was ahead when it was written."""
+    """Return whether a time has come; one further ahead than any wait was stored by a clock that was ahead."""
     return moment is None or moment <= now or moment - now > timedelta(seconds=_MAX_WAIT)

@@ -1,6 +1,6 @@
-"""PURE. Which changes somebody wants to hear of. All rules that are given must hold; within one, any of its values will do.
+"""PURE. Rules that select changes: all given rules must match; within one rule, any value.
 
-A rule sees a change as `changes --json` prints it. Letters are compared as `list` compares them: tags and types in any case.
+Rules apply to a change as `changes --json` prints it; tags and types are compared case-insensitively, as in `list`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 KINDS = ("added", "removed", "changed")
 FIELDS = frozenset({*SCALARS.values(), *LISTS, "extra"})
-"""What a change's field can be called: one of these, or a part of one of `_IN_PARTS`."""
+"""Names of changed fields: one of these, or a part of one of `_IN_PARTS`."""
 _IN_PARTS = ("consume_items", "extra")
 
 
 @dataclass(frozen=True, slots=True)
 class PriceRule:
-    """A price that moved by at least so much, in hundredths of what it was.
+    """A price change of at least a percentage of the old price.
 
     Attributes:
-        percent: not negative; 0 is any move.
-        direction: `+` only up, `-` only down, empty both.
+        percent: not negative; 0 is any change.
+        direction: `+` for increases only, `-` for decreases only, empty for both.
     """
 
     percent: Decimal
@@ -36,7 +36,7 @@ class PriceRule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is wanted; empty, None and False are no rule."""
+    """The rules; empty, None and False mean no rule."""
 
     kinds: frozenset[str] = frozenset()
     fields: frozenset[str] = frozenset()
@@ -47,16 +47,15 @@ class Rules:
     breaking: bool = False
 
     def matches(self, change: Mapping[str, Any]) -> bool:
-        """Whether a change is to be told.
+        """Return whether a change matches.
 
-        A template that loses a tag, or becomes of another type, is told to who asked for the old one, too: else it would leave
-        somebody's shelf without a word.
+        A template that loses a tag or changes its type also matches rules for the old one, so that the receiver learns of it.
         """
         return (
             (not self.kinds or change["kind"] in self.kinds)
             and (not self.ids or change["template_id"] in self.ids)
             and (not self.breaking or bool(change["breaking"]))
-            and (not self.fields or any(self._is_wanted(told["field"]) for told in change["fields"]))
+            and (not self.fields or any(self._is_wanted(field["field"]) for field in change["fields"]))
             and (not self.tags or not _folded(self.tags).isdisjoint(_folded(_tags(change))))
             and (not self.types or not _folded(self.types).isdisjoint(_folded(_types(change))))
             and (self.price_change is None or _moved(self.price_change, change))
@@ -67,16 +66,16 @@ class Rules:
 
 
 def is_field(name: str) -> bool:
-    """Whether any change could have a field of this name."""
+    """Return whether a change can have a field of this name."""
     whole, dot, part = name.partition(".")
     return name in FIELDS or (whole in _IN_PARTS and bool(dot and part))
 
 
 def price_rule(text: str) -> PriceRule:
-    """Read `10%`, `+10%` or `-10%`.
+    """Parse `10%`, `+10%` or `-10%`.
 
     Raises:
-        ValueError: saying what was expected.
+        ValueError: with what was expected.
     """
     import re
     from decimal import Decimal
@@ -85,32 +84,32 @@ def price_rule(text: str) -> PriceRule:
     if found is None:
         raise ValueError("a share such as 10%, or +10% for up only, -10% for down only")
     rule = PriceRule(Decimal(found[2]), found[1])
-    if rule.direction == "-" and rule.percent > 100:  # noqa: PLR2004 - a price cannot fall below nothing
+    if rule.direction == "-" and rule.percent > 100:  # noqa: PLR2004 - a price cannot become negative
         raise ValueError("a fall of at most 100%")
     return rule
 
 
 def contradiction(rules: Rules) -> str | None:
-    """Say why rules could never match; None if something could. A kind that cannot be does no harm beside one that may."""
+    """Return why rules can never match; None if they can."""
     kinds = rules.kinds or frozenset(KINDS)
     about_fields = "fields" if rules.fields else "price_change" if rules.price_change else None
-    told = " and ".join(sorted(kinds))
+    names = " and ".join(sorted(kinds))
     if about_fields and "changed" not in kinds:
-        return f"{told} can never match: {about_fields} selects changed templates only"
+        return f"{names} can never match: {about_fields} selects changed templates only"
     if rules.breaking and kinds == {"added"}:
-        return f"{told} can never match: an added template is not a breaking change"
+        return f"{names} can never match: an added template is not a breaking change"
     return None
 
 
 def _tags(change: Mapping[str, Any]) -> Iterator[str]:
-    """Name the tags that a template has or loses, in both languages."""
-    lost = [tag for told in change["fields"] for tag in told.get("lost", ())]
+    """Yield the tags that a template has or loses, in both languages."""
+    lost = [tag for field in change["fields"] for tag in field.get("lost", ())]
     for tag in (*(_template(change).get("tags") or ()), *lost):
         yield from (name for name in (tag["name"], tag["name_en"]) if name)
 
 
 def _types(change: Mapping[str, Any]) -> Iterator[str]:
-    old = [told["old"] for told in change["fields"] if told["field"] == "template_type"]
+    old = [field["old"] for field in change["fields"] if field["field"] == "template_type"]
     yield from (kind for kind in (_template(change).get("template_type"), *old) if kind)
 
 
@@ -123,7 +122,7 @@ def _folded(names: Iterable[str]) -> set[str]:
 
 
 def _moved(rule: PriceRule, change: Mapping[str, Any]) -> bool:
-    """Whether any price moved by so much. One that appeared or went was not a price before or is none now, so it did not move."""
+    """Return whether any price changed by the percentage; a new or removed price does not count."""
     for _resolution, old, new in price_moves(change["fields"]):
         if old is None or new is None:
             continue

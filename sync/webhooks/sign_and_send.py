@@ -1,4 +1,4 @@
-"""One attempt: signed by the library, sent, and what came of it in a few words. The only home of `standardwebhooks`."""
+"""Sign a message and send it once; the only user of `standardwebhooks`."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from sync.webhooks.messages import Message
 
 TIMEOUT = 20.0
-"""Seconds for one whole attempt."""
+"""Seconds for one attempt."""
 _MAX_BYTES = 16 * 1024
 _DETAIL_LENGTH = 200
 _SHORTEST_PART = 3
-"""Characters of the shortest part of a URL that is hidden in an answer, of which any word may be lost."""
-_OK = range(200, 300)  # a redirect is no success: it is not followed
+"""Minimum length of a part of a URL that is hidden in responses; shorter ones would hide ordinary words."""
+_OK = range(200, 300)  # a redirect is a failure and is not followed
 _GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of an attempt.
+    """The result of an attempt.
 
     Attributes:
-        status: of the answer; None if there was none.
-        said: the beginning of what it said if it was no yes, or why there was none; printable, secrets hidden.
-        asked: seconds that it asked us to wait.
-        slow: whether the server is overloaded, or took too long.
+        status: status of the response; None without one.
+        detail: the beginning of a response that is not 2xx, or why there is none; printable, secrets hidden.
+        retry_after: seconds that the response asked for.
+        slow: whether the server is overloaded, or timed out.
     """
 
     status: int | None
@@ -47,17 +47,17 @@ class Reply:
 
     @property
     def accepted(self) -> bool:
-        """Whether the message was taken."""
+        """Whether the message was accepted."""
         return self.status in _OK
 
     @property
     def summary(self) -> str:
-        """Say it on one line."""
+        """Status and detail, on one line."""
         return f"{self.status or 'no answer'}: {self.detail}" if self.detail else str(self.status or "no answer")
 
     @property
     def gone(self) -> bool:
-        """Whether the endpoint wants to hear no more."""
+        """Whether the endpoint answered 410 and wants no more messages."""
         return self.status == _GONE
 
 
@@ -70,15 +70,15 @@ def send(
     limit: float = TIMEOUT,
     allowed: Callable[[str], bool] = is_allowed,
 ) -> Reply:
-    """Try once to deliver a message; whatever goes wrong is an answer, too.
+    """Make one attempt to deliver a message; every failure is returned, not raised.
 
     Args:
-        target: to whom.
-        message: its body is sent byte for byte as it was signed.
-        now: the time of this attempt, UTC.
-        network: the proxy and the certificate authorities; none but the built-in ones if not given.
-        limit: seconds for all of it.
-        allowed: whether an IP address may be sent to. Not asked behind a proxy, which resolves the name.
+        target: the endpoint.
+        message: its body is sent as it was signed.
+        now: the time of the attempt, UTC.
+        network: the proxy and certificate authorities; the built-in ones if not given.
+        limit: seconds for the attempt.
+        allowed: returns whether an IP address is allowed; not called behind a proxy, which resolves the name.
     """
     from sync.client import http
     from sync.client.network import AddressRefused, Network, TransportFailure
@@ -110,12 +110,12 @@ def send(
 
 
 def sign(message: Message, secrets: Sequence[str], now: datetime) -> dict[str, str]:
-    """Make the headers of Standard Webhooks; with two secrets there are two signatures, and either convinces.
+    """Return the headers of Standard Webhooks, with one signature per secret.
 
     Args:
-        message: what is signed: its id, the time and its body.
-        secrets: with which.
-        now: in UTC. The library would read the clock of any other zone as if it were UTC's.
+        message: the message.
+        secrets: the secrets.
+        now: in UTC, because the library ignores other time zones.
     """
     from standardwebhooks import Webhook
 
@@ -128,10 +128,10 @@ def sign(message: Message, secrets: Sequence[str], now: datetime) -> dict[str, s
 
 
 def _max_bytes(status: int) -> int:
-    """Choose how much of an answer to read: of success nothing, as its body may hang."""
+    """Return how many bytes of a response to read: none of a 2xx, because its body may hang."""
     return 0 if status in _OK else _MAX_BYTES
 
 
 def _printable(text: str) -> str:
-    """Keep of an answer what can be shown on one line: a stranger wrote it."""
+    """Return the beginning of a response on one line, without control characters."""
     return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:_DETAIL_LENGTH]

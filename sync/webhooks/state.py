@@ -1,9 +1,7 @@
-"""How far each webhook endpoint has been told, and who delivers to it: all that is kept beside the feed, which is the outbox.
+"""Store the position of each endpoint, and the lease of the process that delivers to it.
 
-Each endpoint has a lease of its own, with a fencing token as a run's: one dispatcher at a time, over processes and hosts, so that
-messages leave in order; and none that waits for a slow endpoint keeps another from its own.
-
-Go on with an endpoint that was paused or fails, at a person's word.
+The feed is the outbox, so nothing else is stored. A lease per endpoint, with a fencing token, keeps messages in order across
+processes and hosts, and a slow endpoint delays no other.
 """
 
 from __future__ import annotations
@@ -34,20 +32,20 @@ if TYPE_CHECKING:
 
 
 CLAIM_TTL = 120.0
-"""Seconds that a silent dispatcher keeps others out; it speaks after every attempt, and none of those takes half as long."""
+"""Seconds until the claim of a dead process expires; it is renewed after each attempt, which takes less than half of it."""
 _END = sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to deliver to one endpoint, and where it stood when that was taken."""
+    """The claim of an endpoint, with the position at that time."""
 
     position: Position
     fence: int
 
 
 def positions(engine: Engine) -> list[Position]:
-    """Read how far every endpoint that was ever delivered to has been told, by name."""
+    """Return the position of every endpoint that has one, by name."""
     with reading(engine) as connection:
         require_current(connection)
         end = connection.execute(_END).one()
@@ -56,12 +54,12 @@ def positions(engine: Engine) -> list[Position]:
 
 
 def register(engine: Engine, name: str, *, from_start: bool) -> None:
-    """Give a new endpoint its first position: the feed's end, or the beginning of what is kept of it.
+    """Store the first position of a new endpoint: the end of the feed, or its oldest change.
 
-    While the feed is empty there is none at its end yet: what fills it first would be told, template by template.
+    With an empty feed there is no end yet; otherwise the first run would be delivered template by template.
     """
     with writing(engine) as connection:
-        leases.current_holder(connection, lock=True)  # so that two hosts do not both do it, and no run appends meanwhile
+        leases.current_holder(connection, lock=True)  # so that only one host does it, and no run appends meanwhile
         if connection.execute(sa.select(webhook_endpoints.c.name).where(webhook_endpoints.c.name == name)).one_or_none():
             return
         end = last_cursor(connection)
@@ -77,22 +75,22 @@ def register(engine: Engine, name: str, *, from_start: bool) -> None:
 
 @contextmanager
 def claim_endpoint(engine: Engine, name: str) -> Iterator[Claim | None]:
-    """Hold the right to deliver to one endpoint; None if somebody else does, or it has no position yet."""
+    """Claim an endpoint for the block; None if another process has it, or it has no position."""
     claim = _claim(engine, name)
     try:
         yield claim
     finally:
         if claim is not None:
-            with suppress(DatabaseError), writing(engine) as connection:  # all is written down; the claim ends by itself
+            with suppress(DatabaseError), writing(engine) as connection:  # otherwise the claim expires
                 free = {"expires": 0, "holder": None, "process": None}
                 connection.execute(sa.update(webhook_endpoints).where(*_same_claim(claim)).values(free))
 
 
 def save_attempt(engine: Engine, claim: Claim, **values: Any) -> None:
-    """Write down what came of an attempt, or how far the feed was looked through; it also prolongs the claim.
+    """Store the result of an attempt, or a new position, and renew the claim.
 
     Raises:
-        LeaseLost: another dispatcher took over; what it does is right, and this one stops.
+        LeaseLost: another process claimed the endpoint.
     """
     with writing(engine) as connection:
         expires = leases.database_clock(connection) + CLAIM_TTL
@@ -102,7 +100,7 @@ def save_attempt(engine: Engine, claim: Claim, **values: Any) -> None:
 
 
 def feed_end(engine: Engine) -> str:
-    """Read where the feed ends."""
+    """Return the cursor of the end of the feed."""
     with writing(engine) as connection:
         leases.current_holder(connection, lock=True)
         return str(last_cursor(connection))
@@ -113,7 +111,7 @@ def _claim(engine: Engine, name: str) -> Claim | None:
         left = (webhook_endpoints.c.expires - leases.database_clock(connection)).label("left")
         query = sa.select(webhook_endpoints, left).where(webhook_endpoints.c.name == name).with_for_update()
         row = connection.execute(query).one_or_none()
-        # A term longer than any: the clock was ahead when it was taken.
+        # A remaining time above the TTL means that the clock was ahead.
         if row is None or (0 < row.left <= CLAIM_TTL + 1 and not process.is_dead(row.process)):
             return None
         claim = Claim(_position(row, connection.execute(_END).one()), row.fence + 1)
@@ -124,7 +122,7 @@ def _claim(engine: Engine, name: str) -> Claim | None:
 
 
 def _same_claim(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
-    # The holder, too: after a fail-over that lost commits the fence counts the same number for another host.
+    # The holder is compared too, because after a failover the same fencing token can be assigned again.
     mine = webhook_endpoints.c.holder == process.name()
     return webhook_endpoints.c.name == claim.position.name, webhook_endpoints.c.fence == claim.fence, mine
 
@@ -148,16 +146,16 @@ def _position(row: Row[Any], end: Row[Any, Any]) -> Position:
 
 
 def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
-    """Let an endpoint be tried at once; say what was done.
+    """Make an endpoint due at once; return a sentence about it.
 
     Args:
         engine: the database.
-        endpoint: which.
-        skip: pass over the one message that waits.
+        endpoint: the endpoint.
+        skip: skip the next message.
 
     Raises:
         UsageError: it has no position yet.
-        LeaseBusy: it is being delivered to.
+        LeaseBusy: a delivery is active.
     """
     if endpoint.name not in {position.name for position in positions(engine)}:
         raise UsageError(
@@ -167,14 +165,14 @@ def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
     with claim_endpoint(engine, endpoint.name) as claim:
         if claim is None:
             raise LeaseBusy(f"A delivery to endpoint {endpoint.name} is active.", hint="Retry in a few seconds.")
-        moved, told = _move(engine, endpoint, claim.position.cursor, skip=skip)
+        cursor, text = _move(engine, endpoint, claim.position.cursor, skip=skip)
         fresh = {"attempts": 0, "failing_since": None, "next_attempt_at": None, "paused": None}
-        save_attempt(engine, claim, position=moved, **fresh)
-    return told
+        save_attempt(engine, claim, position=cursor, **fresh)
+    return text
 
 
 def _move(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tuple[str, str]:
-    """Choose where to go on, and say so."""
+    """Return the new position, and a sentence about it."""
     try:
         step = next(steps(engine, endpoint, cursor), None)
     except CursorLost as lost:

@@ -16,7 +16,6 @@ from sync.catalog.json_values import decode_json
 from sync.client import envelope
 from sync.client.envelope import MOST_VALUES, Envelope, read_envelope
 from sync.errors import InvalidResponse
-from sync.text import escape_control_characters
 from tests.catalog.runs import new_parser
 from tests.proof.fuzz import mutated, pages
 
@@ -407,7 +406,3 @@ def test_a_message_is_followed_by_the_errors(mark: bytes) -> None:
 def test_secrets_are_removed_from_ten_thousand_characters_of_a_message() -> None:
     body = b'{"code": 422, "message": "' + b"a" * 20_000 + b'", "errors": ["b"]}'
     assert read_envelope(body, lambda part: str(len(part))).message == "10000; 1"
-
-
-def test_control_characters_become_visible() -> None:
-    assert escape_control_characters("战斗 🔥\x1b]0;x\x07\u202e\x00\ud83d") == "战斗 🔥\\x1b]0;x\\x07\\u202e\\x00\\ud83d"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -175,7 +176,7 @@ def test_a_database_that_was_restored_and_ran_on_past_the_reader_is_noticed(tmp_
     refused = template_sync(
         "changes", "--since", mine["cursor"], "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}
     )
-    assert (refused.code, refused.out) == (2, "")
+    assert (refused.code, json.loads(refused.out)["reason"]) == (65, "diverged")
     assert "cursor" in refused.err
 
 

@@ -63,7 +63,7 @@ def test_a_server_that_is_asked_and_never_answers_is_given_up_and_the_next_run_g
 ) -> None:
     """As behind a pooler that is frozen: nothing on the network tells, and the server's own limits cannot reach us."""
     monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "TRAVEL_SECONDS", 0)
+    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
     sync(BEFORE, server.engine)
     with Proxy(*_own(server)) as proxy:
         engine = open_engine(_at(server, f"127.0.0.1:{proxy.port}"))

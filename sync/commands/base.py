@@ -107,7 +107,7 @@ class Context:
         from sync.store.engine import open_engine
         from sync.store.sessions import BUSY_SECONDS
 
-        engine = open_engine(self.settings.database_url, patience=min(BUSY_SECONDS, self.settings.deadline))
+        engine = open_engine(self.settings.database_url, lock_timeout=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)
         return engine
 

@@ -131,10 +131,10 @@ def record_to(context: Context, engine: Engine, file: str) -> Iterator[Recording
 def _recording_summary(recording: Recording, file: str) -> str:
     if recording.failure:
         return f"warning: The recording could not be written: {recording.failure}. {file} is unchanged."
-    if not recording.answers:
+    if not recording.responses:
         return f"note: no request was made, so nothing is recorded; {file} is unchanged."
     more = f"; {count_of(recording.left_out, 'response')} more exceeded the size limit" if recording.left_out else ""
-    return f"note: {count_of(recording.answers, 'response')} recorded in {file}, without the API key{more}."
+    return f"note: {count_of(recording.responses, 'response')} recorded in {file}, without the API key{more}."
 
 
 def _refuse_database(engine: Engine, file: str) -> None:

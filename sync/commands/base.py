@@ -24,6 +24,9 @@ from sync.errors import SyncError, UsageError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
+
+    FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
 
     from sqlalchemy import Engine
 
@@ -102,12 +105,23 @@ class Context:
     closing: ExitStack
     quiet: bool = False
 
+    def refuse_file_in_use(self, path: str) -> None:
+        """Refuse to write a file that is the database, one of its side files, or the file of a setting.
+
+        Raises:
+            UsageError: naming what it is.
+        """
+        from sync.config.paths import files_in_use, owner_of
+
+        if owner := owner_of(path, files_in_use(self.settings.database_url, self.loaded.files)):
+            raise UsageError(f"{path} is {owner}.", hint="Name another file.")
+
     def engine(self) -> Engine:
         """Open the database; it is closed at the end of the command."""
         from sync.store.engine import open_engine
         from sync.store.sessions import BUSY_SECONDS
 
-        engine = open_engine(self.settings.database_url, patience=min(BUSY_SECONDS, self.settings.deadline))
+        engine = open_engine(self.settings.database_url, lock_timeout=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)
         return engine
 
@@ -193,6 +207,11 @@ def sync_command(
         return made
 
     return decorate
+
+
+def json_flag(help_text: str = "Print as JSON.") -> Callable[[FC], FC]:
+    """Make the option `--json`, parameter `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
 
 
 def report_usage_error(error: click.ClickException) -> NoReturn:

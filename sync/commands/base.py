@@ -24,6 +24,9 @@ from sync.errors import SyncError, UsageError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
+
+    FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
 
     from sqlalchemy import Engine
 
@@ -181,6 +184,11 @@ def sync_command(
         return made
 
     return decorate
+
+
+def json_flag(help_text: str = "Print as JSON.") -> Callable[[FC], FC]:
+    """Make the option `--json`, parameter `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
 
 
 def report_usage_error(error: click.ClickException) -> NoReturn:

@@ -70,6 +70,7 @@ def revision(connection: sa.Connection) -> str | None:
     """
     _refuse_other_encodings(connection)
     if not sa.inspect(connection).has_table(VERSION_TABLE):
+        _refuse_empty_search_path(connection)
         return None
     found: list[str] = [*connection.scalars(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE)))]
     if len(found) > 1:
@@ -78,6 +79,15 @@ def revision(connection: sa.Connection) -> str | None:
             hint="Restore a backup, or delete from sync_alembic_version what the tables are not.",
         )
     return found[0] if found else None
+
+
+def _refuse_empty_search_path(connection: sa.Connection) -> None:
+    """Refuse a PostgreSQL session that finds no table, as another client of a pooler left it: an upgrade would not help."""
+    if connection.dialect.name == "postgresql" and connection.exec_driver_sql("SELECT current_schema()").scalar() is None:
+        raise SchemaError(
+            "The search_path of this PostgreSQL session names no schema that this user may use, so its tables cannot be found.",
+            hint="Have the pooler reset it (server_reset_query = DISCARD ALL), or set it with ALTER ROLE ... SET search_path.",
+        )
 
 
 def _refuse_other_encodings(connection: sa.Connection) -> None:

@@ -15,8 +15,6 @@ from sync import __version__
 from sync.commands.base import now
 from sync.config.settings import Settings, require_key
 from sync.errors import SyncError, UsageError
-from sync.recording.format import SETTINGS, RecordedRun
-from sync.recording.record import Recording
 from sync.store.sqlite_wal import sqlite_file
 from sync.text import count_of, iso, join_limited
 
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from sync.commands.base import Context
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
+    from sync.recording.record import Recording
     from sync.synchronise import Outcome, Plan, RunOptions
 
 
@@ -116,6 +115,9 @@ def record_to(context: Context, engine: Engine, file: str) -> Iterator[Recording
     Raises:
         UsageError: the file cannot be written, or is the database.
     """
+    from sync.recording.format import SETTINGS, RecordedRun
+    from sync.recording.record import Recording
+
     settings = context.settings
     _refuse_database(engine, file)
     recorded_settings = {name: format(Decimal(getattr(settings, name)), "f") for name in SETTINGS}

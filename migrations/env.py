@@ -17,7 +17,7 @@ from alembic import context
 from sync.errors import DatabaseError
 from sync.store.engine import open_engine
 from sync.store.migrating import LOCK_SECONDS, lock_all
-from sync.store.schema import VERSION_TABLE, only_ours, refuse_foreign_tables, revision
+from sync.store.schema import VERSION_TABLE, is_own_table, refuse_foreign_tables, revision
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def migrate(connection: Connection) -> None:
             connection=connection,
             target_metadata=metadata,
             version_table=VERSION_TABLE,
-            include_name=only_ours,
+            include_name=is_own_table,
             render_as_batch=connection.dialect.name == "sqlite",
             transactional_ddl=connection.dialect.name != "mysql",
         )

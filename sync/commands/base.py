@@ -24,6 +24,9 @@ from sync.errors import SyncError, UsageError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
+
+    FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
 
     from sqlalchemy import Engine
 
@@ -107,7 +110,7 @@ class Context:
         from sync.store.engine import open_engine
         from sync.store.sessions import BUSY_SECONDS
 
-        engine = open_engine(self.settings.database_url, patience=min(BUSY_SECONDS, self.settings.deadline))
+        engine = open_engine(self.settings.database_url, lock_timeout=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)
         return engine
 
@@ -181,6 +184,11 @@ def sync_command(
         return made
 
     return decorate
+
+
+def json_flag(help_text: str = "Print as JSON.") -> Callable[[FC], FC]:
+    """Make the option `--json`, parameter `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
 
 
 def report_usage_error(error: click.ClickException) -> NoReturn:

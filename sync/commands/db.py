@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, sync_command
 from sync.errors import DatabaseError, SchemaError, UsageError
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sync.config.redaction import Redactor
 from sync.errors import ConfigurationError
-from sync.terminal.tables import render
+from sync.terminal.tables import mark, render, table
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sync.errors import SyncError
 
@@ -69,6 +69,10 @@ class Output:
         """Print lines of text, which may contain colour marks."""
         colored = self._colored()
         self.data("".join(f"{render(line, colored=colored)}\n" for line in lines))
+
+    def table(self, rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> None:
+        """Print rows as a table, the first as its heading; see `sync.terminal.tables.table`."""
+        self.lines(table(rows, self.width, mark, whole=whole))
 
     def json(self, value: Any) -> None:
         """Print a value as JSON: indented on a terminal, otherwise on one line. docs/json.md documents every form."""

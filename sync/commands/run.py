@@ -7,8 +7,7 @@ import random as randomness
 
 import click
 
-from sync.commands.base import RUN_FLAGS, Context, now, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.site import require_gallery, update_gallery
 
 

@@ -117,6 +117,7 @@ def load(
     warnings: list[str] = []
     secrets: list[str] = []
     outranked = _outranked(flags, [layer for _, layer in layers])
+    warnings += _misspelt(layers)
     for option in OPTIONS:
         text, source = None, ""
         try:
@@ -142,6 +143,19 @@ def load(
     if values["api_key"] and not _KEY_SHAPE.fullmatch(values["api_key"]):
         warnings.append("CRUN_API_KEY does not look like a Crun key (ak_ and 32 characters); it is used anyway.")
     return Loaded(Settings(**values), flags, tuple(origins), tuple(warnings), tuple(secrets))
+
+
+def _misspelt(layers: list[tuple[str, Mapping[str, str | None]]]) -> list[str]:
+    """Return a warning for each variable that has no meaning, but nearly the name of one that has."""
+    known = {option.variable for option in OPTIONS} | {f"{option.variable}_FILE" for option in OPTIONS if option.file_twin}
+    found = {name: source for source, layer in reversed(layers) for name in layer if name.startswith(("SYNC_", "CRUN_"))}
+    unknown = sorted(name for name in found.keys() - known if not name.startswith("SYNC_TEST_"))
+    if not unknown:
+        return []
+    from difflib import get_close_matches
+
+    near = {name: get_close_matches(name, sorted(known), n=1, cutoff=0.75) for name in unknown}
+    return [f"{name} ({found[name]}) is not a setting; did you mean {meant[0]}?" for name, meant in near.items() if meant]
 
 
 def dotenv_file(path: Path | None) -> Mapping[str, str | None]:

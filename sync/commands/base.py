@@ -105,6 +105,17 @@ class Context:
     closing: ExitStack
     quiet: bool = False
 
+    def refuse_file_in_use(self, path: str) -> None:
+        """Refuse to write a file that is the database, one of its side files, or the file of a setting.
+
+        Raises:
+            UsageError: naming what it is.
+        """
+        from sync.config.paths import files_in_use, owner_of
+
+        if owner := owner_of(path, files_in_use(self.settings.database_url, self.loaded.files)):
+            raise UsageError(f"{path} is {owner}.", hint="Name another file.")
+
     def engine(self) -> Engine:
         """Open the database; it is closed at the end of the command."""
         from sync.store.engine import open_engine

@@ -134,7 +134,9 @@ def backup(context: Context, *, file: Path) -> None:
     """Back up the database."""
     from sync.store.backup import back_up
 
-    back_up(_sqlite_only(context, file, restore=False), file)
+    engine = _sqlite_only(context, file, restore=False)
+    context.refuse_file_in_use(str(file))
+    back_up(engine, file)
     context.out.message(f"The backup {file} was written and verified, {file.stat().st_size:,} bytes.")
 
 

@@ -63,7 +63,7 @@ def command(
     if record is not None:
         from sync.commands.synchronising import record_to
 
-        recording = context.closing.enter_context(record_to(context, engine, record))
+        recording = context.closing.enter_context(record_to(context, record))
         random = recording.random
     if dry_run:
         with report_errors_as_json(context.out, "dry-run", json=as_json):

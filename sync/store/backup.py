@@ -19,6 +19,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from sync.config.options import replaceable_file
+from sync.config.paths import SIDE_FILES
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
 from sync.store.engine import reading
@@ -36,7 +37,6 @@ PAGES = 1000
 """Number of pages copied in one step; a test can end the process between two steps."""
 MOST_NAMED = 5
 _BUSY_SECONDS = 2.0
-_SIDE_FILES = ("-wal", "-shm", "-journal")
 _NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
 """Query parameters of a PostgreSQL URL that hold no secret, so that they may appear in a printed command."""
 
@@ -126,7 +126,7 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
         else:
             # Side files of the old database are deleted first, because SQLite would apply them to the backup.
             with _translate_errors(database):
-                for side in _SIDE_FILES:
+                for side in SIDE_FILES:
                     Path(f"{database}{side}").unlink(missing_ok=True)
                     step(f"without {side}")
             _replace_file(copy, database, step)
@@ -168,7 +168,7 @@ def _temporary_copy(file: Path, *, mode_of: Path) -> Iterator[Path]:
 
 
 def _remove(made: Path) -> None:
-    for side in ("", *_SIDE_FILES):
+    for side in ("", *SIDE_FILES):
         with suppress(OSError):
             Path(f"{made}{side}").unlink()
 

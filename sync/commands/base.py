@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sync.commands.background import background_stderr
 from sync.commands.output import Output, ServiceOutput
 from sync.config.options import OPTIONS
 from sync.config.settings import Loaded, Settings, dotenv_file, load
@@ -24,6 +23,7 @@ from sync.errors import SyncError, UsageError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from typing import TypeVar
 
     FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
@@ -139,6 +139,12 @@ class Context:
         configure(style=style, level="critical" if silent else level, secrets=self.out.secrets)
 
 
+def _stderr_of_a_service() -> AbstractContextManager[None]:
+    from sync.commands.background import background_stderr  # only services pay for the import
+
+    return background_stderr()
+
+
 def _output(*, service: bool, log_format: str | None = None) -> Output:
     """Choose how a command reports: a service as its log does, also while its settings are not read yet or are invalid."""
     style = log_format or os.environ.get("SYNC_LOG_FORMAT") or ""
@@ -189,7 +195,7 @@ def sync_command(
         @functools.wraps(function)
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in taken}
-            with background_stderr() if service else nullcontext():
+            with _stderr_of_a_service() if service else nullcontext():
                 out = _output(service=service, log_format=flags.get("log_format"))
                 with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
                     loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))

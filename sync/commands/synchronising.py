@@ -14,8 +14,6 @@ from sync import __version__
 from sync.commands.base import now
 from sync.config.settings import Settings, require_key
 from sync.errors import SyncError
-from sync.recording.format import SETTINGS, RecordedRun
-from sync.recording.record import Recording
 from sync.text import count_of, iso, join_limited
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from sync.commands.base import Context
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
+    from sync.recording.record import Recording
     from sync.synchronise import Outcome, Plan, RunOptions
 
 
@@ -113,6 +112,9 @@ def record_to(context: Context, file: str) -> Iterator[Recording]:
     Raises:
         UsageError: the file cannot be written, or is the database.
     """
+    from sync.recording.format import SETTINGS, RecordedRun
+    from sync.recording.record import Recording
+
     settings = context.settings
     context.refuse_file_in_use(file)
     recorded_settings = {name: format(Decimal(getattr(settings, name)), "f") for name in SETTINGS}

@@ -170,7 +170,7 @@ def credit_of(value: Any) -> int | float:
     return _credit(value)
 
 
-_SHORT_DIGITS = 12
+_SHORT_DIGITS, _FLOAT_DIGITS = 12, 17  # a binary fraction is printed with at most 17 digits
 _FLOAT_ERROR = Decimal("1e-14")
 """Relative; every number is within 1e-11 of one with 12 digits, so a larger one would round what is no error."""
 
@@ -195,7 +195,7 @@ def _credit(value: int | Decimal) -> int | float:
 
 def _without_float_error(credit: Decimal) -> Decimal:
     """Return 133.2 for 133.20000000000002: a sum of binary fractions that a server printed with all its digits."""
-    if len(credit.as_tuple().digits) <= CREDIT_DIGITS:
+    if not CREDIT_DIGITS < len(credit.as_tuple().digits) <= _FLOAT_DIGITS:
         return credit
     rounded = Context(prec=_SHORT_DIGITS).plus(credit)
     return rounded if abs(rounded - credit) <= abs(rounded) * _FLOAT_ERROR else credit

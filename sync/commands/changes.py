@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.selection import Selection
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import FEED_POSITION, NUMBER, json_flag, limit, report_unknown_words
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.listing import FEED_POSITION, NUMBER, limit, report_unknown_words
 from sync.errors import CursorLost, UsageError
 from sync.webhooks.rules import KINDS, Rules, contradiction, is_field
 

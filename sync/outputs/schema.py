@@ -60,7 +60,7 @@ NAMED: dict[str, tuple[str, Any]] = {
     "template.removed": ("webhook: a template was removed", webhooks.TemplateRemoved),
     "catalog.changed": ("webhook: one run changed the catalog", webhooks.CatalogChanged),
     "webhook.test": ("webhook: a test message of `webhooks test`", webhooks.WebhookTest),
-    **{f"mcp.{name}": (f"`mcp`: the answer of the tool `{name}`", tool.answer) for name, tool in tools.TOOLS.items()},
+    **{f"mcp.{name}": (f"`mcp`: the result of the tool `{name}`", tool.answer) for name, tool in tools.TOOLS.items()},
     **{
         f"mcp.{name}.arguments": (f"`mcp`: the arguments of the tool `{name}`", tool.arguments)
         for name, tool in tools.TOOLS.items()

@@ -28,3 +28,8 @@ printf '%s\n' \
 # What tests/test_tools.py opens the database with, in an environment of its own.
 printf '%s\n' datasette 'django<6' pandas 'psycopg[binary]' pymysql sqlalchemy sqlite-utils |
     lock tests/tools/requirements.txt --constraints tests/requirements.txt - "$@"
+
+# What tests/examples/test_web.py starts the example apps with, in an environment of its own.
+printf '%s\n' fastapi uvicorn 'django<6' |
+    lock tests/examples/requirements.txt pyproject.toml --constraints tests/requirements.txt --extra postgres --extra mariadb \
+        --extra validate - "$@"

@@ -1,6 +1,6 @@
-"""How Alembic runs the migrations: one process at a time, one transaction where the database can.
+"""Run the Alembic migrations: one process at a time, in one transaction if the database supports transactional DDL.
 
-Called by `sync.store.schema` with a connection, or by the `alembic` command in a checkout, which takes DATABASE_URL.
+Called by `sync.store.schema` with a connection, or by the `alembic` command in a checkout, with DATABASE_URL.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from alembic import context
 from sync.errors import DatabaseError
 from sync.store.engine import open_engine
 from sync.store.migrating import LOCK_SECONDS, lock_all
-from sync.store.schema import VERSION_TABLE, only_ours, refuse_foreign_tables, revision
+from sync.store.schema import VERSION_TABLE, is_own_table, refuse_foreign_tables, revision
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_LOCK_KEY = 7237_2606  # any number, the same for every process that migrates
+_LOCK_KEY = 7237_2606  # arbitrary, the same for all processes
 _LOCK_NAME = "CONCAT(DATABASE(), '.template-sync')"
 
 
 def migrate(connection: Connection) -> None:
-    """Lock, then read the version, then migrate: four processes that upgrade at once must find one at work and three done."""
+    """Lock, then read the version, then migrate, so that only one of several concurrent processes migrates."""
     with {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[connection.dialect.name](connection):
         refuse_foreign_tables(connection)
         context.configure(
             connection=connection,
             target_metadata=metadata,
             version_table=VERSION_TABLE,
-            include_name=only_ours,
+            include_name=is_own_table,
             render_as_batch=connection.dialect.name == "sqlite",
             transactional_ddl=connection.dialect.name != "mysql",
         )
@@ -46,8 +46,8 @@ def migrate(connection: Connection) -> None:
 
 @contextmanager
 def _sqlite(connection: Connection) -> Iterator[None]:
-    # Rebuilding a parent table drops it first: with foreign keys on, that would delete its children's rows, and without
-    # the legacy form of RENAME it would stumble over the views, an app's own included. Pragmas work outside a transaction.
+    # Rebuilding a parent table drops it first: foreign keys would delete the rows of its children, and RENAME without its legacy
+    # form would fail because of views. Pragmas have an effect outside transactions only.
     raw: Any = connection.connection.dbapi_connection
     for pragma in (f"busy_timeout={LOCK_SECONDS * 1000}", "foreign_keys=OFF", "legacy_alter_table=ON"):
         raw.execute(f"PRAGMA {pragma}")
@@ -63,7 +63,7 @@ def _sqlite(connection: Connection) -> Iterator[None]:
 
 
 def _write_ahead(raw: Any) -> None:
-    """Switch to write-ahead mode. While another process does that, SQLite refuses at once, whatever the busy time-out."""
+    """Switch to write-ahead logging. While another process does so, SQLite fails at once, for any busy timeout."""
     ends = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -78,16 +78,16 @@ def _write_ahead(raw: Any) -> None:
 
 @contextmanager
 def _postgresql(connection: Connection) -> Iterator[None]:
-    _wait_for_every_answer(connection)
+    _remove_client_limit(connection)
     with connection.begin():
         connection.exec_driver_sql(f"SET LOCAL lock_timeout='{LOCK_SECONDS}s'; SET LOCAL statement_timeout=0")
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        lock_all(connection, _altered_by_what_is_pending(connection))
+        lock_all(connection, _tables_to_lock(connection))
         yield
 
 
-def _altered_by_what_is_pending(connection: Connection) -> list[str]:
-    """Name the tables and views that the pending migrations alter, as they say themselves: all are locked before the first is."""
+def _tables_to_lock(connection: Connection) -> list[str]:
+    """Return the LOCKS of the pending migrations: the tables and views that they alter, which are all locked first."""
     if (found := revision(connection)) is None:
         return []
     pending = context.script.iterate_revisions("head", found)
@@ -96,8 +96,8 @@ def _altered_by_what_is_pending(connection: Connection) -> list[str]:
 
 @contextmanager
 def _mysql(connection: Connection) -> Iterator[None]:
-    _wait_for_every_answer(connection)
-    # A reader's open transaction keeps tables from being altered, by default for a day, and other readers queue up behind.
+    _remove_client_limit(connection)
+    # An open transaction of a reader blocks ALTER TABLE, by default for a day, and other readers wait behind it.
     _outside(connection, f"SET SESSION lock_wait_timeout={LOCK_SECONDS}")
     if _outside(connection, f"SELECT GET_LOCK({_LOCK_NAME}, {LOCK_SECONDS})") != 1:
         raise DatabaseError(f"Another process has been migrating this database for {LOCK_SECONDS} s.", hint="Wait for it.")
@@ -105,19 +105,19 @@ def _mysql(connection: Connection) -> Iterator[None]:
         with connection.begin():
             yield
     finally:
-        # Not before the commit: the next one in line must find the new version. A connection that broke has let go of it.
+        # After the commit, so that the next process reads the new version. A broken connection has released the lock already.
         with suppress(sa.exc.SQLAlchemyError):
             _outside(connection, f"SELECT RELEASE_LOCK({_LOCK_NAME})")
 
 
-def _wait_for_every_answer(connection: Connection) -> None:
-    """Lift the client's limit: it would give up the wait for the lock or the rebuilding of a table, and the server go on."""
+def _remove_client_limit(connection: Connection) -> None:
+    """Disable the client's limit, which would cancel a long wait or table rebuild while the server continues."""
     raw: Any = connection.connection.dbapi_connection
     raw.limit = None
 
 
 def _outside(connection: Connection, statement: str) -> Any:
-    """Run one statement in a transaction of its own; give its value, if it has one."""
+    """Run one statement in its own transaction; return its value, or None."""
     with connection.begin():
         result = connection.exec_driver_sql(statement)
         return result.scalar() if result.returns_rows else None

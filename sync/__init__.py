@@ -1,4 +1,4 @@
-"""Keeps Crun's catalog of ByteDance video-effect templates in a database of yours.
+"""Synchronise Crun's catalog of ByteDance video-effect templates into a database.
 
 For apps that read it:
 
@@ -8,7 +8,7 @@ For apps that read it:
         for template in catalog.templates(tag="Festival", max_price=200, sort="price"):
             print(template.template_id, template.title_en, template.prices)
 
-What is named here is imported when it is first asked for: `import sync` by itself costs nothing.
+Each name is imported at its first use, so `import sync` is fast.
 """
 
 from __future__ import annotations

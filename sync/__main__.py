@@ -43,7 +43,18 @@ def _print_version_or_help(flag: str) -> None:
     from sync import __version__
     from sync.commands import front_page
 
-    sys.stdout.write((f"template-sync {__version__}" if flag == "--version" else front_page.text()) + "\n")
+    text = (f"template-sync {__version__}" if flag == "--version" else front_page.text()) + "\n"
+    try:
+        if sys.stdout is not None:  # closed by the caller
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    except OSError as error:
+        from sync.commands.output import flush_streams
+
+        flush_streams()
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"error: The output could not be written: {error.strerror}.\n")
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def ensure_fresh(
 
 
 def _fetch(engine: Engine, template_id: str, clock: Callable[[], datetime]) -> bool:
-    """Fetch one template as `template-sync refresh` does; tell whether the catalog has it."""
+    """Fetch one template as `template-sync refresh` does; return whether the catalog has it."""
     settings = load({}, os.environ, Path(".env"), needs_key=True).settings
     require_origin(engine, settings.base_url)
     with HttpApiClient(settings, require_key(settings)) as api:

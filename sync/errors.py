@@ -7,7 +7,7 @@ SyncError                       1   unexpected error
 │       ├── UnknownRun          2   unknown run ID
 │       ├── NoSuchPast          2   a time before the first run, or in the future
 │       │   └── Pruned          2   a time whose history was deleted
-│       └── CursorLost          2   a cursor of another feed, or of deleted history
+│       └── CursorLost         65   a cursor of another feed, or of deleted history
 ├── SiteError                   1   the gallery's folder could not be written
 ├── RemovalsHeld                4   too many removals; an operator decides
 ├── DatabaseError              69   the database is unavailable, or a statement failed
@@ -115,6 +115,7 @@ class CursorLost(CatalogError):
         cursor: end of the feed; continue from here after reading the current catalog in the same snapshot. None: unknown.
     """
 
+    exit_code = 65
     default_code = "cursor-lost"
 
     def __init__(self, message: str, *, reason: str, oldest_seq: int, last_seq: int, cursor: str | None) -> None:

@@ -165,7 +165,7 @@ def _run_with_lease(
         if failure is None:
             raise
         return Outcome(run, error=failure, codes=statistics.by_code, unrecorded=unrecorded)
-    return Outcome(finished, planned, planned.problem, statistics.by_code)
+    return Outcome(store.correct_end(lease, finished, clock()), planned, planned.problem, statistics.by_code)
 
 
 def plan(

@@ -11,13 +11,13 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.utils import formatdate
 from signal import Signals
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import parse_qsl
 
 from sync.sandbox.server import SANDBOX_KEY, list_templates
 from tests.command_line import environment
+from tests.hostile import Hostile, Reply, Request, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,41 +38,38 @@ def until(look: Callable[[], T | None], what: str, within: float = PATIENCE) -> 
         time.sleep(0.01)
 
 
-class Upstream(ThreadingHTTPServer):
-    """The endpoint, which can be told to hold its answers, or to give another one.
+class Upstream(Hostile):
+    """A catalog that can hold its answers, or give another one.
 
     Attributes:
-        gate: while it is closed (clear), every answer is held.
+        gate: while it is cleared, every answer is held.
         reply: status, body and headers to answer instead.
-        asked: how many questions came; `held`: how many of them found the gate closed.
-        keys: the keys that it takes; those that it was shown.
+        held: number of requests that found the gate closed.
+        keys: the accepted keys.
     """
 
-    daemon_threads = True
-
     def __init__(self, catalog: Sequence[dict[str, Any]]) -> None:
-        super().__init__(("127.0.0.1", 0), _Answering)
+        super().__init__(self._answer)
         self.catalog = catalog
         self.gate = threading.Event()
         self.gate.set()
         self.reply: tuple[int, dict[str, Any], dict[str, str]] | None = None
-        self.asked = 0
         self.held = 0
         self.keys = {SANDBOX_KEY}
-        self.shown: list[str] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *of: object) -> None:
         self.gate.set()
-        self.shutdown()
-        self.server_close()
+        super().__exit__(*of)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was told to stop hangs up: no event."""
+    @property
+    def asked(self) -> int:
+        """Number of requests."""
+        return len(self.requests)
+
+    @property
+    def shown(self) -> list[str]:
+        """The keys of the requests."""
+        return [request.headers.get("x-api-key", "") for request in self.requests]
 
     def refuse(self, code: int, **headers: str) -> None:
         """Answer with this code from now on."""
@@ -88,32 +85,17 @@ class Upstream(ThreadingHTTPServer):
         """Give the settings that lead here."""
         return {"CRUN_BASE_URL": self.url, "CRUN_API_KEY": SANDBOX_KEY, "SYNC_RATE": "0", **more}
 
+    def _answer(self, request: Request) -> Reply:
+        if not self.gate.wait(0):
+            self.held += 1
+            self.gate.wait(60)
+        status, answer, headers = self.reply or self._page(request)
+        return as_json(answer, status=status, headers=(("date", formatdate(usegmt=True)), *headers.items()), end="close")
 
-class _Answering(BaseHTTPRequestHandler):
-    server: Upstream
-
-    def do_GET(self) -> None:
-        upstream = self.server
-        upstream.shown.append(self.headers.get("x-api-key", ""))
-        upstream.asked += 1
-        if not upstream.gate.wait(0):
-            upstream.held += 1
-            upstream.gate.wait(60)
-        status, answer, headers = upstream.reply or self._page()
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), "Content-Type": "application/json", **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _page(self) -> tuple[int, dict[str, Any], dict[str, str]]:
-        if self.headers.get("x-api-key") not in self.server.keys:
+    def _page(self, request: Request) -> tuple[int, dict[str, Any], dict[str, str]]:
+        if request.headers.get("x-api-key") not in self.keys:
             return 401, {"code": 401, "message": "who are you?"}, {}
-        return 200, list_templates(self.server.catalog, dict(parse_qsl(self.path.partition("?")[2]))), {}
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
-        pass
+        return 200, list_templates(self.catalog, request.query), {}
 
 
 class DaemonProcess:

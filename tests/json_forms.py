@@ -65,4 +65,7 @@ def outputs_of(arguments: Sequence[str], out: str) -> Iterator[tuple[str, Any]]:
         options = (name for (of, option), name in BY_OPTION.items() if of == command and option in arguments)
         name = next(options, BY_COMMAND.get(command, command.replace(" ", "-")))
         lines = out.splitlines() if name == "change" else [out]
-        yield from ((name, json.loads(line)) for line in lines)
+        for line in lines:
+            value = json.loads(line)
+            lost = isinstance(value, dict) and value.get("error") == "cursor-lost"
+            yield ("cursor-lost" if lost else name), value

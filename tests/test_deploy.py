@@ -13,11 +13,13 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -26,6 +28,11 @@ from packaging.utils import canonicalize_name
 
 from sync import __version__, errors
 from sync.config.options import OPTIONS
+from tests.builders import records
+from tests.command_line import environment
+
+if TYPE_CHECKING:
+    from tests.daemons import Upstream
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -35,6 +42,8 @@ MANIFESTS = ("cronjob.yaml", "deployment.yaml")
 LOCKS = ("deploy/requirements.txt", "deploy/requirements-build.txt", "tests/requirements.txt", "tests/tools/requirements.txt")
 COMMANDS = {"run", "daemon", "status", "runs", "changes", "doctor", "health", "config", "db", "webhooks", "site"}
 PORT = "9464"
+WRITER, READER, GROUP = 47101, 47102, 47100
+"""Ids of users and of a group that no machine has."""
 DEFAULTS = {option.field: option.parse(option.default) for option in OPTIONS if option.default is not None}
 
 
@@ -210,6 +219,53 @@ def test_one_run_fails_its_unit_except_when_it_only_asks_for_another_try_and_out
     assert run["SuccessExitStatus"] == [str(errors.TryLater.exit_code)]
     assert DEFAULTS["deadline"] < seconds(run["TimeoutStartSec"][0]) < 15 * 60
     assert unit("template-sync-run.timer")["Persistent"] == ["true"]
+
+
+def as_user(uid: int, gid: int, *groups: int) -> list[str | Path]:
+    """Return the beginning of a command line that acts as a user, who may read everything, as this environment may be root's."""
+    more = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
+    read = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return [tool("setpriv"), f"--reuid={uid}", f"--regid={gid}", more, *read]
+
+
+@pytest.mark.ci_slice
+def test_a_program_of_the_group_reads_the_sqlite_file_while_no_service_holds_it_and_the_service_goes_on(
+    upstream: Upstream,
+) -> None:
+    """With the units' own directory mode and umask, as two users."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can act as two users")
+    service = unit("template-sync-run.service")
+    query = "sqlite3.connect('file:templates.db?mode=ro', uri=True).execute('SELECT count(*) FROM templates').fetchone()[0]"
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        folder = Path(parent, "state")
+        folder.mkdir()
+        os.chown(folder, WRITER, GROUP)
+        folder.chmod(int(service["StateDirectoryMode"][0], 8))
+        umask = int(service["UMask"][0], 8)
+
+        def run() -> None:
+            variables = environment(**upstream.settings(PYTHONDONTWRITEBYTECODE="1"))
+            output_of(*as_user(WRITER, GROUP), sys.executable, "-m", "sync", "run", cwd=folder, env=variables, umask=umask)
+
+        def read(then: str = "") -> subprocess.Popen[str]:
+            script = f"import sqlite3; print({query}, flush=True); {then}"
+            command = [*as_user(READER, READER, GROUP), sys.executable, "-c", script]
+            return subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+
+        run()
+        assert read().communicate()[0] == "3\n"
+        run()
+        with read("input()") as waiting:  # holds the file as the only program
+            assert waiting.stdout is not None
+            assert waiting.stdout.readline() == "3\n"
+            upstream.catalog = records(4)
+            run()
+            waiting.communicate("\n")
+        assert read().communicate()[0] == "4\n"
+        run()
+        assert stat.S_IMODE((folder / "templates.db").stat().st_mode) == 0o660
 
 
 def test_systemd_sysusers_understands_the_user() -> None:

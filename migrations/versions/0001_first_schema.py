@@ -1,7 +1,6 @@
-"""The first schema: the catalog, its history, the runs, the lease, and the views that apps read.
+"""The first schema: catalog, history, runs, lease, and the views for apps.
 
-Every statement can be repeated: MariaDB commits each DDL statement by itself, so a first try that was killed half-way is
-simply run again.
+Every statement is idempotent: MariaDB commits each DDL statement by itself, so an interrupted migration runs again.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ depends_on = None
 
 
 class _Make:
-    """Makes tables and indexes, with the column types of the engine."""
+    """Creates tables and indexes with the column types of the engine."""
 
     def __init__(self) -> None:
         self._bind = op.get_bind()
@@ -38,7 +37,7 @@ class _Make:
         return sa.Column(name, kind, *rest, nullable=null, **options)
 
     def table(self, name: str, *parts: Any, key: tuple[str, ...], **options: Any) -> None:
-        # Only a no-pad binary collation tells a from A, é from e, and "a " from "a"; the server's default may be latin1.
+        # Only a no-pad binary collation distinguishes a and A, é and e, "a " and "a"; the server's default may be latin1.
         exact = "utf8mb4_nopad_bin" if getattr(self._dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
         op.create_table(
             name,
@@ -48,7 +47,7 @@ class _Make:
             mysql_charset="utf8mb4",
             mysql_collate=exact,
             mysql_engine="InnoDB",
-            mysql_row_format="DYNAMIC",  # the server's default may be one whose keys are shorter
+            mysql_row_format="DYNAMIC",  # the server's default may limit keys to 767 bytes
             **options,
         )
 
@@ -248,14 +247,14 @@ def _create_state(make: _Make) -> None:
 
 
 def _create_views(server: str) -> None:
-    # A later revision must not drop a view either: on PostgreSQL that fails where an app built its own on it, and loses grants.
+    # A later revision must not drop a view: on PostgreSQL that fails if another view depends on it, and loses grants.
     form = {"sqlite": "CREATE VIEW IF NOT EXISTS"}.get(server, "CREATE OR REPLACE VIEW")
     for name, query in views(server).items():
         op.execute(f"{form} {name} AS {query}")
 
 
 def views(server: str) -> dict[str, str]:
-    """Give the views, the stable surface for apps, in one dialect."""
+    """Return the views, the stable interface for apps, in one dialect."""
     now = {"sqlite": "julianday('now')", "postgresql": "clock_timestamp()", "mysql": "utc_timestamp(6)"}[server]
     age = {
         "sqlite": f"round(({now} - julianday({{0}})) * 86400.0, 3)",

@@ -1,8 +1,8 @@
-"""Remember the bytes of each record, which run ended a price, where the past begins and how long a lease was taken for.
+"""Store the hash of each record's bytes, the run that ended a price, the oldest retained run, and the duration of a lease.
 
-Null is "not known", which is right for every row that an older version wrote. Apps' views and triggers over the tables stay,
-because nothing is rebuilt: every engine adds a nullable column in place. On MariaDB, where each of these statements commits by
-itself, an upgrade that was killed goes on with those that are missing.
+Null means unknown, as for every row of an older version. No table is rebuilt, because every engine adds a nullable column in
+place, so views and triggers of apps stay. On MariaDB each statement commits by itself; an interrupted upgrade continues with the
+missing ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ branch_labels = None
 depends_on = None
 
 LOCKS = ("templates", "price_periods", "sync_state", "sync_lease", "sync_runs")
-"""What is altered: see migrations/env.py."""
+"""The tables and views that this migration alters, see migrations/env.py."""
 
 
 def _added() -> list[tuple[str, sa.Column[Any]]]:

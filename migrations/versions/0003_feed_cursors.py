@@ -1,7 +1,7 @@
-"""Give every change a cursor, its document's hash, why it breaks callers, and its prices as numbers.
+"""Store for every change its cursor, the hash of its document, its breaking reasons, and its prices as numbers.
 
-What is there already gets its own, by the very functions that runs use. On MariaDB, where each statement that defines something
-commits by itself, an upgrade that was killed goes on with what is missing.
+Existing changes are backfilled by the functions that runs use. On MariaDB each DDL statement commits by itself; an interrupted
+upgrade continues with the missing ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ depends_on = None
 
 INDEX = "ix_template_changes_cursor"
 LOCKS = ("template_changes", "sync_state", "change_feed", "sync_status")
-"""What is altered: see migrations/env.py."""
+"""The tables and views that this migration alters, see migrations/env.py."""
 
 
 def _added() -> list[tuple[str, sa.Column[Any]]]:
@@ -66,7 +66,7 @@ def upgrade() -> None:
 
 
 def views(server: str) -> dict[str, str]:
-    """Write the views that show more now, in one dialect. PostgreSQL lets a view gain columns at its end, and nothing else."""
+    """Return the extended views in one dialect. PostgreSQL permits new columns at the end of a view only."""
     now = {"sqlite": "julianday('now')", "postgresql": "clock_timestamp()", "mysql": "utc_timestamp(6)"}[server]
     age = {
         "sqlite": f"round(({now} - julianday({{0}})) * 86400.0, 3)",
@@ -94,7 +94,7 @@ def views(server: str) -> dict[str, str]:
 def downgrade() -> None:
     bind = op.get_bind()
     scripts = op.get_context().script
-    assert scripts is not None  # noqa: S101 - they are what is being run
+    assert scripts is not None  # noqa: S101 - this is one of them
     before = scripts.get_revision("0001").module.views(bind.dialect.name)
     for name in views(bind.dialect.name):
         op.execute(f"DROP VIEW IF EXISTS {name}")

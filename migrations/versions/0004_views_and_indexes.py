@@ -1,7 +1,7 @@
-"""Views for a picker, times in the one form that every language reads right, and indexes for what apps usually ask.
+"""Add the view `picker`, times as ISO 8601 text, and indexes for common queries of apps.
 
-The views that were there gain columns at their end, and nothing else: PostgreSQL allows no more, and other people's views on
-them, and grants, stay. Every statement may be run again: on MariaDB each commits by itself.
+Existing views get new columns at their end only, as PostgreSQL requires, so dependent views and grants stay. Every statement is
+idempotent, because on MariaDB each commits by itself.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ TIMES = {
     "change_feed": ("at",),
     "sync_status": ("last_attempt_at", "last_success_at", "last_change_at"),
 }
-"""The views that were there before and tell times, and which times."""
+"""Existing view -> its time columns."""
 
 LOCKS = ("templates", "consume_items", "template_aspect_ratios", *TIMES)
-"""What is altered: see migrations/env.py."""
+"""The tables and views that this migration alters, see migrations/env.py."""
 
 
 def upgrade() -> None:
@@ -45,7 +45,7 @@ def downgrade() -> None:
     bind = op.get_bind()
     for name in NEW_VIEWS:
         op.execute(f"DROP VIEW IF EXISTS {name}")
-    if bind.dialect.name != "postgresql":  # it takes no column from a view, and dropping one fails where others built on it
+    if bind.dialect.name != "postgresql":  # it cannot remove a column from a view, nor drop one with dependent views
         for name, query in _views_before(bind.dialect.name).items():
             if name in TIMES:
                 put_view(bind, name, query)
@@ -55,8 +55,8 @@ def downgrade() -> None:
 
 
 def _indexes() -> dict[str, tuple[str, list[str], dict[str, Any]]]:
-    """Give the indexes by name: table, columns, options. Why these and no others stands in docs/architecture.md."""
-    gone = sa.text("removed_at IS NOT NULL")  # MariaDB knows no partial indexes: there it is a whole one
+    """Return the indexes by name: table, columns, options. docs/architecture.md has the reasons."""
+    gone = sa.text("removed_at IS NOT NULL")  # MariaDB has no partial indexes and creates a complete one
     newest = ["released_at", "template_id", "removed_at"]
     return {
         "ix_templates_released_at_template_id_removed_at": ("templates", newest, {}),
@@ -69,7 +69,7 @@ def _indexes() -> dict[str, tuple[str, list[str], dict[str, Any]]]:
 
 
 def views(server: str) -> dict[str, str]:
-    """Write the views, in one dialect."""
+    """Return the views in one dialect."""
     iso = {
         "sqlite": "replace(replace({0}, ' ', 'T'), '.000000', '') || 'Z'",
         "postgresql": "replace(to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), '.000000', '') || 'Z'",
@@ -78,13 +78,13 @@ def views(server: str) -> dict[str, str]:
     part = {"postgresql": "v.document -> '{}'"}.get(server, "json_extract(v.document, '$.{}')")
 
     def listed(name: str) -> str:
-        # Not by a join: SQLite, which knows no sizes, would begin an inner one with all versions and sort, and behind an outer
-        # one it finds nothing in a list that Datasette opens by json_each.
+        # No join: without statistics SQLite would start an inner join with all versions and sort, and after an outer join
+        # json_each of Datasette would return no rows.
         present = "v.template_id = t.template_id AND v.until_run_id IS NULL"
         return f"(SELECT {part.format(name)} FROM template_versions v WHERE {present})"
 
-    # Without the cast PostgreSQL's column would be a number of any size, and SQLite's would be below every text: a driver that
-    # binds decimals as text, as Django does, would find all templates cheap enough.
+    # Without the cast PostgreSQL's column would have no precision, and SQLite's would compare as less than every text, which
+    # drivers that bind decimals as text, such as Django's, send.
     number = {"sqlite": "real"}.get(server, "decimal(30, 15)")
     lowest = f"cast((SELECT min(p.credit) FROM consume_items p WHERE p.template_id = t.template_id) AS {number})"
 
@@ -106,8 +106,8 @@ def views(server: str) -> dict[str, str]:
 
 
 def _views_before(server: str) -> dict[str, str]:
-    """Give the views as the revisions before left them."""
+    """Return the views of the previous revision."""
     scripts = op.get_context().script
-    assert scripts is not None  # noqa: S101 - they are what is being run
+    assert scripts is not None  # noqa: S101 - this is one of them
     first, third = (scripts.get_revision(number).module.views(server) for number in ("0001", "0003"))
     return {**first, **third}

@@ -1,4 +1,4 @@
-"""Remember of each webhook endpoint how far it has been told; the feed itself is what waits to be sent."""
+"""Store the delivery position of each webhook endpoint; the feed is the outbox."""
 
 from __future__ import annotations
 

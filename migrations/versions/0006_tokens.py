@@ -1,9 +1,9 @@
-"""A lease has a random token, a run knows where it was written, each daemon's plan has a row of its own.
+"""Add a random token to each lease, the database server to each run, and a row for the plan of each daemon.
 
-After a fail-over that lost commits, or a restore, the fence counts the same numbers again; a token never comes twice. `place` is
-what the database said of itself when a run began, so that the next one sees that it speaks to another server, or to one that went
-back. `turn` is raised by what must not work beside a run: with several nodes only a row that changes keeps others out. What a
-daemon plans stood in `sync_state`, which every run with changes writes: on a cluster the one ended the other's transaction.
+After a failover that lost commits, or a restore, the fence repeats earlier numbers; a token is never repeated. `place` describes
+the database server at the start of a run. `turn` is incremented by operations that exclude runs, because on a cluster only a
+changed row excludes other nodes. Plans move out of `sync_state`, which every run with changes writes, so that on a cluster they
+do not conflict.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ branch_labels = None
 depends_on = None
 
 LOCKS = ("sync_lease", "sync_runs", "sync_state")
-"""What is altered: see migrations/env.py."""
+"""The tables and views that this migration alters, see migrations/env.py."""
 
 
 def _text(length: int) -> sa.String:
@@ -52,7 +52,7 @@ def upgrade() -> None:
         if_not_exists=True,
         **table_options(bind),
     )
-    # A daemon of the version before, if one is still at work, goes on to write its plan there.
+    # A running daemon of the previous version still writes its plan there.
     bind.execute(sa.text("UPDATE sync_state SET next_run_at = NULL"))
 
 

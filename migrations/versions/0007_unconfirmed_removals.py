@@ -1,12 +1,12 @@
-"""Unconfirmed removals have rows; held ones have times; what runs remembered about fields is dropped.
+"""Store unconfirmed removals and the times of held ones; drop the state of fields between runs.
 
-`held_removals.since_at` and `sync_state.unreconciled_since` say when the first of the runs began that agree. For what was held
-before, that is the run that first held it, or the newest run where that one is pruned.
+`held_removals.since_at` and `sync_state.unreconciled_since` are the start times of the first runs that agree. For existing held
+removals, that is the run that first held them, or the newest run if that one is pruned.
 
-`sync_state.wire_fields`, `sync_state.absent_fields` and `templates.fingerprint` are no longer needed: each template is compared
-with its stored document alone. A daemon of an older version, which checks the schema at its start only, reads these columns in
-each run: its runs fail from now on, before they write anything. What such a daemon appended to the feed since revision 0003 gets
-its cursors here. `sync_state.next_run_at` was written by such daemons only; nothing compares `sync_runs.place` any more.
+`sync_state.wire_fields`, `sync_state.absent_fields` and `templates.fingerprint` are not used any more: each template is compared
+with its stored document. A daemon of an older version checks the schema only at its start and reads these columns in each run, so
+its runs now fail before they write. Changes that such a daemon appended to the feed since revision 0003 get their cursors here.
+`sync_state.next_run_at` was written by such daemons only; `sync_runs.place` is not compared any more.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ branch_labels = None
 depends_on = None
 
 LOCKS = ("held_removals", "sync_runs", "sync_state", "templates")
-"""What is altered: see migrations/env.py."""
+"""The tables and views that this migration alters, see migrations/env.py."""
 
 
 def _moment() -> Any:
@@ -42,12 +42,12 @@ def _added() -> list[tuple[str, sa.Column[Any]]]:
     return [
         ("sync_runs", sa.Column("unconfirmed", sa.Integer(), nullable=False, server_default="0")),
         ("sync_state", sa.Column("unreconciled_since", _moment(), nullable=True)),
-        ("held_removals", sa.Column("since_at", _moment(), nullable=True)),  # until the rows that are there have it
+        ("held_removals", sa.Column("since_at", _moment(), nullable=True)),  # nullable until existing rows have it
     ]
 
 
 def _dropped() -> list[tuple[str, sa.Column[Any]]]:
-    """List what goes, with the defaults that a downgrade needs: null, or an empty hash, has the older version read all anew."""
+    """Return the dropped columns with the defaults of a downgrade, which make the older version parse all records."""
     dialect = op.get_bind().dialect.name
     json = JSONB() if dialect == "postgresql" else sa.JSON()
     exact = "C" if dialect == "postgresql" else None
@@ -77,7 +77,7 @@ def upgrade() -> None:
 
 
 def _refuse_dependent_views(bind: sa.Connection) -> None:
-    """Refuse to drop what another program's view selects: PostgreSQL would not, and MariaDB would leave a broken view."""
+    """Raise an error if a foreign view uses the columns: PostgreSQL would refuse, MariaDB would leave a broken view."""
     inspector = sa.inspect(bind)
     dropped = [(table, column.name) for table, column in _dropped()]
     words = {
@@ -126,4 +126,4 @@ def downgrade() -> None:
     for table, column in _dropped():
         if not has_column(bind, table, column.name):
             op.add_column(table, column)
-    bind.execute(sa.text("UPDATE templates SET wire_hash = NULL"))  # what these hashes are of, the older version does not know
+    bind.execute(sa.text("UPDATE templates SET wire_hash = NULL"))  # the older version hashes differently

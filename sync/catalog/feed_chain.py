@@ -72,7 +72,7 @@ def _hash(before: str, said: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Write numbers in the one form: PostgreSQL gives 1e16 back as a whole number, and no engine tells 2.0 from 2 for certain."""
+    """Normalise numbers: PostgreSQL returns 1e16 as an integer, and engines do not distinguish 2.0 and 2."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):

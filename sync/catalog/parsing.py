@@ -7,7 +7,7 @@ kept.
 from __future__ import annotations
 
 from contextlib import suppress
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +170,11 @@ def credit_of(value: Any) -> int | float:
     return _credit(value)
 
 
+_SHORT_DIGITS, _FLOAT_DIGITS = 12, 17  # a binary fraction is printed with at most 17 digits
+_FLOAT_ERROR = Decimal("1e-14")
+"""Relative; every number is within 1e-11 of one with 12 digits, so a larger one would round what is no error."""
+
+
 @lru_cache(maxsize=4096)
 def _credit(value: int | Decimal) -> int | float:
     credit = Decimal(value)
@@ -179,12 +184,21 @@ def _credit(value: int | Decimal) -> int | float:
         raise RecordRejected("Credit is negative")
     # `normalize` rounds to the precision of Decimal and raises on a larger exponent, so check the size first and compare after.
     if abs(credit.adjusted()) <= CREDIT_DIGITS or not credit:
+        credit = _without_float_error(credit)
         exact = credit.normalize()
         _sign, digits, exponent = exact.as_tuple()
         fits = len(digits) <= CREDIT_DIGITS and exact.adjusted() < CREDIT_DIGITS and -int(exponent) <= CREDIT_DIGITS
         if fits and exact == credit:
             return json_number(exact)
     raise RecordRejected(f"Credit has more than {CREDIT_DIGITS} digits")
+
+
+def _without_float_error(credit: Decimal) -> Decimal:
+    """Return 133.2 for 133.20000000000002: a sum of binary fractions that a server printed with all its digits."""
+    if not CREDIT_DIGITS < len(credit.as_tuple().digits) <= _FLOAT_DIGITS:
+        return credit
+    rounded = Context(prec=_SHORT_DIGITS).plus(credit)
+    return rounded if abs(rounded - credit) <= abs(rounded) * _FLOAT_ERROR else credit
 
 
 def _tags(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ def search_words(search: str) -> list[str]:
 
 
 def matches_search(words: Sequence[str], texts: Iterable[str | None]) -> bool:
-    """Tell whether every folded word occurs in one of the texts."""
+    """Return whether every folded word occurs in one of the texts."""
     folded = [fold(text) for text in texts if text]
     return all(any(word in text for text in folded) for word in words)
 

@@ -7,7 +7,7 @@ import functools
 import os
 import signal
 import sys
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sync.commands.background import background_stderr
-from sync.commands.output import Output
+from sync.commands.output import Output, ServiceOutput
 from sync.config.options import OPTIONS
-from sync.config.settings import Loaded, Settings, load
+from sync.config.settings import Loaded, Settings, dotenv_file, load
 from sync.errors import SyncError, UsageError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from typing import TypeVar
+
+    FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
 
     from sqlalchemy import Engine
 
@@ -102,12 +105,23 @@ class Context:
     closing: ExitStack
     quiet: bool = False
 
+    def refuse_file_in_use(self, path: str) -> None:
+        """Refuse to write a file that is the database, one of its side files, or the file of a setting.
+
+        Raises:
+            UsageError: naming what it is.
+        """
+        from sync.config.paths import files_in_use, owner_of
+
+        if owner := owner_of(path, files_in_use(self.settings.database_url, self.loaded.files)):
+            raise UsageError(f"{path} is {owner}.", hint="Name another file.")
+
     def engine(self) -> Engine:
         """Open the database; it is closed at the end of the command."""
         from sync.store.engine import open_engine
         from sync.store.sessions import BUSY_SECONDS
 
-        engine = open_engine(self.settings.database_url, patience=min(BUSY_SECONDS, self.settings.deadline))
+        engine = open_engine(self.settings.database_url, lock_timeout=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)
         return engine
 
@@ -125,7 +139,24 @@ class Context:
         configure(style=style, level="critical" if silent else level, secrets=self.out.secrets)
 
 
+def _stderr_of_a_service() -> AbstractContextManager[None]:
+    from sync.commands.background import background_stderr  # only services pay for the import
+
+    return background_stderr()
+
+
+def _output(*, service: bool, log_format: str | None = None) -> Output:
+    """Choose how a command reports: a service as its log does, also while its settings are not read yet or are invalid."""
+    style = log_format or os.environ.get("SYNC_LOG_FORMAT") or ""
+    with suppress(SyncError):
+        style = (style or dotenv_file(Path(".env")).get("SYNC_LOG_FORMAT") or "").strip().lower() if service else style
+    as_json = service and (style == "json" or (style != "console" and not sys.stderr.isatty()))
+    return (ServiceOutput if as_json else Output)(sys.stdout, sys.stderr, os.environ)
+
+
 class _Command(click.Command):
+    service: bool = False
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; add the context to usage errors that lack it, because the hint names the command."""
         try:
@@ -164,16 +195,17 @@ def sync_command(
         @functools.wraps(function)
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in taken}
-            with background_stderr() if service else nullcontext():
-                out = Output(sys.stdout, sys.stderr, os.environ)
+            with _stderr_of_a_service() if service else nullcontext():
+                out = _output(service=service, log_format=flags.get("log_format"))
                 with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
                     loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))
                     out.hide(loaded.secrets)
                     for warning in loaded.warnings:
-                        out.message(f"warning: {warning}")
+                        out.warning(warning)
                     function(Context(loaded.settings, loaded, out, closing, quiet), **options)
 
         made = click.command(cls=_Command, help=help_text, short_help=help_text.partition(". ")[0].partition("\n")[0])(call)
+        made.service = service
         for option in (option for option in OPTIONS if option.field in taken):
             name = f"--{option.field.replace('_', '-')}"
             text = f"{option.help} [{option.variable}{f'; default {option.default}' if option.default else ''}]"
@@ -183,9 +215,15 @@ def sync_command(
     return decorate
 
 
+def json_flag(help_text: str = "Print as JSON.") -> Callable[[FC], FC]:
+    """Make the option `--json`, parameter `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
+
+
 def report_usage_error(error: click.ClickException) -> NoReturn:
     """Print a usage error and exit with its code; for a group without a command, print the help."""
-    out = Output(sys.stdout, sys.stderr, os.environ)
+    context = getattr(error, "ctx", None)
+    out = _output(service=getattr(context and context.command, "service", False))
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         out.message(error.message)
     else:
@@ -224,5 +262,5 @@ def _report_unexpected(error: Exception, out: Output) -> None:
 
         configure(style="auto", level="debug", secrets=out.secrets)
         get_logger().error("unexpected_error", exc_info=error)
-    out.message(f"error: Unexpected error: {type(error).__name__}: {error}")
-    out.message("  → This is a bug. SYNC_LOG_LEVEL=debug shows its location.")
+    hint = "This is a bug. SYNC_LOG_LEVEL=debug shows its location."
+    out.error(SyncError(f"Unexpected error: {type(error).__name__}: {error}", hint=hint))

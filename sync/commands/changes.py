@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.selection import Selection
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import FEED_POSITION, NUMBER, json_flag, limit, report_unknown_words
-from sync.errors import UsageError
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.listing import FEED_POSITION, NUMBER, limit, report_unknown_words
+from sync.errors import CursorLost, UsageError
 from sync.webhooks.rules import KINDS, Rules, contradiction, is_field
 
 if TYPE_CHECKING:
@@ -59,9 +59,31 @@ def command(
     _refuse_contradictions(
         since=since is not None, run=run_id is not None, follow=follow, pending=pending, filtered=rules != Rules()
     )
+    engine = context.engine()
+    try:
+        _print(context, engine, rules, since, run_id, limit, follow=follow, pending=pending, as_json=as_json)
+    except CursorLost as lost:
+        if as_json:
+            from sync.outputs.commands import LostCursor
+
+            context.out.json(LostCursor(lost.code, lost.reason, str(lost), lost.oldest_seq, lost.last_seq, lost.cursor))
+        raise
+
+
+def _print(
+    context: Context,
+    engine: Engine,
+    rules: Rules,
+    since: str | None,
+    run_id: int | None,
+    limit: int | None,
+    *,
+    follow: bool,
+    pending: bool,
+    as_json: bool,
+) -> None:
     from sync.reader import feed, status
 
-    engine = context.engine()
     if pending:
         _show_pending(context.out, feed.pending(engine), limit, as_json=as_json)
     elif follow:

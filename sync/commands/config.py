@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sync.commands.base import RUN_FLAGS, Context, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import RUN_FLAGS, Context, json_flag, sync_command
 
 
 @sync_command(
@@ -18,8 +17,7 @@ def command(context: Context, *, as_json: bool) -> None:
 
         context.out.json([Setting(each.option.variable, each.shown or None, each.source) for each in origins])
         return
-    from sync.terminal.tables import mark, table
 
     rows = [["VARIABLE", "VALUE", "FROM", "MEANING"]]
     rows += [[each.option.variable, each.shown or "-", each.source, each.option.help] for each in origins]
-    context.out.lines(table(rows, context.out.width, mark))
+    context.out.table(rows)

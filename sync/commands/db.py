@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, sync_command
 from sync.errors import DatabaseError, SchemaError, UsageError
 
 if TYPE_CHECKING:
@@ -135,7 +134,9 @@ def backup(context: Context, *, file: Path) -> None:
     """Back up the database."""
     from sync.store.backup import back_up
 
-    back_up(_sqlite_only(context, file, restore=False), file)
+    engine = _sqlite_only(context, file, restore=False)
+    context.refuse_file_in_use(str(file))
+    back_up(engine, file)
     context.out.message(f"The backup {file} was written and verified, {file.stat().st_size:,} bytes.")
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
-from sync.commands.listing import WholeNumber, json_flag
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.listing import WholeNumber
 from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
-from sync.commands.listing import AS_OF, POINT_IN_TIME, json_flag, limit
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.listing import AS_OF, POINT_IN_TIME, limit
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -17,8 +17,7 @@ from sync.client.deadline import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.client.retry_after import REQUESTS
-from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.errors import SyncError
 from sync.monitoring.staleness import age, ago, is_stale
 from sync.reader.status import Overview, overview

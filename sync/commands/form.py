@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import TEMPLATE_ID, json_flag
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.listing import TEMPLATE_ID
 from sync.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import TEMPLATE_ID, json_flag, limit
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.listing import TEMPLATE_ID, limit
 
 
 @sync_command("Show the change history of one template, oldest first. Reads the database only.", *DATABASE_FLAGS)

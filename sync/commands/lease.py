@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, sync_command
 from sync.errors import UsageError
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.page_order import SORTS
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import AS_OF, WholeNumber, json_flag, limit, report_unknown_words
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.listing import AS_OF, WholeNumber, limit, report_unknown_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,7 +52,6 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     from sync.reader.catalog import select_templates
     from sync.reader.stored_templates import printed
     from sync.terminal.rows import template_rows
-    from sync.terminal.tables import mark, table
     from sync.text import count_of
 
     try:
@@ -65,7 +64,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     if as_json:
         context.out.json([printed(each) for each in found])
     elif found:
-        context.out.lines(table(template_rows(found), context.out.width, mark, whole=("PRICES",)))
+        context.out.table(template_rows(found), whole=("PRICES",))
     if not as_json:
         context.out.message(count_of(len(found), "template"))
     if not found:

@@ -1,4 +1,4 @@
-"""Parameters that several commands take (ids, numbers, cursors, times, -n, --json, --as-of), and the report of unknown words."""
+"""Parameters that several commands take (ids, numbers, cursors, times, -n, --as-of), and the report of unknown words."""
 
 from __future__ import annotations
 
@@ -121,11 +121,6 @@ AS_OF = click.option(
 def limit(help_text: str, *more_names: str) -> Callable[[FC], FC]:
     """Make the option `-n`/`--limit` of a listing; the help names the rows that are kept and the default."""
     return click.option("-n", "--limit", *more_names, "limit", type=WholeNumber(0), metavar="N", help=help_text)
-
-
-def json_flag(help_text: str = "Print as JSON.") -> Callable[[FC], FC]:
-    """Make the option `--json`, parameter `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help=help_text)
 
 
 def find_run(engine: Engine, as_of: int | datetime | None) -> int | None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sync.config.redaction import Redactor
 from sync.errors import ConfigurationError
-from sync.terminal.tables import render
+from sync.terminal.tables import mark, render, table
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sync.errors import SyncError
 
@@ -70,6 +70,10 @@ class Output:
         colored = self._colored()
         self.data("".join(f"{render(line, colored=colored)}\n" for line in lines))
 
+    def table(self, rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> None:
+        """Print rows as a table, the first as its heading; see `sync.terminal.tables.table`."""
+        self.lines(table(rows, self.width, mark, whole=whole))
+
     def json(self, value: Any) -> None:
         """Print a value as JSON: indented on a terminal, otherwise on one line. docs/json.md documents every form."""
         from sync.text import json_text
@@ -92,6 +96,10 @@ class Output:
         with suppress(OSError):  # a closed stderr must not stop the command
             self._stderr.write("\n".join(map(escape_control_characters, shown.split("\n"))) + "\n")
             self._stderr.flush()
+
+    def warning(self, text: str) -> None:
+        """Print a warning to stderr."""
+        self.message(f"warning: {text}")
 
     def error(self, error: SyncError) -> None:
         """Print an error, and its hint on a separate line."""
@@ -125,6 +133,28 @@ class Output:
         if self._environ.get("NO_COLOR"):
             return False
         return bool(self._environ.get("FORCE_COLOR")) or (self._stdout.isatty() and self._environ.get("TERM") != "dumb")
+
+
+class ServiceOutput(Output):
+    """Report messages as log events, because stderr of a service with JSON logs holds nothing else."""
+
+    def message(self, text: str, *, reveal: bool = False) -> None:  # noqa: ARG002 - a log masks every secret
+        """Log a message."""
+        self._log().info("message", message=text)
+
+    def warning(self, text: str) -> None:
+        """Log a warning."""
+        self._log().warning("warning", message=text)
+
+    def error(self, error: SyncError) -> None:
+        """Log an error that ends the command."""
+        self._log().error("command_failed", error=str(error), hint=error.hint, exit_code=error.exit_code)
+
+    def _log(self) -> Any:
+        from sync.logs import configure, get_logger
+
+        configure(style="json", level="info", secrets=self.secrets)  # the settings may be what is wrong
+        return get_logger()
 
 
 def _discard_buffer(stream: TextIO) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
-from sync.commands.listing import WholeNumber, json_flag
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.listing import WholeNumber
 from sync.config.options import parse_duration
 from sync.errors import UsageError
 

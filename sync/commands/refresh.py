@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
-from sync.commands.listing import TEMPLATE_ID, json_flag
+from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.listing import TEMPLATE_ID
 from sync.commands.site import require_gallery, update_gallery
 
 

@@ -7,8 +7,7 @@ import random as randomness
 
 import click
 
-from sync.commands.base import RUN_FLAGS, Context, now, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.site import require_gallery, update_gallery
 
 
@@ -64,7 +63,7 @@ def command(
     if record is not None:
         from sync.commands.synchronising import record_to
 
-        recording = context.closing.enter_context(record_to(context, engine, record))
+        recording = context.closing.enter_context(record_to(context, record))
         random = recording.random
     if dry_run:
         with report_errors_as_json(context.out, "dry-run", json=as_json):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import NUMBER, json_flag, limit
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.listing import NUMBER, limit
 
 NEWEST = 10
 
@@ -20,7 +20,6 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None, as
     from sync.outputs.commands import RejectedRecord
     from sync.reader.status import rejected, require_run, runs
     from sync.terminal.rows import rejected_rows, run_rows
-    from sync.terminal.tables import mark, table
 
     if rejected_run is not None:
         engine = context.engine()
@@ -35,6 +34,6 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None, as
     if as_json:
         context.out.json(shown)
     elif shown:
-        context.out.lines(table(rows, context.out.width, mark))
+        context.out.table(rows)
     elif limit != 0:
         context.out.message(none)

@@ -6,8 +6,7 @@ from difflib import get_close_matches
 
 import click
 
-from sync.commands.base import Context, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import Context, json_flag, sync_command
 from sync.errors import UsageError
 
 
@@ -32,7 +31,5 @@ def command(context: Context, *, name: str | None, every: bool, as_json: bool) -
 
         context.out.json([SchemaName(each, what) for each, (what, _) in NAMED.items()])
     else:
-        from sync.terminal.tables import mark, table
-
         rows = [["NAME", "DESCRIBES"], *([each, what.replace("`", "")] for each, (what, _) in NAMED.items())]
-        context.out.lines(table(rows, context.out.width, mark))
+        context.out.table(rows)

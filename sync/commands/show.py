@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import AS_OF, TEMPLATE_ID, json_flag
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.listing import AS_OF, TEMPLATE_ID
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
 from sync.errors import MissingExtra, SyncError, UsageError
 
 if TYPE_CHECKING:

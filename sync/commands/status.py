@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
-from sync.commands.listing import json_flag
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

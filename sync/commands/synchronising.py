@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import sys
@@ -14,10 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sync import __version__
 from sync.commands.base import now
 from sync.config.settings import Settings, require_key
-from sync.errors import SyncError, UsageError
-from sync.recording.format import SETTINGS, RecordedRun
-from sync.recording.record import Recording
-from sync.store.sqlite_wal import sqlite_file
+from sync.errors import SyncError
 from sync.text import count_of, iso, join_limited
 
 if TYPE_CHECKING:
@@ -29,6 +25,7 @@ if TYPE_CHECKING:
     from sync.commands.base import Context
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
+    from sync.recording.record import Recording
     from sync.synchronise import Outcome, Plan, RunOptions
 
 
@@ -36,7 +33,6 @@ CHANGES_SHOWN = 40
 PROGRESS_DELAY = 2.0
 """Seconds after which a walk shows its progress."""
 PING_CLOSE_TIMEOUT = 5.0
-_SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 
 def run_options(settings: Settings, *, accept_removals: bool = False) -> RunOptions:
@@ -110,14 +106,17 @@ def write_metrics(settings: Settings, engine: Engine, outcome: Outcome, *, site:
 
 
 @contextmanager
-def record_to(context: Context, engine: Engine, file: str) -> Iterator[Recording]:
+def record_to(context: Context, file: str) -> Iterator[Recording]:
     """Record every response of the block. The file is created first, so that an invalid path fails before any request.
 
     Raises:
         UsageError: the file cannot be written, or is the database.
     """
+    from sync.recording.format import SETTINGS, RecordedRun
+    from sync.recording.record import Recording
+
     settings = context.settings
-    _refuse_database(engine, file)
+    context.refuse_file_in_use(file)
     recorded_settings = {name: format(Decimal(getattr(settings, name)), "f") for name in SETTINGS}
     run = RecordedRun(__version__, iso(now().replace(microsecond=0)), recorded_settings, secrets.randbits(64))
     recording = Recording(file, require_key(settings), run)
@@ -131,19 +130,10 @@ def record_to(context: Context, engine: Engine, file: str) -> Iterator[Recording
 def _recording_summary(recording: Recording, file: str) -> str:
     if recording.failure:
         return f"warning: The recording could not be written: {recording.failure}. {file} is unchanged."
-    if not recording.answers:
+    if not recording.responses:
         return f"note: no request was made, so nothing is recorded; {file} is unchanged."
     more = f"; {count_of(recording.left_out, 'response')} more exceeded the size limit" if recording.left_out else ""
-    return f"note: {count_of(recording.answers, 'response')} recorded in {file}, without the API key{more}."
-
-
-def _refuse_database(engine: Engine, file: str) -> None:
-    """Refuse the path of the database: the recording replaces the file that has its name."""
-    database = sqlite_file(engine)
-    if database is not None and os.path.realpath(file.replace("\0", "")) in {
-        os.path.realpath(f"{database}{side}".replace("\0", "")) for side in _SIDE_FILES
-    }:
-        raise UsageError(f"{file} is the database itself.", hint="Name another file for the recording.")
+    return f"note: {count_of(recording.responses, 'response')} recorded in {file}, without the API key{more}."
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import json_flag, limit
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.listing import limit
 
 
 @sync_command("List the types of the present templates with their number of templates. Reads the database only.", *DATABASE_FLAGS)
@@ -13,7 +13,6 @@ def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List types."""
     from sync.reader.facets import type_counts
     from sync.terminal.rows import type_rows
-    from sync.terminal.tables import mark, table
     from sync.text import count_of
 
     found = type_counts(context.engine())
@@ -23,5 +22,5 @@ def command(context: Context, *, limit: int | None, as_json: bool) -> None:
         context.out.json([TypeCount(**each) for each in found[:limit]])
         return
     if found[:limit]:
-        context.out.lines(table(type_rows(found[:limit]), context.out.width, mark))
+        context.out.table(type_rows(found[:limit]))
     context.out.message(count_of(len(found), "type"))

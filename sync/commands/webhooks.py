@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
-from sync.commands.listing import json_flag, limit
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.listing import limit
 from sync.errors import ConfigurationError, TryLater, UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ def command() -> None:
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
     """Show every endpoint of the file."""
     from sync.terminal.rows import webhook_rows
-    from sync.terminal.tables import mark, table
     from sync.webhooks.configuration import endpoints_in
     from sync.webhooks.state import positions
 
@@ -49,7 +48,7 @@ def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> Non
         return
     if endpoints:
         rows = webhook_rows([(each, known.get(each.name)) for each in endpoints], now())
-        context.out.lines(table(rows, context.out.width, mark))
+        context.out.table(rows)
 
 
 def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:

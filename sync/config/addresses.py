@@ -1,6 +1,6 @@
 """PURE. Addresses: a URL in the settings, a Host header, and which networks an IP address reaches.
 
-A web page can point a name of its own at 127.0.0.1 and have a browser read what answers there (DNS rebinding); it cannot
+A web page can resolve its own name to 127.0.0.1 and read responses of a local server through a browser (DNS rebinding); it cannot
 choose the Host header that the browser sends.
 """
 

@@ -30,7 +30,7 @@ def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - it may be a pipe
             mode = os.fstat(file.fileno()).st_mode
             content = _read_in_time(file, _SECRET_FILE_LIMIT + 1)
-        text = content.decode("utf-8").strip()
+        text = content.decode("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ValueError(f"a readable file in {name} ({path}: {reason})") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync.config.options import DATABASE_ACCOUNT, OPTIONS, Option
+from sync.config.paths import files_in_use, owner_of
 from sync.config.secret_file import secret_file
 from sync.errors import ConfigurationError
 
@@ -73,13 +74,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings, their sources, warnings, and all secrets."""
+    """The settings, their sources, warnings, and all secrets. `files`: a variable, or `.env`, -> the file that it names."""
 
     settings: Settings
     flags: Mapping[str, str | None]
     origins: tuple[Origin, ...]
     warnings: tuple[str, ...]
     secrets: tuple[str, ...]
+    files: Mapping[str, str]
 
     def source(self, field: str) -> str:
         """Return the source of one setting."""
@@ -116,7 +118,11 @@ def load(
     problems: list[str] = []
     warnings: list[str] = []
     secrets: list[str] = []
+    files = {".env": str(dotenv)} if dotenv is not None and layers[1][1] else {}
+    twins = [f"{option.variable}_FILE" for option in OPTIONS if option.file_twin]
+    files |= {name: path for name in twins for _, layer in reversed(layers) if (path := layer.get(name))}
     outranked = _outranked(flags, [layer for _, layer in layers])
+    warnings += _misspelt(layers)
     for option in OPTIONS:
         text, source = None, ""
         try:
@@ -132,16 +138,31 @@ def load(
         except ValueError as error:
             problems.append(f"{option.variable}: expected {error}{_given(option, text, source)}.")
             continue
+        if option.metavar == "FILE":
+            files[option.variable] = text
         secrets += _secret_parts(option, text.strip())
         origins.append(Origin(option, _shown(option, text.strip()), source))
-    problems += _contradictions(values, origins)
+    problems += _contradictions(values, origins) + _paths_in_use(values, files)
     if needs_key and "api_key" in values and values["api_key"] is None:
         problems.insert(0, _NO_KEY)
     if problems:
         raise ConfigurationError(problems)
     if values["api_key"] and not _KEY_SHAPE.fullmatch(values["api_key"]):
         warnings.append("CRUN_API_KEY does not look like a Crun key (ak_ and 32 characters); it is used anyway.")
-    return Loaded(Settings(**values), flags, tuple(origins), tuple(warnings), tuple(secrets))
+    return Loaded(Settings(**values), flags, tuple(origins), tuple(warnings), tuple(secrets), files)
+
+
+def _misspelt(layers: list[tuple[str, Mapping[str, str | None]]]) -> list[str]:
+    """Return a warning for each variable that has no meaning, but nearly the name of one that has."""
+    known = {option.variable for option in OPTIONS} | {f"{option.variable}_FILE" for option in OPTIONS if option.file_twin}
+    found = {name: source for source, layer in reversed(layers) for name in layer if name.startswith(("SYNC_", "CRUN_"))}
+    unknown = sorted(name for name in found.keys() - known if not name.startswith("SYNC_TEST_"))
+    if not unknown:
+        return []
+    from difflib import get_close_matches
+
+    near = {name: get_close_matches(name, sorted(known), n=1, cutoff=0.75) for name in unknown}
+    return [f"{name} ({found[name]}) is not a setting; did you mean {meant[0]}?" for name, meant in near.items() if meant]
 
 
 def dotenv_file(path: Path | None) -> Mapping[str, str | None]:
@@ -235,6 +256,20 @@ def _contradictions(values: Mapping[str, Any], origins: list[Origin]) -> list[st
         problems.append("SYNC_CRON: set either SYNC_INTERVAL or SYNC_CRON, not both.")
     if values.get("proxy") and str(values.get("base_url")).startswith("http://"):
         problems.append("SYNC_PROXY: not allowed with a plain http base URL: the proxy would see the API key.")
+    return problems
+
+
+def _paths_in_use(values: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:
+    """Name each setting whose file is written although it is another one's."""
+    database_url, problems = values.get("database_url") or "", []
+    if metrics := values.get("metrics_file"):
+        used = files_in_use(database_url, {name: path for name, path in files.items() if name != "SYNC_METRICS_FILE"})
+        if owner := owner_of(metrics, used):
+            problems.append(f"SYNC_METRICS_FILE: {metrics} is {owner}, which every run would replace.")
+    ours = [(owner, path) for owner, path in files_in_use(database_url, {}) if owner]
+    for name, path in files.items():
+        if name != "SYNC_METRICS_FILE" and (owner := owner_of(path, ours)):
+            problems.append(f"{name}: {path} is {owner}, which every run writes.")
     return problems
 
 

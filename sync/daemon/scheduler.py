@@ -1,4 +1,4 @@
-"""The daemon's process: APScheduler runs the one job, and the main thread handles SIGTERM, SIGINT and SIGHUP, and checks clocks.
+"""The daemon's process: APScheduler runs the one job, and the main thread handles signals and checks the clocks.
 
 APScheduler 3.11 drops a run that is a second late (hence no misfire limit), swallows exceptions, and waits too long after the
 wall clock was set back; a signal handler that shuts it down can deadlock. So the job catches everything, the main thread
@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import select
-import signal
 import threading
 import time
 from dataclasses import dataclass
@@ -32,6 +30,7 @@ from sync.daemon.next_run import (
     first_run,
     next_run,
 )
+from sync.daemon.signals import RELOAD, STOP, SignalPipe
 from sync.errors import resource_error
 from sync.logs import get_logger
 
@@ -50,8 +49,6 @@ FINAL_WRITE_TIMEOUT = 1.0
 """Minimum timeout in seconds of the last write to the database, even if the run used up the grace period."""
 
 _JOB = "sync"
-_STOP, _RELOAD = b"!", b"r"
-"""What a signal handler writes to the pipe that wakes the main thread."""
 
 
 @dataclass(eq=False)
@@ -84,8 +81,7 @@ class Daemon:
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._wake_r, self._wake_w = os.pipe()
-        self._signals = 0
+        self._signals = SignalPipe()
         self._stopping = False
         self._failures = 0
         self._run_began: float | None = None
@@ -108,19 +104,11 @@ class Daemon:
 
     def obey_signals(self) -> None:
         """Stop at SIGTERM and SIGINT, reload at SIGHUP; a second SIGTERM or SIGINT ends the process at once."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        signal.signal(signal.SIGHUP, lambda _number, _frame: os.write(self._wake_w, _RELOAD))
-
-    def _on_signal(self, number: int, _frame: Any) -> None:
-        self._signals += 1
-        if self._signals > 1:
-            os._exit(128 + number)
-        self.stop()
+        self._signals.install()
 
     def stop(self) -> None:
         """Ask `serve` to return. Takes no lock, so it is safe in a signal handler."""
-        os.write(self._wake_w, _STOP)
+        self._signals.request_stop()
 
     def serve(self) -> None:
         """Run until asked to stop."""
@@ -138,20 +126,16 @@ class Daemon:
             if self.live()[0]:
                 self.notify("WATCHDOG=1")
             self._follow_clock()
-            if (
-                self._next_run_time() <= self.clock()
-            ):  # the timer of the scheduler misses a suspend or a clock that was set forward
+            if self._next_run_time() <= self.clock():  # the scheduler's timer misses a suspend or a clock that was set forward
                 self._scheduler.wakeup()
         self._end()
 
     def _stop_requested(self) -> bool:
         """Wait for a signal, at most until the next check; return whether it requests a stop."""
-        if not select.select([self._wake_r], [], [], self.check_every)[0]:
-            return False
-        requests = os.read(self._wake_r, 4096)
-        if _STOP not in requests:
+        request = self._signals.wait(self.check_every)
+        if request == RELOAD:
             self.reload()
-        return _STOP in requests
+        return request == STOP
 
     def live(self) -> tuple[bool, str]:
         """Return whether this process works, and one line, for liveness; the API and the database do not matter."""
@@ -178,7 +162,7 @@ class Daemon:
             self._idle.set()
 
     def _attempt(self) -> RunResult:
-        """Make the run that is due, unless another host has just made it."""
+        """Run, unless another host has just made this run."""
         try:
             began = self.service.last_success_elsewhere()
             if began and (covered_until := covered_by_other_host(self.schedule, began, self.clock())):

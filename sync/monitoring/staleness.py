@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Paint = Callable[[str, str], str]
 
 
-AHEAD = 60.0
+MAX_CLOCK_SKEW = 60.0
 """Seconds that a time may be in the future, as the clocks of two hosts differ."""
 
 
@@ -32,7 +32,7 @@ def age(seconds: float) -> str:
 
 def ago(seconds: float) -> str:
     """Format the time since an event; a future event was dated by a clock that was ahead."""
-    return f"{age(seconds)} ago" if seconds >= -AHEAD else f"{age(-seconds)} ahead of this clock"
+    return f"{age(seconds)} ago" if seconds >= -MAX_CLOCK_SKEW else f"{age(-seconds)} ahead of this clock"
 
 
 def since(moment: datetime | None, now: datetime) -> str:
@@ -50,4 +50,4 @@ def is_stale(last_success: datetime | None, now: datetime, budget: float) -> boo
         now: the time.
         budget: maximum age in seconds.
     """
-    return last_success is None or not -AHEAD <= (now - last_success).total_seconds() <= budget
+    return last_success is None or not -MAX_CLOCK_SKEW <= (now - last_success).total_seconds() <= budget

@@ -1,1 +1,1 @@
-"""PURE. What every JSON output looks like, as JSON Schema (2020-12): written by hand, a family a file; `index` has them all."""
+"""PURE. Every JSON output as a msgspec struct, from which the JSON Schemas (2020-12) are generated."""

@@ -1,12 +1,8 @@
-"""PURE. What the structs of the outputs are declared with: descriptions and the types that JSON has no word for.
+"""PURE. The structs that several outputs share (template, change, run), and the helpers to declare structs.
 
 An output is open, because new versions add keys; an input is closed. A value that this program chooses is an `enum`; a value that
-the catalog chooses is a string with examples.
-
-The structs that several outputs share: a template, a change, a run.
-
-Documents and rows of the feed are built as dicts, in `catalog.template.document` and `reader.feed`: an export prints 100,000 of
-them. A test compares their keys with the structs.
+the catalog chooses is a string with examples. Documents and rows of the feed are dicts, because an export prints 100,000 of them;
+a test compares their keys with the structs.
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ from sync.catalog.fields import Kind as FieldKind
 from sync.catalog.run_record import Status
 
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
-"""A pattern, because a validator may ignore `format`."""
+"""A pattern, because validators may ignore `format`."""
 
 Time = Annotated[str, Meta(pattern=UTC_TIME, extra_json_schema={"format": "date-time"})]
 OpenObject = Annotated[dict[str, Any], Meta(extra_json_schema={"additionalProperties": True})]

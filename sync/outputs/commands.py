@@ -221,6 +221,19 @@ class InputCheck(Struct):
     removed_at: RemovedAt
 
 
+class LostCursor(Struct):
+    """The error of a lost cursor, exit code 65."""
+
+    error: Annotated[str, one_of("cursor-lost"), doc("kind of error")]
+    reason: Annotated[str, one_of("other-feed", "pruned", "ahead", "diverged"), doc("why the cursor is lost")]
+    message: Annotated[str, doc("the error message")]
+    oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
+    last_seq: Annotated[int, doc("sequence number of the newest change")]
+    cursor: Annotated[
+        str | None, doc("end of the feed; read the current catalog, then continue from here; null if it is unknown")
+    ]
+
+
 class Setting(Struct):
     """One setting."""
 

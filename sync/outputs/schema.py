@@ -29,6 +29,7 @@ NAMED: dict[str, tuple[str, Any]] = {
     "rejected": ("`runs --rejected RUN`: the records that the run rejected", list[commands.RejectedRecord]),
     "changes": ("`changes`: the change feed, oldest first", list[catalog.Change]),
     "change": ("`changes --follow`: one change per line", catalog.Change),
+    "cursor-lost": ("`changes --since`: the error of a lost cursor", commands.LostCursor),
     "pending": ("`changes --pending`: missing templates that are kept", list[commands.PendingRemoval]),
     "history": ("`history ID`: the changes of one template, oldest first", list[catalog.Change]),
     "diff": ("`diff`: the net changes between two moments", list[catalog.NetChange]),
@@ -59,7 +60,7 @@ NAMED: dict[str, tuple[str, Any]] = {
     "template.removed": ("webhook: a template was removed", webhooks.TemplateRemoved),
     "catalog.changed": ("webhook: one run changed the catalog", webhooks.CatalogChanged),
     "webhook.test": ("webhook: a test message of `webhooks test`", webhooks.WebhookTest),
-    **{f"mcp.{name}": (f"`mcp`: the answer of the tool `{name}`", tool.answer) for name, tool in tools.TOOLS.items()},
+    **{f"mcp.{name}": (f"`mcp`: the result of the tool `{name}`", tool.answer) for name, tool in tools.TOOLS.items()},
     **{
         f"mcp.{name}.arguments": (f"`mcp`: the arguments of the tool `{name}`", tool.arguments)
         for name, tool in tools.TOOLS.items()

@@ -1,4 +1,4 @@
-"""The tools of `mcp`: their arguments, which are closed, and their answers, which are open."""
+"""The tools of `mcp`: their arguments, as closed structs, and their results, as open structs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Credits = Annotated[float, Meta(ge=0, le=1e15)]
 Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; large rows come in smaller pages")]
 After = Annotated[
     str,
-    Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous answer to the same other arguments"),
+    Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result with the same other arguments"),
 ]
 More = Annotated[bool, doc("whether more rows follow")]
 NextPage = Annotated[str | None, doc("the `after` of the next page; null if this is the last page")]
@@ -104,7 +104,7 @@ class CatalogStatusArguments(Struct, forbid_unknown_fields=True):
 
 
 class Answer(Struct, kw_only=True):
-    """The key that every answer may have."""
+    """The key that every result may have."""
 
     shortened: Annotated[bool, doc("true: texts or lists were truncated to limit the size")] | UnsetType = UNSET
 
@@ -245,7 +245,7 @@ class Tool(NamedTuple):
         title: its name for people.
         description: its purpose, for the model that chooses it.
         arguments: the struct of its arguments.
-        answer: the struct of its answer.
+        answer: the struct of its result.
     """
 
     title: str
@@ -296,7 +296,7 @@ TOOLS: Mapping[str, Tool] = {
     "recent_changes": Tool(
         "Recent changes of the catalog",
         "List added, removed and changed templates in order: without `after` the newest changes, with it the changes that "
-        "followed that answer. Keep `after` to ask for newer changes later.",
+        "followed that result. Keep `after` to ask for newer changes later.",
         RecentChangesArguments,
         RecentChanges,
     ),

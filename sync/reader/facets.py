@@ -81,7 +81,7 @@ def unknown_filter_values(source: Source, wanted: Selection) -> list[UnknownWord
 
 
 def is_value(word: Any, values: Iterable[str]) -> bool:
-    """Tell whether a word is one of the values but for case."""
+    """Return whether a word equals one of the values, ignoring case."""
     return str(word).casefold() in {value.casefold() for value in values}
 
 

@@ -29,7 +29,7 @@ def printed(written: Document) -> dict[str, Any]:
 
 
 def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
-    """Tell whether a present template's cover has a URL with this beginning; only one template is checked."""
+    """Return whether the cover URL of a present template has this prefix; only one template is checked."""
     with reading(engine) as connection:
         url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
         return isinstance(url, str) and url.startswith(prefix)

@@ -1,1 +1,1 @@
-"""Recordings of a run's HTTP answers: format, recorder, replay."""
+"""Recordings of a run's HTTP responses: format, recorder, replay."""

@@ -30,7 +30,7 @@ class Recording:
     """A recording in progress; the file is replaced atomically when the context ends. Safe from any thread.
 
     Attributes:
-        answers: number of recorded responses.
+        responses: number of recorded responses.
         left_out: number of responses that exceeded MOST_BYTES.
         failure: why the file could not be written, one phrase; empty if it could.
         random: the random numbers of the run. With the recorded seed, a replay chooses the same controls of look-ups.
@@ -38,7 +38,7 @@ class Recording:
 
     def __init__(self, file: str, key: str, run: RecordedRun, *, most: int = MOST_BYTES) -> None:
         """Create a temporary file that only its owner can read, or raise a UsageError."""
-        self.answers = self.left_out = 0
+        self.responses = self.left_out = 0
         self.failure = ""
         self.random = random.Random(run.seed).random  # noqa: S311 - the seed is new for each run
         self._began = time.monotonic()
@@ -54,7 +54,7 @@ class Recording:
             raise UsageError(f"{file} cannot be written: {reason}.", hint="Name another file for the recording.") from None
         self._file: Any = os.fdopen(descriptor, "wb")
         self._write(first_line(run))
-        self.answers = 0  # the header is not a response
+        self.responses = 0  # the header is not a response
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +62,7 @@ class Recording:
     def __exit__(self, *_: object) -> None:
         """Replace the target; without any response, leave it unchanged."""
         with self._turn:
-            if self._file is not None and self.answers:
+            if self._file is not None and self.responses:
                 try:
                     self._file.flush()
                     os.fsync(self._file.fileno())
@@ -109,7 +109,7 @@ class Recording:
             self._give_up(error.strerror or str(error))
         else:
             self._left -= len(written)
-            self.answers += 1
+            self.responses += 1
 
     def _give_up(self, failure: str) -> None:
         self.failure = failure

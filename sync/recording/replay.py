@@ -24,14 +24,14 @@ class Replay:
         count: number of responses.
     """
 
-    def __init__(self, run: RecordedRun, answers: list[RecordedResponse]) -> None:
-        self.run, self.count = run, len(answers)
+    def __init__(self, run: RecordedRun, responses: list[RecordedResponse]) -> None:
+        self.run, self.count = run, len(responses)
         self._turn = Lock()
         self._left: dict[_Request, list[RecordedResponse]] = {}
-        for answer in reversed(answers):
-            self._left.setdefault(frozenset(answer.params.items()), []).append(answer)
+        for response in reversed(responses):
+            self._left.setdefault(frozenset(response.params.items()), []).append(response)
 
-    def answer(self, query: str) -> RecordedResponse | None:
+    def next_response(self, query: str) -> RecordedResponse | None:
         """Return the next response to this request, at the end the last one repeatedly; None if the request was not recorded."""
         with self._turn:
             left = self._left.get(frozenset(parse_qsl(query, keep_blank_values=True)))

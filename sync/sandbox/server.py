@@ -159,7 +159,7 @@ def _listed(catalog: Sequence[Record], query: str) -> dict[str, Any]:
 
 
 def _replayed(replay: Replay, query: str) -> dict[str, Any] | RecordedResponse:
-    return replay.answer(query) or _envelope(404, "The recording has no response to this request")
+    return replay.next_response(query) or _envelope(404, "The recording has no response to this request")
 
 
 def _number(text: str, most: int = sys.maxsize) -> int | None:

@@ -154,6 +154,11 @@ def refuse_foreign_files(path: Path) -> None:
     Raises:
         UsageError: it has such files, or is no folder.
     """
+    if links := sorted(name for name in _FOLDERS if (path / name).is_symlink()):
+        raise UsageError(
+            f"{path / links[0]} is a link, so files would be written and deleted elsewhere.",
+            hint="Delete the link; the directory itself may be one.",
+        )
     if path.is_dir() and not (path / MANIFEST).exists():
         others = [each.name for each in path.iterdir() if each.name not in _FOLDERS | {_LOCK, _STAGING}]
         if others:

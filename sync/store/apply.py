@@ -26,6 +26,7 @@ from sync.store.write import write_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from sync.catalog.document import Document
     from sync.catalog.sync_state import SyncState
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+
+SLOW_APPLY = 1.0
+"""Seconds of a run's last transaction that its recorded duration may leave out; a second write for each run would cost more."""
 
 
 APPLY_ATTEMPTS = 3
@@ -131,6 +136,21 @@ class Store:
                 return
             check_deadline()
 
+    def correct_end(self, lease: leases.Lease, run: Run, now: datetime) -> Run:
+        """Return an applied run with the end of its transaction, and record that if the transaction took long.
+
+        The row is part of the transaction, so it was written with the time before COMMIT.
+        """
+        if run.finished_at is None or (now - run.finished_at).total_seconds() <= SLOW_APPLY:
+            return run
+        ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
+        try:
+            with writing(self.engine) as connection:
+                connection.execute(sa.update(sync_runs).where(ours).values(finished_at=now))
+        except DatabaseError:
+            pass  # the result is recorded; only its time is early
+        return replace(run, finished_at=now)
+
     def was_committed(self, lease: leases.Lease, run: Run, pauses: Iterator[float]) -> bool:
         """Return whether the transaction of a run was committed, as soon as the database answers.
 
@@ -169,7 +189,7 @@ class Store:
         self.retry(write)
 
     def record_failed(self, run: Run) -> Run:
-        """Record a run that failed before it could ask for the lease; return it with its number.
+        """Record a run that failed before it acquired the lease; return it with its number.
 
         Raises:
             DatabaseError: it is not recorded.

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from sync.config.options import replaceable_file
+from sync.config.paths import SIDE_FILES
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
 from sync.store.engine import reading
@@ -36,7 +37,6 @@ PAGES = 1000
 """Number of pages copied in one step; a test can end the process between two steps."""
 MOST_NAMED = 5
 _BUSY_SECONDS = 2.0
-_SIDE_FILES = ("-wal", "-shm", "-journal")
 _NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
 """Query parameters of a PostgreSQL URL that hold no secret, so that they may appear in a printed command."""
 
@@ -75,19 +75,19 @@ def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pa
         DatabaseError: the copy could not be written, or is damaged.
     """
     require_file(engine)
-    database = _file_of(engine)
-    with _plain(target):
+    database = _real_file(engine)
+    with _translate_errors(target):
         try:
             replaceable_file(str(target))
         except ValueError as expected:
             raise UsageError(f"{target} is not {expected}.", hint="Name another file.") from None
         _refuse_same(target, database)
-    with _beside(target, mode_of=database) as copy:
+    with _temporary_copy(target, mode_of=database) as copy:
         # "rw": the next connection that may write rolls back what a killed process left incomplete.
         _copy(database, copy, step, pages, mode="rw")
         step("copied")
-        _refuse_bad(copy, "database", hint="Restore the last good backup with `template-sync db restore FILE`.")
-        _swap_in(copy, target, step)
+        _check_copy(copy, "database", hint="Restore the last good backup with `template-sync db restore FILE`.")
+        _replace_file(copy, target, step)
 
 
 def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:
@@ -111,30 +111,30 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
     """
     named = sqlite_file(engine)
     there = named is not None and exists(named)
-    database = _file_of(engine)
-    with _plain(source):
+    database = _real_file(engine)
+    with _translate_errors(source):
         if not source.is_file():
             raise UsageError(f"{source} is not a file.", hint="Use a file written by `template-sync db backup`.")
         _refuse_same(source, database)
-    with _beside(database, mode_of=database if there else source) as copy:
+    with _temporary_copy(database, mode_of=database if there else source) as copy:
         _copy(source, copy, step, pages, mode="ro")
         step("copied")
-        _refuse_bad(copy, "backup", hint="Use another one.")
-        if there and _can_be_opened(database):
-            _refuse_lease(engine)
+        _check_copy(copy, "backup", hint="Use another one.")
+        if there and _is_usable(database):
+            _refuse_active_run(engine)
             _write_into(copy, database, step, pages)
         else:
             # Side files of the old database are deleted first, because SQLite would apply them to the backup.
-            with _plain(database):
-                for side in _SIDE_FILES:
+            with _translate_errors(database):
+                for side in SIDE_FILES:
                     Path(f"{database}{side}").unlink(missing_ok=True)
                     step(f"without {side}")
-            _swap_in(copy, database, step)
+            _replace_file(copy, database, step)
     # "rw": a read-only connection to a database in WAL mode leaves its side files behind.
-    _refuse_bad(database, "restored database", hint="The disk may be failing; restore to another disk.", mode="rw")
+    _check_copy(database, "restored database", hint="The disk may be failing; restore to another disk.", mode="rw")
 
 
-def _file_of(engine: Engine) -> Path:
+def _real_file(engine: Engine) -> Path:
     file = sqlite_file(engine)
     assert file is not None  # noqa: S101 - callers handle servers before
     return Path(os.path.realpath(file))  # SQLite keeps its side files next to the target of a link
@@ -146,7 +146,7 @@ def _refuse_same(file: Path, database: Path) -> None:
 
 
 @contextmanager
-def _beside(file: Path, *, mode_of: Path) -> Iterator[Path]:
+def _temporary_copy(file: Path, *, mode_of: Path) -> Iterator[Path]:
     """Create an empty temporary file in the directory of `file`, with the mode of `mode_of`; delete it at the end.
 
     Files that killed processes left there are deleted, too. The mode is set before anything is written, so that the copy is never
@@ -158,7 +158,7 @@ def _beside(file: Path, *, mode_of: Path) -> Iterator[Path]:
             fcntl.flock(abandoned, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a running process holds it
             _remove(left)
     with ExitStack() as held:
-        with _plain(file):
+        with _translate_errors(file):
             made.touch(0o600, exist_ok=False)
             held.callback(_remove, made)
             made.chmod(stat.S_IMODE(mode_of.stat().st_mode))
@@ -168,13 +168,13 @@ def _beside(file: Path, *, mode_of: Path) -> Iterator[Path]:
 
 
 def _remove(made: Path) -> None:
-    for side in ("", *_SIDE_FILES):
+    for side in ("", *SIDE_FILES):
         with suppress(OSError):
             Path(f"{made}{side}").unlink()
 
 
 @contextmanager
-def _plain(what: Path) -> Iterator[None]:
+def _translate_errors(what: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -183,7 +183,7 @@ def _plain(what: Path) -> Iterator[None]:
 
 
 def _copy(source: Path, copy: Path, step: Step, pages: int, *, mode: str) -> None:
-    with _plain(source), closing(_open_for_reading(source, mode)) as one, closing(_open(copy, "rw")) as other:
+    with _translate_errors(source), closing(_open_for_reading(source, mode)) as one, closing(_open(copy, "rw")) as other:
         one.backup(other, pages=pages, progress=lambda *_: step("copying"))
         other.execute("PRAGMA journal_mode=DELETE")  # without side files
 
@@ -212,9 +212,9 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(file))}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
-def _refuse_bad(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
+def _check_copy(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
     """Check that a copy is undamaged, consistent, a database of this program, and not of a newer version."""
-    with _plain(copy), closing(_open(copy, mode)) as opened:
+    with _translate_errors(copy), closing(_open(copy, mode)) as opened:
         found = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok" or opened.execute("PRAGMA foreign_key_check").fetchone():
             raise DatabaseError(f"The {of} is damaged ({'a foreign key' if found == 'ok' else found}).", hint=hint)
@@ -236,7 +236,7 @@ def _refuse_bad(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
 
 
 def _missing_parts(opened: sqlite3.Connection, revision: str) -> list[str]:
-    """Name what a database of this revision has and this one lacks: tables, their columns, views, the two single rows."""
+    """Return what a database of this revision must have and this one lacks: tables, columns, views, or the two single rows."""
     tables, views = parts(revision)
     kinds = dict(opened.execute("SELECT name, type FROM sqlite_master"))
     lacks = [f"the table {name}" for name in tables if kinds.get(name) != "table"]
@@ -254,7 +254,7 @@ def _names(opened: sqlite3.Connection) -> set[str]:
     return {name for (name,) in opened.execute("SELECT name FROM sqlite_master")}
 
 
-def _can_be_opened(database: Path) -> bool:
+def _is_usable(database: Path) -> bool:
     """Return whether the file is a SQLite database that is empty or belongs to this program.
 
     Raises:
@@ -265,7 +265,7 @@ def _can_be_opened(database: Path) -> bool:
         with closing(_open(database, "rw")) as opened:
             names = _names(opened)
     except sqlite3.OperationalError as error:
-        if _is_held(error):
+        if _is_locked(error):
             return True
         raise DatabaseError(f"{database}: {error}.", hint="Check the write permissions of this user.") from error
     except sqlite3.DatabaseError:
@@ -278,11 +278,11 @@ def _can_be_opened(database: Path) -> bool:
     return True
 
 
-def _is_held(error: sqlite3.Error) -> bool:
+def _is_locked(error: sqlite3.Error) -> bool:
     return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}  # the upper bits give the reason
 
 
-def _refuse_lease(engine: Engine) -> None:
+def _refuse_active_run(engine: Engine) -> None:
     with suppress(DatabaseError), reading(engine) as connection:  # an old or damaged database may have no lease
         holder = leases.current_holder(connection)
         if holder.active:
@@ -292,13 +292,13 @@ def _refuse_lease(engine: Engine) -> None:
 
 def _write_into(copy: Path, database: Path, step: Step, pages: int) -> None:
     """Write a copy into a database that no other process has open, as one SQLite transaction."""
-    with _plain(database), closing(_open(database, "rw")) as opened:
+    with _translate_errors(database), closing(_open(database, "rw")) as opened:
         try:
             opened.execute("PRAGMA locking_mode=EXCLUSIVE")  # held until the connection is closed
             opened.execute("BEGIN EXCLUSIVE")
             opened.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            if not _is_held(error):
+            if not _is_locked(error):
                 raise
             raise TryLater(
                 "Another process has the database open; nothing was changed.",
@@ -313,8 +313,8 @@ def _write_into(copy: Path, database: Path, step: Step, pages: int) -> None:
     step("closed")
 
 
-def _swap_in(copy: Path, target: Path, step: Step) -> None:
-    with _plain(target):
+def _replace_file(copy: Path, target: Path, step: Step) -> None:
+    with _translate_errors(target):
         with copy.open("rb") as written:
             os.fsync(written.fileno())
         step("flushed")

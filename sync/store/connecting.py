@@ -135,7 +135,7 @@ def _connect(
     except Exception as error:  # noqa: BLE001 - drivers raise whatever their libraries do
         raise refused_options(error, query) from None
     if hasattr(raw, "limit"):
-        raw.limit = sessions.IDLE_SECONDS + sessions.TRAVEL_SECONDS
+        raw.limit = sessions.IDLE_SECONDS + sessions.ANSWER_MARGIN_SECONDS
     return raw
 
 

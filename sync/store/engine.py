@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -> sa.Engine:
+def open_engine(database_url: str | sa.URL, *, lock_timeout: float = BUSY_SECONDS) -> sa.Engine:
     """Create an engine, without connecting.
 
     Args:
         database_url: the URL of the settings.
-        patience: maximum wait for a lock, in seconds.
+        lock_timeout: maximum wait for a lock, in seconds.
 
     Raises:
         ConfigurationError: the URL or its driver cannot be used; the message never contains the password.
@@ -36,7 +36,7 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
     url, hosts = read_url(text)
     backend = url.get_backend_name()
     try:
-        arguments = driver_options(backend, patience, url.query)
+        arguments = driver_options(backend, lock_timeout, url.query)
         engine = sa.create_engine(url, hide_parameters=True, json_serializer=json_text, json_deserializer=read_json, **arguments)
     except ModuleNotFoundError as error:
         extra = {"postgresql": "postgres", "mysql": "mariadb"}.get(backend, backend)
@@ -52,7 +52,7 @@ def open_engine(database_url: str | sa.URL, *, patience: float = BUSY_SECONDS) -
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
     follow_file(engine)
     install_connect(engine, hosts)
-    prepare_sessions(engine, patience)
+    prepare_sessions(engine, lock_timeout)
     reconnect_after_fork(engine)
     return engine
 
@@ -61,7 +61,7 @@ _ENGINES: WeakSet[sa.Engine] = WeakSet()
 
 
 def reconnect_after_fork(engine: sa.Engine) -> None:
-    """Have each forked process open connections of its own: two processes on one connection read each other's answers."""
+    """Make each forked process open its own connections: processes that share one would read each other's responses."""
     _ENGINES.add(engine)
 
 

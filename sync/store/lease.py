@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.run_record import BY_CODE, Status
-from sync.errors import DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
+from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
 from sync.store import process
 from sync.store.engine import writing
 from sync.store.tables import sync_lease, sync_runs
-from sync.store.transaction_retry import Retry
+from sync.store.transaction_retry import RECONNECT, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,8 +78,7 @@ def acquire(
     trigger: str,
     ttl: float,
     now: datetime,
-    retry: Retry = Retry(),  # noqa: B008 - it is frozen
-    new_token: Callable[[], str] = lambda: secrets.token_hex(16),
+    retry: Retry = Retry(),  # noqa: B008 - Retry is frozen
 ) -> Lease:
     """Acquire the lease and insert the row of the run, in one transaction.
 
@@ -90,35 +89,70 @@ def acquire(
         LeaseBusy: with the name of the holder.
         DatabaseError: the attempt could not be recorded.
     """
-    row = {"trigger": trigger, "started_at": now, "holder": process.name()}
-    try:
-        taken = retry(lambda: _acquire(engine, row, ttl, new_token()))
-    except DatabaseConflict as conflict:
-        message = f"Other hosts acquired the lease first on every retry. {conflict}"
-        with writing(engine) as connection:
-            taken = _busy(connection, row, message)
-    if isinstance(taken, Lease):
-        return taken
-    raise taken
+    attempt = _Attempt(engine, {"trigger": trigger, "started_at": now, "holder": process.name()}, ttl, secrets.token_hex(16))
+    waits = iter(RECONNECT.all_waits(retry.random))
+    while True:
+        try:
+            taken = retry(attempt)
+        except DatabaseConflict as conflict:
+            message = f"Other hosts acquired the lease first on every retry. {conflict}"
+            with writing(engine) as connection:
+                taken = _busy(connection, attempt.row, message)
+        except DatabaseAway:
+            # If the answer to COMMIT was lost, the lease may be ours; the next run would report it as another run's.
+            wait = next(waits, None) if attempt.in_doubt else None
+            if wait is None:
+                raise
+            retry.sleep(wait)
+            continue
+        if isinstance(taken, Lease):
+            return taken
+        raise taken
 
 
-def _acquire(engine: sa.Engine, row: dict[str, Any], ttl: float, token: str) -> Lease | LeaseBusy:
-    me, now = row["holder"], row["started_at"]
-    with writing(engine) as connection:
-        holder = current_holder(connection, lock=True)
-        if holder.active and holder.clock_was_set_back:
-            connection.execute(sa.update(sync_lease).values(expires=database_clock(connection) + sync_lease.c.ttl))
-        if holder.active:
-            age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
-            ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
-            return _busy(connection, row, f"Another run holds the lease: {holder.name}{age}; {ends}.")
-        # Rows that were copied without the lease's own have fences, too.
-        fence = max(holder.fence, connection.scalar(sa.select(sa.func.max(sync_runs.c.fence))) or 0) + 1
-        taken = {"holder": me, "process": process.mark(), "fence": fence, "token": token, "ttl": ttl}
-        connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
-        close_abandoned(connection, now)
-        run_id = insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": token})
-        return Lease(run_id, fence, me, ttl, token)
+@dataclass(slots=True)
+class _Attempt:
+    """Acquires the lease in one transaction, which can be repeated with the same token.
+
+    Attributes:
+        row: the row of the run, without what the lease adds.
+        in_doubt: whether COMMIT was sent.
+    """
+
+    engine: sa.Engine
+    row: dict[str, Any]
+    ttl: float
+    token: str
+    in_doubt: bool = False
+
+    def __call__(self) -> Lease | LeaseBusy:
+        row, ttl, now = self.row, self.ttl, self.row["started_at"]
+        with writing(self.engine) as connection:
+            holder = current_holder(connection, lock=True)
+            if self.in_doubt and (ours := self._committed(connection)):
+                return ours
+            if holder.active and holder.clock_was_set_back:
+                connection.execute(sa.update(sync_lease).values(expires=database_clock(connection) + sync_lease.c.ttl))
+            if holder.active:
+                age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
+                ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
+                return _busy(connection, row, f"Another run holds the lease: {holder.name}{age}; {ends}.")
+            # Rows that were copied without the lease's own have fences, too.
+            fence = max(holder.fence, connection.scalar(sa.select(sa.func.max(sync_runs.c.fence))) or 0) + 1
+            taken = {"holder": row["holder"], "process": process.mark(), "fence": fence, "token": self.token, "ttl": ttl}
+            connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
+            close_abandoned(connection, now)
+            run_id = insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": self.token})
+            self.in_doubt = True
+            return Lease(run_id, fence, row["holder"], ttl, self.token)
+
+    def _committed(self, connection: sa.Connection) -> Lease | None:
+        """Return the lease if an earlier attempt acquired it and no other run did since; renewed, as time has passed."""
+        query = sa.select(sync_runs.c.run_id, sync_runs.c.fence).where(sync_runs.c.token == self.token)
+        if (found := connection.execute(query).one_or_none()) is None:
+            return None
+        lease = Lease(found.run_id, found.fence, self.row["holder"], self.ttl, self.token)
+        return lease if _renew(connection, lease) else None
 
 
 def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
@@ -213,7 +247,7 @@ def block_commits(connection: sa.Connection) -> None:
     connection.execute(sa.update(sync_lease).values(turn=sa.func.coalesce(sync_lease.c.turn, 0) + 1))
 
 
-def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - it is frozen
+def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - Retry is frozen
     """Release the lease of another process; the raised fencing token prevents its commit. Return the former holder."""
 
     def take() -> Holder:
@@ -263,7 +297,7 @@ def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], N
         raise
     finally:
         done.set()
-        thread.join(lease.ttl)  # it may wait for an unreachable database; it is a daemon thread
+        thread.join(lease.ttl)  # a daemon thread, which may wait for an unreachable database
 
 
 def _renew(connection: sa.Connection, lease: Lease) -> bool:

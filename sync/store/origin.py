@@ -1,4 +1,4 @@
-"""The origin of the catalog behind the tables: the first verified run records it, `db origin --accept` replaces it."""
+"""The origin of the stored catalog: the first verified run records it, `db origin --accept` replaces it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def recorded_origin(engine: Engine) -> str | None:
-    """Read the recorded origin; None before the first verified run."""
+    """Return the recorded origin; None before the first verified run."""
     with reading(engine) as connection:
         require_current(connection)
         origin: str | None = connection.scalar(sa.select(sync_state.c.origin))
@@ -27,16 +27,16 @@ def recorded_origin(engine: Engine) -> str | None:
 
 
 def require_origin(engine: Engine, base_url: str) -> None:
-    """Refuse a database that is a copy of another catalog than the one at a base URL.
+    """Refuse a database whose catalog has another origin than a base URL.
 
     Raises:
-        OtherOrigin: naming both.
+        OtherOrigin: with both origins.
     """
     require_same_origin(recorded_origin(engine), origin_of(base_url))
 
 
-def accept_origin(engine: Engine, base_url: str, *, retry: Retry = Retry()) -> str | None:  # noqa: B008 - it is frozen
-    """Record the origin of a base URL in place of the recorded one, which is returned. A run in progress applies nothing."""
+def accept_origin(engine: Engine, base_url: str, *, retry: Retry = Retry()) -> str | None:  # noqa: B008 - Retry is frozen
+    """Replace the recorded origin by that of a base URL, and return the old one; a run in progress applies nothing."""
 
     def write() -> str | None:
         with writing(engine) as connection:

@@ -1,4 +1,4 @@
-"""What the next run needs of the database, tried in a transaction that is rolled back: for `doctor`."""
+"""Try the writes of the next run in a transaction that is rolled back, for `doctor`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 SPACE = 2**18
-"""Bytes that must fit on a SQLite file's disk; a run that changes little writes less."""
+"""Bytes written to the disk of a SQLite file; a run with few changes writes less."""
 
 
 def rehearse_run(engine: sa.Engine) -> None:
     """Write what a run writes first, and roll it back.
 
-    A file without the right, a standby, a missing grant, a full disk and a damaged page of SQLite's are found this way.
+    This detects a missing permission, a standby, a full disk, and a damaged page of SQLite.
 
     Raises:
-        DatabaseError: what a run would fail with.
+        DatabaseError: the error that a run would get.
     """
     sqlite = engine.dialect.name == "sqlite"
     if sqlite:
@@ -33,11 +33,11 @@ def rehearse_run(engine: sa.Engine) -> None:
     with writing(engine) as connection:
         connection.exec_driver_sql("UPDATE sync_state SET last_seq = last_seq")
         if sqlite:
-            connection.exec_driver_sql("PRAGMA cache_size = 10")  # so that it is written before the transaction ends
+            connection.exec_driver_sql("PRAGMA cache_size = 10")  # forces a write before the end of the transaction
         insert_run(connection, {**row, "error": "x" * SPACE if sqlite else None})
         connection.rollback()
         if sqlite:
-            connection.invalidate()  # with its cache
+            connection.invalidate()  # discards the small cache
 
 
 def _refuse_damaged(engine: sa.Engine) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, translate_errors
-from sync.store.sqlite_wal import enable_wal, exists, require_file, sqlite_file
+from sync.store.sqlite_wal import create_file, enable_wal, exists, require_file, sqlite_file
 from sync.store.tables import VIEWS
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def revision(connection: sa.Connection) -> str | None:
     """
     _refuse_other_encodings(connection)
     if not sa.inspect(connection).has_table(VERSION_TABLE):
+        _refuse_empty_search_path(connection)
         return None
     found: list[str] = [*connection.scalars(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE)))]
     if len(found) > 1:
@@ -78,6 +79,15 @@ def revision(connection: sa.Connection) -> str | None:
             hint="Restore a backup, or delete from sync_alembic_version what the tables are not.",
         )
     return found[0] if found else None
+
+
+def _refuse_empty_search_path(connection: sa.Connection) -> None:
+    """Refuse a PostgreSQL session that finds no table, as another client of a pooler left it: an upgrade would not help."""
+    if connection.dialect.name == "postgresql" and connection.exec_driver_sql("SELECT current_schema()").scalar() is None:
+        raise SchemaError(
+            "The search_path of this PostgreSQL session names no schema that this user may use, so its tables cannot be found.",
+            hint="Have the pooler reset it (server_reset_query = DISCARD ALL), or set it with ALTER ROLE ... SET search_path.",
+        )
 
 
 def _refuse_other_encodings(connection: sa.Connection) -> None:
@@ -166,18 +176,19 @@ def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str],
     An active run is waited for, and its name passed to `waiting`. On a Galera cluster the upgrade of another node can cancel this
     one before it has the lock, so it is retried.
     """
-    for _ in range(_TRIES):
+    create_file(engine)
+    for _ in range(_UPGRADE_ATTEMPTS):
         try:
             return _upgrade(engine, target, waiting)
         except DatabaseError as error:
-            if not (engine.dialect.name == "mysql" and code_of(getattr(error.__cause__, "orig", None)) in _ANOTHER_IS_AT_IT):
+            if not (engine.dialect.name == "mysql" and code_of(getattr(error.__cause__, "orig", None)) in _CONCURRENT_DDL):
                 raise
             time.sleep(random.uniform(1, 3))  # noqa: S311 - jitter
     return _upgrade(engine, target, waiting)
 
 
-_TRIES = 10
-_ANOTHER_IS_AT_IT = {1213, 1684}
+_UPGRADE_ATTEMPTS = 10
+_CONCURRENT_DDL = {1213, 1684}
 """MariaDB: another node altered a table meanwhile."""
 
 
@@ -225,7 +236,7 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
         names = names - ours
     half_made = connection.dialect.name == "mysql"
     taken = sorted(names & found.keys())
-    if foreign := [found[name] for name in taken if not (half_made and _may_be_ours(connection, name))]:
+    if foreign := [found[name] for name in taken if not (half_made and _is_from_killed_upgrade(connection, name))]:
         raise SchemaError(
             f"The database has tables or views of the same names that are not this program's: {', '.join(foreign)}.",
             hint="Give this program a database, or on PostgreSQL a schema, of its own.",
@@ -242,7 +253,7 @@ def parts(version: str) -> tuple[dict[str, set[str]], set[str]]:
     return {name: tables[name] for name in tables.keys() & brought}, VIEWS.keys() & brought
 
 
-def _may_be_ours(connection: sa.Connection, name: str) -> bool:
+def _is_from_killed_upgrade(connection: sa.Connection, name: str) -> bool:
     from sync.store.tables import metadata
 
     inspector = sa.inspect(connection)
@@ -254,8 +265,8 @@ def _may_be_ours(connection: sa.Connection, name: str) -> bool:
         )
     expected = set(metadata.tables[name].columns.keys())
     rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
-    put_in = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # price_changes is backfilled from the feed
-    return expected - _ADDED_LATER <= columns <= expected | _DROPPED and rows <= put_in.get(name, 0)
+    inserted = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # price_changes is backfilled from the feed
+    return expected - _ADDED_LATER <= columns <= expected | _DROPPED and rows <= inserted.get(name, 0)
 
 
 def differences(engine: sa.Engine) -> Iterable[str]:
@@ -268,11 +279,11 @@ def differences(engine: sa.Engine) -> Iterable[str]:
     require_file(engine)
     with translate_errors(engine), engine.connect() as connection:
         require_current(connection)
-        context = MigrationContext.configure(connection, opts={"include_name": only_ours, "version_table": VERSION_TABLE})
+        context = MigrationContext.configure(connection, opts={"include_name": is_own_table, "version_table": VERSION_TABLE})
         return [str(difference) for difference in compare_metadata(context, metadata)]
 
 
-def only_ours(name: str | None, kind: str, _parents: object) -> bool:
+def is_own_table(name: str | None, kind: str, _parents: object) -> bool:
     """Return whether Alembic compares a table: tables of an app in the same database are ignored."""
     from sync.store.tables import metadata
 

@@ -24,7 +24,7 @@ CONNECT_SECONDS = 10
 """Connect timeout of one host, before the next host is tried."""
 
 
-TRAVEL_SECONDS = 15
+ANSWER_MARGIN_SECONDS = 15
 """Additional wait for an answer after the server's own timeout, before the connection is closed."""
 
 
@@ -35,37 +35,37 @@ _FROM_THE_URL = {
 """What a URL may set otherwise than this program does."""
 
 
-def driver_options(backend: str, patience: float, query: Mapping[str, object]) -> dict[str, Any]:
+def driver_options(backend: str, lock_timeout: float, query: Mapping[str, object]) -> dict[str, Any]:
     """Return the arguments of `create_engine`.
 
     Args:
         backend: `sqlite`, `postgresql` or `mysql`.
-        patience: maximum wait for a lock, in seconds.
+        lock_timeout: maximum wait for a lock, in seconds.
         query: the options of the URL.
     """
-    options = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend](patience)
+    options = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend](lock_timeout)
     arguments = options["connect_args"]
     return {**options, "connect_args": {name: arguments[name] for name in arguments.keys() - (_FROM_THE_URL & query.keys())}}
 
 
-def prepare_sessions(engine: sa.Engine, patience: float) -> None:
+def prepare_sessions(engine: sa.Engine, lock_timeout: float) -> None:
     """Set, for each new connection or transaction, what the options of the driver cannot set."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
     elif engine.dialect.name == "postgresql":
-        event.listen(engine, "begin", partial(_on_postgresql_begin, patience=patience))
+        event.listen(engine, "begin", partial(_on_postgresql_begin, lock_timeout=lock_timeout))
 
 
-def _sqlite(patience: float) -> dict[str, Any]:
-    return {"connect_args": {"timeout": patience}}
+def _sqlite(lock_timeout: float) -> dict[str, Any]:
+    return {"connect_args": {"timeout": lock_timeout}}
 
 
 # TCP keepalive, because the timeouts of the server do not help when packets are lost.
 _NETWORK = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": IDLE_SECONDS * 1000}
 
 
-def _postgresql(_patience: float) -> dict[str, Any]:
+def _postgresql(_lock_timeout: float) -> dict[str, Any]:
     # No prepared statements, because a transaction-pooling PgBouncer changes the connection between transactions.
     return {
         "pool_pre_ping": True,
@@ -73,11 +73,11 @@ def _postgresql(_patience: float) -> dict[str, Any]:
     }
 
 
-def _mysql(patience: float) -> dict[str, Any]:
+def _mysql(lock_timeout: float) -> dict[str, Any]:
     session = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', "
         "sql_safe_updates=0, "  # otherwise an UPDATE without a key in its WHERE is refused
-        f"innodb_lock_wait_timeout={math.ceil(patience)} "
+        f"innodb_lock_wait_timeout={math.ceil(lock_timeout)} "
         f"/*M!100300 , idle_transaction_timeout={IDLE_SECONDS} */"  # MySQL has none
     )
     # PyMySQL has no timeouts by default.
@@ -98,10 +98,10 @@ def _on_sqlite_begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def _on_postgresql_begin(connection: sa.Connection, patience: float) -> None:
+def _on_postgresql_begin(connection: sa.Connection, lock_timeout: float) -> None:
     # SET LOCAL, because a pooler refuses connection options or applies them to other transactions.
     connection.exec_driver_sql(
-        f"SET LOCAL statement_timeout='{IDLE_SECONDS}s'; SET LOCAL lock_timeout={math.ceil(patience * 1000)}; "
+        f"SET LOCAL statement_timeout='{IDLE_SECONDS}s'; SET LOCAL lock_timeout={math.ceil(lock_timeout * 1000)}; "
         f"SET LOCAL idle_in_transaction_session_timeout='{IDLE_SECONDS}s'; SET LOCAL timezone='UTC'; "
         "SET LOCAL datestyle='ISO'"  # the driver parses only ISO
     )

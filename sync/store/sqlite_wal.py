@@ -36,25 +36,25 @@ def identity(file: Path) -> Identity:
 
 
 def follow_file(engine: sa.Engine) -> None:
-    """Open the file anew where its name leads to another one than the pooled connection has open.
+    """Reopen the file if it was replaced since the pooled connection was opened.
 
-    SQLite goes on in a deleted file for as long as a connection is open, so what it commits there is lost.
+    SQLite continues in a deleted file while a connection is open, so its commits would be lost.
     """
     if (named := sqlite_file(engine)) is None:
         return
-    file = Path(os.path.abspath(named))  # noqa: PTH100 - as SQLAlchemy does: links stay, the working directory may change
+    file = Path(os.path.abspath(named))  # noqa: PTH100 - like SQLAlchemy: keeps links, and the working directory may change
 
     def before(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
-        record.info[_OPENED] = identity(file)  # before it is opened, so that one that is replaced meanwhile is noticed
+        record.info[_OPENED] = identity(file)  # read before the file is opened, so that a replacement meanwhile is detected
 
     def compare(_raw: Any, record: Any, _proxy: Any) -> None:
         found = identity(file)
-        if record.info[_OPENED] is None:  # it did not exist: opening it made it
+        if record.info[_OPENED] is None:  # opening it created it
             record.info[_OPENED] = found
         elif found is None:
             raise _missing(file)
         elif record.info[_OPENED] != found:
-            raise exc.InvalidatePoolError("the file was replaced")  # the pool opens it anew
+            raise exc.InvalidatePoolError("the file was replaced")  # makes the pool reopen it
 
     event.listen(engine, "do_connect", before)
     event.listen(engine, "checkout", compare)
@@ -92,6 +92,17 @@ def require_file(engine: sa.Engine) -> None:
     in_memory = file is not None and (str(file) == ":memory:" or engine.url.query.get("mode") == "memory")
     if file is not None and not in_memory and not exists(file):
         raise _missing(file)
+
+
+def create_file(engine: sa.Engine) -> None:
+    """Create a SQLite file that does not exist, with the permissions that the umask leaves; SQLite itself lets no group write.
+
+    The side files (-wal, -shm) get the permissions of the file, and any program that opens it may have to create them.
+    """
+    file = sqlite_file(engine)
+    if file is not None and str(file) != ":memory:" and "mode" not in engine.url.query:
+        with suppress(OSError, ValueError):  # SQLite reports the reason
+            file.touch(0o664, exist_ok=False)
 
 
 def _missing(file: Path) -> SchemaError:

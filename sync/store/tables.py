@@ -151,9 +151,7 @@ sync_runs = Table(
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("rejected", Integer, nullable=False, server_default="0"),
     Column("held", Integer, nullable=False, server_default="0"),  # held removals
-    Column(
-        "unconfirmed", Integer, nullable=False, server_default="0"
-    ),  # missing templates that are kept, because no look-up confirms their removal
+    Column("unconfirmed", Integer, nullable=False, server_default="0"),  # missing templates kept without a confirmation
     Column("fields_appeared", Json),  # wire fields new to the whole catalog
     Column("fields_vanished", Json),  # wire fields that the whole catalog stopped sending
     Column("error_code", String(32)),
@@ -251,9 +249,7 @@ sync_lease = Table(  # one row: the lease of runs
     "sync_lease",
     metadata,
     Column("name", String(16), primary_key=True),
-    Column(
-        "fence", BigInteger, nullable=False
-    ),  # fencing token: raised by each acquisition; a run with an older one cannot commit
+    Column("fence", BigInteger, nullable=False),  # raised by each acquisition; a run with an older one cannot commit
     Column("holder", String(255)),
     Column("process", String(255)),  # mark of the process; see `sync.store.process`
     Column("expires", Double, nullable=False),  # Unix seconds of the database's clock

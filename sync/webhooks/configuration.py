@@ -42,7 +42,7 @@ def endpoints_in(path: str) -> tuple[Endpoint, ...]:
             content = file.read(_LIMIT + 1)
         if len(content) > _LIMIT:
             raise ConfigurationError([f"{VARIABLE}: expected a file of at most 1 MiB ({path})."])
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigurationError([f"{VARIABLE}: expected a readable file ({path}: {reason})."]) from None

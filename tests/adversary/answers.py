@@ -36,7 +36,6 @@ GIBBERISH = Reply(b"\x1f\x8bnone", 404, (("content-encoding", "gzip"),))
 RESTING = failure(404, 404, "The service is under maintenance, come back later")
 NONE = success([], 0)
 DENIED = failure(404, 404, "no such template")
-QUOTING = {key: failure(404, 404, f"template {key} does not exist") for key in ("12", "other")}
 
 
 def denying(request: Request) -> Reply:
@@ -59,11 +58,6 @@ def inventing(request: Request) -> Reply:
     """Find whatever is asked for."""
     return HONEST(request) if request.page else found(request.query["template_id"])
 
-
-HIDDEN_12 = catalog(
-    [*AFTER[:10], record("11", Title_en="changed"), record("13", Title_en="Number 13")], look_up=lambda _request: DENIED
-)
-"""A walk that lost 12 and a look-up service that denies everything: only the controls tell."""
 
 LOOK_UPS = [
     Attack("look-ups: honest", HONEST, 0, ALL),

@@ -83,7 +83,6 @@ REFUSE = {
         "CREATE TRIGGER no BEFORE INSERT ON template_changes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not today'",
     ),
 }
-DROP = {"sqlite": ("DROP VIEW {0}",), "postgresql": ("DROP VIEW {0}",), "mariadb": ("DROP VIEW {0}",)}
 
 
 def no_views(*statements: str) -> tuple[str, ...]:

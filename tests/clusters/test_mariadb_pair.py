@@ -134,7 +134,7 @@ def test_a_primary_that_freezes_in_mid_transaction_is_given_up_within_the_client
     """Each look at a mute server takes as long as the limit: together they must end with the time, not with the pauses."""
     primary, _replica = pair
     monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "TRAVEL_SECONDS", 0)
+    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
     monkeypatch.setattr(sessions, "CONNECT_SECONDS", 1)
     monkeypatch.setattr(apply, "RECONNECT", RetryPolicy(waits=(0.5,), attempts=9))
     engine = open_engine(primary.url)

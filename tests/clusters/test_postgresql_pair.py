@@ -159,7 +159,7 @@ def test_a_primary_that_freezes_in_mid_transaction_is_given_up_within_the_client
 ) -> None:
     primary, _standby = pair
     monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "TRAVEL_SECONDS", 0)
+    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
     engine = open_engine(primary.url)
     waited = iter([None] * 2)
 
@@ -189,8 +189,8 @@ def test_a_commit_that_waits_for_a_synchronous_standby_for_ever_is_given_up_and_
     """No time-out of the server's ends that wait; the rows are there, and show when the wait ends."""
     primary, _standby = pair
     monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "TRAVEL_SECONDS", 0)
-    engine = open_engine(primary.url, patience=0.5)
+    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
+    engine = open_engine(primary.url, lock_timeout=0.5)
 
     def wait_for_a_ghost() -> None:
         source.on_ask = None

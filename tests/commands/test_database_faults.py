@@ -6,7 +6,7 @@ import json
 import resource
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,3 +82,17 @@ def test_mariadb_s_default_row_format_does_not_matter(row_format: str, tmp_path:
             for command in ("upgrade", "check"):
                 done = template_sync("db", command, folder=tmp_path, variables=variables)
                 assert done.code == 0, done.err
+
+
+def test_a_run_s_duration_includes_its_commit(sqlite: Database, tmp_path: Path) -> None:
+    passed = [0.0]
+
+    def stand_still(_connection: sa.Connection) -> None:
+        passed[0] += 200.0  # as a process that is stopped in its commit
+
+    clock = lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=passed[0])  # noqa: E731 - it is one expression
+    sa.event.listen(sqlite.engine, "commit", stand_still)
+    ran = run_with(records(3), sqlite.engine, clock=clock).run
+    shown = template_sync("runs", "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+    assert ran.seconds == 600.0  # three transactions: for the lease, for what is stored, and the run's own
+    assert json.loads(shown.out)[0]["seconds"] == ran.seconds

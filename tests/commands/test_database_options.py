@@ -149,3 +149,12 @@ def test_an_account_whose_authentication_needs_a_package_names_it(tmp_path: Path
         refused = status_at(f"mariadb://u:secret@127.0.0.1:{listening.getsockname()[1]}/x?ssl_disabled=1", tmp_path)
         serving.join(10)
     assert (refused.code, "pynacl" in refused.err.lower(), "secret" in refused.err) == (78, True, False), refused.err
+
+
+@pytest.mark.parametrize("line", ["status", "run", "db upgrade", "db check"])
+def test_an_empty_search_path_is_not_taken_for_an_empty_database(line: str, tmp_path: Path) -> None:
+    url = server_url("postgresql")
+    as_a_pooler_left_it = f"{url}{'&' if '?' in url else '?'}options=-c%20search_path%3D"
+    variables = {"DATABASE_URL": as_a_pooler_left_it, "CRUN_API_KEY": "k", "CRUN_BASE_URL": "http://127.0.0.1:9"}
+    refused = template_sync(*line.split(), folder=tmp_path, variables=variables)
+    assert (refused.code, "search_path" in refused.err, "db upgrade" in refused.err) == (69, True, False), refused.err

@@ -12,7 +12,7 @@ import pytest
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
 from tests.builders import record, records, run_with
-from tests.command_line import command, environment
+from tests.command_line import command, environment, template_sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,3 +159,15 @@ def test_filters_mean_the_same_however_the_feed_is_asked(folder: Path, flags: st
         cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert [json.loads(line) for line in followed.stdout.splitlines()] == expected
+
+
+@pytest.mark.parametrize("words", [(), ("--follow",)])
+def test_a_lost_cursor_exits_with_65_and_prints_its_reason_as_json(folder: Path, words: tuple[str, ...]) -> None:
+    lost = template_sync("changes", "--since", "99999", "--json", *words, folder=folder)
+    printed = json.loads(lost.out)
+    assert (lost.code, printed["error"], printed["reason"]) == (65, "cursor-lost", "ahead")
+    assert printed["message"] in lost.err
+    assert shown(folder, "changes", "--since", printed["cursor"]) == []
+    plain = template_sync("changes", "--since", "99999", *words, folder=folder)
+    assert (plain.code, plain.out) == (65, "")
+    assert template_sync("changes", "--since", "x", "--json", *words, folder=folder).code == 2

@@ -323,3 +323,10 @@ def test_a_command_that_uses_the_database_only_does_not_need_the_key_file(
     shown = template_sync(*arguments.split(), folder=tmp_path, variables={"CRUN_API_KEY_FILE": "/no/such/file"})
     assert shown.code == 0
     assert "CRUN_API_KEY" not in shown.err
+
+
+def test_a_misspelt_variable_is_named_on_stderr(upstream: Upstream, tmp_path: Path) -> None:
+    assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
+    shown = template_sync("status", folder=tmp_path, variables={"SYNC_INTERVALL": "5m"})
+    assert shown.code == 0
+    assert shown.err == "warning: SYNC_INTERVALL (environment) is not a setting; did you mean SYNC_INTERVAL?\n"

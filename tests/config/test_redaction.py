@@ -11,10 +11,6 @@ from sync.config.redaction import Redactor
 SECRET = "canary"
 
 
-class Ambiguous(dict[str, Any]):
-    """A dict whose class says something."""
-
-
 @pytest.mark.parametrize(("text", "shown"), [
     ("canary", "[secret]"),                     # as long as a secret, no longer
     ("a canary, a canary.", "a [secret], a [secret]."),

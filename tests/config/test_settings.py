@@ -257,3 +257,13 @@ def test_a_password_in_the_base_url_is_refused_and_not_repeated() -> None:
     (problem,) = problems(CRUN_BASE_URL="https://u:secret@api.crun.ai")
     assert problem.startswith("CRUN_BASE_URL")
     assert "secret" not in problem
+
+
+def test_a_misspelt_variable_is_warned_about_and_one_of_another_program_is_not(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SYNC_LOGLEVEL=debug\n")
+    environ = {"SYNC_INTERVALL": "5m", "CRUN_API_KEYFILE": "/key", "SYNC_TEST_POSTGRES_URL": "x", "SYNC_GATEWAY_ADMIN": "x"}
+    assert load({}, environ, tmp_path / ".env").warnings == (
+        "CRUN_API_KEYFILE (environment) is not a setting; did you mean CRUN_API_KEY_FILE?",
+        "SYNC_INTERVALL (environment) is not a setting; did you mean SYNC_INTERVAL?",
+        "SYNC_LOGLEVEL (.env file) is not a setting; did you mean SYNC_LOG_LEVEL?",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import signal
 import socket
@@ -342,3 +343,32 @@ def test_a_daemon_leaves_a_file_of_another_program_in_its_databases_place_alone(
         assert rows(tmp_path, "SELECT name FROM sqlite_master") == [("theirs",)]
         assert daemon.stop() == 0
     assert daemon.events("database_replaced") == []
+
+
+@pytest.mark.parametrize(("arguments", "variables", "code", "event"), [
+    ((), {"SYNC_INTERVAL": "0", "SYNC_INTERVALL": "5m"}, 78, "command_failed"),
+    ((), {"CRUN_API_KEY": "short", "DATABASE_URL": "sqlite:////no/such/folder/templates.db"}, 69, "command_failed"),
+    (("--no-such-flag",), {}, 2, "command_failed"),
+    (("--log-format", "console"), {"SYNC_INTERVAL": "0"}, 78, None),
+])  # fmt: skip
+def test_a_start_that_fails_is_reported_as_the_log_is(
+    arguments: tuple[str, ...], variables: dict[str, str], code: int, event: str | None, tmp_path: Path
+) -> None:
+    refused = template_sync("daemon", *arguments, folder=tmp_path, variables={"CRUN_API_KEY": SANDBOX_KEY, **variables})
+    assert refused.code == code
+    if event is None:
+        assert refused.err.startswith("error: ")
+        return
+    lines = [json.loads(line) for line in refused.err.splitlines()]
+    assert (lines[-1]["event"], lines[-1]["exit_code"], lines[-1]["level"]) == (event, code, "error")
+    assert lines[-1]["error"]
+    assert lines[-1]["hint"]
+
+
+def test_warnings_of_settings_are_lines_of_the_log(upstream: Upstream, tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVALL="5m")) as daemon:
+        assert "did you mean SYNC_INTERVAL?" in daemon.wait_for("warning", level="warning")["message"]
+        daemon.wait_for("run_finished", status="succeeded")
+        assert daemon.stop() == 0
+    for line in daemon.lines:
+        json.loads(line)

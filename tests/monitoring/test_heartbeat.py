@@ -69,13 +69,25 @@ def drip(connection: socket.socket, over: threading.Event) -> None:
         return
 
 
-def test_start_comes_before_success_and_the_text_is_the_body() -> None:
+@pytest.mark.parametrize(("path", "pings", "heard"), [
+    ("/secret-uuid", ["start", "3 added: größer"], [("/secret-uuid/start", ""), ("/secret-uuid", "3 added: größer")]),
+    ("/secret-uuid/", ["fail key refused"], [("/secret-uuid/fail", "key refused")]),
+    ("/abc?create=1&tag=a%2Fb", ["start", ""], [("/abc/start?create=1&tag=a%2Fb", ""), ("/abc?create=1&tag=a%2Fb", "")]),
+    ("", ["fail " + "x" * 1_000_000], [("/fail", "x" * 10_000)]),
+    ("", ["a\ud800b"], [("/", "a?b")]),
+], ids=["start and success", "failure", "query string", "a text of 1 MB", "half a surrogate pair"])  # fmt: skip
+def test_each_ping_has_its_address_and_its_text_is_the_body(path: str, pings: list[str], heard: list[tuple[str, str]]) -> None:
     with monitor() as server:
-        ping = Ping(server.url + "/secret-uuid")
-        ping.start()
-        ping.success("3 added, 1 removed: größer")
+        ping = Ping(server.url + path)
+        for each in pings:
+            if each == "start":
+                ping.start()
+            elif each.startswith("fail "):
+                ping.fail(each.removeprefix("fail "))
+            else:
+                ping.success(each)
         ping.close(PATIENCE)
-        assert server.heard == [("/secret-uuid/start", ""), ("/secret-uuid", "3 added, 1 removed: größer")]
+        assert server.heard == heard
 
 
 @pytest.mark.parametrize(("error", "reason"), [
@@ -115,39 +127,6 @@ def test_an_end_that_was_told_is_the_only_one_whatever_is_raised_after_it() -> N
             ping.fail("key refused")
         ping.close(PATIENCE)
         assert server.heard == [("/start", ""), ("/", "3 added"), ("/start", ""), ("/fail", "key refused")]
-
-
-def test_a_failure_has_an_address_of_its_own() -> None:
-    with monitor() as server:
-        ping = Ping(server.url + "/secret-uuid/")
-        ping.fail("key refused")
-        ping.close(PATIENCE)
-        assert server.heard == [("/secret-uuid/fail", "key refused")]
-
-
-def test_a_query_string_stays_where_it_is() -> None:
-    with monitor() as server:
-        ping = Ping(server.url + "/push/abc?create=1&tag=a%2Fb")
-        ping.start()
-        ping.success("")
-        ping.close(PATIENCE)
-        assert server.heard == [("/push/abc/start?create=1&tag=a%2Fb", ""), ("/push/abc?create=1&tag=a%2Fb", "")]
-
-
-def test_an_endless_text_is_cut() -> None:
-    with monitor() as server:
-        ping = Ping(server.url)
-        ping.fail("x" * 1_000_000)
-        ping.close(PATIENCE)
-        assert [len(body) for _, body in server.heard] == [10_000]
-
-
-def test_text_that_utf_8_cannot_hold_is_sent_all_the_same() -> None:
-    with monitor() as server:
-        ping = Ping(server.url)
-        ping.success("a\ud800b")
-        ping.close(PATIENCE)
-        assert server.heard == [("/", "a?b")]
 
 
 def test_without_an_address_nothing_happens_and_no_thread_begins() -> None:

@@ -87,7 +87,7 @@ def test_a_recorded_answer_means_the_same_when_it_is_played(reply: Reply, tmp_pa
     with Hostile(one_after_another(reply)) as server, Recording(str(file), KEY, RUN) as recording:
         seen = asked(server.url, recording)
         assert asked(server.url) == seen, "recording changes nothing"
-    assert (recording.answers > 0, recording.failure) == (True, "")
+    assert (recording.responses > 0, recording.failure) == (True, "")
     with Sandbox((), key=KEY, replay=open_recording(file)) as sandbox:
         assert [asked(sandbox.url), asked(sandbox.url)] == [seen, seen]
 
@@ -121,7 +121,7 @@ def test_the_key_is_nowhere_in_a_recording_however_the_server_spells_it(tmp_path
         HttpApiClient(make_settings(server.url), KEY, retry_policy=ONCE, recording=recording) as endpoint,
     ):
         endpoint.get({"template_id": KEY})
-    assert (recording.answers, KEY in file.read_text()) == (1, False)
+    assert (recording.responses, KEY in file.read_text()) == (1, False)
 
 
 def test_it_is_for_its_owner_only_and_takes_its_place_at_the_end_or_not_at_all(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_it_is_for_its_owner_only_and_takes_its_place_at_the_end_or_not_at_all(t
 def test_what_does_not_fit_is_left_out_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "seen.jsonl"
     recording = record(file, GOOD, success([{**RECORD, "Title": "x" * 9000}]), GOOD, most=8000)
-    assert (recording.answers, recording.left_out, recording.failure) == (2, 1, "")
+    assert (recording.responses, recording.left_out, recording.failure) == (2, 1, "")
     assert len(file.read_text().splitlines()) == 3
     assert file.stat().st_size <= 8000
 
@@ -156,4 +156,4 @@ def test_a_request_that_was_cancelled_is_not_recorded(tmp_path: Path) -> None:
             threading.Timer(0.2, endpoint.interrupt).start()
             with pytest.raises(Interrupted):
                 endpoint.get(PAGE)
-        assert recording.answers == 0
+        assert recording.responses == 0

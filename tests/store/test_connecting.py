@@ -63,7 +63,7 @@ def test_a_server_that_is_asked_and_never_answers_is_given_up_and_the_next_run_g
 ) -> None:
     """As behind a pooler that is frozen: nothing on the network tells, and the server's own limits cannot reach us."""
     monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "TRAVEL_SECONDS", 0)
+    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
     sync(BEFORE, server.engine)
     with Proxy(*_own(server)) as proxy:
         engine = open_engine(_at(server, f"127.0.0.1:{proxy.port}"))
@@ -91,3 +91,19 @@ def test_a_host_that_accepts_and_says_nothing_is_given_up_for_the_next_one(
         engine = open_engine(_at(server, f"127.0.0.1:{mute.getsockname()[1]}", f"{host}:{port}"))
         assert status.overview(engine).present == 0
         engine.dispose()
+
+
+def test_a_lease_whose_commit_was_not_answered_is_found_to_be_the_run_s_own(server: Database) -> None:
+    with Proxy(*_own(server)) as proxy:
+        engine = open_engine(_at(server, f"127.0.0.1:{proxy.port}"))
+
+        def cut_once(statement: str) -> None:
+            if "INSERT INTO sync_runs" in statement and not proxy.cuts:
+                proxy.cut = "answer"
+
+        hear_statements(engine, cut_once)
+        assert sync(BEFORE, engine).error is None
+        assert proxy.cuts == 1
+        engine.dispose()
+    assert [row["status"] for row in server.rows("sync_runs")] == ["succeeded"]
+    assert anomalies(server) == []

@@ -411,7 +411,7 @@ def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(
 def test_a_sqlite_file_that_another_program_has_locked_is_reported_with_a_hint(sqlite: Database) -> None:
     import sqlite3
 
-    impatient = open_engine(sqlite.url, patience=0.05)
+    impatient = open_engine(sqlite.url, lock_timeout=0.05)
     other = sqlite3.connect(str(sqlite.engine.url.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     locked = sync(BEFORE, impatient).error

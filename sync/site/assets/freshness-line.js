@@ -25,7 +25,7 @@ const page = {
     if (old) parts.push(page.text("this page may be out of date", "此页可能已过时"));
     parts.push(page.count(known.present, "template", "个模板"));
     if (known.held) parts.push(`${page.count(known.held, "removal", "项移除")}${page.text(" held", "待确认")}`);
-    if (known.rejected) parts.push(`${page.count(known.rejected, "record", "条记录")}${page.text(" rejected", "被搁置")}`);
+    if (known.rejected) parts.push(`${page.count(known.rejected, "record", "条记录")}${page.text(" rejected", "被拒绝")}`);
     line.textContent = parts.join(" · ");
     line.title = known.last_success_at ?? "";
     line.classList.toggle("old", old);

@@ -1,0 +1,119 @@
+"""The example apps in FastAPI and Django: started as their first lines say, and read by threads while runs commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.builders import records
+from tests.faults import sync
+from tests.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.builders import Database
+
+ROOT = Path(__file__).parents[2]
+APPS = ROOT / "examples" / "web"
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with both frameworks and this package's own dependencies; skipped by name where nothing can be installed."""
+    folder = tmp_path_factory.mktemp("web")
+    found = folder / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    wanted = [
+        "--quiet",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-r",
+        str(ROOT / "tests" / "examples" / "requirements.txt"),
+    ]
+    installed = subprocess.run([found, "-m", "pip", "install", *wanted], check=False, capture_output=True, text=True)
+    if installed.returncode:
+        pytest.skip(f"tests/examples/requirements.txt cannot be installed: {installed.stderr.strip().splitlines()[-1:]}")
+    return found
+
+
+@contextmanager
+def serving(python: Path, app: str, database: Database) -> Iterator[str]:
+    """Start an app as its first lines say."""
+    port = str(free_port())
+    command = {
+        "fastapi": ["-m", "uvicorn", "fastapi_app:app", "--port", port, "--log-level", "warning"],
+        "django": ["django_app.py", "runserver", port, "--noreload"],
+    }[app]
+    environment = {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
+        "DATABASE_URL": database.url,
+        "DJANGO_SECRET_KEY": "only for this test",
+        "PYTHONPATH": str(ROOT),
+    }
+    process = subprocess.Popen(
+        [python, *command], cwd=APPS, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                get(f"{url}/templates")
+                break
+            except urllib.error.URLError:
+                assert process.poll() is None, process.communicate()[0]
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - our own server
+        return json.load(response)
+
+
+@pytest.mark.parametrize("app", ["fastapi", "django"])
+def test_an_app_answers_filters_pages_and_errors(python: Path, app: str, database: Database) -> None:
+    sync(records(30), database.engine)
+    with serving(python, app, database) as url:
+        first = get(f"{url}/templates?tag=trending&tag={quote('🔥Seedance2.0 Model')}")
+        assert (len(first["templates"]), first["total"], first["facets"]["images"]) == (24, 30, {"1": 30})
+        assert len(get(f"{url}/templates?tag=trending&after={quote(first['after'])}")["templates"]) == 6
+        one = get(f"{url}/templates/7")
+        assert one["template"]["template_id"] == one["form"]["properties"]["template_id"]["const"] == "7"
+        for path, code in (("/templates/none", 404), ("/templates?max_price=nan", 400)):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                get(url + path)
+            assert refused.value.code == code
+
+
+@pytest.mark.parametrize("app", ["fastapi", "django"])
+def test_eight_threads_read_one_moment_each_while_runs_commit(python: Path, app: str, database: Database) -> None:
+    sync(records(2), database.engine)
+    with serving(python, app, database) as url, ThreadPoolExecutor(8) as threads:
+        pages = [threads.submit(get, f"{url}/templates") for _ in range(200)]
+        for number in range(3, 13):
+            sync(records(number), database.engine)
+        for page in pages:
+            found = page.result()
+            assert len(found["templates"]) == found["total"] == sum(found["facets"]["images"].values())
+        assert get(f"{url}/templates")["total"] == 12

@@ -309,9 +309,7 @@ def an_incomplete_run(world: World) -> object:
 
 @pytest.mark.parametrize("partial", [a_refresh, an_incomplete_run])
 @pytest.mark.parametrize("comes", [True, False])
-def test_a_field_that_comes_or_goes_before_a_part_is_served_is_no_change(
-    partial: Scenario, file: Path, *, comes: bool
-) -> None:
+def test_a_field_that_comes_or_goes_before_a_part_is_served_is_no_change(partial: Scenario, file: Path, *, comes: bool) -> None:
     mood = sorted(TOGGLED).index("Mood")
     with World.at(file) as world:
         if comes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,16 +12,12 @@ from typing import Any
 import msgspec
 
 from sync.catalog.fields import FIELDS, LISTS
+from sync.catalog.url_query import URL_FIELDS, address, without_query
 
 Document = dict[str, Any]
 
 DOCUMENT_KEYS = (*dict.fromkeys(field.column for field in FIELDS), "extra")
 """The keys of a document, in order. `extra` holds unknown fields by wire name."""
-
-
-URL_FIELDS = frozenset({"cover_url", "preview_video_url"})
-"""Columns whose query string is ignored, because signatures in it differ between requests."""
-_URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +54,6 @@ def instant(seconds: int) -> str:
 def json_number(number: Decimal) -> int | float:
     """Convert a decimal of at most 15 significant digits to a JSON number, exactly."""
     return int(number) if number == number.to_integral_value() else float(number)
-
-
-def address(url: str | None) -> str | None:
-    """Remove the query string of a URL, absolute or relative."""
-    return url and url.partition("?")[0]
-
-
-def without_query(value: Any) -> Any:
-    """Remove the query string of every absolute URL in a JSON value."""
-    if isinstance(value, str):
-        return value.partition("?")[0] if "?" in value and _URL.match(value) else value
-    if isinstance(value, dict):
-        return {name: without_query(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [without_query(inner) for inner in value]
-    return value
 
 
 def content_hash(document: Document) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.catalog.document import URL_FIELDS, address, canonical, unordered, without_query
+from sync.catalog.document import canonical, unordered
 from sync.catalog.fields import SCALARS
+from sync.catalog.url_query import URL_FIELDS, address, without_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.document import URL_FIELDS, json_number
+from sync.catalog.document import json_number
 from sync.catalog.feed_chain import Cursor
 from sync.catalog.field_changes import apply_fields, price_moves
+from sync.catalog.url_query import URL_FIELDS
 from sync.reader.cursor import validate_cursor
 from sync.reader.stored_templates import normalize_document, printed, sort_keys
 from sync.store.bulk import batches

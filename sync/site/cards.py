@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sync.catalog.document import address
 from sync.catalog.field_changes import price_moves
+from sync.catalog.url_query import address
 from sync.text import escape_bidi
 
 if TYPE_CHECKING:

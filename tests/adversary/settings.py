@@ -79,8 +79,8 @@ LINES = [
         Setting("", "", "is neither a seq nor a cursor", 2, f"changes --since {since}")
         for since in (HUGE, 2**63, -1, "0123456789ab-1-xyz", "\u0661")
     ),
-    Setting("", "", "the database lost later changes", 2, f"changes --since {2**63 - 1}"),
-    Setting("", "", "cursor belongs to another feed", 2, f"changes --since ffffffffffff-1-{'0' * 24}"),
+    Setting("", "", "the database lost later changes", 65, f"changes --since {2**63 - 1}"),
+    Setting("", "", "cursor belongs to another feed", 65, f"changes --since ffffffffffff-1-{'0' * 24}"),
     *(Setting("", "", "a whole number", 2, line) for line in (f"diff 1 {HUGE}", f"diff {HUGE} 1", f"list --as-of {HUGE}")),
     Setting("", "", "There is no run", 2, "changes --run 99"),
     Setting("", "", "There is no run", 2, f"diff 1 {2**63 - 1}"),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.catalog.document import URL_FIELDS, address, unordered
+from sync.catalog.document import unordered
 from sync.catalog.field_changes import apply_fields
 from sync.catalog.fields import COLUMNS, LISTS
+from sync.catalog.url_query import URL_FIELDS, address
 from tests.builders import record
 from tests.catalog.runs import Memory
 

@@ -252,6 +252,10 @@ BY_ITS_CODE = {
         "the settings of the process that made the run",
         "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
     ),
+    "other-origin": (
+        "the configuration: CRUN_BASE_URL names another catalog than the one that the database is a copy of",
+        "Correct CRUN_BASE_URL or DATABASE_URL; to replace the copy, run `template-sync db origin --accept`.",
+    ),
     "resources": (
         "this machine: a limit of threads or memory",
         "Raise the limit that the error names: TasksMax or MemoryMax of systemd, or those of the container.",

@@ -274,7 +274,7 @@ def test_the_command_says_what_it_did_and_refuses_what_it_cannot_do(sqlite: Data
     assert f"deleted {oldest - 1} changes" in done.err
     assert f"the feed begins at seq {oldest}" in done.err
     refused = template_sync_on("changes", "--since", "0")
-    assert refused.code == 2
+    assert refused.code == 65
     assert f"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned" in refused.err
     assert f"then continue from cursor {EPOCH}-" in refused.err
     again = json.loads(template_sync_on("prune", "--keep-runs", "1", "--dry-run", "--json").out)

@@ -154,10 +154,10 @@ class Catalog:
         return Page(map(template_of, page), ends)
 
     def count(self, **filters: Any) -> int:
-        """Count the templates that pass every filter.
+        """Return the number of templates that match every filter.
 
         Args:
-            filters: as `templates` takes them, except `sort`, `limit` and `after`.
+            filters: the arguments of `templates`, except `sort`, `limit` and `after`.
 
         Raises:
             ValueError: as `templates`.
@@ -165,10 +165,10 @@ class Catalog:
         return catalog_reader.count(self._source, _filters(filters), after_run=self._after_run)
 
     def facets(self, **filters: Any) -> dict[str, dict[str | int, int]]:
-        """Count, of the templates that pass every filter, how many have each value.
+        """Return how many of the templates that match every filter have each value.
 
         Args:
-            filters: as `count` takes them.
+            filters: the arguments of `count`.
 
         Returns:
             `tag`, `type`, `requirement`, `images`, `resolution` and `ratio`, each with its values and their counts, the most
@@ -181,12 +181,12 @@ class Catalog:
         return count_values(each.document for each in found)
 
     def tags(self) -> tuple[TagCount, ...]:
-        """Give every tag that a present template has, with the number of these, as the command `tags` does."""
+        """Return the tags of the present templates, each with its number of templates, like `template-sync tags`."""
         self._require_present("tags")
         return tuple(TagCount(**row) for row in tag_counts(self._source))
 
     def types(self) -> tuple[TypeCount, ...]:
-        """Give every type that a present template has, with the number of these, as the command `types` does."""
+        """Return the types of the present templates, each with its number of templates, like `template-sync types`."""
         self._require_present("types")
         return tuple(TypeCount(**row) for row in type_counts(self._source))
 
@@ -338,8 +338,9 @@ class Catalog:
     def ensure_fresh(self, template_id: str, max_age: timedelta | float) -> Template:
         """Return a template that was verified within `max_age`; otherwise fetch it now and record its changes.
 
-        A template counts as verified if the last successful walk served it, a run changed it, or this object fetched it. This
-        is the only call that writes and needs the API key: it reads CRUN_API_KEY and the settings like `template-sync refresh`.
+        The time of verification is the latest of three: the last successful run, if its walk served the template; the last
+        change of the template; and the last fetch by this object. This is the only call that writes to the database and
+        needs the API key. It reads CRUN_API_KEY and the settings like `template-sync refresh`.
 
         Args:
             template_id: its id; an unknown one is fetched.

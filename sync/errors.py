@@ -43,7 +43,7 @@ from typing import ClassVar
 
 
 class SyncError(Exception):
-    """The base of all errors; itself an unexpected error.
+    """The base class of all errors. Raised itself, not as a subclass, it is an unexpected error.
 
     Attributes:
         hint: one sentence with the next action; empty if none is needed.

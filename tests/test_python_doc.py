@@ -123,7 +123,7 @@ def signature(function: Any) -> str:
     source = inspect.getsource(function)
     head = source[source.index("def ") + 4 : re.search(r":(  # .*)?\n +\"", source).start()]  # type: ignore[union-attr]
     head = re.sub(r"  # .*", "", head).replace("Iterator[Self]", "ContextManager[Catalog]").replace("Self", "Catalog")
-    line = re.sub(r"\s+", " ", re.sub(r"self(, )?", "", head)).replace("( ", "(").replace(", )", ")")
+    line = re.sub(r"\s+", " ", re.sub(r"self,?\s*", "", head)).replace("( ", "(").replace(", )", ")")
     if len(line) <= LINE:
         return line
     name, arguments, result = re.fullmatch(r"(\w+)\((.*)\) -> (.*)", line).groups()  # type: ignore[union-attr]

@@ -60,7 +60,7 @@ FIELDS = (
     # The bound is the end of the year 9999, the last one that every database can store.
     Field("ReleaseOnlineTime", "released_at", Kind.INSTANT, 253_402_300_799, "when the template was released"),
     Field("ConsumeItems", "consume_items", Kind.PRICES, 64, "one price per resolution, in credits"),
-    Field("Tags", "tags", Kind.TAGS, 255, "the tags in Chinese"),
+    Field("Tags", "tags", Kind.TAGS, 255, "the tags, each in Chinese and in English"),
     Field("Tags_en", "tags", Kind.TAGS, 255, "the tags in English, parallel to `Tags`"),
     Field("SupportAspectRatio", "aspect_ratios", Kind.RATIOS, 2000, "the supported aspect ratios"),
 )

@@ -57,8 +57,8 @@ def current(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Check that the tables match this version, that the hash chain of the feed is intact, and that the feed replays to the "
-    "tables.\n\n"
+    "Check that the tables match this version, that the hash chain of the feed is intact, and that applying the feed from its "
+    "start gives the contents of the tables.\n\n"
     "Exit codes: 0 no differences; 69 differences.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
@@ -89,8 +89,8 @@ def check(context: Context, *, as_json: bool) -> None:
             hint="Restore a backup; until then, consumers of the feed may differ from the tables.",
         )
     context.out.message(
-        f"The schema is {schema.HEAD} and matches this version. The feed's hash chain is intact, and the feed replays to the "
-        "tables."
+        f"The schema is {schema.HEAD} and matches this version. The feed's hash chain is intact. Applying the feed from its "
+        "start gives the contents of the tables."
     )
 
 

@@ -122,7 +122,7 @@ class TagCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeCount:
-    """A type of templates, None if the catalog gives none, and the number of present templates of it."""
+    """A template type, and the number of present templates of this type; None stands for templates without a type."""
 
     type: str | None
     templates: int
@@ -161,9 +161,10 @@ class Change:
     """One change of the feed, or a net change between two runs.
 
     Attributes:
-        seq: its number in the feed, without gaps. Of a net change: the end of the feed after the later run.
-        cursor: position after this change, from which `changes` and `follow` continue. Of a net change: likewise.
-        run_id: the run that found it. Of a net change: the later run.
+        seq: number in the feed, without gaps. For a net change: the last number of the feed after the later run.
+        cursor: position after this change, from which `changes` and `follow` continue. For a net change: the end of the feed
+            after the later run.
+        run_id: the run that recorded the change. For a net change: the later run.
         at: when that run ended.
         kind: `added`, `changed` or `removed`.
         template_id: id of the template.

@@ -242,11 +242,11 @@ def test_the_words_that_apps_compare_and_what_each_says_stay_what_they_are() -> 
         "removed": "the template is gone",
         "more-images": "it takes more images than before",
         "fewer-images": "it takes fewer images than before",
-        "images-stated": "it takes a number of images that was not stated before",
-        "resolution-gone": "a resolution has no price any more; which one follows a colon",
-        "ratio-gone": "an aspect ratio is no longer supported; which one follows a colon",
-        "type": "the template's type is another, so it makes something else of the images",
-        "requirement": "what has to be in the images is another",
+        "images-stated": "the number of images is stated now; before, it was not",
+        "resolution-gone": "a resolution has no price any more; the reason continues with a colon and the resolution",
+        "ratio-gone": "an aspect ratio is no longer supported; the reason continues with a colon and the ratio",
+        "type": "the template type changed, so the same images give another kind of video",
+        "requirement": "the input requirement changed: the images must have other contents",
     }
 
 

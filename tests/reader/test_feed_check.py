@@ -121,7 +121,7 @@ def test_the_command_says_so_and_leaves_with_69(tmp_path: Path, sqlite: Database
     variables = {"DATABASE_URL": sqlite.url}
     fine = template_sync("db", "check", folder=tmp_path, variables=variables)
     assert (fine.code, fine.out) == (0, "")
-    assert "the feed replays to the tables" in fine.err
+    assert "Applying the feed from its start gives the contents of the tables" in fine.err
     sqlite.execute("UPDATE templates SET title = 'by hand'")
     found = template_sync("db", "check", "--json", folder=tmp_path, variables=variables)
     assert found.code == 69

@@ -61,7 +61,7 @@ def test_every_option_says_what_it_does_and_what_it_takes_in_words_of_ours(name:
         assert (option.help or "").strip(), option.opts
         takes_a_value = not option.is_flag
         assert not takes_a_value or option.metavar or isinstance(option.type, click.Choice), option.opts
-    shown = COMMANDS[name].get_help(click.Context(COMMANDS[name], info_name=name))
+    shown = COMMANDS[name].get_help(click.Context(COMMANDS[name], info_name=name, help_option_names=["-h", "--help"]))
     for jargon in ("INTEGER", "TEXT RANGE", "<=", ">=", "FLOAT", "BOOLEAN"):
         assert jargon not in shown
 

@@ -2,7 +2,7 @@
 
 v1  the first catalog
 v2  of v1, 1 % changed (title, price, tags and duration in turn), 0.5 % removed, 0.5 % added in front
-v3  v1 with a new signature in every cover URL, which is no change
+v3  v1 with a new signature in every cover URL, which is not a change
 v4  v2 without its removals: the difference is the cost of the second confirmation
 """
 

@@ -6,7 +6,7 @@ A cursor stores the position of the copy. It is written in the transaction that 
 at any point; it is read in that transaction, so that two processes do not apply a change twice. If the cursor is lost (the
 database was restored or recreated, or history was pruned), the whole catalog is read again.
 
-The copy contains published changes only: a new signature of a cover's URL is no change. Read URLs when you show them.
+The copy contains published changes only: a new signature of a cover's URL is not a change. Read URLs when you show them.
 """
 
 from __future__ import annotations

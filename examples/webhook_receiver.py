@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def take(message: dict[str, object]) -> None:
-    """Process a message; here it is printed. After an exception the response is no success, so the message is sent again."""
+    """Process a message; here it is printed. After an exception the response is an error, so the message is sent again."""
     data = message["data"]
     assert isinstance(data, dict)  # noqa: S101 - every signed message has an object
     changes = data.get("changes", [data])

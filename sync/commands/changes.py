@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,48 +60,40 @@ def command(
     _refuse_contradictions(
         since=since is not None, run=run_id is not None, follow=follow, pending=pending, filtered=rules != Rules()
     )
+    from sync.reader import feed, status
+
     engine = context.engine()
+    with _lost_cursor_as_json(context.out, as_json=as_json):
+        if pending:
+            _show_pending(context.out, feed.pending(engine), limit, as_json=as_json)
+        elif follow:
+            end = status.overview(engine)
+            start = end.cursor if since is None else since
+            matching = filter(rules.matches, feed.follow(engine, start, pause=_pauses()))
+            _follow(context.out, itertools.islice(matching, limit), as_json=as_json)
+        else:
+            found = _select(engine, rules, since, run_id, limit)
+            for tag in () if found else rules.tags:
+                report_unknown_words(context.out, engine, Selection(tag=(tag,)))
+            if as_json:
+                context.out.json(found)
+                return
+            _show(context.out, found)
+            cut = rules == Rules() or len(found) == (limit or NEWEST)
+            _report_truncation(context.out, engine, found, newest=since is None, whole_feed=run_id is None and cut)
+
+
+@contextmanager
+def _lost_cursor_as_json(out: Output, *, as_json: bool) -> Iterator[None]:
+    """Print a lost cursor as JSON, too, if the output is JSON."""
     try:
-        _print(context, engine, rules, since, run_id, limit, follow=follow, pending=pending, as_json=as_json)
+        yield
     except CursorLost as lost:
         if as_json:
             from sync.outputs.commands import LostCursor
 
-            context.out.json(LostCursor(lost.code, lost.reason, str(lost), lost.oldest_seq, lost.last_seq, lost.cursor))
+            out.json(LostCursor(lost.code, lost.reason, str(lost), lost.oldest_seq, lost.last_seq, lost.cursor))
         raise
-
-
-def _print(
-    context: Context,
-    engine: Engine,
-    rules: Rules,
-    since: str | None,
-    run_id: int | None,
-    limit: int | None,
-    *,
-    follow: bool,
-    pending: bool,
-    as_json: bool,
-) -> None:
-    from sync.reader import feed, status
-
-    if pending:
-        _show_pending(context.out, feed.pending(engine), limit, as_json=as_json)
-    elif follow:
-        end = status.overview(engine)
-        start = end.cursor if since is None else since
-        matching = filter(rules.matches, feed.follow(engine, start, pause=_pauses()))
-        _follow(context.out, itertools.islice(matching, limit), as_json=as_json)
-    else:
-        found = _select(engine, rules, since, run_id, limit)
-        for tag in () if found else rules.tags:
-            report_unknown_words(context.out, engine, Selection(tag=(tag,)))
-        if as_json:
-            context.out.json(found)
-            return
-        _show(context.out, found)
-        cut = rules == Rules() or len(found) == (limit or NEWEST)
-        _report_truncation(context.out, engine, found, newest=since is None, whole_feed=run_id is None and cut)
 
 
 def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: bool, filtered: bool) -> None:

@@ -120,7 +120,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
     """Open and lock a folder for one build.
 
     Raises:
-        UsageError: it contains files of another origin, or is no folder.
+        UsageError: it contains files of another origin, or is not a folder.
         SiteError: it cannot be written.
         SiteBusy: another process is building there.
     """
@@ -152,7 +152,7 @@ def refuse_foreign_files(path: Path) -> None:
     """Refuse a folder with files of another origin, because a build overwrites and deletes files.
 
     Raises:
-        UsageError: it has such files, or is no folder.
+        UsageError: it has such files, or is not a folder.
     """
     if links := sorted(name for name in _FOLDERS if (path / name).is_symlink()):
         raise UsageError(

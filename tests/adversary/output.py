@@ -1,4 +1,4 @@
-"""What commands show of a catalog in which every text is an attack on whoever reads it: a terminal, a spreadsheet, a script.
+"""What commands show of a catalog in which every text is an attack on its reader: a terminal, a spreadsheet, a script.
 
 Each line: a command, its exit code, and bytes that must be in what it prints. In no line's output anything may act.
 """

@@ -61,8 +61,8 @@ def test_a_success_is_fresh_only_for_as_long_as_the_budget(ago: float, code: int
     assert run_with(BEFORE, sqlite.engine).error is None
     with sqlite.engine.begin() as connection:
         connection.execute(sa.update(sync_runs).values(finished_at=datetime.now(UTC) - timedelta(seconds=ago)))
-    told = json.loads(command(tmp_path, ["status", "--json"], DATABASE_URL=sqlite.url).out)
-    assert told["stale"] is bool(code)
+    printed = json.loads(command(tmp_path, ["status", "--json"], DATABASE_URL=sqlite.url).out)
+    assert printed["stale"] is bool(code)
     assert command(tmp_path, ["health"], DATABASE_URL=sqlite.url).code == code
     assert (b"stale" in command(tmp_path, ["status"], DATABASE_URL=sqlite.url).out.split(b"(")[0]) is bool(code)
 

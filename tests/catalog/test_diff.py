@@ -440,7 +440,7 @@ def test_two_whole_catalogs_are_compared_by_kind_and_id() -> None:
     found = net_changes(before, after)
     assert [(each["kind"], each["template_id"]) for each in found] == [("added", "3"), ("changed", "2"), ("removed", "1")]
     assert [each["document"] for each in found] == [after["3"], after["2"], None]
-    assert (found[0]["fields"], found[2]["fields"]) == ([], []), "whoever reads `fields` of every change of `diff` finds it"
+    assert (found[0]["fields"], found[2]["fields"]) == ([], []), "each change of `diff` has `fields`"
     assert found[1]["fields"] == [{"field": "title", "old": "战斗游戏", "new": "x"}]
     assert found[2]["before"] == before["1"]
 

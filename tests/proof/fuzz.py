@@ -213,7 +213,7 @@ def judge_endpoints(value: bytes) -> None:
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        return  # whoever reads the file has refused it
+        return  # the reader of the file has refused it
     try:
         read_endpoints(text)
     except ConfigurationError as told:

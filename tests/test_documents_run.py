@@ -20,8 +20,7 @@ from sync.webhooks.rules import Rules
 from tests.command_line import environment, of_sandbox
 from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql
 from tests.snippets import Step, snippets, statements, steps
-from tests.webhooks.receiver import SECRET, Receiver
-from tests.webhooks.visits import deliver_to
+from tests.webhooks.receiver import SECRET, Receiver, deliver_to
 
 if TYPE_CHECKING:
     from tests.builders import Database

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sync.monitoring.metrics import Metrics
     from sync.webhooks.configuration import SignedEndpoint
-    from sync.webhooks.dispatch_loop import DispatchLoop
+    from sync.webhooks.dispatcher import DispatchLoop
 
 DAEMON_FLAGS = ("interval", "cron", "timezone", "grace", "stale_after", "http_host", "http_port", "webhooks_file")
 CLOSE_TIMEOUT = 5.0
@@ -145,8 +145,7 @@ def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> Dispat
     if context.settings.webhooks_file is None:
         return None
     from sync.commands.webhooks import sender
-    from sync.webhooks.dispatch_loop import DispatchLoop
-    from sync.webhooks.dispatcher import Dispatcher
+    from sync.webhooks.dispatcher import Dispatcher, DispatchLoop
 
     dispatcher = Dispatcher(engine, sender(context), now, random.random)
     dispatch_loop = DispatchLoop(dispatcher, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)

@@ -27,7 +27,7 @@ from sync.store.server_state import server_state
 from sync.store.sqlite_wal import sqlite_file
 from sync.terminal.rows import describe_problem
 from sync.webhooks.configuration import load_endpoints
-from sync.webhooks.state import positions
+from sync.webhooks.outbox import positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

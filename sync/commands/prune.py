@@ -44,7 +44,7 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     context.start_logging()
     from sync.store.prune import prune
     from sync.text import count_of
-    from sync.webhooks.state import positions
+    from sync.webhooks.outbox import positions
 
     engine = context.engine()
     delivery_positions = positions(engine)

@@ -39,7 +39,7 @@ def command(context: Context, *, as_json: bool) -> None:
 def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
     """Read the positions of the endpoints in SYNC_WEBHOOKS_FILE, or of all endpoints if that file cannot be read."""
     from sync.errors import ConfigurationError
-    from sync.webhooks.state import positions
+    from sync.webhooks.outbox import positions
 
     known = positions(engine)
     if known and settings.webhooks_file is not None:

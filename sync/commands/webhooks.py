@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DeliveryResult
     from sync.webhooks.endpoints import Endpoint
-    from sync.webhooks.messages import Message
     from sync.webhooks.position import Position
-    from sync.webhooks.sign_and_send import Reply
+    from sync.webhooks.sign_and_send import Message, Reply
 
 FLAGS = (*DATABASE_FLAGS, "webhooks_file")
 SENDING_FLAGS = (*FLAGS, "proxy", "ca_bundle")
@@ -39,7 +38,7 @@ def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> Non
     """Show every endpoint of the file."""
     from sync.terminal.rows import webhook_rows
     from sync.webhooks.configuration import endpoints_in
-    from sync.webhooks.state import positions
+    from sync.webhooks.outbox import positions
 
     endpoints = endpoints_in(_file(context))[:limit]
     known = {position.name: position for position in positions(context.engine())}
@@ -55,7 +54,7 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
     """Build the JSON output of an endpoint; it contains only the origin of the URL, because the rest may be a secret."""
     from sync.outputs.webhooks import WebhookEndpoint
     from sync.text import iso
-    from sync.webhooks.addresses import origin
+    from sync.webhooks.endpoints import origin
 
     def moment(name: str) -> str | None:
         found = getattr(position, name, None)
@@ -94,7 +93,7 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
     import secrets
 
     from sync.text import iso
-    from sync.webhooks.messages import message_of_test
+    from sync.webhooks.sign_and_send import message_of_test
 
     target = _find_endpoint(_endpoints(context), name)
     moment = now()
@@ -158,7 +157,7 @@ def deliver(context: Context, *, as_json: bool) -> None:
 def resume(context: Context, *, name: str, skip: bool) -> None:
     """Resume an endpoint."""
     from sync.webhooks.configuration import endpoints_in
-    from sync.webhooks.state import resume as resume_endpoint
+    from sync.webhooks.outbox import resume as resume_endpoint
 
     endpoint = next((each for each in endpoints_in(_file(context)) if each.name == name), None)
     if endpoint is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sync.monitoring.staleness import age, ago
 from sync.terminal.changes import prices, value_text
 from sync.text import escape_control_characters
-from sync.webhooks.addresses import origin
+from sync.webhooks.endpoints import origin
 from sync.webhooks.position import FAILING_AFTER
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from sync.config.secret_file import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
-from sync.webhooks.addresses import whole_parts
-from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, secret_forms
+from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, secret_forms, whole_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sync.errors import CursorLost, SyncError, resource_error
-from sync.webhooks import state
-from sync.webhooks.outbox import steps
+from sync.logs import get_logger
+from sync.webhooks.outbox import claim_endpoint, positions, register, save_attempt, steps
 from sync.webhooks.position import GONE, LOST, is_due, next_attempt
 
 if TYPE_CHECKING:
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from sync.monitoring.metrics import Metrics
     from sync.webhooks.configuration import SignedEndpoint
-    from sync.webhooks.messages import Message
-    from sync.webhooks.outbox import Step
+    from sync.webhooks.outbox import Claim, Step
     from sync.webhooks.position import Position
-    from sync.webhooks.sign_and_send import Reply
-    from sync.webhooks.state import Claim
+    from sync.webhooks.sign_and_send import Message, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def deliver(
         DatabaseError: the database failed; messages whose acceptance was not stored are sent again.
     """
     name = target.endpoint.name
-    with state.claim_endpoint(engine, name) as claim:
+    with claim_endpoint(engine, name) as claim:
         if claim is None:
             return DeliveryResult(name, "busy")
         if claim.position.paused:
@@ -83,7 +82,7 @@ def deliver(
         try:
             return _deliver_pending(engine, target, claim, send=send, clock=clock, random=random, stopping=stopping)
         except CursorLost as lost:
-            state.save_attempt(engine, claim, paused=f"{LOST}:{lost.reason}")
+            save_attempt(engine, claim, paused=f"{LOST}:{lost.reason}")
             return DeliveryResult(name, "paused", error=str(lost))
 
 
@@ -103,11 +102,11 @@ def _deliver_pending(
         if stopping():
             return DeliveryResult(target.endpoint.name, "stopped", sent)
         if step.message is None:
-            state.save_attempt(engine, claim, position=step.cursor, **_NO_FAILURE)
+            save_attempt(engine, claim, position=step.cursor, **_NO_FAILURE)
             continue
         reply = send(target, step.message, clock())
         before = claim.position if sent == 0 else None
-        state.save_attempt(engine, claim, **_outcome(reply, step, before, clock(), random))
+        save_attempt(engine, claim, **_outcome(reply, step, before, clock(), random))
         if not reply.accepted:
             return DeliveryResult(
                 target.endpoint.name, "paused" if reply.gone else "failed", sent, reply.summary, attempt_failed=True
@@ -167,11 +166,11 @@ class Dispatcher:
         """
         self.set_endpoints(endpoints)
         names = self._endpoints
-        known = state.positions(self.engine)
+        known = positions(self.engine)
         if new := names.keys() - {position.name for position in known}:
             for name in sorted(new):
-                state.register(self.engine, name, from_start=names[name].endpoint.start == "start")
-            known = state.positions(self.engine)
+                register(self.engine, name, from_start=names[name].endpoint.start == "start")
+            known = positions(self.engine)
         known = [position for position in known if position.name in names]
         now = self.clock()
         for position in known:
@@ -217,3 +216,80 @@ class Dispatcher:
         if found.result == "broken":  # not a failure of the endpoint, so its position stays; retried after a pause
             self._paused_until[found.name] = self.clock() + _ERROR_PAUSE
         self.on_result(found)
+
+
+POLL_SECONDS = 5.0
+
+
+class DispatchLoop:
+    """Poll, start deliveries, and log their results.
+
+    Args:
+        dispatcher: delivers to endpoints.
+        endpoints: loads the endpoints, for each poll.
+        metrics: receives the position of each endpoint at each poll, and the results of deliveries.
+        poll_seconds: seconds between two polls.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        endpoints: Callable[[], Sequence[SignedEndpoint]],
+        metrics: Metrics,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._endpoints = endpoints
+        self._metrics = metrics
+        self._poll_seconds = poll_seconds
+        self._wake = threading.Event()
+        self._closed = False
+        self._last_error = ""
+        self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
+
+    def start(self) -> None:
+        """Start polling."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Poll at once, after a run."""
+        self._wake.set()
+
+    def close(self, timeout: float) -> None:
+        """Send no further message; wait for deliveries in progress, at most `timeout` seconds for each."""
+        self._closed = True
+        self._dispatcher.stop()
+        self._wake.set()
+        self._thread.join(timeout)
+        self._dispatcher.join(timeout)
+
+    def handle_result(self, delivered: DeliveryResult) -> None:
+        """Log the result of a delivery; poll again after one that delivered messages, as a run may have ended meanwhile."""
+        self._metrics.count_messages(delivered.name, accepted=delivered.messages, failed=int(delivered.attempt_failed))
+        say = get_logger().bind(endpoint=delivered.name)
+        if delivered.messages:
+            say.info("webhook_delivered", messages=delivered.messages)
+        if delivered.result in {"failed", "paused", "broken"}:
+            say.warning(f"webhook_{delivered.result}", reason=delivered.error)
+        if delivered.result == "done" and delivered.messages:
+            self.wake()
+
+    def _work(self) -> None:
+        while not self._closed:
+            self._wake.clear()
+            try:
+                self._metrics.observe_webhooks(self._dispatcher.start_due(self._endpoints()))
+                self._last_error = ""
+            except SyncError as error:
+                self._dispatcher.set_endpoints(())
+                self._warn_once(str(error))
+            except Exception as surprise:  # noqa: BLE001 - a bug is logged, and the next poll retries
+                self._warn_once(str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}."))
+            self._wake.wait(self._poll_seconds)
+
+    def _warn_once(self, trouble: str) -> None:
+        """Log an error once, not at every poll."""
+        if trouble != self._last_error:
+            get_logger().warning("webhooks_stand_still", reason=trouble)
+        self._last_error = trouble

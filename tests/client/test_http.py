@@ -24,9 +24,8 @@ from sync.site.covers import CoverUnavailable, Fetch
 from sync.store.engine import open_engine
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
-from sync.webhooks.messages import Message
 from sync.webhooks.rules import Rules
-from sync.webhooks.sign_and_send import send
+from sync.webhooks.sign_and_send import Message, send
 from tests.builders import HASTY
 from tests.client.asking import GOOD, PAGE, WIRE, asking, endpoint_threads
 from tests.hostile import Hostile, Reply, chunked, one_after_another

@@ -21,7 +21,7 @@ from sync.store import lease as leases
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
 from sync.store.tables import planned_runs, sync_lease, sync_state, webhook_endpoints
-from sync.webhooks.state import register
+from sync.webhooks.outbox import register
 from tests.builders import record, records, run_against
 from tests.command_line import environment, template_sync
 from tests.conftest import SERVERS, drop_database, new_database

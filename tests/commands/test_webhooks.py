@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.commands.prune import endpoints_passed
-from sync.webhooks.state import positions
+from sync.webhooks.outbox import positions
 from tests.builders import records
 from tests.command_line import Result, command
 from tests.faults import sync

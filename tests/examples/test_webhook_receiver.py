@@ -13,13 +13,11 @@ from sync.client.http import send
 from sync.client.network import Network
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint
-from sync.webhooks.messages import Message
-from sync.webhooks.sign_and_send import sign
+from sync.webhooks.sign_and_send import Message, sign
 from tests.builders import records
 from tests.command_line import environment
 from tests.faults import real_clock, sync
-from tests.webhooks.receiver import OTHER, SECRET
-from tests.webhooks.visits import deliver_to
+from tests.webhooks.receiver import OTHER, SECRET, deliver_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from sync.terminal.atom import ATOM, as_atom
 from tests.builders import record, records
 from tests.command_line import command
 from tests.faults import sync
-from tests.webhooks.told import change, field
+from tests.webhooks.changes import change, field
 
 if TYPE_CHECKING:
     from pathlib import Path

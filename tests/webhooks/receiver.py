@@ -1,4 +1,4 @@
-"""A receiver on loopback that takes messages, or does whatever a receiver should not do; and a signer of our own."""
+"""A receiver of messages on loopback, a second implementation of the signature, and one delivery by a clock of the test."""
 
 from __future__ import annotations
 
@@ -10,15 +10,24 @@ import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from sync.webhooks.configuration import SignedEndpoint
+from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.rules import Rules
+from sync.webhooks.sign_and_send import send
 from tests.json_forms import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import sqlalchemy as sa
+
+    from sync.webhooks.dispatcher import DeliveryResult
+    from sync.webhooks.sign_and_send import Message, Reply
+
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 24).decode()
@@ -144,3 +153,33 @@ def our_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> 
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def later(self, **delta: float) -> None:
+        """Go on."""
+        self.now += timedelta(**delta)
+
+
+def hasty(target: SignedEndpoint, message: Message, now: datetime) -> Reply:
+    """Try once, and wait for seconds only."""
+    return send(target, message, now, limit=5.0)
+
+
+def deliver_to(
+    engine: sa.Engine, *endpoints: SignedEndpoint, clock: Callable[[], datetime] | None = None
+) -> list[DeliveryResult]:
+    """Make one pass; give what came of each visit, by name."""
+    visits: list[DeliveryResult] = []
+    dispatcher = Dispatcher(engine, hasty, clock or Clock(), lambda: 0.0, visits.append)
+    dispatcher.start_due(endpoints)
+    dispatcher.join()
+    return sorted(visits, key=lambda visit: visit.name)

@@ -17,8 +17,8 @@ from sync.store.engine import open_engine
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.endpoints import Endpoint
+from sync.webhooks.outbox import positions
 from sync.webhooks.sign_and_send import send
-from sync.webhooks.state import positions
 from tests.faults import PROCESSES, process, sync, tell, versioned, wait_for
 from tests.webhooks.receiver import SECRET, YES, Heard, Receiver, answer
 

@@ -14,14 +14,12 @@ from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.endpoints import Endpoint
 from tests.builders import records
 from tests.faults import Snapshot, at_boundary, end_of, kill_myself, sync
-from tests.webhooks.receiver import SECRET
-from tests.webhooks.visits import Clock, deliver_to, hasty
+from tests.webhooks.receiver import SECRET, Clock, deliver_to, hasty
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sync.webhooks.messages import Message
-    from sync.webhooks.sign_and_send import Reply
+    from sync.webhooks.sign_and_send import Message, Reply
     from tests.builders import Database
     from tests.webhooks.receiver import Receiver
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.webhooks.rules import KINDS, PriceRule, Rules, contradiction, is_field, price_rule
-from tests.webhooks.told import change, field
+from tests.webhooks.changes import change, field
 
 TITLE = field("title", "a", "b")
 PRICE = field("consume_items.720p", 100, 110)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.webhooks.position import FAILING_AFTER, GONE, LOST, OVERLOADED, POLICY, Position, is_due, next_attempt
-from tests.webhooks.told import CURSOR
+from tests.webhooks.changes import CURSOR
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86400

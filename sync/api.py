@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.field_changes import breaking
-from sync.catalog.page_order import page_position, page_token
-from sync.catalog.selection import FILTERS, count_values, make_selection
+from sync.catalog.selection import FILTERS, count_values, make_selection, page_position, page_token
 from sync.errors import CatalogError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
 from sync.reader.arguments import check_age, check_id, check_limit, check_moment, check_position
-from sync.reader.facets import tag_counts, type_counts
+from sync.reader.catalog import tag_counts, type_counts
 from sync.reader.history import difference, periods
 from sync.reader.past import run_of, templates_of_changes
 from sync.reader.values import CatalogStatus, Change, Page, TagCount, Template, TypeCount, change_of, template_of
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
-    from sync.catalog.page_order import Sort
-    from sync.catalog.selection import Selection
+    from sync.catalog.selection import Selection, Sort
     from sync.forms.form import Form
     from sync.reader.values import Price, PricePeriod
     from sync.store.engine import Source

@@ -15,14 +15,22 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sync.catalog.diff import ChangeSet, compare, document_of
-from sync.catalog.removals import AMBIGUOUS, RemovalRules, Removals, decide_removals, drop_ambiguous_removals, removal_limit
+from sync.catalog.removals import (
+    AMBIGUOUS,
+    RemovalRules,
+    Removals,
+    SyncState,
+    decide_removals,
+    drop_ambiguous_removals,
+    removal_limit,
+)
 from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, removal_problem, unverified_error
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
-from sync.catalog.sync_state import SyncState, require_same_origin
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
+from sync.config.addresses import require_same_origin
 from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError, resource_error
 from sync.store import lease as leases
 from sync.store.write import WriteSet
@@ -34,7 +42,6 @@ if TYPE_CHECKING:
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
     from sync.catalog.rejection import RejectedRecord
-    from sync.catalog.served_records import ServedRecord
     from sync.client.params import ApiClient
     from sync.client.walk import Progress, Walk
     from sync.store.apply import Store
@@ -194,7 +201,8 @@ def plan(
 
     # Fetch and parse.
     walked = walk(api, parser, page_size=options.page_size, workers=options.workers, progress=progress)
-    listed = _snapshot(walked.records, walked.missing, parser, stored, options)
+    limit = removal_limit(len(stored), options.max_removed)
+    listed = reject_reformatted(build_snapshot(walked.records, walked.missing, parser), stored, limit)
     counted = before if walked.failed_pages else before.with_count_result(walked.verified, listed.ids, now)
     state = replace(counted.without_served(listed.ids), origin=api.origin if walked.verified else before.origin)
 
@@ -208,7 +216,7 @@ def plan(
             accept=options.accept_removals,
         )  # fmt: skip
     records, missing = (*walked.records, *confirmation.found), walked.missing | confirmation.missing
-    snapshot = _snapshot(records, missing, parser, stored, options) if confirmation.found else listed
+    snapshot = reject_reformatted(build_snapshot(records, missing, parser), stored, limit) if confirmation.found else listed
 
     # Decide about removals.
     absent = sorted(stored.keys() - snapshot.ids)
@@ -244,18 +252,6 @@ class _EmptyStore:
 
     def load_documents(self, ids: Sequence[str]) -> Mapping[str, Document]:  # noqa: ARG002 - nothing is stored
         return {}
-
-
-def _snapshot(
-    records: Sequence[ServedRecord],
-    missing: frozenset[str],
-    parser: RecordParser,
-    stored: Mapping[str, str | None],
-    options: RunOptions,
-) -> Snapshot:
-    snapshot = build_snapshot(records, missing, parser)
-    reject_reformatted(snapshot, stored, most=removal_limit(len(stored), options.max_removed))
-    return snapshot
 
 
 def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions, now: datetime) -> str:

@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.sync_state import LOOPBACK_ORIGIN
 from sync.client.body_codes import classify_response
 from sync.client.envelope import Envelope
 from sync.client.params import RequestStatistics
+from sync.config.addresses import LOOPBACK_ORIGIN
 from sync.errors import DeadlineExceeded, Interrupted, NotFound, SyncError
 
 if TYPE_CHECKING:

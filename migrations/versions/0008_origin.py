@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from sync.catalog.sync_state import LOOPBACK_ORIGIN
+from sync.config.addresses import LOOPBACK_ORIGIN
 from sync.store.migrating import has_column
 
 revision = "0008"

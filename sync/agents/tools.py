@@ -28,7 +28,7 @@ from sync.outputs.tools import (
     PriceHistory,
     RecentChanges,
 )
-from sync.reader.facets import is_value, similar
+from sync.reader.catalog import is_value, similar
 from sync.text import iso
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ record without a readable ID may be any missing template, unless its media ID id
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -195,3 +196,51 @@ def drop_ambiguous_removals(evidence: Mapping[str, str], snapshot: Snapshot, par
     media_ids = {*media, None}
     stored = parser.load_documents(list(evidence))
     return {gone: how for gone, how in evidence.items() if stored[gone]["media_id"] not in media_ids}
+
+
+RUNS_TO_DISTRUST_COUNT = 3
+"""After more than this number of consecutive runs with the same IDs, the reported count is considered wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """The state that a run takes over from earlier runs.
+
+    Attributes:
+        held: ID -> the consecutive verified runs that agreed on its removal.
+        unconfirmed: ID -> why a missing template is kept.
+        count_mismatch_ids: hash of the IDs that walks with a count mismatch served.
+        count_mismatch_runs: number of consecutive runs with a count mismatch that served those IDs.
+        count_mismatch_since: start time of the first of them; None if unknown.
+        origin: scheme, host and port of the copied catalog; None until a verified run records it.
+    """
+
+    held: Mapping[str, HeldRemoval] = field(default_factory=dict)
+    unconfirmed: Mapping[str, Unconfirmed] = field(default_factory=dict)
+    count_mismatch_ids: str | None = None
+    count_mismatch_runs: int = 0
+    count_mismatch_since: datetime | None = None
+    origin: str | None = None
+
+    def count_is_wrong(self, now: datetime, hold: float) -> bool:
+        """Return whether enough runs over enough time served the same IDs, so that the reported count must be wrong."""
+        since = self.count_mismatch_since
+        old_enough = since is not None and (now - since).total_seconds() >= hold
+        return self.count_mismatch_runs > RUNS_TO_DISTRUST_COUNT and old_enough
+
+    def with_count_result(self, verified: bool, ids: set[str], now: datetime) -> SyncState:  # noqa: FBT001 - one caller
+        """Count the consecutive runs in which the reported count did not match the same served IDs."""
+        if verified:
+            return replace(self, count_mismatch_ids=None, count_mismatch_runs=0, count_mismatch_since=None)
+        hashed = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+        again = hashed == self.count_mismatch_ids
+        runs = min(self.count_mismatch_runs + 1, RUNS_TO_DISTRUST_COUNT + 1) if again else 1
+        # If the clock was set back, the wait starts again.
+        since = min(self.count_mismatch_since or now, now) if again else now
+        return replace(self, count_mismatch_ids=hashed, count_mismatch_runs=runs, count_mismatch_since=since)
+
+    def without_served(self, ids: set[str]) -> SyncState:
+        """Drop held and unconfirmed removals of templates that are served again, even by an unverified walk."""
+        held = {template_id: each for template_id, each in self.held.items() if template_id not in ids}
+        unconfirmed = {template_id: each for template_id, each in self.unconfirmed.items() if template_id not in ids}
+        return replace(self, held=held, unconfirmed=unconfirmed)

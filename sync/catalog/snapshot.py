@@ -161,7 +161,7 @@ def _unpaired(record: ServedRecord, missing: frozenset[str]) -> str | None:
     return TAGS_UNPAIRED if record.tags_unpaired and tags_are_sent else None
 
 
-def reject_reformatted(snapshot: Snapshot, present: Collection[str], *, most: int) -> None:
+def reject_reformatted(snapshot: Snapshot, present: Collection[str], most: int) -> Snapshot:
     """Reject records whose IDs are other spellings of known IDs (a space, a leading zero), if there are many.
 
     They show a changed ID format, which would otherwise remove and add the whole catalog.
@@ -178,6 +178,7 @@ def reject_reformatted(snapshot: Snapshot, present: Collection[str], *, most: in
     if len(doubtful) > most:
         for found in doubtful:
             snapshot.rejected.append((snapshot.good.pop(found), "its id is a known template's, written otherwise"))
+    return snapshot
 
 
 def _plain(template_id: str) -> str:

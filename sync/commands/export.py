@@ -76,7 +76,7 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
 
 def _atom(engine: Engine, newest: int) -> str:
     from sync.reader import feed, status
-    from sync.terminal.atom import as_atom
+    from sync.terminal.changes import as_atom
 
     return as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.catalog.page_order import SORTS
+from sync.catalog.selection import SORTS
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
 from sync.commands.listing import AS_OF, WholeNumber, limit, report_unknown_words
 

@@ -134,7 +134,7 @@ def find_run(engine: Engine, as_of: int | datetime | None) -> int | None:
 
 def report_unknown_words(out: Output, engine: Engine, wanted: Selection) -> None:
     """Print, for an empty result, each filter value that no template ever had, with similar values that exist."""
-    from sync.reader.facets import unknown_filter_values
+    from sync.reader.catalog import unknown_filter_values
 
     for name, word, near in unknown_filter_values(engine, wanted):
         others = f"`template-sync {name}s` shows all." if name in {"tag", "type"} else ""

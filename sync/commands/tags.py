@@ -11,7 +11,7 @@ from sync.commands.listing import limit
 @json_flag()
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List tags."""
-    from sync.reader.facets import tag_counts
+    from sync.reader.catalog import tag_counts
     from sync.terminal.rows import tag_rows
     from sync.text import count_of
 

@@ -11,7 +11,7 @@ from sync.commands.listing import limit
 @json_flag()
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List types."""
-    from sync.reader.facets import type_counts
+    from sync.reader.catalog import type_counts
     from sync.terminal.rows import type_rows
     from sync.text import count_of
 

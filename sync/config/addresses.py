@@ -10,8 +10,10 @@ import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from sync.catalog.sync_state import LOOPBACK_ORIGIN
+from sync.errors import OtherOrigin
 
+LOOPBACK_ORIGIN = "loopback"
+"""Stands for every loopback address: a sandbox gets another port at each start."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LOOPBACK_NETWORK = re.compile(r"127(\.[0-9]{1,3}){3}")
 _USUAL_PORTS = {"http": 80, "https": 443}
@@ -46,6 +48,20 @@ def origin_of(url: str) -> str:
         return LOOPBACK_ORIGIN
     port = "" if parts.port in {None, _USUAL_PORTS.get(parts.scheme)} else f":{parts.port}"
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def require_same_origin(recorded: str | None, configured: str) -> None:
+    """Refuse to compare the tables with another catalog than the one that they are a copy of.
+
+    Raises:
+        OtherOrigin: naming both.
+    """
+    if recorded not in {None, configured}:
+        raise OtherOrigin(_shown(recorded), _shown(configured))
+
+
+def _shown(origin: str | None) -> str:
+    return "a loopback address (a sandbox)" if origin == LOOPBACK_ORIGIN else str(origin)
 
 
 _NAME = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
 from sync.catalog.fields import BOUNDS
-from sync.catalog.page_order import SORTS
+from sync.catalog.selection import SORTS
 from sync.outputs import catalog
 from sync.outputs.catalog import Anything, OpenObject, Time, doc, one_of
 from sync.outputs.commands import Problem

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.page_order import page_position, sort_key
 from sync.catalog.run_record import Status
-from sync.catalog.selection import matches
+from sync.catalog.selection import matches, page_position, sort_key
 from sync.errors import DatabaseError, NoSuchPast, Pruned, UnknownRun
 from sync.reader.stored_templates import Stored, normalize_document
 from sync.store.bulk import batches

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.fields import CREDIT_DIGITS, storage_flaw
-from sync.catalog.page_order import NAME_LENGTH
-from sync.catalog.selection import matches_search, same_word, search_words
+from sync.catalog.selection import NAME_LENGTH, matches_search, same_word, search_words
 from sync.reader.stored_templates import Stored, normalize_document
 from sync.store.bulk import batches
 from sync.store.column_types import Credit
@@ -19,8 +18,7 @@ from sync.store.tables import consume_items, tags, template_aspect_ratios, templ
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sync.catalog.page_order import Order, PagePosition
-    from sync.catalog.selection import Selection
+    from sync.catalog.selection import Order, PagePosition, Selection
 
 Condition = sa.ColumnElement[bool]
 

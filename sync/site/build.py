@@ -21,7 +21,7 @@ from sync.site.cards import Marks, Media, card, marks_of, page_name
 from sync.site.folder import open_folder
 from sync.site.template_page import template
 from sync.store.engine import reading
-from sync.terminal.atom import as_atom
+from sync.terminal.changes import as_atom
 from sync.text import json_text
 
 if TYPE_CHECKING:

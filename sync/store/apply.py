@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.catalog.document import Document
-    from sync.catalog.sync_state import SyncState
+    from sync.catalog.removals import SyncState
     from sync.store.write import WriteSet
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.parsing import complete_document
-from sync.catalog.removals import HeldRemoval, Unconfirmed
-from sync.catalog.sync_state import SyncState
+from sync.catalog.removals import HeldRemoval, SyncState, Unconfirmed
 from sync.errors import DatabaseError
 from sync.store.bulk import batches
 from sync.store.tables import held_removals, sync_state, template_versions, templates, unconfirmed_removals

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from sync.catalog.sync_state import require_same_origin
-from sync.config.addresses import origin_of
+from sync.config.addresses import origin_of, require_same_origin
 from sync.store.engine import reading, writing
 from sync.store.lease import block_commits
 from sync.store.schema import require_current

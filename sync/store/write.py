@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sync.catalog.document import content_hash
 from sync.catalog.fields import LISTS
-from sync.catalog.sync_state import require_same_origin
+from sync.config.addresses import require_same_origin
 from sync.errors import DatabaseError
 from sync.store.bulk import batches, insert_rows, update_rows
 from sync.store.feed_seq import Feed
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from sync.catalog.diff import Change, ChangeSet
     from sync.catalog.document import Document
     from sync.catalog.rejection import RejectedRecord
+    from sync.catalog.removals import SyncState
     from sync.catalog.run_record import Run
-    from sync.catalog.sync_state import SyncState
     from sync.store.template_rows import TagIds
 
 

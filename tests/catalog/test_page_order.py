@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.page_order import Order, PagePosition, page_position, page_token, parse_page_token, price, sort_key
+from sync.catalog.selection import Order, PagePosition, page_position, page_token, parse_page_token, price, sort_key
 from tests.catalog.runs import base, document_of
 
 MOMENT = datetime(2026, 5, 22, 3, 37, 31, tzinfo=UTC)

@@ -9,8 +9,18 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.page_order import Order, PagePosition, page_position, page_token, parse_page_token, sort_key
-from sync.catalog.selection import EVERYTHING, count_values, make_selection, matches
+from sync.catalog.selection import (
+    EVERYTHING,
+    Order,
+    PagePosition,
+    count_values,
+    make_selection,
+    matches,
+    page_position,
+    page_token,
+    parse_page_token,
+    sort_key,
+)
 from tests.builders import record
 from tests.catalog.runs import document_of
 

@@ -198,7 +198,7 @@ def test_names_of_unknown_fields_do_not_reach_the_snapshot_however_many_there_ar
 
 def reformatted(ids: list[str], known: list[str], most: int) -> tuple[list[str], set[str]]:
     snapshot = snapshot_of(*(record(template_id, ConsumeItems=[]) for template_id in ids))
-    reject_reformatted(snapshot, known, most=most)
+    reject_reformatted(snapshot, known, most)
     return list(snapshot.good), {reason for _, reason in snapshot.rejected}
 
 
@@ -227,7 +227,7 @@ def test_an_id_whose_other_spelling_is_served_as_well_is_a_new_template() -> Non
 
 def test_what_was_rejected_counts_as_served_but_its_twin_is_still_missing() -> None:
     snapshot = snapshot_of(record("01", ConsumeItems=[]))
-    reject_reformatted(snapshot, ["1"], most=0)
+    reject_reformatted(snapshot, ["1"], 0)
     assert snapshot.ids == {"01"}
 
 

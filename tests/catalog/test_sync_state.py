@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.catalog.removals import HeldRemoval, Unconfirmed
-from sync.catalog.sync_state import SyncState
+from sync.catalog.removals import HeldRemoval, SyncState, Unconfirmed
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from sync.catalog.sync_state import LOOPBACK_ORIGIN
-from sync.config.addresses import origin_of
+from sync.config.addresses import LOOPBACK_ORIGIN, origin_of
 from sync.store import schema
 from sync.store.engine import open_engine
 from sync.store.tables import sync_runs, sync_state

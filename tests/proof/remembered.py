@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from sync.catalog.sync_state import SyncState
+from sync.catalog.removals import SyncState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

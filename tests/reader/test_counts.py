@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sync.reader.facets import tag_counts, type_counts
+from sync.reader.catalog import tag_counts, type_counts
 from tests.builders import record, run_with
 
 if TYPE_CHECKING:

@@ -226,3 +226,19 @@ def test_ci_tries_each_other_python_from_3_11_on_once_in_an_environment_outside_
     assert [line.partition(" s  ")[2] for line in steps] == [
         f"the {what} with Python {version}" for version in ("3.12", "3.13") for what in (f"{tests} tests", "installed wheel")
     ]
+
+
+@pytest.mark.parametrize("there", ["in the package", "nowhere"])
+def test_ci_brings_promtool_without_the_server_of_its_package_and_goes_on_where_it_cannot(checkout: Path, there: str) -> None:
+    bin_ = checkout / ".venv" / "bin"
+    stand_in(bin_ / "chromium", "")
+    stand_in(bin_ / "apt-get", 'if [ "$1" = download ]; then : > prometheus_1.deb; fi' if there == "in the package" else "exit 100")
+    stand_in(bin_ / "dpkg-deb", 'printf "#!/bin/sh\n"')
+    stand_in(bin_ / "tar", "mkdir -p usr/bin; cat > usr/bin/promtool; chmod +x usr/bin/promtool")
+    stand_in(bin_ / "pytest", "command -v promtool >> found; echo '== 3 passed in 0.1s =='")
+    for tool in ("cat", "chmod", "mkdir"):
+        (bin_ / tool).symlink_to(shutil.which(tool) or "")
+    code, said, _calls = run(checkout)
+    assert code == 0, said
+    assert ("promtool could not be unpacked." in said) == (there == "nowhere")
+    assert bool((checkout / "found").read_text()) == (there == "in the package")

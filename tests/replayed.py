@@ -31,7 +31,10 @@ def replay(file: Path, engine: Engine) -> Outcome:
     """Run once against a recording, with the settings and the dice of the run that it was made of."""
     recording = open_recording(file)
     settings = recording.run.settings
-    options = RunOptions(int(settings["page_size"]), int(settings["concurrency"]), Decimal(settings["max_removed"]))
+    options = RunOptions(
+        int(settings["page_size"]), int(settings["concurrency"]), Decimal(settings["max_removed"]),
+        hold=float(settings.get("hold", 3600)),
+    )  # fmt: skip
     dice = random.Random(recording.run.seed).random  # noqa: S311 - those of the recorded run
     with (
         Sandbox((), replay=recording) as sandbox,

@@ -117,7 +117,7 @@ def record_to(context: Context, file: str) -> Iterator[Recording]:
 
     settings = context.settings
     context.refuse_file_in_use(file)
-    recorded_settings = {name: format(Decimal(getattr(settings, name)), "f") for name in SETTINGS}
+    recorded_settings = {name: format(Decimal(str(getattr(settings, name))).normalize(), "f") for name in SETTINGS}
     run = RecordedRun(__version__, iso(now().replace(microsecond=0)), recorded_settings, secrets.randbits(64))
     recording = Recording(file, require_key(settings), run)
     try:

@@ -23,8 +23,8 @@ _HEADER = re.compile(r"[^\x00\r\n\x0b\x0c\u0100-\U0010ffff]*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _STATUSES = range(200, 1000)
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?")
-SETTINGS = ("page_size", "concurrency", "max_removed")
-"""Settings that determine the requests."""
+SETTINGS = ("page_size", "concurrency", "max_removed", "hold")
+"""Settings that determine the requests and the decisions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,23 @@ def test_what_a_run_was_answered_is_served_again(how: list[str], tmp_path: Path)
     with Sandbox((), replay=open_recording(tmp_path / "seen.jsonl")) as sandbox:
         again = command(tmp_path, ["run"], **asked | {"CRUN_BASE_URL": sandbox.url, "DATABASE_URL": "sqlite:///again.db"})
     assert (again.code, b"5 added" in again.out) == (0, True)
+
+
+def test_the_settings_that_decide_on_removals_are_recorded_and_given_for_the_replay(tmp_path: Path) -> None:
+    settings = {"SYNC_PAGE_SIZE": "20", "SYNC_MAX_REMOVED": "5%", "SYNC_HOLD": "1.5m"}
+    with Sandbox(records(5)) as sandbox:
+        command(tmp_path, ["run", "--record", "seen.jsonl"], CRUN_BASE_URL=sandbox.url, **settings)
+    first = json.loads((tmp_path / "seen.jsonl").read_text().partition("\n")[0])
+    assert first["settings"] == {"page_size": "20", "concurrency": "4", "max_removed": "0.05", "hold": "90"}
+    replaying = subprocess.Popen(
+        [sys.executable, "-m", "sync", "sandbox", "--replay", "seen.jsonl", "--port", "0"],
+        cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with replaying:
+        assert replaying.stderr is not None
+        said = [replaying.stderr.readline() for _ in range(2)][1]
+        replaying.terminate()
+    assert said.endswith(" SYNC_PAGE_SIZE=20 SYNC_CONCURRENCY=4 SYNC_MAX_REMOVED=0.05 SYNC_HOLD=90\n")
 
 
 def test_a_run_that_fails_leaves_a_recording_that_says_why(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_of_the_settings_those_are_read_that_decide_what_is_asked(said: dict[str
 
 @pytest.mark.parametrize("setting", ["$(reboot)", "", "5;", "5\n", "-1", ".5", "1.", "1e3", "1234567890", True])
 def test_a_setting_that_is_no_plain_number_is_never_shown_for_a_shell(setting: object) -> None:
-    for name in ("page_size", "concurrency", "max_removed"):
+    for name in ("page_size", "concurrency", "max_removed", "hold"):
         assert refusal(BEGUN | {"settings": {name: setting}}) == "line 1: its settings are not numbers"
 
 

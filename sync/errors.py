@@ -20,7 +20,7 @@ SyncError                       1   unexpected error
 │   │   └── Maintenance        75   455: the catalog is under maintenance
 │   ├── DeadlineExceeded       75   SYNC_DEADLINE was exceeded
 │   ├── LeaseBusy              75   another run is active
-│   ├── ResourcesExhausted     75   a limit of threads or memory was reached
+│   ├── ResourcesExhausted     75   a limit of threads, memory or open files was reached
 │   ├── SiteBusy               75   another process writes the gallery
 │   ├── LeaseLost              75   the lease expired during the run
 │   └── Interrupted            75   stopped before anything was applied
@@ -39,6 +39,7 @@ the fact is known and printed once, in `commands/base.py`.
 from __future__ import annotations
 
 import errno
+import os
 from typing import ClassVar
 
 
@@ -225,14 +226,16 @@ class LeaseBusy(TryLater):
 
 
 class ResourcesExhausted(TryLater):
-    """The operating system gives this process no further thread, or no memory."""
+    """The operating system gives this process no further thread, memory or file descriptor."""
 
     default_code = "resources"
 
 
 def resource_error(error: BaseException) -> ResourcesExhausted | None:
-    """Return the error to report if the cause is a limit of threads or memory; None for any other cause."""
-    text = str(error)
+    """Return the error to report if the cause is a limit of threads, memory or open files; None for any other cause."""
+    if isinstance(error, ResourcesExhausted):
+        return error
+    text, number = str(error), getattr(error, "errno", None)
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
         return ResourcesExhausted(
             "The operating system gave this process no further thread.",
@@ -241,11 +244,25 @@ def resource_error(error: BaseException) -> ResourcesExhausted | None:
         )
     unmapped = isinstance(error, ImportError) and ("failed to map" in text or "allocate memory" in text)
     unraised = isinstance(error, SystemError) and "without exception set" in text  # CPython had no memory for the MemoryError
-    if isinstance(error, MemoryError) or unmapped or unraised or getattr(error, "errno", None) == errno.ENOMEM:
+    if isinstance(error, MemoryError) or unmapped or unraised or number == errno.ENOMEM:
         return ResourcesExhausted(
             "The operating system gave this process no further memory.",
             hint="Raise its limit of memory (systemd MemoryMax, a container's memory limit, ulimit -v); 512 MB are enough.",
         )
+    if number in {errno.EMFILE, errno.ENFILE}:
+        return ResourcesExhausted(
+            "This process has reached its limit of open files.",
+            hint="Raise the limit (systemd LimitNOFILE, ulimit -n), or stop other programs.",
+        )
+    return None
+
+
+def open_files_error() -> ResourcesExhausted | None:
+    """Return the error to report if no file descriptor is free: name resolution and SQLite then report another cause."""
+    try:
+        os.close(os.dup(2))
+    except OSError as error:
+        return resource_error(error)
     return None
 
 

@@ -232,7 +232,9 @@ def test_ci_tries_each_other_python_from_3_11_on_once_in_an_environment_outside_
 def test_ci_brings_promtool_without_the_server_of_its_package_and_goes_on_where_it_cannot(checkout: Path, there: str) -> None:
     bin_ = checkout / ".venv" / "bin"
     stand_in(bin_ / "chromium", "")
-    stand_in(bin_ / "apt-get", 'if [ "$1" = download ]; then : > prometheus_1.deb; fi' if there == "in the package" else "exit 100")
+    stand_in(
+        bin_ / "apt-get", 'if [ "$1" = download ]; then : > prometheus_1.deb; fi' if there == "in the package" else "exit 100"
+    )
     stand_in(bin_ / "dpkg-deb", 'printf "#!/bin/sh\n"')
     stand_in(bin_ / "tar", "mkdir -p usr/bin; cat > usr/bin/promtool; chmod +x usr/bin/promtool")
     stand_in(bin_ / "pytest", "command -v promtool >> found; echo '== 3 passed in 0.1s =='")

@@ -158,7 +158,7 @@ BY_CODE = {
         "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
     ),
     "resources": Advice(
-        "this machine: a limit of threads or memory",
+        "this machine: a limit of threads, memory or open files",
         "Raise the limit that the error names: TasksMax or MemoryMax of systemd, or those of the container.",
     ),
     "schema": Advice(_DATABASE, "Run `template-sync db upgrade`."),

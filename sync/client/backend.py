@@ -14,7 +14,7 @@ import httpcore
 import httpx
 
 from sync.client.deadline import BODY, CONNECTING, HEAD, LATE, PROXY, TLS, Attempt, resolve
-from sync.client.network import AddressRefused, TransportFailure
+from sync.client.network import AddressRefused, TransportFailure, limit_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +66,8 @@ class Exchange(Attempt):
             return failure
         if isinstance(failure, httpcore.TimeoutException):
             return self.late()
+        if limit := limit_failure(failure):
+            return limit
         why = self._why_of_proxy(failure) if self.stage == PROXY else self._why(failure)
         if why is None:
             raise failure
@@ -114,9 +116,15 @@ class Backend(httpcore.NetworkBackend):
                 failure = TransportFailure(LATE[CONNECTING], timed_out=True)
             except httpcore.ConnectError as error:
                 refused = isinstance(error.__cause__, ConnectionRefusedError)
-                failure = TransportFailure("the connection was refused" if refused else "the connection failed")
+                usual = TransportFailure("the connection was refused" if refused else "the connection failed")
+                failure = limit_failure(error.__cause__) or usual
             else:
-                return self.opened(_Stream(inner, self, self._handshakes, inner.get_extra_info("socket").dup()))
+                try:
+                    plain = inner.get_extra_info("socket").dup()
+                except OSError:
+                    inner.close()
+                    raise
+                return self.opened(_Stream(inner, self, self._handshakes, plain))
         raise failure
 
     def opened(self, stream: _Stream) -> _Stream:

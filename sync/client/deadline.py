@@ -11,7 +11,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from sync.client.network import Cancelled, TransportFailure
+from sync.client.network import Cancelled, TransportFailure, limit_failure
+from sync.errors import open_files_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +64,7 @@ class Attempt:
         try:
             threading.Thread(target=self._work, args=(work, release), name="http", daemon=True).start()
         except RuntimeError as error:
-            failure = TransportFailure("no thread could be started")
-            failure.__cause__ = error
-            return failure
+            return limit_failure(error) or TransportFailure("no thread could be started")
         try:
             self._settled.wait(limit)
         finally:
@@ -117,5 +116,5 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise TransportFailure("its name does not resolve") from None
+        raise limit_failure(open_files_error()) or TransportFailure("its name does not resolve") from None
     return list(dict.fromkeys(str(each[4][0]) for each in found))

@@ -8,12 +8,13 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from sync.errors import ConfigurationError
+from sync.errors import ConfigurationError, resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sync.config.settings import Settings
+    from sync.errors import ResourcesExhausted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,22 @@ class TransportFailure(Exception):
 
     Attributes:
         timed_out: whether a timeout or the deadline caused it.
+        limit: the error to report if a limit of this process caused it; None for any other cause.
     """
 
-    def __init__(self, why: str, *, timed_out: bool = False) -> None:
+    def __init__(self, why: str, *, timed_out: bool = False, limit: ResourcesExhausted | None = None) -> None:
         super().__init__(why)
         self.timed_out = timed_out
+        self.limit = limit
+
+
+def limit_failure(error: BaseException | None) -> TransportFailure | None:
+    """Return the failure to report if a limit of this process is the cause; None for any other cause."""
+    limit = resource_error(error) if error is not None else None
+    if limit is None:
+        return None
+    text = str(limit).rstrip(".")
+    return TransportFailure(text[0].lower() + text[1:], limit=limit)
 
 
 class AddressRefused(TransportFailure):
@@ -78,7 +90,9 @@ def authorities(ca_bundle: str | None) -> ssl.SSLContext:
 
     try:
         context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
-    except (OSError, ssl.SSLError):
+    except (OSError, ssl.SSLError) as error:
+        if lack := resource_error(error):
+            raise lack from error
         raise ConfigurationError([f"SYNC_CA_BUNDLE: {ca_bundle} holds no certificates that can be used."]) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])

@@ -17,7 +17,7 @@ from sync.client.body_codes import OK, classify_response
 from sync.client.http import Connection
 from sync.client.network import TransportFailure
 from sync.client.retry_after import is_exhausted, wait_after
-from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable, resource_error
+from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,8 +157,8 @@ class Worker:
             statistics.count(received=len(response.body))
         if response is None or failure is not None:
             statistics.count_code(0)
-            if failure is not None and failure.__cause__ is not None and (lack := resource_error(failure.__cause__)):
-                raise lack
+            if failure is not None and failure.limit is not None:
+                raise failure.limit
             setting = "SYNC_PROXY" if context.network.proxy else "CRUN_BASE_URL"
             raise Unreachable(
                 f"{urlsplit(context.url).hostname} could not be reached: {failure}.",

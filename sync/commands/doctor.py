@@ -92,15 +92,20 @@ def _name_resolves(settings: Settings) -> Check:
     try:
         found = addresses(host, SECONDS)
     except TransportFailure as failure:
-        return Check("name", Result.FAILED, f"{host}: {failure}", "Check the network and CRUN_BASE_URL.", 75)
+        return Check("name", Result.FAILED, f"{host}: {failure}", _advice(failure, "Check the network and CRUN_BASE_URL."), 75)
     return Check("name", Result.FINE, f"{host} is {', '.join(sorted(found)[:3])}")
+
+
+def _advice(failure: TransportFailure, usual: str) -> str:
+    """Return the hint of a limit of this process, which no check of the network finds; else the usual advice."""
+    return failure.limit.hint if failure.limit is not None else usual
 
 
 def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
     try:
         found = certificate(settings.base_url, Network.of(settings), SECONDS)
     except TransportFailure as failure:
-        advice = "Check the clock, a proxy, or SYNC_CA_BUNDLE."
+        advice = _advice(failure, "Check the clock, a proxy, or SYNC_CA_BUNDLE.")
         return Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
     days = (ssl.cert_time_to_seconds(str(found["notAfter"])) - now().timestamp()) / 86400
     result = Result.FINE if days > CERTIFICATE_DAYS else Result.WARNING

@@ -5,15 +5,13 @@ Errors of the drivers are handled too, because SQLAlchemy sends some statements 
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 
-from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, SchemaError
+from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, SchemaError, open_files_error
 from sync.store.sqlite_wal import sqlite_file
 
 if TYPE_CHECKING:
@@ -117,18 +115,9 @@ def _driver_errors(engine: sa.Engine) -> type[Exception]:
     return found
 
 
-def _no_file_descriptor_is_free() -> bool:
-    """Return whether this process has no free file descriptor, which SQLite does not report."""
-    try:
-        os.close(os.dup(2))
-    except OSError as error:
-        return error.errno == errno.EMFILE
-    return False
-
-
 def _hint(engine: sa.Engine, original: Any) -> str:
     text, code = str(original).lower(), code_of(original)
-    if "too many open files" in text or _no_file_descriptor_is_free():
+    if "too many open files" in text or open_files_error():  # SQLite does not report it
         return "This process has reached its limit of open files: raise it (`ulimit -n`, LimitNOFILE=) or stop other programs."
     if code in _BY_CODE:
         return _BY_CODE[code]

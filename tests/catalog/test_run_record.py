@@ -257,7 +257,7 @@ BY_ITS_CODE = {
         "Correct CRUN_BASE_URL or DATABASE_URL; to replace the copy, run `template-sync db origin --accept`.",
     ),
     "resources": (
-        "this machine: a limit of threads or memory",
+        "this machine: a limit of threads, memory or open files",
         "Raise the limit that the error names: TasksMax or MemoryMax of systemd, or those of the container.",
     ),
     "schema": ("the database", "Run `template-sync db upgrade`."),

@@ -1,4 +1,4 @@
-"""A limit of threads or memory is reported as that, with what to raise, and not as a bug."""
+"""A limit of threads, memory or open files is reported as that, with what to raise, and not as a bug."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from tests.daemons import Upstream
 
 
+SLICE = pytest.mark.ci_slice
 NO_THREAD = "The operating system gave this process no further thread."
 NO_MEMORY = "The operating system gave this process no further memory."
+NO_FILE = "This process has reached its limit of open files."
 
 
 @pytest.mark.parametrize("which", ["lease", "endpoint", "http"])
@@ -60,7 +62,7 @@ def test_a_run_that_gets_no_memory_says_so_and_exits_with_75(
     assert "MemoryMax" in refused.err
     assert statuses(tmp_path) == ["failed"]
     shown = template_sync("status", folder=tmp_path, variables=upstream.settings())
-    assert "this machine: a limit of threads or memory" in shown.out
+    assert "this machine: a limit of threads, memory or open files" in shown.out
 
 
 @pytest.mark.parametrize("megabytes", [60, 75])
@@ -77,6 +79,33 @@ def test_a_process_in_too_little_memory_says_so_whatever_it_was_doing(upstream: 
     assert "Unexpected" not in done.stderr
     assert "Traceback" not in done.stderr
     assert done.returncode == 0 or "The operating system gave this process no further" in done.stderr
+
+
+LOWERS_THE_LIMIT = """\
+import resource, socket
+place, name = {"name": (socket, "getaddrinfo"), "connect": (socket, "create_connection"), "dup": (socket.socket, "dup")}[WHICH]
+original = getattr(place, name)
+def limited(*arguments, **options):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    return original(*arguments, **options)
+setattr(place, name, limited)
+"""
+
+
+@pytest.mark.parametrize("which", ["name", pytest.param("connect", marks=SLICE), pytest.param("dup", marks=SLICE)])
+@pytest.mark.parametrize("command", ["run --dry-run", pytest.param("doctor", marks=SLICE)])
+def test_a_request_without_a_free_file_descriptor_names_the_limit_and_not_the_network(
+    upstream: Upstream, tmp_path: Path, command: str, which: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LOWERS_THE_LIMIT.replace("WHICH", repr(which)))
+    variables = upstream.settings(CRUN_BASE_URL=upstream.url.replace("127.0.0.1", "localhost"), PYTHONPATH=str(tmp_path))
+    refused = template_sync(*command.split(), folder=tmp_path, variables=variables)
+    said = refused.out + refused.err
+    assert refused.code == 75, said
+    assert "his process has reached its limit of open files" in said
+    assert "→ Raise the limit (systemd LimitNOFILE, ulimit -n), or stop other programs." in said
+    assert "Check the network" not in said
+    assert "bug" not in said
 
 
 @pytest.mark.ci_slice
@@ -112,6 +141,8 @@ def test_a_daemon_that_gets_no_thread_for_its_runs_goes_on(upstream: Upstream, t
     (OSError(errno.ENOMEM, "Cannot allocate memory"), NO_MEMORY),
     (ImportError("libx.so: failed to map segment from shared object"), NO_MEMORY),
     (SystemError("error return without exception set"), NO_MEMORY),
+    (OSError(errno.EMFILE, "Too many open files"), NO_FILE),
+    (OSError(errno.ENFILE, "Too many open files in system"), NO_FILE),
 ])  # fmt: skip
 def test_each_form_of_such_a_limit_is_recognised(error: Exception, message: str) -> None:
     assert str(resource_error(error)) == message

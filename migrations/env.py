@@ -16,8 +16,8 @@ from alembic import context
 
 from sync.errors import DatabaseError
 from sync.store.engine import open_engine
-from sync.store.migrating import LOCK_SECONDS, lock_all
-from sync.store.schema import VERSION_TABLE, is_own_table, refuse_foreign_tables, revision
+from sync.store.migrating import LOCK_SECONDS, lock_all, refuse_foreign_tables
+from sync.store.schema import VERSION_TABLE, is_own_table, revision
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:

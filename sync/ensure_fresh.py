@@ -12,7 +12,7 @@ from sync.errors import UnknownTemplate
 from sync.reader.catalog import find_template
 from sync.reader.stored_templates import verified_at
 from sync.store.apply import Store
-from sync.store.origin import require_origin
+from sync.store.state import require_origin
 from sync.synchronise import refresh
 
 if TYPE_CHECKING:

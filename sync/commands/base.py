@@ -118,8 +118,8 @@ class Context:
 
     def engine(self) -> Engine:
         """Open the database; it is closed at the end of the command."""
+        from sync.store.connecting import BUSY_SECONDS
         from sync.store.engine import open_engine
-        from sync.store.sessions import BUSY_SECONDS
 
         engine = open_engine(self.settings.database_url, lock_timeout=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)

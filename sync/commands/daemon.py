@@ -58,8 +58,8 @@ def command(context: Context) -> None:
     from sync.monitoring.probes import Probes
     from sync.monitoring.scrape import Scrape
     from sync.monitoring.systemd import notify, watchdog_interval
-    from sync.store.origin import require_origin
     from sync.store.schema import prepare
+    from sync.store.state import require_origin
 
     address = os.environ.get("NOTIFY_SOCKET")
     metrics = Metrics(__version__, settings.staleness_budget)

@@ -106,7 +106,7 @@ def check(context: Context, *, as_json: bool) -> None:
 def origin(context: Context, *, accept: bool, as_json: bool) -> None:
     """Show or replace the recorded origin."""
     from sync.config.addresses import origin_of
-    from sync.store.origin import accept_origin, recorded_origin
+    from sync.store.state import accept_origin, recorded_origin
 
     engine = context.engine()
     configured = origin_of(context.settings.base_url)

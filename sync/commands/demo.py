@@ -134,7 +134,7 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals:
 def _refuse_other_catalog(engine: Engine, *, present: int) -> None:
     """Keep the sample catalog out of a database that holds another one, which it would replace."""
     from sync.config.addresses import LOOPBACK_ORIGIN
-    from sync.store.origin import recorded_origin
+    from sync.store.state import recorded_origin
 
     origin = recorded_origin(engine)
     if origin != LOOPBACK_ORIGIN and (origin is not None or present):

@@ -29,8 +29,8 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
     from sync.logs import log_run
     from sync.reader.catalog import template
     from sync.store.apply import Store
-    from sync.store.origin import require_origin
     from sync.store.schema import prepare
+    from sync.store.state import require_origin
     from sync.synchronise import refresh
 
     with report_errors_as_json(context.out, "refresh", json=as_json):

@@ -53,8 +53,8 @@ def command(
     )
     from sync.logs import log_run
     from sync.store.apply import Store
-    from sync.store.origin import require_origin
     from sync.store.schema import is_empty, prepare, require_current_schema
+    from sync.store.state import require_origin
     from sync.synchronise import preview, synchronise
 
     options = run_options(context.settings, accept_removals=accept_removals)

@@ -19,9 +19,9 @@ from sync.reader.status import last_success, overview
 from sync.store.apply import Store
 from sync.store.database_errors import database_name
 from sync.store.engine import reading
-from sync.store.planned_run import save_planned_run
 from sync.store.schema import require_current_schema
 from sync.store.sqlite_wal import identity, sqlite_file
+from sync.store.state import save_planned_run
 from sync.synchronise import Outcome, RunOptions, synchronise
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from sync.errors import UnknownRun
 from sync.store import lease as leases
 from sync.store.connecting import Standby, standby
 from sync.store.engine import reading
-from sync.store.planned_run import read_planned_run
 from sync.store.schema import require_current
+from sync.store.state import read_planned_run
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, templates, unconfirmed_removals
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from sync.config.paths import SIDE_FILES
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
 from sync.store.engine import reading
-from sync.store.schema import VERSION_TABLE, State, parts, state_of
+from sync.store.migrating import parts
+from sync.store.schema import VERSION_TABLE, State, state_of
 from sync.store.sqlite_wal import exists, require_file, sqlite_file
 
 if TYPE_CHECKING:

@@ -6,24 +6,41 @@ If no host accepts writes, the first one that answers is used, so that readers w
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
 from sync.errors import ConfigurationError, DatabaseAway
-from sync.store import sessions
 from sync.store.database_errors import NAME_THE_PRIMARY, classify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     import sqlalchemy as sa
     from sqlalchemy.engine import ExceptionContext
 
     from sync.store.database_url import Host
+
+
+BUSY_SECONDS = 30
+"""Lock timeout; an apply of 280 templates holds its locks for milliseconds."""
+
+
+CONNECT_SECONDS = 10
+"""Connect timeout of one host, before the next host is tried."""
+
+
+IDLE_SECONDS = 60
+"""Timeout of an idle transaction, so that a paused process does not hold locks."""
+
+
+ANSWER_MARGIN_SECONDS = 15
+"""Additional wait for an answer after the server's own timeout, before the connection is closed."""
 
 
 def refuse_replica(connection: sa.Connection) -> None:
@@ -135,7 +152,7 @@ def _connect(
     except Exception as error:  # noqa: BLE001 - drivers raise whatever their libraries do
         raise refused_options(error, query) from None
     if hasattr(raw, "limit"):
-        raw.limit = sessions.IDLE_SECONDS + sessions.ANSWER_MARGIN_SECONDS
+        raw.limit = IDLE_SECONDS + ANSWER_MARGIN_SECONDS
     return raw
 
 
@@ -184,15 +201,90 @@ def _is_writable(raw: Any, driver: str) -> bool:
         return is_off(cursor.fetchone()[0])
 
 
-def _psycopg(**options: Any) -> Any:
-    from sync.store.psycopg_timeout import TimeoutConnection
+@cache
+def _psycopg_class() -> Any:
+    """Return a class of psycopg's connections with a read timeout.
 
-    raw = TimeoutConnection.connect(**options)
+    psycopg has none, and the timeouts of the server do not cover a frozen pooler or proxy, nor a COMMIT that waits for a
+    synchronous standby.
+    """
+    import psycopg
+
+    class TimeoutConnection(psycopg.Connection[Any]):
+        """A psycopg connection that is closed if an answer takes longer than `limit` seconds; None: no limit."""
+
+        limit: float | None = None
+
+        def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **options: Any) -> Any:
+            """Wait as psycopg does, and check the clock each time it wakes, ten times a second.
+
+            Raises:
+                psycopg.OperationalError: no answer came within the limit.
+            """
+            if self.limit is None:
+                return super().wait(gen, *arguments, **options)
+            return super().wait(self._limited(gen, time.monotonic() + self.limit), *arguments, **options)
+
+        def _limited(self, gen: Generator[Any, Any, Any], ends: float) -> Generator[Any, Any, Any]:
+            answer = None
+            while True:
+                try:
+                    wanted = gen.send(answer)
+                except StopIteration as done:
+                    return done.value
+                answer = yield wanted
+                if not answer and time.monotonic() > ends:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"no response for {self.limit:g} s; the connection was closed")
+
+    return TimeoutConnection
+
+
+@cache
+def _pymysql_class() -> Any:
+    """Return a class of PyMySQL's connections; on a Galera cluster they read what this program wrote through another node."""
+    import pymysql
+    from pymysql.connections import Connection
+
+    class TimeoutConnection(Connection):  # type: ignore[misc] # PyMySQL ships no types
+        """A PyMySQL connection with a `limit`, in seconds, for each read; None: no limit.
+
+        Attributes:
+            in_a_cluster: whether the server is a node of a Galera cluster.
+        """
+
+        def __init__(self, **options: Any) -> None:
+            """Connect, with the connect timeout for the handshake too: PyMySQL applies it to TCP only.
+
+            Raises:
+                pymysql.Error: the connection failed.
+            """
+            super().__init__(**{**options, "read_timeout": options["connect_timeout"]})
+            self.in_a_cluster = False
+            with suppress(pymysql.Error), self.cursor() as cursor:  # servers without Galera do not know this variable
+                cursor.execute("SELECT @@wsrep_on")
+                self.in_a_cluster = bool(cursor.fetchone()[0])
+                if self.in_a_cluster:
+                    cursor.execute("SET SESSION wsrep_sync_wait = @@wsrep_sync_wait | 1")
+
+        @property
+        def limit(self) -> float | None:
+            """Return the read timeout in seconds."""
+            found: float | None = self._read_timeout
+            return found
+
+        @limit.setter
+        def limit(self, seconds: float | None) -> None:
+            self._read_timeout = seconds  # PyMySQL applies it before each read
+
+    return TimeoutConnection
+
+
+def _psycopg(**options: Any) -> Any:
+    raw = _psycopg_class().connect(**options)
     raw.limit = None if (limit := options.get("connect_timeout")) is None else float(limit)  # a URL's is text
     return raw
 
 
 def _pymysql(**options: Any) -> Any:
-    from sync.store.pymysql_timeout import TimeoutConnection
-
-    return TimeoutConnection(**options)
+    return _pymysql_class()(**options)

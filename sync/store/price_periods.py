@@ -8,9 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from sync.store.bulk import insert_rows
-from sync.store.column_types import UtcDateTime
+from sync.store.column_types import UtcDateTime, exact_decimal
 from sync.store.tables import price_periods
-from sync.store.template_rows import exact_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

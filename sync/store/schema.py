@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, translate_errors
 from sync.store.sqlite_wal import create_file, enable_wal, exists, require_file, sqlite_file
-from sync.store.tables import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,27 +29,6 @@ VERSION_TABLE = "sync_alembic_version"
 
 
 _REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
-
-
-_ADDED_LATER = {
-    "wire_hash", "until_run_id", "oldest_run_id", "ttl", "version",
-    "document_hash", "breaking", "cursor", "feed_epoch", "last_cursor", "pruned_cursor",
-    "token", "turn", "unconfirmed", "since_at", "unreconciled_since", "origin",
-}  # fmt: skip
-"""Columns that revision 0001 did not have."""
-_DROPPED = {"fingerprint", "wire_fields", "absent_fields", "next_run_at"}
-"""Columns that revision 0001 had and the newest one does not."""
-
-
-_SINCE = {
-    "price_changes": "0003",
-    "current_tags": "0004",
-    "picker": "0004",
-    "webhook_endpoints": "0005",
-    "planned_runs": "0006",
-    "unconfirmed_removals": "0007",
-}
-"""Tables and views that revision 0001 did not have, and the revision that added them."""
 
 
 class State(Enum):
@@ -210,63 +188,6 @@ def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> 
         connection.rollback()
         step = command.downgrade if _is_older(target) else command.upgrade
         step(config, target)
-
-
-def refuse_foreign_tables(connection: sa.Connection) -> None:
-    """Refuse to migrate a database where tables or views of other programs have our names, or where ours are missing.
-
-    Only the version row shows ownership. MariaDB's DDL is not transactional, so a killed upgrade leaves tables without that row;
-    these have our columns, and only rows that the migration inserts. The caller holds the lock of migrations.
-
-    Raises:
-        SchemaError: with the names.
-    """
-    from sync.store.tables import metadata
-
-    inspector = sa.inspect(connection)
-    found = {name.casefold(): name for name in (*inspector.get_table_names(), *inspector.get_view_names())}
-    names = metadata.tables.keys() | VIEWS
-    if version := revision(connection):
-        ours = {name for name in names if _SINCE.get(name, version) <= version}
-        if missing := sorted((metadata.tables.keys() & ours) - found.keys()):
-            raise SchemaError(
-                f"The database says that its schema is {version}, but lacks the tables {', '.join(missing)}.",
-                hint="Restore a backup, or start anew in an empty database.",
-            )
-        names = names - ours
-    half_made = connection.dialect.name == "mysql"
-    taken = sorted(names & found.keys())
-    if foreign := [found[name] for name in taken if not (half_made and _is_from_killed_upgrade(connection, name))]:
-        raise SchemaError(
-            f"The database has tables or views of the same names that are not this program's: {', '.join(foreign)}.",
-            hint="Give this program a database, or on PostgreSQL a schema, of its own.",
-        )
-
-
-def parts(version: str) -> tuple[dict[str, set[str]], set[str]]:
-    """Return what a database of a revision has at least: tables with their columns, and views."""
-    from sync.store.tables import metadata
-
-    later = set() if version == HEAD else _ADDED_LATER
-    tables = {name: set(table.columns.keys()) - later for name, table in metadata.tables.items()}
-    brought = {name for name in (*tables, *VIEWS) if _SINCE.get(name, version) <= version}
-    return {name: tables[name] for name in tables.keys() & brought}, VIEWS.keys() & brought
-
-
-def _is_from_killed_upgrade(connection: sa.Connection, name: str) -> bool:
-    from sync.store.tables import metadata
-
-    inspector = sa.inspect(connection)
-    columns = {each["name"] for each in inspector.get_columns(name)}
-    if name in VIEWS:  # views are created after the tables; newer ones in their present form
-        tables, expected = set(inspector.get_table_names()), set(VIEWS[name])
-        return metadata.tables.keys() - _SINCE.keys() <= tables and (
-            columns == expected or (name not in _SINCE and columns < expected)
-        )
-    expected = set(metadata.tables[name].columns.keys())
-    rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
-    inserted = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # price_changes is backfilled from the feed
-    return expected - _ADDED_LATER <= columns <= expected | _DROPPED and rows <= inserted.get(name, 0)
 
 
 def differences(engine: sa.Engine) -> Iterable[str]:

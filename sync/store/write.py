@@ -6,38 +6,43 @@ The run compared all records before, so only rows that differ are written, in ba
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from sync.catalog.document import content_hash
-from sync.catalog.fields import LISTS
+from sync.catalog.fields import LISTS, SCALARS
 from sync.config.addresses import require_same_origin
 from sync.errors import DatabaseError
-from sync.store.bulk import batches, insert_rows, update_rows
+from sync.store.bulk import batches, delete_rows, insert_rows, update_rows
+from sync.store.column_types import exact_decimal
 from sync.store.feed_seq import Feed
 from sync.store.price_periods import cut_price_periods, end_price_periods
 from sync.store.tables import (
+    consume_items,
     held_removals,
     rejected_templates,
     sync_runs,
     sync_state,
+    tags,
+    template_aspect_ratios,
+    template_tags,
     template_versions,
     templates,
     unconfirmed_removals,
 )
-from sync.store.template_rows import NewDocument, assign_tag_ids, replace_list, tag_ids, template_row, version_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sync.catalog.diff import Change, ChangeSet
     from sync.catalog.document import Document
     from sync.catalog.rejection import RejectedRecord
     from sync.catalog.removals import SyncState
     from sync.catalog.run_record import Run
-    from sync.store.template_rows import TagIds
+
+    TagIds = dict[tuple[str, str | None], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +208,84 @@ def _begin_versions(connection: sa.Connection, new: Sequence[NewDocument], run_i
 def _close_versions(connection: sa.Connection, ids: Sequence[str], run_id: int) -> None:
     open_ones = sa.and_(template_versions.c.template_id.in_(ids), template_versions.c.until_run_id.is_(None))
     connection.execute(sa.update(template_versions).where(open_ones).values(until_run_id=run_id))
+
+
+_SCALAR_COLUMNS = ("template_id", *SCALARS.values(), "extra")
+
+
+class NewDocument(NamedTuple):
+    """A change with the document that it leads to, and the content hash of that document."""
+
+    change: Change
+    document: Document
+    content_hash: str
+
+
+def template_row(new: NewDocument) -> dict[str, Any]:
+    """Return a document as a row of `templates`, without the columns for runs and times."""
+    row = {name: new.document[name] for name in _SCALAR_COLUMNS}
+    released = row["released_at"]
+    row["released_at"] = released and datetime.fromisoformat(released)
+    row["content_hash"] = new.content_hash
+    row["wire_hash"] = new.change.wire_hash
+    return row
+
+
+def version_row(new: NewDocument) -> dict[str, Any]:
+    """Return a document as a row of `template_versions`, without its start and end."""
+    return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
+
+
+def replace_list(
+    connection: sa.Connection, name: str, documents: Sequence[Document], tag_ids: TagIds, stored: Sequence[str]
+) -> None:
+    """Replace one list of some templates, in the order of the documents.
+
+    Args:
+        connection: in the transaction of the run.
+        name: `consume_items`, `tags` or `aspect_ratios`.
+        documents: one batch.
+        tag_ids: the id of each tag.
+        stored: ids of the templates that may have rows already.
+    """
+    old = set(stored)
+    delete_rows(connection, _TABLES[name], [key for written in documents if (key := written["template_id"]) in old])
+    rows = [
+        {"template_id": written["template_id"], "position": position, **_item_row(name, item, tag_ids)}
+        for written in documents
+        for position, item in enumerate(written[name])
+    ]
+    insert_rows(connection, _TABLES[name], rows)
+
+
+_TABLES = {"consume_items": consume_items, "tags": template_tags, "aspect_ratios": template_aspect_ratios}
+
+
+def _item_row(name: str, item: Any, tag_ids: TagIds) -> dict[str, Any]:
+    if name == "aspect_ratios":
+        return {"aspect_ratio": item}
+    if name == "tags":
+        return {"tag_id": tag_ids[item["name"], item["name_en"]]}
+    return {"resolution": item["resolution"], "credit": exact_decimal(item["credit"])}
+
+
+def tag_ids(connection: sa.Connection) -> TagIds:
+    """Return the id of each tag, by name and English name."""
+    return {(row.name, row.name_en): row.tag_id for row in connection.execute(sa.select(tags))}
+
+
+def assign_tag_ids(connection: sa.Connection, ids: TagIds, documents: Iterable[Document]) -> None:
+    """Insert the tags that are not in `ids`, and add them to it.
+
+    The ids are assigned here, not by the database, so that they are equal on every engine.
+    """
+    new = dict.fromkeys(
+        (tag["name"], tag["name_en"])
+        for written in documents
+        for tag in written["tags"]
+        if (tag["name"], tag["name_en"]) not in ids
+    )
+    numbered = {tag: number for number, tag in enumerate(new, max(ids.values(), default=0) + 1)}
+    rows = [{"tag_id": number, "name": name, "name_en": name_en} for (name, name_en), number in numbered.items()]
+    insert_rows(connection, tags, rows)
+    ids.update(numbered)

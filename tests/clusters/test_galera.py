@@ -12,10 +12,10 @@ from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy
 from sync.reader import status
 from sync.store import lease as leases
 from sync.store import schema
+from sync.store.doctor import server_state
 from sync.store.engine import open_engine, writing
-from sync.store.planned_run import save_planned_run
 from sync.store.prune import prune
-from sync.store.server_state import server_state
+from sync.store.state import save_planned_run
 from tests.builders import Database, record
 from tests.clusters.servers import ask, galera
 from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, hear_statements, real_clock, sync, wait_for

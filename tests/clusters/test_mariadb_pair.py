@@ -13,7 +13,7 @@ from sync.errors import CursorLost, DatabaseAway, LeaseLost
 from sync.reader import cursor as cursors
 from sync.reader import feed, status
 from sync.retry_policy import RetryPolicy
-from sync.store import apply, schema, sessions
+from sync.store import apply, connecting, schema
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.connecting import Standby
@@ -133,9 +133,9 @@ def test_a_primary_that_freezes_in_mid_transaction_is_given_up_within_the_client
 ) -> None:
     """Each look at a mute server takes as long as the limit: together they must end with the time, not with the pauses."""
     primary, _replica = pair
-    monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
-    monkeypatch.setattr(sessions, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(connecting, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(connecting, "ANSWER_MARGIN_SECONDS", 0)
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 1)
     monkeypatch.setattr(apply, "RECONNECT", RetryPolicy(waits=(0.5,), attempts=9))
     engine = open_engine(primary.url)
     hear_statements(engine, lambda statement: primary.freeze() if "template_changes (" in statement else None)

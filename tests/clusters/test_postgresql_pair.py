@@ -14,10 +14,10 @@ from sync.commands.status import status_lines
 from sync.errors import CursorLost, DatabaseAway, DeadlineExceeded, LeaseLost
 from sync.reader import cursor as cursors
 from sync.reader import feed, status
+from sync.store import connecting, schema
 from sync.store import lease as leases
-from sync.store import schema, sessions
+from sync.store.doctor import server_state
 from sync.store.engine import open_engine, reading, writing
-from sync.store.server_state import server_state
 from tests.builders import make_settings
 from tests.clusters.servers import MOMENTS, ask, both, caught_up, cut_off, postgresql_pair, promote, when_a_run_is_applied
 from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, hear_statements, real_clock, sync, wait_for
@@ -158,8 +158,8 @@ def test_a_primary_that_freezes_in_mid_transaction_is_given_up_within_the_client
     pair: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     primary, _standby = pair
-    monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
+    monkeypatch.setattr(connecting, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(connecting, "ANSWER_MARGIN_SECONDS", 0)
     engine = open_engine(primary.url)
     waited = iter([None] * 2)
 
@@ -188,8 +188,8 @@ def test_a_commit_that_waits_for_a_synchronous_standby_for_ever_is_given_up_and_
 ) -> None:
     """No time-out of the server's ends that wait; the rows are there, and show when the wait ends."""
     primary, _standby = pair
-    monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
+    monkeypatch.setattr(connecting, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(connecting, "ANSWER_MARGIN_SECONDS", 0)
     engine = open_engine(primary.url, lock_timeout=0.5)
 
     def wait_for_a_ghost() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sync.errors import DatabaseAway
 from sync.reader import status
-from sync.store import sessions
+from sync.store import connecting
 from sync.store.engine import open_engine, reading
 from tests.conftest import SERVERS, fresh
 from tests.faults import AFTER, BEFORE, age_lease, anomalies, hear_statements, sync
@@ -62,8 +62,8 @@ def test_a_server_that_is_asked_and_never_answers_is_given_up_and_the_next_run_g
     server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind a pooler that is frozen: nothing on the network tells, and the server's own limits cannot reach us."""
-    monkeypatch.setattr(sessions, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(sessions, "ANSWER_MARGIN_SECONDS", 0)
+    monkeypatch.setattr(connecting, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(connecting, "ANSWER_MARGIN_SECONDS", 0)
     sync(BEFORE, server.engine)
     with Proxy(*_own(server)) as proxy:
         engine = open_engine(_at(server, f"127.0.0.1:{proxy.port}"))
@@ -85,7 +85,7 @@ def test_a_server_that_is_asked_and_never_answers_is_given_up_and_the_next_run_g
 def test_a_host_that_accepts_and_says_nothing_is_given_up_for_the_next_one(
     server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "CONNECT_SECONDS", 2)  # the least that libpq takes
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 2)  # the least that libpq takes
     host, port = _own(server)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         engine = open_engine(_at(server, f"127.0.0.1:{mute.getsockname()[1]}", f"{host}:{port}"))

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseError, LeaseBusy, LeaseLost
+from sync.store import connecting, schema
 from sync.store import engine as engines
 from sync.store import lease as leases
 from sync.store import process as processes
-from sync.store import schema, sessions
 from sync.store.apply import Store
 from sync.store.database_errors import translate_errors
 from sync.store.engine import open_engine, writing
@@ -396,7 +396,7 @@ def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(
 ) -> None:
     """As when a virtual machine is paused between two statements: its locks must not keep everybody out for ever."""
     with monkeypatch.context() as impatient:
-        impatient.setattr(sessions, "IDLE_SECONDS", 1)
+        impatient.setattr(connecting, "IDLE_SECONDS", 1)
         sleeper = open_engine(on_server.url)
         connection = sleeper.connect()
         connection.execute(sa.update(sync_lease).values(holder="sleeper"))

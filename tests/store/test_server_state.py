@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sync.store.server_state import server_state
+from sync.store.doctor import server_state
 
 if TYPE_CHECKING:
     from tests.builders import Database

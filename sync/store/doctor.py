@@ -1,12 +1,17 @@
-"""The role and state of a database server, for `doctor`: primary, standby or cluster node, with warnings."""
+"""The checks of `doctor`: the role and state of a server, and a rehearsal of the writes of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sync.catalog.run_record import Status
+from sync.errors import DatabaseError
+from sync.store import process
 from sync.store.connecting import is_off, is_standby, standby
-from sync.store.engine import reading
+from sync.store.engine import reading, writing
+from sync.store.lease import insert_run
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -78,3 +83,37 @@ def _shown(connection: sa.Connection, what: str, *names: str) -> dict[str, str]:
 
 def _scalar(connection: sa.Connection, query: str) -> Any:
     return connection.exec_driver_sql(query).scalar()
+
+
+SPACE = 2**18
+"""Bytes written to the disk of a SQLite file; a run with few changes writes less."""
+
+
+def rehearse_run(engine: sa.Engine) -> None:
+    """Write what a run writes first, and roll it back.
+
+    This detects a missing permission, a standby, a full disk, and a damaged page of SQLite.
+
+    Raises:
+        DatabaseError: the error that a run would get.
+    """
+    sqlite = engine.dialect.name == "sqlite"
+    if sqlite:
+        _refuse_damaged(engine)
+    row = {"trigger": "doctor", "status": str(Status.RUNNING), "started_at": datetime.now(UTC), "holder": process.name()}
+    with writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE sync_state SET last_seq = last_seq")
+        if sqlite:
+            connection.exec_driver_sql("PRAGMA cache_size = 10")  # forces a write before the end of the transaction
+        insert_run(connection, {**row, "error": "x" * SPACE if sqlite else None})
+        connection.rollback()
+        if sqlite:
+            connection.invalidate()  # discards the small cache
+
+
+def _refuse_damaged(engine: sa.Engine) -> None:
+    with reading(engine) as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        hint = "Restore the last good backup with `template-sync db restore FILE`."
+        raise DatabaseError(f"The database is damaged: {' '.join(str(found).split())}.", hint=hint)

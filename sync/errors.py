@@ -38,8 +38,6 @@ the fact is known and printed once, in `commands/base.py`.
 
 from __future__ import annotations
 
-import errno
-import os
 from typing import ClassVar
 
 
@@ -229,41 +227,6 @@ class ResourcesExhausted(TryLater):
     """The operating system gives this process no further thread, memory or file descriptor."""
 
     default_code = "resources"
-
-
-def resource_error(error: BaseException) -> ResourcesExhausted | None:
-    """Return the error to report if the cause is a limit of threads, memory or open files; None for any other cause."""
-    if isinstance(error, ResourcesExhausted):
-        return error
-    text, number = str(error), getattr(error, "errno", None)
-    if isinstance(error, RuntimeError) and "can't start new thread" in text:
-        return ResourcesExhausted(
-            "The operating system gave this process no further thread.",
-            hint="Raise its limit of threads (systemd TasksMax, a container's pids limit, ulimit -u) or of memory, or lower "
-            "SYNC_CONCURRENCY.",
-        )
-    unmapped = isinstance(error, ImportError) and ("failed to map" in text or "allocate memory" in text)
-    unraised = isinstance(error, SystemError) and "without exception set" in text  # CPython had no memory for the MemoryError
-    if isinstance(error, MemoryError) or unmapped or unraised or number == errno.ENOMEM:
-        return ResourcesExhausted(
-            "The operating system gave this process no further memory.",
-            hint="Raise its limit of memory (systemd MemoryMax, a container's memory limit, ulimit -v); 512 MB are enough.",
-        )
-    if number in {errno.EMFILE, errno.ENFILE}:
-        return ResourcesExhausted(
-            "This process has reached its limit of open files.",
-            hint="Raise the limit (systemd LimitNOFILE, ulimit -n), or stop other programs.",
-        )
-    return None
-
-
-def open_files_error() -> ResourcesExhausted | None:
-    """Return the error to report if no file descriptor is free: name resolution and SQLite then report another cause."""
-    try:
-        os.close(os.dup(2))
-    except OSError as error:
-        return resource_error(error)
-    return None
 
 
 class SiteBusy(TryLater):

@@ -31,7 +31,8 @@ from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
 from sync.config.addresses import require_same_origin
-from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError, resource_error
+from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError
+from sync.resource_limits import resource_error
 from sync.store import lease as leases
 from sync.store.write import WriteSet
 

@@ -30,6 +30,7 @@ LAYERS = [
     "recording.format",
     "config forms outputs",
     "catalog",
+    "resource_limits",
     "errors text retry_policy",
 ]
 """Top first. A module imports its own package and what is below; an entry of a module precedes that of its package."""

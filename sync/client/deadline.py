@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from sync.client.network import Cancelled, TransportFailure, limit_failure
-from sync.errors import open_files_error
+from sync.resource_limits import open_files_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from sync.errors import ConfigurationError, resource_error
+from sync.errors import ConfigurationError
+from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,8 @@ import click
 from sync.commands.output import Output, ServiceOutput
 from sync.config.options import OPTIONS
 from sync.config.settings import Loaded, Settings, dotenv_file, load
-from sync.errors import SyncError, UsageError, resource_error
+from sync.errors import SyncError, UsageError
+from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -31,8 +31,8 @@ from sync.daemon.next_run import (
     next_run,
 )
 from sync.daemon.signals import RELOAD, STOP, SignalPipe
-from sync.errors import resource_error
 from sync.logs import get_logger
+from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
-from sync.errors import SyncError, resource_error
+from sync.errors import SyncError
+from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

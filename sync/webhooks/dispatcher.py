@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sync.errors import CursorLost, SyncError, resource_error
+from sync.errors import CursorLost, SyncError
 from sync.logs import get_logger
+from sync.resource_limits import resource_error
 from sync.webhooks.outbox import claim_endpoint, positions, register, save_attempt, steps
 from sync.webhooks.position import GONE, LOST, is_due, next_attempt
 

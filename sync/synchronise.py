@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
     from sync.catalog.rejection import RejectedRecord
-    from sync.client.params import ApiClient
+    from sync.client.api_client import ApiClient
     from sync.client.walk import Progress, Walk
     from sync.store.apply import Store
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from sync.client.body_codes import classify_response
 from sync.client.envelope import Envelope
-from sync.client.params import RequestStatistics
+from sync.client.worker import RequestStatistics
 from sync.config.addresses import LOOPBACK_ORIGIN
 from sync.errors import DeadlineExceeded, Interrupted, NotFound, SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sync.client.params import Params
+    from sync.client.worker import Params
 
     Given = Envelope | SyncError | tuple[int, bytes]
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Answering:
-    """Satisfies `sync.client.params.ApiClient`; asks once, without trying again.
+    """Satisfies `sync.client.api_client.ApiClient`; asks once, without trying again.
 
     Args:
         answer: gives an envelope, an error, or the HTTP status and body, which are judged as the real endpoint judges them.

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sync.catalog.document import Document
-    from sync.client.params import Params
+    from sync.client.worker import Params
     from tests.builders import Database
 
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from contextlib import suppress
+from itertools import chain, repeat
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -41,17 +43,34 @@ class Tunnels(Hostile):
         target: the server's port.
         answer: sent instead of opening a tunnel; b"" sends nothing.
         closes: end the connection after that.
+        certificate: the proxy itself is behind TLS.
+        drips: after the answer, send a TLS record, a byte now and then.
 
     Attributes:
         heads: of the requests that it got.
     """
 
-    def __init__(self, target: int, answer: bytes | None = None, *, closes: bool = False) -> None:
+    def __init__(
+        self,
+        target: int,
+        answer: bytes | None = None,
+        *,
+        closes: bool = False,
+        certificate: Path | None = None,
+        drips: bool = False,
+    ) -> None:
         super().__init__(lambda _request: success([]))
         self.heads: list[str] = []
-        self._target, self._answer, self._closes = target, answer, closes
+        self._target, self._answer, self._closes, self._drips = target, answer, closes, drips
+        self._tls: ssl.SSLContext | None = None
+        if certificate is not None:
+            self.url = self.url.replace("http://127.0.0.1", "https://localhost")
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls is not None:
+            connection = self._tls.wrap_socket(connection, server_side=True)
         with connection, suppress(OSError):
             self.heads.append(read_head(connection).decode())
             if self._answer is None:
@@ -63,6 +82,9 @@ class Tunnels(Hostile):
                     back.join()
             else:
                 connection.sendall(self._answer)
+                for byte in chain(b"\x16\x03\x03\x40\x00", repeat(0)) if self._drips else ():
+                    time.sleep(0.05)
+                    connection.sendall(bytes([byte]))
                 if not self._closes:
                     connection.recv(1)  # until the client gives up
         self._open.discard(connection)

@@ -56,8 +56,8 @@ PURE_MAY_IMPORT = {
     "xml", "errno",
 }  # fmt: skip
 USERS = {
-    "httpcore": "client.http client.backend",
-    "httpx": "client.http client.backend",
+    "httpcore": "client.http client.network",
+    "httpx": "client.http client.network",
     "structlog": "logs monitoring.heartbeat",
     "anyio": "agents",
     "mcp": "agents",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sync.client.params import Params
+    from sync.client.worker import Params
     from tests.hostile import Script
     from tests.twice import Record
 

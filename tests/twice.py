@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sync.catalog.served_records import ServedRecord
-    from sync.client.params import Params
+    from sync.client.worker import Params
     from tests.answering import Given
     from tests.builders import Database
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Requests(Protocol):
-    """Counts of a run's requests; `sync.client.params.RequestStatistics` is the implementation."""
+    """Counts of a run's requests; `sync.client.worker.RequestStatistics` is the implementation."""
 
     requests: int
     retries: int

@@ -5,13 +5,12 @@ from __future__ import annotations
 import random as randomness
 import time
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sync.catalog.run_record import BY_CODE
 from sync.client.network import Network, Timeouts
-from sync.client.params import RequestStatistics
 from sync.client.retry_after import REQUESTS
-from sync.client.worker import RateLimiter, RequestContext, Worker
+from sync.client.worker import RateLimiter, RequestContext, RequestStatistics, Worker
 from sync.config.addresses import origin_of
 from sync.config.redaction import Redactor
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
@@ -20,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from sync.client.envelope import Envelope
-    from sync.client.params import Params, ResponseRecorder
-    from sync.client.worker import Completed
+    from sync.client.http import Response
+    from sync.client.network import TransportFailure
+    from sync.client.worker import Completed, Params
     from sync.config.settings import Settings
     from sync.retry_policy import RetryPolicy
 
@@ -29,6 +29,28 @@ AGENT = "crun-template-sync"
 PATH = "/api/v1/client/job/bytedance-templates"
 _CLOSE_TIMEOUT = 1.0
 """Seconds to wait for all threads together."""
+
+
+class ApiClient(Protocol):
+    """The template API, as a run uses it; `HttpApiClient` is the implementation."""
+
+    statistics: RequestStatistics
+    origin: str
+
+    def get(self, params: Params) -> Envelope:
+        """Send one request, with retries, and return its envelope, or raise a SyncError."""
+
+    def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
+        """Send requests, at most `workers` at once, and yield each with its envelope or error, in the order of completion."""
+
+    def check_deadline(self) -> None:
+        """Raise DeadlineExceeded or Interrupted if the run must stop."""
+
+    def interrupt(self) -> None:
+        """Cancel the requests in flight and all later ones."""
+
+    def redact(self, value: Any) -> Any:
+        """Remove the key from a decoded value."""
 
 
 class HttpApiClient:
@@ -40,7 +62,7 @@ class HttpApiClient:
         retry_policy: the retry policy of each request.
         timeouts: the timeouts of each request.
         random: returns numbers from 0 to 1, for jitter.
-        recording: stores every response; None for no recording.
+        record: called with every response, see `RequestContext`; None for no recording.
 
     Raises:
         ConfigurationError: SYNC_CA_BUNDLE has no usable certificates.
@@ -54,7 +76,7 @@ class HttpApiClient:
         retry_policy: RetryPolicy = REQUESTS,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - it is immutable
         random: Callable[[], float] = randomness.random,
-        recording: ResponseRecorder | None = None,
+        record: Callable[[Params, float, Response | None, TransportFailure | None], None] | None = None,
     ) -> None:
         self.statistics = RequestStatistics()
         self.origin = origin_of(settings.base_url)
@@ -72,7 +94,7 @@ class HttpApiClient:
             statistics=self.statistics,
             random=random,
             redact=self._redactor,
-            recording=recording,
+            record=record,
         )
         self._results: SimpleQueue[Completed | None] = SimpleQueue()
         self._all = [Worker(self._context, self._results)]

@@ -1,7 +1,8 @@
-"""Parse the body of a response to the documented envelope; its records stay bytes."""
+"""Read the body of a response: bounded decompression, then the documented envelope, whose records stay bytes."""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,14 @@ import msgspec
 
 from sync.catalog.fields import DEEPEST_RECORD
 from sync.catalog.json_values import exact_number, parse_json, write_json
-from sync.errors import InvalidResponse
+from sync.errors import InvalidResponse, SyncError, Unreachable
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+BODY_LIMIT = 16 * 2**20
+"""Bytes of one body, as sent and after decompression. A page of 50 records takes 50 kB, of the largest ones 13 MB."""
 MOST_VALUES = 400_000
 """Approximate number of values in one body; a body of brackets takes fifty times its size when parsed."""
 MOST_RECORDS = 10_000
@@ -23,8 +26,65 @@ _LEVELS_AROUND = 3
 """Levels around a record: the envelope, its `data`, the list."""
 _MESSAGE_SHOWN = 200
 _MESSAGE_READ = 10_000
+_GZIP = {"gzip", "x-gzip"}
+_MAGIC = b"\x1f\x8b"
+_MOST_MEMBERS = 1000  # pigz writes 130 for 16 MiB
+_PIECE = 4096  # bytes; small, so that the data before damage is read
 _LARGEST_TOTAL = 10**12
 _LARGEST_CODE = 10**9
+
+
+def decompress(encoding: str, wire: bytes) -> tuple[bytes, SyncError | None]:
+    """Decompress a body as far as possible.
+
+    Args:
+        encoding: Content-Encoding; empty if there is none.
+        wire: the body as transferred.
+
+    Returns:
+        The decompressed data, and an error if it is incomplete: InvalidResponse if it is larger than BODY_LIMIT or not compressed
+        by one gzip; Unreachable if the compressed data is damaged or truncated.
+    """
+    coding = encoding.strip().lower()
+    if coding not in {"identity", ""} | _GZIP:
+        return wire, InvalidResponse("The response has a content encoding that was not requested.", code="encoding")
+    if len(wire) > BODY_LIMIT:
+        return wire, _too_large()
+    if coding not in _GZIP:
+        return wire, None
+    body = bytearray()
+    try:
+        _gunzip(wire, body)
+    except SyncError as error:
+        return bytes(body), error
+    return bytes(body), None
+
+
+def _gunzip(wire: bytes, body: bytearray) -> None:
+    """Decompress the gzip members of a body (RFC 1952); append the data to `body`."""
+    place = 0
+    for _ in range(_MOST_MEMBERS):
+        unzip = zlib.decompressobj(31)
+        while not unzip.eof:
+            if place >= len(wire):
+                raise Unreachable("The response was incomplete.", code="gzip")
+            piece = wire[place : place + _PIECE]
+            try:
+                body += unzip.decompress(piece, BODY_LIMIT + 1 - len(body))
+            except zlib.error:
+                raise Unreachable("The compressed response is corrupt.", code="gzip") from None
+            if len(body) > BODY_LIMIT:
+                raise _too_large()
+            place += len(piece) - len(unzip.unused_data)
+        if place >= len(wire):
+            return
+        if not wire.startswith(_MAGIC, place):
+            raise InvalidResponse("The compressed response has trailing data.", code="encoding")
+    raise _too_large()
+
+
+def _too_large() -> InvalidResponse:
+    return InvalidResponse(f"The response is larger than {BODY_LIMIT // 2**20} MiB.", code="too-large")
 
 
 @dataclass(frozen=True, slots=True)

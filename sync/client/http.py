@@ -1,89 +1,43 @@
-"""Every outbound HTTP request: deadline, size limit, trusted authorities, proxy, address check, bounded decompression.
+"""Every outbound HTTP request: deadline, size limit, trusted authorities, proxy, address check.
 
 Requests use a transport of httpx without its client, so redirects, cookies and proxy variables have no effect. The transport
-differs from that of httpx in its network backend only, see `backend`.
+differs from that of httpx in its network backend only, see `network`.
 """
 
 from __future__ import annotations
 
-import zlib
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
-from sync.client.backend import Backend, Exchange
-from sync.client.network import Cancelled, Network, Response, Timeouts, TransportFailure, authorities
-from sync.errors import InvalidResponse, SyncError, Unreachable
+from sync.client.network import BODY, PROXY, Backend, Exchange, Network, Timeouts, TransportFailure, authorities, limit_failure
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-
-BODY_LIMIT = 16 * 2**20
-"""Bytes of one body, as sent and after decompression. A page of 50 records takes 50 kB, of the largest ones 13 MB."""
-_GZIP = {"gzip", "x-gzip"}
-_MAGIC = b"\x1f\x8b"
-_MOST_MEMBERS = 1000  # pigz writes 130 for 16 MiB
-_PIECE = 4096  # bytes; small, so that the data before damage is read
-
-
-def decompress(encoding: str, wire: bytes) -> tuple[bytes | bytearray, SyncError | None]:
-    """Decompress a body as far as possible.
-
-    Args:
-        encoding: Content-Encoding; empty if there is none.
-        wire: the body as transferred.
-
-    Returns:
-        The decompressed data, and an error if it is incomplete: InvalidResponse if it is larger than BODY_LIMIT or not compressed
-        by one gzip; Unreachable if the compressed data is damaged or truncated.
-    """
-    coding = encoding.strip().lower()
-    if coding not in {"identity", ""} | _GZIP:
-        return wire, InvalidResponse("The response has a content encoding that was not requested.", code="encoding")
-    if len(wire) > BODY_LIMIT:
-        return wire, _too_large()
-    if coding not in _GZIP:
-        return wire, None
-    body = bytearray()
-    try:
-        _gunzip(wire, body)
-    except SyncError as error:
-        return body, error  # not copied, because it may be large
-    return bytes(body), None
-
-
-def _gunzip(wire: bytes, body: bytearray) -> None:
-    """Decompress the gzip members of a body (RFC 1952); append the data to `body`."""
-    place = 0
-    for _ in range(_MOST_MEMBERS):
-        unzip = zlib.decompressobj(31)
-        while not unzip.eof:
-            if place >= len(wire):
-                raise Unreachable("The response was incomplete.", code="gzip")
-            piece = wire[place : place + _PIECE]
-            try:
-                body += unzip.decompress(piece, BODY_LIMIT + 1 - len(body))
-            except zlib.error:
-                raise Unreachable("The compressed response is corrupt.", code="gzip") from None
-            if len(body) > BODY_LIMIT:
-                raise _too_large()
-            place += len(piece) - len(unzip.unused_data)
-        if place >= len(wire):
-            return
-        if not wire.startswith(_MAGIC, place):
-            raise InvalidResponse("The compressed response has trailing data.", code="encoding")
-    raise _too_large()
-
-
-def _too_large() -> InvalidResponse:
-    return InvalidResponse(f"The response is larger than {BODY_LIMIT // 2**20} MiB.", code="too-large")
-
 
 OK = range(200, 300)
 """HTTP statuses of success, without redirects."""
+_BROKEN = (httpcore.RemoteProtocolError, httpcore.NetworkError, OSError)
+_UNSENDABLE = (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL, ValueError)
+
+
+class Response(NamedTuple):
+    """A response whose head was received.
+
+    Attributes:
+        headers: values by lower-case name; repeated headers are joined by commas.
+        body: as transferred, still compressed; at most the size limit of the request.
+        failure: why the body is incomplete; None if it is complete or was cut at the size limit.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    failure: TransportFailure | None
 
 
 class _Transport(httpx.BaseTransport):
@@ -131,17 +85,18 @@ class Connection:
         try:
             parts = urlsplit(url)
             self._host = (parts.netloc.rpartition("@")[2]).encode("ascii")
-            self._proxy = network.proxy_for(parts.hostname or "")
-            schemes = [parts.scheme, urlsplit(self._proxy or "").scheme]
+            proxy = network.proxy_for(parts.hostname or "")
+            schemes = [parts.scheme, urlsplit(proxy or "").scheme]
         except ValueError:
             raise TransportFailure("its address is not valid") from None
-        self._trust = authorities(network.ca_bundle) if "https" in schemes else None
-        self._is_permitted = None if self._proxy else is_permitted
+        trust = authorities(network.ca_bundle) if "https" in schemes else None
         self._handshakes = schemes.count("https")
-        self._tunnels = self._proxy is not None and parts.scheme == "https"
-        self._backend: Backend | None = None
+        self._backend = Backend(
+            None if proxy else is_permitted, self._handshakes, tunnels=proxy is not None and parts.scheme == "https"
+        )
+        self._proxy = proxy and httpcore.Proxy(proxy, ssl_context=trust if "https:" in proxy else None)
+        self._trust = trust
         self._transport: _Transport | None = None
-        self._exchange: Exchange | None = None
         self._cancelled = False
 
     def request(
@@ -166,45 +121,99 @@ class Connection:
 
         Raises:
             TransportFailure: no head of a response was received.
-            ConfigurationError: SYNC_CA_BUNDLE has no usable certificates.
         """
-        exchange = self._exchange = Exchange()
+        exchange = self._backend.exchange = Exchange(timeouts.request)
         if self._cancelled:
-            raise Cancelled("it was cancelled")
-        if self._transport is None or self._backend is None:
-            self._backend = Backend(self._is_permitted, self._handshakes, tunnels=self._tunnels)
-            proxy = self._proxy and httpcore.Proxy(self._proxy, ssl_context=self._trust if "https:" in self._proxy else None)
-            pool = httpcore.ConnectionPool(self._trust, proxy or None, max_connections=1, network_backend=self._backend)
+            exchange.cancel()
+        if self._transport is None:
+            pool = httpcore.ConnectionPool(self._trust, self._proxy or None, max_connections=1, network_backend=self._backend)
             self._transport = _Transport(pool)
-        transport, self._backend.exchange = self._transport, exchange
         framing = [(b"host", self._host), *([(b"content-length", b"%d" % len(content))] if content or method == "POST" else ())]
         limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read}
-
-        def work() -> None:
-            fields = [*framing, *headers]
-            request = httpx.Request(method, url, headers=fields, content=content, extensions={"timeout": limits})
-            exchange.receive(transport.handle_request(request), most)
-
+        # httpcore reads several times under one timeout for TLS within TLS, so that only a timer ends these reads.
+        timer = threading.Timer(timeouts.request, exchange.shut_down) if self._handshakes > 1 else None
+        head: tuple[int, dict[str, str]] | None = None
+        body, failure = bytearray(), None
         try:
-            failure = exchange.as_failure(exchange.run(work, timeouts.request, release=transport.close))
+            if timer is not None:
+                timer.daemon = True
+                timer.start()
+            extensions = {"timeout": limits}
+            request = httpx.Request(method, url, headers=[*framing, *headers], content=content, extensions=extensions)
+            response = self._transport.handle_request(request)
+            try:
+                head = response.status_code, _joined_headers(response)
+                exchange.stage = BODY
+                self._receive(response, head[1], body, most(response.status_code))
+            finally:
+                response.close()
+        except Exception as error:  # noqa: BLE001 - `_as_failure` raises what is no failure of the transport
+            failure = _as_failure(error, exchange)
         finally:
-            if exchange.left_behind:
-                self._transport = None
-        if exchange.head is not None:
-            return Response(*exchange.head, bytes(exchange.body), failure)
+            if timer is not None:
+                timer.cancel()
+        if head is not None:
+            return Response(*head, bytes(body), failure)
         raise failure or TransportFailure("there was no response")
+
+    def _receive(self, response: httpx.Response, headers: Mapping[str, str], body: bytearray, most: int) -> None:
+        """Append at most so many bytes to `body`. Close a connection on which more bytes follow than those of the response."""
+        if not most:
+            return
+        for chunk in response.iter_raw():
+            body += chunk[: most - len(body)]
+            if len(body) >= most:
+                return
+        stream = self._backend.exchange.stream
+        if stream is not None and not stream.ends_with(headers):
+            stream.close()
 
     def cancel(self) -> None:
         """Cancel the current request and every later one. Safe from any thread."""
         self._cancelled = True
-        if self._exchange is not None:
-            self._exchange.cancel()
+        self._backend.exchange.cancel()
 
     def close(self) -> None:
         """Close the connection; the next request opens a new one."""
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
+
+
+def _joined_headers(response: httpx.Response) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for raw_name, raw in response.headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def _as_failure(error: Exception, exchange: Exchange) -> TransportFailure:
+    """Convert an exception of httpx or httpcore; raise any other exception."""
+    if isinstance(error, TransportFailure):
+        return error
+    if failure := exchange.ended():
+        return failure
+    if isinstance(error, httpcore.TimeoutException):
+        return exchange.failure()
+    if limit := limit_failure(error):
+        return limit
+    tunnel = exchange.stage == PROXY
+    if tunnel and isinstance(error, httpcore.ProxyError):
+        detail = ": it requires a user name and a password" if str(error).startswith("407") else ""
+        why = f"the proxy refused the connection ({str(error)[:3]}{detail})"
+    elif isinstance(error, httpcore.RemoteProtocolError) and not exchange.closed_by_server:
+        where = "its body" if exchange.stage == BODY else "its status line or a header"
+        whose = "the proxy's" if tunnel else "its"
+        why = f"{whose} response is malformed: {where}"
+    elif isinstance(error, _BROKEN):
+        during = " during a response" if isinstance(error, httpcore.RemoteProtocolError) else ""
+        why = "the proxy closed the connection" if tunnel else f"the connection was closed{during}"
+    elif isinstance(error, _UNSENDABLE):
+        why = "its address or a header holds a character that HTTP does not permit"
+    else:
+        raise error
+    return TransportFailure(why)
 
 
 def send(
@@ -223,6 +232,7 @@ def send(
     Raises:
         TransportFailure: no head of a response was received.
         AddressRefused: the name resolves to no permitted address.
+        ConfigurationError: SYNC_CA_BUNDLE has no usable certificates.
     """
     given = {"user-agent": "template-sync", "accept-encoding": "identity", "connection": "close", **headers}
     fields = [(name.encode("ascii"), value.encode("ascii")) for name, value in given.items()]
@@ -235,20 +245,15 @@ def send(
 
 def certificate(url: str, network: Network, limit: float) -> dict[str, Any]:
     """Return a server's verified certificate, within `limit` seconds, or raise a TransportFailure."""
-    found: dict[str, Any] = {}
     parts = urlsplit(url)
-    host, trust = parts.hostname or "", authorities(network.ca_bundle)
-    backend = Backend(None, 1, tunnels=False)
-    backend.exchange = exchange = Exchange()
-
-    def work() -> None:
-        stream = backend.connect_tcp(host, parts.port or 443, limit)
-        try:
-            stream = stream.start_tls(trust, host, limit)
-            found.update(stream.get_extra_info("socket").getpeercert() or {})
-        finally:
-            stream.close()
-
-    if failure := exchange.as_failure(exchange.run(work, limit)):
-        raise failure
-    return found
+    host, backend = parts.hostname or "", Backend(None, 1, tunnels=False)
+    backend.exchange = Exchange(limit)
+    try:
+        stream = backend.connect_tcp(host, parts.port or 443).start_tls(authorities(network.ca_bundle), host)
+    except Exception as error:  # noqa: BLE001 - as above
+        raise _as_failure(error, backend.exchange) from None
+    found: ssl.SSLSocket = stream.get_extra_info("socket")
+    try:
+        return dict(found.getpeercert() or {})
+    finally:
+        stream.close()

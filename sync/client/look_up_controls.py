@@ -19,7 +19,7 @@ from sync.errors import NotFound, SyncError, TryLater
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.client.params import ApiClient
+    from sync.client.api_client import ApiClient
 
 POSITIVE_CONTROLS = 2
 _IMPOSSIBLE_LENGTH = 24

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sync.catalog.served_records import RecordParser, ServedRecord
-    from sync.client.params import ApiClient, Params
+    from sync.client.api_client import ApiClient
+    from sync.client.worker import Params
 
     Progress = Callable[[int, int | None], None]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
+from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
-from sync.client import http
+from sync.client import envelope
 from sync.client.body_codes import OK, classify_response
 from sync.client.http import Connection
 from sync.client.network import TransportFailure
@@ -21,13 +21,51 @@ from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unrea
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from queue import SimpleQueue
 
     from sync.client.envelope import Envelope
-    from sync.client.network import Network, Response, Timeouts
-    from sync.client.params import Params, RequestStatistics, ResponseRecorder
+    from sync.client.http import Response
+    from sync.client.network import Network, Timeouts
     from sync.config.redaction import Redactor
     from sync.retry_policy import RetryPolicy
+
+RUN_LIMIT = 8 * 2**30
+"""Bytes of all bodies of one run after decompression; a million records take one gigabyte."""
+Params = dict[str, str | int]
+"""`page` and `page_size`, or `template_id`."""
+Completed = tuple["Worker", Params, "Envelope | BaseException"]
+
+
+@dataclass(slots=True)
+class RequestStatistics:
+    """Sums over the requests of a run. Safe from any thread.
+
+    Attributes:
+        bytes: size of all bodies as transferred.
+        decompressed: size of all bodies after decompression.
+        by_code: number of responses by code, the worse of HTTP status and body code; 0: no response.
+        date: the Date header of the last response.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    decompressed: int = 0
+    by_code: Counter[int] = field(default_factory=Counter)
+    date: str | None = None
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def count(self, *, requests: int = 0, retries: int = 0, received: int = 0, decompressed: int = 0) -> None:
+        """Add to the sums."""
+        with self._lock:
+            self.requests += requests
+            self.retries += retries
+            self.bytes += received
+            self.decompressed += decompressed
+
+    def count_code(self, code: int) -> None:
+        """Count one response by its code."""
+        with self._lock:
+            self.by_code[code] += 1
 
 
 class RateLimiter:
@@ -52,13 +90,6 @@ class RateLimiter:
             self._begun.append(self._clock())
 
 
-RUN_LIMIT = 8 * 2**30
-"""Bytes of all bodies of one run after decompression; a million records take one gigabyte."""
-_ONCE = (b"connection", b"close")
-
-Completed = tuple["Worker", "Params", "Envelope | BaseException"]
-
-
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """What all workers of a client share.
@@ -68,7 +99,7 @@ class RequestContext:
         headers: headers of every request, one of which is the key.
         ends: deadline of the run, on the monotonic clock.
         redact: removes the key from a body, because messages and records are stored.
-        recording: stores every response; None for no recording.
+        record: called with the parameters, the start, and the response or the failure of each request; None for no recording.
     """
 
     url: str
@@ -81,47 +112,53 @@ class RequestContext:
     statistics: RequestStatistics
     random: Callable[[], float]
     redact: Redactor
-    recording: ResponseRecorder | None = None
+    record: Callable[[Params, float, Response | None, TransportFailure | None], None] | None = None
 
 
 class Worker:
-    """Sends requests over a persistent connection. Results go into a queue: (worker, params, envelope or error)."""
+    """Sends requests over a persistent connection, in one thread. Results go into a queue, with the worker and the parameters."""
 
     def __init__(self, context: RequestContext, results: SimpleQueue[Completed | None]) -> None:
         self._context = context
         self._results = results
+        self._requests: SimpleQueue[Params | None] = SimpleQueue()
         self._kept = self._current = Connection(context.url, context.network)
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, params: Params) -> None:
-        """Start a request in a thread."""
-        thread = threading.Thread(target=self._work, args=(params,), name="endpoint", daemon=True)
-        thread.start()
-        self._thread = thread  # only now: a thread that could not be started cannot be joined
+        """Start a request."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="endpoint", daemon=True)
+            thread.start()
+            self._thread = thread  # only now: a thread that could not be started cannot be joined
+        self._requests.put(params)
 
     def cancel(self) -> None:
         """Cancel the current request and every later attempt. Safe from any thread."""
         self._cancelled.set()
         self._current.cancel()
+        self._requests.put(None)
 
     def close(self, wait: float) -> None:
-        """Wait for the thread, at most `wait` seconds, and close the connection."""
+        """Wait for the thread of a cancelled worker, at most `wait` seconds, and close the connection."""
         if self._thread is not None:
             self._thread.join(wait)
         self._kept.close()
 
-    def _work(self, params: Params) -> None:
-        try:
-            result: Envelope | BaseException = self._try(params)
-        except BaseException as error:  # noqa: BLE001 - `get_many` raises it in the caller's thread
-            result = error
-        self._results.put((self, params, result))
+    def _work(self) -> None:
+        while (params := self._requests.get()) is not None:
+            try:
+                result: Envelope | BaseException = self._try(params)
+            except BaseException as error:  # noqa: BLE001 - `get_many` raises it in the caller's thread
+                result = error
+            self._results.put((self, params, result))
 
     def _try(self, params: Params) -> Envelope:
         """Send a request until it succeeds or the retry policy ends."""
-        context = self._context
-        for attempt in count(1):
+        context, attempt = self._context, 0
+        while True:
+            attempt += 1
             context.rate_limiter.wait(self._cancelled.wait)
             self._check()
             context.statistics.count(requests=1)
@@ -135,7 +172,6 @@ class Worker:
                     raise
                 context.statistics.count(retries=1)
             self._cancelled.wait(wait)
-        raise AssertionError  # the loop ends by return or raise
 
     def _check(self) -> None:
         if self._cancelled.is_set():
@@ -151,8 +187,8 @@ class Worker:
         except TransportFailure as error:
             failure = error
         self._check()  # a request that was cancelled here is not recorded
-        if context.recording is not None:
-            context.recording.add(params, began, response, failure)
+        if context.record is not None:
+            context.record(params, began, response, failure)
         if response is not None:
             statistics.count(received=len(response.body))
         if response is None or failure is not None:
@@ -164,10 +200,11 @@ class Worker:
                 f"{urlsplit(context.url).hostname} could not be reached: {failure}.",
                 hint=f"Check the network and {setting}; `template-sync doctor` tests each step.",
             ) from failure
-        unpacked, damage = http.decompress(response.headers.get("content-encoding", ""), response.body)
-        if damage is not None and response.status == OK:
-            raise damage
-        content = b"" if damage else bytes(unpacked)  # for an error the status is enough
+        content, damage = envelope.decompress(response.headers.get("content-encoding", ""), response.body)
+        if damage is not None:
+            if response.status == OK:
+                raise damage
+            content = b""  # the status is enough
         statistics.count(decompressed=len(content))
         if statistics.decompressed > RUN_LIMIT:
             raise InvalidResponse("The responses of this run together are larger than any catalog.", code="too-large")
@@ -189,11 +226,11 @@ class Worker:
         self._current = own = Connection(context.url, context.network)
         self._check()
         try:
-            return own.request("GET", url, [*context.headers, _ONCE], timeouts=timeouts, most=_page)
+            return own.request("GET", url, [*context.headers, (b"connection", b"close")], timeouts=timeouts, most=_page)
         finally:
             self._current = self._kept
             own.close()
 
 
 def _page(_status: int) -> int:
-    return http.BODY_LIMIT + 1
+    return envelope.BODY_LIMIT + 1

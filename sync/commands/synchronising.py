@@ -47,7 +47,7 @@ def open_endpoint(settings: Settings, recording: Recording | None = None) -> Ite
     """Open the endpoint; the first SIGINT or SIGTERM cancels its requests, so that the run ends cleanly, the second one kills."""
     from sync.client.api_client import HttpApiClient
 
-    with HttpApiClient(settings, require_key(settings), recording=recording) as endpoint:
+    with HttpApiClient(settings, require_key(settings), record=recording.add if recording else None) as endpoint:
 
         def stop(number: int, _frame: Any) -> None:
             signal.signal(number, signal.SIG_DFL)

@@ -14,15 +14,16 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-from sync.client.http import BODY_LIMIT, decompress
+from sync.client.envelope import BODY_LIMIT, decompress
 from sync.config.options import replaceable_file
 from sync.config.redaction import Redactor
 from sync.errors import UsageError
 from sync.recording.format import HEADERS, MOST_BYTES, RecordedResponse, first_line, line_of
 
 if TYPE_CHECKING:
-    from sync.client.network import Response, TransportFailure
-    from sync.client.params import Params
+    from sync.client.http import Response
+    from sync.client.network import TransportFailure
+    from sync.client.worker import Params
     from sync.recording.format import RecordedRun
 
 

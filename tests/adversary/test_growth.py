@@ -27,7 +27,7 @@ from tests.hostile import Hostile, Reply, catalog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.client.params import Params
+    from sync.client.worker import Params
 
 pytestmark = pytest.mark.long_on_servers
 

@@ -21,7 +21,7 @@ from sync.catalog.run_record import (
     removal_problem,
     unverified_error,
 )
-from sync.client.params import RequestStatistics
+from sync.client.worker import RequestStatistics
 from sync.errors import (
     AccessDenied,
     DatabaseAway,

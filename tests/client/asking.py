@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sync.client.envelope import Envelope
-    from sync.client.params import Params
+    from sync.client.worker import Params
 
 
 KEY = "ak_TheKeyThatMustGoNowhereElse00000"

@@ -29,7 +29,7 @@ from tests.catalog.runs import new_parser
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.client.params import Params
+    from sync.client.worker import Params
     from tests.answering import Given
 
     LookUps = Callable[[str], Given]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sync.client.params import Params
+    from sync.client.worker import Params
 
     class Ask(Protocol):
         def __call__(self, url: str, network: Network, limit: float = ...) -> str: ...
@@ -124,6 +124,23 @@ def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(ask: Ask, certif
         assert {head.splitlines()[0] for head in proxy.heads} == {"CONNECT catalog.test:443 HTTP/1.1"}
         assert "ak_" not in "".join(proxy.heads)
         assert server.requests[0].headers["host"] == "catalog.test"
+
+
+def test_a_proxy_behind_tls_opens_a_tunnel_too(certificate: Path) -> None:
+    with (
+        OverTls(one_after_another(GOOD), certificate) as server,
+        Tunnels(port_of(server), certificate=certificate) as proxy,
+        asking("https://catalog.test", proxy=proxy.url, ca_bundle=str(certificate)) as endpoint,
+    ):
+        assert [endpoint.get(PAGE).records for _ in range(2)] == [[WIRE]] * 2
+        assert (proxy.connections, server.connections) == (1, 1)
+
+
+def test_bytes_that_arrive_slowly_through_a_proxy_behind_tls_do_not_outlive_the_limit(certificate: Path) -> None:
+    with Tunnels(9, b"HTTP/1.1 200 Connection established\r\n\r\n", certificate=certificate, drips=True) as proxy:
+        began = time.monotonic()
+        assert "no connection within the deadline" in page("https://catalog.test", Network(str(certificate), proxy.url), 0.5)
+        assert time.monotonic() - began < SOON
 
 
 @every_kind

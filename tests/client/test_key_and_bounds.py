@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from sync.client import envelope, http, worker
+from sync.client import envelope, worker
 from sync.client.api_client import HttpApiClient
-from sync.client.http import BODY_LIMIT
+from sync.client.envelope import BODY_LIMIT
 from sync.client.worker import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
@@ -125,7 +125,7 @@ def test_a_bomb_of_300_mib_takes_no_more_than_the_limit(times: int, code: str) -
 
 
 def test_a_body_that_never_ends_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "BODY_LIMIT", 100_000)
+    monkeypatch.setattr(envelope, "BODY_LIMIT", 100_000)
     with Hostile(one_after_another(Reply(b" " * 20_000_000))) as server:
         with pytest.raises(InvalidResponse) as caught:
             ask(server)

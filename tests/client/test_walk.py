@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sync.client.envelope import Envelope
-    from sync.client.params import Params
+    from sync.client.worker import Params
 
     Answer = Callable[[int], list[Any] | SyncError]
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
     from sync.client.api_client import HttpApiClient
-    from sync.client.params import Params
+    from sync.client.worker import Params
     from sync.store.apply import Store
     from sync.synchronise import Plan
 

@@ -25,7 +25,7 @@ from tests.answering import Answering, not_there
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.client.params import Params
+    from sync.client.worker import Params
     from sync.errors import NotFound
 
 TEMPLATES = 280

@@ -444,6 +444,28 @@ def test_the_image_s_installation_steps_work_in_a_clean_environment(tmp_path: Pa
     assert not list(state.iterdir())
 
 
+# --- a rotated key ---
+
+
+def test_what_is_shipped_agrees_with_the_recipe_for_a_rotated_key() -> None:
+    recipe = (ROOT / "docs" / "operations.md").read_text().partition("## Key rotated\n")[2].partition("\n## ")[0]
+    readme = (DEPLOY / "README.md").read_text()
+    for service in SERVICES:
+        (key,) = [source for source in unit(service)["LoadCredential"] if source.startswith("crun-api-key:")]
+        assert f"install -m 400 -o template-sync /dev/stdin {key.partition(':')[2]}`" in recipe
+    assert unit("template-sync.service")["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert "`sudo systemctl restart template-sync`" in recipe
+    (in_container,) = re.findall(r"-e CRUN_API_KEY_FILE=(\S+) crun-template-sync:", readme)
+    (folder,) = re.findall(rf"-v (\S+):{Path(in_container).parent}:ro", readme)
+    assert f"install -m 400 -o 10001 /dev/stdin {folder}/{Path(in_container).name}`" in recipe
+    assert f"tee {compose()['secrets']['crun_api_key']['file'].removeprefix('./')} > /dev/null`" in recipe
+    for name in MANIFESTS:
+        containers = pod(name)["initContainers"] + pod(name)["containers"]
+        assert not [mount for each in containers for mount in each["volumeMounts"] if "subPath" in mount]
+    (created,) = re.findall(r"kubectl create secret generic template-sync (.+)", readme)
+    assert f"`kubectl create secret generic template-sync {created} --dry-run=client" in recipe
+
+
 # --- compose ---
 
 

@@ -15,6 +15,7 @@ from sync.config.settings import load, require_key
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from sync.config.settings import Loaded
     from sync.monitoring.metrics import Metrics
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DispatchLoop
@@ -116,12 +117,16 @@ def command(context: Context) -> None:
 
 def _fresh_key(context: Context) -> str:
     """Read the key again for each run, so that a key rotated in its file needs no restart."""
+    return require_key(_load_again(context).settings)
+
+
+def _load_again(context: Context) -> Loaded:
     # With the flags of the start, as the variables that they override may be invalid.
     again = load(context.loaded.flags, os.environ, Path(".env"), needs_key=True)
     if set(again.secrets) - set(context.out.secrets):
         context.out.hide(again.secrets)
         context.start_logging()  # the new key must not appear in a log either
-    return require_key(again.settings)
+    return again
 
 
 def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
@@ -130,14 +135,16 @@ def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
     from sync.logs import get_logger
 
     try:
-        _fresh_key(context)
+        again = _load_again(context)
         endpoints = None if dispatch_loop is None else len(_fresh_endpoints(context))
     except ConfigurationError as error:
         get_logger().warning("reload_failed", reason=str(error), hint=error.hint)
         return
     if dispatch_loop is not None:
         dispatch_loop.wake()
-    get_logger().info("reloaded", key=context.loaded.source("api_key"), webhook_endpoints=endpoints)
+    for warning in again.warnings:
+        context.out.warning(warning)
+    get_logger().info("reloaded", key=again.source("api_key"), webhook_endpoints=endpoints)
 
 
 def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> DispatchLoop | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -56,19 +57,26 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: the finding, the advice, and the exit code of a run that fails there."""
+    """One check: the finding, the advice, and the exit code of a run that fails there.
+
+    Attributes:
+        file: the file that was read, and `age_seconds` since it was written; None for a check without a file.
+    """
 
     name: str
     result: Result
     seen: str
     advice: str = ""
     exit_code: int = 0
+    file: str | None = None
+    age_seconds: float | None = None
 
 
 def checks_of(loaded: Loaded, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
     """Run the checks in the order in which a run would fail; yield each as soon as it is done."""
     settings = loaded.settings
     yield _settings(loaded)
+    yield from _secret_files(loaded, now())
     yield _name_resolves(settings)
     if settings.base_url.startswith("https://") and not settings.proxy:
         yield _certificate(settings, now)
@@ -83,6 +91,22 @@ def _settings(loaded: Loaded) -> Check:
         return Check("settings", Result.WARNING, " ".join(loaded.warnings), "`template-sync config` shows each setting.")
     given = sum(origin.source not in {"default", "not set"} for origin in loaded.origins)
     return Check("settings", Result.FINE, f"all valid, {given} set, the others have their defaults")
+
+
+def _secret_files(loaded: Loaded, now: datetime) -> Iterator[Check]:
+    """Show each file that a secret was read from, and its age: the age shows whether a rotated secret has arrived."""
+    for field, name in (("api_key", "key file"), ("database_url", "url file")):
+        source, _, variable = loaded.source(field).partition(", ")
+        if not variable:
+            continue
+        file = loaded.files[variable]
+        try:
+            written = Path(file).stat().st_mtime
+        except OSError:  # a pipe that has ended
+            continue
+        seconds = now.timestamp() - written
+        seen = f"{file} ({source}, {variable}), written {ago(seconds)}"
+        yield Check(name, Result.FINE, seen, file=file, age_seconds=round(seconds, 1))
 
 
 def _name_resolves(settings: Settings) -> Check:
@@ -247,5 +271,5 @@ def command(context: Context, *, as_json: bool) -> None:
     if as_json:
         from sync.outputs.commands import Check
 
-        context.out.json([Check(each.name, each.result, each.seen, each.advice) for each in checks])
+        context.out.json([Check(each.name, each.result, each.seen, each.advice, each.file, each.age_seconds) for each in checks])
     sys.exit(next((check.exit_code for check in checks if check.result is Result.FAILED), 0))

@@ -21,14 +21,14 @@ def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
     Args:
         name: setting that names the file.
         path: the file, or a pipe.
-        warnings: a sentence is appended if every user of the machine can read the file.
+        warnings: a sentence is appended if every user of the machine can read the file, or if it has been replaced.
 
     Raises:
         ValueError: the file is invalid; the message says what is expected.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - it may be a pipe
-            mode = os.fstat(file.fileno()).st_mode
+            found = os.fstat(file.fileno())
             content = _read_in_time(file, _SECRET_FILE_LIMIT + 1)
         text = content.decode("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -38,8 +38,11 @@ def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
         raise ValueError(f"a non-empty file in {name} ({path} is empty)")
     if len(content) > _SECRET_FILE_LIMIT:
         raise ValueError(f"one line of at most {_SECRET_FILE_LIMIT} bytes in {name} ({path})")
-    if stat.S_IMODE(mode) & stat.S_IROTH:
+    if stat.S_IMODE(found.st_mode) & stat.S_IROTH:
         warnings.append(f"{name} ({path}) can be read by every user of this machine; chmod 600 it.")
+    # A file without a name can only be opened by a path if it is a mount: its name on the host belongs to another file now.
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 0 and not str(path).startswith(("/dev/", "/proc/")):
+        warnings.append(f"{name} ({path}) is mounted, and was replaced or deleted on the host; restart the container to read it.")
     return text
 
 

@@ -249,6 +249,8 @@ class Check(Struct):
     result: Annotated[str, one_of("ok", "warning", "failed"), doc("result")]
     seen: Annotated[str, doc("observation")]
     advice: Annotated[str, doc("recommended action; empty if none")]
+    file: Annotated[str | None, doc("file that was read; null for a check without one", "/run/secrets/crun_api_key")]
+    age_seconds: Annotated[float | None, doc("seconds since that file was written; null for a check without one")]
 
 
 class TablesVersion(Struct):

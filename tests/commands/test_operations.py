@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
@@ -25,7 +26,7 @@ from sync.webhooks.outbox import register
 from tests.builders import record, records, run_against
 from tests.command_line import environment, template_sync
 from tests.conftest import SERVERS, drop_database, new_database
-from tests.daemons import Upstream
+from tests.daemons import DaemonProcess, Upstream
 from tests.webhooks.receiver import SECRET, Receiver
 
 if TYPE_CHECKING:
@@ -177,6 +178,19 @@ def stuck(scene: Scene) -> None:
     scene.execute(sa.update(webhook_endpoints).values(attempts=7, last_status=500, last_answer="database down", **moments))
 
 
+def rotated(scene: Scene) -> None:
+    """Start a daemon whose key the file holds, and give the next key to its account."""
+    key, old, new = scene.folder / "key", SANDBOX_KEY, "ak_NewKeyNewKeyNewKeyNewKeyNewKey11"
+    for file, content in ((key, old), (scene.folder / "new-key", new)):
+        file.write_text(content)
+        file.chmod(0o600)
+    scene.variables |= {"CRUN_API_KEY": "", "CRUN_API_KEY_FILE": str(key)}
+    daemon = scene.open_things.enter_context(DaemonProcess(scene.folder, scene.upstream.settings(**scene.variables)))
+    daemon.wait_for("run_finished", status="succeeded")
+    scene.upstream.keys = {new}
+    scene.variables["DAEMON_PID"] = str(daemon.pid)
+
+
 def moved(scene: Scene) -> None:
     scene.synchronise()
     scene.execute(sa.update(sync_state).values(origin="https://api.crunai.com"))
@@ -191,7 +205,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Unconfirmed": unconfirmed,
     "Rejected": rejected,
     "Locked": locked,
-    "Key rotated": well,
+    "Key rotated": rotated,
     "Another origin": moved,
     "Disk full": full,
     "Webhooks": stuck,

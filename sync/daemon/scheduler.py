@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.events import EVENT_SCHEDULER_STARTED
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_SCHEDULER_STARTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
@@ -36,6 +36,8 @@ from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from apscheduler.events import JobExecutionEvent
 
     from sync.daemon.next_run import Schedule
     from sync.daemon.service import Service
@@ -118,6 +120,7 @@ class Daemon:
         self._announce(due)
         started = threading.Event()
         self._scheduler.add_listener(lambda _event: started.set(), EVENT_SCHEDULER_STARTED)
+        self._scheduler.add_listener(self._finish, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
         self._thread.start()
         started.wait()
         get_logger().info("daemon_started", first_run=due.isoformat(timespec="seconds"), schedule=str(self.schedule))
@@ -146,16 +149,22 @@ class Daemon:
             return False, f"a run has been active for more than {self.max_run:.0f} s, the limit of a run"
         return True, "the scheduler is alive"
 
-    def _run(self) -> None:
+    def _run(self) -> RunResult | None:
         self._idle.clear()
         self._run_began = self.monotonic()
+        # After `_end` began, nothing here may wait for the scheduler's locks, which `_end` may hold.
+        return None if self._stopping else self._attempt()
+
+    def _finish(self, event: JobExecutionEvent) -> None:
+        """Plan the next run, in the thread of the run.
+
+        The scheduler counts the job as running until it sends this event, and skips a run that is due earlier.
+        """
         try:
-            if self._stopping:  # `_end` may hold the scheduler's locks, so nothing here may wait for them
-                return
-            result = self._attempt()
-            if result.fatal:
+            result: RunResult | None = event.retval
+            if result and result.fatal:
                 self.stop()
-            elif not self._stopping:
+            elif result and not self._stopping:
                 self._plan(result)
         finally:
             self._run_began = None

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.field_changes import breaking
-from sync.catalog.selection import FILTERS, count_values, make_selection, page_position, page_token
+from sync.catalog.selection import FILTERS, check_count, count_values, make_selection, page_position, page_token
 from sync.errors import CatalogError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
-from sync.reader.arguments import check_age, check_id, check_limit, check_moment, check_position
+from sync.reader.arguments import check_age, check_id, check_moment, check_position
 from sync.reader.catalog import tag_counts, type_counts
 from sync.reader.history import difference, periods
 from sync.reader.past import run_of, templates_of_changes
@@ -235,7 +235,7 @@ class Catalog:
             CursorLost: the cursor is not part of this feed; the error has the reason and the cursor to restart from.
             ValueError: an invalid cursor or limit.
         """
-        since, limit = check_position(since), check_limit(limit)
+        since, limit = check_position(since), check_count("limit", limit)
         with reading(self._source) as connection:
             rows = feed.changes(connection, since=since, limit=limit)
             if self._after_run is not None:

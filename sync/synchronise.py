@@ -23,8 +23,9 @@ from sync.catalog.removals import (
     decide_removals,
     drop_ambiguous_removals,
     removal_limit,
+    removal_problem,
 )
-from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, removal_problem, unverified_error
+from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, unverified_error
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
 from sync.client.confirm_removals import Confirmation, confirm_removals

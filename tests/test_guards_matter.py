@@ -188,10 +188,11 @@ def nameless_proves_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def order_counts(patch: pytest.MonkeyPatch) -> None:
-    def tag_changes(before: list[Any], after: list[Any], **_: Any) -> list[dict[str, Any]]:
-        return [{"field": "tags", "old": before, "new": after}] if before != after else []
+    def with_order(before: Document, after: Document) -> list[FieldChange]:
+        moved = [{"field": "tags", "old": before["tags"], "new": after["tags"]}] if before["tags"] != after["tags"] else []
+        return CHANGED_FIELDS(before, after) + moved
 
-    patch.setattr(sync.catalog.field_changes, "_tag_changes", tag_changes)
+    patch.setattr(sync.catalog.diff, "changed_fields", with_order)
 
 
 def new_fields_count(patch: pytest.MonkeyPatch) -> None:

@@ -51,9 +51,9 @@ PURE = {
     "errors",
 }
 PURE_MAY_IMPORT = {
-    "__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "json",
-    "jsonschema", "math", "msgspec", "re", "typing", "unicodedata", "urllib", "wcwidth", "base64", "html", "ipaddress", "tomllib",
-    "xml", "errno",
+    "__future__", "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "errno", "functools",
+    "hashlib", "html", "ipaddress", "itertools", "json", "jsonschema", "math", "msgspec", "operator", "re", "tomllib", "typing",
+    "unicodedata", "urllib", "wcwidth", "xml",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.network",

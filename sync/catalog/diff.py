@@ -7,17 +7,17 @@ an unknown field that appears or disappears. Such differences are stored and not
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sync.catalog.document import canonical
 from sync.catalog.field_changes import changed_fields
-from sync.catalog.fields import BATCH, COLUMNS, DOCUMENTED, LISTS, MOST_NAMES
+from sync.catalog.fields import COLUMNS, DOCUMENTED, LISTS, MOST_NAMES
 from sync.catalog.parsing import fields_with_value, parse_record
 from sync.catalog.served_records import LOOK_UP
 from sync.catalog.snapshot import fields_to_keep, kept_unknown, kept_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
     from sync.catalog.document import Document
@@ -80,8 +80,7 @@ class ChangeSet:
         """Return a copy with these removals, ID -> evidence."""
         gone = [
             Change(key, "removed", evidence=removals[key], removed_document=parser.keep_document(document))
-            for batch in _batches(sorted(removals))
-            for key, document in sorted(parser.load_documents(batch).items())
+            for key, document in parser.stored_documents(sorted(removals))
         ]
         return replace(self, changes=(*self.changes, *gone))
 
@@ -102,102 +101,79 @@ def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: Record
         snapshot: the served records.
         parser: the parser of the records, which also loads stored documents.
     """
-    read = {template_id: record for template_id, record in snapshot.good.items() if record.offset is not None}
+    parsed = {template_id: record for template_id, record in snapshot.good.items() if record.offset is not None}
     added = [
         Change(template_id, "added", record, wire_hash=None if record.tags_unpaired else record.wire_hash)
-        for template_id, record in read.items()
+        for template_id, record in parsed.items()
         if template_id not in stored
     ]
     groups: dict[str, list[Change]] = {"changed": [], "unpublished": [], "same": []}
+    rehashed: dict[str, str | None] = {}
     appeared: set[str] = set() if stored else set(parser.unknown)
     vanished: set[str] = set()
-    for batch in _batches([template_id for template_id in read if template_id in stored]):
-        documents = parser.load_documents(batch)
-        for template_id in batch:
-            record, before = read[template_id], documents[template_id]
-            change, names = compare_record(record, parser.decode(record), before, snapshot.missing)
-            groups[change.kind].append(change)
-            appeared |= names.appeared
-            vanished |= names.vanished
+    for template_id, before in parser.stored_documents([key for key in parsed if key in stored]):
+        change, new, lost = _compare_record(parsed[template_id], before, snapshot.missing, parser)
+        groups[change.kind].append(change)
+        appeared |= new
+        vanished |= lost
+        # A record without a hash keeps a stored hash that is still valid.
+        if change.kind == "same" and change.wire_hash != stored[template_id] and (change.kept or change.wire_hash is not None):
+            rehashed[template_id] = change.wire_hash
     return ChangeSet(
         changes=(*added, *groups["changed"]),
         unpublished=tuple(groups["unpublished"]),
-        rehashed=_rehashed(groups["same"], stored),
+        rehashed=rehashed,
         unchanged=len(snapshot.good) - len(added) - len(groups["changed"]),
-        appeared=_some_names(appeared),
-        vanished=_some_names(vanished),
+        appeared=tuple(sorted(appeared)[:MOST_NAMES]),
+        vanished=tuple(sorted(vanished)[:MOST_NAMES]),
     )
 
 
-class FieldNames(NamedTuple):
-    """Fields that one template gained or lost without a published change."""
-
-    appeared: AbstractSet[str]
-    vanished: AbstractSet[str]
-
-
-def compare_record(
-    record: ServedRecord, value: dict[str, Any], before: Document, missing: frozenset[str]
-) -> tuple[Change, FieldNames]:
+def _compare_record(
+    record: ServedRecord, before: Document, missing: frozenset[str], parser: RecordParser
+) -> tuple[Change, AbstractSet[str], AbstractSet[str]]:
     """Compare one record with the stored document of its template.
 
     Args:
         record: the served record.
-        value: the decoded record.
         before: the stored document.
         missing: documented fields without a value in every record of the walk.
+        parser: decodes the record.
 
     Returns:
-        The change, of kind `changed`, `unpublished` or `same`, and the fields that appeared or vanished.
+        The change, of kind `changed`, `unpublished` or `same`; the fields that the template gained, and those that it lost,
+        without a published change.
     """
+    value = parser.decode(record)
     served = parse_record(value)
     lacking = fields_to_keep(record, missing) - fields_with_value(value)
-    kept = kept_values(before, served, lacking) if lacking else {}
+    kept = kept_values(before, served, lacking)
     if record.page == LOOK_UP:
         kept |= kept_unknown(before, served)
-    after = {**served, **kept} if kept else served
+    after = {**served, **kept}
     had, has = before["extra"].keys(), after["extra"].keys()
     unsent = {wire for wire in lacking if COLUMNS.get(wire, "tags") in kept} if record.page != LOOK_UP else set()
-    names = FieldNames(has - had, (had - has - DOCUMENTED) | unsent)
+    gained, lost = has - had, (had - has - DOCUMENTED) | unsent
     # Unpaired tags are rejected depending on the other records of a walk, so such a record is parsed each time.
     template_id, hashed = after["template_id"], None if kept or record.tags_unpaired else record.wire_hash
     if after == before and canonical(after["extra"]) == canonical(before["extra"]):  # in Python 1 == True
-        return Change(template_id, "same", record, kept, hashed), names
+        return Change(template_id, "same", record, kept, hashed), gained, lost
     fields = tuple(changed_fields(before, after))
     lists = tuple(name for name in LISTS if before[name] != after[name])
-    return Change(template_id, "changed" if fields else "unpublished", record, kept, hashed, fields, lists=lists), names
-
-
-def _rehashed(same: Iterable[Change], stored: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Return the new hashes of equal templates. A record without a hash keeps a stored hash that is still valid."""
-    return {
-        change.template_id: change.wire_hash
-        for change in same
-        if change.wire_hash != stored[change.template_id] and (change.kept or change.wire_hash is not None)
-    }
-
-
-def _some_names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(names)[:MOST_NAMES])
-
-
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+    kind = "changed" if fields else "unpublished"
+    return Change(template_id, kind, record, kept, hashed, fields, lists=lists), gained, lost
 
 
 def net_changes(before: Mapping[str, Document], after: Mapping[str, Document]) -> list[dict[str, Any]]:
     """Compare two catalogs; return the changes in the form of the feed, by kind and ID."""
-    added = [
-        {"kind": "added", "template_id": key, "fields": [], "document": after[key]}
-        for key in sorted(after.keys() - before.keys())
-    ]
+    added = [{"kind": "added", "template_id": key, "fields": [], "document": after[key]} for key in sorted(after.keys() - before)]
     changed = [
         {"kind": "changed", "template_id": key, "fields": fields, "document": after[key]}
-        for key in sorted(after.keys() & before.keys())
+        for key in sorted(after.keys() & before)
         if (fields := changed_fields(before[key], after[key]))
     ]
-    gone = sorted(before.keys() - after.keys())
     removed: list[dict[str, Any]] = [
-        {"kind": "removed", "template_id": key, "fields": [], "document": None, "before": before[key]} for key in gone
+        {"kind": "removed", "template_id": key, "fields": [], "document": None, "before": before[key]}
+        for key in sorted(before.keys() - after)
     ]
     return [*added, *changed, *removed]

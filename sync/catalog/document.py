@@ -64,7 +64,9 @@ def content_hash(document: Document) -> str:
     for name in LISTS:
         meaning[name] = unordered(document[name])
     meaning["extra"] = without_query(document["extra"])
-    return _hash(meaning)
+    # Only these two can contain numbers that the two encoders write differently.
+    plain = _numbers_are_plain([meaning["consume_items"], meaning["extra"]])
+    return hashlib.sha256(_encode_fast(meaning) if plain else _exactly(meaning)).hexdigest()
 
 
 def plain_hash(value: Any) -> str:
@@ -74,45 +76,23 @@ def plain_hash(value: Any) -> str:
 
 def unordered(items: list[Any]) -> list[Any]:
     """Sort a list whose order is not significant."""
-    if len(items) < 2:  # noqa: PLR2004 - nothing to sort
-        return items
-    # Only prices contain numbers, which the fast encoder may write differently, so the order could differ.
-    prices = isinstance(items[0], dict) and "credit" in items[0]
-    return sorted(items, key=canonical if prices and not _credits_are_plain(items) else _encode_fast)
+    return sorted(items, key=_encode_fast if _numbers_are_plain(items) else _exactly)
 
 
 def canonical(value: Any) -> str:
     """Write a JSON value in its canonical form, which is hashed and compared."""
-    return _encode(value).decode("utf-8", "surrogatepass")
-
-
-def _hash(document: Document) -> str:
-    # Only prices and `extra` can contain numbers that the two encoders write differently.
-    extra = document["extra"]
-    plain = _credits_are_plain(document["consume_items"]) and (not extra or _numbers_are_plain(extra))
-    return hashlib.sha256(_encode_fast(document) if plain else _encode_slowly(document)).hexdigest()
+    return write_exactly(value)
 
 
 _encode_fast = msgspec.json.Encoder(order="sorted").encode
+write_exactly = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _LEAST_PLAIN, _FIRST_WITH_EXPONENT = 1e-4, 1e16
 _LARGEST_INTEGER = 2**63 - 1
 
 
-def _encode(value: Any) -> bytes:
-    """Encode a value as `_encode_slowly` does, by the fast encoder if it writes the same bytes."""
-    try:
-        return _encode_fast(value) if _numbers_are_plain(value) else _encode_slowly(value)
-    except UnicodeEncodeError:  # half a surrogate pair
-        return _encode_slowly(value)
-
-
-def _encode_slowly(value: Any) -> bytes:
+def _exactly(value: Any) -> bytes:
     """Encode a value by the reference encoder; hashes are stored, so every version must write the same bytes."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
-
-
-def _credits_are_plain(prices: list[Any]) -> bool:
-    return all([_numbers_are_plain(price["credit"]) for price in prices])  # noqa: C419 - a generator takes twice as long
+    return write_exactly(value).encode("utf-8", "surrogatepass")
 
 
 def _numbers_are_plain(value: Any) -> bool:

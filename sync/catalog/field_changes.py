@@ -8,9 +8,10 @@ the first colon. Reasons are stored in the feed, so an existing one must not cha
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.catalog.document import canonical, unordered
+from sync.catalog.document import canonical
 from sync.catalog.fields import SCALARS
 from sync.catalog.url_query import URL_FIELDS, address, without_query
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 FieldChange = dict[str, Any]
 """`{"field", "old", "new"}`; for `tags` also `"gained"` and `"lost"`."""
+PRICE = "consume_items."
+"""The prefix of a price field in the feed. The resolution follows, which may contain dots."""
+
+
+_NAMES = itemgetter("name", "name_en")
 
 
 def changed_fields(before: Document, after: Document) -> list[FieldChange]:
@@ -34,19 +40,24 @@ def changed_fields(before: Document, after: Document) -> list[FieldChange]:
         old, new = before[name], after[name]
         if old != new and (name not in URL_FIELDS or address(old) != address(new)):
             changes.append({"field": name, "old": old, "new": new})
-    # Equal lists are the usual case, and a plain comparison is cheaper than one without order.
-    if before["tags"] != after["tags"]:
-        changes += _tag_changes(before["tags"], after["tags"])
-    if before["consume_items"] != after["consume_items"]:
-        changes += _price_changes(before["consume_items"], after["consume_items"])
-    had, has = before["aspect_ratios"], after["aspect_ratios"]
-    if had != has and unordered(had) != unordered(has):
-        changes.append({"field": "aspect_ratios", "old": had, "new": has})
+    had, has = {*map(_NAMES, before["tags"])}, {*map(_NAMES, after["tags"])}
+    if had != has:
+        gained = [tag for tag in after["tags"] if _NAMES(tag) not in had]
+        lost = [tag for tag in before["tags"] if _NAMES(tag) not in has]
+        changes.append({"field": "tags", "old": before["tags"], "new": after["tags"], "gained": gained, "lost": lost})
+    was, now = ({price["resolution"]: price["credit"] for price in each["consume_items"]} for each in (before, after))
+    changes += [
+        {"field": f"{PRICE}{resolution}", "old": was.get(resolution), "new": now.get(resolution)}
+        for resolution in {**was, **now}
+        if was.get(resolution) != now.get(resolution)
+    ]
+    if sorted(before["aspect_ratios"]) != sorted(after["aspect_ratios"]):
+        changes.append({"field": "aspect_ratios", "old": before["aspect_ratios"], "new": after["aspect_ratios"]})
     old_extra, new_extra = before["extra"], after["extra"]
     changes += [
         {"field": f"extra.{name}", "old": old_extra[name], "new": new_extra[name]}
-        for name in sorted(old_extra.keys() & new_extra.keys())
-        if _meaning(old_extra, name) != _meaning(new_extra, name)
+        for name in sorted(old_extra.keys() & new_extra)
+        if canonical(without_query(old_extra[name])) != canonical(without_query(new_extra[name]))
     ]
     return changes
 
@@ -66,39 +77,8 @@ def apply_fields(document: Document, fields: Iterable[Mapping[str, Any]]) -> Doc
 
 
 def _with_price(prices: list[dict[str, Any]], resolution: str, credit: float | None) -> list[dict[str, Any]]:
-    if credit is None:
-        return [price for price in prices if price["resolution"] != resolution]
-    new = {"resolution": resolution, "credit": credit}
-    if all(price["resolution"] != resolution for price in prices):
-        return [*prices, new]
-    return [new if price["resolution"] == resolution else price for price in prices]
-
-
-def _meaning(extra: Mapping[str, Any], name: str) -> str:
-    """Write an unknown field's value as canonical JSON, without the query strings of URLs."""
-    return canonical(without_query(extra[name]))
-
-
-def _tag_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[FieldChange]:
-    had = {(tag["name"], tag["name_en"]) for tag in before}
-    has = {(tag["name"], tag["name_en"]) for tag in after}
-    gained = [tag for tag in after if (tag["name"], tag["name_en"]) not in had]
-    lost = [tag for tag in before if (tag["name"], tag["name_en"]) not in has]
-    return [{"field": "tags", "old": before, "new": after, "gained": gained, "lost": lost}] if gained or lost else []
-
-
-def _price_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[FieldChange]:
-    old = {price["resolution"]: price["credit"] for price in before}
-    new = {price["resolution"]: price["credit"] for price in after}
-    return [
-        {"field": f"consume_items.{resolution}", "old": old.get(resolution), "new": new.get(resolution)}
-        for resolution in {**old, **new}
-        if old.get(resolution) != new.get(resolution)
-    ]
-
-
-PRICE = "consume_items."
-"""The prefix of a price field in the feed. The resolution follows, which may contain dots."""
+    after = {**{price["resolution"]: price["credit"] for price in prices}, resolution: credit}
+    return [{"resolution": name, "credit": each} for name, each in after.items() if each is not None]
 
 
 class PriceMove(NamedTuple):
@@ -139,8 +119,6 @@ REASONS: Mapping[str, str] = {
 }
 """Reason -> its meaning."""
 
-_REASON_BY_FIELD: Mapping[str, str] = {"template_type": "type", "input_requirement": "requirement"}
-
 
 def breaking(kind: str, fields: Iterable[Mapping[str, Any]] | None) -> list[str]:
     """Return the reasons for which a change breaks callers, in the order of its fields; empty if it does not.
@@ -156,8 +134,8 @@ def breaking(kind: str, fields: Iterable[Mapping[str, Any]] | None) -> list[str]
 
 def _reasons(change: Mapping[str, Any]) -> list[str]:
     name, old, new = change["field"], change["old"], change["new"]
-    if name in _REASON_BY_FIELD:
-        return [_REASON_BY_FIELD[name]]
+    if name in {"template_type", "input_requirement"}:
+        return [name.partition("_")[2]]
     if name == "input_num" and new is not None:  # an unstated number restricts nothing
         return ["images-stated" if old is None else "more-images" if new > old else "fewer-images"]
     if name == "aspect_ratios":

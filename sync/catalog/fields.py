@@ -91,7 +91,6 @@ BOUNDS: Mapping[str, int] = {field.wire: field.bound for field in FIELDS}
 DECLARATION = hashlib.sha256(repr([field[:4] for field in FIELDS]).encode()).digest()[:15]
 """Hash of the declarations; when it changes, every stored record is parsed again."""
 
-
 BATCH = 500
 """Stored documents that are read at a time, to bound memory."""
 MOST_BYTES = 256 * 1024
@@ -119,8 +118,6 @@ LARGEST_EXPONENT = 50
 
 def storage_flaw(value: str) -> str | None:
     """Describe what no database can store in a string: NUL or an unpaired surrogate; None if it can be stored."""
-    if value.isascii():
-        return "a NUL character" if "\x00" in value else None
     if "\x00" in value:
         return "a NUL character"
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from decimal import Context, Decimal
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.document import DOCUMENT_KEYS, instant, json_number
@@ -24,7 +25,7 @@ from sync.catalog.fields import (
     Kind,
     storage_flaw,
 )
-from sync.catalog.rejection import RecordRejected
+from sync.catalog.rejection import RecordRejected, require_storable
 from sync.catalog.unknown_fields import unknown_fields
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def complete_document(stored: Any) -> Document | None:
 
     Such a field gets the value that `extra` has under its wire name, so that documenting a field is not a change.
     """
-    if not isinstance(stored, dict) or not stored.keys() >= _NEVER_MISSING:
+    if not isinstance(stored, dict) or not stored.keys() >= {"template_id", "extra", *LISTS}:
         return None
-    if stored.keys() >= _KEYS:
+    if stored.keys() >= set(DOCUMENT_KEYS):
         return stored
     added = dict.fromkeys(DOCUMENT_KEYS)
     for wire, column, bound, parse in _PARSERS:
@@ -75,7 +76,7 @@ def complete_document(stored: Any) -> Document | None:
 
 def fields_with_value(record: dict[str, Any]) -> frozenset[str]:
     """Return the documented fields that are neither missing nor null in a record. `[]` and `""` are values."""
-    return frozenset([name for name in DOCUMENTED & record.keys() if record[name] is not None])
+    return frozenset(name for name in DOCUMENTED & record.keys() if record[name] is not None)
 
 
 def filled_fields(document: Document) -> frozenset[str]:
@@ -106,8 +107,7 @@ def _string(value: Any, name: str, bound: int) -> str:
         raise RecordRejected(f"{name} must be a string, not {kind_of(value)}")
     if len(value) > bound:
         raise RecordRejected(f"{name} has {len(value)} characters, more than {bound}")
-    if flaw := storage_flaw(value):
-        raise RecordRejected(f"{name} holds {flaw}")
+    require_storable(value, name)
     return value
 
 
@@ -129,10 +129,6 @@ _PARSER_OF: dict[Kind, Callable[[Any, str, int], Any]] = {Kind.STRING: _string, 
 _PARSERS = [(field.wire, field.column, field.bound, _PARSER_OF[field.kind]) for field in FIELDS if field.kind in _PARSER_OF]
 
 
-_KEYS = frozenset(DOCUMENT_KEYS)
-_NEVER_MISSING = frozenset({"template_id", "extra", *LISTS})
-
-
 def _list(record: dict[str, Any], name: str) -> list[Any]:
     value = record.get(name)
     if value is None:
@@ -152,8 +148,7 @@ def _prices(record: dict[str, Any]) -> list[dict[str, Any]]:
         resolution = item.get("Resolution")
         if resolution is None or resolution == "":
             raise RecordRejected("an item of ConsumeItems has no Resolution")
-        _string(resolution, "Resolution", BOUNDS["ConsumeItems"])
-        if resolution in prices:
+        if _string(resolution, "Resolution", BOUNDS["ConsumeItems"]) in prices:
             raise RecordRejected(f"ConsumeItems has the resolution {resolution!r} twice")
         prices[resolution] = credit_of(item.get("Credit"))
     return [{"resolution": resolution, "credit": credit} for resolution, credit in prices.items()]
@@ -206,25 +201,20 @@ def _tags(record: dict[str, Any]) -> list[dict[str, Any]]:
     english = [_string(name, "Tags_en", BOUNDS["Tags_en"]) for name in _list(record, "Tags_en")]
     if record.get("Tags") is None:
         return []  # see `lacks_tags`
-    if record.get("Tags_en") is None:
-        return [{"name": name, "name_en": None} for name in dict.fromkeys(names)]
-    if len(names) != len(english):
+    if record.get("Tags_en") is not None and len(names) != len(english):
         raise RecordRejected(f"Tags has {len(names)} items, Tags_en {len(english)}")
-    pairs = dict.fromkeys(zip(names, english, strict=True))
+    pairs = dict.fromkeys(zip_longest(names, english))  # without English names, each is None
     return [{"name": name, "name_en": name_en} for name, name_en in pairs]
-
-
-@lru_cache(maxsize=256)
-def _split_ratios(text: str) -> tuple[str, ...]:
-    ratios = [part.strip() for part in text.split(",")]
-    if any(len(ratio) > LONGEST_RATIO for ratio in ratios):
-        raise RecordRejected("SupportAspectRatio holds something too long for a ratio")
-    return tuple(dict.fromkeys(ratio for ratio in ratios if ratio))
 
 
 def _ratios(record: dict[str, Any]) -> list[str]:
     text = record.get("SupportAspectRatio")
-    return [] if text is None else [*_split_ratios(_string(text, "SupportAspectRatio", BOUNDS["SupportAspectRatio"]))]
+    if text is None:
+        return []
+    ratios = [part.strip() for part in _string(text, "SupportAspectRatio", BOUNDS["SupportAspectRatio"]).split(",")]
+    if any(len(ratio) > LONGEST_RATIO for ratio in ratios):
+        raise RecordRejected("SupportAspectRatio holds something too long for a ratio")
+    return [*dict.fromkeys(filter(None, ratios))]
 
 
 def kind_of(value: Any) -> str:

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from sync.catalog.fields import storage_flaw
+
 PAYLOAD_SHOWN = 4000
 REASON_SHOWN = 300
 MOST_KEPT = 1000
@@ -27,6 +29,12 @@ class RejectedRecord:
 
 class RecordRejected(Exception):
     """The reason why a record is rejected, one short phrase; never an error of the run."""
+
+
+def require_storable(value: str, name: str) -> None:
+    """Reject a string that a database cannot store."""
+    if flaw := storage_flaw(value):
+        raise RecordRejected(f"{name} holds {flaw}")
 
 
 def payload(record: Any) -> str:

@@ -12,6 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from sync.catalog.run_record import BY_CODE
+from sync.errors import RemovalsHeld, SyncError, WalkUnverified
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -23,15 +26,9 @@ if TYPE_CHECKING:
 
 ALWAYS_PLAUSIBLE = 10
 """Templates that one run may remove, however small the catalog."""
-
-
 RUNS_THAT_AGREE = 3
-
-
 LOOK_UPS = 200
 """Maximum number of look-ups; if more templates are missing, a second verified walk confirms."""
-
-
 SAMPLE = 20
 """Look-ups of missing IDs, chosen at random, that must agree with a second walk."""
 
@@ -86,40 +83,6 @@ class Removals:
     unconfirmed: Mapping[str, Unconfirmed] = field(default_factory=dict)
     limit: int = 0
 
-    @property
-    def too_many_unconfirmed(self) -> bool:
-        """Whether more absences are unconfirmed than the limit, so that the run is not a success."""
-        return len(self.unconfirmed) > self.limit
-
-    def why_held(self, missing: int, present: int, *, hold: float, now: datetime, empty: bool) -> str:
-        """Return why removals are held, one phrase.
-
-        Args:
-            missing: number of missing templates.
-            present: number of present templates in the database.
-            hold: minimum seconds that a removal is held.
-            now: start time of the run.
-            empty: whether the catalog served no record.
-        """
-        if empty:
-            return "the catalog is empty, which only an operator can accept"
-        runs, since = max(each.runs for each in self.held.values()), min(each.since for each in self.held.values())
-        agree = f"{runs} of {RUNS_THAT_AGREE} runs agree so far" if runs < RUNS_THAT_AGREE else f"{runs} runs agree so far"
-        left = max(0.0, hold - (now - since).total_seconds())
-        wait = f", and SYNC_HOLD ends in {left:.0f} s" if left else ""
-        return (
-            f"{missing} of {present} templates are missing, and at most {self.limit} may be removed at once"
-            f"; {agree}, the first at {since:%Y-%m-%d %H:%M:%S} UTC{wait}"
-        )
-
-    def why_unconfirmed(self, present: int) -> str:
-        """Return one sentence about unconfirmed absences, with the most frequent reason."""
-        reason = Counter(each.reason for each in self.unconfirmed.values()).most_common(1)[0][0]
-        return (
-            f"{len(self.unconfirmed)} of {present} templates are missing and their removal is not confirmed, and at most "
-            f"{self.limit} may be; most of them: {reason}. They are kept."
-        )
-
 
 def removal_limit(whole: int, share: Decimal) -> int:
     """Return the maximum number of removals of one run: a share of the catalog, at least ALWAYS_PLAUSIBLE."""
@@ -152,27 +115,58 @@ def decide_removals(
     limit = removal_limit(present, rules.max_removed)
     plausible = len(evidence) + len(unconfirmed) <= limit and not catalog_is_empty
     if rules.accept:
-        accepted = [template_id for template_id, each in unconfirmed.items() if each.answered]
         confirmed = evidence if plausible else dict.fromkeys(evidence, "accepted")
+        accepted = {template_id: "accepted" for template_id, each in unconfirmed.items() if each.answered}
         kept = {template_id: each for template_id, each in unconfirmed.items() if not each.answered}
-        return Removals({**confirmed, **dict.fromkeys(accepted, "accepted")}, unconfirmed=kept, limit=limit)
+        return Removals({**confirmed, **accepted}, unconfirmed=kept, limit=limit)
     if plausible:
         return Removals(evidence, unconfirmed=unconfirmed, limit=limit)
-    held = {template_id: _agreeing(held_before.get(template_id), now) for template_id in evidence}
-    due = {template_id: evidence[template_id] for template_id, each in held.items() if _is_due(each, now, rules.hold)}
-    if catalog_is_empty:
-        due = {}
-    waiting = {template_id: each for template_id, each in held.items() if template_id not in due}
-    return Removals(due, waiting, unconfirmed, limit)
+    held: dict[str, HeldRemoval] = {}
+    due: dict[str, str] = {}
+    for template_id, how in evidence.items():
+        runs, since = held_before.get(template_id, (0, now))
+        since = min(since, now)  # if the clock was set back, the wait starts again
+        if runs + 1 >= RUNS_THAT_AGREE and (now - since).total_seconds() >= rules.hold and not catalog_is_empty:
+            due[template_id] = how
+        else:
+            held[template_id] = HeldRemoval(runs + 1, since)
+    return Removals(due, held, unconfirmed, limit)
 
 
-def _agreeing(before: HeldRemoval | None, now: datetime) -> HeldRemoval:
-    """Count this run. If the clock was set back, the wait starts again."""
-    return HeldRemoval(1, now) if before is None else HeldRemoval(before.runs + 1, min(before.since, now))
+def removal_problem(
+    removals: Removals, absent: int, present: int, *, hold: float, now: datetime, empty: bool
+) -> SyncError | None:
+    """Return the error of a run whose removals are held, or with more unconfirmed ones than the limit; None if neither.
 
-
-def _is_due(held: HeldRemoval, now: datetime, hold: float) -> bool:
-    return held.runs >= RUNS_THAT_AGREE and (now - held.since).total_seconds() >= hold
+    Args:
+        removals: the decision.
+        absent: number of missing templates.
+        present: number of present templates in the database.
+        hold: minimum seconds that a removal is held.
+        now: start time of the run.
+        empty: whether the catalog served no record.
+    """
+    limit = f"at most {removals.limit} may be"
+    if removals.held:
+        why = "the catalog is empty, which only an operator can accept"
+        if not empty:
+            runs, since = max(each.runs for each in removals.held.values()), min(each.since for each in removals.held.values())
+            of = f" of {RUNS_THAT_AGREE}" if runs < RUNS_THAT_AGREE else ""
+            left = max(0.0, hold - (now - since).total_seconds())
+            why = (
+                f"{absent} of {present} templates are missing, and {limit} removed at once; {runs}{of} runs agree so far, "
+                f"the first at {since:%Y-%m-%d %H:%M:%S} UTC{f', and SYNC_HOLD ends in {left:.0f} s' if left else ''}"
+            )
+        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].action)
+    if len(removals.unconfirmed) > removals.limit:
+        reason = Counter(each.reason for each in removals.unconfirmed.values()).most_common(1)[0][0]
+        return WalkUnverified(
+            f"{len(removals.unconfirmed)} of {present} templates are missing and their removal is not confirmed, and {limit}; "
+            f"most of them: {reason}. They are kept.",
+            hint=BY_CODE["unconfirmed"].action,
+            code="unconfirmed",
+        )
+    return None
 
 
 AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be this template", answered=False)
@@ -224,20 +218,19 @@ class SyncState:
 
     def count_is_wrong(self, now: datetime, hold: float) -> bool:
         """Return whether enough runs over enough time served the same IDs, so that the reported count must be wrong."""
-        since = self.count_mismatch_since
-        old_enough = since is not None and (now - since).total_seconds() >= hold
-        return self.count_mismatch_runs > RUNS_TO_DISTRUST_COUNT and old_enough
+        runs, since = self.count_mismatch_runs, self.count_mismatch_since
+        return runs > RUNS_TO_DISTRUST_COUNT and since is not None and (now - since).total_seconds() >= hold
 
     def with_count_result(self, verified: bool, ids: set[str], now: datetime) -> SyncState:  # noqa: FBT001 - one caller
         """Count the consecutive runs in which the reported count did not match the same served IDs."""
         if verified:
             return replace(self, count_mismatch_ids=None, count_mismatch_runs=0, count_mismatch_since=None)
         hashed = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
-        again = hashed == self.count_mismatch_ids
-        runs = min(self.count_mismatch_runs + 1, RUNS_TO_DISTRUST_COUNT + 1) if again else 1
-        # If the clock was set back, the wait starts again.
-        since = min(self.count_mismatch_since or now, now) if again else now
-        return replace(self, count_mismatch_ids=hashed, count_mismatch_runs=runs, count_mismatch_since=since)
+        if hashed != self.count_mismatch_ids:
+            return replace(self, count_mismatch_ids=hashed, count_mismatch_runs=1, count_mismatch_since=now)
+        runs = min(self.count_mismatch_runs, RUNS_TO_DISTRUST_COUNT) + 1
+        since = min(self.count_mismatch_since or now, now)  # if the clock was set back, the wait starts again
+        return replace(self, count_mismatch_runs=runs, count_mismatch_since=since)
 
     def without_served(self, ids: set[str]) -> SyncState:
         """Drop held and unconfirmed removals of templates that are served again, even by an unverified walk."""

@@ -13,8 +13,6 @@ from sync.text import iso
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sync.catalog.removals import Removals
-
 
 class Requests(Protocol):
     """Counts of a run's requests; `sync.client.worker.RequestStatistics` is the implementation."""
@@ -195,31 +193,26 @@ _STATUS_BY_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, 
 
 def finish_applied(run: Run, problem: SyncError | None, statistics: Requests, now: datetime) -> Run:
     """Return the row of a run that applied its changes; `problem` is None for a success."""
-    status = _STATUS_BY_PROBLEM[type(problem)] if problem else Status.SUCCEEDED
-    return _with_error(_counted(run, statistics), status, problem, now)
+    return _finished(run, _STATUS_BY_PROBLEM[type(problem)] if problem else Status.SUCCEEDED, problem, statistics, now)
 
 
 def finish_failed(run: Run, error: SyncError, statistics: Requests, now: datetime) -> Run:
     """Return the row of a run that applied nothing."""
-    return _with_error(_counted(run, statistics), _status_of(error), error, now)
-
-
-def _status_of(error: SyncError) -> Status:
+    status = Status.FAILED
     if isinstance(error, Deferred):
-        return Status.DEFERRED
-    if isinstance(error, Interrupted):
-        return Status.INTERRUPTED
-    return Status.SKIPPED if isinstance(error, LeaseBusy | DatabaseConflict) else Status.FAILED
+        status = Status.DEFERRED
+    elif isinstance(error, Interrupted):
+        status = Status.INTERRUPTED
+    elif isinstance(error, LeaseBusy | DatabaseConflict):
+        status = Status.SKIPPED
+    return _finished(run, status, error, statistics, now)
 
 
-def _with_error(run: Run, status: Status, error: SyncError | None, now: datetime) -> Run:
+def _finished(run: Run, status: Status, error: SyncError | None, statistics: Requests, now: datetime) -> Run:
     return replace(
-        run, status=status, finished_at=now, error_code=error.code if error else None, error=str(error) if error else None
-    )
-
-
-def _counted(run: Run, statistics: Requests) -> Run:
-    return replace(run, requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes, version=__version__)
+        run, status=status, finished_at=now, error_code=error.code if error else None, error=str(error) if error else None,
+        requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes, version=__version__,
+    )  # fmt: skip
 
 
 def unverified_error(reason: str) -> SyncError:
@@ -228,24 +221,3 @@ def unverified_error(reason: str) -> SyncError:
         f"The walk could not be verified: {reason}. The served records are stored; nothing was removed.",
         hint="The next run walks again; if this persists, the server's responses are inconsistent.",
     )
-
-
-def removal_problem(
-    removals: Removals, absent: int, present: int, *, hold: float, now: datetime, empty: bool
-) -> SyncError | None:
-    """Return the error of a run whose removals are held, or with too many unconfirmed ones; None if neither.
-
-    Args:
-        removals: the decision.
-        absent: number of missing templates.
-        present: number of present templates in the database.
-        hold: minimum seconds that a removal is held.
-        now: start time of the run.
-        empty: whether the catalog served no record.
-    """
-    if removals.held:
-        why = removals.why_held(absent, present, hold=hold, now=now, empty=empty)
-        return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].action)
-    if removals.too_many_unconfirmed:
-        return WalkUnverified(removals.why_unconfirmed(present), hint=BY_CODE["unconfirmed"].action, code="unconfirmed")
-    return None

@@ -29,12 +29,9 @@ if TYPE_CHECKING:
 
 Sort = Literal["id", "newest", "price", "name"]
 """`newest` by release time, `price` ascending, `name` by the English title, else the Chinese one; no value last; then by ID."""
-
 SORTS: tuple[Sort, ...] = get_args(Sort)
-
 NAME_LENGTH = 250
 """Characters of a name that are compared, because MariaDB sorts by at most a thousand bytes."""
-
 _TOKEN = re.compile(r"(id|newest|price|name)\.([A-Za-z0-9_-]+)")
 
 
@@ -77,10 +74,8 @@ def page_position(document: Document, order: Order) -> PagePosition:
 
 def sort_key(position: PagePosition) -> tuple[Any, ...]:
     """Return a key for `sorted`; all keys must be of one order."""
-    value: Any = position.value
-    if isinstance(value, datetime):
-        value = -value.timestamp()
-    return (value is None, value, position.template_id)
+    value = position.value
+    return (value is None, -value.timestamp() if isinstance(value, datetime) else value, position.template_id)
 
 
 def page_token(position: PagePosition, order: Order) -> str:
@@ -174,9 +169,6 @@ class Selection:
 
 EVERYTHING = Selection()
 
-_TEXTS = ("type", "requirement", "resolution", "ratio", "search")
-_COUNTS = ("images", "limit")
-
 
 def make_selection(
     *,
@@ -194,14 +186,11 @@ def make_selection(
     """
     if sort not in SORTS:
         raise ValueError(f"sort: one of {', '.join(SORTS)}, not {sort!r}.")
-    for name in _TEXTS:
-        text = wanted.get(name)
-        if text is not None and not isinstance(text, str):
-            raise ValueError(f"{name}: a text, not {text!r}.")
-    for name in _COUNTS:
-        count = wanted.get(name)
-        if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**31):
-            raise ValueError(f"{name}: a whole number from 0 on, not {count!r}.")
+    for name, value in wanted.items():
+        if name in {"images", "limit"}:
+            check_count(name, value)
+        elif value is not None and not isinstance(value, str):
+            raise ValueError(f"{name}: a text, not {value!r}.")
     order = Order(sort, wanted.get("resolution"))
     if after is not None and not isinstance(after, str):
         raise ValueError(f"after: what a page gave as its `after`, not {after!r}.")
@@ -213,6 +202,17 @@ def make_selection(
         order=order,
         after=None if after is None else parse_page_token(after, order),
     )
+
+
+def check_count(name: str, count: int | None) -> int | None:
+    """Return a count; None: no limit.
+
+    Raises:
+        ValueError: it is not a non-negative integer.
+    """
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**31):
+        raise ValueError(f"{name}: a whole number from 0 on, not {count!r}.")
+    return count
 
 
 def _tags(tag: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -246,26 +246,11 @@ def same_word(one: str, other: str | None) -> bool:
     return other is not None and one.casefold() == other.casefold()
 
 
-class _WithoutMarks(dict[int, int | None]):
-    """Maps each combining mark to None and every other code point to itself, for `str.translate`."""
-
-    def __missing__(self, code: int) -> int | None:
-        kept = None if category(chr(code)).startswith("M") else code
-        self[code] = kept
-        return kept
-
-
-_WITHOUT_MARKS = _WithoutMarks()
-
-
 def fold(text: str) -> str:
     """Write a text as it is searched: after NFKD, without combining marks, case-folded. `café` and `CAFE` become `cafe`."""
-    return text.casefold() if text.isascii() else normalize("NFKD", text).translate(_WITHOUT_MARKS).casefold()
-
-
-def search_words(search: str) -> list[str]:
-    """Split a search into folded words."""
-    return fold(search).split()
+    if text.isascii():
+        return text.casefold()
+    return "".join(char for char in normalize("NFKD", text) if not category(char).startswith("M")).casefold()
 
 
 def matches_search(words: Sequence[str], texts: Iterable[str | None]) -> bool:
@@ -285,15 +270,14 @@ def matches(document: Document, wanted: Selection) -> bool:
         and (wanted.images is None or document["input_num"] == wanted.images)
         and (wanted.ratio is None or wanted.ratio in document["aspect_ratios"])
         and _price_fits(price(document, wanted.resolution), wanted)
-        and (wanted.search is None or matches_search(search_words(wanted.search), texts))
+        and (wanted.search is None or matches_search(fold(wanted.search).split(), texts))
     )
 
 
 def _price_fits(credit: Decimal | None, wanted: Selection) -> bool:
     if credit is None:
         return wanted.resolution is None and wanted.min_price is None and wanted.max_price is None
-    not_below = wanted.min_price is None or credit >= wanted.min_price
-    return not_below and (wanted.max_price is None or credit <= wanted.max_price)
+    return (wanted.min_price is None or credit >= wanted.min_price) and (wanted.max_price is None or credit <= wanted.max_price)
 
 
 FILTERS = ("tag", "type", "requirement", "images", "resolution", "ratio", "min_price", "max_price", "search")
@@ -307,14 +291,10 @@ def count_values(documents: Iterable[Document]) -> dict[str, dict[str | int, int
     """
     counts: dict[str, Counter[str | int]] = {name: Counter() for name in FACETS}
     for document in documents:
-        values: dict[str, Iterable[str | int | None]] = {
-            "tag": {tag["name_en"] or tag["name"] for tag in document["tags"]},
-            "type": [document["template_type"]],
-            "requirement": [document["input_requirement"]],
-            "images": [document["input_num"]],
-            "resolution": {item["resolution"] for item in document["consume_items"]},
-            "ratio": set(document["aspect_ratios"]),
-        }
-        for name in FACETS:
-            counts[name].update(value for value in values[name] if value is not None)
+        counts["tag"].update({tag["name_en"] or tag["name"] for tag in document["tags"]})
+        counts["resolution"].update({item["resolution"] for item in document["consume_items"]})
+        counts["ratio"].update(set(document["aspect_ratios"]))
+        for name, column in (("type", "template_type"), ("requirement", "input_requirement"), ("images", "input_num")):
+            if document[column] is not None:
+                counts[name][document[column]] += 1
     return {name: dict(sorted(found.items(), key=lambda each: (-each[1], str(each[0])))) for name, found in counts.items()}

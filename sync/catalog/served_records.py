@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import msgspec
 
-from sync.catalog.fields import DECLARATION, DOCUMENTED, MOST_BYTES, MOST_NAMES
+from sync.catalog.fields import BATCH, DECLARATION, DOCUMENTED, MOST_BYTES, MOST_NAMES
 from sync.catalog.json_values import decode_json, write_json
 from sync.catalog.parsing import fields_with_value, lacks_tags, parse_record, record_id
 from sync.catalog.rejection import REASON_SHOWN, RecordRejected, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sync.catalog.document import Document
 
@@ -28,8 +28,6 @@ LOOK_UP = 0
 """The page number of a record that was looked up by its ID."""
 _PARSER = b"2"
 """Version of the parser, part of every hash. Change it when parsing changes, so that all records are parsed again."""
-_NONE: frozenset[str] = frozenset()
-_new = tuple.__new__
 
 
 class Spool(Protocol):
@@ -63,7 +61,7 @@ class ServedRecord(NamedTuple):
     offset: int | None
     reason: str | None = None
     tags_unpaired: bool = False
-    first_with: frozenset[str] = _NONE
+    first_with: frozenset[str] = frozenset()
 
     @property
     def readable(self) -> bool:
@@ -73,12 +71,7 @@ class ServedRecord(NamedTuple):
 
 def wire_hash(raw: bytes) -> str:
     """Hash the bytes of a record, 32 hexadecimal digits. A record whose hash is stored is unchanged."""
-    hashed = _EMPTY_HASH.copy()
-    hashed.update(raw)
-    return hashed.hexdigest()
-
-
-_EMPTY_HASH = hashlib.blake2b(digest_size=16, salt=_PARSER + DECLARATION)
+    return hashlib.blake2b(raw, digest_size=16, salt=_PARSER + DECLARATION).hexdigest()
 
 
 class RecordParser:
@@ -124,7 +117,7 @@ class RecordParser:
             records: the bytes of each record.
             exact: whether these are the served bytes.
         """
-        return [self._parse(page, position, raw, exact) for position, raw in enumerate(records)]
+        return [self._parse(page, position, raw, exact=exact) for position, raw in enumerate(records)]
 
     def decode(self, record: ServedRecord) -> Any:
         """Decode the spooled bytes of a record.
@@ -143,49 +136,51 @@ class RecordParser:
             return self.load_documents([template_id])[template_id]
         return parse_record(self.decode(record))
 
+    def stored_documents(self, ids: Sequence[str]) -> Iterator[tuple[str, Document]]:
+        """Yield the ID and the stored document of each of these templates, in their order, loaded in batches."""
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            documents = self.load_documents(batch)
+            yield from ((template_id, documents[template_id]) for template_id in batch)
+
     def keep_document(self, document: Document) -> int:
         """Store the document of a removed template; return its offset."""
         return self._spool.append(json.dumps(document).encode())
 
     def kept_document(self, offset: int) -> Document:
         """Return a document that `keep_document` stored."""
-        document: Document = json.loads(self._spool.read(offset))
-        return document
+        return cast("Document", json.loads(self._spool.read(offset)))
 
-    def _parse(self, page: int, position: int, raw: bytes, exact: bool) -> ServedRecord:  # noqa: FBT001 - one private caller
+    def _parse(self, page: int, position: int, raw: bytes, *, exact: bool) -> ServedRecord:
         hashed = wire_hash(raw)
         template_id = self._id_of.get(hashed)
         if template_id is not None:
-            carried = self._carried(page, _decode(raw)) if self.missing else _NONE
-            # tuple.__new__ is three times as fast as the constructor, and every record of every run comes here.
-            return _new(ServedRecord, (page, position, template_id, hashed, None, None, False, carried))
+            first_with = self._first_with(page, _decode(raw)) if self.missing else frozenset[str]()
+            return ServedRecord(page, position, template_id, hashed, offset=None, first_with=first_with)
         decoded = _decode(raw)
         value = self._redact(decoded)
         is_redacted = value is not decoded
-        reason, unpaired, carried = None, False, _NONE
+        record = ServedRecord(
+            page, position, record_id(value), wire_hash=hashed if exact and not is_redacted else None,
+            offset=self._spool.append(write_json(value) if is_redacted else raw),
+        )  # fmt: skip
         try:
             if len(raw) > MOST_BYTES:
                 raise RecordRejected(f"it has more than {MOST_BYTES} bytes")
             document = parse_record(value)
         except RecordRejected as why:
-            reason = cut(str(why), REASON_SHOWN)
-        else:
-            unpaired = lacks_tags(value)
-            if document["extra"] and len(self.unknown) < MOST_NAMES:
-                self.unknown.update(document["extra"])
-            if self.missing:
-                carried = self._carried(page, value)
-        offset = self._spool.append(write_json(value) if is_redacted else raw)
-        stored_hash = hashed if exact and not is_redacted else None
-        return ServedRecord(page, position, record_id(value), stored_hash, offset, reason, unpaired, carried)
+            return record._replace(reason=cut(str(why), REASON_SHOWN))
+        if document["extra"] and len(self.unknown) < MOST_NAMES:
+            self.unknown.update(document["extra"])
+        return record._replace(tags_unpaired=lacks_tags(value), first_with=self._first_with(page, value))
 
-    def _carried(self, page: int, value: dict[str, Any]) -> frozenset[str]:
+    def _first_with(self, page: int, value: dict[str, Any]) -> frozenset[str]:
         """Return the fields for which this record is the first with a value; look-ups do not count."""
-        if page == LOOK_UP:
-            return _NONE
-        carried = fields_with_value(value) & self.missing
-        self.missing -= carried
-        return frozenset(carried)
+        if page == LOOK_UP or not self.missing:
+            return frozenset()
+        found = fields_with_value(value) & self.missing
+        self.missing -= found
+        return found
 
 
 def _decode(raw: bytes) -> Any:

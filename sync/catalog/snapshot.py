@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.document import canonical, content_hash
-from sync.catalog.fields import BATCH, COLUMNS, DOCUMENTED, MOST_EXTRA, MOST_FIELDS
+from sync.catalog.fields import COLUMNS, DOCUMENTED, MOST_EXTRA, MOST_FIELDS
 from sync.catalog.parsing import fields_with_value, filled_fields
 from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, RejectedRecord, payload
 from sync.catalog.served_records import LOOK_UP
@@ -78,17 +78,11 @@ class Snapshot:
 
     def rejected_records(self, parser: RecordParser) -> list[RejectedRecord]:
         """Return the first MOST_KEPT rejected records, as they are stored; an unchanged one with its stored document."""
-        kept = self.rejected[:MOST_KEPT]
         return [
-            RejectedRecord(
-                bad.page,
-                bad.position,
-                bad.template_id,
-                reason,
-                payload(parser.document(bad) if bad.offset is None else parser.decode(bad)),
-            )
-            for bad, reason in kept
-        ]
+            RejectedRecord(bad.page, bad.position, bad.template_id, reason,
+                           payload(parser.document(bad) if bad.offset is None else parser.decode(bad)))
+            for bad, reason in self.rejected[:MOST_KEPT]
+        ]  # fmt: skip
 
 
 def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], parser: RecordParser) -> Snapshot:
@@ -127,16 +121,15 @@ def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], pars
 def _without_value(fields: set[str], good: Iterable[ServedRecord], parser: RecordParser) -> frozenset[str]:
     """Return those of these fields that have no value in any valid record of the walk."""
     left = set(fields)
-    listed = [record for record in good if record.page != LOOK_UP] if left else []
+    listed = [record for record in good if record.page != LOOK_UP]
     for record in listed:
         if left and record.offset is not None:
             left -= fields_with_value(parser.decode(record))
-    unchanged = [str(record.template_id) for record in listed if record.offset is None]
-    for start in range(0, len(unchanged), BATCH):
-        if not left:
-            break
-        for document in parser.load_documents(unchanged[start : start + BATCH]).values():
+    if left:
+        for _, document in parser.stored_documents([str(record.template_id) for record in listed if record.offset is None]):
             left -= filled_fields(document)
+            if not left:
+                break
     return frozenset(left)
 
 
@@ -171,10 +164,8 @@ def reject_reformatted(snapshot: Snapshot, present: Collection[str], most: int) 
         present: IDs of the present templates.
         most: maximum number of such records that are accepted.
     """
-    served = snapshot.ids
-    missing = {_plain(template_id) for template_id in present if template_id not in served}
-    known = set(present) if missing else set()
-    doubtful = [found for found in snapshot.good if found not in known and _plain(found) in missing] if missing else []
+    missing = {_plain(template_id) for template_id in {*present} - snapshot.ids}
+    doubtful = [found for found in snapshot.good if found not in present and _plain(found) in missing] if missing else []
     if len(doubtful) > most:
         for found in doubtful:
             snapshot.rejected.append((snapshot.good.pop(found), "its id is a known template's, written otherwise"))

@@ -6,11 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from sync.catalog.document import canonical
-from sync.catalog.fields import DEEPEST, DOCUMENTED, LARGEST_EXPONENT, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS, storage_flaw
-from sync.catalog.rejection import RecordRejected
+from sync.catalog.fields import DEEPEST, DOCUMENTED, LARGEST_EXPONENT, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS
+from sync.catalog.rejection import RecordRejected, require_storable
 
 _TOO_LARGE = 10 ** (LARGEST_EXPONENT + 1)
-_PRICE_FIELDS = frozenset({"Resolution", "Credit"})
 
 
 def unknown_fields(record: dict[str, Any]) -> dict[str, Any]:
@@ -21,9 +20,7 @@ def unknown_fields(record: dict[str, Any]) -> dict[str, Any]:
     """
     extra = {name: _checked(record[name], name, 1) for name in record if name not in DOCUMENTED}
     for item in record.get("ConsumeItems") or ():
-        if item.keys() <= _PRICE_FIELDS:
-            continue
-        for name in sorted(item.keys() - _PRICE_FIELDS):
+        for name in sorted(item.keys() - {"Resolution", "Credit"}):
             if f"ConsumeItems.{name}" in record:
                 raise RecordRejected("two of its unknown fields have one name")
             by_resolution = extra.setdefault(f"ConsumeItems.{name}", {})
@@ -35,22 +32,16 @@ def unknown_fields(record: dict[str, Any]) -> dict[str, Any]:
     for name in extra:
         if len(name) > LONGEST_NAME:
             raise RecordRejected(f"a field's name has {len(name)} characters, more than {LONGEST_NAME}")
-        _refuse_unsafe(name, "a field's name")
+        require_storable(name, "a field's name")
     if len(canonical(extra)) > MOST_EXTRA:
         raise RecordRejected(f"its unknown fields take more than {MOST_EXTRA} characters")
     return extra
 
 
-def _refuse_unsafe(value: str, name: str) -> None:
-    """Reject a string that a database cannot store."""
-    if flaw := storage_flaw(value):
-        raise RecordRejected(f"{name} holds {flaw}")
-
-
 def _checked(value: Any, name: str, depth: int) -> Any:
     """Check a value recursively; convert numbers to the form that every database returns."""
     if isinstance(value, str):
-        _refuse_unsafe(value, repr(name))
+        require_storable(value, repr(name))
         return value
     if isinstance(value, list | dict) and depth > DEEPEST:
         raise RecordRejected(f"{name!r} is nested deeper than {DEEPEST} levels")
@@ -58,7 +49,7 @@ def _checked(value: Any, name: str, depth: int) -> Any:
         return [_checked(inner, name, depth + 1) for inner in value]
     if isinstance(value, dict):
         for key in value:
-            _refuse_unsafe(key, repr(name))
+            require_storable(key, repr(name))
         return {key: _checked(inner, name, depth + 1) for key, inner in value.items()}
     if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) >= _TOO_LARGE):
         return _number(Decimal(value), name)

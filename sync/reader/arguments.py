@@ -41,17 +41,6 @@ def check_id(template_id: str) -> str:
     return template_id
 
 
-def check_limit(limit: int | None) -> int | None:
-    """Return a maximum number of items; None: no limit.
-
-    Raises:
-        ValueError: it is not a non-negative integer.
-    """
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or not 0 <= limit < 2**31):
-        raise ValueError(f"limit: a whole number from 0 on, not {limit!r}.")
-    return limit
-
-
 def check_moment(when: int | datetime) -> int | datetime:
     """Return a run id, or an aware time converted to UTC.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.fields import CREDIT_DIGITS, storage_flaw
-from sync.catalog.selection import NAME_LENGTH, matches_search, same_word, search_words
+from sync.catalog.selection import NAME_LENGTH, fold, matches_search, same_word
 from sync.reader.stored_templates import Stored, normalize_document
 from sync.store.bulk import batches
 from sync.store.column_types import Credit
@@ -153,7 +153,7 @@ def _price(resolution: str | None) -> sa.ScalarSelect[Any]:
 
 def _search(connection: sa.Connection, search: str, conditions: Sequence[Condition], keys: Sequence[Any]) -> list[str]:
     """Return the ids of templates that match a search, reading their texts only, not documents."""
-    words = search_words(search)
+    words = fold(search).split()
     tagged: dict[str, set[str]] = {word: set() for word in words}
     stored = _tags(connection)
     for word, ids in tagged.items():

@@ -20,7 +20,9 @@ from sync.catalog.removals import (
     Unconfirmed,
     decide_removals,
     drop_ambiguous_removals,
+    removal_problem,
 )
+from sync.catalog.run_record import BY_CODE
 from sync.catalog.snapshot import build_snapshot
 from tests.builders import record
 from tests.catalog.runs import document_of, new_parser, wire
@@ -181,39 +183,59 @@ def test_the_share_is_the_settings(share: str, limit: int) -> None:
 
 def test_what_is_unconfirmed_is_kept_and_reported_and_the_rest_goes() -> None:
     decided = judged(gone(3), kept(2))
-    assert (decided.due, decided.unconfirmed, decided.too_many_unconfirmed) == (gone(3), kept(2), False)
+    assert (decided.due, decided.unconfirmed, problem(decided)) == (gone(3), kept(2), None)
 
 
 @pytest.mark.parametrize(("present", "most"), [(3, 10), (280, 28)])
-def test_more_unconfirmed_than_may_be_removed_at_once_is_no_success(present: int, most: int) -> None:
-    assert not judged({}, kept(most), present=present).too_many_unconfirmed
-    decided = judged({}, kept(most + 1), present=present)
-    assert decided.too_many_unconfirmed
-    assert decided.why_unconfirmed(present) == (
-        f"{most + 1} of {present} templates are missing and their removal is not confirmed, and at most {most} may be; "
-        "most of them: it differs. They are kept."
+def test_more_unconfirmed_removals_than_the_limit_are_an_error(present: int, most: int) -> None:
+    assert problem(judged({}, kept(most), present=present)) is None
+    assert problem(judged({}, kept(most + 1), present=present), present=present) == (
+        "unconfirmed",
+        (
+            f"{most + 1} of {present} templates are missing and their removal is not confirmed, and at most {most} may be; "
+            "most of them: it differs. They are kept."
+        ),
+        BY_CODE["unconfirmed"].action,
     )
 
 
-# Words ------------------------------------------------------------------------------------------------------------------
+# The message ------------------------------------------------------------------------------------------------------------
 
 
-def why_held(decided: Removals, hold: float = 3600.0, now: datetime = NOW, *, empty: bool = False) -> str:
-    return decided.why_held(30, 280, hold=hold, now=now, empty=empty)
+def problem(
+    decided: Removals, *, present: int = 280, hold: float = 0.0, empty: bool = False
+) -> tuple[str, str, str | None] | None:
+    """Return the code, the message and the hint of the run's error, if there is one."""
+    error = removal_problem(decided, 30, present, hold=hold, now=NOW, empty=empty)
+    return None if error is None else (error.code, str(error), error.hint)
 
 
-def test_the_message_says_how_many_are_missing_how_many_runs_agree_since_when_and_how_long_to_wait() -> None:
-    decided = judged(gone(30), held_before=held(29, 1, NOW - HOUR / 4), hold=3600.0)
-    beginning = "30 of 280 templates are missing, and at most 28 may be removed at once; "
-    assert why_held(decided) == (
-        beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC, and SYNC_HOLD ends in 2700 s"
-    )
-    assert why_held(decided, hold=0.0) == beginning + "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC"
-    assert "; 3 runs agree so far, the first" in why_held(judged(gone(30), held_before=held(30, 2), hold=3600.0))
-    assert why_held(judged(gone(30), held_before=held(30, 4), hold=3600.0)) == (
-        beginning + "5 runs agree so far, the first at 2026-01-01 12:00:00 UTC, and SYNC_HOLD ends in 3600 s"
-    )
-    assert why_held(decided, empty=True) == "the catalog is empty, which only an operator can accept"
+def test_without_held_removals_there_is_no_error() -> None:
+    assert problem(Removals(gone(1), limit=10)) is None
+
+
+@pytest.mark.parametrize(
+    ("runs", "age", "hold", "agree"),
+    [
+        (1, HOUR / 4, 3600.0, "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC, and SYNC_HOLD ends in 2700 s"),
+        (1, HOUR / 4, 0.0, "2 of 3 runs agree so far, the first at 2026-01-01 11:45:00 UTC"),
+        (2, 0 * HOUR, 3600.0, "3 runs agree so far, the first at 2026-01-01 12:00:00 UTC, and SYNC_HOLD ends in 3600 s"),
+        (4, 0 * HOUR, 3600.0, "5 runs agree so far, the first at 2026-01-01 12:00:00 UTC, and SYNC_HOLD ends in 3600 s"),
+    ],
+)
+def test_the_message_has_the_numbers_of_templates_and_runs_and_the_remaining_time(
+    runs: int, age: timedelta, hold: float, agree: str
+) -> None:
+    before = {**held(29, runs, NOW - age), "30": HeldRemoval(runs - 1, NOW)}
+    message = f"30 removals are held: 30 of 280 templates are missing, and at most 28 may be removed at once; {agree}."
+    assert problem(judged(gone(30), held_before=before, hold=3600.0), hold=hold) == ("held", message, BY_CODE["held"].action)
+
+
+def test_the_message_about_an_empty_catalog_names_the_operator() -> None:
+    found = problem(Removals(held=held(2, 1), unconfirmed=kept(1)), empty=True)
+    assert found == (
+        "held", "2 removals are held: the catalog is empty, which only an operator can accept.", BY_CODE["held"].action,
+    )  # fmt: skip
 
 
 def test_the_limits_of_look_ups_and_the_empty_decision_stay_what_they_are() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from sync import __version__
-from sync.catalog.removals import HeldRemoval, Removals, Unconfirmed
 from sync.catalog.run_record import (
     BY_CODE,
     Advice,
@@ -18,7 +17,6 @@ from sync.catalog.run_record import (
     finish_applied,
     finish_failed,
     from_row,
-    removal_problem,
     unverified_error,
 )
 from sync.client.worker import RequestStatistics
@@ -168,49 +166,13 @@ def test_everything_else_that_applied_nothing_failed_with_its_code_and_its_sente
 # Absences ------------------------------------------------------------------------------------------------------------------
 
 
-def said(error: SyncError | None) -> tuple[type[SyncError], str, str, str | None]:
-    assert error is not None
-    return type(error), error.code, str(error), error.hint
-
-
-def test_a_run_whose_walk_proves_nothing_of_absences_says_why() -> None:
-    assert said(unverified_error("the counts differ")) == (
+def test_the_error_of_an_unverified_walk_has_its_reason() -> None:
+    error = unverified_error("the counts differ")
+    assert (type(error), error.code, str(error), error.hint) == (
         WalkUnverified,
         "unverified",
         "The walk could not be verified: the counts differ. The served records are stored; nothing was removed.",
         "The next run walks again; if this persists, the server's responses are inconsistent.",
-    )
-
-
-def problem(removals: Removals) -> SyncError | None:
-    return removal_problem(removals, 2, 9, hold=3600.0, now=NOW, empty=True)
-
-
-def test_a_run_that_removes_everything_or_keeps_a_few_has_no_problem() -> None:
-    assert problem(Removals({"1": "lookup"}, limit=10)) is None
-    assert problem(Removals(unconfirmed={"1": Unconfirmed("why", answered=True)}, limit=1)) is None
-
-
-def test_a_run_whose_removals_are_held_says_how_many_and_why() -> None:
-    held = {"1": HeldRemoval(1, NOW), "2": HeldRemoval(1, NOW)}
-    assert said(problem(Removals(held=held, unconfirmed={"3": Unconfirmed("why", answered=True)}))) == (
-        RemovalsHeld,
-        "held",
-        "2 removals are held: the catalog is empty, which only an operator can accept.",
-        BY_CODE["held"].action,
-    )
-
-
-def test_a_run_with_too_many_unconfirmed_absences_says_so() -> None:
-    unconfirmed = {each: Unconfirmed("silence", answered=False) for each in "12"}
-    assert said(problem(Removals(unconfirmed=unconfirmed, limit=1))) == (
-        WalkUnverified,
-        "unconfirmed",
-        (
-            "2 of 9 templates are missing and their removal is not confirmed, and at most 1 may be; most of them: silence. "
-            "They are kept."
-        ),
-        BY_CODE["unconfirmed"].action,
     )
 
 

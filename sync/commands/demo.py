@@ -106,7 +106,7 @@ def _check_site_folder(folder: Path) -> None:
 def _write_site(context: Context, engine: Engine, folder: Path) -> str:
     from sync.commands.site import describe_build, write
 
-    return describe_build(write(context.settings, engine, folder), folder)
+    return describe_build(write(context.settings, engine, folder, out=context.out), folder)
 
 
 def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals: bool = False) -> Outcome:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.catalog.document import Document
+    from sync.commands.output import Output
     from sync.config.settings import Settings
     from sync.outputs.commands import SiteBuilt
     from sync.site.build import Options
@@ -67,13 +68,16 @@ def update_gallery(settings: Settings, engine: Engine) -> bool | None:
 
 
 def write(
-    settings: Settings, engine: Engine, folder: Path, *, site_url: str | None = None, covers: bool | None = None
+    settings: Settings, engine: Engine, folder: Path, *, site_url: str | None = None, covers: bool | None = None,
+    out: Output | None = None,
 ) -> SiteBuilt:  # fmt: skip
-    """Write the gallery to a folder; `covers` overrides SYNC_SITE_COVERS."""
+    """Write the gallery to a folder; `covers` overrides SYNC_SITE_COVERS, `out` shows the progress on a terminal."""
+    from sync.commands.synchronising import progress_on_terminal
     from sync.site.build import build
 
-    wanted = settings.site_covers if covers is None else covers
-    return build(engine, folder, options_of(settings, site_url), copy_media=media_copier(settings, engine, covers=wanted))
+    copier = media_copier(settings, engine, covers=settings.site_covers if covers is None else covers)
+    progress = progress_on_terminal(out, "gallery: page") if out else None
+    return build(engine, folder, options_of(settings, site_url), copy_media=copier, progress=progress)
 
 
 def options_of(settings: Settings, site_url: str | None = None) -> Options:
@@ -122,7 +126,7 @@ def command(context: Context, *, folder: Path, site_url: str | None, covers: boo
     site_url = site_address(site_url)
     engine = context.engine()
 
-    built = write(context.settings, engine, folder, site_url=site_url, covers=covers or None)
+    built = write(context.settings, engine, folder, site_url=site_url, covers=covers or None, out=context.out)
     if as_json:
         context.out.json(built)
     else:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CHANGES_SHOWN = 40
 PROGRESS_DELAY = 2.0
-"""Seconds after which a walk shows its progress."""
+"""Seconds after which a walk or the gallery shows its progress."""
 PING_CLOSE_TIMEOUT = 5.0
 
 
@@ -61,15 +61,17 @@ def open_endpoint(settings: Settings, recording: Recording | None = None) -> Ite
                 signal.signal(number, handler)
 
 
-def progress_on_terminal(out: Output, clock: Callable[[], float] = time.monotonic) -> Callable[[int, int | None], None] | None:
-    """Return a function that shows the progress of a walk on a terminal; None without a terminal."""
+def progress_on_terminal(
+    out: Output, what: str = "page", clock: Callable[[], float] = time.monotonic
+) -> Callable[[int, int | None], None] | None:
+    """Return a function that shows how much of a long task is done on a terminal; None without a terminal."""
     if not sys.stderr.isatty():
         return None
     began = clock()
 
     def show(pages: int, expected: int | None) -> None:
         if clock() - began > PROGRESS_DELAY:
-            out.progress(f"page {pages} of {expected or '?'}" if pages != expected else "")
+            out.progress(f"{what} {pages} of {expected or '?'}" if pages != expected else "")
 
     return show
 

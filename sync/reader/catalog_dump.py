@@ -40,12 +40,13 @@ MAX_REJECTED_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A price and its validity; `until` is None while it is valid."""
+    """A price and its validity; `until` is None while it is valid. `cut`: an earlier price may have been pruned."""
 
     resolution: str
     credit: Decimal
     since: datetime
     until: datetime | None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class CatalogDump:
         stored: every template with a document, present and removed, by id.
         periods: the prices of each template, oldest first.
         events: the feed, oldest first.
-        first_run_id: the first run that added templates; its changes are not news.
+        filled_run_id: the last run of the first fill, whose additions are not news: the first run that read the whole catalog.
         held: templates whose removal is held, with the run that held it first.
         rejected: the records that the last walk rejected.
         overview: as `status` shows it.
@@ -87,7 +88,7 @@ class CatalogDump:
     stored: tuple[Stored, ...]
     periods: dict[str, list[Period]]
     events: tuple[Event, ...]
-    first_run_id: int | None
+    filled_run_id: int
     held: dict[str, int]
     rejected: RejectedRecords
     overview: Overview
@@ -107,7 +108,7 @@ def stamp(source: Source) -> str:
             "removed_run_id",
         )
         query = sa.select(*(templates.c[name] for name in columns)).order_by(templates.c.template_id)
-        state = sa.select(sync_state.c.feed_epoch, sync_state.c.last_cursor, sync_state.c.oldest_seq)
+        state = sa.select(sync_state.c.feed_epoch, sync_state.c.last_cursor, sync_state.c.oldest_seq, sync_state.c.oldest_run_id)
         held = sa.select(held_removals.c.template_id, held_removals.c.since_run_id).order_by(held_removals.c.template_id)
         digest = hashlib.sha256()
         for rows in (state, held, query):
@@ -133,13 +134,36 @@ def read_catalog_dump(source: Source) -> CatalogDump:
         )
         # Sorted by code point here, so that the output has the same bytes on every engine.
         stored = sorted(map(stored_of, connection.execute(documents)), key=lambda one: str(one.document["template_id"]))
-        periods: dict[str, list[Period]] = defaultdict(list)
-        for row in connection.execute(sa.select(price_periods).order_by(price_periods.c.from_run_id, price_periods.c.resolution)):
-            periods[row.template_id].append(Period(row.resolution, row.credit, row.valid_from, row.valid_until))
+        now = overview(connection)
         events = tuple(map(_event, connection.execute(sa.select(template_changes).order_by(template_changes.c.seq))))
-        first = connection.scalar(sa.select(sa.func.min(sync_runs.c.run_id)).where(sync_runs.c.added > 0))
         held = dict(sorted((row.template_id, row.since_run_id) for row in connection.execute(sa.select(held_removals))))
-        return CatalogDump(tuple(stored), dict(periods), events, first, held, rejected_records(connection), overview(connection))
+        return CatalogDump(
+            tuple(stored), _periods(connection), events, _filled(connection, now), held, rejected_records(connection), now
+        )
+
+
+def _periods(connection: sa.Connection) -> dict[str, list[Period]]:
+    """Read the prices by template. One that began later than its template, in a pruned run, may have replaced a pruned price."""
+    columns = price_periods.c
+    pruned = connection.scalar(sa.select(sync_state.c.oldest_run_id)) or 0
+    query = sa.select(price_periods, templates.c.first_seen_run_id).join(
+        templates, templates.c.template_id == columns.template_id
+    )
+    periods: dict[str, list[Period]] = defaultdict(list)
+    for row in connection.execute(query.order_by(columns.from_run_id, columns.resolution)):
+        cut = row.first_seen_run_id < row.from_run_id <= pruned
+        periods[row.template_id].append(Period(row.resolution, row.credit, row.valid_from, row.valid_until, cut))
+    return dict(periods)
+
+
+def _filled(connection: sa.Connection, now: Overview) -> int:
+    """Return the run that completed the first fill; 0 if its changes were pruned. Earlier runs may have read a part of it."""
+    if now.oldest_seq > 1:
+        return 0
+    whole = [str(Status.SUCCEEDED), str(Status.HELD)]
+    runs = sync_runs.c
+    first = connection.scalar(sa.select(sa.func.min(runs.run_id)).where(runs.status.in_(whole), runs.pages > 0))
+    return first or connection.scalar(sa.select(sa.func.max(runs.run_id))) or 0
 
 
 def rejected_records(source: Source) -> RejectedRecords:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     CopyMedia = Callable[[Folder, Sequence[Stored]], tuple[dict[str, str], int]]
     """Copies covers to the folder; returns URL → path, and the number of covers that could not be fetched."""
+    Progress = Callable[[int, int], None]
 
 ASSETS = (
     "site.css",
@@ -52,6 +53,8 @@ NEWEST_CHANGES = 1000
 """Changes in changes.json; the database contains all."""
 NEWEST_ENTRIES = 50
 """Changes in feed.xml."""
+PAGES_PER_STEP = 100
+"""Pages after which the progress is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,9 @@ class Options:
     site_url: str | None = None
 
 
-def build(engine: Engine, path: Path, options: Options, *, copy_media: CopyMedia | None = None) -> SiteBuilt:
+def build(
+    engine: Engine, path: Path, options: Options, *, copy_media: CopyMedia | None = None, progress: Progress | None = None
+) -> SiteBuilt:  # fmt: skip
     """Write the site of a catalog to a folder, or update an existing one.
 
     Args:
@@ -77,6 +82,7 @@ def build(engine: Engine, path: Path, options: Options, *, copy_media: CopyMedia
         path: the folder.
         options: the options of the site.
         copy_media: copies covers; None: pages link to the vendor's URLs.
+        progress: called with the number of finished pages of templates, and of all.
 
     Raises:
         MissingExtra: Jinja2 is not installed.
@@ -96,7 +102,7 @@ def build(engine: Engine, path: Path, options: Options, *, copy_media: CopyMedia
             mark = _hash(program, stamp(connection))
             found = read_catalog_dump(connection)
             copies, missing = copy_media(folder, found.stored) if copy_media else ({}, 0)
-            _write(folder, connection, found, Media(copies), rendering, program, options, contents)
+            _write(folder, connection, found, Media(copies), rendering, program, options, contents, progress)
         written, deleted = folder.publish(mark, copies, missing)
     return SiteBuilt(written, deleted, found.overview.present, len(copies), missing)
 
@@ -117,7 +123,7 @@ def _is_complete(folder: Folder) -> bool:
 
 def _write(
     folder: Folder, connection: Connection, found: CatalogDump, media: Media, rendering: pages.Pages, program: str,
-    options: Options, contents: Mapping[str, bytes],
+    options: Options, contents: Mapping[str, bytes], progress: Progress | None,
 ) -> None:  # fmt: skip
     known = {one.document["template_id"]: one for one in found.stored}
     events: dict[str, list[Event]] = defaultdict(list)
@@ -126,11 +132,11 @@ def _write(
     for name, content in contents.items():
         folder.put_if_new(name, content)
     cards = {template_id: card(one, media) for template_id, one in known.items()}
-    _pages_of_templates(folder, found, cards, events, rendering, program, options)
+    _pages_of_templates(folder, found, cards, events, rendering, program, options, progress)
     marks = marks_of(found)
     rows = [({**cards[each], **asdict(marks.get(each, Marks()))}, known[each]) for each in _newest_first(found)]
     gallery_data = _hashed(folder, "catalog", data.catalog_data(rows))
-    changes_data = _hashed(folder, "changes", data.changes_data(found, known))
+    changes_data = _hashed(folder, "changes", data.changes_data(found, cards))
     folder.put_if_new("freshness.js", data.freshness(found.overview, found.rejected.count, options.stale_after))
     folder.put_if_new("catalog.json", data.array([printed(one.document) for one in found.stored if one.removed_at is None]))
     newest = feed.changes(connection, most=NEWEST_CHANGES)
@@ -140,7 +146,7 @@ def _write(
     folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch, self_url=address))
     cut = len(found.events) > data.MAX_CHANGES
     for name, context in (
-        ("changes.html", pages.changes(found, known, changes_data, cut=cut)),
+        ("changes.html", pages.changes(found, cards, changes_data, cut=cut)),
         ("index.html", pages.gallery([shown for shown, _ in rows], gallery_data)),
     ):
         folder.put_if_new(name, rendering.render(name, name, context))
@@ -150,9 +156,11 @@ def _write(
 
 def _pages_of_templates(
     folder: Folder, found: CatalogDump, cards: Mapping[str, dict[str, Any]], events: Mapping[str, list[Event]],
-    rendering: pages.Pages, program: str, options: Options,
+    rendering: pages.Pages, program: str, options: Options, progress: Progress | None,
 ) -> None:  # fmt: skip
-    for one in found.stored:
+    for number, one in enumerate(found.stored):
+        if progress and number % PAGES_PER_STEP == 0:
+            progress(number, len(found.stored))
         template_id = one.document["template_id"]
         shown = cards[template_id]
         path = f"templates/{shown['page']}"
@@ -163,6 +171,8 @@ def _pages_of_templates(
         inputs = _hash(program, repr(context))
         if not folder.fresh(path, inputs):
             folder.put(path, rendering.render("template.html", path, context), inputs)
+    if progress:
+        progress(len(found.stored), len(found.stored))
 
 
 def _newest_first(found: CatalogDump) -> list[str]:

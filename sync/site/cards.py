@@ -11,17 +11,16 @@ from urllib.parse import urlsplit
 
 from sync.catalog.field_changes import price_moves
 from sync.catalog.url_query import address
-from sync.text import escape_bidi
+from sync.text import escape_bidi, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sync.catalog.document import Document
     from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
 
-MARK_PERIOD = timedelta(days=7)
-"""Age, relative to the newest change, up to which a change is marked. Not relative to now: pages are static."""
+MARK_PERIOD = timedelta(days=14)
+"""Age, relative to the newest change, up to which a change is marked. The script of the gallery also compares with now."""
 RATIOS = ("9:21", "9:16", "2:3", "3:4", "4:5", "1:1", "5:4", "4:3", "3:2", "16:9", "21:9")
 """The ratios with a class in the style sheet; any other is shown as the nearest of them."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
@@ -30,14 +29,14 @@ _TONES = 8
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The marks of a card: whether it is new, and the last price change in percent, if any."""
+    """The marks of a card: when the template was added, if that is news, and the last price change in percent, if any."""
 
-    new: bool = False
+    new: str | None = None
     moved: int | None = None
 
 
 def marks_of(dump: CatalogDump) -> Mapping[str, Marks]:
-    """Return the marks by template: those added after the first run, or with a price change, in the newest week."""
+    """Return the marks by template: those added after the first fill, or with a price change, within `MARK_PERIOD`."""
     if not dump.events:
         return {}
     since = dump.events[-1].at - MARK_PERIOD
@@ -46,8 +45,8 @@ def marks_of(dump: CatalogDump) -> Mapping[str, Marks]:
         if event.at < since:
             break
         later = found.get(event.template_id, Marks())
-        if event.kind == "added" and event.run_id != dump.first_run_id:
-            found[event.template_id] = replace(later, new=True)
+        if event.kind == "added" and event.run_id > dump.filled_run_id:
+            found[event.template_id] = later if later.new else replace(later, new=iso(event.at.replace(microsecond=0)))
         elif later.moved is None and (moved := _moved(event)) is not None:
             found[event.template_id] = replace(later, moved=moved)
     return found
@@ -109,11 +108,14 @@ def card(stored: Stored, media: Media) -> dict[str, Any]:
     """Return the values of a template's card, without its marks; its page shows the same values."""
     document = stored.document
     template_id = document["template_id"]
+    title, title_en = (escape_bidi(document[name] or "") for name in ("title", "title_en"))
+    title_en = title_en or ("" if title else escape_bidi(template_id))
     return {
         "id": template_id,
         "page": page_name(template_id),
-        "title": escape_bidi(document["title"] or ""),
-        "title_en": escape_bidi(document["title_en"] or ("" if document["title"] else template_id)),
+        "title": title,
+        "title_en": title_en,
+        "glyph": ((title_en or title)[:1], (title or title_en)[:1]),
         "cover": media.url(document["cover_url"]),
         "preview": media.url(document["preview_video_url"]),
         "ratio": ratio_class(document["cover_aspect_ratio"]),
@@ -129,10 +131,3 @@ def price_range(credits_: Iterable[float]) -> str | None:
     if not ordered:
         return None
     return f"{ordered[0]}" if ordered[0] == ordered[-1] else f"{ordered[0]} – {ordered[-1]}"
-
-
-def titles_of(document: Document) -> tuple[str, str]:
-    """Return the titles in Chinese and English; a missing one is replaced by the other, or by the ID."""
-    zh, en = (escape_bidi(document[name] or "") for name in ("title", "title_en"))
-    fallback = escape_bidi(document["template_id"])
-    return zh or en or fallback, en or zh or fallback

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sync.site.cards import page_name, titles_of
-from sync.terminal.changes import field_change
+from sync.site import words
 from sync.text import escape_bidi, iso, json_text
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ MAX_CHANGES = 5000
 _KINDS = ("added", "changed", "removed")
 
 
-class _Words:
+class _Numbers:
     """Assigns numbers to values in the order of their first occurrence."""
 
     def __init__(self) -> None:
@@ -34,6 +33,13 @@ class _Words:
 
     def number(self, value: Any) -> int:
         return self.numbers.setdefault(value, len(self.numbers))
+
+    def url(self, url: str | None) -> list[Any] | None:
+        """Split a URL into the number of its beginning, and the rest."""
+        if url is None:
+            return None
+        head, slash, rest = url.rpartition("/")
+        return [self.number(head + slash), rest]
 
 
 def script(name: str, value: Any) -> str:
@@ -46,14 +52,7 @@ def script(name: str, value: Any) -> str:
 
 def catalog_data(rows: Sequence[tuple[dict[str, Any], Stored]]) -> str:
     """Return the data of the gallery: the cards of `sync.site.cards.card`, newest first, with the values of the filters."""
-    heads, types, needs, resolutions, ratios, tags = (_Words() for _ in range(6))
-
-    def packed(url: str | None) -> list[Any] | None:
-        if url is None:
-            return None
-        head, slash, rest = url.rpartition("/")
-        return [heads.number(head + slash), rest]
-
+    heads, types, needs, resolutions, ratios, tags = (_Numbers() for _ in range(6))
     data = []
     for card, stored in rows:
         document = stored.document
@@ -61,42 +60,42 @@ def catalog_data(rows: Sequence[tuple[dict[str, Any], Stored]]) -> str:
         for item in document["consume_items"]:
             prices += [resolutions.number(escape_bidi(item["resolution"])), item["credit"]]
         row = [
-            card["id"], card["title"], card["title_en"], packed(card["cover"]), packed(card["preview"]),
+            card["id"], card["title"], card["title_en"], heads.url(card["cover"]), heads.url(card["preview"]),
             card["ratio"], card["tone"],
             _word(types, document["template_type"]), _word(needs, document["input_requirement"]), document["input_num"],
             [tags.number(tag) for tag in card["tags"]], prices,
-            [ratios.number(escape_bidi(ratio)) for ratio in document["aspect_ratios"]], int(card["new"]), card["moved"],
+            [ratios.number(escape_bidi(ratio)) for ratio in document["aspect_ratios"]], card["new"], card["moved"],
         ]  # fmt: skip
         data.append(row if card["page"] == f"{card['id']}.html" else [*row, card["page"]])
     named = {
         "heads": heads, "types": types, "needs": needs, "resolutions": resolutions, "ratios": ratios, "tags": tags,
     }  # fmt: skip
-    return script("catalogData", {"words": {name: list(words.numbers) for name, words in named.items()}, "rows": data})
+    return script("catalogData", {"words": {name: list(found.numbers) for name, found in named.items()}, "rows": data})
 
 
-def _word(words: _Words, word: str | None) -> int | None:
-    return None if word is None else words.number(escape_bidi(word))
+def _word(found: _Numbers, word: str | None) -> int | None:
+    return None if word is None else found.number((escape_bidi(word), *words.word(word)))
 
 
-def changes_data(dump: CatalogDump, known: Mapping[str, Stored]) -> str:
+def changes_data(dump: CatalogDump, cards: Mapping[str, dict[str, Any]]) -> str:
     """Return the newest changes, newest first, with their field changes as text."""
-    fields, templates = _Words(), _Words()
+    fields, templates, heads = _Numbers(), _Numbers(), _Numbers()
     rows = []
     for event in newest(dump.events, MAX_CHANGES):
-        texts = [[fields.number(field), text] for field, text in fields_of(event)]
-        rows.append(
-            [event.run_id, minute(event.at), templates.number(event.template_id), _KINDS.index(event.kind), texts,
-             ", ".join(map(escape_bidi, event.breaking)) if event.kind == "changed" else ""]
-        )  # fmt: skip
-    called = [[template_id, *titles_and_page(template_id, known)] for template_id in templates.numbers]
-    return script("changesData", {"fields": list(fields.numbers), "templates": called, "rows": rows})
-
-
-def titles_and_page(template_id: str, known: Mapping[str, Stored]) -> tuple[str, str, str | None]:
-    """Return the two titles and the page of a template; no page if it is not in the database."""
-    if template_id not in known:
-        return "", "", None
-    return (*titles_of(known[template_id].document), f"templates/{page_name(template_id)}")
+        texts = []
+        for change in event.fields:
+            number = fields.number((escape_bidi(change["field"]), *words.field(change["field"])))
+            en, zh = words.change(change)
+            texts.append([number, en] if en == zh else [number, en, zh])
+        rows.append([event.run_id, minute(event.at), templates.number(event.template_id), _KINDS.index(event.kind), texts,
+                     breaking(event)])  # fmt: skip
+    named = [
+        [card["id"], card["title"], card["title_en"], f"templates/{card['page']}", heads.url(card["cover"]), card["tone"]]
+        if (card := cards.get(template_id)) else [escape_bidi(template_id)]
+        for template_id in templates.numbers
+    ]  # fmt: skip
+    values = {"fields": list(fields.numbers), "templates": named, "heads": list(heads.numbers), "rows": rows}
+    return script("changesData", values)
 
 
 def newest(events: Sequence[Event], most: int) -> list[Event]:
@@ -104,9 +103,9 @@ def newest(events: Sequence[Event], most: int) -> list[Event]:
     return sorted(events[-most:], key=lambda event: (-event.run_id, event.seq))
 
 
-def fields_of(event: Event) -> list[tuple[str, str]]:
-    """Return each changed field with its text, old → new."""
-    return [(escape_bidi(each["field"]), field_change(each)) for each in event.fields]
+def breaking(event: Event) -> words.Both | None:
+    """Return why a change breaks callers, if it does; that of a removal is evident."""
+    return words.reasons(event.breaking) if event.breaking and event.kind == "changed" else None
 
 
 def minute(moment: datetime) -> str:

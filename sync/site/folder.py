@@ -160,7 +160,7 @@ def refuse_foreign_files(path: Path) -> None:
             hint="Delete the link; the directory itself may be one.",
         )
     if path.is_dir() and not (path / MANIFEST).exists():
-        others = [each.name for each in path.iterdir() if each.name not in _FOLDERS | {_LOCK, _STAGING}]
+        others = [name for each in path.iterdir() if (name := each.name)[0] != "." and name not in {*_FOLDERS, "lost+found"}]
         if others:
             raise UsageError(
                 f"{path} contains files that do not belong to a site of this program, such as {min(others)!r}.",

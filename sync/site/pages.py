@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sync.errors import MissingExtra
-from sync.site.data import fields_of, minute, newest, titles_and_page
+from sync.site import words
+from sync.site.data import breaking, minute, newest
 from sync.site.plots import catalog_plots
 from sync.text import escape_bidi
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sync.reader.catalog_dump import CatalogDump, Event
-    from sync.reader.stored_templates import Stored
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; media-src 'self' https:; base-uri 'none'; "
@@ -28,12 +28,10 @@ FIRST_CARDS = 60
 """Cards in the page itself; a script creates the others from the data as the reader scrolls."""
 FIRST_CHANGES = 100
 _BLANK_CARD = {
-    "id": "", "page": "", "title": "-", "title_en": "_", "cover": "#", "preview": "#", "ratio": 1, "tone": 0, "price": "0",
-    "tags": [("-", "_")], "new": True, "moved": 0,
+    "id": "", "page": "", "title": "-", "title_en": "_", "glyph": ("_", "-"), "cover": "#", "preview": "#", "ratio": 1, "tone": 0,
+    "price": "0", "tags": [("-", "_")], "new": "-", "moved": 0,
 }  # fmt: skip
-_BLANK_EVENT = {
-    "kind": "added", "id": "", "page": "#", "title": "-", "title_en": "_", "breaking": "-", "fields": (), "why": None,
-}  # fmt: skip
+_BLANK_EVENT = {"kind": "added", "id": "", "c": _BLANK_CARD, "breaking": ("_", "-"), "fields": (), "why": None}
 
 
 class Pages:
@@ -82,9 +80,11 @@ class Pages:
 
 
 def _say(en: str, zh: str) -> Any:
-    """Return a text in both languages; the style sheet shows the language of <html lang>."""
-    from markupsafe import Markup
+    """Return a text in both languages; the style sheet shows the language of <html lang>. Equal texts are returned once."""
+    from markupsafe import Markup, escape
 
+    if en == zh:
+        return escape(en)
     return Markup('<span class="say" lang="en">{}</span><span class="say" lang="zh-CN">{}</span>').format(en, zh)
 
 
@@ -93,14 +93,14 @@ def gallery(cards: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
     return {"cards": cards[:FIRST_CARDS], "total": len(cards), "data": data, "blank": _BLANK_CARD}
 
 
-def changes(dump: CatalogDump, known: Mapping[str, Stored], data: str, *, cut: bool) -> dict[str, Any]:
+def changes(dump: CatalogDump, cards: Mapping[str, dict[str, Any]], data: str, *, cut: bool) -> dict[str, Any]:
     """Return the context of the page of changes: held removals, rejected records, plots, the first changes by day and run."""
     first = newest(dump.events, FIRST_CHANGES)[:FIRST_CHANGES]
     days = [
         {
             "date": day,
             "runs": [
-                {"run_id": run_id, "time": minute(same[0].at)[11:], "events": [event_row(event, known) for event in same]}
+                {"run_id": run_id, "time": minute(same[0].at)[11:], "events": [event_row(event, cards) for event in same]}
                 for run_id, same in ((run_id, list(each)) for run_id, each in groupby(on_day, key=lambda event: event.run_id))
             ],
         }
@@ -108,24 +108,20 @@ def changes(dump: CatalogDump, known: Mapping[str, Stored], data: str, *, cut: b
     ]
     return {
         "days": days, "total": len(dump.events), "cut": cut, "data": data, "plots": catalog_plots(dump), "blank": _BLANK_EVENT,
-        "held": [
-            (run_id, *titles_and_page(template_id, known), escape_bidi(template_id)) for template_id, run_id in dump.held.items()
-        ],
+        "held": [(run_id, cards.get(template_id), escape_bidi(template_id)) for template_id, run_id in dump.held.items()],
+        "pruned": dump.overview.oldest_seq > 1,
         "rejected": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in dump.rejected.first],
         "more_rejected": dump.rejected.count - len(dump.rejected.first),
     }  # fmt: skip
 
 
-def event_row(event: Event, known: Mapping[str, Stored]) -> dict[str, Any]:
-    """Return the context of one change; an unknown template is shown by its ID, without a link."""
-    title, title_en, page = titles_and_page(event.template_id, known)
+def event_row(event: Event, cards: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the context of one change; without a card it is shown by its ID, without a link."""
     return {
         "kind": event.kind,
         "id": escape_bidi(event.template_id),
-        "title": title,
-        "title_en": title_en,
-        "page": page,
-        "breaking": ", ".join(map(escape_bidi, event.breaking)) if event.kind == "changed" else "",
-        "fields": fields_of(event),
+        "c": cards.get(event.template_id),
+        "breaking": breaking(event),
+        "fields": [(words.field(each["field"]), words.change(each)) for each in event.fields],
         "why": None,
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sync.text import escape_bidi
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -37,6 +37,7 @@ class Line:
         first: its first value.
         last: its last value; empty if it ends before the plot.
         place: y coordinate of the label.
+        cut: where it begins, if its beginning was pruned.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Line:
     first: str
     last: str
     place: float
+    cut: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,13 @@ class Plot:
     right: float = WIDTH - _RIGHT
 
 
-def step_plot(series: Mapping[str, Series], until: datetime) -> Plot | None:
+def step_plot(series: Mapping[str, Series], until: datetime, cut: Container[str] = ()) -> Plot | None:
     """Draw step functions.
 
     Args:
         series: points by name, oldest first; the value None ends a line.
         until: the end of the plot.
+        cut: names of the lines whose beginning was pruned.
 
     Returns:
         None if there is no value.
@@ -103,7 +106,8 @@ def step_plot(series: Mapping[str, Series], until: datetime) -> Plot | None:
             last = value
         if last is not None:
             path.append(f"H{right}")
-        lines.append(Line(name, "".join(path), f"{known[0]:g}", "" if last is None else f"{last:g}", y(known[-1])))
+        begins = (x(points[0][0]), y(known[0])) if name in cut else None
+        lines.append(Line(name, "".join(path), f"{known[0]:g}", "" if last is None else f"{last:g}", y(known[-1]), begins))
     ticks = [low + step * at for at in range(round((high - low) / step) + 1)]
     days = ((x(start), f"{start:%Y-%m-%d}"), *(() if start.date() == end.date() else ((x(end), f"{end:%Y-%m-%d}"),)))
     return Plot(tuple(_apart(lines)), days, tuple((y(tick), f"{tick:g}") for tick in ticks))
@@ -145,9 +149,12 @@ def catalog_plots(dump: CatalogDump) -> list[tuple[Plot, str, str]]:
     moments = sorted({event.at for event in dump.events})
     if len(moments) < 2:  # noqa: PLR2004 - a line needs two points
         return []
+    since = ("Added and removed since the first run", "首次运行以来的新增与移除")
+    if dump.overview.oldest_seq > 1:  # pruned
+        since = ("Added and removed", "新增与移除")
     plots = [
         (step_plot({"": _sizes(dump)}, moments[-1]), "Templates in the catalog", "目录中的模板数"),
-        (step_plot(_moves(dump), moments[-1]), "Added and removed since the first run", "首次运行以来的新增与移除"),
+        (step_plot(_moves(dump), moments[-1]), *since),
         (step_plot(_levels(dump, moments), moments[-1]), "Median credits per resolution", "各分辨率积分中位数"),
     ]
     return [(plot, en, zh) for plot, en, zh in plots if plot is not None]
@@ -168,7 +175,7 @@ def _moves(dump: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
     totals: Counter[str] = Counter()
     lines: dict[str, dict[datetime, float | None]] = {"added": {}, "removed": {}}
     for event in dump.events:
-        if event.kind in lines and event.run_id != dump.first_run_id:
+        if event.kind in lines and event.run_id > dump.filled_run_id:
             totals[event.kind] += 1
         for kind, points in lines.items():
             points[event.at] = totals[kind]

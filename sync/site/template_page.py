@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from sync.forms.form import Form, job_request
+from sync.site import words
 from sync.site.data import minute
 from sync.site.pages import event_row
 from sync.site.plots import step_plot
 from sync.text import escape_bidi, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sync.catalog.document import Document
@@ -66,10 +67,10 @@ def template(
         "form": _form(document),
         "request": None if (document["input_num"] or 0) > MAX_IMAGES else _shown_json(job_request(form, api_url)["body"]),
         "sql": _sql("templates" if gone else "current_templates", template_id),
-        "cli": f"template-sync form {_shell(template_id)}{' --removed' if gone else ''} --request",
+        "cli": f"template-sync form{' --removed' if gone else ''} --request {_shell(template_id)}",
         "history": [
             {"resolution": escape_bidi(p.resolution), "credit": f"{p.credit.normalize():f}", "since": minute(p.since),
-             "until": p.until and minute(p.until)} for p in periods
+             "until": p.until and minute(p.until), "cut": p.cut} for p in periods
         ],
         "price_plot": price_plot(stored, periods),
         "events": [_event(event) for event in reversed(events[-MAX_EVENTS:])],
@@ -83,19 +84,23 @@ def price_plot(stored: Stored, periods: Sequence[Period]) -> Plot | None:
     if not ended and len({period.since for period in periods}) < 2:  # noqa: PLR2004 - a second start is a price change
         return None
     lines: dict[str, list[tuple[datetime, float | None]]] = {}
+    cut = set()
     for period in periods:
-        points = lines.setdefault(escape_bidi(period.resolution), [])
+        name = escape_bidi(period.resolution)
+        if period.cut and name not in lines:
+            cut.add(name)
+        points = lines.setdefault(name, [])
         if points and points[-1] == (period.since, None):
             points.pop()
         points.append((period.since, float(period.credit)))
         if period.until is not None:
             points.append((period.until, None))
-    return step_plot(lines, max([stored.changed_at, *(period.until or period.since for period in periods)]))
+    return step_plot(lines, max([stored.changed_at, *(period.until or period.since for period in periods)]), cut)
 
 
 def _event(event: Event) -> dict[str, Any]:
-    row = event_row(event, {})
-    return {**row, "id": "", "at": minute(event.at), "run_id": event.run_id, "why": _EVIDENCE.get(event.evidence or "")}
+    why = _EVIDENCE.get(event.evidence or "")
+    return {**event_row(event, {}), "id": "", "at": minute(event.at), "run_id": event.run_id, "why": why}
 
 
 def _moments(stored: Stored) -> list[tuple[str, str, str, int | None]]:
@@ -107,43 +112,47 @@ def _moments(stored: Stored) -> list[tuple[str, str, str, int | None]]:
     return [(en, zh, minute(at), run_id) for en, zh, at, run_id in found if at is not None]
 
 
-def _facts(document: Document) -> list[tuple[str, str, str]]:
-    duration, released = document["duration_ms"], document["released_at"]
-    found = [
-        ("Template ID", "模板编号", document["template_id"]),
-        ("Type", "类型", document["template_type"]),
-        ("Input", "图片要求", document["input_requirement"]),
-        ("Images", "图片数", document["input_num"]),
-        ("Length", "时长", None if duration is None else f"{duration / 1000:.1f} s"),
-        ("Cover ratio", "封面画幅", document["cover_aspect_ratio"]),
-        ("Supported ratios", "支持画幅", ", ".join(document["aspect_ratios"])),
-        ("Released", "发布时间", released and released[:16].replace("T", " ")),
-        ("Media ID", "媒体编号", document["media_id"]),
-        ("Service ID", "服务编号", document["service_id"]),
-        ("Cover", "封面地址", document["cover_url"]),
-        ("Preview", "预览地址", document["preview_video_url"]),
-        *(
-            (f"extra.{escape_bidi(name)}", f"extra.{escape_bidi(name)}", json_text(value))
-            for name, value in document["extra"].items()
-        ),
-    ]
-    return [(en, zh, escape_bidi(str(value))) for en, zh, value in found if value not in {None, ""}]
+def _facts(document: Document) -> list[tuple[words.Both, words.Both, str]]:
+    """Return the fields as name, value, and the stored value if it is a word of an enumeration."""
+    found: list[tuple[words.Both, words.Both, str]] = []
+    for name in _SHOWN:
+        value = document[name]
+        if value in (None, "", []):
+            continue
+        if name in {"template_type", "input_requirement"}:
+            found.append((words.field(name), words.word(value), escape_bidi(value)))
+            continue
+        text = _FORMATS.get(name, str)(value)
+        found.append((words.field(name), (escape_bidi(text), escape_bidi(text)), ""))
+    for name, value in document["extra"].items():
+        found.append((words.field(f"extra.{name}"), (escape_bidi(json_text(value)),) * 2, ""))
+    return found
 
 
-def _form(document: Document) -> list[tuple[str, str, str]]:
-    number = document["input_num"]
+_SHOWN = (
+    "template_id", "template_type", "input_requirement", "input_num", "duration_ms", "cover_aspect_ratio", "aspect_ratios",
+    "released_at", "media_id", "service_id", "cover_url", "preview_video_url",
+)  # fmt: skip
+_FORMATS: Mapping[str, Callable[[Any], str]] = {
+    "duration_ms": lambda value: f"{value / 1000:.1f} s",
+    "aspect_ratios": ", ".join,
+    "released_at": lambda value: value[:16].replace("T", " "),
+}
+
+
+def _form(document: Document) -> list[tuple[str, words.Both]]:
+    number, requirement = document["input_num"], document["input_requirement"]
     images = "image URLs, in order" if number is None else f"{number} image URL{'' if number == 1 else 's, in order'}"
     images_zh = "图片地址，按顺序" if number is None else f"{number} 个图片地址{'' if number == 1 else '，按顺序'}"
-    requirement = escape_bidi(document["input_requirement"] or "")
+    if requirement:
+        en, zh = words.word(requirement)
+        images, images_zh = f"{images}: {en[:1].lower()}{en[1:]}", f"{images_zh}：{zh}"
     offered = ", ".join(escape_bidi(item["resolution"]) for item in document["consume_items"])
+    template_id = escape_bidi(document["template_id"])
     return [
-        ("template_id", escape_bidi(document["template_id"]), escape_bidi(document["template_id"])),
-        (
-            "img_urls",
-            f"{images}; {requirement}" if requirement else images,
-            f"{images_zh}；{requirement}" if requirement else images_zh,
-        ),
-        ("resolution", f"one of {offered}" if offered else "not stated", f"其一：{offered}" if offered else "未说明"),
+        ("template_id", (template_id, template_id)),
+        ("img_urls", (images, images_zh)),
+        ("resolution", (f"one of {offered}", f"其一：{offered}") if offered else ("not stated", "未说明")),
     ]
 
 
@@ -156,5 +165,7 @@ def _sql(table: str, template_id: str) -> str:
     return f"SELECT * FROM {table} WHERE template_id = '{quoted}';"  # noqa: S608 - shown, never executed
 
 
-def _shell(text: str) -> str:
-    return shlex.quote(escape_bidi(text))
+def _shell(template_id: str) -> str:
+    """Quote an ID for a shell; without `--`, one that begins with a dash would be an option."""
+    quoted = shlex.quote(escape_bidi(template_id))
+    return f"-- {quoted}" if template_id.startswith("-") else quoted

@@ -49,8 +49,8 @@ class Site:
 
     def build(self, **options: Any) -> SiteBuilt:
         """Bring it up to date."""
-        copy_media = options.pop("copy_media", None)
-        return build(self.engine, self.folder, Options(**{**vars_of(OPTIONS), **options}), copy_media=copy_media)
+        hooks = {name: options.pop(name, None) for name in ("copy_media", "progress")}
+        return build(self.engine, self.folder, Options(**{**vars_of(OPTIONS), **options}), **hooks)
 
     def text(self, path: str) -> str:
         """Read one file."""

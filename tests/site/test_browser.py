@@ -91,7 +91,7 @@ def test_a_count_stands_beside_every_value_and_says_what_choosing_it_shows(base:
         return [text.strip() for text in page.locator(f"[name={name}] option").all_inner_texts()]
 
     assert options("resolution") == ["any", "720p (1)"]
-    assert options("type") == ["any", "begin end frame (3)", "begin frame (1)"]
+    assert options("type") == ["any", "First and last frame (3)", "First frame (1)"]
     for name in ("tag", "type", "requirement", "images", "resolution", "ratio"):
         page.locator("[type=reset]").click() if page.locator("[type=reset]").is_visible() else None
         for option in page.locator(f"[name={name}] option").evaluate_all("all => all.map(o => [o.value, o.textContent])"):

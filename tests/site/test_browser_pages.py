@@ -207,6 +207,8 @@ def test_a_cover_that_does_not_come_leaves_a_tile_with_the_first_letter(watch: W
     page.wait_for_selector("img.broken", state="attached")
 
     assert not page.locator("img").is_visible()
+    assert page.locator(".glyph").inner_text() == "B"
+    page.locator("#language").click()
     assert page.locator(".glyph").inner_text() == "战"
     assert [problem for problem in here.problems if "ERR_FAILED" not in problem] == []
     here.problems.clear()

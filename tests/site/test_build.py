@@ -10,12 +10,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from sync.catalog.run_record import Status
 from sync.errors import SiteBusy, SiteError, UsageError
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
 from sync.site.folder import MANIFEST, open_folder
 from sync.site.pages import POLICY
-from tests.builders import record, run_with, ticking
+from sync.store.apply import Store
+from sync.synchronise import RunOptions, refresh, synchronise
+from tests.answering import Answering, listed
+from tests.builders import record, records, run_with, ticking
 from tests.command_line import of_sandbox, template_sync
 from tests.json_forms import check
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
@@ -171,6 +175,29 @@ def test_new_and_cheaper_templates_are_marked_and_those_of_the_first_run_are_not
     assert '<span class="mark down">-10 %</span>' in cards["104909826"]
 
 
+def new_ones(site: Site) -> set[str]:
+    site.build()
+    cards = site.text("index.html").partition("<template")[0].split('data-template-id="')[1:]
+    return {card.partition('"')[0] for card in cards if "mark new" in card}
+
+
+def test_the_first_fill_is_not_new_also_if_it_took_two_runs_after_a_refresh(sqlite: Database, tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", sqlite.engine)
+    store = Store(sqlite.engine)
+    found = refresh(store, Answering(lambda _: listed(records(1), 1)), "1", ttl=60.0, clock=ticking(WEEKS[0]))
+    assert (found.run.added, new_ones(site)) == (1, set())
+    short = Answering(lambda _: listed(records(2), 3))
+    clock = ticking(WEEKS[0] + timedelta(hours=1))
+    part = synchronise(store, short, RunOptions(50, 1), trigger="run", ttl=60.0, clock=clock, random=lambda: 0.5)
+    assert (part.run.status, part.run.added, new_ones(site)) == (Status.INCOMPLETE, 1, set())
+    run_with(records(3), sqlite.engine, clock=ticking(WEEKS[0] + timedelta(hours=2)))
+    assert new_ones(site) == set()
+
+    run_with(records(4), sqlite.engine, clock=ticking(WEEKS[0] + timedelta(days=1)))
+    run_with(records(5), sqlite.engine, clock=ticking(WEEKS[0] + timedelta(days=16)))
+    assert new_ones(site) == {"5"}
+
+
 def test_a_template_may_be_new_and_dearer_at_once_and_the_smallest_move_is_one(site: Site) -> None:
     dearer = {**THEN[0], "ConsumeItems": [{"Resolution": "480p", "Credit": 166.6}, {"Resolution": "720p", "Credit": 355.2}]}
     run_with([dearer, *THEN[1:]], site.engine, clock=ticking(WEEKS[1] + timedelta(days=1)))
@@ -208,6 +235,23 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(site: Site) -> None
 
     assert [file.name for file in site.folder.iterdir()] == ["index.html"]
     assert site.text("index.html") == "mine"
+
+
+def test_a_folder_with_lost_found_or_hidden_files_only_is_empty(site: Site) -> None:
+    (site.folder / "lost+found").mkdir(parents=True)
+    (site.folder / ".gitkeep").touch()
+
+    assert site.build().written > 5
+    assert (site.folder / ".gitkeep").exists()
+
+
+def test_the_progress_is_reported_up_to_the_last_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.site.build.PAGES_PER_STEP", 2)
+    steps: list[tuple[int, int]] = []
+
+    site.build(progress=lambda *step: steps.append(step))
+
+    assert steps == [(0, 5), (2, 5), (4, 5), (5, 5)]
 
 
 def test_two_builds_at_once_are_one_too_many(site: Site) -> None:

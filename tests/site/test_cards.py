@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from sync.catalog.field_changes import REASONS
+from sync.site import words
 from sync.site.cards import RATIOS, page_name, price_range, ratio_class, safe_url
 from sync.site.data import script
 from sync.text import escape_bidi
@@ -57,3 +61,33 @@ def test_what_turns_the_direction_of_writing_is_shown_and_what_joins_emoji_is_ke
 def test_data_in_a_script_cannot_end_it_wherever_it_is_pasted() -> None:
     written = script("x", "</script><!--&\u2028\u2029")
     assert written == 'window.x = "\\u003c/script\\u003e\\u003c!--\\u0026\\u2028\\u2029";\n'
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        ({"field": "consume_items.480p", "old": None, "new": 99.9}, ("Price at 480p", "480p 价格", "none → 99.9", "无 → 99.9")),
+        (
+            {"field": "template_type", "old": "BEGIN_FRAME", "new": "BEGIN_END_FRAME"},
+            ("Type", "类型", "First frame → First and last frame", "首帧 → 首尾帧"),
+        ),
+        ({"field": "input_requirement", "old": "A_NEW_WORD", "new": "free Text_"},
+         ("Input", "图片要求", "A new word → free Text_", "A new word → free Text_")),
+        ({"field": "duration_ms", "old": 5200, "new": None}, ("Length", "时长", "5.2 s → none", "5.2 s → 无")),
+        ({"field": "aspect_ratios", "old": ["9:16", "1:1"], "new": []},
+         ("Supported ratios", "支持画幅", "9:16, 1:1 → none", "9:16, 1:1 → 无")),
+        ({"field": "tags", "gained": [{"name": "热", "name_en": "Hot"}], "lost": [{"name": "冬", "name_en": None}]},
+         ("Tags", "标签", "+Hot  −冬", "+热  −冬")),
+        ({"field": "extra.Mood", "old": "\u202ea", "new": "b"}, ("extra.Mood", "extra.Mood", "\\u202ea → b", "\\u202ea → b")),
+    ],
+)  # fmt: skip
+def test_a_change_is_worded_for_people_in_both_languages(changed: dict[str, Any], shown: tuple[str, ...]) -> None:
+    assert (*words.field(changed["field"]), *words.change(changed)) == shown
+
+
+def test_every_reason_of_a_breaking_change_has_words() -> None:
+    found = tuple(f"{reason}:x" if reason.endswith("-gone") else reason for reason in REASONS if reason != "removed")
+    english, chinese = (each.split(sign) for each, sign in zip(words.reasons(found), (", ", "，"), strict=True))
+    assert (len(english), len(chinese)) == (len(found), len(found))
+    assert not {*english, *chinese} & {*found}
+    assert words.reasons(("of-a-later-version:x",)) == ("of-a-later-version", "of-a-later-version")

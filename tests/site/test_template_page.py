@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.reader.catalog_dump import read_catalog_dump
+from sync.site.cards import page_name
 from sync.site.template_page import price_plot
+from sync.store.prune import prune
 from tests.builders import record, run_with, ticking
 from tests.command_line import template_sync
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
@@ -56,7 +58,7 @@ def test_every_field_stands_on_the_page(sqlite: Database, tmp_path: Path) -> Non
         assert value not in (None, [], {}), f"{name} is not tried"
     for value in (
         "77", "雪夜", "Snowy Night", "冬", "Winter", "media-1", "service-2", "https://media.example/77.jpeg?sig=1",
-        "https://media.example/77.mp4", "4:3", "1:1, 21:9", "7.3 s", "BEGIN_FRAME", "SINGLE_PET", "2 image URLs, in order",
+        "https://media.example/77.mp4", "4:3", "1:1, 21:9", "7.3 s", "First frame", "One pet", "2 image URLs, in order: one pet",
         "480p", "12.5", "1080p", "800", "2026-05-22 03:37", 'extra.Mood {"calm": true}',
     ):  # fmt: skip
         assert value in told, value
@@ -83,7 +85,7 @@ def test_all_that_happened_to_it_stands_in_a_line_of_time(sqlite: Database, tmp_
 
     told = words(site.text("templates/104909826.html").partition("Changes")[2])
     assert (
-        "2026-01-08 00:00 run 运行 2 Changed 变更 consume_items.480p 166.5 → 149.85 2026-01-01 00:00 run 运行 1 Added 新增"
+        "2026-01-08 00:00 run 运行 2 Changed 变更 Price at 480p 480p 价格 166.5 → 149.85 2026-01-01 00:00 run 运行 1 Added 新增"
         in told
     )
 
@@ -105,6 +107,38 @@ def test_the_lines_to_copy_give_the_template_whether_it_is_present_or_removed(
     assert [row["template_id"] for row in rows] == [template_id]
     assert command[0] == "template-sync"
     assert json.loads(copied(page, "request")) == json.loads(said.out)["body"]
+
+
+def test_an_id_that_begins_with_dashes_is_no_option_of_the_line_to_copy(sqlite: Database, tmp_path: Path) -> None:
+    run_with([record(each) for each in ("--help", "-x", "--", "3")], sqlite.engine, clock=ticking(WEEKS[0]))
+    run_with([record(each) for each in ("-x", "--", "3")], sqlite.engine, clock=ticking(WEEKS[1]), max_removed=1)
+    site = Site(tmp_path / "site", sqlite.engine)
+    site.build()
+
+    for template_id in ("--help", "-x", "--"):
+        command = shlex.split(copied(site.text(f"templates/{page_name(template_id)}"), "cli"))
+        said = template_sync(*command[1:], folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+        assert said.code == 0, said.err
+        assert json.loads(said.out)["body"]["input"]["template_id"] == template_id
+
+
+def test_a_price_whose_beginning_was_pruned_is_marked_in_plot_and_table(sqlite: Database, tmp_path: Path) -> None:
+    moved = [{"Resolution": "480p", "Credit": 14}]
+    weeks(sqlite.engine, *([record("1", ConsumeItems=each), record("2")] for each in (PRICES["two"], PRICES["dearer"], moved)))
+    before = read_catalog_dump(sqlite.engine).periods["1"]
+    prune(sqlite.engine, before=None, keep_runs=1)
+    after = read_catalog_dump(sqlite.engine).periods["1"]
+    site = Site(tmp_path / "site", sqlite.engine)
+    site.build()
+
+    assert [period.cut for period in before] == [False] * 4
+    assert [(period.resolution, period.cut) for period in after] == [("480p", True), ("480p", False)]
+    page = site.text("templates/1.html")
+    assert page.count("<circle") == 1
+    assert page.count(" ○</td>") == 1
+    assert "Earlier prices of this resolution may have been pruned." in words(page)
+    assert "may have been pruned" not in site.text("templates/2.html")
+    assert "Earlier changes were pruned" not in words(site.text("templates/2.html"))
 
 
 def plot_of(database: Database, *catalogs: list[dict[str, Any]]) -> Any:

@@ -1,7 +1,7 @@
 // The feed by day and run, filtered by kind and field, over rows in memory (changesData, see sync/site/data.py).
 (() => {
   const AT_A_TIME = 100;
-  const { fields, templates, rows } = window.changesData;
+  const { fields, templates, heads, rows } = window.changesData;
   const [RUN, AT, TEMPLATE, KIND, FIELDS, BREAKING] = Array(6).keys();
   const KINDS = [["added", "Added", "新增"], ["changed", "Changed", "变更"], ["removed", "Removed", "移除"]];
   const form = document.getElementById("filters");
@@ -39,24 +39,37 @@
     const [kind, en, zh] = KINDS[row[KIND]];
     item.className = `event ${kind}`;
     item.querySelector(".kind").replaceChildren(...say(en, zh));
-    const [id, title, titleEn, page] = templates[row[TEMPLATE]];
+    const [id, title, titleEn, path, cover, tone] = templates[row[TEMPLATE]];
     const link = item.querySelector("a");
-    const [nameEn, nameZh] = link.children;
-    nameEn.textContent = titleEn || title || id;
-    if (title && title !== nameEn.textContent) nameZh.textContent = title; else nameZh.remove();
-    if (page === null) link.replaceWith(id); else link.setAttribute("href", page);
+    const thumb = item.querySelector(".thumb");
+    if (path === undefined) { link.replaceWith(id); thumb.remove(); } else {
+      const [nameEn, nameZh] = link.children;
+      nameEn.textContent = titleEn || title || id;
+      if (title && title !== nameEn.textContent) nameZh.textContent = title; else nameZh.remove();
+      link.setAttribute("href", path);
+      thumb.className = `thumb tone${tone}`;
+      thumb.querySelector(".glyph").replaceChildren(...say([...(titleEn || title)][0] ?? "", [...(title || titleEn)][0] ?? ""));
+      const picture = thumb.querySelector("img");
+      if (cover === null) picture.remove(); else picture.src = heads[cover[0]] + cover[1];
+    }
     const breaking = item.querySelector(".breaking");
-    if (row[BREAKING]) breaking.lastChild.textContent = `: ${row[BREAKING]}`; else breaking.remove();
-    item.querySelector(".fields").replaceChildren(...row[FIELDS].map(([field, text]) => {
+    if (row[BREAKING]) breaking.replaceChildren(...[...breaking.children].slice(0, 2), ": ", ...say(...row[BREAKING])); else breaking.remove();
+    item.querySelector(".fields").replaceChildren(...row[FIELDS].map(([field, en, zh]) => {
       const line = element("span", "", "field");
-      line.append(element("code", fields[field]), " ", element("bdi", text));
+      const name = element("span", "", "label");
+      const text = element("bdi", zh === undefined ? en : "");
+      name.append(...say(...fields[field].slice(1)));
+      if (zh !== undefined) text.append(...say(en, zh));
+      line.append(name, " ", text);
       return line;
     }));
     return item;
   }
 
   // The prices of all resolutions are one field here.
-  const groupOf = fields.map((field) => field.replace(/^consume_items\..*/, "consume_items").replace(/^extra\..*/, "extra"));
+  const groupOf = fields.map(([field]) => field.replace(/^(consume_items|extra)\..*/, "$1"));
+  const called = { consume_items: ["Price", "价格"], extra: ["Other fields", "其他字段"] };
+  fields.forEach(([, en, zh], at) => { called[groupOf[at]] ??= [en, zh]; });
   const groups = [...new Set(groupOf)].sort();
   const pager = new Pager(feed, document.getElementById("more"), AT_A_TIME, make);
 
@@ -65,7 +78,7 @@
       && (!field || row[FIELDS].some(([at]) => groupOf[at] === field));
     const found = rows.filter((row) => fits(row, state.kind, state.field));
     const kinds = KINDS.map(([kind, en, zh]) => [kind, page.text(en, zh), rows.filter((row) => fits(row, kind, state.field)).length]);
-    const ofFields = groups.map((group) => [group, group, rows.filter((row) => fits(row, state.kind, group)).length]);
+    const ofFields = groups.map((group) => [group, page.text(...called[group]), rows.filter((row) => fits(row, state.kind, group)).length]);
     for (const [name, values] of [["kind", kinds], ["field", ofFields]]) {
       form.elements[name].replaceChildren(new Option(page.text("any", "全部"), ""),
         ...values.filter(([value, , n]) => n || value === state[name]).map(([value, text, n]) => new Option(`${text} (${n})`, value)));

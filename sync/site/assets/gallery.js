@@ -1,6 +1,7 @@
 // Search, filters and order, over rows in memory (catalogData, see sync/site/data.py). The page contains cards of matching rows only.
 (() => {
   const SHOWN_TAGS = 2;
+  const NEW_FOR = 14 * 86400_000; // as MARK_PERIOD in sync/site/cards.py
   const AT_A_TIME = 24; // about one screen; the next cards follow after the paint
   const AHEAD = 1000; // cards added without scrolling: most catalogs are shown completely, and 10,000 templates stay fast
   const { words, rows } = window.catalogData;
@@ -20,8 +21,8 @@
   const one = (at) => (at === null ? [] : [at]);
   const facets = {
     tag: { values: tagValues, of: (row) => [...new Set(row[TAGS].map((at) => valueOfTag[at]))] },
-    type: { values: words.types, of: (row) => one(row[TYPE]) },
-    requirement: { values: words.needs, of: (row) => one(row[NEEDS]) },
+    type: { values: words.types.map(([value]) => value), of: (row) => one(row[TYPE]) },
+    requirement: { values: words.needs.map(([value]) => value), of: (row) => one(row[NEEDS]) },
     images: { values: images.map(String), of: (row) => one(row[IMAGES] === null ? null : images.indexOf(row[IMAGES])) },
     resolution: { values: words.resolutions, of: (row) => row[PRICES].filter((_, at) => at % 2 === 0) },
     ratio: { values: words.ratios, of: (row) => row[RATIOS] },
@@ -29,13 +30,11 @@
   const names = Object.keys(facets);
   for (const facet of Object.values(facets)) facet.has = rows.map(facet.of);
   const texts = rows.map((row) => fold([row[ID], row[TITLE], row[TITLE_EN], ...row[TAGS].flatMap((at) => words.tags[at])].join("\n")));
-  const cheapest = rows.map((row) => Math.min(...row[PRICES].filter((_, at) => at % 2)));
-
-  function priceAt(at, resolution) {
-    if (resolution < 0) return cheapest[at];
-    const place = rows[at][PRICES].findIndex((value, index) => index % 2 === 0 && value === resolution);
-    return place < 0 ? Infinity : rows[at][PRICES][place + 1];
-  }
+  const NO_PRICE = [-1, Infinity];
+  const offers = rows.map((row) => row[PRICES].flatMap((credit, at, all) => (at % 2 ? [[all[at - 1], credit]] : [])).sort((a, b) => a[1] - b[1]));
+  // The price at a resolution, or with -1 the lowest one, as [resolution, credit].
+  const offer = (at, resolution) => (resolution < 0 ? offers[at][0] : offers[at].find(([one]) => one === resolution)) ?? NO_PRICE;
+  const priceAt = (at, resolution) => offer(at, resolution)[1];
 
   // All rows in an order, computed once because the comparison of names by language is slow; filters select from it.
   const newest = [...rows.keys()];
@@ -109,20 +108,24 @@
     return { found: inOrder(state.sort, resolution).filter((at) => fits[at]), counts };
   }
 
-  function label(name, value) {
-    if (name !== "tag" || !page.chinese) return name === "type" || name === "requirement" ? value.replaceAll("_", " ").toLowerCase() : value;
-    return words.tags.find(([zh, en]) => (en || zh) === value)[0];
+  function label(name, at) {
+    const value = facets[name].values[at];
+    if (name === "tag") return page.text(value, words.tags.find(([zh, en]) => (en || zh) === value)[0]);
+    const [, en, zh] = { type: words.types, requirement: words.needs }[name]?.[at] ?? [value, value, value];
+    return page.text(en, zh);
   }
 
-  function offer(state, counts) {
+  const numeric = new Intl.Collator("en", { numeric: true });
+  function choices(state, counts) {
     names.forEach((name, f) => {
       const select = form.elements[name];
       const order = [...facets[name].values.keys()];
       if (name === "tag") order.sort((a, b) => counts[f][b] - counts[f][a] || a - b);
+      else order.sort((a, b) => numeric.compare(facets[name].values[a], facets[name].values[b]));
       const options = [new Option(page.text("any", "全部"), "")];
       for (const at of order) {
         const value = facets[name].values[at];
-        if (counts[f][at] || value === state[name]) options.push(new Option(`${label(name, value)} (${counts[f][at]})`, value));
+        if (counts[f][at] || value === state[name]) options.push(new Option(`${label(name, at)} (${counts[f][at]})`, value));
       }
       if (state[name] && !facets[name].values.includes(state[name])) options.push(new Option(`${state[name]} (0)`, state[name]));
       select.replaceChildren(...options);
@@ -131,7 +134,23 @@
     });
   }
 
+  // The page may be read long after it was built.
+  const isRecent = (since) => since !== null && Date.now() - Date.parse(since) < NEW_FOR;
+  for (const mark of grid.querySelectorAll(".mark.new")) if (!isRecent(mark.dataset.since)) mark.remove();
+
   function address(packed) { return packed === null ? null : words.heads[packed[0]] + packed[1]; }
+
+  function price(at) {
+    const number = document.createElement("b");
+    const [low, high] = [offers[at][0], offers[at].at(-1)].map((one) => one?.[1]);
+    const [resolution, credit] = priced === null ? NO_PRICE : offer(at, priced);
+    if (resolution >= 0) {
+      number.textContent = credit;
+      return [number, ` ${page.text("credits at", "积分 ·")} ${words.resolutions[resolution]}`];
+    }
+    number.textContent = low === high ? low : `${low} – ${high}`;
+    return low === undefined ? [] : [number, ` ${page.text("credits", "积分")}`];
+  }
 
   // In the reader's language only, which halves the layout work; another language creates new cards.
   function make(at, into) {
@@ -144,7 +163,7 @@
     for (const anchor of card.querySelectorAll("a")) anchor.setAttribute("href", link);
     const cover = card.querySelector(".cover");
     cover.classList.replace("tone0", `tone${row[TONE]}`);
-    cover.querySelector(".glyph").textContent = [...(row[TITLE] || row[TITLE_EN])][0] ?? "";
+    cover.querySelector(".glyph").textContent = [...page.text(row[TITLE_EN] || row[TITLE], row[TITLE] || row[TITLE_EN])][0] ?? "";
     const picture = cover.querySelector("img");
     if (row[COVER] === null) picture.remove(); else picture.src = address(row[COVER]);
     if (row[PREVIEW] === null) delete cover.dataset.preview; else cover.dataset.preview = address(row[PREVIEW]);
@@ -152,7 +171,7 @@
     play.hidden = row[PREVIEW] === null;
     play.ariaLabel = page.text(`Preview of ${english}`, `预览 ${row[TITLE] || english}`);
     const [isNew, moved] = cover.querySelectorAll(".mark");
-    if (row[NEW]) isNew.textContent = page.text("New", "新"); else isNew.remove();
+    if (isRecent(row[NEW])) isNew.textContent = page.text("New", "新"); else isNew.remove();
     if (row[MOVED] === null) moved.remove();
     else {
       moved.textContent = `${row[MOVED] > 0 ? "+" : ""}${row[MOVED]} %`;
@@ -161,23 +180,24 @@
     const [en, zh] = card.querySelectorAll(".name");
     en.textContent = english;
     if (row[TITLE] && row[TITLE] !== english) zh.textContent = row[TITLE]; else zh.remove();
-    const prices = row[PRICES].filter((_, index) => index % 2).sort((a, b) => a - b);
-    const range = prices[0] === prices.at(-1) ? prices[0] : `${prices[0]} – ${prices.at(-1)}`;
-    const price = card.querySelector(".price");
-    price.firstChild.textContent = range;
-    price.replaceChildren(...(prices.length ? [price.firstChild, ` ${page.text("credits", "积分")}`] : []));
-    const tags = row[TAGS].slice(0, SHOWN_TAGS).map((at) => page.text(words.tags[at][1], words.tags[at][0]));
-    card.querySelector(".tags").textContent = tags.join(" · ");
+    card.querySelector(".price").replaceChildren(...price(at));
+    card.querySelector(".tags").replaceChildren(...row[TAGS].slice(0, SHOWN_TAGS).map((tag) => {
+      const chip = document.createElement("a");
+      const [zh, en] = words.tags[tag];
+      return Object.assign(chip, { textContent: page.text(en, zh), href: `#${new URLSearchParams({ tag: en })}`, tabIndex: -1 });
+    }));
     into.append(card);
   }
 
+  let priced = null; // the resolution whose price the cards show: a number as in `offer`; null: the range of all
   const pager = new Pager(grid, document.getElementById("more"), AT_A_TIME, make, AHEAD);
   let typing = 0;
 
   // The cards of the HTML page are the newest; without a filter they stay.
   function show(state, { shown = AT_A_TIME, served = false } = {}) {
     const { found, counts } = select(state);
-    offer(state, counts);
+    choices(state, counts);
+    priced = state.resolution !== "" ? facets.resolution.values.indexOf(state.resolution) : state.sort === "price" || state.max_price !== "" ? -1 : null;
     const plain = written(state) === "";
     pager.show(found, shown, served && plain ? grid.childElementCount : 0);
     document.getElementById("none").hidden = found.length > 0;
@@ -218,6 +238,14 @@
     go(state, true);
     form.elements.search.focus();
   });
+  // A tag of a card is added to the other filters; without a script its link would lead nowhere.
+  grid.addEventListener("click", (event) => {
+    const chip = event.target.closest(".tags a");
+    if (!chip) return;
+    event.preventDefault();
+    go({ ...chosen(), tag: spelled("tag", new URLSearchParams(chip.hash.slice(1)).get("tag")) }, true);
+    scrollTo(0, 0);
+  });
   addEventListener("popstate", () => { const state = read(); fill(state); show(state, { shown: history.state?.shown }); });
   document.addEventListener("languagechange", () => { const state = read(); fill(state); show(state, { shown: pager.shown }); });
   addEventListener("keydown", (event) => {
@@ -233,9 +261,9 @@
   document.addEventListener("languagechange", prepare);
   prepare();
 
-  const choices = form.querySelector(".choices");
+  const panel = form.querySelector(".choices");
   const wide = matchMedia("(min-width: 48rem)");
-  const unfold = () => { choices.open = wide.matches; choices.classList.add("settled"); };
+  const unfold = () => { panel.open = wide.matches; panel.classList.add("settled"); };
   wide.addEventListener("change", unfold);
   unfold();
 

@@ -1,0 +1,170 @@
+"""Cards in a real browser: their number on a screen, rows without holes, the price that is filtered by, marks, words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.sandbox.catalog import make_catalog
+from tests.builders import record, run_with, ticking
+from tests.site.sites import WEEKS, Site
+from tests.site.test_browser import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+    from tests.builders import Database
+    from tests.site.conftest import Watched
+
+    Watch = Callable[..., Watched]
+
+pytestmark = pytest.mark.long
+
+PLACES = """() => [...document.querySelectorAll('#grid article')].map(card => {
+  const { left, top, right, bottom } = card.getBoundingClientRect();
+  return { left, top, right, bottom };
+})"""
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def site_of(catalog: list[dict[str, Any]], database: Database, folder: Path) -> Site:
+    bare = [{**each, "Cover": None, "PreviewVideo": None} for each in catalog]
+    run_with(bare, database.engine, clock=ticking(WEEKS[0]))
+    site = Site(folder / "site", database.engine)
+    site.build(stale_after=10.0**10)
+    return site
+
+
+def places(page: Page) -> list[dict[str, float]]:
+    found: list[dict[str, float]] = page.evaluate(PLACES)
+    return found
+
+
+def rows(page: Page) -> list[list[dict[str, float]]]:
+    """Group the cards by the height at which they begin."""
+    found: dict[float, list[dict[str, float]]] = {}
+    for place in places(page):
+        found.setdefault(place["top"], []).append(place)
+    return list(found.values())
+
+
+CATALOGS = {"sample": make_catalog(60)} | {
+    ratio: [record(f"{n}", CoverAspectRatio=ratio, Title_en=f"A rather long name {n}") for n in range(40)]
+    for ratio in ("16:9", "21:9", "9:16", "1:1")
+}
+
+
+@pytest.mark.parametrize("kind", [pytest.param("sample", marks=pytest.mark.ci_slice), "16:9", "21:9", "9:16", "1:1"])
+def test_at_least_eight_whole_cards_are_on_the_first_screen_and_every_row_is_full(
+    kind: str, sqlite: Database, tmp_path: Path, watch: Watch
+) -> None:
+    site = site_of(CATALOGS[kind], sqlite, tmp_path)
+    page = watch(site.folder.as_uri(), viewport={"width": 1400, "height": 1000}).open()
+
+    assert len([place for place in places(page) if place["bottom"] <= 1000]) >= 8
+    inner = page.locator("#grid").evaluate("grid => grid.getBoundingClientRect().right")
+    assert all(abs(row[-1]["right"] - inner) < 1 for row in rows(page)[:-1])
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_phone_nothing_is_cut_and_no_row_has_a_hole(width: int, sqlite: Database, tmp_path: Path, watch: Watch) -> None:
+    ratios = ["9:16", "16:9", "16:9", "9:16", "16:9", "16:9", "16:9", "9:16", "1:1", "1:1", "16:9", "9:16", "9:16", "9:16"]
+    mixed = [record(f"{n}", CoverAspectRatio=ratios[n % 14], ReleaseOnlineTime=10**9 - n) for n in range(56)]
+    site = site_of(mixed, sqlite, tmp_path)
+    here = watch(site.folder.as_uri(), **{**PHONE, "viewport": {"width": width, "height": 844}})
+    page = here.open()
+
+    assert page.evaluate("() => document.documentElement.scrollWidth") == width
+    assert here.ids() == [f"{n}" for n in range(56)]
+    for row in rows(page)[:-1]:
+        assert (round(row[0]["left"]), round(row[-1]["right"])) == (16, width - 16)
+    top = places(page)[0]["top"]
+
+    page.locator("summary").click()
+    chosen(page, images="1", resolution="720p")
+    assert page.locator("#count").inner_text() == "56 templates"
+    count = page.locator("#count").evaluate("count => count.getBoundingClientRect().bottom")
+    assert count < top  # above the open filters
+    assert page.evaluate("() => document.documentElement.scrollWidth") == width
+
+
+def test_a_card_shows_the_price_that_is_filtered_or_sorted_by(base: str, watch: Watch) -> None:
+    page = watch(base).open()
+
+    def prices() -> dict[str, str]:
+        cards = page.locator("#grid article").all()
+        return {card.get_attribute("data-template-id") or "": card.locator(".price").inner_text() for card in cards}
+
+    usual, both = "166.5 – 355.2 credits", "166.5 credits at 480p"
+    assert prices() == {"5": usual, "1": usual, "2": "99 credits", "104909826": "149.85 – 800 credits"}
+    chosen(page, sort="price")
+    assert prices() == {"2": "99 credits at 720p", "104909826": "149.85 credits at 480p", "5": both, "1": both}
+    chosen(page, sort="newest", max_price="150")
+    assert prices() == {"2": "99 credits at 720p", "104909826": "149.85 credits at 480p"}
+    chosen(page, max_price="", resolution="720p")
+    assert prices() == {"5": "355.2 credits at 720p", "1": "355.2 credits at 720p", "2": "99 credits at 720p"}
+    chosen(page, resolution="1080p", max_price="800")
+    assert prices() == {"104909826": "800 credits at 1080p"}
+    page.locator("#language").click()
+    assert prices() == {"104909826": "800 积分 · 1080p"}
+    page.locator("[type=reset]").click()
+    assert len(prices()) == 4
+
+
+def test_a_template_is_new_for_fourteen_days_also_in_pages_that_are_not_built_again(watch: Watch, small: Site) -> None:
+    added = WEEKS[1]
+    for age, seen in ((timedelta(hours=1), 1), (timedelta(days=13, hours=23), 1), (timedelta(days=14, hours=1), 0)):
+        here = watch(small.folder.as_uri())
+        here.page.clock.set_fixed_time(added + age)
+        page = here.open()
+        assert page.locator("article[data-template-id='5'] .mark.new").count() == seen
+        assert page.locator(".mark.new").count() == seen
+        chosen(page, sort="name")  # cards that the script makes
+        assert page.locator(".mark.new").count() == seen
+
+
+def test_a_tag_of_a_card_filters_by_it_beside_the_other_filters(base: str, watch: Watch) -> None:
+    here = watch(base)
+    page = here.open("index.html#max_price=200")
+    page.locator("article[data-template-id='1'] .tags a").click()
+    assert here.ids() == ["1"]
+    assert page.evaluate("() => location.hash") == "#max_price=200&tag=Pets"
+
+
+def test_every_change_has_its_cover_also_after_a_filter(watch: Watch, small: Site) -> None:
+    page = watch(small.folder.as_uri()).open("changes.html")
+    for kind in ("", "removed", ""):
+        chosen(page, kind=kind)
+        page.wait_for_load_state("networkidle")
+        events = page.locator("#feed .event").count()
+        assert events == (1 if kind else 7)
+        loaded = "all => all.filter(image => image.complete && image.naturalWidth && image.checkVisibility()).length"
+        page.locator("#feed .event").last.scroll_into_view_if_needed()
+        page.wait_for_function(f"() => ({loaded})([...document.querySelectorAll('#feed .thumb img')]) === {events}")
+
+
+def test_fields_and_values_are_worded_in_the_language_of_the_page(sqlite: Database, tmp_path: Path, watch: Watch) -> None:
+    for at, kind in enumerate(("BEGIN_FRAME", "BEGIN_END_FRAME")):
+        price = {"Resolution": "480p", "Credit": 10 + at}
+        found = record("1", Cover=None, PreviewVideo=None, TemplateType=kind, ConsumeItems=[price])
+        run_with([found], sqlite.engine, clock=ticking(WEEKS[at]))
+    site = Site(tmp_path / "site", sqlite.engine)
+    site.build()
+
+    page = watch(site.folder.as_uri()).open("changes.html#kind=changed")
+    fields = page.locator("#feed .field")
+    assert fields.all_inner_texts() == ["Type First frame → First and last frame", "Price at 480p 10 → 11"]
+    assert page.locator("[name=field] option").all_inner_texts() == ["any", "Price (1)", "Type (1)"]
+    page.locator("#language").click()
+    assert fields.all_inner_texts() == ["类型 首帧 → 首尾帧", "480p 价格 10 → 11"]
+    for path in ("index.html", "changes.html", "templates/1.html"):
+        told = page.context.new_page()
+        told.goto(f"{site.folder.as_uri()}/{path}")
+        shown = told.locator("body").inner_text()
+        assert "BEGIN_" not in shown
+        assert "consume_items" not in shown

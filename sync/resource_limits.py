@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from sync.errors import ResourcesExhausted
+from sync.errors import ResourcesExhausted, SyncError
 
 
 def resource_error(error: BaseException) -> ResourcesExhausted | None:
@@ -41,3 +41,8 @@ def open_files_error() -> ResourcesExhausted | None:
     except OSError as error:
         return resource_error(error)
     return None
+
+
+def unexpected_error(error: BaseException) -> SyncError:
+    """Return the error to report for any other exception: its type only, because its message may contain a secret."""
+    return resource_error(error) or SyncError(f"Unexpected error: {type(error).__name__}.")

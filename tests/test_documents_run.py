@@ -166,7 +166,7 @@ def test_every_command_about_changes_continues_from_its_cursor_or_reaches_the_re
     first, last = (each for each in ran if each.step.command.startswith("template-sync changes --since"))
     assert [change["seq"] for change in json.loads(first.said)] == list(range(281, 294))
     assert json.loads(last.said) == []
-    assert [json.loads(heard.body)["type"] for heard in receiver.heard] == ["webhook.test"]
+    assert [json.loads(request.body)["type"] for request in receiver.requests] == ["webhook.test"]
     assert "<feed" in (tmp_path / "templates.xml").read_text()
 
 
@@ -187,5 +187,5 @@ def test_the_message_that_is_shown_is_part_of_one_that_is_sent(sqlite: Database,
     (shown,) = (json.loads(each.code) for each in snippets(CHANGES, "json"))
     with receiver:
         deliver_to(sqlite.engine, receiver.signed_endpoint(start="start", rules=Rules(ids=frozenset({"540184647"}))))
-    sent = json.loads(receiver.heard[-1].body)
+    sent = json.loads(receiver.requests[-1].body)
     assert {**sent, "data": {name: sent["data"][name] for name in shown["data"]}} == shown

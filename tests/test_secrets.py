@@ -24,14 +24,14 @@ from tests.builders import record, records
 from tests.command_line import environment, template_sync
 from tests.conftest import server_url
 from tests.daemons import DaemonProcess, Upstream
-from tests.webhooks.receiver import Receiver, answer
+from tests.webhooks.receiver import Receiver, response
 
 if TYPE_CHECKING:
     import socket
     import threading
     from pathlib import Path
 
-    from tests.webhooks.receiver import Heard
+    from tests.webhooks.receiver import Request
 
 KEY = "ak_Canary~Canary/Canary+Canary00"
 PASSWORD = "p@ss/w%rd+Canary"
@@ -58,10 +58,10 @@ def found_in(written: bytes) -> list[bytes]:
     return sorted(form for form in SECRETS if form in written)
 
 
-def quoting(connection: socket.socket, heard: Heard, _over: threading.Event) -> None:
+def quoting(connection: socket.socket, request: Request, _over: threading.Event) -> None:
     """Refuse, and quote all that the receiver knows: its secret, in several ways, and its own address."""
-    said = b" ".join([HOOK.encode(), RAW, quote(RAW).encode(), heard.path.encode()])
-    connection.sendall(answer(500, said))
+    said = b" ".join([HOOK.encode(), RAW, quote(RAW).encode(), request.path.encode()])
+    connection.sendall(response(500, said))
 
 
 def with_key_in_it(number: int) -> dict[str, Any]:
@@ -98,8 +98,8 @@ def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tm
             shown += [str(daemon.probe(path)).encode() for path in ("/metrics", "/livez", "/readyz")]
             assert daemon.stop() == 0
             shown.append(daemon.said.encode())
-        shown += [heard.body + str({**heard.headers, "host": ""}).encode() for heard in (*quotes.heard, *takes.heard)]
-        assert (len(quotes.heard), [heard.about for heard in takes.heard]) == (2, ["1", "2", "3"])
+        shown += [request.body + str({**request.headers, "host": ""}).encode() for request in (*quotes.requests, *takes.requests)]
+        assert (len(quotes.requests), [request.about for request in takes.requests]) == (2, ["1", "2", "3"])
     shown.append(asyncio.run(told_to_an_agent(tmp_path)))
     assert b"[secret]" in b"".join(shown), "what quoted the key was there to be hidden"
     for written in shown:

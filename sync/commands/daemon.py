@@ -155,9 +155,7 @@ def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> Dispat
     from sync.webhooks.dispatcher import Dispatcher, DispatchLoop
 
     dispatcher = Dispatcher(engine, sender(context), now, random.random)
-    dispatch_loop = DispatchLoop(dispatcher, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
-    dispatcher.on_result = dispatch_loop.handle_result
-    return dispatch_loop
+    return DispatchLoop(dispatcher, endpoints=lambda: _fresh_endpoints(context), metrics=metrics)
 
 
 def _fresh_endpoints(context: Context) -> list[SignedEndpoint]:

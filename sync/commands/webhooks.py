@@ -54,7 +54,6 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
     """Build the JSON output of an endpoint; it contains only the origin of the URL, because the rest may be a secret."""
     from sync.outputs.webhooks import WebhookEndpoint
     from sync.text import iso
-    from sync.webhooks.endpoints import origin
 
     def moment(name: str) -> str | None:
         found = getattr(position, name, None)
@@ -62,7 +61,7 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
 
     return WebhookEndpoint(
         name=endpoint.name,
-        origin=origin(endpoint.url),
+        origin=endpoint.origin,
         per=endpoint.per,
         enabled=endpoint.enabled,
         cursor=position.cursor if position else None,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sync.monitoring.staleness import age, ago
 from sync.terminal.changes import prices, value_text
 from sync.text import escape_control_characters
-from sync.webhooks.endpoints import origin
 from sync.webhooks.position import FAILING_AFTER
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def webhook_rows(endpoints: Iterable[tuple[Endpoint, Position | None]], now: dat
         progress = ["", ""] if position is None else [str(position.seq), str(position.behind)]
         state = "no position yet" if position is None else state_of(position, now)
         answer = "" if position is None else last_response(position, now)
-        rows.append([endpoint.name, origin(endpoint.url), *progress, state if endpoint.enabled else "not enabled", answer])
+        rows.append([endpoint.name, endpoint.origin, *progress, state if endpoint.enabled else "not enabled", answer])
     return rows
 
 

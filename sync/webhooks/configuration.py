@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync.config.secret_file import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
-from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, secret_forms, whole_parts
+from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, secret_forms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sync.webhooks.endpoints import Endpoint, SecretSource
+    from sync.webhooks.endpoints import Endpoint
 
 _LIMIT = 2**20
 _HINT = "docs/changes.md describes each key; nothing was sent."
@@ -54,10 +53,10 @@ def load_endpoints(
     dotenv: Path | None = Path(".env"),
     warnings: list[str] | None = None,
 ) -> list[SignedEndpoint]:
-    """Read the file, and the secrets of each enabled endpoint.
+    """Read the file, and the secrets of each enabled endpoint; a relative `secret_file` is relative to its folder.
 
     Args:
-        path: the file; a relative `secret_file` is relative to its folder.
+        path: the file.
         environ: environment variables.
         dotenv: a `.env` file for variables that are not set.
         warnings: receives a sentence for each secret file that other users can read.
@@ -65,14 +64,27 @@ def load_endpoints(
     Raises:
         ConfigurationError: with all problems.
     """
-    enabled = [endpoint for endpoint in endpoints_in(path) if endpoint.enabled]
     variables = {**dotenv_file(dotenv), **{name: value for name, value in environ.items() if value}}
     problems: list[str] = []
-    read = partial(_value, variables=variables, folder=Path(path).parent, warnings=[] if warnings is None else warnings)
-    found = [SignedEndpoint(endpoint, tuple(_secrets(endpoint, read, problems))) for endpoint in enabled]
+    loaded: list[SignedEndpoint] = []
+    for endpoint in (each for each in endpoints_in(path) if each.enabled):
+        secrets: list[str] = []
+        for kind, name in endpoint.secrets:
+            try:
+                if kind == "secret_file":
+                    text = secret_file(kind, Path(path).parent / name, [] if warnings is None else warnings)
+                elif not (text := (variables.get(name) or "").strip()):
+                    raise ValueError("that variable to be set")
+                if check_secret(text) in secrets:
+                    raise ValueError("two different secrets: the second equals the first")
+                secrets.append(text)
+            except ValueError as error:
+                where = f"secret_env ({name})" if kind == "secret_env" else kind
+                problems.append(f"{VARIABLE}: endpoint {endpoint.name}: {where}: expected {error}.")
+        loaded.append(SignedEndpoint(endpoint, tuple(secrets)))
     if problems:
         raise ConfigurationError(problems, hint=_HINT)
-    return found
+    return loaded
 
 
 def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
@@ -81,27 +93,4 @@ def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
     Parts of a path are hidden in responses only (`sync.webhooks.sign_and_send`), because some are ordinary words.
     """
     secrets = [form for each in endpoints for secret in each.secrets for form in secret_forms(secret)]
-    return secrets + [part for each in endpoints for part in (each.endpoint.url, *whole_parts(each.endpoint.url))]
-
-
-def _secrets(endpoint: Endpoint, read: Callable[[SecretSource], str], problems: list[str]) -> list[str]:
-    found: list[str] = []
-    for source in endpoint.secrets:
-        try:
-            secret = check_secret(read(source))
-            if secret in found:
-                raise ValueError("two different secrets: the second equals the first")
-            found.append(secret)
-        except ValueError as error:
-            name = f" ({source.name})" if source.kind == "secret_env" else ""
-            problems.append(f"{VARIABLE}: endpoint {endpoint.name}: {source.kind}{name}: expected {error}.")
-    return found
-
-
-def _value(source: SecretSource, variables: Mapping[str, str | None], folder: Path, warnings: list[str]) -> str:
-    if source.kind == "secret_file":
-        return secret_file("secret_file", folder / source.name, warnings)
-    value = variables.get(source.name)
-    if not value:
-        raise ValueError("that variable to be set")
-    return value.strip()
+    return secrets + [part for each in endpoints for part in (each.endpoint.url, *each.endpoint.secret_parts)]

@@ -1,7 +1,8 @@
 """Deliver pending messages to endpoints, in order for each and at least once, each endpoint in a thread of its own.
 
 The position is stored after a message was accepted, so a process that ends in between sends it again, with the same id. Failures
-of an endpoint are stored with its position and never raised.
+of an endpoint are stored with its position and never raised. `DispatchLoop` is the daemon's delivery: a thread polls the database
+every few seconds, never delays a run, and the end of the process waits for it for a limited time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.errors import CursorLost, SyncError
 from sync.logs import get_logger
-from sync.resource_limits import resource_error
+from sync.resource_limits import unexpected_error
 from sync.webhooks.outbox import claim_endpoint, positions, register, save_attempt, steps
 from sync.webhooks.position import GONE, LOST, is_due, next_attempt
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from sync.webhooks.outbox import Claim, Step
     from sync.webhooks.position import Position
     from sync.webhooks.sign_and_send import Message, Reply
+
+POLL_SECONDS = 5.0
+_NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "failing_since": None, "next_attempt_at": None}
+_ERROR_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,98 +54,13 @@ class DeliveryResult:
     attempt_failed: bool = False
 
 
-def deliver(
-    engine: Engine,
-    target: SignedEndpoint,
-    *,
-    send: Callable[[SignedEndpoint, Message, datetime], Reply],
-    clock: Callable[[], datetime],
-    random: Callable[[], float],
-    stopping: Callable[[], bool] = lambda: False,
-) -> DeliveryResult:
-    """Deliver all pending messages to one endpoint.
-
-    Args:
-        engine: the database.
-        target: the endpoint.
-        send: makes one attempt; does not raise for failures of the endpoint.
-        clock: the wall clock, UTC.
-        random: returns a number from 0 to 1, for jitter.
-        stopping: returns whether to stop; called before each message.
-
-    Raises:
-        LeaseLost: another process claimed the endpoint.
-        DatabaseError: the database failed; messages whose acceptance was not stored are sent again.
-    """
-    name = target.endpoint.name
-    with claim_endpoint(engine, name) as claim:
-        if claim is None:
-            return DeliveryResult(name, "busy")
-        if claim.position.paused:
-            return DeliveryResult(name, "paused", error=claim.position.paused)
-        if not is_due(claim.position.next_attempt_at, clock()):
-            return DeliveryResult(name, "waits", error=claim.position.last_answer or "")
-        try:
-            return _deliver_pending(engine, target, claim, send=send, clock=clock, random=random, stopping=stopping)
-        except CursorLost as lost:
-            save_attempt(engine, claim, paused=f"{LOST}:{lost.reason}")
-            return DeliveryResult(name, "paused", error=str(lost))
-
-
-def _deliver_pending(
-    engine: Engine,
-    target: SignedEndpoint,
-    claim: Claim,
-    *,
-    send: Callable[[SignedEndpoint, Message, datetime], Reply],
-    clock: Callable[[], datetime],
-    random: Callable[[], float],
-    stopping: Callable[[], bool],
-) -> DeliveryResult:
-    """Deliver message by message; the result of each is stored before the next one is sent."""
-    sent = 0
-    for step in steps(engine, target.endpoint, claim.position.cursor):
-        if stopping():
-            return DeliveryResult(target.endpoint.name, "stopped", sent)
-        if step.message is None:
-            save_attempt(engine, claim, position=step.cursor, **_NO_FAILURE)
-            continue
-        reply = send(target, step.message, clock())
-        before = claim.position if sent == 0 else None
-        save_attempt(engine, claim, **_outcome(reply, step, before, clock(), random))
-        if not reply.accepted:
-            return DeliveryResult(
-                target.endpoint.name, "paused" if reply.gone else "failed", sent, reply.summary, attempt_failed=True
-            )
-        sent += 1
-    return DeliveryResult(target.endpoint.name, "done", sent)
-
-
-_NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "failing_since": None, "next_attempt_at": None}
-
-
-def _outcome(reply: Reply, step: Step, before: Position | None, now: datetime, random: Callable[[], float]) -> dict[str, Any]:
-    """Return the columns to store after an attempt; `before` is None once a message was accepted in this delivery."""
-    seen = {"last_attempt_at": now, "last_status": reply.status, "last_answer": reply.detail}
-    if reply.accepted:
-        return {**seen, "position": step.cursor, **_NO_FAILURE}
-    failures = (before.attempts if before else 0) + 1
-    since = (before.failing_since if before else None) or now
-    when = next_attempt(failures, slow=reply.slow, retry_after=reply.retry_after, now=now, random=random)
-    paused = GONE if reply.gone else None
-    return {**seen, "attempts": failures, "failing_since": since, "next_attempt_at": when, "paused": paused}
-
-
-_ERROR_PAUSE = timedelta(minutes=1)
-
-
 @dataclass(eq=False)
 class Dispatcher:
     """Deliver to all endpoints with pending messages.
 
     Args:
         engine: the database.
-        send: makes one attempt.
+        send: makes one attempt; does not raise for failures of the endpoint.
         clock: the wall clock, UTC.
         random: returns a number from 0 to 1, for jitter.
         on_result: called from the thread of an endpoint when its delivery has ended.
@@ -175,9 +95,14 @@ class Dispatcher:
         known = [position for position in known if position.name in names]
         now = self.clock()
         for position in known:
+            name = position.name
             waits = not position.at_end and not position.paused and is_due(position.next_attempt_at, now)
-            if waits and not self._is_running(position.name) and is_due(self._paused_until.get(position.name), now):
-                self._start(names[position.name])
+            running = name in self._threads and self._threads[name].is_alive()
+            if waits and not running and is_due(self._paused_until.get(name), now):
+                self._threads[name] = threading.Thread(
+                    target=self._work, args=(names[name],), name=f"webhook {name}", daemon=True
+                )
+                self._threads[name].start()
         return known
 
     def set_endpoints(self, endpoints: Sequence[SignedEndpoint]) -> None:
@@ -186,47 +111,82 @@ class Dispatcher:
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for all deliveries, at most `timeout` seconds each; return whether they ended."""
-        visits = list(self._threads.values())
-        for visit in visits:
-            visit.join(timeout)
-        return not any(visit.is_alive() for visit in visits)
+        threads = list(self._threads.values())
+        for thread in threads:
+            thread.join(timeout)
+        return not any(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
         """Send no further message; the result of one in progress is stored if there is time."""
         self._stopping.set()
 
-    def _is_running(self, name: str) -> bool:
-        return name in self._threads and self._threads[name].is_alive()
-
-    def _start(self, target: SignedEndpoint) -> None:
-        thread = threading.Thread(target=self._work, args=(target,), name=f"webhook {target.endpoint.name}", daemon=True)
-        self._threads[target.endpoint.name] = thread
-        thread.start()
-
     def _work(self, target: SignedEndpoint) -> None:
-        def is_over() -> bool:
-            return self._stopping.is_set() or self._endpoints.get(target.endpoint.name) != target
-
+        name = target.endpoint.name
         try:
-            found = deliver(self.engine, target, send=self.send, clock=self.clock, random=self.random, stopping=is_over)
-        except SyncError as error:
-            found = DeliveryResult(target.endpoint.name, "broken", error=str(error))
-        except Exception as surprise:  # noqa: BLE001 - a bug must not end other deliveries
-            reason = str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}.")
-            found = DeliveryResult(target.endpoint.name, "broken", error=reason)
-        if found.result == "broken":  # not a failure of the endpoint, so its position stays; retried after a pause
-            self._paused_until[found.name] = self.clock() + _ERROR_PAUSE
+            found = self.deliver(target)
+        except Exception as error:  # noqa: BLE001 - a bug must not end other deliveries
+            known = error if isinstance(error, SyncError) else unexpected_error(error)
+            found = DeliveryResult(name, "broken", error=str(known))
+            # It is not a failure of the endpoint, so its position stays; retried after a pause.
+            self._paused_until[name] = self.clock() + _ERROR_PAUSE
         self.on_result(found)
 
+    def deliver(self, target: SignedEndpoint) -> DeliveryResult:
+        """Deliver all pending messages to one endpoint, one of those that were set.
 
-POLL_SECONDS = 5.0
+        Raises:
+            LeaseLost: another process claimed the endpoint.
+            DatabaseError: the database failed; messages whose acceptance was not stored are sent again.
+        """
+        name = target.endpoint.name
+        with claim_endpoint(self.engine, name) as claim:
+            if claim is None:
+                return DeliveryResult(name, "busy")
+            if claim.position.paused:
+                return DeliveryResult(name, "paused", error=claim.position.paused)
+            if not is_due(claim.position.next_attempt_at, self.clock()):
+                return DeliveryResult(name, "waits", error=claim.position.last_answer or "")
+            try:
+                return self._deliver_pending(target, claim)
+            except CursorLost as lost:
+                save_attempt(self.engine, claim, paused=f"{LOST}:{lost.reason}")
+                return DeliveryResult(name, "paused", error=str(lost))
+
+    def _deliver_pending(self, target: SignedEndpoint, claim: Claim) -> DeliveryResult:
+        """Deliver message by message; the result of each is stored before the next one is sent."""
+        name = target.endpoint.name
+        sent = 0
+        for step in steps(self.engine, target.endpoint, claim.position.cursor):
+            if self._stopping.is_set() or self._endpoints.get(name) != target:
+                return DeliveryResult(name, "stopped", sent)
+            if step.message is None:
+                save_attempt(self.engine, claim, position=step.cursor, **_NO_FAILURE)
+                continue
+            reply = self.send(target, step.message, self.clock())
+            save_attempt(self.engine, claim, **self._outcome(reply, step, claim.position if sent == 0 else None))
+            if not reply.accepted:
+                return DeliveryResult(name, "paused" if reply.gone else "failed", sent, reply.summary, attempt_failed=True)
+            sent += 1
+        return DeliveryResult(name, "done", sent)
+
+    def _outcome(self, reply: Reply, step: Step, before: Position | None) -> dict[str, Any]:
+        """Return the columns to store after an attempt; `before` is None once a message was accepted in this delivery."""
+        now = self.clock()
+        seen = {"last_attempt_at": now, "last_status": reply.status, "last_answer": reply.detail}
+        if reply.accepted:
+            return {**seen, "position": step.cursor, **_NO_FAILURE}
+        failures = (before.attempts if before else 0) + 1
+        since = (before.failing_since if before else None) or now
+        when = next_attempt(failures, slow=reply.slow, retry_after=reply.retry_after, now=now, random=self.random)
+        paused = GONE if reply.gone else None
+        return {**seen, "attempts": failures, "failing_since": since, "next_attempt_at": when, "paused": paused}
 
 
 class DispatchLoop:
     """Poll, start deliveries, and log their results.
 
     Args:
-        dispatcher: delivers to endpoints.
+        dispatcher: delivers to endpoints; its `on_result` is replaced.
         endpoints: loads the endpoints, for each poll.
         metrics: receives the position of each endpoint at each poll, and the results of deliveries.
         poll_seconds: seconds between two polls.
@@ -248,6 +208,7 @@ class DispatchLoop:
         self._closed = False
         self._last_error = ""
         self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
+        dispatcher.on_result = self._handle_result
 
     def start(self) -> None:
         """Start polling."""
@@ -265,8 +226,8 @@ class DispatchLoop:
         self._thread.join(timeout)
         self._dispatcher.join(timeout)
 
-    def handle_result(self, delivered: DeliveryResult) -> None:
-        """Log the result of a delivery; poll again after one that delivered messages, as a run may have ended meanwhile."""
+    def _handle_result(self, delivered: DeliveryResult) -> None:
+        """Log a result; poll again after a delivery of messages, as a run may have ended meanwhile."""
         self._metrics.count_messages(delivered.name, accepted=delivered.messages, failed=int(delivered.attempt_failed))
         say = get_logger().bind(endpoint=delivered.name)
         if delivered.messages:
@@ -285,12 +246,12 @@ class DispatchLoop:
             except SyncError as error:
                 self._dispatcher.set_endpoints(())
                 self._warn_once(str(error))
-            except Exception as surprise:  # noqa: BLE001 - a bug is logged, and the next poll retries
-                self._warn_once(str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}."))
+            except Exception as error:  # noqa: BLE001 - a bug is logged, and the next poll retries
+                self._warn_once(str(unexpected_error(error)))
             self._wake.wait(self._poll_seconds)
 
-    def _warn_once(self, trouble: str) -> None:
+    def _warn_once(self, reason: str) -> None:
         """Log an error once, not at every poll."""
-        if trouble != self._last_error:
-            get_logger().warning("webhooks_stand_still", reason=trouble)
-        self._last_error = trouble
+        if reason != self._last_error:
+            get_logger().warning("webhooks_stand_still", reason=reason)
+        self._last_error = reason

@@ -20,57 +20,20 @@ from sync.webhooks.rules import KINDS, Rules, contradiction, is_field, price_rul
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
+VARIABLE = "SYNC_WEBHOOKS_FILE"
 EXAMPLE = "https://example.com/hooks/templates"
-
-
-def check_url(text: str) -> str:
-    """Return a URL that messages may be sent to; errors never contain it, because its path can be a secret.
-
-    Raises:
-        ValueError: with what was expected.
-    """
-    url = http_url(text, EXAMPLE)
-    parts = urlsplit(url)
-    if parts.fragment:
-        raise ValueError("a URL without a fragment, which is never sent")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("an https:// URL: plain http is for loopback addresses only")
-    if not is_allowed(parts.hostname or ""):
-        raise ValueError("a URL to another host: this address is link-local or of a cloud's metadata service")
-    return url
-
-
-def is_allowed(host: str) -> bool:
-    """Return whether messages may be sent to a host, by its IP address; a host name is allowed."""
-    try:
-        return not is_metadata_service(host)
-    except ValueError:
-        return True
-
-
-def origin(url: str) -> str:
-    """Return scheme and host of a URL, without path and query, which may be secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def whole_parts(url: str) -> list[str]:
-    """Return what follows the host of a URL, its path and its query, without empty ones."""
-    rest = url.removeprefix(origin(url))
-    path, _, query = rest.partition("?")
-    return [part for part in dict.fromkeys((rest, path, query)) if part]
-
-
-def secret_parts(url: str) -> list[str]:
-    """Return every part of a URL after its host, as it is written and decoded.
-
-    A receiver may quote any of them: the last part of its own path, or the value of `?token=`.
-    """
-    pieces = [piece for part in whole_parts(url) for piece in (part, *re.split(r"[/?&=;:,@]", part))]
-    return list(dict.fromkeys(form for piece in pieces for form in (piece, unquote(piece), unquote_plus(piece)) if form))
-
-
+PREFIX = "whsec_"
+MAX_ENDPOINTS = 20
+"""Each endpoint has two threads, for delivery and for its timeout, so that a slow one does not delay others; the unit files allow
+64 threads.
+"""
+KEYS = (
+    "name", "url", "secret_env", "secret_file", "kinds", "fields", "tags", "ids", "types", "price_change", "breaking", "per",
+    "from", "enabled",
+)  # fmt: skip
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HINT = "docs/changes.md lists every key; nothing was sent."
+_MIN_BYTES, _MAX_BYTES = 24, 64
 _EVERYTHING = Rules()
 
 
@@ -101,9 +64,49 @@ class Endpoint:
     start: str = "end"
     enabled: bool = True
 
+    @property
+    def origin(self) -> str:
+        """Scheme and host of the URL, without path and query, which may be secret."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
-PREFIX = "whsec_"
-_MIN_BYTES, _MAX_BYTES = 24, 64
+    @property
+    def secret_parts(self) -> list[str]:
+        """What follows the host of the URL, its path and its query, without empty ones."""
+        rest = self.url.removeprefix(self.origin)
+        path, _, query = rest.partition("?")
+        return [part for part in dict.fromkeys((rest, path, query)) if part]
+
+    @property
+    def quotable_parts(self) -> list[str]:
+        """Every part of the URL after its host that a receiver may quote, such as the value of `?token=`: written and decoded."""
+        pieces = [piece for part in self.secret_parts for piece in (part, *re.split(r"[/?&=;:,@]", part))]
+        return list(dict.fromkeys(form for each in pieces for form in (each, unquote(each), unquote_plus(each)) if form))
+
+
+def check_url(text: str) -> str:
+    """Return a URL that messages may be sent to; errors never contain it, because its path can be a secret.
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    url = http_url(text, EXAMPLE)
+    parts = urlsplit(url)
+    if parts.fragment:
+        raise ValueError("a URL without a fragment, which is never sent")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("an https:// URL: plain http is for loopback addresses only")
+    if not is_allowed(str(parts.hostname)):
+        raise ValueError("a URL to another host: this address is link-local or of a cloud's metadata service")
+    return url
+
+
+def is_allowed(host: str) -> bool:
+    """Return whether messages may be sent to a host, by its IP address; a host name is allowed."""
+    try:
+        return not is_metadata_service(host)
+    except ValueError:
+        return True
 
 
 def check_secret(text: str) -> str:
@@ -114,7 +117,7 @@ def check_secret(text: str) -> str:
     """
     written = text.removeprefix(PREFIX)
     try:
-        key = b64decode(written, validate=True)
+        key = b64decode(written)
     except ValueError:
         key = b""
     exact = text.startswith(PREFIX) and b64encode(key).decode() == written  # the decoder accepts some malformed input
@@ -129,15 +132,6 @@ def secret_forms(secret: str) -> list[str]:
     key = b64decode(written)
     text = key.decode("utf-8", "replace")
     return [secret, written, key.hex(), key.hex().upper(), *([text] if text.encode() == key else [])]
-
-
-VARIABLE = "SYNC_WEBHOOKS_FILE"
-MAX_ENDPOINTS = 20
-"""Each endpoint has two threads, for delivery and for its timeout, so that a slow one does not delay others; the unit files allow
-64 threads.
-"""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_HINT = "docs/changes.md lists every key; nothing was sent."
 
 
 def read_endpoints(text: str) -> tuple[Endpoint, ...]:
@@ -170,41 +164,25 @@ class _Table:
     """The keys of one endpoint; the problems of each are collected, and its default is used instead."""
 
     def __init__(self, table: Mapping[str, Any], number: int, problems: list[str]) -> None:
-        self._remaining = dict(table)
+        self.remaining = dict(table)
         self._problems = problems
         name = table.get("name")
         self._where = f"endpoint {name}" if isinstance(name, str) and _NAME.fullmatch(name) else f"endpoint number {number}"
 
     def pop(self, key: str, check: Callable[[Any], Any], default: Any = None, *, needed: bool = False) -> Any:
         """Remove a key, and return its checked value."""
-        if key not in self._remaining:
+        if key not in self.remaining:
             if needed:
                 self.problem(key, "missing")
             return default
         try:
-            return check(self._remaining.pop(key))
+            return check(self.remaining.pop(key))
         except ValueError as error:
             self.problem(key, f"expected {error}")
             return default
 
-    def has(self, *keys: str) -> bool:
-        """Return whether any of these keys is left."""
-        return any(key in self._remaining for key in keys)
-
-    def reject_unknown_keys(self) -> None:
-        """Report unknown keys: a misspelt rule would match everything."""
-        for key in self._remaining:
-            self.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
-
     def problem(self, key: str, what: str) -> None:
-        """Record a problem."""
         self._problems.append(f"{VARIABLE}: {self._where}: {key}: {what}.")
-
-
-KEYS = (
-    "name", "url", "secret_env", "secret_file", "kinds", "fields", "tags", "ids", "types", "price_change", "breaking", "per",
-    "from", "enabled",
-)  # fmt: skip
 
 
 def _endpoint(table: _Table) -> Endpoint:
@@ -222,27 +200,20 @@ def _endpoint(table: _Table) -> Endpoint:
     )
     if why := contradiction(rules):
         table.problem("kinds", why)
-    endpoint = Endpoint(
-        name,
-        url,
-        sources,
-        rules,
-        per=table.pop("per", _enum("change", "run"), "change"),
-        start=table.pop("from", _enum("end", "start"), "end"),
-        enabled=table.pop("enabled", _boolean, default=True),
-    )
-    table.reject_unknown_keys()
-    return endpoint
+    per = table.pop("per", _enum("change", "run"), "change")
+    start = table.pop("from", _enum("end", "start"), "end")
+    enabled = table.pop("enabled", _boolean, default=True)
+    for key in table.remaining:  # a misspelt rule would match everything
+        table.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
+    return Endpoint(name, url, sources, rules, per=per, start=start, enabled=enabled)
 
 
 def _secrets(table: _Table) -> tuple[SecretSource, ...]:
     """Return one source of a secret, or two during a rotation."""
-    if not table.has("secret_env", "secret_file"):
+    if not table.remaining.keys() & {"secret_env", "secret_file"}:
         table.problem("secret_env", "missing, and no secret_file either")
-        return ()
-    variables = table.pop("secret_env", _one_or_more(_variable), ())
-    files = table.pop("secret_file", _one_or_more(_path), ())
-    found = [*(SecretSource("secret_env", each) for each in variables), *(SecretSource("secret_file", each) for each in files)]
+    checks = {"secret_env": _variable, "secret_file": _path}
+    found = [SecretSource(kind, each) for kind, check in checks.items() for each in table.pop(kind, _one_or_more(check), ())]
     if len(found) > 2:  # noqa: PLR2004 - the old and the new one
         table.problem("secret_env", f"expected one secret, or two while one is rotated, not {len(found)}")
     return tuple(found)
@@ -252,31 +223,23 @@ def _secrets(table: _Table) -> tuple[SecretSource, ...]:
 
 
 def _text(check: Callable[[str], Any]) -> Callable[[Any], Any]:
-    def checked(value: Any) -> Any:
-        if not isinstance(value, str) or not value:
-            raise ValueError("a text in quotes")
-        return check(value)
-
-    return checked
+    return lambda value: check(_texts([value], "a text in quotes")[0])
 
 
 def _set_of(check: Callable[[str], str]) -> Callable[[Any], frozenset[str]]:
-    def checked(value: Any) -> frozenset[str]:
-        if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
-            raise ValueError("a list of texts with at least one in it: an empty one could never match")
-        return frozenset(map(check, value))
-
-    return checked
+    expected = "a list of texts with at least one in it: an empty one could never match"
+    return lambda value: frozenset(map(check, _texts(value, expected)))
 
 
-def _one_or_more(check: Callable[[str], str]) -> Callable[[Any], tuple[str, ...]]:
-    def checked(value: Any) -> tuple[str, ...]:
-        values = value if isinstance(value, list) else [value]
-        if not values or not all(isinstance(each, str) and each for each in values):
-            raise ValueError("a text in quotes, or a list of two while one is rotated")
-        return tuple(map(check, values))
+def _one_or_more(check: Callable[[str], str]) -> Callable[[Any], list[str]]:
+    expected = "a text in quotes, or a list of two while one is rotated"
+    return lambda value: list(map(check, _texts(value if isinstance(value, list) else [value], expected)))
 
-    return checked
+
+def _texts(value: Any, expected: str) -> list[str]:
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+        raise ValueError(expected)
+    return value
 
 
 def _enum(*words: str) -> Callable[[Any], str]:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 200
 """Maximum number of changes read at once and sent in one message; each attempt reads the same ones."""
+CLAIM_TTL = 120.0
+"""Seconds until the claim of a dead process expires; it is renewed after each attempt, which takes less than half of it."""
+_END = sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)
 
 
 class Step(NamedTuple):
@@ -51,46 +54,31 @@ def steps(engine: Engine, endpoint: Endpoint, cursor: str, batch_size: int = BAT
     Raises:
         CursorLost: the position is not valid in this feed, or changes after it were pruned.
     """
-    while True:
-        batch = changes(engine, since=cursor, limit=batch_size)
-        step = None
-        for step in _batch_steps(endpoint, batch, whole=len(batch) < batch_size):
+    while batch := changes(
+        engine, since=cursor, limit=batch_size
+    ):  # a short batch is not the end: changes may follow
+        step = Step(cursor, None)
+        for step in _steps_of(endpoint, batch, whole=len(batch) < batch_size):
+            if step.message is not None:
+                yield step
+        if step.message is None:  # changes that do not match are skipped in one step
             yield step
-        if step is None:  # a short batch is not the end, because changes may have been added meanwhile
-            return
         cursor = step.cursor
 
 
-def _batch_steps(endpoint: Endpoint, batch: list[dict[str, Any]], *, whole: bool) -> Iterator[Step]:
-    passed: Step | None = None
-    for part, message in _messages(endpoint, batch, whole=whole):
-        passed = Step(part[-1]["cursor"], message)
-        if message is not None:
-            yield passed
-            passed = None
-    if passed is not None:  # changes that do not match are skipped in one step
-        yield passed
-
-
-def _messages(
-    endpoint: Endpoint, batch: list[dict[str, Any]], *, whole: bool
-) -> Iterator[tuple[list[dict[str, Any]], Message | None]]:
-    """Split a batch into the changes of each message: one change, or those of a run."""
+def _steps_of(endpoint: Endpoint, batch: list[dict[str, Any]], *, whole: bool) -> Iterator[Step]:
+    """Split a batch into a step for each change, or for each run."""
     if endpoint.per == "change":
         for change in batch:
-            yield [change], message_of_change(change) if endpoint.rules.matches(change) else None
+            yield Step(change["cursor"], message_of_change(change) if endpoint.rules.matches(change) else None)
         return
     runs = [list(group) for _run_id, group in itertools.groupby(batch, key=lambda change: change["run_id"])]
     if not whole and len(runs) > 1:
         runs.pop()  # it may continue after the batch, so the next batch begins with it
     for run in runs:
+        cursor = run[-1]["cursor"]
         wanted = [change for change in run if endpoint.rules.matches(change)]
-        yield run, message_of_run(wanted, run[0]["run_id"], run[-1]["cursor"]) if wanted else None
-
-
-CLAIM_TTL = 120.0
-"""Seconds until the claim of a dead process expires; it is renewed after each attempt, which takes less than half of it."""
-_END = sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)
+        yield Step(cursor, message_of_run(wanted, run[0]["run_id"], cursor) if wanted else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +144,6 @@ def save_attempt(engine: Engine, claim: Claim, **values: Any) -> None:
             raise LeaseLost("Another process delivers to this endpoint now.", hint="It continues from the same position.")
 
 
-def feed_end(engine: Engine) -> str:
-    """Return the cursor of the end of the feed."""
-    with writing(engine) as connection:
-        leases.current_holder(connection, lock=True)
-        return str(last_cursor(connection))
-
-
 def _claim(engine: Engine, name: str) -> Claim | None:
     with writing(engine) as connection:
         left = (webhook_endpoints.c.expires - leases.database_clock(connection)).label("left")
@@ -187,28 +168,12 @@ def _same_claim(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
 def _position(row: Row[Any], end: Row[Any, Any]) -> Position:
     found = Cursor.parse(row.position)
     behind = max(0, end.last_seq - found.seq) if found else 0
-    return Position(
-        row.name,
-        row.position,
-        behind,
-        row.position == end.last_cursor,
-        row.attempts,
-        row.failing_since,
-        row.next_attempt_at,
-        row.last_attempt_at,
-        row.last_status,
-        row.last_answer,
-        row.paused,
-    )
+    stored = {name: getattr(row, name) for name in Position.__slots__ if name in webhook_endpoints.c}
+    return Position(cursor=row.position, behind=behind, at_end=row.position == end.last_cursor, **stored)
 
 
 def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
-    """Make an endpoint due at once; return a sentence about it.
-
-    Args:
-        engine: the database.
-        endpoint: the endpoint.
-        skip: skip the next message.
+    """Make an endpoint due at once, after the next message if `skip`; return a sentence about it.
 
     Raises:
         UsageError: it has no position yet.
@@ -233,11 +198,13 @@ def _move(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tup
     try:
         step = next(steps(engine, endpoint, cursor), None)
     except CursorLost as lost:
-        end = feed_end(engine)
+        with writing(engine) as connection:
+            leases.current_holder(connection, lock=True)
+            end = str(last_cursor(connection))
         return end, f"{endpoint.name} resumes at the end of the feed ({end}), because its undelivered changes are lost: {lost}"
-    waits = step.message if step else None
-    if step is None or waits is None:
+    if step is None or step.message is None:
         return (step.cursor if step else cursor), f"{endpoint.name} resumes; no messages are pending."
+    message = f"{step.message.kind} of {step.message.about} ({step.message.id})"
     if not skip:
-        return cursor, f"{endpoint.name} resumes with {waits.kind} of {waits.about} ({waits.id})."
-    return step.cursor, f"{endpoint.name} skips {waits.kind} of {waits.about} ({waits.id}) and resumes after it."
+        return cursor, f"{endpoint.name} resumes with {message}."
+    return step.cursor, f"{endpoint.name} skips {message} and resumes after it."

@@ -6,7 +6,7 @@ No message is dropped. Waits have jitter, so that endpoints behind one broken se
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sync.catalog.feed_chain import Cursor
@@ -74,12 +74,12 @@ FAILING_AFTER = timedelta(hours=1)
 
 
 def next_attempt(failures: int, *, slow: bool, retry_after: float | None, now: datetime, random: Callable[[], float]) -> datetime:
-    """Return the time of the next attempt.
+    """Return the time of the next attempt after the n-th consecutive failure of a message.
 
     Args:
-        failures: number of consecutive failures of this message.
+        failures: their number.
         slow: whether the server is overloaded, or timed out.
-        retry_after: seconds that the response asked for.
+        retry_after: seconds that the response requires.
         now: the time.
         random: returns a number from 0 to 1.
     """

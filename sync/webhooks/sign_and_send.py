@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sync.client.retry_after import retry_after
 from sync.config.redaction import HIDDEN, Redactor
 from sync.text import json_text
-from sync.webhooks.endpoints import is_allowed, secret_forms, secret_parts
+from sync.webhooks.endpoints import is_allowed, secret_forms
 from sync.webhooks.position import OVERLOADED
 
 if TYPE_CHECKING:
@@ -46,13 +46,7 @@ def message_of_change(change: dict[str, Any]) -> Message:
 
 
 def message_of_run(changes: Sequence[dict[str, Any]], run_id: int, cursor: str) -> Message:
-    """Build the message of one run's matching changes, at least one.
-
-    Args:
-        changes: the matching changes, in order.
-        run_id: the run.
-        cursor: cursor of the last change that was considered; the receiver has the feed up to it.
-    """
+    """Build the message of one run's matching changes, at least one; the receiver then has the feed up to `cursor`."""
     data = {"run_id": run_id, "cursor": cursor, "changes": list(changes)}
     body = _body("catalog.changed", changes[0]["at"], data)
     return Message(f"tsr_{cursor}", "catalog.changed", f"{len(changes)} changes of run {run_id}", body)
@@ -122,9 +116,9 @@ def send(
 
     Args:
         target: the endpoint.
-        message: its body is sent as it was signed.
+        message: the message.
         now: the time of the attempt, UTC.
-        network: the proxy and certificate authorities; the built-in ones if not given.
+        network: the proxy and certificate authorities.
         limit: seconds for the attempt.
         allowed: returns whether an IP address is allowed; not called behind a proxy, which resolves the name.
     """
@@ -133,19 +127,9 @@ def send(
 
     url = target.endpoint.url
     headers = {"content-type": "application/json", **sign(message, target.secrets, now)}
-    parts = [part for part in secret_parts(url) if part not in HIDDEN]  # "secret" as a part would be replaced in the replacement
-    hidden = [*(form for secret in target.secrets for form in secret_forms(secret)), url, *parts]
+    options: dict[str, Any] = {"limit": limit, "most": _max_bytes, "is_permitted": allowed}
     try:
-        answer = http.send(
-            "POST",
-            url,
-            headers,
-            message.body,
-            network=network or Network(),
-            limit=limit,
-            most=_max_bytes,
-            is_permitted=allowed,
-        )
+        answer = http.send("POST", url, headers, message.body, network=network or Network(), **options)
     except AddressRefused:
         return Reply(None, "its name resolves to a link-local address or a metadata service, which is refused")
     except TransportFailure as failure:
@@ -153,18 +137,14 @@ def send(
     if answer.status in _OK:
         return Reply(answer.status)
     wait = retry_after(answer.headers.get("retry-after"), now)
+    parts = [part for part in target.endpoint.quotable_parts if part not in HIDDEN]  # else the replacement would be replaced
+    hidden = [*(form for secret in target.secrets for form in secret_forms(secret)), url, *parts]
     said = Redactor(hidden, shortest=_SHORTEST_PART).of_a_part(answer.body.decode("utf-8", "replace"))
     return Reply(answer.status, _printable(said), wait, slow=answer.status in OVERLOADED)
 
 
 def sign(message: Message, secrets: Sequence[str], now: datetime) -> dict[str, str]:
-    """Return the headers of Standard Webhooks, with one signature per secret.
-
-    Args:
-        message: the message.
-        secrets: the secrets.
-        now: in UTC, because the library ignores other time zones.
-    """
+    """Return the headers of Standard Webhooks, with one signature per secret; `now` in UTC, as the library ignores time zones."""
     from standardwebhooks import Webhook
 
     text = message.body.decode()

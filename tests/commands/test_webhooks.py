@@ -13,7 +13,7 @@ from sync.webhooks.outbox import positions
 from tests.builders import records
 from tests.command_line import Result, command
 from tests.faults import sync
-from tests.webhooks.receiver import OTHER, SECRET, Receiver, says
+from tests.webhooks.receiver import OTHER, SECRET, Receiver, respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +70,10 @@ def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_now
     assert shop("webhooks", "resume", "shop").code == 2
 
     assert shop("webhooks", "test", "shop").out == "shop: 204\n"
-    assert json.loads(shop.receiver.heard.pop().body)["type"] == "webhook.test"
+    assert json.loads(shop.receiver.requests.pop().body)["type"] == "webhook.test"
     assert positions(shop.database.engine) == []
 
-    shop.receiver.behave = says(410, f"no {SECRET} {OTHER} {shop.receiver.url} \x1b[31m".encode())
+    shop.receiver.behave = respond(410, f"no {SECRET} {OTHER} {shop.receiver.url} \x1b[31m".encode())
     refused = shop("webhooks", "deliver", SYNC_LOG_LEVEL="debug")
     assert (refused.code, "shop  paused, 0 messages accepted: 410: no [secret]" in refused.out) == (75, True)
     (told,) = shop.json("webhooks", "list")
@@ -92,7 +92,7 @@ def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_now
     assert "resumes with template.added of template 1" in shop("webhooks", "resume", "shop").err
     assert "skips template.added of template 1" in shop("webhooks", "resume", "shop", "--skip").err
     assert shop.json("webhooks", "deliver") == [{"name": "shop", "result": "done", "messages": 1, "error": None}]
-    assert shop.receiver.taken[-1].about == "2"
+    assert shop.receiver.accepted[-1].about == "2"
     assert shop("webhooks", "deliver").err == "no messages are due\n"
     assert "1 endpoint, all up to date" in shop("status").out
 
@@ -114,13 +114,13 @@ def test_without_a_file_or_without_the_secret_it_says_which_and_nothing_is_sent(
     missing = shop("webhooks", "deliver", SHOP_SECRET="")
     assert "secret_env (SHOP_SECRET): expected that variable to be set" in missing.err
     assert shop("webhooks", "test", "nobody").code == 2
-    assert shop.receiver.heard == []
+    assert shop.receiver.requests == []
     assert shop("webhooks", "list", SHOP_SECRET="").code == 0  # who only looks needs no secret
 
 
 def test_a_file_with_problems_sends_nothing_stops_the_daemon_and_hides_nobodys_status(shop: Shop) -> None:
     shop("webhooks", "deliver")
-    heard = len(shop.receiver.heard)
+    heard = len(shop.receiver.requests)
     shop.file.write_text(FILE.format(url="http://shop.example/") + 'kind = ["added"]\n')
     for arguments in (["webhooks", "deliver"], ["daemon"]):
         refused = shop(*arguments)
@@ -130,7 +130,7 @@ def test_a_file_with_problems_sends_nothing_stops_the_daemon_and_hides_nobodys_s
     assert "1 endpoint, all up to date" in shop("status").out
     (check,) = [each for each in shop.json("doctor") if each["name"] == "webhooks"]
     assert (check["result"], "kind: no such key" in check["seen"]) == ("failed", True)
-    assert len(shop.receiver.heard) == heard
+    assert len(shop.receiver.requests) == heard
 
 
 def test_what_is_taken_out_of_the_file_or_not_enabled_is_told_nothing_and_keeps_its_position(shop: Shop) -> None:
@@ -144,7 +144,7 @@ def test_what_is_taken_out_of_the_file_or_not_enabled_is_told_nothing_and_keeps_
     assert "webhooks" not in shop("status").out
     shop.file.write_text(FILE.format(url=shop.receiver.url))
     shop("webhooks", "deliver")
-    assert [each.about for each in shop.receiver.heard] == ["1", "2", "3"]
+    assert [each.about for each in shop.receiver.requests] == ["1", "2", "3"]
 
 
 def test_prune_warns_when_it_passes_an_endpoint(shop: Shop) -> None:
@@ -160,7 +160,7 @@ def test_prune_warns_when_it_passes_an_endpoint(shop: Shop) -> None:
     )
     assert shop("webhooks", "deliver").code == 75
     assert "paused (lost:pruned)" in shop("webhooks", "list").out
-    assert [each.about for each in shop.receiver.heard] == ["1", "2"]
+    assert [each.about for each in shop.receiver.requests] == ["1", "2"]
 
 
 def test_changes_takes_the_same_filters(shop: Shop) -> None:
@@ -195,7 +195,7 @@ def test_what_a_receiver_quotes_of_its_own_address_is_neither_stored_nor_shown_n
     shop: Shop, rest: str, quoted: str
 ) -> None:
     shop.file.write_text(FILE.format(url=f"http://127.0.0.1:{shop.receiver.port}{rest}"))
-    shop.receiver.behave = says(404, f"nothing at {quoted}!".encode())
+    shop.receiver.behave = respond(404, f"nothing at {quoted}!".encode())
     assert shop("webhooks", "test", "shop").code == 75
     assert shop("webhooks", "deliver", SYNC_LOG_LEVEL="debug").code == 75
     assert "404" in shop("webhooks", "list").out + shop("status").out

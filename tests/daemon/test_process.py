@@ -216,7 +216,7 @@ def test_sighup_rereads_the_files_and_the_daemon_goes_on(upstream: Upstream, rec
         hooks.write_text(f'[[endpoint]]\nname = "shop"\nurl = "{receiver.url}"\nsecret_env = "HOOK_SECRET"\nfrom = "start"\n')
         daemon.send(signal.SIGHUP)
         assert daemon.wait_for("reloaded")["webhook_endpoints"] == 1
-        until(lambda: len(receiver.heard) >= 3, "the messages to the endpoint that was added")
+        until(lambda: len(receiver.requests) >= 3, "the messages to the endpoint that was added")
         key.unlink()
         daemon.send(signal.SIGHUP)
         failed = daemon.wait_for("reload_failed")

@@ -28,14 +28,13 @@ if TYPE_CHECKING:
     from sync.webhooks.dispatcher import DeliveryResult
     from sync.webhooks.sign_and_send import Message, Reply
 
-
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 24).decode()
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One request, as it came over the wire."""
+class Request:
+    """One request, as received."""
 
     path: str
     headers: dict[str, str]
@@ -47,33 +46,38 @@ class Heard:
 
     @property
     def about(self) -> str:
-        """Which template it tells of."""
+        """Id of the template that changed."""
         return str(json.loads(self.body)["data"]["template_id"])
 
 
-def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
-    """Write an answer; an underscore in a header's name stands for a dash."""
+def response(status: int, body: bytes = b"", **headers: str) -> bytes:
+    """Write a response; an underscore in a header's name stands for a dash."""
     lines = [f"HTTP/1.1 {status} So", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-YES = answer(204)
+ACCEPTED = response(204)
+
+
+def respond(status: int, body: bytes = b"", **headers: str) -> Callable[[socket.socket, Request, threading.Event], None]:
+    """Make the behaviour that sends one response to every request."""
+    return lambda connection, _request, _over: connection.sendall(response(status, body, **headers))
 
 
 class Receiver:
-    """Hears one request after the other, each over a connection of its own.
+    """Receives one request after the other, each over its own connection.
 
     Attributes:
         behave: what to do with a request; gets the connection, the request, and an event that is set when the test is over. By
-            default it says yes.
-        heard: every request that came, whatever was made of it; `taken`: those that were said yes to by default.
+            default it accepts the message.
+        requests: every request; `accepted`: those that were accepted by default.
     """
 
-    def __init__(self, behave: Callable[[socket.socket, Heard, threading.Event], None] | None = None) -> None:
+    def __init__(self, behave: Callable[[socket.socket, Request, threading.Event], None] | None = None) -> None:
         self.behave = behave
-        self.heard: list[Heard] = []
-        self.taken: list[Heard] = []
+        self.requests: list[Request] = []
+        self.accepted: list[Request] = []
         self.over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -85,8 +89,11 @@ class Receiver:
 
     @property
     def ids(self) -> list[str]:
-        """Ids of all that was heard."""
-        return [each.id for each in self.heard]
+        return [each.id for each in self.requests]
+
+    @property
+    def abouts(self) -> list[str]:
+        return [each.about for each in self.requests]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -97,13 +104,13 @@ class Receiver:
         socket.create_connection(("127.0.0.1", self.port)).close()
         self._thread.join()
         self._listener.close()
-        for each in self.heard:
+        for each in self.requests:
             body = json.loads(each.body)
-            if "data" in body:  # who tries how bytes are sent sends any
+            if "data" in body:  # tests of sending send other bodies too
                 check(body["type"], body)
 
     def signed_endpoint(self, name: str = "shop", *secrets: str, **fields: Any) -> SignedEndpoint:
-        """Make an endpoint that leads here."""
+        """Make an endpoint with this receiver's URL."""
         rules = fields.pop("rules", Rules())
         return SignedEndpoint(Endpoint(name, self.url, (), rules, **fields), secrets or (SECRET,))
 
@@ -116,47 +123,38 @@ class Receiver:
                 request = _read(connection)
                 if request is None:
                     continue
-                self.heard.append(request)
+                self.requests.append(request)
                 if self.behave is not None:
                     self.behave(connection, request, self.over)
                 else:
-                    self.taken.append(request)
-                    connection.sendall(YES)
+                    self.accepted.append(request)
+                    connection.sendall(ACCEPTED)
 
 
-def says(status: int, body: bytes = b"", **headers: str) -> Callable[[socket.socket, Heard, threading.Event], None]:
-    """Behave by one answer."""
-    return lambda connection, _heard, _over: connection.sendall(answer(status, body, **headers))
-
-
-def _read(connection: socket.socket) -> Heard | None:
+def _read(connection: socket.socket) -> Request | None:
+    """Read a request; None if the sender was killed meanwhile."""
     connection.settimeout(10)
-    found = b""
-    while b"\r\n\r\n" not in found:
-        more = connection.recv(65536)
-        if not more:
+    with connection.makefile("rb") as file:
+        head = []
+        while (line := file.readline()) not in {b"\r\n", b""}:
+            head.append(line.decode().rstrip())
+        if not head or not line:
             return None
-        found += more
-    head, _, body = found.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    while len(body) < int(headers.get("content-length", 0)):
-        more = connection.recv(65536)
-        if not more:  # whoever sent it was killed meanwhile
-            return None
-        body += more
-    return Heard(first.split(" ")[1], headers, body)
+        headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in head[1:])}
+        length = int(headers.get("content-length", 0))
+        body = file.read(length)
+    return Request(head[0].split(" ")[1], headers, body) if len(body) == length else None
 
 
 def our_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Sign by the words of the specification, without its library: a second opinion."""
+    """Sign as the specification says, without its library."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 class Clock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -165,21 +163,20 @@ class Clock:
         return self.now
 
     def later(self, **delta: float) -> None:
-        """Go on."""
         self.now += timedelta(**delta)
 
 
-def hasty(target: SignedEndpoint, message: Message, now: datetime) -> Reply:
-    """Try once, and wait for seconds only."""
+def send_once(target: SignedEndpoint, message: Message, now: datetime) -> Reply:
+    """Make one attempt with a timeout of seconds."""
     return send(target, message, now, limit=5.0)
 
 
 def deliver_to(
     engine: sa.Engine, *endpoints: SignedEndpoint, clock: Callable[[], datetime] | None = None
 ) -> list[DeliveryResult]:
-    """Make one pass; give what came of each visit, by name."""
-    visits: list[DeliveryResult] = []
-    dispatcher = Dispatcher(engine, hasty, clock or Clock(), lambda: 0.0, visits.append)
+    """Deliver once, as `webhooks deliver` does; return the results by name."""
+    results: list[DeliveryResult] = []
+    dispatcher = Dispatcher(engine, send_once, clock or Clock(), lambda: 0.0, results.append)
     dispatcher.start_due(endpoints)
     dispatcher.join()
-    return sorted(visits, key=lambda visit: visit.name)
+    return sorted(results, key=lambda result: result.name)

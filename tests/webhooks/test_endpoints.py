@@ -17,10 +17,8 @@ from sync.webhooks.endpoints import (
     check_secret,
     check_url,
     is_allowed,
-    origin,
     read_endpoints,
     secret_forms,
-    secret_parts,
 )
 from sync.webhooks.position import POLICY
 from sync.webhooks.rules import PriceRule, Rules
@@ -31,17 +29,14 @@ MINIMAL = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as raised:
         read_endpoints(text)
-    assert raised.value.exit_code == 78
+    assert (raised.value.exit_code, raised.value.hint) == (78, "docs/changes.md lists every key; nothing was sent.")
     return raised.value.problems
 
 
-def test_an_empty_file_is_no_endpoints() -> None:
-    assert read_endpoints("") == ()
-
-
-def test_name_address_and_secret_are_enough() -> None:
+def test_a_name_a_url_and_a_secret_are_sufficient_and_an_empty_file_has_no_endpoints() -> None:
     secret = (SecretSource("secret_env", "SHOP"),)
     assert read_endpoints(MINIMAL) == (Endpoint("shop", "https://example.com/hook", secret, Rules()),)
+    assert read_endpoints("") == ()
 
 
 def test_every_key_is_read() -> None:
@@ -126,12 +121,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("lines", "said"), BAD, ids=[case[0] for case in BAD])
-def test_what_cannot_be_meant_is_named_by_endpoint_and_key(lines: str, said: str) -> None:
+@pytest.mark.parametrize(("lines", "expected"), BAD, ids=[case[0] for case in BAD])
+def test_an_invalid_value_is_reported_by_endpoint_and_key_without_a_secret(lines: str, expected: str) -> None:
     keys = [line.partition(" ")[0] for line in lines.splitlines()]
     kept = [line for line in MINIMAL.splitlines() if line.partition(" ")[0] not in keys]
     (problem,) = problems("\n".join([*kept, lines]))
-    assert problem == f"SYNC_WEBHOOKS_FILE: endpoint {said}"
+    assert problem == f"SYNC_WEBHOOKS_FILE: endpoint {expected}"
     assert "whsec_" not in problem
     assert "pw" not in problem
 
@@ -152,28 +147,21 @@ def test_all_problems_of_all_endpoints_are_reported_at_once() -> None:
     ]
 
 
-def test_the_hint_of_a_bad_file_names_the_documentation() -> None:
-    for text in ("= 1", "x = 1"):
-        with pytest.raises(ConfigurationError) as raised:
-            read_endpoints(text)
-        assert raised.value.hint == "docs/changes.md lists every key; nothing was sent."
-
-
-def test_a_word_may_be_as_long_as_a_template_can_have_it() -> None:
+def test_an_id_in_a_rule_may_be_as_long_as_that_of_a_template() -> None:
     (found,) = read_endpoints(MINIMAL + f'ids = ["{"1" * 255}"]\n')
     assert found.rules.ids == {"1" * 255}
 
 
-def test_a_name_stands_for_one_endpoint() -> None:
+def test_a_name_occurs_once() -> None:
     assert problems(MINIMAL * 2) == ["SYNC_WEBHOOKS_FILE: endpoint shop: name: given twice."]
 
 
 @pytest.mark.parametrize("text", ['[endpoint]\nname = "a"', "endpoint = [1]", "endpoint = 1", "endpoint = [[]]"])
-def test_a_single_table_is_refused_as_is_whatever_is_none(text: str) -> None:
+def test_endpoint_must_be_an_array_of_tables(text: str) -> None:
     assert problems(text) == ["SYNC_WEBHOOKS_FILE: endpoint: expected [[endpoint]], in two pairs of brackets."]
 
 
-def test_twenty_endpoints_have_room_and_no_more() -> None:
+def test_at_most_20_endpoints_are_accepted() -> None:
     tables = [MINIMAL.replace("shop", f"s{number}") for number in range(21)]
     assert len(read_endpoints("".join(tables[:20]))) == 20
     assert problems("".join(tables)) == ["SYNC_WEBHOOKS_FILE: expected at most 20 endpoints, not 21."]
@@ -186,7 +174,7 @@ def test_invalid_toml_is_reported_by_its_position_and_never_quoted(text: str) ->
     assert "topsecret" not in problem
 
 
-def test_its_place_is_its_line_and_column() -> None:
+def test_the_position_of_invalid_toml_is_its_line_and_column() -> None:
     assert problems("= 1") == ["SYNC_WEBHOOKS_FILE: no TOML (at line 1, column 1)."]
     assert problems("a = " + "9" * 5000) == ["SYNC_WEBHOOKS_FILE: no TOML."]
 
@@ -194,7 +182,7 @@ def test_its_place_is_its_line_and_column() -> None:
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "changes.md").read_text()
 
 
-def test_the_documents_example_is_one_and_its_table_has_every_key() -> None:
+def test_the_example_in_the_documentation_is_valid_and_its_table_has_every_key() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
     assert [endpoint.name for endpoint in read_endpoints(example)] == ["shop", "price-watch"]
     table = DOCUMENT[DOCUMENT.index("| key | meaning |") :].partition("\n\n")[0]
@@ -202,7 +190,7 @@ def test_the_documents_example_is_one_and_its_table_has_every_key() -> None:
     assert named == set(KEYS)
 
 
-def test_the_documents_waits_are_those_of_the_schedule() -> None:
+def test_the_documentation_has_the_waits_of_the_policy() -> None:
     hours = ", ".join(f"{step / 3600:g} h" for step in POLICY.waits[3:-1])
     assert (
         f"retry after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h"
@@ -216,10 +204,10 @@ def test_the_documents_waits_are_those_of_the_schedule() -> None:
 GOOD = "whsec_" + b64encode(bytes(range(24))).decode()
 
 
-def test_24_to_64_bytes_are_a_secret() -> None:
-    for length in (24, 32, 64):
-        secret = "whsec_" + b64encode(bytes(length)).decode()
-        assert check_secret(secret) == secret
+@pytest.mark.parametrize("length", [24, 32, 64])
+def test_a_secret_has_24_to_64_bytes(length: int) -> None:
+    secret = "whsec_" + b64encode(bytes(length)).decode()
+    assert check_secret(secret) == secret
 
 
 @pytest.mark.parametrize("text", [
@@ -228,13 +216,13 @@ def test_24_to_64_bytes_are_a_secret() -> None:
     "whsec_" + "-_" * 16, "whsec_ünïcode",
     "whsk_" + b64encode(bytes(32)).decode(),
 ])  # fmt: skip
-def test_what_is_none_is_refused_and_never_repeated(text: str) -> None:
+def test_other_texts_are_not_secrets_and_are_not_repeated(text: str) -> None:
     with pytest.raises(ValueError, match=r"^whsec_ and then 24 to 64 random bytes in base64, with its = at the end$") as raised:
         check_secret(text)
     assert len(text) < 8 or text not in str(raised.value)
 
 
-def test_it_is_spelled_as_it_stands_bare_and_as_the_bytes_that_sign() -> None:
+def test_the_forms_of_a_secret_are_the_text_with_and_without_prefix_and_its_bytes() -> None:
     key = b"a secret of letters, say"
     written = b64encode(key).decode()
     assert secret_forms(f"whsec_{written}") == [f"whsec_{written}", written, key.hex(), key.hex().upper(), key.decode()]
@@ -244,7 +232,7 @@ def test_it_is_spelled_as_it_stands_bare_and_as_the_bytes_that_sign() -> None:
 @pytest.mark.parametrize(
     "url", ["https://example.com/a?b=c", "https://10.0.0.1/x", "http://localhost:1/", "http://[::1]:80/", "http://127.0.0.1"]
 )
-def test_tls_goes_anywhere_and_plain_http_to_this_machine(url: str) -> None:
+def test_https_is_accepted_for_any_host_and_http_for_loopback(url: str) -> None:
     assert check_url(url) == url
 
 
@@ -254,7 +242,7 @@ def test_tls_goes_anywhere_and_plain_http_to_this_machine(url: str) -> None:
     ("http://example.com/", "an https:// URL: plain http is for loopback addresses only"),
     ("https://169.254.169.254/", "a URL to another host: this address is link-local or of a cloud's metadata service"),
 ])  # fmt: skip
-def test_the_error_of_a_refused_url_names_what_was_expected_without_the_url(url: str, expected: str) -> None:
+def test_the_error_of_an_invalid_url_does_not_contain_it(url: str, expected: str) -> None:
     with pytest.raises(ValueError, match="^" + re.escape(expected) + "$"):
         check_url(url)
 
@@ -263,24 +251,25 @@ def test_the_error_of_a_refused_url_names_what_was_expected_without_the_url(url:
     "169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
     "2002:a9fe:a9fe::", "fd00:ec2::254", "100.100.100.200", "::ffff:100.100.100.200", "192.0.0.192", "168.63.129.16",
 ])  # fmt: skip
-def test_a_link_local_address_or_a_metadata_service_is_not_sent_to(address: str) -> None:
+def test_link_local_addresses_and_metadata_services_are_refused(address: str) -> None:
     assert not is_allowed(address)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "fd00::1", "100.64.0.1", "example.com", ""])
-def test_any_other_address_is(address: str) -> None:
+def test_any_other_address_is_allowed(address: str) -> None:
     assert is_allowed(address)
 
 
-def test_path_and_query_may_be_secrets_and_are_not_shown() -> None:
-    assert origin("https://hooks.example.com:8443/T0/B1?token=x") == "https://hooks.example.com:8443"
+def test_the_path_and_query_of_a_url_are_not_in_its_origin() -> None:
+    assert Endpoint("shop", "https://hooks.example.com:8443/T0/B1?token=x", ()).origin == "https://hooks.example.com:8443"
 
 
-def test_every_part_after_the_host_may_be_a_secret_as_it_is_written_and_decoded() -> None:
-    assert secret_parts("https://example.com/bot12:AAE/x%2Fy?token=a+b&v=1") == [
+def test_every_part_of_a_url_after_its_host_is_hidden_in_responses_as_written_and_decoded() -> None:
+    assert Endpoint("shop", "https://example.com/bot12:AAE/x%2Fy?token=a+b&v=1", ()).quotable_parts == [
         "/bot12:AAE/x%2Fy?token=a+b&v=1", "/bot12:AAE/x/y?token=a+b&v=1", "/bot12:AAE/x/y?token=a b&v=1",
         "bot12", "AAE", "x%2Fy", "x/y", "token", "a+b", "a b", "v", "1",
         "/bot12:AAE/x%2Fy", "/bot12:AAE/x/y",
         "token=a+b&v=1", "token=a b&v=1",
     ]  # fmt: skip
-    assert secret_parts("https://example.com") == []
+    bare = Endpoint("shop", "https://example.com", ())
+    assert bare.quotable_parts == bare.secret_parts == []

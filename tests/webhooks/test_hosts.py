@@ -1,4 +1,4 @@
-"""Two hosts that are killed again and again, a receiver that does everything wrong in turn, and syncs that go on meanwhile."""
+"""Two dispatchers that are killed again and again, a receiver with every fault, and runs meanwhile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import positions
 from sync.webhooks.sign_and_send import send
 from tests.faults import PROCESSES, process, sync, tell, versioned, wait_for
-from tests.webhooks.receiver import SECRET, YES, Heard, Receiver, answer
+from tests.webhooks.receiver import ACCEPTED, SECRET, Receiver, Request, response
 
 if TYPE_CHECKING:
     import socket
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 __all__ = ["tell"]  # a fixture
 
 SPEED = 100_000
-"""Seconds of the deliverers' clock in one of ours: days of attempts in seconds."""
+"""Seconds of the dispatchers' clock in one real second: days of attempts in seconds."""
 FAULTS = ("500", "429", "redirect", "cut", "hang", "lie", "nonsense")
 
 
 def deliver_for_ever(url: str, to: str, per: str, began: float, stop: threading.Event) -> None:
-    """In a process of its own: pass after pass, by a clock that runs fast."""
+    """In a process of its own: deliver again and again, by a clock that runs fast."""
     engine = open_engine(url)
 
     def fast() -> datetime:
@@ -52,72 +52,72 @@ def deliver_for_ever(url: str, to: str, per: str, began: float, stop: threading.
     engine.dispose()
 
 
-class Moody:
-    """Says yes to half of what comes, and else does one thing after another that a receiver should not do."""
+class FaultyReceiver:
+    """Accepts half of the requests, and answers the others with one of `FAULTS`."""
 
     def __init__(self) -> None:
-        self.dice = random.Random(1)  # noqa: S311 - the same moods each time
-        self.taken: list[Heard] = []
-        self.moods: set[str] = set()
+        self.dice = random.Random(1)  # noqa: S311 - the same faults each time
+        self.accepted: list[Request] = []
+        self.answers: set[str] = set()
 
-    def __call__(self, connection: socket.socket, heard: Heard, over: threading.Event) -> None:
-        mood = self.dice.choice(["yes"] * len(FAULTS) + list(FAULTS))
-        self.moods.add(mood)
-        if mood in {"yes", "lie"}:
-            self.taken.append(heard)
-        if mood == "hang":
+    def __call__(self, connection: socket.socket, request: Request, over: threading.Event) -> None:
+        answer = self.dice.choice(["accept"] * len(FAULTS) + list(FAULTS))
+        self.answers.add(answer)
+        if answer in {"accept", "lie"}:
+            self.accepted.append(request)
+        if answer == "hang":
             over.wait(0.5)
-        elif mood != "cut":
+        elif answer != "cut":
             connection.sendall({
-                "yes": YES,
-                "500": answer(500),
-                "429": answer(429, Retry_After="60"),
-                "redirect": answer(307, Location="http://127.0.0.1:9/"),
+                "accept": ACCEPTED,
+                "500": response(500),
+                "429": response(429, Retry_After="60"),
+                "redirect": response(307, Location="http://127.0.0.1:9/"),
                 "lie": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx",
                 "nonsense": b"\x00\xff\r\n\r\n",
-            }[mood])  # fmt: skip
+            }[answer])  # fmt: skip
 
 
 def messages_of(changes: Sequence[dict[str, Any]], per: str) -> dict[str, list[str]]:
-    """Say which messages the feed comes to, in order: their ids, and the templates that each tells of."""
+    """Return the messages of the feed, in order: their ids, and the templates of each."""
     if per == "change":
         return {f"tsc_{change['cursor']}": [change["template_id"]] for change in changes}
-    runs = [list(told) for _run_id, told in groupby(changes, key=itemgetter("run_id"))]
-    return {f"tsr_{told[-1]['cursor']}": [change["template_id"] for change in told] for told in runs}
+    runs = [list(group) for _run_id, group in groupby(changes, key=itemgetter("run_id"))]
+    return {f"tsr_{run[-1]['cursor']}": [change["template_id"] for change in run] for run in runs}
 
 
-def templates_in(heard: Heard, per: str) -> list[str]:
-    data = json.loads(heard.body)["data"]
+def templates_in(request: Request, per: str) -> list[str]:
+    data = json.loads(request.body)["data"]
     return [each["template_id"] for each in (data["changes"] if per == "run" else [data])]
 
 
 @pytest.mark.parametrize("per", [pytest.param("change", marks=pytest.mark.ci_slice), "run"])
 @pytest.mark.parametrize("syncs", [pytest.param(3, id="some"), pytest.param(60, id="all", marks=pytest.mark.long)])
 @pytest.mark.long_on_servers
-def test_nothing_is_lost_or_out_of_order_and_every_attempt_has_its_messages_id(
+def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_message(
     database: Database, syncs: int, per: str, tell: Callable[[str], None]
 ) -> None:
-    moody, dice = Moody(), random.Random(2)  # noqa: S311 - the same deaths each time
+    faulty, dice = FaultyReceiver(), random.Random(2)  # noqa: S311 - the same kills each time
     url = database.engine.url.render_as_string(hide_password=False)
-    with Receiver(moody) as receiver:
+    with Receiver(faulty) as receiver:
         arguments = (url, receiver.url, per, time.time(), PROCESSES.Event())
         sync(versioned(1), database.engine)
-        deaths = 0
+        kills = 0
         for version in range(2, syncs + 2):
             with process(deliver_for_ever, *arguments), process(deliver_for_ever, *arguments):
-                seen = len(receiver.heard)
+                seen = len(receiver.requests)
                 assert sync(versioned(version), database.engine).error is None
                 wanted = dice.randrange(1, 6) if per == "change" else 1
-                wait_for(lambda seen=seen, wanted=wanted: len(receiver.heard) >= seen + wanted, within=60)  # type: ignore[misc]
-            deaths += 2  # wherever they are, at the end of the block
+                wait_for(lambda seen=seen, wanted=wanted: len(receiver.requests) >= seen + wanted, within=60)  # type: ignore[misc]
+            kills += 2  # wherever they are, at the end of the block
         with process(deliver_for_ever, *arguments):
             wait_for(lambda: positions(database.engine)[0].at_end, within=60)
     expected = messages_of(feed.changes(database.engine, since=0), per)
     ids = list(expected)
-    assert list(dict.fromkeys(receiver.ids)) == ids, "something is lost, or was sent before what it follows"
-    assert list(dict.fromkeys(each.id for each in moody.taken)) == ids
-    assert {each.id: templates_in(each, per) for each in receiver.heard} == expected
-    assert len({(each.id, each.body) for each in receiver.heard}) == len(ids)
-    assert moody.moods >= ({"yes"} if syncs < 20 else {"yes", *FAULTS})
-    counted = f"{len(ids)} messages, {len(receiver.heard)} attempts, {deaths} deaths"
+    assert list(dict.fromkeys(receiver.ids)) == ids, "a message is lost, or was sent before its predecessor"
+    assert list(dict.fromkeys(each.id for each in faulty.accepted)) == ids
+    assert {each.id: templates_in(each, per) for each in receiver.requests} == expected
+    assert len({(each.id, each.body) for each in receiver.requests}) == len(ids)
+    assert faulty.answers >= ({"accept"} if syncs < 20 else {"accept", *FAULTS})
+    counted = f"{len(ids)} messages, {len(receiver.requests)} attempts, {kills} kills"
     tell(f"{database.kind}, one message a {per}: {counted}, in order, none lost")

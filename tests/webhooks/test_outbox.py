@@ -19,7 +19,6 @@ from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import CLAIM_TTL, claim_endpoint, positions, register, save_attempt, steps
 from sync.webhooks.rules import Rules
 from tests.builders import EPOCH, record, records
-from tests.builders import record as catalog_record
 from tests.faults import sync
 
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ def walk(engine: sa.Engine, to: Endpoint, cursor: str, batch_size: int) -> list[
     return list(steps(engine, to, cursor, batch_size))
 
 
-def told(step: Step) -> list[str]:
-    """Ids of the templates that a step tells of."""
+def ids_in(step: Step) -> list[str]:
+    """Return the ids of the templates in the message of a step."""
     if step.message is None:
         return []
     data: dict[str, Any] = json.loads(step.message.body)["data"]
@@ -52,7 +51,7 @@ def cursors(engine: sa.Engine) -> list[str]:
 
 @pytest.fixture
 def three_runs(database: Database) -> Database:
-    """Runs that bring 1 to 4; then 5; then 6 and 7."""
+    """Runs that add templates 1 to 4, then 5, then 6 and 7."""
     for count in (4, 5, 7):
         sync(records(count), database.engine)
     return database
@@ -60,9 +59,9 @@ def three_runs(database: Database) -> Database:
 
 @pytest.mark.long_on_servers
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 7, 8, 200])
-def test_each_change_is_a_message_however_many_are_read_at_a_time(three_runs: Database, batch_size: int) -> None:
+def test_each_change_is_a_message_with_any_batch_size(three_runs: Database, batch_size: int) -> None:
     found = walk(three_runs.engine, endpoint(), START, batch_size)
-    assert [told(step) for step in found] == [["1"], ["2"], ["3"], ["4"], ["5"], ["6"], ["7"]]
+    assert [ids_in(step) for step in found] == [["1"], ["2"], ["3"], ["4"], ["5"], ["6"], ["7"]]
     assert [step.cursor for step in found] == cursors(three_runs.engine)
     assert [step.message.id for step in found if step.message] == [f"tsc_{cursor}" for cursor in cursors(three_runs.engine)]
 
@@ -76,20 +75,20 @@ def test_each_change_is_a_message_however_many_are_read_at_a_time(three_runs: Da
     (3, [["1", "2", "3"], ["4"], ["5"], ["6", "7"]]),
     (1, [["1"], ["2"], ["3"], ["4"], ["5"], ["6"], ["7"]]),
 ])  # fmt: skip
-def test_each_run_is_a_message_and_one_of_too_many_changes_is_several(
+def test_each_run_is_a_message_or_several_if_it_exceeds_the_batch_size(
     three_runs: Database, batch_size: int, messages: list[list[str]]
 ) -> None:
     found = walk(three_runs.engine, endpoint("run"), START, batch_size)
-    assert [told(step) for step in found] == messages
-    for number, step in enumerate(found):  # from wherever a process died, the next one finds the same bytes and ids
+    assert [ids_in(step) for step in found] == messages
+    for number, step in enumerate(found):  # after a kill anywhere, the same bytes and ids follow
         assert walk(three_runs.engine, endpoint("run"), step.cursor, batch_size) == found[number + 1 :]
 
 
 @pytest.mark.long_on_servers
 @pytest.mark.parametrize("per", ["change", "run"])
-def test_what_is_not_wanted_is_passed_over_in_one_step(three_runs: Database, per: str) -> None:
+def test_changes_that_do_not_match_are_skipped_in_one_step(three_runs: Database, per: str) -> None:
     found = walk(three_runs.engine, endpoint(per, ids={"2"}), START, 200)
-    assert [told(step) for step in found] == [["2"], []]
+    assert [ids_in(step) for step in found] == [["2"], []]
     everything = cursors(three_runs.engine)
     assert [step.cursor for step in found] == [everything[1] if per == "change" else everything[3], everything[-1]]
     (nothing,) = walk(three_runs.engine, endpoint(per, ids={"99"}), START, 200)
@@ -97,14 +96,14 @@ def test_what_is_not_wanted_is_passed_over_in_one_step(three_runs: Database, per
 
 
 @pytest.mark.long_on_servers
-def test_the_message_of_a_run_has_the_wanted_changes_and_the_cursor_of_its_end(three_runs: Database) -> None:
+def test_the_message_of_a_run_has_the_matching_changes_and_the_cursor_of_its_end(three_runs: Database) -> None:
     first = walk(three_runs.engine, endpoint("run", ids={"2"}), START, 200)[0]
     assert first.message is not None
     data = json.loads(first.message.body)["data"]
     assert data["cursor"] == first.cursor == cursors(three_runs.engine)[3]
 
 
-def test_a_message_holds_the_change_as_the_feed_gives_it_to_readers(sqlite: Database) -> None:
+def test_a_message_contains_the_change_as_the_feed_returns_it(sqlite: Database) -> None:
     sync([record("1")], sqlite.engine)
     sync([record("1", ConsumeItems=[{"Resolution": "720p", "Credit": 1.5}])], sqlite.engine)
     sync([], sqlite.engine, accept_removals=True)
@@ -114,7 +113,7 @@ def test_a_message_holds_the_change_as_the_feed_gives_it_to_readers(sqlite: Data
 
 
 @pytest.mark.long_on_servers
-def test_a_position_unknown_to_the_feed_is_lost_and_nothing_is_sent(three_runs: Database) -> None:
+def test_a_position_that_is_not_in_the_feed_is_lost(three_runs: Database) -> None:
     with pytest.raises(CursorLost) as raised:
         walk(three_runs.engine, endpoint(), "0123456789ab-3-" + "0" * 24, 200)
     assert raised.value.reason == "diverged"
@@ -128,7 +127,7 @@ def test_a_position_unknown_to_the_feed_is_lost_and_nothing_is_sent(three_runs: 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def test_a_new_endpoint_begins_at_the_feeds_end_or_at_its_start(database: Database) -> None:
+def test_a_new_endpoint_begins_once_at_the_end_or_the_start_of_the_feed(database: Database) -> None:
     sync(records(3), database.engine)
     register(database.engine, "end", from_start=False)
     register(database.engine, "start", from_start=True)
@@ -139,13 +138,13 @@ def test_a_new_endpoint_begins_at_the_feeds_end_or_at_its_start(database: Databa
     assert [(each.seq, each.behind) for each in positions(database.engine)] == [(3, 1), (0, 4)]
 
 
-def test_an_endpoint_of_an_empty_feed_gets_no_position_so_a_first_fill_is_not_sent(database: Database) -> None:
+def test_with_an_empty_feed_an_endpoint_gets_no_end_position_so_the_first_run_is_not_sent(database: Database) -> None:
     register(database.engine, "end", from_start=False)
     register(database.engine, "start", from_start=True)
     assert [(each.name, each.seq, each.at_end) for each in positions(database.engine)] == [("start", 0, True)]
 
 
-def test_the_start_of_a_pruned_feed_is_what_is_kept_of_it(database: Database) -> None:
+def test_the_start_of_a_pruned_feed_is_its_oldest_change(database: Database) -> None:
     for count in (1, 2, 3):
         sync(records(count), database.engine)
     prune(database.engine, before=None, keep_runs=1)
@@ -154,10 +153,10 @@ def test_the_start_of_a_pruned_feed_is_what_is_kept_of_it(database: Database) ->
     assert (found.seq, found.behind) == (2, 1)
 
 
-def test_what_is_recorded_is_read_back_to_the_microsecond_and_the_character(database: Database) -> None:
+def test_the_result_of_an_attempt_is_stored_exactly(database: Database) -> None:
     sync(records(1), database.engine)
     register(database.engine, "shop", from_start=True)
-    said = "🔥" * 200
+    answer = "🔥" * 200
     with claim_endpoint(database.engine, "shop") as claim:
         assert claim is not None
         save_attempt(
@@ -167,15 +166,15 @@ def test_what_is_recorded_is_read_back_to_the_microsecond_and_the_character(data
             failing_since=NOW,
             next_attempt_at=NOW,
             last_status=503,
-            last_answer=said,
+            last_answer=answer,
             paused="gone",
         )
     (found,) = positions(database.engine)
     assert (found.attempts, found.failing_since, found.next_attempt_at, found.last_status) == (3, NOW, NOW, 503)
-    assert (found.last_answer, found.paused, found.last_attempt_at) == (said, "gone", None)
+    assert (found.last_answer, found.paused, found.last_attempt_at) == (answer, "gone", None)
 
 
-def test_one_delivers_at_a_time_to_an_endpoint_and_to_another_meanwhile_another(database: Database) -> None:
+def test_one_process_at_a_time_claims_an_endpoint(database: Database) -> None:
     for name in ("one", "two"):
         register(database.engine, name, from_start=True)
     with claim_endpoint(database.engine, "one") as first:
@@ -185,18 +184,18 @@ def test_one_delivers_at_a_time_to_an_endpoint_and_to_another_meanwhile_another(
     with claim_endpoint(database.engine, "one") as second:
         assert second is not None
         assert second.fence == first.fence + 1
-    with claim_endpoint(database.engine, "nobody") as unknown:
+    with claim_endpoint(database.engine, "unknown") as unknown:
         assert unknown is None
 
 
-@pytest.mark.parametrize("why", ["its term is over", "it is dead", "its clock was ahead"])
-def test_a_deliverer_that_fell_silent_is_followed_by_another_and_writes_nothing_any_more(database: Database, why: str) -> None:
+@pytest.mark.parametrize("why", ["expired", "process dead", "clock was ahead"])
+def test_a_claim_of_a_dead_or_late_process_is_taken_over_and_its_writes_are_refused(database: Database, why: str) -> None:
     register(database.engine, "shop", from_start=True)
     mark = process.mark() or ""
     left: dict[str, dict[str, Any]] = {
-        "its term is over": {"expires": 1.0},
-        "it is dead": {"process": mark.rpartition(":")[0] + ":1"},
-        "its clock was ahead": {"expires": webhook_endpoints.c.expires + 10 * CLAIM_TTL},
+        "expired": {"expires": 1.0},
+        "process dead": {"process": mark.rpartition(":")[0] + ":1"},
+        "clock was ahead": {"expires": webhook_endpoints.c.expires + 10 * CLAIM_TTL},
     }
     with claim_endpoint(database.engine, "shop") as silent:
         assert silent is not None
@@ -210,7 +209,7 @@ def test_a_deliverer_that_fell_silent_is_followed_by_another_and_writes_nothing_
     assert [each.attempts for each in positions(database.engine)] == [1]
 
 
-def test_an_attempt_that_is_written_down_prolongs_the_claim(database: Database) -> None:
+def test_a_stored_attempt_renews_the_claim(database: Database) -> None:
     register(database.engine, "shop", from_start=True)
     with claim_endpoint(database.engine, "shop") as claim:
         assert claim is not None
@@ -221,10 +220,3 @@ def test_an_attempt_that_is_written_down_prolongs_the_claim(database: Database) 
         assert database.rows("webhook_endpoints")[0]["expires"] > before + CLAIM_TTL / 2
     row = database.rows("webhook_endpoints")[0]
     assert (row["expires"], row["holder"], row["process"]) == (0, None, None)
-
-
-def test_two_hosts_that_meet_a_new_endpoint_give_it_one_position(database: Database) -> None:
-    sync([catalog_record("1")], database.engine)
-    for _ in range(2):
-        register(database.engine, "shop", from_start=False)
-    assert len(positions(database.engine)) == 1

@@ -13,26 +13,26 @@ from standardwebhooks import Webhook
 from sync.webhooks.sign_and_send import Message, Reply, message_of_change, message_of_run, message_of_test, send, sign
 from tests.json_forms import check
 from tests.webhooks.changes import CURSOR, change, field
-from tests.webhooks.receiver import OTHER, SECRET, YES, Heard, Receiver, answer, our_signature, says
+from tests.webhooks.receiver import OTHER, SECRET, Receiver, Request, our_signature, respond, response
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
 
-def test_a_message_of_one_change_is_what_changes_prints_with_an_id_of_its_cursor() -> None:
-    told = change("added", title="猫 \u202e")
-    message = message_of_change(told)
+def test_a_message_of_a_change_is_what_changes_prints_and_its_id_contains_the_cursor() -> None:
+    found = change("added", title="猫 \u202e")
+    message = message_of_change(found)
     assert (message.id, message.kind, message.about) == (f"tsc_{CURSOR}", "template.added", "template 1")
-    assert json.loads(message.body) == {"type": "template.added", "timestamp": "2026-01-01T00:00:00Z", "data": told}
+    assert json.loads(message.body) == {"type": "template.added", "timestamp": "2026-01-01T00:00:00Z", "data": found}
     assert "猫".encode() in message.body
     assert b"\\u202e" in message.body
-    assert message_of_change(told) == message
-    for each in (told, change("removed"), change("changed", field("title", "a", "b"))):
+    assert message_of_change(found) == message
+    for each in (found, change("removed"), change("changed", field("title", "a", "b"))):
         check(f"template.{each['kind']}", json.loads(message_of_change(each).body))
 
 
-def test_a_message_of_a_run_has_its_changes_and_the_cursor_of_its_last_one() -> None:
+def test_a_message_of_a_run_has_its_changes_and_its_cursor() -> None:
     one, two = change("added"), change("removed", template_id="2")
     message = message_of_run([one, two], 3, "0123456789ab-9-00")
     assert message.id == "tsr_0123456789ab-9-00"
@@ -42,25 +42,20 @@ def test_a_message_of_a_run_has_its_changes_and_the_cursor_of_its_last_one() -> 
     assert (message.kind, message.about) == ("catalog.changed", "2 changes of run 3")
 
 
-def test_a_test_says_that_it_is_one() -> None:
+def test_a_test_message_has_a_type_of_its_own() -> None:
     message = message_of_test("ab12", "2026-01-01T00:00:00Z", "shop")
     body = b'{"type": "webhook.test", "timestamp": "2026-01-01T00:00:00Z", "data": {"endpoint": "shop"}}'
     assert message == Message("tst_ab12", "webhook.test", "a test", body)
+    check("webhook.test", json.loads(body))
 
 
-def test_half_a_letter_is_written_as_what_it_is() -> None:
+def test_an_unpaired_surrogate_is_written_as_an_escape() -> None:
     assert rb"\ud83d" in message_of_change(change("added", title="half a letter: \ud83d")).body
 
 
-def test_no_id_holds_the_full_stop_that_parts_it_from_the_time_in_what_is_signed() -> None:
-    ids = [
-        message_of_change(change()).id,
-        message_of_run([change()], 3, CURSOR).id,
-        message_of_test("ab12", "2026-01-01T00:00:00Z", "shop").id,
-    ]
-    check("webhook.test", json.loads(message_of_test("ab12", "2026-01-01T00:00:00Z", "shop").body))
-    assert [each[:4] for each in ids] == ["tsc_", "tsr_", "tst_"]
-    assert not any("." in each for each in ids)
+def test_no_id_contains_a_full_stop_which_separates_it_from_the_time_in_the_signed_content() -> None:
+    messages = message_of_change(change()), message_of_run([change()], 3, CURSOR), message_of_test("ab12", "2026", "shop")
+    assert not any("." in each.id for each in messages)
 
 
 MESSAGE = Message("tsc_0123456789ab-1-00", "template.added", "template 1", '{"type": "template.added", "é": "猫"}'.encode())
@@ -70,7 +65,7 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, 999999, tzinfo=UTC)
 # Signed -----------------------------------------------------------------------------------------------------------------
 
 
-def test_the_specifications_own_example_is_signed_as_it_says() -> None:
+def test_the_example_of_the_specification_has_the_signature_given_there() -> None:
     """The example of the specification's reference implementations."""
     message = Message("msg_p5jXN8AQM9LWM0D4loKWxJek", "test", "", b'{"test": 2432232314}')
     moment = datetime.fromtimestamp(1614265330, UTC)
@@ -83,47 +78,47 @@ def test_the_specifications_own_example_is_signed_as_it_says() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", '{"a": "猫 \\u202e"}'.encode(), b" " * 100_000], ids=["empty", "text", "large"])
-def test_a_signer_of_our_own_comes_to_the_same(body: bytes) -> None:
+def test_a_second_implementation_computes_the_same_signature(body: bytes) -> None:
     headers = sign(MESSAGE._replace(body=body), [SECRET], NOW)
     assert headers["webhook-signature"] == our_signature(SECRET, MESSAGE.id, int(NOW.timestamp()), body)
 
 
-def test_while_a_secret_is_rotated_either_one_verifies_what_came_over_the_wire() -> None:
+def test_while_a_secret_is_rotated_each_of_the_two_verifies_the_request() -> None:
     now = datetime.now(UTC)
     with Receiver() as receiver:
         assert send(receiver.signed_endpoint("shop", SECRET, OTHER), MESSAGE, now) == Reply(204)
-    (heard,) = receiver.heard
-    assert (heard.path, heard.body) == ("/hooks/secret-path", MESSAGE.body)
-    assert heard.headers["content-type"] == "application/json"
+    (request,) = receiver.requests
+    assert (request.path, request.body) == ("/hooks/secret-path", MESSAGE.body)
+    assert request.headers["content-type"] == "application/json"
     for secret in (SECRET, OTHER):
-        Webhook(secret).verify(heard.body, heard.headers)
-    assert heard.headers["webhook-signature"].count("v1,") == 2
+        Webhook(secret).verify(request.body, request.headers)
+    assert request.headers["webhook-signature"].count("v1,") == 2
 
 
-# What comes of it -------------------------------------------------------------------------------------------------------
+# Results -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_any_2xx_is_a_yes(status: int) -> None:
-    with Receiver(says(status)) as receiver:
+def test_any_2xx_accepts_the_message(status: int) -> None:
+    with Receiver(respond(status)) as receiver:
         assert send(receiver.signed_endpoint(), MESSAGE, NOW).accepted
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503])
-def test_anything_else_is_a_no_and_a_redirect_is_not_followed(status: int) -> None:
-    with Receiver() as elsewhere, Receiver(says(status, b"no", Location=elsewhere.url)) as receiver:
+def test_any_other_status_is_a_failure_and_a_redirect_is_not_followed(status: int) -> None:
+    with Receiver() as elsewhere, Receiver(respond(status, b"no", Location=elsewhere.url)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW)
     assert (reply.accepted, reply.status, reply.detail) == (False, status, "no")
     assert (reply.gone, reply.slow) == (status == 410, status in {429, 503})
-    assert elsewhere.heard == []
+    assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [
     ("120", 120.0), ("Thu, 01 Jan 2026 12:01:00 GMT", 59.000001), ("Thu, 01 Jan 2020 00:00:00 GMT", 0.0),
     ("soon", None), ("-1", None),
 ])  # fmt: skip
-def test_retry_after_is_read_as_seconds_or_as_a_date(asked: str, seconds: float | None) -> None:
-    with Receiver(says(503, Retry_After=asked)) as receiver:
+def test_retry_after_is_parsed_as_seconds_or_as_a_date(asked: str, seconds: float | None) -> None:
+    with Receiver(respond(503, Retry_After=asked)) as receiver:
         assert send(receiver.signed_endpoint(), MESSAGE, NOW).retry_after == seconds
 
 
@@ -133,31 +128,31 @@ def test_a_refused_connection_is_a_failure_without_a_status() -> None:
     assert send(target, MESSAGE, NOW) == Reply(None, "the connection was refused")
 
 
-def wait(_connection: socket.socket, _heard: Heard, over: threading.Event) -> None:
+def wait(_connection: socket.socket, _request: Request, over: threading.Event) -> None:
     over.wait(30)
 
 
-def hang_in_the_body(status: int) -> Callable[[socket.socket, Heard, threading.Event], None]:
-    def behave(connection: socket.socket, _heard: Heard, over: threading.Event) -> None:
+def hang_in_the_body(status: int) -> Callable[[socket.socket, Request, threading.Event], None]:
+    def behave(connection: socket.socket, _request: Request, over: threading.Event) -> None:
         connection.sendall(f"HTTP/1.1 {status} So\r\nContent-Length: 1000000\r\n\r\nbeginning".encode())
         over.wait(30)
 
     return behave
 
 
-def drip(connection: socket.socket, _heard: Heard, over: threading.Event) -> None:
+def drip(connection: socket.socket, _request: Request, over: threading.Event) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\n")
     while not over.wait(0.01):
         connection.sendall(b"X-More: 1\r\n")
 
 
-def drip_early_hints(connection: socket.socket, _heard: Heard, over: threading.Event) -> None:
+def drip_early_hints(connection: socket.socket, _request: Request, over: threading.Event) -> None:
     while not over.wait(0.01):
         connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
 
 
 @pytest.mark.parametrize("behave", [wait, drip, drip_early_hints])
-def test_who_does_not_answer_in_time_is_given_up(behave: Callable[[socket.socket, Heard, threading.Event], None]) -> None:
+def test_an_attempt_ends_at_its_timeout(behave: Callable[[socket.socket, Request, threading.Event], None]) -> None:
     with Receiver(behave) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=0.3)
         receiver.over.set()
@@ -165,10 +160,10 @@ def test_who_does_not_answer_in_time_is_given_up(behave: Callable[[socket.socket
     assert "within the deadline" in reply.detail
 
 
-def test_a_yes_is_a_yes_and_its_body_is_not_waited_for() -> None:
+def test_a_2xx_accepts_the_message_without_a_wait_for_its_body() -> None:
     left = threading.Event()
 
-    def promise(connection: socket.socket, _heard: Heard, _over: threading.Event) -> None:
+    def promise(connection: socket.socket, _request: Request, _over: threading.Event) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         if connection.recv(1) == b"":
             left.set()
@@ -178,84 +173,83 @@ def test_a_yes_is_a_yes_and_its_body_is_not_waited_for() -> None:
         assert left.wait(10)
 
 
-def test_a_failure_that_hangs_in_its_body_is_reported_by_the_part_that_came() -> None:
+def test_a_failure_that_hangs_in_its_body_is_reported_with_the_received_part() -> None:
     with Receiver(hang_in_the_body(500)) as receiver:
         assert send(receiver.signed_endpoint(), MESSAGE, NOW, limit=0.5) == Reply(500, "beginning")
         receiver.over.set()
 
 
-def flood(connection: socket.socket, _heard: Heard, over: threading.Event) -> None:
+def flood(connection: socket.socket, _request: Request, over: threading.Event) -> None:
     connection.sendall(b"HTTP/1.1 500 So\r\n\r\n")
     while not over.is_set():
         connection.sendall(b"x" * 65536)
 
 
-def test_an_endless_answer_is_read_no_further_than_its_beginning() -> None:
+def test_only_the_beginning_of_an_endless_response_is_read() -> None:
     with Receiver(flood) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=20.0)
     assert reply == Reply(500, "x" * 200)
 
 
 @pytest.mark.parametrize("bytes_", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 2000 OK\r\n\r\n", b"\x00" * 200_000])
-def test_an_answer_that_is_none_is_a_no(bytes_: bytes) -> None:
-    with Receiver(lambda connection, _heard, _over: connection.sendall(bytes_)) as receiver:
+def test_an_invalid_response_is_a_failure(bytes_: bytes) -> None:
+    with Receiver(lambda connection, _request, _over: connection.sendall(bytes_)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=5.0)
     assert (reply.accepted, reply.status) == (False, None)
 
 
-# What must not be shown, and where nothing goes ---------------------------------------------------------------------------
+# Secrets and addresses ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("quoted", [
     SECRET, SECRET.removeprefix("whsec_"), "/hooks/secret-path",
     "k" * 32, (b"k" * 32).hex(), (b"k" * 32).hex().upper(),
 ])  # fmt: skip
-def test_a_receiver_that_quotes_the_secret_or_the_address_is_not_quoted(quoted: str) -> None:
-    with Receiver(says(401, f"bad signature by {quoted}, sorry".encode())) as receiver:
-        said = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
-    assert said.startswith("bad signature by [secret]")
-    assert quoted not in said
+def test_secrets_and_the_url_are_masked_in_a_stored_response(quoted: str) -> None:
+    with Receiver(respond(401, f"bad signature by {quoted}, sorry".encode())) as receiver:
+        detail = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
+    assert detail.startswith("bad signature by [secret]")
+    assert quoted not in detail
 
 
 @pytest.mark.parametrize("missing", [1, 5, len(SECRET) // 2])
-def test_nor_is_the_beginning_of_the_secret_where_what_is_read_of_an_answer_ends(missing: int) -> None:
+def test_a_truncated_secret_at_the_end_of_a_response_is_masked(missing: int) -> None:
     part = SECRET[: len(SECRET) - missing]
-    with Receiver(says(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())) as receiver:
-        said = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
-    assert "[secret]" in said
-    assert len(said.replace("[secret]", "")) < 10
+    with Receiver(respond(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())) as receiver:
+        detail = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
+    assert "[secret]" in detail
+    assert len(detail.replace("[secret]", "")) < 10
 
 
-def test_what_a_receiver_says_can_be_shown_on_one_line() -> None:
-    with Receiver(says(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())) as receiver:
-        said = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
-    assert said.isprintable()
-    assert (said.count("red"), said.count("turned")) == (1, 1)
+def test_a_stored_response_is_one_printable_line() -> None:
+    with Receiver(respond(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())) as receiver:
+        detail = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
+    assert detail.isprintable()
+    assert (detail.count("red"), detail.count("turned")) == (1, 1)
 
 
-def test_an_armed_endpoint_does_not_show_its_secrets() -> None:
+def test_the_repr_of_an_endpoint_omits_its_secrets() -> None:
     with Receiver() as receiver:
         assert SECRET not in repr(receiver.signed_endpoint())
 
 
-def test_an_address_that_a_name_must_not_lead_to_gets_a_connection_and_not_a_byte() -> None:
+def test_a_refused_address_gets_a_connection_and_no_byte() -> None:
     got: list[bytes] = []
-    asked: list[str] = []
+    checked: list[str] = []
 
     def refuse(address: str) -> bool:
-        asked.append(address)
+        checked.append(address)
         return False
 
-    with Receiver(lambda _connection, heard, _over: got.append(heard.body)) as receiver:
+    with Receiver(lambda _connection, request, _over: got.append(request.body)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, allowed=refuse)
-    assert asked == ["127.0.0.1"]
+    assert checked == ["127.0.0.1"]
     assert (reply.status, "link-local" in reply.detail) == (None, True)
-    assert (got, receiver.heard) == ([], [])
+    assert (got, receiver.requests) == ([], [])
 
 
-def test_cookies_are_not_kept() -> None:
-    with Receiver(lambda connection, _heard, _over: connection.sendall(answer(200, Set_Cookie="a=b"))) as receiver:
+def test_cookies_are_not_stored() -> None:
+    with Receiver(lambda connection, _request, _over: connection.sendall(response(200, Set_Cookie="a=b"))) as receiver:
         for _ in range(2):
             send(receiver.signed_endpoint(), MESSAGE, NOW)
-        assert [each.headers.get("cookie") for each in receiver.heard] == [None, None]
-    assert YES.startswith(b"HTTP/1.1 204")
+        assert [each.headers.get("cookie") for each in receiver.requests] == [None, None]

@@ -54,9 +54,7 @@ def steps(engine: Engine, endpoint: Endpoint, cursor: str, batch_size: int = BAT
     Raises:
         CursorLost: the position is not valid in this feed, or changes after it were pruned.
     """
-    while batch := changes(
-        engine, since=cursor, limit=batch_size
-    ):  # a short batch is not the end: changes may follow
+    while batch := changes(engine, since=cursor, limit=batch_size):  # a short batch is not the end: changes may follow
         step = Step(cursor, None)
         for step in _steps_of(endpoint, batch, whole=len(batch) < batch_size):
             if step.message is not None:

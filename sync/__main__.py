@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import suppress
 
 _GC_THRESHOLD = 50_000
 
@@ -34,6 +35,8 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {lack}\n  → {lack.hint}\n")
         sys.exit(1 if sys.argv[1:2] == ["health"] else lack.exit_code)
+    except OSError as error:  # of click's own output, such as `run --help`
+        _report_lost_output(error)
     finally:
         flush_streams()
         gc.freeze()  # the final collection would take 0.04 s, an eighth of a short run
@@ -49,12 +52,18 @@ def _print_version_or_help(flag: str) -> None:
             sys.stdout.write(text)
             sys.stdout.flush()
     except OSError as error:
-        from sync.commands.output import flush_streams
+        _report_lost_output(error)
 
-        flush_streams()
-        if not isinstance(error, BrokenPipeError):
+
+def _report_lost_output(error: OSError) -> None:
+    from sync.commands.output import flush_streams
+
+    flush_streams()
+    if not isinstance(error, BrokenPipeError):
+        with suppress(OSError):  # stderr may be as full
             sys.stderr.write(f"error: The output could not be written: {error.strerror}.\n")
-            sys.exit(1)
+        flush_streams()
+        sys.exit(1)
 
 
 if __name__ == "__main__":

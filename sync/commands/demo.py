@@ -97,10 +97,11 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
 def _check_site_folder(folder: Path) -> None:
     """Fail before the two runs if the gallery cannot be written."""
     from sync.commands.site import require_renderer
-    from sync.site.folder import refuse_foreign_files
+    from sync.site.folder import errors_of, refuse_foreign_files
 
     require_renderer("demo --site")
-    refuse_foreign_files(folder)
+    with errors_of(folder):
+        refuse_foreign_files(folder)
 
 
 def _write_site(context: Context, engine: Engine, folder: Path) -> str:

@@ -214,9 +214,12 @@ def _disk(engine: Engine) -> Check | None:
     if file is None:
         return None
     folder = file.absolute().parent
-    if not folder.is_dir():
+    try:
+        free = shutil.disk_usage(folder).free
+    except FileNotFoundError:
         return Check("disk", Result.FAILED, f"the folder {folder} does not exist", "Create it, or change DATABASE_URL.", 69)
-    free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check("disk", Result.FAILED, f"the folder {folder}: {error.strerror}", "Correct it, or change DATABASE_URL.", 69)
     seen = f"{free // 2**20} MiB free in {folder}"
     return Check("disk", Result.FINE, seen) if free > MIN_FREE_BYTES else Check("disk", Result.WARNING, seen, "Free some space.")
 

@@ -116,6 +116,18 @@ def _publish_order(path: str) -> tuple[int, bool]:
 
 
 @contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Convert errors of the file system to a SiteError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SiteError(
+            f"The site in {path} could not be written: {reason}.", hint="The previous site, if any, is unchanged."
+        ) from error
+
+
+@contextmanager
 def open_folder(path: Path) -> Iterator[Folder]:
     """Open and lock a folder for one build.
 
@@ -124,7 +136,7 @@ def open_folder(path: Path) -> Iterator[Folder]:
         SiteError: it cannot be written.
         SiteBusy: another process is building there.
     """
-    try:
+    with errors_of(path):
         refuse_foreign_files(path)
         path.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path / _LOCK, _LOCK_FLAGS, 0o666), "w") as lock:
@@ -141,11 +153,6 @@ def open_folder(path: Path) -> Iterator[Folder]:
                 yield Folder(path, _read(path / MANIFEST))
             finally:
                 shutil.rmtree(path / _STAGING, ignore_errors=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise SiteError(
-            f"The site in {path} could not be written: {reason}.", hint="The previous site, if any, is unchanged."
-        ) from error
 
 
 def refuse_foreign_files(path: Path) -> None:

@@ -114,7 +114,7 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
     there = named is not None and exists(named)
     database = _real_file(engine)
     with _translate_errors(source):
-        if not source.is_file():
+        if not os.path.isfile(source):  # noqa: PTH113 - Path.is_file raises for a name that is too long
             raise UsageError(f"{source} is not a file.", hint="Use a file written by `template-sync db backup`.")
         _refuse_same(source, database)
     with _temporary_copy(database, mode_of=database if there else source) as copy:
@@ -210,7 +210,7 @@ def _open_for_reading(source: Path, mode: str) -> sqlite3.Connection:
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(file))}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    return sqlite3.connect(f"file:{quote(os.fsencode(file))}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
 def _check_copy(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:

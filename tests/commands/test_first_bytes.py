@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("flag", ["--version", "--help"])
+OTHERS = [pytest.param(flag, marks=pytest.mark.ci_slice) for flag in ("--version run", "db --help", "db backup --help")]
+
+
+@pytest.mark.parametrize("flag", ["--version", "--help", "run --help", *OTHERS])
 def test_a_full_or_closed_standard_output_is_one_sentence_and_no_traceback(flag: str, tmp_path: Path) -> None:
     program = f"{sys.executable} -m sync {flag}"
-    for redirection, code, said in ((">/dev/full", 1, "error: The output could not be written"), (">&-", 0, "")):
+    endings = ((">/dev/full", 1, "error: The output could not be written"), (">&-", 0, ""), (">/dev/full 2>&1", 1, ""))
+    for redirection, code, said in endings:
         done = subprocess.run(
             ["bash", "-c", f"{program} {redirection}"],
             cwd=tmp_path,

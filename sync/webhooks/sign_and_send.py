@@ -134,8 +134,6 @@ def send(
         return Reply(None, "its name resolves to a link-local address or a metadata service, which is refused")
     except TransportFailure as failure:
         return Reply(None, str(failure), slow=failure.timed_out)
-    if answer.status in _OK:
-        return Reply(answer.status)
     wait = retry_after(answer.headers.get("retry-after"), now)
     parts = [part for part in target.endpoint.quotable_parts if part not in HIDDEN]  # else the replacement would be replaced
     hidden = [*(form for secret in target.secrets for form in secret_forms(secret)), url, *parts]

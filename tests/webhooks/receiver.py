@@ -36,6 +36,7 @@ OTHER = "whsec_" + base64.b64encode(b"o" * 24).decode()
 class Request:
     """One request, as received."""
 
+    method: str
     path: str
     headers: dict[str, str]
     body: bytes
@@ -143,7 +144,8 @@ def _read(connection: socket.socket) -> Request | None:
         headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in head[1:])}
         length = int(headers.get("content-length", 0))
         body = file.read(length)
-    return Request(head[0].split(" ")[1], headers, body) if len(body) == length else None
+    method, path, _version = head[0].split(" ")
+    return Request(method, path, headers, body) if len(body) == length else None
 
 
 def our_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.webhooks.rules import PriceRule, Rules, contradiction, is_field, price_rule
+from sync.webhooks.rules import KINDS, PriceRule, Rules, contradiction, is_field, price_rule
 from tests.webhooks.changes import change, field
 
 TITLE = field("title", "a", "b")
@@ -86,6 +86,7 @@ def test_other_texts_are_not_price_rules(text: str) -> None:
 
 def test_the_names_of_fields_are_those_that_a_change_can_have() -> None:
     assert all(map(is_field, ("title", "tags", "aspect_ratios", "consume_items", "consume_items.720p", "extra", "extra.New")))
+    assert KINDS == ("added", "removed", "changed")
     assert not any(map(is_field, ("", "titel", "title.x", "consume_items.", "extra.", "template_id")))
 
 

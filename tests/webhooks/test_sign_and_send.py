@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ def test_while_a_secret_is_rotated_each_of_the_two_verifies_the_request() -> Non
     with Receiver() as receiver:
         assert send(receiver.signed_endpoint("shop", SECRET, OTHER), MESSAGE, now) == Reply(204)
     (request,) = receiver.requests
-    assert (request.path, request.body) == ("/hooks/secret-path", MESSAGE.body)
+    assert (request.method, request.path, request.body) == ("POST", "/hooks/secret-path", MESSAGE.body)
     assert request.headers["content-type"] == "application/json"
     for secret in (SECRET, OTHER):
         Webhook(secret).verify(request.body, request.headers)
@@ -104,7 +105,7 @@ def test_any_2xx_accepts_the_message(status: int) -> None:
         assert send(receiver.signed_endpoint(), MESSAGE, NOW).accepted
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503])
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503])
 def test_any_other_status_is_a_failure_and_a_redirect_is_not_followed(status: int) -> None:
     with Receiver() as elsewhere, Receiver(respond(status, b"no", Location=elsewhere.url)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW)
@@ -126,6 +127,13 @@ def test_a_refused_connection_is_a_failure_without_a_status() -> None:
     with Receiver() as receiver:
         target = receiver.signed_endpoint()
     assert send(target, MESSAGE, NOW) == Reply(None, "the connection was refused")
+
+
+@pytest.mark.parametrize(("reply", "summary"), [
+    (Reply(500), "500"), (Reply(500, "down"), "500: down"), (Reply(None), "no answer"), (Reply(None, "cut"), "no answer: cut"),
+])  # fmt: skip
+def test_the_summary_of_an_attempt_has_its_status_and_detail(reply: Reply, summary: str) -> None:
+    assert reply.summary == summary
 
 
 def wait(_connection: socket.socket, _request: Request, over: threading.Event) -> None:
@@ -212,6 +220,14 @@ def test_secrets_and_the_url_are_masked_in_a_stored_response(quoted: str) -> Non
     assert quoted not in detail
 
 
+def test_parts_of_the_url_of_at_least_3_characters_are_masked_except_the_mask_itself() -> None:
+    with Receiver(respond(401, b"abc ab secret")) as receiver:
+        target = receiver.signed_endpoint()
+        url = f"http://127.0.0.1:{receiver.port}/secret?k=abc&l=ab"
+        found = send(replace(target, endpoint=replace(target.endpoint, url=url)), MESSAGE, NOW)
+    assert found.detail == "[secret] ab secret"
+
+
 @pytest.mark.parametrize("missing", [1, 5, len(SECRET) // 2])
 def test_a_truncated_secret_at_the_end_of_a_response_is_masked(missing: int) -> None:
     part = SECRET[: len(SECRET) - missing]
@@ -224,8 +240,7 @@ def test_a_truncated_secret_at_the_end_of_a_response_is_masked(missing: int) -> 
 def test_a_stored_response_is_one_printable_line() -> None:
     with Receiver(respond(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())) as receiver:
         detail = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
-    assert detail.isprintable()
-    assert (detail.count("red"), detail.count("turned")) == (1, 1)
+    assert detail == " [31mred  and \ufffd  turned"
 
 
 def test_the_repr_of_an_endpoint_omits_its_secrets() -> None:
@@ -244,7 +259,7 @@ def test_a_refused_address_gets_a_connection_and_no_byte() -> None:
     with Receiver(lambda _connection, request, _over: got.append(request.body)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, allowed=refuse)
     assert checked == ["127.0.0.1"]
-    assert (reply.status, "link-local" in reply.detail) == (None, True)
+    assert reply == Reply(None, "its name resolves to a link-local address or a metadata service, which is refused")
     assert (got, receiver.requests) == ([], [])
 
 

@@ -52,13 +52,12 @@ def command(context: Context) -> None:
     from sync.daemon.next_run import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
     from sync.daemon.service import Service
+    from sync.daemon.signals import notify, watchdog_interval
     from sync.logs import get_logger
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
     from sync.monitoring.observation import facts_of
-    from sync.monitoring.probes import Probes
-    from sync.monitoring.scrape import Scrape
-    from sync.monitoring.systemd import notify, watchdog_interval
+    from sync.monitoring.probes import Probes, Scrape
     from sync.store.schema import prepare
     from sync.store.state import require_origin
 

@@ -1,1 +1,1 @@
-"""Metrics, probes, heartbeat pings, systemd notifications and staleness."""
+"""Metrics, probes, heartbeat pings and staleness."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.monitoring.systemd import notify, watchdog_interval
+from sync.daemon.signals import notify, watchdog_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sync.catalog.document import canonical
+from sync.catalog.document import canonical, json_number
 from sync.catalog.fields import SCALARS
 from sync.catalog.url_query import URL_FIELDS, address, without_query
 
@@ -95,16 +95,19 @@ def price_moves(fields: Iterable[Mapping[str, Any]] | None) -> list[PriceMove]:
     Args:
         fields: `{"field", "old", "new"}` each; numbers as JSON numbers. None is the same as empty.
     """
-    return [
-        PriceMove(change["field"].removeprefix(PRICE), _credit(change["old"]), _credit(change["new"]))
-        for change in fields or ()
-        if change["field"].startswith(PRICE)
-    ]
+    moves = []
+    for change in fields or ():
+        if change["field"].startswith(PRICE):
+            # The shortest form of a double preserves 15 digits, the most that a credit has.
+            old, new = (None if number is None else Decimal(str(number)) for number in (change["old"], change["new"]))
+            moves.append(PriceMove(change["field"].removeprefix(PRICE), old, new))
+    return moves
 
 
-def _credit(number: float | Decimal | None) -> Decimal | None:
-    """Convert a number exactly; the shortest form of a double preserves 15 digits, the most that a credit has."""
-    return None if number is None else Decimal(str(number))
+def move_as_json(move: PriceMove) -> dict[str, Any]:
+    """Return a changed price with JSON numbers."""
+    old, new = (None if credit is None else json_number(credit) for credit in move[1:])
+    return {"resolution": move.resolution, "old": old, "new": new}
 
 
 REASONS: Mapping[str, str] = {

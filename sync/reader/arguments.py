@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sync.catalog.feed_chain import LARGEST_NUMBER, Cursor
+from sync.catalog.feed_chain import LARGEST_NUMBER
 from sync.catalog.fields import BOUNDS, storage_flaw
 from sync.errors import UnknownTemplate
+from sync.reader.cursor import parse_position
 
 _LONGEST_ID = BOUNDS["TemplateId"]
 
@@ -17,15 +18,9 @@ def check_position(since: str | int | None) -> str | int | None:
     Raises:
         ValueError: it is neither.
     """
-    if since is None or (isinstance(since, int) and not isinstance(since, bool) and 0 <= since <= LARGEST_NUMBER):
-        return since
-    if isinstance(since, str) and (_is_number(since) or Cursor.parse(since) is not None):
-        return since
-    raise ValueError(f"since: a cursor or a seq, not {since!r}.")
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_NUMBER)) and int(text) <= LARGEST_NUMBER
+    if since is not None and parse_position(since) is None:
+        raise ValueError(f"since: a cursor or a seq, not {since!r}.")
+    return since
 
 
 def check_id(template_id: str) -> str:

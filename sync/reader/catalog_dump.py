@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.run_record import Status
-from sync.reader.present import STORED, stored_of
+from sync.reader.present import WITH_DOCUMENTS, stored_of
 from sync.reader.status import Overview, overview
 from sync.store.engine import reading
 from sync.store.schema import require_current
@@ -126,14 +126,9 @@ def read_catalog_dump(source: Source) -> CatalogDump:
             template_versions.c.until_run_id.is_(None),
             template_versions.c.until_run_id == templates.c.removed_run_id,
         )
-        documents = (
-            sa.select(template_versions.c.document, *STORED)
-            .select_from(templates)
-            .join(template_versions, template_versions.c.template_id == templates.c.template_id)
-            .where(last)
-        )
         # Sorted by code point here, so that the output has the same bytes on every engine.
-        stored = sorted(map(stored_of, connection.execute(documents)), key=lambda one: str(one.document["template_id"]))
+        rows = map(stored_of, connection.execute(WITH_DOCUMENTS.where(last)))
+        stored = sorted(rows, key=lambda one: str(one.document["template_id"]))
         now = overview(connection)
         events = tuple(map(_event, connection.execute(sa.select(template_changes).order_by(template_changes.c.seq))))
         held = dict(sorted((row.template_id, row.since_run_id) for row in connection.execute(sa.select(held_removals))))

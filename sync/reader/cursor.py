@@ -29,7 +29,11 @@ def validate_cursor(connection: sa.Connection, since: str | int) -> int:
         TryLater: it is ahead of a standby that lags.
     """
     state = dict(connection.execute(sa.select(sync_state)).mappings().one())
-    given = _parse(since)
+    given = parse_position(since)
+    if given is None:
+        raise UsageError(
+            f"{str(since)[:80]!r} is not a cursor of the feed.", hint="`template-sync status` shows the current cursor."
+        )
     if given.epoch and given.epoch != state["feed_epoch"]:
         raise _lost(
             state, "other-feed", "The cursor belongs to another feed: this database was created again, or is another one."
@@ -58,17 +62,13 @@ def last_cursor(engine: sa.Engine) -> str | None:
     return found
 
 
-def _parse(since: str | int) -> Cursor:
-    """Parse a cursor or a number; a number has no epoch."""
-    if isinstance(since, int) and 0 <= since <= LARGEST_NUMBER:
-        return Cursor("", since, "")
-    text = str(since)
-    if text.isascii() and text.isdecimal() and int(text) <= LARGEST_NUMBER:
-        return Cursor("", int(text), "")
-    found = Cursor.parse(text)
-    if found is None:
-        raise UsageError(f"{text[:80]!r} is not a cursor of the feed.", hint="`template-sync status` shows the current cursor.")
-    return found
+def parse_position(since: object) -> Cursor | None:
+    """Parse a cursor, or a `seq`, which has no epoch; return None if it is neither."""
+    if isinstance(since, str) and since.isascii() and since.isdecimal() and len(since) <= len(str(LARGEST_NUMBER)):
+        since = int(since)
+    if isinstance(since, int) and not isinstance(since, bool):
+        return Cursor("", since, "") if 0 <= since <= LARGEST_NUMBER else None
+    return Cursor.parse(since) if isinstance(since, str) else None
 
 
 def _valid_cursors(connection: sa.Connection, state: Mapping[str, Any], seq: int) -> set[str | None]:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.document import json_number
 from sync.catalog.feed_chain import Cursor
-from sync.catalog.field_changes import apply_fields, price_moves
+from sync.catalog.field_changes import apply_fields, move_as_json, price_moves
 from sync.catalog.url_query import URL_FIELDS
 from sync.reader.cursor import validate_cursor
 from sync.reader.stored_templates import normalize_document, printed, sort_keys
@@ -26,16 +25,12 @@ from sync.store.tables import (
 from sync.text import count_of, iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from decimal import Decimal
+    from collections.abc import Iterator, Sequence
 
-    from sync.catalog.document import Document
     from sync.store.engine import Source
 
 
 _FIELD_KEYS = ("field", "old", "new", "gained", "lost", "absent")
-
-
 _VERSION_OF_CHANGE = sa.and_(
     template_versions.c.template_id == template_changes.c.template_id,
     template_versions.c.from_run_id == template_changes.c.run_id,
@@ -136,36 +131,25 @@ def _add_last_documents(connection: sa.Connection, removed: Sequence[dict[str, A
 
 
 def _change(row: dict[str, Any]) -> dict[str, Any]:
+    fields, document = row["fields"] or (), row["document"]
+    if document is not None:
+        # Later runs may have rewritten the document without a change, so it gets the values of this change; URLs keep the new
+        # signature. Version 0.1.0 published the disappearance of an unknown field as `absent`, which has no new value.
+        document = apply_fields(document, [each for each in fields if each["field"] not in URL_FIELDS and "absent" not in each])
     return {
         "seq": row["seq"],
         "run_id": row["run_id"],
         "at": iso(row["at"]),
         "template_id": row["template_id"],
         "kind": row["kind"],
-        "fields": [{name: sort_keys(field[name]) for name in _FIELD_KEYS if name in field} for field in row["fields"] or ()],
+        "fields": [{name: sort_keys(field[name]) for name in _FIELD_KEYS if name in field} for field in fields],
         "evidence": row["evidence"],
-        "prices": [
-            {"resolution": size, "old": _number(old), "new": _number(new)} for size, old, new in price_moves(row["fields"])
-        ],
+        "prices": [move_as_json(move) for move in price_moves(fields)],
         "breaking": row["breaking"],
         "cursor": row["cursor"],
-        "document": None
-        if row["document"] is None
-        else printed(normalize_document(_with_fields(row["document"], row["fields"] or ()))),
+        "document": None if document is None else printed(normalize_document(document)),
         "before": None if row.get("before") is None else printed(normalize_document(row["before"])),
     }
-
-
-def _with_fields(document: Document, fields: Sequence[Mapping[str, Any]]) -> Document:
-    """Apply the values of a change to its document, which later runs may rewrite without a change; URLs keep the new signature.
-
-    Version 0.1.0 published the disappearance of an unknown field as `absent`, which has no new value.
-    """
-    return apply_fields(document, [each for each in fields if each["field"] not in URL_FIELDS and "absent" not in each])
-
-
-def _number(credit: Decimal | None) -> int | float | None:
-    return None if credit is None else json_number(credit)
 
 
 def position_after(connection: sa.Connection, run_id: int) -> dict[str, Any]:

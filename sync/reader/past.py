@@ -167,13 +167,13 @@ def select_past(connection: sa.Connection, wanted: Selection, run_id: int) -> li
     if wanted.after is not None:
         start = sort_key(wanted.after)
         placed = [(key, row) for key, row in placed if key > start]
-    return [_stored_from_version(row, normalize_document(row.document)) for _key, row in placed[: wanted.limit]]
+    return [_stored_from_version(row) for _key, row in placed[: wanted.limit]]
 
 
 def live_after(connection: sa.Connection, run_id: int, *, but_not_after: int) -> Iterator[Stored]:
     """Read the templates that were present after a run, and absent or different after the other one; unordered."""
     only_then = _VERSIONS_WITH_DOCUMENT.where(_live(run_id), ~_live(but_not_after))
-    return (_stored_from_version(row, normalize_document(row.document)) for row in connection.execute(only_then))
+    return map(_stored_from_version, connection.execute(only_then))
 
 
 def _live(run_id: int) -> sa.ColumnElement[bool]:
@@ -196,12 +196,12 @@ def select_one_past(connection: sa.Connection, template_id: str, run_id: int) ->
             raise Pruned(f"The history of template {template_id!r} before run {run_id} was pruned.", hint="Use a later run.")
         return None
     if row.until_run_id is None or row.until_run_id > run_id:
-        return _stored_from_version(row, normalize_document(row.document))
+        return _stored_from_version(row)
     at = sa.select(template_changes.c.at).where(
         template_changes.c.template_id == template_id, template_changes.c.run_id == row.until_run_id
     )
     removed: datetime = connection.scalar(at) or row.changed_at  # if that change was pruned, it is the last one
-    return _stored_from_version(row, normalize_document(row.document), removed)
+    return _stored_from_version(row, removed=removed)
 
 
 def templates_of_changes(connection: sa.Connection, changes: Sequence[Mapping[str, Any]]) -> Iterator[Stored]:
@@ -224,11 +224,11 @@ def templates_of_changes(connection: sa.Connection, changes: Sequence[Mapping[st
         yield _stored_from_version(row, document)
 
 
-def _stored_from_version(row: Any, document: Document, removed: datetime | None = None) -> Stored:
+def _stored_from_version(row: Any, document: Document | None = None, *, removed: datetime | None = None) -> Stored:
     """Build a template from a version; if the run that opened it was pruned, use the earliest known time."""
     opened: datetime = row.opened_at or (row.changed_at if row.changed_run_id == row.from_run_id else row.first_seen_at)
     return Stored(
-        document,
+        normalize_document(row.document) if document is None else document,
         row.content_hash,
         row.first_seen_at,
         removed or opened,

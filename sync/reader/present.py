@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -24,12 +24,15 @@ Condition = sa.ColumnElement[bool]
 
 _BEYOND_ALL_PRICES = Decimal(10) ** CREDIT_DIGITS
 _PRESENT = templates.c.removed_at.is_(None)
-STORED = tuple(
-    templates.c[name]
-    for name in (
-        "content_hash", "first_seen_at", "changed_at", "removed_at", "first_seen_run_id", "changed_run_id", "removed_run_id",
+WITH_DOCUMENTS = (
+    sa.select(
+        template_versions.c.document,
+        *(templates.c[each.name] for each in fields(Stored) if each.name != "document"),
     )
-)  # fmt: skip
+    .select_from(templates)
+    .join(template_versions, template_versions.c.template_id == templates.c.template_id)
+)
+"""All versions of all templates; `stored_of` converts a row."""
 
 
 def select_present(connection: sa.Connection, wanted: Selection) -> list[Stored]:
@@ -37,12 +40,7 @@ def select_present(connection: sa.Connection, wanted: Selection) -> list[Stored]
     if _cannot_be_stored(wanted):
         return []
     conditions, keys = _query(connection, wanted)
-    whole = (
-        sa.select(template_versions.c.document, *STORED)
-        .select_from(templates)
-        .join(template_versions, template_versions.c.template_id == templates.c.template_id)
-        .where(template_versions.c.until_run_id.is_(None))
-    )
+    whole = WITH_DOCUMENTS.where(template_versions.c.until_run_id.is_(None))
     if wanted.search is None and wanted.limit is None:
         return [stored_of(row) for row in connection.execute(whole.where(*conditions).order_by(*keys))]
     # Ids first, then documents: a database would otherwise sort all selected documents.
@@ -82,20 +80,13 @@ def _cannot_be_stored(wanted: Selection) -> bool:
 
 def select_one(connection: sa.Connection, template_id: str) -> Stored | None:
     """Read a template, present or removed, with its newest document; None if it was never seen."""
-    newest = (
-        sa.select(template_versions.c.document, *STORED)
-        .select_from(templates)
-        .join(template_versions, template_versions.c.template_id == templates.c.template_id)
-        .where(templates.c.template_id == template_id)
-        .order_by(template_versions.c.from_run_id.desc())
-        .limit(1)
-    )
-    row = connection.execute(newest).one_or_none()
+    versions = WITH_DOCUMENTS.where(templates.c.template_id == template_id)
+    row = connection.execute(versions.order_by(template_versions.c.from_run_id.desc()).limit(1)).one_or_none()
     return None if row is None else stored_of(row)
 
 
 def stored_of(row: Any) -> Stored:
-    """Build a template from a row of a document and the `STORED` columns."""
+    """Build a template from a row of `WITH_DOCUMENTS`."""
     return Stored(normalize_document(row[0]), *row[1:])
 
 
@@ -106,8 +97,10 @@ def _filters(connection: sa.Connection, wanted: Selection) -> list[Condition]:
     found: list[Condition] = []
     stored = _tags(connection) if wanted.tag else []
     for tag in wanted.tag:
-        called = partial(same_word, tag)
-        found.append(_has_tag([tag_id for tag_id, names in stored if any(map(called, names))]))
+        tag_ids = [tag_id for tag_id, names in stored if any(same_word(tag, name) for name in names)]
+        found.append(
+            templates.c.template_id.in_(sa.select(template_tags.c.template_id).where(template_tags.c.tag_id.in_(tag_ids)))
+        )
     for word, column in ((wanted.type, templates.c.template_type), (wanted.requirement, templates.c.input_requirement)):
         if word is not None:
             spelled = connection.scalars(sa.select(column).where(_PRESENT).distinct())
@@ -125,21 +118,17 @@ def _tags(connection: sa.Connection) -> list[tuple[int, tuple[str | None, ...]]]
     return [(row.tag_id, (row.name, row.name_en)) for row in connection.execute(sa.select(tags))]
 
 
-def _has_tag(tag_ids: Sequence[int]) -> Condition:
-    return templates.c.template_id.in_(sa.select(template_tags.c.template_id).where(template_tags.c.tag_id.in_(tag_ids)))
-
-
 def _price_fits(wanted: Selection) -> list[Condition]:
-    bounds = (wanted.min_price, wanted.max_price)
-    if bounds == (None, None):
-        if wanted.resolution is None:
-            return []
-        of_it = sa.select(consume_items.c.template_id).where(consume_items.c.resolution == wanted.resolution)
-        return [templates.c.template_id.in_(of_it)]
+    found: list[Condition] = []
     credit = _price(wanted.resolution)
-    least = [] if wanted.min_price is None else [credit >= wanted.min_price]
-    most = [] if wanted.max_price is None else [credit <= wanted.max_price]
-    return [*least, *most]
+    if wanted.min_price is not None:
+        found.append(credit >= wanted.min_price)
+    if wanted.max_price is not None:
+        found.append(credit <= wanted.max_price)
+    if not found and wanted.resolution is not None:
+        of_it = sa.select(consume_items.c.template_id).where(consume_items.c.resolution == wanted.resolution)
+        found.append(templates.c.template_id.in_(of_it))
+    return found
 
 
 def _price(resolution: str | None) -> sa.ScalarSelect[Any]:

@@ -46,12 +46,8 @@ def require_run(engine: sa.Engine, run_id: int) -> None:
     """
     with reading(engine) as connection:
         require_current(connection)
-        _require_run(connection, run_id)
-
-
-def _require_run(connection: sa.Connection, run_id: int) -> None:
-    if connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.run_id == run_id)) is None:
-        raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` lists the runs.")
+        if connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.run_id == run_id)) is None:
+            raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` lists the runs.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ def overview(source: Source) -> Overview:
         return Overview(
             last_attempt=attempt,
             last_result=result,
-            last_success=_newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0),
+            last_success=_newest(connection, *_WALKED),
             last_change_at=connection.scalar(sa.select(sa.func.max(templates.c.changed_at))),
             next_run_at=read_planned_run(connection, attempt.started_at if attempt else None),
             present=connection.scalar(sa.select(sa.func.count()).where(templates.c.removed_at.is_(None))) or 0,
@@ -110,13 +106,13 @@ def last_success(engine: sa.Engine) -> Run | None:
     """Return the newest successful run that walked the catalog."""
     with reading(engine) as connection:
         require_current(connection)
-        return _newest(connection, sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)
+        return _newest(connection, *_WALKED)
+
+
+_WALKED = (sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)
 
 
 def _newest(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Run | None:
-    row = (
-        connection.execute(sa.select(sync_runs).where(*which).order_by(sync_runs.c.run_id.desc()).limit(1))
-        .mappings()
-        .one_or_none()
-    )
+    query = sa.select(sync_runs).where(*which).order_by(sync_runs.c.run_id.desc()).limit(1)
+    row = connection.execute(query).mappings().one_or_none()
     return from_row(dict(row)) if row else None

@@ -11,7 +11,7 @@ from decimal import Decimal  # noqa: TC003
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from sync.catalog.document import DOCUMENT_KEYS, Price, Tag, json_number, prices_of, tags_of
-from sync.catalog.field_changes import PriceMove, price_moves
+from sync.catalog.field_changes import PriceMove, move_as_json, price_moves
 from sync.catalog.fields import SCALARS
 from sync.text import iso
 
@@ -201,9 +201,7 @@ class Change:
             "kind": self.kind,
             "fields": [field.as_json() for field in self.fields],
             "evidence": self.evidence,
-            "prices": [
-                {"resolution": move.resolution, "old": _number(move.old), "new": _number(move.new)} for move in self.prices
-            ],
+            "prices": [move_as_json(move) for move in self.prices],
             "breaking": list(self.breaking),
             "cursor": self.cursor,
             "document": None if is_removal else document,
@@ -325,10 +323,6 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, dict):
         return ReadOnlyDict({name: _frozen(inner) for name, inner in value.items()})
     return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
-
-
-def _number(credit: Decimal | None) -> int | float | None:
-    return None if credit is None else json_number(credit)
 
 
 def _plain(value: Any) -> Any:

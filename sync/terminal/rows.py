@@ -24,29 +24,21 @@ def template_rows(documents: Iterable[Document]) -> list[list[str]]:
     rows = [["ID", "TITLE", "EN", "PRICES", "INPUT", "TYPE", "TAGS"]]
     for each in documents:
         number = "?" if each["input_num"] is None else each["input_num"]
-        needs = f"{number} × {escape_control_characters(each['input_requirement'] or '?')}"
-        tags = ", ".join(escape_control_characters(tag["name_en"] or tag["name"]) for tag in each["tags"])
-        titles = [escape_control_characters(each[name] or "") for name in ("title", "title_en")]
-        rows.append(
-            [
-                escape_control_characters(each["template_id"]),
-                *titles,
-                prices(each),
-                needs,
-                escape_control_characters(each["template_type"] or ""),
-                tags,
-            ]
-        )
+        needs = f"{number} × {_text(each['input_requirement'] or '?')}"
+        tags = ", ".join(_text(tag["name_en"] or tag["name"]) for tag in each["tags"])
+        names = [_text(each[name]) for name in ("template_id", "title", "title_en")]
+        rows.append([*names, prices(each), needs, _text(each["template_type"]), tags])
     return rows
+
+
+def _text(value: str | None) -> str:
+    return escape_control_characters(value or "")
 
 
 def tag_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
     """Return tags and their number of templates as rows of a table."""
-    rows = [["TAG", "EN", "TEMPLATES"]]
-    for each in counts:
-        names = [escape_control_characters(each[name] or "") for name in ("name", "name_en")]
-        rows.append([*names, str(each["templates"])])
-    return rows
+    rows = ([_text(each["name"]), _text(each["name_en"]), str(each["templates"])] for each in counts)
+    return [["TAG", "EN", "TEMPLATES"], *rows]
 
 
 def type_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
@@ -59,7 +51,7 @@ def run_rows(runs: Iterable[Run]) -> list[list[str]]:
     rows = [["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "REJECTED", "SEC", "ERROR"]]
     for run in runs:
         counts = [str(number) for number in (run.added, run.changed, run.removed, run.held, run.rejected)]
-        error = f"{run.error_code}: {escape_control_characters(run.error or '')}" if run.error_code else ""
+        error = f"{run.error_code}: {_text(run.error)}" if run.error_code else ""
         seconds = "" if run.seconds is None else f"{run.seconds:.1f}"
         rows.append([str(run.run_id), f"{run.started_at:%Y-%m-%d %H:%M:%S}", str(run.status), *counts, seconds, error])
     return rows
@@ -69,12 +61,8 @@ def rejected_rows(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:
     """Return rejected records as rows of a table."""
     rows = [["PAGE", "POSITION", "ID", "REASON", "PAYLOAD"]]
     for bad in records:
-        shown = [
-            escape_control_characters(bad["template_id"] or "-"),
-            escape_control_characters(bad["reason"]),
-            escape_control_characters(bad["payload"]),
-        ]
-        rows.append([str(bad["page"]), str(bad["position"]), *shown])
+        texts = (bad["template_id"] or "-", bad["reason"], bad["payload"])
+        rows.append([str(bad["page"]), str(bad["position"]), *map(_text, texts)])
     return rows
 
 
@@ -104,10 +92,8 @@ def last_response(position: Position, now: datetime) -> str:
     """Return the last response of an endpoint and its age."""
     if position.last_attempt_at is None:
         return ""
-    text = escape_control_characters(position.last_answer or "")
-    return (
-        f"{position.last_status or 'none'}, {ago((now - position.last_attempt_at).total_seconds())}{f': {text}' if text else ''}"
-    )
+    text = f": {_text(position.last_answer)}" if position.last_answer else ""
+    return f"{position.last_status or 'none'}, {ago((now - position.last_attempt_at).total_seconds())}{text}"
 
 
 def describe_problem(position: Position, now: datetime) -> str | None:

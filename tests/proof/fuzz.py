@@ -33,7 +33,7 @@ from sync.config.options import OPTIONS
 from sync.config.settings import load
 from sync.errors import ConfigurationError, InvalidResponse, SyncError, UsageError
 from sync.forms.form import Form
-from sync.reader.cursor import _parse as read_position
+from sync.reader.cursor import parse_position as read_position
 from sync.sandbox.catalog import make_catalog
 from sync.webhooks.endpoints import read_endpoints
 from tests.builders import SEED_PAGE, record
@@ -186,6 +186,7 @@ def judge_cursor(value: bytes) -> None:
     text = value.decode("utf-8", "surrogateescape")
     if not refused(FEED_POSITION, text):
         found = read_position(text)
+        assert found is not None
         assert not found.epoch or str(found) == text
         assert found.seq < 2**63
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic import context
 
 from sync.errors import DatabaseError
+from sync.store.connecting import limit_reads
 from sync.store.engine import open_engine
 from sync.store.migrating import LOCK_SECONDS, lock_all, refuse_foreign_tables
 from sync.store.schema import VERSION_TABLE, is_own_table, revision
@@ -112,8 +113,7 @@ def _mysql(connection: Connection) -> Iterator[None]:
 
 def _remove_client_limit(connection: Connection) -> None:
     """Disable the client's limit, which would cancel a long wait or table rebuild while the server continues."""
-    raw: Any = connection.connection.dbapi_connection
-    raw.limit = None
+    limit_reads(connection.connection.dbapi_connection, None)
 
 
 def _outside(connection: Connection, statement: str) -> Any:

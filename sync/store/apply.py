@@ -10,7 +10,7 @@ import itertools
 import random as randomness
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -34,12 +34,8 @@ if TYPE_CHECKING:
     from sync.store.write import WriteSet
 
 
-T = TypeVar("T")
-
-
 SLOW_APPLY = 1.0
 """Seconds of a run's last transaction that its recorded duration may leave out; a second write for each run would cost more."""
-
 
 APPLY_ATTEMPTS = 3
 """Maximum number of attempts after an error that is not known to be temporary."""
@@ -57,37 +53,46 @@ class Store:
     ) -> None:
         self.engine = engine
         self.retry = Retry(sleep, random)
-        self._sleep = sleep
 
     def load(self) -> tuple[dict[str, str | None], SyncState]:
         """Return the wire hash of each present template by its id, and the state that runs keep."""
+        present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
         with reading(self.engine) as connection:
-            return load_previous(connection)
+            stored: dict[str, str | None] = dict(map(tuple, connection.execute(present)))
+            state = connection.execute(sa.select(sync_state)).one()
+            held = connection.execute(sa.select(held_removals)).all()
+            unconfirmed = connection.execute(sa.select(unconfirmed_removals)).all()
+        return stored, SyncState(
+            {row.template_id: HeldRemoval(row.runs, row.since_at) for row in held},
+            {row.template_id: Unconfirmed(row.reason, row.answered) for row in unconfirmed},
+            state.unreconciled_ids,
+            state.unreconciled_runs,
+            state.unreconciled_since,
+            state.origin,
+        )
 
     def load_documents(self, ids: Sequence[str]) -> dict[str, Document]:
-        """Return the documents of some of the templates that `load` returned, by id.
+        """Return the documents of some of the templates that `load` returned, by id; retry while the server is unreachable.
 
         Raises:
             LeaseLost: a template is missing, so another run was applied since `load`.
         """
-        found = self._retry_read(lambda connection: load_documents(connection, ids))
+        pauses = self._reconnect_waits()
+        while True:
+            try:
+                with reading(self.engine) as connection:
+                    found = _read_documents(connection, ids)
+                    break
+            except (DatabaseAway, DatabaseConflict):
+                if (pause := next(pauses, None)) is None:
+                    raise
+                self.retry.sleep(pause)
         if len(found) < len(set(ids)):
             raise LeaseLost(
                 "Another run changed the catalog during this run; nothing of this run was applied.",
                 hint="The next run continues from the new state.",
             )
         return found
-
-    def _retry_read(self, read: Callable[[sa.Connection], T]) -> T:
-        """Read during a run; retry for as long as `RECONNECT` allows while the server is unreachable."""
-        for pause in self._reconnect_waits():
-            try:
-                with reading(self.engine) as connection:
-                    return read(connection)
-            except (DatabaseAway, DatabaseConflict):
-                self._sleep(pause)
-        with reading(self.engine) as connection:
-            return read(connection)
 
     def _reconnect_waits(self) -> Iterator[float]:
         """Yield the waits of `RECONNECT`, in seconds, until their total has passed; an attempt may itself take a timeout."""
@@ -144,31 +149,23 @@ class Store:
         """
         if run.finished_at is None or (now - run.finished_at).total_seconds() <= SLOW_APPLY:
             return run
-        ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
         try:
             with writing(self.engine) as connection:
-                connection.execute(sa.update(sync_runs).where(ours).values(finished_at=now))
+                connection.execute(sa.update(sync_runs).where(_row_of(lease)).values(finished_at=now))
         except DatabaseError:
             pass  # the result is recorded; only its time is early
         return replace(run, finished_at=now)
 
     def was_committed(self, lease: leases.Lease, run: Run, pauses: Iterator[float]) -> bool:
-        """Return whether the transaction of a run was committed, as soon as the database answers.
+        """Return whether the transaction of a run was committed, as soon as the database answers; `pauses` precede the attempts.
 
-        A row with another status was closed by a run that took over. A row with another token belongs to another run that got the
-        same number after the database lost commits.
-
-        Args:
-            lease: the lease of the run.
-            run: the run as it was to be written.
-            pauses: the waits before each attempt, in seconds.
+        A row with another status was closed by a run that took over.
         """
-        ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
         for pause in pauses:
-            self._sleep(pause)
+            self.retry.sleep(pause)
             try:
                 with reading(self.engine) as connection:
-                    found = connection.scalar(sa.select(sync_runs.c.status).where(ours))
+                    found = connection.scalar(sa.select(sync_runs.c.status).where(_row_of(lease)))
             except DatabaseError:
                 continue
             return bool(found == str(run.status))
@@ -179,12 +176,11 @@ class Store:
 
         Every transaction locks the row of the lease first, so that two processes cannot deadlock.
         """
-        ours = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
+        still = sa.and_(_row_of(lease), sync_runs.c.status == str(Status.RUNNING))
 
         def write() -> None:
             with writing(self.engine) as connection:
                 leases.release(connection, lease)
-                still = sa.and_(ours, sync_runs.c.status == str(Status.RUNNING))
                 connection.execute(sa.update(sync_runs).where(still).values(run.row()))
 
         self.retry(write)
@@ -205,20 +201,12 @@ class Store:
         return replace(run, run_id=self.retry(write), holder=process.name())
 
 
-def load_previous(connection: sa.Connection) -> tuple[dict[str, str | None], SyncState]:
-    """Return the wire hash of each present template by its id, and the state that runs keep."""
-    present = sa.select(templates.c.template_id, templates.c.wire_hash).where(templates.c.removed_at.is_(None))
-    stored: dict[str, str | None] = dict(map(tuple, connection.execute(present)))
-    state = connection.execute(sa.select(sync_state)).one()
-    held = {row.template_id: HeldRemoval(row.runs, row.since_at) for row in connection.execute(sa.select(held_removals))}
-    unconfirmed = {
-        row.template_id: Unconfirmed(row.reason, row.answered) for row in connection.execute(sa.select(unconfirmed_removals))
-    }
-    mismatch = state.unreconciled_ids, state.unreconciled_runs, state.unreconciled_since
-    return stored, SyncState(held, unconfirmed, *mismatch, state.origin)
+def _row_of(lease: leases.Lease) -> sa.ColumnElement[bool]:
+    """Return the condition for the row of a run; after the database lost commits, another run can have the same number."""
+    return sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
 
 
-def load_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:
+def _read_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:
     """Return the documents of some present templates, by id."""
     found: dict[str, Document] = {}
     versions = template_versions

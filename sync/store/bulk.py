@@ -6,7 +6,6 @@ Everything else in the store is ordinary SQLAlchemy Core.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,26 +32,21 @@ def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappi
     """Insert rows, which all have the keys of the first one."""
     if not rows:
         return
-    names = tuple(rows[0])
-    convert = _converters(table, names, connection.dialect)
+    convert = _converters(table, tuple(rows[0]), connection.dialect)
     values = [tuple([change(row[name]) if change else row[name] for name, change in convert]) for row in rows]
+    quote = connection.dialect.identifier_preparer
+    into = f"{quote.format_table(table)} ({', '.join(quote.format_column(table.c[name]) for name in rows[0])})"
     if connection.dialect.name == "postgresql":
-        _copy(connection, table, names, values)
+        _copy(connection, into, values)
     else:
-        connection.exec_driver_sql(_insert(table, names, connection.dialect), values)
+        places = ", ".join("?" if connection.dialect.paramstyle == "qmark" else "%s" for _ in rows[0])
+        connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({places})", values)  # noqa: S608 - names of constants
 
 
 def update_rows(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *only: sa.ColumnElement[bool]
 ) -> None:
-    """Update rows by `template_id`; all of them have the keys of the first one.
-
-    Args:
-        connection: in the transaction of the run.
-        table: has one row for each id, or one that fulfils the conditions.
-        rows: the new values.
-        only: further conditions.
-    """
+    """Update rows by `template_id` and further conditions; all of them have the keys of the first one."""
     if rows:
         changed: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "template_id"}
         statement = sa.update(table).where(table.c.template_id == bindparam("new_template_id"), *only).values(changed)
@@ -65,7 +59,6 @@ def delete_rows(connection: sa.Connection, table: sa.Table, ids: Sequence[str]) 
         connection.execute(sa.delete(table).where(table.c.template_id.in_(batch)))
 
 
-@lru_cache(maxsize=64)
 def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> list[tuple[str, Callable[[Any], Any] | None]]:
     """Return, for each column, the function that converts a value for the driver; None if none is needed."""
     found: list[tuple[str, Callable[[Any], Any] | None]] = []
@@ -78,33 +71,16 @@ def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) ->
     return found
 
 
-@lru_cache(maxsize=64)
-def _insert(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> str:
-    place = "?" if dialect.paramstyle == "qmark" else "%s"
-    return f"INSERT INTO {_columns(table, names, dialect)} VALUES ({', '.join([place] * len(names))})"  # noqa: S608 - names of constants
-
-
 def _json_or_null(value: Any) -> str | None:
     return None if value is None else json_text(value)
 
 
-def _columns(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> str:
-    quote = dialect.identifier_preparer
-    return f"{quote.format_table(table)} ({', '.join(quote.format_column(table.c[name]) for name in names)})"
-
-
-def _copy(connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+def _copy(connection: sa.Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
     driver: Any = connection.connection.driver_connection
-    statement = f"COPY {_columns(table, names, connection.dialect)} FROM STDIN"
-    with _as_sqlalchemy_errors(connection), driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-@contextmanager
-def _as_sqlalchemy_errors(connection: sa.Connection) -> Iterator[None]:
     errors: Any = connection.dialect.loaded_dbapi
     try:
-        yield
+        with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
     except errors.Error as error:
         raise exc.DBAPIError(None, None, error) from error

@@ -5,7 +5,6 @@ If no host accepts writes, the first one that answers is used, so that readers w
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
-from sync.errors import ConfigurationError, DatabaseAway
+from sync.errors import DatabaseAway
 from sync.store.database_errors import NAME_THE_PRIMARY, classify
+from sync.store.database_url import refused_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -30,14 +30,11 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 30
 """Lock timeout; an apply of 280 templates holds its locks for milliseconds."""
 
-
 CONNECT_SECONDS = 10
 """Connect timeout of one host, before the next host is tried."""
 
-
 IDLE_SECONDS = 60
 """Timeout of an idle transaction, so that a paused process does not hold locks."""
-
 
 ANSWER_MARGIN_SECONDS = 15
 """Additional wait for an answer after the server's own timeout, before the connection is closed."""
@@ -88,43 +85,9 @@ def is_off(value: Any) -> bool:
 
 
 def install_connect(engine: sa.Engine, hosts: Sequence[Host]) -> None:
-    """Make an engine open its connections with this module.
-
-    Args:
-        engine: the engine.
-        hosts: hosts of the server; empty for SQLite, and if the URL names them in the driver's own form.
-    """
+    """Make an engine open its connections with this module; `hosts` is empty for SQLite, and if the URL has the driver's form."""
     event.listen(engine, "do_connect", partial(_connect, hosts=hosts, query=engine.url.query))
     event.listen(engine, "handle_error", _invalidate)
-
-
-def refused_options(error: Exception, query: Mapping[str, Any]) -> ConfigurationError:
-    """Build the error for what a driver does not take: it names the option, the file or the package.
-
-    Args:
-        error: what it raised. Its message is not repeated, as it may quote the password.
-        query: the options that the URL names.
-    """
-    if package := re.match(r"'(\w+)' package is required", str(error)):  # PyMySQL's words
-        name = package[1]
-        return ConfigurationError(
-            [f"DATABASE_URL: this account's authentication needs the package {name}."], hint=f"pip install {name}"
-        )
-    if isinstance(error, OSError):
-        files = {name: value for name, value in query.items() if name in _FILES}
-        bad = {name: value for name, value in files.items() if not Path(value).is_file()} or files
-        # OpenSSL's own errors concern what is in the files.
-        where = ", ".join(bad) if getattr(error, "reason", None) else ", ".join(f"{name}: {value}" for name, value in bad.items())
-        reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
-        return ConfigurationError([f"DATABASE_URL: {f'{where}: ' if where else ''}{reason}."])
-    names = [name for name in query if re.search(rf"\b{re.escape(name)}\b", str(error))] or list(query)
-    if not names:
-        return ConfigurationError([f"DATABASE_URL: its driver does not take this host or name ({type(error).__name__})."])
-    plural = "one of the options" if len(names) > 1 else "the option"
-    return ConfigurationError([f"DATABASE_URL: its driver refuses {plural} {', '.join(names)} ({type(error).__name__})."])
-
-
-_FILES = ("ssl_ca", "ssl_cert", "ssl_key", "read_default_file")
 
 
 def _invalidate(context: ExceptionContext) -> None:
@@ -151,8 +114,8 @@ def _connect(
         raise
     except Exception as error:  # noqa: BLE001 - drivers raise whatever their libraries do
         raise refused_options(error, query) from None
-    if hasattr(raw, "limit"):
-        raw.limit = IDLE_SECONDS + ANSWER_MARGIN_SECONDS
+    if dialect.driver in {"psycopg", "pymysql"}:
+        limit_reads(raw, IDLE_SECONDS + ANSWER_MARGIN_SECONDS)
     return raw
 
 
@@ -201,6 +164,17 @@ def _is_writable(raw: Any, driver: str) -> bool:
         return is_off(cursor.fetchone()[0])
 
 
+def limit_reads(raw: Any, seconds: float | None) -> None:
+    """Set the read timeout of a connection of psycopg or PyMySQL; None: no limit."""
+    setattr(raw, "limit" if hasattr(raw, "limit") else "_read_timeout", seconds)  # PyMySQL applies it before each read
+
+
+def _psycopg(**options: Any) -> Any:
+    raw = _psycopg_class().connect(**options)
+    limit_reads(raw, None if (seconds := options.get("connect_timeout")) is None else float(seconds))  # a URL's is text
+    return raw
+
+
 @cache
 def _psycopg_class() -> Any:
     """Return a class of psycopg's connections with a read timeout.
@@ -211,22 +185,16 @@ def _psycopg_class() -> Any:
     import psycopg
 
     class TimeoutConnection(psycopg.Connection[Any]):
-        """A psycopg connection that is closed if an answer takes longer than `limit` seconds; None: no limit."""
+        """A connection that is closed if a response takes longer than `limit` seconds."""
 
         limit: float | None = None
 
         def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **options: Any) -> Any:
-            """Wait as psycopg does, and check the clock each time it wakes, ten times a second.
+            """Wait as psycopg does, and check the clock each time it wakes, ten times a second."""
+            return super().wait(gen if self.limit is None else self._limited(gen, self.limit), *arguments, **options)
 
-            Raises:
-                psycopg.OperationalError: no answer came within the limit.
-            """
-            if self.limit is None:
-                return super().wait(gen, *arguments, **options)
-            return super().wait(self._limited(gen, time.monotonic() + self.limit), *arguments, **options)
-
-        def _limited(self, gen: Generator[Any, Any, Any], ends: float) -> Generator[Any, Any, Any]:
-            answer = None
+        def _limited(self, gen: Generator[Any, Any, Any], limit: float) -> Generator[Any, Any, Any]:
+            answer, ends = None, time.monotonic() + limit
             while True:
                 try:
                     wanted = gen.send(answer)
@@ -235,56 +203,21 @@ def _psycopg_class() -> Any:
                 answer = yield wanted
                 if not answer and time.monotonic() > ends:
                     self.pgconn.finish()
-                    raise psycopg.OperationalError(f"no response for {self.limit:g} s; the connection was closed")
+                    raise psycopg.OperationalError(f"no response for {limit:g} s; the connection was closed")
 
     return TimeoutConnection
-
-
-@cache
-def _pymysql_class() -> Any:
-    """Return a class of PyMySQL's connections; on a Galera cluster they read what this program wrote through another node."""
-    import pymysql
-    from pymysql.connections import Connection
-
-    class TimeoutConnection(Connection):  # type: ignore[misc] # PyMySQL ships no types
-        """A PyMySQL connection with a `limit`, in seconds, for each read; None: no limit.
-
-        Attributes:
-            in_a_cluster: whether the server is a node of a Galera cluster.
-        """
-
-        def __init__(self, **options: Any) -> None:
-            """Connect, with the connect timeout for the handshake too: PyMySQL applies it to TCP only.
-
-            Raises:
-                pymysql.Error: the connection failed.
-            """
-            super().__init__(**{**options, "read_timeout": options["connect_timeout"]})
-            self.in_a_cluster = False
-            with suppress(pymysql.Error), self.cursor() as cursor:  # servers without Galera do not know this variable
-                cursor.execute("SELECT @@wsrep_on")
-                self.in_a_cluster = bool(cursor.fetchone()[0])
-                if self.in_a_cluster:
-                    cursor.execute("SET SESSION wsrep_sync_wait = @@wsrep_sync_wait | 1")
-
-        @property
-        def limit(self) -> float | None:
-            """Return the read timeout in seconds."""
-            found: float | None = self._read_timeout
-            return found
-
-        @limit.setter
-        def limit(self, seconds: float | None) -> None:
-            self._read_timeout = seconds  # PyMySQL applies it before each read
-
-    return TimeoutConnection
-
-
-def _psycopg(**options: Any) -> Any:
-    raw = _psycopg_class().connect(**options)
-    raw.limit = None if (limit := options.get("connect_timeout")) is None else float(limit)  # a URL's is text
-    return raw
 
 
 def _pymysql(**options: Any) -> Any:
-    return _pymysql_class()(**options)
+    """Connect; on a Galera cluster, read what this program wrote through another node."""
+    import pymysql
+
+    # The connect timeout covers the handshake too: PyMySQL applies it to TCP only.
+    raw: Any = pymysql.connect(**{**options, "read_timeout": options["connect_timeout"]})
+    raw.in_a_cluster = False
+    with suppress(pymysql.Error), raw.cursor() as cursor:  # servers without Galera do not know this variable
+        cursor.execute("SELECT @@wsrep_on")
+        raw.in_a_cluster = bool(cursor.fetchone()[0])
+        if raw.in_a_cluster:
+            cursor.execute("SET SESSION wsrep_sync_wait = @@wsrep_sync_wait | 1")
+    return raw

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -12,6 +14,9 @@ from sqlalchemy import exc
 from sync.config.options import DATABASE_ACCOUNT
 from sync.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
@@ -19,8 +24,6 @@ _DRIVERS = {
     "mariadb": "mysql+pymysql",
     "sqlite": "sqlite",
 }
-
-
 _OPTIONS = {
     "pysqlite": {
         "timeout", "check_same_thread", "cached_statements", "uri", "mode", "cache", "immutable", "nolock", "psow", "vfs",
@@ -32,11 +35,9 @@ _OPTIONS = {
         "ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname", "init_command", "autocommit",
     },
 }  # fmt: skip
-"""What a URL's text may set. The drivers have more, for programs: objects, and what this program sets itself."""
-
-
-_NOT_FOR_URLS = {"psycopg": {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}}
-"""Here the other way round: libpq knows its own options, and refuses the others by name."""
+"""Options that a URL may set. The drivers have more: objects, and what this program sets itself."""
+_NOT_FOR_PSYCOPG = {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}
+"""libpq refuses unknown options by name; these are psycopg's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class Host:
         return name if self.port is None else f"{name}:{self.port}"
 
 
+_FILE_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "read_default_file")
 _HOST = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\],]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
-def read_url(database_url: str | sa.URL) -> tuple[sa.URL, list[Host]]:
+def read_url(database_url: str) -> tuple[sa.URL, list[Host]]:
     """Parse a URL, which may name several hosts: `postgresql://user@host1:5432,host2:5432/name`.
 
     Returns:
@@ -63,7 +65,7 @@ def read_url(database_url: str | sa.URL) -> tuple[sa.URL, list[Host]]:
     Raises:
         ConfigurationError: the URL is invalid.
     """
-    first, hosts = _first_of_several(database_url) if isinstance(database_url, str) else (database_url, [])
+    first, hosts = _first_of_several(database_url)
     try:
         url = sa.make_url(first)
     except (exc.ArgumentError, ValueError):
@@ -75,9 +77,8 @@ def read_url(database_url: str | sa.URL) -> tuple[sa.URL, list[Host]]:
     if url.get_backend_name() == "mariadb":
         url = url.set(drivername=url.drivername.replace("mariadb", "mysql", 1))
     if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise ConfigurationError(
-            ["DATABASE_URL: an in-memory SQLite database is lost at exit; use a file, such as sqlite:///templates.db."]
-        )
+        memory = "an in-memory SQLite database is lost at exit; use a file, such as sqlite:///templates.db."
+        raise ConfigurationError([f"DATABASE_URL: {memory}"])
     if url.get_backend_name() != "sqlite" and not url.database:
         raise ConfigurationError(["DATABASE_URL: it has a server but no database name."])
     url = _with_options(url)
@@ -90,10 +91,7 @@ def _with_options(url: sa.URL) -> sa.URL:
     driver = driver or "pysqlite"
     if driver not in {"pysqlite", "psycopg", "pymysql"}:
         raise ConfigurationError([f"DATABASE_URL: the driver {driver} cannot be used; write {backend}:// without a driver."])
-    forbidden = _NOT_FOR_URLS.get(driver, set()) & url.query.keys()
-    if driver in _OPTIONS:
-        forbidden = url.query.keys() - _OPTIONS[driver]
-    if forbidden:
+    if forbidden := url.query.keys() & _NOT_FOR_PSYCOPG if driver == "psycopg" else url.query.keys() - _OPTIONS[driver]:
         raise ConfigurationError([f"DATABASE_URL: the option {name} cannot be used in a URL." for name in sorted(forbidden)])
     if driver != "pysqlite" or "mode" not in url.query:
         return url
@@ -118,3 +116,25 @@ def _first_of_several(database_url: str) -> tuple[str, list[Host]]:
         raise ConfigurationError(["DATABASE_URL: several hosts are written as host1:5432,host2:5432."])
     hosts = [Host(each["v6"] or each["name"], int(each["port"]) if each["port"] else None) for each in found if each]
     return f"{scheme}{separator}{before}{hosts[0]}{slash}{after}", hosts
+
+
+def refused_options(error: Exception, query: Mapping[str, Any]) -> ConfigurationError:
+    """Return the error for what a driver does not accept: it names the option, the file or the package.
+
+    The message of the driver is not repeated, as it may quote the password.
+    """
+    if package := re.match(r"'(\w+)' package is required", str(error)):  # PyMySQL's words
+        needed = f"DATABASE_URL: this account's authentication needs the package {package[1]}."
+        return ConfigurationError([needed], hint=f"pip install {package[1]}")
+    if isinstance(error, OSError):
+        files = {name: value for name, value in query.items() if name in _FILE_OPTIONS}
+        bad = {name: value for name, value in files.items() if not Path(value).is_file()} or files
+        # OpenSSL's own errors concern what is in the files.
+        where = ", ".join(bad) if getattr(error, "reason", None) else ", ".join(f"{name}: {value}" for name, value in bad.items())
+        reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
+        return ConfigurationError([f"DATABASE_URL: {f'{where}: ' if where else ''}{reason}."])
+    names = [name for name in query if re.search(rf"\b{re.escape(name)}\b", str(error))] or list(query)
+    if not names:
+        return ConfigurationError([f"DATABASE_URL: its driver does not take this host or name ({type(error).__name__})."])
+    plural = "one of the options" if len(names) > 1 else "the option"
+    return ConfigurationError([f"DATABASE_URL: its driver refuses {plural} {', '.join(names)} ({type(error).__name__})."])

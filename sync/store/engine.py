@@ -15,9 +15,9 @@ from sqlalchemy import event, exc
 from sync.errors import ConfigurationError, DatabaseError
 from sync.store import connecting
 from sync.store.column_types import json_text, read_json
-from sync.store.connecting import install_connect, refuse_replica, refused_options
+from sync.store.connecting import install_connect, refuse_replica
 from sync.store.database_errors import translate_errors
-from sync.store.database_url import read_url
+from sync.store.database_url import read_url, refused_options
 from sync.store.sqlite_wal import follow_file, require_file
 
 if TYPE_CHECKING:
@@ -37,9 +37,12 @@ def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.
     text = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
     url, hosts = read_url(text)
     backend = url.get_backend_name()
+    options: dict[str, Any] = {
+        "connect_args": _driver_options(backend, lock_timeout, url.query),
+        "pool_pre_ping": backend != "sqlite",
+    }
     try:
-        arguments = driver_options(backend, lock_timeout, url.query)
-        engine = sa.create_engine(url, hide_parameters=True, json_serializer=json_text, json_deserializer=read_json, **arguments)
+        engine = sa.create_engine(url, hide_parameters=True, json_serializer=json_text, json_deserializer=read_json, **options)
     except ModuleNotFoundError as error:
         extra = {"postgresql": "postgres", "mysql": "mariadb"}.get(backend, backend)
         raise ConfigurationError(
@@ -54,9 +57,57 @@ def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
     follow_file(engine)
     install_connect(engine, hosts)
-    prepare_sessions(engine, lock_timeout)
+    if backend == "sqlite":
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _on_sqlite_begin)
+    elif backend == "postgresql":
+        event.listen(engine, "begin", partial(_on_postgresql_begin, lock_timeout=lock_timeout))
     reconnect_after_fork(engine)
     return engine
+
+
+def _driver_options(backend: str, lock_timeout: float, query: Mapping[str, object]) -> dict[str, str | float | None]:
+    """Return the arguments of the driver; a URL may set the timeouts otherwise."""
+    connect, idle = connecting.CONNECT_SECONDS, connecting.IDLE_SECONDS
+    others: dict[str, str | None]
+    session = (
+        "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', "
+        "sql_safe_updates=0, "  # otherwise an UPDATE without a key in its WHERE is refused
+        f"innodb_lock_wait_timeout={math.ceil(lock_timeout)} /*M!100300 , idle_transaction_timeout={idle} */"  # MySQL has none
+    )
+    timeouts: dict[str, float] = {"connect_timeout": connect}
+    if backend == "sqlite":
+        timeouts, others = {"timeout": lock_timeout}, {}
+    elif backend == "postgresql":
+        # TCP keepalive, because the timeouts of the server do not help when packets are lost. No prepared statements, because a
+        # transaction-pooling PgBouncer changes the connection between transactions.
+        timeouts |= {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": idle * 1000}
+        others = {"prepare_threshold": None, "client_encoding": "utf8"}
+    else:
+        timeouts |= {"read_timeout": idle, "write_timeout": idle}  # PyMySQL has none by default
+        others = {"charset": "utf8mb4", "init_command": session}
+    return others | {name: seconds for name, seconds in timeouts.items() if name not in query}
+
+
+def _on_sqlite_connect(connection: Any, _record: Any) -> None:
+    # The driver's own BEGIN is deferred and excludes DDL; `_on_sqlite_begin` begins every transaction instead.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last commits in a power failure
+
+
+def _on_sqlite_begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+
+def _on_postgresql_begin(connection: sa.Connection, lock_timeout: float) -> None:
+    idle = connecting.IDLE_SECONDS
+    # SET LOCAL, because a pooler refuses connection options or applies them to other transactions.
+    connection.exec_driver_sql(
+        f"SET LOCAL statement_timeout='{idle}s'; SET LOCAL lock_timeout={math.ceil(lock_timeout * 1000)}; "
+        f"SET LOCAL idle_in_transaction_session_timeout='{idle}s'; SET LOCAL timezone='UTC'; "
+        "SET LOCAL datestyle='ISO'"  # the driver parses only ISO
+    )
 
 
 _ENGINES: WeakSet[sa.Engine] = WeakSet()
@@ -126,96 +177,3 @@ def reading(source: Source) -> Iterator[sa.Connection]:
             if not raw.in_transaction:  # in the engine of an app, a SELECT may begin no transaction
                 connection.exec_driver_sql("BEGIN")
         yield connection
-
-
-_FROM_THE_URL = {
-    "timeout", "connect_timeout", "read_timeout", "write_timeout",
-    "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-}  # fmt: skip
-"""What a URL may set otherwise than this program does."""
-
-
-def driver_options(backend: str, lock_timeout: float, query: Mapping[str, object]) -> dict[str, Any]:
-    """Return the arguments of `create_engine`.
-
-    Args:
-        backend: `sqlite`, `postgresql` or `mysql`.
-        lock_timeout: maximum wait for a lock, in seconds.
-        query: the options of the URL.
-    """
-    options = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[backend](lock_timeout)
-    arguments = options["connect_args"]
-    return {**options, "connect_args": {name: arguments[name] for name in arguments.keys() - (_FROM_THE_URL & query.keys())}}
-
-
-def prepare_sessions(engine: sa.Engine, lock_timeout: float) -> None:
-    """Set, for each new connection or transaction, what the options of the driver cannot set."""
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _on_sqlite_connect)
-        event.listen(engine, "begin", _on_sqlite_begin)
-    elif engine.dialect.name == "postgresql":
-        event.listen(engine, "begin", partial(_on_postgresql_begin, lock_timeout=lock_timeout))
-
-
-def _sqlite(lock_timeout: float) -> dict[str, Any]:
-    return {"connect_args": {"timeout": lock_timeout}}
-
-
-# TCP keepalive, because the timeouts of the server do not help when packets are lost.
-_NETWORK = {
-    "keepalives_idle": 20,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": connecting.IDLE_SECONDS * 1000,
-}
-
-
-def _postgresql(_lock_timeout: float) -> dict[str, Any]:
-    # No prepared statements, because a transaction-pooling PgBouncer changes the connection between transactions.
-    return {
-        "pool_pre_ping": True,
-        "connect_args": {
-            "connect_timeout": connecting.CONNECT_SECONDS,
-            "prepare_threshold": None,
-            "client_encoding": "utf8",
-            **_NETWORK,
-        },
-    }
-
-
-def _mysql(lock_timeout: float) -> dict[str, Any]:
-    session = (
-        "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', "
-        "sql_safe_updates=0, "  # otherwise an UPDATE without a key in its WHERE is refused
-        f"innodb_lock_wait_timeout={math.ceil(lock_timeout)} "
-        f"/*M!100300 , idle_transaction_timeout={connecting.IDLE_SECONDS} */"  # MySQL has none
-    )
-    # PyMySQL has no timeouts by default.
-    limits = {
-        "connect_timeout": connecting.CONNECT_SECONDS,
-        "read_timeout": connecting.IDLE_SECONDS,
-        "write_timeout": connecting.IDLE_SECONDS,
-    }
-    return {"pool_pre_ping": True, "connect_args": {**limits, "charset": "utf8mb4", "init_command": session}}
-
-
-def _on_sqlite_connect(connection: Any, _record: Any) -> None:
-    # The driver's own BEGIN is deferred and excludes DDL; `_on_sqlite_begin` begins every transaction instead.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last commits in a power failure
-    cursor.close()
-
-
-def _on_sqlite_begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
-
-
-def _on_postgresql_begin(connection: sa.Connection, lock_timeout: float) -> None:
-    # SET LOCAL, because a pooler refuses connection options or applies them to other transactions.
-    connection.exec_driver_sql(
-        f"SET LOCAL statement_timeout='{connecting.IDLE_SECONDS}s'; SET LOCAL lock_timeout={math.ceil(lock_timeout * 1000)}; "
-        f"SET LOCAL idle_in_transaction_session_timeout='{connecting.IDLE_SECONDS}s'; SET LOCAL timezone='UTC'; "
-        "SET LOCAL datestyle='ISO'"  # the driver parses only ISO
-    )

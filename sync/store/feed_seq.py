@@ -52,12 +52,7 @@ class Feed:
         """Append a batch of changes, each with the content hash of its document."""
         rows = [self._next(change, content_hash) for change, content_hash in changes]
         insert_rows(self._connection, template_changes, rows)
-        moves = [
-            {"seq": row["seq"], "resolution": size, "template_id": row["template_id"], "old_credit": old, "new_credit": new}
-            for row in rows
-            for size, old, new in price_moves(row["fields"] or ())
-        ]
-        insert_rows(self._connection, price_changes, moves)
+        insert_price_changes(self._connection, rows)
 
     def close(self) -> None:
         """Store the new end of the feed."""
@@ -73,3 +68,13 @@ class Feed:
         }  # fmt: skip
         self._cursor = self._cursor.after(row)
         return {**row, "at": self._at, "breaking": breaking(change.kind, change.fields), "cursor": str(self._cursor)}
+
+
+def insert_price_changes(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the price changes that rows of the feed contain."""
+    moves = [
+        {"seq": row["seq"], "resolution": size, "template_id": row["template_id"], "old_credit": old, "new_credit": new}
+        for row in rows
+        for size, old, new in price_moves(row["fields"] or ())
+    ]
+    insert_rows(connection, price_changes, moves)

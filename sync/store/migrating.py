@@ -1,4 +1,4 @@
-"""Helpers of the migrations: locks that do not block readers, statements that can be repeated, and the backfill of cursors.
+"""Helpers of the migrations: locks, statements that can be repeated, the backfill of cursors, and tables of other programs.
 
 MariaDB commits after each DDL statement, so a migration that was killed finds its own changes when it is repeated.
 """
@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from sync.catalog.feed_chain import Cursor
-from sync.catalog.field_changes import breaking, price_moves
+from sync.catalog.field_changes import breaking
 from sync.errors import DatabaseError, SchemaError
-from sync.store.bulk import BATCH, insert_rows
+from sync.store.bulk import BATCH
+from sync.store.feed_seq import insert_price_changes
 from sync.store.schema import HEAD, revision
-from sync.store.tables import VIEWS, metadata, price_changes, sync_state, template_changes, template_versions
+from sync.store.tables import VIEWS, metadata, sync_state, template_changes, template_versions
 from sync.text import iso
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 120
 _LOCK_TIMEOUT = 0.3  # seconds; below PostgreSQL's deadlock_timeout
-_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def lock_all(bind: Connection, names: Iterable[str]) -> None:
@@ -49,7 +49,7 @@ def lock_all(bind: Connection, names: Iterable[str]) -> None:
                 bind.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'")
                 bind.exec_driver_sql(f"LOCK TABLE {ours} IN ACCESS EXCLUSIVE MODE")
         except sa.exc.OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or time.monotonic() > ends:
+            if getattr(error.orig, "sqlstate", None) != "55P03" or time.monotonic() > ends:
                 raise
             time.sleep(_LOCK_TIMEOUT)
         else:
@@ -79,17 +79,12 @@ def put_view(bind: Connection, name: str, query: str) -> None:
     SQLite can only drop and create it; its triggers are created again.
     """
     if bind.dialect.name == "sqlite":
-        triggers = bind.execute(
-            sa.text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :name"), {"name": name}
-        ).scalars()
+        of_view = sa.text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :name")
+        triggers = bind.execute(of_view, {"name": name}).scalars()
         for statement in (f"DROP VIEW IF EXISTS {name}", f"CREATE VIEW {name} AS {query}", *triggers.all()):
             bind.exec_driver_sql(statement)
     else:
         bind.exec_driver_sql(f"CREATE OR REPLACE VIEW {name} AS {query}")
-
-
-_COLUMNS = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence")
-"""The columns of revision 0003."""
 
 
 def backfill_cursors(connection: sa.Connection) -> Cursor:
@@ -109,21 +104,18 @@ def backfill_cursors(connection: sa.Connection) -> Cursor:
     if cursor.seq == state.oldest_seq - 1 > 0:  # the feed was pruned before cursors existed, and begins here
         connection.execute(sa.update(sync_state).values(pruned_cursor=str(cursor)))
     while rows := _next_without_cursor(connection, cursor.seq):
-        filled: list[dict[str, Any]] = []
+        filled = []
         for row in rows:
             cursor = cursor.after({**row, "at": iso(row["at"])})
             why = breaking(row["kind"], row["fields"] or ())
             filled.append({"key": row["seq"], "hashed": row["document_hash"], "why": why, "written": str(cursor)})
-        _update(connection, filled)
-        moves = [(row, *move) for row in rows for move in price_moves(row["fields"] or ())]
-        insert_rows(
-            connection,
-            price_changes,
-            [
-                {"seq": row["seq"], "resolution": size, "template_id": row["template_id"], "old_credit": old, "new_credit": new}
-                for row, size, old, new in moves
-            ],
-        )
+        values: dict[str, Any] = {
+            "document_hash": bindparam("hashed"),
+            "breaking": bindparam("why"),
+            "cursor": bindparam("written"),
+        }
+        connection.execute(sa.update(template_changes).where(template_changes.c.seq == bindparam("key")).values(values), filled)
+        insert_price_changes(connection, rows)
     if cursor.seq > state.last_seq:
         raise DatabaseError(
             f"sync_state says that the feed ends at seq {state.last_seq}, but there are changes up to {cursor.seq}.",
@@ -145,23 +137,14 @@ def _last_backfilled(connection: sa.Connection, state: sa.Row[Any]) -> Cursor:
 def _next_without_cursor(connection: sa.Connection, after: int) -> Sequence[dict[str, Any]]:
     """Return the next changes, each with the hash of its document; of a removal, of the last document."""
     changes, versions = template_changes.c, template_versions.c
-    began = sa.select(versions.content_hash).where(
-        versions.template_id == changes.template_id, versions.from_run_id == changes.run_id
-    )
-    ended = sa.select(versions.content_hash).where(
-        versions.template_id == changes.template_id, versions.until_run_id == changes.run_id
-    )
-    hashed = sa.case((changes.kind == "removed", ended.scalar_subquery()), else_=began.scalar_subquery())
-    columns = [changes[name] for name in _COLUMNS]
+    of_template = sa.select(versions.content_hash).where(versions.template_id == changes.template_id)
+    began = of_template.where(versions.from_run_id == changes.run_id).scalar_subquery()
+    ended = of_template.where(versions.until_run_id == changes.run_id).scalar_subquery()
+    hashed = sa.case((changes.kind == "removed", ended), else_=began)
+    columns = [changes[name] for name in ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence")]  # of revision 0003
     query = sa.select(*columns, sa.func.coalesce(changes.document_hash, hashed).label("document_hash"))
-    return [
-        dict(row) for row in connection.execute(query.where(changes.seq > after).order_by(changes.seq).limit(BATCH)).mappings()
-    ]
-
-
-def _update(connection: sa.Connection, filled: Sequence[dict[str, Any]]) -> None:
-    values: dict[str, Any] = {"document_hash": bindparam("hashed"), "breaking": bindparam("why"), "cursor": bindparam("written")}
-    connection.execute(sa.update(template_changes).where(template_changes.c.seq == bindparam("key")).values(values), filled)
+    query = query.where(changes.seq > after).order_by(changes.seq).limit(BATCH)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 _ADDED_LATER = {
@@ -172,7 +155,6 @@ _ADDED_LATER = {
 """Columns that revision 0001 did not have."""
 _DROPPED = {"fingerprint", "wire_fields", "absent_fields", "next_run_at"}
 """Columns that revision 0001 had and the newest one does not."""
-
 
 _SINCE = {
     "price_changes": "0003",
@@ -217,9 +199,9 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
 def parts(version: str) -> tuple[dict[str, set[str]], set[str]]:
     """Return what a database of a revision has at least: tables with their columns, and views."""
     later = set() if version == HEAD else _ADDED_LATER
-    tables = {name: set(table.columns.keys()) - later for name, table in metadata.tables.items()}
-    brought = {name for name in (*tables, *VIEWS) if _SINCE.get(name, version) <= version}
-    return {name: tables[name] for name in tables.keys() & brought}, VIEWS.keys() & brought
+    there = {name for name in (*metadata.tables, *VIEWS) if _SINCE.get(name, version) <= version}
+    tables = {name: {*table.columns.keys()} - later for name, table in metadata.tables.items() if name in there}
+    return tables, VIEWS.keys() & there
 
 
 def _is_from_killed_upgrade(connection: sa.Connection, name: str) -> bool:
@@ -230,7 +212,7 @@ def _is_from_killed_upgrade(connection: sa.Connection, name: str) -> bool:
         return metadata.tables.keys() - _SINCE.keys() <= tables and (
             columns == expected or (name not in _SINCE and columns < expected)
         )
-    expected = set(metadata.tables[name].columns.keys())
+    expected = {*metadata.tables[name].columns.keys()}
     rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
     inserted = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # price_changes is backfilled from the feed
     return expected - _ADDED_LATER <= columns <= expected | _DROPPED and rows <= inserted.get(name, 0)

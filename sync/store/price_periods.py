@@ -28,22 +28,20 @@ def cut_price_periods(
     periods = price_periods
     still = periods.c.valid_until.is_(None)
     now = {
-        (written["template_id"], price["resolution"]): exact_decimal(price["credit"])
-        for written in documents
-        for price in written["consume_items"]
+        (document["template_id"], price["resolution"]): exact_decimal(price["credit"])
+        for document in documents
+        for price in document["consume_items"]
     }
     before: dict[tuple[str, str], Any] = {}
-    old = set(stored)
-    if ids := [key for written in documents if (key := written["template_id"]) in old]:
+    if stored:
         query = sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit)
-        found = connection.execute(query.where(periods.c.template_id.in_(ids), still))
+        found = connection.execute(query.where(periods.c.template_id.in_(stored), still))
         before = {(row.template_id, row.resolution): row.credit for row in found}
     if ended := [{"key": key, "size": size} for (key, size), credit in before.items() if now.get((key, size)) != credit]:
         which = sa.and_(periods.c.template_id == bindparam("key"), periods.c.resolution == bindparam("size"), still)
         connection.execute(sa.update(periods).where(which).values(_ended(run_id, at)), ended)
-    since = {"from_run_id": run_id, "valid_from": at}
     begun = [
-        {"template_id": key, "resolution": size, "credit": credit, **since}
+        {"template_id": key, "resolution": size, "credit": credit, "from_run_id": run_id, "valid_from": at}
         for (key, size), credit in now.items()
         if before.get((key, size)) != credit
     ]

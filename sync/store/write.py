@@ -34,7 +34,7 @@ from sync.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sync.catalog.diff import Change, ChangeSet
     from sync.catalog.document import Document
@@ -56,6 +56,14 @@ class WriteSet:
     document_of: Callable[[Change], Document]
 
 
+class NewDocument(NamedTuple):
+    """A change with the document that it leads to, and the content hash of that document."""
+
+    change: Change
+    document: Document
+    content_hash: str
+
+
 def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> None:
     """Write everything that a run found, and its result."""
     changes, at = write_set.changes, write_set.run.finished_at
@@ -65,10 +73,8 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
     for change in changes.changes:
         of_kind[change.kind].append(change)
     feed = Feed(connection, run_id, at) if changes.changes else None
-    numbers = tag_ids(connection) if len(changes.changes) + len(changes.unpublished) > len(of_kind["removed"]) else {}
-    written: list[tuple[Callable[..., Sequence[str]], Sequence[Change]]]
-    written = [(_add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)]
-    for write, some in written:
+    numbers = _tag_ids(connection) if of_kind["added"] or of_kind["changed"] or changes.unpublished else {}
+    for write, some in ((_add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)):
         for batch in batches(some):
             new = [NewDocument(change, document := write_set.document_of(change), content_hash(document)) for change in batch]
             stored = write(connection, new, run_id, at)
@@ -77,13 +83,19 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
                 feed.append([(each.change, each.content_hash) for each in new])
     for hashes in batches(list(changes.rehashed.items())):
         update_rows(connection, templates, [{"template_id": key, "wire_hash": hashed} for key, hashed in hashes])
-    for batch in batches(of_kind["removed"]):
-        assert feed is not None  # noqa: S101 - a removal is a change
-        feed.append(_remove(connection, batch, run_id, at))
     if feed:
+        for batch in batches(of_kind["removed"]):
+            feed.append(_remove(connection, batch, run_id, at))
         feed.close()
     _save_sync_state(connection, state, write_set, run_id)
-    insert_rows(connection, rejected_templates, _rejected_rows(write_set.rejected, run_id))
+    rejected = [
+        {
+            "run_id": run_id, "ordinal": ordinal, "page": bad.page, "position": bad.position, "template_id": bad.template_id,
+            "reason": bad.reason, "payload": bad.payload,
+        }
+        for ordinal, bad in enumerate(write_set.rejected, 1)
+    ]  # fmt: skip
+    insert_rows(connection, rejected_templates, rejected)
     closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
     if closed.rowcount != 1:
         raise DatabaseError(
@@ -91,58 +103,87 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
         )
 
 
-def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Sequence[str]:
+def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Collection[str]:
     """Insert new templates, and restore the rows of returned ones; return the ids that had a row."""
     ids = [each.change.template_id for each in new]
     returned = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
     now = {"changed_at": at, "changed_run_id": run_id, "removed_at": None, "removed_run_id": None}
     seen = {"first_seen_at": at, "first_seen_run_id": run_id}
-    rows = [(template_row(each), each.change.template_id in returned) for each in new]
-    insert_rows(connection, templates, [row | now | seen for row, is_back in rows if not is_back])
-    update_rows(connection, templates, [row | now for row, is_back in rows if is_back])
+    rows = [_template_row(each) | now for each in new]
+    insert_rows(connection, templates, [row | seen for row in rows if row["template_id"] not in returned])
+    update_rows(connection, templates, [row for row in rows if row["template_id"] in returned])
     _begin_versions(connection, new, run_id)
-    return sorted(returned)
+    return returned
 
 
-def _change(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Sequence[str]:
-    """Update templates, and begin a new version of each."""
+def _change(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Collection[str]:
+    """Update templates, and begin a new version of each; return their ids."""
     ids = [each.change.template_id for each in new]
     now = {"changed_at": at, "changed_run_id": run_id}
-    update_rows(connection, templates, [template_row(each) | now for each in new])
+    update_rows(connection, templates, [_template_row(each) | now for each in new])
     _close_versions(connection, ids, run_id)
     _begin_versions(connection, new, run_id)
     return ids
 
 
-def _rewrite(
-    connection: sa.Connection,
-    new: Sequence[NewDocument],
-    run_id: int,  # noqa: ARG001 - an unpublished difference belongs to no run
-    at: datetime,  # noqa: ARG001 - and has no time
-) -> Sequence[str]:
-    """Store differences that are not published: another order, another query string, an unknown field.
+def _rewrite(connection: sa.Connection, new: Sequence[NewDocument], _run_id: int, _at: datetime) -> Collection[str]:
+    """Store differences that are not published: another order, another query string, an unknown field; return their ids.
 
     The open version gets the same document, so that the feed still replays to the tables.
     """
+    update_rows(connection, templates, [_template_row(each) for each in new])
     still_open = template_versions.c.until_run_id.is_(None)
-    update_rows(connection, templates, [template_row(each) for each in new])
-    update_rows(connection, template_versions, [version_row(each) for each in new], still_open)
+    update_rows(connection, template_versions, [_version_row(each) for each in new], still_open)
     return [each.change.template_id for each in new]
 
 
 def _write_lists(
-    connection: sa.Connection, new: Sequence[NewDocument], stored: Sequence[str], numbers: TagIds, run_id: int, at: datetime
+    connection: sa.Connection, new: Sequence[NewDocument], stored: Collection[str], numbers: TagIds, run_id: int, at: datetime
 ) -> None:
-    """Write tags, prices and ratios that differ from the stored ones."""
+    """Write tags, prices and ratios that differ from the stored ones; only templates in `stored` can have rows already."""
     for name in LISTS:
         documents = [each.document for each in new if name in each.change.lists]
-        if not documents:
-            continue
+        old = [key for document in documents if (key := document["template_id"]) in stored]
         if name == "tags":
-            assign_tag_ids(connection, numbers, documents)
+            _assign_tag_ids(connection, numbers, documents)
         if name == "consume_items":
-            cut_price_periods(connection, documents, stored, run_id, at)
-        replace_list(connection, name, documents, numbers, stored)
+            cut_price_periods(connection, documents, old, run_id, at)
+        delete_rows(connection, _TABLES[name], old)
+        rows = [
+            {"template_id": document["template_id"], "position": position, **_item_row(name, item, numbers)}
+            for document in documents
+            for position, item in enumerate(document[name])
+        ]
+        insert_rows(connection, _TABLES[name], rows)
+
+
+_TABLES = {"consume_items": consume_items, "tags": template_tags, "aspect_ratios": template_aspect_ratios}
+
+
+def _item_row(name: str, item: Any, numbers: TagIds) -> dict[str, Any]:
+    if name == "aspect_ratios":
+        return {"aspect_ratio": item}
+    if name == "tags":
+        return {"tag_id": numbers[item["name"], item["name_en"]]}
+    return {"resolution": item["resolution"], "credit": exact_decimal(item["credit"])}
+
+
+def _tag_ids(connection: sa.Connection) -> TagIds:
+    """Return the id of each tag, by name and English name."""
+    return {(row.name, row.name_en): row.tag_id for row in connection.execute(sa.select(tags))}
+
+
+def _assign_tag_ids(connection: sa.Connection, ids: TagIds, documents: Sequence[Document]) -> None:
+    """Insert the tags that are not in `ids`, and add them to it.
+
+    The ids are assigned here, not by the database, so that they are equal on every engine.
+    """
+    named = dict.fromkeys((tag["name"], tag["name_en"]) for document in documents for tag in document["tags"])
+    new = [tag for tag in named if tag not in ids]
+    numbered = {tag: number for number, tag in enumerate(new, max(ids.values(), default=0) + 1)}
+    rows = [{"tag_id": number, "name": name, "name_en": name_en} for (name, name_en), number in numbered.items()]
+    insert_rows(connection, tags, rows)
+    ids.update(numbered)
 
 
 def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, at: datetime) -> list[tuple[Change, str]]:
@@ -189,103 +230,27 @@ def _replace_missing(
         insert_rows(connection, table, list(rows.values()))
 
 
-def _rejected_rows(rejected: Sequence[RejectedRecord], run_id: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "run_id": run_id, "ordinal": ordinal, "page": bad.page, "position": bad.position, "template_id": bad.template_id,
-            "reason": bad.reason, "payload": bad.payload,
-        }
-        for ordinal, bad in enumerate(rejected, 1)
-    ]  # fmt: skip
+_SCALAR_COLUMNS = ("template_id", *SCALARS.values(), "extra")
+
+
+def _template_row(new: NewDocument) -> dict[str, Any]:
+    """Return a document as a row of `templates`, without the columns for runs and times."""
+    row = {name: new.document[name] for name in _SCALAR_COLUMNS}
+    released = row["released_at"]
+    row["released_at"] = released and datetime.fromisoformat(released)
+    return {**row, "content_hash": new.content_hash, "wire_hash": new.change.wire_hash}
+
+
+def _version_row(new: NewDocument) -> dict[str, Any]:
+    """Return a document as a row of `template_versions`, without its start and end."""
+    return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
 
 
 def _begin_versions(connection: sa.Connection, new: Sequence[NewDocument], run_id: int) -> None:
-    insert_rows(
-        connection, template_versions, [version_row(each) | {"from_run_id": run_id, "until_run_id": None} for each in new]
-    )
+    rows = [_version_row(each) | {"from_run_id": run_id, "until_run_id": None} for each in new]
+    insert_rows(connection, template_versions, rows)
 
 
 def _close_versions(connection: sa.Connection, ids: Sequence[str], run_id: int) -> None:
     open_ones = sa.and_(template_versions.c.template_id.in_(ids), template_versions.c.until_run_id.is_(None))
     connection.execute(sa.update(template_versions).where(open_ones).values(until_run_id=run_id))
-
-
-_SCALAR_COLUMNS = ("template_id", *SCALARS.values(), "extra")
-
-
-class NewDocument(NamedTuple):
-    """A change with the document that it leads to, and the content hash of that document."""
-
-    change: Change
-    document: Document
-    content_hash: str
-
-
-def template_row(new: NewDocument) -> dict[str, Any]:
-    """Return a document as a row of `templates`, without the columns for runs and times."""
-    row = {name: new.document[name] for name in _SCALAR_COLUMNS}
-    released = row["released_at"]
-    row["released_at"] = released and datetime.fromisoformat(released)
-    row["content_hash"] = new.content_hash
-    row["wire_hash"] = new.change.wire_hash
-    return row
-
-
-def version_row(new: NewDocument) -> dict[str, Any]:
-    """Return a document as a row of `template_versions`, without its start and end."""
-    return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
-
-
-def replace_list(
-    connection: sa.Connection, name: str, documents: Sequence[Document], tag_ids: TagIds, stored: Sequence[str]
-) -> None:
-    """Replace one list of some templates, in the order of the documents.
-
-    Args:
-        connection: in the transaction of the run.
-        name: `consume_items`, `tags` or `aspect_ratios`.
-        documents: one batch.
-        tag_ids: the id of each tag.
-        stored: ids of the templates that may have rows already.
-    """
-    old = set(stored)
-    delete_rows(connection, _TABLES[name], [key for written in documents if (key := written["template_id"]) in old])
-    rows = [
-        {"template_id": written["template_id"], "position": position, **_item_row(name, item, tag_ids)}
-        for written in documents
-        for position, item in enumerate(written[name])
-    ]
-    insert_rows(connection, _TABLES[name], rows)
-
-
-_TABLES = {"consume_items": consume_items, "tags": template_tags, "aspect_ratios": template_aspect_ratios}
-
-
-def _item_row(name: str, item: Any, tag_ids: TagIds) -> dict[str, Any]:
-    if name == "aspect_ratios":
-        return {"aspect_ratio": item}
-    if name == "tags":
-        return {"tag_id": tag_ids[item["name"], item["name_en"]]}
-    return {"resolution": item["resolution"], "credit": exact_decimal(item["credit"])}
-
-
-def tag_ids(connection: sa.Connection) -> TagIds:
-    """Return the id of each tag, by name and English name."""
-    return {(row.name, row.name_en): row.tag_id for row in connection.execute(sa.select(tags))}
-
-
-def assign_tag_ids(connection: sa.Connection, ids: TagIds, documents: Iterable[Document]) -> None:
-    """Insert the tags that are not in `ids`, and add them to it.
-
-    The ids are assigned here, not by the database, so that they are equal on every engine.
-    """
-    new = dict.fromkeys(
-        (tag["name"], tag["name_en"])
-        for written in documents
-        for tag in written["tags"]
-        if (tag["name"], tag["name_en"]) not in ids
-    )
-    numbered = {tag: number for number, tag in enumerate(new, max(ids.values(), default=0) + 1)}
-    rows = [{"tag_id": number, "name": name, "name_en": name_en} for (name, name_en), number in numbered.items()]
-    insert_rows(connection, tags, rows)
-    ids.update(numbered)

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 PAGES = 1000
 """Number of pages copied in one step; a test can end the process between two steps."""
-MOST_NAMED = 5
-_BUSY_SECONDS = 2.0
 _NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
 """Query parameters of a PostgreSQL URL that hold no secret, so that they may appear in a printed command."""
 
@@ -48,11 +46,10 @@ def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
     if engine.dialect.name == "postgresql":
         kept = {name: value for name, value in url.query.items() if name in _NO_SECRETS}
         where = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database, kept).render_as_string()
-        if restore:
-            return shlex.join(
-                ["pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", f"--dbname={where}", str(file)]
-            )
-        return shlex.join(["pg_dump", "--format=custom", f"--file={file}", where])
+        options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", f"--dbname={where}"]
+        return shlex.join(
+            ["pg_restore", *options, str(file)] if restore else ["pg_dump", "--format=custom", f"--file={file}", where]
+        )
     socket = url.query.get("unix_socket")
     # These tools take `localhost` for a socket and ignore the port; the driver takes it for an address.
     options = [f"--socket={socket}"] if socket else [f"--host={url.host or '127.0.0.1'}", f"--port={url.port or 3306}"]
@@ -63,13 +60,9 @@ def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
 
 
 def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:
-    """Write a consistent and checked copy to `target`, as one file or not at all.
+    """Write a consistent and checked copy of a SQLite database to `target`, as one file or not at all.
 
-    Args:
-        engine: a SQLite database; other processes may write to it meanwhile.
-        target: a regular file, which is replaced, or a name that does not exist.
-        step: called with the name of each step; tests act or end the process there.
-        pages: number of pages copied in one step.
+    Tests act or end the process in `step`, which is called with the name of each step.
 
     Raises:
         UsageError: `target` is the database itself, or cannot be replaced.
@@ -86,7 +79,6 @@ def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pa
     with _temporary_copy(target, mode_of=database) as copy:
         # "rw": the next connection that may write rolls back what a killed process left incomplete.
         _copy(database, copy, step, pages, mode="rw")
-        step("copied")
         _check_copy(copy, "database", hint="Restore the last good backup with `template-sync db restore FILE`.")
         _replace_file(copy, target, step)
 
@@ -96,12 +88,6 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
 
     The backup is checked before and after the restore. SQLite writes it into the database as one transaction, so that a crash
     leaves the old content or the new one. If there is no database yet, or the file is not one, the backup becomes the file.
-
-    Args:
-        engine: a SQLite database that no other process has open.
-        source: the backup.
-        step: called with the name of each step; tests act or end the process there.
-        pages: number of pages copied in one step.
 
     Raises:
         UsageError: `source` is not a file, or is the database itself.
@@ -119,7 +105,6 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
         _refuse_same(source, database)
     with _temporary_copy(database, mode_of=database if there else source) as copy:
         _copy(source, copy, step, pages, mode="ro")
-        step("copied")
         _check_copy(copy, "backup", hint="Use another one.")
         if there and _is_usable(database):
             _refuse_active_run(engine)
@@ -136,9 +121,7 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
 
 
 def _real_file(engine: Engine) -> Path:
-    file = sqlite_file(engine)
-    assert file is not None  # noqa: S101 - callers handle servers before
-    return Path(os.path.realpath(file))  # SQLite keeps its side files next to the target of a link
+    return Path(os.path.realpath(sqlite_file(engine) or ""))  # SQLite keeps its side files next to the target of a link
 
 
 def _refuse_same(file: Path, database: Path) -> None:
@@ -150,8 +133,7 @@ def _refuse_same(file: Path, database: Path) -> None:
 def _temporary_copy(file: Path, *, mode_of: Path) -> Iterator[Path]:
     """Create an empty temporary file in the directory of `file`, with the mode of `mode_of`; delete it at the end.
 
-    Files that killed processes left there are deleted, too. The mode is set before anything is written, so that the copy is never
-    readable by more users than the database.
+    Files of killed processes are deleted, too. The mode is set first, so that no more users can read the copy than the database.
     """
     made = file.absolute().with_name(f".{file.name}.{os.getpid()}.tmp")
     for left in made.parent.glob(f".{glob.escape(file.name)}.*.tmp"):
@@ -187,6 +169,7 @@ def _copy(source: Path, copy: Path, step: Step, pages: int, *, mode: str) -> Non
     with _translate_errors(source), closing(_open_for_reading(source, mode)) as one, closing(_open(copy, "rw")) as other:
         one.backup(other, pages=pages, progress=lambda *_: step("copying"))
         other.execute("PRAGMA journal_mode=DELETE")  # without side files
+    step("copied")
 
 
 def _open_for_reading(source: Path, mode: str) -> sqlite3.Connection:
@@ -210,7 +193,7 @@ def _open_for_reading(source: Path, mode: str) -> sqlite3.Connection:
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(os.fsencode(file))}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    return sqlite3.connect(f"file:{quote(os.fsencode(file))}?mode={mode}", uri=True, timeout=2.0, isolation_level=None)
 
 
 def _check_copy(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
@@ -226,10 +209,9 @@ def _check_copy(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
     if lacks or len(versions) > 1:
         why = f"it lacks {', '.join(lacks)}" if lacks else f"it has {len(versions)} versions at once"
         raise SchemaError(f"The {of} is incomplete: {why}; nothing was changed.", hint=hint)
-    state = state_of(revision)
-    if state is State.EMPTY:
+    if state_of(revision) is State.EMPTY:
         raise SchemaError(f"The {of} is not a database of this program; nothing was changed.", hint=hint)
-    if state is State.AHEAD:
+    if state_of(revision) is State.AHEAD:
         raise SchemaError(
             f"The {of}'s schema ({revision}) is newer than this version knows; nothing was changed.",
             hint="Upgrade crun-template-sync on this machine first.",
@@ -248,7 +230,7 @@ def _missing_parts(opened: sqlite3.Connection, revision: str) -> list[str]:
     for name in ("sync_lease", "sync_state"):
         if kinds.get(name) == "table" and opened.execute(f"SELECT count(*) FROM {name}").fetchone() != (1,):  # noqa: S608 - constants
             lacks.append(f"the row of {name}")
-    return sorted(lacks)[:MOST_NAMED]
+    return sorted(lacks)[:5]
 
 
 def _names(opened: sqlite3.Connection) -> set[str]:
@@ -322,7 +304,5 @@ def _replace_file(copy: Path, target: Path, step: Step) -> None:
         copy.replace(target)
         step("swapped")
         folder = os.open(target.absolute().parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        os.fsync(folder)
+        os.close(folder)

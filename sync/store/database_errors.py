@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import exc
 
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-
 _CONFLICTS: set[str | int | None] = {
     "40001", "40P01", "55P03",  # PostgreSQL: serialization failure, deadlock, lock timeout
     1020, 1205, 1213,  # MariaDB: record changed since last read, lock timeout, deadlock
 }  # fmt: skip
 """The transaction was rolled back, so all of it can be retried."""
-
 
 _AWAY = {
     "25006", "57P01", "57P02", "57P03",  # PostgreSQL: read-only, shutting down, crashed, starting
@@ -34,7 +32,6 @@ _AWAY = {
     0, 1047, 1053, 1180, 1290, 1836, 1927, 2002, 2003, 2006, 2013, 2055,  # MariaDB: no quorum, shut down, read-only, lost
 }  # fmt: skip
 """The server is unreachable, stopping or read-only; another host, or a later attempt, may succeed."""
-
 
 NAME_THE_PRIMARY = "The server is a standby or read-only: set DATABASE_URL to its primary, or to all hosts (host1,host2)."
 _BY_CODE: dict[str | int | None, str] = {
@@ -74,8 +71,8 @@ def translate_errors(engine: sa.Engine) -> Iterator[None]:
         raise DatabaseError(
             "The database contains invalid JSON, possibly in template_versions.", hint="Restore a backup; nothing was applied."
         ) from error
-    except (exc.SQLAlchemyError, _driver_errors(engine)) as error:
-        original: Any = getattr(error, "orig", None) or error
+    except (exc.SQLAlchemyError, cast("type[Exception]", engine.dialect.loaded_dbapi.Error)) as error:
+        original = _original(error)
         lines = str(original.args[-1] if original.args else original).strip().splitlines()
         reason = lines[0] if lines else type(original).__name__
         kind = classify(error)
@@ -88,7 +85,7 @@ def translate_errors(engine: sa.Engine) -> Iterator[None]:
 
 def classify(error: BaseException) -> type[DatabaseError]:
     """Return the class of an error of SQLAlchemy or of a driver."""
-    original: Any = getattr(error, "orig", None) or error
+    original = _original(error)
     code = code_of(original)
     if code in _CONFLICTS:
         return DatabaseConflict
@@ -111,9 +108,8 @@ def database_name(engine: sa.Engine) -> str:
     return str(sqlite_file(engine) or f"{','.join(hosts)}/{engine.url.database}")
 
 
-def _driver_errors(engine: sa.Engine) -> type[Exception]:
-    found: type[Exception] = engine.dialect.loaded_dbapi.Error
-    return found
+def _original(error: BaseException) -> Any:
+    return getattr(error, "orig", None) or error
 
 
 def _hint(engine: sa.Engine, original: Any) -> str:

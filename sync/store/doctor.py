@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.run_record import Status
 from sync.errors import DatabaseError
@@ -17,15 +16,17 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
-@dataclass(frozen=True, slots=True)
-class ServerState:
-    """`summary`: product, version, role and state in a few words; `warnings`: one sentence each."""
+SMALLEST_CLUSTER = 3
+
+SPACE = 2**18
+"""Bytes written to the disk of a SQLite file; a run with few changes writes less."""
+
+
+class ServerState(NamedTuple):
+    """Product, version, role and state in a few words; warnings of one sentence each."""
 
     summary: str
-    warnings: tuple[str, ...]
-
-
-SMALLEST_CLUSTER = 3
+    warnings: list[str]
 
 
 def server_state(engine: sa.Engine) -> ServerState | None:
@@ -39,7 +40,7 @@ def server_state(engine: sa.Engine) -> ServerState | None:
         return None
     with reading(engine) as connection:
         summary, warnings = read(connection)
-    return ServerState(", ".join(summary), tuple(warnings))
+    return ServerState(", ".join(summary), warnings)
 
 
 def _postgresql(connection: sa.Connection) -> tuple[list[str], list[str]]:
@@ -85,10 +86,6 @@ def _scalar(connection: sa.Connection, query: str) -> Any:
     return connection.exec_driver_sql(query).scalar()
 
 
-SPACE = 2**18
-"""Bytes written to the disk of a SQLite file; a run with few changes writes less."""
-
-
 def rehearse_run(engine: sa.Engine) -> None:
     """Write what a run writes first, and roll it back.
 
@@ -99,7 +96,11 @@ def rehearse_run(engine: sa.Engine) -> None:
     """
     sqlite = engine.dialect.name == "sqlite"
     if sqlite:
-        _refuse_damaged(engine)
+        with reading(engine) as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            hint = "Restore the last good backup with `template-sync db restore FILE`."
+            raise DatabaseError(f"The database is damaged: {' '.join(str(found).split())}.", hint=hint)
     row = {"trigger": "doctor", "status": str(Status.RUNNING), "started_at": datetime.now(UTC), "holder": process.name()}
     with writing(engine) as connection:
         connection.exec_driver_sql("UPDATE sync_state SET last_seq = last_seq")
@@ -109,11 +110,3 @@ def rehearse_run(engine: sa.Engine) -> None:
         connection.rollback()
         if sqlite:
             connection.invalidate()  # discards the small cache
-
-
-def _refuse_damaged(engine: sa.Engine) -> None:
-    with reading(engine) as connection:
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    if found != "ok":
-        hint = "Restore the last good backup with `template-sync db restore FILE`."
-        raise DatabaseError(f"The database is damaged: {' '.join(str(found).split())}.", hint=hint)

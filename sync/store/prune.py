@@ -23,14 +23,7 @@ from sync.store.tables import (
 from sync.store.transaction_retry import Retry
 
 
-def prune(
-    engine: sa.Engine,
-    *,
-    before: datetime | None,
-    keep_runs: int | None,
-    dry_run: bool = False,
-    retry: Retry = Retry(),  # noqa: B008 - Retry is frozen
-) -> dict[str, int]:
+def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, dry_run: bool = False) -> dict[str, int]:
     """Delete the history of old runs; return the number of deleted rows by kind, and the new `oldest_seq`.
 
     Open versions and prices, the last version of removed templates, and the runs that `status` shows are kept. It is one
@@ -41,11 +34,10 @@ def prune(
         before: delete what ended before this time; or
         keep_runs: keep this number of the newest runs.
         dry_run: count only.
-        retry: how the transaction is retried after a conflict.
     """
     with reading(engine) as connection:
         require_current(connection)
-    return retry(lambda: _prune(engine, before, keep_runs, dry_run=dry_run))
+    return Retry()(lambda: _prune(engine, before, keep_runs, dry_run=dry_run))
 
 
 def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *, dry_run: bool) -> dict[str, int]:
@@ -66,8 +58,7 @@ def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *,
         }
         state = connection.execute(sa.select(sync_state)).one()
         kept = sa.select(sa.func.min(template_changes.c.seq)).where(template_changes.c.run_id >= cutoff)
-        oldest: int = connection.scalar(kept) or state.last_seq + 1
-        oldest = max(state.oldest_seq, oldest)
+        oldest = max(state.oldest_seq, connection.scalar(kept) or state.last_seq + 1)
         if not dry_run:
             before_it = sa.select(template_changes.c.cursor).where(template_changes.c.seq == oldest - 1)
             pruned = connection.scalar(before_it) or state.pruned_cursor  # it stays valid, because no change after it is deleted
@@ -75,8 +66,7 @@ def _prune(engine: sa.Engine, before: datetime | None, keep_runs: int | None, *,
                 connection.execute(sa.delete(table).where(which))
             connection.execute(sa.delete(price_changes).where(price_changes.c.seq < oldest))
             since = max(cutoff - 1, state.oldest_run_id or 0)
-            state_values = {"oldest_seq": oldest, "oldest_run_id": since, "pruned_cursor": pruned}
-            connection.execute(sa.update(sync_state).values(state_values))
+            connection.execute(sa.update(sync_state).values(oldest_seq=oldest, oldest_run_id=since, pruned_cursor=pruned))
     return {**counts, "oldest_seq": oldest}
 
 
@@ -107,20 +97,14 @@ def _ended_before(connection: sa.Connection, cutoff: int) -> sa.ColumnElement[bo
 
 def _last_of_a_removed() -> sa.ColumnElement[bool]:
     """Return the condition for the last version of a removed template, which `show` needs."""
-    closed_by_removal = sa.and_(
-        templates.c.template_id == template_versions.c.template_id,
-        templates.c.removed_run_id == template_versions.c.until_run_id,
-    )
-    return sa.exists().where(closed_by_removal)
+    same = templates.c.template_id == template_versions.c.template_id
+    return sa.exists().where(same, templates.c.removed_run_id == template_versions.c.until_run_id)
 
 
 def _runs_of_status(connection: sa.Connection) -> list[int]:
     """Return the runs that `status` shows: the newest, the newest attempt, and the newest success of a walk."""
     runs = sync_runs.c
-    kinds = [
-        sa.true(),
-        runs.status != str(Status.SKIPPED),
-        sa.and_(runs.status == str(Status.SUCCEEDED), runs.pages > 0),
-    ]
+    walked = sa.and_(runs.status == str(Status.SUCCEEDED), runs.pages > 0)
+    kinds = [sa.true(), runs.status != str(Status.SKIPPED), walked]
     newest = [connection.scalar(sa.select(sa.func.max(runs.run_id)).where(kind)) for kind in kinds]
     return [run_id for run_id in newest if run_id is not None]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, translate_errors
 from sync.store.sqlite_wal import create_file, enable_wal, exists, require_file, sqlite_file
+from sync.store.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,12 +24,10 @@ if TYPE_CHECKING:
 HEAD = "0008"
 """The newest revision in migrations/versions; a test compares the two."""
 
+_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 VERSION_TABLE = "sync_alembic_version"
 """Not Alembic's default name, because an app may use Alembic in the same database."""
-
-
-_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 
 class State(Enum):
@@ -50,7 +49,7 @@ def revision(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table(VERSION_TABLE):
         _refuse_empty_search_path(connection)
         return None
-    found: list[str] = [*connection.scalars(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE)))]
+    found: list[str] = [*connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalars()]  # noqa: S608
     if len(found) > 1:
         raise SchemaError(
             f"The database has {len(found)} versions at once: {', '.join(map(str, found))}.",
@@ -121,11 +120,7 @@ def prepare(engine: sa.Engine) -> None:
 
 
 def require_current_schema(engine: sa.Engine) -> None:
-    """Refuse a database whose schema is not current.
-
-    Raises:
-        SchemaError: with the command that fixes it.
-    """
+    """Do what `require_current` does, and refuse a SQLite file that does not exist."""
     require_file(engine)
     with translate_errors(engine), engine.connect() as connection:
         require_current(connection)
@@ -155,17 +150,19 @@ def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str],
     one before it has the lock, so it is retried.
     """
     create_file(engine)
-    for _ in range(_UPGRADE_ATTEMPTS):
+    for retries_left in range(_UPGRADE_RETRIES, -1, -1):
         try:
-            return _upgrade(engine, target, waiting)
+            _upgrade(engine, target, waiting)
         except DatabaseError as error:
-            if not (engine.dialect.name == "mysql" and code_of(getattr(error.__cause__, "orig", None)) in _CONCURRENT_DDL):
+            code = code_of(getattr(error.__cause__, "orig", None))
+            if engine.dialect.name != "mysql" or code not in _CONCURRENT_DDL or not retries_left:
                 raise
             time.sleep(random.uniform(1, 3))  # noqa: S311 - jitter
-    return _upgrade(engine, target, waiting)
+        else:
+            return
 
 
-_UPGRADE_ATTEMPTS = 10
+_UPGRADE_RETRIES = 10
 _CONCURRENT_DDL = {1213, 1684}
 """MariaDB: another node altered a table meanwhile."""
 
@@ -195,8 +192,6 @@ def differences(engine: sa.Engine) -> Iterable[str]:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from sync.store.tables import metadata
-
     require_file(engine)
     with translate_errors(engine), engine.connect() as connection:
         require_current(connection)
@@ -206,8 +201,6 @@ def differences(engine: sa.Engine) -> Iterable[str]:
 
 def is_own_table(name: str | None, kind: str, _parents: object) -> bool:
     """Return whether Alembic compares a table: tables of an app in the same database are ignored."""
-    from sync.store.tables import metadata
-
     return kind != "table" or name in metadata.tables
 
 

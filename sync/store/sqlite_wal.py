@@ -42,25 +42,23 @@ def follow_file(engine: sa.Engine) -> None:
     """
     if (named := sqlite_file(engine)) is None:
         return
+    opened = "sync_file"
     file = Path(os.path.abspath(named))  # noqa: PTH100 - like SQLAlchemy: keeps links, and the working directory may change
 
     def before(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
-        record.info[_OPENED] = identity(file)  # read before the file is opened, so that a replacement meanwhile is detected
+        record.info[opened] = identity(file)  # read before the file is opened, so that a replacement meanwhile is detected
 
     def compare(_raw: Any, record: Any, _proxy: Any) -> None:
         found = identity(file)
-        if record.info[_OPENED] is None:  # opening it created it
-            record.info[_OPENED] = found
+        if record.info[opened] is None:  # opening it created it
+            record.info[opened] = found
         elif found is None:
             raise _missing(file)
-        elif record.info[_OPENED] != found:
+        elif record.info[opened] != found:
             raise exc.InvalidatePoolError("the file was replaced")  # makes the pool reopen it
 
     event.listen(engine, "do_connect", before)
     event.listen(engine, "checkout", compare)
-
-
-_OPENED = "sync_file"
 
 
 def is_in_memory(connection: sa.Connection) -> bool:

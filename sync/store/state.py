@@ -38,7 +38,7 @@ def require_origin(engine: Engine, base_url: str) -> None:
     require_same_origin(recorded_origin(engine), origin_of(base_url))
 
 
-def accept_origin(engine: Engine, base_url: str, *, retry: Retry = Retry()) -> str | None:  # noqa: B008 - Retry is frozen
+def accept_origin(engine: Engine, base_url: str) -> str | None:
     """Replace the recorded origin by that of a base URL, and return the old one; a run in progress applies nothing."""
 
     def write() -> str | None:
@@ -49,15 +49,17 @@ def accept_origin(engine: Engine, base_url: str, *, retry: Retry = Retry()) -> s
             connection.execute(sa.update(sync_state).values(origin=origin_of(base_url)))
         return before
 
-    return retry(write)
+    return Retry()(write)
 
 
 _FORGOTTEN = timedelta(days=7)
 """Age after which a planned run that never happened is deleted, because its daemon no longer exists."""
 
 
-def save_planned_run(engine: sa.Engine, moment: datetime | None, *, retry: Retry = Retry()) -> None:  # noqa: B008 - Retry is frozen
+def save_planned_run(engine: Engine, moment: datetime | None) -> None:
     """Store when the next run of this host is due; None deletes the row.
+
+    Each host has a row of its own, so that on a cluster an idle daemon does not conflict with the run of another host.
 
     Raises:
         DatabaseError: it could not be stored.
@@ -74,7 +76,7 @@ def save_planned_run(engine: sa.Engine, moment: datetime | None, *, retry: Retry
                 connection.execute(sa.delete(planned_runs).where(planned_runs.c.next_run_at < moment - _FORGOTTEN))
                 connection.execute(sa.insert(planned_runs).values(host=me, next_run_at=moment))
 
-    retry(write)
+    Retry()(write)
 
 
 def read_planned_run(connection: sa.Connection, last_attempt: datetime | None) -> datetime | None:

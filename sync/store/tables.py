@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import (
-    Boolean,
-    CheckConstraint,
-    Column,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
-from sqlalchemy.types import BigInteger
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from sync.store.column_types import BigId, Credit, Json, UtcDateTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-metadata = MetaData(
+metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -41,8 +27,11 @@ def _template_id(*, key: bool = True) -> Column[str]:
     return Column("template_id", String(255), ForeignKey("templates.template_id"), primary_key=key, nullable=False)
 
 
-_BY_RELEASE = ("released_at", "template_id", "removed_at")  # removed_at lets the index alone count present templates
+def _counts(*names: str) -> list[Column[int]]:
+    return [Column(name, Integer, nullable=False, server_default="0") for name in names]
 
+
+_BY_RELEASE = ("released_at", "template_id", "removed_at")  # removed_at lets the index alone count present templates
 
 templates = Table(
     "templates",
@@ -77,7 +66,6 @@ templates = Table(
     Index("ix_templates_removed_at", "removed_at"),
 )
 
-
 consume_items = Table(
     "consume_items",
     metadata,
@@ -87,7 +75,6 @@ consume_items = Table(
     Column("credit", Credit, nullable=False),
     Index("ix_consume_items_resolution_credit_template_id", "resolution", "credit", "template_id"),
 )
-
 
 price_periods = Table(  # behind the view `price_history`
     "price_periods",
@@ -101,7 +88,6 @@ price_periods = Table(  # behind the view `price_history`
     Column("until_run_id", BigInteger),  # the run that ended it; null: it is open, or an old version did not store it
 )
 
-
 tags = Table(
     "tags",
     metadata,
@@ -111,7 +97,6 @@ tags = Table(
     UniqueConstraint("name", "name_en"),
 )
 
-
 template_tags = Table(
     "template_tags",
     metadata,
@@ -119,7 +104,6 @@ template_tags = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("tag_id", Integer, ForeignKey("tags.tag_id"), nullable=False, index=True),
 )
-
 
 template_aspect_ratios = Table(
     "template_aspect_ratios",
@@ -130,7 +114,6 @@ template_aspect_ratios = Table(
     Index("ix_template_aspect_ratios_aspect_ratio_template_id", "aspect_ratio", "template_id"),
 )
 
-
 sync_runs = Table(
     "sync_runs",
     metadata,
@@ -140,18 +123,10 @@ sync_runs = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("catalog_total", BigInteger),
-    Column("pages", Integer, nullable=False, server_default="0"),
-    Column("requests", Integer, nullable=False, server_default="0"),
-    Column("retries", Integer, nullable=False, server_default="0"),
+    *_counts("pages", "requests", "retries"),
     Column("bytes", BigInteger, nullable=False, server_default="0"),
-    Column("seen", Integer, nullable=False, server_default="0"),
-    Column("added", Integer, nullable=False, server_default="0"),
-    Column("removed", Integer, nullable=False, server_default="0"),
-    Column("changed", Integer, nullable=False, server_default="0"),
-    Column("unchanged", Integer, nullable=False, server_default="0"),
-    Column("rejected", Integer, nullable=False, server_default="0"),
-    Column("held", Integer, nullable=False, server_default="0"),  # held removals
-    Column("unconfirmed", Integer, nullable=False, server_default="0"),  # missing templates kept without a confirmation
+    # `held`: held removals; `unconfirmed`: missing templates that are kept without a confirmation.
+    *_counts("seen", "added", "removed", "changed", "unchanged", "rejected", "held", "unconfirmed"),
     Column("fields_appeared", Json),  # wire fields new to the whole catalog
     Column("fields_vanished", Json),  # wire fields that the whole catalog stopped sending
     Column("error_code", String(32)),
@@ -160,13 +135,12 @@ sync_runs = Table(
     Column("holder", String(255), nullable=False),
     Column("version", String(32)),  # of the program; null: 0.1.0
     Column("token", String(32)),  # random token of the lease, because fence and run_id can be assigned again after a failover
-    CheckConstraint(
+    sa.CheckConstraint(
         "status in ('running', 'succeeded', 'held', 'incomplete', 'deferred', 'failed', 'skipped', 'interrupted')", name="status"
     ),
     Index("ix_sync_runs_status_finished_at", "status", "finished_at"),
     sqlite_autoincrement=True,  # otherwise SQLite reuses the numbers of pruned runs
 )
-
 
 template_changes = Table(
     "template_changes",
@@ -183,11 +157,10 @@ template_changes = Table(
     Column("breaking", Json),  # reasons why it breaks callers
     Column("cursor", String(64)),
     UniqueConstraint("run_id", "template_id"),
-    CheckConstraint("kind in ('added', 'removed', 'changed')", name="kind"),
+    sa.CheckConstraint("kind in ('added', 'removed', 'changed')", name="kind"),
     Index("ix_template_changes_template_id", "template_id"),
     Index("ix_template_changes_cursor", "cursor", unique=True),
 )
-
 
 price_changes = Table(  # the price changes of the feed, as numbers
     "price_changes",
@@ -199,7 +172,6 @@ price_changes = Table(  # the price changes of the feed, as numbers
     Column("new_credit", Credit),  # null: removed price
 )
 
-
 template_versions = Table(
     "template_versions",
     metadata,
@@ -209,7 +181,6 @@ template_versions = Table(
     Column("document", Json, nullable=False),
     Column("content_hash", String(64), nullable=False),
 )
-
 
 rejected_templates = Table(
     "rejected_templates",
@@ -223,7 +194,6 @@ rejected_templates = Table(
     Column("payload", Text, nullable=False),
 )
 
-
 held_removals = Table(  # removals that the last verified run held
     "held_removals",
     metadata,
@@ -233,7 +203,6 @@ held_removals = Table(  # removals that the last verified run held
     Column("runs", Integer, nullable=False),  # number of consecutive verified runs that agree
 )
 
-
 unconfirmed_removals = Table(  # missing templates whose removal no look-up confirms
     "unconfirmed_removals",
     metadata,
@@ -241,9 +210,8 @@ unconfirmed_removals = Table(  # missing templates whose removal no look-up conf
     Column("since_run_id", BigInteger, nullable=False),
     Column("since_at", UtcDateTime, nullable=False),  # start of that run
     Column("reason", Text, nullable=False),
-    Column("answered", Boolean, nullable=False),  # whether the look-up was answered, so that the removal can be accepted
+    Column("answered", sa.Boolean, nullable=False),  # whether the look-up was answered, so that the removal can be accepted
 )
-
 
 sync_lease = Table(  # one row: the lease of runs
     "sync_lease",
@@ -252,12 +220,11 @@ sync_lease = Table(  # one row: the lease of runs
     Column("fence", BigInteger, nullable=False),  # raised by each acquisition; a run with an older one cannot commit
     Column("holder", String(255)),
     Column("process", String(255)),  # mark of the process; see `sync.store.process`
-    Column("expires", Double, nullable=False),  # Unix seconds of the database's clock
-    Column("ttl", Double),  # seconds; a clock that was set back must not extend the lease
+    Column("expires", sa.Double, nullable=False),  # Unix seconds of the database's clock
+    Column("ttl", sa.Double),  # seconds; a clock that was set back must not extend the lease
     Column("token", String(32)),  # random, new for each acquisition
     Column("turn", BigInteger),  # raised to block commits of runs; see `block_commits`
 )
-
 
 planned_runs = Table(  # the next run of each daemon; one row per host avoids conflicts
     "planned_runs",
@@ -265,7 +232,6 @@ planned_runs = Table(  # the next run of each daemon; one row per host avoids co
     Column("host", String(255), primary_key=True),
     Column("next_run_at", UtcDateTime, nullable=False),
 )
-
 
 sync_state = Table(  # one row: state that runs keep
     "sync_state",
@@ -283,7 +249,6 @@ sync_state = Table(  # one row: state that runs keep
     Column("pruned_cursor", String(64)),  # cursor of the last pruned change; null: none was pruned
 )
 
-
 webhook_endpoints = Table(  # one row per endpoint: its position in the feed, its last attempt, and the lease of its dispatcher
     "webhook_endpoints",
     metadata,
@@ -299,9 +264,8 @@ webhook_endpoints = Table(  # one row per endpoint: its position in the feed, it
     Column("fence", BigInteger, nullable=False),  # fencing token of the dispatcher's lease
     Column("holder", String(255)),
     Column("process", String(255)),
-    Column("expires", Double, nullable=False),
+    Column("expires", sa.Double, nullable=False),
 )
-
 
 VIEWS: Mapping[str, tuple[str, ...]] = {
     "picker": (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random as randomness
 import time
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from sync.errors import DatabaseConflict
@@ -51,13 +50,13 @@ class Retry:
         Raises:
             DatabaseConflict: every attempt conflicted.
         """
-        ends = self.monotonic() + _LONGEST
-        for attempt in count(1):
+        ends, attempts = self.monotonic() + _LONGEST, 0
+        while True:
+            attempts += 1
             try:
                 return work()
             except DatabaseConflict:
-                wait = CONFLICTS.wait(attempt, self.random)
+                wait = CONFLICTS.wait(attempts, self.random)
                 if wait is None or self.monotonic() > ends:
                     raise
                 self.sleep(wait)
-        raise AssertionError  # the loop does not end

@@ -65,7 +65,7 @@ def test_doctor_reports_the_node_and_its_cluster(engines: list[sa.Engine]) -> No
     state = server_state(engines[1])
     assert state is not None
     assert "node node1 of a Galera cluster of 3 (Primary, Synced)" in state.summary
-    assert state.warnings == ()
+    assert state.warnings == []
 
 
 def upgrade(url: str) -> None:

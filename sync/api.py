@@ -65,7 +65,6 @@ class Catalog:
         self._clock = clock
         self._after_run: int | None = None
         self._snapshot: Connection | None = None
-        self._verified: dict[str, datetime] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -333,23 +332,26 @@ class Catalog:
             cursor=found.cursor,
         )
 
-    def ensure_fresh(self, template_id: str, max_age: timedelta | float) -> Template:
+    def ensure_fresh(self, template_id: str, max_age: timedelta | float, *, wait: timedelta | float = 30.0) -> Template:
         """Return a template that was verified within `max_age`; otherwise fetch it now and record its changes.
 
         The time of verification is the latest of three: the last successful run, if its walk served the template; the last
-        change of the template; and the last fetch by this object. This is the only call that writes to the database and
-        needs the API key. It reads CRUN_API_KEY and the settings like `template-sync refresh`.
+        change of the template; and its last refresh by any process. Concurrent callers share one request: they wait until the
+        run or refresh that is active ends. This is the only call that writes to the database and needs the API key. It reads
+        CRUN_API_KEY and the settings like `template-sync refresh`.
 
         Args:
             template_id: its id; an unknown one is fetched.
-            max_age: a timedelta, or seconds; 0 always fetches.
+            max_age: a timedelta, or seconds; 0 fetches, unless another caller does so during this call.
+            wait: maximum wait for an active run or refresh, a timedelta or seconds.
 
         Raises:
             UnknownTemplate: the catalog does not have it; the next run decides whether it is removed.
             ConfigurationError: there is no key.
-            TryLater: a temporary failure of the API, or another run is active.
+            LeaseBusy: another run, or refreshes of other callers, took longer than `wait`; nothing is recorded.
+            TryLater: a temporary failure of the API.
             SyncError: any other error of `template-sync refresh`.
-            ValueError: `max_age` is negative or of another type.
+            ValueError: `max_age` or `wait` is negative or of another type.
             CatalogError: called on the past, or on a snapshot, which would not show the result.
         """
         self._require_present("ensure_fresh")
@@ -357,7 +359,8 @@ class Catalog:
             raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
         from sync.ensure_fresh import ensure_fresh
 
-        ensure_fresh(self._engine, check_id(template_id), check_age(max_age), self._clock, self._verified)
+        template_id, age, longest = check_id(template_id), check_age(max_age), check_age(wait, "wait").total_seconds()
+        ensure_fresh(self._engine, template_id, age, wait=longest, clock=self._clock)
         return self.template(template_id)
 
     @property

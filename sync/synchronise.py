@@ -32,14 +32,26 @@ from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
 from sync.config.addresses import require_same_origin
-from sync.errors import DatabaseError, InvalidResponse, LeaseBusy, NotFound, RemovalsHeld, SyncError
+from sync.errors import (
+    DatabaseError,
+    DeadlineExceeded,
+    Interrupted,
+    InvalidResponse,
+    LeaseBusy,
+    NotFound,
+    RemovalsHeld,
+    SyncError,
+)
 from sync.resource_limits import resource_error
 from sync.store import lease as leases
+from sync.store.lease_wait import WAIT_SECONDS, LeaseWait, acquire_in_turn
 from sync.store.write import WriteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Connection
 
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
@@ -148,18 +160,31 @@ def synchronise(
 
 
 def _run_with_lease(
-    store: Store, api: ApiClient, work: Callable[[datetime], Plan], *, trigger: str, ttl: float, clock: Callable[[], datetime]
+    store: Store,
+    api: ApiClient,
+    work: Callable[[datetime], Plan],
+    *,
+    trigger: str,
+    ttl: float,
+    clock: Callable[[], datetime],
+    template_id: str | None = None,
+    wait: LeaseWait | None = None,
 ) -> Outcome:
     """Make a plan under the lease and apply it. However the run ends, record its result."""
-    run = Run(None, trigger, Status.RUNNING, clock())
+    run = Run(None, trigger, Status.RUNNING, clock(), template_id=template_id)
     statistics = api.statistics
     try:
-        lease = leases.acquire(store.engine, trigger=trigger, ttl=ttl, now=run.started_at, retry=store.retry)
+        lease, began = acquire_in_turn(
+            store.engine, trigger=trigger, template_id=template_id, ttl=ttl, now=run.started_at, clock=clock,
+            retry=store.retry, wait=wait or LeaseWait(stop=api.check_deadline),
+        )  # fmt: skip
+    except (Interrupted, DeadlineExceeded) as stopped:  # during the wait
+        return _stopped(store, finish_failed(run, stopped, statistics, clock()), stopped)
     except LeaseBusy as busy:
         return Outcome(finish_failed(replace(run, run_id=busy.run_id), busy, statistics, clock()), error=busy)
     except DatabaseError as error:  # the run has no row yet
         return Outcome(finish_failed(run, error, statistics, clock()), error=error, unrecorded=error)
-    run = replace(run, run_id=lease.run_id, fence=lease.fence, holder=lease.holder)
+    run = replace(run, run_id=lease.run_id, started_at=began, fence=lease.fence, holder=lease.holder)
     try:
         with leases.renew_in_background(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)
@@ -287,6 +312,16 @@ def _finish(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
     )
 
 
+def _stopped(store: Store, run: Run, error: SyncError) -> Outcome:
+    """Record a run that was stopped before it acquired the lease; a refresh leaves no row."""
+    if run.trigger == leases.REFRESH:
+        return Outcome(run, error=error)
+    try:
+        return Outcome(store.record_failed(run), error=error)
+    except DatabaseError as failure:
+        return Outcome(run, error=error, unrecorded=failure)
+
+
 def _close(store: Store, lease: leases.Lease, run: Run) -> DatabaseError | None:
     """Record the result of a run that applied nothing; return the error if the database is unavailable."""
     try:
@@ -319,9 +354,31 @@ def preview(
     return Outcome(_finish(run, planned, api, clock()), planned, problem, api.statistics.by_code)
 
 
-def refresh(store: Store, api: ApiClient, template_id: str, *, ttl: float, clock: Callable[[], datetime]) -> Outcome:
-    """Fetch one template now and record its changes. Never remove it: a removal also requires a walk."""
-    return _run_with_lease(store, api, lambda _: plan_one(store, api, template_id), trigger="refresh", ttl=ttl, clock=clock)
+def refresh(
+    store: Store,
+    api: ApiClient,
+    template_id: str,
+    *,
+    ttl: float,
+    clock: Callable[[], datetime],
+    wait: float = WAIT_SECONDS,
+    check: Callable[[Connection], None] = lambda _connection: None,
+) -> Outcome:
+    """Fetch one template now and record its changes. Never remove it: a removal also requires a walk.
+
+    Args:
+        store: the database.
+        api: the client of the catalog's API.
+        template_id: the template.
+        ttl: seconds after which the lease expires unless it is renewed.
+        clock: returns the time, aware.
+        wait: maximum wait for the lease, in seconds; a refresh that does not get it leaves no row.
+        check: called before the lease is acquired; an error that it raises ends the refresh, which leaves no row.
+    """
+    return _run_with_lease(
+        store, api, lambda _: plan_one(store, api, template_id), trigger=leases.REFRESH, ttl=ttl, clock=clock,
+        template_id=template_id, wait=LeaseWait(wait, api.check_deadline, check),
+    )  # fmt: skip
 
 
 def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:

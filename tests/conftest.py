@@ -202,7 +202,16 @@ def _empty(engine: sa.Engine) -> None:
         for table in reversed(metadata.sorted_tables):
             if table.name not in {"sync_state", "sync_lease"}:
                 connection.execute(sa.delete(table))
-        lease = {"fence": 0, "holder": None, "process": None, "expires": 0, "ttl": None, "token": None, "turn": None}
+        lease = {
+            "fence": 0,
+            "holder": None,
+            "process": None,
+            "expires": 0,
+            "ttl": None,
+            "token": None,
+            "turn": None,
+            "run_waits_until": None,
+        }
         connection.execute(sa.update(metadata.tables["sync_lease"]).values(lease))
         state = {
             "last_seq": 0,

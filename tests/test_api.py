@@ -343,8 +343,8 @@ def test_ensure_fresh_asks_only_what_is_older_than_asked_for(sqlite: Database, s
     assert catalog.ensure_fresh("1", 0).title_en == "Renamed again"
     runs = sqlite.scalar("SELECT count(*) FROM sync_runs")
     assert catalog.ensure_fresh("2", 0).title_en == "Number 2"
-    assert catalog.ensure_fresh("2", 60).title_en == "Number 2"
-    assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "what did not change is remembered by the object"
+    assert Catalog(sqlite.engine, clock=clock).ensure_fresh("2", 60).title_en == "Number 2"
+    assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "a fetch without a change is known to all, too"
 
 
 def test_ensure_fresh_of_what_upstream_has_no_more_or_never_had(sqlite: Database, sandbox: Sandbox) -> None:
@@ -370,10 +370,11 @@ def test_ensure_fresh_does_not_take_a_walks_word_for_a_record_that_it_set_aside(
     assert catalog.ensure_fresh("1", 300).title_en == "Mended"
 
 
-@pytest.mark.parametrize("max_age", [-1, timedelta(seconds=-1), float("nan"), "soon", None])
-def test_ensure_fresh_refuses_an_age_that_cannot_be(sqlite: Database, max_age: Any) -> None:
-    with pytest.raises(ValueError, match="max_age"):
-        Catalog(sqlite.engine).ensure_fresh("1", max_age)
+@pytest.mark.parametrize("argument", ["max_age", "wait"])
+@pytest.mark.parametrize("value", [-1, timedelta(seconds=-1), float("nan"), "soon", None])
+def test_ensure_fresh_refuses_a_time_that_cannot_be(sqlite: Database, argument: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=argument):
+        Catalog(sqlite.engine).ensure_fresh("1", **{"max_age": 60, argument: value})
 
 
 def test_ensure_fresh_says_why_it_could_not_ask(
@@ -382,7 +383,7 @@ def test_ensure_fresh_says_why_it_could_not_ask(
     catalog = Catalog(sqlite.engine)
     held = lease.acquire(sqlite.engine, trigger="run", ttl=60.0, now=datetime.now(UTC))
     with pytest.raises(LeaseBusy):
-        catalog.ensure_fresh("1", 0)
+        catalog.ensure_fresh("1", 0, wait=0)
     with sqlite.engine.begin() as connection:
         lease.release(connection, held)
     monkeypatch.setenv("CRUN_BASE_URL", "http://127.0.0.1:9")

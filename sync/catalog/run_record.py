@@ -44,6 +44,7 @@ class Run:
         held: number of held removals.
         unconfirmed: number of missing templates that are kept, because no look-up confirms their removal.
         fence: fencing token; None if the run did not get the lease.
+        template_id: the template that a refresh fetches; None: the run walks the catalog.
     """
 
     run_id: int | None
@@ -71,6 +72,7 @@ class Run:
     fence: int | None = None
     holder: str = ""
     version: str | None = None
+    template_id: str | None = None
 
     @property
     def seconds(self) -> float | None:

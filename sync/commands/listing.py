@@ -65,6 +65,24 @@ class TemplateId(click.ParamType[str]):
 TEMPLATE_ID = TemplateId()
 
 
+class Duration(click.ParamType[float]):
+    """A duration in seconds, written as in the settings; 0s is one."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse a duration."""
+        from sync.config.options import parse_duration_or_zero
+
+        try:
+            return parse_duration_or_zero(str(value))
+        except ValueError as error:
+            self.fail(f"expected {error}, not {str(value)[:80]}.", param, ctx)
+
+
+DURATION = Duration()
+
+
 class FeedPosition(click.ParamType[str]):
     """A cursor of the feed, or a `seq`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
-from sync.commands.listing import TEMPLATE_ID
+from sync.commands.listing import DURATION, TEMPLATE_ID
 from sync.commands.site import require_gallery, update_gallery
 
 
@@ -19,8 +19,15 @@ from sync.commands.site import require_gallery, update_gallery
     has_effect=True,
 )
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
+@click.option(
+    "--wait",
+    metavar="DURATION",
+    type=DURATION,
+    default="30s",
+    help="Maximum wait for the run or refresh that holds the lease; default 30s.",
+)
 @json_flag("Print the result as JSON.")
-def command(context: Context, *, template_id: str, as_json: bool) -> None:
+def command(context: Context, *, template_id: str, wait: float, as_json: bool) -> None:
     """Fetch one template."""
     require_gallery(context.settings)
     engine = context.engine()
@@ -37,7 +44,7 @@ def command(context: Context, *, template_id: str, as_json: bool) -> None:
         prepare(engine)
         require_origin(engine, context.settings.base_url)
     with open_endpoint(context.settings) as endpoint:
-        outcome = refresh(Store(engine), endpoint, template_id, ttl=context.settings.lease_ttl, clock=now)
+        outcome = refresh(Store(engine), endpoint, template_id, ttl=context.settings.lease_ttl, clock=now, wait=wait)
     log_run(outcome)
     if outcome.plan and (outcome.plan.changes.changes or outcome.plan.changes.unpublished):
         update_gallery(context.settings, engine)

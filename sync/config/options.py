@@ -40,7 +40,12 @@ def parse_duration(value: str) -> float:
     return seconds
 
 
-def _duration_or_zero(value: str) -> float:
+def parse_duration_or_zero(value: str) -> float:
+    """Parse a duration as `parse_duration` does, or a zero.
+
+    Raises:
+        ValueError: it is invalid; the message says what is expected.
+    """
     if re.fullmatch(r"\s*0{1,9}(\.0{1,9})?\s*[smhd]?\s*", value):
         return 0.0
     try:
@@ -210,7 +215,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "DURATION", "Deadline of one run; after it nothing is applied."),
     Option("max_removed", "SYNC_MAX_REMOVED", "10%", _share, "SHARE",
            "A run that would remove more than this share of the catalog (and more than 10 templates) holds the removals."),
-    Option("hold", "SYNC_HOLD", "1h", _duration_or_zero, "DURATION",
+    Option("hold", "SYNC_HOLD", "1h", parse_duration_or_zero, "DURATION",
            "Minimum age of the first of the three consecutive runs that confirm a held removal; 0s: no minimum."),
     Option("log_format", "SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
            "auto: console on a terminal, else JSON."),

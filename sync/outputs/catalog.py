@@ -213,4 +213,5 @@ class Run(Struct):
     fence: Annotated[int | None, doc("fencing token of the lease; null if the run did not get the lease")]
     holder: Annotated[str, doc("lease holder")]
     version: Annotated[str | None, doc("version of the program that wrote the row; null for 0.1.0")]
+    template_id: Annotated[str | None, doc("template of a refresh; null for a run, which walks the catalog")]
     seconds: Annotated[float | None, doc("duration in seconds; null while the run is active")]

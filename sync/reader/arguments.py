@@ -56,7 +56,7 @@ def check_moment(when: int | datetime) -> int | datetime:
         raise ValueError(f"A date-time out of the calendar: {when!r}.") from None
 
 
-def check_age(max_age: timedelta | float) -> timedelta:
+def check_age(max_age: timedelta | float, name: str = "max_age") -> timedelta:
     """Return a timedelta, from a timedelta or seconds.
 
     Raises:
@@ -65,7 +65,7 @@ def check_age(max_age: timedelta | float) -> timedelta:
     try:
         age = max_age if isinstance(max_age, timedelta) else timedelta(seconds=max_age)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"max_age: a timedelta or seconds, not {max_age!r}.") from None
+        raise ValueError(f"{name}: a timedelta or seconds, not {max_age!r}.") from None
     if age < timedelta(0):
-        raise ValueError(f"max_age: not a negative time: {max_age!r}.")
+        raise ValueError(f"{name}: not a negative time: {max_age!r}.")
     return age

@@ -4,6 +4,9 @@ A process that was paused may still take its expired lease for valid. Each acqui
 token, and the transaction that applies a run first checks that its number is the newest. After a failover that lost commits the
 same number can be assigned again, so a random token is compared too. The lease is one row, timed by the clock of the database:
 session locks do not work through a pooler, and other nodes of a cluster do not see them.
+
+A refresh fetches one template. It waits for the lease of others, and a run waits for a refresh: `sync.store.lease_wait` polls.
+A waiting run writes into the row until when it waits, so that no refresh acquires the lease before it.
 """
 
 from __future__ import annotations
@@ -38,6 +41,12 @@ _CLOCKS = {
 _SLACK = 1.0
 """Seconds; the clocks of the databases have different resolutions."""
 
+REFRESH = "refresh"
+"""The trigger of a refresh."""
+
+PRECEDENCE_SECONDS = 10.0
+"""How long refreshes let a waiting run go first; the run renews it, and after its death they wait no longer than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -52,7 +61,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The holder of the lease, the start of its run, and the seconds until the lease expires unless renewed, at most its TTL."""
+    """The holder of the lease, the start of its run, and the seconds until the lease expires unless renewed, at most its TTL.
+
+    Attributes:
+        is_refresh: whether the holder is a refresh, not a run or an upgrade.
+    """
 
     name: str
     fence: int
@@ -60,6 +73,7 @@ class Holder:
     dead: bool
     since: datetime | None = None
     clock_was_set_back: bool = False
+    is_refresh: bool = False
 
     @property
     def active(self) -> bool:
@@ -79,25 +93,42 @@ def acquire(
     ttl: float,
     now: datetime,
     retry: Retry = Retry(),  # noqa: B008 - Retry is frozen
+    template_id: str | None = None,
+    may_wait: bool = False,
+    check: Callable[[sa.Connection], None] = lambda _connection: None,
 ) -> Lease:
-    """Acquire the lease and insert the row of the run, in one transaction.
+    """Acquire the lease and insert the row of the run, in one transaction, without waiting.
 
     Rows that a dead holder left `running` become `interrupted`. If another run is active, or every attempt conflicts with other
-    nodes, a `skipped` row is inserted.
+    nodes, a `skipped` row is inserted; not for a refresh, and not for a run that may wait for the refresh that is active.
+
+    Args:
+        engine: the database.
+        trigger: what started the run.
+        ttl: seconds after which the lease expires unless it is renewed.
+        now: the start of the run.
+        retry: retries conflicts.
+        template_id: the template of a refresh.
+        may_wait: whether this run tries again after a refresh; it then precedes refreshes for a while.
+        check: called when the row of the lease is locked; an error that it raises ends the attempt, and nothing is written.
 
     Raises:
-        LeaseBusy: with the name of the holder.
+        LeaseBusy: with the name of the holder, and the number of the `skipped` row if there is one.
         DatabaseError: the attempt could not be recorded.
     """
-    attempt = _Attempt(engine, {"trigger": trigger, "started_at": now, "holder": process.name()}, ttl, secrets.token_hex(16))
+    row = {"trigger": trigger, "started_at": now, "holder": process.name(), "template_id": template_id}
+    attempt = _Attempt(engine, row, ttl, secrets.token_hex(16), may_wait, check)
     waits = iter(RECONNECT.all_waits(retry.random))
     while True:
         try:
             taken = retry(attempt)
         except DatabaseConflict as conflict:
             message = f"Other hosts acquired the lease first on every retry. {conflict}"
-            with writing(engine) as connection:
-                taken = _busy(connection, attempt.row, message)
+            if attempt.is_refresh:
+                taken = _unrecorded(message)
+            else:
+                with writing(engine) as connection:
+                    taken = _skipped(connection, attempt.row, message)
         except DatabaseAway:
             # If the answer to COMMIT was lost, the lease may be ours; the next run would report it as another run's.
             wait = next(waits, None) if attempt.in_doubt else None
@@ -116,6 +147,8 @@ class _Attempt:
 
     Attributes:
         row: the row of the run, without what the lease adds.
+        may_wait: see `acquire`.
+        check: see `acquire`.
         in_doubt: whether COMMIT was sent.
     """
 
@@ -123,7 +156,13 @@ class _Attempt:
     row: dict[str, Any]
     ttl: float
     token: str
+    may_wait: bool
+    check: Callable[[sa.Connection], None]
     in_doubt: bool = False
+
+    @property
+    def is_refresh(self) -> bool:
+        return bool(self.row["trigger"] == REFRESH)
 
     def __call__(self) -> Lease | LeaseBusy:
         row, ttl, now = self.row, self.ttl, self.row["started_at"]
@@ -131,20 +170,37 @@ class _Attempt:
             holder = current_holder(connection, lock=True)
             if self.in_doubt and (ours := self._committed(connection)):
                 return ours
+            self.check(connection)
             if holder.active and holder.clock_was_set_back:
                 connection.execute(sa.update(sync_lease).values(expires=database_clock(connection) + sync_lease.c.ttl))
             if holder.active:
-                age = f", for {max(0.0, (now - holder.since).total_seconds()):.0f} s" if holder.since else ""
-                ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
-                return _busy(connection, row, f"Another run holds the lease: {holder.name}{age}; {ends}.")
+                return self._refuse(connection, holder)
+            if self.is_refresh and seconds_of_precedence(connection) > 0:
+                return _unrecorded("A run waits for the lease, and goes before refreshes.")
             # Rows that were copied without the lease's own have fences, too.
             fence = max(holder.fence, connection.scalar(sa.select(sa.func.max(sync_runs.c.fence))) or 0) + 1
             taken = {"holder": row["holder"], "process": process.mark(), "fence": fence, "token": self.token, "ttl": ttl}
+            if not self.is_refresh:
+                taken["run_waits_until"] = None
             connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
             close_abandoned(connection, now)
             run_id = insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": self.token})
             self.in_doubt = True
             return Lease(run_id, fence, row["holder"], ttl, self.token)
+
+    def _refuse(self, connection: sa.Connection, holder: Holder) -> LeaseBusy:
+        """Return the error of an attempt that finds an active holder; record it, or let this run precede refreshes."""
+        age = f", for {max(0.0, (self.row['started_at'] - holder.since).total_seconds()):.0f} s" if holder.since else ""
+        who = "A refresh" if holder.is_refresh else "Another run"
+        ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
+        message = f"{who} holds the lease: {holder.name}{age}; {ends}."
+        if self.is_refresh:
+            return _unrecorded(message)
+        if self.may_wait and holder.is_refresh:
+            until = database_clock(connection) + PRECEDENCE_SECONDS
+            connection.execute(sa.update(sync_lease).values(run_waits_until=until))
+            return _unrecorded(message)
+        return _skipped(connection, self.row, message)
 
     def _committed(self, connection: sa.Connection) -> Lease | None:
         """Return the lease if an earlier attempt acquired it and no other run did since; renewed, as time has passed."""
@@ -155,11 +211,20 @@ class _Attempt:
         return lease if _renew(connection, lease) else None
 
 
-def _busy(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
+def _unrecorded(message: str, run_id: int | None = None) -> LeaseBusy:
+    return LeaseBusy(message, hint="Wait until it ends; `template-sync status` shows the lease holder.", run_id=run_id)
+
+
+def _skipped(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
     code = LeaseBusy.default_code
     skipped = {"status": str(Status.SKIPPED), "finished_at": row["started_at"], "error_code": code, "error": message}
-    run_id = insert_run(connection, {**row, **skipped})
-    return LeaseBusy(message, hint="Wait until it ends; `template-sync status` shows the lease holder.", run_id=run_id)
+    return _unrecorded(message, insert_run(connection, {**row, **skipped}))
+
+
+def seconds_of_precedence(connection: sa.Connection) -> float:
+    """Return for how long a waiting run still goes before refreshes; 0 or less: there is none."""
+    left: float = connection.scalar(sa.select(sync_lease.c.run_waits_until - database_clock(connection))) or 0.0
+    return left if left <= PRECEDENCE_SECONDS + _SLACK else 0.0  # otherwise the clock was set back
 
 
 def insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
@@ -312,15 +377,17 @@ def current_holder(connection: sa.Connection, *, lock: bool = False) -> Holder:
     left = (sync_lease.c.expires - database_clock(connection)).label("left")
     query = sa.select(sync_lease.c.holder, sync_lease.c.process, sync_lease.c.fence, sync_lease.c.ttl, left)
     found = connection.execute(query.with_for_update() if lock else query).one()
-    since = None
+    run = None
     if found.holder is not None:
-        since = connection.scalar(sa.select(sync_runs.c.started_at).where(sync_runs.c.fence == found.fence))
+        query = sa.select(sync_runs.c.started_at, sync_runs.c.trigger).where(sync_runs.c.fence == found.fence)
+        run = connection.execute(query).one_or_none()
     longest = found.left if found.ttl is None else found.ttl
     return Holder(
         found.holder or "no holder",
         found.fence,
         min(found.left, longest),
         process.is_dead(found.process),
-        since,
+        None if run is None else run.started_at,
         clock_was_set_back=found.left > longest + _SLACK,
+        is_refresh=run is not None and run.trigger == REFRESH,
     )

@@ -150,9 +150,9 @@ def _next_without_cursor(connection: sa.Connection, after: int) -> Sequence[dict
 _ADDED_LATER = {
     "wire_hash", "until_run_id", "oldest_run_id", "ttl", "version",
     "document_hash", "breaking", "cursor", "feed_epoch", "last_cursor", "pruned_cursor",
-    "token", "turn", "unconfirmed", "since_at", "unreconciled_since", "origin",
+    "token", "turn", "unconfirmed", "since_at", "unreconciled_since", "origin", "run_waits_until", "sync_runs.template_id",
 }  # fmt: skip
-"""Columns that revision 0001 did not have."""
+"""Columns that revision 0001 did not have; with the table, if other tables had one of that name."""
 _DROPPED = {"fingerprint", "wire_fields", "absent_fields", "next_run_at"}
 """Columns that revision 0001 had and the newest one does not."""
 
@@ -198,10 +198,15 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
 
 def parts(version: str) -> tuple[dict[str, set[str]], set[str]]:
     """Return what a database of a revision has at least: tables with their columns, and views."""
-    later = set() if version == HEAD else _ADDED_LATER
     there = {name for name in (*metadata.tables, *VIEWS) if _SINCE.get(name, version) <= version}
-    tables = {name: {*table.columns.keys()} - later for name, table in metadata.tables.items() if name in there}
+    tables = {name: {*table.columns.keys()} for name, table in metadata.tables.items() if name in there}
+    if version != HEAD:
+        tables = {name: columns - _added_later(name) for name, columns in tables.items()}
     return tables, VIEWS.keys() & there
+
+
+def _added_later(table: str) -> set[str]:
+    return {name.removeprefix(f"{table}.") for name in _ADDED_LATER}
 
 
 def _is_from_killed_upgrade(connection: sa.Connection, name: str) -> bool:
@@ -215,4 +220,4 @@ def _is_from_killed_upgrade(connection: sa.Connection, name: str) -> bool:
     expected = {*metadata.tables[name].columns.keys()}
     rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
     inserted = {"sync_lease": 1, "sync_state": 1, "price_changes": rows}  # price_changes is backfilled from the feed
-    return expected - _ADDED_LATER <= columns <= expected | _DROPPED and rows <= inserted.get(name, 0)
+    return expected - _added_later(name) <= columns <= expected | _DROPPED and rows <= inserted.get(name, 0)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in migrations/versions; a test compares the two."""
 
-_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 
 VERSION_TABLE = "sync_alembic_version"
 """Not Alembic's default name, because an app may use Alembic in the same database."""

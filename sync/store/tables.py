@@ -135,10 +135,12 @@ sync_runs = Table(
     Column("holder", String(255), nullable=False),
     Column("version", String(32)),  # of the program; null: 0.1.0
     Column("token", String(32)),  # random token of the lease, because fence and run_id can be assigned again after a failover
+    Column("template_id", String(255)),  # of a refresh; null: the run walked the catalog
     sa.CheckConstraint(
         "status in ('running', 'succeeded', 'held', 'incomplete', 'deferred', 'failed', 'skipped', 'interrupted')", name="status"
     ),
     Index("ix_sync_runs_status_finished_at", "status", "finished_at"),
+    Index("ix_sync_runs_template_id", "template_id"),
     sqlite_autoincrement=True,  # otherwise SQLite reuses the numbers of pruned runs
 )
 
@@ -224,6 +226,7 @@ sync_lease = Table(  # one row: the lease of runs
     Column("ttl", sa.Double),  # seconds; a clock that was set back must not extend the lease
     Column("token", String(32)),  # random, new for each acquisition
     Column("turn", BigInteger),  # raised to block commits of runs; see `block_commits`
+    Column("run_waits_until", sa.Double),  # Unix seconds of the database's clock: refreshes do not acquire the lease before
 )
 
 planned_runs = Table(  # the next run of each daemon; one row per host avoids conflicts

@@ -42,14 +42,14 @@ FULL = Run(
     41, "daemon", Status.HELD, START, START + timedelta(seconds=2.1234), catalog_total=9, pages=1, requests=2, retries=3, bytes=4,
     seen=5, added=60, removed=7, changed=8, unchanged=9, rejected=10, held=11, unconfirmed=13,
     fields_appeared=("A", "B"), fields_vanished=("C",),
-    error_code="held", error="11 removals wait", fence=12, holder="host", version="1.0",
+    error_code="held", error="11 removals wait", fence=12, holder="host", version="1.0", template_id="7",
 )  # fmt: skip
 ROW: dict[str, Any] = {
     "trigger": "daemon", "status": "held", "started_at": START, "finished_at": START + timedelta(seconds=2.1234),
     "catalog_total": 9, "pages": 1, "requests": 2, "retries": 3, "bytes": 4, "seen": 5, "added": 60, "removed": 7, "changed": 8,
     "unchanged": 9, "rejected": 10, "held": 11, "unconfirmed": 13,
     "fields_appeared": ["A", "B"], "fields_vanished": ["C"], "error_code": "held",
-    "error": "11 removals wait", "fence": 12, "holder": "host", "version": "1.0",
+    "error": "11 removals wait", "fence": 12, "holder": "host", "version": "1.0", "template_id": "7",
 }  # fmt: skip
 NEW = Run(1, "run", Status.RUNNING, START)
 NEW_ROW: dict[str, Any] = {
@@ -57,7 +57,7 @@ NEW_ROW: dict[str, Any] = {
     "requests": 0, "retries": 0, "bytes": 0, "seen": 0, "added": 0, "removed": 0, "changed": 0, "unchanged": 0, "rejected": 0,
     "held": 0, "unconfirmed": 0,
     "fields_appeared": None, "fields_vanished": None, "error_code": None, "error": None, "fence": None, "holder": "",
-    "version": None,
+    "version": None, "template_id": None,
 }  # fmt: skip
 
 

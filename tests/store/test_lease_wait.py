@@ -1,0 +1,282 @@
+"""Waiting for the lease: a refresh for every holder, a run for a refresh; who goes first, and what is recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync.catalog.run_record import Status
+from sync.errors import DeadlineExceeded, Interrupted, LeaseBusy
+from sync.store import lease as leases
+from sync.store.apply import Store
+from sync.store.engine import writing
+from sync.store.lease_wait import WAIT_SECONDS, LeaseWait, acquire_in_turn
+from sync.store.tables import sync_lease
+from sync.store.transaction_retry import Retry
+from sync.store.upgrade_lease import hold_lease_for_upgrade
+from sync.synchronise import RunOptions, refresh, synchronise
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, real_clock, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.builders import Database
+
+
+class Pauses:
+    """Stands for the time of a waiting process: a pause passes at once, and something may happen in it.
+
+    Args:
+        during: what happens in the first pause, the second, and so on.
+    """
+
+    def __init__(self, *during: Callable[[], object]) -> None:
+        self.now = 0.0
+        self.count = 0
+        self._during = list(during)
+        self.retry = Retry(self.sleep, lambda: 0.5, lambda: self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.count += 1
+        if self._during:
+            self._during.pop(0)()
+
+
+def take(
+    database: Database, trigger: str, pauses: Pauses | None = None, *, ttl: float = 60.0, **limits: Any
+) -> leases.Lease:  # fmt: skip
+    """Acquire the lease as a run or as a refresh of template 1; without pauses, try once."""
+    pauses, limits = (pauses, limits) if pauses else (Pauses(), {"seconds": 0.0})
+    lease, _ = acquire_in_turn(
+        database.engine, trigger=trigger, template_id="1" if trigger == "refresh" else None, ttl=ttl, now=real_clock(),
+        clock=real_clock, retry=pauses.retry, wait=LeaseWait(**limits),
+    )  # fmt: skip
+    return lease
+
+
+def give_back(database: Database, lease: leases.Lease) -> None:
+    with writing(database.engine) as connection:
+        leases.release(connection, lease)
+
+
+def statuses(database: Database) -> list[tuple[str, str]]:
+    return [(row["trigger"], row["status"]) for row in database.rows("sync_runs", "run_id")]
+
+
+def set_precedence(database: Database, seconds: float) -> None:
+    """Let a waiting run go before refreshes for so many seconds from now."""
+    with database.engine.begin() as connection:
+        until = leases.database_clock(connection) + seconds
+        connection.execute(sa.update(sync_lease).values(run_waits_until=until))
+
+
+# A refresh waits --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("holder", ["run", "refresh"])
+def test_a_refresh_waits_until_the_holder_ends_and_leaves_no_other_row(database: Database, holder: str) -> None:
+    held = take(database, holder)
+    pauses = Pauses(lambda: None, lambda: None, lambda: give_back(database, held))
+    lease = take(database, "refresh", pauses)
+    assert (lease.fence, pauses.count) == (held.fence + 1, 3)
+    assert [trigger for trigger, _ in statuses(database)] == [holder, "refresh"]
+
+
+def test_a_refresh_whose_wait_expires_is_busy_with_exit_75_and_leaves_no_row(database: Database) -> None:
+    take(database, "run")
+    pauses = Pauses()
+    with pytest.raises(LeaseBusy, match=r"Another run holds the lease: .* unless renewed\.") as busy:
+        take(database, "refresh", pauses, seconds=30.0)
+    assert (busy.value.exit_code, busy.value.run_id) == (75, None)
+    assert pauses.now == pytest.approx(30.0)
+    assert statuses(database) == [("run", "running")]
+
+
+def test_a_refresh_that_may_not_wait_is_busy_at_once(database: Database) -> None:
+    take(database, "run")
+    pauses = Pauses()
+    with pytest.raises(LeaseBusy):
+        take(database, "refresh", pauses, seconds=0.0)
+    assert pauses.count == 0
+
+
+def test_a_refresh_waits_for_an_upgrade(database: Database) -> None:
+    with hold_lease_for_upgrade(database.engine, needed=lambda: True), pytest.raises(LeaseBusy, match="db upgrade on "):
+        take(database, "refresh", Pauses(), seconds=1.0)
+    assert statuses(database) == []
+
+
+def test_a_waiting_refresh_writes_nothing_into_the_database(sqlite: Database) -> None:
+    held = take(sqlite, "run")
+    before = sqlite.rows("sync_lease")
+    seen: list[bool] = []
+    look = [lambda: seen.append(sqlite.rows("sync_lease") == before)] * 5
+    take(sqlite, "refresh", Pauses(*look, lambda: give_back(sqlite, held)))
+    assert seen == [True] * 5
+
+
+def test_a_waiting_refresh_ends_when_another_process_did_its_work(database: Database) -> None:
+    class DoneElsewhereError(Exception):
+        pass
+
+    held, done = take(database, "refresh"), False
+
+    def check(_connection: sa.Connection) -> None:
+        if done:
+            raise DoneElsewhereError
+
+    def finish() -> None:
+        nonlocal done
+        give_back(database, held)
+        take(database, "refresh")  # the lease is not free in between
+        done = True
+
+    with pytest.raises(DoneElsewhereError):
+        take(database, "refresh", Pauses(lambda: None, finish), check=check)
+    assert statuses(database) == [("refresh", "interrupted"), ("refresh", "running")]
+
+
+def test_what_was_done_between_the_last_poll_and_the_acquisition_is_noticed_under_the_lock(database: Database) -> None:
+    def check(connection: sa.Connection) -> None:
+        raise ZeroDivisionError(connection.scalar(sa.select(sync_lease.c.fence)))
+
+    with pytest.raises(ZeroDivisionError):
+        take(database, "refresh", Pauses(), check=check)
+    assert (statuses(database), database.rows("sync_lease")[0]["holder"]) == ([], None)
+
+
+# A run waits for a refresh only -----------------------------------------------------------------------------------------
+
+
+def test_a_run_does_not_wait_for_another_run(database: Database) -> None:
+    take(database, "run")
+    pauses = Pauses()
+    with pytest.raises(LeaseBusy) as busy:
+        take(database, "daemon", pauses)
+    assert pauses.count == 0
+    assert busy.value.run_id == 2
+    assert statuses(database) == [("run", "running"), ("daemon", "skipped")]
+
+
+def test_a_run_waits_for_a_refresh_and_goes_before_one_that_came_later(database: Database) -> None:
+    held = take(database, "refresh")
+    later: list[str] = []
+
+    def refresh_comes() -> None:
+        give_back(database, held)
+        with pytest.raises(LeaseBusy) as busy:
+            take(database, "refresh")
+        later.append(str(busy.value))
+
+    run = take(database, "daemon", Pauses(refresh_comes))
+    assert later == ["A run waits for the lease, and goes before refreshes."]
+    give_back(database, run)
+    take(database, "refresh")
+    assert [trigger for trigger, _ in statuses(database)] == ["refresh", "daemon", "refresh"]
+    assert "skipped" not in {status for _, status in statuses(database)}
+
+
+def test_a_run_waits_for_a_refresh_for_at_most_30_seconds(database: Database) -> None:
+    take(database, "refresh")
+    pauses = Pauses()
+    with pytest.raises(LeaseBusy) as busy:
+        take(database, "daemon", pauses)
+    assert pauses.now == pytest.approx(WAIT_SECONDS) == 30.0
+    skipped = database.rows("sync_runs", "run_id")[1]
+    assert (skipped["run_id"], skipped["status"], skipped["error"]) == (busy.value.run_id, "skipped", str(busy.value))
+    assert str(busy.value).startswith("A refresh holds the lease: ")
+
+
+def test_of_two_runs_that_wait_one_goes_and_the_other_is_skipped(database: Database) -> None:
+    held, taken = take(database, "refresh"), []
+
+    def first_goes() -> None:
+        give_back(database, held)
+        taken.append(take(database, "run"))
+
+    with pytest.raises(LeaseBusy, match="Another run holds the lease"):
+        take(database, "daemon", Pauses(first_goes))
+    assert statuses(database) == [("refresh", "interrupted"), ("run", "running"), ("daemon", "skipped")]
+
+
+def test_a_waiting_run_renews_its_precedence_before_that_ends_and_writes_it_seldom(database: Database) -> None:
+    held = take(database, "refresh")
+    seen: list[float | None] = []
+
+    def look() -> None:
+        seen.append(database.rows("sync_lease")[0]["run_waits_until"])
+
+    def nearly_over() -> None:
+        set_precedence(database, 2.0)
+
+    take(database, "daemon", Pauses(look, look, nearly_over, look, lambda: give_back(database, held)))
+    assert seen[0] is not None
+    assert seen[0] == seen[1]
+    assert seen[2] is not None
+    assert seen[2] > seen[0] - 5.0
+    assert database.rows("sync_lease")[0]["run_waits_until"] is None, "a run that got the lease waits no more"
+
+
+@pytest.mark.parametrize("seconds", [-0.5, 3600.0], ids=["it ended", "the clock was set back"])
+def test_a_run_that_died_while_waiting_does_not_keep_refreshes_out(database: Database, seconds: float) -> None:
+    set_precedence(database, seconds)
+    take(database, "refresh")
+
+
+# Stopped while waiting --------------------------------------------------------------------------------------------------
+
+
+class Deadline(Catalog):
+    def check_deadline(self) -> None:
+        raise DeadlineExceeded("The run exceeded SYNC_DEADLINE (30 s); nothing was applied.")
+
+
+class Stopped(Catalog):
+    def check_deadline(self) -> None:
+        raise Interrupted("The run was stopped before anything was applied.")
+
+
+@pytest.mark.parametrize(("source", "status"), [(Deadline(BEFORE), Status.FAILED), (Stopped(BEFORE), Status.INTERRUPTED)])
+def test_a_deadline_or_a_stop_ends_the_wait_of_a_run_and_is_recorded(
+    database: Database, source: Catalog, status: Status
+) -> None:  # fmt: skip
+    take(database, "refresh")
+    api: Any = source
+    outcome = synchronise(Store(database.engine), api, RunOptions(), trigger="daemon", ttl=60.0, clock=real_clock)
+    assert (outcome.run.run_id, outcome.run.status) == (2, status)
+    assert statuses(database)[1] == ("daemon", str(status))
+
+
+@pytest.mark.parametrize("source", [Deadline(BEFORE), Stopped(BEFORE)])
+def test_a_deadline_or_a_stop_ends_the_wait_of_a_refresh_which_leaves_no_row(database: Database, source: Catalog) -> None:
+    take(database, "run")
+    api: Any = source
+    outcome = refresh(Store(database.engine), api, "1", ttl=60.0, clock=real_clock)
+    assert isinstance(outcome.error, DeadlineExceeded | Interrupted)
+    assert (outcome.run.run_id, statuses(database)) == (None, [("run", "running")])
+
+
+# The whole path ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_row_of_a_refresh_names_its_template_and_that_of_a_run_does_not(database: Database) -> None:
+    assert sync(BEFORE, database.engine).error is None
+    api: Any = Catalog(AFTER)
+    outcome = refresh(Store(database.engine), api, "3", ttl=60.0, clock=real_clock)
+    assert (outcome.error, outcome.run.template_id, outcome.run.changed) == (None, "3", 1)
+    rows = database.rows("sync_runs", "run_id")
+    assert [(row["trigger"], row["template_id"], row["seen"]) for row in rows] == [("run", None, 5), ("refresh", "3", 1)]
+    assert anomalies(database) == []
+
+
+def test_a_run_begins_when_it_has_the_lease_not_when_it_began_to_wait(database: Database) -> None:
+    held = take(database, "refresh")
+    times = iter([real_clock().replace(minute=minute) for minute in (1, 2, 3, 4, 5)])
+    store = Store(database.engine, sleep=lambda _: give_back(database, held))
+    api: Any = Catalog(BEFORE)
+    outcome = synchronise(store, api, RunOptions(), trigger="daemon", ttl=60.0, clock=lambda: next(times))
+    assert (outcome.error, outcome.run.started_at.minute) == (None, 2)
+    assert database.rows("sync_runs", "run_id")[1]["started_at"].minute == 2

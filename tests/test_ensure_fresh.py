@@ -1,0 +1,206 @@
+"""Many callers of `ensure_fresh` at once, in threads and processes, on each database: they wait, and share what one fetched."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync import Catalog
+from sync.client.api_client import HttpApiClient
+from sync.errors import LeaseBusy, SyncError, UnknownTemplate
+from sync.sandbox.server import SANDBOX_KEY, Sandbox
+from sync.store import lease
+from sync.store.apply import Store
+from sync.store.engine import open_engine, writing
+from sync.synchronise import RunOptions, synchronise
+from tests.builders import make_settings, record, records, run_against
+from tests.command_line import of_sandbox
+from tests.faults import PROCESSES, anomalies, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.builders import Database
+
+CALLERS = 40
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def upstream(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A catalog of 40 that was synchronised an hour ago, and has changed since; the settings lead to it."""
+    with Sandbox(records(40)) as server:
+        for name, value in of_sandbox(server).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        run_against(server.url, database.engine, clock=lambda: now().replace(year=2025))
+        server.replace([record(each["TemplateId"], Title_en="Renamed") for each in records(40)])
+        yield server
+
+
+def titles_of(catalog: Catalog, ids: list[str], max_age: float, wait: float = 30.0) -> list[str]:
+    """Ask for these templates at the same moment, each from a thread; give the titles, or the errors."""
+    start = threading.Barrier(len(ids))
+
+    def ask(template_id: str) -> str:
+        start.wait()
+        try:
+            return str(catalog.ensure_fresh(template_id, max_age, wait=wait).title_en)
+        except SyncError as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(len(ids)) as threads:
+        return list(threads.map(ask, ids))
+
+
+def refreshes(database: Database) -> list[tuple[Any, ...]]:
+    """Give what `sync_runs` tells of each refresh, in the order of templates."""
+    rows = [row for row in database.rows("sync_runs") if row["trigger"] == "refresh"]
+    return sorted((row["template_id"], row["status"], row["requests"]) for row in rows)
+
+
+@pytest.mark.long_on_servers
+@pytest.mark.ci_slice
+def test_callers_of_one_template_share_one_request(database: Database, upstream: Sandbox) -> None:
+    upstream.latency = 0.02
+    assert titles_of(Catalog(database.engine), ["7"] * 12, 60) == ["Renamed"] * 12
+    assert refreshes(database) == [("7", "succeeded", 1)]
+
+
+def test_a_refresh_without_a_change_verifies_the_template_for_other_callers(database: Database, upstream: Sandbox) -> None:
+    upstream.replace(records(40))
+    for _ in range(2):
+        assert Catalog(database.engine).ensure_fresh("7", 60).title_en == "Number 7"
+    assert refreshes(database) == [("7", "succeeded", 1)]
+
+
+def test_a_caller_that_accepts_no_age_fetches_what_was_fetched_before_its_call(database: Database, upstream: Sandbox) -> None:
+    for _ in range(2):
+        Catalog(database.engine).ensure_fresh("7", 0)
+    assert refreshes(database) == [("7", "succeeded", 1)] * 2
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_caller_that_waited_takes_what_was_fetched_since_its_call(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, found: bool
+) -> None:
+    """Also with max_age=0, and also that the catalog has no such template any more."""
+    with Sandbox(records(3)) as server:
+        for name, value in of_sandbox(server).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        run_against(server.url, sqlite.engine)
+        server.replace(records(3 if found else 2))
+        held = lease.acquire(sqlite.engine, trigger="run", ttl=60.0, now=now())
+        catalog = Catalog(sqlite.engine)
+        with ThreadPoolExecutor(2) as threads:
+            waiting = [threads.submit(catalog.ensure_fresh, "3", 0) for _ in range(2)]
+            wait_for(lambda: threading.active_count() > 2)
+            with writing(sqlite.engine) as connection:
+                lease.release(connection, held)
+            errors = [each.exception(20) for each in waiting]
+    assert [type(error) for error in errors] == [type(None) if found else UnknownTemplate] * 2
+    assert len(refreshes(sqlite)) == 1
+
+
+def test_a_wait_that_expires_is_busy_and_leaves_no_row(database: Database, upstream: Sandbox) -> None:
+    lease.acquire(database.engine, trigger="run", ttl=60.0, now=now())
+    with pytest.raises(LeaseBusy) as busy:
+        Catalog(database.engine).ensure_fresh("7", 0, wait=0.1)
+    assert (busy.value.exit_code, busy.value.run_id, refreshes(database)) == (75, None, [])
+
+
+@pytest.mark.long
+@pytest.mark.ci_slice
+def test_forty_threads_that_ask_for_four_templates_make_four_requests_and_no_other_row(
+    database: Database, upstream: Sandbox
+) -> None:
+    upstream.latency = 0.1
+    ids = ["1", "2", "3", "4"] * (CALLERS // 4)
+    assert titles_of(Catalog(database.engine), ids, 60) == ["Renamed"] * CALLERS
+    assert refreshes(database) == [(number, "succeeded", 1) for number in "1234"]
+    assert len(database.rows("sync_runs")) == 5
+    assert anomalies(database) == []
+
+
+def ask_in_a_process(url: str, variables: dict[str, str], folder: str, answers: Any) -> None:
+    """In a process of its own: ask for four templates from ten threads."""
+    os.environ.update(variables)
+    os.chdir(folder)
+    engine = open_engine(url)
+    answers.put(titles_of(Catalog(engine), (["1", "2", "3", "4"] * 3)[:10], 60))
+    engine.dispose()
+
+
+@pytest.mark.long
+def test_forty_callers_in_four_processes_make_four_requests(database: Database, upstream: Sandbox, tmp_path: Path) -> None:
+    upstream.latency = 0.1
+    answers = PROCESSES.Queue()
+    arguments = (database.url, of_sandbox(upstream), str(tmp_path), answers)
+    several = [PROCESSES.Process(target=ask_in_a_process, args=arguments) for _ in range(4)]
+    for one in several:
+        one.start()
+    assert [answers.get(timeout=60) for _ in several] == [["Renamed"] * 10] * 4
+    for one in several:
+        one.join(60)
+        one.close()
+    assert refreshes(database) == [(number, "succeeded", 1) for number in "1234"]
+    assert anomalies(database) == []
+
+
+@pytest.mark.long
+@pytest.mark.ci_slice
+def test_a_run_that_meets_a_refresh_and_forty_waiting_callers_goes_first_and_they_share_what_it_fetched(
+    database: Database, upstream: Sandbox
+) -> None:
+    held = lease.acquire(database.engine, trigger="refresh", template_id="1", ttl=60.0, now=now())
+    begun = threading.Event()
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        if not pauses:
+            begun.set()
+            wait_for(lambda: threading.active_count() > CALLERS)
+            with writing(database.engine) as connection:
+                lease.release(connection, held)
+        pauses.append(seconds)
+        threading.Event().wait(seconds)
+
+    def crowd() -> list[str]:
+        begun.wait(20)
+        return titles_of(Catalog(database.engine), [str(number) for number in range(1, CALLERS + 1)], 60)
+
+    with ThreadPoolExecutor(1) as later, HttpApiClient(make_settings(upstream.url), SANDBOX_KEY) as api:
+        titles = later.submit(crowd)
+        store = Store(database.engine, sleep=pause)
+        outcome = synchronise(store, api, RunOptions(), trigger="daemon", ttl=60.0, clock=now)
+        assert titles.result(60) == ["Renamed"] * CALLERS
+    assert (outcome.error, outcome.run.fence, outcome.run.changed) == (None, held.fence + 1, CALLERS)
+    assert refreshes(database) == [("1", "interrupted", 0)], "only the one that this test made"
+    assert anomalies(database) == []
+
+
+@pytest.mark.long
+@pytest.mark.ci_slice
+def test_a_run_among_refreshes_of_forty_templates_succeeds_and_no_row_is_skipped(database: Database, upstream: Sandbox) -> None:
+    upstream.latency = 0.05
+    ids = [str(number) for number in range(1, CALLERS + 1)]
+    with ThreadPoolExecutor(1) as crowd, HttpApiClient(make_settings(upstream.url), SANDBOX_KEY) as api:
+        titles = crowd.submit(titles_of, Catalog(database.engine), ids, 60)
+        wait_for(lambda: len(refreshes(database)) > 1)
+        outcome = synchronise(Store(database.engine), api, RunOptions(), trigger="daemon", ttl=60.0, clock=now)
+        assert titles.result(60) == ["Renamed"] * CALLERS
+    assert outcome.error is None
+    assert outcome.run.changed > 0, "the run came before some of the refreshes"
+    assert {row["status"] for row in database.rows("sync_runs")} == {"succeeded"}
+    assert len(refreshes(database)) < CALLERS, "callers that waited take what the run fetched"
+    assert anomalies(database) == []

@@ -11,9 +11,9 @@ from sync.config.settings import load, require_key
 from sync.errors import UnknownTemplate
 from sync.reader.catalog import find_template
 from sync.reader.stored_templates import last_refresh, verified_at
+from sync.refresh import refresh
 from sync.store.apply import Store
 from sync.store.state import require_origin
-from sync.synchronise import refresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable

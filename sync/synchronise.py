@@ -3,7 +3,7 @@
     acquire the lease -> fetch and parse every page -> confirm absences -> decide about removals -> compare with the database
     -> apply everything in one transaction
 
-`plan` computes what a run changes and writes nothing; `_run_with_lease` holds the lease around it and applies it. Everything
+`plan` computes what a run changes and writes nothing; `run_with_lease` holds the lease around it and applies it. Everything
 outside the process (API, database, clock, random numbers) is an argument: command line, daemon and tests differ only there.
 """
 
@@ -26,7 +26,7 @@ from sync.catalog.removals import (
     removal_problem,
 )
 from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, unverified_error
-from sync.catalog.served_records import LOOK_UP, RecordParser
+from sync.catalog.served_records import RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
 from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
@@ -36,22 +36,19 @@ from sync.errors import (
     DatabaseError,
     DeadlineExceeded,
     Interrupted,
-    InvalidResponse,
     LeaseBusy,
-    NotFound,
     RemovalsHeld,
     SyncError,
 )
 from sync.resource_limits import resource_error
-from sync.store import lease as leases
-from sync.store.lease_wait import WAIT_SECONDS, LeaseWait, acquire_in_turn
+from sync.store.lease import REFRESH
+from sync.store.lease_renewal import renew_in_background
+from sync.store.lease_wait import LeaseWait, acquire_in_turn
 from sync.store.write import WriteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
-
-    from sqlalchemy import Connection
 
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
@@ -59,6 +56,7 @@ if TYPE_CHECKING:
     from sync.client.api_client import ApiClient
     from sync.client.walk import Progress, Walk
     from sync.store.apply import Store
+    from sync.store.lease import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +154,10 @@ def synchronise(
     def work(now: datetime) -> Plan:
         return plan(store, api, options, now=now, random=random, progress=progress)
 
-    return _run_with_lease(store, api, work, trigger=trigger, ttl=ttl, clock=clock)
+    return run_with_lease(store, api, work, trigger=trigger, ttl=ttl, clock=clock)
 
 
-def _run_with_lease(
+def run_with_lease(
     store: Store,
     api: ApiClient,
     work: Callable[[datetime], Plan],
@@ -186,7 +184,7 @@ def _run_with_lease(
         return Outcome(finish_failed(run, error, statistics, clock()), error=error, unrecorded=error)
     run = replace(run, run_id=lease.run_id, started_at=began, fence=lease.fence, holder=lease.holder)
     try:
-        with leases.renew_in_background(store.engine, lease, on_loss=api.interrupt):
+        with renew_in_background(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)
             api.check_deadline()  # the last point at which an interrupt or the deadline stops the run
         finished = _finish(run, planned, api, clock())
@@ -314,15 +312,13 @@ def _finish(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
 
 def _stopped(store: Store, run: Run, error: SyncError) -> Outcome:
     """Record a run that was stopped before it acquired the lease; a refresh leaves no row."""
-    if run.trigger == leases.REFRESH:
-        return Outcome(run, error=error)
     try:
-        return Outcome(store.record_failed(run), error=error)
+        return Outcome(run if run.trigger == REFRESH else store.record_failed(run), error=error)
     except DatabaseError as failure:
         return Outcome(run, error=error, unrecorded=failure)
 
 
-def _close(store: Store, lease: leases.Lease, run: Run) -> DatabaseError | None:
+def _close(store: Store, lease: Lease, run: Run) -> DatabaseError | None:
     """Record the result of a run that applied nothing; return the error if the database is unavailable."""
     try:
         store.close(lease, run)
@@ -352,53 +348,3 @@ def preview(
             str(problem), hint="Nothing was written. A run holds the removals; `run --accept-removals` applies them."
         )
     return Outcome(_finish(run, planned, api, clock()), planned, problem, api.statistics.by_code)
-
-
-def refresh(
-    store: Store,
-    api: ApiClient,
-    template_id: str,
-    *,
-    ttl: float,
-    clock: Callable[[], datetime],
-    wait: float = WAIT_SECONDS,
-    check: Callable[[Connection], None] = lambda _connection: None,
-) -> Outcome:
-    """Fetch one template now and record its changes. Never remove it: a removal also requires a walk.
-
-    Args:
-        store: the database.
-        api: the client of the catalog's API.
-        template_id: the template.
-        ttl: seconds after which the lease expires unless it is renewed.
-        clock: returns the time, aware.
-        wait: maximum wait for the lease, in seconds; a refresh that does not get it leaves no row.
-        check: called before the lease is acquired; an error that it raises ends the refresh, which leaves no row.
-    """
-    return _run_with_lease(
-        store, api, lambda _: plan_one(store, api, template_id), trigger=leases.REFRESH, ttl=ttl, clock=clock,
-        template_id=template_id, wait=LeaseWait(wait, api.check_deadline, check),
-    )  # fmt: skip
-
-
-def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
-    """Compute what changed in one template; write nothing.
-
-    Raises:
-        InvalidResponse: the API returned other templates.
-    """
-    stored, state = store.load()
-    require_same_origin(state.origin, api.origin)
-    # Without stored hashes the record is parsed in any case.
-    parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=api.redact)
-    try:
-        envelope = api.get({"template_id": template_id})
-    except NotFound:
-        records = []
-    else:
-        served = parser.parse_page(LOOK_UP, envelope.records or (), exact=envelope.exact)
-        records = [record for record in served if record.template_id == template_id]
-        if served and not records:
-            raise InvalidResponse("The catalog returned other templates than the one requested.", code="other-template")
-    snapshot = build_snapshot(records, (), parser)
-    return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser)

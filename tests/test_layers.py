@@ -17,6 +17,7 @@ LAYERS = [
     "agents daemon",
     "api",
     "ensure_fresh",
+    "refresh",
     "webhooks",
     "monitoring",
     "logs",

@@ -11,8 +11,9 @@ import pytest
 from sync.catalog.feed_chain import Cursor
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
+from sync.refresh import refresh
 from sync.store.apply import Store
-from sync.synchronise import Outcome, RunOptions, refresh, synchronise
+from sync.synchronise import Outcome, RunOptions, synchronise
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import steps
 from sync.webhooks.rules import Rules

@@ -17,8 +17,9 @@ import pytest
 import sqlalchemy as sa
 
 from sync.catalog.served_records import RecordParser
+from sync.refresh import refresh
 from sync.store.apply import Store
-from sync.synchronise import Outcome, RunOptions, refresh, synchronise
+from sync.synchronise import Outcome, RunOptions, synchronise
 from tests.answering import Answering, listed, not_there
 from tests.builders import OF_ITS_OWN
 from tests.conftest import fresh

@@ -18,11 +18,12 @@ from sync.catalog.run_record import Status
 from sync.client.api_client import HttpApiClient
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
+from sync.refresh import refresh
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
-from sync.synchronise import Outcome, RunOptions, refresh, synchronise
+from sync.synchronise import Outcome, RunOptions, synchronise
 from tests.builders import HASTY, Database, make_settings, ticking
 from tests.faults import anomalies, documents
 from tests.hostile import Hostile, Reply, Request

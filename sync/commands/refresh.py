@@ -35,10 +35,10 @@ def command(context: Context, *, template_id: str, wait: float, as_json: bool) -
     from sync.commands.synchronising import finish, open_endpoint, report_errors_as_json
     from sync.logs import log_run
     from sync.reader.catalog import template
+    from sync.refresh import refresh
     from sync.store.apply import Store
     from sync.store.schema import prepare
     from sync.store.state import require_origin
-    from sync.synchronise import refresh
 
     with report_errors_as_json(context.out, "refresh", json=as_json):
         prepare(engine)

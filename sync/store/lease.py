@@ -5,15 +5,12 @@ token, and the transaction that applies a run first checks that its number is th
 same number can be assigned again, so a random token is compared too. The lease is one row, timed by the clock of the database:
 session locks do not work through a pooler, and other nodes of a cluster do not see them.
 
-A refresh fetches one template. It waits for the lease of others, and a run waits for a refresh: `sync.store.lease_wait` polls.
-A waiting run writes into the row until when it waits, so that no refresh acquires the lease before it.
+A run that waits for a refresh writes a time into the row, until which other refreshes do not acquire the lease.
 """
 
 from __future__ import annotations
 
 import secrets
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.run_record import BY_CODE, Status
-from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, Interrupted, LeaseBusy, LeaseLost
+from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy, LeaseLost
 from sync.store import process
 from sync.store.engine import writing
 from sync.store.tables import sync_lease, sync_runs
 from sync.store.transaction_retry import RECONNECT, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 _CLOCKS = {
@@ -61,11 +58,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The holder of the lease, the start of its run, and the seconds until the lease expires unless renewed, at most its TTL.
-
-    Attributes:
-        is_refresh: whether the holder is a refresh, not a run or an upgrade.
-    """
+    """The holder of the lease, the start of its run, and the seconds until the lease expires unless renewed, at most its TTL."""
 
     name: str
     fence: int
@@ -208,7 +201,7 @@ class _Attempt:
         if (found := connection.execute(query).one_or_none()) is None:
             return None
         lease = Lease(found.run_id, found.fence, self.row["holder"], self.ttl, self.token)
-        return lease if _renew(connection, lease) else None
+        return lease if renew(connection, lease) else None
 
 
 def _unrecorded(message: str, run_id: int | None = None) -> LeaseBusy:
@@ -269,8 +262,8 @@ def check_fence(connection: sa.Connection, lease: Lease) -> None:
     Raises:
         LeaseLost: another run acquired the lease, or the database lost the row of this run.
     """
-    if not _renew(connection, lease):
-        raise _lease_lost() if _run_exists(connection, lease) else _run_row_lost()
+    if not renew(connection, lease):
+        raise lease_lost() if _run_exists(connection, lease) else _run_row_lost()
 
 
 def _run_exists(connection: sa.Connection, lease: Lease) -> bool:
@@ -288,7 +281,8 @@ def _run_row_lost() -> LeaseLost:
     )
 
 
-def _lease_lost() -> LeaseLost:
+def lease_lost() -> LeaseLost:
+    """Return the error of a run whose lease another run acquired."""
     return LeaseLost(
         "The lease of this run expired and another run acquired it; nothing of this run was applied.",
         hint=BY_CODE["lease-lost"].action,
@@ -326,46 +320,8 @@ def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa
     return retry(take)
 
 
-@contextmanager
-def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
-    """Renew the lease from a thread, three times per TTL, without an open transaction in between.
-
-    Args:
-        engine: the database.
-        lease: the lease to renew.
-        on_loss: called once if another run acquired the lease; it must make the block raise Interrupted.
-
-    Raises:
-        LeaseLost: instead of that Interrupted.
-    """
-    done, lost = threading.Event(), threading.Event()
-
-    def renew() -> None:
-        while not done.wait(lease.ttl / 3):
-            try:
-                with writing(engine) as connection:
-                    renewed = _renew(connection, lease)
-            except DatabaseError:
-                continue  # retried; `check_fence` detects a lease that expired
-            if not renewed:
-                lost.set()
-                on_loss()
-                return
-
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    except Interrupted:
-        if lost.is_set():
-            raise _lease_lost() from None
-        raise
-    finally:
-        done.set()
-        thread.join(lease.ttl)  # a daemon thread, which may wait for an unreachable database
-
-
-def _renew(connection: sa.Connection, lease: Lease) -> bool:
+def renew(connection: sa.Connection, lease: Lease) -> bool:
+    """Renew the lease if this run still holds it; return whether it does."""
     # `holder` is null after the release, so that a renewal that waited for the apply does not acquire the lease again.
     held = sa.and_(_same_lease(lease), sync_lease.c.holder.is_not(None))
     renewed = sa.update(sync_lease).where(held).values(expires=database_clock(connection) + lease.ttl)

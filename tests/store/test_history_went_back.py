@@ -41,7 +41,7 @@ def test_of_two_holders_with_one_fence_and_one_run_only_the_newer_proves_renews_
     with pytest.raises(LeaseLost), writing(database.engine) as connection:
         leases.check_fence(connection, a)
     with writing(database.engine) as connection:
-        assert leases._renew(connection, a) is False
+        assert leases.renew(connection, a) is False
         leases.release(connection, a)
         leases.check_fence(connection, b)
         leases.release(connection, b)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseError, LeaseBusy, LeaseLost
-from sync.store import connecting, schema
+from sync.store import connecting, lease_renewal, schema
 from sync.store import engine as engines
 from sync.store import lease as leases
 from sync.store import process as processes
@@ -331,7 +331,7 @@ def test_a_released_lease_is_not_revived_by_a_late_heartbeat(database: Database)
     with writing(database.engine) as connection:
         leases.release(connection, lease)
     with writing(database.engine) as connection:
-        assert leases._renew(connection, lease) is False
+        assert leases.renew(connection, lease) is False
     assert (_lease_row(database)["expires"], _lease_row(database)["holder"]) == (0, None)
     assert sync(BEFORE, database.engine).error is None
 
@@ -350,8 +350,8 @@ def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Dat
         with real(engine) as connection:
             yield connection
 
-    monkeypatch.setattr(leases, "writing", away_once)
-    with leases.renew_in_background(database.engine, lease, on_loss=lambda: None):
+    monkeypatch.setattr(lease_renewal, "writing", away_once)
+    with lease_renewal.renew_in_background(database.engine, lease, on_loss=lambda: None):
         assert failures.wait(20)
         term = _lease_row(database)["expires"]
         wait_for(lambda: _lease_row(database)["expires"] > term)

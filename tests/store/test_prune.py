@@ -16,12 +16,12 @@ from sync.errors import LeaseBusy, Pruned, UsageError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, history, status
 from sync.reader.past import run_of
+from sync.refresh import refresh
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.prune import prune
 from sync.store.tables import price_periods, sync_runs, template_versions
-from sync.synchronise import refresh
 from tests.builders import EPOCH, HASTY, Database, make_settings, record, records, run_against, run_with, ticking
 from tests.command_line import Result, template_sync
 from tests.daemons import Upstream, until

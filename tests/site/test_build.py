@@ -12,12 +12,13 @@ import pytest
 
 from sync.catalog.run_record import Status
 from sync.errors import SiteBusy, SiteError, UsageError
+from sync.refresh import refresh
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
 from sync.site.folder import MANIFEST, open_folder
 from sync.site.pages import POLICY
 from sync.store.apply import Store
-from sync.synchronise import RunOptions, refresh, synchronise
+from sync.synchronise import RunOptions, synchronise
 from tests.answering import Answering, listed
 from tests.builders import record, records, run_with, ticking
 from tests.command_line import of_sandbox, template_sync

@@ -321,6 +321,23 @@ BEGIN, END = "<!-- faults: written by `python -m tests.test_faults` -->\n", "<!-
 TABLE = [*FAULTS, *STORED, *ENVELOPES, *ATTACKS]
 
 
+GROUPS = {
+    "code": "codes in the body, and HTTP statuses",
+    "page": "pages",
+    "total": "the reported total",
+    "look-ups": "look-ups of the missing template",
+    "record": "records",
+    "walk": "the whole walk",
+    "envelope": "the JSON object around the records",
+    "framing": "HTTP messages",
+    "connection": "connections",
+    "encoding": "content encoding and character set",
+    "direction": "redirects and other servers",
+    "patience": "requests to retry later",
+}
+"""First word of a fault's name -> what the document calls the group."""
+
+
 def section(faults: Sequence[Attack]) -> str:
     """Group the rows by result, then by the first word of their names; of a large group the document has the number."""
     groups: dict[str, dict[str, list[str]]] = {}
@@ -332,8 +349,8 @@ def section(faults: Sequence[Attack]) -> str:
 
 
 def item(where: str, what: Sequence[str]) -> str:
-    more = f" and {len(what) - 4} more" if len(what) > 5 else ""
-    line = f"- {where}: {' · '.join(what[:4] if more else what)}{more}"
+    more = f"; and {len(what) - 4} more" if len(what) > 5 else ""
+    line = f"- {GROUPS[where]}: {'; '.join(what[:4] if more else what)}{more}"
     return textwrap.fill(line, 130, subsequent_indent="  ", break_on_hyphens=False) + "\n"
 
 

@@ -238,7 +238,7 @@ def spoken(script: Script) -> Answering:
     return Answering(answer)
 
 
-COUNTING = ("once, then good", "the rest are denied", "after its controls")
+COUNTING = ("once, then a valid response", "all others return 404", "after the controls")
 HOSTILE = [fault for fault in (*FAULTS, *STORED) if not fault.name.endswith(COUNTING)]
 """Without those whose answer depends on the number of requests so far: the second play would not meet the same fault."""
 TOGETHER = 20

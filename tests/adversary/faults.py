@@ -27,15 +27,15 @@ CODES = [
     *(in_place_of_2(f"code: {code} under HTTP 200", failure(code), 76) for code in (299, 422)),
     in_place_of_2("code: 429 under HTTP 200", failure(429), 75),
     *(unread_2(f"code: {code} under HTTP 200", failure(code)) for code in (500, 501)),
-    unread_2("code: one of 40 digits", failure(10**40)),
+    unread_2("code: a code of 40 digits", failure(10**40)),
     *(unread_2(f"code: HTTP {code}", html(code)) for code in (408, 500, 502, 503, 504)),
     *(in_place_of_2(f"code: HTTP {code}", html(code), 77) for code in (401, 403)),
     in_place_of_2("code: HTTP 429", html(429), 75),
-    unread_2("code: HTTP 500 over a good page", replace(GOOD, status=500)),
-    in_place_of_2("code: HTTP 404 over a good page", replace(GOOD, status=404), 76),
+    unread_2("code: HTTP 500 with a valid page", replace(GOOD, status=500)),
+    in_place_of_2("code: HTTP 404 with a valid page", replace(GOOD, status=404), 76),
     *(Attack(f"code: {code} for page 1", one_after_another(failure(code)), 76) for code in (404, 422)),
-    Attack("code: 500 once, then good", faulty(HONEST, {2: failure(500)}, times=1), 0, ALL),
-    Attack("code: a reset once, then good", faulty(HONEST, {2: RESET}, times=1), 0, ALL),
+    Attack("code: 500 in the body once, then a valid response", faulty(HONEST, {2: failure(500)}, times=1), 0, ALL),
+    Attack("code: a connection reset once, then a valid response", faulty(HONEST, {2: RESET}, times=1), 0, ALL),
 ]  # fmt: skip
 
 
@@ -54,28 +54,30 @@ def signed(request: Request) -> Reply:
 
 
 PAGES = [
-    unread_2("page: 100,000 brackets", Reply(b"[" * 100_000)),
+    unread_2("page: 100,000 nested lists", Reply(b"[" * 100_000)),
     unread_2("page: no list of templates", Reply(b'{"code": 200, "data": {}}')),
-    unread_2("page: `templates: null`", Reply(b'{"code": 200, "data": {"total": 12, "templates": null}}')),
-    unread_2("page: empty", success([], 12)),
-    unread_2("page: empty, total 0", success([], 0)),
-    unread_2("page: short", success(AFTER[4:6], 12)),
-    unread_2("page: page 1 again", success(AFTER[:4], 12)),
+    unread_2("page: `templates` is null", Reply(b'{"code": 200, "data": {"total": 12, "templates": null}}')),
+    unread_2("page: an empty list", success([], 12)),
+    unread_2("page: an empty list with total 0", success([], 0)),
+    unread_2("page: only two of its four templates", success(AFTER[4:6], 12)),
+    unread_2("page: page 1 in place of page 2", success(AFTER[:4], 12)),
     unread_2("page: one template of page 1 instead of its own", success([AFTER[0], *AFTER[5:8]], 12)),
-    Attack("page: empty once, then good", faulty(HONEST, {2: success([], 12)}, times=1), 0, ALL),
-    *(served(f"page: past the end, {what}", 0, ALL, past_end=what) for what in ("empty", "null", "last", "first", 404, 422)),
-    served("page: at most 3 templates", 0, ALL, cap=3),
-    served("page: `page` ignored", 76, NOTHING, ignores_page=True).ends("incomplete"),
-    Attack("page: `page` and `page_size` ignored", lambda request: success(AFTER) if request.page else HONEST(request), 0, ALL),
+    Attack("page: an empty list once, then a valid response", faulty(HONEST, {2: success([], 12)}, times=1), 0, ALL),
+    *(served(f"page: pages after the last are {what}", 0, ALL, past_end=end) for what, end in (
+        ("empty", "empty"), ("null", "null"), ("the last page", "last"), ("the first page", "first"), ("404", 404), ("422", 422),
+    )),
+    served("page: the server returns at most 3 templates per page", 0, ALL, cap=3),
+    served("page: the server ignores `page`", 76, NOTHING, ignores_page=True).ends("incomplete"),
+    Attack("page: the server ignores `page` and `page_size`", lambda request: success(AFTER) if request.page else HONEST(request), 0, ALL),
     Attack("page: a template moves during every walk", swapped, 76, KEPT),
-    Attack("page: URLs signed anew", signed, 0, ALL, exact=False),
-    Attack("page: one template of twelve", catalog([AFTER[10]]), 4, "+0 ~1 -0"),
+    Attack("page: URLs have new signatures in each response", signed, 0, ALL, exact=False),
+    Attack("page: the catalog has only one of its twelve templates", catalog([AFTER[10]]), 4, "+0 ~1 -0"),
     *(served(f"total: {name}", 76, KEPT, total=total) for name, total in (
         ("null", None), ("a string", "12"), ("negative", -1), ("10^50", 10**50), ("too low", 7), ("too high", 20),
     )),
-    served("total: too high, and 404 past the end", 76, KEPT, total=20, past_end=404),
-    served("total: too high, and the last page past the end", 76, KEPT, total=20, past_end="last"),
-    served("total: growing", 76, KEPT, total=lambda request: 12 + request.number),
+    served("total: too high, with 404 for pages after the last", 76, KEPT, total=20, past_end=404),
+    served("total: too high, with the last page repeated after the last", 76, KEPT, total=20, past_end="last"),
+    served("total: it increases with each response", 76, KEPT, total=lambda request: 12 + request.number),
 ]  # fmt: skip
 
 
@@ -85,17 +87,17 @@ def cannot_be(reply: Reply) -> Script:
 
 
 LOOK_UPS = [
-    Attack("look-ups: `templates: null`", looked_up(NULL), 0, ALL),
-    Attack("look-ups: 404 in the body and as status", looked_up(failure(404, 404)), 0, ALL),
-    Attack("look-ups: other templates for what is gone and what cannot be", looked_up(success(AFTER[:4])), 76, KEPT),
-    *(Attack(f"look-ups: {code} for what is gone and what cannot be", looked_up(failure(code)), 0, KEPT) for code in (429, 500)),
-    Attack("look-ups: an empty list in other words for what is gone", looked_up(as_json({"code": 200, "message": "busy", "data": {"templates": []}}), success([])), 0, KEPT),
-    Attack("look-ups: a template without its id for what is gone", looked_up(NO_ID, success([])), 0, KEPT),
-    Attack("look-ups: no reply for what is gone", looked_up(NO_REPLY, success([])), 0, KEPT),
-    Attack("look-ups: a template for what cannot be", cannot_be(success([BEFORE[0]])), 76, KEPT),
-    Attack("look-ups: 500 for what cannot be", cannot_be(failure(500)), 0, KEPT),
-    *(Attack(f"look-ups: {name}, whatever is asked", faulty(HONEST, {0: reply}), code, KEPT) for name, reply, code in (
-        ("`templates: null`", NULL, 76), ("a template without its id", NO_ID, 76), ("other templates", success(AFTER[:4]), 76),
+    Attack("look-ups: `templates` is null", looked_up(NULL), 0, ALL),
+    Attack("look-ups: 404 in the body and as HTTP status", looked_up(failure(404, 404)), 0, ALL),
+    Attack("look-ups: other templates for the missing template and an impossible id", looked_up(success(AFTER[:4])), 76, KEPT),
+    *(Attack(f"look-ups: {code} for the missing template and an impossible id", looked_up(failure(code)), 0, KEPT) for code in (429, 500)),
+    Attack("look-ups: an empty list with another message for the missing template", looked_up(as_json({"code": 200, "message": "busy", "data": {"templates": []}}), success([])), 0, KEPT),
+    Attack("look-ups: a template without its id for the missing template", looked_up(NO_ID, success([])), 0, KEPT),
+    Attack("look-ups: no reply for the missing template", looked_up(NO_REPLY, success([])), 0, KEPT),
+    Attack("look-ups: a template for an impossible id", cannot_be(success([BEFORE[0]])), 76, KEPT),
+    Attack("look-ups: 500 for an impossible id", cannot_be(failure(500)), 0, KEPT),
+    *(Attack(f"look-ups: {name}, for every id", faulty(HONEST, {0: reply}), code, KEPT) for name, reply, code in (
+        ("`templates` is null", NULL, 76), ("a template without its id", NO_ID, 76), ("other templates", success(AFTER[:4]), 76),
         ("422", failure(422), 76), ("a web page", html(), 76), ("no reply", NO_REPLY, 0),
     )),
 ]  # fmt: skip
@@ -114,7 +116,7 @@ def bad(name: str, **changes: Any) -> Attack:
 
 
 def odd(name: str, each: object, rows: str) -> Attack:
-    return Attack(f"record: one {name}", catalog([*AFTER, each]), 0, f"{rows}, 1 rejected")
+    return Attack(f"record: a {name}", catalog([*AFTER, each]), 0, f"{rows}, 1 rejected")
 
 
 SPOILT = "+1 ~0 -1, 1 rejected"
@@ -124,26 +126,26 @@ RECORDS = [
     bad("a title of the wrong type", Title=[]),
     bad("a title of 10 MB", Title="x" * 10**7),
     Attack("record: a title of 17 MB", catalog([*AFTER[:11], record("13", Title="x" * 17_000_000)]), 76),
-    bad("half a surrogate pair", Title="\ud83d"),
-    bad("a price that is no number", ConsumeItems=[{"Resolution": "480p", "Credit": float("nan")}]),
-    bad("a resolution twice", ConsumeItems=[*PRICES, PRICES[0]]),
+    bad("half a surrogate pair in the title", Title="\ud83d"),
+    bad("a price of NaN", ConsumeItems=[{"Resolution": "480p", "Credit": float("nan")}]),
+    bad("a resolution listed twice", ConsumeItems=[*PRICES, PRICES[0]]),
     bad("a price without credits", ConsumeItems=[{"Resolution": "480p"}]),
     bad("tag lists of unequal length", Tags=["a"]),
     bad("null in a list of tags", Tags=[None, "a"]),
     bad("nesting of 40 levels", x=nested(40)),
     bad("two unknown fields of one name", **{"ConsumeItems.Unit": 1, "ConsumeItems": [{**PRICES[0], "Unit": 1}]}),
     Attack("record: nesting of 50,000 levels", spoilt(lambda content: content.replace(b'"changed"', DEEP)), 0, SPOILT),
-    Attack("record: a key twice", spoilt(lambda content: content.replace(b'"Title_en": "changed"', b'"Title_en": "other", "Title_en": "changed"')), 0, ALL),
-    Attack("record: Latin-1", spoilt(lambda content: content.replace(b'"changed"', b'"\xe9"')), 0, SPOILT),
-    odd("without an id, whose media id is new", record(TemplateId=..., MediaId="9"), ALL),
-    odd("without an id, whose media id 12 had", record(TemplateId=...), KEPT),
-    odd("with a null id, whose media id 12 had", record(TemplateId=None), KEPT),
-    odd("without an id and a media id", record(TemplateId=..., MediaId=...), KEPT),
-    odd("that is no object", "x", KEPT),
-    Attack("record: one twice", catalog([AFTER[0], *AFTER], total=12), 0, ALL),
-    Attack("record: 11 twice, differently", catalog([*AFTER[:11], record("11", Title_en="other"), AFTER[11]], total=12), 0, SPOILT),
-    Attack("record: a field that is new to all", catalog([{**each, "New": 1} for each in AFTER]), 0, ALL, exact=False),
-    Attack("record: a field that none has any more", catalog([record(each["TemplateId"], Title_en=...) for each in BEFORE]), 0),
+    Attack("record: a JSON key listed twice", spoilt(lambda content: content.replace(b'"Title_en": "changed"', b'"Title_en": "other", "Title_en": "changed"')), 0, ALL),
+    Attack("record: a title in Latin-1", spoilt(lambda content: content.replace(b'"changed"', b'"\xe9"')), 0, SPOILT),
+    odd("record without an id, whose media id is new", record(TemplateId=..., MediaId="9"), ALL),
+    odd("record without an id, with the media id of template 12", record(TemplateId=...), KEPT),
+    odd("record with a null id, with the media id of template 12", record(TemplateId=None), KEPT),
+    odd("record without an id and without a media id", record(TemplateId=..., MediaId=...), KEPT),
+    odd("record that is not an object", "x", KEPT),
+    Attack("record: the same record twice", catalog([AFTER[0], *AFTER], total=12), 0, ALL),
+    Attack("record: two different records of template 11", catalog([*AFTER[:11], record("11", Title_en="other"), AFTER[11]], total=12), 0, SPOILT),
+    Attack("record: a new field in every record", catalog([{**each, "New": 1} for each in AFTER]), 0, ALL, exact=False),
+    Attack("record: a field is missing from every record", catalog([record(each["TemplateId"], Title_en=...) for each in BEFORE]), 0),
     Attack("record: tags, ratios and prices in another order", catalog([
         {**each, "Tags": each["Tags"][::-1], "Tags_en": each["Tags_en"][::-1], "SupportAspectRatio": "1:1,9:16",
          "ConsumeItems": each["ConsumeItems"][::-1]} for each in BEFORE

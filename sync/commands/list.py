@@ -64,7 +64,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     if as_json:
         context.out.json([printed(each) for each in found])
     elif found:
-        context.out.table(template_rows(found), whole=("PRICES",))
+        context.out.table(template_rows(found), whole=("ID", "PRICES"), omit=("TAGS", "TYPE", "INPUT"))
     if not as_json:
         context.out.message(count_of(len(found), "template"))
     if not found:

@@ -70,9 +70,9 @@ class Output:
         colored = self._colored()
         self.data("".join(f"{render(line, colored=colored)}\n" for line in lines))
 
-    def table(self, rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> None:
+    def table(self, rows: Sequence[Sequence[str]], *, whole: Sequence[str] = (), omit: Sequence[str] = ()) -> None:
         """Print rows as a table, the first as its heading; see `sync.terminal.tables.table`."""
-        self.lines(table(rows, self.width, mark, whole=whole))
+        self.lines(table(rows, self.width, mark, whole=whole, omit=omit))
 
     def json(self, value: Any) -> None:
         """Print a value as JSON: indented on a terminal, otherwise on one line. docs/json.md documents every form."""

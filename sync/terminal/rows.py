@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sync.monitoring.staleness import age, ago
-from sync.terminal.changes import prices, value_text
+from sync.terminal.changes import prices, title, value_text
 from sync.text import escape_control_characters
 from sync.webhooks.position import FAILING_AFTER
 
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
 def template_rows(documents: Iterable[Document]) -> list[list[str]]:
     """Return templates as rows of a table."""
-    rows = [["ID", "TITLE", "EN", "PRICES", "INPUT", "TYPE", "TAGS"]]
+    rows = [["ID", "TITLE", "PRICES", "INPUT", "TYPE", "TAGS"]]
     for each in documents:
         number = "?" if each["input_num"] is None else each["input_num"]
         needs = f"{number} × {_text(each['input_requirement'] or '?')}"
         tags = ", ".join(_text(tag["name_en"] or tag["name"]) for tag in each["tags"])
-        names = [_text(each[name]) for name in ("template_id", "title", "title_en")]
-        rows.append([*names, prices(each), needs, _text(each["template_type"]), tags])
+        rows.append([_text(each["template_id"]), title(each), prices(each), needs, _text(each["template_type"]), tags])
     return rows
 
 

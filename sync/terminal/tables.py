@@ -48,9 +48,17 @@ GAP = "  "
 MIN_WIDTH = 12
 """Columns; a cell that is truncated further is not readable."""
 
+READABLE = 24
+"""Columns; most titles are distinguishable at this width."""
+
 
 def table(
-    rows: Sequence[Sequence[str]], width: int | None = None, paint: Paint = plain, *, whole: Sequence[str] = ()
+    rows: Sequence[Sequence[str]],
+    width: int | None = None,
+    paint: Paint = plain,
+    *,
+    whole: Sequence[str] = (),
+    omit: Sequence[str] = (),
 ) -> list[str]:
     """Format rows as lines with aligned columns.
 
@@ -59,12 +67,18 @@ def table(
         width: maximum width of a line in columns; None: no limit.
         paint: adds the colour of the heading.
         whole: headings of columns that are never made narrower.
+        omit: headings of columns that are omitted, the first one first, while another column is narrower than `READABLE`
+            and than its text.
     """
     sizes = [[*map(wide, row)] for row in rows]  # once for each cell: a long list has a hundred thousand
-    widths = [*map(max, zip(*sizes, strict=True))]
+    full = widths = [*map(max, zip(*sizes, strict=True))]
     if width is not None:
-        available = width - len(GAP) * (len(widths) - 1)
-        widths = fit(widths, available, [name in whole for name in rows[0]])
+        available = width - len(GAP) * (len(full) - 1)
+        widths = fit(full, available, [name in whole for name in rows[0]])
+        if omit and any(fitted < min(size, READABLE) for fitted, size in zip(widths, full, strict=True)):
+            place = rows[0].index(omit[0])
+            rows = [[*row[:place], *row[place + 1 :]] for row in rows]
+            return table(rows, width, paint, whole=whole, omit=omit[1:])
     lines = [GAP.join(map(_filled, row, takes, widths)).rstrip() for row, takes in zip(rows, sizes, strict=True)]
     if width is not None:
         lines = [cut(line, width) for line in lines]

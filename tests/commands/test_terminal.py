@@ -69,6 +69,12 @@ def test_a_table_takes_the_width_that_there_is_and_no_more(folder: Path) -> None
     assert widths[80] <= 80 < widths[120] <= 120 < widths[400] == max(map(wide, whole.splitlines()))
 
 
+def test_at_80_columns_a_title_is_readable_and_the_tags_are_omitted(folder: Path) -> None:
+    heading, first, *_ = [STYLES.sub("", line) for line in on_a_terminal(80, "list", folder=folder).splitlines()]
+    assert heading.split() == ["ID", "TITLE", "PRICES", "INPUT"]
+    assert "A title that is longer" in first
+
+
 def test_a_terminal_gets_colours_and_a_pipe_none(folder: Path) -> None:
     assert STYLES.search(on_a_terminal(120, "list", folder=folder))
     assert not STYLES.search(template_sync("list", folder=folder).out)

@@ -27,13 +27,13 @@ def test_a_template_shows_what_it_is_called_costs_and_needs() -> None:
         "consume_items": [{"resolution": "480p", "credit": 1}, {"resolution": "720p", "credit": 2.5}],
     }
     assert template_rows([full, NOTHING]) == [
-        ["ID", "TITLE", "EN", "PRICES", "INPUT", "TYPE", "TAGS"],
+        ["ID", "TITLE", "PRICES", "INPUT", "TYPE", "TAGS"],
         [
-            "1\\x1b", "猫\\x1b", "Cat\\x1b", "480p 1  720p 2.5", "2 × SINGLE\\x1b", "BEGIN\\x1b", "Hot\\x1b, 舞\\x1b",
+            "1\\x1b", "Cat\\x1b · 猫\\x1b", "480p 1  720p 2.5", "2 × SINGLE\\x1b", "BEGIN\\x1b", "Hot\\x1b, 舞\\x1b",
         ],
-        ["2", "", "", "", "? × ?", "", ""],
+        ["2", "", "", "? × ?", "", ""],
     ]  # fmt: skip
-    assert template_rows([{**NOTHING, "input_num": 0}])[1][4] == "0 × ?"
+    assert template_rows([{**NOTHING, "input_num": 0}])[1][3] == "0 × ?"
 
 
 def test_a_tag_shows_both_its_names_and_how_many_have_it() -> None:

@@ -42,6 +42,15 @@ def test_a_column_that_stays_whole_takes_its_room_from_the_others() -> None:
     assert table(rows, 56, whole=["B"])[1] == "x" * 15 + "…  " + "y" * 20 + "  " + "z" * 15 + "…"
 
 
+@pytest.mark.parametrize(("width", "headings"), [
+    (None, "A  TITLE  TAGS  TYPE"), (92, "A  TITLE  TAGS  TYPE"), (91, "A  TITLE  TAGS  TYPE"), (79, "A  TITLE  TAGS  TYPE"),
+    (78, "A  TITLE  TYPE"), (53, "A  TITLE  TYPE"), (52, "A  TITLE"), (10, "A  TITLE"),
+])  # fmt: skip
+def test_columns_are_omitted_in_order_until_the_others_are_readable(width: int | None, headings: str) -> None:
+    rows = [["A", "TITLE", "TAGS", "TYPE"], ["x", "t" * 30, "g" * 30, "y" * 25]]
+    assert " ".join(table(rows, width, omit=["TAGS", "TYPE"])[0].split()) == " ".join(headings.split())
+
+
 @pytest.mark.parametrize(("widths", "room", "whole", "fitted"), [
     ([20, 30, 30], 80, [False] * 3, [20, 30, 30]),
     ([20, 30, 30], 62, [False] * 3, [20, 21, 21]),      # the narrowest is as wide as its share: what is over goes to the others

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_SCHEDULER_STARTED
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_SCHEDULER_STARTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
@@ -37,7 +37,7 @@ from sync.resource_limits import resource_error
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from apscheduler.events import JobExecutionEvent
+    from apscheduler.events import JobSubmissionEvent
 
     from sync.daemon.next_run import Schedule
     from sync.daemon.service import Service
@@ -90,6 +90,7 @@ class Daemon:
         self._idle = threading.Event()
         self._idle.set()
         self._planning = threading.RLock()
+        self._planned: datetime | None = None
         self._unsaved_plan: datetime | None = None
         self._saving = threading.Lock()
         # It warns of scheduled times that pass during a run, which are skipped on purpose.
@@ -120,7 +121,7 @@ class Daemon:
         self._announce(due)
         started = threading.Event()
         self._scheduler.add_listener(lambda _event: started.set(), EVENT_SCHEDULER_STARTED)
-        self._scheduler.add_listener(self._finish, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+        self._scheduler.add_listener(self._restore_plan, EVENT_JOB_MAX_INSTANCES)
         self._thread.start()
         started.wait()
         get_logger().info("daemon_started", first_run=due.isoformat(timespec="seconds"), schedule=str(self.schedule))
@@ -149,26 +150,26 @@ class Daemon:
             return False, f"a run has been active for more than {self.max_run:.0f} s, the limit of a run"
         return True, "the scheduler is alive"
 
-    def _run(self) -> RunResult | None:
+    def _run(self) -> None:
         self._idle.clear()
         self._run_began = self.monotonic()
-        # After `_end` began, nothing here may wait for the scheduler's locks, which `_end` may hold.
-        return None if self._stopping else self._attempt()
-
-    def _finish(self, event: JobExecutionEvent) -> None:
-        """Plan the next run, in the thread of the run.
-
-        The scheduler counts the job as running until it sends this event, and skips a run that is due earlier.
-        """
         try:
-            result: RunResult | None = event.retval
-            if result and result.fatal:
+            if self._stopping:  # `_end` may hold the scheduler's locks, so nothing here may wait for them
+                return
+            result = self._attempt()
+            if result.fatal:
                 self.stop()
-            elif result and not self._stopping:
+            elif not self._stopping:
                 self._plan(result)
         finally:
             self._run_began = None
             self._idle.set()
+
+    def _restore_plan(self, event: JobSubmissionEvent) -> None:
+        """Repeat the plan if the scheduler skipped it: it counts a run as active until shortly after `_run` returned."""
+        with self._planning:
+            if self._run_began is None and self._planned in event.scheduled_run_times:
+                self._scheduler.modify_job(_JOB, next_run_time=self._planned)
 
     def _attempt(self) -> RunResult:
         """Run, unless another host has just made this run."""
@@ -186,6 +187,7 @@ class Daemon:
     def _plan(self, result: RunResult) -> None:
         """Move the job's next run to the time that the run's result calls for."""
         with self._planning:
+            self._run_began = None
             self._follow_clock()  # first, so that a jump during the run does not move this plan
             self._failures = failures_in_a_row(result, self._failures)
             due = self._next_run_time()
@@ -207,6 +209,7 @@ class Daemon:
         return due
 
     def _move(self, due: datetime) -> None:
+        self._planned = due
         self._scheduler.modify_job(_JOB, next_run_time=due)
         self._announce(due)
 

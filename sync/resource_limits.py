@@ -43,6 +43,8 @@ def open_files_error() -> ResourcesExhausted | None:
     return None
 
 
-def unexpected_error(error: BaseException) -> SyncError:
-    """Return the error to report for any other exception: its type only, because its message may contain a secret."""
+def as_sync_error(error: BaseException) -> SyncError:
+    """Return the error to report for any exception; of an unexpected one only the type, as its message may contain a secret."""
+    if isinstance(error, SyncError):
+        return error
     return resource_error(error) or SyncError(f"Unexpected error: {type(error).__name__}.")

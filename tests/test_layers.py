@@ -59,7 +59,7 @@ PURE_MAY_IMPORT = {
 USERS = {
     "httpcore": "client.http client.network",
     "httpx": "client.http client.network",
-    "structlog": "logs monitoring.heartbeat",
+    "structlog": "logs",
     "anyio": "agents",
     "mcp": "agents",
     "apscheduler": "daemon config.cron",
@@ -75,7 +75,7 @@ USERS = {
     "jsonschema": "forms.validation",
     "standardwebhooks": "webhooks.sign_and_send",
     "wcwidth": "terminal",
-    "sqlalchemy": "store reader webhooks daemon.service monitoring.observation commands site.build api ensure_fresh",
+    "sqlalchemy": "store reader webhooks daemon.service commands site.build api ensure_fresh",
 }
 LONGEST, MEDIAN = 350, 170
 LONGER = {"api": 400}

@@ -56,8 +56,8 @@ def command(context: Context) -> None:
     from sync.logs import get_logger
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
-    from sync.monitoring.observation import facts_of
     from sync.monitoring.probes import Probes, Scrape
+    from sync.reader.status import overview
     from sync.store.schema import prepare
     from sync.store.state import require_origin
 
@@ -96,7 +96,7 @@ def command(context: Context) -> None:
             settings.http_port,
             live=daemon.live,
             ready=service.ready,
-            metrics=Scrape(metrics, lambda: facts_of(engine)).text,
+            metrics=Scrape(metrics, lambda: overview(engine)).text,
         )
         probes.start()
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)

@@ -87,14 +87,12 @@ def heartbeat_for_run(settings: Settings, engine: Engine) -> Iterator[Callable[[
         return
     from sync.client.network import Network
     from sync.monitoring.heartbeat import Ping
-    from sync.monitoring.observation import figures_of, notify_heartbeat
+    from sync.reader.status import overview_if_available
 
     ping = Ping(settings.ping_url, Network.of(settings))
     try:
         with ping.run():
-            yield lambda outcome: notify_heartbeat(
-                ping, outcome, figures_of(outcome, engine)[1], settings.staleness_budget, now()
-            )
+            yield lambda outcome: ping.report(outcome, overview_if_available(engine), settings.staleness_budget, now())
     finally:
         ping.close(PING_CLOSE_TIMEOUT)
 
@@ -102,9 +100,11 @@ def heartbeat_for_run(settings: Settings, engine: Engine) -> Iterator[Callable[[
 def write_metrics(settings: Settings, engine: Engine, outcome: Outcome, *, site: bool | None = None) -> None:
     """Write the textfile for node_exporter, if SYNC_METRICS_FILE is set."""
     if settings.metrics_file is not None:
-        from sync.monitoring.observation import write_textfile
+        from sync.monitoring.metrics import write_run
+        from sync.reader.status import overview_if_available
 
-        write_textfile(settings.metrics_file, engine, outcome, stale_after=settings.staleness_budget, site=site)
+        found = overview_if_available(engine)
+        write_run(settings.metrics_file, outcome, found, stale_after=settings.staleness_budget, site=site)
 
 
 @contextmanager

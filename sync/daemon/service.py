@@ -13,10 +13,9 @@ from sync.client.api_client import HttpApiClient
 from sync.daemon.next_run import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
-from sync.monitoring.observation import figures_of, notify_heartbeat
 from sync.reader.cursor import last_cursor, validate_cursor
-from sync.reader.status import last_success, overview
-from sync.resource_limits import resource_error
+from sync.reader.status import last_success, overview, overview_if_available
+from sync.resource_limits import as_sync_error, resource_error
 from sync.store.apply import Store
 from sync.store.database_errors import database_name
 from sync.store.engine import reading
@@ -96,19 +95,18 @@ class Service:
                 self.outdated = error if isinstance(error, SchemaAhead) else None
                 outcome = self._recorded(self._failed(began, error))
             except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat
-                lack = resource_error(error)
-                if lack is None:
+                if resource_error(error) is None:
                     get_logger().error("run_crashed", exc_info=error)
-                outcome = self._failed(began, lack or SyncError(f"Unexpected error: {type(error).__name__}."))
+                outcome = self._failed(began, as_sync_error(error))
             log_run(outcome)
             if outcome.run.status is Status.SUCCEEDED:
                 self._own_success = (outcome.run.run_id, outcome.run.started_at)
             self._after_run()
-            figures, success = figures_of(outcome, self._engine)
-            self._metrics.observe(figures)
+            found = overview_if_available(self._engine)
+            self._metrics.observe(outcome, found)
             with suppress(SyncError):
                 self._cursor = last_cursor(self._engine)
-            notify_heartbeat(self._ping, outcome, success, self._settings.staleness_budget, self._clock())
+            self._ping.report(outcome, found, self._settings.staleness_budget, self._clock())
         if outcome.plan is not None:
             self._metrics.observe_site(self._site())
         return RunResult(

@@ -11,27 +11,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-import structlog
-
-from sync.errors import SyncError
-from sync.resource_limits import resource_error
+from sync.catalog.run_record import Status
+from sync.logs import get_logger
+from sync.monitoring.staleness import is_stale
+from sync.resource_limits import as_sync_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from sync.client.network import Network
-
+    from sync.reader.status import Overview
+    from sync.synchronise import Outcome
 
 _LIMIT = 5.0  # seconds for one ping
-
-
 _MAX_QUEUED = 4  # pings of two runs; older ones are dropped while the server hangs
-
-
 _TEXT_LIMIT = 10_000  # characters; monitoring services cut at a similar length
-
-
-_log = structlog.get_logger()
 
 
 class Ping:
@@ -60,12 +55,8 @@ class Ping:
         reason = "The run ended without reporting a result."
         try:
             yield
-        except SyncError as error:
-            reason = str(error)
-            raise
-        except BaseException as surprise:
-            # Without the message, which may contain a secret.
-            reason = str(resource_error(surprise) or f"Unexpected error: {type(surprise).__name__}.")
+        except BaseException as error:
+            reason = str(as_sync_error(error))
             raise
         finally:
             if self._end_pending:
@@ -85,6 +76,22 @@ class Ping:
         """Ping that a run failed, with the reason."""
         self._enqueue("/fail", text)
         self._end_pending = False
+
+    def report(self, outcome: Outcome, found: Overview | None, budget: float, now: datetime) -> None:
+        """Ping the result of a run; a deferred, skipped or interrupted run is a failure only if the last success is stale.
+
+        Args:
+            outcome: the run.
+            found: the state of the database after it; None if that could not be queried.
+            budget: maximum age of the last success in seconds.
+            now: the time.
+        """
+        run = outcome.run
+        name = "run" if run.run_id is None else f"run {run.run_id}"
+        text = f"{name}: {run.status}" + (f", {run.error}" if run.error else "")
+        last = found.last_success.finished_at if found and found.last_success else None
+        passing = run.status in {Status.DEFERRED, Status.SKIPPED, Status.INTERRUPTED} and not is_stale(last, now, budget)
+        (self.success if run.status is Status.SUCCEEDED or passing else self.fail)(text)
 
     def close(self, timeout: float) -> None:
         """Wait for queued pings, at most `timeout` seconds; later ones are not sent."""
@@ -108,7 +115,7 @@ class Ping:
         try:
             thread.start()
         except RuntimeError as error:  # no thread is available; the next ping tries again
-            _log.warning("ping_failed", reason=type(error).__name__)
+            get_logger().warning("ping_failed", reason=type(error).__name__)
         else:
             self._thread = thread
 
@@ -136,7 +143,7 @@ class Ping:
             reason = str(failure)
         except Exception as error:  # noqa: BLE001 - a ping must never fail a run
             reason = type(error).__name__  # the message may contain the address
-        _log.warning("ping_failed", reason=reason)
+        get_logger().warning("ping_failed", reason=reason)
 
 
 def _no_body(_status: int) -> int:

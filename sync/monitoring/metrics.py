@@ -10,103 +10,27 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics, generate_latest
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from sync import __version__
+from sync.catalog.run_record import Status
+from sync.logs import get_logger
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync.reader.status import Overview
+    from sync.synchronise import Outcome
     from sync.webhooks.position import Position
 
-
-METRIC_NAMES = (
-    "template_sync_last_success_timestamp_seconds",
-    "template_sync_stale_after_seconds",
-    "template_sync_last_attempt_timestamp_seconds",
-    "template_sync_last_run_status",
-    "template_sync_templates",
-    "template_sync_held_removals",
-    "template_sync_unconfirmed_removals",
-    "template_sync_rejected_records",
-    "template_sync_webhook_behind_changes",
-    "template_sync_webhook_failing_since_timestamp_seconds",
-    "template_sync_webhook_paused",
-    "template_sync_site_written",
-    "template_sync_build_info",
-    "template_sync_runs_total",
-    "template_sync_changes_total",
-    "template_sync_run_duration_seconds",
-    "template_sync_upstream_requests_total",
-    "template_sync_webhook_messages_total",
-)
-
-
 STATUSES = ("succeeded", "held", "incomplete", "deferred", "failed", "skipped", "interrupted")
-
-
 KINDS = ("added", "removed", "changed")
-
-
-# Other codes count as "other", because the API must not be able to create labels.
 CODES = ("200", "401", "402", "404", "422", "429", "455", "500", "501", "505", "other", "network")
-
-
+"""Other codes count as "other", because the API must not be able to create labels."""
 _BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # seconds, up to the default SYNC_DEADLINE
-
-
-@dataclass(frozen=True, slots=True)
-class RunFigures:
-    """The figures of a finished run.
-
-    Attributes:
-        started_at: start, in Unix seconds.
-        finished_at: end, in Unix seconds.
-        seconds: duration, by the monotonic clock.
-        templates: number of present templates after the run; None if unknown.
-        held: number of held removals after the run.
-        unconfirmed: number of missing templates that are kept, because no look-up confirms their removal.
-        requests_by_code: requests to the API by response code; `network` if there was no response.
-        last_success: end of the last success, in Unix seconds; None if unknown.
-        recorded: whether the database has this run and its result.
-    """
-
-    status: str
-    started_at: float
-    finished_at: float
-    seconds: float
-    added: int = 0
-    removed: int = 0
-    changed: int = 0
-    rejected: int = 0
-    templates: int | None = None
-    held: int = 0
-    unconfirmed: int = 0
-    requests_by_code: Mapping[str, int] = field(default_factory=dict)
-    last_success: float | None = None
-    recorded: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The state of runs and of the catalog in the database, whichever process made the runs.
-
-    Attributes:
-        last_success: end of the last success, in Unix seconds; None if there was none.
-        last_attempt: start of the last run that was not skipped, likewise.
-        last_status: its status; None if there was none.
-        rejected: number of records that it rejected.
-    """
-
-    last_success: float | None
-    last_attempt: float | None
-    last_status: str | None
-    templates: int
-    held: int
-    unconfirmed: int
-    rejected: int
 
 
 class Metrics:
@@ -174,37 +98,41 @@ class Metrics:
             "template_sync_run_duration_seconds", "Duration of runs.", buckets=_BUCKETS, registry=self._counts
         )
 
-    def set_facts(self, facts: Facts) -> None:
+    def set_facts(self, found: Overview) -> None:
         """Set the facts from the database; a later run of this process that was not recorded stays the last one."""
-        self._last_success.set(facts.last_success or 0)
-        last = (facts.last_attempt or 0, facts.last_status)
+        success, attempt, result = found.last_success, found.last_attempt, found.last_result
+        self._last_success.set(success.finished_at.timestamp() if success and success.finished_at else 0)
+        last = (attempt.started_at.timestamp() if attempt else 0.0, str(result.status) if result else None)
         self._set_last_run(*max(last, self._unrecorded or last, key=lambda run: run[0]))
-        self._templates.set(facts.templates)
-        self._held.set(facts.held)
-        self._unconfirmed.set(facts.unconfirmed)
-        self._rejected.set(facts.rejected)
+        self._set_catalog(found.present, found.held, found.unconfirmed, result.rejected if result else 0)
 
-    def observe(self, run: RunFigures) -> None:
-        """Add the figures of a finished run."""
-        self._observe_facts(run)
-        self._runs.labels(run.status).inc()
-        self._duration.observe(run.seconds)
+    def observe(self, outcome: Outcome, found: Overview | None) -> None:
+        """Add a finished run; `found` is the state of the database after it, None if that could not be queried."""
+        run, status = outcome.run, str(outcome.run.status)
+        success = run if run.status is Status.SUCCEEDED else found and found.last_success
+        if success and success.finished_at:
+            self._last_success.set(success.finished_at.timestamp())
+        recorded = run.run_id is not None and outcome.unrecorded is None
+        self._unrecorded = None if recorded else (run.started_at.timestamp(), status)
+        self._set_last_run(run.started_at.timestamp(), status)
+        if found:
+            self._set_catalog(found.present, found.held, found.unconfirmed, run.rejected)
+        else:
+            self._set_catalog(None, run.held, run.unconfirmed, run.rejected)
+        self._runs.labels(status).inc()
+        self._duration.observe(run.seconds or 0.0)
         for kind, count in zip(KINDS, (run.added, run.removed, run.changed), strict=True):
             self._changes.labels(kind).inc(count)
-        for code, count in run.requests_by_code.items():
-            self._requests.labels(code if code in CODES else "other").inc(count)
+        for code, count in outcome.codes.items():
+            label = "network" if code == 0 else str(code)
+            self._requests.labels(label if label in CODES else "other").inc(count)
 
-    def _observe_facts(self, run: RunFigures) -> None:
-        last_success = run.finished_at if run.status == "succeeded" else run.last_success
-        if last_success is not None:
-            self._last_success.set(last_success)
-        self._unrecorded = None if run.recorded else (run.started_at, run.status)
-        self._set_last_run(run.started_at, run.status)
-        if run.templates is not None:
-            self._templates.set(run.templates)
-        self._held.set(run.held)
-        self._unconfirmed.set(run.unconfirmed)
-        self._rejected.set(run.rejected)
+    def _set_catalog(self, templates: int | None, held: int, unconfirmed: int, rejected: int) -> None:
+        if templates is not None:
+            self._templates.set(templates)
+        self._held.set(held)
+        self._unconfirmed.set(unconfirmed)
+        self._rejected.set(rejected)
 
     def _set_last_run(self, started_at: float, last: str | None) -> None:
         self._last_attempt.set(started_at)
@@ -242,9 +170,6 @@ class Metrics:
     def write_textfile(self, path: str | Path) -> None:
         """Replace the textfile for node_exporter atomically.
 
-        A run that cannot read the last success from the database keeps the old file, whose age then raises the alert for a stale
-        catalog; a file without that time would report that no run ever succeeded.
-
         Raises:
             OSError: the file could not be written; the old one is unchanged.
         """
@@ -260,3 +185,22 @@ class Metrics:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def write_run(path: str, outcome: Outcome, found: Overview | None, *, stale_after: float, site: bool | None = None) -> None:
+    """Write the textfile of a one-shot run.
+
+    If the database could not be queried, the old file stays, and its age raises the alert for a stale catalog; a file without the
+    last success would report that no run ever succeeded.
+    """
+    if found is None:
+        get_logger().warning("metrics_not_written", reason="the database could not be queried")
+        return
+    metrics = Metrics(__version__, stale_after)
+    metrics.observe(outcome, found)
+    metrics.observe_site(site)
+    try:
+        metrics.write_textfile(path)
+    except OSError as error:
+        newest = found.last_success and found.last_success.finished_at
+        get_logger().warning("metrics_not_written", reason=f"{error.strerror}: {path}", last_success=str(newest))

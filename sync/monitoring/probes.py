@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Check = Callable[[], tuple[bool, str]]
-    from sync.monitoring.metrics import Facts, Metrics
+    from sync.monitoring.metrics import Metrics
+    from sync.reader.status import Overview
 
 
 _LIMIT = 5.0  # seconds for one request
@@ -213,7 +214,7 @@ class Scrape:
     def __init__(
         self,
         metrics: Metrics,
-        read: Callable[[], Facts],
+        read: Callable[[], Overview],
         *,
         keep: float = KEEP_SECONDS,
         limit: float = QUERY_LIMIT,

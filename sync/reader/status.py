@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.run_record import Run, Status, from_row
-from sync.errors import UnknownRun
+from sync.errors import SyncError, UnknownRun
 from sync.store import lease as leases
 from sync.store.connecting import Standby, standby
 from sync.store.engine import reading
@@ -100,6 +100,14 @@ def overview(source: Source) -> Overview:
             cursor=state.last_cursor,
             standby=standby(connection),
         )
+
+
+def overview_if_available(engine: sa.Engine) -> Overview | None:
+    """Return the overview; None if the database cannot be queried."""
+    try:
+        return overview(engine)
+    except SyncError:
+        return None
 
 
 def last_success(engine: sa.Engine) -> Run | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.errors import CursorLost, SyncError
 from sync.logs import get_logger
-from sync.resource_limits import unexpected_error
+from sync.resource_limits import as_sync_error
 from sync.webhooks.outbox import claim_endpoint, positions, register, save_attempt, steps
 from sync.webhooks.position import GONE, LOST, is_due, next_attempt
 
@@ -125,8 +125,7 @@ class Dispatcher:
         try:
             found = self.deliver(target)
         except Exception as error:  # noqa: BLE001 - a bug must not end other deliveries
-            known = error if isinstance(error, SyncError) else unexpected_error(error)
-            found = DeliveryResult(name, "broken", error=str(known))
+            found = DeliveryResult(name, "broken", error=str(as_sync_error(error)))
             # It is not a failure of the endpoint, so its position stays; retried after a pause.
             self._paused_until[name] = self.clock() + _ERROR_PAUSE
         self.on_result(found)
@@ -247,7 +246,7 @@ class DispatchLoop:
                 self._dispatcher.set_endpoints(())
                 self._warn_once(str(error))
             except Exception as error:  # noqa: BLE001 - a bug is logged, and the next poll retries
-                self._warn_once(str(unexpected_error(error)))
+                self._warn_once(str(as_sync_error(error)))
             self._wake.wait(self._poll_seconds)
 
     def _warn_once(self, reason: str) -> None:

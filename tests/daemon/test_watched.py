@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,20 +21,19 @@ from sync.daemon.service import Service
 from sync.errors import SyncError
 from sync.monitoring.heartbeat import Ping
 from sync.monitoring.metrics import Metrics
-from sync.monitoring.observation import notify_heartbeat
 from sync.sandbox.server import SANDBOX_KEY
 from sync.synchronise import Outcome
 from tests.builders import make_settings, records
 from tests.command_line import template_sync
 from tests.daemons import DaemonProcess, Upstream, rows, statuses, until
 from tests.faults import Snapshot
+from tests.monitoring.figures import overview
 from tests.monitoring.monitor import monitor as serve_pings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sync.monitoring.metrics import RunFigures
     from tests.builders import Database
 
 
@@ -217,7 +217,7 @@ def test_a_daemon_says_once_that_its_database_lost_what_it_had_after_the_last_ru
 
 def test_what_breaks_after_a_run_s_start_was_told_is_told_as_a_failure(sqlite: Database) -> None:
     class BrokenMetrics(Metrics):
-        def observe(self, figures: RunFigures) -> None:
+        def observe(self, _outcome: Outcome, _found: object) -> None:
             raise ZeroDivisionError
 
     def no_key() -> str:
@@ -255,6 +255,6 @@ def test_maintenance_is_an_alarm_unless_the_last_success_is_known_to_be_fresh(en
     run = Run(None, "daemon", Status.DEFERRED, now(), now(), error_code="455", error="Maintenance.")
     with monitor() as (url, heard):
         ping = Ping(url)
-        notify_heartbeat(ping, Outcome(run), ended, 3600.0, now())
+        ping.report(Outcome(run), None if ended is None else overview(replace(run, finished_at=ended)), 3600.0, now())
         ping.close(10)
     assert heard == [(path, "run: deferred, Maintenance.")]

@@ -13,8 +13,9 @@ import pytest
 import time_machine
 
 from sync import __version__
-from sync.monitoring.metrics import Facts, Metrics, RunFigures
+from sync.monitoring.metrics import Metrics
 from sync.store import process
+from sync.synchronise import Outcome
 from tests.builders import record, run_against, run_with, ticking
 from tests.command_line import command
 from tests.conftest import fresh
@@ -34,6 +35,7 @@ from tests.golden.scenes import (
     unreachable,
     well,
 )
+from tests.monitoring.figures import overview, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,32 +145,22 @@ def test_status_is_the_same_on_each_engine(name: str, database: Database, tmp_pa
 
 # Metrics ----------------------------------------------------------------------------------------------------------------
 
-SUCCESS = RunFigures(
-    status="succeeded", started_at=1_800_000_000.0, finished_at=1_800_000_004.5, seconds=4.5, added=3, removed=1, changed=2,
-    rejected=1, templates=1234, held=0, requests_by_code={"200": 25, "429": 1, "network": 2}, last_success=1_799_999_000.0,
-)  # fmt: skip
-FAILURE = RunFigures(
-    status="failed", started_at=1_800_000_900.0, finished_at=1_800_000_901.0, seconds=1.0, held=7,
-    requests_by_code={"500": 4, "599": 1, '"} evil 1\n': 2, "0200": 1}, last_success=1_800_000_004.5,
-)  # fmt: skip
-FACTS = Facts(
-    last_success=1_800_000_004.5, last_attempt=1_800_000_900.0, last_status="held", templates=1200, held=40,
-    unconfirmed=3, rejected=2,
-)  # fmt: skip
+SUCCESS = Outcome(run(seconds=4.5, added=3, removed=1, changed=2, rejected=1), codes={200: 25, 429: 1, 0: 2})
+FAILURE = Outcome(run("failed", 1_800_000_900.0, 1.0, held=7), codes={500: 4, 599: 3, 2000: 1})
 
 
 def test_metrics(tmp_path: Path) -> None:
     metrics, seeded, empty = (Metrics("1.2.3", 2700.0) for _ in range(3))
     texts = {"before the first run": metrics.text()}
-    metrics.observe(SUCCESS)
+    metrics.observe(SUCCESS, overview(SUCCESS.run, present=1234))
     texts["after a success"] = metrics.text()
-    metrics.observe(FAILURE)
+    metrics.observe(FAILURE, None)
     texts["after a success and a failure"] = metrics.text()
     metrics.write_textfile(tmp_path / "metrics.prom")
     texts["the textfile then"] = (tmp_path / "metrics.prom").read_bytes()
-    seeded.set_facts(FACTS)
+    seeded.set_facts(overview(SUCCESS.run, run("held", 1_800_000_900.0, rejected=2), present=1200, held=40, unconfirmed=3))
     texts["a daemon that begins"] = seeded.text()
-    empty.set_facts(Facts(None, None, None, templates=0, held=0, unconfirmed=0, rejected=0))
+    empty.set_facts(overview())
     texts["a database without runs"] = empty.text()
     compare("metrics.txt", "".join(f"# --- {name} ---\n{text.decode()}\n" for name, text in texts.items()))
 

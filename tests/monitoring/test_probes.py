@@ -12,11 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from sync.errors import ConfigurationError, DatabaseAway
-from sync.monitoring.metrics import Facts, Metrics
+from sync.monitoring.metrics import Metrics
 from sync.monitoring.probes import Probes, Scrape
+from tests.monitoring.figures import overview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sync.reader.status import Overview
 
 
 PATIENCE = 10.0  # seconds; what is waited for comes at once, or never
@@ -261,13 +264,11 @@ def test_stopping_frees_the_port_and_ends_the_thread_and_may_be_done_twice() -> 
 PATIENCE = 10.0
 
 
-def facts(templates: int) -> Facts:
-    return Facts(1_800_000_000.0, 1_800_000_000.0, "succeeded", templates=templates, held=0, unconfirmed=0, rejected=0)
-
-
 def test_facts_are_read_at_the_scrape_and_again_once_they_are_a_few_seconds_old() -> None:
     moment, count = [0.0], [1]
-    scrape = Scrape(Metrics("1", 2700.0), lambda: facts(count[0]), keep=3.0, limit=PATIENCE, monotonic=lambda: moment[0])
+    scrape = Scrape(
+        Metrics("1", 2700.0), lambda: overview(present=count[0]), keep=3.0, limit=PATIENCE, monotonic=lambda: moment[0]
+    )
     assert b"template_sync_templates 1.0" in scrape.text()
     count[0] = 2
     moment[0] = 2.9
@@ -279,13 +280,13 @@ def test_facts_are_read_at_the_scrape_and_again_once_they_are_a_few_seconds_old(
 def test_a_database_that_hangs_delays_a_scrape_for_the_limit_and_gets_no_second_query() -> None:
     over, queries = threading.Event(), []
 
-    def hang() -> Facts:
+    def hang() -> Overview:
         queries.append(1)
         over.wait(PATIENCE)
-        return facts(7)
+        return overview(present=7)
 
     metrics = Metrics("1", 2700.0)
-    metrics.set_facts(facts(5))
+    metrics.set_facts(overview(present=5))
     scrape = Scrape(metrics, hang, keep=0.0, limit=0.05)
     assert b"template_sync_templates 5.0" in scrape.text()
     assert b"template_sync_templates 5.0" in scrape.text()
@@ -294,16 +295,16 @@ def test_a_database_that_hangs_delays_a_scrape_for_the_limit_and_gets_no_second_
 
 
 def test_a_database_that_is_away_leaves_the_last_facts() -> None:
-    def away() -> Facts:
+    def away() -> Overview:
         raise DatabaseAway("The database restarts.")
 
     metrics = Metrics("1", 2700.0)
-    metrics.set_facts(facts(5))
+    metrics.set_facts(overview(present=5))
     assert b"template_sync_templates 5.0" in Scrape(metrics, away, limit=PATIENCE).text()
 
 
 def test_a_bug_in_the_query_is_one_warning_and_the_last_facts() -> None:
-    def broken() -> Facts:
+    def broken() -> Overview:
         raise ZeroDivisionError
 
     with capture_logs() as logs:
@@ -316,4 +317,4 @@ def test_where_no_thread_can_be_started_the_last_facts_are_served(monkeypatch: p
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert b"template_sync_templates NaN" in Scrape(Metrics("1", 2700.0), lambda: facts(1)).text()
+    assert b"template_sync_templates NaN" in Scrape(Metrics("1", 2700.0), lambda: overview(present=1)).text()

@@ -34,7 +34,7 @@ from urllib.parse import parse_qsl
 from lab import environment
 
 from sync.sandbox.catalog import evolve, make_catalog
-from sync.sandbox.server import list_templates
+from sync.sandbox.responses import list_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

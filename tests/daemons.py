@@ -15,7 +15,8 @@ from email.utils import formatdate
 from signal import Signals
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sync.sandbox.server import SANDBOX_KEY, list_templates
+from sync.sandbox.responses import list_templates
+from sync.sandbox.server import SANDBOX_KEY
 from tests.command_line import environment
 from tests.hostile import Hostile, Reply, Request, as_json
 

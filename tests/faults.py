@@ -20,7 +20,7 @@ from sync.catalog.document import canonical, json_number
 from sync.catalog.run_record import Status
 from sync.reader import feed
 from sync.reader.feed_check import feed_problems
-from sync.sandbox.server import list_templates
+from sync.sandbox.responses import list_templates
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
 from sync.store.tables import (

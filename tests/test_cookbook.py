@@ -228,7 +228,7 @@ def reads_and_cannot_write(url: str) -> None:
 
 @pytest.mark.long  # two seconds between two looks; the recipe in Python is among the quick ones
 def test_the_live_tail_shows_what_comes_while_it_runs(database: Database, tmp_path: Path) -> None:
-    (shell,) = snippets(COOKBOOK, "console")
+    (shell,) = (each for each in snippets(COOKBOOK, "console") if each.heading == "A live tail")
     sync(BEFORE, database.engine)
     command = shell.code.removeprefix("$ template-sync ").split()
     variables = environment(DATABASE_URL=database.url)

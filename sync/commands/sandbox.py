@@ -9,12 +9,32 @@ import click
 
 from sync.commands.base import Context, sync_command
 from sync.commands.listing import WholeNumber
+from sync.config.options import parse_duration
 from sync.errors import UsageError
 from sync.text import count_of
 
 if TYPE_CHECKING:
     from sync.recording.replay import Replay
+    from sync.sandbox.faults import Fault
     from sync.sandbox.server import Sandbox
+
+
+def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as expected:
+        raise click.BadParameter(f"expected {expected}.") from None
+
+
+def _faults(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[Fault]:
+    from sync.sandbox.faults import parse_faults
+
+    try:
+        return parse_faults(",".join(values))
+    except ValueError as expected:
+        raise click.BadParameter(f"expected {expected}.") from None
 
 
 @sync_command("Serve the sample catalog on loopback, in the form of the real endpoint, until Ctrl-C.", has_effect=True)
@@ -50,15 +70,49 @@ if TYPE_CHECKING:
     metavar="N",
     help="Delay of each response in milliseconds.",
 )
+@click.option(
+    "--evolve-every",
+    callback=_duration,
+    metavar="DURATION",
+    help="Apply one week of changes at the first request after this time, such as 30s.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    callback=_faults,
+    metavar="KIND[:COUNT]",
+    help=(
+        "Fault of the next COUNT requests, or of all: an error code such as 429, 455 or 500; short, a page without its last "
+        "template; failed, a task that fails. May be repeated; see docs/cookbook.md."
+    ),
+)
 @click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/operations.md.")
-def command(context: Context, *, port: int, templates: int, seed: int, latency_ms: int, replay: str | None) -> None:
+def command(
+    context: Context,
+    *,
+    port: int,
+    templates: int,
+    seed: int,
+    latency_ms: int,
+    evolve_every: float | None,
+    faults: list[Fault],
+    replay: str | None,
+) -> None:
     """Serve the sample catalog, or a recording."""
-    from sync.sandbox.catalog import MEDIA_PORT, make_catalog
+    from sync.sandbox.catalog import make_catalog
+    from sync.sandbox.media_files import MEDIA_PORT
     from sync.sandbox.server import Sandbox
 
     if replay is None:
         sandbox = Sandbox(
-            make_catalog(templates, seed), port=port, latency_ms=latency_ms, evolve_seed=seed, media_port=MEDIA_PORT
+            make_catalog(templates, seed),
+            port=port,
+            latency_ms=latency_ms,
+            evolve_seed=seed,
+            evolve_every=evolve_every,
+            faults=faults,
+            media_port=MEDIA_PORT,
         )
         lines = _catalog_lines(sandbox, templates)
     else:
@@ -80,15 +134,16 @@ def command(context: Context, *, port: int, templates: int, seed: int, latency_m
 
 
 def _catalog_lines(sandbox: Sandbox, templates: int) -> list[str]:
-    from sync.sandbox.catalog import MEDIA_PORT, MEDIA_URL
+    from sync.sandbox.media_files import MEDIA_PORT, MEDIA_URL
 
     no_media = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
     return [
         f"The sample catalog of {count_of(templates, 'template')} is served on {sandbox.url} until Ctrl-C. In another terminal:",
         f"  export CRUN_BASE_URL={sandbox.url} CRUN_API_KEY={sandbox.key}",
         "  template-sync run",
-        f"  curl -X POST {sandbox.url}/sandbox/evolve     # one week of changes: additions, removals, prices, titles, tags",
-        "  template-sync form 104909826 --request               # a generation request; the sandbox accepts it without cost",
+        f"  curl -X POST {sandbox.url}/sandbox/evolve       # one week of changes: additions, removals, prices, titles, tags",
+        f"  curl -d 429:3 {sandbox.url}/sandbox/faults      # the next three requests get a 429; all faults: docs/cookbook.md",
+        "  template-sync form 104909826 --request                 # a generation request; the sandbox accepts it without cost",
         f"Covers and previews are served under {MEDIA_URL}." if sandbox.serves_media else no_media,
     ]
 
@@ -107,5 +162,6 @@ def _recording_lines(sandbox: Sandbox, recording: Replay, file: str) -> list[str
 def _refuse_unused_flags() -> None:
     """Refuse flags that have no effect with --replay."""
     given = click.get_current_context().get_parameter_source
-    if wrong := [f"--{name}" for name in ("templates", "seed") if given(name) is not click.core.ParameterSource.DEFAULT]:
+    flags = {"templates": "--templates", "seed": "--seed", "evolve_every": "--evolve-every", "faults": "--fault"}
+    if wrong := [flag for name, flag in flags.items() if given(name) is not click.core.ParameterSource.DEFAULT]:
         raise UsageError(f"{' and '.join(wrong)} cannot be combined with --replay: a recording is served unchanged.")

@@ -1,4 +1,4 @@
-"""The sample catalog, its changes of one week, and the URLs of its covers and preview.
+"""The sample catalog, and its changes of one week.
 
 The catalog and its changes are a pure function of size and seed.
 """
@@ -6,45 +6,15 @@ The catalog and its changes are a pure function of size and seed.
 from __future__ import annotations
 
 import random
-import zlib
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import count as count_from
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from sync.sandbox.media_files import PREVIEW_URL, cover_url
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-MEDIA_PATH = "/media/"
-MEDIA_PORT = 8456
-"""Every sandbox serves the files on this port, so that the URLs in a catalog are the same in every run."""
-MEDIA_URL = f"http://127.0.0.1:{MEDIA_PORT}{MEDIA_PATH}"
-_COVERS = {"9:16": 12, "1:1": 4, "16:9": 3, "4:3": 2, "3:4": 3}
-"""Number of pictures for each aspect ratio."""
-_TYPES = {"webp": "image/webp", "mp4": "video/mp4"}
-_NAMES = {f"{ratio.replace(':', 'x')}-{number}.webp" for ratio, count in _COVERS.items() for number in range(1, count + 1)}
-
-
-def cover_url(template_id: str, ratio: str) -> str:
-    """Return the URL of a template's cover: one of the pictures of that aspect ratio, chosen by a hash of the id."""
-    number = zlib.crc32(template_id.encode()) % _COVERS[ratio] + 1
-    return f"{MEDIA_URL}{ratio.replace(':', 'x')}-{number}.webp"
-
-
-def preview_url() -> str:
-    """Return the URL of the preview, which all templates share."""
-    return f"{MEDIA_URL}preview.mp4"
-
-
-def read_media(path: str) -> tuple[str, bytes] | None:
-    """Return the media type and the content of the file with this URL path; None if there is no such file."""
-    name = path.removeprefix(MEDIA_PATH)
-    if not path.startswith(MEDIA_PATH) or name not in {*_NAMES, "preview.mp4"}:
-        return None
-    content = files("sync.sandbox").joinpath("media", name).read_bytes()
-    return _TYPES[name.rpartition(".")[2]], content
 
 
 Record = dict[str, Any]
@@ -237,7 +207,7 @@ class _Maker:
             "Title": title,
             "Cover": f"{cover_url(template_id, ratio)}?media_id={cover_id}&signature={signature}",
             "Duration": duration,
-            "PreviewVideo": f"{preview_url()}?media_id={media_id}",
+            "PreviewVideo": f"{PREVIEW_URL}?media_id={media_id}",
             "Tags": [name for name, _ in tags],
             "ServiceId": service_id,
             "TemplateId": template_id,
@@ -284,7 +254,7 @@ def _documented_record() -> Record:
         "Title": "战斗游戏",
         "Cover": cover_url("104909826", "9:16"),
         "Duration": 10123,
-        "PreviewVideo": preview_url(),
+        "PreviewVideo": PREVIEW_URL,
         "Tags": ["🔥Seedance2.0模型"],
         "ServiceId": "217677058",
         "TemplateId": "104909826",

@@ -1,4 +1,4 @@
-"""The server of the sandbox: the documented paging, envelope and errors of the API, on loopback."""
+"""The server of the sandbox: the API on loopback, the files of the catalog, and the sandbox's own paths to control it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 from socketserver import TCPServer
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Self
@@ -20,20 +19,31 @@ from urllib.parse import parse_qsl
 from sync.config.addresses import is_loopback_name
 from sync.errors import UsageError
 from sync.forms.form import JOB_PATH
-from sync.sandbox.catalog import MEDIA_URL, Evolution, Record, evolve, read_media
-from sync.sandbox.job import answer_job
+from sync.sandbox.catalog import Evolution, Record, evolve
+from sync.sandbox.faults import CODES, FAILED, SHORT, Fault, Faults
+from sync.sandbox.media_files import MEDIA_URL, PREVIEW_PATH, media_response
+from sync.sandbox.responses import envelope, error, list_templates
+from sync.sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sync.recording.format import RecordedResponse
     from sync.recording.replay import Replay
 
 SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
 ENDPOINT = "/api/v1/client/job/bytedance-templates"
+TASK_PATH = "/api/v1/client/job/TaskInfo"
 
 _HOST = "127.0.0.1"
-_METHODS = {ENDPOINT: "GET", JOB_PATH: "POST", "/sandbox": "GET", "/sandbox/evolve": "POST"}
+_METHODS = {
+    ENDPOINT: "GET",
+    JOB_PATH: "POST",
+    TASK_PATH: "GET",
+    "/sandbox": "GET",
+    "/sandbox/evolve": "POST",
+    "/sandbox/faults": "POST",
+}
 _REPLAYED = (ENDPOINT, "/sandbox")
 """A recording contains responses of the catalog endpoint only."""
 
@@ -52,12 +62,16 @@ class Sandbox:
         port: int = 0,
         latency_ms: int = 0,
         evolve_seed: int = 1,
+        evolve_every: float | None = None,
+        faults: Sequence[Fault] = (),
+        clock: Callable[[], float] = time.time,
         replay: Replay | None = None,
         media_port: int | None = None,
     ) -> None:
         """Bind the port; nothing is served before `start` or `serve_forever`.
 
-        Covers and previews are also served on `media_port`; if that port is in use, `serves_media` is False.
+        Covers and previews are also served on `media_port`; if that port is in use, `serves_media` is False. A request to the API
+        that arrives `evolve_every` seconds or more after the last change finds a week of changes. `clock` returns Unix seconds.
 
         Raises:
             UsageError: the port cannot be bound.
@@ -65,21 +79,25 @@ class Sandbox:
         self.key = key
         self.latency = latency_ms / 1000
         self.catalog = tuple(catalog)  # replaced, never modified, so that a request sees one state
-        self.tasks = count(1)
+        self.faults = Faults(faults)
         self.replay = replay  # if set, its responses replace those of the catalog
         self._evolve_seed = evolve_seed
+        self._evolve_every = evolve_every
+        self._clock = clock
+        self._evolved_at = clock()
         self._changing = Lock()
         try:
             self._server = _Server(self, port)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+        except (OSError, OverflowError) as refused:
+            reason = getattr(refused, "strerror", None) or str(refused)
             hint = "Choose another --port; 0 takes a free one."
-            raise UsageError(f"The sandbox cannot listen on {_HOST}:{port}: {reason}.", hint=hint) from error
+            raise UsageError(f"The sandbox cannot listen on {_HOST}:{port}: {reason}.", hint=hint) from refused
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
         self._media_server = None if media_port is None else _bind_media(self, media_port)
         self.serves_media = self._media_server is not None
         self.port = self._server.server_port
         self.url = f"http://{_HOST}:{self.port}"
+        self.tasks = Tasks(clock, self.url + PREVIEW_PATH)
 
     def __enter__(self) -> Self:
         self.start()
@@ -121,9 +139,13 @@ class Sandbox:
     def evolve(self) -> Evolution:
         """Apply one week of changes, and return them."""
         with self._changing:
-            changed, evolution = evolve(self.catalog, self._evolve_seed)
-            self.catalog = tuple(changed)
-            self._evolve_seed += 1
+            return self._evolve()
+
+    def _evolve(self) -> Evolution:
+        changed, evolution = evolve(self.catalog, self._evolve_seed)
+        self.catalog = tuple(changed)
+        self._evolve_seed += 1
+        self._evolved_at = self._clock()
         return evolution
 
     def describe(self) -> dict[str, Any]:
@@ -132,43 +154,36 @@ class Sandbox:
             "base_url": self.url,
             "endpoint": self.url + ENDPOINT,
             "job_endpoint": self.url + JOB_PATH,
+            "task_endpoint": self.url + TASK_PATH,
             "key": self.key,
             "count": len(self.catalog),
             **({"replay": self.replay.count} if self.replay else {"evolve": f"POST {self.url}/sandbox/evolve"}),
-            **({} if self.replay else {"media": MEDIA_URL}),
+            **({} if self.replay else {"media": MEDIA_URL, "faults": self.faults.as_json()}),
         }
 
+    def answer(self, path: str, query: str, body: bytes | None) -> dict[str, Any] | RecordedResponse:
+        """Return the response of the API to a request with a valid key."""
+        if self.replay is not None:
+            return self.replay.next_response(query) or envelope(404, "The recording has no response to this request")
+        with self._changing:
+            if self._evolve_every is not None and self._clock() >= self._evolved_at + self._evolve_every:
+                self._evolve()
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        is_page = path == ENDPOINT and not parameters.get("template_id")
+        fault = self.faults.take(*CODES, *([SHORT] if is_page else []))
+        if fault in CODES:
+            return error(int(fault))
+        if path == JOB_PATH:
+            return self.tasks.create(self.catalog, body, fails=lambda: self.faults.take(FAILED) is not None)
+        if path == TASK_PATH:
+            return self.tasks.info(parameters)
+        return list_templates(self.catalog, parameters, short=fault == SHORT)
 
-def list_templates(catalog: Sequence[Record], query: dict[str, str]) -> dict[str, Any]:
-    """Return the response, which may be an error, to a query with a valid key."""
-    if wanted := query.get("template_id"):
-        found = [record for record in catalog if record.get("TemplateId") == wanted][:1]
-        return _envelope(200, "success", data={"total": len(found), "templates": found})
-    page = _number(query.get("page", "1"))
-    size = _number(query.get("page_size", "20"), most=50)
-    if page is None or size is None:
-        errors = ["page: must be an integer, 1 or more"] * (page is None)
-        errors += ["page_size: must be an integer from 1 to 50"] * (size is None)
-        return _envelope(422, "The request parameters failed validation checks", errors=errors)
-    found = list(catalog[(page - 1) * size : page * size])
-    return _envelope(200, "success", data={"total": len(catalog), "templates": found})
-
-
-def _listed(catalog: Sequence[Record], query: str) -> dict[str, Any]:
-    return list_templates(catalog, dict(parse_qsl(query, keep_blank_values=True)))
-
-
-def _replayed(replay: Replay, query: str) -> dict[str, Any] | RecordedResponse:
-    return replay.next_response(query) or _envelope(404, "The recording has no response to this request")
-
-
-def _number(text: str, most: int = sys.maxsize) -> int | None:
-    # int() alone accepts "1_0" and " 1", and is slow for a million digits.
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) and 1 <= int(text) <= most else None
-
-
-def _envelope(code: int, message: str, **more: Any) -> dict[str, Any]:
-    return {"code": code, "message": message, **more}
+    def control(self, path: str, body: bytes | None) -> dict[str, Any]:
+        """Return the response of a path of the sandbox itself."""
+        if path == "/sandbox/evolve":
+            return self.evolve().as_json()
+        return self.describe() if path == "/sandbox" else self.faults.answer(body)
 
 
 def _bind_media(sandbox: Sandbox, port: int) -> _MediaServer | None:
@@ -193,6 +208,10 @@ class _Server(ThreadingHTTPServer):
     def paths(self) -> Collection[str]:
         """Return the paths of the API that are served."""
         return _METHODS if self.sandbox.replay is None else _REPLAYED
+
+    def service_actions(self) -> None:
+        """Send callbacks that are due; `serve_forever` calls this at least at each of its intervals."""
+        self.sandbox.tasks.send_callbacks()
 
     def server_bind(self) -> None:
         # HTTPServer.server_bind resolves the name of 127.0.0.1, which can take seconds.
@@ -228,6 +247,9 @@ class _MediaServer(_Server):
         """Return no path: the sandboxes on this port have different catalogs."""
         return ()
 
+    def service_actions(self) -> None:
+        """Leave the callbacks to the other server."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     """Handles the requests of one connection, each with one write."""
@@ -241,7 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._read_body()
         media = self._media()
         if media is not None:
-            self._send_bytes(HTTPStatus.OK, *media)
+            self._send_bytes(*media)
             return
         answer = self._answer(body)
         if isinstance(answer, dict):
@@ -255,29 +277,27 @@ class _Handler(BaseHTTPRequestHandler):
         sandbox = self.server.sandbox
         path, _, query = self.path.partition("?")
         if not is_loopback_name(self.headers.get("Host", "")):
-            return _envelope(403, "The sandbox answers to loopback names only")
+            return envelope(403, "The sandbox answers to loopback names only")
         if path not in self.server.paths():
-            return _envelope(404, "The requested resource or endpoint does not exist")
+            return error(404)
         if self.command != _METHODS[path]:
-            return _envelope(405, f"Use {_METHODS[path]}")
-        if path == ENDPOINT:
-            return self._check_key() or (_replayed(sandbox.replay, query) if sandbox.replay else _listed(sandbox.catalog, query))
-        if path == JOB_PATH:
-            return self._check_key() or answer_job(sandbox.catalog, body, next(sandbox.tasks))
-        return sandbox.describe() if path == "/sandbox" else sandbox.evolve().as_json()
+            return envelope(405, f"Use {_METHODS[path]}")
+        if path.startswith("/sandbox"):
+            return sandbox.control(path, body)
+        return self._check_key() or sandbox.answer(path, query, body)
 
-    def _media(self) -> tuple[str, bytes] | None:
+    def _media(self) -> tuple[HTTPStatus, dict[str, str], bytes] | None:
         """Return the cover or preview that is requested; no key is needed, as with the vendor's storage."""
         if self.command == "POST" or not is_loopback_name(self.headers.get("Host", "")):
             return None
-        return read_media(self.path.partition("?")[0])
+        return media_response(self.path.partition("?")[0], self.headers.get("Range", ""))
 
     def _check_key(self) -> dict[str, Any] | None:
         """Wait for the latency; return an error unless the request has the key."""
         time.sleep(self.server.sandbox.latency)
         if hmac.compare_digest(self.headers.get("x-api-key", "").encode(), self.server.sandbox.key.encode()):
             return None
-        return _envelope(401, "Authentication credentials are missing or invalid")
+        return error(401)
 
     def _read_body(self) -> bytes | None:
         """Read the body, also if it is not used, so that it is not parsed as the next request; None if it is too long."""
@@ -289,11 +309,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: dict[str, Any]) -> None:
         body = json.dumps(answer, ensure_ascii=False).encode()
-        self._send_bytes(answer.get("code", HTTPStatus.OK), "application/json; charset=utf-8", body)
+        self._send_bytes(answer.get("code", HTTPStatus.OK), {"Content-Type": "application/json; charset=utf-8"}, body)
 
-    def _send_bytes(self, status: int, media_type: str, body: bytes) -> None:
+    def _send_bytes(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", media_type)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
@@ -321,7 +342,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Send an error of the HTTP parser, or for an unknown method, as JSON."""
         self.close_connection = True  # the following bytes may not be a request
         code = 405 if code == HTTPStatus.NOT_IMPLEMENTED else int(code)
-        self._send(_envelope(code, message or explain or HTTPStatus(code).phrase))
+        self._send(envelope(code, message or explain or HTTPStatus(code).phrase))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
         """Write no access log."""

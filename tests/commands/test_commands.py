@@ -6,12 +6,9 @@ import csv
 import io
 import json
 import os
-import socket
-import struct
 import subprocess
 import sys
 import time
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -181,24 +178,6 @@ def test_colours_are_for_terminals_and_for_those_who_force_them(filled: Path) ->
     assert "\x1b[" not in template_sync("changes", folder=filled).out
     assert "\x1b[" in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1"}).out
     assert "\x1b[" not in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
-
-
-def test_a_client_that_hangs_up_does_not_end_the_sandbox(tmp_path: Path) -> None:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "sync", "sandbox", "--port", "0", "--latency-ms", "50"],
-        cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert server.stderr is not None
-    port = int(server.stderr.readline().partition("127.0.0.1:")[2].split()[0])
-    for _ in range(8):
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leave with a reset
-            client.sendall(b"GET /sandbox HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/sandbox", timeout=10) as answer:
-        assert answer.status == 200
-    server.terminate()
-    server.stderr.close()
-    assert server.wait(timeout=10) == 0
 
 
 def test_a_dry_run_refuses_a_schema_that_it_does_not_know(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def test_a_full_disk_ends_the_recording_and_not_the_run(tmp_path: Path) -> None:
 
 
 def test_a_recording_and_a_sample_catalog_are_not_served_at_once(tmp_path: Path) -> None:
-    said = command(tmp_path, ["sandbox", "--replay", "seen.jsonl", "--seed", "3"])
-    assert (said.code, said.err) == (2, b"error: --seed cannot be combined with --replay: a recording is served unchanged.\n")
+    said = command(tmp_path, ["sandbox", "--replay", "seen.jsonl", "--seed", "3", "--fault", "429"])
+    wrong = b"error: --seed and --fault cannot be combined with --replay: a recording is served unchanged.\n"
+    assert (said.code, said.err) == (2, wrong)
     said = command(tmp_path, ["sandbox", "--replay", "seen.jsonl"])
     assert (said.code, said.err) == (2, b"error: seen.jsonl cannot be read: No such file or directory.\n")

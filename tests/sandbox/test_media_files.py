@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 
 import sync.sandbox
-from sync.sandbox.catalog import Record, make_catalog, read_media
+from sync.sandbox.catalog import Record, make_catalog
+from sync.sandbox.media_files import media_response, read_media
 from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
 from tests.command_line import of_sandbox, template_sync
 
@@ -64,6 +65,27 @@ def test_the_sandbox_serves_them_without_a_key_to_loopback_names_only() -> None:
     assert (cover.headers["Content-Type"], cover.content) == media_of(CATALOG[1], "Cover")
     assert nothing == [404, 404, 404]
     assert rebound.json()["code"] == 403
+
+
+def test_a_browser_can_request_a_range_of_the_preview() -> None:
+    _, preview = media_of(CATALOG[1], "PreviewVideo")
+    size = len(preview)
+    ranges = {
+        "bytes=0-1": (206, f"bytes 0-1/{size}", preview[:2]),
+        "bytes=100-": (206, f"bytes 100-{size - 1}/{size}", preview[100:]),
+        "bytes=100-999999999": (206, f"bytes 100-{size - 1}/{size}", preview[100:]),
+        **dict.fromkeys((f"bytes={size}-", "bytes=9-3", "bytes=-5", "bytes=0-1,3-4", "lines=1-2", ""), (200, None, preview)),
+    }
+    for wanted, expected in ranges.items():
+        response = media_response("/media/preview.mp4", wanted)
+        assert response is not None
+        status, headers, body = response
+        assert (status, headers.get("Content-Range"), body) == expected, wanted
+    with Sandbox(CATALOG) as sandbox:
+        url = f"{sandbox.url}/media/preview.mp4"
+        served = httpx.get(url, headers={"Range": "bytes=4-11"}, trust_env=False)
+    assert (served.status_code, served.content) == (206, b"ftypisom")
+    assert (served.headers["content-type"], served.headers["content-length"]) == ("video/mp4", "8")
 
 
 def test_sandboxes_share_the_port_of_the_media_and_each_may_stop() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sync.sandbox.catalog import cover_url, preview_url, read_media
+from sync.sandbox.media_files import PREVIEW_URL, cover_url, read_media
 from sync.site.build import Options, build
 from sync.site.covers import MediaCopier
 from tests.builders import record, run_with, ticking
@@ -77,7 +77,7 @@ def sample_media() -> MediaCopier:
 
     def get(url: str, document: dict[str, Any]) -> bytes:
         ratio = document["cover_aspect_ratio"] or "9:16"
-        wanted = cover_url(document["template_id"], ratio) if url == document["cover_url"] else preview_url()
+        wanted = cover_url(document["template_id"], ratio) if url == document["cover_url"] else PREVIEW_URL
         found = read_media(urlsplit(wanted).path)
         assert found is not None
         return found[1]

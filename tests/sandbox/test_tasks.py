@@ -1,0 +1,250 @@
+"""The sandbox's tasks: a request is checked against the template's form; its task runs, ends with a video, and calls back."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from sync.forms.form import JOB_PATH
+from sync.sandbox.catalog import make_catalog
+from sync.sandbox.faults import Fault
+from sync.sandbox.media_files import read_media
+from sync.sandbox.server import SANDBOX_KEY, TASK_PATH, Sandbox
+from sync.sandbox.tasks import NOTE, Tasks
+from tests.builders import record
+from tests.command_line import of_sandbox, template_sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CATALOG = [record("1"), record("2", InputNum=2), {"TemplateId": "3", "Title": 5}]
+INPUT = {"template_id": "1", "img_urls": ["https://a.example/1.png"], "resolution": "720p"}
+GOOD = {"model": "bytedance/template", "input": INPUT}
+TAKEN: dict[str, Any] = {"code": 200, "message": "success", "data": {"task_id": "task_sandbox_00000001", "sandbox": NOTE}}
+NO_SUCH = "input.template_id: the catalog has no such template"
+NOT_LOOPBACK = (
+    "callback_url: must be a loopback address, such as http://127.0.0.1:8000/callback; the sandbox calls no other address"
+)
+FAILED = "The request parameters failed validation checks"
+
+
+VIDEO = "http://127.0.0.1:1/media/preview.mp4"
+
+
+def answer(request: Any, tasks: Tasks | None = None, *, fails: bool = False) -> dict[str, Any]:
+    body = request if isinstance(request, bytes | None) else json.dumps(request).encode()
+    return (tasks or Tasks(lambda: 1000.7, VIDEO)).create(CATALOG, body, lambda: fails)
+
+
+def test_a_request_that_fits_is_answered_as_if_taken_and_says_that_it_is_a_sandbox() -> None:
+    assert answer(GOOD) == TAKEN
+    two = {"template_id": "2", "img_urls": ["https://a.example/1.png", "https://a.example/2.png"], "resolution": "480p"}
+    assert answer({**GOOD, "input": two}) == TAKEN
+
+
+WRONG: dict[str, tuple[Any, list[str]]] = {
+    "no length": (None, ["the request: needs a Content-Length, of at most 99999 bytes"]),
+    "no JSON": (b"{", ["the request: must be JSON"]),
+    "nested too deeply": (b"[" * 90_000, ["the request: must be JSON"]),
+    "a list": ([GOOD], ["the request: must be an object, not a list"]),
+    "nothing": ({}, ["model: is missing", "input: is missing"]),
+    "another model": ({**GOOD, "model": "kling/template"}, ['model: must be "bytedance/template", not "kling/template"']),
+    "the input alone": (
+        INPUT,
+        [
+            "model: is missing",
+            "input: is missing",
+            *(f"{name}: there is no such field; there are model, input, callback_url" for name in INPUT),
+        ],
+    ),
+    "a callback that is no URL": (
+        {**GOOD, "callback_url": "app"},
+        ['callback_url: must be an http or https URL (no Base64, no local path), not "app"'],
+    ),
+    **{
+        f"a callback to {url}": ({**GOOD, "callback_url": url}, [NOT_LOOPBACK])
+        for url in ("https://app.example/done", "http://127.0.0.1.app.example/", "http://10.0.0.1/", "http://u:p@localhost/", "http://localhost/\0")
+    },
+    "an input that is no object": ({**GOOD, "input": "x"}, ["input: must be an object, not a string"]),
+    "no template": ({**GOOD, "input": {}}, ["input.template_id: is missing"]),
+    "an unknown template": ({**GOOD, "input": {**INPUT, "template_id": "9"}}, [NO_SUCH]),
+    "a template that is a list": ({**GOOD, "input": {**INPUT, "template_id": []}}, [NO_SUCH]),
+    "a template with a bad record": (
+        {**GOOD, "input": {**INPUT, "template_id": "3"}},
+        ["input.template_id: the catalog's record of this template is rejected: Title must be a string, not a number"],
+    ),
+    "another number of images and no price": (
+        {**GOOD, "input": {**INPUT, "img_urls": [], "resolution": "4k"}},
+        ["input.img_urls: must hold 1 image, not 0", 'input.resolution: must be one of "480p", "720p", not "4k"'],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("request_", "errors"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_a_422_that_names_its_place(request_: Any, errors: list[str]) -> None:
+    assert answer(request_) == {"code": 422, "message": FAILED, "errors": errors}
+
+
+def test_without_the_extra_the_feature_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    disabled = answer(GOOD)
+    assert (disabled["code"], "data" in disabled) == (505, False)
+    assert "crun-template-sync[validate]" in disabled["message"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(make_catalog(45)) as serving:
+        yield serving
+
+
+def test_it_is_served_with_the_key_only_and_every_task_has_an_id_of_its_own(sandbox: Sandbox) -> None:
+    body = {**GOOD, "input": {**INPUT, "template_id": "104909826"}}
+    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
+        assert client.post(JOB_PATH, json=body).status_code == 401
+        client.headers["x-api-key"] = SANDBOX_KEY
+        answers = [client.post(JOB_PATH, json=body).raise_for_status().json() for _ in range(2)]
+        assert [each["data"]["task_id"] for each in answers] == ["task_sandbox_00000001", "task_sandbox_00000002"]
+        wrong = client.post(JOB_PATH, json={**body, "input": {}})
+        assert (wrong.status_code, wrong.json()["code"]) == (422, 422)
+        chunked = client.post(JOB_PATH, content=iter([b"{}"]))
+        assert chunked.json()["errors"] == WRONG["no length"][1]
+        assert client.post(JOB_PATH, json=body).status_code == 200
+        assert client.get("/sandbox").json()["count"] == 45
+
+
+def test_the_request_that_form_prints_is_taken_as_it_is(sandbox: Sandbox, tmp_path: Path) -> None:
+    variables = of_sandbox(sandbox)
+    assert template_sync("run", folder=tmp_path, variables=variables).code == 0
+    made = json.loads(template_sync("form", "104909826", "--request", folder=tmp_path, variables=variables).out)
+    headers = {name: value.replace("$CRUN_API_KEY", sandbox.key) for name, value in made["headers"].items()}
+    taken = httpx.request(made["method"], made["url"], headers=headers, json=made["body"], trust_env=False)
+    assert taken.json() == {**TAKEN, "data": {**TAKEN["data"], "task_id": "task_sandbox_00000001"}}
+
+
+# Status and callbacks
+
+
+def info(tasks: Tasks, number: int = 1) -> dict[str, Any]:
+    data: dict[str, Any] = tasks.info({"task_id": f"task_sandbox_{number:08}"})["data"]
+    return data
+
+
+ENDS = {
+    "success": {"code": 200, "message": "success", "media_urls": [VIDEO]},
+    "failed": {"code": 501, "message": "The generation failed", "media_urls": []},
+}
+
+
+@pytest.mark.parametrize("status", ENDS)
+def test_a_task_is_pending_for_one_second_and_ends_after_three(status: str) -> None:
+    now = [1000.7]
+    tasks = Tasks(lambda: now[0], VIDEO)
+    answer(GOOD, tasks, fails=status == "failed")
+    running = {"create_at": 1000, "complete_at": None, "duration_s": None, "result": None, "sandbox": NOTE}
+
+    ended = {**running, "complete_at": 1003, "duration_s": 3, "result": ENDS[status]}
+    for at, shown, rest in (
+        (1000.7, "pending", running),
+        (1001.6, "pending", running),
+        (1001.7, "running", running),
+        (1003.6, "running", running),
+        (1003.7, status, ended),
+        (9999.0, status, ended),
+    ):
+        now[0] = at
+        assert info(tasks) == {"task_id": "task_sandbox_00000001", "status": shown, **rest}
+
+
+def test_the_thousand_newest_tasks_are_kept() -> None:
+    tasks = Tasks(lambda: 0.0, VIDEO)
+    assert [answer(GOOD, tasks)["code"] for _ in range(1001)] == [200] * 1001
+
+    assert tasks.info({"task_id": "task_sandbox_00000001"})["code"] == 404
+    assert info(tasks, 2)["status"] == "pending"
+
+
+@pytest.mark.parametrize(("query", "code"), [({}, 422), ({"task_id": ""}, 422), ({"task_id": "task_sandbox_00000002"}, 404)])
+def test_a_status_without_a_known_task_is_an_error(query: dict[str, str], code: int) -> None:
+    tasks = Tasks(lambda: 0.0, VIDEO)
+    answer(GOOD, tasks)
+    assert tasks.info(query)["code"] == code
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, SimpleQueue[tuple[str, dict[str, str], bytes]]]]:
+    """Give the URL of an app that is called back, and what it receives: path, headers and body."""
+    received: SimpleQueue[tuple[str, dict[str, str], bytes]] = SimpleQueue()
+
+    class App(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.put((self.path, dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), App) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}/done", received
+        server.shutdown()
+        serving.join()
+
+
+def join_callbacks() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "sandbox callback":
+            thread.join(5)
+
+
+def test_a_task_that_has_ended_is_called_back_once_with_what_task_info_answers() -> None:
+    now = [1000.0]
+    body = {**GOOD, "input": {**INPUT, "template_id": "104909826"}}
+    canary = "ak_CanaryKeyThatMustNotBeEchoed00000"
+    with (
+        listening() as (url, received),
+        Sandbox(make_catalog(1), key=canary, clock=lambda: now[0], faults=[Fault("failed", 1)]) as sandbox,
+        httpx.Client(base_url=sandbox.url, headers={"x-api-key": canary}, trust_env=False) as client,
+    ):
+        taken = [client.post(JOB_PATH, json={**body, "callback_url": f"{url}?{number}"}) for number in (1, 2)]
+        assert received.empty()
+        now[0] += 3
+        sent = dict(sorted((path, (headers, content)) for path, headers, content in (received.get(timeout=5) for _ in taken)))
+        join_callbacks()
+        asked = [client.get(TASK_PATH, params={"task_id": each.json()["data"]["task_id"]}) for each in taken]
+        video = httpx.get(asked[1].json()["data"]["result"]["media_urls"][0], trust_env=False)
+
+    answers = [each.json() for each in asked]
+    assert [each["data"]["status"] for each in answers] == ["failed", "success"]
+    assert {each["data"].pop("sandbox") for each in answers} == {f"{NOTE} The callback was answered with 204."}
+    called = {path: json.loads(content) for path, (_, content) in sent.items()}
+    assert {each["data"].pop("sandbox") for each in called.values()} == {NOTE}
+    assert called == {"/done?1": answers[0], "/done?2": answers[1]}
+    assert [headers["content-type"] for headers, _ in sent.values()] == ["application/json"] * 2
+    assert received.empty()
+    assert (video.headers["content-type"], video.content) == read_media("/media/preview.mp4")
+    seen = [repr(sent), *(each.text + repr(each.headers) for each in (*taken, *asked))]
+    assert [text for text in seen if canary in text] == []
+
+
+def test_a_callback_that_fails_is_reported_by_task_info() -> None:
+    now = [0.0]
+    with listening() as (url, _):
+        pass
+    tasks = Tasks(lambda: now[0], VIDEO)
+    answer({**GOOD, "callback_url": url}, tasks)
+    now[0] = 3.0
+    tasks.send_callbacks()
+    join_callbacks()
+    assert info(tasks)["sandbox"] == f"{NOTE} The callback failed: the connection was refused."

@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from sync import __version__
 from sync.commands import front_page
+
+if TYPE_CHECKING:
+    from sync.errors import UsageError
 
 
 class LazyGroup(click.Group):
@@ -21,9 +24,7 @@ class LazyGroup(click.Group):
         try:
             return super().main(*arguments, **{**options, "standalone_mode": False})
         except click.ClickException as error:
-            from sync.commands.base import report_usage_error
-
-            report_usage_error(error)
+            _report_usage_error(error)
         except click.Abort:
             sys.exit(128 + signal.SIGINT)
 
@@ -53,3 +54,59 @@ def _version(ctx: click.Context, _option: click.Parameter, wanted: Any) -> None:
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def cli() -> None:
     """Define the group."""
+
+
+def _report_usage_error(error: click.ClickException) -> NoReturn:
+    """Print a usage error and exit with its code; for a group without a command, print the help."""
+    from sync.commands.base import output_of
+
+    context = getattr(error, "ctx", None)
+    out = output_of(service=getattr(context and context.command, "service", False))
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        out.message(error.message)
+    else:
+        out.error(_usage_error(error))
+    sys.exit(error.exit_code)
+
+
+def _usage_error(error: click.ClickException) -> UsageError:
+    """Convert an error of click to a UsageError with a message and a hint in the form of this program."""
+    from sync.errors import UsageError
+
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "template-sync"
+    hint = f"`{path} --help` shows the usage."
+    match error:
+        case click.NoSuchCommand():
+            names = context.command.list_commands(context) if context else []
+            return UsageError(
+                f"There is no command {error.command_name!r}.", hint=_did_you_mean(error.command_name, names) + hint
+            )
+        case click.NoSuchOption():
+            names = _options(context.command, context) if context else []
+            return UsageError(f"`{path}` has no option {error.option_name}.", hint=_did_you_mean(error.option_name, names) + hint)
+        case click.MissingParameter():
+            return UsageError(f"{_name(error.param)} is missing.", hint=hint)
+        case click.BadParameter():
+            return UsageError(f"{_name(error.param)}: {error.message}", hint=hint)
+    return UsageError(f"{error.format_message().rstrip('.')}.", hint=hint)
+
+
+def _name(param: click.Parameter | None) -> str:
+    """Return the name of a parameter in the help: the long name of an option, the metavar of an argument."""
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return str(param.metavar or param.name).strip("[]").upper() if param is not None else "An argument"
+
+
+def _options(command: click.Command, context: click.Context) -> list[str]:
+    """Return the names of the options that the help shows."""
+    shown = [each for each in command.get_params(context) if isinstance(each, click.Option) and not each.hidden]
+    return [name for each in shown for name in each.opts]
+
+
+def _did_you_mean(word: str, names: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, names)
+    return f"Did you mean {' or '.join(near)}? " if near else ""

@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from sync.catalog.rejection import RejectedRecord
     from sync.client.api_client import ApiClient
     from sync.client.walk import Progress, Walk
+    from sync.config.settings import Settings
     from sync.store.apply import Store
-    from sync.store.lease import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ class RunOptions:
     max_removed: Decimal = Decimal("0.1")
     accept_removals: bool = False
     hold: float = 3600.0
+
+    @classmethod
+    def of(cls, settings: Settings, *, accept_removals: bool = False) -> RunOptions:
+        """Take the options from the settings."""
+        return cls(settings.page_size, settings.concurrency, settings.max_removed, accept_removals, settings.hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ def run_with_lease(
     template_id: str | None = None,
     wait: LeaseWait | None = None,
 ) -> Outcome:
-    """Make a plan under the lease and apply it. However the run ends, record its result."""
+    """Make a plan under the lease, apply it, and record the result, however the run ends."""
     run = Run(None, trigger, Status.RUNNING, clock(), template_id=template_id)
     statistics = api.statistics
     try:
@@ -193,7 +198,11 @@ def run_with_lease(
     except BaseException as surprise:
         failure = surprise if isinstance(surprise, SyncError) else resource_error(surprise)
         run = finish_failed(run, failure or SyncError(f"Unexpected error: {type(surprise).__name__}."), statistics, clock())
-        unrecorded = _close(store, lease, run)
+        unrecorded = None
+        try:
+            store.close(lease, run)
+        except DatabaseError as error:
+            unrecorded = error
         if failure is None:
             raise
         return Outcome(run, error=failure, codes=statistics.by_code, unrecorded=unrecorded)
@@ -316,15 +325,6 @@ def _stopped(store: Store, run: Run, error: SyncError) -> Outcome:
         return Outcome(run if run.trigger == REFRESH else store.record_failed(run), error=error)
     except DatabaseError as failure:
         return Outcome(run, error=error, unrecorded=failure)
-
-
-def _close(store: Store, lease: Lease, run: Run) -> DatabaseError | None:
-    """Record the result of a run that applied nothing; return the error if the database is unavailable."""
-    try:
-        store.close(lease, run)
-    except DatabaseError as error:
-        return error
-    return None
 
 
 def preview(

@@ -1,4 +1,4 @@
-"""stderr of a service: a thread writes it, so that a reader that stops reading blocks neither a run nor a stop."""
+"""The output of a service: a thread writes stderr, so that a reader that stops reading blocks neither a run nor a stop."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import sys
 import threading
 from collections import deque
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+from sync.commands.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sync.errors import SyncError
 
 MAX_WAITING = 2000
 """Texts, mostly log lines, that wait for a slow reader; later ones are dropped and counted."""
@@ -112,3 +116,25 @@ def drain_stderr() -> None:
     """Wait briefly for the last lines; for an exit that unwinds nothing."""
     if isinstance(sys.stderr, BackgroundStream):
         sys.stderr.drain()
+
+
+class ServiceOutput(Output):
+    """Report messages as log events, because stderr of a service with JSON logs holds nothing else."""
+
+    def message(self, text: str, *, reveal: bool = False) -> None:  # noqa: ARG002 - a log masks every secret
+        """Log a message."""
+        self._log().info("message", message=text)
+
+    def warning(self, text: str) -> None:
+        """Log a warning."""
+        self._log().warning("warning", message=text)
+
+    def error(self, error: SyncError) -> None:
+        """Log an error that ends the command."""
+        self._log().error("command_failed", error=str(error), hint=error.hint, exit_code=error.exit_code)
+
+    def _log(self) -> Any:
+        from sync.logs import configure, get_logger
+
+        configure(style="json", level="info", secrets=self.secrets)  # the settings may be what is wrong
+        return get_logger()

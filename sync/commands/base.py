@@ -10,13 +10,12 @@ import sys
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.output import Output, ServiceOutput
+from sync.commands.output import Output
 from sync.config.options import OPTIONS
 from sync.config.settings import Loaded, Settings, dotenv_file, load
 from sync.errors import SyncError, UsageError
@@ -35,45 +34,6 @@ if TYPE_CHECKING:
 def now() -> datetime:
     """Return the current time, aware, in UTC."""
     return datetime.now(UTC)
-
-
-def usage_error(error: click.ClickException) -> UsageError:
-    """Convert an error of click to a UsageError with a message and a hint in the form of this program."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "template-sync"
-    hint = f"`{path} --help` shows the usage."
-    match error:
-        case click.NoSuchCommand():
-            names = context.command.list_commands(context) if context else []
-            return UsageError(
-                f"There is no command {error.command_name!r}.", hint=_did_you_mean(error.command_name, names) + hint
-            )
-        case click.NoSuchOption():
-            names = _options(context.command, context) if context else []
-            return UsageError(f"`{path}` has no option {error.option_name}.", hint=_did_you_mean(error.option_name, names) + hint)
-        case click.MissingParameter():
-            return UsageError(f"{_name(error.param)} is missing.", hint=hint)
-        case click.BadParameter():
-            return UsageError(f"{_name(error.param)}: {error.message}", hint=hint)
-    return UsageError(f"{error.format_message().rstrip('.')}.", hint=hint)
-
-
-def _name(param: click.Parameter | None) -> str:
-    """Return the name of a parameter in the help: the long name of an option, the metavar of an argument."""
-    if isinstance(param, click.Option):
-        return max(param.opts, key=len)
-    return str(param.metavar or param.name).strip("[]").upper() if param is not None else "An argument"
-
-
-def _options(command: click.Command, context: click.Context) -> list[str]:
-    """Return the names of the options that the help shows."""
-    shown = [each for each in command.get_params(context) if isinstance(each, click.Option) and not each.hidden]
-    return [name for each in shown for name in each.opts]
-
-
-def _did_you_mean(word: str, names: list[str]) -> str:
-    near = get_close_matches(word, names)
-    return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
 LOG_FLAGS = ("log_format", "log_level")
@@ -112,7 +72,7 @@ class Context:
         Raises:
             UsageError: naming what it is.
         """
-        from sync.config.paths import files_in_use, owner_of
+        from sync.config.files import files_in_use, owner_of
 
         if owner := owner_of(path, files_in_use(self.settings.database_url, self.loaded.files)):
             raise UsageError(f"{path} is {owner}.", hint="Name another file.")
@@ -140,19 +100,23 @@ class Context:
         configure(style=style, level="critical" if silent else level, secrets=self.out.secrets)
 
 
+def output_of(*, service: bool, log_format: str | None = None) -> Output:
+    """Choose how a command reports: a service as its log does, also while its settings are not read yet or are invalid."""
+    if service:
+        from sync.commands.background import ServiceOutput  # only services pay for the import
+
+        style = log_format or os.environ.get("SYNC_LOG_FORMAT") or ""
+        with suppress(SyncError):
+            style = (style or dotenv_file(Path(".env")).get("SYNC_LOG_FORMAT") or "").strip().lower()
+        if style == "json" or (style != "console" and not sys.stderr.isatty()):
+            return ServiceOutput(sys.stdout, sys.stderr, os.environ)
+    return Output(sys.stdout, sys.stderr, os.environ)
+
+
 def _stderr_of_a_service() -> AbstractContextManager[None]:
-    from sync.commands.background import background_stderr  # only services pay for the import
+    from sync.commands.background import background_stderr
 
     return background_stderr()
-
-
-def _output(*, service: bool, log_format: str | None = None) -> Output:
-    """Choose how a command reports: a service as its log does, also while its settings are not read yet or are invalid."""
-    style = log_format or os.environ.get("SYNC_LOG_FORMAT") or ""
-    with suppress(SyncError):
-        style = (style or dotenv_file(Path(".env")).get("SYNC_LOG_FORMAT") or "").strip().lower() if service else style
-    as_json = service and (style == "json" or (style != "console" and not sys.stderr.isatty()))
-    return (ServiceOutput if as_json else Output)(sys.stdout, sys.stderr, os.environ)
 
 
 class _Command(click.Command):
@@ -197,7 +161,7 @@ def sync_command(
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in taken}
             with _stderr_of_a_service() if service else nullcontext():
-                out = _output(service=service, log_format=flags.get("log_format"))
+                out = output_of(service=service, log_format=flags.get("log_format"))
                 with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
                     loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))
                     out.hide(loaded.secrets)
@@ -219,17 +183,6 @@ def sync_command(
 def json_flag(help_text: str = "Print as JSON.") -> Callable[[FC], FC]:
     """Make the option `--json`, parameter `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help=help_text)
-
-
-def report_usage_error(error: click.ClickException) -> NoReturn:
-    """Print a usage error and exit with its code; for a group without a command, print the help."""
-    context = getattr(error, "ctx", None)
-    out = _output(service=getattr(context and context.command, "service", False))
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        out.message(error.message)
-    else:
-        out.error(usage_error(error))
-    sys.exit(error.exit_code)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
         _check_site_folder(folder)
     engine = context.engine()
     context.start_logging(only_if_asked=True)
-    from sync.commands.synchronising import finish, outcome_output, require_no_error
+    from sync.commands.synchronising import finish, outcome_output
     from sync.reader.status import overview
     from sync.sandbox.catalog import make_catalog
     from sync.sandbox.server import Sandbox
@@ -70,13 +70,15 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
             known = "this database holds an earlier demo, so the catalog returns to the start of the week"
             context.out.message(f"\nFirst run: {known if repeated else 'everything is new'}.")
         first = _run(context, engine, sandbox, accept_removals=repeated)
-        require_no_error(first)
+        if first.error:
+            raise first.error
         if not as_json:
             finish(context.out, first, json=False, list_changes=False)
             context.out.message("\nA week passes in the catalog. Second run: what changed?")
         evolution = sandbox.evolve()
         second = _run(context, engine, sandbox)
-        require_no_error(second)
+        if second.error:
+            raise second.error
     built = None if folder is None else _write_site(context, engine, folder)
     if as_json:
         from sync.outputs.commands import Demo, Evolution
@@ -111,10 +113,10 @@ def _write_site(context: Context, engine: Engine, folder: Path) -> str:
 
 
 def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals: bool = False) -> Outcome:
-    from sync.commands.synchronising import open_endpoint, progress_on_terminal, run_options
+    from sync.commands.synchronising import open_endpoint, progress_on_terminal
     from sync.logs import log_run
     from sync.store.apply import Store
-    from sync.synchronise import synchronise
+    from sync.synchronise import RunOptions, synchronise
 
     overrides: dict[str, Any] = {"base_url": sandbox.url, "api_key": sandbox.key, "rate": 0.0, "proxy": None}
     settings = replace(context.settings, **overrides)
@@ -122,7 +124,7 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals:
         outcome = synchronise(
             Store(engine),
             endpoint,
-            run_options(settings, accept_removals=accept_removals),
+            RunOptions.of(settings, accept_removals=accept_removals),
             trigger="demo",
             ttl=settings.lease_ttl,
             clock=now,

@@ -135,28 +135,6 @@ class Output:
         return bool(self._environ.get("FORCE_COLOR")) or (self._stdout.isatty() and self._environ.get("TERM") != "dumb")
 
 
-class ServiceOutput(Output):
-    """Report messages as log events, because stderr of a service with JSON logs holds nothing else."""
-
-    def message(self, text: str, *, reveal: bool = False) -> None:  # noqa: ARG002 - a log masks every secret
-        """Log a message."""
-        self._log().info("message", message=text)
-
-    def warning(self, text: str) -> None:
-        """Log a warning."""
-        self._log().warning("warning", message=text)
-
-    def error(self, error: SyncError) -> None:
-        """Log an error that ends the command."""
-        self._log().error("command_failed", error=str(error), hint=error.hint, exit_code=error.exit_code)
-
-    def _log(self) -> Any:
-        from sync.logs import configure, get_logger
-
-        configure(style="json", level="info", secrets=self.secrets)  # the settings may be what is wrong
-        return get_logger()
-
-
 def _discard_buffer(stream: TextIO) -> None:
     """Redirect a stream to /dev/null, so that the interpreter's flush of its buffer at the end does not fail with 120."""
     with suppress(OSError):

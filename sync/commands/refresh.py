@@ -6,7 +6,7 @@ import click
 
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.listing import DURATION, TEMPLATE_ID
-from sync.commands.site import require_gallery, update_gallery
+from sync.commands.synchronising import finish, open_endpoint, report_errors_as_json, require_gallery, update_gallery
 
 
 @sync_command(
@@ -32,7 +32,6 @@ def command(context: Context, *, template_id: str, wait: float, as_json: bool) -
     require_gallery(context.settings)
     engine = context.engine()
     context.start_logging()
-    from sync.commands.synchronising import finish, open_endpoint, report_errors_as_json
     from sync.logs import log_run
     from sync.reader.catalog import template
     from sync.refresh import refresh

@@ -8,7 +8,16 @@ import random as randomness
 import click
 
 from sync.commands.base import RUN_FLAGS, Context, json_flag, now, sync_command
-from sync.commands.site import require_gallery, update_gallery
+from sync.commands.synchronising import (
+    finish,
+    heartbeat_for_run,
+    open_endpoint,
+    progress_on_terminal,
+    report_errors_as_json,
+    require_gallery,
+    update_gallery,
+    write_metrics,
+)
 
 
 @sync_command(
@@ -21,11 +30,7 @@ from sync.commands.site import require_gallery, update_gallery
     has_effect=True,
 )
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, but write nothing.")
-@click.option(
-    "--accept-removals",
-    is_flag=True,
-    help="Apply held removals, and unconfirmed ones whose look-up got a response.",
-)
+@click.option("--accept-removals", is_flag=True, help="Apply held removals, and unconfirmed ones whose look-up got a response.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if there were changes.")
 @click.option(
     "--record",
@@ -39,51 +44,45 @@ def command(
     """Synchronise once."""
     # The process makes one run: collections would scan the objects of a large catalog repeatedly, without garbage.
     gc.disable()
-    require_gallery(context.settings)
+    settings, out = context.settings, context.out
+    require_gallery(settings)
     engine = context.engine()
     context.start_logging()
-    from sync.commands.synchronising import (
-        finish,
-        heartbeat_for_run,
-        open_endpoint,
-        progress_on_terminal,
-        report_errors_as_json,
-        run_options,
-        write_metrics,
-    )
     from sync.logs import log_run
     from sync.store.apply import Store
     from sync.store.schema import is_empty, prepare, require_current_schema
     from sync.store.state import require_origin
-    from sync.synchronise import preview, synchronise
+    from sync.synchronise import RunOptions, preview, synchronise
 
-    options = run_options(context.settings, accept_removals=accept_removals)
-    progress = progress_on_terminal(context.out)
+    options = RunOptions.of(settings, accept_removals=accept_removals)
+    progress = progress_on_terminal(out)
     recording, random = None, randomness.random
     if record is not None:
-        from sync.commands.synchronising import record_to
+        from sync.recording.record import start_recording
 
-        recording = context.closing.enter_context(record_to(context, record))
+        context.refuse_file_in_use(record)
+        recording = start_recording(record, settings, now())
         random = recording.random
+        context.closing.callback(lambda: out.message(recording.summary()))
+        context.closing.enter_context(recording)
     if dry_run:
-        with report_errors_as_json(context.out, "dry-run", json=as_json):
+        with report_errors_as_json(out, "dry-run", json=as_json):
             store = None if engine.dialect.name == "sqlite" and is_empty(engine) else Store(engine)
             if store:
                 require_current_schema(engine)
-        with open_endpoint(context.settings, recording) as endpoint:
+        with open_endpoint(settings, recording) as endpoint:
             outcome = preview(store, endpoint, options, clock=now, random=random, progress=progress)
-        finish(context.out, outcome, json=as_json, exit_code=exit_code)
+        finish(out, outcome, json=as_json, exit_code=exit_code)
         return
-    with report_errors_as_json(context.out, "run", json=as_json):
+    with report_errors_as_json(out, "run", json=as_json):
         prepare(engine)
-        require_origin(engine, context.settings.base_url)
-    with heartbeat_for_run(context.settings, engine) as report_result, open_endpoint(context.settings, recording) as endpoint:
-        ttl = context.settings.lease_ttl
+        require_origin(engine, settings.base_url)
+    with heartbeat_for_run(settings, engine) as report_result, open_endpoint(settings, recording) as endpoint:
         outcome = synchronise(
-            Store(engine), endpoint, options, trigger="run", ttl=ttl, clock=now, random=random, progress=progress
+            Store(engine), endpoint, options, trigger="run", ttl=settings.lease_ttl, clock=now, random=random, progress=progress
         )
         report_result(outcome)
     log_run(outcome)
-    kept = update_gallery(context.settings, engine) if outcome.plan else None
-    write_metrics(context.settings, engine, outcome, site=kept)
-    finish(context.out, outcome, json=as_json, exit_code=exit_code)
+    site = update_gallery(settings, engine) if outcome.plan else None
+    write_metrics(settings, engine, outcome, site=site)
+    finish(out, outcome, json=as_json, exit_code=exit_code)

@@ -1,4 +1,4 @@
-"""`site`: write the gallery; also used by `demo`, `run`, `refresh` and `daemon`, which keep it up to date."""
+"""`site`: write the gallery; also used by `demo`, and by runs, which keep it up to date."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
-from sync.errors import MissingExtra, SyncError, UsageError
+from sync.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     from sync.site.covers import MediaCopier
 
 
-def require_gallery(settings: Settings) -> None:
-    """Fail at the start if SYNC_SITE_DIR is set and the gallery cannot be rendered.
-
-    Raises:
-        MissingExtra: Jinja2 is not installed.
-    """
-    if settings.site_dir is not None:
-        require_renderer("SYNC_SITE_DIR")
-
-
 def require_renderer(required_by: str) -> None:
     """Check that the gallery can be rendered, without importing Jinja2.
 
@@ -42,29 +32,6 @@ def require_renderer(required_by: str) -> None:
 
     if find_spec("jinja2") is None:
         raise MissingExtra(required_by, "Jinja2", "site")
-
-
-def update_gallery(settings: Settings, engine: Engine) -> bool | None:
-    """Update the gallery of SYNC_SITE_DIR; return whether that succeeded, None if it is not set.
-
-    A failure is logged and does not fail the run, because the catalog is stored and the next run tries again.
-    """
-    if settings.site_dir is None:
-        return None
-    from sync.logs import get_logger
-
-    try:
-        built = write(settings, engine, Path(settings.site_dir))
-    except SyncError as error:
-        get_logger().warning("site_not_written", reason=str(error), hint=error.hint)
-        return False
-    except Exception as error:  # noqa: BLE001 - a bug in the gallery must not stop the synchronisation
-        get_logger().error("site_not_written", exc_info=error)
-        return False
-    if built.written:
-        counts = {name: getattr(built, name) for name in built.__struct_fields__}
-        get_logger().info("site_written", folder=settings.site_dir, **counts)
-    return True
 
 
 def write(

@@ -1,20 +1,18 @@
-"""The steps that `run`, `refresh`, `demo` and `daemon` share: set up a run, report its result, record its responses."""
+"""The steps that `run`, `refresh`, `demo` and `daemon` share: endpoint, heartbeat, gallery, report of the result."""
 
 from __future__ import annotations
 
-import secrets
 import signal
 import sys
 import time
 from contextlib import contextmanager
-from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sync import __version__
 from sync.commands.base import now
 from sync.config.settings import Settings, require_key
 from sync.errors import SyncError
-from sync.text import count_of, iso, join_limited
+from sync.text import count_of, join_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,24 +20,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.client.api_client import HttpApiClient
-    from sync.commands.base import Context
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
     from sync.recording.record import Recording
-    from sync.synchronise import Outcome, Plan, RunOptions
-
+    from sync.synchronise import Outcome, Plan
 
 CHANGES_SHOWN = 40
 PROGRESS_DELAY = 2.0
 """Seconds after which a walk or the gallery shows its progress."""
 PING_CLOSE_TIMEOUT = 5.0
-
-
-def run_options(settings: Settings, *, accept_removals: bool = False) -> RunOptions:
-    """Build the options of a run from the settings."""
-    from sync.synchronise import RunOptions
-
-    return RunOptions(settings.page_size, settings.concurrency, settings.max_removed, accept_removals, settings.hold)
 
 
 @contextmanager
@@ -107,35 +96,36 @@ def write_metrics(settings: Settings, engine: Engine, outcome: Outcome, *, site:
         write_run(settings.metrics_file, outcome, found, stale_after=settings.staleness_budget, site=site)
 
 
-@contextmanager
-def record_to(context: Context, file: str) -> Iterator[Recording]:
-    """Record every response of the block. The file is created first, so that an invalid path fails before any request.
+def require_gallery(settings: Settings) -> None:
+    """Raise MissingExtra at the start if SYNC_SITE_DIR is set and the gallery cannot be rendered."""
+    if settings.site_dir is not None:
+        from sync.commands.site import require_renderer
 
-    Raises:
-        UsageError: the file cannot be written, or is the database.
+        require_renderer("SYNC_SITE_DIR")
+
+
+def update_gallery(settings: Settings, engine: Engine) -> bool | None:
+    """Update the gallery of SYNC_SITE_DIR; return whether that succeeded, None if it is not set.
+
+    A failure is logged and does not fail the run, because the catalog is stored and the next run tries again.
     """
-    from sync.recording.format import SETTINGS, RecordedRun
-    from sync.recording.record import Recording
+    if settings.site_dir is None:
+        return None
+    from sync.commands.site import write
+    from sync.logs import get_logger
 
-    settings = context.settings
-    context.refuse_file_in_use(file)
-    recorded_settings = {name: format(Decimal(str(getattr(settings, name))).normalize(), "f") for name in SETTINGS}
-    run = RecordedRun(__version__, iso(now().replace(microsecond=0)), recorded_settings, secrets.randbits(64))
-    recording = Recording(file, require_key(settings), run)
     try:
-        with recording:
-            yield recording
-    finally:
-        context.out.message(_recording_summary(recording, file))
-
-
-def _recording_summary(recording: Recording, file: str) -> str:
-    if recording.failure:
-        return f"warning: The recording could not be written: {recording.failure}. {file} is unchanged."
-    if not recording.responses:
-        return f"note: no request was made, so nothing is recorded; {file} is unchanged."
-    more = f"; {count_of(recording.left_out, 'response')} more exceeded the size limit" if recording.left_out else ""
-    return f"note: {count_of(recording.responses, 'response')} recorded in {file}, without the API key{more}."
+        built = write(settings, engine, Path(settings.site_dir))
+    except SyncError as error:
+        get_logger().warning("site_not_written", reason=str(error), hint=error.hint)
+        return False
+    except Exception as error:  # noqa: BLE001 - a bug in the gallery must not stop the synchronisation
+        get_logger().error("site_not_written", exc_info=error)
+        return False
+    if built.written:
+        counts = {name: getattr(built, name) for name in built.__struct_fields__}
+        get_logger().info("site_written", folder=settings.site_dir, **counts)
+    return True
 
 
 @contextmanager
@@ -170,47 +160,17 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
     if json:
         out.json(outcome_output(outcome))
     elif outcome.plan:
-        if list_changes:
-            show_changes(out, change_rows(outcome.plan, CHANGES_SHOWN), outcome.run.changes, outcome.run.run_id)
         from sync.terminal.changes import summary
 
+        if list_changes:
+            _show_changes(out, outcome.plan, outcome.run.run_id)
         out.lines([summary(outcome.run)])
-        for note in notes(outcome):
+        for note in _notes(outcome):
             out.message(note)
-    require_no_error(outcome)
-    if exit_code and outcome.run.changes:
-        sys.exit(3)
-
-
-def require_no_error(outcome: Outcome) -> None:
-    """Raise the error of a run, if it has one.
-
-    Raises:
-        SyncError: that error.
-    """
     if outcome.error:
         raise outcome.error
-
-
-def change_rows(plan: Plan | None, limit: int | None = None) -> list[dict[str, Any]]:
-    """Convert the first `limit` changes of a run to the form of the feed."""
-    if plan is None:
-        return []
-    rows = []
-    for change in plan.changes.changes[:limit]:
-        document = plan.document_of(change)
-        removed = change.kind == "removed"
-        rows.append(
-            {
-                "kind": change.kind,
-                "template_id": change.template_id,
-                "fields": list(change.fields),
-                "evidence": change.evidence,
-                "document": None if removed else document,
-                "before": document if removed else None,
-            }
-        )
-    return rows
+    if exit_code and outcome.run.changes:
+        sys.exit(3)
 
 
 def outcome_output(outcome: Outcome) -> outputs.Outcome:
@@ -219,14 +179,37 @@ def outcome_output(outcome: Outcome) -> outputs.Outcome:
     from sync.outputs.commands import Outcome
     from sync.reader.stored_templates import printed
 
-    hint = outcome.error.hint if outcome.error else None
-    rows = change_rows(outcome.plan)
+    rows = _change_rows(outcome.plan) if outcome.plan else []
     for row in rows:
         row.update({which: printed(row[which]) for which in ("document", "before") if row[which]})
+    hint = outcome.error.hint if outcome.error else None
     return Outcome(**outcome.run.as_json(), hint=hint or None, changes=[RunChange(**row) for row in rows])
 
 
-def notes(outcome: Outcome) -> list[str]:
+def _change_rows(plan: Plan, limit: int | None = None) -> list[dict[str, Any]]:
+    """Convert the first `limit` changes of a run to the form of the feed."""
+    rows = []
+    for change in plan.changes.changes[:limit]:
+        document = plan.document_of(change)
+        after, before = (None, document) if change.kind == "removed" else (document, None)
+        row = {"kind": change.kind, "template_id": change.template_id, "fields": list(change.fields)}
+        rows.append({**row, "evidence": change.evidence, "document": after, "before": before})
+    return rows
+
+
+def _show_changes(out: Output, plan: Plan, run_id: int | None) -> None:
+    """Print changes field by field, and the number of those that are not shown."""
+    from sync.terminal.changes import change_lines
+    from sync.terminal.tables import mark
+
+    for row in _change_rows(plan, CHANGES_SHOWN):
+        out.lines(change_lines(row, mark))
+    if (more := len(plan.changes.changes) - CHANGES_SHOWN) > 0:
+        shows_all = f"; `template-sync changes --run {run_id}` shows all" if run_id is not None else ""
+        out.lines([f"  ... and {more} more{shows_all}"])
+
+
+def _notes(outcome: Outcome) -> list[str]:
     """Describe events that are no errors: new fields, missing fields, rejected records."""
     run = outcome.run
     lines = []
@@ -239,17 +222,3 @@ def notes(outcome: Outcome) -> list[str]:
         records = count_of(run.rejected, "record")
         lines.append(f"note: {records} rejected; the first: {first.template_id or 'no ID'}: {first.reason}.")
     return lines
-
-
-def show_changes(out: Output, rows: list[dict[str, Any]], total: int, run_id: int | None) -> None:
-    """Print changes field by field, and the number of those that are not shown."""
-    if not rows:
-        return
-    from sync.terminal.changes import change_lines
-    from sync.terminal.tables import mark
-
-    for row in rows:
-        out.lines(change_lines(row, mark))
-    if total > len(rows):
-        shows_all = f"; `template-sync changes --run {run_id}` shows all" if run_id is not None else ""
-        out.lines([f"  ... and {total - len(rows)} more{shows_all}"])

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync.config.options import DATABASE_ACCOUNT, OPTIONS, Option
-from sync.config.paths import files_in_use, owner_of
-from sync.config.secret_file import secret_file
 from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -206,6 +204,8 @@ def _find(
         if "\0" in (direct or path or ""):  # possible in a `.env` file
             raise ValueError("a text without a NUL character")
         if path is not None:
+            from sync.config.files import secret_file
+
             return secret_file(f"{option.variable}_FILE", path, warnings), f"{source}, {option.variable}_FILE"
         if direct is not None:
             return direct, source
@@ -260,17 +260,18 @@ def _contradictions(values: Mapping[str, Any], origins: list[Origin]) -> list[st
 
 
 def _paths_in_use(values: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:
-    """Name each setting whose file is written although it is another one's."""
+    """Name each setting whose file is written although it is that of another one."""
+    if not files:
+        return []
+    from sync.config.files import files_in_use, owner_of
+
     database_url, problems = values.get("database_url") or "", []
-    if metrics := values.get("metrics_file"):
-        used = files_in_use(database_url, {name: path for name, path in files.items() if name != "SYNC_METRICS_FILE"})
-        if owner := owner_of(metrics, used):
-            problems.append(f"SYNC_METRICS_FILE: {metrics} is {owner}, which every run would replace.")
-    ours = [(owner, path) for owner, path in files_in_use(database_url, {}) if owner]
-    for name, path in files.items():
-        if name != "SYNC_METRICS_FILE" and (owner := owner_of(path, ours)):
-            problems.append(f"{name}: {path} is {owner}, which every run writes.")
-    return problems
+    others = {name: path for name, path in files.items() if name != "SYNC_METRICS_FILE"}
+    if (metrics := values.get("metrics_file")) and (owner := owner_of(metrics, files_in_use(database_url, others))):
+        problems.append(f"SYNC_METRICS_FILE: {metrics} is {owner}, which every run would replace.")
+    database = files_in_use(database_url, {})
+    owners = {name: owner_of(path, database) for name, path in others.items()}
+    return problems + [f"{name}: {others[name]} is {owner}, which every run writes." for name, owner in owners.items() if owner]
 
 
 _NO_KEY = "CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that contains it; `template-sync demo` needs no key."

@@ -164,7 +164,7 @@ class Service:
                 if self._stopping:
                     endpoint.interrupt()
             try:
-                options = RunOptions(settings.page_size, settings.concurrency, settings.max_removed, hold=settings.hold)
+                options = RunOptions.of(settings)
                 return synchronise(
                     Store(self._engine), endpoint, options, trigger="daemon", ttl=settings.lease_ttl, clock=self._clock
                 )

@@ -1,4 +1,4 @@
-"""`run --record FILE`: write every response to a file that can be replayed. The key is removed.
+"""`run --record FILE`: write every response, without the key, to a file that can be replayed.
 
 An error of the file does not affect the run.
 """
@@ -7,24 +7,36 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import secrets
 import tempfile
 import time
+from base64 import b64encode
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
+from sync import __version__
 from sync.client.envelope import BODY_LIMIT, decompress
 from sync.config.options import replaceable_file
 from sync.config.redaction import Redactor
+from sync.config.settings import require_key
 from sync.errors import UsageError
-from sync.recording.format import HEADERS, MOST_BYTES, RecordedResponse, first_line, line_of
+from sync.recording.replay import FORMAT, HEADERS, MOST_BYTES, SETTINGS, VERSION, RecordedResponse, RecordedRun
+from sync.text import count_of, iso, json_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from sync.client.http import Response
     from sync.client.network import TransportFailure
     from sync.client.worker import Params
-    from sync.recording.format import RecordedRun
+    from sync.config.settings import Settings
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 class Recording:
@@ -72,6 +84,16 @@ class Recording:
                     self.failure = error.strerror or str(error)
             self._give_up(self.failure)
 
+    def summary(self) -> str:
+        """Describe the result in one line, when the context has ended."""
+        file = self._target
+        if self.failure:
+            return f"warning: The recording could not be written: {self.failure}. {file} is unchanged."
+        if not self.responses:
+            return f"note: no request was made, so nothing is recorded; {file} is unchanged."
+        more = f"; {count_of(self.left_out, 'response')} more exceeded the size limit" if self.left_out else ""
+        return f"note: {count_of(self.responses, 'response')} recorded in {file}, without the API key{more}."
+
     def add(self, params: Params, began: float, response: Response | None, failure: TransportFailure | None) -> None:
         """Record one request.
 
@@ -91,7 +113,7 @@ class Recording:
                 found["trouble"] = found["trouble"] or "its compression was damaged or broke off"
             elif damage is not None and damage.code == "encoding" and body is not response.body:
                 found["trouble"] = found["trouble"] or "something follows its compressed end"
-            found |= {"status": response.status, "headers": headers, "body": bytes(body[: BODY_LIMIT + 1])}
+            found |= {"status": response.status, "headers": headers, "body": body[: BODY_LIMIT + 1]}
         query = {name: str(value) for name, value in params.items()}
         line = line_of(RecordedResponse(query, began - self._began, now - began, **found), self._redact)
         with self._turn:
@@ -120,3 +142,54 @@ class Recording:
         if file is not None:
             with suppress(OSError):  # the file is deleted
                 file.close()
+
+
+def start_recording(file: str, settings: Settings, now: datetime) -> Recording:
+    """Create a recording of a run. It is created first, so that an invalid path fails before any request.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    recorded = {name: format(Decimal(getattr(settings, name)), "f") for name in SETTINGS}
+    run = RecordedRun(__version__, iso(now.replace(microsecond=0)), recorded, secrets.randbits(64))
+    return Recording(file, require_key(settings), run)
+
+
+def first_line(run: RecordedRun) -> str:
+    """Return the header line of the file."""
+    data = {"program": run.program, "started_at": run.started_at, "settings": run.settings, "seed": run.seed}
+    return json_text({"format": FORMAT, "version": VERSION, **data})
+
+
+def line_of(response: RecordedResponse, redact: Callable[[str], str]) -> str:
+    """Return a response as one line, with secrets removed from every string, because a server may echo the key."""
+    text = redact(response.body.decode("utf-8", "surrogateescape"))
+    body: dict[str, Any]
+    if _is_binary(response.body):
+        body = {"body": "", "left_out": len(response.body)}
+    elif _is_utf_8(text):
+        body = {"body": text}
+    else:
+        body = {"body_base64": b64encode(text.encode("utf-8", "surrogateescape")).decode()}
+    data = {
+        "question": {redact(name): redact(value) for name, value in response.params.items()},
+        "at": round(response.at, 4),
+        "took": round(response.took, 4),
+        "status": response.status,
+        "headers": {name: redact(value) for name, value in response.headers.items()},
+        **body,
+    }
+    return json_text(data | ({"trouble": response.trouble} if response.trouble else {}))
+
+
+def _is_binary(body: bytes) -> bool:
+    """Return whether a body is binary (compressed twice, UTF-16), so that a key in it would not be found."""
+    return b"\0" in body or (_CONTROL.search(body) is not None and not _is_utf_8(body.decode("utf-8", "surrogateescape")))
+
+
+def _is_utf_8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -28,8 +28,7 @@ from sync.sandbox.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from sync.recording.format import RecordedResponse
-    from sync.recording.replay import Replay
+    from sync.recording.replay import RecordedResponse, Replay
 
 SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
 ENDPOINT = "/api/v1/client/job/bytedance-templates"

@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from sync.config.files import SIDE_FILES
 from sync.config.options import replaceable_file
-from sync.config.paths import SIDE_FILES
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
 from sync.store.engine import reading

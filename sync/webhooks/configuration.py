@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.config.secret_file import secret_file
+from sync.config.files import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
 from sync.webhooks.endpoints import VARIABLE, check_secret, read_endpoints, secret_forms

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.catalog.parsing import credit_of
-from sync.config.secret_file import secret_file
+from sync.config.files import secret_file
 from tests.command_line import environment
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync.recording.format import MOST_BYTES, RecordedResponse, RecordedRun, first_line, line_of, read_recording
+from sync.recording.record import first_line, line_of
+from sync.recording.replay import MOST_BYTES, RecordedResponse, RecordedRun, read_recording
 
 RUN = RecordedRun("0.2.0", "2026-11-25T00:00:00Z", {"page_size": "50", "concurrency": "4", "max_removed": "0.10"}, 7)
 FIRST = (

@@ -14,9 +14,8 @@ import pytest
 from sync.client.api_client import HttpApiClient
 from sync.client.envelope import Envelope
 from sync.errors import Interrupted, SyncError
-from sync.recording.format import RecordedRun
 from sync.recording.record import Recording
-from sync.recording.replay import open_recording
+from sync.recording.replay import RecordedRun, open_recording
 from sync.sandbox.server import Sandbox
 from tests.builders import HASTY, make_settings
 from tests.client.asking import GOOD, KEY, PAGE, RECORD

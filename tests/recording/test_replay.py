@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from sync.errors import UsageError
-from sync.recording.format import RecordedResponse, RecordedRun, first_line, line_of
-from sync.recording.replay import Replay, open_recording
+from sync.recording.record import first_line, line_of
+from sync.recording.replay import RecordedResponse, RecordedRun, Replay, open_recording
 from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
 
 if TYPE_CHECKING:

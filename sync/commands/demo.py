@@ -113,7 +113,8 @@ def _write_site(context: Context, engine: Engine, folder: Path) -> str:
 
 
 def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals: bool = False) -> Outcome:
-    from sync.commands.synchronising import open_endpoint, progress_on_terminal
+    from sync.commands.output import progress_on_terminal
+    from sync.commands.synchronising import open_endpoint
     from sync.logs import log_run
     from sync.store.apply import Store
     from sync.synchronise import RunOptions, synchronise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,9 +18,12 @@ from sync.terminal.tables import mark, render, table
 from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sync.errors import SyncError
+
+PROGRESS_DELAY = 2.0
+"""Seconds after which a walk shows its progress."""
 
 
 def open_closed_streams() -> None:
@@ -133,6 +137,21 @@ class Output:
         if self._environ.get("NO_COLOR"):
             return False
         return bool(self._environ.get("FORCE_COLOR")) or (self._stdout.isatty() and self._environ.get("TERM") != "dumb")
+
+
+def progress_on_terminal(
+    out: Output, what: str = "page", clock: Callable[[], float] = time.monotonic
+) -> Callable[[int, int | None], None] | None:
+    """Return a function that shows how much of a long task is done on a terminal; None without a terminal."""
+    if not sys.stderr.isatty():
+        return None
+    began = clock()
+
+    def show(pages: int, expected: int | None) -> None:
+        if clock() - began > PROGRESS_DELAY:
+            out.progress(f"{what} {pages} of {expected or '?'}" if pages != expected else "")
+
+    return show
 
 
 def _discard_buffer(stream: TextIO) -> None:

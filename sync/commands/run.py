@@ -8,11 +8,11 @@ import random as randomness
 import click
 
 from sync.commands.base import RUN_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.output import progress_on_terminal
 from sync.commands.synchronising import (
     finish,
     heartbeat_for_run,
     open_endpoint,
-    progress_on_terminal,
     report_errors_as_json,
     require_gallery,
     update_gallery,

@@ -39,7 +39,7 @@ def write(
     out: Output | None = None,
 ) -> SiteBuilt:  # fmt: skip
     """Write the gallery to a folder; `covers` overrides SYNC_SITE_COVERS, `out` shows the progress on a terminal."""
-    from sync.commands.synchronising import progress_on_terminal
+    from sync.commands.output import progress_on_terminal
     from sync.site.build import build
 
     copier = media_copier(settings, engine, covers=settings.site_covers if covers is None else covers)

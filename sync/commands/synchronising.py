@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from sync.synchronise import Outcome, Plan
 
 CHANGES_SHOWN = 40
-PROGRESS_DELAY = 2.0
-"""Seconds after which a walk or the gallery shows its progress."""
 PING_CLOSE_TIMEOUT = 5.0
 
 
@@ -48,21 +45,6 @@ def open_endpoint(settings: Settings, recording: Recording | None = None) -> Ite
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def progress_on_terminal(
-    out: Output, what: str = "page", clock: Callable[[], float] = time.monotonic
-) -> Callable[[int, int | None], None] | None:
-    """Return a function that shows how much of a long task is done on a terminal; None without a terminal."""
-    if not sys.stderr.isatty():
-        return None
-    began = clock()
-
-    def show(pages: int, expected: int | None) -> None:
-        if clock() - began > PROGRESS_DELAY:
-            out.progress(f"{what} {pages} of {expected or '?'}" if pages != expected else "")
-
-    return show
 
 
 @contextmanager

@@ -6,25 +6,22 @@ An answer with a truncated text has the key `shortened`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 
 from sync.catalog.document import json_number
-from sync.catalog.fields import SCALARS
 from sync.outputs.catalog import FieldChange, Price, Tag
 from sync.outputs.tools import LONGEST_PLACE, CatalogStatus, ChangeSummary, PricePeriod, TemplateSummary, WholeTemplate
 from sync.text import escape_control_characters, iso, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from msgspec import Struct
-
     from sync.reader import values
 
-
+Kind = TypeVar("Kind", bound=Struct)
 MAX_BYTES = 24_000
 """Maximum size of an answer, as JSON in UTF-8."""
 CUT = "… (cut)"
@@ -85,71 +82,48 @@ def fit_to_limit(found: Struct | dict[str, Any]) -> dict[str, Any]:
 
 def whole(template: values.Template) -> WholeTemplate:
     """Build the answer with all fields of a template."""
-    return WholeTemplate(
-        **{name: getattr(template, name) for name in ("template_id", *SCALARS.values()) if name != "released_at"},
-        released_at=moment(template.released_at),
-        consume_items=[Price(each.resolution, json_number(each.credit)) for each in template.prices],
-        tags=[Tag(each.name, each.name_en) for each in template.tags],
-        aspect_ratios=list(template.aspect_ratios),
-        extra=to_plain_json(template.extra),
-        first_seen_at=iso(template.first_seen_at),
-        changed_at=iso(template.changed_at),
-        removed_at=moment(template.removed_at),
-    )
+    return _struct(WholeTemplate, template, **_lists(template))
 
 
 def summary(template: values.Template) -> TemplateSummary:
     """Build the short form of a template."""
-    written = whole(template)
-    return TemplateSummary(**{name: getattr(written, name) for name in TemplateSummary.__struct_fields__})
+    return _struct(TemplateSummary, template, **_lists(template))
 
 
 def change(found: values.Change) -> ChangeSummary:
     """Build the short form of a change."""
-    return ChangeSummary(
-        seq=found.seq,
-        run_id=found.run_id,
-        at=iso(found.at),
-        template_id=found.template_id,
-        kind=found.kind,
-        fields=[FieldChange(each.field, to_plain_json(each.old), to_plain_json(each.new)) for each in found.fields],
-        evidence=found.evidence,
-        breaking=list(found.breaking),
-        title=found.template.title,
-        title_en=found.template.title_en,
-    )
+    fields = [FieldChange(each.field, to_plain_json(each.old), to_plain_json(each.new)) for each in found.fields]
+    return _struct(ChangeSummary, found, fields=fields, title=found.template.title, title_en=found.template.title_en)
 
 
 def period(held: values.PricePeriod) -> PricePeriod:
     """Build a price and its period."""
-    return PricePeriod(held.resolution, json_number(held.credit), iso(held.valid_from), moment(held.valid_until))
+    return _struct(PricePeriod, held)
 
 
 def status(found: values.CatalogStatus) -> CatalogStatus:
     """Build the age and size of the copy."""
-    return CatalogStatus(
-        present=found.present,
-        held=found.held,
-        unconfirmed=found.unconfirmed,
-        last_success_at=moment(found.last_success_at),
-        last_success_age_seconds=None if found.last_success_age is None else round(found.last_success_age.total_seconds(), 3),
-        last_change_at=moment(found.last_change_at),
-        oldest_seq=found.oldest_seq,
-        last_seq=found.last_seq,
-        cursor=found.cursor,
-    )
-
-
-def moment(at: datetime | None) -> str | None:
-    """Return a time as text, or None."""
-    return None if at is None else iso(at)
+    age = None if found.last_success_age is None else round(found.last_success_age.total_seconds(), 3)
+    return _struct(CatalogStatus, found, last_success_age_seconds=age)
 
 
 def to_plain_json(value: Any) -> Any:
-    """Convert a read-only value to plain JSON."""
+    """Convert a read-only value to plain JSON, times to text and decimals to numbers."""
     if isinstance(value, tuple | list):
         return [to_plain_json(each) for each in value]
-    if hasattr(value, "items"):
-        mapping: Mapping[str, Any] = value
-        return {name: to_plain_json(each) for name, each in mapping.items()}
-    return value
+    if isinstance(value, Mapping):
+        return {name: to_plain_json(each) for name, each in value.items()}
+    if isinstance(value, Decimal):
+        return json_number(value)
+    return iso(value) if isinstance(value, datetime) else value
+
+
+def _struct(kind: type[Kind], source: Any, **given: Any) -> Kind:
+    """Build a struct from the attributes of `source` that have the names of its fields, and from `given`."""
+    found = {name: to_plain_json(getattr(source, name)) for name in kind.__struct_fields__ if hasattr(source, name)}
+    return kind(**{**found, **given})
+
+
+def _lists(template: values.Template) -> dict[str, Any]:
+    prices, tags = template.prices, template.tags
+    return {"consume_items": [_struct(Price, each) for each in prices], "tags": [_struct(Tag, each) for each in tags]}

@@ -67,7 +67,7 @@ def error_for(line: str) -> types.JSONRPCError | None:
     except ValidationError as invalid:
         request_id = _id(line)
         if request_id is None:
-            return None  # nobody waits for an answer; the library logs it
+            return None  # a notification has no answer; the library logs it
         reason = str(invalid.errors(include_input=False, include_url=False)[0]["msg"]).partition(" at line ")[0]
         data = types.ErrorData(code=types.PARSE_ERROR, message=f"This message cannot be parsed: {reason}.")
         return types.JSONRPCError(jsonrpc="2.0", id=request_id, error=data)
@@ -133,17 +133,10 @@ def serve(catalog: Catalog) -> None:
 
 
 def _described(name: str) -> types.Tool:
+    # Without $schema: clients that only know an older dialect reject a schema that names one.
     tool = TOOLS[name]
-    return types.Tool(
-        name=name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=self_contained(tool.arguments),
-        output_schema=self_contained(
-            tool.answer
-        ),  # no $schema: clients that only know an older dialect reject a schema that names one
-        annotations=_HINTS,
-    )
+    schemas: dict[str, Any] = {"input_schema": self_contained(tool.arguments), "output_schema": self_contained(tool.answer)}
+    return types.Tool(name=name, title=tool.title, description=tool.description, annotations=_HINTS, **schemas)
 
 
 def _result(catalog: Catalog, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:

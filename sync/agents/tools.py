@@ -156,7 +156,7 @@ def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             schema=form.schema,
             example=form.example(arguments.get("resolution")),
             form_hash=form.hash,
-            removed_at=answers.moment(removed_at),
+            removed_at=answers.to_plain_json(removed_at),
         )
     )
 
@@ -171,7 +171,7 @@ def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             valid=not found,
             problems=[Problem(each.field, each.path, each.message) for each in found[:MOST_ROWS]],
             more=len(found) > MOST_ROWS,
-            removed_at=answers.moment(removed_at),
+            removed_at=answers.to_plain_json(removed_at),
         )
     )
 

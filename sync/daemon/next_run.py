@@ -17,21 +17,15 @@ if TYPE_CHECKING:
 
 FIRST_DELAY = 30.0
 """Seconds before the first retry of a run, doubled for each further one up to the scheduled time; minimum wait after a 455."""
-
 MAX_DOUBLINGS = 10
-
 MAX_DEFERRAL = 6 * 3600.0
 """Seconds; limits Retry-After, so that a wrong value does not stop the sync for days."""
-
 JITTER = 0.1
 """Retries and deferrals are lengthened by up to this fraction, so that installations do not retry at the same time."""
-
 MAX_FOLLOWER_DELAY = timedelta(seconds=30)
 """Limit of the delay of a follower, a tenth of the interval, so that hosts do not compete for the lease."""
-
 CLOCK_SKEW = timedelta(seconds=5)
 """Maximum difference of the clocks of two hosts."""
-
 MIN_JUMP = timedelta(seconds=5)
 """Smaller differences between the wall clock and the monotonic clock are drift, not a jump."""
 
@@ -126,9 +120,9 @@ def next_run(
 ) -> datetime:
     """Return when the next run is due.
 
-    A run that completed keeps the schedule. A deferred run waits as long as the server asked, within limits; without a time, like
-    a failed run, but at least FIRST_DELAY. A temporary failure is retried before the scheduled time, with exponential backoff;
-    other failures wait for the schedule.
+    A run that completed keeps the schedule. A deferred run waits as long as the server requires, within limits; without a time,
+    like a failed run, but at least FIRST_DELAY. A temporary failure is retried before the scheduled time, with exponential
+    backoff; other failures wait for the schedule.
 
     Args:
         result: the result of the run.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
 from sync import __version__
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sync.store.sqlite_wal import Identity
 
 
+@dataclass(eq=False)
 class Service:
     """The job of the daemon.
 
@@ -53,30 +54,20 @@ class Service:
         outdated: the error that ends this process, after the database was upgraded for a newer version.
     """
 
-    outdated: SchemaAhead | None = None
+    settings: Settings
+    engine: sa.Engine
+    _: KW_ONLY
+    key: Callable[[], str]
+    metrics: Metrics
+    ping: Ping
+    clock: Callable[[], datetime]
+    after_run: Callable[[], None] = lambda: None
+    site: Callable[[], bool | None] = lambda: None
+    outdated: SchemaAhead | None = field(default=None, init=False)
 
-    def __init__(
-        self,
-        settings: Settings,
-        engine: sa.Engine,
-        *,
-        key: Callable[[], str],
-        metrics: Metrics,
-        ping: Ping,
-        clock: Callable[[], datetime],
-        after_run: Callable[[], None] = lambda: None,
-        site: Callable[[], bool | None] = lambda: None,
-    ) -> None:
-        self._settings = settings
-        self._engine = engine
-        self._key = key
-        self._metrics = metrics
-        self._ping = ping
-        self._clock = clock
-        self._after_run = after_run
-        self._site = site
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._endpoint: HttpApiClient | None = None
+        self._api: HttpApiClient | None = None
         self._stopping = False
         self._file = self._identity()
         self._cursor: str | None = None
@@ -84,16 +75,16 @@ class Service:
 
     def run(self) -> RunResult:
         """Run once; return expected failures instead of raising them."""
-        with self._ping.run():
-            began = self._clock()
+        with self.ping.run():
+            began = self.clock()
             try:
-                require_current_schema(self._engine)
+                require_current_schema(self.engine)
                 self._check_file()
                 self._check_history()
                 outcome = self._synchronise()
             except SyncError as error:  # before the run had a row: no key, no database, or a newer schema
                 self.outdated = error if isinstance(error, SchemaAhead) else None
-                outcome = self._recorded(self._failed(began, error))
+                outcome = self._failed(began, error, record=not isinstance(error, DatabaseError))
             except Exception as error:  # noqa: BLE001 - a bug must reach the metrics and the heartbeat
                 if resource_error(error) is None:
                     get_logger().error("run_crashed", exc_info=error)
@@ -101,14 +92,14 @@ class Service:
             log_run(outcome)
             if outcome.run.status is Status.SUCCEEDED:
                 self._own_success = (outcome.run.run_id, outcome.run.started_at)
-            self._after_run()
-            found = overview_if_available(self._engine)
-            self._metrics.observe(outcome, found)
+            self.after_run()
+            found = overview_if_available(self.engine)
+            self.metrics.observe(outcome, found)
             with suppress(SyncError):
-                self._cursor = last_cursor(self._engine)
-            self._ping.report(outcome, found, self._settings.staleness_budget, self._clock())
+                self._cursor = last_cursor(self.engine)
+            self.ping.report(outcome, found, self.settings.staleness_budget, self.clock())
         if outcome.plan is not None:
-            self._metrics.observe_site(self._site())
+            self.metrics.observe_site(self.site())
         return RunResult(
             outcome.run.status,
             retry=outcome.error is not None and outcome.error.retry,
@@ -121,10 +112,10 @@ class Service:
         before, self._file = self._file, self._identity()
         if before is not None and before != self._file:
             hint = "Stop the daemon before the file is replaced; check that DATABASE_URL names the intended one."
-            get_logger().warning("database_replaced", file=database_name(self._engine), hint=hint)
+            get_logger().warning("database_replaced", file=database_name(self.engine), hint=hint)
 
     def _identity(self) -> Identity:
-        file = sqlite_file(self._engine)
+        file = sqlite_file(self.engine)
         return None if file is None else identity(file)
 
     def _check_history(self) -> None:
@@ -132,7 +123,7 @@ class Service:
         if self._cursor is None:
             return
         try:
-            with reading(self._engine) as connection:
+            with reading(self.engine) as connection:
                 validate_cursor(connection, self._cursor)
         except CursorLost as lost:
             if lost.reason != "pruned":
@@ -141,48 +132,41 @@ class Service:
         except SyncError:
             pass  # the database is unreachable or lags; the run reports it
 
-    def _failed(self, began: datetime, error: SyncError) -> Outcome:
-        run = Run(
-            None, "daemon", Status.FAILED, began, self._clock(), error_code=error.code, error=str(error), version=__version__
-        )
-        return Outcome(run, error=error)
-
-    def _recorded(self, outcome: Outcome) -> Outcome:
-        """Insert a row for a failed attempt, so that `status` and `runs` show it, unless the database is the reason."""
-        if isinstance(outcome.error, DatabaseError):
-            return outcome
+    def _failed(self, began: datetime, error: SyncError, *, record: bool = False) -> Outcome:
+        """Return the outcome of a failed attempt; `record` inserts a row, so that `status` and `runs` show it."""
+        end, text = self.clock(), str(error)
+        run = Run(None, "daemon", Status.FAILED, began, end, error_code=error.code, error=text, version=__version__)
         try:
-            return replace(outcome, run=Store(self._engine).record_failed(outcome.run))
-        except DatabaseError as error:
-            return replace(outcome, unrecorded=error)
+            return Outcome(Store(self.engine).record_failed(run) if record else run, error=error)
+        except DatabaseError as unrecorded:
+            return Outcome(run, error=error, unrecorded=unrecorded)
 
     def _synchronise(self) -> Outcome:
-        settings = self._settings
-        with HttpApiClient(settings, self._key()) as endpoint:
+        settings = self.settings
+        options = RunOptions.of(settings)
+        with HttpApiClient(settings, self.key()) as api:
             with self._lock:
-                self._endpoint = endpoint
+                self._api = api
                 if self._stopping:
-                    endpoint.interrupt()
+                    api.interrupt()
             try:
-                options = RunOptions.of(settings)
-                return synchronise(
-                    Store(self._engine), endpoint, options, trigger="daemon", ttl=settings.lease_ttl, clock=self._clock
-                )
+                store = Store(self.engine)
+                return synchronise(store, api, options, trigger="daemon", ttl=settings.lease_ttl, clock=self.clock)
             finally:
                 with self._lock:
-                    self._endpoint = None
+                    self._api = None
 
     def interrupt(self) -> None:
         """Cancel the fetch in progress and every later one; a commit in progress finishes."""
         with self._lock:
             self._stopping = True
-            if self._endpoint is not None:
-                self._endpoint.interrupt()
+            if self._api is not None:
+                self._api.interrupt()
 
     def last_success(self) -> datetime | None:
         """Return when the last success ended; None, with a warning, if the database does not answer."""
         try:
-            run = last_success(self._engine)
+            run = last_success(self.engine)
         except DatabaseError as error:
             get_logger().warning("last_success_unknown", error=str(error))
             return None
@@ -191,7 +175,7 @@ class Service:
     def last_success_elsewhere(self) -> datetime | None:
         """Return when the last success started; None if this process made it, or if the database does not answer."""
         try:
-            run = last_success(self._engine)
+            run = last_success(self.engine)
         except DatabaseError:
             return None  # the run reports it
         return None if run is None or (run.run_id, run.started_at) == self._own_success else run.started_at
@@ -199,13 +183,13 @@ class Service:
     def save_plan(self, due: datetime | None) -> None:
         """Store when the next run is due, for `status`."""
         try:
-            save_planned_run(self._engine, due)
+            save_planned_run(self.engine, due)
         except DatabaseError as error:
             get_logger().warning("next_run_not_recorded", error=str(error))
 
     def ready(self) -> tuple[bool, str]:
         """Return whether the database answers and has the current schema, and one line; the API does not matter."""
         try:
-            return True, f"{overview(self._engine).present} templates"
+            return True, f"{overview(self.engine).present} templates"
         except SyncError as error:
             return False, str(error)

@@ -83,9 +83,11 @@ def promote(standby: Server) -> None:
 
 
 def caught_up(primary: Server, standby: Server) -> bool:
-    """Tell whether a PostgreSQL standby has replayed all that its primary wrote."""
-    behind = ask(standby, f"SELECT pg_last_wal_replay_lsn() < '{ask(primary, 'SELECT pg_current_wal_lsn()')}'")
-    return not behind
+    """Return whether a standby or replica has replayed all that its primary wrote."""
+    if standby.url.startswith("postgresql"):
+        written = ask(primary, "SELECT pg_current_wal_lsn()")
+        return not ask(standby, f"SELECT pg_last_wal_replay_lsn() < '{written}'")
+    return ask(primary, "SELECT @@gtid_binlog_pos") == ask(standby, "SELECT @@gtid_current_pos")
 
 
 def cut_off(standby: Server) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sqlalchemy as sa
 
 from sync.catalog.rejection import MOST_KEPT
 from sync.catalog.run_record import Run, Status
@@ -22,7 +21,6 @@ from sync.reader import status
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing
-from sync.store.tables import sync_runs
 from tests.builders import SEED_PAGE, record, records
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, hear_statements, sync
 
@@ -36,6 +34,10 @@ def _row(database: Database, template_id: str) -> dict[str, Any]:
     return next(row for row in database.rows("templates") if row["template_id"] == template_id)
 
 
+def _writes(statement: str) -> bool:
+    return statement.startswith(("INSERT", "UPDATE", "DELETE"))
+
+
 def _prices(database: Database, template_id: str = "1") -> list[tuple[Any, ...]]:
     found = [row for row in database.rows("price_history") if row["template_id"] == template_id]
     return sorted(
@@ -43,7 +45,7 @@ def _prices(database: Database, template_id: str = "1") -> list[tuple[Any, ...]]
     )
 
 
-def test_the_documented_answer_reads_back_exactly_from_the_tables(database: Database) -> None:
+def test_the_documented_response_is_stored_exactly(database: Database) -> None:
     (documented,) = json.loads(SEED_PAGE.read_text())["data"]["templates"]
     sync([documented], database.engine, clock=at(0))
     with reading(database.engine) as connection:
@@ -71,7 +73,7 @@ def test_the_documented_answer_reads_back_exactly_from_the_tables(database: Data
     assert catalog_reader.catalog(database.engine) == [stored]
 
 
-def test_an_added_template_is_written_with_its_version_its_prices_and_a_line_in_the_feed(database: Database) -> None:
+def test_an_added_template_has_a_version_prices_and_a_change(database: Database) -> None:
     sync([record("1")], database.engine, clock=at(0))
     row, ended = _row(database, "1"), datetime(2026, 1, 1, 12, 0, 1, 123456, tzinfo=UTC)
     assert (row["first_seen_at"], row["changed_at"], row["removed_at"]) == (ended, ended, None)
@@ -101,7 +103,7 @@ def test_a_changed_template_gets_a_new_version_and_the_old_one_ends(database: Da
     assert [told["field"] for told in change["fields"]] == ["title_en", "tags", "consume_items.480p", "consume_items.720p"]
 
 
-def test_what_is_no_change_is_stored_and_not_published(database: Database) -> None:
+def test_an_unpublished_difference_is_stored_and_not_published(database: Database) -> None:
     sync([record("1")], database.engine, clock=at(0))
     resigned = record("1", Cover="https://media.example/cover.jpeg?x-expires=2", Tags=["热门", "🔥Seedance2.0模型"])
     resigned["Tags_en"] = ["Trending", "🔥Seedance2.0 Model"]
@@ -128,40 +130,38 @@ def test_a_removed_template_keeps_its_rows_and_its_prices_end(database: Database
     assert versions == [2]
 
 
-def test_price_periods_follow_a_price_that_changes_goes_and_comes_back(database: Database) -> None:
-    served: list[dict[str, float]] = [
-        {"480p": 1, "720p": 2}, {"480p": 1.5}, {"480p": 1.5, "720p": 2}, {"720p": 2, "480p": 1.5},
-    ]  # fmt: skip
+@pytest.mark.parametrize(("served", "periods"), [
+    (
+        [{"480p": 1, "720p": 2}, {"480p": 1.5}, {"480p": 1.5, "720p": 2}, {"720p": 2, "480p": 1.5}],
+        [("480p", 1.0, "00", "01"), ("480p", 1.5, "01", ""), ("720p", 2.0, "00", "01"), ("720p", 2.0, "02", "")],
+    ),
+    (
+        [{"480p": 1, "720p": 2}, {"480p": 1.5, "720p": 2}],
+        [("480p", 1.0, "00", "01"), ("480p", 1.5, "01", ""), ("720p", 2.0, "00", "")],
+    ),
+    ([None, {"480p": 1}], [("480p", 1.0, "01", "")]),
+], ids=["changed, removed and back", "one of two", "new to the whole catalog"])  # fmt: skip
+def test_a_price_has_a_period_for_each_value(
+    database: Database, served: list[dict[str, float] | None], periods: list[tuple[Any, ...]]
+) -> None:
     for minute, items in enumerate(served):
-        prices = [{"Resolution": resolution, "Credit": credit} for resolution, credit in items.items()]
-        sync([record("1", ConsumeItems=prices)], database.engine, clock=at(minute))
-    assert _prices(database) == [
-        ("480p", 1.0, "00", "01"), ("480p", 1.5, "01", ""), ("720p", 2.0, "00", "01"), ("720p", 2.0, "02", ""),
-    ]  # fmt: skip
+        prices = ... if items is None else [{"Resolution": name, "Credit": credit} for name, credit in items.items()]
+        assert sync([record("1", ConsumeItems=prices)], database.engine, clock=at(minute)).run.changed == (0 < minute < 3)
+    assert _prices(database) == periods
 
 
-def test_a_price_that_changes_ends_no_period_of_a_template_that_changes_otherwise(database: Database) -> None:
+def test_a_changed_price_ends_no_period_of_another_template(database: Database) -> None:
     one, two, three = record("1"), record("2"), record("3")
     sync([one, two], database.engine, clock=at(0))
-    outcome = sync(
-        [{**one, "ConsumeItems": [{"Resolution": "480p", "Credit": 1}]}, {**two, "Title": "新"}, three],
-        database.engine,
-        clock=at(1),
-    )
+    cheaper = {**one, "ConsumeItems": [{"Resolution": "480p", "Credit": 1}]}
+    outcome = sync([cheaper, {**two, "Title": "新"}, three], database.engine, clock=at(1))
     assert (outcome.run.changed, outcome.run.added) == (2, 1)
     assert _prices(database) == [("480p", 1.0, "01", ""), ("480p", 166.5, "00", "01"), ("720p", 355.2, "00", "01")]
     assert _prices(database, "2") == [("480p", 166.5, "00", ""), ("720p", 355.2, "00", "")]
     assert _prices(database, "3") == [("480p", 166.5, "01", ""), ("720p", 355.2, "01", "")]
 
 
-def test_of_two_prices_the_one_that_changes_ends_its_own_period_and_not_the_others(database: Database) -> None:
-    for minute, credit in enumerate([1, 1.5]):
-        prices = [{"Resolution": "480p", "Credit": credit}, {"Resolution": "720p", "Credit": 2}]
-        sync([record("1", ConsumeItems=prices)], database.engine, clock=at(minute))
-    assert _prices(database) == [("480p", 1.0, "00", "01"), ("480p", 1.5, "01", ""), ("720p", 2.0, "00", "")]
-
-
-def test_a_template_that_returns_beside_new_ones_gets_its_old_row_and_a_new_period(database: Database) -> None:
+def test_a_returned_template_keeps_its_row_and_begins_a_new_period(database: Database) -> None:
     for minute, ids in enumerate(["12", "1", "123"]):
         sync([record(key) for key in ids], database.engine, clock=at(minute))
     assert [(key, _row(database, key)["first_seen_run_id"], _row(database, key)["removed_at"]) for key in "123"] == [
@@ -171,14 +171,7 @@ def test_a_template_that_returns_beside_new_ones_gets_its_old_row_and_a_new_peri
     assert anomalies(database) == []
 
 
-def test_a_price_new_to_the_whole_catalog_is_a_change_and_begins_its_period(database: Database) -> None:
-    sync([record("1", ConsumeItems=...)], database.engine, clock=at(0))
-    outcome = sync([record("1")], database.engine, clock=at(1))
-    assert (outcome.run.changed, outcome.run.fields_appeared) == (1, ())
-    assert _prices(database) == [("480p", 166.5, "01", ""), ("720p", 355.2, "01", "")]
-
-
-def test_tags_are_numbered_as_they_are_met_and_keep_their_numbers(database: Database) -> None:
+def test_tag_ids_follow_the_order_of_appearance_and_stay(database: Database) -> None:
     sync([record("1", Tags=["a", "b"], Tags_en=["A", "B"]), record("2", Tags=["b"], Tags_en=["B"])], database.engine)
     sync([record("1", Tags=["c", "a"], Tags_en=["C", "A"]), record("2", Tags=["b"], Tags_en=["B"])], database.engine)
     assert [(row["tag_id"], row["name"], row["name_en"]) for row in database.rows("tags", "tag_id")] == [
@@ -194,7 +187,7 @@ def test_a_tag_without_an_english_name_is_one_tag_on_all_templates(database: Dat
     assert [(row["tag_id"], row["name"], row["name_en"]) for row in database.rows("tags")] == [(1, "a", None)]
 
 
-def test_seq_has_no_gaps_though_runs_fail_in_between(database: Database) -> None:
+def test_seq_has_no_gaps_after_failed_runs(database: Database) -> None:
     sync(BEFORE, database.engine)
     failing = Catalog(AFTER)
     failing.on_ask = failing.interrupt
@@ -220,14 +213,14 @@ def test_a_rejected_record_is_kept_with_its_reason_and_its_template_stays(databa
     assert (second["template_id"], second["payload"]) == (None, '"no object"')
 
 
-def test_of_very_many_rejected_records_only_the_first_are_kept_and_all_are_counted(database: Database) -> None:
+def test_of_many_rejected_records_all_are_counted_and_the_first_are_stored(database: Database) -> None:
     bad = [{"TemplateId": str(number), "Title": 7} for number in range(MOST_KEPT + 5)]
     outcome = sync(bad, database.engine)
     assert outcome.run.rejected == MOST_KEPT + 5
     assert database.scalar("SELECT count(*) FROM rejected_templates") == MOST_KEPT
 
 
-def test_held_removals_are_counted_and_forgotten_when_their_templates_return(database: Database) -> None:
+def test_held_removals_are_counted_and_deleted_when_their_templates_return(database: Database) -> None:
     sync(records(30), database.engine, clock=at(0))
     for minute in (1, 2):
         outcome = sync(records(10), database.engine, clock=at(minute))
@@ -248,7 +241,7 @@ def test_held_removals_are_applied_when_three_runs_agree(database: Database) -> 
     assert anomalies(database) == []
 
 
-def test_a_field_that_is_new_leaves_what_runs_remember_as_it_is(database: Database) -> None:
+def test_a_new_field_leaves_sync_state_unchanged(database: Database) -> None:
     sync([record("1")], database.engine)
     (first,) = database.rows("sync_state")
     assert (first["last_seq"], first["oldest_seq"], first["unreconciled_runs"]) == (1, 1, 0)
@@ -256,7 +249,7 @@ def test_a_field_that_is_new_leaves_what_runs_remember_as_it_is(database: Databa
     assert database.rows("sync_state") == [first]
 
 
-def test_a_feed_whose_end_was_set_back_by_hand_gets_no_change(database: Database) -> None:
+def test_a_feed_end_that_was_set_back_by_hand_is_refused(database: Database) -> None:
     sync(BEFORE, database.engine)
     database.execute("UPDATE sync_state SET last_seq = 3")
     before = database.catalog_dump()
@@ -268,28 +261,26 @@ def test_a_feed_whose_end_was_set_back_by_hand_gets_no_change(database: Database
     assert database.catalog_dump() == before
 
 
-def test_a_run_that_finds_nothing_new_writes_to_its_own_row_and_the_lease_only(database: Database) -> None:
+def test_a_run_without_changes_writes_to_its_row_and_the_lease_only(database: Database) -> None:
     sync(BEFORE, database.engine)
     statements: list[str] = []
-    sa.event.listen(database.engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: statements.append(statement))
+    hear_statements(database.engine, statements.append)
     sync(BEFORE, database.engine)
     written = {statement.split()[2 if statement.startswith("INSERT") else 1] for statement in statements if _writes(statement)}
     assert written == {"sync_runs", "sync_lease"}
 
 
-def test_a_new_signature_touches_no_price_no_tag_and_no_ratio(database: Database) -> None:
+def test_a_new_signature_writes_no_price_tag_or_ratio(database: Database) -> None:
     sync([record("1")], database.engine)
     statements: list[str] = []
     hear_statements(database.engine, statements.append)
     sync([record("1", Cover="https://media.example/cover.jpeg?x-expires=2")], database.engine)
-    touched = [name for name in LISTS_OF_THEIR_OWN for statement in statements if _writes(statement) and name in statement]
+    lists = ("consume_items", "price_periods", "template_tags", "template_aspect_ratios")
+    touched = [name for name in lists for statement in statements if _writes(statement) and name in statement]
     assert (touched, any("templates" in statement for statement in statements)) == ([], True)
 
 
-LISTS_OF_THEIR_OWN = ("consume_items", "price_periods", "template_tags", "template_aspect_ratios")
-
-
-def test_what_says_the_same_in_other_bytes_is_recognised_by_those_from_then_on(database: Database) -> None:
+def test_an_equal_record_in_other_bytes_gets_their_wire_hash(database: Database) -> None:
     turned = dict(reversed(record("1").items()))
     sync([record("1"), record("2")], database.engine)
     before = {row["template_id"]: row for row in database.rows("templates")}
@@ -300,21 +291,16 @@ def test_what_says_the_same_in_other_bytes_is_recognised_by_those_from_then_on(d
     assert after["2"] == before["2"]
 
 
-def test_a_run_whose_row_was_deleted_applies_nothing_and_reports_it(database: Database) -> None:
+def test_a_run_whose_row_was_deleted_applies_nothing(database: Database) -> None:
     sync(BEFORE, database.engine)
     before = database.catalog_dump()
 
     def delete_the_row(statement: str) -> None:
-        if "template_changes (" in statement and not deleted:
-            deleted.append(True)
-            with writing(database.engine) as other:
-                other.execute(sa.delete(sync_runs).where(sync_runs.c.run_id == 2))
+        if "template_changes (" in statement and database.scalar("SELECT count(*) FROM sync_runs") == 2:
+            database.execute("DELETE FROM sync_runs WHERE run_id = 2")
 
-    deleted: list[bool] = []
-    if database.kind == "sqlite":  # where nobody else can write meanwhile
-        trigger = "CREATE TRIGGER gone AFTER INSERT ON template_changes BEGIN DELETE FROM sync_runs WHERE run_id = 2; END"
-        with database.engine.begin() as connection:
-            connection.exec_driver_sql(trigger)
+    if database.kind == "sqlite":  # no other connection can write meanwhile
+        database.execute("CREATE TRIGGER gone AFTER INSERT ON template_changes BEGIN DELETE FROM sync_runs WHERE run_id = 2; END")
     else:
         hear_statements(database.engine, delete_the_row)
     error = sync(AFTER, database.engine).error
@@ -322,10 +308,6 @@ def test_a_run_whose_row_was_deleted_applies_nothing_and_reports_it(database: Da
     assert isinstance(error, DatabaseError)
     assert error.hint == "Check for other writers to sync_runs."
     assert database.catalog_dump() == before
-
-
-def _writes(statement: str) -> bool:
-    return statement.startswith(("INSERT", "UPDATE", "DELETE"))
 
 
 def test_many_templates_at_once_are_written_and_removed_in_batches(database: Database) -> None:
@@ -337,7 +319,7 @@ def test_many_templates_at_once_are_written_and_removed_in_batches(database: Dat
     assert anomalies(database) == []
 
 
-def test_closing_a_run_that_was_closed_already_leaves_its_row_alone(database: Database) -> None:
+def test_closing_a_run_twice_leaves_its_row_unchanged(database: Database) -> None:
     outcome = sync(BEFORE, database.engine)
     before = database.rows("sync_runs")
     assert outcome.run.run_id is not None
@@ -349,9 +331,7 @@ def test_closing_a_run_that_was_closed_already_leaves_its_row_alone(database: Da
 
 
 @pytest.mark.parametrize("table", ["sync_lease", "sync_state"])
-def test_a_database_that_lost_one_of_its_two_single_rows_says_what_to_do_and_that_mends_it(
-    database: Database, table: str
-) -> None:
+def test_a_missing_single_row_is_an_error_with_the_documented_repair(database: Database, table: str) -> None:
     sync(BEFORE, database.engine)
     database.execute(f"DELETE FROM {table}")  # noqa: S608 - a test's own word
     try:
@@ -366,9 +346,7 @@ def test_a_database_that_lost_one_of_its_two_single_rows_says_what_to_do_and_tha
     assert anomalies(database) == []
 
 
-def test_a_run_that_failed_before_it_asked_for_the_lease_gets_a_row_and_leaves_the_lease_to_its_holder(
-    database: Database,
-) -> None:
+def test_a_run_that_failed_before_the_lease_gets_a_row_and_leaves_the_lease(database: Database) -> None:
     store = Store(database.engine)
     lease = leases.acquire(database.engine, trigger="run", ttl=60.0, now=datetime(2026, 1, 1, tzinfo=UTC))
     now = datetime(2026, 1, 2, tzinfo=UTC)

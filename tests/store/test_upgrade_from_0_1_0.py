@@ -18,7 +18,6 @@ from sqlalchemy import event
 
 from sync.catalog.served_records import wire_hash
 from sync.errors import SchemaError
-from sync.reader.feed_check import feed_problems
 from sync.store import schema
 from sync.store.engine import open_engine, reading
 from tests.builders import Database, give_epoch
@@ -83,49 +82,44 @@ def rows(engine: sa.Engine, of: set[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def asked(engine: sa.Engine, query: str) -> list[Any]:
+def select(engine: sa.Engine, query: str) -> list[Any]:
     with engine.connect() as connection:
         return [*connection.execute(sa.text(query))]
 
 
-DROPPED = {
-    ("templates", "fingerprint"),
-    ("sync_state", "wire_fields"),
-    ("sync_state", "absent_fields"),
-    ("sync_state", "next_run_at"),
-}
+DROPPED = {("templates", "fingerprint"), *(("sync_state", name) for name in ("wire_fields", "absent_fields", "next_run_at"))}
 """What 0.1.0 has and the present schema does not."""
 
-# In place ---------------------------------------------------------------------------------------------------------------
+# In place -------------------------------------------------------------------------------------------------------------
 
 
-def test_every_row_of_every_table_is_as_it_was(old: Database) -> None:
+def test_an_upgrade_keeps_every_row(old: Database) -> None:
     engine, was = old.engine, columns(old.engine)
     kept = was - DROPPED
     before = rows(engine, kept)
     assert {name for name, found in before.items() if not found} == set(), "each table has something to lose"
-    feed, prices = asked(engine, FEED), asked(engine, PRICES)
+    feed, prices = select(engine, FEED), select(engine, PRICES)
     assert schema.current(engine) == ("0001", schema.State.BEHIND)
     schema.upgrade(engine)
     assert schema.current(engine) == (schema.HEAD, schema.State.CURRENT)
     assert schema.differences(engine) == []
     assert was - columns(engine) == DROPPED
     assert rows(engine, kept) == before
-    assert (asked(engine, FEED), asked(engine, PRICES)) == (feed, prices)
+    assert (select(engine, FEED), select(engine, PRICES)) == (feed, prices)
     added = columns(engine) - was
     assert {("templates", "wire_hash"), ("template_changes", "cursor"), ("price_changes", "old_credit")} <= added
     filled = {("sync_runs", "unconfirmed"), ("held_removals", "since_at")}
     unknown = {
         each for each in added - filled if each[0] not in {"template_changes", "price_changes", "sync_state", "sync_lease"}
     }
-    assert {value for table, name in unknown for (value,) in asked(engine, f"SELECT t.{name} FROM {table} t")} == {None}  # noqa: S608
+    assert {value for table, name in unknown for (value,) in select(engine, f"SELECT t.{name} FROM {table} t")} == {None}  # noqa: S608
     assert {row["unconfirmed"] for row in old.rows("sync_runs")} == {0}
     started = {row["run_id"]: row["started_at"] for row in old.rows("sync_runs")}
     assert {row["since_at"] for row in old.rows("held_removals")} == {started[9]}
     assert anomalies(old) == []
 
 
-def test_what_is_held_since_a_run_that_is_pruned_is_held_since_the_newest_one(old: Database) -> None:
+def test_a_removal_held_since_a_pruned_run_is_held_since_the_newest_run(old: Database) -> None:
     old.execute("UPDATE held_removals SET since_run_id = 1 WHERE template_id = '101'")
     old.execute("DELETE FROM sync_runs WHERE run_id = 1")
     newest = old.scalar("SELECT MAX(run_id) FROM sync_runs")
@@ -134,7 +128,7 @@ def test_what_is_held_since_a_run_that_is_pruned_is_held_since_the_newest_one(ol
     assert [since] == [row["started_at"] for row in old.rows("sync_runs") if row["run_id"] == newest]
 
 
-def test_each_engine_holds_what_the_others_hold(old: Database, tmp_path: Path) -> None:
+def test_upgraded_databases_are_equal_on_every_engine(old: Database, tmp_path: Path) -> None:
     url, _ = new_database("sqlite", tmp_path)
     other = Database("sqlite", url, open_engine(url))
     load(other)
@@ -162,10 +156,10 @@ def test_down_and_up_again_loses_nothing(old: Database) -> None:
     assert (outcome.error, outcome.run.changes, outcome.run.unchanged) == (None, 0, 6)
 
 
-# The first runs ---------------------------------------------------------------------------------------------------------
+# The first runs -------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_run_finds_no_change_and_the_second_reads_nothing(old: Database) -> None:
+def test_the_first_run_finds_no_change_and_the_second_loads_no_document(old: Database) -> None:
     schema.upgrade(old.engine)
     before, runs = old.catalog_dump(), old.rows("sync_runs", "run_id")
     hashes = {each["TemplateId"]: wire_hash(json.dumps(each).encode()) for each in SERVED}
@@ -199,7 +193,7 @@ def test_the_first_run_after_the_upgrade_publishes_a_change(old: Database) -> No
     assert anomalies(old) == []
 
 
-def test_a_daemon_of_0_1_0_that_still_runs_after_the_upgrade_can_store_nothing(old: Database) -> None:
+def test_a_daemon_of_0_1_0_cannot_write_after_the_upgrade(old: Database) -> None:
     """It checks the schema only when it starts, and would write new rows beside an old hash of bytes."""
     schema.upgrade(old.engine)
     for statement in ("UPDATE templates SET fingerprint = 'f'", "UPDATE sync_state SET wire_fields = NULL"):
@@ -207,7 +201,7 @@ def test_a_daemon_of_0_1_0_that_still_runs_after_the_upgrade_can_store_nothing(o
             old.execute(statement)
 
 
-# Other people's things --------------------------------------------------------------------------------------------------
+# Views and grants of other programs -----------------------------------------------------------------------------------
 
 THEIRS = (
     "CREATE VIEW their_own AS SELECT template_id, title_en FROM current_templates WHERE template_id < '103'",
@@ -226,7 +220,7 @@ TRIGGERS = {
 }
 
 
-def test_other_peoples_views_indexes_and_triggers_stay_and_work(old: Database) -> None:
+def test_views_indexes_and_triggers_of_other_programs_are_kept(old: Database) -> None:
     engine = old.engine
     for statement in (*THEIRS, *TRIGGERS[old.kind]):
         old.execute(statement)
@@ -236,21 +230,21 @@ def test_other_peoples_views_indexes_and_triggers_stay_and_work(old: Database) -
         old.execute("DROP VIEW their_whole")
         old.execute("CREATE VIEW their_whole AS SELECT template_id, title FROM templates")
     schema.upgrade(engine)
-    assert asked(engine, "SELECT * FROM their_notes") == [], "the upgrade touches no row"
+    assert select(engine, "SELECT * FROM their_notes") == [], "the upgrade touches no row"
     assert "their_index" in {index["name"] for index in sa.inspect(engine).get_indexes("templates")}
-    assert asked(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Battle Game"), ("102", "Renamed")]
-    assert len(asked(engine, "SELECT * FROM their_whole")) == 7
+    assert select(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Battle Game"), ("102", "Renamed")]
+    assert len(select(engine, "SELECT * FROM their_whole")) == 7
     assert sync([{**SERVED[0], "Title_en": "Other"}, *SERVED[1:]], engine, clock=at(0)).error is None
-    assert asked(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
-    noted = [template_id for (template_id,) in asked(engine, "SELECT template_id FROM their_notes")]
+    assert select(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
+    noted = [template_id for (template_id,) in select(engine, "SELECT template_id FROM their_notes")]
     assert sorted(noted) == ["101", "102", "103", "104", "105", "106"], "each row is written once: its bytes are remembered"
     while schema.current(engine)[0] != "0001":
         schema.upgrade(engine, "-1")
-    assert asked(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
+    assert select(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_a_readers_grants_stay_and_work(kind: str, tmp_path: Path) -> None:
+def test_the_grants_of_a_reader_are_kept(kind: str, tmp_path: Path) -> None:
     url, server = new_database(kind, tmp_path)
     old = Database(kind, url, open_engine(url))
     load(old)
@@ -261,15 +255,15 @@ def test_a_readers_grants_stay_and_work(kind: str, tmp_path: Path) -> None:
         old.execute(f"GRANT SELECT ON {granted} TO {named}")
     as_reader = open_engine(old.engine.url.set(username=role, password=None).render_as_string(hide_password=False))
     try:
-        before = asked(as_reader, CURRENT)
+        before = select(as_reader, CURRENT)
         schema.upgrade(old.engine)
-        assert asked(as_reader, CURRENT) == before
+        assert select(as_reader, CURRENT) == before
         assert sync(SERVED, old.engine, clock=at(0)).error is None
-        assert asked(as_reader, "SELECT present_count FROM sync_status") == [(6,)]
-        assert len(asked(as_reader, "SELECT wire_hash FROM templates")) == 7
+        assert select(as_reader, "SELECT present_count FROM sync_status") == [(6,)]
+        assert len(select(as_reader, "SELECT wire_hash FROM templates")) == 7
         for refused in ("SELECT * FROM tags", "DELETE FROM templates", "UPDATE templates SET wire_hash = 'x'"):
             with pytest.raises(sa.exc.DBAPIError, match="denied"):
-                asked(as_reader, refused)
+                select(as_reader, refused)
     finally:
         as_reader.dispose()
         for statement in {"postgresql": [f"DROP OWNED BY {role}", f"DROP ROLE {role}"], "mariadb": [f"DROP USER {named}"]}[kind]:
@@ -278,7 +272,7 @@ def test_a_readers_grants_stay_and_work(kind: str, tmp_path: Path) -> None:
         drop_database(url, server)
 
 
-# While somebody reads ---------------------------------------------------------------------------------------------------
+# With open readers ----------------------------------------------------------------------------------------------------
 
 WAITING = {
     "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
@@ -289,20 +283,20 @@ WAITING = {
 def until_waiting(database: Database, several: int, work: Future[Any]) -> None:
     """Let the work come to its end, or so many connections to where they wait for a lock."""
     ends = time.monotonic() + 30
-    while not work.done() and (database.kind == "sqlite" or asked(database.engine, WAITING[database.kind])[0][0] < several):
+    while not work.done() and (database.kind == "sqlite" or select(database.engine, WAITING[database.kind])[0][0] < several):
         assert time.monotonic() < ends, "it neither ends nor waits"
         time.sleep(0.01)
 
 
-def test_a_reader_in_the_middle_of_a_transaction_sees_the_old_and_a_newcomer_waits_at_most(old: Database) -> None:
-    """A server's upgrade waits for whoever has read a table, and MariaDB's newcomers wait for it; SQLite's waits for nobody."""
+def test_an_open_reader_sees_the_old_schema_and_a_new_reader_waits(old: Database) -> None:
+    """The upgrade of a server waits for open readers, and new readers of MariaDB wait for it; SQLite does not wait."""
     others = open_engine(old.url)
     with ThreadPoolExecutor() as pool, reading(old.engine) as connection:
         before = [*connection.execute(sa.text(CURRENT))]
         upgrade = pool.submit(schema.upgrade, others)
         until_waiting(old, 1, upgrade)
         assert upgrade.done() == (old.kind == "sqlite")
-        newcomer = pool.submit(asked, others, CURRENT)
+        newcomer = pool.submit(select, others, CURRENT)
         until_waiting(old, 2, newcomer)
         assert [*connection.execute(sa.text(CURRENT))] == before
         assert connection.scalar(sa.text("SELECT count(*) FROM templates")) == 7
@@ -312,9 +306,9 @@ def test_a_reader_in_the_middle_of_a_transaction_sees_the_old_and_a_newcomer_wai
     others.dispose()
 
 
-def test_a_transaction_that_began_before_the_upgrade_may_read_the_tables_after_it(old: Database) -> None:
+def test_a_transaction_from_before_the_upgrade_can_read_other_tables_after_it(old: Database) -> None:
     others = open_engine(old.url)
-    before = asked(old.engine, CURRENT)
+    before = select(old.engine, CURRENT)
     with reading(old.engine) as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM tags")) == 9
         schema.upgrade(others)
@@ -323,9 +317,9 @@ def test_a_transaction_that_began_before_the_upgrade_may_read_the_tables_after_i
 
 
 @pytest.mark.parametrize("view", ["price_history", "sync_status"])
-def test_a_reader_that_goes_from_one_table_to_the_next_is_never_in_a_deadlock_with_the_upgrade(old: Database, view: str) -> None:
+def test_a_reader_of_several_tables_does_not_deadlock_with_the_upgrade(old: Database, view: str) -> None:
     others = open_engine(old.url)
-    before = asked(old.engine, CURRENT)
+    before = select(old.engine, CURRENT)
     with ThreadPoolExecutor() as pool, reading(old.engine) as connection:
         connection.execute(sa.text(f"SELECT * FROM {view}")).all()  # noqa: S608 - one of the two above
         upgrade = pool.submit(schema.upgrade, others)
@@ -336,7 +330,7 @@ def test_a_reader_that_goes_from_one_table_to_the_next_is_never_in_a_deadlock_wi
     others.dispose()
 
 
-# Killed -----------------------------------------------------------------------------------------------------------------
+# Killed ---------------------------------------------------------------------------------------------------------------
 
 
 def upgrade_and_die(url: str, number: int) -> None:
@@ -348,7 +342,7 @@ def upgrade_and_die(url: str, number: int) -> None:
 
 
 @pytest.mark.long
-def test_an_upgrade_killed_at_every_statement_and_run_again_gives_the_same(old: Database) -> None:
+def test_an_upgrade_killed_at_every_statement_can_be_repeated(old: Database) -> None:
     """On MariaDB each ALTER stays that was done, and the next upgrade goes on from there; elsewhere nothing stays."""
     engine, was = old.engine, columns(old.engine)
     lasting = was - DROPPED
@@ -368,8 +362,3 @@ def test_an_upgrade_killed_at_every_statement_and_run_again_gives_the_same(old: 
     assert rows(engine, lasting) == before
     assert sync(SERVED, engine, clock=at(0)).run.unchanged == 6
     assert anomalies(old) == []
-
-
-def test_a_check_of_what_0_1_0_wrote_finds_nothing(old: Database) -> None:
-    schema.upgrade(old.engine)
-    assert feed_problems(old.engine) == []

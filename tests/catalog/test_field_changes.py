@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 from sync.catalog.diff import ChangeSet
-from sync.catalog.document import Price, content_hash, prices_of
+from sync.catalog.document import content_hash
 from sync.catalog.field_changes import REASONS, apply_fields, breaking, changed_fields, price_moves
 from sync.catalog.served_records import wire_hash
-from sync.client.envelope import read_envelope
 from tests.catalog.runs import BASE, base, compared, document_of, published, wire
-from tests.hostile import success
 
 UNPUBLISHED: dict[str, dict[str, Any]] = {
     "tags turned round": {"Tags": ["新", "热"], "Tags_en": ["New", "Hot"]},
@@ -87,17 +85,6 @@ def test_each_price_is_a_change_of_its_own() -> None:
     ]
 
 
-def test_the_smallest_difference_of_a_credit_is_a_change() -> None:
-    body = success([base(ConsumeItems=[])]).body
-    hashes = []
-    for credit in (b"123456789012.345", b"123456789012.346"):
-        priced = body.replace(b'"ConsumeItems": []', b'"ConsumeItems": [{"Resolution": "4k", "Credit": %s}]' % credit)
-        (raw,) = read_envelope(priced).records or [b""]
-        assert prices_of(document_of(raw)) == (Price("4k", Decimal(credit.decode())),)
-        hashes.append(content_hash(document_of(raw)))
-    assert hashes[0] != hashes[1]
-
-
 def test_a_change_of_tags_has_the_gained_and_lost_pairs() -> None:
     (change,) = published(Tags=["热", "冷"], Tags_en=["Hottest", "Cold"])
     assert (change["field"], change["gained"], change["lost"]) == (
@@ -132,12 +119,6 @@ def test_an_unknown_field_is_compared_only_where_both_have_it() -> None:
     assert changed_fields(document_of(base(Later=1)), document_of(base(Later=2, New=1))) == [
         {"field": "extra.Later", "old": 1, "new": 2}
     ]
-
-
-def test_an_unknown_field_of_a_price_is_one_field_for_all_resolutions() -> None:
-    unit = [{"Resolution": "480p", "Credit": 1, "Unit": "s"}]
-    found = compared([base(ConsumeItems=unit)], [base(ConsumeItems=[{**unit[0], "Unit": "min"}])])
-    assert [each["field"] for each in found.changes.changes[0].fields] == ["extra.ConsumeItems.Unit"]
 
 
 def test_a_thousand_tags_exchanged_for_others_are_compared() -> None:
@@ -232,10 +213,6 @@ def test_a_removal_breaks_callers_and_an_addition_does_not() -> None:
     assert breaking("added", []) == breaking("added", None) == breaking("changed", None) == []
 
 
-def test_only_what_changed_has_fields_that_can_break_callers() -> None:
-    assert breaking("added", _row(("input_num", 1, 2))) == []
-
-
 def test_the_words_that_apps_compare_and_what_each_says_stay_what_they_are() -> None:
     """They are stored in the feed: one that is spelled anew would pass by every app that looks for it."""
     assert REASONS == {
@@ -274,13 +251,3 @@ def test_old_and_new_price_of_each_resolution_are_exact_numbers() -> None:
         ("4.5k", None, Decimal(1000)),
         ("720p", Decimal("0.000000000000001"), None),
     ]
-
-
-def test_a_change_that_moves_no_price_has_none() -> None:
-    assert price_moves(None) == price_moves([]) == price_moves([{"field": "title", "old": "a", "new": "b"}]) == []
-
-
-def test_the_prices_of_the_feed_are_read_as_numbers() -> None:
-    prices = [{"Resolution": "480p", "Credit": 166.5}, {"Resolution": "720p", "Credit": 300}]
-    fields = changed_fields(document_of(base()), document_of(base(ConsumeItems=prices)))
-    assert price_moves(fields) == [("720p", Decimal("355.2"), Decimal(300))]

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.catalog.document import Price, Tag, prices_of, tags_of
-from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO, MOST_BYTES, MOST_FIELDS, MOST_ITEMS
+from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO, MOST_FIELDS, MOST_ITEMS
 from sync.catalog.json_values import decode_json
-from sync.catalog.parsing import credit_of, fields_with_value, filled_fields, lacks_tags, parse_record, record_id
+from sync.catalog.parsing import fields_with_value, filled_fields, lacks_tags, parse_record, record_id
 from sync.catalog.rejection import PAYLOAD_SHOWN, RecordRejected
 from sync.client.envelope import read_envelope
 from tests.builders import record
-from tests.catalog.runs import Text, document_of, nested, read, twice, wire
+from tests.catalog.runs import document_of, nested, read, twice, wire
 
 
 def price(credit: Any, resolution: Any = "720p", **more: Any) -> dict[str, Any]:
@@ -113,20 +113,6 @@ def test_a_bad_record_deeper_than_any_parser_goes_is_shown_as_far_as_it_was_pars
     assert rejected.payload == '{"TemplateId": "1", "x": ' + "[" * 64 + "]" * 64 + "}"
 
 
-@pytest.mark.parametrize("length", [10**5, 10**6])
-def test_a_reason_is_cut_however_long_the_name_in_it(length: int) -> None:
-    served, parser = read(good(**{"x" * length: Decimal("NaN")}))
-    (rejected,) = served.rejected_records(parser)
-    assert len(rejected.reason) < 350
-
-
-def test_a_record_may_have_so_many_bytes_and_not_one_more() -> None:
-    whole = wire(good())
-    most = whole[:-1] + b" " * (MOST_BYTES - len(whole)) + b"}"
-    assert list(read(most)[0].good) == ["1"]
-    assert list(read(most + b" ")[0].good) == []
-
-
 def test_of_a_key_that_a_record_has_twice_the_last_value_wins() -> None:
     assert document_of(wire(good(Title="x"))[:-1] + b', "Title": "y", "T\\u0069tle": "z"}')["title"] == "z"
     assert document_of(good(x=twice({"y": 1})))["extra"] == {"x": {"y": 0}}
@@ -141,18 +127,12 @@ def test_of_a_key_that_a_record_has_twice_the_last_value_wins() -> None:
     [
         (Decimal("355.20"), "355.2"), (400, "400"), (Decimal("4e2"), "400"), (0, "0"), (Decimal("-0.0"), "0"),
         (Decimal(999999999999999), "999999999999999"), (Decimal("0.000000000000001"), "0.000000000000001"),
-        (Decimal("1." + "0" * 1000), "1"),
+        (Decimal("1." + "0" * 1000), "1"), (Decimal("0e99"), "0"), (Decimal("0e-99999999"), "0"),
     ],
 )  # fmt: skip
 def test_a_credit_is_exact_however_it_is_written(credit: Any, exact: str) -> None:
     (found,) = prices_of(document_of(good(ConsumeItems=[price(credit)])))
     assert found == Price("720p", Decimal(exact))
-
-
-@pytest.mark.parametrize("duration", ["10123", "10123.0", "1.0123e4", "10123e0", "101230E-1"])
-def test_a_whole_number_is_one_however_it_is_written(duration: str) -> None:
-    found = document_of(good(Duration=Text(duration)))["duration_ms"]
-    assert (type(found), found) == (int, 10123)
 
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
@@ -198,12 +178,6 @@ def test_english_tags_that_are_no_tags_are_rejected_without_tags_too() -> None:
 
 def test_ratios_are_listed_once_without_spaces() -> None:
     assert document_of(good(SupportAspectRatio=" 9:16, 1:1,,9:16 "))["aspect_ratios"] == ["9:16", "1:1"]
-
-
-def test_unknown_fields_are_kept_with_plain_numbers() -> None:
-    extra = document_of(good(x=[Decimal("1.0"), Decimal("0.5"), None, True], ConsumeItems=[price(1, Unit="s")]))["extra"]
-    assert extra == {"x": [1, 0.5, None, True], "ConsumeItems.Unit": {"720p": "s"}}
-    assert json.dumps(extra["x"]) == "[1, 0.5, null, true]"
 
 
 def test_a_documented_record_is_parsed_alike_however_its_json_is_written() -> None:
@@ -260,11 +234,6 @@ def test_no_record_raises_anything_but_its_rejection(changes: dict[str, Any]) ->
     assert reasons == [str(why.value)]
 
 
-def test_the_writer_of_these_tests_writes_what_json_reads() -> None:
-    value = {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": Text("[2]")}
-    assert decode_json(wire(value)) == {"a": [1, None, "é\x00\ud83d", True, {"b": Decimal("1.50")}], "c": [2]}
-
-
 def test_what_is_just_as_long_large_or_many_as_it_may_be_is_good() -> None:
     words = [f"{number}".rjust(BOUNDS["Tags"], "x") for number in range(MOST_ITEMS)]
     most = good(
@@ -280,8 +249,3 @@ def test_what_is_just_as_long_large_or_many_as_it_may_be_is_good() -> None:
         0,
     )
     assert parsed["aspect_ratios"] == ["9" * 64]
-
-
-@pytest.mark.parametrize("nothing", ["0", "-0", "-0.000", "0e99", "0e-99999999"])
-def test_a_price_of_nothing_has_one_form_however_it_is_written(nothing: str) -> None:
-    assert str(credit_of(Decimal(nothing))) == "0"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from sync.catalog.json_values import decode_json
 from sync.catalog.rejection import DISPUTED, MOST_KEPT, PAYLOAD_SHOWN, REASON_SHOWN, TAGS_UNPAIRED, cut, payload
-from tests.catalog.runs import nested, wire
 
 
 @pytest.mark.parametrize(
@@ -26,15 +23,6 @@ from tests.catalog.runs import nested, wire
 )
 def test_a_payload_is_one_line_of_ascii_in_the_order_of_names(record: Any, shown: str) -> None:
     assert payload(record) == shown
-
-
-def test_a_long_payload_is_cut_with_its_length() -> None:
-    shown = payload("x" * 5000)
-    assert shown == '"' + "x" * (PAYLOAD_SHOWN - 1) + "... (5002 characters)"
-
-
-def test_what_was_decoded_can_always_be_shown() -> None:
-    assert json.loads(payload(decode_json(wire(nested(100_000))))) == json.loads("[" * 65 + "]" * 65)
 
 
 def test_what_has_no_end_is_shown_without_its_payload() -> None:

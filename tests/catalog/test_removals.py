@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from sync.catalog.removals import (
     HeldRemoval,
     RemovalRules,
     Removals,
+    SyncState,
     Unconfirmed,
     decide_removals,
     drop_ambiguous_removals,
@@ -98,12 +100,6 @@ def test_a_template_that_joins_later_waits_for_its_own_three_runs() -> None:
     assert (decided.due, decided.held) == (gone(29), {"30": HeldRemoval(1, NOW)})
 
 
-def test_a_template_that_was_there_again_starts_from_one() -> None:
-    without = judged({key: "lookup" for key in gone(30) if key != "1"}, held_before=held(30, 1))
-    assert "1" not in without.held
-    assert judged(gone(30), held_before=without.held).held["1"].runs == 1
-
-
 # Time -------------------------------------------------------------------------------------------------------------------
 
 
@@ -124,10 +120,6 @@ def test_three_runs_must_agree_and_the_first_must_be_old_enough(
 ) -> None:
     decided = judged(gone(29), held_before=held(29, runs_before, NOW - age), hold=hold)
     assert (decided.due, len(decided.held)) == ((gone(29), 0) if removed else ({}, 29))
-
-
-def test_the_time_of_the_first_run_that_agreed_is_kept() -> None:
-    assert judged(gone(29), held_before=held(29, 1, NOW - HOUR), hold=1e9).held["1"] == HeldRemoval(2, NOW - HOUR)
 
 
 def test_a_clock_that_was_ahead_begins_the_wait_anew_and_does_not_make_it_last_for_years() -> None:
@@ -169,10 +161,6 @@ def test_an_empty_catalog_is_accepted_by_a_person() -> None:
     assert judged(gone(280), catalog_is_empty=True, accept=True).due == gone(280, "accepted")
 
 
-def test_an_empty_catalog_with_nothing_gone_holds_nothing() -> None:
-    assert judged({}, present=0, catalog_is_empty=True) == Removals(limit=10)
-
-
 @pytest.mark.parametrize(("share", "limit"), [("0", 10), ("0.5", 140), ("1", 280)])
 def test_the_share_is_the_settings(share: str, limit: int) -> None:
     assert judged({}, max_removed=Decimal(share)).limit == limit
@@ -208,10 +196,6 @@ def problem(
     """Return the code, the message and the hint of the run's error, if there is one."""
     error = removal_problem(decided, 30, present, hold=hold, now=NOW, empty=empty)
     return None if error is None else (error.code, str(error), error.hint)
-
-
-def test_without_held_removals_there_is_no_error() -> None:
-    assert problem(Removals(gone(1), limit=10)) is None
 
 
 @pytest.mark.parametrize(
@@ -296,3 +280,63 @@ def test_media_of_no_stored_template_stand_only_for_those_of_unknown_media() -> 
 def test_a_record_with_neither_id_nor_media_may_be_any_of_them(without_id: Any) -> None:
     assert left(without_id)[0] == []
     assert left(record(MediaId="m1", TemplateId=None), without_id)[0] == []
+
+
+# The state of earlier runs ----------------------------------------------------------------------------------------------
+
+
+HELD, KEPT = HeldRemoval(2, NOW), Unconfirmed("why", answered=True)
+
+
+def test_a_count_is_taken_to_be_wrong_in_the_fourth_run_that_serves_the_same_ids() -> None:
+    state, wrong = SyncState(), []
+    for _ in range(5):
+        state = state.with_count_result(verified=False, ids={"1", "2"}, now=NOW)
+        wrong.append(state.count_is_wrong(NOW, hold=0.0))
+    assert wrong == [False, False, False, True, True]
+    assert state.count_mismatch_runs == 4  # and goes no further: the number has a column
+
+
+@pytest.mark.parametrize(
+    ("age", "wrong"), [(HOUR, True), (HOUR - timedelta(seconds=1), False), (-HOUR, False)], ids=["old", "young", "set back"]
+)
+def test_a_count_is_taken_to_be_wrong_only_when_the_first_of_those_runs_is_old_enough(age: timedelta, *, wrong: bool) -> None:
+    state = SyncState()
+    for _ in range(4):
+        state = state.with_count_result(verified=False, ids={"1"}, now=NOW)
+    assert state.count_mismatch_since == NOW
+    assert state.count_is_wrong(NOW + age, hold=3600.0) is wrong
+
+
+def test_a_clock_that_was_ahead_begins_the_wait_anew() -> None:
+    state = SyncState().with_count_result(verified=False, ids={"1"}, now=NOW + 9000 * HOUR)
+    assert state.with_count_result(verified=False, ids={"1"}, now=NOW).count_mismatch_since == NOW
+
+
+def test_where_it_is_not_known_since_when_a_count_is_wrong_it_is_since_now() -> None:
+    before = SyncState().with_count_result(verified=False, ids={"1"}, now=NOW)
+    old = SyncState(count_mismatch_ids=before.count_mismatch_ids, count_mismatch_runs=9)
+    assert not old.count_is_wrong(NOW, hold=0.0)
+    assert old.with_count_result(verified=False, ids={"1"}, now=NOW).count_mismatch_since == NOW
+
+
+def test_other_ids_begin_anew() -> None:
+    state = SyncState()
+    for hours, ids in enumerate(({"1", "2"}, {"2", "1"}, {"1"})):
+        state = state.with_count_result(verified=False, ids=ids, now=NOW + hours * HOUR)
+    assert (state.count_mismatch_runs, state.count_mismatch_since) == (1, NOW + 2 * HOUR)
+
+
+def test_a_verified_walk_forgets_the_mismatch() -> None:
+    state = SyncState({"9": HELD}).with_count_result(verified=False, ids={"1"}, now=NOW)
+    assert state.with_count_result(verified=True, ids={"1"}, now=NOW) == SyncState({"9": HELD})
+
+
+def test_the_ids_are_hashed_in_one_order_because_another_process_compares_them() -> None:
+    state = SyncState().with_count_result(verified=False, ids=set(string.ascii_lowercase), now=NOW)
+    assert state.count_mismatch_ids == "2a8ec896744130a8f87c41dd4549d37971fad863a5c2df4a142183dbecfd956c"
+
+
+def test_what_is_served_again_is_no_longer_held_nor_unconfirmed_and_the_rest_is() -> None:
+    state = SyncState({"1": HELD, "2": HELD}, {"3": KEPT, "4": KEPT}, "x", 3, NOW)
+    assert state.without_served({"2", "3"}) == SyncState({"1": HELD}, {"4": KEPT}, "x", 3, NOW)

@@ -1,7 +1,9 @@
-"""Which templates are asked for, in literal inputs; `tests/reader/test_catalog.py` holds the databases to the same."""
+"""Filters, sort orders and page tokens; `tests/reader/test_catalog.py` compares the databases with them."""
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,10 +21,11 @@ from sync.catalog.selection import (
     page_position,
     page_token,
     parse_page_token,
+    price,
     sort_key,
 )
 from tests.builders import record
-from tests.catalog.runs import document_of
+from tests.catalog.runs import base, document_of
 
 
 def of(**changes: Any) -> dict[str, Any]:
@@ -32,7 +35,6 @@ def of(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("filters", "found"),
     [
-        ({}, True),
         ({"tag": "trending"}, True),
         ({"tag": "热门"}, True),
         ({"tag": "热"}, False),
@@ -63,8 +65,12 @@ def of(**changes: Any) -> dict[str, Any]:
         ({"min_price": 200, "resolution": "720p"}, True),
     ],
 )
-def test_a_template_passes_by_what_it_says(filters: dict[str, Any], found: bool) -> None:  # noqa: FBT001 - a table's column
+def test_a_template_must_match_every_filter(filters: dict[str, Any], found: bool) -> None:  # noqa: FBT001 - a table's column
     assert matches(of(), make_selection(**filters)) is found
+
+
+def test_without_filters_every_template_matches() -> None:
+    assert matches(of(), EVERYTHING)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +105,11 @@ def test_values_are_counted_per_template_and_the_most_frequent_comes_first() -> 
     assert counts["ratio"] == {"1:1": 2, "9:16": 1}
 
 
-def test_a_template_without_prices_passes_only_where_no_price_is_asked_for() -> None:
+def test_a_template_without_prices_matches_only_filters_without_prices() -> None:
     free = of(ConsumeItems=[])
     assert matches(free, make_selection(tag="Trending"))
-    assert not any(matches(free, make_selection(**asks)) for asks in ({"min_price": 0}, {"max_price": 9}, {"resolution": "720p"}))
+    for filters in ({"min_price": 0}, {"max_price": 9}, {"resolution": "720p"}):
+        assert not matches(free, make_selection(**filters))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +124,7 @@ def test_a_template_without_prices_passes_only_where_no_price_is_asked_for() -> 
         ("max_price", 0.1, "0.1"),
     ],
 )
-def test_a_bound_moves_to_the_next_number_that_a_price_can_be(bound: str, given: Any, moved: str) -> None:
+def test_a_price_bound_is_rounded_to_the_next_possible_price(bound: str, given: Any, moved: str) -> None:
     assert getattr(make_selection(**{bound: given}), bound) == Decimal(moved)
 
 
@@ -140,63 +147,156 @@ def test_a_bound_moves_to_the_next_number_that_a_price_can_be(bound: str, given:
         ({"min_price": float("nan")}, "min_price: nan is not a number of credits."),
         ({"min_price": True}, "min_price: True is not a number of credits."),
         ({"after": 7}, "after: what a page gave as its `after`, not 7."),
-        (
-            {"after": "7", "sort": "price"},
-            "after: '7' is not a page token of the order price; pass the `after` of the last page.",
+        *(
+            ({"after": after, "sort": "price"}, f"after: '{after}' is not a page token{of}; pass the `after` of the last page.")
+            for after, of in (("7", " of the order price"), ("price.!", " of the order price"), ("price.AAAA", ""))
         ),
-        (
-            {"after": "price.!", "sort": "price"},
-            "after: 'price.!' is not a page token of the order price; pass the `after` of the last page.",
-        ),
-        ({"after": "price.AAAA", "sort": "price"}, "after: 'price.AAAA' is not a page token; pass the `after` of the last page."),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_its_name(arguments: dict[str, Any], why: str) -> None:
+def test_an_invalid_argument_is_named_in_the_error(arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(why)}$") as refused:
         make_selection(**arguments)
     assert str(refused.value).partition(":")[0] in arguments
 
 
-NEWEST, CHEAPEST = Order("newest"), Order("price")
-
-
-def test_what_has_no_value_stands_last_and_ties_go_by_id() -> None:
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    places = [
-        PagePosition(None, "1"),
-        PagePosition(moment, "3"),
-        PagePosition(moment, "2"),
-        PagePosition(datetime(2026, 1, 2, tzinfo=UTC), "9"),
-    ]
-    assert [each.template_id for each in sorted(places, key=sort_key)] == ["9", "2", "3", "1"]
-
-
-@pytest.mark.parametrize("order", [Order(), NEWEST, CHEAPEST, Order("price", "720p"), Order("name")])
-@pytest.mark.parametrize("bare", [False, True])
-def test_a_place_is_read_back_as_it_was_written(order: Order, bare: bool) -> None:  # noqa: FBT001 - both sides of a table
-    nothing: dict[str, Any] = {"Title": None, "Title_en": None, "ReleaseOnlineTime": None, "ConsumeItems": []}
-    at = page_position(of(**nothing if bare else {}), order)
-    assert parse_page_token(page_token(at, order), order) == at
-
-
-def test_a_place_of_another_order_is_refused() -> None:
-    at = page_token(page_position(of(), Order("price", "720p")), Order("price", "720p"))
-    for order in (CHEAPEST, Order("price", "480p"), NEWEST, Order()):
-        with pytest.raises(ValueError, match="belongs to the order price at 720p; use the same order"):
-            parse_page_token(at, order)
-
-
-def test_in_the_order_of_ids_a_plain_id_is_a_place() -> None:
-    assert parse_page_token("7642552612302307355", Order()) == PagePosition(None, "7642552612302307355")
-
-
-def test_nothing_in_particular_is_asked_for_by_default_and_a_price_counts_at_the_resolution_that_is() -> None:
-    assert matches(of(), EVERYTHING)
-    assert make_selection(sort="price", resolution="720p").order == Order("price", "720p")
-
-
-def test_a_template_without_a_title_or_english_tags_is_searched_by_what_it_has() -> None:
+def test_a_template_without_a_title_or_english_tags_is_searched_by_its_other_texts() -> None:
     bare = of(Title=None, Title_en=None, Tags=["热"], Tags_en=None)
     assert matches(bare, make_selection(search="热", tag="热"))
     assert not matches(bare, make_selection(search="none"))
     assert not matches(bare, make_selection(tag="none"))
+
+
+# Orders and page tokens -------------------------------------------------------------------------------------------------
+
+
+MOMENT = datetime(2026, 5, 22, 3, 37, 31, tzinfo=UTC)
+
+
+def token(sort: str, *parts: Any) -> str:
+    """Write a page token with any contents."""
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+    return f"{sort}.{base64.urlsafe_b64encode(text).decode().rstrip('=')}"
+
+
+@pytest.mark.parametrize(
+    ("at", "order", "parts"),
+    [
+        (PagePosition(None, "1"), Order(), (None, None, "1")),
+        (PagePosition(MOMENT, "1"), Order("newest", "720p"), (None, "2026-05-22T03:37:31+00:00", "1")),
+        (PagePosition(Decimal("166.5"), "1"), Order("price", "720p"), ("720p", "166.5", "1")),
+        (PagePosition(None, "1"), Order("price"), (None, None, "1")),
+        (PagePosition("战", "1"), Order("name"), (None, "战", "1")),
+    ],
+)
+def test_the_form_of_a_page_token_does_not_change(at: PagePosition, order: Order, parts: tuple[Any, ...]) -> None:
+    assert page_token(at, order) == token(order.sort, *parts)
+    assert parse_page_token(token(order.sort, *parts), order) == at
+
+
+@pytest.mark.parametrize(
+    ("order", "value"),
+    [
+        (Order(), None),
+        (Order("newest"), MOMENT),
+        (Order("price"), Decimal("166.5")),
+        (Order("price", "720p"), Decimal("355.2")),
+        (Order("price", "4k"), None),
+        (make_selection(sort="price", resolution="720p").order, Decimal("355.2")),
+        (Order("name"), "Battle Game"),
+    ],
+)
+def test_the_position_of_a_template_has_the_value_of_its_order(order: Order, value: Any) -> None:
+    assert page_position(document_of(base()), order) == PagePosition(value, "1")
+
+
+def test_a_name_is_the_english_title_if_there_is_one_and_has_at_most_250_characters() -> None:
+    chinese = document_of(base(Title_en=None))
+    assert page_position(chinese, Order("name")).value == "战斗游戏"
+    assert page_position(document_of(base(Title_en="x" * 251)), Order("name")).value == "x" * 250
+    assert page_position(document_of(base(Title_en=None, Title="")), Order("name")).value is None
+
+
+def test_without_a_resolution_the_price_is_the_lowest_one() -> None:
+    prices = [{"Resolution": "720p", "Credit": 2}, {"Resolution": "480p", "Credit": 1}, {"Resolution": "1080p", "Credit": 3}]
+    assert price(document_of(base(ConsumeItems=prices)), None) == 1
+    assert price(document_of(base(ConsumeItems=[])), None) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        ([Decimal(2), None, Decimal(1), None], ["c", "a", "b", "d"]),
+        (["b", None, "a", None], ["c", "a", "b", "d"]),
+        ([MOMENT, None, MOMENT.replace(year=2027), MOMENT], ["c", "a", "d", "b"]),
+        ([None, None, None, None], ["a", "b", "c", "d"]),
+    ],
+)
+def test_templates_are_sorted_by_value_then_by_id_with_missing_values_last(values: list[Any], ids: list[str]) -> None:
+    positions = [PagePosition(value, template_id) for value, template_id in zip(values, "abcd", strict=True)]
+    assert [each.template_id for each in sorted(positions, key=sort_key)] == ids
+
+
+@pytest.mark.parametrize(
+    ("sort", "parts"),
+    [
+        ("id", (None, "x", "1")),
+        ("newest", (None, "2026-01-01T00:00:00", "1")),
+        ("newest", (None, "yesterday", "1")),
+        ("newest", (None, 5, "1")),
+        ("price", (None, "NaN", "1")),
+        ("price", (None, "dear", "1")),
+        ("price", (None, "1e21", "1")),
+        ("price", (None, "1e-21", "1")),
+        ("name", (None, "a\0", "1")),
+        ("name", (None, ["a"], "1")),
+        ("name", (None, "a", 5)),
+        ("name", (None, "a", "\0")),
+        ("name", (None, "a")),
+        ("name", (None, "a", "1", "2")),
+    ],
+)
+def test_a_forged_page_token_is_refused_before_the_database_is_queried(sort: Any, parts: tuple[Any, ...]) -> None:
+    after = token(sort, *parts)
+    with pytest.raises(ValueError, match=re.escape(f"after: {after!r} is not a page token; pass the `after` of the last page.")):
+        parse_page_token(after, Order(sort))
+
+
+@pytest.mark.parametrize("credit", ["1e20", "1e-20", "0"])
+def test_a_page_token_can_have_the_largest_and_the_smallest_price(credit: str) -> None:
+    assert parse_page_token(token("price", None, credit, "1"), Order("price")) == PagePosition(Decimal(credit), "1")
+
+
+def test_an_error_shows_the_first_80_characters_of_an_invalid_page_token() -> None:
+    said = f"after: {'x' * 80!r} is not a page token of the order price; pass the `after` of the last page."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        parse_page_token("x" * 81, Order("price"))
+    long = token("name", None, "x" * 81, 5)
+    said = f"after: {long[:80]!r} is not a page token; pass the `after` of the last page."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        parse_page_token(long, Order("name"))
+
+
+@pytest.mark.parametrize(
+    ("after", "order", "made"),
+    [
+        (token("newest", None, None, "1"), Order("name"), "newest"),
+        (token("newest", "720p", None, "1"), Order("newest"), "newest at 720p"),
+        (token("price", "720p", "1", "1"), Order("price"), "price at 720p"),
+        (token("price", None, "1", "1"), Order("price", "720p"), "price"),
+    ],
+)
+def test_a_page_token_of_another_order_is_rejected(after: str, order: Order, made: str) -> None:
+    said = f"after: the token belongs to the order {made}; use the same order, or start again."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        parse_page_token(after, order)
+
+
+def test_a_page_token_of_any_length_is_parsed() -> None:
+    for length in range(1, 40):
+        for end in "~}|x1":
+            at = PagePosition(None, "7" * length + end)
+            assert parse_page_token(page_token(at, Order()), Order()) == at
+
+
+def test_a_plain_id_is_a_page_token_of_the_order_by_id() -> None:
+    assert parse_page_token("7642552612302307355", Order()) == PagePosition(None, "7642552612302307355")

@@ -117,10 +117,6 @@ def test_a_hash_is_of_every_byte_and_short_enough_for_its_column() -> None:
     assert re.fullmatch("[0-9a-f]{32}", wire_hash(b"{}"))
 
 
-def test_no_page_of_a_walk_has_the_number_of_a_look_up() -> None:
-    assert LOOK_UP == 0
-
-
 def test_the_hash_is_salted_with_the_declaration_so_that_a_new_field_is_read() -> None:
     assert wire_hash(b"{}") == hashlib.blake2b(b"{}", digest_size=16, salt=b"2" + DECLARATION).hexdigest()
 
@@ -266,8 +262,3 @@ def test_the_names_of_unknown_fields_hold_no_secret() -> None:
     parser = new_parser(redact=Redactor([KEY]).value)
     parser.parse_page(1, [b'{"TemplateId": "1", "' + ESCAPED + b'": 1}'])
     assert parser.unknown == {"[secret]"}
-
-
-def test_a_secret_in_escapes_is_hidden_in_a_record_that_is_otherwise_as_documented() -> None:
-    _, kept = redacted(wire(record(Title="a KEY b")).replace(b"KEY", ESCAPED))
-    assert kept["title"] == "a [secret] b"

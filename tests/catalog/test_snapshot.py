@@ -54,10 +54,6 @@ def test_an_id_with_a_good_and_a_bad_record_is_not_good() -> None:
     assert snapshot_of(good(Title=5), good()).good == {}
 
 
-def test_every_id_that_was_served_counts_as_served() -> None:
-    assert snapshot_of(good(), record("2", Title=5), record(TemplateId=7)).ids == {"1", "2", "7"}
-
-
 def test_what_has_no_readable_id_is_listed() -> None:
     served = snapshot_of(good(TemplateId=None), record("2", Title=5), "x", good())
     assert [each.position for each in served.without_id] == [0, 2]
@@ -171,11 +167,6 @@ def test_stored_documents_are_read_only_until_every_field_of_a_disputed_record_w
     assert (found.snapshot.missing, memory.asked.total()) == (frozenset(), 1 + BATCH)
 
 
-def test_fields_that_are_missing_may_be_given_in_any_collection() -> None:
-    parser = new_parser()
-    assert build_snapshot(parser.parse_page(LOOK_UP, [wire(good())]), ["Title"], parser).missing == {"Title"}
-
-
 def test_tags_of_a_record_of_the_walk_that_is_not_among_those_that_are_left_count() -> None:
     parser = new_parser()
     left = parser.parse_page(1, [wire(good(Tags=...)), wire(record("2"))])[:1]
@@ -187,12 +178,6 @@ def test_a_record_that_is_bad_for_another_reason_has_that_reason_whatever_tags_i
     assert reasons(snapshot_of(good(Tags=..., Title=5), record("2"))) == [("1", 0, title)]
 
 
-def test_names_of_unknown_fields_do_not_reach_the_snapshot_however_many_there_are() -> None:
-    junk = [{"Title": 5, **{f"junk{page}_{number}": 1 for number in range(MOST_FIELDS - 1)}} for page in range(6)]
-    served, parser = read(*junk, good(Mood="calm"))
-    assert (list(served.good), parser.unknown, served.missing) == (["1"], {"Mood"}, frozenset())
-
-
 # Ids that are merely written otherwise -------------------------------------------------------------------------------------
 
 
@@ -202,27 +187,20 @@ def reformatted(ids: list[str], known: list[str], most: int) -> tuple[list[str],
     return list(snapshot.good), {reason for _, reason in snapshot.rejected}
 
 
-@pytest.mark.parametrize("write", ["0{}", " {}", "{} ", "00{} "])
-def test_known_ids_written_otherwise_are_a_changed_format_and_no_new_templates(write: str) -> None:
-    ids = [write.format(each) for each in ("1", "2", "3")]
-    assert reformatted([*ids, "9"], ["1", "2", "3"], 2) == (["9"], {"its id is a known template's, written otherwise"})
-
-
-def test_known_ids_in_the_other_case_are_a_changed_format_too() -> None:
-    assert reformatted(["A1", "B1"], ["a1", "b1"], 1) == ([], {"its id is a known template's, written otherwise"})
-
-
-@pytest.mark.parametrize("ids", [["a-1", "b-1"], ["\uff411", "\uff421"], ["A_1", "#b.1"]])
-def test_known_ids_with_other_signs_or_wider_letters_are_a_changed_format_too(ids: list[str]) -> None:
-    assert reformatted(ids, ["a1", "b1"], 1) == ([], {"its id is a known template's, written otherwise"})
-
-
-def test_as_many_ids_written_otherwise_as_may_be_chance_are_new_templates() -> None:
-    assert reformatted(["01", "02", "3"], ["1", "2", "3"], 2) == (["01", "02", "3"], set())
-
-
-def test_an_id_whose_other_spelling_is_served_as_well_is_a_new_template() -> None:
-    assert reformatted(["1", "01", "2", "02"], ["1", "2"], 0) == (["1", "01", "2", "02"], set())
+@pytest.mark.parametrize(
+    ("ids", "known", "most", "good"),
+    [
+        *((["9", *map(write.format, "123")], ["1", "2", "3"], 2, ["9"]) for write in ("0{}", " {}", "{} ", "00{} ")),
+        *((ids, ["a1", "b1"], 1, []) for ids in (["A1", "B1"], ["a-1", "b-1"], ["\uff411", "\uff421"], ["A_1", "#b.1"])),
+        (["01", "02", "3"], ["1", "2", "3"], 2, ["01", "02", "3"]),  # as many as are accepted
+        (["1", "01", "2", "02"], ["1", "2"], 0, ["1", "01", "2", "02"]),  # both spellings are served
+        (["a1", "b1"], ["a1", "A1", "b1", "B1"], 1, ["a1", "b1"]),
+        (["x1", "x2"], ["1", "2"], 1, ["x1", "x2"]),
+    ],
+)
+def test_other_spellings_of_many_known_ids_are_rejected(ids: list[str], known: list[str], most: int, good: list[str]) -> None:
+    reasons = {"its id is a known template's, written otherwise"} if len(good) < len(ids) else set()
+    assert reformatted(ids, known, most) == (good, reasons)
 
 
 def test_what_was_rejected_counts_as_served_but_its_twin_is_still_missing() -> None:
@@ -231,19 +209,12 @@ def test_what_was_rejected_counts_as_served_but_its_twin_is_still_missing() -> N
     assert snapshot.ids == {"01"}
 
 
-def test_known_ids_that_differ_only_in_case_stay_when_the_others_go() -> None:
-    assert reformatted(["a1", "b1"], ["a1", "A1", "b1", "B1"], 1) == (["a1", "b1"], set())
-
-
-def test_a_record_without_an_id_is_no_id_that_was_served_and_a_bad_one_is_shown_as_it_came() -> None:
+def test_rejected_records_with_an_id_count_as_served_and_are_stored_as_served() -> None:
+    assert snapshot_of(good(), record("2", Title=5), record(TemplateId=7)).ids == {"1", "2", "7"}
     served, parser = read({"Title": "x"}, record("2", Title=5))
     assert served.ids == {"2"}
     (without_id, bad) = served.rejected_records(parser)
     assert (without_id.payload, json.loads(bad.payload)["Title"]) == ('{"Title": "x"}', 5)
-
-
-def test_known_ids_behind_a_letter_are_others() -> None:
-    assert reformatted(["x1", "x2"], ["1", "2"], 1) == (["x1", "x2"], set())
 
 
 # Values that are kept -------------------------------------------------------------------------------------------------

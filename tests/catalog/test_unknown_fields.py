@@ -11,7 +11,6 @@ from sync.catalog.fields import DEEPEST, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS
 from sync.catalog.json_values import decode_json
 from sync.catalog.rejection import RecordRejected
 from sync.catalog.unknown_fields import unknown_fields
-from tests.builders import record
 from tests.catalog.runs import nested, wire
 
 
@@ -23,10 +22,6 @@ def reason(found: dict[str, Any]) -> str:
 
 def prices(*items: dict[str, Any]) -> dict[str, Any]:
     return {"ConsumeItems": [{"Resolution": f"{number}p", "Credit": 1, **item} for number, item in enumerate(items)]}
-
-
-def test_what_is_documented_is_not_unknown() -> None:
-    assert unknown_fields(record()) == {}
 
 
 def test_unknown_fields_keep_their_names_and_those_of_prices_are_kept_by_resolution() -> None:
@@ -58,14 +53,10 @@ def test_an_absurd_number_is_refused(number: str) -> None:
     assert reason({"x": [{"y": decode_json(number.encode())}]}) == "'x' holds a number that is not finite, or absurd"
 
 
-def test_a_whole_number_is_absurd_however_it_is_written() -> None:
-    absurd = "'x' holds a number that is not finite, or absurd"
-    assert (reason({"x": decode_json(b"1e60")}), reason({"x": decode_json(b"1" + b"0" * 60)})) == (absurd, absurd)
-
-
 def test_so_many_levels_are_kept_and_a_price_has_one_less() -> None:
     assert unknown_fields({"x": decode_json(wire(nested(DEEPEST)))})["x"] == json.loads(str(nested(DEEPEST)))
     assert reason({"x": decode_json(wire(nested(DEEPEST + 1)))}) == "'x' is nested deeper than 20 levels"
+    assert reason({"x": {"a": decode_json(wire(nested(DEEPEST)))}}) == "'x' is nested deeper than 20 levels"
     assert unknown_fields(prices({"x": decode_json(wire(nested(DEEPEST - 1)))}))
     assert reason(prices({"x": decode_json(wire(nested(DEEPEST)))})) == "'x' is nested deeper than 20 levels"
 
@@ -102,11 +93,3 @@ def test_all_together_may_be_so_long() -> None:
 )
 def test_what_a_database_could_not_store_is_refused(extra: dict[str, Any], why: str) -> None:
     assert reason(extra) == why
-
-
-def test_objects_may_be_nested_as_deep_as_lists_and_no_deeper() -> None:
-    deep: Any = 1
-    for _ in range(DEEPEST):
-        deep = {"a": deep}
-    assert unknown_fields({"x": deep}) == {"x": deep}
-    assert reason({"x": {"a": deep}}) == f"'x' is nested deeper than {DEEPEST} levels"

@@ -55,7 +55,7 @@ def test_a_template_has_the_columns_as_plain_values(database: Database) -> None:
     assert all(getattr(template, name) == row[name] for name in row if name not in {"extra", "wire_hash"})
 
 
-def test_nothing_of_a_value_can_be_changed_and_it_can_be_copied_pickled_and_hashed(sqlite: Database) -> None:
+def test_values_are_immutable_and_can_be_copied_pickled_and_hashed(sqlite: Database) -> None:
     sync([record("1", New={"deep": [1]})], sqlite.engine)
     sync([record("1", New={"deep": [2]})], sqlite.engine)
     template = Catalog(sqlite.engine).template("1")
@@ -94,7 +94,7 @@ def test_counts_and_facets_follow_the_filters_now_and_then(database: Database) -
 # The feed ---------------------------------------------------------------------------------------------------------------
 
 
-def test_changes_come_oldest_first_with_the_template_that_they_led_to(database: Database) -> None:
+def test_changes_are_oldest_first_with_the_template_after_them(database: Database) -> None:
     sync(BEFORE, database.engine, clock=at(0))
     sync(AFTER, database.engine, clock=at(1))
     catalog = Catalog(database.engine)
@@ -121,7 +121,7 @@ def test_changes_come_oldest_first_with_the_template_that_they_led_to(database: 
     assert removed.at == catalog.template("5").removed_at
 
 
-def test_a_cursor_that_this_feed_did_not_give_is_noticed_with_where_to_begin_anew(database: Database) -> None:
+def test_a_lost_cursor_raises_an_error_with_the_current_cursor(database: Database) -> None:
     sync(BEFORE, database.engine)
     catalog = Catalog(database.engine)
     end = catalog.status().cursor
@@ -147,7 +147,7 @@ def test_a_cursor_that_this_feed_did_not_give_is_noticed_with_where_to_begin_ane
 
 
 @pytest.mark.parametrize("wrong", [5, 2**70, None, b"1"])
-def test_what_is_no_id_and_what_is_no_database_is_refused_at_the_call(sqlite: Database, wrong: Any) -> None:
+def test_an_invalid_id_or_database_is_rejected(sqlite: Database, wrong: Any) -> None:
     catalog = Catalog(sqlite.engine)
     for ask in (
         catalog.template,
@@ -162,7 +162,7 @@ def test_what_is_no_id_and_what_is_no_database_is_refused_at_the_call(sqlite: Da
         Catalog(wrong)
 
 
-def test_follow_gives_each_change_once_and_holds_nothing_open_in_between(database: Database) -> None:
+def test_follow_yields_each_change_once_without_an_open_connection(database: Database) -> None:
     catalog = Catalog(database.engine)
     served = iter([records(2), records(2), records(3)])
     pool: Any = database.engine.pool
@@ -187,7 +187,7 @@ def plain_engine(database: Database) -> sa.Engine:
     return sa.create_engine(database.engine.url)
 
 
-def test_questions_in_a_snapshot_agree_also_through_an_apps_own_engine(database: Database) -> None:
+def test_calls_in_a_snapshot_see_one_state(database: Database) -> None:
     sync(records(2), database.engine)
     for engine in (database.engine, plain_engine(database)):
         catalog = Catalog(engine)
@@ -212,7 +212,7 @@ def test_questions_in_a_snapshot_agree_also_through_an_apps_own_engine(database:
             engine.dispose()
 
 
-def test_a_catalog_disposes_of_the_engine_that_it_made_and_of_no_other(sqlite: Database) -> None:
+def test_a_catalog_disposes_only_of_its_own_engine(sqlite: Database) -> None:
     sync(records(1), sqlite.engine)
     mine: Any = plain_engine(sqlite)
     with Catalog(mine) as catalog:
@@ -228,7 +228,7 @@ def test_a_catalog_disposes_of_the_engine_that_it_made_and_of_no_other(sqlite: D
 
 
 @pytest.mark.long_on_servers
-def test_many_threads_ask_at_once_while_a_run_commits(database: Database) -> None:
+def test_many_threads_read_while_a_run_commits(database: Database) -> None:
     sync(records(1), database.engine)
     catalog = Catalog(database.engine)
 
@@ -271,7 +271,7 @@ def reader(database: Database, tmp_path: Path) -> Iterator[str]:
         database.execute(statement)
 
 
-def test_the_right_to_read_is_all_that_is_needed(database: Database, reader: str) -> None:
+def test_the_privilege_select_is_sufficient(database: Database, reader: str) -> None:
     whole = Catalog(database.engine)
     with Catalog(reader) as owner, owner.snapshot() as catalog:
         assert catalog.templates(search="number", sort="price") == whole.templates(search="number", sort="price")
@@ -282,7 +282,7 @@ def test_the_right_to_read_is_all_that_is_needed(database: Database, reader: str
         assert catalog.status().cursor == whole.status().cursor
 
 
-def test_status_tells_ages_and_where_the_feed_stands(database: Database) -> None:
+def test_status_has_ages_and_the_bounds_of_the_feed(database: Database) -> None:
     empty = Catalog(database.engine).status()
     assert (empty.present, empty.last_success_at, empty.last_success_age, empty.last_change_at) == (0, None, None, None)
     assert Catalog(database.engine).changes(since=empty.cursor) == ()
@@ -296,7 +296,7 @@ def test_status_tells_ages_and_where_the_feed_stands(database: Database) -> None
     assert status.cursor.startswith(status.feed_epoch)
 
 
-def test_what_is_no_database_is_told_in_the_projects_own_words(tmp_path: Path) -> None:
+def test_a_missing_database_raises_errors_of_this_package(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL: not a database URL"):
         Catalog("nonsense")
     with Catalog(f"sqlite:///{tmp_path / 'none.db'}") as catalog:
@@ -330,7 +330,7 @@ class Clock:
         return self.now
 
 
-def test_ensure_fresh_asks_only_what_is_older_than_asked_for(sqlite: Database, sandbox: Sandbox) -> None:
+def test_ensure_fresh_requests_only_templates_older_than_max_age(sqlite: Database, sandbox: Sandbox) -> None:
     clock = Clock()
     catalog = Catalog(sqlite.engine, clock=clock)
     sandbox.replace([record("1", Title_en="Renamed"), *records(3)[1:]])
@@ -347,7 +347,7 @@ def test_ensure_fresh_asks_only_what_is_older_than_asked_for(sqlite: Database, s
     assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "a fetch without a change is known to all, too"
 
 
-def test_ensure_fresh_of_what_upstream_has_no_more_or_never_had(sqlite: Database, sandbox: Sandbox) -> None:
+def test_ensure_fresh_of_a_removed_or_unknown_template(sqlite: Database, sandbox: Sandbox) -> None:
     catalog = Catalog(sqlite.engine, clock=Clock())
     sandbox.replace([*records(2), record("9")])
     with pytest.raises(UnknownTemplate, match="The catalog no longer has template '3'"):
@@ -358,7 +358,7 @@ def test_ensure_fresh_of_what_upstream_has_no_more_or_never_had(sqlite: Database
     assert catalog.ensure_fresh("9", timedelta(days=9)).changed_run_id > 1, "new upstream: asked for, and recorded"
 
 
-def test_ensure_fresh_does_not_take_a_walks_word_for_a_record_that_it_set_aside(sqlite: Database, sandbox: Sandbox) -> None:
+def test_ensure_fresh_requests_a_template_whose_record_was_rejected(sqlite: Database, sandbox: Sandbox) -> None:
     spoilt = [{**records(1)[0], "ConsumeItems": "many"}, *records(20)[1:]]
     sandbox.replace(records(20))
     run_against(sandbox.url, sqlite.engine, clock=lambda: datetime(2026, 1, 1, 12, 1, tzinfo=UTC))
@@ -372,12 +372,12 @@ def test_ensure_fresh_does_not_take_a_walks_word_for_a_record_that_it_set_aside(
 
 @pytest.mark.parametrize("argument", ["max_age", "wait"])
 @pytest.mark.parametrize("value", [-1, timedelta(seconds=-1), float("nan"), "soon", None])
-def test_ensure_fresh_refuses_a_time_that_cannot_be(sqlite: Database, argument: str, value: Any) -> None:
+def test_ensure_fresh_rejects_an_invalid_time(sqlite: Database, argument: str, value: Any) -> None:
     with pytest.raises(ValueError, match=argument):
         Catalog(sqlite.engine).ensure_fresh("1", **{"max_age": 60, argument: value})
 
 
-def test_ensure_fresh_says_why_it_could_not_ask(
+def test_ensure_fresh_raises_the_error_of_the_run(
     sqlite: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     catalog = Catalog(sqlite.engine)
@@ -395,7 +395,7 @@ def test_ensure_fresh_says_why_it_could_not_ask(
         catalog.ensure_fresh("1", 0)
 
 
-def test_ensure_fresh_does_not_bring_another_catalog_into_the_database(
+def test_ensure_fresh_rejects_another_origin(
     sqlite: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     sqlite.execute("UPDATE sync_state SET origin = 'loopback'")
@@ -416,7 +416,7 @@ def loaded(statement: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_importing_the_package_loads_nothing_and_the_catalog_only_what_reading_needs(sqlite: Database) -> None:
+def test_importing_the_catalog_loads_only_the_database_library(sqlite: Database) -> None:
     sync(records(1), sqlite.engine)
     assert loaded("import sync; dir(sync)") == []
     assert loaded("from sync import Catalog") == ["sqlalchemy"]
@@ -425,7 +425,7 @@ def test_importing_the_package_loads_nothing_and_the_catalog_only_what_reading_n
     assert loaded(f"from sync import Catalog; c = Catalog({sqlite.url!r}); {asking}") == ["sqlalchemy"]
 
 
-def test_every_public_name_is_there_and_no_other() -> None:
+def test_the_public_names_exist() -> None:
     assert all(getattr(package, name).__doc__ for name in package.__all__)
     assert set(package.__all__) <= set(dir(package))
     with pytest.raises(AttributeError, match="module 'sync' has no attribute 'Catalogue'"):

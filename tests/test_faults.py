@@ -99,14 +99,14 @@ def test_held_removals_wait_while_everything_else_is_applied(stored: Database) -
     assert len(stored.present) == 61
 
 
-def test_held_removals_are_removed_when_a_person_accepts_them(stored: Database) -> None:
+def test_an_operator_accepts_held_removals(stored: Database) -> None:
     run_on(stored, catalog(BEFORE[:40]))
     outcome = run_on(stored, catalog(BEFORE[:40]), accept_removals=True)
     assert (outcome.run.status, outcome.run.removed, outcome.run.held) == (Status.SUCCEEDED, 20, 0)
     assert set(evidence(stored).values()) == {"accepted"}
 
 
-def test_a_failed_run_between_neither_counts_nor_forgets(stored: Database) -> None:
+def test_a_failed_run_does_not_change_held_removals(stored: Database) -> None:
     half = catalog(BEFORE[:40])
     scripts = [half, faulty(half, {2: failure(455)}), half, half]
     statuses = [str(run_on(stored, script, hold=0.0).run.status) for script in scripts]
@@ -135,7 +135,7 @@ def test_a_clock_that_is_set_back_removes_nothing_early(stored: Database) -> Non
     assert [run_on(stored, catalog(BEFORE[:40]), clock=clock).run.removed for clock in clocks] == [0, 0, 0, 0, 20]
 
 
-def test_a_wrong_count_waits_as_long_as_a_held_removal(stored: Database) -> None:
+def test_a_wrong_count_has_the_same_hold_as_removals(stored: Database) -> None:
     wrong = catalog(BEFORE[:55], total=58)
     assert [run_on(stored, wrong, clock=clock).run.removed for clock in days(0, 0.1, 0.2, 0.3, 1)] == [0, 0, 0, 0, 5]
 
@@ -143,7 +143,7 @@ def test_a_wrong_count_waits_as_long_as_a_held_removal(stored: Database) -> None
 # A bad page -------------------------------------------------------------------------------------------------------------
 
 
-def test_of_a_first_run_with_a_page_that_answers_500_for_ever_the_other_pages_are_stored(sqlite: Database) -> None:
+def test_a_first_run_with_a_failing_page_stores_the_other_pages(sqlite: Database) -> None:
     for _ in range(2):
         outcome = run_on(sqlite, faulty(catalog(BEFORE), {3: failure(500)}))
         assert (str(outcome.run.status), len(sqlite.present)) == ("incomplete", 50)
@@ -155,20 +155,20 @@ def test_of_a_first_run_with_a_page_that_answers_500_for_ever_the_other_pages_ar
     assert outcome.error.exit_code == 76
 
 
-def test_a_walk_with_a_bad_page_neither_counts_for_a_held_removal_nor_forgets_it(stored: Database) -> None:
+def test_a_walk_with_a_failing_page_does_not_change_held_removals(stored: Database) -> None:
     half = catalog(BEFORE[:40])
     scripts = [half, faulty(half, {2: failure(500)}), half, faulty(half, {2: failure(500)}), half]
     statuses = [str(run_on(stored, script, hold=0.0).run.status) for script in scripts]
     assert statuses == ["held", "incomplete", "held", "incomplete", "succeeded"]
 
 
-def test_a_walk_with_a_bad_page_neither_counts_for_a_wrong_count_nor_forgets_it(stored: Database) -> None:
+def test_a_walk_with_a_failing_page_does_not_change_the_count_mismatch(stored: Database) -> None:
     wrong = catalog(BEFORE[:55], total=58)
     scripts = [wrong, faulty(wrong, {2: failure(500)}), wrong, wrong, faulty(wrong, {2: failure(500)}), wrong]
     assert [run_on(stored, script, hold=0.0).run.removed for script in scripts] == [0, 0, 0, 0, 0, 5]
 
 
-def test_a_server_error_that_outlasts_every_retry_after_is_that_page_s_alone(stored: Database) -> None:
+def test_a_server_error_with_retry_after_fails_only_its_page(stored: Database) -> None:
     at_once = failure(503, 503, headers=(("retry-after", "0"),))
     patient = replace(HASTY, attempts=2, longest_asked=5.0)
     outcome = run_on(stored, faulty(HONEST, {3: at_once}), retry_policy=patient)
@@ -197,9 +197,7 @@ def offline(gone: Collection[str], reply: Reply = TAKEN_OFFLINE, served: Sequenc
 
 
 @pytest.mark.parametrize("reply", [TAKEN_OFFLINE, html(404)], ids=["taken offline", "a web server's 404"])
-def test_what_the_api_denies_in_another_form_is_kept_and_reported_until_a_person_accepts(
-    database: Database, reply: Reply
-) -> None:
+def test_a_look_up_with_another_404_leaves_its_template_unconfirmed(database: Database, reply: Reply) -> None:
     script = offline({"7", "8", "9"}, reply)
     run_on(database, catalog(BEFORE))
     first = run_on(database, script, clock=days(0)[0])
@@ -218,7 +216,7 @@ def test_what_the_api_denies_in_another_form_is_kept_and_reported_until_a_person
     assert database.rows("unconfirmed_removals") == []
 
 
-def test_more_unconfirmed_absences_than_may_be_removed_at_once_are_no_success(stored: Database) -> None:
+def test_more_unconfirmed_removals_than_the_limit_are_an_error(stored: Database) -> None:
     few, many = ({str(number) for number in range(1, count + 1)} for count in (10, 11))
     assert run_on(stored, offline(few)).error is None
     outcome = run_on(stored, offline(many))
@@ -227,7 +225,7 @@ def test_more_unconfirmed_absences_than_may_be_removed_at_once_are_no_success(st
     assert outcome.error.exit_code == 76
 
 
-def test_unconfirmed_absences_that_are_served_again_or_confirmed_are_forgotten(stored: Database) -> None:
+def test_templates_that_are_served_or_confirmed_are_not_unconfirmed(stored: Database) -> None:
     run_on(stored, offline({"7", "8"}))
     run_on(stored, faulty(catalog([each for each in BEFORE if each["TemplateId"] != "7"]), {3: failure(500)}))
     assert [row["template_id"] for row in stored.rows("unconfirmed_removals")] == ["7"], "an unverified walk keeps the rest"
@@ -235,7 +233,7 @@ def test_unconfirmed_absences_that_are_served_again_or_confirmed_are_forgotten(s
     assert (outcome.run.removed, stored.rows("unconfirmed_removals")) == (1, [])
 
 
-def test_an_unanswered_look_up_leaves_its_template_unconfirmed_and_cannot_be_accepted(stored: Database) -> None:
+def test_an_unconfirmed_removal_without_a_response_cannot_be_accepted(stored: Database) -> None:
     script = offline({"7"}, failure(503, 503))
     for accept in (False, True):
         outcome = run_on(stored, script, accept_removals=accept)
@@ -244,7 +242,7 @@ def test_an_unanswered_look_up_leaves_its_template_unconfirmed_and_cannot_be_acc
     assert (row["reason"], row["answered"]) == ("the look-up failed: HTTP 503", False)
 
 
-def test_where_the_controls_fail_a_person_can_accept_what_was_answered(stored: Database) -> None:
+def test_an_operator_accepts_removals_after_failed_controls(stored: Database) -> None:
     script = faulty(catalog(BEFORE[:58]), {0: html(404)})
     outcome = run_on(stored, script)
     assert (str(outcome.run.status), outcome.run.removed, outcome.run.unconfirmed) == ("incomplete", 0, 2)
@@ -252,12 +250,12 @@ def test_where_the_controls_fail_a_person_can_accept_what_was_answered(stored: D
     assert (accepted.error, accepted.run.removed, set(evidence(stored).values())) == (None, 2, {"accepted"})
 
 
-def test_a_person_accepts_nothing_after_a_walk_that_is_not_verified(stored: Database) -> None:
+def test_an_operator_cannot_accept_removals_of_an_unverified_walk(stored: Database) -> None:
     outcome = run_on(stored, faulty(offline({"60"}), {3: failure(500)}), accept_removals=True)
     assert (str(outcome.run.status), outcome.run.removed) == ("incomplete", 0)
 
 
-def test_an_index_that_is_rebuilt_and_lists_a_part_removes_nothing_that_look_ups_find(sqlite: Database) -> None:
+def test_a_partial_catalog_removes_no_template_that_look_ups_find(sqlite: Database) -> None:
     whole = records(2300)
     run_on(sqlite, catalog(whole), page_size=50)
     rebuilt = catalog(whole[:2080], look_up=catalog(whole))
@@ -268,14 +266,14 @@ def test_an_index_that_is_rebuilt_and_lists_a_part_removes_nothing_that_look_ups
     assert (accepted.run.removed, accepted.run.unconfirmed, len(sqlite.present)) == (0, 0, 2300)
 
 
-def test_an_empty_catalog_removes_nothing_however_often_it_is_served(stored: Database) -> None:
+def test_an_empty_catalog_is_held_until_an_operator_accepts(stored: Database) -> None:
     for _ in range(5):
         outcome = run_on(stored, catalog([]))
     assert (outcome.run.status, len(stored.present)) == (Status.HELD, 60)
     assert run_on(stored, catalog([]), accept_removals=True).run.removed == 60
 
 
-def test_of_more_than_200_missing_a_second_walk_is_the_witness(sqlite: Database) -> None:
+def test_more_than_200_missing_templates_are_confirmed_by_a_second_walk(sqlite: Database) -> None:
     run_on(sqlite, catalog(records(250)), page_size=50)
     with Hostile(catalog(records(40))) as server:
         outcome = run_against(server.url, sqlite.engine, max_removed=1)
@@ -284,7 +282,7 @@ def test_of_more_than_200_missing_a_second_walk_is_the_witness(sqlite: Database)
     assert (outcome.run.removed, set(evidence(sqlite).values())) == (210, {"walks"})
 
 
-def test_a_second_walk_that_brings_them_back_removes_nothing(sqlite: Database) -> None:
+def test_a_second_walk_with_all_templates_removes_nothing(sqlite: Database) -> None:
     run_on(sqlite, catalog(records(250)), page_size=50)
     outcome = run_on(
         sqlite, lambda request: catalog(records(40 if request.number == 1 else 250))(request), max_removed=1, workers=1
@@ -292,7 +290,7 @@ def test_a_second_walk_that_brings_them_back_removes_nothing(sqlite: Database) -
     assert (outcome.run.removed, len(sqlite.present)) == (0, 250)
 
 
-def test_a_count_that_never_agrees_is_taken_to_be_wrong_in_the_fourth_run(stored: Database) -> None:
+def test_a_constant_count_mismatch_is_accepted_in_the_fourth_run(stored: Database) -> None:
     wrong = catalog(BEFORE[:55], total=58)
     outcomes = [run_on(stored, wrong, hold=0.0) for _ in range(4)]
     assert [str(outcome.run.status) for outcome in outcomes] == ["incomplete", "incomplete", "incomplete", "succeeded"]
@@ -300,7 +298,7 @@ def test_a_count_that_never_agrees_is_taken_to_be_wrong_in_the_fourth_run(stored
     assert set(evidence(stored).values()) == {"lookup"}
 
 
-def test_a_page_that_stays_empty_removes_nothing_for_the_look_up_finds_them(stored: Database) -> None:
+def test_an_empty_page_removes_no_template_that_look_ups_find(stored: Database) -> None:
     broken = faulty(catalog(BEFORE), {3: success([], 60)})
     outcomes = [run_on(stored, broken) for _ in range(5)]
     assert [outcome.run.removed for outcome in outcomes] == [0] * 5
@@ -308,7 +306,7 @@ def test_a_page_that_stays_empty_removes_nothing_for_the_look_up_finds_them(stor
 
 
 @pytest.mark.parametrize("hostile_name", ["a\x00b", "\ud83d", "x" * 5000])
-def test_a_bad_record_with_an_odd_field_is_stored_by_every_database(database: Database, hostile_name: str) -> None:
+def test_every_database_stores_the_rejection_of_an_odd_record(database: Database, hostile_name: str) -> None:
     spoilt = [record("1"), record("2", Title=["\x00"], **{hostile_name: float("nan")}), record("3", Title="\x1b[2J")]
     outcome = run_on(database, catalog(spoilt, total=3))
     assert (outcome.error, rows(outcome)) == (None, "+2 ~0 -0, 1 rejected")
@@ -358,7 +356,7 @@ def written_section() -> str:
     return DOCUMENT.read_text().partition(BEGIN)[2].partition(END)[0]
 
 
-def test_the_document_says_what_the_runs_do() -> None:
+def test_the_section_faults_is_current() -> None:
     """`tests/adversary/test_attacks.py` compares each row with a run; this test compares the document with the rows."""
     assert written_section() == section(TABLE)
 

@@ -274,7 +274,7 @@ def few_look_ups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("guard", GUARDS)
-def test_with_the_guard_everything_stays_true(guard: str, file: Path) -> None:
+def test_the_scenario_passes_with_the_guard(guard: str, file: Path) -> None:
     _switch, scenario = GUARDS[guard]
     with World.at(file) as world:
         scenario(world)
@@ -283,14 +283,14 @@ def test_with_the_guard_everything_stays_true(guard: str, file: Path) -> None:
 
 
 @pytest.mark.parametrize("guard", GUARDS)
-def test_without_it_something_untrue_is_found(guard: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scenario_fails_without_the_guard(guard: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     switch, scenario = GUARDS[guard]
     switch(monkeypatch)
     with World.at(file) as world, pytest.raises(AssertionError):
         scenario(world)
 
 
-def test_what_another_run_removed_meanwhile_is_not_removed_again(file: Path) -> None:
+def test_a_template_that_another_run_removed_is_not_removed_again(file: Path) -> None:
     with World.at(file) as world:
         world.fill(4).run()
         world.mutate("delete", 0)
@@ -310,7 +310,7 @@ def an_incomplete_run(world: World) -> object:
 
 @pytest.mark.parametrize("partial", [a_refresh, an_incomplete_run])
 @pytest.mark.parametrize("comes", [True, False])
-def test_a_field_that_comes_or_goes_before_a_part_is_served_is_no_change(partial: Scenario, file: Path, *, comes: bool) -> None:
+def test_a_field_that_changes_everywhere_is_not_published_by_a_partial_run(partial: Scenario, file: Path, *, comes: bool) -> None:
     mood = sorted(TOGGLED).index("Mood")
     with World.at(file) as world:
         if comes:
@@ -323,7 +323,7 @@ def test_a_field_that_comes_or_goes_before_a_part_is_served_is_no_change(partial
 
 
 @pytest.mark.parametrize("event", ["delete", "reorder", "replace"])
-def test_a_replacement_deceives_every_count_but_no_event_deceives_the_look_up(event: str) -> None:
+def test_counts_miss_a_replacement_and_look_ups_miss_no_event(event: str) -> None:
     shares = simulate(event, 200)
     assert shares.one_walk > 0
     assert (shares.counted > 0) == (event == "replace")

@@ -218,7 +218,7 @@ def marks_of(case: Case, place: int) -> list[pytest.MarkDecorator]:
 @pytest.mark.parametrize(
     "case", [pytest.param(each, id=each.name, marks=marks_of(each, place)) for place, each in enumerate(CASES)]
 )
-def test_with_and_without_recognition(case: Case, twice: Twice) -> None:
+def test_a_history_has_the_same_result_without_recognition(case: Case, twice: Twice) -> None:
     assert [account.recognised for account in twice.play(case.attempts)] == [*case.recognised]
 
 
@@ -252,7 +252,7 @@ TOGETHER = 20
         for start in range(0, len(HOSTILE), TOGETHER)
     ],
 )
-def test_with_and_without_recognition_against_a_hostile_server(start: int, migrated: dict[str, str], tmp_path: Path) -> None:
+def test_a_hostile_server_has_the_same_result_without_recognition(start: int, migrated: dict[str, str], tmp_path: Path) -> None:
     options = RunOptions(page_size=SIZE, workers=1)
 
     def attempts() -> Iterator[Attempt]:
@@ -269,9 +269,7 @@ def test_with_and_without_recognition_against_a_hostile_server(start: int, migra
 # Another program --------------------------------------------------------------------------------------------------------
 
 
-def test_a_version_that_reads_records_otherwise_reads_all_of_them_anew(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_declaration_parses_all_records_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(minute: int) -> tuple[int, int]:
         with counting_unchanged() as unchanged:
             outcome = sync([A, B, C], database.engine, clock=at(minute))

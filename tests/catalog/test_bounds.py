@@ -20,11 +20,11 @@ from sync.catalog.fields import BOUNDS, LONGEST_RATIO, storage_flaw
         ("战\ud83d", "bytes that are not UTF-8, or half a surrogate pair"),
     ],
 )
-def test_a_text_that_no_database_can_store_has_a_named_flaw(text: str, flaw: str | None) -> None:
+def test_a_string_that_no_database_can_store_is_described(text: str, flaw: str | None) -> None:
     assert storage_flaw(text) == flaw
 
 
-def test_a_bound_is_what_the_columns_of_every_database_hold_and_no_character_more() -> None:
+def test_the_bounds_are_those_of_the_columns_of_every_database() -> None:
     """One more, and a record that validation let pass would end a whole run on a server."""
     assert BOUNDS == {
         "TemplateId": 255, "MediaId": 255, "ServiceId": 255, "TemplateType": 255, "CoverAspectRatio": 64,
@@ -36,6 +36,6 @@ def test_a_bound_is_what_the_columns_of_every_database_hold_and_no_character_mor
     assert (fields.DEEPEST, fields.DEEPEST_RECORD, fields.CREDIT_DIGITS, fields.LARGEST_EXPONENT) == (20, 64, 15, 50)
 
 
-def test_what_a_record_and_a_catalog_may_cost_in_memory_does_not_grow_unseen() -> None:
+def test_the_limits_of_memory_have_these_values() -> None:
     assert (fields.MOST_BYTES, fields.MOST_EXTRA, fields.BATCH) == (262_144, 65_536, 500)
     assert (fields.MOST_ITEMS, fields.MOST_FIELDS, fields.LONGEST_NAME, fields.MOST_NAMES) == (1000, 200, 200, 1000)

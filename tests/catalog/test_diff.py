@@ -18,11 +18,11 @@ PRICES = [{"field": "consume_items.480p", "old": None, "new": 166.5}, {"field": 
 GONE = [{**each, "old": each["new"], "new": None} for each in PRICES]
 
 
-def test_the_same_catalog_changes_nothing_and_stores_nothing() -> None:
+def test_an_unchanged_catalog_gives_an_empty_change_set() -> None:
     assert compared([base()], [base()]).changes == ChangeSet(unchanged=1)
 
 
-def test_a_document_is_read_from_the_database_only_where_the_bytes_are_new() -> None:
+def test_stored_documents_are_loaded_only_for_records_with_new_bytes() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"), base("3"))
     assert memory.asked == {}
@@ -37,7 +37,7 @@ def test_more_documents_than_one_batch_are_compared() -> None:
     assert [each.template_id for each in found.changes.changes] == [str(number) for number in range(BATCH + 1)]
 
 
-def test_a_template_that_was_not_present_is_added_and_one_not_served_is_not_touched() -> None:
+def test_a_new_template_is_added_and_a_template_that_is_not_served_is_ignored() -> None:
     found = compared([base(), base("2")], [base("2"), base("3")]).changes
     assert [(change.kind, change.template_id) for change in found.changes] == [("added", "3")]
     assert (found.unpublished, found.rehashed, found.unchanged) == ((), {}, 1)
@@ -79,7 +79,7 @@ def test_a_change_has_the_hash_of_its_bytes() -> None:
     assert [each.wire_hash for each in found.changes] == [wire_hash(wire(base("2"))), wire_hash(wire(base("1", Title="x")))]
 
 
-def test_a_template_in_other_bytes_is_rehashed_and_unchanged_by_them_in_the_next_run() -> None:
+def test_an_equal_record_in_other_bytes_gets_a_new_hash() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
     other = wire(base("1"))[:-1] + b" }"
@@ -88,7 +88,7 @@ def test_a_template_in_other_bytes_is_rehashed_and_unchanged_by_them_in_the_next
     assert memory.run(other, base("2", Title="x")).counts == (2, 0)
 
 
-def test_a_record_with_kept_values_has_no_hash_and_is_read_again_until_its_field_returns() -> None:
+def test_a_record_with_kept_values_has_no_hash_until_its_field_returns() -> None:
     memory = Memory()
     memory.run(base("1"), base("2", MediaId=...))
     gone = [base("1", MediaId=...), base("2", MediaId=...)]
@@ -108,7 +108,7 @@ def test_a_changed_record_with_kept_values_has_no_hash_either() -> None:
     assert (found.document(change)["media_id"], found.document(change)["title"]) == (document_of(base())["media_id"], "x")
 
 
-def test_a_page_that_had_to_be_rewritten_leaves_a_hash_that_still_holds() -> None:
+def test_a_rewritten_page_keeps_the_stored_hash_of_an_equal_record() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
     found = memory.run(base("1", Duration=10123.0), base("2", Title="x"), exact=False)
@@ -118,7 +118,7 @@ def test_a_page_that_had_to_be_rewritten_leaves_a_hash_that_still_holds() -> Non
     assert memory.run(base("1"), base("2", Title="x")).counts == (1, 1)
 
 
-def test_a_rewritten_page_with_kept_values_takes_the_hash_away() -> None:
+def test_a_rewritten_page_removes_the_hash_of_a_record_with_kept_values() -> None:
     memory = Memory()
     memory.run(base())
     assert memory.run(base(MediaId=...), exact=False).changes.rehashed == {"1": None}
@@ -129,7 +129,7 @@ def test_a_rewritten_page_with_kept_values_takes_the_hash_away() -> None:
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
 @pytest.mark.parametrize("field", [*COLUMNS, "Tags_en"])
-def test_a_documented_field_that_no_record_has_keeps_its_stored_value(field: str, missing: Any) -> None:
+def test_a_documented_field_missing_from_every_record_keeps_its_stored_value(field: str, missing: Any) -> None:
     catalog, without = [base(), base("2")], [base(**{field: missing}), base("2", **{field: missing})]
     found = compared(catalog, without).changes
     assert (found.changes, found.unpublished, found.unchanged) == ((), (), 2)
@@ -137,7 +137,7 @@ def test_a_documented_field_that_no_record_has_keeps_its_stored_value(field: str
 
 
 @pytest.mark.parametrize("field", COLUMNS)
-def test_a_documented_field_that_no_record_has_is_reported_as_long_as_a_stored_value_stays(field: str) -> None:
+def test_a_documented_field_missing_from_every_record_is_reported_while_a_stored_value_stays(field: str) -> None:
     memory = Memory()
     memory.run(base())
     assert [memory.run(base(**{field: ...})).changes.vanished for _ in range(2)] == [(field,), (field,)]
@@ -145,7 +145,7 @@ def test_a_documented_field_that_no_record_has_is_reported_as_long_as_a_stored_v
 
 
 @pytest.mark.parametrize("empty", ["", []], ids=["an empty string", "an empty list"])
-def test_an_empty_value_is_a_value_and_empties_the_field_of_all(empty: Any) -> None:
+def test_an_empty_value_replaces_the_stored_value(empty: Any) -> None:
     field = "Title" if empty == "" else "ConsumeItems"
     found = compared([base(), base("2")], [base(**{field: empty})])
     assert (list(found.published), found.changes.vanished) == (["1"], ())
@@ -153,7 +153,7 @@ def test_an_empty_value_is_a_value_and_empties_the_field_of_all(empty: Any) -> N
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
 @pytest.mark.parametrize(("field", "column"), [*COLUMNS.items(), ("Tags_en", "tags")])
-def test_a_documented_field_that_others_have_and_this_one_lacks_is_emptied(field: str, column: str, missing: Any) -> None:
+def test_a_documented_field_missing_from_one_record_is_emptied(field: str, column: str, missing: Any) -> None:
     both = {"Tags_en": ...} if field == "Tags" else {}
     found = compared([base(), base("2")], [base(**{field: missing, **both}), base("2")])
     assert {each["field"].partition(".")[0] for each in found.published["1"]} == {column}
@@ -161,7 +161,7 @@ def test_a_documented_field_that_others_have_and_this_one_lacks_is_emptied(field
 
 
 @pytest.mark.parametrize(("field", "column"), [*COLUMNS.items(), ("Tags_en", "tags")])
-def test_a_documented_field_that_a_template_did_not_have_is_a_change(field: str, column: str) -> None:
+def test_a_documented_field_that_appears_in_a_template_is_a_change(field: str, column: str) -> None:
     both = {"Tags_en": ...} if field == "Tags" else {}
     found = compared([base(**{field: ..., **both})], [base()])
     assert {each["field"].partition(".")[0] for each in found.published["1"]} == {column}
@@ -169,7 +169,7 @@ def test_a_documented_field_that_a_template_did_not_have_is_a_change(field: str,
 
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
-def test_prices_that_some_lack_and_then_all_and_that_return_are_published_where_they_were_lost(missing: Any) -> None:
+def test_prices_missing_from_some_then_from_all_records_are_published_when_they_return(missing: Any) -> None:
     """A consumer that follows the feed holds no prices of those ten templates, so their return is a change."""
     ids = [str(number) for number in range(1, 31)]
     whole, lost = [record(key) for key in ids], [record(key, ConsumeItems=missing) for key in ids]
@@ -182,7 +182,7 @@ def test_prices_that_some_lack_and_then_all_and_that_return_are_published_where_
     assert all(memory.documents[key] == document_of(record(key)) for key in ids)
 
 
-def test_a_price_that_moved_while_the_field_was_missing_is_published_when_it_returns() -> None:
+def test_a_price_that_changed_while_the_field_was_missing_is_published_when_it_returns() -> None:
     memory = Memory()
     memory.run(base())
     assert memory.run(base(ConsumeItems=...)).published == {}
@@ -190,14 +190,14 @@ def test_a_price_that_moved_while_the_field_was_missing_is_published_when_it_ret
     assert memory.run(moved).published == {"1": [{"field": "consume_items.480p", "old": 166.5, "new": 99}]}
 
 
-def test_a_template_that_was_added_while_a_field_was_missing_gains_it_by_a_change() -> None:
+def test_a_template_added_without_a_field_gains_it_by_a_change() -> None:
     memory = Memory()
     memory.run(record("2"))
     memory.run(record("1", ConsumeItems=...), record("2", ConsumeItems=...))
     assert memory.run(record("1"), record("2")).published == {"1": PRICES}
 
 
-def test_a_field_that_only_a_rejected_record_still_has_keeps_the_values_of_the_others() -> None:
+def test_a_field_that_only_a_rejected_record_has_keeps_its_stored_values() -> None:
     memory = Memory()
     memory.run(record("1"), record("2"), record("3"))
     without = [record("1", ConsumeItems=...), record("2", ConsumeItems=...)]
@@ -207,7 +207,7 @@ def test_a_field_that_only_a_rejected_record_still_has_keeps_the_values_of_the_o
 
 
 @pytest.mark.parametrize("other", [{"Title": "other"}, {"Title": 5}], ids=["disputed", "a bad twin"])
-def test_a_field_that_only_a_disputed_record_still_has_keeps_the_values_of_the_others(other: dict[str, Any]) -> None:
+def test_a_field_that_only_a_disputed_record_has_keeps_its_stored_values(other: dict[str, Any]) -> None:
     memory = Memory()
     memory.run(record("1"), record("2"))
     for served in ([record("2"), record("2", **other)], [record("2", **other), record("2")]):
@@ -215,7 +215,7 @@ def test_a_field_that_only_a_disputed_record_still_has_keeps_the_values_of_the_o
         assert (found.published, found.changes.vanished, list(found.snapshot.good)) == ({}, ("ConsumeItems",), ["1"])
 
 
-def test_a_field_that_only_a_record_with_unpaired_tags_has_keeps_the_values_of_the_others() -> None:
+def test_a_field_that_only_a_record_with_unpaired_tags_has_keeps_its_stored_values() -> None:
     memory = Memory()
     memory.run(record("1"), record("2"))
     found = memory.run(record("2", Tags=...), record("1", ConsumeItems=...))
@@ -225,24 +225,24 @@ def test_a_field_that_only_a_record_with_unpaired_tags_has_keeps_the_values_of_t
 # Tags ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_english_tags_that_no_record_has_lose_no_tag_even_where_two_share_a_name() -> None:
+def test_without_english_tags_two_tags_with_one_chinese_name_are_kept() -> None:
     both = {"Tags": ["热", "热"], "Tags_en": ["Hot", "Trending"]}
     found = compared([base(**both)], [base(Tags=both["Tags"], Tags_en=...)]).changes
     assert (found.changes, found.unpublished, found.unchanged) == ((), (), 1)
 
 
-def test_a_new_tag_is_published_while_no_record_has_english_ones() -> None:
+def test_a_new_tag_is_published_without_english_tags() -> None:
     ((change,),) = compared([base()], [base(Tags=["热", "新", "冷"], Tags_en=...)]).published.values()
     assert (change["gained"], change["lost"]) == ([{"name": "冷", "name_en": None}], [])
 
 
-def test_english_tags_that_are_new_to_a_template_are_a_change() -> None:
+def test_english_tags_that_appear_in_a_template_are_a_change() -> None:
     ((change,),) = compared([base(Tags=["热", "新"], Tags_en=...)], [base(Tags=["热"], Tags_en=["Hot"])]).published.values()
     assert change["gained"] == [{"name": "热", "name_en": "Hot"}]
     assert change["lost"] == [{"name": "热", "name_en": None}, {"name": "新", "name_en": None}]
 
 
-def test_english_tags_without_tags_are_read_again_until_tags_return() -> None:
+def test_records_with_english_tags_only_are_parsed_in_each_run() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
     without = [base("1", Tags=...), base("2", Tags=...)]
@@ -253,7 +253,7 @@ def test_english_tags_without_tags_are_read_again_until_tags_return() -> None:
     assert (found.reasons, found.counts) == ([("1", TAGS_UNPAIRED)], (0, 2))
 
 
-def test_a_template_added_with_english_tags_alone_has_no_hash_and_is_rejected_once_tags_return() -> None:
+def test_a_template_added_with_english_tags_only_has_no_hash() -> None:
     memory = Memory()
     memory.run(base("1", Tags=...))
     assert memory.stored == {"1": None}
@@ -267,7 +267,7 @@ def test_a_first_run_reports_the_fields_that_this_version_does_not_know() -> Non
     assert Memory().look(base(), base("2")).changes.appeared == ("Later",)
 
 
-def test_an_unknown_field_that_appears_is_stored_and_reported_and_no_change() -> None:
+def test_an_unknown_field_that_appears_is_stored_and_not_published() -> None:
     found = compared([base(Later=...), base("2", Later=...)], [base(), base("2", Later=...)])
     (after,) = found.changes.unpublished
     assert (found.changes.changes, found.changes.unchanged) == ((), 2)
@@ -275,7 +275,7 @@ def test_an_unknown_field_that_appears_is_stored_and_reported_and_no_change() ->
     assert (found.document(after), after.wire_hash) == (document_of(base()), wire_hash(wire(base())))
 
 
-def test_an_unknown_field_that_disappears_is_dropped_and_reported_and_no_change() -> None:
+def test_an_unknown_field_that_disappears_is_removed_and_not_published() -> None:
     memory = Memory()
     memory.run(base(), base("2"))
     found = memory.run(base(Later=...), base("2"))
@@ -285,7 +285,7 @@ def test_an_unknown_field_that_disappears_is_dropped_and_reported_and_no_change(
     assert memory.run(base(Later=...), base("2")).changes == ChangeSet(unchanged=2)
 
 
-def test_one_value_of_an_unknown_field_that_replaces_another_is_a_change_in_every_run() -> None:
+def test_a_changed_value_of_an_unknown_field_is_published() -> None:
     """A field that is new while no walk can be verified is not new for ever: its values are published from the second on."""
     memory = Memory()
     memory.run(base("1"), base("2"))
@@ -293,7 +293,7 @@ def test_one_value_of_an_unknown_field_that_replaces_another_is_a_change_in_ever
     assert found == [{}, *({"1": [{"field": "extra.New", "old": value - 1, "new": value}]} for value in range(2, 9))]
 
 
-def test_a_new_field_that_one_server_of_two_sends_is_no_change_in_any_run() -> None:
+def test_a_field_that_only_some_servers_send_is_never_published() -> None:
     """A rolling deployment: 70 of 280 records have the new field, now these and now those."""
     ids = [str(number) for number in range(280)]
     memory = Memory()
@@ -313,7 +313,7 @@ def test_an_unknown_field_of_a_price_is_compared_for_each_template() -> None:
     assert (found.changes, found.vanished) == ((), ("ConsumeItems.Unit",))
 
 
-def test_so_many_names_of_unknown_fields_are_reported() -> None:
+def test_the_number_of_reported_field_names_is_limited() -> None:
     crowd = [record(str(number), **{f"f{number}_{name}": 1 for name in range(175)}) for number in range(7)]
     memory = Memory()
     assert len(memory.run(*crowd).changes.appeared) >= MOST_NAMES - 175
@@ -327,7 +327,7 @@ SLIM = {"ConsumeItems": ..., "Tags": ..., "Tags_en": ..., "Title_en": ..., "Late
 
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
-def test_a_slim_record_that_came_by_look_up_empties_no_field(missing: Any) -> None:
+def test_a_look_up_with_fewer_fields_empties_no_field(missing: Any) -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
     slim = base("1", **{**dict.fromkeys(SLIM, missing), "Later": ...})
@@ -337,7 +337,7 @@ def test_a_slim_record_that_came_by_look_up_empties_no_field(missing: Any) -> No
     assert memory.run(base("1"), base("2")).published == {}
 
 
-def test_what_a_slim_record_that_came_by_look_up_does_have_is_published() -> None:
+def test_changes_of_the_fields_of_a_look_up_are_published() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
     found = memory.run(base("2"), looked_up=[base("1", **{**SLIM, "Title": "x", "Duration": 1})])
@@ -345,14 +345,14 @@ def test_what_a_slim_record_that_came_by_look_up_does_have_is_published() -> Non
     assert memory.documents["1"] == document_of(base("1", Title="x", Duration=1))
 
 
-def test_an_empty_value_empties_a_field_also_by_look_up() -> None:
+def test_an_empty_value_in_a_look_up_replaces_the_stored_value() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
     found = memory.run(base("2"), looked_up=[base("1", Title="", ConsumeItems=[])])
     assert [each["field"] for each in found.published["1"]] == ["title", "consume_items.480p", "consume_items.720p"]
 
 
-def test_an_unknown_field_that_came_by_look_up_is_stored_beside_those_that_stay() -> None:
+def test_an_unknown_field_of_a_look_up_is_added_to_the_stored_ones() -> None:
     memory = Memory()
     memory.run(base("1"))
     found = memory.run(looked_up=[base("1", Later=..., New=1)])
@@ -361,21 +361,21 @@ def test_an_unknown_field_that_came_by_look_up_is_stored_beside_those_that_stay(
     assert memory.stored == {"1": None}
 
 
-def test_a_look_up_does_not_count_for_what_the_records_of_the_walk_have() -> None:
+def test_a_look_up_does_not_supply_a_field_that_every_record_of_the_walk_lacks() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
     found = memory.run(base("1", MediaId=...), looked_up=[base("2")])
     assert (found.published, found.changes.vanished) == ({}, ("MediaId",))
 
 
-def test_a_template_that_a_slim_look_up_added_gains_its_fields_by_a_change() -> None:
+def test_a_template_added_by_a_look_up_gains_the_missing_fields_by_a_change() -> None:
     memory = Memory()
     memory.run(base("2"))
     memory.run(base("2"), looked_up=[record("1", ConsumeItems=...)])
     assert memory.run(base("2"), record("1")).published == {"1": PRICES}
 
 
-def test_a_slim_look_up_beside_the_lists_record_of_one_template_is_disputed() -> None:
+def test_a_look_up_that_differs_from_the_record_of_the_walk_is_disputed() -> None:
     memory = Memory()
     memory.run(base("1"))
     found = memory.run(base("1"), looked_up=[base("1", Title="x")])
@@ -383,7 +383,7 @@ def test_a_slim_look_up_beside_the_lists_record_of_one_template_is_disputed() ->
 
 
 @pytest.mark.parametrize("hashed", [True, False], ids=["unchanged by hash", "parsed"])
-def test_a_field_of_a_disputed_record_that_another_good_one_has_is_carried(hashed: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_field_of_a_disputed_record_counts_if_another_record_has_it(hashed: bool) -> None:  # noqa: FBT001 - a parameter
     """Otherwise a dispute that lasts would hide for ever that a template lost its prices."""
     memory = Memory()
     memory.run(base("1"), base("2"), base("3"))
@@ -396,7 +396,7 @@ def test_a_field_of_a_disputed_record_that_another_good_one_has_is_carried(hashe
     assert found.vanished == ()
 
 
-def test_a_field_that_becomes_documented_is_stored_and_is_no_change() -> None:
+def test_a_field_that_becomes_documented_is_not_a_change() -> None:
     memory = Memory()
     memory.run(base("1"), base("2", Title="y"))
     for document in memory.documents.values():
@@ -414,7 +414,7 @@ def test_a_field_that_becomes_documented_is_stored_and_is_no_change() -> None:
 # Without the feed between them ----------------------------------------------------------------------------------------
 
 
-def test_two_whole_catalogs_are_compared_by_kind_and_id() -> None:
+def test_net_changes_are_ordered_by_kind_and_id() -> None:
     before, after = (
         {written["template_id"]: written for written in map(document_of, records)}
         for records in ([base("1"), base("2"), base("9")], [base("2", Title="x"), base("9"), base("3")])

@@ -29,7 +29,7 @@ from tests.builders import record
 from tests.catalog.runs import base, document_of
 
 
-def test_a_document_has_the_columns_names_and_every_value_as_served() -> None:
+def test_a_document_has_the_names_of_the_columns_and_the_served_values() -> None:
     assert document_of(record("1", Later=[1.5])) == {
         "template_id": "1",
         "media_id": "7642552612302307355",
@@ -54,7 +54,7 @@ def test_a_document_has_the_columns_names_and_every_value_as_served() -> None:
     }  # fmt: skip
 
 
-def test_a_document_has_its_keys_in_one_order_whatever_the_record_has() -> None:
+def test_the_keys_of_a_document_are_in_a_fixed_order() -> None:
     for made in (base(), {"TemplateId": "1"}, dict(reversed(base().items()))):
         assert tuple(document_of(made)) == DOCUMENT_KEYS
 
@@ -64,13 +64,13 @@ def test_an_instant_is_written_in_utc(seconds: int, written: str) -> None:
     assert instant(seconds) == written
 
 
-def test_tags_and_prices_are_read_back_from_a_stored_document() -> None:
+def test_tags_and_prices_of_a_stored_document() -> None:
     stored = json.loads(json.dumps(document_of(base(Tags=["热"], Tags_en=None))))
     assert tags_of(stored) == (Tag("热", None),)
     assert prices_of(stored) == (Price("480p", Decimal("166.5")), Price("720p", Decimal("355.2")))
 
 
-def test_what_a_record_does_not_have_is_null_or_empty() -> None:
+def test_missing_fields_are_null_or_empty() -> None:
     written = document_of({"TemplateId": "1"})
     assert {name for name, value in written.items() if value is None} == {*SCALARS.values()}
     assert [written[name] for name in (*LISTS, "extra")] == [[], [], [], {}]
@@ -82,7 +82,7 @@ def test_every_field_of_a_record_is_documented_and_declared_once() -> None:
     assert {*COLUMNS.values()} == {*SCALARS.values(), *LISTS}
 
 
-def test_records_are_read_again_when_a_field_is_validated_otherwise_but_not_for_another_description() -> None:
+def test_the_declaration_hash_covers_validation_and_not_descriptions() -> None:
     validated = [(each.wire, each.column, each.kind, each.bound) for each in FIELDS]
     assert hashlib.sha256(repr(validated).encode()).digest()[:15] == DECLARATION
 
@@ -98,7 +98,7 @@ def test_a_credit_is_a_plain_number_and_exact(number: str, written: str) -> None
     assert Decimal(repr(found)) == Decimal(number)
 
 
-def test_a_document_that_was_written_before_a_field_was_declared_has_the_value_that_extra_holds() -> None:
+def test_a_document_older_than_a_field_gets_the_value_in_extra() -> None:
     whole = document_of(base())
     older = {name: value for name, value in whole.items() if name not in {"title", "duration_ms", "media_id"}}
     older["extra"] = {"Title": "x", "Duration": "ten", "Later": 1}
@@ -107,20 +107,20 @@ def test_a_document_that_was_written_before_a_field_was_declared_has_the_value_t
 
 
 @pytest.mark.parametrize("stored", [None, [], {}, {"template_id": "1", "extra": {}, "tags": [], "aspect_ratios": []}])
-def test_what_lacks_its_lists_is_no_document(stored: Any) -> None:
+def test_a_value_without_the_lists_is_not_a_document(stored: Any) -> None:
     assert complete_document(stored) is None
 
 
 # Hashes -----------------------------------------------------------------------------------------------------------------
 
 
-def test_the_hash_of_a_document_is_the_one_that_databases_hold() -> None:
+def test_the_hash_of_a_document_does_not_change_between_versions() -> None:
     written = document_of(base())
     assert content_hash(written) == "cbe21908730d02984a4a5f85328babeb1cd92fc8bd7124be6842adcd2fc6042f"
 
 
 @pytest.mark.parametrize("changes", [{"Title": "x"}, {"Later": 1}, {"Tags": ["热", "冷"]}, {"MediaId": None}])
-def test_what_would_be_published_shows_in_the_hash(changes: dict[str, Any]) -> None:
+def test_a_published_change_changes_the_hash(changes: dict[str, Any]) -> None:
     assert content_hash(document_of(base())) != content_hash(document_of(base(**changes)))
 
 
@@ -141,7 +141,7 @@ NUMBERS: list[float] = [
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_number_is_written_as_ever_whichever_way_is_faster_or_all_templates_that_hold_it_change_at_once(number: float) -> None:
+def test_both_encoders_write_a_number_alike(number: float) -> None:
     for value in (number, [1, number], {"b": [{"c": number}], "a": True}):
         assert canonical(value) == reference(value)
     for changes in ({"extra": {"x": [number]}}, {"consume_items": [{"resolution": "480p", "credit": number}]}):
@@ -149,7 +149,7 @@ def test_a_number_is_written_as_ever_whichever_way_is_faster_or_all_templates_th
         assert content_hash(written) == hashlib.sha256(reference(written).encode()).hexdigest()
 
 
-def test_half_a_surrogate_pair_is_written_and_compared_though_no_database_takes_it() -> None:
+def test_half_a_surrogate_pair_has_a_canonical_form() -> None:
     assert canonical(["战\ud800"]) == reference(["战\ud800"])
     assert canonical({"\ud800": 1e17}) == reference({"\ud800": 1e17})
 
@@ -162,12 +162,12 @@ def test_a_document_whose_numbers_are_plain_is_hashed_by_the_fast_encoder(monkey
     assert content_hash(written) == expected
 
 
-def test_prices_are_ordered_by_what_is_written_also_where_the_fast_way_writes_otherwise() -> None:
+def test_prices_are_ordered_by_their_canonical_form() -> None:
     cheap, dear = {"credit": 1e-5, "resolution": "480p"}, {"credit": 0.5, "resolution": "720p"}
     for items in ([cheap, dear], [dear, cheap]):
         assert unordered(items) == sorted(items, key=reference)
     assert unordered([]) == []
 
 
-def test_the_hash_of_a_form_is_of_its_plain_json() -> None:
+def test_a_plain_hash_is_of_the_canonical_json() -> None:
     assert plain_hash({"b": 1, "a": "战"}) == hashlib.sha256('{"a":"战","b":1}'.encode()).hexdigest()

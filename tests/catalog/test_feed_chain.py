@@ -22,19 +22,19 @@ OTHER = {
 }  # fmt: skip
 
 
-def test_a_cursor_is_epoch_seq_and_chain_and_reads_back() -> None:
+def test_a_cursor_has_epoch_seq_and_chain() -> None:
     text = str(START.after(ROW))
     assert text == "0123456789ab-1-e8ed472d939753e638bdd9d6"
     assert Cursor.parse(text) == START.after(ROW)
 
 
-def test_the_longest_one_fits_into_64_characters_and_holds_no_full_stop() -> None:
+def test_the_longest_cursor_has_57_characters_and_no_full_stop() -> None:
     text = str(Cursor("f" * 12, 2**63 - 1, "f" * 24))
     assert len(text) == 57
     assert "." not in text
 
 
-def test_the_chain_is_the_hash_of_the_one_before_and_of_the_row_as_canonical_json() -> None:
+def test_the_chain_hashes_the_previous_chain_and_the_row() -> None:
     said = (
         '[1,7,"2026-11-25T12:00:00Z","101","changed",[{"field":"consume_items.720p","new":12.5,"old":10}],null,"'
         + "ab" * 32
@@ -44,14 +44,14 @@ def test_the_chain_is_the_hash_of_the_one_before_and_of_the_row_as_canonical_jso
 
 
 @pytest.mark.parametrize("name", CHAINED)
-def test_whatever_differs_in_a_row_is_another_cursor_and_so_is_every_one_after_it(name: str) -> None:
+def test_a_difference_in_any_column_changes_all_later_cursors(name: str) -> None:
     one, another = START.after(ROW), START.after({**ROW, name: OTHER[name]})
     assert one.chain != another.chain
     assert one.after(OTHER).chain != another.after(OTHER).chain
 
 
 @pytest.mark.parametrize(("one", "same"), [(2.0, 2), (1e16, 10**16), (-0.0, 0), ([1.0, {"a": 3.0}], [1, {"a": 3}])], ids=repr)
-def test_numbers_that_an_engine_may_write_otherwise_are_the_same(one: Any, same: Any) -> None:
+def test_numbers_in_different_notations_have_the_same_hash(one: Any, same: Any) -> None:
     rows = [{**ROW, "fields": [{"field": "extra.x", "old": value, "new": None}]} for value in (one, same)]
     assert START.after(rows[0]) == START.after(rows[1])
 
@@ -65,11 +65,11 @@ CHAIN = "03c0d5bf1f13a4b1fb2ef9e3"
      f" 0123456789ab-1-{CHAIN}", f"0123456789ab-1-{CHAIN}\n", f"0123456789ab-1-{CHAIN}0",
      f"0123456789ab-{2**63}-{CHAIN}"],
 )  # fmt: skip
-def test_what_is_not_written_exactly_so_is_no_cursor(text: str) -> None:
+def test_a_text_in_another_form_is_not_a_cursor(text: str) -> None:
     assert Cursor.parse(text) is None
 
 
-def test_a_cursor_may_stand_at_the_largest_seq_that_a_database_holds() -> None:
+def test_a_cursor_can_have_the_largest_seq_of_the_databases() -> None:
     assert Cursor.parse(f"0123456789ab-{2**63 - 1}-{CHAIN}") == Cursor("0123456789ab", 2**63 - 1, CHAIN)
 
 
@@ -77,7 +77,7 @@ ROWS = st.lists(st.sampled_from([ROW, OTHER, {**ROW, "kind": "added"}]), max_siz
 
 
 @given(ROWS, ROWS)
-def test_two_histories_end_in_one_cursor_only_if_they_are_one_history(one: list[Any], another: list[Any]) -> None:
+def test_only_equal_histories_have_equal_cursors(one: list[Any], another: list[Any]) -> None:
     def end(rows: list[Any]) -> Cursor:
         cursor = START
         for seq, row in enumerate(rows, 1):
@@ -87,5 +87,5 @@ def test_two_histories_end_in_one_cursor_only_if_they_are_one_history(one: list[
     assert (end(one) == end(another)) == (one == another)
 
 
-def test_a_text_that_no_database_could_hold_still_has_a_cursor() -> None:
+def test_a_row_with_half_a_surrogate_pair_has_a_cursor() -> None:
     assert START.after({**ROW, "evidence": "\ud800"}) != START.after({**ROW, "evidence": "\ud801"})

@@ -25,7 +25,7 @@ UNPUBLISHED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", UNPUBLISHED.values(), ids=UNPUBLISHED)
-def test_a_difference_without_meaning_is_stored_and_not_published(changes: dict[str, Any]) -> None:
+def test_an_insignificant_difference_is_stored_and_not_published(changes: dict[str, Any]) -> None:
     found = compared([base()], [base(**changes)])
     (after,) = found.changes.unpublished
     before = document_of(base())
@@ -47,7 +47,7 @@ RESPELLED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", RESPELLED.values(), ids=RESPELLED)
-def test_of_another_way_of_writing_the_same_only_the_hash_of_the_bytes_is_stored(changes: dict[str, Any]) -> None:
+def test_equal_values_in_another_notation_change_only_the_wire_hash(changes: dict[str, Any]) -> None:
     rehashed = {"1": wire_hash(wire(base(**changes)))}
     assert compared([base()], [base(**changes)]).changes == ChangeSet(rehashed=rehashed, unchanged=1)
 
@@ -76,7 +76,7 @@ def test_a_change_has_the_old_and_the_new_value(changes: dict[str, Any], field: 
     assert published(**changes) == [{"field": field, "old": old, "new": new}]
 
 
-def test_each_price_is_a_change_of_its_own() -> None:
+def test_each_changed_price_is_one_field() -> None:
     dearer = [{"Resolution": "720p", "Credit": 400}, {"Resolution": "1080p", "Credit": 0.1}]
     assert published(ConsumeItems=dearer) == [
         {"field": "consume_items.480p", "old": 166.5, "new": None},
@@ -95,13 +95,13 @@ def test_a_change_of_tags_has_the_gained_and_lost_pairs() -> None:
     assert (len(change["old"]), len(change["new"])) == (2, 2)
 
 
-def test_null_absent_and_empty_do_not_flap() -> None:
+def test_null_and_absent_are_equal() -> None:
     for one, other in [(None, ...), (..., None)]:
         assert compared([base(Title=one), base("2")], [base(Title=other), base("2")]).changes.changes == ()
     assert published(Later=None) == [{"field": "extra.Later", "old": BASE["Later"], "new": None}]
 
 
-def test_an_unknown_field_that_is_null_has_a_value_and_one_that_is_absent_has_none() -> None:
+def test_an_unknown_field_with_null_has_a_value() -> None:
     assert published(Later=...) == []
     assert compared([base(Later=...), base("2")], [base(Later=None), base("2")]).published == {}
     (change,) = compared([base(Later=None)], [base(Later=1)]).published["1"]
@@ -109,19 +109,19 @@ def test_an_unknown_field_that_is_null_has_a_value_and_one_that_is_absent_has_no
 
 
 @pytest.mark.parametrize(("old", "new"), [(1, True), (False, 0), ([1], [True]), ({"a": 0}, {"a": False})])
-def test_a_number_that_becomes_a_truth_value_is_a_change_although_python_calls_them_equal(old: Any, new: Any) -> None:
+def test_a_number_that_becomes_a_boolean_is_a_change(old: Any, new: Any) -> None:
     (change,) = compared([base(Later=old)], [base(Later=new)]).changes.changes
     assert json.dumps(change.fields) == json.dumps([{"field": "extra.Later", "old": old, "new": new}])
 
 
-def test_an_unknown_field_is_compared_only_where_both_have_it() -> None:
+def test_an_unknown_field_is_compared_if_both_documents_have_it() -> None:
     assert changed_fields(document_of(base(Old=1)), document_of(base(New=1))) == []
     assert changed_fields(document_of(base(Later=1)), document_of(base(Later=2, New=1))) == [
         {"field": "extra.Later", "old": 1, "new": 2}
     ]
 
 
-def test_a_thousand_tags_exchanged_for_others_are_compared() -> None:
+def test_a_thousand_tags_are_compared() -> None:
     many = [{"Tags": [f"{half}{n}" for n in range(1000)], "Tags_en": [f"{half}{n}" for n in range(1000)]} for half in "ab"]
     (change,) = compared([base(**many[0])], [base(**many[1])]).changes.changes
     assert (len(change.fields[0]["gained"]), len(change.fields[0]["lost"])) == (1000, 1000)
@@ -130,7 +130,7 @@ def test_a_thousand_tags_exchanged_for_others_are_compared() -> None:
 EMPTY = document_of({"TemplateId": "1"})
 
 
-def test_every_field_that_is_emptied_or_gains_a_value_is_a_change_but_an_unknown_one() -> None:
+def test_every_documented_field_that_appears_or_disappears_is_a_change() -> None:
     assert len(changed_fields(document_of(base()), EMPTY)) == 16  # 12 of one value, tags, two prices, ratios
     assert len(changed_fields(EMPTY, document_of(base()))) == 16
 
@@ -143,14 +143,14 @@ OTHER = {
 
 
 @pytest.mark.parametrize(("old", "new"), [(base(), base(**OTHER)), (base(**OTHER), base())])
-def test_a_change_that_is_applied_to_the_old_document_gives_the_new_one(old: Any, new: Any) -> None:
+def test_applying_a_change_to_the_old_document_gives_the_new_one(old: Any, new: Any) -> None:
     before, after = document_of(old), document_of(new)
     applied = apply_fields(before, changed_fields(before, after))
     assert content_hash(applied) == content_hash(after)
     assert before == document_of(old)
 
 
-def test_a_changed_price_keeps_its_place_when_it_is_applied_and_a_new_one_comes_last() -> None:
+def test_an_applied_price_keeps_its_position_and_a_new_one_is_last() -> None:
     fields = [{"field": "consume_items.480p", "new": 1}, {"field": "consume_items.4k", "new": 2}]
     assert [each["resolution"] for each in apply_fields(document_of(base()), fields)["consume_items"]] == ["480p", "720p", "4k"]
 
@@ -198,22 +198,22 @@ def _row(*told: tuple[str, Any, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("told", "reasons"), BREAK.values(), ids=BREAK)
-def test_a_change_that_breaks_callers_says_why(told: list[tuple[str, Any, Any]], reasons: list[str]) -> None:
+def test_a_breaking_change_has_reasons(told: list[tuple[str, Any, Any]], reasons: list[str]) -> None:
     assert breaking("changed", _row(*told)) == reasons
     assert {reason.partition(":")[0] for reason in reasons} <= REASONS.keys()
 
 
 @pytest.mark.parametrize("told", HARMLESS.values(), ids=HARMLESS)
-def test_a_change_that_breaks_no_caller_has_no_reason(told: tuple[str, Any, Any]) -> None:
+def test_a_change_that_is_not_breaking_has_no_reason(told: tuple[str, Any, Any]) -> None:
     assert breaking("changed", _row(told)) == []
 
 
-def test_a_removal_breaks_callers_and_an_addition_does_not() -> None:
+def test_a_removal_is_breaking_and_an_addition_is_not() -> None:
     assert breaking("removed", []) == breaking("removed", None) == ["removed"]
     assert breaking("added", []) == breaking("added", None) == breaking("changed", None) == []
 
 
-def test_the_words_that_apps_compare_and_what_each_says_stay_what_they_are() -> None:
+def test_the_stored_reasons_do_not_change() -> None:
     """They are stored in the feed: one that is spelled anew would pass by every app that looks for it."""
     assert REASONS == {
         "removed": "the template is gone",
@@ -227,7 +227,7 @@ def test_the_words_that_apps_compare_and_what_each_says_stay_what_they_are() -> 
     }
 
 
-def test_the_feeds_own_fields_are_understood() -> None:
+def test_the_reasons_follow_from_the_fields_of_the_feed() -> None:
     before = document_of(base(SupportAspectRatio="9:16,1:1", InputNum=1))
     prices = [{"Resolution": "480p", "Credit": 200}]
     after = document_of(base(SupportAspectRatio="1:1", InputNum=2, TemplateType="X", InputRequirement="Y", ConsumeItems=prices))
@@ -238,7 +238,7 @@ def test_the_feeds_own_fields_are_understood() -> None:
 # Prices that moved ----------------------------------------------------------------------------------------------------
 
 
-def test_old_and_new_price_of_each_resolution_are_exact_numbers() -> None:
+def test_price_moves_have_exact_numbers() -> None:
     fields: list[dict[str, Any]] = [
         {"field": "title", "old": "a", "new": "b"},
         {"field": "consume_items.480p", "old": 166.5, "new": 199.99},

@@ -129,13 +129,13 @@ def follow(history: list[Step]) -> None:
 
 @settings(max_examples=300)
 @given(HISTORIES)
-def test_a_consumer_that_applies_the_changes_holds_what_is_stored(history: list[Step]) -> None:
+def test_a_consumer_that_applies_the_changes_has_the_stored_values(history: list[Step]) -> None:
     follow(history)
 
 
 @settings(max_examples=150)
 @given(HISTORIES)
-def test_a_stored_hash_saves_work_and_decides_nothing(history: list[Step]) -> None:
+def test_stored_hashes_do_not_change_any_result(history: list[Step]) -> None:
     memory = Memory()
     for step in history:
         served, options = arguments(step, memory)

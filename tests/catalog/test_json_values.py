@@ -44,7 +44,7 @@ def depth(value: Any) -> int:
         ("9" * 5000, Decimal("9" * 5000)),
     ],
 )  # fmt: skip
-def test_a_number_keeps_its_kind_and_every_digit(text: str, value: Any) -> None:
+def test_a_number_keeps_its_type_and_all_digits(text: str, value: Any) -> None:
     for found in (decode_json(text.encode()), parse_json(text.encode(), DEEPEST_RECORD)):
         assert (type(found), str(found)) == (type(value), str(value))
 
@@ -67,20 +67,20 @@ def test_a_whole_number_is_an_int_however_it_is_written(text: str, value: int) -
     ("text", "value"),
     [("1e51", Decimal("1e51")), ("1e999999999", Decimal("1e999999999")), ("1e99999999999999999999", Decimal("Infinity"))],
 )
-def test_a_whole_number_beyond_all_bounds_is_not_written_out(text: str, value: Decimal) -> None:
+def test_a_number_with_a_huge_exponent_stays_a_decimal(text: str, value: Decimal) -> None:
     for found in (decode_json(text.encode()), exact_number(text)):
         assert (type(found), found) == (Decimal, value)
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_number_is_decoded_as_nan(text: str) -> None:
+def test_nan_and_infinity_are_decoded_as_nan(text: str) -> None:
     found = decode_json(text.encode())
     assert isinstance(found, Decimal)
     assert found.is_nan()
 
 
 @pytest.mark.parametrize("text", ["01", "1.", ".5", "0x1", "+1", "1_000", "nan", "1e", "--1", "[1,]", '{"a":1,}', "'a'", "", " "])
-def test_what_json_does_not_know_is_refused(text: str) -> None:
+def test_invalid_json_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"Expecting|Extra data|Illegal|Unterminated"):
         decode_json(text.encode())
 
@@ -94,7 +94,7 @@ def test_what_json_does_not_know_is_refused(text: str) -> None:
         (b'{"a": NaN, "a": 2}', {"a": 2}),
     ],
 )
-def test_of_equal_keys_of_one_object_the_last_wins(raw: bytes, value: Any) -> None:
+def test_the_last_of_several_equal_keys_wins(raw: bytes, value: Any) -> None:
     assert decode_json(raw) == parse_json(raw, DEEPEST_RECORD) == value
 
 
@@ -112,7 +112,7 @@ def test_of_equal_keys_of_one_object_the_last_wins(raw: bytes, value: Any) -> No
     ],
     ids=["Latin-1", "a surrogate as bytes", "half a pair", "a pair", "a pair turned round", "NUL", "a BOM", "a BOM inside"],
 )
-def test_bytes_that_are_no_text_become_surrogates_which_validation_rejects(raw: bytes, text: Any) -> None:
+def test_invalid_utf_8_becomes_surrogates(raw: bytes, text: Any) -> None:
     assert decode_json(raw) == text
 
 
@@ -120,12 +120,12 @@ def test_bytes_that_are_no_text_become_surrogates_which_validation_rejects(raw: 
 
 
 @pytest.mark.parametrize("levels", [DEEPEST_RECORD + 1, 1000, 2000, 10_000, 1_000_000])
-def test_what_lies_deeper_is_emptied_however_deep_the_interpreter_would_go(levels: int) -> None:
+def test_values_nested_too_deep_are_emptied(levels: int) -> None:
     assert decode_json(lists(levels, "1")) == decode_json(lists(DEEPEST_RECORD, "[]"))
 
 
 @pytest.mark.parametrize("limit", [300, 100_000])
-def test_the_interpreters_own_limit_does_not_matter(limit: int) -> None:
+def test_the_recursion_limit_of_the_interpreter_has_no_effect(limit: int) -> None:
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(limit)
     try:
@@ -135,7 +135,7 @@ def test_the_interpreters_own_limit_does_not_matter(limit: int) -> None:
     assert depth(found) == DEEPEST_RECORD + 1
 
 
-def test_objects_count_as_levels_as_lists_do() -> None:
+def test_objects_count_as_levels_like_lists() -> None:
     found = decode_json(b'{"a": ' * 5000 + b"1" + b"}" * 5000)
     for _ in range(DEEPEST_RECORD):
         found = found["a"]
@@ -145,20 +145,20 @@ def test_objects_count_as_levels_as_lists_do() -> None:
     assert decode_json(deep, 4) == {"a": [{"a": [{}]}]}
 
 
-def test_brackets_in_strings_are_no_levels() -> None:
+def test_brackets_in_strings_do_not_count_as_levels() -> None:
     text = rb'["[[[[\"[[[[\\", "]", {"{{{": "}"}]'
     assert decode_json(text, 2) == json.loads(text)
     assert decode_json(rb'[["\\", ["]"]]]', 2) == [["\\", []]]
 
 
-def test_what_follows_something_deep_is_kept() -> None:
+def test_values_after_an_emptied_value_are_kept() -> None:
     assert decode_json(b"[[[1, 2], 3], [[4]], 5]", 2) == [[[], 3], [[]], 5]
     assert decode_json(b'{"x": ' + lists(500) + b', "y": 1}')["y"] == 1
     assert decode_json(b'["\xff", ' + lists(DEEPEST_RECORD, '"x"') + b"]") == ["\udcff", json.loads(lists(DEEPEST_RECORD))]
 
 
 @pytest.mark.parametrize("unending", [b'"' + b'\\"' * 300_000, b'"' + b"a" * 1_000_000, b'"\\' * 300_000, b"[" * 300_000])
-def test_a_text_that_never_ends_is_refused_in_linear_time(unending: bytes) -> None:
+def test_an_unterminated_text_is_rejected_in_linear_time(unending: bytes) -> None:
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         decode_json(b"[" * 2000 + unending)
 
@@ -192,7 +192,7 @@ def shown(parse: Callable[[bytes, int], Any], raw: bytes, deepest: int) -> str:
 
 
 @given(VALUES)
-def test_what_is_written_again_is_parsed_to_the_same_values(value: Any) -> None:
+def test_a_written_value_is_parsed_to_the_same_value(value: Any) -> None:
     found = decode_json(wire(value))
     written = write_json(found)
     assert written.isascii()
@@ -208,5 +208,5 @@ def test_what_is_written_again_is_parsed_to_the_same_values(value: Any) -> None:
         (b"9" * 5000, b"9" * 5000),
     ],
 )
-def test_a_record_is_written_again_with_exact_numbers_and_in_ascii(raw: bytes, written: bytes) -> None:
+def test_values_are_written_with_exact_numbers_in_ascii(raw: bytes, written: bytes) -> None:
     assert write_json(decode_json(raw)) == written

@@ -94,7 +94,7 @@ BAD: dict[str, tuple[Any, str, str | None]] = {
 
 
 @pytest.mark.parametrize(("bad", "reason", "template_id"), BAD.values(), ids=BAD)
-def test_a_bad_record_hurts_only_itself(bad: Any, reason: str, template_id: str | None) -> None:
+def test_an_invalid_record_is_rejected_alone(bad: Any, reason: str, template_id: str | None) -> None:
     served, parser = read(record("0", ConsumeItems=[]), bad, record("2", ConsumeItems=[]))
     assert list(served.good) == ["0", "2"]
     (rejected,) = served.rejected_records(parser)
@@ -106,14 +106,14 @@ def test_a_bad_record_hurts_only_itself(bad: Any, reason: str, template_id: str 
 
 
 @pytest.mark.parametrize("levels", [65, 5000, 100_000])
-def test_a_bad_record_deeper_than_any_parser_goes_is_shown_as_far_as_it_was_parsed(levels: int) -> None:
+def test_a_record_nested_too_deep_is_shown_as_far_as_it_was_parsed(levels: int) -> None:
     served, parser = read({"TemplateId": "1", "x": nested(levels)})
     (rejected,) = served.rejected_records(parser)
     assert (rejected.template_id, rejected.reason) == ("1", "'x' is nested deeper than 20 levels")
     assert rejected.payload == '{"TemplateId": "1", "x": ' + "[" * 64 + "]" * 64 + "}"
 
 
-def test_of_a_key_that_a_record_has_twice_the_last_value_wins() -> None:
+def test_the_last_of_two_equal_keys_of_a_record_wins() -> None:
     assert document_of(wire(good(Title="x"))[:-1] + b', "Title": "y", "T\\u0069tle": "z"}')["title"] == "z"
     assert document_of(good(x=twice({"y": 1})))["extra"] == {"x": {"y": 0}}
     served, _ = read(twice(good(MediaId="m")), good(ConsumeItems=[twice(price(1))]))
@@ -130,13 +130,13 @@ def test_of_a_key_that_a_record_has_twice_the_last_value_wins() -> None:
         (Decimal("1." + "0" * 1000), "1"), (Decimal("0e99"), "0"), (Decimal("0e-99999999"), "0"),
     ],
 )  # fmt: skip
-def test_a_credit_is_exact_however_it_is_written(credit: Any, exact: str) -> None:
+def test_a_credit_is_exact_in_any_notation(credit: Any, exact: str) -> None:
     (found,) = prices_of(document_of(good(ConsumeItems=[price(credit)])))
     assert found == Price("720p", Decimal(exact))
 
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
-def test_null_and_absent_are_nothing_and_empty_is_empty(missing: Any) -> None:
+def test_null_and_absent_fields_have_no_value(missing: Any) -> None:
     names = ["Title", "Duration", "Tags", "Tags_en", "ConsumeItems", "SupportAspectRatio"]
     value = decode_json(wire(good(**dict.fromkeys(names, missing))))
     columns = ["title", "duration_ms", "tags", "consume_items", "aspect_ratios"]
@@ -146,7 +146,7 @@ def test_null_and_absent_are_nothing_and_empty_is_empty(missing: Any) -> None:
     assert fields_with_value({"Title": "", "Tags": [], "Duration": 0, "Unknown": 1}) == {"Title", "Tags", "Duration"}
 
 
-def test_a_stored_document_has_a_value_for_what_is_neither_null_nor_an_empty_list() -> None:
+def test_null_and_empty_lists_of_a_document_are_not_values() -> None:
     document = document_of(good(Title=None, Duration=..., Title_en="", InputNum=0, ConsumeItems=[]))
     assert filled_fields(document) == DOCUMENTED - {"Title", "Duration", "ConsumeItems"}
     assert filled_fields(document_of(good(Tags_en=...))) == DOCUMENTED - {"Tags_en"}
@@ -165,11 +165,11 @@ def test_tags_are_pairs_and_the_same_pair_twice_is_one() -> None:
     [(..., ["Hot"], True), (None, ["Hot"], True), ([], ["Hot"], False), (["热"], ["Hot"], False), (..., [], False),
      (..., ..., False)],
 )  # fmt: skip
-def test_english_tags_need_tags_to_be_paired_with(tags: Any, english: Any, *, lacking: bool) -> None:
+def test_english_tags_without_tags_are_detected(tags: Any, english: Any, *, lacking: bool) -> None:
     assert lacks_tags(record("1", Tags=tags, Tags_en=english)) is lacking
 
 
-def test_english_tags_that_are_no_tags_are_rejected_without_tags_too() -> None:
+def test_invalid_english_tags_are_rejected_without_tags() -> None:
     with pytest.raises(RecordRejected, match="Tags_en must be a string, not a number"):
         document_of(good(Tags=..., Tags_en=[1]))
     with pytest.raises(RecordRejected, match="Tags has 0 items, Tags_en 2"):
@@ -180,7 +180,7 @@ def test_ratios_are_listed_once_without_spaces() -> None:
     assert document_of(good(SupportAspectRatio=" 9:16, 1:1,,9:16 "))["aspect_ratios"] == ["9:16", "1:1"]
 
 
-def test_a_documented_record_is_parsed_alike_however_its_json_is_written() -> None:
+def test_a_record_is_parsed_alike_in_any_notation() -> None:
     whole = record(Title='战é🔥 "a" said a\\b\nc')
     same = [
         wire(whole),
@@ -202,7 +202,7 @@ def test_a_documented_record_is_parsed_alike_however_its_json_is_written() -> No
     [("7", "7"), (70, "70"), ("1" * 255, "1" * 255), (True, None), ("", None), ("\x00", None), (Decimal("7.5"), None),
      ("1" * 256, None), ("\ud83d", None), (None, None), (["7"], None), (10**300, None)],
 )  # fmt: skip
-def test_an_id_is_found_even_where_it_has_the_wrong_type(value: Any, found: str | None) -> None:
+def test_a_numeric_id_is_readable(value: Any, found: str | None) -> None:
     assert record_id({"TemplateId": value}) == found
     assert record_id([value]) is None
 
@@ -218,7 +218,7 @@ FIELDS = st.sampled_from([*good(), "Unknown"])
 
 
 @given(st.dictionaries(FIELDS, JSON, max_size=6))
-def test_no_record_raises_anything_but_its_rejection(changes: dict[str, Any]) -> None:
+def test_any_record_is_parsed_or_rejected(changes: dict[str, Any]) -> None:
     body = json.dumps({"code": 200, "data": {"total": 1, "templates": [{**record("1"), **changes}]}})
     found = read_envelope(body.encode()).records
     assert found is not None
@@ -234,7 +234,7 @@ def test_no_record_raises_anything_but_its_rejection(changes: dict[str, Any]) ->
     assert reasons == [str(why.value)]
 
 
-def test_what_is_just_as_long_large_or_many_as_it_may_be_is_good() -> None:
+def test_the_largest_accepted_values_are_valid() -> None:
     words = [f"{number}".rjust(BOUNDS["Tags"], "x") for number in range(MOST_ITEMS)]
     most = good(
         Title="x" * BOUNDS["Title"], Tags=words, Tags_en=words, Duration=BOUNDS["Duration"], InputNum=0,

@@ -25,7 +25,7 @@ def test_a_payload_is_one_line_of_ascii_in_the_order_of_names(record: Any, shown
     assert payload(record) == shown
 
 
-def test_what_has_no_end_is_shown_without_its_payload() -> None:
+def test_a_recursive_value_has_no_payload() -> None:
     endless: list[Any] = []
     endless.append(endless)
     assert payload(endless) == "(too deeply nested to show)"
@@ -36,10 +36,10 @@ def test_a_text_is_cut_at_its_length(text: str, shown: str) -> None:
     assert cut(text, 3) == shown
 
 
-def test_what_one_run_may_keep_of_bad_records_does_not_grow_unseen() -> None:
+def test_the_limits_of_stored_rejections_have_these_values() -> None:
     assert (PAYLOAD_SHOWN, REASON_SHOWN, MOST_KEPT) == (4000, 300, 1000)
 
 
-def test_the_reasons_that_take_several_records_are_words_that_people_search_for() -> None:
+def test_the_texts_of_two_reasons_do_not_change() -> None:
     assert DISPUTED == "the catalog served two different records under this TemplateId"
     assert TAGS_UNPAIRED == "Tags_en has items, and Tags is missing"

@@ -72,22 +72,22 @@ def judged(
 
 
 @pytest.mark.parametrize(("present", "most"), [(3, 10), (100, 10), (119, 11), (280, 28), (1000, 100)])
-def test_a_tenth_of_the_catalog_may_go_and_ten_templates_always(present: int, most: int) -> None:
+def test_at_most_a_tenth_of_the_catalog_or_ten_templates_are_removed(present: int, most: int) -> None:
     assert judged(gone(most), present=present) == Removals(due=gone(most), limit=most)
     too_many = judged(gone(most + 1), present=present)
     assert (too_many.due, len(too_many.held)) == ({}, most + 1)
 
 
-def test_of_many_missing_a_few_that_were_looked_up_are_not_removed_slice_by_slice() -> None:
+def test_the_limit_applies_to_confirmed_and_unconfirmed_removals_together() -> None:
     decided = judged(gone(20), kept(80))
     assert (decided.due, len(decided.held), len(decided.unconfirmed)) == ({}, 20, 80)
 
 
-def test_nothing_gone_is_nothing_removed_and_forgets_what_was_held() -> None:
+def test_without_missing_templates_nothing_is_held() -> None:
     assert judged({}, held_before=held(1, 2)) == Removals(limit=28)
 
 
-def test_too_many_wait_until_three_runs_agree() -> None:
+def test_too_many_removals_are_held_until_three_runs_agree() -> None:
     first = judged(gone(29))
     second = judged(gone(29), held_before=first.held)
     third = judged(gone(29), held_before=second.held)
@@ -95,7 +95,7 @@ def test_too_many_wait_until_three_runs_agree() -> None:
     assert (third.due, third.held) == (gone(29), {})
 
 
-def test_a_template_that_joins_later_waits_for_its_own_three_runs() -> None:
+def test_each_template_needs_three_runs() -> None:
     decided = judged(gone(30), held_before=held(29, 2))
     assert (decided.due, decided.held) == (gone(29), {"30": HeldRemoval(1, NOW)})
 
@@ -122,13 +122,13 @@ def test_three_runs_must_agree_and_the_first_must_be_old_enough(
     assert (decided.due, len(decided.held)) == ((gone(29), 0) if removed else ({}, 29))
 
 
-def test_a_clock_that_was_ahead_begins_the_wait_anew_and_does_not_make_it_last_for_years() -> None:
+def test_after_a_clock_was_ahead_the_hold_starts_again() -> None:
     first = judged(gone(29), held_before=held(29, 2, NOW + 9000 * HOUR), hold=3600.0)
     assert set(first.held.values()) == {HeldRemoval(3, NOW)}
     assert judged(gone(29), held_before=first.held, hold=3600.0, now=NOW + HOUR).due == gone(29)
 
 
-def test_each_template_waits_from_its_own_first_run() -> None:
+def test_each_template_is_held_from_its_first_run() -> None:
     before = {**held(29, 2, NOW - HOUR), "30": HeldRemoval(2, NOW - HOUR / 2)}
     decided = judged(gone(30), held_before=before, hold=3600.0)
     assert (decided.due, decided.held) == (gone(29), {"30": HeldRemoval(3, NOW - HOUR / 2)})
@@ -137,39 +137,39 @@ def test_each_template_waits_from_its_own_first_run() -> None:
 # A person ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_person_accepts_them_at_once_and_the_feed_says_so() -> None:
+def test_an_operator_accepts_held_removals() -> None:
     assert judged(gone(200, "walks"), accept=True).due == gone(200, "accepted")
 
 
-def test_accepting_what_is_plausible_anyway_leaves_its_evidence() -> None:
+def test_accepting_plausible_removals_keeps_their_evidence() -> None:
     assert judged(gone(2), accept=True).due == gone(2)
 
 
-def test_a_person_accepts_what_is_unconfirmed_if_its_look_up_was_answered() -> None:
+def test_an_operator_accepts_unconfirmed_removals_with_a_look_up_response() -> None:
     decided = judged(gone(1), {"a": DIFFERS, "b": UNASKED}, accept=True)
     assert decided.due == {"1": "lookup", "a": "accepted"}
     assert decided.unconfirmed == {"b": UNASKED}
 
 
 @pytest.mark.parametrize("present", [1, 5, 280])
-def test_an_empty_catalog_removes_nothing_however_small_it_was_and_however_often(present: int) -> None:
+def test_an_empty_catalog_removes_nothing_without_an_operator(present: int) -> None:
     decided = judged(gone(present), present=present, catalog_is_empty=True, held_before=held(present, 99, NOW - 9000 * HOUR))
     assert (decided.due, {each.runs for each in decided.held.values()}) == ({}, {100})
 
 
-def test_an_empty_catalog_is_accepted_by_a_person() -> None:
+def test_an_operator_accepts_an_empty_catalog() -> None:
     assert judged(gone(280), catalog_is_empty=True, accept=True).due == gone(280, "accepted")
 
 
 @pytest.mark.parametrize(("share", "limit"), [("0", 10), ("0.5", 140), ("1", 280)])
-def test_the_share_is_the_settings(share: str, limit: int) -> None:
+def test_the_limit_follows_from_the_setting(share: str, limit: int) -> None:
     assert judged({}, max_removed=Decimal(share)).limit == limit
 
 
 # What nothing confirms --------------------------------------------------------------------------------------------------
 
 
-def test_what_is_unconfirmed_is_kept_and_reported_and_the_rest_goes() -> None:
+def test_unconfirmed_templates_are_kept_and_confirmed_ones_removed() -> None:
     decided = judged(gone(3), kept(2))
     assert (decided.due, decided.unconfirmed, problem(decided)) == (gone(3), kept(2), None)
 
@@ -222,7 +222,7 @@ def test_the_message_about_an_empty_catalog_names_the_operator() -> None:
     )  # fmt: skip
 
 
-def test_the_limits_of_look_ups_and_the_empty_decision_stay_what_they_are() -> None:
+def test_the_limits_of_look_ups_have_these_values() -> None:
     assert (LOOK_UPS, SAMPLE) == (200, 20)
     assert Removals() == Removals(due={}, held={}, unconfirmed={}, limit=0)
 
@@ -249,11 +249,11 @@ def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[st
     return list(found), asked
 
 
-def test_the_removal_of_a_template_that_a_record_may_stand_for_cannot_be_accepted() -> None:
+def test_an_ambiguous_removal_cannot_be_accepted() -> None:
     assert AMBIGUOUS == ("a record that was served without a readable id may be this template", False)
 
 
-def test_where_every_record_has_an_id_all_are_gone_and_nothing_is_loaded() -> None:
+def test_no_removal_is_ambiguous_if_every_record_has_an_id() -> None:
     assert left(record("9"), record("8", Title=5)) == (["1", "2", "3"], [])
 
 
@@ -261,12 +261,12 @@ def test_without_evidence_nothing_is_loaded() -> None:
     assert left({"MediaId": "m1"}, evidence={}) == ([], [])
 
 
-def test_evidence_is_dropped_against_the_template_whose_media_a_record_without_id_has_and_those_of_unknown_media() -> None:
+def test_a_record_without_id_drops_the_removals_of_its_media_id_and_of_unknown_media_ids() -> None:
     assert left(record(MediaId="m1", TemplateId=None))[0] == ["2"]
     assert left(record(MediaId="m1", TemplateId=None), record(MediaId="m2", TemplateId=1.5))[0] == []
 
 
-def test_media_of_no_stored_template_stand_only_for_those_of_unknown_media() -> None:
+def test_an_unknown_media_id_drops_only_removals_without_media_id() -> None:
     assert left(record(MediaId="other", TemplateId=None))[0] == ["1", "2"]
 
 
@@ -277,7 +277,7 @@ def test_media_of_no_stored_template_stand_only_for_those_of_unknown_media() -> 
         {"MediaId": "m1", "TemplateId": 1.5, "x": "y" * MOST_BYTES},
     ],
 )  # fmt: skip
-def test_a_record_with_neither_id_nor_media_may_be_any_of_them(without_id: Any) -> None:
+def test_a_record_without_id_and_media_id_drops_all_removals(without_id: Any) -> None:
     assert left(without_id)[0] == []
     assert left(record(MediaId="m1", TemplateId=None), without_id)[0] == []
 
@@ -288,7 +288,7 @@ def test_a_record_with_neither_id_nor_media_may_be_any_of_them(without_id: Any) 
 HELD, KEPT = HeldRemoval(2, NOW), Unconfirmed("why", answered=True)
 
 
-def test_a_count_is_taken_to_be_wrong_in_the_fourth_run_that_serves_the_same_ids() -> None:
+def test_the_count_is_wrong_after_four_runs_with_the_same_ids() -> None:
     state, wrong = SyncState(), []
     for _ in range(5):
         state = state.with_count_result(verified=False, ids={"1", "2"}, now=NOW)
@@ -300,7 +300,7 @@ def test_a_count_is_taken_to_be_wrong_in_the_fourth_run_that_serves_the_same_ids
 @pytest.mark.parametrize(
     ("age", "wrong"), [(HOUR, True), (HOUR - timedelta(seconds=1), False), (-HOUR, False)], ids=["old", "young", "set back"]
 )
-def test_a_count_is_taken_to_be_wrong_only_when_the_first_of_those_runs_is_old_enough(age: timedelta, *, wrong: bool) -> None:
+def test_the_count_is_wrong_if_the_first_of_the_runs_is_old_enough(age: timedelta, *, wrong: bool) -> None:
     state = SyncState()
     for _ in range(4):
         state = state.with_count_result(verified=False, ids={"1"}, now=NOW)
@@ -308,35 +308,35 @@ def test_a_count_is_taken_to_be_wrong_only_when_the_first_of_those_runs_is_old_e
     assert state.count_is_wrong(NOW + age, hold=3600.0) is wrong
 
 
-def test_a_clock_that_was_ahead_begins_the_wait_anew() -> None:
+def test_after_a_clock_was_ahead_the_count_mismatch_starts_again() -> None:
     state = SyncState().with_count_result(verified=False, ids={"1"}, now=NOW + 9000 * HOUR)
     assert state.with_count_result(verified=False, ids={"1"}, now=NOW).count_mismatch_since == NOW
 
 
-def test_where_it_is_not_known_since_when_a_count_is_wrong_it_is_since_now() -> None:
+def test_an_unknown_start_of_a_count_mismatch_is_now() -> None:
     before = SyncState().with_count_result(verified=False, ids={"1"}, now=NOW)
     old = SyncState(count_mismatch_ids=before.count_mismatch_ids, count_mismatch_runs=9)
     assert not old.count_is_wrong(NOW, hold=0.0)
     assert old.with_count_result(verified=False, ids={"1"}, now=NOW).count_mismatch_since == NOW
 
 
-def test_other_ids_begin_anew() -> None:
+def test_other_ids_start_a_new_count_mismatch() -> None:
     state = SyncState()
     for hours, ids in enumerate(({"1", "2"}, {"2", "1"}, {"1"})):
         state = state.with_count_result(verified=False, ids=ids, now=NOW + hours * HOUR)
     assert (state.count_mismatch_runs, state.count_mismatch_since) == (1, NOW + 2 * HOUR)
 
 
-def test_a_verified_walk_forgets_the_mismatch() -> None:
+def test_a_verified_walk_clears_the_count_mismatch() -> None:
     state = SyncState({"9": HELD}).with_count_result(verified=False, ids={"1"}, now=NOW)
     assert state.with_count_result(verified=True, ids={"1"}, now=NOW) == SyncState({"9": HELD})
 
 
-def test_the_ids_are_hashed_in_one_order_because_another_process_compares_them() -> None:
+def test_the_hash_of_the_ids_does_not_depend_on_their_order() -> None:
     state = SyncState().with_count_result(verified=False, ids=set(string.ascii_lowercase), now=NOW)
     assert state.count_mismatch_ids == "2a8ec896744130a8f87c41dd4549d37971fad863a5c2df4a142183dbecfd956c"
 
 
-def test_what_is_served_again_is_no_longer_held_nor_unconfirmed_and_the_rest_is() -> None:
+def test_templates_that_are_served_again_are_not_held_or_unconfirmed() -> None:
     state = SyncState({"1": HELD, "2": HELD}, {"3": KEPT, "4": KEPT}, "x", 3, NOW)
     assert state.without_served({"2", "3"}) == SyncState({"1": HELD}, {"4": KEPT}, "x", 3, NOW)

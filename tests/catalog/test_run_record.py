@@ -61,13 +61,13 @@ NEW_ROW: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_statuses_are_the_words_that_databases_hold() -> None:
+def test_the_statuses_do_not_change() -> None:
     assert [*map(str, Status)] == [
         "running", "succeeded", "held", "incomplete", "deferred", "failed", "skipped", "interrupted",
     ]  # fmt: skip
 
 
-def test_a_row_holds_all_that_a_run_counted_and_nothing_in_place_of_an_empty_list() -> None:
+def test_a_row_has_all_values_of_a_run_and_null_for_an_empty_list() -> None:
     assert FULL.row() == ROW
     assert NEW.row() == NEW_ROW
 
@@ -90,13 +90,13 @@ def test_json_has_times_as_text_and_the_duration() -> None:
     }
 
 
-def test_a_run_is_read_back_as_it_was_without_what_is_the_stores_own() -> None:
+def test_a_row_is_converted_back_to_the_run() -> None:
     assert from_row({**ROW, "run_id": 41, "token": "t"}) == FULL
     assert from_row({**NEW_ROW, "run_id": 1}) == NEW
     assert from_row({**ROW, "run_id": 41}).status is Status.HELD
 
 
-def test_changes_are_what_came_went_and_changed() -> None:
+def test_changes_are_additions_removals_and_changes() -> None:
     assert (FULL.changes, NEW.changes) == (75, 0)
 
 
@@ -117,7 +117,7 @@ def row(status: Status, error_code: str | None = None, error: str | None = None)
     )  # fmt: skip
 
 
-def test_a_run_without_a_problem_succeeded_and_has_no_error() -> None:
+def test_a_run_without_a_problem_succeeded() -> None:
     assert finish_applied(RUN, None, ASKED, NOW) == row(Status.SUCCEEDED)
 
 
@@ -125,9 +125,7 @@ def test_a_run_without_a_problem_succeeded_and_has_no_error() -> None:
     (RemovalsHeld("40 removals wait."), row(Status.HELD, "held", "40 removals wait.")),
     (WalkUnverified("The counts differ."), row(Status.INCOMPLETE, "unverified", "The counts differ.")),
 ])  # fmt: skip
-def test_a_run_that_held_removals_or_was_unverified_reports_why_although_it_applied_the_rest(
-    problem: SyncError, expected: Run
-) -> None:
+def test_a_run_with_held_removals_or_an_unverified_walk_has_an_error(problem: SyncError, expected: Run) -> None:
     assert finish_applied(RUN, problem, ASKED, NOW) == expected
 
 
@@ -225,18 +223,18 @@ def told(status: Status, code: str | None) -> Advice:
     (Status.INTERRUPTED, "the run was stopped"),
     (Status.INCOMPLETE, "the server: its responses are inconsistent, or changed during the walk"),
 ])  # fmt: skip
-def test_what_passes_by_itself_asks_for_nothing_whatever_its_code(status: Status, fault: str) -> None:
+def test_the_advice_of_these_statuses_needs_no_action(status: Status, fault: str) -> None:
     assert told(status, None) == (fault, LATER)
     assert told(status, "401") == (fault, LATER)
 
 
 @pytest.mark.parametrize("code", ["unreachable", "gzip", "500", "503", "599"])
-def test_a_server_that_fails_or_is_not_reached_is_not_our_fault(code: str) -> None:
+def test_server_errors_have_the_server_or_the_network_as_cause(code: str) -> None:
     assert told(Status.FAILED, code) == ("the server or the network", IF_IT_STAYS)
 
 
 @pytest.mark.parametrize("code", [None, "", "499", "600", "shape", "²"])
-def test_an_unknown_answer_is_reported_as_a_possible_change_of_the_api(code: str | None) -> None:
+def test_unknown_codes_have_a_change_of_the_api_as_possible_cause(code: str | None) -> None:
     assert told(Status.FAILED, code) == ("the server, or a change of its API", IF_IT_STAYS)
 
 

@@ -255,7 +255,7 @@ def test_templates_are_sorted_by_value_then_by_id_with_missing_values_last(value
         ("name", (None, "a", "1", "2")),
     ],
 )
-def test_a_forged_page_token_is_refused_before_the_database_is_queried(sort: Any, parts: tuple[Any, ...]) -> None:
+def test_a_forged_page_token_is_rejected(sort: Any, parts: tuple[Any, ...]) -> None:
     after = token(sort, *parts)
     with pytest.raises(ValueError, match=re.escape(f"after: {after!r} is not a page token; pass the `after` of the last page.")):
         parse_page_token(after, Order(sort))

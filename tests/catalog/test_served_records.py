@@ -18,14 +18,14 @@ from tests.catalog.runs import Memory, base, document_of, hashes_of, new_parser,
 # Unchanged or parsed -------------------------------------------------------------------------------------------------------
 
 
-def test_a_first_run_parses_everything_and_the_second_nothing() -> None:
+def test_the_second_run_parses_no_unchanged_record() -> None:
     memory = Memory()
     assert memory.run(base("1"), base("2")).counts == (0, 2)
     found = memory.run(base("1"), base("2"))
     assert (found.counts, found.changes.unchanged, memory.asked) == ((2, 0), 2, {})
 
 
-def test_other_bytes_are_parsed_once_and_unchanged_from_then_on() -> None:
+def test_equal_records_in_other_bytes_are_parsed_once() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"))
     spelled = wire(base("1")).replace(b'"Duration": 10123', b'"Duration": 10123.0')
@@ -41,19 +41,19 @@ def test_a_template_whose_hash_is_not_stored_is_parsed() -> None:
     assert [memory.run(base("1")).counts for _ in range(2)] == [(0, 1), (1, 0)]
 
 
-def test_bytes_are_unchanged_only_while_their_own_hash_is_stored() -> None:
+def test_a_record_with_other_bytes_than_the_stored_hash_is_parsed() -> None:
     parser = new_parser(hashes_of(record("1")))
     (served,) = parser.parse_page(1, [wire(record("1", Title="x"))])
     assert (served.template_id, served.offset is None) == ("1", False)
 
 
-def test_an_unchanged_record_that_came_by_look_up_has_the_page_of_a_look_up() -> None:
+def test_an_unchanged_record_of_a_look_up_has_page_0() -> None:
     parser = new_parser(hashes_of(record("1")))
     (served,) = parser.parse_page(LOOK_UP, [wire(record("1"))])
     assert (served.page, served.template_id, served.offset, served.wire_hash) == (0, "1", None, wire_hash(wire(record("1"))))
 
 
-def test_a_page_keeps_its_order_and_every_position() -> None:
+def test_the_records_of_a_page_keep_their_order() -> None:
     parser = new_parser(hashes_of(record("2")))
     served = parser.parse_page(7, map(wire, (record("1"), record("2"), {}, record("1"))))
     assert [(each.page, each.position, each.template_id) for each in served] == [
@@ -61,14 +61,14 @@ def test_a_page_keeps_its_order_and_every_position() -> None:
     ]  # fmt: skip
 
 
-def test_a_parsed_record_is_read_again_from_its_bytes() -> None:
+def test_a_parsed_record_is_decoded_again_from_the_spool() -> None:
     parser = new_parser()
     good, bad = parser.parse_page(1, map(wire, (base(), base(Title=5))))
     assert (parser.document(good), good.reason, good.wire_hash) == (document_of(base()), None, wire_hash(wire(base())))
     assert (parser.decode(bad)["Title"], bad.reason) == (5, "Title must be a string, not a number")
 
 
-def test_the_document_of_an_unchanged_record_is_the_stored_one_and_its_bytes_are_gone() -> None:
+def test_an_unchanged_record_has_the_stored_document_and_no_bytes() -> None:
     memory = Memory()
     memory.run(base())
     found = memory.look(base())
@@ -83,13 +83,13 @@ def test_a_removed_document_is_stored_until_the_run_is_written() -> None:
     assert [parser.kept_document(place)["title"] for place in places] == ["战斗游戏", "x"]
 
 
-def test_a_record_is_readable_if_it_is_good_without_the_others() -> None:
+def test_a_record_is_readable_if_it_is_valid_alone() -> None:
     parser = new_parser(hashes_of(record("1")))
     served = [record("1"), record("2"), record("3", Tags=...), record("4", Title=5)]
     assert [each.readable for each in parser.parse_page(1, map(wire, served))] == [True, True, False, False]
 
 
-def test_a_rejected_record_is_parsed_and_rejected_again_and_a_good_one_after_it_is_unchanged() -> None:
+def test_a_rejected_record_is_parsed_in_each_run() -> None:
     memory = Memory()
     memory.run(base("1"))
     for _ in range(2):
@@ -100,7 +100,7 @@ def test_a_rejected_record_is_parsed_and_rejected_again_and_a_good_one_after_it_
     assert (found.counts, found.changes.unchanged) == ((1, 0), 1)
 
 
-def test_a_rejected_record_that_is_good_in_other_bytes_is_a_change() -> None:
+def test_a_valid_record_after_a_rejected_one_is_a_change() -> None:
     memory = Memory()
     memory.run(base("1"))
     memory.run(base("1", Title=5))
@@ -111,13 +111,13 @@ def test_a_rejected_record_that_is_good_in_other_bytes_is_a_change() -> None:
 # The hash ------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_hash_is_of_every_byte_and_short_enough_for_its_column() -> None:
+def test_a_wire_hash_has_32_digits_and_depends_on_every_byte() -> None:
     assert wire_hash(b'{"TemplateId": "1"}') == wire_hash(b'{"TemplateId": "1"}')
     assert wire_hash(b'{"TemplateId": "1"}') != wire_hash(b'{"TemplateId":"1"}')
     assert re.fullmatch("[0-9a-f]{32}", wire_hash(b"{}"))
 
 
-def test_the_hash_is_salted_with_the_declaration_so_that_a_new_field_is_read() -> None:
+def test_the_wire_hash_is_salted_with_the_declaration() -> None:
     assert wire_hash(b"{}") == hashlib.blake2b(b"{}", digest_size=16, salt=b"2" + DECLARATION).hexdigest()
 
 
@@ -130,7 +130,7 @@ def test_a_record_of_a_rewritten_page_has_no_hash() -> None:
 # Fields that no record has -------------------------------------------------------------------------------------------------
 
 
-def test_each_field_is_missing_until_a_record_of_the_walk_has_a_value() -> None:
+def test_a_field_is_missing_until_a_record_of_the_walk_has_a_value() -> None:
     parser = new_parser()
     assert parser.missing == DOCUMENTED
     parser.parse_page(1, [wire(record("1", Title=..., Cover=None, Tags=[], Tags_en=[], Title_en=""))])
@@ -141,7 +141,7 @@ def test_each_field_is_missing_until_a_record_of_the_walk_has_a_value() -> None:
     assert parser.missing == DOCUMENTED
 
 
-def test_a_record_is_listed_with_the_fields_of_which_it_was_the_first_to_have_a_value() -> None:
+def test_a_record_has_the_fields_for_which_it_was_the_first_with_a_value() -> None:
     parser = new_parser()
     served = parser.parse_page(1, map(wire, (record("1", Title=...), record("2"), record("3"))))
     assert [each.first_with for each in served] == [DOCUMENTED - {"Title"}, {"Title"}, set()]
@@ -156,7 +156,7 @@ def test_an_unchanged_record_counts_until_every_field_was_seen() -> None:
 
 
 @pytest.mark.parametrize("other", [{"Title": 5}, {"x": "\x00"}], ids=["a bad title", "a bad unknown field"])
-def test_neither_a_rejected_record_nor_one_that_came_by_look_up_counts(other: dict[str, Any]) -> None:
+def test_rejected_records_and_look_ups_do_not_count(other: dict[str, Any]) -> None:
     parser = new_parser(hashes_of(record("2")))
     parser.parse_page(1, [wire(record("1", **other))])
     looked_up = parser.parse_page(LOOK_UP, map(wire, (record("2"), record("3"))))
@@ -174,7 +174,7 @@ def test_an_unchanged_record_is_not_decoded_once_every_field_was_seen() -> None:
 # Bounds --------------------------------------------------------------------------------------------------------------------
 
 
-def test_names_of_unknown_fields_are_collected_up_to_a_bound_and_no_record_is_rejected_for_them() -> None:
+def test_the_number_of_collected_field_names_is_limited() -> None:
     crowd = [record(str(number), **{f"f{number}_{name}": 1 for name in range(100)}) for number in range(20)]
     parser = new_parser()
     assert {each.reason for each in parser.parse_page(1, map(wire, crowd))} == {None}
@@ -187,7 +187,7 @@ def test_names_in_rejected_records_are_not_collected() -> None:
     assert parser.unknown == {"Mood"}
 
 
-def test_a_record_of_too_many_bytes_is_not_decoded_and_not_shown() -> None:
+def test_a_record_with_too_many_bytes_is_not_decoded() -> None:
     parser = new_parser()
     (served,) = parser.parse_page(1, [wire(record("1", x="y" * MOST_BYTES))])
     assert (served.template_id, parser.decode(served)) == ("1", {"TemplateId": "1"})
@@ -198,20 +198,20 @@ def test_a_record_of_too_many_bytes_is_not_decoded_and_not_shown() -> None:
     "begins",
     [b"{", b'{"TemplateId": 1, ', b'{"TemplateId": null, ', b'["TemplateId", ', b'{"TemplateId": "\xe9", ', b'{"n": NaN, '],
 )
-def test_a_record_of_too_many_bytes_without_a_plain_id_has_none(begins: bytes) -> None:
+def test_a_record_with_too_many_bytes_and_no_string_id_has_no_id(begins: bytes) -> None:
     parser = new_parser()
     (served,) = parser.parse_page(1, [begins + b'"x": "' + b"y" * MOST_BYTES + b'"}'])
     assert (served.template_id, served.reason) == (None, "it has more than 262144 bytes")
 
 
-def test_a_record_of_too_many_bytes_that_is_deep_has_no_id_and_raises_nothing() -> None:
+def test_a_deep_record_with_too_many_bytes_has_no_id() -> None:
     parser = new_parser()
     deep = b'{"TemplateId": "1", "x": ' + b"[" * MOST_BYTES + b"]" * MOST_BYTES + b"}"
     (served,) = parser.parse_page(1, [deep])
     assert served.reason == "it has more than 262144 bytes"
 
 
-def test_a_record_of_just_so_many_bytes_is_parsed() -> None:
+def test_a_record_with_the_maximum_number_of_bytes_is_parsed() -> None:
     room = MOST_BYTES - len(wire(record("1", Later="")))
     parser = new_parser()
     (served,) = parser.parse_page(1, [wire(record("1", Later="y" * room))])
@@ -252,13 +252,13 @@ def redacted(raw: bytes) -> tuple[Any, Any]:
     ],
     ids=["title", "unknown value", "unknown name", "id", "bad record", "twice", "too many bytes"],
 )
-def test_a_secret_is_hidden_in_whatever_spelling_it_is_served(where: bytes, spelled: bytes) -> None:
+def test_a_secret_is_redacted_in_any_notation(where: bytes, spelled: bytes) -> None:
     template_id, kept = redacted(where.replace(b"%s", spelled))
     assert KEY not in f"{template_id} {kept}"
     assert "[secret]" in f"{template_id} {kept}"
 
 
-def test_the_names_of_unknown_fields_hold_no_secret() -> None:
+def test_secrets_in_names_of_unknown_fields_are_redacted() -> None:
     parser = new_parser(redact=Redactor([KEY]).value)
     parser.parse_page(1, [b'{"TemplateId": "1", "' + ESCAPED + b'": 1}'])
     assert parser.unknown == {"[secret]"}

@@ -27,12 +27,12 @@ def reasons(snapshot: Snapshot) -> list[tuple[str | None, int, str]]:
     return [(bad.template_id, bad.position, reason) for bad, reason in snapshot.rejected]
 
 
-def test_the_same_record_twice_is_one() -> None:
+def test_equal_records_are_merged() -> None:
     served = snapshot_of(good(), good())
     assert (list(served.good), served.rejected) == (["1"], [])
 
 
-def test_the_same_record_signed_anew_and_in_another_order_is_one() -> None:
+def test_records_that_differ_in_signature_and_order_are_merged() -> None:
     served = snapshot_of(
         good(Cover="https://m.example/c?sig=1", Tags=["a", "b"], Tags_en=["A", "B"]),
         good(Cover="https://m.example/c?sig=2", Tags=["b", "a"], Tags_en=["B", "A"]),
@@ -40,7 +40,7 @@ def test_the_same_record_signed_anew_and_in_another_order_is_one() -> None:
     assert (list(served.good), served.rejected) == (["1"], [])
 
 
-def test_of_two_different_records_under_one_id_neither_is_good() -> None:
+def test_different_records_with_one_id_are_both_rejected() -> None:
     served, parser = read(good(), good(Title="other"), good(), record("2", ConsumeItems=[]))
     assert (list(served.good), served.ids) == (["2"], {"1", "2"})
     assert {bad.reason for bad in served.rejected_records(parser)} == {
@@ -49,17 +49,17 @@ def test_of_two_different_records_under_one_id_neither_is_good() -> None:
     assert reasons(served) == [("1", 1, DISPUTED), ("1", 2, DISPUTED)]
 
 
-def test_an_id_with_a_good_and_a_bad_record_is_not_good() -> None:
+def test_a_valid_record_is_rejected_if_another_one_with_its_id_is_invalid() -> None:
     assert snapshot_of(good(), good(Title=5)).good == {}
     assert snapshot_of(good(Title=5), good()).good == {}
 
 
-def test_what_has_no_readable_id_is_listed() -> None:
+def test_records_without_a_readable_id_are_listed() -> None:
     served = snapshot_of(good(TemplateId=None), record("2", Title=5), "x", good())
     assert [each.position for each in served.without_id] == [0, 2]
 
 
-def test_an_unchanged_record_and_one_that_was_only_signed_anew_are_one() -> None:
+def test_an_unchanged_record_and_one_with_a_new_signature_are_merged() -> None:
     memory = Memory()
     memory.run(good(Cover="https://m.example/c?sig=1"))
     found = memory.look(good(Cover="https://m.example/c?sig=1"), good(Cover="https://m.example/c?sig=2"))
@@ -75,7 +75,7 @@ def test_an_unchanged_record_and_a_different_one_are_disputed(unchanged_first: b
 
 
 @pytest.mark.parametrize("unchanged_first", [True, False])
-def test_an_unchanged_record_that_is_disputed_is_shown_as_its_stored_document(unchanged_first: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_disputed_unchanged_record_is_shown_as_its_stored_document(unchanged_first: bool) -> None:  # noqa: FBT001 - a parameter
     memory = Memory()
     memory.run(good())
     catalog = [good(), good(Title="other")][:: 1 if unchanged_first else -1]
@@ -87,7 +87,7 @@ def test_an_unchanged_record_that_is_disputed_is_shown_as_its_stored_document(un
     assert any("title" in each for each in shown)
 
 
-def test_a_stored_document_is_read_only_where_an_unchanged_record_meets_other_bytes() -> None:
+def test_a_stored_document_is_loaded_only_to_compare_an_unchanged_record() -> None:
     memory = Memory()
     memory.run(good())
     served = [good(), good(), record("2"), record("2", Duration=10123.0)]
@@ -97,13 +97,13 @@ def test_a_stored_document_is_read_only_where_an_unchanged_record_meets_other_by
     assert (list(found.snapshot.good), found.reasons, memory.asked) == (["1", "2"], [], {"1": 1})
 
 
-def test_the_commonest_reason_is_that_of_most() -> None:
+def test_the_commonest_reason_is_the_most_frequent_one() -> None:
     served = snapshot_of(good(Title=5), record("2", Duration="x"), record("3", Title=6))
     assert served.commonest_reason == "Title must be a string, not a number"
     assert snapshot_of(good()).commonest_reason == ""
 
 
-def test_so_many_of_the_bad_records_are_described_and_all_are_counted() -> None:
+def test_the_number_of_described_rejected_records_is_limited() -> None:
     served, parser = read(*([{"Title": "x"}] * (MOST_KEPT + 1)))
     assert (len(served.rejected), len(served.rejected_records(parser))) == (MOST_KEPT + 1, MOST_KEPT)
 
@@ -111,7 +111,7 @@ def test_so_many_of_the_bad_records_are_described_and_all_are_counted() -> None:
 # Fields that no record has, and tags ---------------------------------------------------------------------------------------
 
 
-def test_a_field_is_missing_of_which_no_good_record_of_the_walk_has_a_value() -> None:
+def test_a_field_is_missing_if_no_valid_record_of_the_walk_has_a_value() -> None:
     without = good(Title=..., Cover=None, Duration=0, Tags=[], Tags_en=[], Title_en="")
     assert snapshot_of(without).missing == {"Title", "Cover"}
     assert snapshot_of(without, record("2", Title="x")).missing == frozenset()
@@ -122,29 +122,29 @@ def test_a_field_is_missing_of_which_no_good_record_of_the_walk_has_a_value() ->
 
 
 @pytest.mark.parametrize("tags", [None, ...], ids=["null", "absent"])
-def test_english_tags_without_any_tags_on_the_whole_walk_are_no_fault(tags: Any) -> None:
+def test_english_tags_are_accepted_if_no_record_has_tags(tags: Any) -> None:
     served, parser = read(good(Tags=tags), record("2", Tags=tags, ConsumeItems=[]))
     assert (list(served.good), served.rejected) == (["1", "2"], [])
     assert parser.document(served.good["1"])["tags"] == []
 
 
 @pytest.mark.parametrize("tags", [None, ...], ids=["null", "absent"])
-def test_english_tags_without_tags_are_rejected_where_any_record_has_tags(tags: Any) -> None:
+def test_english_tags_without_tags_are_rejected_if_another_record_has_tags(tags: Any) -> None:
     assert reasons(snapshot_of(good(Tags=tags), record("2", ConsumeItems=[]))) == [("1", 0, TAGS_UNPAIRED)]
     assert reasons(snapshot_of(good(Tags=tags), record("2", Tags=[], Tags_en=[]))) == [("1", 0, TAGS_UNPAIRED)]
 
 
 @pytest.mark.parametrize("english", [..., None, []], ids=["absent", "null", "empty"])
-def test_a_record_with_neither_kind_of_tags_is_good_whatever_the_others_have(english: Any) -> None:
+def test_a_record_without_any_tags_is_valid(english: Any) -> None:
     served = snapshot_of(good(Tags=..., Tags_en=english), record("2"))
     assert (list(served.good), served.rejected) == (["1", "2"], [])
 
 
-def test_english_tags_without_tags_are_rejected_in_a_look_up_which_is_no_whole_catalog() -> None:
+def test_english_tags_without_tags_are_rejected_in_a_look_up() -> None:
     assert reasons(snapshot_of(good(Tags=...), page=LOOK_UP)) == [("1", 0, TAGS_UNPAIRED)]
 
 
-def test_a_look_up_with_tags_does_not_count_as_a_record_of_the_walk() -> None:
+def test_tags_of_a_look_up_do_not_count() -> None:
     parser = new_parser()
     walked = parser.parse_page(1, [wire(good(Tags=...))])
     missing = frozenset(parser.missing)
@@ -152,14 +152,14 @@ def test_a_look_up_with_tags_does_not_count_as_a_record_of_the_walk() -> None:
     assert (list(served.good), reasons(served), {*served.missing}) == (["1", "2"], [], {"Tags"})
 
 
-def test_a_look_up_does_not_carry_a_field_that_only_a_disputed_record_of_the_walk_has() -> None:
+def test_a_look_up_does_not_supply_a_field_of_a_disputed_record() -> None:
     parser = new_parser()
     walked = parser.parse_page(1, map(wire, (good(Title=...), record("2"), record("2", Title="other"))))
     looked_up = parser.parse_page(LOOK_UP, [wire(record("3"))])
     assert build_snapshot([*walked, *looked_up], parser.missing, parser).missing == {"Title"}
 
 
-def test_stored_documents_are_read_only_until_every_field_of_a_disputed_record_was_found() -> None:
+def test_stored_documents_are_loaded_until_every_field_was_found() -> None:
     memory = Memory()
     catalog = [record(str(number)) for number in range(BATCH + 2)]
     memory.run(*catalog)
@@ -167,13 +167,13 @@ def test_stored_documents_are_read_only_until_every_field_of_a_disputed_record_w
     assert (found.snapshot.missing, memory.asked.total()) == (frozenset(), 1 + BATCH)
 
 
-def test_tags_of_a_record_of_the_walk_that_is_not_among_those_that_are_left_count() -> None:
+def test_tags_of_a_record_outside_the_list_count() -> None:
     parser = new_parser()
     left = parser.parse_page(1, [wire(good(Tags=...)), wire(record("2"))])[:1]
     assert reasons(build_snapshot(left, parser.missing, parser)) == [("1", 0, TAGS_UNPAIRED)]
 
 
-def test_a_record_that_is_bad_for_another_reason_has_that_reason_whatever_tags_it_has() -> None:
+def test_another_reason_precedes_unpaired_tags() -> None:
     title = "Title must be a string, not a number"
     assert reasons(snapshot_of(good(Tags=..., Title=5), record("2"))) == [("1", 0, title)]
 
@@ -203,7 +203,7 @@ def test_other_spellings_of_many_known_ids_are_rejected(ids: list[str], known: l
     assert reformatted(ids, known, most) == (good, reasons)
 
 
-def test_what_was_rejected_counts_as_served_but_its_twin_is_still_missing() -> None:
+def test_a_rejected_spelling_counts_as_served() -> None:
     snapshot = snapshot_of(record("01", ConsumeItems=[]))
     reject_reformatted(snapshot, ["1"], 0)
     assert snapshot.ids == {"01"}
@@ -229,28 +229,28 @@ def tag(name: str, name_en: str | None = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("wire_name", "column"), COLUMNS.items())
-def test_of_a_field_that_is_missing_the_stored_value_stays(wire_name: str, column: str) -> None:
+def test_the_stored_value_of_a_missing_field_is_kept(wire_name: str, column: str) -> None:
     assert kept_values(FULL, EMPTY, {wire_name}) == {column: FULL[column]}
 
 
-def test_of_all_fields_that_are_missing_the_stored_values_stay_and_unknown_fields_do_not() -> None:
+def test_stored_values_of_all_documented_fields_are_kept() -> None:
     assert {**EMPTY, **kept_values(FULL, EMPTY, DOCUMENTED)} == {**FULL, "extra": {}}
 
 
-def test_nothing_is_kept_of_fields_that_are_served_or_that_are_stored_as_served() -> None:
+def test_equal_and_served_values_are_not_kept() -> None:
     assert kept_values(FULL, EMPTY, ()) == {}
     assert kept_values(FULL, document_of(base()), DOCUMENTED) == {}
     assert kept_values(EMPTY, EMPTY, DOCUMENTED) == {}
 
 
-def test_nothing_that_was_given_is_changed() -> None:
+def test_the_arguments_are_not_modified() -> None:
     before, after = document_of(base()), document_of({"TemplateId": "1", "New": 1})
     kept_values(before, after, DOCUMENTED)
     kept_unknown(before, after)
     assert (before, after) == (FULL, document_of({"TemplateId": "1", "New": 1}))
 
 
-def test_english_names_that_are_missing_stay_with_their_tags() -> None:
+def test_missing_english_names_are_kept_with_their_tags() -> None:
     before = {**FULL, "tags": [tag("a", "A"), tag("b", "B"), tag("a", "A2")]}
     after = {**FULL, "tags": [tag("c"), tag("a")]}
     assert kept_values(before, after, {"Tags_en"}) == {"tags": [tag("c"), tag("a", "A"), tag("a", "A2")]}
@@ -265,12 +265,12 @@ def with_extra(**extra: Any) -> dict[str, Any]:
     return {**EMPTY, "extra": extra}
 
 
-def test_unknown_fields_that_a_look_up_leaves_out_stay_and_those_that_it_has_come_first() -> None:
+def test_unknown_fields_missing_from_a_look_up_are_kept() -> None:
     assert kept_unknown(with_extra(Old=1, Both=1), with_extra(Both=2, New=3)) == {"extra": {"Old": 1, "Both": 2, "New": 3}}
     assert kept_unknown(with_extra(Both=1), with_extra(Both=2)) == {}
 
 
-def test_unknown_fields_stay_as_long_as_there_is_room_for_all_of_them() -> None:
+def test_unknown_fields_are_kept_within_the_bound_of_characters() -> None:
     around = len('{"New":"","Old":""}')
     half = MOST_EXTRA // 2
     new = with_extra(New="y" * half)
@@ -279,7 +279,7 @@ def test_unknown_fields_stay_as_long_as_there_is_room_for_all_of_them() -> None:
     assert kept_unknown(too_long, new) == {}
 
 
-def test_no_more_unknown_fields_stay_than_a_record_may_have() -> None:
+def test_unknown_fields_are_kept_within_the_bound_of_fields() -> None:
     for count, kept in [(MOST_FIELDS - 1, MOST_FIELDS), (MOST_FIELDS, 0)]:
         old = with_extra(**{f"Old{number}": number for number in range(count)})
         assert len(kept_unknown(old, with_extra(New=1)).get("extra", ())) == kept

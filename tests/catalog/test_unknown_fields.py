@@ -24,7 +24,7 @@ def prices(*items: dict[str, Any]) -> dict[str, Any]:
     return {"ConsumeItems": [{"Resolution": f"{number}p", "Credit": 1, **item} for number, item in enumerate(items)]}
 
 
-def test_unknown_fields_keep_their_names_and_those_of_prices_are_kept_by_resolution() -> None:
+def test_unknown_fields_of_prices_are_stored_by_resolution() -> None:
     assert unknown_fields({"Mood": "calm", **prices({"Unit": "s"}, {}, {"Unit": "min", "Was": None})}) == {
         "Mood": "calm",
         "ConsumeItems.Unit": {"0p": "s", "2p": "min"},
@@ -41,7 +41,7 @@ def test_unknown_fields_keep_their_names_and_those_of_prices_are_kept_by_resolut
         ("7642552612302307355", "7642552612302307355"), ("1" + "0" * 50 + ".5", str(int(1e50))),
     ],
 )  # fmt: skip
-def test_a_number_takes_the_form_that_every_engine_gives_back(number: str, kept: str) -> None:
+def test_a_number_is_converted_to_the_form_that_every_engine_returns(number: str, kept: str) -> None:
     extra = unknown_fields({"x": decode_json(number.encode())})
     assert json.dumps(extra["x"]) == kept
 
@@ -49,11 +49,11 @@ def test_a_number_takes_the_form_that_every_engine_gives_back(number: str, kept:
 @pytest.mark.parametrize(
     "number", ["1e51", "-1e51", "1" + "0" * 51, "1e999999999", "1e99999999999999999999", "NaN", "-Infinity", "9" * 101]
 )
-def test_an_absurd_number_is_refused(number: str) -> None:
+def test_a_number_out_of_bounds_is_rejected(number: str) -> None:
     assert reason({"x": [{"y": decode_json(number.encode())}]}) == "'x' holds a number that is not finite, or absurd"
 
 
-def test_so_many_levels_are_kept_and_a_price_has_one_less() -> None:
+def test_the_depth_of_unknown_fields_is_limited() -> None:
     assert unknown_fields({"x": decode_json(wire(nested(DEEPEST)))})["x"] == json.loads(str(nested(DEEPEST)))
     assert reason({"x": decode_json(wire(nested(DEEPEST + 1)))}) == "'x' is nested deeper than 20 levels"
     assert reason({"x": {"a": decode_json(wire(nested(DEEPEST)))}}) == "'x' is nested deeper than 20 levels"
@@ -61,20 +61,20 @@ def test_so_many_levels_are_kept_and_a_price_has_one_less() -> None:
     assert reason(prices({"x": decode_json(wire(nested(DEEPEST)))})) == "'x' is nested deeper than 20 levels"
 
 
-def test_so_many_fields_are_kept_those_of_prices_included() -> None:
+def test_the_number_of_unknown_fields_is_limited() -> None:
     most = {str(number): number for number in range(MOST_FIELDS)}
     assert len(unknown_fields(most)) == MOST_FIELDS
     assert reason({**most, "one": 1}) == "it has 201 unknown fields, more than 200"
     assert reason({**most, **prices({"one": 1})}) == "it has 201 unknown fields, more than 200"
 
 
-def test_a_name_may_be_so_long() -> None:
+def test_the_length_of_a_name_is_limited() -> None:
     assert unknown_fields({"x" * LONGEST_NAME: 1})
     assert reason({"x" * (LONGEST_NAME + 1): 1}) == "a field's name has 201 characters, more than 200"
     assert reason(prices({"x" * 188: 1})) == "a field's name has 201 characters, more than 200"
 
 
-def test_all_together_may_be_so_long() -> None:
+def test_the_total_size_of_unknown_fields_is_limited() -> None:
     around = len('{"x":""}')
     assert unknown_fields({"x": "y" * (MOST_EXTRA - around)})
     assert reason({"x": "y" * (MOST_EXTRA - around + 1)}) == "its unknown fields take more than 65536 characters"
@@ -91,5 +91,5 @@ def test_all_together_may_be_so_long() -> None:
         ({"ConsumeItems.Unit": 1, **prices({"Unit": 1})}, "two of its unknown fields have one name"),
     ],
 )
-def test_what_a_database_could_not_store_is_refused(extra: dict[str, Any], why: str) -> None:
+def test_a_value_that_no_database_can_store_is_rejected(extra: dict[str, Any], why: str) -> None:
     assert reason(extra) == why

@@ -22,7 +22,7 @@ from sync.catalog.url_query import address, without_query
         (None, None),
     ],
 )
-def test_a_field_that_is_known_to_be_a_url_loses_its_query_string(url: str | None, left: str | None) -> None:
+def test_the_query_string_of_a_url_field_is_removed(url: str | None, left: str | None) -> None:
     assert address(url) == left
 
 
@@ -40,11 +40,11 @@ def test_a_field_that_is_known_to_be_a_url_loses_its_query_string(url: str | Non
         ([1, None, True, 0.5], [1, None, True, 0.5]),
     ],
 )
-def test_of_any_other_value_only_what_begins_as_a_url_does(value: Any, left: Any) -> None:
+def test_the_query_string_of_other_values_is_removed_if_they_begin_as_a_url(value: Any, left: Any) -> None:
     assert without_query(value) == left
 
 
-def test_the_value_itself_stays_as_it_is() -> None:
+def test_the_argument_is_not_modified() -> None:
     value = {"a": ["//x?y"]}
     without_query(value)
     assert value == {"a": ["//x?y"]}

@@ -104,9 +104,7 @@ def refuse_altered(name: str, value: Any) -> None:
         assert not validator(name).is_valid([slip] if isinstance(value, list) else slip), slip
 
 
-def test_every_output_is_as_its_schema_says_and_every_schema_has_an_output(
-    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
-) -> None:
+def test_every_output_is_valid_against_its_schema(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     seen: set[str] = set()
     for line in COMMANDS:
         capfdbinary.readouterr()
@@ -126,7 +124,7 @@ def test_every_output_is_as_its_schema_says_and_every_schema_has_an_output(
     assert seen | {"change"} == {name for name in NAMED if not name.startswith(elsewhere)}
 
 
-def test_the_helper_finds_what_nobody_wrote_down() -> None:
+def test_the_helper_finds_undocumented_keys() -> None:
     held = {"template_id": "1", "state": "held", "reason": "why", "since_run_id": 1, "since_at": "2026-01-01T00:00:00Z"}
     printed = json.dumps([{**held, "runs": 1, "answered": True, "document": None}])
     ((name, value),) = outputs_of(["changes", "--pending", "--json"], printed)

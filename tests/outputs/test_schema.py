@@ -61,7 +61,7 @@ def test_every_key_is_described_and_outputs_are_open_and_inputs_closed(name: str
         assert each.get("additionalProperties") is (False if name.endswith(".arguments") else None)
 
 
-def test_all_schemas_in_one_is_a_schema_with_a_title_for_each() -> None:
+def test_the_combined_schema_has_a_title_for_each_output() -> None:
     found = everything()
     Draft202012Validator.check_schema(found)
     assert pointers_in(found) <= {f"#/$defs/{name}" for name in found["$defs"]}
@@ -72,7 +72,7 @@ def test_all_schemas_in_one_is_a_schema_with_a_title_for_each() -> None:
     assert len(titles) == len({*titles})
 
 
-def test_a_schema_says_what_prints_it_and_has_no_definitions_that_it_does_not_use() -> None:
+def test_a_schema_has_only_the_definitions_that_it_uses() -> None:
     found = schema("export-cursor")
     assert found == {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -90,7 +90,7 @@ def test_a_schema_says_what_prints_it_and_has_no_definitions_that_it_does_not_us
     assert comments == ["webhook: a template was added", "webhook: a template changed", "webhook: a template was removed"]
 
 
-def test_all_schemas_in_one_have_the_lists_under_their_own_names() -> None:
+def test_the_combined_schema_names_the_lists() -> None:
     found = everything()
     assert {name: value for name, value in found.items() if name != "$defs"} == {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -107,7 +107,7 @@ def test_all_schemas_in_one_have_the_lists_under_their_own_names() -> None:
     }
 
 
-def test_a_described_reference_stands_in_an_allof() -> None:
+def test_a_reference_with_a_description_is_in_an_allof() -> None:
     lease = {"allOf": [{"$ref": "#/$defs/LeaseState"}], "description": "state of the write lease"}
     assert schema("status")["properties"]["lease"] == lease
     assert everything()["$defs"]["Status"]["properties"]["lease"] == lease
@@ -145,7 +145,7 @@ def test_every_command_that_prints_json_has_its_schema() -> None:
     assert {*BY_OPTION.values()} <= NAMED.keys()
 
 
-def test_a_schema_refuses_a_missing_key_and_a_wrong_type_and_its_closed_copy_another_key() -> None:
+def test_a_schema_rejects_a_missing_key_and_a_wrong_type() -> None:
     lease = {"active": False, "holder": None, "seconds_left": 0, "fence": 1}
     for wrong in ({**lease, "fence": "1"}, {**lease, "fence": 1.5}, {**lease, "holder": 1}, {"active": False}):
         assert not Draft202012Validator(schema("lease")).is_valid(wrong)
@@ -154,7 +154,7 @@ def test_a_schema_refuses_a_missing_key_and_a_wrong_type_and_its_closed_copy_ano
     assert Draft202012Validator(closed(schema("lease"))).is_valid(lease)
 
 
-def test_a_change_may_hold_any_unknown_field_but_no_other_form_of_a_time() -> None:
+def test_a_change_can_have_any_unknown_field_and_one_form_of_times() -> None:
     unknown = {"list": [{"type": "x", "properties": {"y": 1}}]}
     field = {"field": "extra.X", "old": None, "new": unknown, "absent": "old"}
     change: dict[str, object] = dict.fromkeys(catalog.Change.__struct_fields__) | {
@@ -169,7 +169,7 @@ def test_a_change_may_hold_any_unknown_field_but_no_other_form_of_a_time() -> No
     assert not check.is_valid({**change, "fields": [{**field, "was": 1}]})
 
 
-def test_an_open_object_stays_open_and_any_value_has_a_kind_for_generators_that_close_objects() -> None:
+def test_open_objects_and_any_values_are_declared_for_generators() -> None:
     extra, old = schema("show")["properties"]["extra"], schema("change")["$defs"]["FieldChange"]["properties"]["old"]
     assert {name: value for name, value in extra.items() if name != "description"} == {
         "type": "object",
@@ -181,5 +181,5 @@ def test_an_open_object_stays_open_and_any_value_has_a_kind_for_generators_that_
     }
 
 
-def test_what_is_printed_is_short_enough_to_read() -> None:
+def test_the_printed_schema_is_short() -> None:
     assert max(len(json_text(schema(name))) for name in NAMED) < 20_000

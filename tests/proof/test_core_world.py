@@ -33,7 +33,7 @@ def explored(templates: int, left: Left, *, field: str | None = None, only_losse
 
 @pytest.mark.ci_slice
 @pytest.mark.parametrize(("field", "left"), [(None, Left(1, 1)), ("Tags_en", Left(2, 0))])
-def test_telling_together_what_goes_on_the_same_leaves_out_no_run_and_no_end(field: str | None, left: Left) -> None:
+def test_merging_equal_states_leaves_out_no_run(field: str | None, left: Left) -> None:
     catalog = Catalog()
     for place in range(2):
         catalog.mutate("add", 0, place)
@@ -75,35 +75,35 @@ def test_every_event_and_every_fault_is_tried_once() -> None:
     assert (len(happen), len(befall)) == (1 + 3 + 3 + 6 + 8, 12 + 3 + 6 * 2 + 4)
 
 
-def test_where_nothing_may_happen_there_is_one_run_and_another_after_it() -> None:
+def test_a_world_without_events_has_two_runs() -> None:
     assert explored(0, Left(0, 0)).counted["runs"] == 2
 
 
-def test_a_world_that_is_not_whole_says_so() -> None:
+def test_an_incomplete_world_is_reported() -> None:
     with pytest.raises(OutOfTime):
         CoreWorld(seconds=-1).explore(0, Left(0, 0))
 
 
-def test_without_the_look_up_the_story_that_deceives_every_count_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_look_ups_a_false_removal_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     believed_without_asking("lookup")(monkeypatch)
     with pytest.raises(AssertionError, match="was there throughout, and was removed"):
         CoreWorld().explore(3, Left(1, 0))
 
 
 @pytest.mark.parametrize("field", ["ConsumeItems", "Tags_en"])
-def test_a_consumer_holds_a_field_that_one_template_or_all_lose_and_get_back(field: str) -> None:
+def test_a_consumer_has_a_field_that_was_lost_and_returned(field: str) -> None:
     """Every history of two templates with three losses and returns before or during three runs."""
     assert explored(2, Left(3, 0), field=field, only_losses=True, runs=3).counted["runs"] > 1000
 
 
 @pytest.mark.parametrize("field", ["ConsumeItems", "MediaId", "Tags"])
-def test_where_a_field_that_comes_back_is_no_change_a_consumer_does_not(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_consumer_lacks_a_returned_field_that_is_not_published(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync.catalog.diff, "changed_fields", without_returns)
     with pytest.raises(AssertionError, match="a consumer of the feed holds the tables"):
         explored(2, Left(2, 0), field=field, only_losses=True)
 
 
-def test_where_a_field_that_no_record_has_is_emptied_the_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emptying_a_field_that_no_record_has_fails_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync.catalog.diff, "fields_to_keep", lambda _record, _missing: frozenset())
     with pytest.raises(AssertionError, match="never said so"):
         explored(2, Left(1, 0), field="ConsumeItems", only_losses=True)
@@ -111,7 +111,7 @@ def test_where_a_field_that_no_record_has_is_emptied_the_check_fails(monkeypatch
 
 @pytest.mark.ci_slice
 @pytest.mark.parametrize("field", LOSABLE)
-def test_a_consumer_of_three_templates_holds_a_field_that_is_lost_and_comes_back(field: str, tell: Callable[[str], None]) -> None:
+def test_a_consumer_of_three_templates_has_a_returned_field(field: str, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
     world = explored(3, Left(3, 0), field=field, only_losses=True, runs=3)
     tell(f"{field}: {told(3, 'whole', world.counted, time.monotonic() - began)}")
@@ -121,7 +121,7 @@ def test_a_consumer_of_three_templates_holds_a_field_that_is_lost_and_comes_back
 @pytest.mark.parametrize(
     ("templates", "left"), [pytest.param(2, Left(1, 1), id="an event and a fault"), pytest.param(2, Left(2, 0), id="two events")]
 )
-def test_a_consumer_does_so_beside_other_events(templates: int, left: Left, tell: Callable[[str], None]) -> None:
+def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left: Left, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
     world = explored(templates, left, field="ConsumeItems")
     tell(told(templates, "whole", world.counted, time.monotonic() - began))
@@ -136,6 +136,6 @@ def test_a_consumer_does_so_beside_other_events(templates: int, left: Left, tell
         pytest.param(3, Left(2, 0), id="of three: two events"),
     ],
 )
-def test_every_story_of_a_catalog_ends_well(templates: int, left: Left, tell: Callable[[str], None]) -> None:
+def test_every_history_of_a_small_catalog_is_correct(templates: int, left: Left, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
     tell(told(templates, "whole", explored(templates, left).counted, time.monotonic() - began))

@@ -133,7 +133,7 @@ def filled(database: Database) -> Database:
 
 
 @pytest.mark.parametrize("questions", [pytest.param(12, id="some"), pytest.param(300, id="many", marks=pytest.mark.long)])
-def test_what_a_plain_loop_finds_the_database_finds_whole_and_in_pages_and_in_the_past(filled: Database, questions: int) -> None:
+def test_queries_return_the_same_as_a_loop_over_the_records(filled: Database, questions: int) -> None:
     @settings(max_examples=questions)
     @given(asks=QUESTIONS, size=st.integers(1, 40))
     def each(catalog: Catalog, then: Catalog, asks: dict[str, Any], size: int) -> None:
@@ -156,7 +156,7 @@ def test_what_a_plain_loop_finds_the_database_finds_whole_and_in_pages_and_in_th
 
 
 @pytest.mark.parametrize("sort", ["id", "newest", "price", "name"])
-def test_an_order_holds_whole_and_from_page_to_page(filled: Database, sort: Any) -> None:
+def test_an_order_is_the_same_on_one_page_and_on_several(filled: Database, sort: Any) -> None:
     with Catalog(filled.engine).snapshot() as catalog:
         assert ids(catalog.templates(sort=sort)) == model({"sort": sort})
         pages = ids(page := catalog.templates(sort=sort, limit=7))
@@ -166,7 +166,7 @@ def test_an_order_holds_whole_and_from_page_to_page(filled: Database, sort: Any)
         assert ids(catalog.templates(sort=sort, resolution="720p")) == model({"sort": sort, "resolution": "720p"})
 
 
-def test_a_page_goes_on_behind_a_template_that_has_gone(database: Database) -> None:
+def test_the_next_page_continues_after_a_removed_template(database: Database) -> None:
     sync([record("1"), record("2"), record("3")], database.engine)
     catalog = Catalog(database.engine)
     for sort in ("id", "newest", "price", "name"):
@@ -180,7 +180,7 @@ def test_a_page_goes_on_behind_a_template_that_has_gone(database: Database) -> N
     assert catalog.templates(limit=3).after is None
 
 
-def test_a_removed_template_is_in_no_list_but_can_be_asked_for(database: Database) -> None:
+def test_a_removed_template_is_not_listed_and_can_be_read_by_id(database: Database) -> None:
     sync([record("1"), record("2")], database.engine, clock=at(0))
     sync([record("1")], database.engine, clock=at(1))
     catalog = Catalog(database.engine)

@@ -15,7 +15,7 @@ def tagged(template_id: str, *names: str, **more: Any) -> dict[str, Any]:
     return record(template_id, Tags=list(names), Tags_en=[f"{name} en" for name in names], **more)
 
 
-def test_tags_and_types_are_counted_over_what_is_present_the_commonest_first(database: Database) -> None:
+def test_tags_and_types_of_present_templates_are_counted(database: Database) -> None:
     catalog = [
         tagged("1", "b", "a", TemplateType="X"),
         tagged("2", "b", "é", TemplateType="x"),
@@ -37,5 +37,5 @@ def test_tags_and_types_are_counted_over_what_is_present_the_commonest_first(dat
     ]
 
 
-def test_where_there_is_nothing_nothing_is_counted(database: Database) -> None:
+def test_an_empty_catalog_has_no_counts(database: Database) -> None:
     assert (tag_counts(database.engine), type_counts(database.engine)) == ([], [])

@@ -72,7 +72,7 @@ def why_lost(database: Database, since: str | int) -> str:
 # Good ones --------------------------------------------------------------------------------------------------------------
 
 
-def test_every_change_has_a_cursor_and_each_of_them_is_good(database: Database) -> None:
+def test_the_cursor_of_every_change_is_valid(database: Database) -> None:
     runs(database, 1, 2, 3)
     found = feed.changes(database.engine)
     assert [proved(database, change["cursor"]) for change in found] == [1, 2, 3, 4, 5]
@@ -90,7 +90,7 @@ def test_the_same_history_has_the_same_cursors_on_every_engine(database: Databas
     assert [change["cursor"][-6:] for change in feed.changes(database.engine)] == ENDS
 
 
-def test_the_cursor_of_an_empty_feed_is_good_and_stays_so(database: Database) -> None:
+def test_the_cursor_of_an_empty_feed_stays_valid(database: Database) -> None:
     begun = status.overview(database.engine).cursor
     assert begun == str(Cursor.start(EPOCH))
     assert proved(database, begun) == 0
@@ -98,7 +98,7 @@ def test_the_cursor_of_an_empty_feed_is_good_and_stays_so(database: Database) ->
     assert [change["seq"] for change in feed.changes(database.engine, since=begun)] == [1, 2, 3]
 
 
-def test_apps_prove_a_cursor_by_sql_alone(database: Database) -> None:
+def test_a_cursor_can_be_validated_with_sql(database: Database) -> None:
     runs(database, 1, 2)
     mine = feed.changes(database.engine)[1]["cursor"]
     question = sa.text("SELECT 1 FROM change_feed f WHERE f.cursor = :mine")
@@ -109,7 +109,7 @@ def test_apps_prove_a_cursor_by_sql_alone(database: Database) -> None:
     assert tuple(ends) == (status.overview(database.engine).cursor, EPOCH, 1, 4)
 
 
-def test_the_cursor_of_the_last_pruned_change_is_still_good_and_older_ones_are_not(database: Database) -> None:
+def test_after_a_prune_only_older_cursors_are_lost(database: Database) -> None:
     runs(database, 1, 2, 3)
     cursors = [change["cursor"] for change in feed.changes(database.engine)]
     prune(database.engine, before=None, keep_runs=1)
@@ -120,7 +120,7 @@ def test_the_cursor_of_the_last_pruned_change_is_still_good_and_older_ones_are_n
     assert feed_problems(database.engine) == []
 
 
-def test_a_feed_that_is_pruned_to_nothing_keeps_its_end(database: Database) -> None:
+def test_a_feed_without_changes_after_a_prune_keeps_its_end(database: Database) -> None:
     runs(database, 1, 1)
     end = str(status.overview(database.engine).cursor)
     prune(database.engine, before=None, keep_runs=1)
@@ -134,12 +134,12 @@ def test_a_feed_that_is_pruned_to_nothing_keeps_its_end(database: Database) -> N
 # Lost ones --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_cursor_of_another_database_is_refused(database: Database) -> None:
+def test_a_cursor_of_another_database_is_lost(database: Database) -> None:
     runs(database, 1)
     assert why_lost(database, str(Cursor.start("ffffffffffff"))) == "other-feed"
 
 
-def test_a_cursor_ahead_of_the_feed_is_refused_and_so_is_a_bare_number(database: Database) -> None:
+def test_a_cursor_or_seq_ahead_of_the_feed_is_lost(database: Database) -> None:
     runs(database, 1)
     assert why_lost(database, f"{EPOCH}-4-{'0' * 24}") == "ahead"
     assert why_lost(database, 4) == "ahead"
@@ -148,13 +148,13 @@ def test_a_cursor_ahead_of_the_feed_is_refused_and_so_is_a_bare_number(database:
 
 
 @pytest.mark.parametrize("seq", [0, 1, 3])
-def test_a_cursor_whose_chain_is_another_is_refused_at_the_beginning_the_middle_and_the_end(seq: int, database: Database) -> None:
+def test_a_cursor_with_another_chain_is_lost(seq: int, database: Database) -> None:
     runs(database, 1)
     assert why_lost(database, f"{EPOCH}-{seq}-{'0' * 24}") == "diverged"
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "9223372036854775808", "0123456789ab-1-xyz", "１"])
-def test_what_is_no_cursor_is_refused_in_a_line(text: str, tmp_path: Path, sqlite: Database) -> None:
+def test_an_invalid_cursor_is_rejected_with_one_line(text: str, tmp_path: Path, sqlite: Database) -> None:
     with pytest.raises(UsageError, match="is not a cursor of the feed"):
         proved(sqlite, text)
     shown = template_sync("changes", "--since", text, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
@@ -162,7 +162,7 @@ def test_what_is_no_cursor_is_refused_in_a_line(text: str, tmp_path: Path, sqlit
     assert "is neither a seq nor a cursor of the feed" in shown.err
 
 
-def test_a_database_that_was_restored_and_ran_on_past_the_reader_is_noticed(tmp_path: Path, sqlite: Database) -> None:
+def test_a_restored_database_with_new_runs_is_detected(tmp_path: Path, sqlite: Database) -> None:
     """The case that a bare number cannot see: seq 5 is there again, and is another change."""
     runs(sqlite, 1, 2)
     back_up(sqlite.engine, tmp_path / "backup")
@@ -202,7 +202,7 @@ def test_a_follower_gets_the_error_at_its_next_poll(tmp_path: Path, sqlite: Data
 # What an older version appended -----------------------------------------------------------------------------------------
 
 
-def test_changes_that_an_older_version_appended_get_their_cursors_from_the_upgrade(empty_database: Database) -> None:
+def test_an_upgrade_backfills_the_cursors_of_changes_of_an_older_version(empty_database: Database) -> None:
     database = empty_database
     schema.upgrade(database.engine)
     give_epoch(database.engine)
@@ -225,7 +225,7 @@ def test_changes_that_an_older_version_appended_get_their_cursors_from_the_upgra
     assert feed_problems(database.engine) == []
 
 
-def test_prices_that_moved_are_numbers_in_a_table_of_their_own(database: Database) -> None:
+def test_changed_prices_are_stored_as_numbers(database: Database) -> None:
     runs(database, 1, 2)
     gone = [{**served(2)[0], "ConsumeItems": [{"Resolution": "1080p", "Credit": 3.5}]}, *served(2)[1:]]
     assert sync(gone, database.engine, clock=at(2)).error is None
@@ -345,7 +345,7 @@ class History:
 
 
 @pytest.mark.parametrize("histories", [pytest.param(8, id="some"), pytest.param(300, id="many", marks=pytest.mark.long)])
-def test_no_history_leaves_a_reader_with_a_wrong_copy_and_no_word_and_without_the_chain_many_do(
+def test_random_histories_leave_no_reader_with_a_wrong_copy(
     histories: int, database: Database, tell: Callable[[str], None]
 ) -> None:
     random = Random(7)  # noqa: S311 - the same histories each time

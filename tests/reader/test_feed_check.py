@@ -38,7 +38,7 @@ def change(database: Database, table: sa.Table, which: Any, **values: Any) -> No
 SEQ = template_changes.c.seq
 
 
-def test_nothing_is_found_where_nothing_was_touched_pruned_or_not(told: Database) -> None:
+def test_an_unmodified_database_has_no_problem(told: Database) -> None:
     assert feed_problems(told.engine) == []
     prune(told.engine, before=None, keep_runs=1)
     assert feed_problems(told.engine) == []
@@ -50,17 +50,17 @@ OTHERWISE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
-def test_a_change_that_is_not_what_was_written_breaks_the_chain_there(name: str, told: Database) -> None:
+def test_a_modified_change_breaks_the_hash_chain(name: str, told: Database) -> None:
     change(told, template_changes, SEQ == 2, **{name: OTHERWISE[name]})
     assert feed_problems(told.engine)[0] == ("The hash chain is broken at seq 2: this change, or an earlier one, was modified.")
 
 
-def test_a_change_that_is_gone_is_named(told: Database) -> None:
+def test_a_deleted_change_is_reported(told: Database) -> None:
     told.execute("DELETE FROM template_changes WHERE seq = 3")
     assert "The feed lacks seq 3 to 3." in feed_problems(told.engine)
 
 
-def test_the_last_change_that_is_gone_is_missed_at_the_end(told: Database) -> None:
+def test_a_deleted_last_change_is_reported(told: Database) -> None:
     told.execute("DELETE FROM template_changes WHERE seq = 5")
     assert feed_problems(told.engine) == [
         "sync_state has the end of the feed at seq 5; it is at 4, or at another cursor.",
@@ -68,18 +68,18 @@ def test_the_last_change_that_is_gone_is_missed_at_the_end(told: Database) -> No
     ]
 
 
-def test_an_end_that_is_another_is_named(told: Database) -> None:
+def test_another_end_of_the_feed_is_reported(told: Database) -> None:
     first = told.scalar("SELECT c.cursor FROM template_changes c WHERE c.seq = 1")
     change(told, sync_state, sa.true(), last_cursor=first)
     assert feed_problems(told.engine) == ["sync_state has the end of the feed at seq 5; it is at 5, or at another cursor."]
 
 
-def test_a_template_that_the_feed_never_removed_must_be_there(told: Database) -> None:
+def test_a_template_removed_without_a_change_is_reported(told: Database) -> None:
     change(told, templates, templates.c.template_id == "2", removed_at=at(2)())
     assert feed_problems(told.engine) == ["Template 2 is not present, but the feed differs."]
 
 
-def test_a_template_that_the_feed_removed_must_not_be_there(told: Database) -> None:
+def test_a_present_template_that_the_feed_removed_is_reported(told: Database) -> None:
     change(told, templates, templates.c.template_id == "3", removed_at=None)
     assert feed_problems(told.engine) == [
         "Template 3 is present, but the feed differs.", "Template 3 is present and has no open version.",
@@ -95,13 +95,13 @@ def test_a_template_that_the_feed_removed_must_not_be_there(told: Database) -> N
         "DELETE FROM template_aspect_ratios WHERE template_id = '1'",
     ],
 )
-def test_rows_that_the_document_does_not_say_are_named(statement: str, told: Database) -> None:
+def test_rows_that_differ_from_the_document_are_reported(statement: str, told: Database) -> None:
     told.execute(statement)
     also = ["Template 1: the latest prices of its history differ from the tables."] if "credit" in statement else []
     assert feed_problems(told.engine) == ["Template 1: its newest version differs from the tables.", *also]
 
 
-def test_a_hash_that_is_not_the_rows_is_named(told: Database) -> None:
+def test_another_content_hash_is_reported(told: Database) -> None:
     still = sa.and_(template_versions.c.template_id == "1", template_versions.c.until_run_id.is_(None))
     change(told, template_versions, still, content_hash="0" * 64)
     assert feed_problems(told.engine) == [
@@ -109,14 +109,14 @@ def test_a_hash_that_is_not_the_rows_is_named(told: Database) -> None:
     ]  # fmt: skip
 
 
-def test_of_very_many_the_first_are_named(database: Database) -> None:
+def test_the_number_of_reported_problems_is_limited(database: Database) -> None:
     assert sync([record(str(number)) for number in range(30)], database.engine).error is None
     database.execute("UPDATE templates SET title = 'by hand'")
     found = feed_problems(database.engine)
     assert (len(found), found[-1]) == (MAX_SHOWN + 1, "and perhaps more")
 
 
-def test_the_command_says_so_and_leaves_with_69(tmp_path: Path, sqlite: Database) -> None:
+def test_the_command_prints_the_problems_and_exits_with_69(tmp_path: Path, sqlite: Database) -> None:
     assert sync([record("1")], sqlite.engine).error is None
     variables = {"DATABASE_URL": sqlite.url}
     fine = template_sync("db", "check", folder=tmp_path, variables=variables)
@@ -132,7 +132,7 @@ def test_the_command_says_so_and_leaves_with_69(tmp_path: Path, sqlite: Database
 # What the feed shows ------------------------------------------------------------------------------------------------------
 
 
-def test_a_document_of_the_past_that_is_gone_or_another_is_named(told: Database) -> None:
+def test_a_modified_or_deleted_version_is_reported(told: Database) -> None:
     of_1 = sa.and_(template_versions.c.template_id == "1", template_versions.c.until_run_id.is_not(None))
     document = told.scalar("SELECT document FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
     document = json.loads(document) if isinstance(document, str) else document
@@ -142,13 +142,13 @@ def test_a_document_of_the_past_that_is_gone_or_another_is_named(told: Database)
     assert feed_problems(told.engine) == ["The document of seq 1 is missing."]
 
 
-def test_a_price_that_is_another_in_the_history_than_now_is_named(told: Database) -> None:
+def test_a_modified_price_period_is_reported(told: Database) -> None:
     of_1 = sa.and_(price_periods.c.template_id == "1", price_periods.c.resolution == "480p")
     change(told, price_periods, of_1, credit=1)
     assert feed_problems(told.engine) == ["Template 1: the latest prices of its history differ from the tables."]
 
 
-def test_a_price_that_moved_by_another_number_or_by_none_is_named(told: Database) -> None:
+def test_a_modified_or_deleted_price_change_is_reported(told: Database) -> None:
     dearer = record("1", Title_en="second", ConsumeItems=[{"Resolution": "480p", "Credit": 200.25}])
     assert sync([dearer, record("2", Title_en="first")], told.engine, clock=at(2)).error is None
     assert feed_problems(told.engine) == []
@@ -159,7 +159,7 @@ def test_a_price_that_moved_by_another_number_or_by_none_is_named(told: Database
 
 
 @pytest.mark.parametrize("document", ["5", "[1]", "{}", '{"consume_items": 1}'])
-def test_a_document_that_is_none_is_found_and_not_stumbled_over(told: Database, document: str) -> None:
+def test_an_invalid_document_is_reported(told: Database, document: str) -> None:
     told.execute(f"UPDATE template_versions SET document = '{document}' WHERE template_id = '2'")  # noqa: S608 - ours
     found = feed_problems(told.engine)
     assert found

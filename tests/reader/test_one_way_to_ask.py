@@ -60,7 +60,7 @@ LISTED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("moment", [None, 1, 2], ids=["now", "after run 1", "after run 2"])
-def test_what_list_prints_is_what_templates_gives(moment: int | None, database: Database, tmp_path: Path) -> None:
+def test_list_prints_what_templates_returns(moment: int | None, database: Database, tmp_path: Path) -> None:
     ask, catalog = filled(database, tmp_path)
     then = catalog if moment is None else catalog.as_of(moment)
     as_of = [] if moment is None else ["--as-of", str(moment)]
@@ -76,7 +76,7 @@ def test_what_list_prints_is_what_templates_gives(moment: int | None, database: 
     assert (datetime.fromisoformat(shown["first_seen_at"]), shown["removed_at"]) == (template.first_seen_at, None)
 
 
-def test_what_the_feeds_commands_print_is_what_its_methods_give(database: Database, tmp_path: Path) -> None:
+def test_changes_and_diff_print_what_the_methods_return(database: Database, tmp_path: Path) -> None:
     ask, catalog = filled(database, tmp_path)
     cursor = catalog.changes()[2].cursor
     assert cursor is not None
@@ -88,7 +88,7 @@ def test_what_the_feeds_commands_print_is_what_its_methods_give(database: Databa
     assert ([told[:3] for told in events(ask("diff", "1", "2"))], between != []) == (between, True)
 
 
-def test_what_form_history_and_status_print_is_what_the_methods_give(database: Database, tmp_path: Path) -> None:
+def test_form_history_and_status_print_what_the_methods_return(database: Database, tmp_path: Path) -> None:
     ask, catalog = filled(database, tmp_path)
     form = catalog.form("3")
     assert (ask("form", "3"), ask("form", "3", "--example")) == (form.schema, form.example())

@@ -99,7 +99,7 @@ def test_every_run_is_shown_as_it_was_recorded(database: Database) -> None:
                 then.template(key)
 
 
-def test_a_runs_catalog_holds_from_its_end_on_and_until_the_next_ones(database: Database) -> None:
+def test_the_catalog_of_a_run_is_valid_until_the_next_run_ends(database: Database) -> None:
     recorded = live(database.engine)
     applied = [run_id for run_id in recorded.lists if run_id != 5]
     for before, run_id in itertools.pairwise(applied):
@@ -111,7 +111,7 @@ def test_a_runs_catalog_holds_from_its_end_on_and_until_the_next_ones(database: 
     assert recorded.catalog.as_of(zoned).templates() == recorded.lists[2]
 
 
-def test_the_difference_of_two_moments_is_net_and_its_cursor_continues_the_feed(database: Database) -> None:
+def test_the_difference_between_two_times_is_net(database: Database) -> None:
     recorded = live(database.engine)
     catalog = recorded.catalog
     for before, after in ((1, 4), (2, 9), (9, 2), (4, 5), (3, 3)):
@@ -130,7 +130,7 @@ def test_the_difference_of_two_moments_is_net_and_its_cursor_continues_the_feed(
     assert catalog.diff(recorded.ends[1], recorded.ends[4]) == catalog.diff(1, 4)
 
 
-def test_moments_of_which_there_is_no_catalog_are_refused_in_one_line(database: Database) -> None:
+def test_times_without_a_catalog_are_rejected_with_one_line(database: Database) -> None:
     catalog = Catalog(database.engine, clock=now)
     with pytest.raises(NoSuchPast, match="There is no catalog of 2026-01-01T00:00:00Z: nothing was applied yet"):
         catalog.as_of(datetime(2026, 1, 1, tzinfo=UTC))
@@ -149,7 +149,7 @@ def test_moments_of_which_there_is_no_catalog_are_refused_in_one_line(database: 
         assert refused.value.hint
 
 
-def test_a_moment_that_could_be_meant_in_several_ways_is_refused_at_the_call(sqlite: Database) -> None:
+def test_an_ambiguous_time_is_rejected(sqlite: Database) -> None:
     catalog = Catalog(sqlite.engine)
     aware = datetime(1, 1, 1, tzinfo=UTC).replace(tzinfo=datetime.strptime("+1400", "%z").tzinfo)
     for when in (datetime(2026, 1, 1), True, -1, 2**63, "1", None, aware):  # noqa: DTZ001 - the very thing that is refused
@@ -157,7 +157,7 @@ def test_a_moment_that_could_be_meant_in_several_ways_is_refused_at_the_call(sql
             catalog.as_of(when)  # type: ignore[arg-type]
 
 
-def test_a_run_at_work_has_no_catalog_and_a_skipped_one_that_of_its_time(sqlite: Database) -> None:
+def test_an_active_run_has_no_catalog(sqlite: Database) -> None:
     def put(run_id: int, status: Status, ended: datetime | None) -> None:
         row = {"run_id": run_id, "trigger": "run", "status": status, "started_at": now(), "finished_at": ended, "holder": ""}
         with sqlite.engine.begin() as connection:
@@ -173,7 +173,7 @@ def test_a_run_at_work_has_no_catalog_and_a_skipped_one_that_of_its_time(sqlite:
         recorded.catalog.as_of(4)
 
 
-def test_a_clock_that_was_set_back_hides_no_run(sqlite: Database) -> None:
+def test_after_the_clock_was_set_back_the_newest_run_counts(sqlite: Database) -> None:
     sync([record("1")], sqlite.engine, clock=at(20))
     second = sync([record("1"), record("2")], sqlite.engine, clock=at(10))
     assert second.run.finished_at is not None
@@ -182,7 +182,7 @@ def test_a_clock_that_was_set_back_hides_no_run(sqlite: Database) -> None:
     assert len(catalog.as_of(now()).templates()) == 2
 
 
-def test_pruned_runs_are_refused_and_kept_ones_are_shown(database: Database) -> None:
+def test_only_pruned_runs_are_rejected(database: Database) -> None:
     recorded = live(database.engine)
     prune(database.engine, before=None, keep_runs=3)
     for when in (3, recorded.ends[3], 6, recorded.ends[6], recorded.ends[7] - MICROSECOND):
@@ -198,7 +198,7 @@ def test_pruned_runs_are_refused_and_kept_ones_are_shown(database: Database) -> 
             assert told.changed_run_id == was.changed_run_id
 
 
-def test_a_prune_that_found_nothing_old_enough_refuses_nothing(sqlite: Database) -> None:
+def test_a_prune_without_deletions_hides_no_run(sqlite: Database) -> None:
     recorded = live(sqlite.engine, runs=2)
     prune(sqlite.engine, before=None, keep_runs=3)
     assert recorded.catalog.as_of(1).templates() == recorded.lists[1]
@@ -208,7 +208,7 @@ def test_a_prune_that_found_nothing_old_enough_refuses_nothing(sqlite: Database)
         recorded.catalog.as_of(recorded.ends[1] - MICROSECOND)
 
 
-def test_now_can_be_asked_for_where_all_kept_runs_failed(sqlite: Database) -> None:
+def test_the_present_is_available_if_all_kept_runs_failed(sqlite: Database) -> None:
     recorded = Recorded(sqlite.engine)
     recorded.run([record("1")])
     for _ in range(3):
@@ -222,7 +222,7 @@ def test_now_can_be_asked_for_where_all_kept_runs_failed(sqlite: Database) -> No
             recorded.catalog.as_of(when)
 
 
-def test_what_a_template_was_before_it_went_and_came_back_may_be_pruned(database: Database) -> None:
+def test_versions_before_a_removal_can_be_pruned(database: Database) -> None:
     recorded = Recorded(database.engine)
     for served in ([record("1"), record("2")], [record("1")], [record("1")], [record("1")], [record("1"), record("2")]):
         recorded.run(served)
@@ -236,7 +236,7 @@ def test_what_a_template_was_before_it_went_and_came_back_may_be_pruned(database
     assert [each.seq for each in recorded.catalog.changes(since=back.cursor)] == [4], "the feed goes on behind what was pruned"
 
 
-def test_the_past_asks_no_question_of_the_present(sqlite: Database) -> None:
+def test_reading_the_past_does_not_read_present_tables(sqlite: Database) -> None:
     sync([record("1")], sqlite.engine)
     then = Catalog(sqlite.engine).as_of(1)
     for ask in (then.status, then.follow, lambda: then.ensure_fresh("1", 0)):

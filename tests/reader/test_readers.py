@@ -142,7 +142,7 @@ def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving
 
 @pytest.mark.long_on_servers
 @SOME_AND_ALL
-def test_a_reader_in_a_loop_during_syncs_is_never_refused_and_never_sees_a_mixed_catalog(
+def test_a_reader_during_runs_is_never_refused_and_sees_one_catalog(
     database: Database, syncs: int, tell: Callable[[str], None]
 ) -> None:
     reads, catalogs = _read_during(database, syncs, retry_policy=0.0, leaving=False)
@@ -150,7 +150,7 @@ def test_a_reader_in_a_loop_during_syncs_is_never_refused_and_never_sees_a_mixed
 
 
 @SOME_AND_ALL
-def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs_that_open_and_close_the_file(
+def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs(
     sqlite: Database, syncs: int, tell: Callable[[str], None]
 ) -> None:
     """Who leaves a SQLite file last folds the write-ahead log into it, for a moment behind a lock.
@@ -172,7 +172,7 @@ def test_a_reader_in_a_long_transaction_blocks_no_writer_and_sees_one_catalog(da
     assert {row["title_en"] for row in database.rows("current_templates")} == {"v3"}
 
 
-def test_on_sqlite_a_reader_needs_no_more_than_a_read_only_connection(sqlite: Database) -> None:
+def test_a_read_only_connection_to_sqlite_is_sufficient(sqlite: Database) -> None:
     sync(BEFORE, sqlite.engine)
     file = sqlite.engine.url.database
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=0)) as raw:
@@ -184,7 +184,7 @@ def test_on_sqlite_a_reader_needs_no_more_than_a_read_only_connection(sqlite: Da
 # The views --------------------------------------------------------------------------------------------------------------
 
 
-def test_current_templates_shows_what_is_present_and_nothing_of_the_inside(database: Database) -> None:
+def test_current_templates_shows_present_templates(database: Database) -> None:
     sync(BEFORE, database.engine)
     sync(AFTER, database.engine)
     rows = database.rows("current_templates")
@@ -197,7 +197,7 @@ def test_current_templates_shows_what_is_present_and_nothing_of_the_inside(datab
     ]  # fmt: skip
 
 
-def test_current_prices_shows_titles_and_prices_of_what_is_present(database: Database) -> None:
+def test_current_prices_shows_prices_of_present_templates(database: Database) -> None:
     sync([record("1"), record("2")], database.engine)
     sync([record("1")], database.engine)
     rows = sorted(database.rows("current_prices"), key=lambda row: int(row["position"]))
@@ -220,7 +220,7 @@ def test_change_feed_shows_every_change_with_the_document_after_it(database: Dat
     assert len(rows) == len(database.rows("template_changes"))
 
 
-def test_change_feed_of_a_template_that_went_and_came_back_in_one_row_each(database: Database) -> None:
+def test_change_feed_has_one_row_for_each_removal_and_return(database: Database) -> None:
     for count in (2, 1, 2):
         sync(records(count), database.engine)
     feed = [(row["seq"], row["kind"]) for row in database.rows("change_feed") if row["template_id"] == "2"]
@@ -232,7 +232,7 @@ def _status(database: Database) -> dict[str, Any]:
     return row
 
 
-def test_sync_status_is_one_row_even_when_nothing_ever_ran(database: Database) -> None:
+def test_sync_status_has_one_row_before_the_first_run(database: Database) -> None:
     row = _status(database)
     ends = {"feed_epoch": EPOCH, "oldest_seq": 1, "last_seq": 0, "cursor": str(Cursor.start(EPOCH))}
     assert row == ends | {
@@ -263,13 +263,13 @@ def test_sync_status_has_ages_by_the_databases_clock_in_any_time_zone(database: 
     assert row["present_count"] == 5
 
 
-def test_sync_status_of_a_moment_ago_is_not_negative(database: Database) -> None:
+def test_sync_status_has_no_negative_ages(database: Database) -> None:
     sync(BEFORE, database.engine, clock=lambda: datetime.now(UTC))
     ages = [float(value) for name, value in _status(database).items() if name.endswith("_seconds")]
     assert all(-0.002 <= age < 30 for age in ages), ages
 
 
-def test_moments_in_the_views_are_utc_on_every_engine(database: Database) -> None:
+def test_times_in_the_views_are_utc(database: Database) -> None:
     sync([record("1")], database.engine, clock=at(0))
     engine = open_engine(database.url)
     with engine.connect() as connection:

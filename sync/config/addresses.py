@@ -106,6 +106,23 @@ def is_metadata_service(text: str) -> bool:
     return any(address.is_link_local or address in _METADATA for address in reached_addresses(text))
 
 
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
+"""RFC 1918; RFC 6598, the shared address space that clusters use; RFC 4193."""
+
+
+def is_private(text: str) -> bool:
+    """Return whether an IP address reaches a private network or this machine.
+
+    Raises:
+        ValueError: this is no IP address.
+    """
+    address, *behind = reached_addresses(text)
+    if address.is_loopback:
+        return True
+    reached = behind[0] if behind else address
+    return reached.is_loopback or any(reached in network for network in _PRIVATE)
+
+
 def is_public(text: str) -> bool:
     """Return whether an IP address is public: no private network, no loopback, no metadata service of a cloud.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from sync.catalog.fields import BOUNDS
-from sync.config.addresses import LOOPBACK, http_url, is_metadata_service
+from sync.config.addresses import LOOPBACK, http_url, is_metadata_service, is_private
 from sync.errors import ConfigurationError
 from sync.webhooks.rules import KINDS, Rules, contradiction, is_field, price_rule
 
@@ -29,7 +29,7 @@ MAX_ENDPOINTS = 20
 """
 KEYS = (
     "name", "url", "secret_env", "secret_file", "kinds", "fields", "tags", "ids", "types", "price_change", "breaking", "per",
-    "from", "enabled",
+    "from", "enabled", "allow_http",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HINT = "docs/changes.md lists every key; nothing was sent."
@@ -54,6 +54,7 @@ class Endpoint:
         per: one message per `change` or per `run`.
         start: its first position: the `end` or the `start` of the feed.
         enabled: whether it gets messages; its position is kept.
+        allow_http: whether the URL may be http to an address of a private network.
     """
 
     name: str
@@ -63,12 +64,17 @@ class Endpoint:
     per: str = "change"
     start: str = "end"
     enabled: bool = True
+    allow_http: bool = False
 
     @property
     def origin(self) -> str:
         """Scheme and host of the URL, without path and query, which may be secret."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    def is_permitted(self, address: str) -> bool:
+        """Return whether messages may be sent to an IP address; plain http reaches private networks and loopback only."""
+        return not is_metadata_service(address) and (not self.url.lower().startswith("http:") or is_private(address))
 
     @property
     def secret_parts(self) -> list[str]:
@@ -84,8 +90,12 @@ class Endpoint:
         return list(dict.fromkeys(form for each in pieces for form in (each, unquote(each), unquote_plus(each)) if form))
 
 
-def check_url(text: str) -> str:
+def check_url(text: str, *, allow_http: bool = False) -> str:
     """Return a URL that messages may be sent to; errors never contain it, because its path can be a secret.
+
+    Args:
+        text: the URL.
+        allow_http: whether it may be http to a private network; a host name is checked when it is resolved.
 
     Raises:
         ValueError: with what was expected.
@@ -95,16 +105,19 @@ def check_url(text: str) -> str:
     if parts.fragment:
         raise ValueError("a URL without a fragment, which is never sent")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("an https:// URL: plain http is for loopback addresses only")
-    if not is_allowed(str(parts.hostname)):
+        if not allow_http:
+            raise ValueError("an https:// URL; allow_http = true permits plain http to an address of a private network")
+        if not _each_address(str(parts.hostname), is_private):
+            raise ValueError("an https:// URL: with allow_http, plain http is for private networks only")
+    if not _each_address(str(parts.hostname), lambda host: not is_metadata_service(host)):
         raise ValueError("a URL to another host: this address is link-local or of a cloud's metadata service")
     return url
 
 
-def is_allowed(host: str) -> bool:
-    """Return whether messages may be sent to a host, by its IP address; a host name is allowed."""
+def _each_address(host: str, check: Callable[[str], bool]) -> bool:
+    """Return whether a host passes a check of IP addresses; a host name does, because its addresses are not known yet."""
     try:
-        return not is_metadata_service(host)
+        return check(host)
     except ValueError:
         return True
 
@@ -187,7 +200,8 @@ class _Table:
 
 def _endpoint(table: _Table) -> Endpoint:
     name = table.pop("name", _name, "", needed=True)
-    url = table.pop("url", _text(check_url), "", needed=True)
+    allow_http = table.pop("allow_http", _boolean, default=False)
+    url = table.pop("url", _text(lambda text: check_url(text, allow_http=allow_http)), "", needed=True)
     sources = _secrets(table)
     rules = Rules(
         kinds=table.pop("kinds", _set_of(_kind), frozenset()),
@@ -205,7 +219,7 @@ def _endpoint(table: _Table) -> Endpoint:
     enabled = table.pop("enabled", _boolean, default=True)
     for key in table.remaining:  # a misspelt rule would match everything
         table.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
-    return Endpoint(name, url, sources, rules, per=per, start=start, enabled=enabled)
+    return Endpoint(name, url, sources, rules, per=per, start=start, enabled=enabled, allow_http=allow_http)
 
 
 def _secrets(table: _Table) -> tuple[SecretSource, ...]:

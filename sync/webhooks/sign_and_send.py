@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from sync.client.retry_after import retry_after
 from sync.config.redaction import HIDDEN, Redactor
 from sync.text import json_text
-from sync.webhooks.endpoints import is_allowed, secret_forms
+from sync.webhooks.endpoints import secret_forms
 from sync.webhooks.position import OVERLOADED
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def send(
     *,
     network: Network | None = None,
     limit: float = TIMEOUT,
-    allowed: Callable[[str], bool] = is_allowed,
+    allowed: Callable[[str], bool] | None = None,
 ) -> Reply:
     """Make one attempt to deliver a message; every failure is returned, not raised.
 
@@ -120,18 +121,23 @@ def send(
         now: the time of the attempt, UTC.
         network: the proxy and certificate authorities.
         limit: seconds for the attempt.
-        allowed: returns whether an IP address is allowed; not called behind a proxy, which resolves the name.
+        allowed: returns whether an IP address is allowed, instead of the endpoint's rule; not called behind a proxy, which
+            resolves the name.
     """
     from sync.client import http
     from sync.client.network import AddressRefused, Network, TransportFailure
 
-    url = target.endpoint.url
+    url, network = target.endpoint.url, network or Network()
+    plain = url.lower().startswith("http:")
+    if plain and network.proxy_for(str(urlsplit(url).hostname)):
+        return Reply(None, "plain http to a private network is not sent through SYNC_PROXY, which would read it")
     headers = {"content-type": "application/json", **sign(message, target.secrets, now)}
-    options: dict[str, Any] = {"limit": limit, "most": _max_bytes, "is_permitted": allowed}
+    options: dict[str, Any] = {"limit": limit, "most": _max_bytes, "is_permitted": allowed or target.endpoint.is_permitted}
     try:
-        answer = http.send("POST", url, headers, message.body, network=network or Network(), **options)
+        answer = http.send("POST", url, headers, message.body, network=network, **options)
     except AddressRefused:
-        return Reply(None, "its name resolves to a link-local address or a metadata service, which is refused")
+        what = "outside private networks, which needs https" if plain else "that is link-local or a metadata service"
+        return Reply(None, f"its name resolves to an address {what}; refused")
     except TransportFailure as failure:
         return Reply(None, str(failure), slow=failure.timed_out)
     wait = retry_after(answer.headers.get("retry-after"), now)

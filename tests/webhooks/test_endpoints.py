@@ -16,7 +16,6 @@ from sync.webhooks.endpoints import (
     SecretSource,
     check_secret,
     check_url,
-    is_allowed,
     read_endpoints,
     secret_forms,
 )
@@ -70,14 +69,14 @@ def test_every_key_is_read() -> None:
 
 
 NAME = "name: expected 1 to 64 letters, digits, dots, dashes or underscores."
-NOT_HTTPS = "url: expected an https:// URL: plain http is for loopback addresses only."
+NOT_HTTPS = "url: expected an https:// URL; allow_http = true permits plain http to an address of a private network."
 LINK_LOCAL = "url: expected a URL to another host: this address is link-local or of a cloud's metadata service."
 NO_LIST = "expected a list of texts with at least one in it: an empty one could never match."
 TOO_LONG = "expected texts of at most 255 characters: a longer one could never match."
 ONE_OR_TWO = "expected a text in quotes, or a list of two while one is rotated."
 NO_SUCH_KEY = (
     "no such key; expected one of name, url, secret_env, secret_file, kinds, fields, tags, ids, types, price_change, "
-    "breaking, per, from, enabled."
+    "breaking, per, from, enabled, allow_http."
 )
 BAD = [
     ('name = "a b"', f"number 1: {NAME}"),
@@ -239,7 +238,7 @@ def test_https_is_accepted_for_any_host_and_http_for_loopback(url: str) -> None:
 @pytest.mark.parametrize(("url", "expected"), [
     ("example.com", "a URL such as https://example.com/hooks/templates"),
     ("https://example.com/a#b", "a URL without a fragment, which is never sent"),
-    ("http://example.com/", "an https:// URL: plain http is for loopback addresses only"),
+    ("http://example.com/", "an https:// URL; allow_http = true permits plain http to an address of a private network"),
     ("https://169.254.169.254/", "a URL to another host: this address is link-local or of a cloud's metadata service"),
 ])  # fmt: skip
 def test_the_error_of_an_invalid_url_does_not_contain_it(url: str, expected: str) -> None:
@@ -252,12 +251,29 @@ def test_the_error_of_an_invalid_url_does_not_contain_it(url: str, expected: str
     "2002:a9fe:a9fe::", "fd00:ec2::254", "100.100.100.200", "::ffff:100.100.100.200", "192.0.0.192", "168.63.129.16",
 ])  # fmt: skip
 def test_link_local_addresses_and_metadata_services_are_refused(address: str) -> None:
-    assert not is_allowed(address)
+    assert not Endpoint("shop", "https://example.com/", ()).is_permitted(address)
+    assert not Endpoint("shop", "http://receiver.internal/", (), allow_http=True).is_permitted(address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "fd00::1", "100.64.0.1", "example.com", ""])
-def test_any_other_address_is_allowed(address: str) -> None:
-    assert is_allowed(address)
+@pytest.mark.parametrize(("address", "over_http"), [
+    ("127.0.0.1", True), ("::1", True), ("10.1.2.3", True), ("172.31.0.1", True), ("192.168.0.1", True), ("100.64.0.1", True),
+    ("fd00::1", True), ("::ffff:10.1.2.3", True), ("8.8.8.8", False), ("172.32.0.1", False), ("2606:4700::1", False),
+    ("64:ff9b::8.8.8.8", False),
+])  # fmt: skip
+def test_any_other_address_is_permitted_over_https_and_private_ones_over_http(address: str, *, over_http: bool) -> None:
+    assert Endpoint("shop", "https://example.com/", ()).is_permitted(address)
+    assert Endpoint("shop", "HTTP://receiver.internal/", (), allow_http=True).is_permitted(address) == over_http
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/x", "http://receiver.internal:8000/x", "http://[fd00::1]/", "https://8.8.8.8/"])
+def test_with_allow_http_a_url_may_be_plain_http_to_a_private_network(url: str) -> None:
+    assert check_url(url, allow_http=True) == url
+
+
+@pytest.mark.parametrize("url", ["http://8.8.8.8/", "http://[2606:4700::1]/"])
+def test_with_allow_http_plain_http_to_a_public_address_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="plain http is for private networks only"):
+        check_url(url, allow_http=True)
 
 
 def test_the_path_and_query_of_a_url_are_not_in_its_origin() -> None:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from standardwebhooks import Webhook
 
+from sync.client.network import Network
+from sync.webhooks.configuration import SignedEndpoint
+from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.sign_and_send import Message, Reply, message_of_change, message_of_run, message_of_test, send, sign
 from tests.json_forms import check
 from tests.webhooks.changes import CURSOR, change, field
@@ -259,8 +262,14 @@ def test_a_refused_address_gets_a_connection_and_no_byte() -> None:
     with Receiver(lambda _connection, request, _over: got.append(request.body)) as receiver:
         reply = send(receiver.signed_endpoint(), MESSAGE, NOW, allowed=refuse)
     assert checked == ["127.0.0.1"]
-    assert reply == Reply(None, "its name resolves to a link-local address or a metadata service, which is refused")
+    assert reply == Reply(None, "its name resolves to an address outside private networks, which needs https; refused")
     assert (got, receiver.requests) == ([], [])
+
+
+def test_plain_http_is_not_sent_through_a_proxy() -> None:
+    target = SignedEndpoint(Endpoint("shop", "http://receiver.internal/", (), allow_http=True), (SECRET,))
+    reply = send(target, MESSAGE, NOW, network=Network(proxy="http://127.0.0.1:9"))
+    assert reply == Reply(None, "plain http to a private network is not sent through SYNC_PROXY, which would read it")
 
 
 def test_cookies_are_not_stored() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,9 @@ def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[t
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
-        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
-        else:
+        elif command is not None:
             yield " ".join((*path, name)), command
 
 
@@ -63,9 +63,8 @@ def describe(name: str, command: click.Command) -> Iterator[str]:
 def exit_codes() -> Iterator[tuple[str, str]]:
     """Yield each exit code of README.md with its meaning."""
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    paragraph = re.search(r"^Exit codes: (.*?)\.$", readme, re.DOTALL | re.MULTILINE)
-    assert paragraph is not None
-    for each in " ".join(paragraph[1].replace("`", "").split()).split(" · "):
+    paragraph = readme.partition("\nExit codes: ")[2].partition(".\n\n")[0]
+    for each in " ".join(paragraph.replace("`", "").split()).split(" · "):
         code, _, meaning = each.partition(" ")
         yield code, meaning
 
@@ -87,4 +86,4 @@ def escape(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    sys.stdout.write(page())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
-from sync.commands.listing import limit
+from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.listing import WholeNumber, limit
 from sync.errors import ConfigurationError, TryLater, UsageError
 
 if TYPE_CHECKING:
@@ -31,23 +31,44 @@ def command() -> None:
     """Define the group."""
 
 
-@sync_command("List the endpoints with their delivery position and last response. Needs no secrets.", *FLAGS)
+@sync_command(
+    "List the endpoints with their delivery position and last response. Warns of tags and types in rules that no template has. "
+    "Exits with 78 if a secret is missing.",
+    *FLAGS,
+)
 @json_flag()
 @limit("Maximum number of rows.")
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
     """Show every endpoint of the file."""
     from sync.terminal.rows import webhook_rows
-    from sync.webhooks.configuration import endpoints_in
+    from sync.webhooks.configuration import endpoints_in, load_endpoints
     from sync.webhooks.outbox import positions
 
-    endpoints = endpoints_in(_file(context))[:limit]
+    path = _file(context)
+    endpoints = endpoints_in(path)[:limit]
     known = {position.name: position for position in positions(context.engine())}
     if as_json:
         context.out.json([endpoint_output(endpoint, known.get(endpoint.name)) for endpoint in endpoints])
-        return
-    if endpoints:
+    elif endpoints:
         rows = webhook_rows([(each, known.get(each.name)) for each in endpoints], now())
         context.out.table(rows)
+    _warn_of_unknown_values(context, endpoints)
+    load_endpoints(path)
+
+
+def _warn_of_unknown_values(context: Context, endpoints: Sequence[Endpoint]) -> None:
+    """Warn of each tag and type in the rules that no template of the catalog ever had, once the catalog has templates."""
+    from sync.catalog.selection import make_selection
+    from sync.reader.catalog import type_counts, unknown_filter_values
+
+    if not type_counts(context.engine()):
+        return
+    for endpoint in endpoints:
+        rules = endpoint.rules
+        wanted = [make_selection(tag=sorted(rules.tags)), *(make_selection(type=each) for each in sorted(rules.types))]
+        for name, word, near in (each for selection in wanted for each in unknown_filter_values(context.engine(), selection)):
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"`template-sync {name}s` shows all."
+            context.out.warning(f"endpoint {endpoint.name}: no template has the {name} {word!r}; {hint}")
 
 
 def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
@@ -78,16 +99,15 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
 
 
 @sync_command(
-    "Send one signed test message to an endpoint and show the response. Its position does not change; needs no database.",
-    "webhooks_file",
-    "proxy",
-    "ca_bundle",
-    unused=(*DATABASE_FLAGS, *LOG_FLAGS),
+    "Send one signed message to an endpoint and show the response: a test message, which needs no database, or with --change a "
+    "message of a change. The position of the endpoint does not change.",
+    *SENDING_FLAGS,
     has_effect=True,
 )
 @click.argument("name", metavar="NAME")
+@click.option("--change", "seq", type=WholeNumber(1, 2**63 - 1), metavar="SEQ", help="Send the change with this seq.")
 @json_flag("Print the response as JSON.")
-def test(context: Context, *, name: str, as_json: bool) -> None:
+def test(context: Context, *, name: str, seq: int | None, as_json: bool) -> None:
     """Send a test message."""
     import secrets
 
@@ -96,7 +116,8 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
 
     target = _find_endpoint(_endpoints(context), name)
     moment = now()
-    message = message_of_test(secrets.token_hex(12), iso(moment), name)
+    unique = secrets.token_hex(12)
+    message = message_of_test(unique, iso(moment), name) if seq is None else _message_of(context, target.endpoint, seq, unique)
     reply = sender(context)(target, message, moment)
     if as_json:
         from sync.outputs.webhooks import WebhookAnswer
@@ -108,6 +129,21 @@ def test(context: Context, *, name: str, as_json: bool) -> None:
         raise TryLater(
             f"Endpoint {name} did not accept the message.", hint="Check the log of the endpoint; nothing else was changed."
         )
+
+
+def _message_of(context: Context, endpoint: Endpoint, seq: int, unique: str) -> Message:
+    """Return the message of one change, with another id than its delivery has, so that the receiver accepts both."""
+    from sync.reader.feed import changes
+    from sync.webhooks.sign_and_send import message_of_change, message_of_run
+
+    found = changes(context.engine(), since=seq - 1, limit=1)
+    if not found or found[0]["seq"] != seq:
+        raise UsageError(f"The feed has no change {seq}.", hint="`template-sync changes` lists the changes with their seq.")
+    if not endpoint.rules.matches(found[0]):
+        context.out.message(f"The rules of {endpoint.name} do not select change {seq}; it is sent for the test only.")
+    per_run = endpoint.per == "run"
+    message = message_of_run(found, found[0]["run_id"], found[0]["cursor"]) if per_run else message_of_change(found[0])
+    return message._replace(id=f"tst_{unique}")
 
 
 @sync_command(

@@ -82,7 +82,7 @@ CALLS = {
     "db current": "db current", "db check": "db check", "db origin": "db origin",
     "db backup": "db backup copy.db", "db restore": "db restore copy.db",
     "prune": "prune --keep-runs 1", "lease show": "lease show", "lease release": "lease release --force",
-    "webhooks list": "webhooks list", "webhooks test": "webhooks test shop", "webhooks deliver": "webhooks deliver",
+    "webhooks list": "webhooks list", "webhooks test": "webhooks test shop --change 1", "webhooks deliver": "webhooks deliver",
     "webhooks resume": "webhooks resume shop", "schema": "schema",
     "site": "site gallery",
 }  # fmt: skip

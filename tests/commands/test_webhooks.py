@@ -115,7 +115,49 @@ def test_without_a_file_or_without_the_secret_it_says_which_and_nothing_is_sent(
     assert "secret_env (SHOP_SECRET): expected that variable to be set" in missing.err
     assert shop("webhooks", "test", "nobody").code == 2
     assert shop.receiver.requests == []
-    assert shop("webhooks", "list", SHOP_SECRET="").code == 0  # who only looks needs no secret
+    (shop.folder / ".env").write_text("")
+    listed = shop("webhooks", "list", SHOP_SECRET="")
+    assert (listed.code, listed.out.splitlines()[1].split()[0]) == (78, "shop")
+    assert all(
+        f"secret_env ({name}): expected that variable to be set" in listed.err for name in ("SHOP_SECRET", "SHOP_OLD_SECRET")
+    )
+
+
+def test_rules_with_a_tag_or_type_that_no_template_has_are_listed_with_a_warning(shop: Shop) -> None:
+    shop.file.write_text(FILE.format(url=shop.receiver.url) + 'tags = ["Trendyng", "trending"]\ntypes = ["x"]\n')
+    listed = shop("webhooks", "list")
+    assert (listed.code, listed.err.splitlines()) == (0, [
+        "warning: endpoint shop: no template has the tag 'Trendyng'; did you mean 'Trending'?",
+        "warning: endpoint shop: no template has the type 'x'; `template-sync types` shows all.",
+    ])  # fmt: skip
+
+
+def test_rules_are_not_compared_with_an_empty_catalog(sqlite: Database, receiver: Receiver, tmp_path: Path) -> None:
+    shop = Shop(sqlite, receiver, tmp_path)
+    shop.file.write_text(FILE.format(url=receiver.url) + 'tags = ["x"]\n')
+    assert shop("db", "upgrade").code == 0
+    assert (shop("webhooks", "list").code, shop("webhooks", "list").err) == (0, "")
+
+
+@pytest.mark.parametrize(("more", "kind"), [("", "template.added"), ('per = "run"\n', "catalog.changed")])
+def test_a_change_is_sent_as_a_test_with_an_id_of_its_own(shop: Shop, more: str, kind: str) -> None:
+    shop.file.write_text(FILE.format(url=shop.receiver.url) + more)
+    assert shop("webhooks", "test", "shop", "--change", "2").out == "shop: 204\n"
+    sent = shop.receiver.requests.pop()
+    body = json.loads(sent.body)
+    data = body["data"]["changes"][0] if more else body["data"]
+    assert (body["type"], data["seq"], data) == (kind, 2, shop.json("changes", "--since", "1")[0])
+    assert sent.id.startswith("tst_")
+    assert positions(shop.database.engine) == []
+
+
+def test_a_change_that_is_not_in_the_feed_or_not_selected_is_named(shop: Shop) -> None:
+    missing = shop("webhooks", "test", "shop", "--change", "3")
+    assert (missing.code, "The feed has no change 3." in missing.err) == (2, True)
+    assert shop.receiver.requests == []
+    shop.file.write_text(FILE.format(url=shop.receiver.url) + 'kinds = ["removed"]\n')
+    sent = shop("webhooks", "test", "shop", "--change", "1")
+    assert (sent.code, sent.err) == (0, "The rules of shop do not select change 1; it is sent for the test only.\n")
 
 
 def test_a_file_with_problems_sends_nothing_stops_the_daemon_and_hides_nobodys_status(shop: Shop) -> None:

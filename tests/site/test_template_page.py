@@ -138,7 +138,7 @@ def test_a_price_whose_beginning_was_pruned_is_marked_in_plot_and_table(sqlite: 
     assert page.count(" ○</td>") == 1
     assert "Earlier prices of this resolution may have been pruned." in words(page)
     assert "may have been pruned" not in site.text("templates/2.html")
-    assert "Earlier changes were pruned" not in words(site.text("templates/2.html"))
+    assert "All of them were pruned." in words(site.text("templates/2.html"))
 
 
 def plot_of(database: Database, *catalogs: list[dict[str, Any]]) -> Any:

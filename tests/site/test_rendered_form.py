@@ -12,7 +12,6 @@ import pytest
 from sync.forms.form import Form
 from sync.site.data import script
 from tests.catalog.runs import base, document_of
-from tests.site.conftest import browser, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +25,6 @@ BUNDLE = ["node_modules/.bin/esbuild", "page.jsx", "--bundle", "--format=iife", 
 URLS = ["https://a.example/1.png", "https://a.example/2.png"]
 
 pytestmark = pytest.mark.long
-__all__ = ["browser", "watch"]
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -15,13 +16,16 @@ from sync.errors import UsageError
 from sync.text import escape_control_characters, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from sqlalchemy import Engine
 
     from sync.catalog.document import Document
+    from sync.commands.output import Output
 
+_CHUNK = 2**18
+"""Characters that are written at once."""
 FORMATS = ("jsonl", "json", "csv", "atom")
 _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 """The positions where a spreadsheet may see a formula; semicolon, tab and line break may end a cell."""
@@ -50,7 +54,7 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: int | datetime | None, with_cursor: bool) -> None:
     """Write the catalog."""
     from sync.commands.listing import find_run
-    from sync.reader.catalog import catalog, catalog_and_cursor
+    from sync.reader.catalog import open_catalog
 
     if as_one and style in {"csv", "atom"}:
         raise UsageError(f"--json and --format {style} cannot be combined.", hint="Use one of them.")
@@ -62,16 +66,30 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
     engine = context.engine()
     after_run = find_run(engine, as_of)
     if style == "atom":
-        text = _atom(engine, newest)
-    elif with_cursor:
-        cursor, documents = catalog_and_cursor(engine, after_run=after_run)
-        text = as_json_with_cursor(documents, cursor) if style == "json" else as_json_lines_with_cursor(documents, cursor)
-    else:
-        writers = {"jsonl": as_json_lines, "json": as_json, "csv": as_csv}
-        text = writers[style](catalog(engine, after_run=after_run))
-    if context.out.on_terminal:
-        text = "\n".join(map(escape_control_characters, text.split("\n")))
-    context.out.data(text)
+        _write(context.out, [_atom(engine, newest)])
+        return
+    with open_catalog(engine, after_run=after_run) as (cursor, documents):
+        if style == "csv":
+            pieces = as_csv(documents)
+        else:
+            pieces = (as_json if style == "json" else as_json_lines)(documents, cursor if with_cursor else None)
+        _write(context.out, pieces)
+
+
+def _write(out: Output, pieces: Iterable[str]) -> None:
+    """Write pieces of text in chunks; stop at a failure of stdout, so that the rest is not read from the database."""
+    chunk: list[str] = []
+    size = 0
+    for piece in chain(pieces, [None]):
+        if piece is not None:
+            chunk.append(piece)
+            size += len(piece)
+        if piece is None or size > _CHUNK:
+            text = "".join(chunk)
+            out.data("\n".join(map(escape_control_characters, text.split("\n"))) if out.on_terminal else text)
+            chunk, size = [], 0
+        if out.failure is not None:
+            return
 
 
 def _atom(engine: Engine, newest: int) -> str:
@@ -81,40 +99,45 @@ def _atom(engine: Engine, newest: int) -> str:
     return as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch)
 
 
-def as_json_lines(documents: Sequence[Document]) -> str:
-    """Return one JSON object per line."""
+def as_json_lines(documents: Iterable[Document], cursor: str | None = None) -> Iterator[str]:
+    """Yield one JSON object per line, after a line with the cursor if there is one."""
     from sync.reader.stored_templates import printed
 
-    return "".join(json_text(printed(document)) + "\n" for document in documents)
+    if cursor is not None:
+        yield json_text({"cursor": cursor}) + "\n"
+    for document in documents:
+        yield json_text(printed(document)) + "\n"
 
 
-def as_json(documents: Sequence[Document]) -> str:
-    """Return one JSON array."""
+def as_json(documents: Iterable[Document], cursor: str | None = None) -> Iterator[str]:
+    """Yield one JSON array; with a cursor, an object with the cursor and the array. The bytes are those of `json.dumps`."""
     from sync.reader.stored_templates import printed
 
-    return json_text([printed(document) for document in documents], indent=2) + "\n"
+    margin = "" if cursor is None else "  "
+    yield "[" if cursor is None else f'{{\n  "cursor": {json_text(cursor)},\n  "templates": ['
+    between, end = f"\n{margin}  ", "]"
+    for document in documents:
+        text = json_text(printed(document), indent=2)
+        yield between + text.replace("\n", f"\n{margin}  ")  # no value contains a line break: JSON escapes it
+        between, end = f",\n{margin}  ", f"\n{margin}]"
+    yield f"{end}\n" if cursor is None else f"{end}\n}}\n"
 
 
-def as_json_lines_with_cursor(documents: Sequence[Document], cursor: str) -> str:
-    """Return a line with the cursor, then one JSON object per line."""
-    return json_text({"cursor": cursor}) + "\n" + as_json_lines(documents)
-
-
-def as_json_with_cursor(documents: Sequence[Document], cursor: str) -> str:
-    """Return one JSON object: the cursor, and the catalog at that cursor."""
-    from sync.reader.stored_templates import printed
-
-    return json_text({"cursor": cursor, "templates": [printed(document) for document in documents]}, indent=2) + "\n"
-
-
-def as_csv(documents: Sequence[Document]) -> str:
-    """Return CSV (RFC 4180): lists are joined by semicolons, unknown fields are JSON."""
+def as_csv(documents: Iterable[Document]) -> Iterator[str]:
+    """Yield rows of CSV (RFC 4180): lists are joined by semicolons, unknown fields are JSON."""
     from sync.catalog.fields import SCALARS
 
     columns = ["template_id", *SCALARS.values(), "consume_items", "tags", "tags_en", "aspect_ratios", "extra"]
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(columns)
+
+    def row(values: Iterable[object]) -> str:
+        out.seek(0)
+        out.truncate()
+        writer.writerow(values)
+        return out.getvalue()
+
+    yield row(columns)
     for document in documents:
         flat = {
             **document,
@@ -124,8 +147,7 @@ def as_csv(documents: Sequence[Document]) -> str:
             "aspect_ratios": ";".join(document["aspect_ratios"]),
             "extra": json_text(document["extra"]) if document["extra"] else "",
         }
-        writer.writerow([_cell(flat[column]) for column in columns])
-    return out.getvalue()
+        yield row(_cell(flat[column]) for column in columns)
 
 
 def _cell(value: object) -> object:

@@ -5,6 +5,7 @@ Each function uses one snapshot, or an open transaction.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,19 +14,24 @@ import sqlalchemy as sa
 from sync.catalog.selection import EVERYTHING, Selection
 from sync.errors import UnknownTemplate
 from sync.reader.feed import position_after
-from sync.reader.past import select_one_past, select_past
-from sync.reader.present import count_present, select_one, select_present
+from sync.reader.past import documents_after, select_one_past, select_past
+from sync.reader.present import count_present, documents_present, select_one, select_present
 from sync.reader.status import overview
+from sync.reader.stored_templates import normalize_document
 from sync.store.engine import reading
 from sync.store.schema import require_current
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sync.catalog.document import Document
     from sync.reader.stored_templates import Stored
     from sync.store.engine import Source
+
+
+BATCH = 1000
+"""Number of documents in one query: about 1 MB."""
 
 
 def select_templates(source: Source, wanted: Selection = EVERYTHING, *, after_run: int | None = None) -> list[Stored]:
@@ -76,16 +82,38 @@ def find_template(source: Source, template_id: str, *, after_run: int | None = N
 
 def catalog(source: Source, *, after_run: int | None = None) -> list[Document]:
     """Read all documents, by id in code-point order, which is the same on every engine."""
-    return [each.document for each in select_templates(source, after_run=after_run)]
+    with open_catalog(source, after_run=after_run) as (_cursor, documents):
+        return list(documents)
 
 
-def catalog_and_cursor(source: Source, *, after_run: int | None = None) -> tuple[str, list[Document]]:
-    """Read all documents and the cursor of the same snapshot, from which a copy continues."""
+@contextmanager
+def open_catalog(source: Source, *, after_run: int | None = None, batch: int = BATCH) -> Iterator[tuple[str, Iterator[Document]]]:
+    """Yield the cursor from which a copy continues, and all documents of the same snapshot, by id in code-point order.
+
+    The documents are read in batches while they are iterated, because those of a large catalog do not fit into a small memory.
+
+    Args:
+        source: the database.
+        after_run: the catalog after this run; None: the present one.
+        batch: number of documents in one query.
+    """
     with reading(source) as connection:
-        documents = catalog(connection, after_run=after_run)
-        if after_run is None:
-            return overview(connection).cursor, documents
-        return position_after(connection, after_run)["cursor"], documents
+        require_current(connection)
+        cursor = overview(connection).cursor if after_run is None else position_after(connection, after_run)["cursor"]
+        query = documents_present() if after_run is None else documents_after(after_run)
+        yield cursor, _documents(connection, query, batch)
+
+
+def _documents(connection: sa.Connection, query: sa.Select[tuple[str, Any]], batch: int) -> Iterator[Document]:
+    """Run a query of ids and documents, by id, in batches."""
+    key = query.selected_columns[0]
+    more = query = query.order_by(key).limit(batch)
+    while rows := connection.execute(more).all():
+        for _, document in rows:
+            yield normalize_document(document)
+        if len(rows) < batch:
+            return
+        more = query.where(key > rows[-1][0])
 
 
 def template(source: Source, template_id: str) -> dict[str, Any]:

@@ -170,6 +170,11 @@ def select_past(connection: sa.Connection, wanted: Selection, run_id: int) -> li
     return [_stored_from_version(row) for _key, row in placed[: wanted.limit]]
 
 
+def documents_after(run_id: int) -> sa.Select[tuple[str, Any]]:
+    """Return the query of the id and the document of each template that was present after a run."""
+    return sa.select(template_versions.c.template_id, template_versions.c.document).where(_live(run_id))
+
+
 def live_after(connection: sa.Connection, run_id: int, *, but_not_after: int) -> Iterator[Stored]:
     """Read the templates that were present after a run, and absent or different after the other one; unordered."""
     only_then = _VERSIONS_WITH_DOCUMENT.where(_live(run_id), ~_live(but_not_after))

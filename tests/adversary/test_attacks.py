@@ -90,7 +90,7 @@ def test_after_any_fault_one_run_without_faults_corrects_the_database(stored_in_
     for fault in faults.FAULTS[::9]:
         strike(fault, stored_in_sqlite)
     assert run_with(AFTER, stored_in_sqlite.engine, page_size=SIZE).error is None
-    assert as_json_lines(catalog_of(stored_in_sqlite.engine)).encode() == exported("+1 ~1 -1")
+    assert "".join(as_json_lines(catalog_of(stored_in_sqlite.engine))).encode() == exported("+1 ~1 -1")
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def stored(
         with Hostile(serving(VALUES)) as server:
             outcome, second = (run_against(server.url, database.engine, max_removed=1) for _ in range(2))
         assert anomalies(database) == []
-        written = as_json_lines(catalog(database.engine)).encode().splitlines(keepends=True)
+        written = "".join(as_json_lines(catalog(database.engine))).encode().splitlines(keepends=True)
         first = [row for row in database.rows("rejected_templates") if row["run_id"] == 1]
         rejected = {f"v{(row['page'] - 1) * PAGE + row['position']:03}": row for row in first}
         again = f"+{second.run.added} ~{second.run.changed} -{second.run.removed}"

@@ -213,7 +213,7 @@ class LeaseBusy(TryLater):
     """Another run holds the lease.
 
     Attributes:
-        run_id: ID of the row that records the attempt as skipped.
+        run_id: ID of the row that records the attempt as skipped; None if nothing was recorded.
     """
 
     default_code = "lease-busy"

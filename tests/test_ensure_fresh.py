@@ -89,6 +89,14 @@ def test_a_caller_that_accepts_no_age_fetches_what_was_fetched_before_its_call(d
     assert refreshes(database) == [("7", "succeeded", 1)] * 2
 
 
+def test_a_refresh_that_found_nothing_verifies_nothing(database: Database, upstream: Sandbox) -> None:
+    upstream.replace(records(6))
+    for _ in range(2):
+        with pytest.raises(UnknownTemplate):
+            Catalog(database.engine).ensure_fresh("7", 60)
+    assert refreshes(database) == [("7", "succeeded", 1)] * 2
+
+
 @pytest.mark.parametrize("found", [True, False])
 def test_a_caller_that_waited_takes_what_was_fetched_since_its_call(
     sqlite: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, found: bool
@@ -101,10 +109,16 @@ def test_a_caller_that_waited_takes_what_was_fetched_since_its_call(
         run_against(server.url, sqlite.engine)
         server.replace(records(3 if found else 2))
         held = lease.acquire(sqlite.engine, trigger="run", ttl=60.0, now=now())
-        catalog = Catalog(sqlite.engine)
+        called: set[int] = set()
+
+        def clock() -> datetime:
+            called.add(threading.get_ident())
+            return now()
+
+        catalog = Catalog(sqlite.engine, clock=clock)
         with ThreadPoolExecutor(2) as threads:
             waiting = [threads.submit(catalog.ensure_fresh, "3", 0) for _ in range(2)]
-            wait_for(lambda: threading.active_count() > 2)
+            wait_for(lambda: len(called) == 2)
             with writing(sqlite.engine) as connection:
                 lease.release(connection, held)
             errors = [each.exception(20) for each in waiting]

@@ -112,7 +112,6 @@ class _Turn:
             self.retry.sleep(min(left, POLL.wait(self.polls, self.retry.random) or left))
             if self.retry(self._is_due):
                 break
-        self.limits.stop()
 
     def _is_due(self) -> bool:
         with reading(self.engine) as connection:

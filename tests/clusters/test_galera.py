@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,8 +15,10 @@ from sync.store import lease as leases
 from sync.store import schema
 from sync.store.doctor import server_state
 from sync.store.engine import open_engine, writing
+from sync.store.lease_wait import LeaseWait, acquire_in_turn
 from sync.store.prune import prune
 from sync.store.state import save_planned_run
+from sync.store.transaction_retry import Retry
 from tests.builders import Database, record
 from tests.clusters.servers import ask, galera
 from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, hear_statements, real_clock, sync, wait_for
@@ -131,6 +134,58 @@ def test_a_take_over_that_ends_an_acquisition_at_any_of_its_statements_leaves_on
         leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
     with writing(engines[2]) as connection:
         leases.check_fence(connection, taken[0])
+
+
+def _in_turn(engine: sa.Engine, trigger: str, template_id: str | None = None, sleep: Any = time.sleep) -> leases.Lease:
+    lease, _ = acquire_in_turn(
+        engine, trigger=trigger, template_id=template_id, ttl=60.0, now=real_clock(), clock=real_clock,
+        retry=Retry(sleep), wait=LeaseWait(),
+    )  # fmt: skip
+    return lease
+
+
+def _release(engine: sa.Engine, lease: leases.Lease) -> None:
+    def give_back() -> None:
+        with writing(engine) as connection:
+            leases.release(connection, lease)
+
+    Retry()(give_back)
+
+
+def test_refreshes_on_three_nodes_wait_for_each_other_and_leave_no_other_row(engines: list[sa.Engine]) -> None:
+    held: list[int] = []
+    overlaps: list[list[int]] = []
+
+    def one(number: int) -> None:
+        engine = engines[number % 3]
+        lease = _in_turn(engine, "refresh", str(number))
+        held.append(number)
+        overlaps.append([*held])
+        time.sleep(0.02)
+        held.remove(number)
+        _release(engine, lease)
+
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(one, range(12)))
+    assert [len(each) for each in overlaps] == [1] * 12
+    newest = [run for run in status.runs(engines[0], 13) if run.trigger == "refresh"]
+    assert sorted(str(run.template_id) for run in newest) == sorted(map(str, range(12)))
+
+
+def test_a_run_that_waits_on_one_node_goes_before_a_refresh_that_comes_later_on_another(engines: list[sa.Engine]) -> None:
+    refresh = _in_turn(engines[0], "refresh", "1")
+    later: list[str] = []
+
+    def meanwhile(_seconds: float) -> None:
+        if not later:
+            _release(engines[0], refresh)
+            with pytest.raises(LeaseBusy) as busy:
+                leases.acquire(engines[1], trigger="refresh", template_id="2", ttl=60.0, now=real_clock())
+            later.append(str(busy.value))
+
+    run = _in_turn(engines[2], "daemon", sleep=meanwhile)
+    assert later == ["A run waits for the lease, and goes before refreshes."]
+    assert run.fence == refresh.fence + 1
 
 
 def test_a_prune_on_another_node_keeps_a_run_from_committing_beside_it(engines: list[sa.Engine]) -> None:

@@ -9,12 +9,15 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
+from sync.store import lease
+from sync.store.engine import open_engine
 from sync.text import json_text
 from tests.builders import record, records, run_with
 from tests.command_line import environment, of_sandbox, template_sync
@@ -154,6 +157,23 @@ def test_refresh_records_one_templates_change_now(tmp_path: Path) -> None:
         assert template_sync("refresh", "99", folder=tmp_path, variables=of_sandbox(server)).code == 2
     shown = json.loads(template_sync("status", "--json", folder=tmp_path).out)
     assert (shown["present"], shown["last_success"]["trigger"]) == (5, "run")
+
+
+def test_refresh_names_its_template_and_waits_as_long_as_asked_for_the_lease(tmp_path: Path) -> None:
+    with Sandbox(records(2)) as server:
+        variables = of_sandbox(server)
+        template_sync("run", folder=tmp_path, variables=variables)
+        refreshed = json.loads(template_sync("refresh", "1", "--json", folder=tmp_path, variables=variables).out)
+        engine = open_engine(f"sqlite:///{tmp_path / 'templates.db'}")
+        lease.acquire(engine, trigger="run", ttl=60.0, now=datetime.now(UTC))
+        engine.dispose()
+        busy = template_sync("refresh", "1", "--wait", "0s", "--json", folder=tmp_path, variables=variables)
+        wrong = template_sync("refresh", "1", "--wait", "soon", folder=tmp_path, variables=variables)
+    assert (refreshed["template_id"], busy.code, wrong.code) == ("1", 75, 2)
+    shown = json.loads(busy.out)
+    assert (shown["run_id"], shown["status"], shown["error_code"]) == (None, "skipped", "lease-busy")
+    runs = json.loads(template_sync("runs", "--json", folder=tmp_path).out)
+    assert [(run["status"], run["template_id"]) for run in runs] == [("running", None), ("succeeded", "1"), ("succeeded", None)]
 
 
 @pytest.mark.ci_slice

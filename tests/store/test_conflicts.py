@@ -92,6 +92,12 @@ def test_a_run_that_never_gets_the_lease_is_skipped_with_a_row_and_exit_75(serve
     assert sync(BEFORE, server.engine).error is None
 
 
+def test_a_refresh_that_never_gets_the_lease_is_busy_and_leaves_no_row(server: Database) -> None:
+    with losing(server, "UPDATE ON sync_lease", 1000), pytest.raises(LeaseBusy, match="on every retry"):
+        leases.acquire(server.engine, trigger="refresh", template_id="1", ttl=60.0, now=real_clock())
+    assert server.rows("sync_runs") == []
+
+
 def test_an_apply_that_loses_in_its_middle_is_applied_once_in_the_end(server: Database) -> None:
     sync(BEFORE, server.engine)
     with losing(server, "INSERT ON template_changes", int(CONFLICTS.attempts) - 1):

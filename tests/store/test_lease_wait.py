@@ -18,7 +18,7 @@ from sync.store.tables import sync_lease
 from sync.store.transaction_retry import Retry
 from sync.store.upgrade_lease import hold_lease_for_upgrade
 from sync.synchronise import RunOptions, synchronise
-from tests.faults import AFTER, BEFORE, Catalog, anomalies, real_clock, sync
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, real_clock, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,13 +110,18 @@ def test_a_refresh_waits_for_an_upgrade(database: Database) -> None:
     assert statuses(database) == []
 
 
-def test_a_waiting_refresh_writes_nothing_into_the_database(sqlite: Database) -> None:
+@pytest.mark.parametrize("precedence", [False, True], ids=["for a run that is active", "for a run that waits"])
+def test_a_waiting_refresh_polls_with_transactions_that_only_read(sqlite: Database, *, precedence: bool) -> None:
     held = take(sqlite, "run")
-    before = sqlite.rows("sync_lease")
-    seen: list[bool] = []
-    look = [lambda: seen.append(sqlite.rows("sync_lease") == before)] * 5
-    take(sqlite, "refresh", Pauses(*look, lambda: give_back(sqlite, held)))
-    assert seen == [True] * 5
+    if precedence:
+        give_back(sqlite, held)
+        set_precedence(sqlite, 9.0)
+    heard: list[str] = []
+    hear_statements(sqlite.engine, heard.append)
+    with pytest.raises(LeaseBusy):
+        take(sqlite, "refresh", Pauses(), seconds=3.0)
+    assert heard.count("BEGIN IMMEDIATE") == 2, "the first attempt and the last one"
+    assert len(heard) > 20
 
 
 def test_a_waiting_refresh_ends_when_another_process_did_its_work(database: Database) -> None:
@@ -135,8 +140,10 @@ def test_a_waiting_refresh_ends_when_another_process_did_its_work(database: Data
         take(database, "refresh")  # the lease is not free in between
         done = True
 
+    pauses = Pauses(lambda: None, finish)
     with pytest.raises(DoneElsewhereError):
-        take(database, "refresh", Pauses(lambda: None, finish), check=check)
+        take(database, "refresh", pauses, check=check)
+    assert pauses.count == 2
     assert statuses(database) == [("refresh", "interrupted"), ("refresh", "running")]
 
 
@@ -227,6 +234,22 @@ def test_a_run_that_died_while_waiting_does_not_keep_refreshes_out(database: Dat
     take(database, "refresh")
 
 
+def test_a_clock_that_is_set_back_during_the_wait_does_not_extend_the_lease_of_the_holder(database: Database) -> None:
+    take(database, "run")
+    expected = database.rows("sync_lease")[0]["expires"]
+
+    def set_back() -> None:
+        with database.engine.begin() as connection:
+            connection.execute(sa.update(sync_lease).values(expires=expected + 9000.0))
+
+    seen: list[float] = []
+    with pytest.raises(LeaseBusy):
+        take(
+            database, "refresh", Pauses(set_back, lambda: seen.append(database.rows("sync_lease")[0]["expires"])), seconds=1.0
+        )  # fmt: skip
+    assert seen[0] < expected + 60.0
+
+
 # Stopped while waiting --------------------------------------------------------------------------------------------------
 
 
@@ -246,7 +269,8 @@ def test_a_deadline_or_a_stop_ends_the_wait_of_a_run_and_is_recorded(
 ) -> None:  # fmt: skip
     take(database, "refresh")
     api: Any = source
-    outcome = synchronise(Store(database.engine), api, RunOptions(), trigger="daemon", ttl=60.0, clock=real_clock)
+    store = Store(database.engine, sleep=lambda _: pytest.fail("it must not wait any more"))
+    outcome = synchronise(store, api, RunOptions(), trigger="daemon", ttl=60.0, clock=real_clock)
     assert (outcome.run.run_id, outcome.run.status) == (2, status)
     assert statuses(database)[1] == ("daemon", str(status))
 
@@ -255,7 +279,8 @@ def test_a_deadline_or_a_stop_ends_the_wait_of_a_run_and_is_recorded(
 def test_a_deadline_or_a_stop_ends_the_wait_of_a_refresh_which_leaves_no_row(database: Database, source: Catalog) -> None:
     take(database, "run")
     api: Any = source
-    outcome = refresh(Store(database.engine), api, "1", ttl=60.0, clock=real_clock)
+    store = Store(database.engine, sleep=lambda _: pytest.fail("it must not wait any more"))
+    outcome = refresh(store, api, "1", ttl=60.0, clock=real_clock)
     assert isinstance(outcome.error, DeadlineExceeded | Interrupted)
     assert (outcome.run.run_id, statuses(database)) == (None, [("run", "running")])
 

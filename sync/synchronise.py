@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sync.catalog.diff import ChangeSet, compare, document_of
 from sync.catalog.removals import (
     AMBIGUOUS,
+    Confirmation,
     RemovalRules,
     Removals,
     SyncState,
@@ -28,7 +29,6 @@ from sync.catalog.removals import (
 from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, unverified_error
 from sync.catalog.served_records import RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
-from sync.client.confirm_removals import Confirmation, confirm_removals
 from sync.client.spool import Spool
 from sync.client.walk import walk
 from sync.config.addresses import require_same_origin
@@ -243,8 +243,9 @@ def plan(
     # Confirm absences.
     doubt = _reason_to_doubt(walked, state, listed, options, now)
     confirmation = Confirmation()
-    if not doubt:
-        unlisted = sorted(stored.keys() - listed.ids)
+    if not doubt and (unlisted := sorted(stored.keys() - listed.ids)):
+        from sync.client.confirm_removals import confirm_removals  # most runs do not need it
+
         confirmation = confirm_removals(
             api, parser, unlisted, walked, page_size=options.page_size, workers=options.workers, random=random,
             accept=options.accept_removals,

@@ -17,9 +17,8 @@ import sync.client.walk
 import sync.store.lease
 import sync.synchronise
 from sync.catalog.field_changes import changed_fields
-from sync.catalog.removals import Removals
+from sync.catalog.removals import Confirmation, Removals
 from sync.catalog.snapshot import Snapshot
-from sync.client.confirm_removals import Confirmation
 from tests.moving_catalog import LOSABLE, TOGGLED, Event
 from tests.proof.false_removals import simulate
 from tests.world import World
@@ -158,7 +157,7 @@ def believed_without_asking(evidence: str) -> Switch:
         def believe(_endpoint: object, _parser: object, missing: Sequence[str], *_: object, **__: object) -> Confirmation:
             return Confirmation(dict.fromkeys(missing, evidence))
 
-        patch.setattr(sync.synchronise, "confirm_removals", believe)
+        patch.setattr(sync.client.confirm_removals, "confirm_removals", believe)
 
     return off
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from sync.catalog.served_records import RecordParser
+    from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.catalog.snapshot import Snapshot
 
 
@@ -50,6 +50,34 @@ class Unconfirmed(NamedTuple):
 
     reason: str
     answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The result of confirming removals.
+
+    Attributes:
+        evidence: ID -> `lookup` or `walks`, for templates that are confirmed as gone.
+        unconfirmed: ID -> reason, for the other missing templates that were not found.
+        found: records of templates that a look-up or the second walk found.
+        problem: why look-ups are no evidence, one phrase; empty if they are.
+        missing: documented fields without a value in every record of the second walk.
+    """
+
+    evidence: dict[str, str] = field(default_factory=dict)
+    unconfirmed: dict[str, Unconfirmed] = field(default_factory=dict)
+    found: list[ServedRecord] = field(default_factory=list)
+    problem: str = ""
+    missing: frozenset[str] = frozenset()
+
+    def without_evidence(self, reason: str) -> Confirmation:
+        """Drop the evidence for this reason; the templates become unconfirmed, with a look-up response."""
+        answered = dict.fromkeys(self.evidence, Unconfirmed(reason, answered=True))
+        return replace(self, evidence={}, unconfirmed=self.unconfirmed | answered)
+
+    def without_answers(self) -> Confirmation:
+        """Exclude the unconfirmed templates from `--accept-removals`, which requires a verified walk."""
+        return replace(self, unconfirmed={key: each._replace(answered=False) for key, each in self.unconfirmed.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,10 +131,7 @@ class HttpApiClient:
         """Send requests, at most `workers` at once, and yield each with its envelope or error, in the order of completion.
 
         The next request is taken from `requests` only when a worker is free. Closing the iterator cancels requests in flight.
-
-        Raises:
-            DeadlineExceeded: SYNC_DEADLINE was exceeded.
-            Interrupted: `interrupt` was called.
+        Raise DeadlineExceeded or Interrupted if the run must stop.
         """
         waiting = iter(requests)
         busy: set[Worker] = set()
@@ -142,7 +139,10 @@ class HttpApiClient:
             while True:
                 while len(busy) < workers and (params := next(waiting, None)) is not None:
                     self.check_deadline()
-                    worker = self._idle.pop() if self._idle else self._new_worker()
+                    if not self._idle:
+                        self._idle.append(Worker(self._context, self._results))
+                        self._all.append(self._idle[0])
+                    worker = self._idle.pop()
                     busy.add(worker)
                     worker.start(params)
                 if not busy:
@@ -158,12 +158,7 @@ class HttpApiClient:
                 worker.cancel()
 
     def check_deadline(self) -> None:
-        """Raise an error if the run must stop.
-
-        Raises:
-            DeadlineExceeded: SYNC_DEADLINE was exceeded.
-            Interrupted: `interrupt` was called.
-        """
+        """Raise DeadlineExceeded or Interrupted if the run must stop."""
         if self._interrupted:
             raise Interrupted("The run was stopped before anything was applied.")
         if time.monotonic() >= self._context.ends:
@@ -192,8 +187,3 @@ class HttpApiClient:
             if found is not None and found[0] in busy:  # a cancelled worker may still report a result
                 self.check_deadline()
                 return found
-
-    def _new_worker(self) -> Worker:
-        worker = Worker(self._context, self._results)
-        self._all.append(worker)
-        return worker

@@ -17,29 +17,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-OK = 200
-NOT_FOUND = 404
-REQUEST_TIMEOUT = 408
-_NOT_MODIFIED = 304
-
-
-MAINTENANCE, RATE_LIMITED = 455, 429
-
-
+OK, NOT_FOUND, REQUEST_TIMEOUT, RATE_LIMITED, MAINTENANCE = 200, 404, 408, 429, 455
+_NOT_MODIFIED, _REDIRECTS = 304, range(300, 400)
 _REFUSALS = {
     401: "The API key was refused (401).",
     402: "The account has insufficient credits (402).",
     403: "Access was refused (403).",
     505: "The template catalog is disabled for this account (505).",
 }
-
-
 _STOPS = {
     NOT_FOUND: "There is no template catalog at this address (404).",
     422: "The endpoint refused the request's parameters (422).",
 }
-
-
 _DEFERRALS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The rate limit was exceeded (429)."}
 
 
@@ -106,25 +95,20 @@ def _error(code: int, message: str, after: float | None) -> SyncError:
         return kind(f"{text}{wait}{suffix}", hint=hint, code=str(code), after=after)
     if _may_pass(code):
         return Unreachable(f"The server failed ({code}).{suffix}", hint="The next run retries.", code=str(code))
-    return _undocumented(code, suffix)
+    text, hint = f"The response has an undocumented code ({code}).", ""
+    if code == _NOT_MODIFIED:
+        text = f"The response has an unexpected status ({code}): no request was conditional."
+    elif code in _REDIRECTS:
+        text = (
+            f"The server redirects to another URL ({code}); redirects are not followed, because the API key is sent to the "
+            "configured origin only."
+        )
+        suffix, hint = "", "Set CRUN_BASE_URL to the origin that serves the API."
+    return InvalidResponse(text + suffix, hint=hint, code=str(code))
 
 
 def _message(message: str) -> str:
     return f" Message: {message}" if message else ""
-
-
-def _undocumented(code: int, suffix: str) -> InvalidResponse:
-    if code == _NOT_MODIFIED:
-        return InvalidResponse(
-            f"The response has an unexpected status ({code}): no request was conditional.{suffix}", code=str(code)
-        )
-    if 300 <= code < 400:  # noqa: PLR2004 - redirects, likewise
-        return InvalidResponse(
-            f"The server redirects to another URL ({code}); redirects are not followed, because the API key is sent to the "
-            "configured origin only.",
-            hint="Set CRUN_BASE_URL to the origin that serves the API.", code=str(code),
-        )  # fmt: skip
-    return InvalidResponse(f"The response has an undocumented code ({code}).{suffix}", code=str(code))
 
 
 def _not_the_catalog(error: InvalidResponse, content_type: str) -> InvalidResponse:

@@ -6,10 +6,10 @@ or a response with other templates confirms nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sync.catalog.removals import LOOK_UPS, SAMPLE, Unconfirmed
+from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, Unconfirmed
 from sync.catalog.served_records import LOOK_UP
 from sync.client.envelope import Envelope
 from sync.client.look_up_controls import cause, not_found_form, repeat_controls, run_controls
@@ -30,43 +30,6 @@ MOST_ACCEPTED = 2000
 OTHER_FORM = "the look-up's response differs from that for an ID that cannot exist"
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """The result of confirming removals.
-
-    Attributes:
-        evidence: ID -> `lookup` or `walks`, for templates that are confirmed as gone.
-        unconfirmed: ID -> reason, for the other missing templates that were not found.
-        found: records of templates that a look-up or the second walk found.
-        problem: why look-ups are no evidence, one phrase; empty if they are.
-        missing: documented fields without a value in every record of the second walk.
-    """
-
-    evidence: dict[str, str] = field(default_factory=dict)
-    unconfirmed: dict[str, Unconfirmed] = field(default_factory=dict)
-    found: list[ServedRecord] = field(default_factory=list)
-    problem: str = ""
-    missing: frozenset[str] = frozenset()
-
-    def without_evidence(self, reason: str) -> Confirmation:
-        """Drop the evidence for this reason; the templates become unconfirmed, with a look-up response."""
-        answered = dict.fromkeys(self.evidence, Unconfirmed(reason, answered=True))
-        return replace(self, evidence={}, unconfirmed=self.unconfirmed | answered)
-
-    def without_answers(self) -> Confirmation:
-        """Exclude the unconfirmed templates from `--accept-removals`, which requires a verified walk."""
-        return replace(self, unconfirmed={key: each._replace(answered=False) for key, each in self.unconfirmed.items()})
-
-    def merged(self, other: Confirmation) -> Confirmation:
-        """Merge the results for other templates."""
-        return replace(
-            self,
-            evidence=self.evidence | other.evidence,
-            unconfirmed=self.unconfirmed | other.unconfirmed,
-            found=[*self.found, *other.found],
-        )
-
-
 def confirm_removals(
     api: ApiClient,
     parser: RecordParser,
@@ -83,15 +46,13 @@ def confirm_removals(
     Args:
         api: sends the requests.
         parser: parses the records that are found.
-        missing: IDs of the missing templates.
+        missing: IDs of the missing templates, at least one.
         walked: the walk; it may be unverified only if its count has been wrong for several runs.
         page_size: templates per page of the second walk.
         workers: maximum number of concurrent requests.
         random: returns numbers from 0 to 1, to choose controls and samples.
         accept: an operator accepts removals that have a look-up response, so each template is looked up in any case.
     """
-    if not missing:
-        return Confirmation()
     # An unreadable record may not be found by its ID, so it is no control.
     served = [each.template_id for each in walked.records if each.template_id is not None and each.readable]
     controls = run_controls(api, served, walked.total, random)
@@ -119,7 +80,8 @@ def confirm_removals(
     rest = sorted(set(missing) - set(sample))
     if accept and walked.verified:
         more = look_up(api, parser, rest[:MOST_ACCEPTED], controls.form, workers=workers)
-        looked_up, rest = looked_up.merged(more.without_evidence(doubt)), rest[MOST_ACCEPTED:]
+        unconfirmed = looked_up.unconfirmed | more.without_evidence(doubt).unconfirmed
+        looked_up, rest = replace(looked_up, unconfirmed=unconfirmed, found=looked_up.found + more.found), rest[MOST_ACCEPTED:]
     looked_up = replace(looked_up, unconfirmed=looked_up.unconfirmed | _not_looked_up(rest, doubt))
     return looked_up if walked.verified else looked_up.without_answers()
 

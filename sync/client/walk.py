@@ -28,7 +28,7 @@ MOST_WALKS = 3
 MOST_PAGES = 40_000
 MOST_RECORDS = 2_000_000
 MOST_EMPTY_PAGES = 3
-_COUNTS_SHOWN = 10
+_NUMBERS_SHOWN = 10
 _GARBAGE = {"not-json", "not-envelope", "html", "encoding"}
 """Error codes of responses that cannot be parsed."""
 
@@ -73,7 +73,7 @@ class _Attempt:
     repeated: bool = False
 
     def add_response(self, page: int, response: Envelope | InvalidResponse) -> None:
-        """Parse and add one page; a 404 or 422 may mean that the page is past the end."""
+        """Parse and add one page, or a 404 or 422."""
         if isinstance(response, InvalidResponse):
             self.refused[page] = response
             self.add_page(page, [])
@@ -186,20 +186,15 @@ def _walk_once(api: ApiClient, parser: RecordParser, page_size: int, workers: in
 
     for params, response in api.get_many(requests(), workers):
         page = int(params["page"])
-        if isinstance(response, SyncError) and _is_page_failure(response):
+        if isinstance(response, Envelope | NotFound | NoSuchPage):  # the last two, because the page may be past the end
+            add(page, response, expected)
+        elif _is_page_failure(response):
             attempt.fail(page, response, expected)
         else:
-            add(page, _allow_past_the_end(response), expected)
+            raise response
     attempt.require_plausible_end()
     _walk_past_the_end(api, attempt, page_size, max(size, 1), progress)
     return attempt
-
-
-def _allow_past_the_end(response: Envelope | SyncError) -> Envelope | InvalidResponse:
-    """Return a 404 or 422, which a server may send past the end of the list; raise any other error."""
-    if isinstance(response, Envelope | NotFound | NoSuchPage):
-        return response
-    raise response
 
 
 def _is_page_failure(error: SyncError) -> bool:
@@ -254,8 +249,7 @@ def _reason_to_doubt(attempt: _Attempt) -> str:
         return "the catalog did not report its number of templates"
     totals = sorted(total for total in attempt.totals if total is not None)
     if len(totals) > 1:
-        shown = ", ".join(map(str, totals[:_COUNTS_SHOWN])) + (", …" if len(totals) > _COUNTS_SHOWN else "")
-        return f"the catalog's count changed during the walk ({shown})"
+        return f"the catalog's count changed during the walk ({_first(totals)})"
     if attempt.repeated:
         return "the catalog served the same page twice"
     if (count := len(attempt.ids) + attempt.without_id) != totals[0]:
@@ -265,11 +259,14 @@ def _reason_to_doubt(attempt: _Attempt) -> str:
 
 def _why_failed(failed: Mapping[int, SyncError]) -> str:
     first = min(failed)
-    shown = ", ".join(map(str, sorted(failed)[:_COUNTS_SHOWN])) + (", …" if len(failed) > _COUNTS_SHOWN else "")
     why = str(failed[first]).rstrip(".")
     if len(failed) == 1:
         return f"page {first} could not be fetched ({why})"
-    return f"{len(failed)} pages could not be fetched: {shown} (page {first}: {why})"
+    return f"{len(failed)} pages could not be fetched: {_first(sorted(failed))} (page {first}: {why})"
+
+
+def _first(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:_NUMBERS_SHOWN])) + (", …" if len(numbers) > _NUMBERS_SHOWN else "")
 
 
 def _moved_and_changed(attempt: _Attempt, records: Sequence[ServedRecord], parser: RecordParser) -> bool:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.removals import LOOK_UPS, SAMPLE, Unconfirmed
+from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, Unconfirmed
 from sync.catalog.served_records import ServedRecord
-from sync.client.confirm_removals import MOST_ACCEPTED, OTHER_FORM, Confirmation, confirm_removals
+from sync.client.confirm_removals import MOST_ACCEPTED, OTHER_FORM, confirm_removals
 from sync.client.look_up_controls import cause
 from sync.client.walk import Walk
 from sync.errors import (
@@ -325,10 +325,6 @@ def test_after_an_answer_without_sense_the_rest_is_asked() -> None:
 def test_the_cause_of_an_error_is_its_number_or_its_sentence() -> None:
     assert cause(Unreachable("No fax.", code="503")) == "HTTP 503"
     assert cause(Unreachable("No fax.")) == "No fax"
-
-
-def test_nothing_missing_asks_nothing() -> None:
-    assert confirm(lambda _: pytest.fail("it was asked"), []) == (Confirmation(), [])
 
 
 # Where a person accepts -------------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ class Exchange:
 
     def open(self, work: Callable[[], T], discard: Callable[[T], object]) -> T:
         """Do work in a thread and wait for it until the deadline; a later result is discarded."""
-        opening: Future[T] = Future()
+        limit, opening = self.left(), Future[T]()
         self._opening = opening
 
         def run() -> None:
@@ -174,7 +174,7 @@ class Exchange:
         except RuntimeError as error:
             raise limit_failure(error) or TransportFailure("no thread could be started") from error
         with suppress(TimeoutError, CancelledError):
-            return opening.result(self.left())
+            return opening.result(limit)
         if opening.cancel():
             raise self.failure()
         return opening.result()  # it arrived at the last moment

@@ -15,8 +15,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sync.catalog.diff import ChangeSet, compare, document_of
-from sync.catalog.removals import AMBIGUOUS, Confirmation, RemovalRules, Removals, SyncState
-from sync.catalog.removals import decide_removals, drop_ambiguous_removals, removal_limit, removal_problem
+from sync.catalog.removals import (
+    AMBIGUOUS,
+    Confirmation,
+    RemovalRules,
+    Removals,
+    SyncState,
+    decide_removals,
+    drop_ambiguous_removals,
+    removal_limit,
+    removal_problem,
+)
 from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, unverified_error
 from sync.catalog.served_records import RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted

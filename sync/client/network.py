@@ -231,7 +231,7 @@ class Backend(httpcore.NetworkBackend):
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *_: Any, **__: Any) -> _Stream:
         """Connect to the first address that accepts."""
         exchange = self.exchange
-        inner = exchange.open(lambda: self._connect(exchange, host, port, timeout), httpcore.NetworkStream.close)
+        inner = exchange.open(lambda: self._connect(exchange, host, port, timeout), lambda late: late.close())
         try:
             plain = inner.get_extra_info("socket").dup()
         except OSError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+import httpcore
 import pytest
 from structlog.testing import capture_logs
 
@@ -202,6 +203,25 @@ def test_nor_does_it_outlive_the_run(slow_dns: None) -> None:
     with asking("https://catalog.test", deadline=0.3) as endpoint, pytest.raises(DeadlineExceeded):
         endpoint.get(PAGE)
     assert endpoint_threads() == []
+
+
+def test_a_connection_that_opens_after_the_deadline_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    over, connect = threading.Event(), httpcore.SyncBackend.connect_tcp
+    opened: list[httpcore.NetworkStream] = []
+
+    def connect_late(*arguments: Any, **options: Any) -> httpcore.NetworkStream:
+        over.wait(60)
+        opened.append(connect(*arguments, **options))
+        return opened[0]
+
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect_late)
+    with Hostile(one_after_another(GOOD)) as server:
+        assert "no connection within the deadline" in page(server.url, Network(), 0.2)
+        over.set()
+        for thread in threading.enumerate():
+            if thread.name == "http":
+                thread.join(SOON)
+    assert opened[0].get_extra_info("socket").fileno() == -1
 
 
 @pytest.fixture

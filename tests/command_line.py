@@ -61,10 +61,12 @@ class Said:
     err: bytes
 
 
+NO_SERVER = {"CRUN_API_KEY": SANDBOX_KEY, "CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_RATE": "0", "SYNC_DEADLINE": "5s"}
+
+
 def command(folder: Path, arguments: Sequence[str], **variables: str) -> Said:
     """Run a command with the sandbox's key; without a setting that says otherwise, no server answers."""
-    settings = {"CRUN_API_KEY": SANDBOX_KEY, "CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_RATE": "0", "SYNC_DEADLINE": "5s"}
-    result = template_sync(*arguments, folder=folder, variables={**settings, **variables})
+    result = template_sync(*arguments, folder=folder, variables={**NO_SERVER, **variables})
     assert "Traceback" not in result.err, result.err
     return Said(result.code, result.out.encode(), result.err.encode())
 
@@ -79,6 +81,7 @@ def template_sync(
     variables: dict[str, str] | None = None,
     input: str | None = None,  # noqa: A002 - as `subprocess.run` names it
     apart: bool = False,
+    in_process: bool = False,
     **options: Any,
 ) -> Result:
     """Run `template-sync` in a folder; whatever it prints as JSON must be as its schema says.
@@ -91,10 +94,11 @@ def template_sync(
         variables: the settings; no others are set.
         input: what stands on stdin; nothing if not given.
         apart: run it in a forked process, because the test is about the process, such as what it leaves when it ends.
+        in_process: also run one of `PROCESS_COMMANDS` in this process, because it ends before it sets signal handlers.
         options: for `subprocess.run`; with any of them, or with a variable that the interpreter reads, it is started anew.
     """
     environ = environment(**(variables or {}))
-    of_a_process = arguments[:1] in PROCESS_COMMANDS or threading.current_thread() != threading.main_thread()
+    of_a_process = (arguments[:1] in PROCESS_COMMANDS and not in_process) or threading.current_thread() != threading.main_thread()
     if options or any(name.startswith(("PYTHON", "LC_", "TZ", "LANG")) for name in variables or {}) or (of_a_process and input):
         result = _started(arguments, folder, environ, **options, **({} if "stdin" in options else {"input": input}))
     elif apart or of_a_process:

@@ -43,6 +43,8 @@ OUTPUTS = [
     Line("doctor and a reader that leaves", "CRUN_API_KEY=ak_another $TS doctor | true", 77),
     Line("health and full streams", "$TS health >/dev/full 2>/dev/full", 1),
     Line("status and a reader that leaves", "$TS status | true", 0),
+    Line("a list that does not fit", "$TS list >/dev/full", 1, says="could not be written"),
+    Line("a status that does not fit", "$TS status --json >/dev/full", 1, says="could not be written"),
     Line("an export that does not fit", "$TS export >/dev/full", 1, says="could not be written"),
     Line("an export whose reader leaves", "$TS export | head -c 10", 0),
 ]  # fmt: skip
@@ -83,15 +85,10 @@ PLACES = [
     Line("a deaf ear for pings", "SYNC_PING_URL=http://127.0.0.1:9/x $TS run", 4, HELD, "ping_failed"),
 ]  # fmt: skip
 LINES = [*OUTPUTS, *PLACES]
-QUICK = (
-    "a reader that leaves, JSON",
-    "stderr is full",
-    "all streams are closed",
-    "an export that does not fit",
-    "stdout is closed",
-    "an export whose reader leaves",
-)
+QUICK = ("stderr is full", "all streams are closed", "an export that does not fit")
 SLICE = (
+    "a reader that leaves, JSON", "stdout is closed", "an export whose reader leaves", "a list that does not fit",
+    "a status that does not fit",
     "a refused key and a reader that leaves", "doctor and a reader that leaves", "no locale", "a .env that runs commands",
     "a file that can only be read: doctor",
 )  # fmt: skip

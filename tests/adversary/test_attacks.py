@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,16 +15,15 @@ from sync.reader.catalog import catalog as catalog_of
 from sync.store.engine import reading, writing
 from sync.store.tables import metadata
 from tests.adversary import answers, faults, output, settings, transport
-from tests.adversary.attack import MOST_SAID, strike, withstood
+from tests.adversary.attack import LONGEST_ERROR, strike, withstood
 from tests.adversary.server import AFTER, BEFORE, SIZE, exported
 from tests.builders import record, run_against, run_with
-from tests.command_line import command
+from tests.command_line import NO_SERVER, command, template_sync
 from tests.conftest import KINDS, fresh
 from tests.hostile import Hostile, catalog, one_after_another
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from _pytest.mark.structures import ParameterSet
 
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from tests.adversary.settings import Setting
     from tests.builders import Database
 
-_filled: dict[str, dict[str, list[dict[str, Any]]]] = {}
+_filled: dict[str, Any] = {}
+"""By engine: the file of the filled SQLite database, or the rows of a server's."""
 
 
 @pytest.fixture
 def stored(database: Database) -> Database:
-    """A database of each kind in turn that holds what was true before; filled by a run once, by its rows after that."""
+    """A database of each kind that contains the previous catalog: filled by a run once, then copied."""
     return fill(database)
 
 
@@ -48,14 +49,23 @@ def stored_in_sqlite(sqlite: Database) -> Database:
 
 
 def fill(database: Database) -> Database:
+    file = Path(database.engine.url.database or "")
     if database.kind not in _filled:
         with Hostile(catalog(BEFORE)) as server:
             assert run_against(server.url, database.engine, page_size=SIZE).error is None
+        if database.kind == "sqlite":
+            database.engine.dispose()
+            _filled[database.kind] = file.read_bytes()
+            return database
         with reading(database.engine) as connection:
             _filled[database.kind] = {
                 name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
                 for name, table in metadata.tables.items()
             }
+        return database
+    if database.kind == "sqlite":
+        database.engine.dispose()
+        file.write_bytes(_filled[database.kind])
         return database
     with writing(database.engine) as connection:
         for table in metadata.sorted_tables:
@@ -132,9 +142,11 @@ def test_a_setting_that_nobody_can_mean_is_refused_by_name_and_nothing_is_writte
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     others = {"CRUN_API_KEY": ""} if attack.variable == "CRUN_API_KEY_FILE" else {}
-    said = command(tmp_path, [attack.line], **{"SYNC_DEADLINE": "5s", **others, attack.variable: attack.value})
-    assert (said.code, attack.says in said.err.decode(), said.out) == (attack.code, True, b""), said.err.decode()
-    assert b"Unexpected error" not in said.err
+    variables = {**NO_SERVER, **others, attack.variable: attack.value}
+    result = template_sync(attack.line, folder=tmp_path, variables=variables, in_process=True)
+    assert (result.code, attack.says in result.err, result.out) == (attack.code, True, ""), result.err
+    assert "Unexpected error" not in result.err
+    assert "Traceback" not in result.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe", "real"]
     assert ((tmp_path / "real").read_text(), (tmp_path / "link").is_symlink()) == ("theirs", True)
 
@@ -144,5 +156,5 @@ def test_what_stands_on_the_command_line_is_refused_as_such(attack: Setting, sto
     before = stored_in_sqlite.dump()
     said = command(tmp_path, attack.line.split(" "), DATABASE_URL=stored_in_sqlite.url)
     assert (said.code, attack.says in said.err.decode()) == (attack.code, True), said.err.decode()[-500:]
-    assert len(said.err) < MOST_SAID
+    assert len(said.err) < LONGEST_ERROR
     assert stored_in_sqlite.dump() == before

@@ -16,7 +16,7 @@ from sync.sandbox.server import SANDBOX_KEY
 from sync.store.apply import Store
 from sync.store.tables import templates
 from sync.synchronise import RunOptions, synchronise
-from tests.adversary.attack import MOST_SAID
+from tests.adversary.attack import LONGEST_ERROR
 from tests.adversary.server import BEFORE
 from tests.answering import Answering
 from tests.builders import Database, record, run_against, ticking
@@ -121,7 +121,7 @@ def test_a_count_that_is_another_one_on_each_of_4_700_pages_is_told_in_a_line(da
         Store(database.engine), Answering(answer), RunOptions(page_size=1), trigger="run", ttl=60.0, clock=ticking()
     )  # fmt: skip
     assert outcome.error is not None
-    assert (outcome.error.exit_code, len(str(outcome.error)) < MOST_SAID) == (76, True)
+    assert (outcome.error.exit_code, len(str(outcome.error)) < LONGEST_ERROR) == (76, True)
     assert database.rows("sync_runs")[0]["error"] == str(outcome.error)
 
 

@@ -55,7 +55,7 @@ PURE_MAY_IMPORT = {
     "unicodedata", "urllib", "wcwidth", "xml",
 }  # fmt: skip
 USERS = {
-    "httpcore": "client.http client.network",
+    "httpcore": "client.http client.backend",
     "httpx": "client.http client.network",
     "structlog": "logs",
     "anyio": "agents",

@@ -1,7 +1,7 @@
 """Every outbound HTTP request: deadline, size limit, trusted authorities, proxy, address check.
 
 Requests use a transport of httpx without its client, so redirects, cookies and proxy variables have no effect. The transport
-differs from that of httpx in its network backend only, see `network`.
+differs from that of httpx in its network backend only, see `backend`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from sync.client.network import BODY, PROXY, Backend, Exchange, Network, Timeouts, TransportFailure, authorities, limit_failure
+from sync.client.backend import BODY, PROXY, Backend, Exchange
+from sync.client.network import Network, Timeouts, TransportFailure, authorities, limit_failure
 
 if TYPE_CHECKING:
     import ssl

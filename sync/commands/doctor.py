@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sync.client.api_client import HttpApiClient
+from sync.client.backend import addresses
 from sync.client.http import certificate
-from sync.client.network import Network, Timeouts, TransportFailure, addresses
+from sync.client.network import Network, Timeouts, TransportFailure
 from sync.client.retry_after import REQUESTS
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.errors import SyncError

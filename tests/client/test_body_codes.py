@@ -50,7 +50,7 @@ def told(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncEr
         (600, InvalidResponse, "600", "The response has an undocumented code (600).", ""),
     ],
 )
-def test_a_person_reads_what_the_code_means_and_what_to_do_with_or_without_a_body(
+def test_an_error_says_what_the_code_means_and_what_to_do(
     status: int, kind: type[SyncError], code: str, sentence: str, hint: str
 ) -> None:
     assert told(status, b"") == (kind, code, sentence, hint)
@@ -67,7 +67,7 @@ def test_the_error_of_a_redirect_names_the_setting_to_change(status: int) -> Non
     assert told(status) == (InvalidResponse, str(status), sentence, "Set CRUN_BASE_URL to the origin that serves the API.")
 
 
-def test_the_error_names_the_wait_that_retry_after_asks_for() -> None:
+def test_the_error_contains_the_seconds_of_retry_after() -> None:
     kind, _, sentence, hint = told(503, retry_after="7")
     assert (kind, sentence, hint) == (Deferred, "The server failed (503). Retry after 7 s.", NEXT_RUN)
     assert told(455, retry_after="7")[2] == "The catalog is under maintenance (455). Retry after 7 s."
@@ -79,11 +79,11 @@ ORDER = [200, 404, 422, 500, 429, 455, 418, 401]
 
 
 @pytest.mark.parametrize(("milder", "worse"), list(pairwise(ORDER)))
-def test_of_two_codes_the_worse_counts_wherever_it_stands(milder: int, worse: int) -> None:
+def test_the_worse_of_status_and_body_code_decides(milder: int, worse: int) -> None:
     assert judged(milder, failure(worse).body)[0] == judged(worse, failure(milder).body)[0] == worse
 
 
-def test_a_success_brings_its_templates_and_one_without_a_list_is_none() -> None:
+def test_a_success_has_a_list_of_templates() -> None:
     code, envelope = judged(200, success([record()]).body)
     assert (code, isinstance(envelope, Envelope), len(envelope.records)) == (200, True, 1)
     assert told(200, b'{"code": 200, "data": {}}')[:3] == (
@@ -92,19 +92,19 @@ def test_a_success_brings_its_templates_and_one_without_a_list_is_none() -> None
 
 
 @pytest.mark.parametrize("code", [404, 422])
-def test_an_answer_that_says_not_there_and_shows_it_proves_nothing(code: int) -> None:
+def test_a_404_that_contains_templates_is_invalid(code: int) -> None:
     assert told(code, success([record()]).body)[:3] == (
         InvalidResponse, "contradiction", f"The response has code {code} but contains templates.",
     )  # fmt: skip
 
 
-def test_only_a_404_that_the_service_wrote_itself_carries_what_it_wrote() -> None:
+def test_only_a_404_in_the_envelope_of_the_api_has_an_envelope() -> None:
     """A proxy's own 404 page must not count as the catalog's word that a template is gone."""
     own, proxys = judged(404, failure(404, message="gone").body)[1], judged(404, b"<html>")[1]
     assert (own.envelope.message, proxys.envelope) == ("gone", None)
 
 
-def test_what_is_no_catalog_at_all_names_the_setting_to_check() -> None:
+def test_a_response_of_another_service_names_the_setting_to_check() -> None:
     page = "Check CRUN_BASE_URL; a login page or a proxy may intercept the request."
     assert told(200, b"<html>", content_type="text/html")[1:] == ("html", "The response is a web page, not the catalog.", page)
     assert told(200, b"?")[3] == "Check CRUN_BASE_URL; if it is right, the API may have changed."

@@ -58,7 +58,7 @@ def test_a_transient_failure_is_retried_and_then_succeeds(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
-def test_a_lasting_failure_is_given_up_after_the_last_attempt(reply: Reply) -> None:
+def test_a_permanent_outage_ends_after_the_last_attempt(reply: Reply) -> None:
     error, requests = error_of(reply)
     assert requests == HASTY.attempts
     assert error.exit_code == (76 if error.code == "not-json" else 75)
@@ -91,23 +91,23 @@ FATAL: dict[str, tuple[Reply, type[SyncError], str, int]] = {
 
 
 @pytest.mark.parametrize(("reply", "kind", "code", "exit_code"), FATAL.values(), ids=FATAL)
-def test_a_permanent_failure_is_not_retried_and_is_named(reply: Reply, kind: type[SyncError], code: str, exit_code: int) -> None:
+def test_a_permanent_failure_is_not_retried(reply: Reply, kind: type[SyncError], code: str, exit_code: int) -> None:
     error, requests = error_of(reply)
     assert (type(error), error.code, error.exit_code, requests) == (kind, code, exit_code, 1)
 
 
-def test_gzip_in_gzip_that_calls_itself_gzip_is_no_json() -> None:
+def test_gzip_in_gzip_that_is_declared_as_gzip_is_not_json() -> None:
     error, _ = error_of(zipped(GOOD, 2))
     assert error.code == "not-json"
 
 
-def test_what_the_server_said_is_shown_without_its_control_characters_and_cut() -> None:
+def test_the_server_s_message_is_shown_escaped_and_truncated() -> None:
     error, _ = error_of(as_json({"code": 401, "message": "\x1b[2Jno\x00", "errors": ["\ud800", 7, "x" * 10_000]}))
     assert "\\x1b[2Jno\\x00; \\ud800; xxx" in str(error)
     assert len(str(error)) < 300
 
 
-def test_gzip_as_asked_for_is_read() -> None:
+def test_a_gzip_response_is_decompressed() -> None:
     with Hostile(one_after_another(zipped(GOOD))) as server:
         assert ask(server).records == [WIRE]
         assert server.requests[0].headers["accept-encoding"] == "gzip"
@@ -116,13 +116,13 @@ def test_gzip_as_asked_for_is_read() -> None:
 # Waiting as asked -------------------------------------------------------------------------------------------------------
 
 
-def test_455_is_deferred_at_once_and_says_when_to_come_back() -> None:
+def test_455_is_deferred_without_a_retry_and_its_retry_after_is_reported() -> None:
     error, requests = error_of(failure(455, headers=(("retry-after", "0"),)))
     assert isinstance(error, Deferred)
     assert (error.code, error.after, error.exit_code, requests) == ("455", 0.0, 75, 1)
 
 
-def test_a_short_retry_after_is_waited_out() -> None:
+def test_a_short_retry_after_is_obeyed() -> None:
     retry_policy = replace(HASTY, longest_asked=2.0)
     with Hostile(one_after_another(failure(429, headers=(("retry-after", "1"),)), GOOD)) as server:
         ask(server, retry_policy=retry_policy)
@@ -137,7 +137,7 @@ def test_a_long_retry_after_ends_the_run_as_deferred(code: int) -> None:
     assert (error.code, error.after, requests) == (str(code), 3600.0, 1)
 
 
-def test_a_retry_after_longer_than_the_run_has_left_is_not_waited_out() -> None:
+def test_a_retry_after_beyond_the_deadline_ends_the_run() -> None:
     error, requests = error_of(
         failure(429, headers=(("retry-after", "30"),)), retry_policy=replace(HASTY, longest_asked=60), deadline=9
     )

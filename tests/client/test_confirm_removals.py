@@ -117,20 +117,20 @@ COUNTED = "a look-up that found nothing reports {} templates"
 
 @pytest.mark.parametrize("denial", HONEST.values(), ids=HONEST)
 @pytest.mark.parametrize("workers", [1, 4])
-def test_what_is_plainly_not_there_is_gone(denial: Given, workers: int) -> None:
+def test_a_plain_not_found_confirms_a_removal(denial: Given, workers: int) -> None:
     confirmation, asked = confirm(honest(denial), ["7", "8", "9"], workers=workers)
     assert confirmation == Confirmation({"7": "lookup", "8": "lookup", "9": "lookup"})
     assert sorted(asked) == ["7", "8", "9"]
 
 
 @pytest.mark.parametrize("denial", NO_EVIDENCE.values(), ids=NO_EVIDENCE)
-def test_where_an_id_that_cannot_exist_is_not_plainly_denied_nothing_is_gone(denial: Given) -> None:
+def test_without_a_plain_not_found_for_the_impossible_id_nothing_is_confirmed(denial: Given) -> None:
     confirmation, asked = confirm(honest(denial))
     assert (confirmation.evidence, confirmation.found, asked) == ({}, [], [])
     assert confirmation.problem in {NO_DENIAL, COUNTED.format(1), COUNTED.format(3)}
 
 
-def test_it_is_said_what_is_wrong_with_the_denial_of_an_id_that_cannot_exist() -> None:
+def test_the_problem_of_the_impossible_id_is_reported() -> None:
     assert confirm(honest(NO_EVIDENCE["422"]))[0].problem == NO_DENIAL
     assert confirm(honest(NO_EVIDENCE["an empty list that counts one"]))[0].problem == COUNTED.format(1)
 
@@ -154,7 +154,7 @@ WHY_UNCONFIRMED = {
 
 
 @pytest.mark.parametrize("answer", NO_EVIDENCE)
-def test_another_answer_than_to_the_id_that_cannot_exist_is_no_evidence(answer: str) -> None:
+def test_a_response_of_another_form_than_that_for_the_impossible_id_is_no_evidence(answer: str) -> None:
     confirmation, asked = confirm(honest(HONEST["404"], _7=NO_EVIDENCE[answer]), ["7", "9"])
     assert confirmation == Confirmation({"9": "lookup"}, {"7": WHY_UNCONFIRMED.get(answer, DIFFERS)})
     assert asked == ["7", "9"]
@@ -166,18 +166,18 @@ MAINTENANCE_404 = 404, body(404, message="Down for maintenance")
 @pytest.mark.parametrize(
     "answer", [*HONEST.values(), *NO_EVIDENCE.values(), MAINTENANCE_404], ids=[*HONEST, *NO_EVIDENCE, "a 404 about maintenance"]
 )
-def test_where_look_ups_deny_what_the_catalog_has_just_served_nothing_is_gone(answer: Given) -> None:
+def test_if_look_ups_do_not_find_served_templates_nothing_is_confirmed(answer: Given) -> None:
     confirmation, asked = confirm(lambda _: answer)
     assert (confirmation.evidence, asked) == ({}, [])
     assert confirmation.problem == "a look-up did not find a template that the catalog had just served"
 
 
-def test_a_404_that_speaks_of_something_else_than_the_controls_did_is_no_evidence() -> None:
+def test_a_404_of_another_form_than_that_of_the_controls_is_no_evidence() -> None:
     assert confirm(honest(HONEST["404"], _7=MAINTENANCE_404))[0] == Confirmation(unconfirmed={"7": DIFFERS})
     assert confirm(honest(HONEST["404"], _7=HONEST["an empty list"]))[0] == Confirmation(unconfirmed={"7": DIFFERS})
 
 
-def test_one_of_two_controls_that_is_denied_is_enough_to_believe_nothing() -> None:
+def test_one_failed_control_of_two_prevents_all_removals() -> None:
     confirmation, _ = confirm(lambda each: found("1") if each == "1" else HONEST["404"], random=cycle((0.0, 0.5)).__next__)
     assert (confirmation.evidence, bool(confirmation.problem)) == ({}, True)
 
@@ -188,19 +188,19 @@ def test_one_of_two_controls_that_is_denied_is_enough_to_believe_nothing() -> No
     ["No template {}.", "Template {} not found (request 3f2a9c1b{}77)", "{}", "Not found (request {1})", "No template {:.9}"],
     ids=["the id", "the id and a long request", "nothing but the id", "a short request", "the id, cut"],
 )
-def test_a_denial_may_name_the_id_and_the_request(message: str, missing: str) -> None:
+def test_a_not_found_message_may_contain_the_id_and_a_request_id(message: str, missing: str) -> None:
     confirmation, _ = confirm(
         lambda each: found(each) if each in "123" else (404, body(404, message=message.format(each, len(each)))), [missing]
     )
     assert confirmation.evidence == {missing: "lookup"}
 
 
-def test_a_count_in_a_look_up_may_be_that_of_the_whole_catalog() -> None:
+def test_the_count_in_a_look_up_may_be_that_of_the_whole_catalog() -> None:
     confirmation, _ = confirm(lambda each: found(each, 3) if each in "123" else (200, body(200, {"total": 3, "templates": []})))
     assert confirmation.evidence == {"7": "lookup"}
 
 
-def test_in_a_catalog_of_one_template_a_count_of_one_found_is_not_taken_for_that() -> None:
+def test_in_a_catalog_of_one_template_an_empty_list_that_counts_one_is_no_not_found() -> None:
     confirmation, _ = confirm(
         lambda each: found(each) if each == "1" else (200, body(200, {"total": 1, "templates": []})), served=["1"]
     )
@@ -222,7 +222,7 @@ def test_look_ups_that_fail_after_their_controls_confirm_no_removal() -> None:
     )
 
 
-def test_of_an_empty_catalog_the_id_that_cannot_exist_is_the_only_control() -> None:
+def test_an_empty_catalog_has_the_impossible_id_as_its_only_control() -> None:
     assert confirm(lambda _: HONEST["404"], served=[])[0].evidence == {"7": "lookup"}
     assert confirm(lambda _: NO_EVIDENCE["a framework's own 404"], served=[])[0].evidence == {}
 
@@ -251,7 +251,7 @@ def test_controls_are_ids_that_were_served_and_one_that_cannot_exist(served: lis
     [(["1", "2", "3"], ["1", "3"], "9" + "09" * 12), (["a", "b", "c"], ["a", "c"], "9" + "0z" * 12), ([], [], "9" + "09" * 12)],
     ids=["numbers", "names", "nothing served"],
 )
-def test_two_controls_are_asked_and_what_cannot_exist_looks_like_what_is_served(
+def test_two_controls_are_looked_up_and_the_impossible_id_resembles_the_served_ones(
     served: list[str], controls: list[str], impossible: str
 ) -> None:
     asked: list[str] = []
@@ -264,7 +264,7 @@ def test_two_controls_are_asked_and_what_cannot_exist_looks_like_what_is_served(
     assert asked == [*controls, impossible, "7", *controls]
 
 
-def test_what_could_not_be_read_is_no_control() -> None:
+def test_a_rejected_record_is_not_a_control() -> None:
     confirmation, _ = confirm(honest(HONEST["404"]), served=["1"], unreadable=["8", None])
     assert confirmation == Confirmation({"7": "lookup"})
 
@@ -274,7 +274,7 @@ PASSING = [Unreachable("no"), Deferred("no", code="429"), Maintenance("no", code
 
 @pytest.mark.parametrize("control", ["first", "last"])
 @pytest.mark.parametrize("error", PASSING)
-def test_a_control_that_cannot_be_asked_now_is_no_problem_but_nothing_is_gone_either(error: SyncError, control: str) -> None:
+def test_a_control_that_fails_temporarily_is_no_problem_and_confirms_nothing(error: SyncError, control: str) -> None:
     known: Callable[[str], Given] = found if control == "last" else lambda _: error
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
     unconfirmed = {"7": Unconfirmed(f"not looked up: a control look-up failed: {why}", answered=False)}
@@ -282,7 +282,7 @@ def test_a_control_that_cannot_be_asked_now_is_no_problem_but_nothing_is_gone_ei
 
 
 @pytest.mark.parametrize("over", [DeadlineExceeded("no"), Interrupted("no")])
-def test_the_end_of_the_run_is_not_taken_for_an_answer(over: SyncError) -> None:
+def test_the_end_of_the_run_is_not_a_result_of_a_look_up(over: SyncError) -> None:
     with pytest.raises(type(over)):
         confirm(lambda _: over)
     with pytest.raises(type(over)):
@@ -301,13 +301,13 @@ def test_the_end_of_the_run_is_not_taken_for_an_answer(over: SyncError) -> None:
         ([None], []),
     ],
 )
-def test_what_is_there_after_all_is_found_and_nothing_else(records: list[Any], ids: list[str]) -> None:
+def test_a_look_up_finds_its_template_and_no_other(records: list[Any], ids: list[str]) -> None:
     confirmation, _ = confirm(honest(HONEST["404"], _7=listed(records, len(records))))
     assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ids)
 
 
 @pytest.mark.parametrize("error", [*PASSING, AccessDenied("no", code="402")])
-def test_after_an_error_that_will_not_pass_the_rest_is_not_asked(error: SyncError) -> None:
+def test_after_an_error_that_persists_no_further_id_is_looked_up(error: SyncError) -> None:
     confirmation, asked = confirm(honest(not_there(), _8=error), ["7", "8", "9"])
     assert (confirmation.evidence, asked) == ({"7": "lookup"}, ["7", "8"])
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
@@ -317,12 +317,12 @@ def test_after_an_error_that_will_not_pass_the_rest_is_not_asked(error: SyncErro
     }
 
 
-def test_after_an_answer_without_sense_the_rest_is_asked() -> None:
+def test_after_an_invalid_response_the_other_look_ups_continue() -> None:
     confirmation, asked = confirm(honest(not_there(), _7=InvalidResponse("no", code="html")), ["7", "8"], workers=4)
     assert (confirmation.evidence, sorted(asked)) == ({"8": "lookup"}, ["7", "8"])
 
 
-def test_the_cause_of_an_error_is_its_number_or_its_sentence() -> None:
+def test_the_cause_of_an_error_is_its_code_or_its_message() -> None:
     assert cause(Unreachable("No fax.", code="503")) == "HTTP 503"
     assert cause(Unreachable("No fax.")) == "No fax"
 
@@ -330,30 +330,30 @@ def test_the_cause_of_an_error_is_its_number_or_its_sentence() -> None:
 # Where a person accepts -------------------------------------------------------------------------------------------------
 
 
-def test_a_person_can_accept_what_was_answered_though_the_controls_failed() -> None:
+def test_an_operator_can_accept_answered_look_ups_although_the_controls_failed() -> None:
     confirmation, asked = confirm(lambda _: NO_EVIDENCE["a web server's own 404"], ["7", "8"], accept=True)
     assert (confirmation.evidence, confirmation.unconfirmed, asked) == ({}, {"7": DIFFERS, "8": DIFFERS}, ["7", "8"])
     assert confirmation.problem == "a look-up did not find a template that the catalog had just served"
 
 
-def test_where_the_controls_failed_nothing_is_asked_and_nothing_can_be_accepted_afterwards() -> None:
+def test_after_failed_controls_nothing_is_looked_up_and_nothing_can_be_accepted() -> None:
     confirmation, asked = confirm(lambda _: NO_EVIDENCE["a web server's own 404"])
     reason = "not looked up: a look-up did not find a template that the catalog had just served"
     assert (confirmation.unconfirmed, asked) == ({"7": Unconfirmed(reason, answered=False)}, [])
 
 
 @pytest.mark.parametrize("error", PASSING)
-def test_a_person_cannot_accept_what_could_not_be_asked(error: SyncError) -> None:
+def test_an_operator_cannot_accept_a_removal_whose_look_up_failed(error: SyncError) -> None:
     confirmation, _ = confirm(lambda _: error, ["7", "8"], accept=True)
     assert [each.answered for each in confirmation.unconfirmed.values()] == [False, False]
 
 
-def test_a_person_cannot_accept_what_a_look_up_finds() -> None:
+def test_an_operator_cannot_accept_the_removal_of_a_template_that_a_look_up_finds() -> None:
     confirmation, _ = confirm(lambda each: found(each) if each == "7" else (404, b"no"), ["7", "8"], accept=True)
     assert ([each.template_id for each in confirmation.found], confirmation.unconfirmed) == (["7"], {"8": DIFFERS})
 
 
-def test_a_person_accepts_only_what_a_verified_walk_lacks() -> None:
+def test_an_operator_can_accept_removals_of_a_verified_walk_only() -> None:
     look_ups = honest(HONEST["404"], _7=MAINTENANCE_404)
     confirmation, _ = confirm(look_ups, verified=False, accept=True)
     assert confirmation.unconfirmed == {"7": Unconfirmed(OTHER_FORM, answered=False)}
@@ -363,7 +363,7 @@ def test_a_person_accepts_only_what_a_verified_walk_lacks() -> None:
 # Where look-ups would take minutes --------------------------------------------------------------------------------------
 
 
-def test_the_time_of_all_look_ups_is_bounded() -> None:
+def test_the_number_of_look_ups_is_limited() -> None:
     assert (LOOK_UPS, SAMPLE, MOST_ACCEPTED) == (200, 20, 2000)
 
 
@@ -407,21 +407,21 @@ def looked_up(endpoint: Answering) -> list[str]:
 WITHOUT_ANY: Callable[[int], list[Any]] = lambda page: [{"TemplateId": "1"}] if page == 1 else []  # noqa: E731 - it is a catalog
 
 
-def test_many_that_another_verified_walk_does_not_bring_either_are_gone() -> None:
+def test_many_templates_missing_from_a_second_verified_walk_are_confirmed() -> None:
     pages: dict[int, list[Any]] = {1: [{"TemplateId": "1"}, {"TemplateId": "1000"}], 2: [{}]}
     confirmation, _ = again(lambda page: pages.get(page, []), total=3)
     assert confirmation.evidence == dict.fromkeys(MANY[1:], "walks")
     assert [each.template_id for each in confirmation.found] == ["1000", None]
 
 
-def test_beside_another_walk_twenty_are_looked_up_chosen_at_random() -> None:
+def test_a_second_walk_comes_with_twenty_random_look_ups() -> None:
     assert looked_up(again(WITHOUT_ANY, 1, random=lambda: 0.0)[1]) == MANY[:SAMPLE]
     assert looked_up(again(WITHOUT_ANY, 1, random=lambda: 1.0)[1]) == MANY[: -SAMPLE - 1 : -1]
     dice = cycle((0.1, 0.7, 0.3, 0.9)).__next__
     assert len(set(looked_up(again(WITHOUT_ANY, 1, random=dice)[1]))) == SAMPLE
 
 
-def test_one_of_them_that_is_found_is_taken_in_and_nothing_is_gone() -> None:
+def test_a_found_template_of_the_sample_prevents_all_removals() -> None:
     confirmation, endpoint = again(
         lambda _: pytest.fail("it walked"),
         total=1,
@@ -436,7 +436,7 @@ def test_one_of_them_that_is_found_is_taken_in_and_nothing_is_gone() -> None:
 
 
 @pytest.mark.parametrize("answer", [MAINTENANCE_404, found("8"), Unreachable("no")], ids=["another form", "another one", "none"])
-def test_one_of_them_that_proves_nothing_is_enough_that_nothing_is_gone(answer: Given) -> None:
+def test_one_look_up_of_the_sample_without_evidence_prevents_all_removals(answer: Given) -> None:
     confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=1, look_ups=honest(HONEST["404"], _1100=answer))
     assert (confirmation.evidence, confirmation.problem, set(confirmation.unconfirmed)) == ({}, "", set(MANY))
     reason = "not looked up: not every look-up of some missing templates confirmed that they are gone"
@@ -445,7 +445,7 @@ def test_one_of_them_that_proves_nothing_is_enough_that_nothing_is_gone(answer: 
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["before", "after"])
-def test_where_the_controls_of_the_sample_fail_nothing_is_gone(*, breaks: bool) -> None:
+def test_if_the_controls_of_the_sample_fail_nothing_is_confirmed(*, breaks: bool) -> None:
     def look_up(template_id: str) -> Given:
         served = template_id in {"1", "2", "3"} and breaks and template_id not in MANY and not denied
         denied.extend([template_id] if template_id in MANY else [])
@@ -456,19 +456,19 @@ def test_where_the_controls_of_the_sample_fail_nothing_is_gone(*, breaks: bool) 
     assert (confirmation.evidence, bool(confirmation.problem), set(confirmation.unconfirmed)) == ({}, True, set(MANY))
 
 
-def test_as_many_as_are_looked_up_are_looked_up_without_another_walk() -> None:
+def test_up_to_the_limit_of_look_ups_no_second_walk_is_made() -> None:
     confirmation, _ = again(lambda _: pytest.fail("it walked"), total=3, missing=MANY[:LOOK_UPS])
     assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")
 
 
-def test_another_walk_that_cannot_be_verified_is_no_evidence_but_what_it_brings_is_there() -> None:
+def test_an_unverified_second_walk_is_no_evidence_but_its_records_are_found() -> None:
     confirmation, _ = again(lambda page: [{"TemplateId": "1000"}] if page == 1 else [], total=3)
     assert (confirmation.evidence, {each.template_id for each in confirmation.found}) == ({}, {"1000"})
     reason = "the second walk could not be verified: the catalog reports 3 templates, but served 1"
     assert {each.reason.removeprefix("not looked up: ") for each in confirmation.unconfirmed.values()} == {reason}
 
 
-def test_where_a_person_accepts_and_the_sample_does_not_agree_all_are_looked_up() -> None:
+def test_if_an_operator_accepts_and_the_sample_does_not_agree_all_are_looked_up() -> None:
     look_ups = honest(HONEST["404"], _1100=found("1100"), _1001=Unreachable("no"), _1002=MAINTENANCE_404)
     confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_ups, accept=True)
     answered = {key for key, each in confirmation.unconfirmed.items() if each.answered}
@@ -476,7 +476,7 @@ def test_where_a_person_accepts_and_the_sample_does_not_agree_all_are_looked_up(
     assert "1000" in answered, "nothing is asked after one that was not answered"
 
 
-def test_of_very_many_a_person_accepts_as_many_as_can_be_looked_up_in_time() -> None:
+def test_an_operator_accepts_at_most_as_many_as_can_be_looked_up_in_time() -> None:
     missing = [str(number) for number in range(1000, 1000 + SAMPLE + MOST_ACCEPTED + 1)]
     confirmation, _ = again(
         lambda _: pytest.fail("it walked"), total=1, missing=missing, look_ups=lambda _: HONEST["404"], accept=True
@@ -485,7 +485,7 @@ def test_of_very_many_a_person_accepts_as_many_as_can_be_looked_up_in_time() -> 
     assert len(confirmation.unconfirmed) == len(missing)
 
 
-def test_after_a_walk_whose_count_is_wrong_for_good_no_walk_confirms_and_some_are_looked_up() -> None:
+def test_after_a_walk_with_a_permanently_wrong_count_only_look_ups_confirm() -> None:
     confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=0, verified=False)
     assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")
     assert confirmation.unconfirmed == {

@@ -32,7 +32,7 @@ def reasons(records: list[bytes] | None) -> dict[str | None, str | None]:
     return {each.template_id: each.reason for each in new_parser().parse_page(1, records or [])}
 
 
-def test_the_documented_envelope_is_read_and_a_record_is_the_bytes_that_were_served() -> None:
+def test_the_documented_envelope_is_parsed_and_records_are_the_served_bytes() -> None:
     body = b'{"code": 200, "message": "success", "data": {"total": 1, "templates": [{"TemplateId" :  "1"} ]}}'
     assert read_envelope(body) == Envelope(200, "success", 1, [b'{"TemplateId" :  "1"}'])
 
@@ -51,7 +51,7 @@ def test_the_documented_envelope_is_read_and_a_record_is_the_bytes_that_were_ser
         ("NaN", None),
     ],
 )
-def test_numbers_stay_exact_and_what_is_none_is_no_number(text: str, value: Any) -> None:
+def test_numbers_are_exact(text: str, value: Any) -> None:
     (found,) = templates(f"[{text}]")
     assert found == value if value is not None else found.is_nan()
 
@@ -66,17 +66,17 @@ def test_numbers_stay_exact_and_what_is_none_is_no_number(text: str, value: Any)
         (rb'{"code": 200, "data": {"templates": [1], "templ\u0061tes": []}}', Envelope(200, "", None, [])),
     ],
 )
-def test_of_a_key_that_an_answer_has_twice_the_last_value_wins(body: bytes, read: Envelope) -> None:
+def test_the_last_value_of_a_duplicate_key_wins(body: bytes, read: Envelope) -> None:
     assert read_envelope(body) == read
 
 
-def test_a_record_that_has_a_key_twice_is_passed_on_as_its_bytes() -> None:
+def test_a_record_with_a_duplicate_key_keeps_its_bytes() -> None:
     assert read_envelope(HEAD + b'[{"a": 1, "a": 2}]' + TAIL).records == [b'{"a": 1, "a": 2}']
     assert templates('[{"a": 1, "a": 2}]') == [{"a": 2}]
 
 
 @pytest.mark.parametrize("code", ["200", "200.0", "2e2"])
-def test_a_code_is_a_whole_number_however_it_is_written(code: str) -> None:
+def test_a_code_is_an_integer_in_any_notation(code: str) -> None:
     assert read_envelope(b'{"code": %s}' % code.encode()).code == 200
 
 
@@ -89,7 +89,7 @@ def test_a_code_is_a_whole_number_however_it_is_written(code: str) -> None:
         ("1" + "0" * 50, None), ("1e999999", None), ("9" * 5000, None),
     ],
 )  # fmt: skip
-def test_a_total_is_a_whole_number_of_sane_size_or_none(total: str, read: int | None) -> None:
+def test_a_total_is_a_plausible_integer_or_none(total: str, read: int | None) -> None:
     assert read_envelope(b'{"code": 200, "data": {"total": ' + total.encode() + b', "templates": []}}').total == read
 
 
@@ -104,7 +104,7 @@ def test_a_total_is_a_whole_number_of_sane_size_or_none(total: str, read: int | 
         (b'{"code": 200}', None),
     ],
 )
-def test_a_list_is_missing_or_empty_but_not_both(body: bytes, records: list[Any] | None) -> None:
+def test_a_missing_list_and_an_empty_list_differ(body: bytes, records: list[Any] | None) -> None:
     assert read_envelope(body).records == records
 
 
@@ -137,7 +137,7 @@ DEEP_NONSENSE = b'{"code": 200, "data": {"templates": [' + b"[" * DEEPEST_RECORD
         (b'{"code": -1000000000}', NOT_ENVELOPE),
     ],
 )
-def test_nonsense_is_named(body: bytes, said: tuple[str, str]) -> None:
+def test_an_invalid_body_is_reported(body: bytes, said: tuple[str, str]) -> None:
     with pytest.raises(InvalidResponse) as caught:
         read_envelope(body)
     assert (caught.value.code, str(caught.value)) == said
@@ -148,13 +148,13 @@ def test_a_code_may_have_nine_digits(code: int) -> None:
     assert read_envelope(b'{"code": %d}' % code).code == code
 
 
-def test_bytes_that_are_not_utf8_harm_only_the_record_that_holds_them() -> None:
+def test_invalid_utf_8_affects_only_the_record_that_contains_it() -> None:
     body = '{"code": 200, "data": {"total": 2, "templates": [{"TemplateId": "1", "Title": "é"}, {"TemplateId": "2"}]}}'
     found = reasons(read_envelope(body.encode("latin-1")).records)
     assert (found["2"], found["1"] is None) == (None, False)
 
 
-def test_a_record_too_deep_for_the_parser_harms_only_itself() -> None:
+def test_a_record_that_is_too_deep_affects_only_itself() -> None:
     deep = "[" * 100_000 + "]" * 100_000
     text = f'[{{"TemplateId": "1", "x": {deep}}}, {{"TemplateId": "2", "Title": "]\\"["}}]'
     found = reasons(read_envelope(b'{"code": 200, "data": {"total": 2, "templates": ' + text.encode() + b"}}").records)
@@ -162,7 +162,7 @@ def test_a_record_too_deep_for_the_parser_harms_only_itself() -> None:
 
 
 @given(st.binary(max_size=60) | st.text('[]{}",:\\0123456789.eE-+ntfu \x00é', max_size=80).map(str.encode))
-def test_no_body_raises_anything_but_a_bad_answer(body: bytes) -> None:
+def test_no_body_raises_another_error_than_invalid_response(body: bytes) -> None:
     for whole in (body, b'{"code": 200, "data": ' + body + b"}"):
         with suppress(InvalidResponse):
             read_envelope(whole)
@@ -180,7 +180,7 @@ def too_large(body: bytes) -> str:
     return str(caught.value)
 
 
-def test_every_comma_and_every_bracket_that_opens_counts_as_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_comma_and_each_opening_bracket_counts_as_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envelope, "MOST_VALUES", 5)
     assert read_envelope(FIVE_VALUES).records == [b"1"]
     monkeypatch.setattr(envelope, "MOST_VALUES", 4)
@@ -188,7 +188,7 @@ def test_every_comma_and_every_bracket_that_opens_counts_as_a_value(monkeypatch:
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["as served", "rewritten"])
-def test_a_page_has_as_many_records_as_it_may_and_no_more(monkeypatch: pytest.MonkeyPatch, mark: bytes) -> None:
+def test_a_page_has_at_most_the_limit_of_records(monkeypatch: pytest.MonkeyPatch, mark: bytes) -> None:
     monkeypatch.setattr(envelope, "MOST_RECORDS", 2)
     assert read_envelope(mark + HEAD + b"[1, 2]" + TAIL).records == [b"1", b"2"]
     assert too_large(mark + HEAD + b"[1, 2, 3]" + TAIL) == "The response has more templates than any page of the catalog."
@@ -283,7 +283,7 @@ def agree(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", AWKWARD.values(), ids=AWKWARD)
-def test_a_body_is_read_alike_by_both_parsers_or_refused_alike(body: bytes) -> None:
+def test_both_parsers_give_the_same_result_for_a_body(body: bytes) -> None:
     agree(body)
 
 
@@ -309,14 +309,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", sorted(EXACT))
-def test_the_records_of_an_ordinary_body_are_the_bytes_that_were_served(name: str) -> None:
+def test_the_records_of_an_ordinary_body_are_the_served_bytes(name: str) -> None:
     answer = read_envelope(AWKWARD[name])
     assert answer.exact
     assert all(raw in AWKWARD[name] for raw in answer.records or [])
 
 
 @pytest.mark.parametrize("name", sorted(REWRITTEN))
-def test_the_records_of_another_body_are_written_again_and_not_exact(name: str) -> None:
+def test_the_records_of_a_body_that_is_rewritten_are_not_exact(name: str) -> None:
     answer = read_envelope(AWKWARD[name])
     assert not answer.exact
     for raw in answer.records or []:
@@ -324,7 +324,7 @@ def test_the_records_of_another_body_are_written_again_and_not_exact(name: str) 
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
-def test_what_is_no_json_or_no_envelope_is_refused(name: str) -> None:
+def test_a_body_that_is_not_json_or_no_envelope_is_rejected(name: str) -> None:
     assert shown(AWKWARD[name]) in {"not-json", "not-envelope"}
 
 
@@ -337,14 +337,14 @@ def test_what_is_no_json_or_no_envelope_is_refused(name: str) -> None:
     ],
     ids=["none", "everywhere", "line breaks"],
 )
-def test_a_rewritten_body_may_have_any_space_or_none(body: bytes) -> None:
+def test_a_rewritten_body_may_have_any_white_space(body: bytes) -> None:
     assert read_envelope(body) == Envelope(200, "", 2, [b"NaN", b"12"], exact=False)
 
 
 @pytest.mark.parametrize(
     ("levels", "kept"), [(DEEPEST_RECORD, b"NaN"), (DEEPEST_RECORD + 1, b"")], ids=["as deep as it may", "deeper"]
 )
-def test_of_a_rewritten_record_64_levels_are_kept(levels: int, kept: bytes) -> None:
+def test_a_rewritten_record_keeps_64_levels(levels: int, kept: bytes) -> None:
     body = HEAD + b"[" + b"[" * levels + b"NaN" + b"]" * levels + b"]" + TAIL
     assert read_envelope(body).records == [b"[" * levels + kept + b"]" * levels]
 
@@ -355,7 +355,7 @@ def deep(levels: int, padding: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("levels", [60, 63, 64, 65, 67, 68, 300, 2000, 5000, 20_000])
-def test_nesting_is_read_alike_at_every_depth(levels: int) -> None:
+def test_both_parsers_agree_at_every_depth(levels: int) -> None:
     agree(deep(levels))
     found = read_envelope(deep(levels)).records
     assert reasons(found) == {"1": "'x' is nested deeper than 20 levels", "2": None}
@@ -387,11 +387,11 @@ def test_both_parsers_agree_wherever_a_token_stands_in_an_ordinary_answer(token:
 # Bounds and messages -------------------------------------------------------------------------------------------------------
 
 
-def test_a_page_of_more_values_than_any_catalog_has_is_refused_before_it_is_read() -> None:
+def test_a_page_with_too_many_values_is_rejected_before_it_is_parsed() -> None:
     assert too_large(HEAD + b"[" + b"1," * MOST_VALUES + b"1]" + TAIL) == "The response is larger than any page of the catalog."
 
 
-def test_a_message_is_one_safe_line_and_cut() -> None:
+def test_a_message_is_escaped_and_truncated_to_one_line() -> None:
     body = b'{"code": 422, "message": "a\\u001b[31m\\nb", "errors": ["c", 1, null, "' + b"d" * 10**6 + b'"]}'
     said = read_envelope(body).message
     assert said.startswith("a\\x1b[31m\\nb; c; ddd")

@@ -28,7 +28,7 @@ SOON = 12.0
 
 
 @pytest.mark.parametrize("start", [0, 150], ids=["head", "body"])
-def test_a_byte_a_second_does_not_outlive_the_deadline(start: int) -> None:
+def test_a_response_of_one_byte_per_second_ends_at_the_deadline(start: int) -> None:
     with Hostile(one_after_another(replace(GOOD, pause=1.0, drip_from=start))) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded, match="SYNC_DEADLINE"):
@@ -36,19 +36,19 @@ def test_a_byte_a_second_does_not_outlive_the_deadline(start: int) -> None:
         assert 0.9 < time.monotonic() - began < SOON
 
 
-def test_a_byte_now_and_then_does_not_outlive_the_request_either() -> None:
+def test_a_slow_response_ends_at_the_timeout_of_the_request() -> None:
     with Hostile(one_after_another(replace(GOOD, pause=0.1), GOOD)) as server:
         ask(server, timeouts=replace(QUICK, request=0.4))
         assert len(server.requests) == 2
 
 
-def test_a_server_that_says_nothing_is_given_up_as_unreachable() -> None:
+def test_a_server_that_does_not_respond_is_unreachable() -> None:
     error, requests = error_of(replace(GOOD, hold=9), timeouts=replace(QUICK, read=0.1), retry_policy=replace(HASTY, attempts=2))
     assert isinstance(error, Unreachable)
     assert (requests, "no response within the deadline" in str(error)) == (2, True)
 
 
-def test_another_thread_interrupts_what_is_being_asked() -> None:
+def test_another_thread_can_interrupt_a_request() -> None:
     with Hostile(one_after_another(replace(GOOD, hold=30))) as server, asking(server.url) as endpoint:
         threading.Timer(0.2, endpoint.interrupt).start()
         began = time.monotonic()
@@ -60,7 +60,7 @@ def test_another_thread_interrupts_what_is_being_asked() -> None:
         assert len(server.requests) == 1
 
 
-def test_several_requests_at_once_do_not_outlive_the_deadline_either() -> None:
+def test_concurrent_requests_end_at_the_deadline() -> None:
     with Hostile(lambda _: replace(GOOD, pause=1.0, drip_from=150)) as server:
         began = time.monotonic()
         with asking(server.url, deadline=0.5, timeouts=replace(QUICK, request=60, read=20)) as endpoint:
@@ -73,7 +73,7 @@ def test_several_requests_at_once_do_not_outlive_the_deadline_either() -> None:
         assert time.monotonic() - began < SOON
 
 
-def test_a_server_that_is_slow_to_agree_on_tls_does_not_outlive_the_deadline() -> None:
+def test_a_slow_tls_handshake_ends_at_the_deadline() -> None:
     with Hostile(one_after_another(GOOD), greeting=b"\x16\x03\x03\x40\x00") as server:
         began = time.monotonic()
         with (
@@ -85,7 +85,7 @@ def test_a_server_that_is_slow_to_agree_on_tls_does_not_outlive_the_deadline() -
         assert time.monotonic() - began < SOON
 
 
-def test_a_port_that_takes_no_more_connections_does_not_outlive_the_deadline() -> None:
+def test_connecting_to_a_full_port_ends_at_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
         port = full.getsockname()[1]
         others = [waiting.enter_context(socket.socket()) for _ in range(4)]
@@ -102,7 +102,7 @@ def test_a_port_that_takes_no_more_connections_does_not_outlive_the_deadline() -
     assert endpoint_threads() == []
 
 
-def test_a_late_request_is_cut_off_while_others_are_answered_all_the_time() -> None:
+def test_a_late_request_is_cancelled_while_others_succeed() -> None:
     def script(request: Request) -> Reply:
         first = sum(each.page == 1 for each in server.requests) == 1
         return replace(GOOD, pause=0.1) if request.page == 1 and first else replace(GOOD, hold=0.05)
@@ -122,9 +122,7 @@ WAITING: dict[str, tuple[Reply, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("reply", "settings"), WAITING.values(), ids=WAITING)
-def test_whatever_is_waited_for_an_interruption_ends_it_at_once_and_leaves_no_thread(
-    reply: Reply, settings: dict[str, Any]
-) -> None:
+def test_an_interrupt_ends_each_kind_of_wait_at_once_and_leaves_no_thread(reply: Reply, settings: dict[str, Any]) -> None:
     with Hostile(lambda _: reply) as server:
         with asking(server.url, **settings) as endpoint:
             threading.Timer(0.2, endpoint.interrupt).start()
@@ -136,7 +134,7 @@ def test_whatever_is_waited_for_an_interruption_ends_it_at_once_and_leaves_no_th
         assert time.monotonic() - began < SOON
 
 
-def test_no_thread_is_left_behind_when_the_asker_is_done_or_stops_listening_or_fails() -> None:
+def test_no_thread_remains_after_the_caller_finishes_stops_or_fails() -> None:
     with Hostile(one_after_another(GOOD, GOOD, replace(GOOD, hold=30))) as server:
         with asking(server.url) as endpoint:
             endpoint.get(PAGE)
@@ -162,7 +160,7 @@ def test_an_abandoned_response_is_not_taken_for_that_of_the_next_request() -> No
             assert records == [json.dumps(record(str(page))).encode()]
 
 
-def test_the_next_question_is_drawn_only_when_a_worker_is_free() -> None:
+def test_the_next_request_is_taken_only_when_a_worker_is_free() -> None:
     drawn: list[int] = []
 
     def questions() -> Iterator[Params]:
@@ -175,7 +173,7 @@ def test_the_next_question_is_drawn_only_when_a_worker_is_free() -> None:
     assert seen == [2, 3, 4, 5, 6, 6]
 
 
-def test_errors_are_given_as_answers_and_the_rest_is_asked() -> None:
+def test_errors_are_yielded_as_results_and_the_other_requests_continue() -> None:
     def script(request: Request) -> Reply:
         return failure(404) if request.page == 2 else GOOD
 
@@ -184,7 +182,7 @@ def test_errors_are_given_as_answers_and_the_rest_is_asked() -> None:
     assert answers == {page: "NotFound" if page == 2 else "Envelope" for page in range(1, 7)}
 
 
-def test_a_look_up_has_a_connection_of_its_own() -> None:
+def test_a_look_up_uses_a_new_connection() -> None:
     with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
         questions: list[Params] = [PAGE, PAGE, {"template_id": "1"}, {"template_id": "2"}, PAGE]
         for question in questions:
@@ -194,7 +192,7 @@ def test_a_look_up_has_a_connection_of_its_own() -> None:
     assert "close" not in connections[:2] + connections[4:]
 
 
-def test_an_interruption_after_the_end_does_no_harm() -> None:
+def test_an_interrupt_after_the_end_has_no_effect() -> None:
     with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
         endpoint.get(PAGE)
     endpoint.interrupt()

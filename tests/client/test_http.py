@@ -109,7 +109,7 @@ every_kind = pytest.mark.parametrize("ask", KINDS, ids=lambda ask: ask.__name__)
 
 
 @every_kind
-def test_the_authorities_of_the_settings_are_trusted_and_no_others(ask: Ask, certificate: Path) -> None:
+def test_only_the_configured_certificate_authorities_are_trusted(ask: Ask, certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server:
         assert ask(server.url, Network(ca_bundle=str(certificate))) == ""
         asked = len(server.requests)
@@ -127,7 +127,7 @@ def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(ask: Ask, certif
         assert server.requests[0].headers["host"] == "catalog.test"
 
 
-def test_a_proxy_behind_tls_opens_a_tunnel_too(certificate: Path) -> None:
+def test_an_https_proxy_opens_a_tunnel(certificate: Path) -> None:
     with (
         OverTls(one_after_another(GOOD), certificate) as server,
         Tunnels(port_of(server), certificate=certificate) as proxy,
@@ -137,7 +137,7 @@ def test_a_proxy_behind_tls_opens_a_tunnel_too(certificate: Path) -> None:
         assert (proxy.connections, server.connections) == (1, 1)
 
 
-def test_bytes_that_arrive_slowly_through_a_proxy_behind_tls_do_not_outlive_the_limit(certificate: Path) -> None:
+def test_a_slow_handshake_through_an_https_proxy_ends_at_the_limit(certificate: Path) -> None:
     with Tunnels(9, b"HTTP/1.1 200 Connection established\r\n\r\n", certificate=certificate, drips=True) as proxy:
         began = time.monotonic()
         assert "no connection within the deadline" in page("https://catalog.test", Network(str(certificate), proxy.url), 0.5)
@@ -145,7 +145,7 @@ def test_bytes_that_arrive_slowly_through_a_proxy_behind_tls_do_not_outlive_the_
 
 
 @every_kind
-def test_a_request_to_this_machine_is_not_sent_through_the_proxy(ask: Ask, certificate: Path) -> None:
+def test_a_request_to_loopback_does_not_use_the_proxy(ask: Ask, certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server, Tunnels(port_of(server)) as proxy:
         assert ask(server.url, Network(str(certificate), proxy.url)) == ""
         assert proxy.connections == 0
@@ -160,7 +160,7 @@ def test_a_proxy_of_the_environment_is_not_used(ask: Ask, certificate: Path, mon
         assert (proxy.connections, len(server.requests) > 0) == (0, True)
 
 
-def test_a_ping_over_plain_http_is_sent_to_the_proxy_as_it_is() -> None:
+def test_a_ping_over_plain_http_is_sent_to_the_proxy_without_a_tunnel() -> None:
     with Hostile(one_after_another(GOOD)) as proxy:
         assert ping("http://catalog.test", Network(proxy=proxy.url)) == ""
         assert [request.path for request in proxy.requests] == ["http://catalog.test/secret-uuid"]
@@ -182,7 +182,7 @@ def test_a_ping_over_plain_http_is_sent_to_the_proxy_as_it_is() -> None:
     ],
     ids=["407", "502", "closed", "no HTTP", "mute"],
 )
-def test_a_proxy_that_opens_no_tunnel_is_named_with_what_it_said(
+def test_a_proxy_that_opens_no_tunnel_is_reported_with_the_reason(
     ask: Ask,
     answer: bytes,
     closes: bool,  # noqa: FBT001
@@ -193,13 +193,13 @@ def test_a_proxy_that_opens_no_tunnel_is_named_with_what_it_said(
 
 
 @every_kind
-def test_a_name_that_resolves_too_slowly_is_named_and_does_not_outlive_the_limit(ask: Ask, slow_dns: None) -> None:
+def test_a_slow_name_resolution_ends_at_the_limit_and_is_reported(ask: Ask, slow_dns: None) -> None:
     began = time.monotonic()
     assert "its name did not resolve within the deadline" in ask("https://catalog.test", Network(), 0.3)
     assert time.monotonic() - began < SOON
 
 
-def test_nor_does_it_outlive_the_run(slow_dns: None) -> None:
+def test_a_slow_name_resolution_ends_at_the_deadline_of_the_run(slow_dns: None) -> None:
     with asking("https://catalog.test", deadline=0.3) as endpoint, pytest.raises(DeadlineExceeded):
         endpoint.get(PAGE)
     assert endpoint_threads() == []
@@ -250,7 +250,7 @@ def port_of(server: Hostile) -> int:
 # Connections ---------------------------------------------------------------------------------------------------------------
 
 
-def test_over_tls_a_connection_is_kept_and_http_2_is_not_agreed_on(certificate: Path) -> None:
+def test_a_tls_connection_is_reused_with_http_1_1(certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server:
         with asking(server.url, ca_bundle=str(certificate)) as endpoint:
             assert [endpoint.get(PAGE).records for _ in range(3)] == [[WIRE]] * 3
@@ -282,7 +282,7 @@ WITH_TRAILERS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\n
     ],
     ids=["kept", "an answer left over", "a byte left over", "chunks", "chunks left over", "a byte after chunks"],
 )
-def test_a_connection_is_kept_unless_more_came_than_the_answer(raw: bytes, connections: int, way: str, certificate: Path) -> None:
+def test_a_connection_is_reused_unless_more_bytes_follow(raw: bytes, connections: int, way: str, certificate: Path) -> None:
     with OverTls(one_after_another(Reply(raw=raw)), certificate) as server, Tunnels(port_of(server)) as proxy:
         url, through = (server.url, None) if way == "directly" else ("https://catalog.test", proxy.url)
         with asking(url, proxy=through, ca_bundle=str(certificate)) as endpoint:
@@ -297,14 +297,14 @@ def get(connection: Connection, url: str, most: int = 2**20) -> tuple[int, bytes
     return response.status, response.body
 
 
-def test_chunks_with_extensions_and_trailers_are_put_together() -> None:
+def test_chunks_with_extensions_and_trailers_are_joined() -> None:
     with Hostile(one_after_another(Reply(raw=WITH_TRAILERS))) as server:
         connection = Connection(server.url, Network())
         assert [get(connection, server.url), get(connection, server.url)] == [(200, b"abcde")] * 2
         connection.close()
 
 
-def test_an_answer_that_is_not_read_to_its_end_is_no_beginning_of_the_next() -> None:
+def test_after_a_response_that_is_not_read_to_its_end_a_new_connection_is_used() -> None:
     with Hostile(one_after_another(Reply(b"x" * 300_000), Reply(b"next"))) as server:
         connection = Connection(server.url, Network())
         assert get(connection, server.url, 10) == (200, b"x" * 10)
@@ -313,7 +313,7 @@ def test_an_answer_that_is_not_read_to_its_end_is_no_beginning_of_the_next() -> 
         assert server.connections == 2
 
 
-def test_no_header_can_bring_another() -> None:
+def test_a_header_cannot_inject_another() -> None:
     with Hostile(one_after_another(GOOD)) as server:
         connection = Connection(server.url, Network())
         with pytest.raises(TransportFailure, match="a character that HTTP does not permit"):
@@ -330,12 +330,12 @@ def test_no_header_can_bring_another() -> None:
         (b"HTTP/1.1 200 OK\r\nconte", "the connection was closed during a response"),
     ],
 )
-def test_a_malformed_head_is_named_as_such_and_not_as_a_broken_connection(raw: bytes, why: str) -> None:
+def test_a_malformed_head_is_reported_as_such(raw: bytes, why: str) -> None:
     with Hostile(one_after_another(Reply(raw=raw, end="close"))) as server:
         assert why in page(server.url, Network())
 
 
-def test_no_address_is_connected_to_that_is_not_permitted() -> None:
+def test_no_connection_is_made_to_an_address_that_is_not_permitted() -> None:
     with Hostile(one_after_another(GOOD)) as server:
         connection = Connection(server.url, Network(), is_permitted=lambda _address: False)
         with pytest.raises(TransportFailure, match="not permitted"):

@@ -31,7 +31,7 @@ def test_a_redirect_is_an_error_and_the_key_never_reaches_the_other_origin(statu
 @pytest.mark.parametrize(
     "target", ["mailto:x@y", "http://[::1", "javascript:alert(1)", "//", "http://a:99999999/", "/" + "a" * 70000, "\xff\xfe"]
 )
-def test_a_redirect_to_an_odd_place_is_an_error_like_any_other(target: str) -> None:
+def test_a_redirect_to_an_invalid_url_is_the_same_error(target: str) -> None:
     error, requests = error_of(redirect(target))
     assert (error.code, requests) == ("302", 1)
 
@@ -51,7 +51,7 @@ def test_the_key_is_in_one_header_and_in_no_error() -> None:
     assert KEY not in f"{request.path}{request.query}{caught.value}{caught.value.hint}"
 
 
-def test_a_key_that_the_server_quotes_is_not_passed_on() -> None:
+def test_a_key_in_a_response_is_removed() -> None:
     quoting = success([{**RECORD, "Title": f"for {KEY}"}])
     refusing = failure(401, message=f"no such key: {KEY}")
     with Hostile(one_after_another(quoting, refusing)) as server, asking(server.url) as endpoint:
@@ -61,7 +61,7 @@ def test_a_key_that_the_server_quotes_is_not_passed_on() -> None:
             endpoint.get(PAGE)
 
 
-def test_nor_is_its_beginning_where_a_long_message_is_cut() -> None:
+def test_the_beginning_of_a_key_at_the_end_of_a_truncated_message_is_removed() -> None:
     """Keys in the longest form leave a short text, so that the cut is nearer to what is shown."""
     escaped = "".join(f"\\u{ord(char):04x}" for char in KEY)
     long = failure(401, message=(escaped * (10_000 // len(escaped) + 1))[: 10_000 - len(KEY) + 9] + KEY)
@@ -71,13 +71,13 @@ def test_nor_is_its_beginning_where_a_long_message_is_cut() -> None:
     assert "[secret]" in str(caught.value)
 
 
-def test_a_number_of_thousands_of_digits_in_a_message_is_a_message_like_any_other() -> None:
+def test_a_message_may_contain_a_number_of_thousands_of_digits() -> None:
     refusing = one_after_another(failure(401, message=f"no: &#{'0' * 5000}65;"))
     with Hostile(refusing) as server, asking(server.url) as endpoint, pytest.raises(AccessDenied, match="no: &#0000"):
         endpoint.get(PAGE)
 
 
-def test_a_name_that_no_resolver_takes_is_unreachable() -> None:
+def test_a_name_that_cannot_be_resolved_is_unreachable() -> None:
     """Settings refuse such a name; a proxy's or a resolver's own rules may be stricter than ours."""
     absurd = replace(make_settings(), base_url=f"https://{'a' * 70}.example")
     with HttpApiClient(absurd, KEY, retry_policy=HASTY) as endpoint, pytest.raises(Unreachable):
@@ -111,7 +111,7 @@ def test_a_closed_port_is_unreachable() -> None:
         pytest.param(2, "not-json", id="nested", marks=pytest.mark.long),
     ],
 )
-def test_a_bomb_of_300_mib_takes_no_more_than_the_limit(times: int, code: str) -> None:
+def test_a_decompression_bomb_of_300_mib_takes_no_more_memory_than_the_limit(times: int, code: str) -> None:
     with Hostile(one_after_another(bomb(300, times))) as server:
         tracemalloc.start()
         try:
@@ -133,7 +133,7 @@ def test_a_body_that_never_ends_is_cut_off_at_the_limit(monkeypatch: pytest.Monk
     assert caught.value.code == "too-large"
 
 
-def test_all_answers_of_a_run_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_responses_of_a_run_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "RUN_LIMIT", 2 * len(GOOD.body))
     with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
         for _ in range(2):
@@ -142,13 +142,13 @@ def test_all_answers_of_a_run_together_are_bounded(monkeypatch: pytest.MonkeyPat
             endpoint.get(PAGE)
 
 
-def test_a_body_that_is_all_brackets_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_of_brackets_is_rejected_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envelope, "MOST_VALUES", 1000)
     error, requests = error_of(as_json({"code": 200, "data": {"total": 1, "templates": [[]] * 600}}))
     assert (error.code, requests) == ("too-large", 1)
 
 
-def test_no_more_connections_than_allowed_are_open_at_once() -> None:
+def test_the_number_of_concurrent_connections_is_limited() -> None:
     with Hostile(lambda _: replace(GOOD, hold=0.05)) as server, asking(server.url) as endpoint:
         answers = list(endpoint.get_many(({"page": page, "page_size": 50} for page in range(1, 13)), 3))
         assert sorted(int(question["page"]) for question, _ in answers) == list(range(1, 13))
@@ -159,7 +159,7 @@ def test_no_more_connections_than_allowed_are_open_at_once() -> None:
 
 
 @pytest.mark.ci_slice
-def test_all_requests_together_keep_the_rate() -> None:
+def test_all_requests_together_obey_the_rate_limit() -> None:
     with Hostile(one_after_another(GOOD)) as server, asking(server.url, rate=10.0) as endpoint:
         began = time.monotonic()
         assert len(list(endpoint.get_many(({"page": page, "page_size": 50} for page in range(1, 26)), 8))) == 25
@@ -192,11 +192,11 @@ def begun(rate: float, requests: int, busy: float = 0.0) -> list[float]:
     ("rate", "expected"),
     [(0, [0, 0, 0, 0, 0]), (2, [0, 0, 1.02, 1.02, 2.04]), (0.5, [0, 2.04, 4.08, 6.12, 8.16]), (2.5, [0, 0, 0.816, 0.816, 1.632])],
 )
-def test_the_pace_keeps_whole_bursts_apart(rate: float, expected: list[float]) -> None:
+def test_the_rate_limit_separates_whole_bursts(rate: float, expected: list[float]) -> None:
     assert begun(rate, 5) == expected
 
 
-def test_the_pace_counts_from_when_a_request_really_began() -> None:
+def test_the_rate_limit_counts_from_the_actual_start_of_a_request() -> None:
     assert begun(2, 4, busy=0.9) == [0, 0.9, 1.02, 1.92]
 
 
@@ -211,7 +211,7 @@ def test_requests_retries_and_bytes_are_counted() -> None:
         assert endpoint.statistics.bytes == len(failure(500).body) + len(GOOD.body)
 
 
-def test_a_deep_answer_is_read_in_linear_time() -> None:
+def test_a_deep_body_is_parsed_in_linear_time() -> None:
     deep = b'{"code": 200, "x": ' + b"[" * 2000 + b'"' + b'\\"' * 500_000
     began = time.monotonic()
     error, _ = error_of(Reply(deep))

@@ -33,7 +33,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
         ("Fri, 01 Jan 2026 00:00:00 +999999999", None),
     ],
 )
-def test_retry_after_is_read_in_both_forms_and_nonsense_is_nothing(value: str | None, seconds: float | None) -> None:
+def test_retry_after_is_parsed_in_both_forms_and_ignored_if_invalid(value: str | None, seconds: float | None) -> None:
     assert retry_after(value, NOW) == seconds
 
 
@@ -48,28 +48,28 @@ def waits(error: SyncError) -> list[float | None]:
 
 
 @pytest.mark.parametrize("error", [Unreachable("no"), Deferred("later", code="503")])
-def test_what_may_pass_gets_five_attempts(error: SyncError) -> None:
+def test_a_temporary_error_gets_five_attempts(error: SyncError) -> None:
     assert waits(error) == [0.5, 1.0, 2.0, 4.0, None]
 
 
-def test_an_answer_that_is_no_json_gets_three_attempts() -> None:
+def test_a_response_that_is_not_json_gets_three_attempts() -> None:
     assert waits(InvalidResponse("no", code="not-json")) == [0.5, 1.0, None, None, None]
 
 
 @pytest.mark.parametrize(
     "error", [InvalidResponse("no", code="html"), AccessDenied("no"), Maintenance("later", code="455", after=1.0)]
 )
-def test_what_does_not_pass_gets_one_attempt(error: SyncError) -> None:
+def test_a_permanent_error_gets_one_attempt(error: SyncError) -> None:
     assert waits(error) == [None] * 5
 
 
-def test_a_wait_is_shortened_or_stretched_by_up_to_half() -> None:
+def test_jitter_changes_a_wait_by_up_to_half() -> None:
     assert wait_after(Unreachable("no"), 1, REQUESTS, lambda: 0.0) == 0.25
     assert wait_after(Unreachable("no"), 1, REQUESTS, lambda: 1.0) == 0.75
 
 
 @pytest.mark.parametrize(("asked", "wait"), [(0.0, 0.5), (7.0, 7.5), (60.0, 60.5), (61.0, None)])
-def test_a_wait_that_the_server_asks_for_is_obeyed_up_to_a_minute(asked: float, wait: float | None) -> None:
+def test_a_retry_after_is_obeyed_up_to_a_minute(asked: float, wait: float | None) -> None:
     assert waits(Deferred("later", code="429", after=asked)) == [wait] * 4 + [None]
 
 

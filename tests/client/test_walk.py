@@ -75,38 +75,38 @@ MOVED = "the catalog's count changed during the walk ({})".format
 
 
 @pytest.mark.parametrize("workers", [1, 2, 9])
-def test_a_catalog_that_holds_still_is_verified_in_one_walk(workers: int) -> None:
+def test_a_catalog_that_does_not_change_is_verified_in_one_walk(workers: int) -> None:
     catalog = Catalog(pages([1, 2], [3, 4], [5]), total=5)
     found = catalog.walk(workers=workers)
     assert (ids(found), found.verified, found.pages, found.total) == (["1", "2", "3", "4", "5"], True, 3, 5)
     assert sorted(catalog.pages_asked) == [1, 2, 3]
 
 
-def test_an_empty_catalog_that_says_so_is_verified() -> None:
+def test_an_empty_catalog_with_a_count_of_0_is_verified() -> None:
     found = Catalog(pages([]), total=0).walk()
     assert found == Walk((), 0, 1, verified=True, missing=DOCUMENTED)
     assert found.reason == ""
 
 
-def test_a_catalog_that_is_smaller_than_a_page_is_asked_for_once() -> None:
+def test_a_catalog_smaller_than_a_page_needs_one_request() -> None:
     catalog = Catalog(pages([1]), total=1)
     assert catalog.walk().verified
     assert catalog.pages_asked == [1]
 
 
-def test_every_page_is_asked_for_in_the_same_size() -> None:
+def test_every_page_is_requested_with_the_same_size() -> None:
     catalog = Catalog(pages([1, 2], [3, 4]), total=4)
     catalog.walk(page_size=50)
     assert catalog.asked == [{"page": page, "page_size": 50} for page in (1, 2, 3)]
 
 
-def test_a_page_size_capped_without_a_word_is_taken_as_it_is() -> None:
+def test_a_page_size_that_the_server_limits_is_accepted() -> None:
     catalog = Catalog(pages([1, 2], [3, 4], [5]), total=5)
     assert catalog.walk(page_size=50).verified
     assert catalog.pages_asked == [1, 2, 3]
 
 
-def test_a_server_that_gives_everything_at_once_is_verified() -> None:
+def test_a_server_that_ignores_the_page_size_is_verified() -> None:
     catalog = Catalog(lambda _: [1, 2, 3, 4, 5], total=5)
     found = catalog.walk(page_size=2)
     assert (ids(found), found.verified, catalog.pages_asked) == (["1", "2", "3", "4", "5"], True, [1, 2])
@@ -117,50 +117,50 @@ def test_a_server_that_gives_everything_at_once_is_verified() -> None:
     [(), (3, 4), (4, 3), (1, 2), NOT_FOUND, INVALID],
     ids=["empty", "the last again", "the last turned round", "the first again", "404", "422"],
 )
-def test_whatever_comes_past_a_full_last_page_is_the_end(past_end: Any) -> None:
+def test_each_response_past_a_full_last_page_is_the_end(past_end: Any) -> None:
     catalog = Catalog(pages([1, 2], [3, 4], past_end=past_end), total=4)
     found = catalog.walk()
     assert (ids(found), found.verified, catalog.pages_asked) == (["1", "2", "3", "4"], True, [1, 2, 3])
 
 
 @pytest.mark.parametrize("order", [lambda _: 0, lambda in_flight: in_flight - 1], ids=["in turn", "the last first"])
-def test_the_order_in_which_answers_come_changes_nothing(order: Callable[[int], int]) -> None:
+def test_the_order_of_responses_has_no_effect(order: Callable[[int], int]) -> None:
     catalog = Catalog(pages([1, 2], [3, 4], [5, 6], [7]), total=7, order=order)
     assert ids(catalog.walk(workers=3)) == ["1", "2", "3", "4", "5", "6", "7"]
 
 
-def test_a_record_that_is_known_by_its_bytes_counts_like_any_other() -> None:
+def test_a_recognised_record_counts_as_any_other() -> None:
     known = {"1": wire_hash(json.dumps({"TemplateId": "1"}).encode())}
     found = Catalog(pages([1, 2], [3]), total=3, known=known).walk()
     assert (found.verified, [each.offset is None for each in found.records]) == (True, [True, False, False])
 
 
-def test_the_last_page_again_is_the_end_also_where_one_of_its_records_has_no_id() -> None:
+def test_a_repeated_last_page_is_the_end_also_if_a_record_has_no_id() -> None:
     assert Catalog(pages([1, 2], [3, {}], past_end=[3, {}]), total=4).walk().verified
 
 
-def test_a_record_without_an_id_past_the_end_is_one_too_many() -> None:
+def test_a_record_without_an_id_past_the_end_counts() -> None:
     found = Catalog(pages([1, 2], [3, 4], past_end=[{}]), total=4).walk()
     assert (found.verified, found.reason) == (False, UNEQUAL(4, 5))
 
 
-def test_an_error_past_the_end_is_nothing_where_the_count_is_right_but_the_end_of_the_time_is() -> None:
+def test_an_error_past_the_end_is_ignored_if_the_count_is_correct_except_the_deadline() -> None:
     assert Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=4).walk().verified
     with pytest.raises(DeadlineExceeded):
         Catalog(pages([1, 2], [3, 4], past_end=DeadlineExceeded("no")), total=4).walk()
 
 
-def test_a_page_past_the_end_that_cannot_be_read_is_a_bad_one_where_the_count_is_too_low() -> None:
+def test_with_a_count_that_is_too_low_an_error_past_the_end_is_a_failed_page() -> None:
     found = Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=2).walk()
     assert (ids(found), found.failed_pages, found.verified) == (["1", "2", "3", "4"], (3,), False)
 
 
-def test_another_error_past_the_end_ends_the_walk_where_the_count_is_too_low() -> None:
+def test_with_a_count_that_is_too_low_a_rate_limit_past_the_end_ends_the_walk() -> None:
     with pytest.raises(Deferred):
         Catalog(pages([1, 2], [3, 4], past_end=Deferred("no", code="429")), total=2).walk()
 
 
-def test_a_count_that_is_too_low_is_found_out_by_pages_of_one_template_too() -> None:
+def test_a_count_that_is_too_low_is_detected_with_pages_of_one_template() -> None:
     found = Catalog(pages([1], [2]), total=1).walk(page_size=1)
     assert found.reason == UNEQUAL(1, 2)
 
@@ -171,13 +171,13 @@ def test_a_record_from_past_the_end_has_its_own_page_number() -> None:
 
 
 @pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
-def test_a_page_that_is_refused_with_templates_behind_it_is_no_end(refused: InvalidResponse) -> None:
+def test_a_404_or_422_before_a_page_with_templates_is_an_error(refused: InvalidResponse) -> None:
     with pytest.raises(InvalidResponse) as caught:
         Catalog(pages([1, 2], refused, [3, 4]), total=6).walk()
     assert caught.value is refused
 
 
-def test_a_count_of_nothing_past_the_end_is_no_movement() -> None:
+def test_a_count_of_0_past_the_end_is_not_a_changed_count() -> None:
     assert Catalog(pages([1, 2]), total=lambda request: 2 if request % 2 else 0).walk().verified
 
 
@@ -229,7 +229,7 @@ def test_a_walk_whose_counts_disagree_is_repeated_and_then_unverified(
         "the same page always",
     ],
 )
-def test_pages_that_would_only_repeat_what_is_known_are_not_asked_for(answer: Answer, total: int, asked: list[int]) -> None:
+def test_useless_pages_are_not_requested(answer: Answer, total: int, asked: list[int]) -> None:
     catalog = Catalog(answer, total)
     assert not catalog.walk().verified
     assert catalog.pages_asked == asked * walking.MOST_WALKS
@@ -238,7 +238,7 @@ def test_pages_that_would_only_repeat_what_is_known_are_not_asked_for(answer: An
 @pytest.mark.parametrize(
     ("last", "shown"), [(10, "10, 11, 12, 13, 14, 15, 16, 17, 18, 19"), (11, "11, 12, 13, 14, 15, 16, 17, 18, 19, 20, …")]
 )
-def test_of_a_count_that_moves_with_every_page_ten_are_shown(last: int, shown: str) -> None:
+def test_ten_of_many_different_counts_are_shown(last: int, shown: str) -> None:
     def total(_: int) -> int:
         return last - 1 + catalog.pages_asked[-1]
 
@@ -247,12 +247,12 @@ def test_of_a_count_that_moves_with_every_page_ten_are_shown(last: int, shown: s
 
 
 @pytest.mark.parametrize("past_end", [[], [3]], ids=["nothing more", "one more"])
-def test_a_count_that_moves_past_the_end_is_unverified(past_end: list[int]) -> None:
+def test_a_count_that_changes_past_the_end_leaves_the_walk_unverified(past_end: list[int]) -> None:
     found = Catalog(pages([1, 2], past_end), total=lambda request: 2 if request % 2 else 3).walk()
     assert (found.verified, found.reason, found.total) == (False, MOVED("2, 3"), 3)
 
 
-def test_a_count_that_only_one_page_gives_is_reported_and_unverified() -> None:
+def test_a_count_on_one_page_only_is_reported_and_leaves_the_walk_unverified() -> None:
     found = Catalog(pages([1, 2], [3]), total=lambda request: None if request % 2 else 3).walk()
     assert (found.total, found.verified, found.reason) == (3, False, UNCOUNTED)
 
@@ -269,7 +269,7 @@ def test_a_catalog_that_shrinks_below_a_page_during_the_walk_is_walked_again() -
     assert (ids(found), found.verified, found.total) == (["1", "2"], True, 2)
 
 
-def test_what_several_unbelievable_walks_served_is_joined_the_newest_first() -> None:
+def test_the_records_of_several_unverified_walks_are_joined_newest_first() -> None:
     def answer(page: int) -> list[Any]:
         attempt = catalog.pages_asked.count(1)
         return [{"TemplateId": "1", "Title": attempt}, {"TemplateId": str(10 + attempt)}] if page == 1 else []
@@ -296,7 +296,7 @@ def test_missing_fields_are_those_of_the_verified_walk_or_of_any_attempt(total_t
     assert catalog.walk().missing & {"Title", "Title_en", "Cover"} == missing
 
 
-def test_a_field_of_a_known_record_is_seen_by_each_walk_anew() -> None:
+def test_each_walk_determines_the_fields_of_a_recognised_record_again() -> None:
     record = {"TemplateId": "1", "Duration": 0}
     catalog = Catalog(pages([record]), total=lambda request: 2 if request < 3 else 1)
     catalog.parser = new_parser({"1": wire_hash(json.dumps(record).encode())})
@@ -304,7 +304,7 @@ def test_a_field_of_a_known_record_is_seen_by_each_walk_anew() -> None:
     assert (found.verified, catalog.pages_asked, found.missing) == (True, [1, 2, 1], DOCUMENTED - {"TemplateId", "Duration"})
 
 
-def test_a_template_that_changed_between_two_pages_is_asked_for_again() -> None:
+def test_a_template_with_different_contents_on_two_pages_causes_another_walk() -> None:
     def answer(page: int) -> list[Any]:
         return [[1, {"TemplateId": "2", "Title": "old"}], [{"TemplateId": "2", "Title": "new"}, 3]][page - 1] if page < 3 else []
 
@@ -313,7 +313,7 @@ def test_a_template_that_changed_between_two_pages_is_asked_for_again() -> None:
     assert catalog.pages_asked.count(1) == walking.MOST_WALKS
 
 
-def test_a_template_on_two_pages_signed_anew_is_no_reason_to_walk_again() -> None:
+def test_a_new_signature_on_a_second_page_is_no_reason_to_walk_again() -> None:
     def answer(page: int) -> list[Any]:
         moved = {"TemplateId": "2", "Cover": f"https://m.example/c?sig={page}"}
         return [[1, moved], [moved, 3]][page - 1] if page < 3 else []
@@ -328,12 +328,12 @@ def test_two_pages_nested_too_deeply_to_compare_do_not_end_the_run() -> None:
     assert Catalog(pages([1, deep], [deep + b" ", 3]), total=3).walk().verified
 
 
-def test_a_record_without_an_id_stands_for_one_template() -> None:
+def test_a_record_without_an_id_counts_as_one_template() -> None:
     found = Catalog(pages([1, {}], [None, 4]), total=4).walk()
     assert (found.verified, len(found.records)) == (True, 4)
 
 
-def test_two_records_without_ids_are_not_one_template_that_changed() -> None:
+def test_two_records_without_ids_are_not_one_changed_template() -> None:
     catalog = Catalog(pages([1, {}], [None, 1]), total=3)
     assert catalog.walk().verified
     assert catalog.pages_asked == [1, 2, 3]
@@ -361,9 +361,7 @@ ENDS = [
 
 @pytest.mark.parametrize("error", BAD_PAGE)
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_page_that_cannot_be_read_leaves_the_walk_unverified_with_what_the_others_served(
-    error: SyncError, workers: int
-) -> None:
+def test_a_failed_page_leaves_the_walk_unverified_with_the_records_of_the_others(error: SyncError, workers: int) -> None:
     catalog = Catalog(pages([1, 2], error, [5, 6], [7, 8], [9]), total=9)
     found = catalog.walk(workers=workers)
     assert (ids(found), found.verified, found.failed_pages, found.pages) == (["1", "2", "5", "6", "7", "8", "9"], False, (2,), 4)
@@ -371,14 +369,14 @@ def test_a_page_that_cannot_be_read_leaves_the_walk_unverified_with_what_the_oth
     assert sorted(catalog.pages_asked) == [1, 2, 3, 4, 5], "the walk is not made again"
 
 
-def test_a_server_error_that_outlasts_every_wait_it_asked_for_is_the_page_s_alone() -> None:
+def test_a_server_error_that_persists_after_each_retry_after_concerns_one_page() -> None:
     error = Deferred("no", code="503", after=1.0)
     error.exhausted = True
     assert Catalog(pages([1, 2], error, [5]), total=5).walk().failed_pages == (2,)
 
 
 @pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
-def test_a_page_that_is_refused_ends_the_walk_also_beside_one_that_cannot_be_read(refused: InvalidResponse) -> None:
+def test_a_404_within_the_list_ends_the_walk_also_after_a_failed_page(refused: InvalidResponse) -> None:
     with pytest.raises(InvalidResponse) as caught:
         Catalog(pages([1, 2], refused, BAD_PAGE[0], [7, 8], [9]), total=9).walk()
     assert caught.value is refused
@@ -391,7 +389,7 @@ def test_a_first_page_that_cannot_be_read_ends_the_walk(error: SyncError) -> Non
     assert caught.value is error
 
 
-def test_half_of_the_pages_may_be_bad_and_no_more() -> None:
+def test_half_of_the_pages_may_fail_and_no_more() -> None:
     first, second, third = BAD_PAGE[:3]
     found = Catalog(pages([1, 2], first, second, [7]), total=7).walk()
     assert (ids(found), found.failed_pages) == (["1", "2", "7"], (2, 3))
@@ -404,29 +402,29 @@ def test_half_of_the_pages_may_be_bad_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("count", "shown"), [(10, "2, 4, 6, 8, 10, 12, 14, 16, 18, 20"), (11, "2, 4, 6, 8, 10, 12, 14, 16, 18, 20, …")]
 )
-def test_of_pages_that_cannot_be_read_ten_are_named(count: int, shown: str) -> None:
+def test_ten_of_many_failed_pages_are_named(count: int, shown: str) -> None:
     catalog = Catalog(lambda page: [page] if page % 2 else Unreachable("No proxy."), total=2 * count)
     assert catalog.walk(page_size=1).reason == f"{count} pages could not be fetched: {shown} (page 2: No proxy)"
 
 
-def test_the_full_stop_of_an_error_is_left_out_and_nothing_else() -> None:
+def test_only_the_full_stop_of_an_error_is_removed() -> None:
     assert Catalog(pages([1, 2], Unreachable("No fax."), [5]), total=5).walk().reason == "page 2 could not be fetched (No fax)"
 
 
-def test_after_more_than_half_of_the_pages_the_rest_is_not_asked() -> None:
+def test_after_more_than_half_of_the_pages_failed_no_further_page_is_requested() -> None:
     catalog = Catalog(lambda page: [1, 2] if page == 1 else Unreachable("no"), total=20)
     with pytest.raises(Unreachable):
         catalog.walk()
     assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_behind_a_last_page_that_cannot_be_read_nothing_is_asked() -> None:
+def test_after_a_failed_last_page_no_further_page_is_requested() -> None:
     catalog = Catalog(pages([1, 2], [3, 4], BAD_PAGE[0]), total=6)
     assert catalog.walk().failed_pages == (3,)
     assert catalog.pages_asked == [1, 2, 3]
 
 
-def test_of_a_walk_with_a_bad_page_after_one_that_did_not_add_up_what_both_served_is_joined() -> None:
+def test_the_records_of_an_unverified_walk_and_of_one_with_a_failed_page_are_joined() -> None:
     def answer(page: int) -> Any:
         attempt = catalog.pages_asked.count(1)
         return {1: [1, 2], 2: [3] if attempt == 1 else BAD_PAGE[0], 3: [5] if attempt > 1 else []}[page]
@@ -438,7 +436,7 @@ def test_of_a_walk_with_a_bad_page_after_one_that_did_not_add_up_what_both_serve
 
 @pytest.mark.parametrize("error", ENDS)
 @pytest.mark.parametrize("workers", [1, 4])
-def test_an_error_that_is_not_the_page_s_alone_ends_the_walk_as_it_is(error: SyncError, workers: int) -> None:
+def test_an_error_that_does_not_concern_one_page_ends_the_walk(error: SyncError, workers: int) -> None:
     catalog = Catalog(pages([1, 2], error, [5, 6], [7, 8], [9]), total=9)
     with pytest.raises(type(error)) as caught:
         catalog.walk(workers=workers)
@@ -446,7 +444,7 @@ def test_an_error_that_is_not_the_page_s_alone_ends_the_walk_as_it_is(error: Syn
 
 
 @pytest.mark.parametrize("error", [NOT_FOUND, INVALID])
-def test_no_first_page_is_no_end_but_an_error(error: SyncError) -> None:
+def test_a_404_for_the_first_page_is_an_error(error: SyncError) -> None:
     with pytest.raises(InvalidResponse):
         Catalog(lambda _: error, total=0).walk()
 
@@ -460,7 +458,7 @@ def test_a_catalog_without_end_is_bounded_by_pages(monkeypatch: pytest.MonkeyPat
     assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_a_catalog_of_exactly_as_many_full_pages_as_may_be_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalog_of_the_maximum_number_of_full_pages_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "MOST_PAGES", 2)
     assert Catalog(pages([1, 2], [3, 4]), total=4).walk().verified
     assert Catalog(pages([1, 2], [3, 4], past_end=(3, 4)), total=4).walk().verified
@@ -474,7 +472,7 @@ def test_a_catalog_without_end_is_bounded_by_records(monkeypatch: pytest.MonkeyP
     assert Catalog(pages([1, 2], [3, 4], [5]), total=5).walk().verified
 
 
-def test_a_catalog_of_two_million_templates_is_not_without_end() -> None:
+def test_a_catalog_of_two_million_templates_is_within_the_limits() -> None:
     assert (walking.MOST_PAGES, walking.MOST_RECORDS) == (40_000, 2_000_000)
 
 
@@ -488,7 +486,7 @@ def test_progress_is_reported_after_every_page() -> None:
 @pytest.mark.parametrize(
     ("total", "told"), [(3, [(1, None), (2, 2)]), (5, [(1, None), (2, None)] * 3)], ids=["at the bound", "beyond it"]
 )
-def test_a_count_beyond_all_sense_is_no_count_of_pages_to_expect(
+def test_an_implausible_count_does_not_determine_the_number_of_pages(
     total: int, told: list[tuple[int, int | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walking, "MOST_PAGES", 2)

@@ -65,7 +65,7 @@ def written(times: list[datetime], timezone: str = "UTC") -> list[str]:
         ("@annually", ["Fri 2027-01-01 00:00", "Sat 2028-01-01 00:00"]),
     ],
 )
-def test_an_expression_fires_when_a_calendar_says_so(expression: str, expected: list[str]) -> None:
+def test_an_expression_fires_at_the_expected_times(expression: str, expected: list[str]) -> None:
     assert written(fires(expression, "UTC", WEDNESDAY, len(expected))) == expected
 
 
@@ -87,7 +87,7 @@ def test_day_of_month_and_day_of_week_combine_as_in_cron(expression: str, expect
     assert written(fires(expression, "UTC", WEDNESDAY, len(expected))) == expected
 
 
-def test_the_zone_is_the_one_asked_for_and_not_the_machine_s() -> None:
+def test_the_time_zone_is_the_configured_one() -> None:
     # 12:00 UTC is 20:00 in Shanghai, so that its Thursday begins at 16:00 UTC on Wednesday.
     assert written(fires("0 0 * * *", "Asia/Shanghai", WEDNESDAY, 2)) == ["Wed 2026-07-01 16:00", "Thu 2026-07-02 16:00"]
     assert written(fires("0 9 * * 1", "Asia/Shanghai", WEDNESDAY, 1), "Asia/Shanghai") == ["Mon 2026-07-06 09:00"]
@@ -147,7 +147,7 @@ def test_a_clock_change_loses_no_run(expression: str, timezone: str, start: date
     timezone=st.sampled_from(["America/New_York", "America/Nuuk", "Europe/Lisbon", "Australia/Lord_Howe", "America/Santiago"]),
     start=st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 - put on beside it
 )
-def test_the_next_time_is_always_later_and_no_other_lies_between(expression: str, timezone: str, start: datetime) -> None:
+def test_the_next_time_is_later_and_the_first_that_matches(expression: str, timezone: str, start: datetime) -> None:
     cron = Cron(expression, ZoneInfo(timezone))
     found = cron.after(start)
     assert found > start
@@ -155,14 +155,14 @@ def test_the_next_time_is_always_later_and_no_other_lies_between(expression: str
     assert cron.after(start + (found - start) / 2) == found
 
 
-def test_a_time_that_is_now_is_at_it_and_not_after_it() -> None:
+def test_at_or_after_includes_the_given_time_and_after_does_not() -> None:
     noon = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
     hourly = Cron("@hourly", ZoneInfo("UTC"))
     assert hourly.at_or_after(noon) == noon
     assert hourly.after(noon) == hourly.at_or_after(noon + timedelta(microseconds=1)) == datetime(2026, 7, 1, 13, 0, tzinfo=UTC)
 
 
-def test_it_says_what_it_is() -> None:
+def test_a_cron_schedule_has_a_text_form() -> None:
     assert str(Cron("0 0 * * sun", SHANGHAI)) == "cron[0 0 * * sun, Asia/Shanghai]"
 
 
@@ -199,7 +199,7 @@ def test_it_says_what_it_is() -> None:
         ("0 0 31 4,6,9,11 *", "'0 0 31 4,6,9,11 *' never fires: no such month has such a day."),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_sentence(expression: str, sentence: str) -> None:
+def test_an_invalid_expression_is_rejected_in_one_sentence(expression: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=r"\.$") as refusal:
         check(expression)
     assert str(refusal.value) == sentence
@@ -249,7 +249,7 @@ def fields(draw: st.DrawFn, low: int, high: int) -> tuple[str, set[int]]:
     weekday=fields(0, 7),
     start=st.datetimes(datetime(2024, 1, 1), datetime(2031, 12, 31)),  # noqa: DTZ001 - Shanghai's clock, put on below
 )
-def test_any_expression_agrees_with_trying_every_minute(
+def test_each_expression_agrees_with_a_check_of_every_minute(
     minute: tuple[str, set[int]],
     hour: tuple[str, set[int]],
     day: tuple[str, set[int]],

@@ -29,11 +29,11 @@ def refusal(value: str) -> str:
         f"https://{'x' * 63}.example",
     ],
 )
-def test_an_address_is_given_back_as_it_was_written(value: str) -> None:
+def test_a_url_is_returned_unchanged(value: str) -> None:
     assert http_url(value) == value
 
 
-def test_the_newline_at_a_secret_file_s_end_is_no_part_of_the_address() -> None:
+def test_the_newline_at_the_end_of_a_secret_file_is_removed() -> None:
     assert http_url(" https://ping.example/secret-path\n") == "https://ping.example/secret-path"
 
 
@@ -58,7 +58,7 @@ def test_the_newline_at_a_secret_file_s_end_is_no_part_of_the_address() -> None:
         f"https://{'x' * 64}.example",
     ],
 )
-def test_what_is_no_address_is_answered_with_an_example(value: str) -> None:
+def test_an_invalid_url_is_rejected_with_an_example(value: str) -> None:
     assert refusal(value) == EXPECTED
 
 
@@ -75,16 +75,16 @@ def test_what_is_no_address_is_answered_with_an_example(value: str) -> None:
         "xn--\xfc.example",
     ],
 )
-def test_a_name_that_could_mean_two_servers_is_none(host: str) -> None:
+def test_an_ambiguous_name_is_invalid(host: str) -> None:
     assert refusal(f"https://{host}") == EXPECTED
 
 
 @pytest.mark.parametrize("who", ["user", "user:", ":password", "user:password"])
-def test_an_address_with_a_password_in_it_is_refused_without_repeating_it(who: str) -> None:
+def test_a_url_with_a_password_is_rejected_and_not_shown(who: str) -> None:
     assert refusal(f"https://{who}@api.crun.ai") == "a URL without a user name or password in it"
 
 
-def test_whoever_asks_for_an_address_may_give_an_example_of_their_own() -> None:
+def test_the_example_in_the_error_of_a_url_is_an_argument() -> None:
     for value in ("https://api.crun.ai:port", "ftp://api.crun.ai"):
         with pytest.raises(ValueError, match=r"\Aa URL such as https://shop\.example/hook\Z"):
             http_url(value, "https://shop.example/hook")

@@ -10,7 +10,7 @@ from sync.config.addresses import is_loopback_name
 @pytest.mark.parametrize(
     "host", ["localhost", "LocalHost", "127.0.0.1", "[::1]", "localhost:80", "127.0.0.1:8455", "[::1]:65535"]
 )
-def test_this_machine_names_itself_with_any_port_or_none(host: str) -> None:
+def test_loopback_names_may_have_a_port(host: str) -> None:
     assert is_loopback_name(host) is True
 
 
@@ -37,5 +37,5 @@ def test_this_machine_names_itself_with_any_port_or_none(host: str) -> None:
         "localhost, evil.example",
     ],
 )
-def test_another_s_name_is_not_taken_for_this_machine(host: str) -> None:
+def test_another_name_is_not_loopback(host: str) -> None:
     assert is_loopback_name(host) is False

@@ -20,7 +20,7 @@ SECRET = "canary"
     (r"k\u0063anary", "k[secret]"),
     (r"k\u0063\u0061\u006E\u0061\u0072\u0079", "k[secret]"),
 ])  # fmt: skip
-def test_a_secret_is_hidden_however_its_letters_are_written(text: str, shown: str) -> None:
+def test_a_secret_is_masked_in_each_spelling(text: str, shown: str) -> None:
     assert Redactor([SECRET])(text) == shown
 
 
@@ -29,7 +29,7 @@ def test_a_secret_is_hidden_however_its_letters_are_written(text: str, shown: st
     r"\U0063anary",   # not an escape of JSON
     "63616e617279", "Y2FuYXJ5", "&#99;anary", r"\x63anary",   # hexadecimal, base64, HTML and Python are not looked for
 ])  # fmt: skip
-def test_other_text_is_left(text: str) -> None:
+def test_other_text_is_kept(text: str) -> None:
     assert Redactor([SECRET])(text) == text
 
 
@@ -39,17 +39,17 @@ def test_a_password_of_five_characters_is_left_and_one_of_six_is_hidden() -> Non
     assert Redactor(["plain", SECRET])("a plain canary, canary") == "a plain [secret], [secret]"
 
 
-def test_without_a_secret_everything_is_left() -> None:
+def test_without_a_secret_all_text_is_kept() -> None:
     redactor = Redactor([])
     assert (redactor("canary"), redactor.body(b"canary"), redactor.value(["canary"])) == ("canary", b"canary", ["canary"])
 
 
-def test_the_password_secret_is_hidden_once() -> None:
+def test_the_password_secret_is_masked_once() -> None:
     assert Redactor(["secret"])("my secret!") == "my [secret]!"
 
 
 @pytest.mark.parametrize("order", [["canary", "canary-bird"], ["canary-bird", "canary"]])
-def test_of_two_secrets_that_begin_alike_nothing_of_the_longer_one_is_left(order: list[str]) -> None:
+def test_of_two_secrets_with_the_same_beginning_the_longer_one_is_masked_completely(order: list[str]) -> None:
     assert Redactor(order)("canary-bird canary") == "[secret] [secret]"
     assert Redactor(order).body(b"canary-bird canary") == b"[secret] [secret]"
 
@@ -67,11 +67,11 @@ def test_each_of_several_secrets_is_found_in_escapes() -> None:
     ("can\xe4ry", rb"<can\u00e4ry>", b"<[secret]>"),
     ("can\xe4ry", b"<can%C3%A4ry>", b"<[secret]>"),
 ])  # fmt: skip
-def test_bytes_that_quote_a_secret_as_json_or_in_an_address_hold_none_of_it(secret: str, body: bytes, shown: bytes) -> None:
+def test_secrets_are_removed_from_bytes_in_their_json_and_url_forms(secret: str, body: bytes, shown: bytes) -> None:
     assert Redactor([secret]).body(body) == shown
 
 
-def test_a_value_with_secrets_is_written_again_without_them_however_deep() -> None:
+def test_secrets_are_removed_from_nested_values() -> None:
     inner: list[Any] = ["canary", 7, None, True, "short", {"canary": "a canary"}]
     value = {"a canary": inner, "b": 1.5}
     assert Redactor([SECRET]).value(value) == {
@@ -82,7 +82,7 @@ def test_a_value_with_secrets_is_written_again_without_them_however_deep() -> No
     assert Redactor([SECRET]).value(plain) is plain
 
 
-def test_a_secret_that_is_spelled_in_a_value_is_hidden_and_percent_signs_of_others_are_left() -> None:
+def test_a_percent_encoded_secret_is_masked_and_other_percent_signs_are_kept() -> None:
     value = {"Title": "a %63anary", "Tags": ["100 %", "%63%61x"], "Prices": [{"Credit": 1.5, "%63anary": "x"}]}
     assert Redactor([SECRET]).value(value) == {
         "Title": "a [secret]", "Tags": ["100 %", "%63%61x"], "Prices": [{"Credit": 1.5, "[secret]": "x"}],
@@ -90,11 +90,11 @@ def test_a_secret_that_is_spelled_in_a_value_is_hidden_and_percent_signs_of_othe
 
 
 @pytest.mark.parametrize(("value", "shown"), [("canary", "[secret]"), ("short", "short"), (12345678, 12345678), (None, None)])
-def test_a_value_that_holds_no_other_is_hidden_or_left(value: object, shown: object) -> None:
+def test_a_scalar_value_is_masked_or_kept(value: object, shown: object) -> None:
     assert Redactor([SECRET]).value(value) == shown
 
 
-def test_a_secret_that_is_no_utf_8_is_hidden_as_the_bytes_that_it_is() -> None:
+def test_a_secret_that_is_not_utf_8_is_masked_as_bytes() -> None:
     """The environment gives such a byte as half a letter; a connection's error may quote either."""
     redactor = Redactor(["canary\udcff"])
     assert redactor("at u:canary\udcff@h") == "at u:[secret]@h"
@@ -109,24 +109,24 @@ def test_a_secret_that_is_no_utf_8_is_hidden_as_the_bytes_that_it_is() -> None:
     ({"x": {"%63anary": 1}}, {"x": {"[secret]": 1}}),
     (["short", ["finch.7"]], ["short", ["[secret]"]]),
 ])  # fmt: skip
-def test_a_secret_is_found_wherever_a_text_can_stand_in_a_value(value: object, shown: object) -> None:
+def test_a_secret_is_found_in_each_position_of_a_value(value: object, shown: object) -> None:
     assert Redactor([SECRET, "finch.7"]).value(value) == shown
 
 
 @pytest.mark.parametrize("text", [
     r'q\"uo\\te\u00e4😀', r"q%22uo%5cte%C3%a4%f0%9F%98%80", r"q\u0022uo\u005Cte\u00E4\ud83D\uDe00", r'q"uo\\te%c3%A4😀',
 ])  # fmt: skip
-def test_each_character_may_be_written_in_any_way(text: str) -> None:
+def test_each_character_of_a_secret_may_have_its_own_spelling(text: str) -> None:
     assert Redactor(['q"uo\\teä😀'])(f"<{text}>") == "<[secret]>"
 
 
-def test_the_beginning_of_any_of_several_secrets_is_hidden_where_a_text_was_cut() -> None:
+def test_the_beginning_of_each_of_several_secrets_is_masked_in_a_truncated_text() -> None:
     redactor = Redactor(["canary-b", "finch.78"])
     assert [redactor.of_a_part(f"said: {part}") for part in ("finch.7", "canary-")] == ["said: [secret]"] * 2
 
 
 @pytest.mark.parametrize("length", [6, 7, 20])
-def test_of_a_text_that_was_cut_the_beginning_of_a_secret_is_hidden_too(length: int) -> None:
+def test_the_beginning_of_a_secret_at_the_end_of_a_truncated_text_is_masked(length: int) -> None:
     key = "ak_0123456789abcdef012"
     part = key[:length]
     for spelled in (part, "".join(f"%{ord(char):02x}" for char in part), f"%61k%5F{part[3:]}"):

@@ -24,7 +24,7 @@ def problems(**environ: str) -> list[str]:
     return caught.value.problems
 
 
-def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path: Path) -> None:
+def test_a_flag_precedes_the_environment_then_the_file_then_the_default(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("SYNC_PAGE_SIZE=10\nSYNC_RATE=3\nSYNC_CONCURRENCY=2\n")
     loaded = load({"page_size": "30"}, {"SYNC_PAGE_SIZE": "20", "SYNC_RATE": "5"}, file)
@@ -39,7 +39,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     assert load({}, {"SYNC_PAGE_SIZE": ""}, None).settings.page_size == 50
 
 
-def test_all_bad_values_are_told_at_once_each_naming_its_variable() -> None:
+def test_all_invalid_values_are_reported_together_with_their_variables() -> None:
     told = problems(
         SYNC_PAGE_SIZE="51", SYNC_INTERVAL="soon", SYNC_MAX_REMOVED="lots", SYNC_LOG_FORMAT="xml", SYNC_TIMEZONE="CST6"
     )
@@ -48,7 +48,7 @@ def test_all_bad_values_are_told_at_once_each_naming_its_variable() -> None:
     ]  # fmt: skip
 
 
-def test_a_bad_cron_a_bad_database_and_a_missing_key_are_told_together() -> None:
+def test_an_invalid_cron_an_invalid_database_and_a_missing_key_are_reported_together() -> None:
     with pytest.raises(ConfigurationError) as caught:
         load({}, {"SYNC_CRON": "99 * * * *", "SYNC_RATE": "x", "DATABASE_URL": "postgresql://u:p@h:port/d"}, None, needs_key=True)
     assert [line.partition(":")[0] for line in caught.value.problems] == [
@@ -59,7 +59,7 @@ def test_a_bad_cron_a_bad_database_and_a_missing_key_are_told_together() -> None
     ]
 
 
-def test_a_bad_value_is_shown_with_its_source_unless_it_may_be_a_secret() -> None:
+def test_an_invalid_value_is_shown_with_its_source_unless_it_may_be_a_secret() -> None:
     assert problems(SYNC_RATE="fast")[0].endswith("environment says 'fast'.")
     assert "pass" not in problems(DATABASE_URL="oracle://u:pass@h/d")[0]
 
@@ -84,16 +84,16 @@ def test_durations_take_a_unit(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0s", 0), ("0", 0), ("0.0 h", 0), ("1h", 3600), ("30m", 1800)])
-def test_a_held_removal_may_wait_for_no_time_at_all(text: str, seconds: float) -> None:
+def test_the_hold_of_removals_may_be_zero(text: str, seconds: float) -> None:
     assert load({}, {"SYNC_HOLD": text}, None).settings.hold == seconds
 
 
 @pytest.mark.parametrize("text", ["-1s", "1w", "soon", "0.001s"])
-def test_other_holds_are_refused(text: str) -> None:
+def test_invalid_holds_are_rejected(text: str) -> None:
     assert "SYNC_HOLD: expected a duration" in problems(SYNC_HOLD=text)[0]
 
 
-def test_a_held_removal_waits_an_hour_unless_a_flag_says_otherwise() -> None:
+def test_the_hold_of_removals_is_an_hour_by_default_and_a_flag_changes_it() -> None:
     assert load({}, {}, None).settings.hold == 3600
     assert load({"hold": "0s"}, {"SYNC_HOLD": "2h"}, None).settings.hold == 0
 
@@ -104,7 +104,7 @@ def test_shares_are_percentages_or_fractions(text: str, share: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://api.crun.ai", "http://10.0.0.1:80", "http://localhost.evil.example"])
-def test_plain_http_is_refused_but_for_loopback(url: str) -> None:
+def test_plain_http_is_rejected_except_for_loopback(url: str) -> None:
     assert "https" in problems(CRUN_BASE_URL=url)[0]
 
 
@@ -122,21 +122,21 @@ def test_a_key_file_is_read_and_its_newline_dropped(tmp_path: Path) -> None:
     assert loaded.warnings == ()
 
 
-def test_a_key_file_that_all_can_read_is_warned_about(tmp_path: Path) -> None:
+def test_a_key_file_that_every_user_can_read_causes_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(KEY)
     file.chmod(0o644)
     assert "chmod 600" in load({}, {"CRUN_API_KEY_FILE": str(file)}, None).warnings[0]
 
 
-def test_a_key_and_a_key_file_together_are_refused(tmp_path: Path) -> None:
+def test_a_key_and_a_key_file_together_are_rejected(tmp_path: Path) -> None:
     told = problems(CRUN_API_KEY=KEY, CRUN_API_KEY_FILE=str(tmp_path / "key"))
     assert "not both" in told[0]
     assert KEY not in told[0]
 
 
 @pytest.mark.parametrize("content", ["", "x" * 5000, "\n\n"])
-def test_a_key_file_that_cannot_be_one_is_refused(tmp_path: Path, content: str) -> None:
+def test_an_invalid_key_file_is_rejected(tmp_path: Path, content: str) -> None:
     file = tmp_path / "key"
     file.write_text(content)
     assert "CRUN_API_KEY" in problems(CRUN_API_KEY_FILE=str(file))[0]
@@ -148,19 +148,19 @@ def test_a_key_file_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["with space", "new\nline", "schlüssel"])
-def test_a_key_that_could_break_a_header_is_refused_unseen(key: str) -> None:
+def test_a_key_that_could_break_a_header_is_rejected_and_not_shown(key: str) -> None:
     told = problems(CRUN_API_KEY=key)
     assert "CRUN_API_KEY" in told[0]
     assert key not in told[0]
 
 
-def test_a_key_of_another_shape_is_warned_about_and_tried() -> None:
+def test_a_key_of_another_shape_causes_a_warning_and_is_used() -> None:
     loaded = load({}, {"CRUN_API_KEY": "short"}, None)
     assert loaded.settings.api_key == "short"
     assert "does not look like" in loaded.warnings[0]
 
 
-def test_no_key_is_named_when_one_is_needed() -> None:
+def test_a_missing_key_is_reported_if_it_is_needed() -> None:
     with pytest.raises(ConfigurationError, match="CRUN_API_KEY: not set"):
         require_key(load({}, {}, None).settings)
 
@@ -173,7 +173,7 @@ def test_a_database_password_is_masked_and_known_as_a_secret() -> None:
 
 
 @pytest.mark.parametrize("url", ["oracle://x", "templates.db", "postgresql:/h/db"])
-def test_another_database_is_refused_without_repeating_the_url(url: str) -> None:
+def test_an_unsupported_database_is_rejected_and_the_url_is_not_shown(url: str) -> None:
     told = problems(DATABASE_URL=url)
     assert "DATABASE_URL" in told[0]
     assert url not in told[0]
@@ -206,7 +206,7 @@ def test_interval_and_cron_together_are_refused() -> None:
     assert "not both" in problems(SYNC_INTERVAL="5m", SYNC_CRON="0 * * * *")[0]
 
 
-def test_of_interval_and_cron_the_one_that_is_given_nearer_is_the_schedule(tmp_path: Path) -> None:
+def test_the_source_of_higher_precedence_decides_between_interval_and_cron(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("SYNC_INTERVAL=7m\n")
     cron = "0 * * * *"
@@ -222,7 +222,7 @@ def test_of_interval_and_cron_the_one_that_is_given_nearer_is_the_schedule(tmp_p
         assert (found.interval, found.cron) == schedule
 
 
-def test_a_nul_character_of_a_file_is_refused_by_the_variables_name(tmp_path: Path) -> None:
+def test_a_nul_character_in_the_env_file_is_reported_with_the_variable(tmp_path: Path) -> None:
     (file := tmp_path / ".env").write_text("SYNC_METRICS_FILE=m\0x\nCRUN_API_KEY_FILE=k\0x\nSYNC_SITE_DIR=s\0x\n")
     with pytest.raises(ConfigurationError) as caught:
         load({}, {}, file)
@@ -231,13 +231,13 @@ def test_a_nul_character_of_a_file_is_refused_by_the_variables_name(tmp_path: Pa
     assert all(what.startswith("expected a text without a NUL character") for _, what in told)
 
 
-def test_every_option_says_what_it_is() -> None:
+def test_every_option_has_a_help_text() -> None:
     for option in OPTIONS:
         assert option.help.endswith(".")
         assert option.variable.isupper()
 
 
-def test_an_unreadable_env_file_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_env_file_is_reported(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match=r"\.env"):
@@ -253,7 +253,7 @@ def test_a_metrics_file_may_be_new_and_must_have_a_name_that_the_system_accepts(
     assert load({}, {"SYNC_METRICS_FILE": str(tmp_path / "new.prom")}, None).settings.metrics_file
 
 
-def test_a_password_in_the_base_url_is_refused_and_not_repeated() -> None:
+def test_a_password_in_the_base_url_is_rejected_and_not_shown() -> None:
     (problem,) = problems(CRUN_BASE_URL="https://u:secret@api.crun.ai")
     assert problem.startswith("CRUN_BASE_URL")
     assert "secret" not in problem

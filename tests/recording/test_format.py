@@ -38,12 +38,12 @@ def answer(**changed: object) -> RecordedResponse:
     return only
 
 
-def test_a_recording_begins_with_what_the_run_was() -> None:
+def test_a_recording_begins_with_the_run() -> None:
     assert first_line(RUN) == FIRST
     assert read_recording([FIRST.encode()]) == (RUN, [])
 
 
-def test_an_answer_is_one_line_with_its_times_to_a_tenth_of_a_millisecond() -> None:
+def test_a_response_is_one_line_with_its_times_to_a_tenth_of_a_millisecond() -> None:
     whole = RecordedResponse({"page": "1"}, 1.23456, 0.34567, 200, {"content-type": "text/plain"}, "战 {}".encode())
     line = (
         '{"question": {"page": "1"}, "at": 1.2346, "took": 0.3457, "status": 200,'
@@ -54,26 +54,26 @@ def test_an_answer_is_one_line_with_its_times_to_a_tenth_of_a_millisecond() -> N
     assert read == RecordedResponse({"page": "1"}, 1.2346, 0.3457, 200, {"content-type": "text/plain"}, "战 {}".encode())
 
 
-def test_an_answer_that_never_came_says_why() -> None:
+def test_a_missing_response_has_a_reason() -> None:
     line = '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body": "", "trouble": "reset"}'
     assert line_of(RecordedResponse({}, trouble="reset"), redact) == line
     assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedResponse({}, trouble="reset")])
 
 
-def test_an_answer_that_is_whole_has_no_trouble() -> None:
+def test_a_complete_response_has_no_trouble() -> None:
     assert line_of(RecordedResponse({}), redact) == (
         '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body": ""}'
     )
     assert answer() == RecordedResponse({"page": "1"}, 0.5, 0.25, 200, {"server": "nginx"}, b"{}", "")
 
 
-def test_bytes_that_are_no_text_are_kept_in_base64_with_the_secret_hidden() -> None:
+def test_a_body_that_is_not_utf_8_is_recorded_in_base64_with_the_secret_masked() -> None:
     line = line_of(RecordedResponse({}, body=b"\xffcanary"), redact)
     assert line == '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body_base64": "/1tzZWNyZXRd"}'
     assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedResponse({}, body=b"\xff[secret]")])
 
 
-def test_a_secret_is_hidden_wherever_a_server_or_a_question_may_quote_it() -> None:
+def test_a_secret_is_masked_in_each_part_of_a_recording() -> None:
     quoting = RecordedResponse({"a canary": "1 canary"}, status=302, headers={"location": "/?canary"}, body=b"my canary")
     assert line_of(quoting, redact) == (
         '{"question": {"a [secret]": "1 [secret]"}, "at": 0.0, "took": 0.0, "status": 302,'
@@ -81,12 +81,12 @@ def test_a_secret_is_hidden_wherever_a_server_or_a_question_may_quote_it() -> No
     )
 
 
-def test_answers_keep_their_order() -> None:
+def test_responses_keep_their_order() -> None:
     _, read = read_recording([FIRST.encode(), *(json.dumps(ANSWER | {"body": body}).encode() for body in ("a", "b", "c"))])
     assert [each.body for each in read] == [b"a", b"b", b"c"]
 
 
-def test_every_header_that_a_run_reads_is_read_and_no_other() -> None:
+def test_the_headers_that_a_run_uses_are_recorded_and_no_others() -> None:
     names = ("content-type", "content-encoding", "content-length", "date", "location", "retry-after", "server")
     known = {name: f"value of {name}" for name in names}
     assert answer(headers={**known, "set-cookie": "a=b"}).headers == known
@@ -97,19 +97,19 @@ def test_every_header_that_a_run_reads_is_read_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("char", ["\x00", "\r", "\n", "\x0b", "\x0c", "\u0100", "\U0010ffff"])
-def test_a_header_that_would_begin_another_line_is_refused(char: str) -> None:
+def test_a_header_with_a_line_break_is_rejected(char: str) -> None:
     assert refusal(BEGUN, ANSWER | {"headers": {"server": f"a{char}b"}}) == (
         "line 2: a header holds a character that none may hold"
     )
 
 
 @pytest.mark.parametrize("status", [None, 200, 304, 455, 999])
-def test_a_status_of_http_or_none_is_read(status: int | None) -> None:
+def test_a_status_of_http_or_none_is_accepted(status: int | None) -> None:
     assert answer(status=status).status == status
 
 
 @pytest.mark.parametrize("status", [199, 1000, 0, -200, True, 200.0, "200", [200]])
-def test_another_status_is_refused(status: object) -> None:
+def test_another_status_is_rejected(status: object) -> None:
     assert refusal(BEGUN, ANSWER | {"status": status}) == "line 2: its status is none of HTTP"
 
 
@@ -118,13 +118,13 @@ def test_another_status_is_refused(status: object) -> None:
     ({"page_size": 50, "max_removed": 0.1}, {"page_size": "50", "max_removed": "0.1"}),
     ({"concurrency": "999999999", "else": "$(reboot)"}, {"concurrency": "999999999"}),
 ])  # fmt: skip
-def test_of_the_settings_those_are_read_that_decide_what_is_asked(said: dict[str, object], read: dict[str, str]) -> None:
+def test_the_settings_that_determine_the_requests_are_recorded(said: dict[str, object], read: dict[str, str]) -> None:
     run, _ = read_recording([json.dumps(BEGUN | {"settings": said}).encode()])
     assert run.settings == read
 
 
 @pytest.mark.parametrize("setting", ["$(reboot)", "", "5;", "5\n", "-1", ".5", "1.", "1e3", "1234567890", True])
-def test_a_setting_that_is_no_plain_number_is_never_shown_for_a_shell(setting: object) -> None:
+def test_a_recorded_setting_that_is_not_a_number_is_rejected(setting: object) -> None:
     for name in ("page_size", "concurrency", "max_removed", "hold"):
         assert refusal(BEGUN | {"settings": {name: setting}}) == "line 1: its settings are not numbers"
 
@@ -147,11 +147,11 @@ def test_a_setting_that_is_no_plain_number_is_never_shown_for_a_shell(setting: o
     ([BEGUN, ANSWER | {"body": "\ud800"}], "line 2: it is not a line of a recording"),
     ([BEGUN, ANSWER | {"body_base64": "YQ==!"}], "line 2: it is not a line of a recording"),
 ])  # fmt: skip
-def test_what_is_no_recording_is_refused_with_its_line_and_the_reason(lines: list[bytes | dict[str, Any]], why: str) -> None:
+def test_an_invalid_recording_is_rejected_with_its_line_and_the_reason(lines: list[bytes | dict[str, Any]], why: str) -> None:
     assert refusal(*lines) == why
 
 
-def test_the_bound_of_a_recording_is_256_mib() -> None:
+def test_the_limit_of_a_recording_is_256_mib() -> None:
     assert MOST_BYTES == 268_435_456
 
 
@@ -161,12 +161,12 @@ PACKED = gzip.compress(b"the key is canary")
 @pytest.mark.parametrize(
     "body", [PACKED, "canary".encode("utf-16"), b"canary\0", b"\x01\xff"], ids=["gzip", "UTF-16", "NUL", "bytes"]
 )
-def test_what_is_no_text_is_left_out_because_a_key_in_it_would_not_be_seen(body: bytes) -> None:
+def test_a_binary_body_is_not_recorded_because_a_key_in_it_would_not_be_found(body: bytes) -> None:
     line = json.loads(line_of(RecordedResponse({}, status=401, body=body), str))
     assert (line["body"], line["left_out"]) == ("", len(body))
 
 
 @pytest.mark.parametrize("body", ["热门".encode("gbk"), b"\x01 {}", b"\xff", b"{}\r\n\t"])
-def test_a_text_in_another_encoding_or_with_an_odd_sign_is_kept_as_it_came(body: bytes) -> None:
+def test_text_in_another_encoding_or_with_control_characters_is_kept(body: bytes) -> None:
     (answer,) = read_recording([first_line(RUN).encode(), line_of(RecordedResponse({}, status=200, body=body), str).encode()])[1]
     assert answer.body == body

@@ -81,7 +81,7 @@ def record(file: Path, *replies: Reply, most: int = 2**28) -> Recording:
         pytest.param(RESET, id="reset"),
     ],
 )
-def test_a_recorded_answer_means_the_same_when_it_is_played(reply: Reply, tmp_path: Path) -> None:
+def test_a_recorded_response_has_the_same_result_when_it_is_replayed(reply: Reply, tmp_path: Path) -> None:
     file = tmp_path / "seen.jsonl"
     with Hostile(one_after_another(reply)) as server, Recording(str(file), KEY, RUN) as recording:
         seen = asked(server.url, recording)
@@ -91,7 +91,7 @@ def test_a_recorded_answer_means_the_same_when_it_is_played(reply: Reply, tmp_pa
         assert [asked(sandbox.url), asked(sandbox.url)] == [seen, seen]
 
 
-def test_the_key_is_nowhere_in_a_recording_however_the_server_spells_it(tmp_path: Path) -> None:
+def test_a_recording_does_not_contain_the_key_in_any_spelling(tmp_path: Path) -> None:
     file = tmp_path / "seen.jsonl"
     spelt = [
         KEY,
@@ -123,7 +123,7 @@ def test_the_key_is_nowhere_in_a_recording_however_the_server_spells_it(tmp_path
     assert (recording.responses, KEY in file.read_text()) == (1, False)
 
 
-def test_it_is_for_its_owner_only_and_takes_its_place_at_the_end_or_not_at_all(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_recording_and_it_replaces_the_file_at_the_end(tmp_path: Path) -> None:
     file = tmp_path / "seen.jsonl"
     file.write_text("an older one")
     file.chmod(0o644)
@@ -138,7 +138,7 @@ def test_it_is_for_its_owner_only_and_takes_its_place_at_the_end_or_not_at_all(t
     assert [each.name for each in tmp_path.iterdir()] == ["seen.jsonl"]
 
 
-def test_what_does_not_fit_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_responses_beyond_the_limit_are_left_out_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "seen.jsonl"
     recording = record(file, GOOD, success([{**RECORD, "Title": "x" * 9000}]), GOOD, most=8000)
     assert (recording.responses, recording.left_out, recording.failure) == (2, 1, "")

@@ -26,7 +26,7 @@ def after_first(answer: RecordedResponse) -> bytes:
     return f"{first_line(RUN)}\n{line_of(answer, str)}".encode()
 
 
-def test_a_question_gets_its_answers_in_their_order_and_the_last_one_for_ever() -> None:
+def test_a_request_gets_its_responses_in_order_and_then_the_last_one_repeatedly() -> None:
     replay = Replay(RUN, [*answers("a", "b", page="1"), *answers("c", page="2")])
     with Sandbox((), replay=replay) as sandbox, httpx.Client(headers={"x-api-key": SANDBOX_KEY}) as client:
         said = [client.get(f"{sandbox.url}{ENDPOINT}?page={page}").text for page in (1, 2, 1, 2, 1)]
@@ -54,13 +54,13 @@ def test_a_question_gets_its_answers_in_their_order_and_the_last_one_for_ever() 
         (after_first(RecordedResponse({}, status=200, headers={"server": "a\r\nb: c"})), "line 2: a header holds a character"),
     ],
 )  # fmt: skip
-def test_what_is_no_recording_is_refused_with_its_line(content: bytes, why: str, tmp_path: Path) -> None:
+def test_an_invalid_recording_is_rejected_with_its_line(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "odd.jsonl").write_bytes(content)
     with pytest.raises(UsageError, match=why):
         open_recording(tmp_path / "odd.jsonl")
 
 
-def test_a_file_that_cannot_be_read_is_a_plain_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_one_sentence(tmp_path: Path) -> None:
     for name in (tmp_path, tmp_path / "none", f"{tmp_path}/a\0b"):
         with pytest.raises(UsageError, match="cannot be read"):
             open_recording(name)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 
-def test_a_template_that_went_while_the_server_failed_is_removed_by_its_look_up(database: Database) -> None:
+def test_a_template_that_disappears_during_an_outage_is_removed_by_its_look_up(database: Database) -> None:
     assert replay(RECORDINGS / "removed-before.jsonl", database.engine).run.added == 5
     outcome = replay(RECORDINGS / "removed-after.jsonl", database.engine)
     assert (outcome.run.status, outcome.run.retries, outcome.error) == (Status.SUCCEEDED, 2, None)
@@ -19,6 +19,6 @@ def test_a_template_that_went_while_the_server_failed_is_removed_by_its_look_up(
     assert (removed["template_id"], removed["evidence"]) == ("3", "lookup")
 
 
-def test_without_what_was_stored_before_nothing_is_asked_that_was_not_recorded(sqlite: Database) -> None:
+def test_a_replay_into_an_empty_database_sends_no_request_that_was_not_recorded(sqlite: Database) -> None:
     outcome = replay(RECORDINGS / "removed-after.jsonl", sqlite.engine)
     assert (outcome.run.status, outcome.run.added) == (Status.SUCCEEDED, 4)

@@ -69,5 +69,5 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
         records = [record for record in served if record.template_id == template_id]
         if served and not records:
             raise InvalidResponse("The catalog returned other templates than the one requested.", code="other-template")
-    snapshot = build_snapshot(records, (), parser)
+    snapshot = build_snapshot(records, frozenset(), parser)
     return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser)

@@ -418,9 +418,7 @@ def loaded(statement: str) -> list[str]:
 
 def test_importing_the_catalog_loads_only_the_database_library(sqlite: Database) -> None:
     sync(records(1), sqlite.engine)
-    assert loaded("import sync; dir(sync)") == []
-    assert loaded("from sync import Catalog") == ["sqlalchemy"]
-    assert loaded("from sync import UnknownTemplate, Template") == []
+    assert loaded("import sync; dir(sync); from sync import UnknownTemplate, Template") == []
     asking = "c.templates(search='x'); c.changes(); c.as_of(1).diff(1, 1); c.status(); c.price_history('1'); c.close()"
     assert loaded(f"from sync import Catalog; c = Catalog({sqlite.url!r}); {asking}") == ["sqlalchemy"]
 

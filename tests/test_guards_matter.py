@@ -323,7 +323,7 @@ def test_a_field_that_changes_everywhere_is_not_published_by_a_partial_run(parti
 
 @pytest.mark.parametrize("event", ["delete", "reorder", "replace"])
 def test_counts_miss_a_replacement_and_look_ups_miss_no_event(event: str) -> None:
-    shares = simulate(event, 200)
+    shares = simulate(event, 50)
     assert shares.one_walk > 0
     assert (shares.counted > 0) == (event == "replace")
     assert shares.looked_up == 0

@@ -204,13 +204,13 @@ CASES = [
 ]  # fmt: skip
 
 
-EVERYWHERE = {"a field goes from all and comes back", "a refresh between runs"}
-"""Played on every engine each time."""
+EVERYWHERE = "a field goes from all and comes back"
+"""Quick on every engine."""
 
 
 def marks_of(case: Case, place: int) -> list[pytest.MarkDecorator]:
-    """Mark every fourth of the others for SQLite each time, as many again for CI, and the rest for when there is time."""
-    if case.name in EVERYWHERE:
+    """Mark every fourth of the others as quick on SQLite, every fourth for CI, and the rest as long."""
+    if case.name == EVERYWHERE:
         return []
     return [[pytest.mark.long_on_servers], [pytest.mark.long], [pytest.mark.ci_slice], [pytest.mark.long]][place % 4]
 

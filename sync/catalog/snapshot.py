@@ -18,6 +18,7 @@ from sync.catalog.served_records import LOOK_UP
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sync.catalog.document import Document
     from sync.catalog.served_records import RecordParser, ServedRecord
@@ -85,7 +86,7 @@ class Snapshot:
         ]  # fmt: skip
 
 
-def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], parser: RecordParser) -> Snapshot:
+def build_snapshot(records: Sequence[ServedRecord], missing: AbstractSet[str], parser: RecordParser) -> Snapshot:
     """Merge the records of a walk and of the look-ups after it.
 
     Equal records with one ID are merged, also if only the query strings of URLs differ. Different records with one ID are all
@@ -96,7 +97,6 @@ def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], pars
         missing: documented fields without a value in every record of the walk.
         parser: the parser of the records.
     """
-    missing = frozenset(missing)
     snapshot = Snapshot()
     rejected = snapshot.rejected
     disputed: set[str] = set()
@@ -114,7 +114,7 @@ def build_snapshot(records: Sequence[ServedRecord], missing: Iterable[str], pars
         uncertain |= bad.first_with  # values of rejected records do not count
         if bad.template_id is not None and (lost := snapshot.good.pop(bad.template_id, None)) is not None:
             uncertain |= lost.first_with
-    snapshot.missing = missing | _without_value(uncertain, snapshot.good.values(), parser)
+    snapshot.missing = frozenset(missing | _without_value(uncertain, snapshot.good.values(), parser))
     return snapshot
 
 
@@ -149,7 +149,7 @@ def fields_to_keep(record: ServedRecord, missing: frozenset[str]) -> frozenset[s
     return DOCUMENTED if record.page == LOOK_UP else missing
 
 
-def _unpaired(record: ServedRecord, missing: frozenset[str]) -> str | None:
+def _unpaired(record: ServedRecord, missing: AbstractSet[str]) -> str | None:
     tags_are_sent = record.page == LOOK_UP or "Tags" not in missing
     return TAGS_UNPAIRED if record.tags_unpaired and tags_are_sent else None
 

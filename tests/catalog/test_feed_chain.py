@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.catalog.feed_chain import CHAINED, Cursor
@@ -76,6 +76,7 @@ def test_a_cursor_can_have_the_largest_seq_of_the_databases() -> None:
 ROWS = st.lists(st.sampled_from([ROW, OTHER, {**ROW, "kind": "added"}]), max_size=5)
 
 
+@settings(max_examples=40)
 @given(ROWS, ROWS)
 def test_only_equal_histories_have_equal_cursors(one: list[Any], another: list[Any]) -> None:
     def end(rows: list[Any]) -> Cursor:

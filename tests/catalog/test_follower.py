@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,17 +128,23 @@ def follow(history: list[Step]) -> None:
         assert held == {key: documented(written) for key, written in memory.documents.items()}
 
 
-@settings(max_examples=300)
-@given(HISTORIES)
-def test_a_consumer_that_applies_the_changes_has_the_stored_values(history: list[Step]) -> None:
-    follow(history)
+NUMBERS = pytest.mark.parametrize("histories", [60, pytest.param(450, marks=pytest.mark.ci_slice)])
 
 
-@settings(max_examples=150)
-@given(HISTORIES)
-def test_stored_hashes_do_not_change_any_result(history: list[Step]) -> None:
-    memory = Memory()
-    for step in history:
-        served, options = arguments(step, memory)
-        read_again = Memory(dict.fromkeys(memory.stored), dict(memory.documents)).look(*served, **options).result()
-        assert memory.run(*served, **options).result() == read_again
+@NUMBERS
+def test_a_consumer_that_applies_the_changes_has_the_stored_values(histories: int) -> None:
+    settings(max_examples=histories)(given(HISTORIES)(follow))()
+
+
+@NUMBERS
+def test_stored_hashes_do_not_change_any_result(histories: int) -> None:
+    @settings(max_examples=histories)
+    @given(HISTORIES)
+    def compare(history: list[Step]) -> None:
+        memory = Memory()
+        for step in history:
+            served, options = arguments(step, memory)
+            read_again = Memory(dict.fromkeys(memory.stored), dict(memory.documents)).look(*served, **options).result()
+            assert memory.run(*served, **options).result() == read_again
+
+    compare()

@@ -119,7 +119,7 @@ def test_invalid_utf_8_becomes_surrogates(raw: bytes, text: Any) -> None:
 # Nesting is counted --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("levels", [DEEPEST_RECORD + 1, 1000, 2000, 10_000, 1_000_000])
+@pytest.mark.parametrize("levels", [DEEPEST_RECORD + 1, 1000, 100_000])
 def test_values_nested_too_deep_are_emptied(levels: int) -> None:
     assert decode_json(lists(levels, "1")) == decode_json(lists(DEEPEST_RECORD, "[]"))
 

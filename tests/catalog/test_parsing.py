@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.catalog.document import Price, Tag, prices_of, tags_of
@@ -217,6 +217,7 @@ JSON = st.recursive(
 FIELDS = st.sampled_from([*good(), "Unknown"])
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(FIELDS, JSON, max_size=6))
 def test_any_record_is_parsed_or_rejected(changes: dict[str, Any]) -> None:
     body = json.dumps({"code": 200, "data": {"total": 1, "templates": [{**record("1"), **changes}]}})

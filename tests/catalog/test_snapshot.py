@@ -182,8 +182,7 @@ def test_another_reason_precedes_unpaired_tags() -> None:
 
 
 def reformatted(ids: list[str], known: list[str], most: int) -> tuple[list[str], set[str]]:
-    snapshot = snapshot_of(*(record(template_id, ConsumeItems=[]) for template_id in ids))
-    reject_reformatted(snapshot, known, most)
+    snapshot = reject_reformatted(snapshot_of(*(record(template_id, ConsumeItems=[]) for template_id in ids)), known, most)
     return list(snapshot.good), {reason for _, reason in snapshot.rejected}
 
 

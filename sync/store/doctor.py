@@ -22,6 +22,13 @@ SPACE = 2**18
 """Bytes written to the disk of a SQLite file; a run with few changes writes less."""
 
 
+WRITTEN = (
+    "templates", "template_versions", "consume_items", "price_periods", "tags", "template_tags", "template_aspect_ratios",
+    "template_changes", "price_changes", "rejected_templates", "held_removals", "unconfirmed_removals",
+)  # fmt: skip
+"""The tables into which a run that finds something inserts rows."""
+
+
 class ServerState(NamedTuple):
     """Product, version, role and state in a few words; warnings of one sentence each."""
 
@@ -87,7 +94,7 @@ def _scalar(connection: sa.Connection, query: str) -> Any:
 
 
 def rehearse_run(engine: sa.Engine) -> None:
-    """Write what a run writes first, and roll it back.
+    """Write what a run writes first, and an empty set of rows into each table; roll it back.
 
     This detects a missing permission, a standby, a full disk, and a damaged page of SQLite.
 
@@ -106,6 +113,9 @@ def rehearse_run(engine: sa.Engine) -> None:
         connection.exec_driver_sql("UPDATE sync_state SET last_seq = last_seq")
         if sqlite:
             connection.exec_driver_sql("PRAGMA cache_size = 10")  # forces a write before the end of the transaction
+        else:
+            for name in WRITTEN:  # a new table of an upgrade by another role is readable first
+                connection.exec_driver_sql(f"INSERT INTO {name} SELECT * FROM {name} WHERE 1 = 0")  # noqa: S608 - constants
         insert_run(connection, {**row, "error": "x" * SPACE if sqlite else None})
         connection.rollback()
         if sqlite:

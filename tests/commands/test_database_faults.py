@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sqlite3
 from contextlib import closing
@@ -14,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync.sandbox.server import Sandbox
-from sync.store.tables import sync_runs
+from sync.store.tables import VIEWS, metadata, sync_runs
 from tests.builders import records, run_with
 from tests.command_line import of_sandbox, template_sync
 from tests.servers import mariadb_in, own_folder
@@ -96,3 +97,31 @@ def test_a_run_s_duration_includes_its_commit(sqlite: Database, tmp_path: Path) 
     shown = template_sync("runs", "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
     assert ran.seconds == 600.0  # three transactions: for the lease, for what is stored, and the run's own
     assert json.loads(shown.out)[0]["seconds"] == ran.seconds
+
+
+@pytest.mark.ci_slice
+@pytest.mark.parametrize("table", ["template_versions", "unconfirmed_removals"])
+def test_doctor_names_a_table_that_a_run_may_not_write(database: Database, table: str, tmp_path: Path) -> None:
+    """As after an upgrade by another role, whose new tables the program's own role may only read."""
+    if database.kind == "sqlite":
+        pytest.skip("SQLite has no grants")
+    role, name = f"sync_test_writer_{os.getpid()}", database.engine.url.database
+    postgresql = database.kind == "postgresql"
+    database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'" if postgresql else f"CREATE USER {role} IDENTIFIED BY 'x'")
+    try:
+        if postgresql:
+            kinds = ("TABLES", "SEQUENCES")
+            grants = [f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {role}" for kind in kinds]
+            grants += [f"REVOKE INSERT ON {table} FROM {role}"]
+        else:
+            names = [*metadata.tables, "sync_alembic_version", *VIEWS]
+            grants = [f"GRANT {'SELECT' if each == table else 'ALL'} ON {name}.{each} TO {role}" for each in names]
+        for grant in grants:
+            database.execute(grant)
+        url = database.engine.url.set(username=role, password="x", drivername=database.kind).render_as_string(hide_password=False)
+        with Sandbox(records(3)) as sandbox:
+            checked = template_sync("doctor", folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=url))
+    finally:
+        database.execute(f"DROP OWNED BY {role}" if postgresql else "SELECT 1")
+        database.execute(f"DROP ROLE {role}" if postgresql else f"DROP USER {role}")
+    assert (checked.code, table in checked.out, "Grant this user" in checked.out) == (69, True, True), checked.out

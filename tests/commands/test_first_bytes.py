@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.catalog.parsing import credit_of
-from sync.config.files import secret_file
-from tests.command_line import environment
+from sync.sandbox.server import SANDBOX_KEY
+from tests.builders import record
+from tests.command_line import environment, template_sync
+from tests.daemons import Upstream
+from tests.webhooks.receiver import SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,9 +40,22 @@ def test_a_full_or_closed_standard_output_is_one_sentence_and_no_traceback(flag:
         assert (done.returncode, done.stderr.startswith(said), "Traceback" in done.stderr) == (code, True, False), done.stderr
 
 
-def test_a_byte_order_mark_in_a_key_file_is_no_part_of_the_key(tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfak_x\r\n")
-    assert secret_file("CRUN_API_KEY_FILE", tmp_path / "key", []) == "ak_x"
+def test_a_byte_order_mark_in_any_file_of_the_settings_is_no_part_of_what_it_holds(upstream: Upstream, tmp_path: Path) -> None:
+    hooks = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_file = "secret"\n'
+    contents = {
+        "key": SANDBOX_KEY, "url": f"sqlite:///{tmp_path}/templates.db", "hooks.toml": hooks, "secret": SECRET,
+        ".env": "CRUN_API_KEY_FILE=key\nDATABASE_URL_FILE=url\n",
+    }  # fmt: skip
+    for name, text in contents.items():
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n")
+        (tmp_path / name).chmod(0o600)
+    settings = upstream.settings(SYNC_WEBHOOKS_FILE="hooks.toml")
+    del settings["CRUN_API_KEY"]
+    ran = template_sync("run", folder=tmp_path, variables=settings)
+    assert ran.code == 0, ran.err
+    checked = template_sync("doctor", folder=tmp_path, variables=settings)
+    assert (checked.code, "✓ webhooks   1 endpoint" in checked.out) == (0, True), checked.out
+    assert upstream.shown[0] == SANDBOX_KEY
 
 
 @pytest.mark.parametrize(
@@ -46,3 +63,12 @@ def test_a_byte_order_mark_in_a_key_file_is_no_part_of_the_key(tmp_path: Path) -
 )
 def test_an_error_of_binary_fractions_does_not_reject_a_price(given: str, kept: float) -> None:
     assert credit_of(Decimal(given)) == kept
+
+
+def test_a_record_whose_price_has_such_an_error_is_stored(tmp_path: Path) -> None:
+    price = {"Resolution": "720p", "Credit": 133.20000000000002}
+    with Upstream([record("1", ConsumeItems=[price])]) as upstream:
+        ran = template_sync("run", "--json", folder=tmp_path, variables=upstream.settings())
+    assert (ran.code, json.loads(ran.out)["rejected"]) == (0, 0), ran.err
+    shown = json.loads(template_sync("show", "1", "--json", folder=tmp_path).out)
+    assert shown["consume_items"] == [{"resolution": "720p", "credit": 133.2}]

@@ -6,7 +6,7 @@ The catalog and its changes are a pure function of size and seed.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count as count_from
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -71,13 +71,7 @@ class Evolution:
 
     def as_json(self) -> dict[str, list[str]]:
         """Return the five lists by name."""
-        return {
-            "added": list(self.added),
-            "removed": list(self.removed),
-            "repriced": list(self.repriced),
-            "renamed": list(self.renamed),
-            "retagged": list(self.retagged),
-        }
+        return {name: list(ids) for name, ids in asdict(self).items()}
 
 
 def make_catalog(count: int = _USUAL_COUNT, seed: int = 7) -> list[Record]:

@@ -246,9 +246,6 @@ class _MediaServer(_Server):
         """Return no path: the sandboxes on this port have different catalogs."""
         return ()
 
-    def service_actions(self) -> None:
-        """Leave the callbacks to the other server."""
-
 
 class _Handler(BaseHTTPRequestHandler):
     """Handles the requests of one connection, each with one write."""

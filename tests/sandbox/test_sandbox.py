@@ -8,6 +8,8 @@ import re
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -381,6 +383,22 @@ def test_a_request_after_the_interval_finds_one_week_of_changes() -> None:
             assert get(client, page_size=50)["data"]["templates"] == served
 
 
+def test_requests_at_the_same_time_find_one_week_of_changes() -> None:
+    together, begun = Barrier(2), [False]
+
+    def clock() -> float:
+        """Wait for another request that reads the clock; none comes while the first one has the lock."""
+        if begun[0]:
+            with suppress(BrokenBarrierError):
+                together.wait(0.05)
+        return 1000.0 + 30 * begun[0]
+
+    with Sandbox(make_catalog(45), evolve_seed=7, evolve_every=30, clock=clock) as sandbox, ThreadPoolExecutor(2) as pool:
+        begun[0] = True
+        list(pool.map(lambda _: sandbox.answer(ENDPOINT, "", None), range(2)))
+        assert list(sandbox.catalog) == evolve(make_catalog(45), seed=7)[0]
+
+
 def test_a_request_sees_the_catalog_before_or_after_a_change_and_never_between(sandbox: Sandbox, client: httpx.Client) -> None:
     states = [make_catalog(7, seed=1), make_catalog(11, seed=2)]
 
@@ -449,15 +467,6 @@ def test_stopping_twice_or_before_the_start_does_nothing() -> None:
     sandbox = Sandbox([])
     sandbox.stop()
     sandbox.stop()
-
-
-def test_serving_forever_ends_when_it_is_stopped() -> None:
-    sandbox = Sandbox([])
-    with ThreadPoolExecutor() as pool:
-        serving = pool.submit(sandbox.serve_forever)
-        assert httpx.get(f"{sandbox.url}/sandbox", trust_env=False).status_code == 200
-        sandbox.stop()
-        assert serving.result(timeout=5) is None
 
 
 def converse(sandbox: Sandbox, request: bytes) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -197,9 +199,11 @@ def listening() -> Iterator[tuple[str, SimpleQueue[tuple[str, dict[str, str], by
     with HTTPServer(("127.0.0.1", 0), App) as server:
         serving = threading.Thread(target=server.serve_forever, args=(0.01,))
         serving.start()
-        yield f"http://127.0.0.1:{server.server_port}/done", received
-        server.shutdown()
-        serving.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/done", received
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def join_callbacks() -> None:
@@ -238,13 +242,19 @@ def test_a_task_that_has_ended_is_called_back_once_with_what_task_info_answers()
     assert [text for text in seen if canary in text] == []
 
 
-def test_a_callback_that_fails_is_reported_by_task_info() -> None:
+FAILURES = {"127.0.0.1": "the connection was refused", "192.0.2.1": "its address is not permitted"}
+
+
+@pytest.mark.parametrize("address", FAILURES)
+def test_a_callback_that_fails_is_reported_by_task_info(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     now = [0.0]
     with listening() as (url, _):
         pass
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, urlsplit(url).port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     tasks = Tasks(lambda: now[0], VIDEO)
-    answer({**GOOD, "callback_url": url}, tasks)
+    answer({**GOOD, "callback_url": url.replace("127.0.0.1", "localhost")}, tasks)
     now[0] = 3.0
     tasks.send_callbacks()
     join_callbacks()
-    assert info(tasks)["sandbox"] == f"{NOTE} The callback failed: the connection was refused."
+    assert info(tasks)["sandbox"] == f"{NOTE} The callback failed: {FAILURES[address]}."

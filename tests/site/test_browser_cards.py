@@ -88,6 +88,7 @@ def test_on_a_phone_nothing_is_cut_and_no_row_has_a_hole(width: int, sqlite: Dat
     page.locator("summary").click()
     chosen(page, images="1", resolution="720p")
     assert page.locator("#count").inner_text() == "56 templates"
+    assert page.locator("#count").is_visible()
     count = page.locator("#count").evaluate("count => count.getBoundingClientRect().bottom")
     assert count < top  # above the open filters
     assert page.evaluate("() => document.documentElement.scrollWidth") == width

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -11,6 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sync.catalog.run_record import Status
+from sync.commands.output import Output
+from sync.commands.site import write
 from sync.errors import SiteBusy, SiteError, UsageError
 from sync.refresh import refresh
 from sync.sandbox.catalog import make_catalog
@@ -20,7 +24,7 @@ from sync.site.pages import POLICY
 from sync.store.apply import Store
 from sync.synchronise import RunOptions, synchronise
 from tests.answering import Answering, listed
-from tests.builders import record, records, run_with, ticking
+from tests.builders import make_settings, record, records, run_with, ticking
 from tests.command_line import of_sandbox, template_sync
 from tests.json_forms import check
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
@@ -253,6 +257,26 @@ def test_the_progress_is_reported_up_to_the_last_page(site: Site, monkeypatch: p
     site.build(progress=lambda *step: steps.append(step))
 
     assert steps == [(0, 5), (2, 5), (4, 5), (5, 5)]
+
+
+def test_a_terminal_shows_the_progress_of_a_long_build_and_erases_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    out = Output(sys.stdout, terminal, {})
+    write(make_settings(), site.engine, site.folder, out=out)
+    assert terminal.getvalue() == ""
+
+    monkeypatch.setattr("sync.commands.synchronising.PROGRESS_DELAY", -1.0)
+    write(make_settings(), site.engine, site.folder.with_name("other"), out=out)
+    assert terminal.getvalue() == "\r\x1b[Kgallery: page 0 of 5\r\r\x1b[K\r"
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
 
 
 def test_two_builds_at_once_are_one_too_many(site: Site) -> None:

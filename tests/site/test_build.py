@@ -266,7 +266,7 @@ def test_a_terminal_shows_the_progress_of_a_long_build_and_erases_it(site: Site,
     write(make_settings(), site.engine, site.folder, out=out)
     assert terminal.getvalue() == ""
 
-    monkeypatch.setattr("sync.commands.synchronising.PROGRESS_DELAY", -1.0)
+    monkeypatch.setattr("sync.commands.output.PROGRESS_DELAY", -1.0)
     write(make_settings(), site.engine, site.folder.with_name("other"), out=out)
     assert terminal.getvalue() == "\r\x1b[Kgallery: page 0 of 5\r\r\x1b[K\r"
 

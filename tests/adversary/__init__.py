@@ -1,1 +1,1 @@
-"""Who could lie to this program, in tables: a new attack is a new line."""
+"""Faults and attacks in tables: a new attack is a new row."""

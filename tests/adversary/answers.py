@@ -1,6 +1,6 @@
-"""Answers that lie in good HTTP: look-ups that deny, pages that miscount, envelopes that say two things.
+"""False responses in valid HTTP: look-ups that deny, pages with wrong counts, contradictory envelopes.
 
-Each line: who says what, the exit code, and what comes of it on every engine. Truth is `+1 ~1 -1`; `-0` is a removal not believed.
+Each row: the responses, the exit code, and the changes on every engine. The true changes are `+1 ~1 -1`; `-0` is an unconfirmed removal.
 """
 # ruff: noqa: E501 - an attack is a line
 
@@ -39,23 +39,23 @@ DENIED = failure(404, 404, "no such template")
 
 
 def denying(request: Request) -> Reply:
-    """Deny in words that quote the id asked for."""
+    """Deny with a message that quotes the requested id."""
     return failure(404, 404, f"template {request.query['template_id']} does not exist")
 
 
 def quoting(request: Request) -> Reply:
-    """Find what is there, and deny the rest in words that quote the id."""
+    """Find present templates, and deny others with a message that quotes the id."""
     reply = HONEST(request)
     return reply if request.page or b"TemplateId" in reply.body else denying(request)
 
 
 def counting_all(request: Request) -> Reply:
-    """Say in every answer, look-ups included, how many templates the catalog has."""
+    """Report the number of templates of the catalog in every response, look-ups included."""
     return Reply(HONEST(request).body.replace(b'"total": 0', b'"total": 12').replace(b'"total": 1,', b'"total": 12,'))
 
 
 def inventing(request: Request) -> Reply:
-    """Find for every id for."""
+    """Return a record for every id."""
     return HONEST(request) if request.page else found(request.query["template_id"])
 
 
@@ -106,12 +106,12 @@ LOOK_UPS = [
 
 
 def counted(*totals: int) -> Script:
-    """Say another total on each page."""
+    """Report another total on each page."""
     return lambda request: success(AFTER[(request.page - 1) * 4 : request.page * 4], totals[min(request.page, 4) - 1])
 
 
 def turned(request: Request) -> Reply:
-    """Serve the last page where the first is asked for, and so on."""
+    """Serve the pages in reverse order."""
     return Reply(page(4 - request.page)) if 0 < request.page < 4 else HONEST(request)
 
 
@@ -130,7 +130,7 @@ INTEGERS = catalog([{**each, "TemplateId": int(each["TemplateId"])} for each in 
 
 
 def renamed(form: str) -> Script:
-    """Serve the catalog under ids that are written otherwise."""
+    """Serve the catalog with ids in another form."""
     return catalog([{**each, "TemplateId": form.format(each["TemplateId"])} for each in BEFORE])
 
 
@@ -210,4 +210,4 @@ ENVELOPES = [
 ]  # fmt: skip
 
 STORED = [*LOOK_UPS, *WALKS]
-"""What is stored of them matters: every engine in turn. Envelopes are refused, or read, before any database is asked."""
+"""Rows that run on every engine. Envelopes are refused, or read, before the database is used."""

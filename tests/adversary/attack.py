@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 NOTHING = "+0 ~0 -0"
 KEPT = "+1 ~1 -0"
-"""All that happened except the removal, which was not confirmed."""
+"""All changes except the removal, which was not confirmed."""
 ALL = "+1 ~1 -1"
-"""All that happened: 13 came, 11 changed, 12 went."""
+"""All changes: 13 was added, 11 changed, 12 was removed."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Attack:
 
 
 def in_place_of_2(name: str, reply: Reply, code: int, rows: str = NOTHING, **settings: Any) -> Attack:
-    """Answer so where the second of three pages is requested; the other pages and the look-ups are honest."""
+    """Send this reply for the second of three pages; the other pages and the look-ups are valid."""
     return Attack(name, faulty(HONEST, {2: reply}), code, rows, tuple(settings.items()))
 
 
 def unread_2(name: str, reply: Reply) -> Attack:
-    """Make page 2 one that cannot be read: the records of the other pages are applied, and nothing is removed."""
+    """Make page 2 unreadable: the records of the other pages are applied, and nothing is removed."""
     return in_place_of_2(name, reply, 76, KEPT)
 
 
@@ -84,7 +84,7 @@ def strike(attack: Attack, database: Database) -> Outcome:
 
 
 def rows(outcome: Outcome) -> str:
-    """Write down what a run did to the rows."""
+    """Return the changes of a run in the form of `Attack.rows`."""
     run = outcome.run
     return f"+{run.added} ~{run.changed} -{run.removed}" + (f", {run.rejected} rejected" if run.rejected else "")
 

@@ -1,7 +1,7 @@
-"""Odd places to be started in: pipes that close, streams that are full, folders that are gone, limits, other people's files.
+"""Unusual environments: closed pipes, full streams, missing folders, limits, foreign files.
 
-Each line is a shell's: `$TS` is the program, `$SCRIPT` its installed script, the folder holds a database of twelve templates, and half of the catalog is gone at
-the server, so that a run's verdict is 4. What fails around a run changes neither what is done nor the verdict.
+Each row is a command line of bash: `$TS` is the program, `$SCRIPT` its installed script, the folder contains a database of twelve templates, and
+the server has only one of them, so that a run exits with 4. The environment changes neither the effects nor the exit code.
 """
 # ruff: noqa: E501 - a line of the shell is a line
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Line:
-    """A shell's line, what `$?` (of the program, not of its reader) is after it, and what the runs' table then holds.
+    """A command line, the exit code of the program, and the statuses of the runs after it.
 
     Attributes:
-        statuses: of the runs after the first; none where nothing may have begun.
-        says: words that must be in what it printed.
+        statuses: of the runs after the first; empty if no run may have started.
+        says: text that the output must contain.
     """
 
     name: str
@@ -77,12 +77,12 @@ PLACES = [
     Line("an empty file", "rm -f templates.db*; : >templates.db; $TS run", 0),
     Line("a file that ends in the middle", "truncate -s 9000 templates.db; rm -f templates.db-*; $TS run", 69, says="error:"),
     Line("a file under a link", "mv templates.db real.db; ln -s real.db templates.db; $TS run", 4, HELD),
-    Line("a textfile where nobody may write", "mkdir -m 555 closed; SYNC_METRICS_FILE=closed/sync.prom $TS run", 4, HELD, "metrics_not_written"),
+    Line("a textfile in a read-only folder", "mkdir -m 555 closed; SYNC_METRICS_FILE=closed/sync.prom $TS run", 4, HELD, "metrics_not_written"),
     Line("a textfile that became a link meanwhile", "ln -s /dev/null sync.prom; SYNC_METRICS_FILE=sync.prom $TS run", 78, says="SYNC_METRICS_FILE"),
-    Line("a key's file that nobody writes", "mkfifo key; CRUN_API_KEY= CRUN_API_KEY_FILE=key $TS run", 78, says="CRUN_API_KEY"),
+    Line("a key's file that is a pipe without writer", "mkfifo key; CRUN_API_KEY= CRUN_API_KEY_FILE=key $TS run", 78, says="CRUN_API_KEY"),
     Line("a key's file that is written as it is read", "KEY=$CRUN_API_KEY; CRUN_API_KEY= CRUN_API_KEY_FILE=<(echo $KEY) $TS run", 4, HELD),
-    Line("certificates that nobody writes", "mkfifo pem; SYNC_CA_BUNDLE=pem $TS run", 78, says="SYNC_CA_BUNDLE"),
-    Line("a deaf ear for pings", "SYNC_PING_URL=http://127.0.0.1:9/x $TS run", 4, HELD, "ping_failed"),
+    Line("certificates in a pipe without writer", "mkfifo pem; SYNC_CA_BUNDLE=pem $TS run", 78, says="SYNC_CA_BUNDLE"),
+    Line("a heartbeat server that is down", "SYNC_PING_URL=http://127.0.0.1:9/x $TS run", 4, HELD, "ping_failed"),
 ]  # fmt: skip
 LINES = [*OUTPUTS, *PLACES]
 QUICK = ("stderr is full", "all streams are closed", "an export that does not fit")
@@ -92,4 +92,4 @@ SLICE = (
     "a refused key and a reader that leaves", "doctor and a reader that leaves", "no locale", "a .env that runs commands",
     "a file that can only be read: doctor",
 )  # fmt: skip
-"""The rest takes minutes: a process is started for each."""
+"""The others are long, because each starts a process."""

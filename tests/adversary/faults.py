@@ -1,4 +1,4 @@
-"""Faults of codes, pages, counts and records in good HTTP; rows of the one table that `test_attacks.py` runs.
+"""Faults of codes, pages, counts and records in valid HTTP; rows of the table that `test_attacks.py` runs.
 
 Look-ups and envelopes are in `answers.py`, bytes on the wire in `transport.py`. What a run stores of them is alike on every engine.
 """
@@ -82,7 +82,7 @@ PAGES = [
 
 
 def cannot_be(reply: Reply) -> Script:
-    """Answer so to the control that cannot exist; the missing template is denied honestly."""
+    """Send this reply for the id that cannot exist; the missing template is denied."""
     return lambda request: HONEST(request) if len(request.query.get("template_id", "")) <= len("12") else reply
 
 
@@ -111,7 +111,7 @@ def nested(levels: int) -> Any:
 
 
 def bad(name: str, **changes: Any) -> Attack:
-    """Make 11 a bad record: the others go on, and 11 keeps its last good values."""
+    """Make record 11 invalid: the others are applied, and 11 keeps its last valid values."""
     return Attack(f"record: {name}", catalog([*AFTER[:10], record("11", **changes), AFTER[11]]), 0, SPOILT)
 
 

@@ -1,7 +1,7 @@
-"""Other people in the same database: their tables, triggers, settings and hands. Each engine in turn.
+"""Other users of the same database: their tables, triggers, settings and statements, on each engine.
 
-A line's `acts` are SQL, the same for all engines or by engine; where an engine is missing the line is not for it. After what is
-refused the database is as the neighbour left it.
+`acts` are SQL statements, the same for all engines or by engine; a row without an engine does not apply to it. If the program
+refuses, the database is unchanged.
 """
 # ruff: noqa: E501 - a neighbour is a line
 
@@ -18,13 +18,13 @@ SERVERS = ("postgresql", "mariadb")
 
 @dataclass(frozen=True)
 class Neighbour:
-    """What a neighbour does, and what `db upgrade` or a run must make of it.
+    """What another user does, and the result of `db upgrade` or of a run.
 
     Attributes:
         acts: statements, by engine.
-        code: the exit code; `codes` says where an engine differs.
-        says: words that must be in the error.
-        during: the neighbour acts while the second page is fetched, not before the run.
+        code: the exit code; `codes` for engines that differ.
+        says: text that the error must contain.
+        during: the statements are executed while the second page is fetched, not before the run.
         at_once: the run is refused before it begins, and has no row.
     """
 
@@ -43,7 +43,7 @@ class Neighbour:
 
 
 def common(*statements: str, kinds: tuple[str, ...] = EVERY) -> dict[str, tuple[str, ...]]:
-    """Say the same to all engines."""
+    """Use the same statements on all engines."""
     return dict.fromkeys(kinds, statements)
 
 
@@ -62,7 +62,7 @@ UPGRADES = [
     refused("their view called current_templates", "CREATE VIEW current_templates AS SELECT 1 AS x", says="current_templates"),
     refused("their table called change_feed", "CREATE TABLE change_feed (x INTEGER)", says="change_feed"),
     refused("their table called TAGS", "CREATE TABLE TAGS (id INTEGER PRIMARY KEY)", says="not this program's", kinds=("sqlite", "postgresql")),
-    refused("a version that nobody knows", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('abc')", says="newer than this version knows"),
+    refused("an unknown version", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('abc')", says="newer than this version knows"),
     refused("two versions", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001'), ('0002')", says="version"),
     refused("our first version, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001')", says="templates"),
     refused("our version, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0002')", says="templates"),
@@ -86,7 +86,7 @@ REFUSE = {
 
 
 def no_views(*statements: str) -> tuple[str, ...]:
-    """Drop our views first: they stand in the way."""
+    """Drop the views first, because they depend on the tables."""
     return (*(f"DROP VIEW {name}" for name in VIEWS), *statements)
 
 
@@ -122,9 +122,9 @@ RUNS = [
     Neighbour("a table less", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags"),
     Neighbour("a table of another name", common(*no_views("ALTER TABLE price_periods RENAME TO periods")), 69, NOTHING, "price_periods"),
     Neighbour("the lease's row is gone", common("DELETE FROM sync_lease"), 69, NOTHING, "required row is missing"),
-    Neighbour("what runs remember is gone", common("DELETE FROM sync_state"), 69, NOTHING, "required row is missing"),
+    Neighbour("the state of runs is gone", common("DELETE FROM sync_state"), 69, NOTHING, "required row is missing"),
     Neighbour("two leases", common("INSERT INTO sync_lease (name, fence, expires) VALUES ('mine', 1, 0)"), 69, NOTHING),
-    Neighbour("two memories", common("INSERT INTO sync_state (name, last_seq, oldest_seq, unreconciled_runs) VALUES ('mine', 0, 1, 0)"), 69, NOTHING),
+    Neighbour("two states of runs", common("INSERT INTO sync_state (name, last_seq, oldest_seq, unreconciled_runs) VALUES ('mine', 0, 1, 0)"), 69, NOTHING),
     Neighbour("a feed that was set back", common("UPDATE sync_state SET last_seq = 0"), 69, NOTHING),
     Neighbour("a run that never ended", common("INSERT INTO sync_runs (status, started_at, holder, fence, {trigger}) VALUES ('running', '2026-01-01 00:00:00', 'x', 99, 'run')")),
     Neighbour("a document that is no object", common("UPDATE template_versions SET document = '[]' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
@@ -152,6 +152,6 @@ RUNS = [
 ]  # fmt: skip
 
 QUICK_ON_SERVERS = ("their tags, with our columns", "sessions in Latin-1")
-"""What is tried on the servers, too, when there is little time: each needs a database of its own there."""
+"""Rows that are quick tests on the servers, where each needs a database of its own."""
 MORE_ON_SERVERS = ("dates in another order", "the lease is taken meanwhile")
-"""What CI tries there on each push."""
+"""Rows that CI runs there for each push."""

@@ -1,6 +1,6 @@
-"""What commands show of a catalog in which every text is an attack on its reader: a terminal, a spreadsheet, a script.
+"""Output of commands for a catalog in which every text is an attack on a terminal, a spreadsheet or a script.
 
-Each line: a command, its exit code, and bytes that must be in what it prints. In no line's output anything may act.
+Each row: a command, its exit code, and bytes that its output must contain. No output may contain an active control character.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.hostile import Reply
 
 EVIL = "\x1b[31m\x07\u202e\n\r\x9b2J\u2066\ufdd2x"
-"""Colours, rings, turns the writing round, breaks the line, clears the screen by eight bits, and our own mark for red."""
+"""Colours, a bell, bidirectional controls, line breaks, an 8-bit escape that clears the screen, and our own mark for red."""
 SHOWN = rb"\x1b[31m\x07\u202e\n\r\x9b2J\u2066\ufdd2x"
 ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 COLOURS = re.compile(r"\x1b\[(?:0|1|31|32|33)m")
@@ -27,7 +27,7 @@ QUOTED = f"no such key: {SANDBOX_KEY}"
 
 
 def evil(price: int, **more: object) -> list[dict[str, object]]:
-    """Write a catalog: one good record, one that attacks in every text, one that is set aside and attacks there."""
+    """Write a catalog: valid records, one with the attack in every text, and a rejected one with it."""
     whole = {
         "Title": EVIL, "Title_en": EVIL, "TemplateType": EVIL, "InputRequirement": EVIL, "Tags": [EVIL], "Tags_en": [EVIL],
         "CoverAspectRatio": EVIL, "SupportAspectRatio": f"1:1,{EVIL}", "Cover": f"http://x/{EVIL}", "MediaId": EVIL,
@@ -49,17 +49,17 @@ class Command:
 
 
 def command(line: str, shows: bytes = SHOWN, code: int = 0) -> Command:
-    """Write a command as a user types it; `ID` and `EVIL` stand for the id and the text that attack."""
+    """Make a command from a command line; `ID` and `EVIL` stand for the id and the text of the attack."""
     return Command(line, tuple({"ID": ID, "EVIL": EVIL}.get(word, word) for word in line.split()), shows, code)
 
 
 def colored(line: str) -> Command:
-    """Ask for colours: only ours may come."""
+    """Require colours: only those of the program may occur."""
     return replace(command(line), name=f"{line}, in colours", colored=True)
 
 
 def refused(line: str, message: str, shows: bytes) -> Command:
-    """Let the server refuse the key in words of its own."""
+    """Make the server refuse the key with this message."""
     return replace(
         command(line, shows, 77), name=f"{line}, refused with {ascii(message)[1:9]}", answer=failure(401, message=message)
     )
@@ -120,7 +120,7 @@ COMMANDS = [
 
 @dataclass(frozen=True)
 class Cell:
-    """A title, and how the spreadsheet has it."""
+    """A title, and its cell in the CSV file."""
 
     name: str
     sent: str

@@ -1,4 +1,4 @@
-"""What a lying server says, down to the bytes. `tests.hostile.Hostile` puts them on the wire exactly as written here."""
+"""Responses of a hostile server, as bytes that `tests.hostile.Hostile` sends unchanged."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 SIZE = 4
 """Records on a page."""
 BEFORE = [record(str(number), Title_en=f"Number {number}") for number in range(1, 13)]
-"""What the database holds before every attack: three pages of four."""
+"""The catalog in the database before every attack: three pages of four."""
 AFTER = [*BEFORE[:10], record("11", Title_en="changed"), record("13", Title_en="Number 13")]
-"""What the catalog really is during the attack: 12 is gone, 11 changed, 13 is new."""
+"""The true catalog during the attack: 12 is removed, 11 changed, 13 is new."""
 HONEST = catalog(AFTER)
 
 _LINE = (
@@ -34,7 +34,7 @@ _LINE = (
 
 
 def exported(rows: str) -> bytes:
-    """Give the bytes of `export` after a run that did so much of what really happened: `+1 ~1 -1` is all of it."""
+    """Return the output of `export` after a run with these changes; `+1 ~1 -1` are all of them."""
     titles = {str(number): f"Number {number}" for number in range(1, 14)}
     if "+1" not in rows:
         del titles["13"]
@@ -46,7 +46,7 @@ def exported(rows: str) -> bytes:
 
 
 def with_form_hash(line: str) -> str:
-    """Add to a document's line what it has where it is printed."""
+    """Add `form_hash` to a line of `export`."""
     return f'{line[:-2]}, "form_hash": "{Form(json.loads(line)).hash}"}}\n'
 
 
@@ -86,43 +86,43 @@ def swap(old: bytes, new: bytes) -> Script:
     """Replace these bytes in every page."""
 
     def change(content: bytes) -> bytes:
-        assert old in content, "the attack misses"
+        assert old in content, "the page does not contain these bytes"
         return content.replace(old, new)
 
     return spoilt(change)
 
 
 def looked_up(gone: Reply, impossible: Reply | None = None, known: Callable[[Request], Reply] = HONEST) -> Script:
-    """Walk honestly; answer a look-up of 12 (gone), of an id that cannot be, and of templates that are there, as told."""
+    """Serve valid pages; send these replies to look-ups of 12 (removed), of an impossible id, and of present templates."""
 
     def script(request: Request) -> Reply:
-        asked = request.query.get("template_id")
-        if asked == "12":
+        wanted = request.query.get("template_id")
+        if wanted == "12":
             return gone
-        if asked is not None and len(asked) > len("12"):
+        if wanted is not None and len(wanted) > len("12"):
             return gone if impossible is None else impossible
-        return known(request) if asked is not None else HONEST(request)
+        return known(request) if wanted is not None else HONEST(request)
 
     return script
 
 
 def always(reply: Reply) -> Script:
-    """Walk honestly, and give one answer to every look-up."""
+    """Serve valid pages, and send one reply to every look-up."""
     return looked_up(reply, reply, lambda _request: reply)
 
 
 def until_then(honest: int, script: Script) -> Script:
-    """Answer so many look-ups honestly, then as the other script does."""
-    asked = 0
+    """Send valid replies to the first look-ups, then those of the other script."""
+    look_ups = 0
 
     def turning(request: Request) -> Reply:
-        nonlocal asked
-        asked += request.page == 0
-        return (HONEST if request.page or asked <= honest else script)(request)
+        nonlocal look_ups
+        look_ups += request.page == 0
+        return (HONEST if request.page or look_ups <= honest else script)(request)
 
     return turning
 
 
 def found(template_id: str, **changes: Any) -> Reply:
-    """Answer a look-up with one record."""
+    """Reply to a look-up with one record."""
     return success([record(template_id, **changes)])

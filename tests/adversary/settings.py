@@ -1,6 +1,6 @@
-"""Settings that nobody can mean, or that would give something away: refused before anything is done, by name.
+"""Invalid or dangerous settings and arguments: refused by name before any action.
 
-Each line: a variable, its value, the command, the exit code, and words that must be in the refusal. Nothing is written.
+Each row: a variable, its value, the command, the exit code, and text of the error. Nothing is written.
 """
 # ruff: noqa: E501 - a setting is a line
 
@@ -23,7 +23,7 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """What a test is called by."""
+        """Id of the test."""
         return f"{self.variable}={ascii(self.value)[1:31]}" if self.variable else self.line[:40]
 
 
@@ -100,4 +100,4 @@ LINES = [
     Setting("", "", "0 templates", 0, "list --tag \udcff"),
     Setting("", "", "0 templates", 0, "list --text \udcff\udcfe"),
 ]  # fmt: skip
-"""What stands on the command line. They read a database that holds twelve templates, and change nothing in it."""
+"""Arguments of the command line, with a database of twelve templates, which they do not change."""

@@ -1,4 +1,4 @@
-"""Every row of every table."""
+"""Every row of the tables of faults, attacks, output, settings and arguments."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def stored(database: Database) -> Database:
 
 @pytest.fixture
 def stored_in_sqlite(sqlite: Database) -> Database:
-    """The same, where the engine does not matter."""
+    """The same on SQLite."""
     return fill(sqlite)
 
 
@@ -91,7 +91,7 @@ def cases() -> Iterator[ParameterSet]:
 
 
 @pytest.mark.parametrize(("attack", "database"), [*cases()], indirect=["database"])
-def test_no_fault_or_attack_removes_or_changes_anything_falsely(attack: Attack, stored: Database) -> None:
+def test_a_fault_or_attack_has_the_result_of_its_row(attack: Attack, stored: Database) -> None:
     withstood(attack, stored)
 
 
@@ -115,7 +115,7 @@ def evil(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.parametrize("attack", output.COMMANDS, ids=lambda attack: attack.name)
-def test_what_is_shown_does_not_act(attack: Command, evil: Path, tmp_path: Path) -> None:
+def test_output_contains_no_active_control_characters(attack: Command, evil: Path, tmp_path: Path) -> None:
     shutil.copy(evil, tmp_path)
     served = one_after_another(attack.answer) if attack.answer else catalog(output.evil(2, later=output.EVIL))
     colors = {"FORCE_COLOR": "1"} if attack.colored else {}
@@ -128,7 +128,7 @@ def test_what_is_shown_does_not_act(attack: Command, evil: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("cell", output.CELLS, ids=lambda cell: cell.name)
-def test_a_cell_of_the_spreadsheet_is_no_formula(cell: Cell, sqlite: Database, tmp_path: Path) -> None:
+def test_no_cell_of_a_csv_export_is_a_formula(cell: Cell, sqlite: Database, tmp_path: Path) -> None:
     with Hostile(catalog([record("1", Title=cell.sent, Title_en="end")])) as server:
         run_against(server.url, sqlite.engine)
     said = command(tmp_path, ["export", "--format", "csv"], DATABASE_URL=sqlite.url)
@@ -136,7 +136,7 @@ def test_a_cell_of_the_spreadsheet_is_no_formula(cell: Cell, sqlite: Database, t
 
 
 @pytest.mark.parametrize("attack", settings.SETTINGS, ids=lambda attack: attack.name)
-def test_a_setting_that_nobody_can_mean_is_refused_by_name_and_nothing_is_written(attack: Setting, tmp_path: Path) -> None:
+def test_an_invalid_setting_is_refused_by_name_and_nothing_is_written(attack: Setting, tmp_path: Path) -> None:
     (tmp_path / "real").write_text("theirs")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "folder").mkdir()
@@ -152,7 +152,9 @@ def test_a_setting_that_nobody_can_mean_is_refused_by_name_and_nothing_is_writte
 
 
 @pytest.mark.parametrize("attack", settings.LINES, ids=lambda attack: attack.name)
-def test_what_stands_on_the_command_line_is_refused_as_such(attack: Setting, stored_in_sqlite: Database, tmp_path: Path) -> None:
+def test_an_invalid_argument_is_refused_and_nothing_is_written(
+    attack: Setting, stored_in_sqlite: Database, tmp_path: Path
+) -> None:
     before = stored_in_sqlite.dump()
     said = command(tmp_path, attack.line.split(" "), DATABASE_URL=stored_in_sqlite.url)
     assert (said.code, attack.says in said.err.decode()) == (attack.code, True), said.err.decode()[-500:]

@@ -1,4 +1,4 @@
-"""Wrong clocks: history is ordered by run, not by time; an age that cannot be is stale; a lease lasts at most its term."""
+"""Wrong clocks: history is ordered by run, not by time; an impossible age is stale; a lease lasts at most its TTL."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def priced(price: int) -> list[dict[str, Any]]:
     (0, 0), (44 * MINUTE, 0), (46 * MINUTE, 1), (10 * YEAR, 1), (-30, 0), (-2 * MINUTE, 1), (-44 * MINUTE, 1), (-YEAR, 1),
     (-270 * YEAR, 1),
 ])  # fmt: skip
-def test_a_success_is_fresh_only_for_as_long_as_the_budget(ago: float, code: int, sqlite: Database, tmp_path: Path) -> None:
+def test_a_success_is_fresh_within_the_budget(ago: float, code: int, sqlite: Database, tmp_path: Path) -> None:
     assert run_with(BEFORE, sqlite.engine).error is None
     with sqlite.engine.begin() as connection:
         connection.execute(sa.update(sync_runs).values(finished_at=datetime.now(UTC) - timedelta(seconds=ago)))
@@ -68,7 +68,7 @@ def test_a_success_is_fresh_only_for_as_long_as_the_budget(ago: float, code: int
 
 
 @pytest.mark.parametrize("begins", HISTORIES.values(), ids=HISTORIES)
-def test_history_is_in_the_order_of_runs_whatever_the_clock_said(begins: tuple[float, ...], database: Database) -> None:
+def test_history_is_ordered_by_run_with_any_clock(begins: tuple[float, ...], database: Database) -> None:
     for price, at in enumerate(begins, 1):
         outcome = sync(Catalog(priced(price)), database.engine, clock=ticking(START + timedelta(seconds=at)))
         assert outcome.error is None
@@ -101,7 +101,7 @@ def in_order(database: Database, *, prices: list[int]) -> None:
 @pytest.mark.parametrize(("ends_in", "status"), [
     (-1, "succeeded"), (-56 * YEAR, "succeeded"), (30, "skipped"), (3 * DAY, "skipped"), (1e300, "skipped"),
 ])  # fmt: skip
-def test_a_lease_ends_by_what_is_left_of_its_term_at_most(ends_in: float, status: str, database: Database) -> None:
+def test_a_lease_lasts_at_most_its_ttl(ends_in: float, status: str, database: Database) -> None:
     sync(Catalog(BEFORE), database.engine)
     with database.engine.begin() as connection:
         now = time.time()
@@ -115,7 +115,7 @@ def test_a_lease_ends_by_what_is_left_of_its_term_at_most(ends_in: float, status
 
 
 @pytest.mark.parametrize("date", DATES, ids=lambda date: ascii(date[:30]))
-def test_no_date_of_the_servers_breaks_doctor(date: str, sqlite: Database, tmp_path: Path) -> None:
+def test_doctor_accepts_any_date_header(date: str, sqlite: Database, tmp_path: Path) -> None:
     run_with(BEFORE, sqlite.engine)
     dated = lambda request: Reply(HONEST(request).body, headers=(("date", date),))  # noqa: E731 - it is one argument
     with Hostile(dated) as server:
@@ -125,8 +125,8 @@ def test_no_date_of_the_servers_breaks_doctor(date: str, sqlite: Database, tmp_p
 
 
 @pytest.mark.ci_slice
-def test_a_lock_that_somebody_else_holds_does_not_outlast_the_deadline(sqlite: Database, tmp_path: Path) -> None:
-    """Without the deadline SQLite's own patience, half a minute, is what ends this: later than the command may take here."""
+def test_a_run_waits_for_a_lock_at_most_until_its_deadline(sqlite: Database, tmp_path: Path) -> None:
+    """Without the deadline SQLite would wait for half a minute, which is longer than the command may take here."""
     run_with(BEFORE, sqlite.engine)
     with Sandbox(BEFORE) as sandbox, write_lock(tmp_path):
         variables = {**of_sandbox(sandbox), "DATABASE_URL": sqlite.url, "SYNC_DEADLINE": "1s"}
@@ -134,7 +134,7 @@ def test_a_lock_that_somebody_else_holds_does_not_outlast_the_deadline(sqlite: D
     assert said.code in {69, 75}, said.err
 
 
-def test_a_backup_that_was_put_back_is_no_longer_held_up_by_readers_after_one_run(sqlite: Database, tmp_path: Path) -> None:
+def test_after_one_run_readers_do_not_block_runs_on_a_restored_backup(sqlite: Database, tmp_path: Path) -> None:
     run_with(BEFORE, sqlite.engine)
     copy = tmp_path / "copy.db"
     with closing(sqlite3.connect(tmp_path / "templates.db")) as connection:

@@ -1,4 +1,4 @@
-"""Every line of the table of environments: a process of its own for each, as a user's shell starts it."""
+"""Every row of the table of environments, each in a process of its own that bash starts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DROP_FROM_BOUNDING_SET, _OVERRIDES = 24, (1, 2)
 
 
 def as_an_ordinary_owner() -> None:
-    """Let the program that is started next meet a file's rights, even where the tests are run by root."""
+    """Make file permissions effective for the next process, even if root runs the tests."""
     if os.geteuid() == 0:
         for capability in _OVERRIDES:
             ctypes.CDLL(None).prctl(_DROP_FROM_BOUNDING_SET, capability, 0, 0, 0)
@@ -49,7 +49,7 @@ def marks_of(name: str) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("line", [pytest.param(line, id=line.name, marks=marks_of(line.name)) for line in environment.LINES])
-def test_what_fails_around_a_run_changes_neither_deed_nor_verdict(line: Line, sqlite: Database, tmp_path: Path) -> None:
+def test_the_environment_changes_neither_the_effects_nor_the_exit_code(line: Line, sqlite: Database, tmp_path: Path) -> None:
     run_with(BEFORE[:11], sqlite.engine)
     run_with(BEFORE, sqlite.engine)
     sqlite.engine.dispose()

@@ -1,4 +1,4 @@
-"""What an answer may cost, and what many runs may leave behind: memory, rows, lines of the log."""
+"""Limits of what one response or many runs may consume: memory, rows, lines of the log."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ MEBIBYTE = 2**20
 WATCHED = r"""
 import atexit, pathlib, re
 from sync.__main__ import main
-told = lambda: re.search(r"VmHWM:\s*([0-9]+)", pathlib.Path("/proc/self/status").read_text())[1]
-atexit.register(lambda: pathlib.Path("peak").write_text(told()))
+peak = lambda: re.search(r"VmHWM:\s*([0-9]+)", pathlib.Path("/proc/self/status").read_text())[1]
+atexit.register(lambda: pathlib.Path("peak").write_text(peak()))
 main()
 """
-"""The program, which writes down at its end how much memory it had at most, in KiB: what a parent is told counts the parent's."""
+"""The program, which writes its peak memory in KiB at its end: the figure that a parent gets includes the parent's memory."""
 ALLOWED = 400
 """MiB of memory for a whole run: the units that are shipped allow 512."""
 
@@ -80,7 +80,7 @@ SLICE = ("8 MiB of numbers in one record", "390,000 strings as records")
     "load",
     [pytest.param(load, id=load.name, marks=pytest.mark.ci_slice if load.name in SLICE else pytest.mark.long) for load in LOADS],
 )
-def test_no_page_takes_more_memory_than_the_shipped_units_allow(load: Load, tmp_path: Path) -> None:
+def test_no_page_needs_more_memory_than_the_unit_files_allow(load: Load, tmp_path: Path) -> None:
     page = b'{"code":200,"message":"s",%s"data":{"total":1,"templates":[%s]}}' % (load.around, load.records)
     with Hostile(lambda _request: Reply(page)) as server:
         variables = environment(CRUN_BASE_URL=server.url, CRUN_API_KEY=SANDBOX_KEY, SYNC_RATE="0", SYNC_DEADLINE="50s")
@@ -111,7 +111,7 @@ def test_a_catalog_that_renames_a_field_in_every_run_does_not_fill_the_database(
 
 
 @pytest.mark.ci_slice
-def test_a_count_that_is_another_one_on_each_of_4_700_pages_is_told_in_a_line(database: Database) -> None:
+def test_different_totals_on_4700_pages_are_reported_in_one_line(database: Database) -> None:
     def answer(question: Params) -> Envelope:
         page = int(question.get("page", 0))
         records = [json.dumps({"TemplateId": str(page)}).encode()] if 0 < page <= PAGES else []
@@ -125,7 +125,7 @@ def test_a_count_that_is_another_one_on_each_of_4_700_pages_is_told_in_a_line(da
     assert database.rows("sync_runs")[0]["error"] == str(outcome.error)
 
 
-def test_a_thousand_new_names_are_told_in_a_few_lines(tmp_path: Path) -> None:
+def test_a_thousand_new_names_are_reported_in_a_few_lines(tmp_path: Path) -> None:
     served = [{**each, **{f"{place:02}{number:02}{'n' * 190}": 1 for number in range(80)}} for place, each in enumerate(BEFORE)]
     with Hostile(catalog(served)) as server:
         said = command(tmp_path, ["run"], CRUN_BASE_URL=server.url)
@@ -133,7 +133,7 @@ def test_a_thousand_new_names_are_told_in_a_few_lines(tmp_path: Path) -> None:
     assert len(said.err) < 20_000
 
 
-def test_records_of_980_names_of_2_000_characters_are_set_aside_and_told_in_a_few_lines(database: Database) -> None:
+def test_records_with_980_names_of_2000_characters_are_rejected_and_reported_briefly(database: Database) -> None:
     names: dict[str, Any] = {f"{number:03}{'n' * 1997}": 1 for number in range(980)}
 
     bad = {**BEFORE[11], "TemplateId": "100", **names}

@@ -1,4 +1,4 @@
-"""Every line of the table of neighbours, on every engine that it is for; and rivals under every default isolation."""
+"""Every row of the table of other users, on its engines; and concurrent commits with every default isolation level."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def act(database: Database, statements: Sequence[str]) -> None:
-    """Do as the neighbour does, over a connection that is not the program's."""
+    """Execute statements on a connection of their own."""
     engine = sa.create_engine(database.engine.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     quoted = database.engine.dialect.identifier_preparer.quote_identifier("trigger")
     names = {"{database}": str(database.engine.url.database), "{trigger}": quoted}
@@ -39,7 +39,7 @@ def act(database: Database, statements: Sequence[str]) -> None:
 
 
 def on_each_engine(lines: Sequence[Neighbour]) -> pytest.MarkDecorator:
-    """Pair each line with the engines that it is for; each needs a database of its own, so few of them are quick."""
+    """Pair each row with its engines; each needs a database of its own, so few of them are quick."""
 
     def marks(place: int, line: Neighbour, kind: str) -> list[pytest.MarkDecorator]:
         if line.name in QUICK_ON_SERVERS or (kind == "sqlite" and place % 4 == 0):
@@ -57,7 +57,7 @@ def on_each_engine(lines: Sequence[Neighbour]) -> pytest.MarkDecorator:
 
 
 def all_there(engine: sa.Engine) -> dict[str, list[str]]:
-    """Give every table and view of a database, and what is in it."""
+    """Return the rows of every table and view of a database."""
     inspector = sa.inspect(engine)
     with engine.connect() as connection:
         return {
@@ -67,7 +67,7 @@ def all_there(engine: sa.Engine) -> dict[str, list[str]]:
 
 
 @on_each_engine(UPGRADES)
-def test_an_upgrade_takes_nothing_that_is_not_ours(neighbour: Neighbour, empty_database: Database) -> None:
+def test_an_upgrade_replaces_no_table_of_another_program(neighbour: Neighbour, empty_database: Database) -> None:
     act(empty_database, neighbour.acts[empty_database.kind])
     before = all_there(empty_database.engine)
     if neighbour.code_on(empty_database.kind):
@@ -86,7 +86,7 @@ def test_an_upgrade_takes_nothing_that_is_not_ours(neighbour: Neighbour, empty_d
 
 
 @on_each_engine(RUNS)
-def test_a_run_gets_on_with_its_neighbours_or_says_why_not(neighbour: Neighbour, empty_database: Database) -> None:
+def test_a_run_works_beside_other_programs_or_reports_the_reason(neighbour: Neighbour, empty_database: Database) -> None:
     upgrade(empty_database.engine)
     assert run_with(BEFORE, empty_database.engine).error is None
     statements = neighbour.acts[empty_database.kind]
@@ -119,15 +119,15 @@ WAITING = {
     "mysql": "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist ON id = trx_mysql_thread_id "
     "WHERE trx_state = 'LOCK WAIT' AND db = database()",
 }
-"""How many wait for somebody else's lock in this database."""
+"""Number of sessions that wait for a lock in this database."""
 
 
 @pytest.mark.parametrize("isolation", ["SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"])
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
-def test_a_rival_that_commits_while_we_wait_makes_a_skipped_run(isolation: str, database: Database) -> None:
+def test_a_run_is_skipped_if_another_commits_while_it_waits_for_the_lease(isolation: str, database: Database) -> None:
     ours = open_engine(database.url)
     default = {"postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION", "mariadb": "SET SESSION TRANSACTION"}[database.kind]
-    sa.event.listen(ours, "connect", lambda raw, _record: said(raw, f"{default} ISOLATION LEVEL {isolation}"))
+    sa.event.listen(ours, "connect", lambda raw, _record: execute(raw, f"{default} ISOLATION LEVEL {isolation}"))
     statuses: list[str] = []
     run = threading.Thread(target=lambda: statuses.append(str(sync(Catalog(BEFORE), ours).run.status)))
     with database.engine.begin() as rival:
@@ -140,13 +140,13 @@ def test_a_rival_that_commits_while_we_wait_makes_a_skipped_run(isolation: str, 
 
 
 def waits(database: Database) -> bool:
-    """Tell whether somebody waits for a lock; MariaDB goes on telling the old state to whoever asks ten times a second."""
+    """Return whether a session waits for a lock; MariaDB updates this state only every 0.1 s."""
     time.sleep(0.15)
     return bool(database.scalar(WAITING[database.engine.dialect.name]))
 
 
-def said(raw: Any, statement: str) -> None:
-    """Say something over a driver's connection."""
+def execute(raw: Any, statement: str) -> None:
+    """Execute a statement on a connection of the driver."""
     cursor = raw.cursor()
     cursor.execute(statement)
     cursor.close()

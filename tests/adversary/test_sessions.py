@@ -1,4 +1,4 @@
-"""Sessions that the environment, the URL or the database would have otherwise: a run sets what it relies on, or says why not."""
+"""Session settings of the environment, the URL or the database: a run sets what it needs, or reports the reason."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SESSIONS = [
 
 
 @pytest.mark.parametrize(("database", "variable", "value"), SESSIONS, indirect=["database"])
-def test_no_variable_of_a_driver_changes_what_is_written_or_read(
+def test_no_variable_of_a_driver_changes_stored_or_read_values(
     variable: str, value: str, database: Database, tmp_path: Path
 ) -> None:
     assert run_with(BEFORE, database.engine).error is None
@@ -49,16 +49,17 @@ def test_no_variable_of_a_driver_changes_what_is_written_or_read(
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_database_whose_encoding_cannot_hold_the_texts_is_refused_by_name(
-    encoding: str, database: Database, tmp_path: Path
-) -> None:
+def test_a_database_with_an_insufficient_encoding_is_refused_by_name(encoding: str, database: Database, tmp_path: Path) -> None:
     name = f"{database.engine.url.database}_{encoding.lower()}"
     act(database, [f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"])
     try:
         url = database.engine.url.set(database=name).render_as_string(hide_password=False)
         for line in ("db upgrade", "run", "doctor"):
             said = command(tmp_path, line.split(), DATABASE_URL=url)
-            told = (said.out + said.err).decode()
-            assert (said.code in {69, 75}, encoding in told, "Unexpected error" in told) == (True, True, False), (line, told)
+            output = (said.out + said.err).decode()
+            assert (said.code in {69, 75}, encoding in output, "Unexpected error" in output) == (True, True, False), (
+                line,
+                output,
+            )
     finally:
         act(database, [f"DROP DATABASE {name} WITH (FORCE)"])

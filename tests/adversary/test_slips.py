@@ -1,4 +1,4 @@
-"""What operators do by mistake: the wrong database, the wrong key, a question about what was deleted."""
+"""Mistakes of operators: an unreachable database, a comparison with a deleted run."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_two_runs_that_a_prune_kept_can_be_compared(database: Database, tmp_path
 
 @pytest.mark.parametrize("url", NO_DATABASE, ids=["postgresql", "mariadb", "sqlite"])
 @pytest.mark.parametrize("line", ["run --json", "refresh 1 --json"])
-def test_a_run_that_meets_no_database_says_so_in_json_too(line: str, url: str, tmp_path: Path) -> None:
+def test_run_json_reports_an_unreachable_database(line: str, url: str, tmp_path: Path) -> None:
     said = command(tmp_path, line.split(), DATABASE_URL=url)
-    told = json.loads(said.out)
-    assert (said.code, told["status"], told["run_id"]) == (69, "failed", None)
-    assert told["error"].encode() in said.err
+    result = json.loads(said.out)
+    assert (said.code, result["status"], result["run_id"]) == (69, "failed", None)
+    assert result["error"].encode() in said.err

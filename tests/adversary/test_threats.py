@@ -1,4 +1,4 @@
-"""docs/threats.md names a test for what it claims: each of them is there."""
+"""Every test that docs/threats.md names exists."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ NAMED = sorted(set(re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", (TESTS.parent / "do
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED, ids=["::".join(filter(None, each)) for each in NAMED])
-def test_a_test_that_the_document_names_is_there(file: str, name: str) -> None:
+def test_every_test_named_in_the_document_exists(file: str, name: str) -> None:
     found = TESTS / file if "/" in file or file.startswith("test_") else TESTS / "adversary" / file
     assert f"def {name}(" in found.read_text() if name else found.exists()

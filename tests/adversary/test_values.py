@@ -11,10 +11,8 @@ import pytest
 from sync.commands.export import as_json_lines
 from sync.reader.catalog import catalog
 from sync.sandbox.server import SANDBOX_KEY
-from tests.adversary.bad_values import BAD
 from tests.adversary.server import with_form_hash
-from tests.adversary.value import COLUMNS, PAGE, Value, key_of, serving
-from tests.adversary.values import GOOD
+from tests.adversary.values import BAD, COLUMNS, GOOD, PAGE, Value, key_of, serving
 from tests.builders import run_against
 from tests.conftest import KINDS, fresh
 from tests.faults import anomalies

@@ -23,7 +23,7 @@ IN_CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE), PAGE)
 
 
 def off_by_one() -> Script:
-    """Answer each request of the walk with what the one before should have got, as a queue that slipped would."""
+    """Send to each request of the walk the response of the one before, as a shifted queue would."""
     last = [page(1)]
 
     def script(request: Request) -> Reply:
@@ -36,14 +36,14 @@ def off_by_one() -> Script:
 
 
 def left_over(request: Request) -> Reply:
-    """Send a denial of a template after every answer, for whoever asks next over this connection."""
+    """Send a denial of a template after every response, for the next request of the connection."""
     denial = b'{"code": 404, "message": "no such template"}'
     reply = HONEST(request)
     return Reply(raw=reply.wire() + Reply(denial, 404).wire())
 
 
 def left_over_page(request: Request) -> Reply:
-    """Send the same page once more after every answer."""
+    """Send every response twice."""
     return Reply(raw=HONEST(request).wire() * 2)
 
 

@@ -137,10 +137,10 @@ def test_the_demo_is_kept_out_of_a_catalog_whose_origin_is_not_recorded(sqlite: 
 def test_an_upgrade_records_the_origin_of_a_demo_and_of_nothing_else(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine)
     run_with(records(3), empty_database.engine)
-    schema.upgrade(empty_database.engine, "-1")
+    schema.upgrade(empty_database.engine, "-2")  # before 0008
     schema.upgrade(empty_database.engine)
     assert recorded(empty_database) is None
-    schema.upgrade(empty_database.engine, "-1")
+    schema.upgrade(empty_database.engine, "-2")  # before 0008
     with empty_database.engine.begin() as connection:
         connection.execute(sa.update(sync_runs).values(trigger="demo"))
     schema.upgrade(empty_database.engine)

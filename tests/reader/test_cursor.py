@@ -210,7 +210,7 @@ def test_an_upgrade_backfills_the_cursors_of_changes_of_an_older_version(empty_d
     database.execute("UPDATE sync_state SET origin = NULL")  # the downgrade drops this column
     whole = database.dump()
     third = feed.changes(database.engine)[2]["cursor"]
-    schema.upgrade(database.engine, "-2")  # before 0007, which backfills
+    schema.upgrade(database.engine, "-3")  # before 0007, which backfills
     with database.engine.begin() as connection:  # a daemon of 0.1.0 checks the schema only when it starts
         unknown = {"cursor": None, "document_hash": None, "breaking": None}
         connection.execute(sa.update(template_changes).where(template_changes.c.seq > 3).values(unknown))

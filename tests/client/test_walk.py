@@ -74,12 +74,41 @@ UNEQUAL = "the catalog reports {} templates, but served {}".format
 MOVED = "the catalog's count changed during the walk ({})".format
 
 
-@pytest.mark.parametrize("workers", [1, 2, 9])
-def test_a_catalog_that_does_not_change_is_verified_in_one_walk(workers: int) -> None:
-    catalog = Catalog(pages([1, 2], [3, 4], [5]), total=5)
-    found = catalog.walk(workers=workers)
-    assert (ids(found), found.verified, found.pages, found.total) == (["1", "2", "3", "4", "5"], True, 3, 5)
-    assert sorted(catalog.pages_asked) == [1, 2, 3]
+PAST_THE_END: dict[str, Any] = {
+    "empty": (), "the last page again": (3, 4), "the last page in another order": (4, 3), "the first page again": (1, 2),
+    "404": NOT_FOUND, "422": INVALID, "an outage": Unreachable("no"),
+}  # fmt: skip
+VERIFIED: dict[str, tuple[Answer, Any, int, str, list[int]]] = {
+    "three pages": (pages([1, 2], [3, 4], [5]), 5, 2, "1 2 3 4 5", [1, 2, 3]),
+    "one page": (pages([1]), 1, 2, "1", [1]),
+    "a page size that the server limits": (pages([1, 2], [3, 4], [5]), 5, 50, "1 2 3 4 5", [1, 2, 3]),
+    "a server that ignores page and page size": (lambda _: [1, 2, 3, 4, 5], 5, 2, "1 2 3 4 5", [1, 2]),
+    "records without IDs": (pages([1, {}], [None, 4]), 4, 2, "1 None None 4", [1, 2, 3]),
+    "two of them, and an ID twice": (pages([1, {}], [None, 1]), 3, 2, "1 None None 1", [1, 2, 3]),
+    "one of them on a repeated last page": (pages([1, 2], [3, {}], past_end=[3, {}]), 4, 2, "1 2 3 None", [1, 2, 3]),
+    "a count of 0 past the end": (pages([1, 2]), lambda request: 2 if request % 2 else 0, 2, "1 2", [1, 2]),
+    **{
+        f"past the end: {name}": (pages([1, 2], [3, 4], past_end=past_end), 4, 2, "1 2 3 4", [1, 2, 3])
+        for name, past_end in PAST_THE_END.items()
+    },
+}
+
+
+@pytest.mark.parametrize(("answer", "total", "page_size", "served", "asked"), VERIFIED.values(), ids=VERIFIED)
+@pytest.mark.parametrize("workers", [1, 9])
+def test_a_catalog_that_does_not_change_is_verified_in_one_walk(
+    answer: Answer, total: Any, page_size: int, served: str, asked: list[int], workers: int
+) -> None:
+    catalog = Catalog(answer, total)
+    found = catalog.walk(page_size, workers)
+    assert (found.verified, found.reason, " ".join(ids(found)), sorted(catalog.pages_asked)) == (True, "", served, asked)
+    assert (found.pages, found.total) == (len({each.page for each in found.records}), 2 if callable(total) else total)
+
+
+@pytest.mark.parametrize(("error", "total"), [(DeadlineExceeded("no"), 4), (Deferred("no", code="429"), 2)])
+def test_the_deadline_past_the_end_and_a_rate_limit_if_the_count_is_too_low_end_the_walk(error: SyncError, total: int) -> None:
+    with pytest.raises(type(error)):
+        Catalog(pages([1, 2], [3, 4], past_end=error), total).walk()
 
 
 def test_an_empty_catalog_with_a_count_of_0_is_verified() -> None:
@@ -88,39 +117,10 @@ def test_an_empty_catalog_with_a_count_of_0_is_verified() -> None:
     assert found.reason == ""
 
 
-def test_a_catalog_smaller_than_a_page_needs_one_request() -> None:
-    catalog = Catalog(pages([1]), total=1)
-    assert catalog.walk().verified
-    assert catalog.pages_asked == [1]
-
-
 def test_every_page_is_requested_with_the_same_size() -> None:
     catalog = Catalog(pages([1, 2], [3, 4]), total=4)
     catalog.walk(page_size=50)
     assert catalog.asked == [{"page": page, "page_size": 50} for page in (1, 2, 3)]
-
-
-def test_a_page_size_that_the_server_limits_is_accepted() -> None:
-    catalog = Catalog(pages([1, 2], [3, 4], [5]), total=5)
-    assert catalog.walk(page_size=50).verified
-    assert catalog.pages_asked == [1, 2, 3]
-
-
-def test_a_server_that_ignores_the_page_size_is_verified() -> None:
-    catalog = Catalog(lambda _: [1, 2, 3, 4, 5], total=5)
-    found = catalog.walk(page_size=2)
-    assert (ids(found), found.verified, catalog.pages_asked) == (["1", "2", "3", "4", "5"], True, [1, 2])
-
-
-@pytest.mark.parametrize(
-    "past_end",
-    [(), (3, 4), (4, 3), (1, 2), NOT_FOUND, INVALID],
-    ids=["empty", "the last again", "the last turned round", "the first again", "404", "422"],
-)
-def test_each_response_past_a_full_last_page_is_the_end(past_end: Any) -> None:
-    catalog = Catalog(pages([1, 2], [3, 4], past_end=past_end), total=4)
-    found = catalog.walk()
-    assert (ids(found), found.verified, catalog.pages_asked) == (["1", "2", "3", "4"], True, [1, 2, 3])
 
 
 @pytest.mark.parametrize("order", [lambda _: 0, lambda in_flight: in_flight - 1], ids=["in turn", "the last first"])
@@ -135,29 +135,14 @@ def test_a_recognised_record_counts_as_any_other() -> None:
     assert (found.verified, [each.offset is None for each in found.records]) == (True, [True, False, False])
 
 
-def test_a_repeated_last_page_is_the_end_also_if_a_record_has_no_id() -> None:
-    assert Catalog(pages([1, 2], [3, {}], past_end=[3, {}]), total=4).walk().verified
-
-
 def test_a_record_without_an_id_past_the_end_counts() -> None:
     found = Catalog(pages([1, 2], [3, 4], past_end=[{}]), total=4).walk()
     assert (found.verified, found.reason) == (False, UNEQUAL(4, 5))
 
 
-def test_an_error_past_the_end_is_ignored_if_the_count_is_correct_except_the_deadline() -> None:
-    assert Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=4).walk().verified
-    with pytest.raises(DeadlineExceeded):
-        Catalog(pages([1, 2], [3, 4], past_end=DeadlineExceeded("no")), total=4).walk()
-
-
 def test_with_a_count_that_is_too_low_an_error_past_the_end_is_a_failed_page() -> None:
     found = Catalog(pages([1, 2], [3, 4], past_end=Unreachable("no")), total=2).walk()
     assert (ids(found), found.failed_pages, found.verified) == (["1", "2", "3", "4"], (3,), False)
-
-
-def test_with_a_count_that_is_too_low_a_rate_limit_past_the_end_ends_the_walk() -> None:
-    with pytest.raises(Deferred):
-        Catalog(pages([1, 2], [3, 4], past_end=Deferred("no", code="429")), total=2).walk()
 
 
 def test_a_count_that_is_too_low_is_detected_with_pages_of_one_template() -> None:
@@ -175,10 +160,6 @@ def test_a_404_or_422_before_a_page_with_templates_is_an_error(refused: InvalidR
     with pytest.raises(InvalidResponse) as caught:
         Catalog(pages([1, 2], refused, [3, 4]), total=6).walk()
     assert caught.value is refused
-
-
-def test_a_count_of_0_past_the_end_is_not_a_changed_count() -> None:
-    assert Catalog(pages([1, 2]), total=lambda request: 2 if request % 2 else 0).walk().verified
 
 
 UNBELIEVABLE: dict[str, tuple[Answer, Any, list[str], str]] = {
@@ -326,17 +307,6 @@ def test_a_new_signature_on_a_second_page_is_no_reason_to_walk_again() -> None:
 def test_two_pages_nested_too_deeply_to_compare_do_not_end_the_run() -> None:
     deep = b'{"TemplateId": "2", "x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     assert Catalog(pages([1, deep], [deep + b" ", 3]), total=3).walk().verified
-
-
-def test_a_record_without_an_id_counts_as_one_template() -> None:
-    found = Catalog(pages([1, {}], [None, 4]), total=4).walk()
-    assert (found.verified, len(found.records)) == (True, 4)
-
-
-def test_two_records_without_ids_are_not_one_changed_template() -> None:
-    catalog = Catalog(pages([1, {}], [None, 1]), total=3)
-    assert catalog.walk().verified
-    assert catalog.pages_asked == [1, 2, 3]
 
 
 BAD_PAGE = [

@@ -40,7 +40,7 @@ def test_a_request_gets_its_responses_in_order_and_then_the_last_one_repeatedly(
 
 def test_an_invalid_recording_is_rejected_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "odd.jsonl").write_text(f"{first_line(RUN)}\n{{}}")
-    with pytest.raises(UsageError, match="odd.jsonl is not a recording: line 2: it is not a line of a recording"):
+    with pytest.raises(UsageError, match=r"odd\.jsonl is not a recording: line 2: it is not a line of a recording"):
         open_recording(tmp_path / "odd.jsonl")
 
 

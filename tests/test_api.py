@@ -98,15 +98,15 @@ def test_changes_are_oldest_first_with_the_template_after_them(database: Databas
     sync(BEFORE, database.engine, clock=at(0))
     sync(AFTER, database.engine, clock=at(1))
     catalog = Catalog(database.engine)
-    told = catalog.changes()
-    assert [(each.seq, each.kind, each.template_id) for each in told[5:]] == [
+    found = catalog.changes()
+    assert [(each.seq, each.kind, each.template_id) for each in found[5:]] == [
         (6, "added", "6"), (7, "changed", "3"), (8, "removed", "5"),
     ]  # fmt: skip
     assert [each.seq for each in catalog.changes(limit=2)] == [1, 2]
     assert catalog.changes(limit=0) == ()
-    assert catalog.changes(since=told[5].cursor) == catalog.changes(since=6) == catalog.changes(since="6") == told[6:]
-    assert [each.seq for each in catalog.changes(since=told[1].cursor, limit=3)] == [3, 4, 5]
-    added, changed, removed = told[5:]
+    assert catalog.changes(since=found[5].cursor) == catalog.changes(since=6) == catalog.changes(since="6") == found[6:]
+    assert [each.seq for each in catalog.changes(since=found[1].cursor, limit=3)] == [3, 4, 5]
+    added, changed, removed = found[5:]
     assert added.template == catalog.template("6")
     assert changed.template == catalog.template("3")
     assert {each.field for each in changed.fields} == {"title_en", "tags", "consume_items.480p", "consume_items.720p"}
@@ -131,17 +131,17 @@ def test_a_lost_cursor_raises_an_error_with_the_current_cursor(database: Databas
         (end.replace(epoch, "0" * 12), "other-feed"),
         (end[:-6] + ("000000" if not end.endswith("000000") else "111111"), "diverged"),
     ):
-        asks: list[Callable[[Any], object]] = [catalog.changes, lambda since: next(catalog.follow(since))]
-        for ask in asks:
+        calls: list[Callable[[Any], object]] = [catalog.changes, lambda since: next(catalog.follow(since))]
+        for call in calls:
             with pytest.raises(CursorLost) as lost:
-                ask(since)
+                call(since)
             assert (lost.value.reason, lost.value.oldest_seq, lost.value.last_seq, lost.value.cursor) == (reason, 1, 5, end)
             assert isinstance(lost.value, CatalogError)
     refusing: list[Callable[[Any], object]] = [catalog.changes, catalog.follow]
     for never in ("junk", -1, 2**63, True, 1.0, "1" * 5000):
-        for ask in refusing:
+        for call in refusing:
             with pytest.raises(ValueError, match="since: a cursor or a seq"):
-                ask(never)
+                call(never)
     with pytest.raises(ValueError, match="limit: a whole number"):
         catalog.changes(limit=-1)
 
@@ -149,7 +149,7 @@ def test_a_lost_cursor_raises_an_error_with_the_current_cursor(database: Databas
 @pytest.mark.parametrize("wrong", [5, 2**70, None, b"1"])
 def test_an_invalid_id_or_database_is_rejected(sqlite: Database, wrong: Any) -> None:
     catalog = Catalog(sqlite.engine)
-    for ask in (
+    for call in (
         catalog.template,
         catalog.prices,
         catalog.price_history,
@@ -157,7 +157,7 @@ def test_an_invalid_id_or_database_is_rejected(sqlite: Database, wrong: Any) -> 
         lambda each: catalog.ensure_fresh(each, 0),
     ):
         with pytest.raises(ValueError, match="template_id: a text, not"):
-            ask(wrong)
+            call(wrong)
     with pytest.raises(ValueError, match="database: a URL or an engine, not"):
         Catalog(wrong)
 
@@ -176,14 +176,14 @@ def test_follow_yields_each_change_once_without_an_open_connection(database: Dat
     assert [next(news).template_id for _ in range(3)] == ["1", "2", "3"]
     later = catalog.follow(sleep=sleep)
     sync(records(4), database.engine)
-    assert next(later).template_id == "4", "it begins at the call, not at the first look"
+    assert next(later).template_id == "4", "it begins at the call"
 
 
-# One moment, many threads, few rights -----------------------------------------------------------------------------------
+# Snapshots, threads, privileges -----------------------------------------------------------------------------------------
 
 
 def plain_engine(database: Database) -> sa.Engine:
-    """An engine as an app makes its own, with nothing of ours."""
+    """Create an engine without the settings of this package."""
     return sa.create_engine(database.engine.url)
 
 
@@ -203,8 +203,8 @@ def test_calls_in_a_snapshot_see_one_state(database: Database) -> None:
                 with pytest.raises(CatalogError, match="outside it"):
                     call()
             with ThreadPoolExecutor(1) as other:
-                assert other.submit(then.templates).result() == first[0], "another thread that uses it sees the same moment"
-            assert len(catalog.templates()) == before + 1, "the catalog that it came from is not in it"
+                assert other.submit(then.templates).result() == first[0], "another thread sees the same state"
+            assert len(catalog.templates()) == before + 1, "the catalog itself is outside the snapshot"
         with pytest.raises(CatalogError, match="The snapshot is closed"):
             then.templates()
         assert len(catalog.templates()) == before + 1
@@ -217,7 +217,7 @@ def test_a_catalog_disposes_only_of_its_own_engine(sqlite: Database) -> None:
     mine: Any = plain_engine(sqlite)
     with Catalog(mine) as catalog:
         catalog.templates()
-    assert mine.pool.checkedin() == 1, "its connection is still there"
+    assert mine.pool.checkedin() == 1, "its connection is kept"
     mine.dispose()
     for url in (sqlite.url, sa.make_url(sqlite.url)):
         with Catalog(url) as catalog:
@@ -245,7 +245,7 @@ def test_many_threads_read_while_a_run_commits(database: Database) -> None:
 
 @pytest.fixture
 def reader(database: Database, tmp_path: Path) -> Iterator[str]:
-    """The URL of somebody who may read and nothing more; on PostgreSQL in sessions as a standby has them."""
+    """The URL of a user with the privilege SELECT only; on PostgreSQL with read-only sessions, as on a standby."""
     name = f"sync_test_api_{os.getpid()}"
     sync(BEFORE, database.engine)
     sync(AFTER, database.engine)
@@ -300,18 +300,18 @@ def test_a_missing_database_raises_errors_of_this_package(tmp_path: Path) -> Non
     with pytest.raises(ConfigurationError, match="DATABASE_URL: not a database URL"):
         Catalog("nonsense")
     with Catalog(f"sqlite:///{tmp_path / 'none.db'}") as catalog:
-        for ask in (catalog.templates, catalog.status, catalog.changes):
+        for call in (catalog.templates, catalog.status, catalog.changes):
             with pytest.raises(SchemaError, match="There is no database at"):
-                ask()
-    assert not (tmp_path / "none.db").exists(), "reading makes none"
+                call()
+    assert not (tmp_path / "none.db").exists(), "reading creates no file"
 
 
-# The one call that asks upstream ----------------------------------------------------------------------------------------
+# The only call that uses the network ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def sandbox(sqlite: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A catalog of three that was synchronised, and the settings that lead to it."""
+    """A synchronised catalog of three templates, and its settings in the environment."""
     with Sandbox(records(3)) as server:
         for name, value in of_sandbox(server).items():
             monkeypatch.setenv(name, value)
@@ -321,7 +321,7 @@ def sandbox(sqlite: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 class Clock:
-    """Shows what it is set to."""
+    """A clock that shows the time set."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, 12, 10, tzinfo=UTC)
@@ -334,17 +334,17 @@ def test_ensure_fresh_requests_only_templates_older_than_max_age(sqlite: Databas
     clock = Clock()
     catalog = Catalog(sqlite.engine, clock=clock)
     sandbox.replace([record("1", Title_en="Renamed"), *records(3)[1:]])
-    assert catalog.ensure_fresh("1", timedelta(minutes=11)).title_en == "Number 1", "the walk of ten minutes ago will do"
+    assert catalog.ensure_fresh("1", timedelta(minutes=11)).title_en == "Number 1", "the walk of ten minutes ago is recent enough"
     assert catalog.ensure_fresh("1", timedelta(minutes=10)).title_en == "Renamed"
     sandbox.replace([record("1", Title_en="Renamed again"), *records(3)[1:]])
     clock.now += timedelta(seconds=59)
     assert catalog.ensure_fresh("1", 60).title_en == "Renamed"
-    assert Catalog(sqlite.engine, clock=clock).ensure_fresh("1", 60).title_en == "Renamed", "a run's change is known to all"
+    assert Catalog(sqlite.engine, clock=clock).ensure_fresh("1", 60).title_en == "Renamed", "a stored change counts"
     assert catalog.ensure_fresh("1", 0).title_en == "Renamed again"
     runs = sqlite.scalar("SELECT count(*) FROM sync_runs")
     assert catalog.ensure_fresh("2", 0).title_en == "Number 2"
     assert Catalog(sqlite.engine, clock=clock).ensure_fresh("2", 60).title_en == "Number 2"
-    assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "a fetch without a change is known to all, too"
+    assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "so is a refresh without a change"
 
 
 def test_ensure_fresh_of_a_removed_or_unknown_template(sqlite: Database, sandbox: Sandbox) -> None:
@@ -352,10 +352,10 @@ def test_ensure_fresh_of_a_removed_or_unknown_template(sqlite: Database, sandbox
     sandbox.replace([*records(2), record("9")])
     with pytest.raises(UnknownTemplate, match="The catalog no longer has template '3'"):
         catalog.ensure_fresh("3", 0)
-    assert catalog.template("3").removed_at is None, "that takes a walk, too"
+    assert catalog.template("3").removed_at is None, "a removal also needs a walk"
     with pytest.raises(UnknownTemplate, match="No template '7' was ever seen"):
         catalog.ensure_fresh("7", timedelta(days=9))
-    assert catalog.ensure_fresh("9", timedelta(days=9)).changed_run_id > 1, "new upstream: asked for, and recorded"
+    assert catalog.ensure_fresh("9", timedelta(days=9)).changed_run_id > 1, "a new template is requested and recorded"
 
 
 def test_ensure_fresh_requests_a_template_whose_record_was_rejected(sqlite: Database, sandbox: Sandbox) -> None:
@@ -410,9 +410,9 @@ HEAVY = ("sqlalchemy", "httpcore", "apscheduler", "alembic", "structlog", "click
 
 
 def loaded(statement: str) -> list[str]:
-    """Name what of the heavy libraries a fresh interpreter has loaded after a statement."""
-    asks = f"import sys; {statement}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", asks], check=True, capture_output=True, text=True)
+    """Name what of the heavy libraries a new interpreter has loaded after a statement."""
+    calls = f"import sys; {statement}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", calls], check=True, capture_output=True, text=True)
     return done.stdout.split()
 
 

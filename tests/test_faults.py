@@ -188,10 +188,10 @@ def offline(gone: Collection[str], reply: Reply = TAKEN_OFFLINE, served: Sequenc
     unknown = failure(404, message="There is no such template")
 
     def look_up(request: Request) -> Reply:
-        asked = request.query["template_id"]
-        if asked in gone:
+        template_id = request.query["template_id"]
+        if template_id in gone:
             return reply
-        return honest(request) if any(each["TemplateId"] == asked for each in left) else unknown
+        return honest(request) if any(each["TemplateId"] == template_id for each in left) else unknown
 
     return catalog(left, look_up=look_up)
 

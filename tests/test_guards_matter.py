@@ -1,4 +1,4 @@
-"""Each guard of the flow matters: with it switched off, the check that every run must pass finds something untrue."""
+"""Without any one of the guards of a run, the checks after the run fail."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHANGED_FIELDS = changed_fields
 
 
 def doubt_without(phrase: str) -> Switch:
-    """Let a walk be believed in spite of one kind of doubt."""
+    """Disable one reason to doubt a walk."""
 
     def off(patch: pytest.MonkeyPatch) -> None:
         def doubt(attempt: Any) -> str:
@@ -50,7 +50,7 @@ def doubt_without(phrase: str) -> Switch:
 def a_short_page_and_a_look_up_that_lies(world: World) -> None:
     world.fill(4).run()
     world.catalog.denied = frozenset({"101"})
-    # Page 1 lacks 101, and the look-up denies it: two lies at once, but the count is true.
+    # Page 1 lacks 101, and the look-up denies it: two faults at once; the count is correct.
     world.run(Event(0, "short", 0))
 
 
@@ -150,8 +150,8 @@ def two_different_answers_to_a_look_up(world: World) -> None:
     world.run(Event(0, "partial", 2), *(Event(at, "twin", 0, 1) for at in range(1, 6)))
 
 
-def believed_without_asking(evidence: str) -> Switch:
-    """Take what a walk did not bring to be gone, without a second witness."""
+def removals_without_confirmation(evidence: str) -> Switch:
+    """Remove every missing template without a second confirmation."""
 
     def off(patch: pytest.MonkeyPatch) -> None:
         def believe(_endpoint: object, _parser: object, missing: Sequence[str], *_: object, **__: object) -> Confirmation:
@@ -243,9 +243,9 @@ GUARDS: dict[str, tuple[Switch, Scenario]] = {
     "distinct ids must equal the count": (doubt_without("but served"), a_short_page_and_a_look_up_that_lies),
     "the count must hold still": (doubt_without("changed during"), the_count_moves_and_hides_what_a_deletion_shifted),
     "one without an id may be any": (nameless_proves_nothing, a_template_that_lost_its_id),
-    "a removal needs a look-up": (believed_without_asking("lookup"), a_replacement_that_no_count_can_see),
+    "a removal needs a look-up": (removals_without_confirmation("lookup"), a_replacement_that_no_count_can_see),
     "a look-up must find what was served": (no_positive_control, a_look_up_service_that_denies_everything),
-    "many removals need a second walk": (believed_without_asking("walks"), one_walk_over_a_replica_that_lags),
+    "many removals need a second walk": (removals_without_confirmation("walks"), one_walk_over_a_replica_that_lags),
     "many removals need look-ups": (no_sample, an_index_that_is_rebuilt_during_both_walks),
     "implausible removals are held": (nothing_held, a_server_that_lost_most_of_its_catalog),
     "an unreadable template was served": (unreadable_means_missing, an_unreadable_template_and_a_look_up_that_lies),

@@ -94,13 +94,7 @@ def document_of(change: Change, parser: RecordParser) -> Document:
 
 
 def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: RecordParser) -> ChangeSet:
-    """Compare the stored catalog with the served one; ignore templates that were not served.
-
-    Args:
-        stored: ID -> hash of the last stored bytes, of the present templates.
-        snapshot: the served records.
-        parser: the parser of the records, which also loads stored documents.
-    """
+    """Compare the stored catalog (ID -> wire hash) with the served one; ignore templates that were not served."""
     parsed = {template_id: record for template_id, record in snapshot.good.items() if record.offset is not None}
     added = [
         Change(template_id, "added", record, wire_hash=None if record.tags_unpaired else record.wire_hash)
@@ -132,18 +126,7 @@ def compare(stored: Mapping[str, str | None], snapshot: Snapshot, parser: Record
 def _compare_record(
     record: ServedRecord, before: Document, missing: frozenset[str], parser: RecordParser
 ) -> tuple[Change, AbstractSet[str], AbstractSet[str]]:
-    """Compare one record with the stored document of its template.
-
-    Args:
-        record: the served record.
-        before: the stored document.
-        missing: documented fields without a value in every record of the walk.
-        parser: decodes the record.
-
-    Returns:
-        The change, of kind `changed`, `unpublished` or `same`; the fields that the template gained, and those that it lost,
-        without a published change.
-    """
+    """Return the change of a template, of kind `changed`, `unpublished` or `same`, and the fields gained and lost without one."""
     value = parser.decode(record)
     served = parse_record(value)
     lacking = fields_to_keep(record, missing) - fields_with_value(value)

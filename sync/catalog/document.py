@@ -92,7 +92,7 @@ _LARGEST_INTEGER = 2**63 - 1
 
 def _exactly(value: Any) -> bytes:
     """Encode a value by the reference encoder; hashes are stored, so every version must write the same bytes."""
-    return write_exactly(value).encode("utf-8", "surrogatepass")
+    return write_exactly(value).encode()
 
 
 def _numbers_are_plain(value: Any) -> bool:

@@ -67,8 +67,8 @@ class Cursor(NamedTuple):
         return f"{self.epoch}-{self.seq}-{self.chain}"
 
 
-def _hash(before: str, said: str) -> str:
-    return hashlib.sha256((before + said).encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
+def _hash(before: str, row: str) -> str:
+    return hashlib.sha256((before + row).encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
 
 
 def _plain(value: Any) -> Any:

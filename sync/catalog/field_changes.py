@@ -90,11 +90,7 @@ class PriceMove(NamedTuple):
 
 
 def price_moves(fields: Iterable[Mapping[str, Any]] | None) -> list[PriceMove]:
-    """Return the changed prices among the fields of a feed row, in their order.
-
-    Args:
-        fields: `{"field", "old", "new"}` each; numbers as JSON numbers. None is the same as empty.
-    """
+    """Return the changed prices among the fields of a feed row, in their order."""
     moves = []
     for change in fields or ():
         if change["field"].startswith(PRICE):
@@ -124,12 +120,7 @@ REASONS: Mapping[str, str] = {
 
 
 def breaking(kind: str, fields: Iterable[Mapping[str, Any]] | None) -> list[str]:
-    """Return the reasons for which a change breaks callers, in the order of its fields; empty if it does not.
-
-    Args:
-        kind: `added`, `removed` or `changed`.
-        fields: `{"field", "old", "new"}` each; None is the same as empty.
-    """
+    """Return the reasons for which an added, removed or changed template breaks callers, in the order of its fields."""
     if kind == "removed":
         return ["removed"]
     return [reason for change in fields or () for reason in _reasons(change)] if kind == "changed" else []

@@ -164,16 +164,7 @@ def decide_removals(
 def removal_problem(
     removals: Removals, absent: int, present: int, *, hold: float, now: datetime, empty: bool
 ) -> SyncError | None:
-    """Return the error of a run whose removals are held, or with more unconfirmed ones than the limit; None if neither.
-
-    Args:
-        removals: the decision.
-        absent: number of missing templates.
-        present: number of present templates in the database.
-        hold: minimum seconds that a removal is held.
-        now: start time of the run.
-        empty: whether the catalog served no record.
-    """
+    """Return the error of a run whose removals are held, or with more unconfirmed ones than the limit; None if neither."""
     limit = f"at most {removals.limit} may be"
     if removals.held:
         why = "the catalog is empty, which only an operator can accept"
@@ -201,13 +192,7 @@ AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be t
 
 
 def drop_ambiguous_removals(evidence: Mapping[str, str], snapshot: Snapshot, parser: RecordParser) -> Mapping[str, str]:
-    """Drop the evidence for templates that a served record without a readable ID may be.
-
-    Args:
-        evidence: ID -> the second confirmation.
-        snapshot: the served records.
-        parser: the parser of the records, which also loads stored documents.
-    """
+    """Drop the evidence for templates that a served record without a readable ID may be."""
     without_id = snapshot.without_id
     if not without_id or not evidence:
         return evidence

@@ -110,13 +110,7 @@ class RecordParser:
         self.missing = set(DOCUMENTED)
 
     def parse_page(self, page: int, records: Iterable[bytes], *, exact: bool = True) -> list[ServedRecord]:
-        """Parse the records of one page, in their order.
-
-        Args:
-            page: page number, or `LOOK_UP`.
-            records: the bytes of each record.
-            exact: whether these are the served bytes.
-        """
+        """Parse the records of one page, in their order; `exact`: whether these are the served bytes."""
         return [self._parse(page, position, raw, exact=exact) for position, raw in enumerate(records)]
 
     def decode(self, record: ServedRecord) -> Any:

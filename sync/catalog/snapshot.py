@@ -90,12 +90,8 @@ def build_snapshot(records: Sequence[ServedRecord], missing: AbstractSet[str], p
     """Merge the records of a walk and of the look-ups after it.
 
     Equal records with one ID are merged, also if only the query strings of URLs differ. Different records with one ID are all
-    rejected, and so is a valid record if another one with its ID is rejected, because that one may be newer.
-
-    Args:
-        records: the records, in the order served.
-        missing: documented fields without a value in every record of the walk.
-        parser: the parser of the records.
+    rejected, and so is a valid record if another one with its ID is rejected, because that one may be newer. `missing` are the
+    documented fields without a value in every record of the walk.
     """
     snapshot = Snapshot()
     rejected = snapshot.rejected
@@ -157,12 +153,7 @@ def _unpaired(record: ServedRecord, missing: AbstractSet[str]) -> str | None:
 def reject_reformatted(snapshot: Snapshot, present: Collection[str], most: int) -> Snapshot:
     """Reject records whose IDs are other spellings of known IDs (a space, a leading zero), if there are many.
 
-    They show a changed ID format, which would otherwise remove and add the whole catalog.
-
-    Args:
-        snapshot: the served records; the rejected ones are moved to `rejected`.
-        present: IDs of the present templates.
-        most: maximum number of such records that are accepted.
+    More than `most` show a changed ID format, which would otherwise remove and add the whole catalog.
     """
     missing = {_plain(template_id) for template_id in {*present} - snapshot.ids}
     doubtful = [found for found in snapshot.good if found not in present and _plain(found) in missing] if missing else []

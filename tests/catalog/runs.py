@@ -130,16 +130,16 @@ class Memory:
 
     Attributes:
         stored: id -> the hash of the bytes that were stored last, None where they must be read again.
-        asked: how often each stored document was read.
+        loaded: how often each stored document was read.
     """
 
     stored: dict[str, str | None] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
-    asked: Counter[str] = field(default_factory=Counter)
+    loaded: Counter[str] = field(default_factory=Counter)
 
     def load(self, ids: Sequence[str]) -> dict[str, Document]:
         """Give stored documents."""
-        self.asked.update(ids)
+        self.loaded.update(ids)
         return {key: self.documents[key] for key in ids}
 
     def forget_hashes(self) -> None:

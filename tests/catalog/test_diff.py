@@ -25,9 +25,9 @@ def test_an_unchanged_catalog_gives_an_empty_change_set() -> None:
 def test_stored_documents_are_loaded_only_for_records_with_new_bytes() -> None:
     memory = Memory()
     memory.run(base("1"), base("2"), base("3"))
-    assert memory.asked == {}
+    assert memory.loaded == {}
     memory.run(base("1"), base("2", Title="x"), base("4"))
-    assert memory.asked == {"2": 1}
+    assert memory.loaded == {"2": 1}
 
 
 def test_more_documents_than_one_batch_are_compared() -> None:
@@ -41,6 +41,11 @@ def test_a_new_template_is_added_and_a_template_that_is_not_served_is_ignored() 
     found = compared([base(), base("2")], [base("2"), base("3")]).changes
     assert [(change.kind, change.template_id) for change in found.changes] == [("added", "3")]
     assert (found.unpublished, found.rehashed, found.unchanged) == ((), {}, 1)
+
+
+@pytest.mark.parametrize("served", [[], [{"TemplateId": 5}]], ids=["an empty catalog", "an invalid record"])
+def test_without_a_valid_record_there_is_no_change(served: list[Any]) -> None:
+    assert compared([base()], served).changes == ChangeSet()
 
 
 def test_removals_come_last_by_id_with_their_last_document() -> None:
@@ -229,6 +234,12 @@ def test_without_english_tags_two_tags_with_one_chinese_name_are_kept() -> None:
     both = {"Tags": ["热", "热"], "Tags_en": ["Hot", "Trending"]}
     found = compared([base(**both)], [base(Tags=both["Tags"], Tags_en=...)]).changes
     assert (found.changes, found.unpublished, found.unchanged) == ((), (), 1)
+
+
+def test_english_tags_missing_from_every_record_are_reported_while_stored_ones_stay() -> None:
+    memory = Memory()
+    memory.run(base())
+    assert [memory.run(base(Tags_en=...)).changes.vanished for _ in range(2)] == [("Tags_en",), ("Tags_en",)]
 
 
 def test_a_new_tag_is_published_without_english_tags() -> None:

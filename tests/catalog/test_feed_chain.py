@@ -35,12 +35,12 @@ def test_the_longest_cursor_has_57_characters_and_no_full_stop() -> None:
 
 
 def test_the_chain_hashes_the_previous_chain_and_the_row() -> None:
-    said = (
+    row = (
         '[1,7,"2026-11-25T12:00:00Z","101","changed",[{"field":"consume_items.720p","new":12.5,"old":10}],null,"'
         + "ab" * 32
         + '"]'
     )
-    assert START.after(ROW).chain == hashlib.sha256((START.chain + said).encode()).hexdigest()[:24]
+    assert START.after(ROW).chain == hashlib.sha256((START.chain + row).encode()).hexdigest()[:24]
 
 
 @pytest.mark.parametrize("name", CHAINED)

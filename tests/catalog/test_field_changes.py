@@ -10,7 +10,7 @@ import pytest
 
 from sync.catalog.diff import ChangeSet
 from sync.catalog.document import content_hash
-from sync.catalog.field_changes import REASONS, apply_fields, breaking, changed_fields, price_moves
+from sync.catalog.field_changes import REASONS, PriceMove, apply_fields, breaking, changed_fields, move_as_json, price_moves
 from sync.catalog.served_records import wire_hash
 from tests.catalog.runs import BASE, base, compared, document_of, published, wire
 
@@ -86,13 +86,10 @@ def test_each_changed_price_is_one_field() -> None:
 
 
 def test_a_change_of_tags_has_the_gained_and_lost_pairs() -> None:
-    (change,) = published(Tags=["热", "冷"], Tags_en=["Hottest", "Cold"])
-    assert (change["field"], change["gained"], change["lost"]) == (
-        "tags",
-        [{"name": "热", "name_en": "Hottest"}, {"name": "冷", "name_en": "Cold"}],
-        [{"name": "热", "name_en": "Hot"}, {"name": "新", "name_en": "New"}],
-    )
-    assert (len(change["old"]), len(change["new"])) == (2, 2)
+    (change,) = published(Tags=["热", "新", "冷"], Tags_en=["Hot", "Newest", "Cold"])
+    assert (change["field"], len(change["old"]), len(change["new"])) == ("tags", 2, 3)
+    assert change["gained"] == [{"name": "新", "name_en": "Newest"}, {"name": "冷", "name_en": "Cold"}]
+    assert change["lost"] == [{"name": "新", "name_en": "New"}]
 
 
 def test_null_and_absent_are_equal() -> None:
@@ -193,24 +190,25 @@ HARMLESS: dict[str, tuple[str, Any, Any]] = {
 }
 
 
-def _row(*told: tuple[str, Any, Any]) -> list[dict[str, Any]]:
-    return [{"field": field, "old": old, "new": new} for field, old, new in told]
+def _row(*changes: tuple[str, Any, Any]) -> list[dict[str, Any]]:
+    return [{"field": field, "old": old, "new": new} for field, old, new in changes]
 
 
-@pytest.mark.parametrize(("told", "reasons"), BREAK.values(), ids=BREAK)
-def test_a_breaking_change_has_reasons(told: list[tuple[str, Any, Any]], reasons: list[str]) -> None:
-    assert breaking("changed", _row(*told)) == reasons
+@pytest.mark.parametrize(("changes", "reasons"), BREAK.values(), ids=BREAK)
+def test_a_breaking_change_has_reasons(changes: list[tuple[str, Any, Any]], reasons: list[str]) -> None:
+    assert breaking("changed", _row(*changes)) == reasons
     assert {reason.partition(":")[0] for reason in reasons} <= REASONS.keys()
 
 
-@pytest.mark.parametrize("told", HARMLESS.values(), ids=HARMLESS)
-def test_a_change_that_is_not_breaking_has_no_reason(told: tuple[str, Any, Any]) -> None:
-    assert breaking("changed", _row(told)) == []
+@pytest.mark.parametrize("changes", HARMLESS.values(), ids=HARMLESS)
+def test_a_change_that_is_not_breaking_has_no_reason(changes: tuple[str, Any, Any]) -> None:
+    assert breaking("changed", _row(changes)) == []
 
 
 def test_a_removal_is_breaking_and_an_addition_is_not() -> None:
     assert breaking("removed", []) == breaking("removed", None) == ["removed"]
     assert breaking("added", []) == breaking("added", None) == breaking("changed", None) == []
+    assert breaking("added", _row(("input_num", 1, 2))) == []
 
 
 def test_the_stored_reasons_do_not_change() -> None:
@@ -251,3 +249,8 @@ def test_price_moves_have_exact_numbers() -> None:
         ("4.5k", None, Decimal(1000)),
         ("720p", Decimal("0.000000000000001"), None),
     ]
+
+
+def test_a_price_move_has_json_numbers() -> None:
+    assert move_as_json(PriceMove("480p", Decimal("166.50"), None)) == {"resolution": "480p", "old": 166.5, "new": None}
+    assert json.dumps(move_as_json(PriceMove("4k", None, Decimal(400)))) == '{"resolution": "4k", "old": null, "new": 400}'

@@ -235,18 +235,18 @@ EVIDENCE = {"1": "lookup", "2": "lookup", "3": "lookup"}
 
 
 def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[str], list[Sequence[str]]]:
-    """Give the ids that are still removed, and each batch of documents that was asked for."""
-    asked: list[Sequence[str]] = []
+    """Give the ids that are still removed, and each loaded batch of documents."""
+    loaded: list[Sequence[str]] = []
 
     def load(ids: Sequence[str]) -> dict[str, Any]:
-        asked.append(ids)
+        loaded.append(ids)
         return {key: STORED[key] for key in ids}
 
     parser = new_parser(load_documents=load)
     snapshot = build_snapshot(parser.parse_page(1, map(wire, records)), parser.missing, parser)
     found = drop_ambiguous_removals(evidence, snapshot, parser)
     assert found.items() <= evidence.items()
-    return list(found), asked
+    return list(found), loaded
 
 
 def test_an_ambiguous_removal_cannot_be_accepted() -> None:

@@ -110,7 +110,7 @@ ASKED = RequestStatistics(requests=8, retries=2, bytes=4096, decompressed=65536)
 
 
 def row(status: Status, error_code: str | None = None, error: str | None = None) -> Run:
-    """Say what is to stand in the row: what was known before, what was asked for, and the end."""
+    """Return the expected row: the values of RUN, the statistics, and the result."""
     return Run(
         7, "daemon", status, BEGAN, NOW, pages=6, requests=8, retries=2, bytes=4096, seen=280, added=3, holder="host:1", fence=9,
         error_code=error_code, error=error, version=__version__,
@@ -212,32 +212,32 @@ BY_ITS_CODE = {
 }
 
 
-def told(status: Status, code: str | None) -> Advice:
+def advice(status: Status, code: str | None) -> Advice:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     return advise(Run(1, "run", status, now, now, error_code=code))
 
 
-@pytest.mark.parametrize(("status", "fault"), [
+@pytest.mark.parametrize(("status", "cause"), [
     (Status.DEFERRED, "the server, announced by its response"),
     (Status.SKIPPED, "another run was active"),
     (Status.INTERRUPTED, "the run was stopped"),
     (Status.INCOMPLETE, "the server: its responses are inconsistent, or changed during the walk"),
 ])  # fmt: skip
-def test_the_advice_of_these_statuses_needs_no_action(status: Status, fault: str) -> None:
-    assert told(status, None) == (fault, LATER)
-    assert told(status, "401") == (fault, LATER)
+def test_the_advice_of_these_statuses_needs_no_action(status: Status, cause: str) -> None:
+    assert advice(status, None) == (cause, LATER)
+    assert advice(status, "401") == (cause, LATER)
 
 
 @pytest.mark.parametrize("code", ["unreachable", "gzip", "500", "503", "599"])
 def test_server_errors_have_the_server_or_the_network_as_cause(code: str) -> None:
-    assert told(Status.FAILED, code) == ("the server or the network", IF_IT_STAYS)
+    assert advice(Status.FAILED, code) == ("the server or the network", IF_IT_STAYS)
 
 
 @pytest.mark.parametrize("code", [None, "", "499", "600", "shape", "²"])
 def test_unknown_codes_have_a_change_of_the_api_as_possible_cause(code: str | None) -> None:
-    assert told(Status.FAILED, code) == ("the server, or a change of its API", IF_IT_STAYS)
+    assert advice(Status.FAILED, code) == ("the server, or a change of its API", IF_IT_STAYS)
 
 
 def test_every_code_has_its_own_advice() -> None:
     assert BY_CODE == BY_ITS_CODE
-    assert {code: told(Status.FAILED, code) for code in BY_ITS_CODE} == BY_ITS_CODE
+    assert {code: advice(Status.FAILED, code) for code in BY_ITS_CODE} == BY_ITS_CODE

@@ -267,12 +267,12 @@ def test_a_page_token_can_have_the_largest_and_the_smallest_price(credit: str) -
 
 
 def test_an_error_shows_the_first_80_characters_of_an_invalid_page_token() -> None:
-    said = f"after: {'x' * 80!r} is not a page token of the order price; pass the `after` of the last page."
-    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+    message = f"after: {'x' * 80!r} is not a page token of the order price; pass the `after` of the last page."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         parse_page_token("x" * 81, Order("price"))
     long = token("name", None, "x" * 81, 5)
-    said = f"after: {long[:80]!r} is not a page token; pass the `after` of the last page."
-    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+    message = f"after: {long[:80]!r} is not a page token; pass the `after` of the last page."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         parse_page_token(long, Order("name"))
 
 
@@ -286,8 +286,8 @@ def test_an_error_shows_the_first_80_characters_of_an_invalid_page_token() -> No
     ],
 )
 def test_a_page_token_of_another_order_is_rejected(after: str, order: Order, made: str) -> None:
-    said = f"after: the token belongs to the order {made}; use the same order, or start again."
-    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+    message = f"after: the token belongs to the order {made}; use the same order, or start again."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         parse_page_token(after, order)
 
 

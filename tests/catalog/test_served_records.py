@@ -22,7 +22,7 @@ def test_the_second_run_parses_no_unchanged_record() -> None:
     memory = Memory()
     assert memory.run(base("1"), base("2")).counts == (0, 2)
     found = memory.run(base("1"), base("2"))
-    assert (found.counts, found.changes.unchanged, memory.asked) == ((2, 0), 2, {})
+    assert (found.counts, found.changes.unchanged, memory.loaded) == ((2, 0), 2, {})
 
 
 def test_equal_records_in_other_bytes_are_parsed_once() -> None:

@@ -92,9 +92,9 @@ def test_a_stored_document_is_loaded_only_to_compare_an_unchanged_record() -> No
     memory.run(good())
     served = [good(), good(), record("2"), record("2", Duration=10123.0)]
     found = memory.look(*served)
-    assert (list(found.snapshot.good), found.reasons, memory.asked) == (["1", "2"], [], {})
+    assert (list(found.snapshot.good), found.reasons, memory.loaded) == (["1", "2"], [], {})
     found = memory.look(*served, good(Duration=10123.0))
-    assert (list(found.snapshot.good), found.reasons, memory.asked) == (["1", "2"], [], {"1": 1})
+    assert (list(found.snapshot.good), found.reasons, memory.loaded) == (["1", "2"], [], {"1": 1})
 
 
 def test_the_commonest_reason_is_the_most_frequent_one() -> None:
@@ -164,7 +164,7 @@ def test_stored_documents_are_loaded_until_every_field_was_found() -> None:
     catalog = [record(str(number)) for number in range(BATCH + 2)]
     memory.run(*catalog)
     found = memory.look(*catalog, record("0", Title="other"))
-    assert (found.snapshot.missing, memory.asked.total()) == (frozenset(), 1 + BATCH)
+    assert (found.snapshot.missing, memory.loaded.total()) == (frozenset(), 1 + BATCH)
 
 
 def test_tags_of_a_record_outside_the_list_count() -> None:

@@ -1,4 +1,4 @@
-"""Every command's JSON is as its schema says, whatever there is to tell: held against a closed copy, in this process."""
+"""The JSON of every command is valid against a closed copy of its schema."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ COMMANDS = [
 
 @pytest.fixture
 def folder(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_before: None) -> Iterator[Path]:
-    """A database with changes of every kind, removals that wait, a record that was set aside; and a catalog to ask."""
+    """A database with all kinds of changes, held removals and a rejected record, and a catalog to synchronise."""
     run_with([*records(31), record("32")], sqlite.engine)
     dear = [{"Resolution": "480p", "Credit": 200}, {"Resolution": "1080p", "Credit": 0.5}]
     wild = {

@@ -1,4 +1,4 @@
-"""The schemas are valid, self-contained, and say what the code says."""
+"""The schemas are valid, self-contained, and equal to the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pure core over small catalogs, whole: docs/verification.md says how far larger ones were explored."""
+"""All histories of small catalogs; docs/verification.md lists larger explorations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, MovingEndpoint
 from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, told
 from tests.proof.remembered import Remembered
 from tests.proof.strikes import events, faults
-from tests.test_guards_matter import believed_without_asking, without_returns
+from tests.test_guards_matter import removals_without_confirmation, without_returns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +85,7 @@ def test_an_incomplete_world_is_reported() -> None:
 
 
 def test_without_look_ups_a_false_removal_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    believed_without_asking("lookup")(monkeypatch)
+    removals_without_confirmation("lookup")(monkeypatch)
     with pytest.raises(AssertionError, match="was there throughout, and was removed"):
         CoreWorld().explore(3, Left(1, 0))
 

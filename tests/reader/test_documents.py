@@ -23,11 +23,11 @@ def test_the_form_hash_is_printed_and_not_stored(database: Database) -> None:
     before, after = record("1"), record("1", ConsumeItems=PRICES)
     run_with([before, record("2")], database.engine)
     run_with([after], database.engine)
-    told = feed.changes(database.engine)
-    assert [(each["kind"], each["template_id"]) for each in told] == [
+    changes = feed.changes(database.engine)
+    assert [(each["kind"], each["template_id"]) for each in changes] == [
         ("added", "1"), ("added", "2"), ("changed", "1"), ("removed", "2"),
     ]  # fmt: skip
-    shown = [(each["document"] or each["before"])["form_hash"] for each in told]
+    shown = [(each["document"] or each["before"])["form_hash"] for each in changes]
     expected = [Form(document_of(each)).hash for each in (before, record("2"), after, record("2"))]
     assert shown == expected
     assert all("form_hash" not in row["document"] for row in database.rows("template_versions"))

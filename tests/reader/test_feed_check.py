@@ -1,4 +1,4 @@
-"""`db check` finds what somebody changed by hand: in the feed, in the tables, or between the two."""
+"""`db check` finds modifications of the feed and of the tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long_on_servers
 
 
 @pytest.fixture
-def told(database: Database) -> Database:
+def filled(database: Database) -> Database:
     """A feed of five: three templates come, one changes, one goes."""
     catalog = [record(str(number), Title_en="first") for number in (1, 2, 3)]
     assert sync(catalog, database.engine, clock=at(0)).error is None
@@ -38,10 +38,10 @@ def change(database: Database, table: sa.Table, which: Any, **values: Any) -> No
 SEQ = template_changes.c.seq
 
 
-def test_an_unmodified_database_has_no_problem(told: Database) -> None:
-    assert feed_problems(told.engine) == []
-    prune(told.engine, before=None, keep_runs=1)
-    assert feed_problems(told.engine) == []
+def test_an_unmodified_database_has_no_problem(filled: Database) -> None:
+    assert feed_problems(filled.engine) == []
+    prune(filled.engine, before=None, keep_runs=1)
+    assert feed_problems(filled.engine) == []
 
 
 OTHERWISE: dict[str, Any] = {
@@ -50,38 +50,38 @@ OTHERWISE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
-def test_a_modified_change_breaks_the_hash_chain(name: str, told: Database) -> None:
-    change(told, template_changes, SEQ == 2, **{name: OTHERWISE[name]})
-    assert feed_problems(told.engine)[0] == ("The hash chain is broken at seq 2: this change, or an earlier one, was modified.")
+def test_a_modified_change_breaks_the_hash_chain(name: str, filled: Database) -> None:
+    change(filled, template_changes, SEQ == 2, **{name: OTHERWISE[name]})
+    assert feed_problems(filled.engine)[0] == ("The hash chain is broken at seq 2: this change, or an earlier one, was modified.")
 
 
-def test_a_deleted_change_is_reported(told: Database) -> None:
-    told.execute("DELETE FROM template_changes WHERE seq = 3")
-    assert "The feed lacks seq 3 to 3." in feed_problems(told.engine)
+def test_a_deleted_change_is_reported(filled: Database) -> None:
+    filled.execute("DELETE FROM template_changes WHERE seq = 3")
+    assert "The feed lacks seq 3 to 3." in feed_problems(filled.engine)
 
 
-def test_a_deleted_last_change_is_reported(told: Database) -> None:
-    told.execute("DELETE FROM template_changes WHERE seq = 5")
-    assert feed_problems(told.engine) == [
+def test_a_deleted_last_change_is_reported(filled: Database) -> None:
+    filled.execute("DELETE FROM template_changes WHERE seq = 5")
+    assert feed_problems(filled.engine) == [
         "sync_state has the end of the feed at seq 5; it is at 4, or at another cursor.",
         "Template 3 is not present, but the feed differs.",
     ]
 
 
-def test_another_end_of_the_feed_is_reported(told: Database) -> None:
-    first = told.scalar("SELECT c.cursor FROM template_changes c WHERE c.seq = 1")
-    change(told, sync_state, sa.true(), last_cursor=first)
-    assert feed_problems(told.engine) == ["sync_state has the end of the feed at seq 5; it is at 5, or at another cursor."]
+def test_another_end_of_the_feed_is_reported(filled: Database) -> None:
+    first = filled.scalar("SELECT c.cursor FROM template_changes c WHERE c.seq = 1")
+    change(filled, sync_state, sa.true(), last_cursor=first)
+    assert feed_problems(filled.engine) == ["sync_state has the end of the feed at seq 5; it is at 5, or at another cursor."]
 
 
-def test_a_template_removed_without_a_change_is_reported(told: Database) -> None:
-    change(told, templates, templates.c.template_id == "2", removed_at=at(2)())
-    assert feed_problems(told.engine) == ["Template 2 is not present, but the feed differs."]
+def test_a_template_removed_without_a_change_is_reported(filled: Database) -> None:
+    change(filled, templates, templates.c.template_id == "2", removed_at=at(2)())
+    assert feed_problems(filled.engine) == ["Template 2 is not present, but the feed differs."]
 
 
-def test_a_present_template_that_the_feed_removed_is_reported(told: Database) -> None:
-    change(told, templates, templates.c.template_id == "3", removed_at=None)
-    assert feed_problems(told.engine) == [
+def test_a_present_template_that_the_feed_removed_is_reported(filled: Database) -> None:
+    change(filled, templates, templates.c.template_id == "3", removed_at=None)
+    assert feed_problems(filled.engine) == [
         "Template 3 is present, but the feed differs.", "Template 3 is present and has no open version.",
     ]  # fmt: skip
 
@@ -95,16 +95,16 @@ def test_a_present_template_that_the_feed_removed_is_reported(told: Database) ->
         "DELETE FROM template_aspect_ratios WHERE template_id = '1'",
     ],
 )
-def test_rows_that_differ_from_the_document_are_reported(statement: str, told: Database) -> None:
-    told.execute(statement)
+def test_rows_that_differ_from_the_document_are_reported(statement: str, filled: Database) -> None:
+    filled.execute(statement)
     also = ["Template 1: the latest prices of its history differ from the tables."] if "credit" in statement else []
-    assert feed_problems(told.engine) == ["Template 1: its newest version differs from the tables.", *also]
+    assert feed_problems(filled.engine) == ["Template 1: its newest version differs from the tables.", *also]
 
 
-def test_another_content_hash_is_reported(told: Database) -> None:
+def test_another_content_hash_is_reported(filled: Database) -> None:
     still = sa.and_(template_versions.c.template_id == "1", template_versions.c.until_run_id.is_(None))
-    change(told, template_versions, still, content_hash="0" * 64)
-    assert feed_problems(told.engine) == [
+    change(filled, template_versions, still, content_hash="0" * 64)
+    assert feed_problems(filled.engine) == [
         "Template 1: its newest version has another hash than its row.", "The document of seq 4 was modified.",
     ]  # fmt: skip
 
@@ -132,35 +132,35 @@ def test_the_command_prints_the_problems_and_exits_with_69(tmp_path: Path, sqlit
 # What the feed shows ------------------------------------------------------------------------------------------------------
 
 
-def test_a_modified_or_deleted_version_is_reported(told: Database) -> None:
+def test_a_modified_or_deleted_version_is_reported(filled: Database) -> None:
     of_1 = sa.and_(template_versions.c.template_id == "1", template_versions.c.until_run_id.is_not(None))
-    document = told.scalar("SELECT document FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
+    document = filled.scalar("SELECT document FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
     document = json.loads(document) if isinstance(document, str) else document
-    change(told, template_versions, of_1, document={**document, "title": "another"})
-    assert feed_problems(told.engine) == ["The document of seq 1 was modified."]
-    told.execute("DELETE FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
-    assert feed_problems(told.engine) == ["The document of seq 1 is missing."]
+    change(filled, template_versions, of_1, document={**document, "title": "another"})
+    assert feed_problems(filled.engine) == ["The document of seq 1 was modified."]
+    filled.execute("DELETE FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL")
+    assert feed_problems(filled.engine) == ["The document of seq 1 is missing."]
 
 
-def test_a_modified_price_period_is_reported(told: Database) -> None:
+def test_a_modified_price_period_is_reported(filled: Database) -> None:
     of_1 = sa.and_(price_periods.c.template_id == "1", price_periods.c.resolution == "480p")
-    change(told, price_periods, of_1, credit=1)
-    assert feed_problems(told.engine) == ["Template 1: the latest prices of its history differ from the tables."]
+    change(filled, price_periods, of_1, credit=1)
+    assert feed_problems(filled.engine) == ["Template 1: the latest prices of its history differ from the tables."]
 
 
-def test_a_modified_or_deleted_price_change_is_reported(told: Database) -> None:
+def test_a_modified_or_deleted_price_change_is_reported(filled: Database) -> None:
     dearer = record("1", Title_en="second", ConsumeItems=[{"Resolution": "480p", "Credit": 200.25}])
-    assert sync([dearer, record("2", Title_en="first")], told.engine, clock=at(2)).error is None
-    assert feed_problems(told.engine) == []
-    change(told, price_changes, sa.and_(price_changes.c.seq == 6, price_changes.c.resolution == "480p"), old_credit=1)
-    assert feed_problems(told.engine) == ["The numeric prices of seq 6 differ from the feed."]
-    told.execute("DELETE FROM price_changes WHERE seq = 6")
-    assert feed_problems(told.engine) == ["The numeric prices of seq 6 differ from the feed."]
+    assert sync([dearer, record("2", Title_en="first")], filled.engine, clock=at(2)).error is None
+    assert feed_problems(filled.engine) == []
+    change(filled, price_changes, sa.and_(price_changes.c.seq == 6, price_changes.c.resolution == "480p"), old_credit=1)
+    assert feed_problems(filled.engine) == ["The numeric prices of seq 6 differ from the feed."]
+    filled.execute("DELETE FROM price_changes WHERE seq = 6")
+    assert feed_problems(filled.engine) == ["The numeric prices of seq 6 differ from the feed."]
 
 
 @pytest.mark.parametrize("document", ["5", "[1]", "{}", '{"consume_items": 1}'])
-def test_an_invalid_document_is_reported(told: Database, document: str) -> None:
-    told.execute(f"UPDATE template_versions SET document = '{document}' WHERE template_id = '2'")  # noqa: S608 - ours
-    found = feed_problems(told.engine)
+def test_an_invalid_document_is_reported(filled: Database, document: str) -> None:
+    filled.execute(f"UPDATE template_versions SET document = '{document}' WHERE template_id = '2'")  # noqa: S608 - ours
+    found = feed_problems(filled.engine)
     assert found
     assert all("has an invalid value" in each or "Template 2" in each or "seq 2" in each for each in found)

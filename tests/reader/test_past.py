@@ -1,4 +1,4 @@
-"""The catalog as it was: what was written down after each run is what is told of it ever after."""
+"""The catalog of the past equals what was recorded after each run."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def test_every_run_is_shown_as_it_was_recorded(database: Database) -> None:
         assert then.templates() == was
         assert {key: then.template(key) for key in recorded.each[run_id]} == recorded.each[run_id]
         assert [then.price_history(key) for key in recorded.each[run_id]] == recorded.prices[run_id]
-        told = [each.seq for each in then.changes()]
-        assert told == [each.seq for each in recorded.catalog.changes() if each.run_id <= run_id]
+        found = [each.seq for each in then.changes()]
+        assert found == [each.seq for each in recorded.catalog.changes() if each.run_id <= run_id]
         for key in set(IDS) - recorded.each[run_id].keys():
             with pytest.raises(UnknownTemplate, match=f"seen by run {run_id}"):
                 then.template(key)
@@ -116,13 +116,13 @@ def test_the_difference_between_two_times_is_net(database: Database) -> None:
     catalog = recorded.catalog
     for before, after in ((1, 4), (2, 9), (9, 2), (4, 5), (3, 3)):
         old, new = ({each.template_id: each for each in recorded.lists[run_id]} for run_id in (before, after))
-        told = catalog.diff(before, after)
-        assert {(each.kind, each.template_id) for each in told} == {
+        found = catalog.diff(before, after)
+        assert {(each.kind, each.template_id) for each in found} == {
             *(("added", key) for key in new.keys() - old.keys()),
             *(("removed", key) for key in old.keys() - new.keys()),
             *(("changed", key) for key in old.keys() & new.keys() if old[key].content_hash != new[key].content_hash),
         }
-        for change in told:
+        for change in found:
             assert change.template == (old if change.kind == "removed" else new)[change.template_id]
             assert (change.run_id, change.at) == (after, recorded.ends[after])
             assert change.breaking == (("removed",) if change.kind == "removed" else ())
@@ -192,10 +192,10 @@ def test_only_pruned_runs_are_rejected(database: Database) -> None:
     assert recorded.catalog.as_of(recorded.ends[7]).templates() == recorded.catalog.as_of(7).templates()
     for run_id in (7, 8, 9):
         then = recorded.catalog.as_of(run_id)
-        for told, was in zip(then.templates(), recorded.lists[run_id], strict=True):
-            assert (told.template_id, told.content_hash, told.prices) == (was.template_id, was.content_hash, was.prices)
-            assert told.changed_at in (was.changed_at, was.first_seen_at)
-            assert told.changed_run_id == was.changed_run_id
+        for found, was in zip(then.templates(), recorded.lists[run_id], strict=True):
+            assert (found.template_id, found.content_hash, found.prices) == (was.template_id, was.content_hash, was.prices)
+            assert found.changed_at in (was.changed_at, was.first_seen_at)
+            assert found.changed_run_id == was.changed_run_id
 
 
 def test_a_prune_without_deletions_hides_no_run(sqlite: Database) -> None:
@@ -239,9 +239,9 @@ def test_versions_before_a_removal_can_be_pruned(database: Database) -> None:
 def test_reading_the_past_does_not_read_present_tables(sqlite: Database) -> None:
     sync([record("1")], sqlite.engine)
     then = Catalog(sqlite.engine).as_of(1)
-    for ask in (then.status, then.follow, lambda: then.ensure_fresh("1", 0)):
+    for call in (then.status, then.follow, lambda: then.ensure_fresh("1", 0)):
         with pytest.raises(CatalogError, match="is available for the current catalog only, not after run 1"):
-            ask()
+            call()
     assert then.as_of(1).templates() == then.templates()
 
 

@@ -1,4 +1,4 @@
-"""What apps see while a run commits: the catalog before or after, at once, and never a locked door. And the views."""
+"""During a commit, apps see the catalog before or after it and are never refused; the views."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ PARTS = (
 
 
 def _version(rows: list[tuple[Any, ...]], complaints: list[str]) -> int:
-    """Tell which version of the catalog these rows are, each (id, and what says a version); complain if they are of several."""
-    said = {int(str(value).removeprefix("v").partition(".")[0]) for row in rows for value in row[1:]}
-    version = max(said, default=0)
-    if len(said) > 1 or (said and {row[0] for row in rows} != {each["TemplateId"] for each in versioned(version)}):
-        complaints.append(f"mixed: {sorted(said)} with {sorted({row[0] for row in rows})}")
+    r"""Return the version of the catalog of these rows \(ID, then values with the version\); complain if there are several."""
+    found = {int(str(value).removeprefix("v").partition(".")[0]) for row in rows for value in row[1:]}
+    version = max(found, default=0)
+    if len(found) > 1 or (found and {row[0] for row in rows} != {each["TemplateId"] for each in versioned(version)}):
+        complaints.append(f"mixed: {sorted(found)} with {sorted({row[0] for row in rows})}")
     return version
 
 
 def read_for_ever(kind: str, url: str, retry_policy: float, seen: Any, stop: Any, answer: Any) -> None:
-    """In a process of its own, with nothing of ours but the URL: read in a loop, by one statement and by many."""
+    """In another process, with only the URL: read in a loop, by one statement and by several."""
     complaints: list[str] = []
     versions: list[int] = []
     reads = 0
@@ -74,7 +74,7 @@ def read_for_ever(kind: str, url: str, retry_policy: float, seen: Any, stop: Any
 
 
 def _read_sqlite(url: str, retry_policy: float) -> Iterator[tuple[Callable[[list[str]], int], Callable[[list[str]], int]]]:
-    """As the `sqlite3` shell does: a new connection each time; its retry_policy, unless told otherwise, is none at all."""
+    """Read like the `sqlite3` shell: a new connection each time, by default without a busy timeout."""
     file = url.removeprefix("sqlite:///")
 
     def one(complaints: list[str]) -> int:
@@ -127,7 +127,7 @@ def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving
         assert sync(versioned(version), database.engine).error is None
         if leaving:
             database.engine.dispose()
-        if version >= syncs and (seen.value > wanted or not reader.is_alive()):  # how many it gets to see is the machine's to say
+        if version >= syncs and (seen.value > wanted or not reader.is_alive()):  # the number that it sees depends on the machine
             break
     stop.set()
     reads, catalogs, complaints = answer.get(timeout=30)
@@ -273,6 +273,6 @@ def test_times_in_the_views_are_utc(database: Database) -> None:
     sync([record("1")], database.engine, clock=at(0))
     engine = open_engine(database.url)
     with engine.connect() as connection:
-        told = str(connection.execute(sa.text("SELECT changed_at FROM current_templates")).scalar())
+        shown = str(connection.execute(sa.text("SELECT changed_at FROM current_templates")).scalar())
     engine.dispose()
-    assert told.startswith("2026-01-01 12:00:01.123456")
+    assert shown.startswith("2026-01-01 12:00:01.123456")

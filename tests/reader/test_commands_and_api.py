@@ -1,4 +1,4 @@
-"""A command and the reading API give the same answer to the same question: both ask `sync.reader`."""
+"""A command prints what the method of the reading API returns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def templates(found: Iterable[Template]) -> Seen:
 
 
 def changes(found: Iterable[Change]) -> Seen:
-    return [(each.kind, each.template_id, [told.field for told in each.fields], list(each.breaking)) for each in found]
+    return [(each.kind, each.template_id, [field.field for field in each.fields], list(each.breaking)) for each in found]
 
 
 def documents(printed: Sequence[dict[str, Any]]) -> Seen:
@@ -39,7 +39,7 @@ def documents(printed: Sequence[dict[str, Any]]) -> Seen:
 
 def events(printed: Sequence[dict[str, Any]]) -> Seen:
     return [
-        (each["kind"], each["template_id"], [told["field"] for told in each["fields"]], each.get("breaking")) for each in printed
+        (each["kind"], each["template_id"], [one["field"] for one in each["fields"]], each.get("breaking")) for each in printed
     ]
 
 
@@ -55,48 +55,51 @@ LISTED: list[tuple[str, dict[str, Any]]] = [
     ("--min-price 166.5 --ratio 9:16", {"min_price": Decimal("166.5"), "ratio": "9:16"}),
     ("--sort price -n 2", {"sort": "price", "limit": 2}),
     ("--sort newest --text battle", {"sort": "newest", "search": "battle"}),
-    ("--tag nobody", {"tag": "nobody"}),
+    ("--tag none", {"tag": "none"}),
 ]
 
 
 @pytest.mark.parametrize("moment", [None, 1, 2], ids=["now", "after run 1", "after run 2"])
 def test_list_prints_what_templates_returns(moment: int | None, database: Database, tmp_path: Path) -> None:
-    ask, catalog = filled(database, tmp_path)
+    run, catalog = filled(database, tmp_path)
     then = catalog if moment is None else catalog.as_of(moment)
     as_of = [] if moment is None else ["--as-of", str(moment)]
-    answers = [
-        (documents(ask("list", *(flag.replace("~", " ") for flag in flags.split()), *as_of)), templates(then.templates(**wanted)))
+    results = [
+        (
+            documents(run("list", *(flag.replace("~", " ") for flag in flags.split()), *as_of)),
+            templates(then.templates(**wanted)),
+        )
         for flags, wanted in LISTED
     ]
-    assert [printed for printed, _ in answers] == [given for _, given in answers]
-    assert len({json.dumps(printed) for printed, _ in answers}) >= 3, "the filters tell templates apart"
-    shown = ask("show", "3", *as_of)
+    assert [printed for printed, _ in results] == [given for _, given in results]
+    assert len({json.dumps(printed) for printed, _ in results}) >= 3, "the filters select different templates"
+    shown = run("show", "3", *as_of)
     template = then.template("3")
     assert documents([shown]) == templates([template])
     assert (datetime.fromisoformat(shown["first_seen_at"]), shown["removed_at"]) == (template.first_seen_at, None)
 
 
 def test_changes_and_diff_print_what_the_methods_return(database: Database, tmp_path: Path) -> None:
-    ask, catalog = filled(database, tmp_path)
+    run, catalog = filled(database, tmp_path)
     cursor = catalog.changes()[2].cursor
     assert cursor is not None
-    whole = ask("changes", "--since", "0")
+    whole = run("changes", "--since", "0")
     assert [(each["seq"], each["cursor"]) for each in whole] == [(each.seq, each.cursor) for each in catalog.changes()]
     assert events(whole) == changes(catalog.changes())
-    assert events(ask("changes", "--since", cursor, "-n", "3")) == changes(catalog.changes(since=cursor, limit=3))
-    between = [told[:3] for told in changes(catalog.diff(1, 2))]  # `diff` prints no reasons of those that break callers
-    assert ([told[:3] for told in events(ask("diff", "1", "2"))], between != []) == (between, True)
+    assert events(run("changes", "--since", cursor, "-n", "3")) == changes(catalog.changes(since=cursor, limit=3))
+    between = [each[:3] for each in changes(catalog.diff(1, 2))]  # `diff` prints no reasons of those that break callers
+    assert ([each[:3] for each in events(run("diff", "1", "2"))], between != []) == (between, True)
 
 
 def test_form_history_and_status_print_what_the_methods_return(database: Database, tmp_path: Path) -> None:
-    ask, catalog = filled(database, tmp_path)
+    run, catalog = filled(database, tmp_path)
     form = catalog.form("3")
-    assert (ask("form", "3"), ask("form", "3", "--example")) == (form.schema, form.example())
-    assert ask("show", "3")["form_hash"] == form.hash
-    told = [move for change in ask("history", "3") for move in change["prices"]]
+    assert (run("form", "3"), run("form", "3", "--example")) == (form.schema, form.example())
+    assert run("show", "3")["form_hash"] == form.hash
+    prices = [move for change in run("history", "3") for move in change["prices"]]
     moves = [move for change in catalog.changes() if change.template_id == "3" for move in change.prices]
-    assert [(each["resolution"], str(each["new"])) for each in told] == [(each.resolution, str(each.new)) for each in moves]
-    shown, status = ask("status"), catalog.status()
+    assert [(each["resolution"], str(each["new"])) for each in prices] == [(each.resolution, str(each.new)) for each in moves]
+    shown, status = run("status"), catalog.status()
     names = ("present", "held", "unconfirmed", "feed_epoch", "oldest_seq", "last_seq", "cursor")
     assert [shown[name] for name in names] == [getattr(status, name) for name in names]
 
@@ -105,9 +108,9 @@ def filled(database: Database, folder: Path) -> tuple[Callable[..., Any], Catalo
     for number, source in enumerate((BEFORE, AFTER)):
         assert sync(source, database.engine, clock=at(number)).error is None
 
-    def ask(*arguments: str) -> Any:
-        said = template_sync(*arguments, "--json", folder=folder, variables={"DATABASE_URL": database.url})
-        assert said.code == 0, said.err
-        return json.loads(said.out)
+    def run(*arguments: str) -> Any:
+        done = template_sync(*arguments, "--json", folder=folder, variables={"DATABASE_URL": database.url})
+        assert done.code == 0, done.err
+        return json.loads(done.out)
 
-    return ask, Catalog(database.engine)
+    return run, Catalog(database.engine)

@@ -44,17 +44,17 @@ def nodes() -> Iterator[list[Server]]:
 
 @pytest.fixture
 def engines(nodes: list[Server]) -> Iterator[list[sa.Engine]]:
-    """An engine for each node; nobody holds the lease."""
+    """An engine for each node; the lease is free."""
     made = [open_engine(node.url) for node in nodes]
     age_lease(made[0])
-    assert sync(BEFORE, made[0], accept_removals=True).error is None, "what another test left would make removals wait"
+    assert sync(BEFORE, made[0], accept_removals=True).error is None, "rows of another test would hold removals"
     yield made
     for engine in made:
         engine.dispose()
 
 
 @pytest.mark.ci_slice
-def test_a_run_is_seen_on_every_other_node_the_moment_it_ends(engines: list[sa.Engine]) -> None:
+def test_a_finished_run_is_visible_on_every_node(engines: list[sa.Engine]) -> None:
     for number in range(10):
         many = [record(str(key), Title_en=f"Number {number}") for key in range(200)]
         assert sync(many, engines[0], accept_removals=True).error is None
@@ -76,8 +76,8 @@ def upgrade(url: str) -> None:
     schema.upgrade(open_engine(url))
 
 
-def test_of_three_upgrades_on_three_nodes_at_once_all_end_well(nodes: list[Server]) -> None:
-    """The tables are there, made by 0.1.0: the lease is a row, which holds on every node."""
+def test_concurrent_upgrades_on_three_nodes_succeed(nodes: list[Server]) -> None:
+    """Version 0.1.0 created the tables; the lease is a row, which is valid on every node."""
     for round_ in range(2):
         ask(nodes[0], f"CREATE DATABASE old{round_}")
         urls = [node.url.replace("/catalog", f"/old{round_}") for node in nodes]
@@ -102,8 +102,8 @@ def test_of_three_upgrades_on_three_nodes_at_once_all_end_well(nodes: list[Serve
 
 
 @pytest.mark.ci_slice
-def test_of_two_that_take_the_lease_on_two_nodes_one_gets_it_and_the_other_is_skipped(engines: list[sa.Engine]) -> None:
-    """The first to COMMIT wins; the other one is told so at its own COMMIT, tries again, and finds the lease taken."""
+def test_of_two_concurrent_runs_on_two_nodes_one_is_skipped(engines: list[sa.Engine]) -> None:
+    """The first COMMIT wins; the COMMIT of the other conflicts, and its retry finds the lease held."""
     lost: list[str] = []
 
     def meet(statement: str) -> None:
@@ -119,10 +119,8 @@ def test_of_two_that_take_the_lease_on_two_nodes_one_gets_it_and_the_other_is_sk
 
 
 @pytest.mark.parametrize("before", ["UPDATE sync_lease", "UPDATE sync_runs", "INSERT INTO sync_runs"])
-def test_a_take_over_that_ends_an_acquisition_at_any_of_its_statements_leaves_one_holder(
-    engines: list[sa.Engine], before: str
-) -> None:
-    """The loser's later statements run in a transaction of their own: what is committed then must not pass for a lease."""
+def test_a_takeover_during_any_statement_of_an_acquisition_leaves_one_holder(engines: list[sa.Engine], before: str) -> None:
+    """The later statements of the loser run in a transaction of their own, whose COMMIT must not count as a lease."""
     taken: list[leases.Lease] = []
 
     def meet(statement: str) -> None:
@@ -188,7 +186,7 @@ def test_a_run_that_waits_on_one_node_goes_before_a_refresh_that_comes_later_on_
     assert run.fence == refresh.fence + 1
 
 
-def test_a_prune_on_another_node_keeps_a_run_from_committing_beside_it(engines: list[sa.Engine]) -> None:
+def test_a_prune_on_another_node_blocks_a_concurrent_commit(engines: list[sa.Engine]) -> None:
     lease = leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
     with pytest.raises(DatabaseConflict) as conflict, writing(engines[0]) as connection:  # noqa: PT012 - it is the COMMIT that fails
         leases.check_fence(connection, lease)
@@ -197,9 +195,8 @@ def test_a_prune_on_another_node_keeps_a_run_from_committing_beside_it(engines: 
     assert conflict.value.exit_code == 75
 
 
-def test_recording_the_next_run_on_another_node_ends_no_transaction(engines: list[sa.Engine]) -> None:
-    planned: list[object] = []
-    rolled_back: list[object] = []
+def test_planning_a_run_on_another_node_rolls_back_no_transaction(engines: list[sa.Engine]) -> None:
+    planned, rolled_back = list[object](), list[object]()
 
     def plan(statement: str) -> None:
         if "template_changes (" in statement:
@@ -210,12 +207,10 @@ def test_recording_the_next_run_on_another_node_ends_no_transaction(engines: lis
     hear_statements(engines[0], plan)
     sa.event.listen(engines[0], "rollback", rolled_back.append)
     assert sync(AFTER, engines[0], accept_removals=True).error is None
-    assert planned
-    assert rolled_back == []
-    assert anomalies(engines[2]) == []
+    assert (len(planned) > 0, rolled_back, anomalies(engines[2])) == (True, [], [])
 
 
-def test_an_apply_that_loses_to_another_node_is_tried_again_as_a_whole(engines: list[sa.Engine]) -> None:
+def test_an_apply_that_conflicts_with_another_node_is_retried_as_a_whole(engines: list[sa.Engine]) -> None:
     sync(BEFORE, engines[0], accept_removals=True)
     met: list[str] = []
 
@@ -227,10 +222,8 @@ def test_an_apply_that_loses_to_another_node_is_tried_again_as_a_whole(engines: 
                 connection.execute(sa.text("UPDATE sync_lease SET turn = coalesce(turn, 0) + 1"))
 
     hear_statements(engines[0], meet)
-    outcome = sync(AFTER, engines[0], accept_removals=True, sleep=time.sleep)
-    assert outcome.error is None
-    assert len(met) == 3
-    assert anomalies(engines[2]) == []
+    assert sync(AFTER, engines[0], accept_removals=True, sleep=time.sleep).error is None
+    assert (len(met), anomalies(engines[2])) == (3, [])
 
 
 def test_a_node_without_quorum_is_reported_in_one_line(nodes: list[Server], caplog: pytest.LogCaptureFixture) -> None:
@@ -247,7 +240,7 @@ def test_a_node_without_quorum_is_reported_in_one_line(nodes: list[Server], capl
         assert isinstance(error, DatabaseAway)
         assert "lost quorum" in error.hint
         assert "\n" not in str(error)
-        assert caplog.records == [], "SQLAlchemy would tell, with its traceback, that it could not roll back"
+        assert caplog.records == [], "SQLAlchemy would log a failed rollback with its traceback"
     finally:
         for other in nodes[:2]:
             other.thaw()

@@ -1,8 +1,8 @@
-"""Three workers, each preferring a node of its own, while nodes and workers are killed, frozen and cut off at random.
+"""Three workers on three nodes, while nodes and workers are killed, frozen and cut off at random.
 
-SYNC_TEST_GALERA_SECONDS says for how long, 20 unless set; `pytest -s -m long` tells the counts. Afterwards each node's feed has
-no gap and replays to its tables, and no run has put an older catalog over a newer one. With SYNC_TEST_TORTURE_UNFENCED=1 the
-workers prove no fence, and that is seen.
+SYNC_TEST_GALERA_SECONDS: the duration, by default 20; `pytest -s -m long` prints the counts. Afterwards the feed of each node has
+no gap and replays to its tables, and no run replaced a newer catalog by an older one. SYNC_TEST_TORTURE_UNFENCED=1 also runs it
+without the check of the fencing token, until there is a violation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.long
 
 SECONDS = float(os.environ.get("SYNC_TEST_GALERA_SECONDS", "20"))
 TERM = 1.0
-"""Of the lease, in seconds."""
+"""TTL of the lease, in seconds."""
 
 
 @pytest.fixture
@@ -69,19 +69,19 @@ class Workers:
         return process
 
     def kill(self, place: int) -> None:
-        """End one, whatever it is at, and start another in its place."""
+        """Kill one, and start another."""
         self._ended(self._processes[place])
         self._processes[place] = self._started(self._urls[place])
 
     def pause(self, place: int, seconds: float) -> None:
-        """Let one sleep, with its transaction open and its lease running out."""
+        """Stop one for some seconds, with its transaction open."""
         pid = self._processes[place].pid
         os.kill(pid, signal.SIGSTOP)
         time.sleep(seconds)
         os.kill(pid, signal.SIGCONT)
 
     def end(self) -> Counter[str]:
-        """End them all; count how their runs ended."""
+        """Kill all, and count the results of their runs."""
         for process in self._processes:
             self._ended(process)
         ends: Counter[str] = Counter()
@@ -97,7 +97,7 @@ class Workers:
 
 
 class Nemesis:
-    """What befalls nodes and workers, each after a moment of peace."""
+    """Faults of nodes and workers, at random times."""
 
     def __init__(self, nodes: list[Server], workers: Workers) -> None:
         self.done: Counter[str] = Counter()
@@ -106,7 +106,7 @@ class Nemesis:
         self._chance = random.SystemRandom()
 
     def rage(self, seconds: float) -> None:
-        """Go on for so long."""
+        """Cause faults for some seconds."""
         faults = (self.node_killed, self.node_frozen, self.node_cut_off, *[self.worker_killed, self.worker_paused] * 8)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -129,7 +129,7 @@ class Nemesis:
         self._healed()
 
     def node_cut_off(self) -> None:
-        """Let one neither hear nor be heard by the other two, while workers go on asking all three."""
+        """Isolate one node from the other two; the workers use all three."""
         victim = self._chance.choice(self._nodes)
         url = open_engine(victim.url).url
         assert url.port is not None
@@ -151,14 +151,13 @@ class Nemesis:
 
 
 def went_back(engine: sa.Engine) -> list[str]:
-    """Name the changes that put an older catalog over a newer one: each walk's version is higher than all before."""
+    """Name the changes that replaced a newer catalog by an older one; the version increases with each walk."""
     newest, found = 0, []
     for change in feed.changes(engine):
         if change["kind"] == "removed":
             continue
-        said = re.fullmatch(r"v(\d+)", str(change["document"]["title_en"]))
-        if said:
-            version = int(said[1])
+        if found_version := re.fullmatch(r"v(\d+)", str(change["document"]["title_en"])):
+            version = int(found_version[1])
             if version < newest:
                 found.append(f"change {change['seq']} went from {newest} back to {version}")
             newest = version
@@ -166,7 +165,7 @@ def went_back(engine: sa.Engine) -> list[str]:
 
 
 def illegal(nodes: list[Server]) -> list[str]:
-    """Say what is wrong, on any node."""
+    """Return the violations on all nodes."""
     found = []
     for node in nodes:
         engine = open_engine(node.url)
@@ -175,7 +174,7 @@ def illegal(nodes: list[Server]) -> list[str]:
     return found
 
 
-def test_three_workers_on_three_nodes_lose_nothing_and_no_run_fails_for_a_conflict(
+def test_no_run_of_three_workers_on_three_nodes_fails_for_a_conflict(
     nodes: list[Server], tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     workers = Workers(nodes, tmp_path)
@@ -187,7 +186,7 @@ def test_three_workers_on_three_nodes_lose_nothing_and_no_run_fails_for_a_confli
     tell(f"galera: three workers on three nodes: {dict(ends)}; 0 illegal states")
 
 
-def test_nodes_and_workers_that_are_killed_frozen_and_cut_off_leave_one_legal_history_on_all(
+def test_killed_frozen_and_isolated_nodes_and_workers_leave_one_consistent_history(
     nodes: list[Server], tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     workers = Workers(nodes, tmp_path)

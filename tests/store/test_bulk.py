@@ -1,4 +1,4 @@
-"""Rows written many at a time hold what was given, letter for letter, on every engine."""
+"""Rows that are inserted and updated in bulk hold exactly the given values, on every engine."""
 
 from __future__ import annotations
 
@@ -26,11 +26,8 @@ VALUES: tuple[Any, ...] = (*TEXTS[1:], [], {}, {'a"\\': [None, '"\\,{}']}, 1.5, 
 
 def rows_of(**columns: list[Any]) -> list[dict[str, Any]]:
     fixed = {"content_hash": "c", "first_seen_at": NOON, "changed_at": NOON, "first_seen_run_id": 1}
-    names = list(columns)
-    return [
-        {**fixed, "changed_run_id": 1, "template_id": str(number), "extra": {}, **dict(zip(names, values, strict=True))}
-        for number, values in enumerate(zip(*columns.values(), strict=True))
-    ]
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [{**fixed, "changed_run_id": 1, "template_id": str(n), "extra": {}, **row} for n, row in enumerate(rows)]
 
 
 def stored(database: Database, column: sa.ColumnElement[Any]) -> list[Any]:
@@ -38,24 +35,15 @@ def stored(database: Database, column: sa.ColumnElement[Any]) -> list[Any]:
         return list(connection.scalars(sa.select(column).order_by(sa.cast(templates.c.template_id, sa.Integer))))
 
 
-def test_texts_are_inserted_and_updated_as_they_are(database: Database) -> None:
+@pytest.mark.parametrize(("name", "values"), [("title", list(TEXTS)), ("extra", [{"x": value} for value in VALUES])])
+def test_texts_and_json_are_inserted_and_updated_exactly(database: Database, name: str, values: list[Any]) -> None:
     with database.engine.begin() as connection:
-        insert_rows(connection, templates, rows_of(title=list(TEXTS)))
-    assert stored(database, templates.c.title) == list(TEXTS)
-    turned = list(reversed(TEXTS))
+        insert_rows(connection, templates, rows_of(**{name: values}))
+    assert stored(database, templates.c[name]) == values
+    turned = values[::-1]
     with database.engine.begin() as connection:
-        update_rows(connection, templates, [{"template_id": str(n), "title": text} for n, text in enumerate(turned)])
-    assert stored(database, templates.c.title) == turned
-
-
-def test_json_is_inserted_and_updated_as_it_is(database: Database) -> None:
-    with database.engine.begin() as connection:
-        insert_rows(connection, templates, rows_of(extra=[{"x": value} for value in VALUES]))
-    assert stored(database, templates.c.extra) == [{"x": value} for value in VALUES]
-    turned = [{"x": value} for value in reversed(VALUES)]
-    with database.engine.begin() as connection:
-        update_rows(connection, templates, [{"template_id": str(n), "extra": value} for n, value in enumerate(turned)])
-    assert stored(database, templates.c.extra) == turned
+        update_rows(connection, templates, [{"template_id": str(n), name: value} for n, value in enumerate(turned)])
+    assert stored(database, templates.c[name]) == turned
 
 
 def test_no_rows_are_no_statement(database: Database) -> None:
@@ -67,7 +55,7 @@ def test_no_rows_are_no_statement(database: Database) -> None:
     assert [statement for statement in statements if "templates" in statement] == []
 
 
-def test_numbers_times_and_nothing_are_updated_under_a_condition(database: Database) -> None:
+def test_numbers_times_and_nulls_are_updated_under_a_condition(database: Database) -> None:
     with database.engine.begin() as connection:
         insert_rows(connection, templates, rows_of(title=["a", "b", None]))
         rows: list[dict[str, Any]] = [
@@ -80,14 +68,14 @@ def test_numbers_times_and_nothing_are_updated_under_a_condition(database: Datab
     assert stored(database, templates.c.released_at) == [NOON, None, None]
 
 
-def test_what_there_is_none_of_is_the_databases_null_and_not_jsons(database: Database) -> None:
+def test_none_is_sql_null_and_not_json_null(database: Database) -> None:
     row = {"seq": 1, "run_id": 1, "at": NOON, "template_id": "1", "kind": "added", "fields": None, "breaking": []}
     with database.engine.begin() as connection:
         insert_rows(connection, template_changes, [row])
         assert connection.scalar(sa.select(sa.func.count()).where(template_changes.c.fields.is_(None))) == 1
 
 
-def test_rows_are_deleted_by_template_however_many_are_named(database: Database) -> None:
+def test_rows_of_many_templates_are_deleted(database: Database) -> None:
     count = 2 * BATCH + 1
     with database.engine.begin() as connection:
         insert_rows(connection, templates, rows_of(title=["x"] * count))
@@ -96,7 +84,7 @@ def test_rows_are_deleted_by_template_however_many_are_named(database: Database)
     assert (stored(database, templates.c.template_id), stored(database, templates.c.title)) == (["0"], ["one row is enough"])
 
 
-def test_the_same_number_gives_the_same_price_and_time_in_every_row(database: Database) -> None:
+def test_equal_prices_and_times_are_stored_in_every_row(database: Database) -> None:
     prices = [Decimal("0.1"), Decimal("166.5"), Decimal("0.1"), Decimal(999999999999999)]
     with database.engine.begin() as connection:
         insert_rows(connection, templates, rows_of(released_at=[NOON, None, NOON, NOON]))

@@ -1,6 +1,6 @@
-"""A transaction that lost against another one is tried again as a whole, and what keeps losing is skipped: on servers that do it.
+"""A transaction that conflicts is retried as a whole, and skipped if it always conflicts.
 
-A trigger makes the server say what it would say to the loser, as often as is wanted: it counts where no rollback reaches.
+A trigger raises the error of a conflict a number of times; it counts where no rollback reaches.
 """
 
 from __future__ import annotations
@@ -53,11 +53,12 @@ _CODES = {"postgresql": "40001", "mariadb": "1213"}
 
 @contextmanager
 def losing(database: Database, what: str, times: int, *, at_commit: bool = False) -> Iterator[None]:
-    """Let every transaction that does `what` lose, so many times."""
+    """Let the first transactions that do `what` conflict."""
     first, *rest = _TRIGGERS[database.kind]
-    statements = [first, _AT_COMMIT] if at_commit else [first, *rest]
-    for statement in statements:
-        _say(database, statement.replace("{what}", what).replace("{times}", str(times)).replace("{code}", _CODES[database.kind]))
+    for statement in [first, _AT_COMMIT] if at_commit else [first, *rest]:
+        database.execute(
+            statement.replace("{what}", what).replace("{times}", str(times)).replace("{code}", _CODES[database.kind])
+        )
     try:
         yield
     finally:
@@ -67,21 +68,21 @@ def losing(database: Database, what: str, times: int, *, at_commit: bool = False
             "mariadb": ["DROP TRIGGER losing", "DROP TABLE lost"],
         }
         for statement in undo[database.kind]:
-            _say(database, statement)
+            database.execute(statement)
 
 
-def _say(database: Database, statement: str) -> None:
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql(statement)
+def applied_once(database: Database) -> None:
+    assert [row["run_id"] for row in database.rows("template_changes", "seq")] == [1] * 5 + [2] * 3
+    assert anomalies(database) == []
 
 
-def test_a_run_that_loses_four_times_gets_the_lease_at_the_fifth(server: Database) -> None:
+def test_a_run_gets_the_lease_after_four_conflicts(server: Database) -> None:
     with losing(server, "UPDATE ON sync_lease", int(CONFLICTS.attempts) - 1):
         assert sync(BEFORE, server.engine).error is None
     assert [row["status"] for row in server.rows("sync_runs")] == ["succeeded"]
 
 
-def test_a_run_that_never_gets_the_lease_is_skipped_with_a_row_and_exit_75(server: Database) -> None:
+def test_a_run_that_always_conflicts_at_the_lease_is_skipped_with_a_row(server: Database) -> None:
     with losing(server, "UPDATE ON sync_lease", 1000):
         outcome = sync(BEFORE, server.engine)
     assert isinstance(outcome.error, LeaseBusy)
@@ -92,21 +93,20 @@ def test_a_run_that_never_gets_the_lease_is_skipped_with_a_row_and_exit_75(serve
     assert sync(BEFORE, server.engine).error is None
 
 
-def test_a_refresh_that_never_gets_the_lease_is_busy_and_leaves_no_row(server: Database) -> None:
+def test_a_refresh_that_always_conflicts_is_busy_and_has_no_row(server: Database) -> None:
     with losing(server, "UPDATE ON sync_lease", 1000), pytest.raises(LeaseBusy, match="on every retry"):
         leases.acquire(server.engine, trigger="refresh", template_id="1", ttl=60.0, now=real_clock())
     assert server.rows("sync_runs") == []
 
 
-def test_an_apply_that_loses_in_its_middle_is_applied_once_in_the_end(server: Database) -> None:
+def test_an_apply_that_conflicts_is_applied_once(server: Database) -> None:
     sync(BEFORE, server.engine)
     with losing(server, "INSERT ON template_changes", int(CONFLICTS.attempts) - 1):
         assert sync(AFTER, server.engine).error is None
-    assert [row["run_id"] for row in server.rows("template_changes", "seq")] == [1] * 5 + [2] * 3
-    assert anomalies(server) == []
+    applied_once(server)
 
 
-def test_an_apply_that_always_loses_changes_nothing_and_its_row_says_skipped(server: Database) -> None:
+def test_an_apply_that_always_conflicts_changes_nothing_and_is_skipped(server: Database) -> None:
     sync(BEFORE, server.engine)
     before = server.catalog_dump()
     with losing(server, "INSERT ON template_changes", 1000):
@@ -125,15 +125,14 @@ def postgresql(migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
     yield from fresh("postgresql", migrated, tmp_path)
 
 
-def test_an_apply_that_loses_at_its_commit_is_applied_once_in_the_end(postgresql: Database) -> None:
+def test_an_apply_that_conflicts_at_its_commit_is_applied_once(postgresql: Database) -> None:
     sync(BEFORE, postgresql.engine)
     with losing(postgresql, "INSERT ON template_changes", 4, at_commit=True):
         assert sync(AFTER, postgresql.engine).error is None
-    assert [row["run_id"] for row in postgresql.rows("template_changes", "seq")] == [1] * 5 + [2] * 3
-    assert anomalies(postgresql) == []
+    applied_once(postgresql)
 
 
-def test_prune_the_plan_and_a_broken_lease_are_tried_again_too(server: Database) -> None:
+def test_prune_planned_runs_and_a_broken_lease_are_retried(server: Database) -> None:
     sync(BEFORE, server.engine)
     with losing(server, "UPDATE ON sync_lease", 2):
         prune(server.engine, before=None, keep_runs=1)
@@ -145,7 +144,7 @@ def test_prune_the_plan_and_a_broken_lease_are_tried_again_too(server: Database)
     assert [row["next_run_at"] for row in server.rows("planned_runs")] == [moment]
 
 
-def test_a_serialisation_failure_of_postgresql_itself_is_retried_with_what_is_read_anew(postgresql: Database) -> None:
+def test_a_serialization_failure_is_retried_with_new_reads(postgresql: Database) -> None:
     """Two that read what the other one writes, at SERIALIZABLE: the second to commit is refused."""
     engine = postgresql.engine.execution_options(isolation_level="SERIALIZABLE")
     sync(BEFORE, postgresql.engine)
@@ -166,7 +165,7 @@ def test_a_serialisation_failure_of_postgresql_itself_is_retried_with_what_is_re
     assert tries == [0, 1]
 
 
-def test_the_pauses_between_tries_are_random_grow_and_end() -> None:
+def test_the_waits_between_retries_are_random_grow_and_end() -> None:
     slept: list[float] = []
 
     def lose() -> None:
@@ -209,5 +208,5 @@ class _FromPymysql(Exception):
     (_FromPymysql(1290, "x"), DatabaseAway), (_FromPymysql(1062, "x"), DatabaseError), (_FromPsycopg("23505"), DatabaseError),
     (_FromPsycopg(None), DatabaseError), (ValueError(1213), DatabaseError),
 ])  # fmt: skip
-def test_errors_are_sorted_by_what_helps(error: Any, kind: type[DatabaseError]) -> None:
+def test_errors_are_classified(error: Any, kind: type[DatabaseError]) -> None:
     assert classify(error) is kind

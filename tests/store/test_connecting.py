@@ -59,6 +59,7 @@ def test_where_no_host_answers_the_message_names_them_all(server: Database) -> N
     assert refused.value.exit_code == 69
 
 
+@pytest.mark.ci_slice
 def test_a_server_that_stops_responding_fails_the_run_and_the_next_run_succeeds(
     server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

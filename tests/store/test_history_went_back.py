@@ -1,6 +1,6 @@
-"""A fail-over to a standby that lagged, or a restore, takes back what was committed, and then counts the same numbers again.
+"""A failover to a lagging standby, or a restore, loses commits and then assigns the same numbers again.
 
-Here the rows of an earlier moment are put back; tests/clusters does it with servers that really fail over.
+Here the rows of an earlier time are restored; tests/clusters uses servers that fail over.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _twice(database: Database) -> tuple[leases.Lease, leases.Lease]:
     return a, b
 
 
-def test_of_two_holders_with_one_fence_and_one_run_only_the_newer_proves_renews_and_releases(database: Database) -> None:
+def test_of_two_holders_with_one_fencing_token_only_the_newer_renews_and_releases(database: Database) -> None:
     a, b = _twice(database)
     with pytest.raises(LeaseLost), writing(database.engine) as connection:
         leases.check_fence(connection, a)
@@ -60,7 +60,7 @@ def test_a_run_whose_id_was_reused_neither_closes_nor_recognises_the_other_run(d
     assert store.was_committed(a, succeeded, iter([0.0])) is False
 
 
-def test_a_run_that_the_database_forgot_says_so_and_applies_nothing(database: Database) -> None:
+def test_a_run_whose_row_the_database_lost_applies_nothing(database: Database) -> None:
     sync(BEFORE, database.engine)
     before = Snapshot(database.engine)
 
@@ -78,7 +78,7 @@ def test_a_run_that_the_database_forgot_says_so_and_applies_nothing(database: Da
     assert anomalies(database) == []
 
 
-def test_a_lease_whose_row_lost_its_token_by_a_restore_is_free_for_the_next(database: Database) -> None:
+def test_a_lease_without_a_token_can_be_acquired(database: Database) -> None:
     leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
     leases.break_lease(database.engine)
     with reading(database.engine) as connection:

@@ -1,4 +1,4 @@
-"""The schema's versions: made once whoever asks, never half, and nothing of anybody's is lost on the way."""
+"""Migrations: one process migrates, a killed upgrade can be repeated, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.conftest import SERVERS, drop_database, new_database
 from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, at, dumped, end_of, kill_myself, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.long_on_servers
 
@@ -85,7 +85,7 @@ def _tables(engine: sa.Engine) -> set[str]:
 # One line of revisions --------------------------------------------------------------------------------------------------
 
 
-def test_there_is_one_head_and_it_is_the_one_that_the_program_asks_for() -> None:
+def test_there_is_one_head_and_the_program_requires_it() -> None:
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(schema._config())
@@ -124,9 +124,9 @@ def test_differences_from_the_models_are_named_and_other_tables_ignored(made: Da
 # Data -------------------------------------------------------------------------------------------------------------------
 
 
-def but_the_lease(dump: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Leave out the one row that an upgrade changes: it takes the lease, as a run does."""
-    return {name: rows for name, rows in dump.items() if name != "sync_lease"}
+def dump(engine: sa.Engine) -> dict[str, list[str]]:
+    """Return all rows but that of the lease, which an upgrade takes."""
+    return {name: rows for name, rows in dumped(engine).items() if name != "sync_lease"}
 
 
 @pytest.mark.usefixtures("trial")
@@ -135,40 +135,43 @@ def test_data_survives_each_step_up_and_down(empty_database: Database) -> None:
     schema.upgrade(engine, BEFORE_TRIAL)
     sync(BEFORE, engine, clock=at(0))
     sync(AFTER, engine, clock=at(1))
-    before = but_the_lease(dumped(engine))
+    before = dump(engine)
     assert all(before[table] for table in ("consume_items", "template_tags", "template_aspect_ratios", "template_versions"))
     schema.upgrade(engine)
     assert empty_database.scalar("SELECT trial_id FROM trial") == 7
     assert empty_database.scalar("SELECT sum(trial) FROM templates") == 0
-    assert but_the_lease(dumped(engine)) == before
+    assert dump(engine) == before
     assert sync(BEFORE, engine, clock=at(2)).error is None
-    later = but_the_lease(dumped(engine))
+    later = dump(engine)
     schema.upgrade(engine, "-1")
-    assert but_the_lease(dumped(engine)) == later
+    assert dump(engine) == later
     assert sync(AFTER, engine, clock=at(3)).error is None
     assert anomalies(engine) == []
 
 
 @pytest.mark.usefixtures("trial")
 @pytest.mark.parametrize("fails", [False, True])
-def test_on_sqlite_rebuilding_a_parent_table_loses_no_child_rows_and_foreign_keys_are_on_again(
-    tmp_path: Path, *, fails: bool
-) -> None:
+def test_on_sqlite_a_rebuilt_parent_table_keeps_its_child_rows_and_foreign_keys(tmp_path: Path, *, fails: bool) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'batch.db'}")
     schema.upgrade(engine, BEFORE_TRIAL)
     sync(BEFORE, engine)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE VIEW my_own AS SELECT title FROM current_templates")
-    before = but_the_lease(dumped(engine))
+    before = dump(engine)
     if fails:
-        fail = _failing(engine, "INSERT INTO trial")
-        with pytest.raises(DatabaseError, match="as the test asked"):
+
+        def fail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith("INSERT INTO trial"):
+                raise sa.exc.OperationalError(statement, {}, Exception("by this test"))
+
+        event.listen(engine, "before_cursor_execute", fail)
+        with pytest.raises(DatabaseError, match="by this test"):
             schema.upgrade(engine)
         event.remove(engine, "before_cursor_execute", fail)
         assert schema.current(engine)[0] == BEFORE_TRIAL
     else:
         schema.upgrade(engine)
-    assert but_the_lease(dumped(engine)) == before
+    assert dump(engine) == before
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         assert connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar() == 0
@@ -181,16 +184,7 @@ def test_on_sqlite_rebuilding_a_parent_table_loses_no_child_rows_and_foreign_key
     engine.dispose()
 
 
-def _failing(engine: sa.Engine, where: str) -> Any:
-    def fail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith(where):
-            raise sa.exc.OperationalError(statement, {}, Exception("as the test asked"))
-
-    event.listen(engine, "before_cursor_execute", fail)
-    return fail
-
-
-# Half-way ---------------------------------------------------------------------------------------------------------------
+# Killed -----------------------------------------------------------------------------------------------------------------
 
 
 def upgrade_and_die(url: str, number: int) -> None:
@@ -213,13 +207,13 @@ def upgrade_and_die(url: str, number: int) -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(40, id="a few"),
+        pytest.param(100, id="a few"),
         pytest.param(9, id="some", marks=pytest.mark.ci_slice),
         pytest.param(1, id="all", marks=pytest.mark.long),
     ],
 )
-def test_an_upgrade_killed_at_any_statement_is_simply_run_again(empty_database: Database, step: int) -> None:
-    """MariaDB commits each of them by itself, so there it goes on from what is there; the others begin anew."""
+def test_an_upgrade_killed_at_any_statement_can_be_repeated(empty_database: Database, step: int) -> None:
+    """MariaDB commits each statement, so there the upgrade continues; the others begin again."""
     engine = empty_database.engine
     number = unfinished = 0
     while (code := end_of(upgrade_and_die, empty_database.url, number + 1)) != 0:
@@ -264,8 +258,21 @@ def test_an_upgrade_from_the_revision_before_killed_at_any_statement_is_run_agai
 # Several at once --------------------------------------------------------------------------------------------------------
 
 
+def ends_of_four(work: Callable[..., None], *arguments: Any) -> set[int | None]:
+    """Run four processes at once; return their exit codes."""
+    several = [PROCESSES.Process(target=work, args=arguments) for _ in range(4)]
+    for one in several:
+        one.start()
+    for one in several:
+        one.join(60)
+    codes = {one.exitcode for one in several}
+    for one in several:
+        one.close()
+    return codes
+
+
 def upgrade_and_count(url: str, start: Any, migrated: Any) -> None:
-    """In a process of its own: upgrade when all are ready; say whether it was this one that made the tables."""
+    """In a process of its own: upgrade when all are ready, and count the process that creates the tables."""
     engine = open_engine(url)
 
     def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -278,16 +285,10 @@ def upgrade_and_count(url: str, start: Any, migrated: Any) -> None:
     engine.dispose()
 
 
-def test_of_four_processes_that_upgrade_at_once_one_migrates_and_all_succeed(empty_database: Database) -> None:
+@pytest.mark.ci_slice
+def test_of_four_concurrent_upgrades_one_migrates_and_all_succeed(empty_database: Database) -> None:
     start, migrated = PROCESSES.Barrier(4), PROCESSES.Semaphore(0)
-    several = [PROCESSES.Process(target=upgrade_and_count, args=(empty_database.url, start, migrated)) for _ in range(4)]
-    for one in several:
-        one.start()
-    for one in several:
-        one.join(60)
-    assert [one.exitcode for one in several] == [0, 0, 0, 0]
-    for one in several:
-        one.close()
+    assert ends_of_four(upgrade_and_count, empty_database.url, start, migrated) == {0}
     assert [migrated.acquire(block=False) for _ in range(2)] == [True, False]
     assert schema.current(empty_database.engine) == (schema.HEAD, schema.State.CURRENT)
     assert list(schema.differences(empty_database.engine)) == []
@@ -298,30 +299,22 @@ def test_the_lock_on_mariadb_is_held_until_the_new_version_is_committed(tmp_path
     """Elsewhere the lock belongs to the transaction."""
     url, server = new_database("mariadb", tmp_path)
     engine = open_engine(url)
-    heard: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: heard.append(statement))
-    event.listen(engine, "commit", lambda _: heard.append("COMMIT"))
+    executed: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: executed.append(statement))
+    event.listen(engine, "commit", lambda _: executed.append("COMMIT"))
     schema.upgrade(engine)
     engine.dispose()
     drop_database(url, server)
-    told = [statement.split("(")[0].strip() for statement in heard if not statement.startswith(("DESCRIBE", "SHOW"))]
-    newest = f"UPDATE {schema.VERSION_TABLE} SET version_num='{schema.HEAD}'"  # noqa: S608 - it is heard, not said
-    version = next(place for place, statement in enumerate(told) if statement.startswith(newest))
-    assert told[version + 1 : version + 3] == ["COMMIT", "SELECT RELEASE_LOCK"]
+    writes = [statement.split("(")[0].strip() for statement in executed if not statement.startswith(("DESCRIBE", "SHOW"))]
+    newest = f"UPDATE {schema.VERSION_TABLE} SET version_num='{schema.HEAD}'"  # noqa: S608 - compared, not executed
+    version = next(place for place, statement in enumerate(writes) if statement.startswith(newest))
+    assert writes[version + 1 : version + 3] == ["COMMIT", "SELECT RELEASE_LOCK"]
 
 
 @pytest.mark.ci_slice
-def test_an_empty_sqlite_database_is_made_by_two_first_runs_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
-    several = [PROCESSES.Process(target=prepare_and_sync, args=(url,)) for _ in range(4)]
-    for one in several:
-        one.start()
-    for one in several:
-        one.join(60)
-    assert {one.exitcode for one in several} <= {0, 75}
-    assert 0 in {one.exitcode for one in several}
-    for one in several:
-        one.close()
+def test_concurrent_first_runs_create_one_sqlite_database(tmp_path: Path) -> None:
+    codes = ends_of_four(prepare_and_sync, f"sqlite:///{tmp_path / 'new.db'}")
+    assert {0} <= codes <= {0, 75}
 
 
 def prepare_and_sync(url: str) -> None:
@@ -336,7 +329,7 @@ def prepare_and_sync(url: str) -> None:
 # A schema that is not this version's ------------------------------------------------------------------------------------
 
 
-def test_a_server_without_tables_is_refused_and_an_empty_sqlite_file_is_set_up(empty_database: Database) -> None:
+def test_a_server_without_tables_is_refused_and_an_empty_sqlite_file_gets_them(empty_database: Database) -> None:
     if empty_database.kind == "sqlite":
         schema.prepare(empty_database.engine)
         assert schema.current(empty_database.engine)[1] is schema.State.CURRENT
@@ -347,7 +340,7 @@ def test_a_server_without_tables_is_refused_and_an_empty_sqlite_file_is_set_up(e
 
 
 @pytest.mark.usefixtures("trial")
-def test_a_schema_that_is_behind_is_refused_with_the_command_that_mends_it(empty_database: Database) -> None:
+def test_a_schema_that_is_behind_is_refused_with_the_command_to_run(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, BEFORE_TRIAL)
     with pytest.raises(SchemaError, match=f"schema is {BEFORE_TRIAL}, this version needs trial") as refused:
         schema.prepare(empty_database.engine)
@@ -366,7 +359,7 @@ def test_a_schema_that_is_ahead_is_refused_by_runs_and_by_upgrades(made: Databas
     assert made.scalar("SELECT count(*) FROM templates") == 0
 
 
-# Other people's things --------------------------------------------------------------------------------------------------
+# Other users and programs-----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -394,7 +387,7 @@ def reader(empty_database: Database) -> Iterator[sa.Engine | None]:
 def documented_grants(kind: str, role: str, database: str) -> list[str]:
     """Read the statements that make a reader, for a role and a database of these names; on SQLite there are none."""
     text = (ROOT / "docs" / "database.md").read_text()
-    title = {"postgresql": "**PostgreSQL.** The last line", "mariadb": "**MariaDB.** A grant"}.get(kind)
+    title = {"postgresql": "**PostgreSQL.** Execute the last line", "mariadb": "**MariaDB.** A grant"}.get(kind)
     if title is None:
         return []
     sql = text[text.index(title) :].split("```")[1].removeprefix("sql\n").replace("catalog_reader", role)
@@ -404,9 +397,7 @@ def documented_grants(kind: str, role: str, database: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("trial")
-def test_a_users_own_view_and_a_readers_grants_survive_syncs_and_an_upgrade(
-    empty_database: Database, reader: sa.Engine | None
-) -> None:
+def test_views_of_apps_and_grants_of_readers_are_kept(empty_database: Database, reader: sa.Engine | None) -> None:
     engine = empty_database.engine
     schema.upgrade(engine, BEFORE_TRIAL)
     empty_database.execute("CREATE VIEW my_own AS SELECT template_id, title_en FROM current_templates WHERE title_en LIKE 'N%'")
@@ -425,24 +416,21 @@ def test_a_users_own_view_and_a_readers_grants_survive_syncs_and_an_upgrade(
                 reading.execute(refused)
 
 
-def test_a_view_of_another_program_that_selects_a_dropped_column_is_refused_by_name(empty_database: Database) -> None:
+def test_a_view_that_selects_a_dropped_column_is_refused_by_name(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, "0006")
-    with empty_database.engine.begin() as connection:
-        connection.exec_driver_sql("CREATE VIEW mine AS SELECT template_id, fingerprint FROM templates")
-        connection.exec_driver_sql("CREATE VIEW other AS SELECT template_id, title FROM templates")
-        connection.exec_driver_sql("CREATE VIEW plans AS SELECT host, next_run_at FROM planned_runs")  # another table's column
+    empty_database.execute("CREATE VIEW mine AS SELECT template_id, fingerprint FROM templates")
+    empty_database.execute("CREATE VIEW other AS SELECT template_id, title FROM templates")
+    empty_database.execute("CREATE VIEW plans AS SELECT host, next_run_at FROM planned_runs")  # a column of another table
     with pytest.raises(SchemaError, match=r"wire_fields\): mine\.$"):
         schema.upgrade(empty_database.engine)
-    with empty_database.engine.begin() as connection:
-        connection.exec_driver_sql("DROP VIEW mine")
+    empty_database.execute("DROP VIEW mine")
     schema.upgrade(empty_database.engine)
-    with empty_database.engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM other").scalar() == 0
-        assert connection.exec_driver_sql("SELECT count(next_run_at) FROM plans").scalar() == 0
+    assert empty_database.scalar("SELECT count(*) FROM other") == 0
+    assert empty_database.scalar("SELECT count(next_run_at) FROM plans") == 0
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_the_documented_rights_are_enough_to_upgrade_and_to_run(kind: str, tmp_path: Path) -> None:
+def test_the_documented_rights_suffice_for_upgrades_and_runs(kind: str, tmp_path: Path) -> None:
     url, server = new_database(kind, tmp_path)
     owner, writer = f"sync_test_owner_{os.getpid()}", f"sync_test_writer_{os.getpid()}"
     admin = open_engine(url)
@@ -489,41 +477,35 @@ def test_the_documented_rights_are_enough_to_upgrade_and_to_run(kind: str, tmp_p
         drop_database(url, server)
 
 
-# Ways to get there ------------------------------------------------------------------------------------------------------
+# Installations ----------------------------------------------------------------------------------------------------------
+
+
+def run_python(*arguments: str, env: dict[str, str] | None = None, cwd: str = "/") -> str:
+    ended = subprocess.run([sys.executable, *arguments], check=False, cwd=cwd, env=env, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
 
 
 @pytest.mark.ci_slice
 def test_the_alembic_command_works_in_a_checkout(empty_database: Database) -> None:
     environment = {**os.environ, "DATABASE_URL": empty_database.url}
     for arguments in (["upgrade", "head"], ["check"]):
-        ended = subprocess.run(
-            [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), *arguments],
-            check=False, cwd="/", env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-        assert ended.returncode == 0, ended.stderr
+        run_python("-m", "alembic", "-c", str(ROOT / "alembic.ini"), *arguments, env=environment)
     assert schema.current(empty_database.engine) == (schema.HEAD, schema.State.CURRENT)
 
 
 @pytest.mark.ci_slice
-def test_a_wheel_used_from_anywhere_sets_up_an_empty_sqlite_database(tmp_path: Path) -> None:
-    built = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        check=False, cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert built.returncode == 0, built.stderr
+def test_an_installed_wheel_creates_a_sqlite_database(tmp_path: Path) -> None:
+    run_python("-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=str(ROOT))
     (wheel,) = tmp_path.glob("*.whl")
     target = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(target)
     environment = {**os.environ, "PYTHONPATH": str(target), "DATABASE_URL": f"sqlite:///{tmp_path / 'made.db'}"}
-    where = [sys.executable, "-P", "-c", "import sync.store.schema as s; print(s.__file__, s._migrations(), sep='\\n')"]
-    found = subprocess.run(where, check=True, cwd="/", env=environment, capture_output=True, text=True).stdout.splitlines()
+    where = "import sync.store.schema as s; print(s.__file__, s._migrations(), sep='\\n')"
+    found = run_python("-P", "-c", where, env=environment).splitlines()
     assert found == [str(target / "sync" / "store" / "schema.py"), str(target / "sync" / "_migrations")]
     for arguments in (["db", "upgrade"], ["db", "check"]):
-        ended = subprocess.run(
-            [sys.executable, "-P", "-m", "sync", *arguments],
-            check=False, cwd="/", env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-        assert ended.returncode == 0, ended.stderr
+        run_python("-P", "-m", "sync", *arguments, env=environment)
     with closing(sqlite3.connect(tmp_path / "made.db")) as raw:
         assert raw.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchall() == [(schema.HEAD,)]  # noqa: S608

@@ -1,4 +1,4 @@
-"""While the database is away a run waits, asks again whether it was applied after all, and tries only what cannot do harm."""
+"""While the database is unreachable a run waits, checks whether it was applied, and retries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAUSES = RECONNECT.all_waits(lambda: 0.5)
 
 
 class Broken:
-    """Breaks the first so many statements that begin so; counts those that it let pass, too."""
+    """Breaks the first statements with a beginning; counts all of them."""
 
     def __init__(self, engine: sa.Engine, begins: str, times: int, error: type[SyncError] = DatabaseAway) -> None:
         self.begins, self.times, self.error, self.heard = begins, times, error, 0
@@ -42,7 +42,7 @@ class Broken:
 
 
 def lose_the_answer(database: Database) -> None:
-    """Let the COMMIT that applies the next run be done, and nobody hear of it."""
+    """Execute the COMMIT of the next apply, and raise an error instead of its response."""
     commit, applying = database.engine.dialect.do_commit, [False]
 
     def do_commit(connection: object) -> None:
@@ -69,13 +69,13 @@ def applied_once(database: Database) -> bool:
     return runs == [1] * 5 + [2] * 3 and anomalies(database) == []
 
 
-def test_what_breaks_in_the_middle_is_looked_for_and_tried_again(filled: Database) -> None:
+def test_a_broken_apply_is_checked_and_retried(filled: Database) -> None:
     line, slept = Broken(filled.engine, LINE_OF_THE_FEED, 2), list[float]()
     assert sync(AFTER, filled.engine, sleep=slept.append).error is None
     assert (line.heard, slept, applied_once(filled)) == (2 + 3, [0.1, 3.0], True), "each look takes a pause, and so does each try"
 
 
-def test_an_answer_that_was_lost_is_found_when_the_database_is_back_and_nothing_written_twice(filled: Database) -> None:
+def test_a_lost_answer_to_commit_is_found_when_the_database_is_back(filled: Database) -> None:
     lose_the_answer(filled)
     looks, slept = Broken(filled.engine, LOOK, 2), list[float]()
     outcome = sync(AFTER, filled.engine, sleep=slept.append)
@@ -83,7 +83,7 @@ def test_an_answer_that_was_lost_is_found_when_the_database_is_back_and_nothing_
     assert applied_once(filled)
 
 
-def test_a_look_that_came_too_early_is_made_up_for_when_the_lease_is_found_given_back(filled: Database) -> None:
+def test_a_check_that_came_too_early_is_repeated_when_the_lease_is_released(filled: Database) -> None:
     lose_the_answer(filled)
     seen = itertools.cycle([Status.RUNNING, Status.SUCCEEDED])  # at the first look it is not to be seen yet
 
@@ -95,7 +95,7 @@ def test_a_look_that_came_too_early_is_made_up_for_when_the_lease_is_found_given
     assert applied_once(filled)
 
 
-def test_a_database_that_stays_away_is_given_up_after_two_minutes_of_pauses(filled: Database) -> None:
+def test_a_run_ends_after_two_minutes_without_a_database(filled: Database) -> None:
     before = filled.catalog_dump()
     line, slept = Broken(filled.engine, LINE_OF_THE_FEED, FOR_EVER), list[float]()
     looks = Broken(filled.engine, LOOK, FOR_EVER)
@@ -104,7 +104,7 @@ def test_a_database_that_stays_away_is_given_up_after_two_minutes_of_pauses(fill
     assert filled.catalog_dump() == before
 
 
-def test_what_does_not_look_as_if_it_passed_is_tried_three_times_and_the_lease_given_back(filled: Database) -> None:
+def test_other_errors_are_retried_twice_and_the_lease_is_released(filled: Database) -> None:
     before = filled.catalog_dump()
     line = Broken(filled.engine, LINE_OF_THE_FEED, FOR_EVER, DatabaseError)
     error = sync(AFTER, filled.engine, sleep=lambda _pause: None).error
@@ -113,14 +113,14 @@ def test_what_does_not_look_as_if_it_passed_is_tried_three_times_and_the_lease_g
     assert filled.catalog_dump() == before
 
 
-def test_a_lease_that_is_lost_at_the_first_try_is_not_retried(filled: Database) -> None:
+def test_a_lost_lease_is_not_retried(filled: Database) -> None:
     slept: list[float] = []
     source = Catalog(AFTER, lambda: leases.break_lease(filled.engine))
     assert isinstance(sync(source, filled.engine, sleep=slept.append).error, LeaseLost)
     assert slept == []
 
 
-def test_where_there_is_no_time_left_it_is_not_tried_again(filled: Database) -> None:
+def test_a_run_past_its_deadline_is_not_retried(filled: Database) -> None:
     class Late(Catalog):
         def check_deadline(self) -> None:
             if line.heard:
@@ -142,7 +142,7 @@ def store_of(database: Database, slept: Callable[[float], None], monotonic: Call
     return store
 
 
-def test_what_is_read_in_the_middle_of_a_run_waits_for_the_database(filled: Database) -> None:
+def test_a_read_during_a_run_is_retried(filled: Database) -> None:
     Broken(filled.engine, READ, 2)
     slept: list[float] = []
     assert [*store_of(filled, slept.append).load_documents(["1", "2", "1"])] == ["1", "2"]
@@ -150,14 +150,14 @@ def test_what_is_read_in_the_middle_of_a_run_waits_for_the_database(filled: Data
 
 
 @pytest.mark.parametrize(("takes", "looks"), [(0.0, len(PAUSES)), (60.0, 1), (sum(PAUSES), 1), (sum(PAUSES) + 1, 0)])
-def test_looks_at_a_mute_database_end_with_the_time_and_not_with_the_pauses(takes: float, looks: int, filled: Database) -> None:
+def test_retries_of_a_silent_database_end_with_the_time(takes: float, looks: int, filled: Database) -> None:
     read, clock = Broken(filled.engine, READ, FOR_EVER), itertools.count(0.0, takes)
     with pytest.raises(DatabaseAway):
         store_of(filled, lambda _pause: None, lambda: next(clock)).load_documents(["1"])
     assert read.heard == looks + 1, "and once more at the end"
 
 
-def test_a_template_that_another_run_removed_meanwhile_ends_this_one(filled: Database) -> None:
+def test_a_template_that_another_run_removed_ends_the_run(filled: Database) -> None:
     with filled.engine.begin() as connection:
         connection.execute(sa.delete(template_versions).where(template_versions.c.template_id == "2"))
     with pytest.raises(LeaseLost) as lost:

@@ -1,4 +1,4 @@
-"""The file behind a SQLite engine: another one in its place is opened, and one that is gone is not made anew."""
+"""The file of a SQLite engine: a replaced file is reopened, and a deleted one is not created."""
 
 from __future__ import annotations
 
@@ -12,38 +12,34 @@ from sync import Catalog
 from sync.errors import SchemaError
 from sync.store.schema import require_current_schema
 from tests.builders import records, run_with
-from tests.store.copies import SIDE_FILES
+from tests.store.copies import SIDE_FILES, file_of
 
 if TYPE_CHECKING:
     from tests.builders import Database
 
 
-def file_of(database: Database) -> Path:
-    return Path(database.url.removeprefix("sqlite:///"))
-
-
-def put_in_its_place(database: Database, other: Path | None) -> None:
+def replace_file(database: Database, other: Path | None) -> None:
     for side in ("", *SIDE_FILES):
         Path(f"{file_of(database)}{side}").unlink(missing_ok=True)
     if other is not None:
         other.rename(file_of(database))
 
 
-def test_what_is_open_goes_on_in_the_file_that_took_the_place_of_its_own(sqlite: Database, tmp_path: Path) -> None:
+def test_a_replaced_file_is_reopened(sqlite: Database, tmp_path: Path) -> None:
     empty = tmp_path / "empty.db"
     shutil.copy(file_of(sqlite), empty)
     run_with(records(3), sqlite.engine)
     with Catalog(sqlite.url) as catalog:
         assert len(catalog.templates()) == 3
-        put_in_its_place(sqlite, empty)
+        replace_file(sqlite, empty)
         assert len(catalog.templates()) == 0
         assert run_with(records(5), sqlite.engine).run.added == 5
         assert len(catalog.templates()) == 5
 
 
-def test_a_file_that_was_deleted_is_refused_and_not_made_anew(sqlite: Database) -> None:
+def test_a_deleted_file_is_refused_and_not_created(sqlite: Database) -> None:
     run_with(records(3), sqlite.engine)
-    put_in_its_place(sqlite, None)
+    replace_file(sqlite, None)
     with pytest.raises(SchemaError, match="There is no database at"):
         require_current_schema(sqlite.engine)
     assert not file_of(sqlite).exists()

@@ -1,4 +1,4 @@
-"""The views as apps meet them: the same rows on every engine, times that every language reads right, prices that are numbers."""
+"""The views: the same rows on every engine, times that every language reads correctly, prices that are numbers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
 # The picker -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_picker_has_a_row_for_each_present_template_the_same_on_every_engine(filled: Database) -> None:
+def test_the_picker_has_the_same_rows_on_every_engine(filled: Database) -> None:
     found = {row["template_id"]: row for row in rows(filled, "SELECT * FROM picker")}
     assert sorted(found) == ["1", "2", "3", "4", "6", "7"]
     assert found["3"] == {
@@ -73,7 +73,7 @@ def test_the_picker_has_a_row_for_each_present_template_the_same_on_every_engine
     assert bare == [None, [], [], [], None, None]
 
 
-def test_current_tags_are_those_of_present_templates_in_the_order_served(filled: Database) -> None:
+def test_current_tags_have_the_order_of_the_catalog(filled: Database) -> None:
     found = rows(filled, "SELECT template_id, position, name, name_en FROM current_tags ORDER BY template_id, position")
     assert [tuple(row.values()) for row in found if row["template_id"] in {"1", "3", "5", "6", "7"}] == [
         ("1", 0, "🔥Seedance2.0模型", "🔥Seedance2.0 Model"),
@@ -83,14 +83,14 @@ def test_current_tags_are_those_of_present_templates_in_the_order_served(filled:
     ]
 
 
-def test_the_lowest_price_compares_as_a_number_even_with_a_text(filled: Database) -> None:
+def test_the_lowest_price_compares_with_a_text_as_a_number(filled: Database) -> None:
     """Django binds decimals as text on SQLite, where a number without a type is below every text."""
     cheap = "SELECT template_id FROM picker WHERE lowest_credit < {} ORDER BY lowest_credit, template_id"
     for limit in ("400", "'400'"):
         assert [row["template_id"] for row in rows(filled, cheap.format(limit))] == ["1", "2", "4", "6"]
 
 
-def test_a_list_of_the_picker_can_be_opened_and_counted_in_sql(filled: Database) -> None:
+def test_a_list_of_the_picker_can_be_counted_in_sql(filled: Database) -> None:
     """As Datasette's facets do on SQLite, where the function that opens it stands before the view."""
     opened = {
         "sqlite": "json_each(p.aspect_ratios) j JOIN picker p",
@@ -104,7 +104,7 @@ def test_a_list_of_the_picker_can_be_opened_and_counted_in_sql(filled: Database)
 # Times ------------------------------------------------------------------------------------------------------------------
 
 
-def test_every_time_in_a_view_is_there_again_as_this_program_writes_it(filled: Database) -> None:
+def test_each_time_of_a_view_has_an_iso_column(filled: Database) -> None:
     for view, columns in VIEWS.items():
         times = [name for name in columns if name.endswith("_at") or name in {"at", "valid_from", "valid_until"}]
         assert [f"{name}_iso" for name in times] == [name for name in columns if name.endswith("_iso")]
@@ -114,7 +114,7 @@ def test_every_time_in_a_view_is_there_again_as_this_program_writes_it(filled: D
                 assert row[f"{name}_iso"] == moment
 
 
-def test_javascript_reads_them_right_in_every_time_zone(filled: Database) -> None:
+def test_javascript_reads_the_iso_columns_in_another_time_zone(filled: Database) -> None:
     times = [row["valid_from_iso"] for row in rows(filled, "SELECT valid_from_iso FROM price_history WHERE template_id = '3'")]
     expected = {"2026-01-01T12:00:01.123456Z": 1767268801123, "2026-01-01T12:01:01.123456Z": 1767268861123}
     assert set(times) == expected.keys()
@@ -155,13 +155,13 @@ def described(database: Database, name: str) -> dict[str, str]:
         return {row[0]: row[1] for row in connection.exec_driver_sql(COLUMNS[database.kind].format(name))}
 
 
-def test_every_view_has_the_columns_that_are_written_down(database: Database) -> None:
+def test_every_view_has_the_declared_columns(database: Database) -> None:
     inspector = sa.inspect(database.engine)
     assert set(inspector.get_view_names()) == VIEWS.keys()
     assert {view: tuple(described(database, view)) for view in VIEWS} == dict(VIEWS)
 
 
-def test_prices_are_decimals_to_introspection_where_the_engine_has_decimals(database: Database) -> None:
+def test_prices_are_declared_as_decimals(database: Database) -> None:
     kinds = {
         (name, column): kind
         for name in (*VIEWS, *metadata.tables)
@@ -177,7 +177,7 @@ def test_prices_are_decimals_to_introspection_where_the_engine_has_decimals(data
 # Other people's things --------------------------------------------------------------------------------------------------
 
 
-def test_a_foreign_view_with_the_name_of_a_new_one_is_refused_and_stays(empty_database: Database) -> None:
+def test_a_view_of_another_program_with_the_name_of_a_new_one_is_refused(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, "0003")
     empty_database.execute("CREATE VIEW picker AS SELECT template_id, title FROM templates")
     with pytest.raises(SchemaError, match="not this program's: picker"):
@@ -187,7 +187,7 @@ def test_a_foreign_view_with_the_name_of_a_new_one_is_refused_and_stays(empty_da
     schema.upgrade(empty_database.engine)
 
 
-def test_triggers_that_others_have_on_a_view_stay(empty_database: Database) -> None:
+def test_triggers_of_other_programs_on_a_view_are_kept(empty_database: Database) -> None:
     """Only SQLite has to drop a view to give it a column, and MariaDB has no triggers on views."""
     note = "INSERT INTO noted VALUES (OLD.template_id);"
     make = {

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from sync.catalog.field_changes import REASONS
-from sync.outputs.schema import NAMED, Schema, everything, schema
+from sync.outputs.schema import NAMED, Schema, schema, types
 from sync.outputs.tools import TOOLS
 
 DOCS = Path(__file__).parent
 DOCUMENTS = ("json.md", "agents.md")
 HEAD = "| key | type | meaning |\n|---|---|---|\n"
 _PART = re.compile(r"<!-- (output|type|tools|reasons)(?: ([\w.-]+))?(?: besides (\w+))? -->\n.*?<!-- end -->\n", re.DOTALL)
-_TYPES: dict[str, Schema] = everything()["$defs"]
+_TYPES: dict[str, Schema] = types()
 
 
 class Document:
@@ -49,7 +49,7 @@ class Document:
 
     def _output(self, name: str, base: str | None) -> str:
         shape = schema(name)
-        item = shape["items"] if shape["type"] == "array" else shape
+        item = shape["items"] if shape.get("type") == "array" else shape
         title = item["$ref"].rpartition("/")[2] if "$ref" in item else item.get("title", "")
         sentence = f"{NAMED[name][0]}. Schema: `{name}`."
         kind = "An object" if item is shape else "A list of objects"

@@ -67,6 +67,20 @@ def test_a_key_that_does_not_exist_and_a_null_that_was_forgotten_do_not_compile(
         shutil.rmtree(slip)
 
 
+def test_the_kind_of_a_change_decides_which_templates_are_null_and_headers_are_texts(built: Path) -> None:
+    (built / "narrowed.ts").write_text("""
+        import type { Change, GenerationRequest, Template } from "./template-sync.js";
+        export function after(change: Change): Template | null {
+            if (change.kind === "removed") { const none: null = change.document; return none; }
+            const template: Template = change.document;
+            return template;
+        }
+        export function headers(request: GenerationRequest): Record<string, string> { return request.headers; }
+    """)
+    done = in_folder(built, "npx", "tsc", "--noEmit", "-p", ".")
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_reader_says_what_changed_and_what_breaks_callers(built: Path, sqlite: Database) -> None:
     run_with(records(3), sqlite.engine)
     dear = [{"Resolution": "480p", "Credit": 166.5}]

@@ -19,7 +19,7 @@ function moved({ resolution, old, new: now }: PriceMove): string {
 
 /** Says one change in a line. */
 export function sentence(change: Change): string {
-  const template = change.document ?? change.before;
+  const template = change.kind === "removed" ? change.before : change.document;
   const title = template?.title_en ?? template?.title ?? "";
   const told = [
     ...change.prices.map(moved),

@@ -197,7 +197,7 @@ class GenerationRequest(Struct):
 
     method: Annotated[str, doc("HTTP method")]
     url: Annotated[str, doc("URL")]
-    headers: Annotated[OpenObject, doc("header fields; `$CRUN_API_KEY` stands for the key")]
+    headers: Annotated[dict[str, str], doc("header fields; `$CRUN_API_KEY` stands for the key")]
     body: Annotated[OpenObject, doc("`model` and `input`")]
     credit: Annotated[float | None, doc("credits that the request costs; null if the catalog has no price")]
     notes: Annotated[list[str], doc("placeholders and unknown values, one sentence each")]

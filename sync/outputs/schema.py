@@ -83,15 +83,23 @@ def schema(name: str) -> Schema:
 def self_contained(form: Any) -> Schema:
     """Return the schema of a type with the definitions that it refers to under `$defs`."""
     (root,), found = msgspec.json.schema_components([form])
+    found = _with_unions(found)
     if "$ref" in root:  # no struct refers to itself
         root = found.pop(form.__name__)
     written: Schema = _adapted({**root, **({"$defs": found} if found else {})})
     return written
 
 
+def types() -> Schema:
+    """Return the schema of every struct by its name, without those of the kinds of changes."""
+    written: Schema = _adapted(msgspec.json.schema_components([form for _, form in NAMED.values()])[1])
+    return written
+
+
 def everything() -> Schema:
     """Return the schemas of all outputs as the `$defs` of one, for generators of types. It describes no output itself."""
     roots, found = msgspec.json.schema_components([form for _, form in NAMED.values()])
+    found = _with_unions(found)
     lists = {
         name: {"title": f"{name.title().replace('-', '')}Output", "description": NAMED[name][0], **root}
         for name, root in zip(NAMED, roots, strict=True)
@@ -104,6 +112,36 @@ def everything() -> Schema:
 def identifier(name: str) -> str:
     """Return the permanent ID of a schema. It is not a URL: nothing is served there."""
     return f"urn:crun-template-sync:schema:{VERSION}:{name}"
+
+
+_TEMPLATE, _NULL = {"$ref": "#/$defs/Template"}, {"type": "null"}
+_KINDS: dict[str, Schema] = {
+    "added": {"document": _TEMPLATE, "before": _NULL},
+    "changed": {"document": _TEMPLATE, "before": _NULL},
+    "removed": {"document": _NULL, "before": {"anyOf": [_TEMPLATE, _NULL]}},
+}
+
+
+def _with_unions(found: Schema) -> Schema:
+    """Replace each type of change by a union of one type for each kind, so that `kind` decides which templates are null."""
+    written: Schema = {}
+    for name, shape in found.items():
+        if not name.endswith("Change") or "kind" not in shape.get("properties", {}):
+            written[name] = shape
+            continue
+        members = {f"{kind.title()}{name}": _narrowed(shape, kind, values) for kind, values in _KINDS.items()}
+        union = [{"$ref": f"#/$defs/{member}"} for member in members]
+        written |= {name: {"title": name, "description": shape["description"], "anyOf": union}, **members}
+    return written
+
+
+def _narrowed(shape: Schema, kind: str, values: Schema) -> Schema:
+    """Return the type of a change for one kind, with the values of its templates."""
+    properties = dict(shape["properties"])
+    properties["kind"] = {"enum": [kind], "description": "kind of change", "type": "string"}
+    for name, value in values.items():
+        properties[name] = {"description": properties[name]["description"], **value}
+    return {**shape, "title": f"{kind.title()}{shape['title']}", "properties": properties}
 
 
 def _adapted(shape: Any) -> Any:

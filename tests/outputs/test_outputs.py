@@ -98,6 +98,8 @@ def refuse_altered(name: str, value: Any) -> None:
     shape = schema(name)
     item = shape.get("items", shape)
     keys = shape["$defs"][item["$ref"].rpartition("/")[2]] if "$ref" in item else item
+    if "anyOf" in keys:
+        keys = shape["$defs"][f"{first['kind'].title()}{keys['title']}"]
     slips = [{key: each for key, each in first.items() if key != missing} for missing in keys["required"]]
     slips += [{**first, key: 0 if isinstance(each, list | dict | str) else [0]} for key, each in first.items()]
     for slip in [*slips, {**first, "another_key": 1}]:

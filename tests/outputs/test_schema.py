@@ -15,7 +15,7 @@ from sync.cli import cli
 from sync.commands.doctor import Result
 from sync.commands.front_page import COMMANDS
 from sync.outputs import catalog
-from sync.outputs.schema import DIALECT, NAMED, everything, schema
+from sync.outputs.schema import DIALECT, NAMED, everything, schema, types
 from sync.reader import feed
 from sync.store.schema import State
 from sync.text import json_text
@@ -67,7 +67,7 @@ def test_the_combined_schema_has_a_title_for_each_output() -> None:
     assert pointers_in(found) <= {f"#/$defs/{name}" for name in found["$defs"]}
     for name in NAMED:
         one = schema(name)
-        assert name in found["$defs"] if one["type"] == "array" else one["title"] in found["$defs"], name
+        assert name in found["$defs"] if one.get("type") == "array" else one["title"] in found["$defs"], name
     titles = [shape["title"] for shape in found["$defs"].values()]
     assert len(titles) == len({*titles})
 
@@ -98,7 +98,7 @@ def test_the_combined_schema_names_the_lists() -> None:
         "title": "Everything",
         "description": "All JSON outputs.",
     }
-    assert {*found["$defs"]} & {*NAMED} == {name for name in NAMED if schema(name)["type"] == "array"}
+    assert {*found["$defs"]} & {*NAMED} == {name for name in NAMED if schema(name).get("type") == "array"}
     assert found["$defs"]["db-check"] == {
         "title": "DbCheckOutput",
         "description": "`db check`: the differences, one sentence each; empty if there are none",
@@ -118,7 +118,7 @@ def test_the_enums_are_those_of_the_code() -> None:
     assert schema("runs")["$defs"]["Run"]["properties"]["status"]["enum"] == [*Status]
     assert schema("doctor")["$defs"]["Check"]["properties"]["result"]["enum"] == [*Result]
     assert schema("db-current")["properties"]["state"]["enum"] == [state.value for state in State]
-    examples = schema("change")["properties"]["breaking"]["items"]["examples"]
+    examples = types()["Change"]["properties"]["breaking"]["items"]["examples"]
     assert {each.partition(":")[0] for each in examples} <= REASONS.keys()
 
 
@@ -162,8 +162,16 @@ def test_a_change_can_have_any_unknown_field_and_one_form_of_times() -> None:
         "cursor": "0123456789ab-1-0",
         "fields": [field],
     }  # fmt: skip
+    template = dict.fromkeys(catalog.Template.__struct_fields__) | {"template_id": "1", "extra": {}, "form_hash": "x"}
+    template |= {name: [] for name in ("consume_items", "tags", "aspect_ratios")}
+    change |= {"document": template, "before": None}
     check = Draft202012Validator(closed(schema("change")))
     assert check.is_valid(change)
+    for kind, document, before, valid in (
+        ("added", template, None, True), ("added", None, None, False), ("changed", None, template, False),
+        ("removed", None, template, True), ("removed", None, None, True), ("removed", template, None, False),
+    ):  # fmt: skip
+        assert check.is_valid({**change, "kind": kind, "document": document, "before": before}) == valid, kind
     assert not check.is_valid({**change, "at": "2026-01-01 00:00:00"})
     assert not check.is_valid({**change, "kind": "renamed"})
     assert not check.is_valid({**change, "fields": [{**field, "was": 1}]})

@@ -122,6 +122,8 @@ def test_455_is_deferred_without_a_retry_and_its_retry_after_is_reported() -> No
     assert (error.code, error.after, error.exit_code, requests) == ("455", 0.0, 75, 1)
 
 
+@pytest.mark.long
+@pytest.mark.ci_slice
 def test_a_short_retry_after_is_obeyed() -> None:
     retry_policy = replace(HASTY, longest_asked=2.0)
     with Hostile(one_after_another(failure(429, headers=(("retry-after", "1"),)), GOOD)) as server:

@@ -37,20 +37,11 @@ def test_the_documented_envelope_is_parsed_and_records_are_the_served_bytes() ->
     assert read_envelope(body) == Envelope(200, "success", 1, [b'{"TemplateId" :  "1"}'])
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("166.5", Decimal("166.5")),
-        ("0.1234567890123456789", Decimal("0.1234567890123456789")),
-        ("1e400", Decimal("1e400")),
-        ("7642552612302307355", 7642552612302307355),
-        ("9" * 5000, Decimal("9" * 5000)),
-        ("1e99999999999999999999", Decimal("Infinity")),
-        ("Infinity", None),
-        ("-Infinity", None),
-        ("NaN", None),
-    ],
-)
+@pytest.mark.parametrize(("text", "value"), [
+    ("166.5", Decimal("166.5")), ("0.1234567890123456789", Decimal("0.1234567890123456789")), ("1e400", Decimal("1e400")),
+    ("7642552612302307355", 7642552612302307355), ("9" * 5000, Decimal("9" * 5000)),
+    ("1e99999999999999999999", Decimal("Infinity")), ("Infinity", None), ("-Infinity", None), ("NaN", None),
+])  # fmt: skip
 def test_numbers_are_exact(text: str, value: Any) -> None:
     (found,) = templates(f"[{text}]")
     assert found == value if value is not None else found.is_nan()
@@ -93,17 +84,11 @@ def test_a_total_is_a_plausible_integer_or_none(total: str, read: int | None) ->
     assert read_envelope(b'{"code": 200, "data": {"total": ' + total.encode() + b', "templates": []}}').total == read
 
 
-@pytest.mark.parametrize(
-    ("body", "records"),
-    [
-        (b'{"code": 200, "data": {"total": 0, "templates": null}}', []),
-        (b'{"code": 200, "data": {"templates": null}}', None),
-        (b'{"code": 200, "data": {"total": 0}}', None),
-        (b'{"code": 200, "data": {"total": 1, "templates": {}}}', None),
-        (b'{"code": 200, "data": []}', None),
-        (b'{"code": 200}', None),
-    ],
-)
+@pytest.mark.parametrize(("body", "records"), [
+    (b'{"code": 200, "data": {"total": 0, "templates": null}}', []), (b'{"code": 200, "data": {"templates": null}}', None),
+    (b'{"code": 200, "data": {"total": 0}}', None), (b'{"code": 200, "data": {"total": 1, "templates": {}}}', None),
+    (b'{"code": 200, "data": []}', None), (b'{"code": 200}', None),
+])  # fmt: skip
 def test_a_missing_list_and_an_empty_list_differ(body: bytes, records: list[Any] | None) -> None:
     assert read_envelope(body).records == records
 
@@ -113,30 +98,15 @@ NOT_ENVELOPE = "not-envelope", "The response is JSON, but not the documented env
 DEEP_NONSENSE = b'{"code": 200, "data": {"templates": [' + b"[" * DEEPEST_RECORD + b"x" + b"]" * DEEPEST_RECORD + b"]}}"
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (b"", NOT_JSON),
-        (b"<html>", NOT_JSON),
-        (b'{"code": 200', NOT_JSON),
-        ('{"code": 200}'.encode("utf-16"), NOT_JSON),
-        (DEEP_NONSENSE, NOT_JSON),
-        (DEEP_NONSENSE + b" " * 500, NOT_JSON),
-        (b"[" * 100_000, NOT_JSON),
-        (b'{"a":' * 100_000, NOT_JSON),
-        (b"null", NOT_ENVELOPE),
-        (b"[200]", NOT_ENVELOPE),
-        (b'{"code": "200"}', NOT_ENVELOPE),
-        (b'{"code": 200.5}', NOT_ENVELOPE),
-        (b'{"code": NaN}', NOT_ENVELOPE),
-        (b'{"code": null}', NOT_ENVELOPE),
-        (b'{"data": {"total": 0, "templates": []}}', NOT_ENVELOPE),
-        (b'{"code": true}', NOT_ENVELOPE),
-        (b'{"code": 1' + b"0" * 60 + b"}", NOT_ENVELOPE),
-        (b'{"code": 1000000000}', NOT_ENVELOPE),
-        (b'{"code": -1000000000}', NOT_ENVELOPE),
-    ],
-)
+@pytest.mark.parametrize(("body", "said"), [
+    (b"", NOT_JSON), (b"<html>", NOT_JSON), (b'{"code": 200', NOT_JSON), ('{"code": 200}'.encode("utf-16"), NOT_JSON),
+    (DEEP_NONSENSE, NOT_JSON), (DEEP_NONSENSE + b" " * 500, NOT_JSON), (b"[" * 100_000, NOT_JSON),
+    (b'{"a":' * 100_000, NOT_JSON), (b"null", NOT_ENVELOPE), (b"[200]", NOT_ENVELOPE), (b'{"code": "200"}', NOT_ENVELOPE),
+    (b'{"code": 200.5}', NOT_ENVELOPE), (b'{"code": NaN}', NOT_ENVELOPE), (b'{"code": null}', NOT_ENVELOPE),
+    (b'{"data": {"total": 0, "templates": []}}', NOT_ENVELOPE), (b'{"code": true}', NOT_ENVELOPE),
+    (b'{"code": 1' + b"0" * 60 + b"}", NOT_ENVELOPE), (b'{"code": 1000000000}', NOT_ENVELOPE),
+    (b'{"code": -1000000000}', NOT_ENVELOPE),
+])  # fmt: skip
 def test_an_invalid_body_is_reported(body: bytes, said: tuple[str, str]) -> None:
     with pytest.raises(InvalidResponse) as caught:
         read_envelope(body)

@@ -104,13 +104,10 @@ def test_a_closed_port_is_unreachable() -> None:
 # Bounds -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("times", "code"),
-    [
-        pytest.param(1, "too-large", id="bomb", marks=pytest.mark.ci_slice),
-        pytest.param(2, "not-json", id="nested", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize(("times", "code"), [
+    pytest.param(1, "too-large", id="bomb", marks=pytest.mark.ci_slice),
+    pytest.param(2, "not-json", id="nested", marks=pytest.mark.long),
+])  # fmt: skip
 def test_a_decompression_bomb_of_300_mib_takes_no_more_memory_than_the_limit(times: int, code: str) -> None:
     with Hostile(one_after_another(bomb(300, times))) as server:
         tracemalloc.start()

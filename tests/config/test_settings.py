@@ -167,16 +167,10 @@ def test_a_missing_key_is_reported_if_it_is_needed() -> None:
 # Several settings together ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("url", "driver"),
-    [
-        ("postgres://h/db", "postgresql+psycopg"),
-        ("postgresql://h/db", "postgresql+psycopg"),
-        ("mysql://h/db", "mysql+pymysql"),
-        ("mariadb://h/db", "mysql+pymysql"),
-        ("sqlite:///x.db", "sqlite"),
-    ],
-)
+@pytest.mark.parametrize(("url", "driver"), [
+    ("postgres://h/db", "postgresql+psycopg"), ("postgresql://h/db", "postgresql+psycopg"), ("mysql://h/db", "mysql+pymysql"),
+    ("mariadb://h/db", "mysql+pymysql"), ("sqlite:///x.db", "sqlite"),
+])  # fmt: skip
 def test_every_spelling_of_a_database_works(url: str, driver: str) -> None:
     assert open_engine(url).url.drivername == driver
 

@@ -1,4 +1,4 @@
-"""Run the program as a user would, from its entry point: its stdout, its stderr, its exit code."""
+"""Run the program from its entry point, and return its stdout, stderr and exit code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What a process said and how it ended."""
+    """The output and the exit code of a command."""
 
     code: int
     out: str
@@ -42,13 +42,13 @@ class Result:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Give an environment in which only the named settings are set."""
+    """Return an environment in which only the named settings are set."""
     inherited = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH"}}
     return {**inherited, "PYTHONWARNINGS": "error", **variables}
 
 
 def of_sandbox(sandbox: Sandbox, **variables: str) -> dict[str, str]:
-    """Give the settings that lead to a sandbox."""
+    """Return the settings for a sandbox."""
     return {"CRUN_BASE_URL": sandbox.url, "CRUN_API_KEY": sandbox.key, "SYNC_RATE": "0", **variables}
 
 
@@ -65,14 +65,14 @@ NO_SERVER = {"CRUN_API_KEY": SANDBOX_KEY, "CRUN_BASE_URL": "http://127.0.0.1:9",
 
 
 def command(folder: Path, arguments: Sequence[str], **variables: str) -> Said:
-    """Run a command with the sandbox's key; without a setting that says otherwise, no server answers."""
+    """Run a command with the sandbox's key; unless a setting overrides it, no server is reachable."""
     result = template_sync(*arguments, folder=folder, variables={**NO_SERVER, **variables})
     assert "Traceback" not in result.err, result.err
     return Said(result.code, result.out.encode(), result.err.encode())
 
 
 PROCESS_COMMANDS = {("daemon",), ("mcp",), ("sandbox",)}
-"""Commands that set signal handlers for good, or leave without unwinding."""
+"""Commands that replace signal handlers, or end without cleaning up."""
 
 
 def template_sync(
@@ -84,16 +84,16 @@ def template_sync(
     in_process: bool = False,
     **options: Any,
 ) -> Result:
-    """Run `template-sync` in a folder; whatever it prints as JSON must be as its schema says.
+    """Run `template-sync` in a folder, and validate its JSON output against the schema.
 
-    It runs in this process, from the entry point on, which takes a tenth of the time of a process of its own.
+    It runs in this process, which takes a tenth of the time of a process of its own.
 
     Args:
         arguments: the command line.
         folder: the working directory.
         variables: the settings; no others are set.
-        input: what stands on stdin; nothing if not given.
-        apart: run it in a forked process, because the test is about the process, such as what it leaves when it ends.
+        input: the content of stdin; empty if not given.
+        apart: run it in a forked process, because the test is about the process.
         in_process: also run one of `PROCESS_COMMANDS` in this process, because it ends before it sets signal handlers.
         options: for `subprocess.run`; with any of them, or with a variable that the interpreter reads, it is started anew.
     """
@@ -151,7 +151,7 @@ def _process_as_before() -> Iterator[None]:
     levels = {logger: logger.level for logger in (root, *map(logging.getLogger, libraries))}
     handlers, raising = root.handlers[:], logging.raiseExceptions
     configured, configuration = structlog.is_configured(), structlog.get_config()
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     environ, folder, temporary = dict(os.environ), Path.cwd(), tempfile.tempdir
     streams, argv = (sys.stdin, sys.stdout, sys.stderr), sys.argv
     stdin = os.dup(0)
@@ -204,7 +204,7 @@ def _forked(arguments: Sequence[str], folder: Path, environ: dict[str, str]) -> 
 
 
 def _become_the_program(arguments: Sequence[str], folder: str, environ: dict[str, str], scratch: str) -> None:
-    """In the forked process: put on what a shell would give, run the command line, and end as the interpreter does."""
+    """In the forked process: set up environment and streams as a shell does, run the command, and end as the interpreter does."""
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
@@ -223,7 +223,7 @@ def _become_the_program(arguments: Sequence[str], folder: str, environ: dict[str
 
 
 def _exit_code() -> int:
-    """Run the command line; give the exit code that the interpreter would leave with."""
+    """Run the command; return the exit code of the interpreter."""
     try:
         main()
     except SystemExit as end:

@@ -205,7 +205,8 @@ def test_the_tools_name_no_dialect_and_hold_no_text_of_the_catalogs(filled: Data
     assert served.INSTRUCTIONS.isascii()
 
 
-def test_a_closed_stdin_ends_it_with_0_and_nothing_is_said(filled: Database) -> None:
+@pytest.mark.ci_slice
+def test_a_closed_stdin_ends_the_server_with_0_and_without_output(filled: Database) -> None:
     ended = template_sync("mcp", folder=filled_folder(filled), stdin=subprocess.DEVNULL)
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 
@@ -257,7 +258,7 @@ def test_what_is_no_message_ends_nothing(filled: Database) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused_with_the_absolute_path(tmp_path: Path) -> None:
-    refused = template_sync("mcp", folder=tmp_path, variables={"DATABASE_URL": "sqlite:///nowhere/x.db"}, input="")
+    refused = template_sync("mcp", folder=tmp_path, variables={"DATABASE_URL": "sqlite:///nowhere/x.db"}, in_process=True)
     assert (refused.code, refused.out) == (69, "")
     assert refused.err.startswith(f"error: There is no database at {tmp_path}/nowhere/x.db.\n  → Set DATABASE_URL, with an abs")
     assert list(tmp_path.iterdir()) == []
@@ -266,7 +267,7 @@ def test_a_file_that_is_not_there_is_refused_with_the_absolute_path(tmp_path: Pa
 def test_tables_of_another_version_are_refused_at_the_start(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "templates.db")) as connection:
         connection.execute("CREATE TABLE theirs (x INTEGER)")
-    refused = template_sync("mcp", folder=tmp_path, input="")
+    refused = template_sync("mcp", folder=tmp_path, in_process=True)
     assert (refused.code, refused.out) == (69, "")
     assert "template-sync" in refused.err
 
@@ -302,7 +303,21 @@ def test_nothing_heavy_is_imported_by_commands_that_do_not_need_it(filled: Datab
     assert (done.returncode, done.stderr.strip()) == (0, "[]")
 
 
-def test_a_message_that_cannot_be_parsed_gets_an_error_with_its_id(sqlite: Database) -> None:
+@pytest.mark.parametrize(("line", "request_id"), [
+    ('{"jsonrpc": "2.0", "id": 1, "method": "ping"}', None),
+    ('{"jsonrpc": "2.0", "id": 7, "method": "x", "params": {"a": "\\ud800"}}', 7),
+    ('{"jsonrpc": "2.0", "id": "deep", "method": "x", "params": {"a": %s}}' % ("[" * 5000 + "]" * 5000), "deep"),
+    ('{"jsonrpc": "2.0", "id": 9', 9),
+    ('{"jsonrpc": "2.0", "id": true, "method": 5}', None),
+    ("no JSON", None),
+])  # fmt: skip
+def test_a_line_that_cannot_be_parsed_gets_an_error_if_it_has_an_id(line: str, request_id: int | str | None) -> None:
+    error = served.error_for(line)
+    assert (error and (error.id, error.error.code)) == (request_id and (request_id, -32700))
+
+
+@pytest.mark.ci_slice
+def test_a_message_that_cannot_be_parsed_is_answered_over_stdio(sqlite: Database) -> None:
     run_with(records(1), sqlite.engine)
     call = (
         '{"jsonrpc": "2.0", "id": %s, "method": "tools/call", "params": {"name": "get_form", "arguments": {"template_id": %s}}}'

@@ -61,6 +61,7 @@ def test_it_runs_at_start_and_then_on_the_interval(upstream: Upstream, tmp_path:
     assert all(one < next_one for one, next_one in itertools.pairwise(taken))
 
 
+@pytest.mark.ci_slice
 def test_a_fresh_success_is_not_repeated_at_start(upstream: Upstream, tmp_path: Path) -> None:
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
@@ -85,13 +86,19 @@ def test_a_cron_expression_is_read_in_its_zone_with_sunday_as_0(upstream: Upstre
     assert datetime.fromisoformat(planned).strftime("%A %H:%M") == "Saturday 19:00"
 
 
-def test_a_port_in_use_is_a_clear_error(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_port_in_use_is_an_error_and_warnings_of_settings_are_lines_of_the_log(upstream: Upstream, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        refused = template_sync("daemon", folder=tmp_path, variables=upstream.settings(SYNC_HTTP_PORT=port))
-    assert refused.code == 78
-    assert f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use" in refused.err
-    assert upstream.asked == 0
+        variables = upstream.settings(SYNC_HTTP_PORT=port, SYNC_INTERVALL="5m")
+        refused = template_sync("daemon", folder=tmp_path, variables=variables, in_process=True)
+    warning, *_, error = (json.loads(line) for line in refused.err.splitlines())
+    assert (warning["event"], warning["level"], "did you mean SYNC_INTERVAL?" in warning["message"]) == (
+        "warning",
+        "warning",
+        True,
+    )
+    assert f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use" in error["error"]
+    assert (refused.code, upstream.asked) == (78, 0)
 
 
 @pytest.mark.ci_slice
@@ -113,6 +120,7 @@ def test_a_run_that_was_due_during_a_suspend_is_made_once_afterwards(upstream: U
 # Beside others, and without what it needs -------------------------------------------------------------------------------------
 
 
+@pytest.mark.ci_slice
 def test_of_two_daemons_on_one_database_one_runs(upstream: Upstream, tmp_path: Path) -> None:
     upstream.gate.clear()
     with DaemonProcess(tmp_path, upstream.settings()) as one:
@@ -354,7 +362,8 @@ def test_a_daemon_leaves_a_file_of_another_program_in_its_databases_place_alone(
 def test_a_start_that_fails_is_reported_as_the_log_is(
     arguments: tuple[str, ...], variables: dict[str, str], code: int, event: str | None, tmp_path: Path
 ) -> None:
-    refused = template_sync("daemon", *arguments, folder=tmp_path, variables={"CRUN_API_KEY": SANDBOX_KEY, **variables})
+    given = {"CRUN_API_KEY": SANDBOX_KEY, **variables}
+    refused = template_sync("daemon", *arguments, folder=tmp_path, variables=given, in_process=True)
     assert refused.code == code
     if event is None:
         assert refused.err.startswith("error: ")
@@ -363,12 +372,3 @@ def test_a_start_that_fails_is_reported_as_the_log_is(
     assert (lines[-1]["event"], lines[-1]["exit_code"], lines[-1]["level"]) == (event, code, "error")
     assert lines[-1]["error"]
     assert lines[-1]["hint"]
-
-
-def test_warnings_of_settings_are_lines_of_the_log(upstream: Upstream, tmp_path: Path) -> None:
-    with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVALL="5m")) as daemon:
-        assert "did you mean SYNC_INTERVAL?" in daemon.wait_for("warning", level="warning")["message"]
-        daemon.wait_for("run_finished", status="succeeded")
-        assert daemon.stop() == 0
-    for line in daemon.lines:
-        json.loads(line)

@@ -32,7 +32,7 @@ def assert_clean(folder: Path, *ends: str) -> None:
     assert next_run_at(folder) is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.ci_slice)])
 def test_a_signal_while_idle_stops_it(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
         daemon.wait_for("run_finished")

@@ -1,4 +1,4 @@
-"""What an operator's tools see of the daemon: metrics, systemd, the heartbeat."""
+"""Monitoring of the daemon: metrics, systemd notifications, heartbeat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from sync.config.settings import Settings
     from tests.builders import Database
 
 
 @pytest.mark.ci_slice
-def test_the_metrics_are_right_after_runs(upstream: Upstream, tmp_path: Path) -> None:
+def test_the_metrics_after_runs(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         upstream.catalog = [*records(4)[1:]]
@@ -70,7 +71,7 @@ def test_the_metrics_are_right_after_runs(upstream: Upstream, tmp_path: Path) ->
 
 
 @pytest.mark.ci_slice
-def test_a_new_process_begins_with_the_facts_that_the_database_knows(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_new_process_shows_the_facts_of_the_database(upstream: Upstream, tmp_path: Path) -> None:
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
     with DaemonProcess(tmp_path, upstream.settings(SYNC_HTTP_PORT="0")) as daemon:
         daemon.wait_for("daemon_started")
@@ -82,7 +83,7 @@ def test_a_new_process_begins_with_the_facts_that_the_database_knows(upstream: U
 
 
 @pytest.mark.ci_slice
-def test_an_idle_daemon_shows_the_runs_that_another_process_makes(upstream: Upstream, tmp_path: Path) -> None:
+def test_an_idle_daemon_shows_the_runs_of_other_processes(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_HTTP_PORT="0", SYNC_STALE_AFTER="20m")
     assert template_sync("run", folder=tmp_path, variables=variables).code == 0
     with DaemonProcess(tmp_path, variables) as daemon:
@@ -97,7 +98,8 @@ def test_an_idle_daemon_shows_the_runs_that_another_process_makes(upstream: Upst
     assert shown["template_sync_stale_after_seconds"] == 1200
 
 
-def test_a_daemon_that_was_asked_to_wait_shows_a_good_run_by_hand(upstream: Upstream, tmp_path: Path) -> None:
+@pytest.mark.ci_slice
+def test_metrics_of_a_deferred_daemon_include_a_manual_run(upstream: Upstream, tmp_path: Path) -> None:
     upstream.refuse(455, Retry_After="7200")
     with DaemonProcess(tmp_path, upstream.settings(SYNC_HTTP_PORT="0")) as daemon:
         daemon.wait_for("run_finished", status="deferred")
@@ -109,62 +111,63 @@ def test_a_daemon_that_was_asked_to_wait_shows_a_good_run_by_hand(upstream: Upst
         assert daemon.stop() == 0
 
 
-def test_systemd_hears_when_it_is_ready_how_it_is_and_when_it_stops(upstream: Upstream, tmp_path: Path) -> None:
+@pytest.mark.ci_slice
+def test_systemd_is_notified_of_start_watchdog_status_and_stop(upstream: Upstream, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(str(tmp_path / "notify"))
         line.settimeout(25)
         variables = upstream.settings(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000")
-        heard: list[str] = []
+        messages: list[str] = []
         with DaemonProcess(tmp_path, variables) as daemon:
-            while heard.count("WATCHDOG=1") < 3:
-                heard.append(line.recv(4096).decode())
+            while messages.count("WATCHDOG=1") < 3:
+                messages.append(line.recv(4096).decode())
             daemon.send(signal.SIGTERM)
-            while not heard[-1].startswith("STOPPING=1"):
-                heard.append(line.recv(4096).decode())
+            while not messages[-1].startswith("STOPPING=1"):
+                messages.append(line.recv(4096).decode())
             assert daemon.end() == 0
-    assert "READY=1" in heard
-    assert heard.index("READY=1") < heard.index("WATCHDOG=1")
-    assert "STATUS=A run is active." in heard
-    assert any(text.startswith("STATUS=The next run is due at ") for text in heard)
-    assert heard[-1] == "STOPPING=1\nSTATUS=Stopping."
+    assert messages.index("READY=1") < messages.index("WATCHDOG=1")
+    assert "STATUS=A run is active." in messages
+    assert any(text.startswith("STATUS=The next run is due at ") for text in messages)
+    assert messages[-1] == "STOPPING=1\nSTATUS=Stopping."
 
 
 @contextmanager
 def monitor(before_answer: Callable[[], object] = lambda: None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Serve pings; yield their address, and those that were received."""
     with serve_pings(before_answer=before_answer) as server:
-        yield f"{server.url}/beat", server.heard
+        yield f"{server.url}/beat", server.pings
 
 
-def test_the_heartbeat_tells_of_start_success_and_failure(upstream: Upstream, tmp_path: Path) -> None:
-    with monitor() as (url, heard), DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s", SYNC_PING_URL=url)) as daemon:
-        daemon.wait_for("run_finished", status="succeeded")
+def test_the_heartbeat_is_pinged_at_start_success_and_failure(upstream: Upstream, sqlite: Database) -> None:
+    with monitor() as (url, pings):
+        ping = Ping(url)
+        service = service_of(make_settings(upstream.url), sqlite, ping=ping)
+        assert service.run().status is Status.SUCCEEDED
         upstream.refuse(401)
-        until(lambda: "/beat/fail" in dict(heard), "word of the failure")
-        assert daemon.stop() == 0
-    assert heard[:2] == [("/beat/start", ""), ("/beat", "run 1: succeeded")]
-    text = next(text for path, text in heard if path == "/beat/fail")
-    assert "failed" in text
-    assert "(401)" in text
+        assert service.run().status is Status.FAILED
+        ping.close(10)
+    assert pings[:3] == [("/beat/start", ""), ("/beat", "run 1: succeeded"), ("/beat/start", "")]
+    path, text = pings[3]
+    assert (path, text.startswith("run 2: failed, "), "(401)" in text) == ("/beat/fail", True, True)
 
 
 @pytest.mark.ci_slice
-def test_maintenance_is_no_alarm_while_the_catalog_is_fresh(upstream: Upstream, tmp_path: Path) -> None:
+def test_maintenance_is_not_a_failure_while_the_catalog_is_fresh(upstream: Upstream, tmp_path: Path) -> None:
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
     upstream.refuse(455)
-    with monitor() as (url, heard):
+    with monitor() as (url, pings):
         variables = upstream.settings(SYNC_INTERVAL="0.1s", SYNC_STALE_AFTER="1h", SYNC_PING_URL=url)
         with DaemonProcess(tmp_path, variables) as daemon:
             daemon.wait_for("run_finished", status="deferred")
-            until(lambda: len(heard) == 2, "both words")
+            until(lambda: len(pings) == 2, "both pings")
             assert daemon.stop() == 0
-    assert [path for path, _ in heard] == ["/beat/start", "/beat"]
+    assert [path for path, _ in pings] == ["/beat/start", "/beat"]
 
 
 @pytest.mark.ci_slice
-def test_a_monitor_that_hangs_hurts_nothing(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_heartbeat_server_that_hangs_delays_neither_runs_nor_a_stop(upstream: Upstream, tmp_path: Path) -> None:
     never = threading.Event()
-    with monitor(never.wait) as (url, heard):
+    with monitor(never.wait) as (url, pings):
         variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_PING_URL=url, SYNC_GRACE="2s")
         with DaemonProcess(tmp_path, variables) as daemon:
             daemon.wait_for("run_finished", 5, status="succeeded")
@@ -172,37 +175,34 @@ def test_a_monitor_that_hangs_hurts_nothing(upstream: Upstream, tmp_path: Path) 
             asked_at = time.monotonic()
             assert daemon.stop() == 0
             assert time.monotonic() - asked_at < 5
-        assert heard
+        assert pings
         never.set()
     assert statuses(tmp_path)[-1] == "interrupted"
     assert set(statuses(tmp_path)[:-1]) == {"succeeded"}
 
 
-def test_a_bug_in_a_run_reaches_the_metrics_and_the_heartbeat(sqlite: Database) -> None:
+def service_of(settings: Settings, database: Database, **given: Any) -> Service:
+    parts = {"key": lambda: SANDBOX_KEY, "metrics": Metrics("1", 2700.0), "ping": Ping(None), "clock": now, **given}
+    return Service(settings, database.engine, **parts)
+
+
+def test_an_unexpected_error_of_a_run_reaches_the_metrics_and_the_heartbeat(sqlite: Database) -> None:
     def broken() -> str:
         raise ZeroDivisionError
 
-    with monitor() as (url, heard), structlog.testing.capture_logs() as logs:
+    with monitor() as (url, pings), structlog.testing.capture_logs() as logs:
         metrics, ping = Metrics("1", 2700.0), Ping(url)
-        settings = make_settings()
-        service = Service(settings, sqlite.engine, key=broken, metrics=metrics, ping=ping, clock=now)
+        service = service_of(make_settings(), sqlite, key=broken, metrics=metrics, ping=ping)
         assert service.run().status is Status.FAILED
         ping.close(10)
-    assert heard == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: ZeroDivisionError.")]
+    assert pings == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: ZeroDivisionError.")]
     assert b'template_sync_runs_total{status="failed"} 1.0' in metrics.text()
     assert [entry["event"] for entry in logs] == ["run_crashed", "run_finished"]
 
 
-def test_a_daemon_says_once_that_its_database_lost_what_it_had_after_the_last_run(upstream: Upstream, sqlite: Database) -> None:
+def test_a_daemon_warns_once_that_its_database_lost_changes(upstream: Upstream, sqlite: Database) -> None:
     before = Snapshot(sqlite.engine)
-    service = Service(
-        make_settings(upstream.url),
-        sqlite.engine,
-        key=lambda: SANDBOX_KEY,
-        metrics=Metrics("1", 2700.0),
-        ping=Ping(None),
-        clock=now,
-    )
+    service = service_of(make_settings(upstream.url), sqlite)
 
     def events_of_a_run() -> list[str]:
         with structlog.testing.capture_logs() as logs:
@@ -215,7 +215,7 @@ def test_a_daemon_says_once_that_its_database_lost_what_it_had_after_the_last_ru
     assert events_of_a_run() == ["run_finished"]
 
 
-def test_what_breaks_after_a_run_s_start_was_told_is_told_as_a_failure(sqlite: Database) -> None:
+def test_an_error_after_the_start_of_a_run_is_pinged_as_a_failure(sqlite: Database) -> None:
     class BrokenMetrics(Metrics):
         def observe(self, _outcome: Outcome, _found: object) -> None:
             raise ZeroDivisionError
@@ -223,38 +223,33 @@ def test_what_breaks_after_a_run_s_start_was_told_is_told_as_a_failure(sqlite: D
     def no_key() -> str:
         raise SyncError("No key.")
 
-    with monitor() as (url, heard):
+    with monitor() as (url, pings):
         ping = Ping(url)
-        service = Service(make_settings(), sqlite.engine, key=no_key, metrics=BrokenMetrics("1", 2700.0), ping=ping, clock=now)
+        service = service_of(make_settings(), sqlite, key=no_key, metrics=BrokenMetrics("1", 2700.0), ping=ping)
         with pytest.raises(ZeroDivisionError):
             service.run()
         ping.close(10)
-    assert heard == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: ZeroDivisionError.")]
+    assert pings == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: ZeroDivisionError.")]
 
 
-@pytest.mark.parametrize(("error", "reason"), [
-    (ZeroDivisionError("a secret"), "Unexpected error: ZeroDivisionError."),
-    (KeyboardInterrupt(), "Unexpected error: KeyboardInterrupt."),
-    (SyncError("No key."), "No key."),
-])  # fmt: skip
-def test_a_single_run_that_breaks_is_told_as_a_failure(error: BaseException, reason: str, sqlite: Database) -> None:
-    with monitor() as (url, heard):
-        with pytest.raises(type(error)), heartbeat_for_run(make_settings(ping_url=url), sqlite.engine):
-            raise error
-        until(lambda: len(heard) == 2, "both words")
-    assert heard == [("/beat/start", ""), ("/beat/fail", f"run: failed, {reason}")]
+def test_an_error_of_a_one_shot_run_is_pinged_as_a_failure(sqlite: Database) -> None:
+    with monitor() as (url, pings):
+        with pytest.raises(KeyboardInterrupt), heartbeat_for_run(make_settings(ping_url=url), sqlite.engine):
+            raise KeyboardInterrupt
+        until(lambda: len(pings) == 2, "both pings")
+    assert pings == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: KeyboardInterrupt.")]
 
 
 @pytest.mark.parametrize(("ended", "path"), [
     (now() - timedelta(minutes=10), "/beat"),
     (now() - timedelta(hours=2), "/beat/fail"),
-    (now() + timedelta(hours=2), "/beat/fail"),  # the clock was ahead, and was set right since
+    (now() + timedelta(hours=2), "/beat/fail"),  # dated by a clock that was ahead
     (None, "/beat/fail"),
 ])  # fmt: skip
-def test_maintenance_is_an_alarm_unless_the_last_success_is_known_to_be_fresh(ended: datetime | None, path: str) -> None:
+def test_maintenance_is_a_failure_unless_the_last_success_is_fresh(ended: datetime | None, path: str) -> None:
     run = Run(None, "daemon", Status.DEFERRED, now(), now(), error_code="455", error="Maintenance.")
-    with monitor() as (url, heard):
+    with monitor() as (url, pings):
         ping = Ping(url)
         ping.report(Outcome(run), None if ended is None else overview(replace(run, finished_at=ended)), 3600.0, now())
         ping.close(10)
-    assert heard == [(path, "run: deferred, Maintenance.")]
+    assert pings == [(path, "run: deferred, Maintenance.")]

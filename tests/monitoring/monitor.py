@@ -19,7 +19,7 @@ class Monitor(ThreadingHTTPServer):
     def __init__(self, status: int, before_answer: Callable[[], object]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status, self.before_answer = status, before_answer
-        self.heard: list[tuple[str, str]] = []
+        self.pings: list[tuple[str, str]] = []
 
     @property
     def url(self) -> str:
@@ -34,7 +34,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Monitor
 
     def do_POST(self) -> None:
-        self.server.heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        self.server.pings.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
         self.server.before_answer()
         self.send_response(self.server.status)
         self.send_header("Location", self.server.url + "/elsewhere")

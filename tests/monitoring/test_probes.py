@@ -1,4 +1,4 @@
-"""The daemon's probes answer in plain words, at once, and to the right ones only."""
+"""The probes: responses, limits, and the metrics of a scrape."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from sync.reader.status import Overview
 
-
-PATIENCE = 10.0  # seconds; what is waited for comes at once, or never
+PATIENCE = 10.0  # seconds; expected events occur at once
 
 
 def good() -> tuple[bool, str]:
@@ -58,7 +57,7 @@ def probes(
         server.stop()
 
 
-def ask(
+def get(
     server: Probes, path: str, *, method: str = "GET", host: str | None = None, at: str = "127.0.0.1"
 ) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(at, server.port, timeout=PATIENCE)
@@ -70,30 +69,24 @@ def ask(
         connection.close()
 
 
-def test_live_and_ready_say_so_in_one_line() -> None:
-    with probes() as server:
-        assert ask(server, "/livez")[::2] == (200, b"ok\n")
-        assert ask(server, "/readyz?verbose=1")[::2] == (200, b"ok\n")
-
-
-def test_not_ready_is_503_with_the_reason_on_one_line_and_does_not_touch_liveness() -> None:
+def test_a_failed_check_is_503_with_the_reason_on_one_line() -> None:
     with probes(ready=bad) as server:
-        assert ask(server, "/readyz")[::2] == (503, b"schema 3 of 4\n")
-        assert ask(server, "/livez")[::2] == (200, b"ok\n")
+        assert get(server, "/readyz?verbose=1")[::2] == (503, b"schema 3 of 4\n")
+        assert get(server, "/livez")[::2] == (200, b"ok\n")
 
 
-def test_a_check_that_breaks_is_503_and_tells_its_kind_but_not_its_message() -> None:
+def test_a_check_that_raises_is_503_with_the_type_of_the_error_only() -> None:
     def broken_metrics() -> bytes:
         raise ValueError("secret")
 
     with probes(live=broken, metrics=broken_metrics) as server:
-        assert ask(server, "/livez")[::2] == (503, b"RuntimeError\n")
-        assert ask(server, "/metrics")[::2] == (503, b"ValueError\n")
+        assert get(server, "/livez")[::2] == (503, b"RuntimeError\n")
+        assert get(server, "/metrics")[::2] == (503, b"ValueError\n")
 
 
-def test_metrics_come_as_prometheus_wants_them() -> None:
+def test_metrics_have_the_content_type_of_prometheus() -> None:
     with probes() as server:
-        status, headers, body = ask(server, "/metrics")
+        status, headers, body = get(server, "/metrics")
     assert (status, body) == (200, b"template_sync_templates 7\n")
     assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
@@ -101,48 +94,43 @@ def test_metrics_come_as_prometheus_wants_them() -> None:
 def test_head_is_get_without_the_body() -> None:
     with probes() as server:
         for path in ("/livez", "/readyz", "/metrics", "/"):
-            _, got, body = ask(server, path)
-            status, headers, nothing = ask(server, path, method="HEAD")
+            _, got, body = get(server, path)
+            status, headers, nothing = get(server, path, method="HEAD")
             assert nothing == b""
             assert headers["Content-Length"] == got["Content-Length"] == str(len(body))
             assert status == (404 if path == "/" else 200)
 
 
-@pytest.mark.parametrize("path", ["/", "/livez/", "/Livez", "/../etc/passwd", "/metrics.json", "/debug"])
-def test_every_other_path_is_404(path: str) -> None:
+def test_every_other_path_is_404() -> None:
     with probes() as server:
-        assert ask(server, path)[::2] == (404, b"try /livez, /readyz or /metrics\n")
+        for path in ("/", "/livez/", "/Livez", "/../etc/passwd", "/metrics.json", "/debug"):
+            assert get(server, path)[::2] == (404, b"try /livez, /readyz or /metrics\n")
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/livez", 200), ("GET", "/no", 404), ("POST", "/livez", 501)])
-def test_no_answer_may_be_kept_or_guessed_at(method: str, path: str, status: int) -> None:
+def test_no_response_may_be_cached_or_sniffed() -> None:
     with probes() as server:
-        found, headers, _ = ask(server, path, method=method)
-    assert found == status
-    assert headers["Cache-Control"] == "no-store"
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Content-Type"].startswith("text/plain")
-    assert headers["Server"].strip() == "template-sync"
+        for method, path, status in (("GET", "/livez", 200), ("GET", "/no", 404), ("POST", "/livez", 501)):
+            found, headers, _ = get(server, path, method=method)
+            assert found == status
+            assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+            assert headers["Content-Type"].startswith("text/plain")
+            assert headers["Server"].strip() == "template-sync"
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "LOCALHOST:9090", "[::1]:9090"])
-def test_on_loopback_loopback_s_own_names_are_served(host: str) -> None:
+def test_on_loopback_only_names_of_loopback_are_served() -> None:
     with probes() as server:
-        assert ask(server, "/livez", host=host)[0] == 200
-
-
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[", "", "127.0.0.1@evil.example"])
-def test_on_loopback_a_web_page_s_name_is_refused(host: str) -> None:
-    with probes() as server:
-        assert ask(server, "/metrics", host=host)[::2] == (421, b"not a name of this service\n")
+        for host in ("localhost", "127.0.0.1", "LOCALHOST:9090", "[::1]:9090"):
+            assert get(server, "/livez", host=host)[0] == 200
+        for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "[", "", "127.0.0.1@evil.example"):
+            assert get(server, "/metrics", host=host)[::2] == (421, b"not a name of this service\n")
 
 
 def test_on_an_open_address_any_name_is_served() -> None:
     with probes(host="0.0.0.0") as server:  # noqa: S104 - the case in question
-        assert ask(server, "/metrics", host="template-sync.monitoring.svc:9090")[0] == 200
+        assert get(server, "/metrics", host="template-sync.monitoring.svc:9090")[0] == 200
 
 
-def test_a_client_that_sends_no_name_is_served() -> None:
+def test_a_client_without_a_host_header_is_served() -> None:
     with probes() as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
         client.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
         with client.makefile("rb") as answer:
@@ -150,16 +138,16 @@ def test_a_client_that_sends_no_name_is_served() -> None:
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this Python knows no IPv6")
-def test_ipv6_loopback_is_an_address_like_another() -> None:
+def test_the_probes_can_listen_on_ipv6_loopback() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6")
     with probes(host="::1") as server:
-        assert ask(server, "/livez", at="::1")[0] == 200
+        assert get(server, "/livez", at="::1")[0] == 200
 
 
-def test_a_busy_port_is_a_setting_that_cannot_be_used() -> None:
+def test_a_port_in_use_is_an_error_of_sync_http_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         server = Probes("127.0.0.1", port, live=good, ready=good, metrics=figures)
@@ -169,25 +157,25 @@ def test_a_busy_port_is_a_setting_that_cannot_be_used() -> None:
     assert refusal.value.problems == [f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use."]
 
 
-def test_an_address_of_another_machine_is_a_setting_that_cannot_be_used() -> None:
-    server = Probes("192.0.2.1", 0, live=good, ready=good, metrics=figures)  # kept for documentation, nobody's
+def test_an_address_of_another_host_is_an_error_of_sync_http_host() -> None:
+    server = Probes("192.0.2.1", 0, live=good, ready=good, metrics=figures)  # reserved for documentation
     with pytest.raises(ConfigurationError, match=r"^SYNC_HTTP_HOST: cannot listen on 192\.0\.2\.1 port 0: "):
         server.start()
 
 
-def test_clients_that_say_nothing_or_only_half_are_cut_off_while_others_are_served() -> None:
+def test_silent_clients_are_disconnected_while_others_are_served() -> None:
     with (
         probes(limit=0.2) as server,
         socket.create_connection(("127.0.0.1", server.port), PATIENCE) as silent,
         socket.create_connection(("127.0.0.1", server.port), PATIENCE) as halfway,
     ):
         halfway.sendall(b"GET /livez HT")
-        assert ask(server, "/livez")[0] == 200
+        assert get(server, "/livez")[0] == 200
         assert silent.recv(1000) == b""
-        halfway.recv(1000)  # an error page or nothing, but not for ever
+        halfway.recv(1000)  # an error page or nothing
 
 
-def test_a_client_that_drips_is_cut_off_although_it_is_never_silent_for_long() -> None:
+def test_a_client_that_sends_slowly_is_disconnected() -> None:
     with probes(limit=0.2) as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
         client.sendall(b"GET /livez HTTP/1.1\r\n")
         client.settimeout(0.02)
@@ -205,7 +193,7 @@ def test_a_client_that_drips_is_cut_off_although_it_is_never_silent_for_long() -
         assert cut
 
 
-def test_a_slow_check_holds_up_nobody_else() -> None:
+def test_a_slow_check_delays_no_other_request() -> None:
     entered, leave = threading.Event(), threading.Event()
 
     def slow() -> tuple[bool, str]:
@@ -216,13 +204,13 @@ def test_a_slow_check_holds_up_nobody_else() -> None:
     with probes(ready=slow) as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as waiting:
         waiting.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
         assert entered.wait(PATIENCE)
-        assert ask(server, "/livez")[::2] == (200, b"ok\n")
+        assert get(server, "/livez")[::2] == (200, b"ok\n")
         leave.set()
         with waiting.makefile("rb") as answer:
             assert answer.read().endswith(b"at last\n")
 
 
-def test_a_client_that_leaves_early_is_no_event(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_disconnects_early_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
     entered, leave, left = threading.Event(), threading.Event(), threading.Event()
 
     def slow() -> tuple[bool, str]:
@@ -237,19 +225,19 @@ def test_a_client_that_leaves_early_is_no_event(capfd: pytest.CaptureFixture[str
             assert entered.wait(PATIENCE)
         leave.set()
         assert left.wait(PATIENCE)
-        assert ask(server, "/livez")[0] == 200
+        assert get(server, "/livez")[0] == 200
     assert capfd.readouterr() == ("", "")
 
 
-def test_requests_leave_no_line_behind(capfd: pytest.CaptureFixture[str]) -> None:
+def test_requests_are_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
     with probes() as server:
-        ask(server, "/livez")
-        ask(server, "/nonsense")
-        ask(server, "/livez", method="DELETE")
+        get(server, "/livez")
+        get(server, "/nonsense")
+        get(server, "/livez", method="DELETE")
     assert capfd.readouterr() == ("", "")
 
 
-def test_stopping_frees_the_port_and_ends_the_thread_and_may_be_done_twice() -> None:
+def test_stop_frees_the_port_ends_the_thread_and_can_be_repeated() -> None:
     server = Probes("127.0.0.1", 0, live=good, ready=good, metrics=figures)
     server.stop()
     server.start()
@@ -261,10 +249,10 @@ def test_stopping_frees_the_port_and_ends_the_thread_and_may_be_done_twice() -> 
     assert "probes" not in [thread.name for thread in threading.enumerate()]
 
 
-PATIENCE = 10.0
+# Scrapes ----------------------------------------------------------------------------------------------------------------
 
 
-def test_facts_are_read_at_the_scrape_and_again_once_they_are_a_few_seconds_old() -> None:
+def test_facts_are_read_at_a_scrape_if_they_are_older_than_3_seconds() -> None:
     moment, count = [0.0], [1]
     scrape = Scrape(
         Metrics("1", 2700.0), lambda: overview(present=count[0]), keep=3.0, limit=PATIENCE, monotonic=lambda: moment[0]
@@ -294,7 +282,7 @@ def test_a_database_that_hangs_delays_a_scrape_for_the_limit_and_gets_no_second_
     over.set()
 
 
-def test_a_database_that_is_away_leaves_the_last_facts() -> None:
+def test_while_the_database_is_unreachable_the_last_facts_are_served() -> None:
     def away() -> Overview:
         raise DatabaseAway("The database restarts.")
 
@@ -303,7 +291,7 @@ def test_a_database_that_is_away_leaves_the_last_facts() -> None:
     assert b"template_sync_templates 5.0" in Scrape(metrics, away, limit=PATIENCE).text()
 
 
-def test_a_bug_in_the_query_is_one_warning_and_the_last_facts() -> None:
+def test_an_unexpected_error_of_the_query_is_one_warning() -> None:
     def broken() -> Overview:
         raise ZeroDivisionError
 
@@ -312,7 +300,7 @@ def test_a_bug_in_the_query_is_one_warning_and_the_last_facts() -> None:
     assert logs == [{"event": "metrics_not_updated", "reason": "ZeroDivisionError", "log_level": "warning"}]
 
 
-def test_where_no_thread_can_be_started_the_last_facts_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_free_thread_the_last_facts_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

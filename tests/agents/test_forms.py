@@ -66,12 +66,12 @@ WHOLE: dict[str, Any] = {
 }
 
 
-def test_all_that_is_known_of_a_template_is_written_and_in_short_what_one_chooses_by() -> None:
+def test_the_long_and_the_short_form_of_a_template() -> None:
     assert to_builtins(whole(TEMPLATE)) == WHOLE
     assert to_builtins(summary(TEMPLATE)) == IN_SHORT
 
 
-def test_a_change_tells_what_changed_in_which_template() -> None:
+def test_the_form_of_a_change() -> None:
     found = Change(
         seq=7,
         cursor="c",
@@ -99,13 +99,13 @@ def test_a_change_tells_what_changed_in_which_template() -> None:
     }
 
 
-def test_a_price_that_still_holds_has_no_end() -> None:
+def test_a_current_price_has_no_end() -> None:
     held = PricePeriod(template_id="1", resolution="480p", credit=Decimal("0.5"), valid_from=DAY, valid_until=None)
     written = {"resolution": "480p", "credit": 0.5, "valid_from": "2026-01-01T00:00:00Z", "valid_until": None}
     assert to_builtins(period(held)) == written
 
 
-def test_a_status_says_how_old_the_copy_is_to_the_millisecond() -> None:
+def test_the_age_in_a_status_has_milliseconds() -> None:
     fresh = CatalogStatus(
         present=5,
         held=1,
@@ -131,7 +131,7 @@ def test_a_status_says_how_old_the_copy_is_to_the_millisecond() -> None:
     }
 
 
-def test_a_copy_that_never_was_complete_has_no_age() -> None:
+def test_a_copy_without_a_success_has_no_age() -> None:
     empty = CatalogStatus(
         present=0,
         held=0,
@@ -147,7 +147,7 @@ def test_a_copy_that_never_was_complete_has_no_age() -> None:
     assert (status(empty).last_success_at, status(empty).last_success_age_seconds) == (None, None)
 
 
-def test_what_cannot_be_changed_becomes_plain_json_all_the_way_down() -> None:
+def test_read_only_values_become_plain_json() -> None:
     frozen = (1, [("a",)], MappingProxyType({"b": MappingProxyType({"c": ()})}))
     assert to_plain_json(frozen) == [1, [["a"]], {"b": {"c": []}}]
     assert type(to_plain_json(frozen)[2]["b"]) is dict

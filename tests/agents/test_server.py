@@ -124,7 +124,7 @@ def test_the_official_client_over_stdio_without_a_key(filled: Database) -> None:
 
 
 @pytest.mark.long
-def test_both_eras_of_the_protocol_are_told_the_same(filled: Database) -> None:
+def test_both_versions_of_the_protocol_get_the_same_answers(filled: Database) -> None:
     modern, legacy = over_stdio(filled.url, use), over_stdio(filled.url, use, mode="legacy")
     for answers in (modern, legacy):
         answers["catalog_status"].pop("last_success_age_seconds")
@@ -152,7 +152,7 @@ def test_no_tool_needs_to_write(filled: Database) -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_in_memory_in_both_eras(filled: Database, mode: str) -> None:
+def test_both_versions_of_the_protocol_in_memory(filled: Database, mode: str) -> None:
     async def slips(client: Client) -> None:
         await use(client)
         assert await refused(client, "search_templates", {"max_prise": 1}) != ""
@@ -164,7 +164,7 @@ def test_in_memory_in_both_eras(filled: Database, mode: str) -> None:
         in_memory(catalog, slips, mode)
 
 
-def test_what_fails_unforeseen_is_an_internal_error_to_the_model_and_a_masked_line_in_the_log(
+def test_an_unexpected_error_is_an_internal_error_and_a_masked_log_line(
     filled: Database, capsys: pytest.CaptureFixture[str], logging_as_before: None
 ) -> None:
     from sync.logs import configure
@@ -184,7 +184,7 @@ def test_what_fails_unforeseen_is_an_internal_error_to_the_model_and_a_masked_li
     assert "hunter2" not in json.dumps(line)
 
 
-def test_a_database_that_cannot_be_read_is_told_without_its_address(filled: Database) -> None:
+def test_a_database_error_is_reported_without_its_url(filled: Database) -> None:
     async def broken(client: Client) -> str:
         filled.execute("DROP TABLE template_tags")
         return await refused(client, "search_templates", {"tag": "x"})
@@ -194,7 +194,7 @@ def test_a_database_that_cannot_be_read_is_told_without_its_address(filled: Data
     assert said == "Internal error: the database cannot be read now. The log of this server has the reason."
 
 
-def test_the_tools_name_no_dialect_and_hold_no_text_of_the_catalogs(filled: Database) -> None:
+def test_the_tools_have_no_schema_dialect_and_no_text_of_the_catalog(filled: Database) -> None:
     async def listed(client: Client) -> str:
         return (await client.list_tools()).model_dump_json()
 
@@ -228,7 +228,7 @@ BEGIN = {
 
 
 @pytest.mark.long
-def test_a_client_that_dies_is_no_bug_of_ours(filled: Database) -> None:
+def test_a_client_that_disconnects_ends_the_server_with_0(filled: Database) -> None:
     process = started(filled)
     assert process.stdout
     process.stdout.close()
@@ -237,7 +237,7 @@ def test_a_client_that_dies_is_no_bug_of_ours(filled: Database) -> None:
 
 
 @pytest.mark.long
-def test_what_is_no_message_ends_nothing(filled: Database) -> None:
+def test_invalid_messages_do_not_end_the_server(filled: Database) -> None:
     call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "catalog_status", "arguments": []}}
     process = started(filled)
     assert process.stdin
@@ -257,7 +257,7 @@ def test_what_is_no_message_ends_nothing(filled: Database) -> None:
     assert (process.returncode, "Traceback" in said) == (0, False)
 
 
-def test_a_file_that_is_not_there_is_refused_with_the_absolute_path(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_with_its_absolute_path(tmp_path: Path) -> None:
     refused = template_sync("mcp", folder=tmp_path, variables={"DATABASE_URL": "sqlite:///nowhere/x.db"}, in_process=True)
     assert (refused.code, refused.out) == (69, "")
     assert refused.err.startswith(f"error: There is no database at {tmp_path}/nowhere/x.db.\n  → Set DATABASE_URL, with an abs")
@@ -273,7 +273,7 @@ def test_tables_of_another_version_are_refused_at_the_start(tmp_path: Path) -> N
 
 
 @pytest.mark.long
-def test_a_server_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> None:
+def test_a_database_server_that_is_down_at_the_start_is_a_warning(tmp_path: Path) -> None:
     variables = {"DATABASE_URL": "postgresql://me:hunter2hunter2@127.0.0.1:9/x"}
     ended = template_sync("mcp", folder=tmp_path, variables=variables, stdin=subprocess.DEVNULL)
     assert (ended.code, ended.out) == (0, "")
@@ -281,7 +281,7 @@ def test_a_server_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> Non
     assert "hunter2" not in ended.err
 
 
-def test_without_the_extra_it_says_which(filled: Database) -> None:
+def test_a_missing_extra_is_named(filled: Database) -> None:
     code = "import sys; sys.modules['mcp'] = None; sys.argv[:] = ['x', 'mcp']; from sync.__main__ import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=filled_folder(filled), env=environment(), input="", capture_output=True, text=True,
@@ -293,7 +293,7 @@ def test_without_the_extra_it_says_which(filled: Database) -> None:
     )
 
 
-def test_nothing_heavy_is_imported_by_commands_that_do_not_need_it(filled: Database) -> None:
+def test_other_commands_import_no_large_library(filled: Database) -> None:
     code = (
         "import sys; sys.argv[:] = ['template-sync', 'schema', 'change']; from sync.__main__ import main\n"
         "heavy = {'mcp', 'mcp_types', 'jsonschema', 'sqlalchemy', 'structlog'}\n"

@@ -45,12 +45,12 @@ def wait(result: RunResult, *, failures: int = 1, schedule: float = 900.0, rando
 
 @pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE, Status.INTERRUPTED])
 @pytest.mark.parametrize("random", [0.0, 1.0])
-def test_a_settled_run_keeps_the_schedule(status: Status, random: float) -> None:
+def test_a_completed_run_keeps_the_schedule(status: Status, random: float) -> None:
     assert wait(RunResult(status), failures=0, random=random) == 900
 
 
 @pytest.mark.parametrize(("due", "expected"), [(1, 1), (0, 3600), (-1, 3599), (-3600, 3600), (-7300, 3500)])
-def test_a_scheduled_time_that_passed_during_the_run_is_not_made_up_for(due: float, expected: float) -> None:
+def test_a_scheduled_time_that_passed_during_the_run_is_skipped(due: float, expected: float) -> None:
     assert wait(RunResult(Status.SUCCEEDED), schedule=due) == expected
 
 
@@ -62,7 +62,7 @@ def test_a_scheduled_time_that_passed_during_the_run_is_not_made_up_for(due: flo
     (6 * 3600, 21600, 23760),
     (400 * DAY, 21600, 23760),  # a wrong value of the server's is cut
 ])  # fmt: skip
-def test_a_retry_after_is_kept_up_to_a_limit(asked: float, least: float, most: float) -> None:
+def test_retry_after_is_obeyed_within_limits(asked: float, least: float, most: float) -> None:
     result = RunResult(Status.DEFERRED, retry=True, retry_after=asked)
     assert (wait(result, random=0.0), wait(result, random=1.0)) == pytest.approx((least, most))
 
@@ -79,7 +79,7 @@ def test_a_retry_after_is_kept_up_to_a_limit(asked: float, least: float, most: f
     (11, DAY, 30720, 33792),
     (500, DAY, 30720, 33792),
 ])  # fmt: skip
-def test_maintenance_without_a_time_is_retried_more_slowly(failures: int, schedule: float, least: float, most: float) -> None:
+def test_maintenance_without_a_time_is_retried_with_backoff(failures: int, schedule: float, least: float, most: float) -> None:
     result = RunResult(Status.DEFERRED, retry=True)
     waits = [wait(result, failures=failures, schedule=schedule, random=random) for random in (0.0, 1.0)]
     assert waits == pytest.approx([least, most])
@@ -99,18 +99,18 @@ def test_maintenance_without_a_time_is_retried_more_slowly(failures: int, schedu
     (1, 10, 10, 10),         # never later than scheduled
     (10_000, DAY, 30720, 33792),
 ])  # fmt: skip
-def test_a_failure_that_may_pass_is_retried_before_the_scheduled_time(
+def test_a_temporary_failure_is_retried_before_the_scheduled_time(
     result: RunResult, failures: int, schedule: float, least: float, most: float
 ) -> None:
     waits = [wait(result, failures=failures, schedule=schedule, random=random) for random in (0.0, 1.0)]
     assert waits == pytest.approx([least, most])
 
 
-def test_a_failure_that_needs_a_person_waits_for_the_schedule() -> None:
+def test_another_failure_waits_for_the_schedule() -> None:
     assert wait(RunResult(Status.FAILED, retry=False)) == 900
 
 
-def test_by_default_a_result_is_neither_worth_a_retry_nor_fatal() -> None:
+def test_by_default_a_result_is_neither_retried_nor_fatal() -> None:
     assert RunResult(Status.FAILED) == RunResult(Status.FAILED, retry=False, retry_after=None, fatal=False, covered_until=None)
     assert wait(RunResult(Status.FAILED)) == 900
 
@@ -124,7 +124,7 @@ def test_jitter_only_lengthens() -> None:
     assert wait(RunResult(Status.DEFERRED, retry_after=9e9), random=1.0) == pytest.approx(MAX_DEFERRAL * (1 + JITTER))
 
 
-def test_a_run_that_another_host_made_waits_for_the_time_of_its_check() -> None:
+def test_after_a_run_of_another_host_the_next_run_is_at_the_time_of_the_check() -> None:
     assert wait(RunResult(Status.SUCCEEDED, covered_until=NOON + 77 * SECOND)) == 77
 
 
@@ -137,7 +137,7 @@ def test_a_run_that_another_host_made_waits_for_the_time_of_its_check() -> None:
     (Status.SKIPPED, 3),
     (Status.INTERRUPTED, 3),
 ])  # fmt: skip
-def test_failures_in_a_row_are_counted_and_a_run_that_reached_its_end_resets_them(status: Status, failures: int) -> None:
+def test_consecutive_failures_are_counted_until_a_run_completes(status: Status, failures: int) -> None:
     assert failures_in_a_row(RunResult(status), 2) == failures
 
 
@@ -157,7 +157,7 @@ def test_failures_in_a_row_are_counted_and_a_run_that_reached_its_end_resets_the
     (0.5, 900, 900),
     (-1, 0.25, 0.25),
 ])  # fmt: skip
-def test_the_next_time_of_an_interval_is_one_and_in_the_future(previous: float | None, interval: float, expected: float) -> None:
+def test_the_next_time_of_an_interval_is_after_now(previous: float | None, interval: float, expected: float) -> None:
     earlier = None if previous is None else NOON + timedelta(seconds=previous)
     due = Interval(interval).get_next_fire_time(earlier, NOON)
     assert (due - NOON).total_seconds() == pytest.approx(expected)
@@ -170,9 +170,7 @@ def test_the_next_time_of_an_interval_is_one_and_in_the_future(previous: float |
     ("@hourly", 0, 0, 3600),               # a time that is now does not come again
     ("@hourly", 8 * 3600, 1800, 3600),     # the clock was set back during a run
 ])  # fmt: skip
-def test_the_next_time_of_an_expression_is_one_and_in_the_future(
-    expression: str, previous: float, now: float, expected: float
-) -> None:
+def test_the_next_time_of_a_cron_expression_is_after_now(expression: str, previous: float, now: float, expected: float) -> None:
     due = cron(expression).get_next_fire_time(NOON + previous * SECOND, NOON + now * SECOND)
     assert (due - NOON).total_seconds() == expected
 
@@ -187,7 +185,7 @@ def test_the_next_time_of_an_expression_is_one_and_in_the_future(
     (cron("0 3 * * *"), -3600, 15 * 3600),
     (cron("0 3 * * *"), -10 * 3600, 0),
 ])  # fmt: skip
-def test_the_first_run_is_now_unless_the_last_success_is_fresh(schedule: Schedule, last: float | None, expected: float) -> None:
+def test_the_first_run_is_now_unless_the_last_success_is_recent(schedule: Schedule, last: float | None, expected: float) -> None:
     due = first_run(schedule, last_success=None if last is None else NOON + last * SECOND, now=NOON)
     assert (due - NOON).total_seconds() == expected
 
@@ -198,18 +196,16 @@ def test_the_first_run_is_now_unless_the_last_success_is_fresh(schedule: Schedul
     (cron("0 12 * * *"), -5.5 * HOUR, 0 * HOUR),        # a set time stays where it is
     (cron("0 3 * * *"), -5.5 * HOUR, -5 * HOUR),        # a retry, not a set time
 ])  # fmt: skip
-def test_a_clock_set_back_moves_a_wait_along_and_keeps_a_set_time(
-    schedule: Schedule, now: timedelta, expected: timedelta
-) -> None:
+def test_a_clock_set_back_moves_a_wait_but_not_a_cron_time(schedule: Schedule, now: timedelta, expected: timedelta) -> None:
     assert schedule.after_set_back(NOON, -5 * HOUR, NOON + now) == NOON + expected
 
 
-def test_a_schedule_describes_itself() -> None:
+def test_the_text_of_a_schedule() -> None:
     assert str(Interval(0.5)) == "every 0.5 s"
     assert str(cron("0 3 * * *", "Asia/Shanghai")) == "cron[0 3 * * *, Asia/Shanghai]"
 
 
-def test_apscheduler_takes_the_triggers() -> None:
+def test_apscheduler_accepts_the_triggers() -> None:
     scheduler = BackgroundScheduler(timezone=UTC)
     scheduler.start(paused=True)
     try:
@@ -232,7 +228,7 @@ def test_apscheduler_takes_the_triggers() -> None:
     (310, 30),               # half a minute at most
     (DAY, 30),
 ])  # fmt: skip
-def test_a_follower_checks_a_tenth_of_the_interval_after_the_other_host_s_run(interval: float, expected: float) -> None:
+def test_a_follower_checks_a_tenth_of_the_interval_after_the_run_of_the_other_host(interval: float, expected: float) -> None:
     assert Interval(interval).follower_delay == timedelta(seconds=expected)
 
 
@@ -250,7 +246,7 @@ def test_a_follower_checks_a_tenth_of_the_interval_after_the_other_host_s_run(in
     (cron("@hourly"), 1, 31, 3630),
     (cron("@hourly"), -60, 0, None),
 ])  # fmt: skip
-def test_a_run_that_another_host_just_made_is_covered_until_a_little_after_its_next(
+def test_a_recent_run_of_another_host_covers_this_one_until_shortly_after_its_next(
     schedule: Schedule, began: float, now: float, check: float | None
 ) -> None:
     found = covered_by_other_host(schedule, NOON + began * SECOND, NOON + now * SECOND)
@@ -272,6 +268,6 @@ def test_a_run_that_another_host_just_made_is_covered_until_a_little_after_its_n
     (28802, 2, 28800),       # a suspend: the monotonic clock stood still
     (2, 0, None),
 ])  # fmt: skip
-def test_a_jump_is_the_difference_of_two_clocks(wall: float, monotonic: float, jump: float | None) -> None:
+def test_a_jump_is_the_difference_of_the_two_clocks(wall: float, monotonic: float, jump: float | None) -> None:
     found = clock_jump(ClockReading(NOON, 100.0), ClockReading(NOON + wall * SECOND, 100.0 + monotonic))
     assert found == (None if jump is None else timedelta(seconds=jump))

@@ -39,7 +39,7 @@ def slot_on_record(folder: Path) -> datetime:
 
 
 @pytest.mark.ci_slice
-def test_it_runs_at_start_and_then_on_the_interval(upstream: Upstream, tmp_path: Path) -> None:
+def test_runs_start_at_the_start_and_then_at_the_interval(upstream: Upstream, tmp_path: Path) -> None:
     interval = timedelta(seconds=0.5)
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.5s")) as daemon:
         first = datetime.fromisoformat(daemon.wait_for("daemon_started")["first_run"])  # to the second
@@ -74,7 +74,7 @@ def test_a_fresh_success_is_not_repeated_at_start(upstream: Upstream, tmp_path: 
 
 
 @pytest.mark.ci_slice
-def test_a_cron_expression_is_read_in_its_zone_with_sunday_as_0(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_cron_expression_uses_its_time_zone_and_sunday_is_0(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_INTERVAL="", SYNC_CRON="0 3 * * 0", SYNC_TIMEZONE="Asia/Shanghai")
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
@@ -102,7 +102,7 @@ def test_a_port_in_use_is_an_error_and_warnings_of_settings_are_lines_of_the_log
 
 
 @pytest.mark.ci_slice
-def test_a_run_that_was_due_during_a_suspend_is_made_once_afterwards(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_run_that_was_due_during_a_suspend_runs_once_afterwards(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.4s")) as daemon:
         daemon.wait_for("run_finished", 2)
         daemon.send(signal.SIGSTOP)
@@ -121,7 +121,7 @@ def test_a_run_that_was_due_during_a_suspend_is_made_once_afterwards(upstream: U
 
 
 @pytest.mark.ci_slice
-def test_of_two_daemons_on_one_database_one_runs(upstream: Upstream, tmp_path: Path) -> None:
+def test_of_two_daemons_on_one_database_one_is_skipped(upstream: Upstream, tmp_path: Path) -> None:
     upstream.gate.clear()
     with DaemonProcess(tmp_path, upstream.settings()) as one:
         until(lambda: upstream.asked, "a question")
@@ -135,7 +135,7 @@ def test_of_two_daemons_on_one_database_one_runs(upstream: Upstream, tmp_path: P
 
 
 @pytest.mark.ci_slice
-def test_of_two_daemons_one_makes_the_runs_and_the_other_takes_over_when_it_is_killed(upstream: Upstream, tmp_path: Path) -> None:
+def test_of_two_daemons_one_runs_and_the_other_takes_over_when_it_is_killed(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_INTERVAL="2s")
     with DaemonProcess(tmp_path, variables) as one, DaemonProcess(tmp_path, variables) as other:
         follower = until(
@@ -152,7 +152,7 @@ def test_of_two_daemons_one_makes_the_runs_and_the_other_takes_over_when_it_is_k
 
 
 @pytest.mark.ci_slice
-def test_when_the_tables_are_a_newer_programs_it_stops_by_itself_and_says_why(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_daemon_stops_with_an_error_if_the_schema_is_newer(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s")) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         with closing(sqlite3.connect(tmp_path / "templates.db")) as database, database:
@@ -164,7 +164,7 @@ def test_when_the_tables_are_a_newer_programs_it_stops_by_itself_and_says_why(up
 
 
 @pytest.mark.ci_slice
-def test_a_key_rotated_in_its_file_needs_no_restart_and_neither_key_is_told(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_key_rotated_in_its_file_needs_no_restart_and_no_key_is_printed(upstream: Upstream, tmp_path: Path) -> None:
     old, new = "ak_OldKeyOldKeyOldKeyOldKeyOldKey00", "ak_NewKeyNewKeyNewKeyNewKeyNewKey11"
     key = tmp_path / "key"
     key.write_text(old)
@@ -189,7 +189,7 @@ def test_a_key_rotated_in_its_file_needs_no_restart_and_neither_key_is_told(upst
 
 
 @pytest.mark.ci_slice
-def test_a_key_file_that_is_gone_is_a_failed_run_and_not_the_end(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_missing_key_file_is_a_failed_run_and_does_not_end_the_daemon(upstream: Upstream, tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text(SANDBOX_KEY)
     key.chmod(0o600)
@@ -211,7 +211,7 @@ def test_a_key_file_that_is_gone_is_a_failed_run_and_not_the_end(upstream: Upstr
 
 
 @pytest.mark.ci_slice
-def test_sighup_rereads_the_files_and_the_daemon_goes_on(upstream: Upstream, receiver: Receiver, tmp_path: Path) -> None:
+def test_sighup_reloads_the_files(upstream: Upstream, receiver: Receiver, tmp_path: Path) -> None:
     key, hooks = tmp_path / "key", tmp_path / "hooks.toml"
     key.write_text("ak_OldKeyOldKeyOldKeyOldKeyOldKey00")
     key.chmod(0o600)
@@ -239,7 +239,7 @@ def test_sighup_rereads_the_files_and_the_daemon_goes_on(upstream: Upstream, rec
 
 
 @pytest.mark.ci_slice
-def test_a_flag_goes_on_outvoting_a_variable_that_cannot_be_used(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_flag_still_overrides_an_invalid_variable(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_RATE="fast", SYNC_INTERVAL="soon")
     with DaemonProcess(tmp_path, variables, "--rate", "0", "--interval", "0.2s") as daemon:
         daemon.wait_for("run_finished", 2, status="succeeded")
@@ -247,7 +247,7 @@ def test_a_flag_goes_on_outvoting_a_variable_that_cannot_be_used(upstream: Upstr
 
 
 @pytest.mark.ci_slice
-def test_a_database_file_that_is_away_for_a_while_does_not_end_it(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_missing_database_file_does_not_end_the_daemon(upstream: Upstream, tmp_path: Path) -> None:
     # A short lease: a run that the file was taken away from cannot give its own back.
     variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_HTTP_PORT="0", SYNC_LEASE_TTL="2s")
     with DaemonProcess(tmp_path, variables) as daemon:
@@ -265,7 +265,7 @@ def test_a_database_file_that_is_away_for_a_while_does_not_end_it(upstream: Upst
 
 
 @pytest.mark.long
-def test_a_database_server_that_is_away_for_a_while_does_not_end_it(upstream: Upstream, tmp_path: Path) -> None:
+def test_an_unreachable_database_server_does_not_end_the_daemon(upstream: Upstream, tmp_path: Path) -> None:
     with postgresql() as server:
         server.start()
         variables = upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0", DATABASE_URL=server.url)
@@ -285,7 +285,7 @@ def test_a_database_server_that_is_away_for_a_while_does_not_end_it(upstream: Up
 
 
 @pytest.mark.ci_slice
-def test_after_a_kill_in_the_middle_of_a_run_a_backup_takes_the_databases_place_and_the_next_daemon_goes_on(
+def test_after_a_kill_during_a_run_a_backup_can_be_restored_and_the_next_daemon_continues(
     upstream: Upstream, tmp_path: Path
 ) -> None:
     variables = upstream.settings(SYNC_INTERVAL="0.3s", DATABASE_URL="sqlite:///templates.db")
@@ -317,9 +317,7 @@ def remove_database(folder: Path) -> None:
 
 
 @pytest.mark.ci_slice
-def test_a_daemon_whose_database_file_was_deleted_fails_until_there_is_a_new_one_and_then_writes_into_that(
-    upstream: Upstream, tmp_path: Path
-) -> None:
+def test_a_daemon_whose_database_file_was_deleted_fails_until_a_new_file_exists(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
@@ -339,7 +337,7 @@ def test_a_daemon_whose_database_file_was_deleted_fails_until_there_is_a_new_one
 
 
 @pytest.mark.ci_slice
-def test_a_daemon_leaves_a_file_of_another_program_in_its_databases_place_alone(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_daemon_does_not_change_a_file_of_another_program(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0")) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         with closing(sqlite3.connect(tmp_path / "other.db")) as other:
@@ -359,7 +357,7 @@ def test_a_daemon_leaves_a_file_of_another_program_in_its_databases_place_alone(
     (("--no-such-flag",), {}, 2, "command_failed"),
     (("--log-format", "console"), {"SYNC_INTERVAL": "0"}, 78, None),
 ])  # fmt: skip
-def test_a_start_that_fails_is_reported_as_the_log_is(
+def test_a_failed_start_is_reported_in_the_format_of_the_log(
     arguments: tuple[str, ...], variables: dict[str, str], code: int, event: str | None, tmp_path: Path
 ) -> None:
     given = {"CRUN_API_KEY": SANDBOX_KEY, **variables}

@@ -33,7 +33,7 @@ def assert_clean(folder: Path, *ends: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.ci_slice)])
-def test_a_signal_while_idle_stops_it(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+def test_a_signal_stops_an_idle_daemon(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
         daemon.wait_for("run_finished")
         assert daemon.stop(number) == 0
@@ -41,7 +41,7 @@ def test_a_signal_while_idle_stops_it(number: signal.Signals, upstream: Upstream
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_during_the_fetch_gives_it_up(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+def test_a_signal_interrupts_the_fetch(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     upstream.gate.clear()
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
         until(lambda: upstream.asked, "a question")
@@ -54,9 +54,7 @@ def test_a_signal_during_the_fetch_gives_it_up(number: signal.Signals, upstream:
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.ci_slice
-def test_a_signal_while_a_retry_after_is_waited_out_gives_the_run_up(
-    number: signal.Signals, upstream: Upstream, tmp_path: Path
-) -> None:
+def test_a_signal_interrupts_the_wait_of_a_retry(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     upstream.refuse(429, Retry_After="50")
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
         until(lambda: upstream.asked, "a question")
@@ -67,7 +65,7 @@ def test_a_signal_while_a_retry_after_is_waited_out_gives_the_run_up(
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.ci_slice
-def test_a_signal_while_a_deferral_is_waited_out_stops_it(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+def test_a_signal_stops_a_deferred_daemon(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     upstream.refuse(455, Retry_After="7200")
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
         daemon.wait_for("run_finished", status="deferred")
@@ -79,7 +77,7 @@ def test_a_signal_while_a_deferral_is_waited_out_stops_it(number: signal.Signals
 
 
 @pytest.mark.ci_slice
-def test_a_reader_of_the_log_that_stops_reading_blocks_neither_a_run_nor_a_stop(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_full_log_pipe_blocks_neither_a_run_nor_a_stop(upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_LOG_LEVEL="debug")
     assert template_sync("run", folder=tmp_path, variables=variables).code == 0
     reader, writer = os.pipe()
@@ -112,7 +110,7 @@ def held_in_the_commit(upstream: Upstream, folder: Path, **variables: str) -> It
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.ci_slice
-def test_a_signal_during_the_commit_lets_it_finish(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+def test_after_a_signal_a_commit_in_progress_finishes(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     with held_in_the_commit(upstream, tmp_path) as (daemon, release):
         daemon.send(number)
         daemon.wait_for("daemon_stopping")
@@ -124,7 +122,7 @@ def test_a_signal_during_the_commit_lets_it_finish(number: signal.Signals, upstr
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.ci_slice
-def test_a_second_signal_leaves_at_once(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
+def test_a_second_signal_ends_the_process_at_once(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     with held_in_the_commit(upstream, tmp_path) as (daemon, _release):
         daemon.send(signal.SIGTERM)
         daemon.wait_for("daemon_stopping")
@@ -135,7 +133,7 @@ def test_a_second_signal_leaves_at_once(number: signal.Signals, upstream: Upstre
 
 
 @pytest.mark.ci_slice
-def test_a_run_that_hangs_is_left_behind_when_the_grace_period_ends(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_run_that_hangs_is_abandoned_after_the_grace_period(upstream: Upstream, tmp_path: Path) -> None:
     with held_in_the_commit(upstream, tmp_path, SYNC_GRACE="1s") as (daemon, _release):
         asked_at = time.monotonic()
         assert daemon.stop(within=10) == 75
@@ -145,7 +143,7 @@ def test_a_run_that_hangs_is_left_behind_when_the_grace_period_ends(upstream: Up
 
 
 @pytest.mark.ci_slice
-def test_a_database_that_is_locked_does_not_keep_an_idle_daemon_from_stopping(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_locked_database_does_not_delay_the_stop_of_an_idle_daemon(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_GRACE="1s")) as daemon:
         daemon.wait_for("run_finished")
         until(lambda: next_run_at(tmp_path), "the plan on record")

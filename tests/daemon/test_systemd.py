@@ -42,7 +42,7 @@ def test_a_message_arrives_in_the_abstract_namespace() -> None:
         assert receiver.recv(1000) == b"WATCHDOG=1"
 
 
-def test_two_messages_arrive_in_their_order(listener: socket.socket) -> None:
+def test_two_messages_arrive_in_order(listener: socket.socket) -> None:
     notify("READY=1", address=listener.getsockname())
     notify("STOPPING=1", address=listener.getsockname())
     assert [listener.recv(1000), listener.recv(1000)] == [b"READY=1", b"STOPPING=1"]
@@ -51,17 +51,17 @@ def test_two_messages_arrive_in_their_order(listener: socket.socket) -> None:
 @pytest.mark.parametrize(
     "address", [None, "", "/no/such/socket", "@nobody-listens-here", "vsock:2:1234", "relative", "/a\0b", "/" + "long" * 100]
 )
-def test_where_nobody_listens_nothing_happens(address: str | None) -> None:
+def test_without_a_listener_notify_does_nothing(address: str | None) -> None:
     notify("READY=1", address=address)
 
 
-def test_a_message_that_is_too_long_or_no_text_is_let_go(listener: socket.socket) -> None:
+def test_a_message_that_is_too_long_is_dropped(listener: socket.socket) -> None:
     notify("STATUS=" + "x" * 10_000_000, address=listener.getsockname())
     notify("STATUS=\ud800", address=listener.getsockname())
     assert listener.recv(1000) == b"STATUS=?"
 
 
-def test_a_listener_that_does_not_listen_does_not_stop_the_daemon(listener: socket.socket) -> None:
+def test_a_listener_that_does_not_read_does_not_block_notify(listener: socket.socket) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, suppress(BlockingIOError):
         sender.settimeout(0)
         while True:
@@ -84,5 +84,5 @@ def test_a_listener_that_does_not_listen_does_not_stop_the_daemon(listener: sock
         ({}, None),
     ],
 )
-def test_the_watchdog_is_fed_twice_as_often_as_it_asks(environ: dict[str, str], seconds: float | None) -> None:
+def test_the_watchdog_interval_is_half_of_its_timeout(environ: dict[str, str], seconds: float | None) -> None:
     assert watchdog_interval(environ, 4711) == seconds

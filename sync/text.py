@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Characters that JSON does not escape and that control a terminal or the direction of text."""
@@ -20,6 +20,26 @@ def json_text(value: Any, indent: int | None = None) -> str:
     """Write JSON with non-ASCII characters as they are, and every character that controls a terminal escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def json_parts(value: Any, items: Iterable[Any], indent: int | None = None) -> Iterator[str]:
+    """Yield the text of `json_text` in parts, for a long list, of which only one item at a time is in memory.
+
+    Args:
+        value: an empty list, or an object whose last member is an empty list.
+        items: the items of that list.
+        indent: as of `json_text`.
+    """
+    head, _, tail = json_text(value, indent).rpartition("[]")
+    outer = "" if indent is None else "\n" + " " * (indent if head else 0)
+    inner = "" if indent is None else outer + " " * indent
+    yield f"{head}["
+    before = inner
+    for item in items:
+        text = json_text(item, indent)
+        yield before + (text.replace("\n", inner) if indent else text)  # no value contains a line break: JSON escapes it
+        before = f",{inner or ' '}"
+    yield f"{outer if before != inner else ''}]{tail}"
 
 
 def _plain(value: Any) -> Any:

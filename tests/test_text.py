@@ -9,7 +9,7 @@ from pathlib import PurePath
 import msgspec
 import pytest
 
-from sync.text import count_of, escape_bidi, escape_control_characters, iso, join_limited, json_text
+from sync.text import count_of, escape_bidi, escape_control_characters, iso, join_limited, json_parts, json_text
 
 UNSAFE = "\x7f\x9f\u061c\u200e\u200f\u2028\u202e\u2066\u2069"
 
@@ -56,3 +56,17 @@ def test_a_count_has_its_noun(number: int, shown: str) -> None:
 def test_a_time_is_written_in_utc() -> None:
     assert iso(datetime(2026, 5, 22, 3, 37, 31, tzinfo=UTC)) == "2026-05-22T03:37:31Z"
     assert iso(datetime(2026, 5, 22, 5, 37, 31, 120, tzinfo=timezone(timedelta(hours=2)))) == "2026-05-22T03:37:31.000120Z"
+
+
+@pytest.mark.parametrize("indent", [None, 2, 3])
+@pytest.mark.parametrize("items", [[], [1], [{"a": ["line\nbreak", {}, []]}, "\x9b", []]])
+def test_json_in_parts_has_the_bytes_of_the_whole(items: list[object], indent: int | None) -> None:
+    assert "".join(json_parts([], items, indent)) == json_text(items, indent)
+    assert "".join(json_parts({"a": {"b": [1]}, "c": []}, items, indent)) == json_text({"a": {"b": [1]}, "c": items}, indent)
+
+
+def test_json_in_parts_takes_an_item_only_when_the_one_before_is_written() -> None:
+    items = iter(range(3))
+    parts = json_parts([], items)
+    assert [next(parts), next(parts)] == ["[", "0"]
+    assert next(items) == 1

@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import AS_OF, WholeNumber
 from sync.errors import UsageError
-from sync.text import escape_control_characters, json_text
+from sync.text import escape_control_characters, json_parts, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from sync.catalog.document import Document
     from sync.commands.output import Output
 
-_CHUNK = 2**18
-"""Characters that are written at once."""
 FORMATS = ("jsonl", "json", "csv", "atom")
 _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 """The positions where a spreadsheet may see a formula; semicolon, tab and line break may end a cell."""
@@ -66,30 +63,20 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
     engine = context.engine()
     after_run = find_run(engine, as_of)
     if style == "atom":
-        _write(context.out, [_atom(engine, newest)])
+        _write(context.out, iter([_atom(engine, newest)]))
         return
     with open_catalog(engine, after_run=after_run) as (cursor, documents):
         if style == "csv":
-            pieces = as_csv(documents)
+            parts = as_csv(documents)
         else:
-            pieces = (as_json if style == "json" else as_json_lines)(documents, cursor if with_cursor else None)
-        _write(context.out, pieces)
+            parts = (as_json if style == "json" else as_json_lines)(documents, cursor if with_cursor else None)
+        _write(context.out, parts)
 
 
-def _write(out: Output, pieces: Iterable[str]) -> None:
-    """Write pieces of text in chunks; stop at a failure of stdout, so that the rest is not read from the database."""
-    chunk: list[str] = []
-    size = 0
-    for piece in chain(pieces, [None]):
-        if piece is not None:
-            chunk.append(piece)
-            size += len(piece)
-        if piece is None or size > _CHUNK:
-            text = "".join(chunk)
-            out.data("\n".join(map(escape_control_characters, text.split("\n"))) if out.on_terminal else text)
-            chunk, size = [], 0
-        if out.failure is not None:
-            return
+def _write(out: Output, parts: Iterator[str]) -> None:
+    if out.on_terminal:
+        parts = ("\n".join(map(escape_control_characters, part.split("\n"))) for part in parts)
+    out.parts(parts)
 
 
 def _atom(engine: Engine, newest: int) -> str:
@@ -110,17 +97,12 @@ def as_json_lines(documents: Iterable[Document], cursor: str | None = None) -> I
 
 
 def as_json(documents: Iterable[Document], cursor: str | None = None) -> Iterator[str]:
-    """Yield one JSON array; with a cursor, an object with the cursor and the array. The bytes are those of `json.dumps`."""
+    """Yield one JSON array; with a cursor, an object with the cursor and the array."""
     from sync.reader.stored_templates import printed
 
-    margin = "" if cursor is None else "  "
-    yield "[" if cursor is None else f'{{\n  "cursor": {json_text(cursor)},\n  "templates": ['
-    between, end = f"\n{margin}  ", "]"
-    for document in documents:
-        text = json_text(printed(document), indent=2)
-        yield between + text.replace("\n", f"\n{margin}  ")  # no value contains a line break: JSON escapes it
-        between, end = f",\n{margin}  ", f"\n{margin}]"
-    yield f"{end}\n" if cursor is None else f"{end}\n}}\n"
+    whole: Any = [] if cursor is None else {"cursor": cursor, "templates": []}
+    yield from json_parts(whole, map(printed, documents), 2)
+    yield "\n"
 
 
 def as_csv(documents: Iterable[Document]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sync.config.redaction import Redactor
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 PROGRESS_DELAY = 2.0
 """Seconds after which a walk shows its progress."""
+
+
+_CHUNK = 2**18
+"""Characters that are written at once."""
 
 
 def open_closed_streams() -> None:
@@ -83,6 +88,26 @@ class Output:
         from sync.text import json_text
 
         self.data(json_text(value, 2 if self._stdout.isatty() else None) + "\n")
+
+    def json_parts(self, value: Any, items: Iterable[Any]) -> None:
+        """Print a value whose last member is an empty list, with these items in it; only some of them are in memory at a time."""
+        from sync.text import json_parts
+
+        self.parts(chain(json_parts(value, items, 2 if self.on_terminal else None), "\n"))
+
+    def parts(self, parts: Iterable[str]) -> None:
+        """Print text in chunks. After a failure no further part is made."""
+        chunk: list[str] = []
+        size = 0
+        for part in parts:
+            chunk.append(part)
+            size += len(part)
+            if size > _CHUNK:
+                self.data("".join(chunk))
+                chunk, size = [], 0
+            if self.failure is not None:
+                return
+        self.data("".join(chunk))
 
     def data(self, text: str) -> None:
         """Print text unchanged; the caller has escaped it."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sync.client.api_client import HttpApiClient
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
+    from sync.outputs.catalog import RunChange
     from sync.recording.record import Recording
     from sync.synchronise import Outcome, Plan
 
@@ -140,7 +141,7 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
         SyncError: the error of the run.
     """
     if json:
-        out.json(outcome_output(outcome))
+        out.json_parts(_output_without_changes(outcome), _changes_output(outcome))  # a first run has very many
     elif outcome.plan:
         from sync.terminal.changes import summary
 
@@ -157,26 +158,33 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
 
 def outcome_output(outcome: Outcome) -> outputs.Outcome:
     """Build the JSON output of a run: its row and its changes."""
-    from sync.outputs.catalog import RunChange
+    output = _output_without_changes(outcome)
+    output.changes = list(_changes_output(outcome))
+    return output
+
+
+def _output_without_changes(outcome: Outcome) -> outputs.Outcome:
     from sync.outputs.commands import Outcome
+
+    hint = outcome.error.hint if outcome.error else None
+    return Outcome(**outcome.run.as_json(), hint=hint or None, changes=[])
+
+
+def _changes_output(outcome: Outcome) -> Iterator[RunChange]:
+    from sync.outputs.catalog import RunChange
     from sync.reader.stored_templates import printed
 
-    rows = _change_rows(outcome.plan) if outcome.plan else []
-    for row in rows:
-        row.update({which: printed(row[which]) for which in ("document", "before") if row[which]})
-    hint = outcome.error.hint if outcome.error else None
-    return Outcome(**outcome.run.as_json(), hint=hint or None, changes=[RunChange(**row) for row in rows])
+    for row in _change_rows(outcome.plan) if outcome.plan else ():
+        yield RunChange(**{**row, **{which: printed(row[which]) for which in ("document", "before") if row[which]}})
 
 
-def _change_rows(plan: Plan, limit: int | None = None) -> list[dict[str, Any]]:
+def _change_rows(plan: Plan, limit: int | None = None) -> Iterator[dict[str, Any]]:
     """Convert the first `limit` changes of a run to the form of the feed."""
-    rows = []
     for change in plan.changes.changes[:limit]:
         document = plan.document_of(change)
         after, before = (None, document) if change.kind == "removed" else (document, None)
         row = {"kind": change.kind, "template_id": change.template_id, "fields": list(change.fields)}
-        rows.append({**row, "evidence": change.evidence, "document": after, "before": before})
-    return rows
+        yield {**row, "evidence": change.evidence, "document": after, "before": before}
 
 
 def _show_changes(out: Output, plan: Plan, run_id: int | None) -> None:

@@ -19,10 +19,6 @@ LONGEST_DURATION = 3650 * 86400
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def _text(value: str) -> str:
-    return value
-
-
 def parse_duration(value: str) -> float:
     """Parse a duration such as 90s, 15m, 6h or 1d, to seconds.
 
@@ -226,7 +222,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("grace", "SYNC_GRACE", "30s", parse_duration, "DURATION", "Maximum time for a graceful stop of the daemon."),
     Option("stale_after", "SYNC_STALE_AFTER", None, parse_duration, "DURATION",
            "Age after which the last success is stale; default three intervals, one day with SYNC_CRON."),
-    Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", _text, "HOST", "Address for the daemon's probes and metrics."),
+    Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", str, "HOST", "Address for the daemon's probes and metrics."),
     Option("http_port", "SYNC_HTTP_PORT", None, _whole(0, 65535), "PORT",
            "Port of /livez, /readyz and /metrics; disabled if not set."),
     Option("metrics_file", "SYNC_METRICS_FILE", None, replaceable_file, "FILE",
@@ -237,7 +233,7 @@ OPTIONS: tuple[Option, ...] = (
            "HTTP proxy for all requests; HTTPS_PROXY and similar variables are ignored."),
     Option("webhooks_file", "SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
            "TOML file of webhook endpoints; see docs/changes.md."),
-    Option("site_dir", "SYNC_SITE_DIR", None, _text, "DIR",
+    Option("site_dir", "SYNC_SITE_DIR", None, str, "DIR",
            "Directory of the gallery, updated after every change; see docs/gallery.md."),
     Option("site_covers", "SYNC_SITE_COVERS", "false", _flag, "true|false",
            "Also store copies of the covers."),

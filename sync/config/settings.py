@@ -138,8 +138,9 @@ def load(
             continue
         if option.metavar == "FILE":
             files[option.variable] = text
-        secrets += _secret_parts(option, text.strip())
-        origins.append(Origin(option, _shown(option, text.strip()), source))
+        shown, hidden = _masked(option, text.strip())
+        secrets += hidden
+        origins.append(Origin(option, shown, source))
     problems += _contradictions(values, origins) + _paths_in_use(values, files)
     if needs_key and "api_key" in values and values["api_key"] is None:
         problems.insert(0, _NO_KEY)
@@ -219,34 +220,20 @@ def _given(option: Option, text: str | None, source: str) -> str:
     return f"; {source} says {text[:60]!r}"
 
 
-def _shown(option: Option, text: str) -> str:
-    if option.variable == "DATABASE_URL":
-        return _masked_url(text)
-    return MASK if option.secret else text
-
-
-def _masked_url(url: str) -> str:
-    """Return a database URL without its password and query, which may contain one."""
-    head, separator, rest = url.partition("://")
-    account = DATABASE_ACCOUNT.match(rest)
-    if account is None or not account[0]:
-        return f"{head}{separator}{rest.partition('?')[0]}"
-    password = f":{MASK}" if account["password"] is not None else ""
-    return f"{head}{separator}{account['user']}{password}@{rest[account.end() :].partition('?')[0]}"
-
-
-def _secret_parts(option: Option, text: str) -> list[str]:
-    """Return the strings that no log line may contain."""
+def _masked(option: Option, text: str) -> tuple[str, list[str]]:
+    """Return the value of a setting as printed, and the strings of it that no log line may contain."""
     if option.variable != "DATABASE_URL":
-        return [text] if option.secret else []
+        return (MASK, [text]) if option.secret else (text, [])
     from urllib.parse import parse_qsl, unquote
 
-    rest = text.partition("://")[2]
+    head, separator, rest = text.partition("://")
     account = DATABASE_ACCOUNT.match(rest)
     password = account["password"] if account else None
+    place, _, query = rest[account.end() if account else 0 :].partition("?")
     secrets = [password, unquote(password)] if password else []
-    query = rest[account.end() if account else 0 :].partition("?")[2]
-    return secrets + [value for name, value in parse_qsl(query) if "pass" in name.lower() or "pwd" in name.lower()]
+    secrets += [value for name, value in parse_qsl(query) if "pass" in name.lower() or "pwd" in name.lower()]
+    shown = f"{account['user']}{'' if password is None else f':{MASK}'}@" if account and account[0] else ""
+    return f"{head}{separator}{shown}{place}", secrets  # not the query, which may contain a password
 
 
 def _contradictions(values: Mapping[str, Any], origins: list[Origin]) -> list[str]:

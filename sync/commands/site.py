@@ -12,6 +12,8 @@ from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
 from sync.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Engine
 
     from sync.catalog.document import Document
@@ -42,8 +44,8 @@ def write(
     from sync.commands.output import progress_on_terminal
     from sync.site.build import build
 
-    copier = media_copier(settings, engine, covers=settings.site_covers if covers is None else covers)
-    progress = progress_on_terminal(out, "gallery: page") if out else None
+    copying, progress = (progress_on_terminal(out, f"gallery: {what}") if out else None for what in ("cover", "page"))
+    copier = media_copier(settings, engine, covers=settings.site_covers if covers is None else covers, progress=copying)
     return build(engine, folder, options_of(settings, site_url), copy_media=copier, progress=progress)
 
 
@@ -54,7 +56,9 @@ def options_of(settings: Settings, site_url: str | None = None) -> Options:
     return Options(settings.base_url, settings.staleness_budget, site_url)
 
 
-def media_copier(settings: Settings, engine: Engine, *, covers: bool) -> MediaCopier | None:
+def media_copier(
+    settings: Settings, engine: Engine, *, covers: bool, progress: Callable[[int, int | None], None] | None = None
+) -> MediaCopier | None:
     """Return the copier of covers; for the sample catalog it copies the files of the package, which need no download."""
     from sync.reader.stored_templates import has_covers_at
     from sync.sandbox.media_files import MEDIA_URL
@@ -67,7 +71,7 @@ def media_copier(settings: Settings, engine: Engine, *, covers: bool) -> MediaCo
     from sync.client.network import Network
     from sync.site.covers import Fetch
 
-    return MediaCopier(Fetch(Network.of(settings)))
+    return MediaCopier(Fetch(Network.of(settings)), progress=progress)
 
 
 def _sample_media(url: str, _document: Document) -> bytes:

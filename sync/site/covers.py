@@ -116,7 +116,7 @@ class MediaCopier:
     Args:
         get: returns the content of a URL of a template, or raises CoverUnavailable.
         fields: the fields of a document with the URLs.
-        on_failure: called with the URL and the reason of each failure.
+        progress: called with the number of finished downloads, and of all.
         removed: also fetch those of removed templates; otherwise only existing copies are kept.
     """
 
@@ -124,13 +124,13 @@ class MediaCopier:
         self,
         get: Get,
         fields: Sequence[str] = ("cover_url",),
-        on_failure: Callable[[str, str], object] = lambda _url, _why: None,
+        progress: Callable[[int, int], object] | None = None,
         *,
         removed: bool = False,
     ) -> None:
         self._get = get
         self._fields = fields
-        self._on_failure = on_failure
+        self._progress = progress or (lambda _done, _all: None)
         self._removed = removed
 
     def __call__(self, folder: Folder, stored: Iterable[Stored]) -> tuple[dict[str, str], int]:
@@ -148,7 +148,9 @@ class MediaCopier:
                 copies[key] = path
         lacking = [key for key in wanted if key not in copies]
         with ThreadPoolExecutor(PARALLEL) as pool:
-            for key, content in zip(lacking, pool.map(lambda key: self._try(*wanted[key]), lacking), strict=True):
+            contents = pool.map(lambda key: self._try(*wanted[key]), lacking)
+            for done, (key, content) in enumerate(zip(lacking, contents, strict=True), 1):
+                self._progress(done, len(lacking))
                 if content is not None:
                     name = hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:24]
                     path = f"media/{name}.{kind_of(content)}"
@@ -160,7 +162,6 @@ class MediaCopier:
         try:
             content = self._get(url, document)
             kind_of(content)
-        except CoverUnavailable as reason:
-            self._on_failure(url, str(reason))
+        except CoverUnavailable:
             return None
         return content

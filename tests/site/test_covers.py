@@ -129,9 +129,12 @@ def test_covers_are_asked_for_several_at_once_and_no_more_than_that(sqlite: Data
             now -= 1
         return PNG
 
-    built = Site(tmp_path / "site", sqlite.engine).build(copy_media=MediaCopier(get))
+    steps: list[tuple[int, int]] = []
+    copier = MediaCopier(get, progress=lambda *step: steps.append(step))
+    built = Site(tmp_path / "site", sqlite.engine).build(copy_media=copier)
 
     assert (built.covers, most) == (3 * PARALLEL, PARALLEL)
+    assert steps == [(done, 3 * PARALLEL) for done in range(1, 3 * PARALLEL + 1)]
 
 
 def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_they_are_others(

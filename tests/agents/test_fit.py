@@ -68,9 +68,7 @@ def lists(levels: int, within: Any = 1) -> Any:
 
 
 @pytest.mark.parametrize(("large", "longest", "most", "deepest"), [
-    ([], 2000, 200, 20),
-    ([["x" * 2000] * 20], 500, 50, 20),
-    ([["x" * 2000] * 50], 100, 10, 20),
+    ([], 2000, 200, 20), ([["x" * 2000] * 20], 500, 50, 20), ([["x" * 2000] * 50], 100, 10, 20),
     ([[["x" * 2000] * 10] * 10] * 3, 40, 3, 5),
 ])  # fmt: skip
 def test_larger_answers_are_truncated_more(large: list[Any], longest: int, most: int, deepest: int) -> None:

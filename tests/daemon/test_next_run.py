@@ -68,16 +68,11 @@ def test_retry_after_is_obeyed_within_limits(asked: float, least: float, most: f
 
 
 @pytest.mark.parametrize(("failures", "schedule", "least", "most"), [
-    (1, 900, 30, 33),
-    (2, 900, 60, 66),
-    (3, 900, 120, 132),
-    (5, 900, 480, 528),
+    (1, 900, 30, 33), (2, 900, 60, 66), (3, 900, 120, 132), (5, 900, 480, 528),
     (6, 900, 900, 900),      # the scheduled time is the cap, however long the maintenance
     (50, 900, 900, 900),
     (1, 10, 30, 33),         # but a deferral lasts at least so long
-    (50, 10, 30, 33),
-    (11, DAY, 30720, 33792),
-    (500, DAY, 30720, 33792),
+    (50, 10, 30, 33), (11, DAY, 30720, 33792), (500, DAY, 30720, 33792),
 ])  # fmt: skip
 def test_maintenance_without_a_time_is_retried_with_backoff(failures: int, schedule: float, least: float, most: float) -> None:
     result = RunResult(Status.DEFERRED, retry=True)
@@ -89,12 +84,7 @@ def test_maintenance_without_a_time_is_retried_with_backoff(failures: int, sched
     "result", [RunResult(Status.FAILED, retry=True), RunResult(Status.SKIPPED, retry=True), RunResult(Status.SKIPPED)]
 )
 @pytest.mark.parametrize(("failures", "schedule", "least", "most"), [
-    (0, 900, 30, 33),
-    (1, 900, 30, 33),
-    (2, 900, 60, 66),
-    (3, 900, 120, 132),
-    (4, 900, 240, 264),
-    (5, 900, 480, 528),
+    (0, 900, 30, 33), (1, 900, 30, 33), (2, 900, 60, 66), (3, 900, 120, 132), (4, 900, 240, 264), (5, 900, 480, 528),
     (6, 900, 900, 900),
     (1, 10, 10, 10),         # never later than scheduled
     (10_000, DAY, 30720, 33792),
@@ -129,13 +119,8 @@ def test_after_a_run_of_another_host_the_next_run_is_at_the_time_of_the_check() 
 
 
 @pytest.mark.parametrize(("status", "failures"), [
-    (Status.SUCCEEDED, 0),
-    (Status.HELD, 0),
-    (Status.INCOMPLETE, 0),
-    (Status.FAILED, 3),
-    (Status.DEFERRED, 3),
-    (Status.SKIPPED, 3),
-    (Status.INTERRUPTED, 3),
+    (Status.SUCCEEDED, 0), (Status.HELD, 0), (Status.INCOMPLETE, 0), (Status.FAILED, 3), (Status.DEFERRED, 3),
+    (Status.SKIPPED, 3), (Status.INTERRUPTED, 3),
 ])  # fmt: skip
 def test_consecutive_failures_are_counted_until_a_run_completes(status: Status, failures: int) -> None:
     assert failures_in_a_row(RunResult(status), 2) == failures
@@ -145,17 +130,14 @@ def test_consecutive_failures_are_counted_until_a_run_completes(status: Status, 
 
 
 @pytest.mark.parametrize(("previous", "interval", "expected"), [
-    (None, 900, 900),
-    (0, 900, 900),
+    (None, 900, 900), (0, 900, 900),
     (-1, 900, 899),          # a run of a second: the rhythm stays
-    (-0.5, 900, 899.5),
-    (-899.5, 900, 0.5),
+    (-0.5, 900, 899.5), (-899.5, 900, 0.5),
     (-900, 900, 900),        # a run as long as the interval: strictly later than now
     (-1000, 900, 800),       # longer: what was due meanwhile is not made up for
     (-3600 * 24 * 365 * 56, 900, 900),  # a clock that began in 1970 and was set right
     (3600, 900, 900),        # the clock was set back an hour: an interval from now, not an hour later
-    (0.5, 900, 900),
-    (-1, 0.25, 0.25),
+    (0.5, 900, 900), (-1, 0.25, 0.25),
 ])  # fmt: skip
 def test_the_next_time_of_an_interval_is_after_now(previous: float | None, interval: float, expected: float) -> None:
     earlier = None if previous is None else NOON + timedelta(seconds=previous)
@@ -182,8 +164,7 @@ def test_the_next_time_of_a_cron_expression_is_after_now(expression: str, previo
     (Interval(900), -100, 800),                # fresh: as if the daemon had been running
     (Interval(900), 0, 900),
     (Interval(900), 60, 0),                    # in the future: the clock was wrong then, or is now
-    (cron("0 3 * * *"), -3600, 15 * 3600),
-    (cron("0 3 * * *"), -10 * 3600, 0),
+    (cron("0 3 * * *"), -3600, 15 * 3600), (cron("0 3 * * *"), -10 * 3600, 0),
 ])  # fmt: skip
 def test_the_first_run_is_now_unless_the_last_success_is_recent(schedule: Schedule, last: float | None, expected: float) -> None:
     due = first_run(schedule, last_success=None if last is None else NOON + last * SECOND, now=NOON)
@@ -221,10 +202,7 @@ def test_apscheduler_accepts_the_triggers() -> None:
 
 
 @pytest.mark.parametrize(("interval", "expected"), [
-    (0.5, 0.05),
-    (60, 6),
-    (299, 29.9),
-    (300, 30),
+    (0.5, 0.05), (60, 6), (299, 29.9), (300, 30),
     (310, 30),               # half a minute at most
     (DAY, 30),
 ])  # fmt: skip
@@ -233,17 +211,12 @@ def test_a_follower_checks_a_tenth_of_the_interval_after_the_run_of_the_other_ho
 
 
 @pytest.mark.parametrize(("schedule", "began", "now", "check"), [
-    (Interval(900), -300, 0, 630),
-    (Interval(60), -20, 0, 46),
-    (Interval(900), -900, 0, None),
+    (Interval(900), -300, 0, 630), (Interval(60), -20, 0, 46), (Interval(900), -900, 0, None),
     (Interval(900), -300, 630, None),          # the other host made no further run: this one takes over
-    (Interval(900), 5, 0, 935),
-    (Interval(900), 6, 0, None),
+    (Interval(900), 5, 0, 935), (Interval(900), 6, 0, None),
     (Interval(900), 3600, 0, None),            # a success from the future delays nothing
     (cron("@hourly"), -3, 31, 3630),           # the other host's clock is a little behind
-    (cron("@hourly"), -4, 31, 3630),
-    (cron("@hourly"), -5, 31, None),
-    (cron("@hourly"), 1, 31, 3630),
+    (cron("@hourly"), -4, 31, 3630), (cron("@hourly"), -5, 31, None), (cron("@hourly"), 1, 31, 3630),
     (cron("@hourly"), -60, 0, None),
 ])  # fmt: skip
 def test_a_recent_run_of_another_host_covers_this_one_until_shortly_after_its_next(
@@ -261,8 +234,7 @@ def test_a_recent_run_of_another_host_covers_this_one_until_shortly_after_its_ne
     (2, 2.5, None),          # a clock that is being slewed
     (6.9, 2, None),
     (7, 2, None),            # just as far as a clock may drift
-    (-3, 2, None),
-    (8, 2, 6),
+    (-3, 2, None), (8, 2, 6),
     (3602, 2, 3600),         # set forward
     (-3598, 2, -3600),       # set back
     (28802, 2, 28800),       # a suspend: the monotonic clock stood still

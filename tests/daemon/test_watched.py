@@ -241,8 +241,7 @@ def test_an_error_of_a_one_shot_run_is_pinged_as_a_failure(sqlite: Database) -> 
 
 
 @pytest.mark.parametrize(("ended", "path"), [
-    (now() - timedelta(minutes=10), "/beat"),
-    (now() - timedelta(hours=2), "/beat/fail"),
+    (now() - timedelta(minutes=10), "/beat"), (now() - timedelta(hours=2), "/beat/fail"),
     (now() + timedelta(hours=2), "/beat/fail"),  # dated by a clock that was ahead
     (None, "/beat/fail"),
 ])  # fmt: skip

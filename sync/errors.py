@@ -322,4 +322,4 @@ class MissingExtra(ConfigurationError):
 
     def __init__(self, what: str, library: str, extra: str) -> None:
         super().__init__([f"{what} needs {library}, which is not installed."])
-        self.hint = f"pip install 'crun-template-sync[{extra}]'"
+        self.hint = f"Install this program with its extra {extra}: in a checkout, pip install '.[{extra}]'."

@@ -78,6 +78,7 @@ def test_djangos_inspectdb_takes_prices_for_decimals_and_its_models_read_the_vie
             [{"name": "新", "name_en": "New"}],
             "2026-05-22T03:37:31+00:00",
         ],
+        "problems": [[], [], ["models.E042"]],
         "price": "166.5",
     }
 

@@ -12,7 +12,7 @@ from weakref import WeakSet
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from sync.errors import ConfigurationError, DatabaseError
+from sync.errors import DatabaseError, MissingExtra
 from sync.store import connecting
 from sync.store.column_types import json_text, read_json
 from sync.store.connecting import install_connect, refuse_replica
@@ -45,9 +45,7 @@ def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.
         engine = sa.create_engine(url, hide_parameters=True, json_serializer=json_text, json_deserializer=read_json, **options)
     except ModuleNotFoundError as error:
         extra = {"postgresql": "postgres", "mysql": "mariadb"}.get(backend, backend)
-        raise ConfigurationError(
-            [f"DATABASE_URL: the driver {error.name} is not installed; pip install 'crun-template-sync[{extra}]'."]
-        ) from None
+        raise MissingExtra("DATABASE_URL", f"the driver {error.name}", extra) from None
     except (exc.ArgumentError, TypeError, ValueError) as error:
         raise refused_options(error, url.query) from None
     except OSError as error:  # a relative SQLite path needs the working directory

@@ -103,7 +103,7 @@ def require_current(connection: sa.Connection) -> None:
     if state is State.AHEAD:
         raise SchemaAhead(
             f"The database's schema ({found}) is newer than this version knows ({HEAD}).",
-            hint="Upgrade crun-template-sync on this machine: pip install --upgrade crun-template-sync.",
+            hint="Upgrade this program on this machine to the version that upgraded the database.",
         )
 
 

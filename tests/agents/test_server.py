@@ -289,7 +289,8 @@ def test_a_missing_extra_is_named(filled: Database) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr == (
-        "error: `template-sync mcp` needs mcp, which is not installed.\n  → pip install 'crun-template-sync[mcp]'\n"
+        "error: `template-sync mcp` needs mcp, which is not installed.\n"
+        "  → Install this program with its extra mcp: in a checkout, pip install '.[mcp]'.\n"
     )
 
 

@@ -169,5 +169,8 @@ def test_without_the_extra_only_the_check_is_missing_and_it_says_which(folder: P
         for arguments in (["--request"], ["--validate", "-"])
     ]  # fmt: skip
     assert [each.returncode for each in done] == [0, 78]
-    said = "error: Checking an input needs jsonschema, which is not installed.\n  → pip install 'crun-template-sync[validate]'\n"
+    said = (
+        "error: Checking an input needs jsonschema, which is not installed.\n"
+        "  → Install this program with its extra validate: in a checkout, pip install '.[validate]'.\n"
+    )
     assert done[1].stderr == said

@@ -165,5 +165,8 @@ def test_only_checking_needs_the_extra() -> None:
         "except MissingExtra as error: print(error.exit_code, error, error.hint)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    said = "78 Checking an input needs jsonschema, which is not installed. pip install 'crun-template-sync[validate]'\n"
+    said = (
+        "78 Checking an input needs jsonschema, which is not installed. "
+        "Install this program with its extra validate: in a checkout, pip install '.[validate]'.\n"
+    )
     assert done.stdout == said

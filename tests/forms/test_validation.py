@@ -134,4 +134,4 @@ def test_without_the_library_the_error_names_it_and_the_extra_that_installs_it(
     monkeypatch.setitem(sys.modules, "jsonschema", ModuleType(name))
     with pytest.raises(MissingExtra, match=f"^Checking an input needs {name}, which is not installed.$") as missing:
         FORM.validate(GOOD)
-    assert missing.value.hint == "pip install 'crun-template-sync[validate]'"
+    assert missing.value.hint == "Install this program with its extra validate: in a checkout, pip install '.[validate]'."

@@ -355,7 +355,7 @@ def test_a_schema_that_is_ahead_is_refused_by_runs_and_by_upgrades(made: Databas
         with pytest.raises(SchemaError, match=r"schema \(9999\) is newer than this version knows") as refused:
             refusing(made.engine)
         assert refused.value.exit_code == 69
-        assert "pip install --upgrade" in refused.value.hint
+        assert "Upgrade this program" in refused.value.hint
     assert made.scalar("SELECT count(*) FROM templates") == 0
 
 

@@ -74,10 +74,21 @@ def read() -> dict[str, Any]:
             db_table = "current_prices"
             app_label = "shop"
 
+    class Nullable(models.Model):  # type: ignore[misc]  # noqa: DJ008
+        pk = models.CompositePrimaryKey("template_id", "resolution")
+        template_id = models.CharField(max_length=255, null=True)  # noqa: DJ001 - what inspectdb writes for a view
+        resolution = models.CharField(max_length=64)
+
+        class Meta:
+            managed = False
+            db_table = "current_prices"
+            app_label = "shop"
+
     third = Picker.objects.get(pk="3")
     return {
         "cheap": list(Picker.objects.filter(lowest_credit__lt=Decimal(400)).order_by("pk").values_list("pk", flat=True)),
         "third": [str(third.lowest_credit), third.prices, third.tags, third.released_at.isoformat()],
+        "problems": [[each.id for each in model.check()] for model in (Picker, CurrentPrice, Nullable)],
         "price": str(CurrentPrice.objects.get(pk=("1", "480p")).credit.normalize()),
     }
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from sync.catalog.document import Document
     from sync.store.write import WriteSet
 
-
 SLOW_APPLY = 1.0
 """Seconds of a run's last transaction that its recorded duration may leave out; a second write for each run would cost more."""
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from sync.store.database_url import Host
 
-
 BUSY_SECONDS = 30
 """Lock timeout; an apply of 280 templates holds its locks for milliseconds."""
 

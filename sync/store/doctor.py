@@ -15,12 +15,10 @@ from sync.store.lease import insert_run
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-
 SMALLEST_CLUSTER = 3
 
 SPACE = 2**18
 """Bytes written to the disk of a SQLite file; a run with few changes writes less."""
-
 
 WRITTEN = (
     "templates", "template_versions", "consume_items", "price_periods", "tags", "template_tags", "template_aspect_ratios",

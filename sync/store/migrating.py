@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-
 LOCK_SECONDS = 120
 _LOCK_TIMEOUT = 0.3  # seconds; below PostgreSQL's deadlock_timeout
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from alembic.config import Config
 
-
 HEAD = "0009"
 """The newest revision in migrations/versions; a test compares the two."""
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _PROVIDERS = ("/usr/lib/galera/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so")
 
-
 _IMPATIENT = "evs.keepalive_period=PT0.4S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S"
 """Of a node that says nothing, sooner than the 5 s and 15 s of a real cluster."""
 

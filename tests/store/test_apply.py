@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.rejection import MOST_KEPT
 from sync.catalog.run_record import Run, Status
 from sync.catalog.served_records import wire_hash
 from sync.errors import DatabaseError, SchemaError
@@ -213,13 +212,6 @@ def test_a_rejected_record_is_kept_with_its_reason_and_its_template_stays(databa
     assert (second["template_id"], second["payload"]) == (None, '"no object"')
 
 
-def test_of_many_rejected_records_all_are_counted_and_the_first_are_stored(database: Database) -> None:
-    bad = [{"TemplateId": str(number), "Title": 7} for number in range(MOST_KEPT + 5)]
-    outcome = sync(bad, database.engine)
-    assert outcome.run.rejected == MOST_KEPT + 5
-    assert database.scalar("SELECT count(*) FROM rejected_templates") == MOST_KEPT
-
-
 def test_held_removals_are_counted_and_deleted_when_their_templates_return(database: Database) -> None:
     sync(records(30), database.engine, clock=at(0))
     for minute in (1, 2):
@@ -231,14 +223,6 @@ def test_held_removals_are_counted_and_deleted_when_their_templates_return(datab
     assert len(database.present) == 30
     sync(records(30), database.engine, clock=at(3))
     assert database.rows("held_removals") == []
-
-
-def test_held_removals_are_applied_when_three_runs_agree(database: Database) -> None:
-    sync(records(30), database.engine)
-    statuses = [sync(records(10), database.engine, hold=0.0).run.status for _ in range(3)]
-    assert statuses == [Status.HELD, Status.HELD, Status.SUCCEEDED]
-    assert (len(database.present), database.rows("held_removals")) == (10, [])
-    assert anomalies(database) == []
 
 
 def test_a_new_field_leaves_sync_state_unchanged(database: Database) -> None:

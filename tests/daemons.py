@@ -1,4 +1,4 @@
-"""The daemon as a process of its own, an upstream that can hold its answers, and what waits for either to do something."""
+"""The daemon as a process, and an API server that can delay its responses."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-PATIENCE = 25.0  # seconds; what is waited for comes within one, or never: other suites run beside
+PATIENCE = 25.0  # seconds; expected events occur within one, but the machine may be busy
 
 
 def until(look: Callable[[], T | None], what: str, within: float = PATIENCE) -> T:
-    """Look again and again until there is something; fail with `what` was waited for."""
+    """Call `look` until it returns something true; fail with `what` after the timeout."""
     ends = time.monotonic() + within
     while True:
         found = look()
         if found:
             return found
-        assert time.monotonic() < ends, f"waited in vain for {what}"
+        assert time.monotonic() < ends, f"timeout: {what}"
         time.sleep(0.01)
 
 
 class Upstream(Hostile):
-    """A catalog that can hold its answers, or give another one.
+    """A server of a catalog that can delay its responses, or send another one.
 
     Attributes:
-        gate: while it is cleared, every answer is held.
-        reply: status, body and headers to answer instead.
-        held: number of requests that found the gate closed.
+        gate: while it is cleared, every response waits.
+        reply: status, body and headers to send instead.
+        held: number of requests that waited.
         keys: the accepted keys.
     """
 
@@ -73,17 +73,17 @@ class Upstream(Hostile):
         return [request.headers.get("x-api-key", "") for request in self.requests]
 
     def refuse(self, code: int, **headers: str) -> None:
-        """Answer with this code from now on."""
+        """Send this code from now on."""
         self.reply = (code, {"code": code, "message": "no"}, {name.replace("_", "-"): value for name, value in headers.items()})
 
     def hold_a_run(self) -> None:
-        """Hold every answer from now on, and wait until a run is at work that waits for one."""
+        """Delay every response from now on, and wait until a run waits for one."""
         self.held = 0
         self.gate.clear()
         until(lambda: self.held, "a run that waits for an answer")
 
     def settings(self, **more: str) -> dict[str, str]:
-        """Give the settings that lead here."""
+        """Return the settings for this server."""
         return {"CRUN_BASE_URL": self.url, "CRUN_API_KEY": SANDBOX_KEY, "SYNC_RATE": "0", **more}
 
     def _answer(self, request: Request) -> Reply:
@@ -95,12 +95,12 @@ class Upstream(Hostile):
 
     def _page(self, request: Request) -> tuple[int, dict[str, Any], dict[str, str]]:
         if request.headers.get("x-api-key") not in self.keys:
-            return 401, {"code": 401, "message": "who are you?"}, {}
+            return 401, {"code": 401, "message": "unknown key"}, {}
         return 200, list_templates(self.catalog, request.query), {}
 
 
 class DaemonProcess:
-    """`template-sync daemon`, with every byte that it writes."""
+    """A process of `template-sync daemon`, and its output."""
 
     def __init__(self, folder: Path, variables: dict[str, str], *arguments: str) -> None:
         self.folder = folder
@@ -131,7 +131,7 @@ class DaemonProcess:
 
     @property
     def said(self) -> str:
-        """All that it wrote."""
+        """Its output."""
         return "".join(self.lines)
 
     @property
@@ -139,7 +139,7 @@ class DaemonProcess:
         return self._process.pid
 
     def events(self, name: str, **fields: Any) -> list[dict[str, Any]]:
-        """Give the log lines of one event."""
+        """Return the log lines of one event."""
         found = []
         for line in list(self.lines):
             with suppress(json.JSONDecodeError):
@@ -155,35 +155,35 @@ class DaemonProcess:
             found = self.events(name, **fields)
             if len(found) >= count:
                 return found[count - 1]
-            assert self._process.poll() is None or self._reader.is_alive(), f"it left: {self.said}"
+            assert self._process.poll() is None or self._reader.is_alive(), f"the process ended: {self.said}"
             return None
 
         try:
             return until(look, f"{count} × {name} {fields}")
         except AssertionError as error:
-            raise AssertionError(f"{error}; it said:\n{self.said[-3000:]}") from None
+            raise AssertionError(f"{error}; output:\n{self.said[-3000:]}") from None
 
     def send(self, number: Signals) -> None:
         self._process.send_signal(number)
 
     def end(self, within: float = PATIENCE) -> int:
-        """Wait until it has ended; give its exit status."""
+        """Wait until it has ended; return its exit code."""
         code = self._process.wait(within)
         self._reader.join(PATIENCE)
         return code
 
     def stop(self, number: Signals = Signals.SIGTERM, within: float = PATIENCE) -> int:
-        """Ask it to stop, and wait until it has."""
+        """Send a signal, and wait until it has ended."""
         self.send(number)
         return self.end(within)
 
     @property
     def port(self) -> int:
-        """Where its probes listen."""
+        """Port of its probes."""
         return int(self.wait_for("probes_listen")["port"])
 
     def probe(self, path: str) -> tuple[int, str]:
-        """Ask one of its probes."""
+        """Request one of its probes."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
@@ -192,12 +192,12 @@ class DaemonProcess:
                 return refusal.code, refusal.read().decode()
 
     def metrics(self) -> dict[str, float]:
-        """Scrape it."""
+        """Return its metrics."""
         lines = [line for line in self.probe("/metrics")[1].splitlines() if not line.startswith("#")]
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
     def wait_until_still(self) -> None:
-        """Wait until it has used no processor time for a while: it waits for somebody."""
+        """Wait until it has used no processor time for a while."""
 
         def used() -> str:
             with open(f"/proc/{self.pid}/stat") as file:  # noqa: PTH123 - a file of the kernel's
@@ -212,7 +212,7 @@ class DaemonProcess:
 
 
 def rows(folder: Path, query: str = "SELECT run_id, status FROM sync_runs ORDER BY run_id") -> list[Any]:
-    """Ask the SQLite database in a folder."""
+    """Query the SQLite database in a folder."""
     connection = sqlite3.connect(folder / "templates.db", timeout=PATIENCE)
     try:
         return connection.execute(query).fetchall()
@@ -221,19 +221,19 @@ def rows(folder: Path, query: str = "SELECT run_id, status FROM sync_runs ORDER 
 
 
 def statuses(folder: Path) -> list[str]:
-    """Name the statuses of all runs, oldest first."""
+    """Return the statuses of all runs, oldest first."""
     return [status for _, status in rows(folder)]
 
 
 def next_run_at(folder: Path) -> str | None:
-    """Tell what the daemon plans, as `status` is told."""
+    """Return the stored time of the next run."""
     planned: str | None = rows(folder, "SELECT max(next_run_at) FROM planned_runs")[0][0]
     return planned
 
 
 @contextmanager
 def write_lock(folder: Path) -> Iterator[Callable[[], None]]:
-    """Hold the SQLite database's write lock; gives what lets go of it."""
+    """Hold the write lock of the SQLite database; yield the function that releases it."""
     connection = sqlite3.connect(folder / "templates.db", timeout=PATIENCE, isolation_level=None, check_same_thread=False)
     connection.execute("BEGIN IMMEDIATE")
 

@@ -79,3 +79,4 @@ def test_read_only_values_become_plain_json() -> None:
     frozen = (1, [("a",)], MappingProxyType({"b": MappingProxyType({"c": ()})}))
     assert to_plain_json(frozen) == [1, [["a"]], {"b": {"c": []}}]
     assert type(to_plain_json(frozen)[2]["b"]) is dict
+    assert to_plain_json((DAY, Decimal("1.0"))) == ["2026-01-01T00:00:00Z", 1]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sync.catalog.document import DOCUMENT_KEYS
 from sync.catalog.field_changes import REASONS
 from sync.site import words
 from sync.site.cards import RATIOS, page_name, price_range, ratio_class, safe_url
@@ -73,7 +74,7 @@ def test_data_in_a_script_cannot_end_it_wherever_it_is_pasted() -> None:
         ),
         ({"field": "input_requirement", "old": "A_NEW_WORD", "new": "free Text_"},
          ("Input", "图片要求", "A new word → free Text_", "A new word → free Text_")),
-        ({"field": "duration_ms", "old": 5200, "new": None}, ("Length", "时长", "5.2 s → none", "5.2 s → 无")),
+        ({"field": "duration_ms", "old": 999_900, "new": None}, ("Length", "时长", "999.9 s → none", "999.9 s → 无")),
         ({"field": "aspect_ratios", "old": ["9:16", "1:1"], "new": []},
          ("Supported ratios", "支持画幅", "9:16, 1:1 → none", "9:16, 1:1 → 无")),
         ({"field": "tags", "gained": [{"name": "热", "name_en": "Hot"}], "lost": [{"name": "冬", "name_en": None}]},
@@ -85,9 +86,33 @@ def test_a_change_is_worded_for_people_in_both_languages(changed: dict[str, Any]
     assert (*words.field(changed["field"]), *words.change(changed)) == shown
 
 
-def test_every_reason_of_a_breaking_change_has_words() -> None:
-    found = tuple(f"{reason}:x" if reason.endswith("-gone") else reason for reason in REASONS if reason != "removed")
-    english, chinese = (each.split(sign) for each, sign in zip(words.reasons(found), (", ", "，"), strict=True))
-    assert (len(english), len(chinese)) == (len(found), len(found))
-    assert not {*english, *chinese} & {*found}
-    assert words.reasons(("of-a-later-version:x",)) == ("of-a-later-version", "of-a-later-version")
+WORDS = """
+template_id: Template ID, 模板编号 | title: Chinese title, 中文标题 | title_en: English title, 英文标题 | tags: Tags, 标签
+template_type: Type, 类型 | input_requirement: Input, 图片要求 | input_num: Images, 图片数 | duration_ms: Length, 时长
+cover_aspect_ratio: Cover ratio, 封面画幅 | aspect_ratios: Supported ratios, 支持画幅 | released_at: Released, 发布时间
+media_id: Media ID, 媒体编号 | service_id: Service ID, 服务编号 | cover_url: Cover, 封面地址
+preview_video_url: Preview, 预览地址 | BEGIN_FRAME: First frame, 首帧 | BEGIN_END_FRAME: First and last frame, 首尾帧
+REFERENCE_IMAGE: Reference image, 参考图 | ANY_IMAGE: Any image, 任意图片
+SINGLE_PERSON: One person, 单人 | DOUBLE_PERSON: Two people, 双人
+SINGLE_PET: One pet, 单只宠物 | PERSON_AND_PET: A person and a pet, 一人一宠 | more-images: more images, 图片数增加
+fewer-images: fewer images, 图片数减少
+images-stated: number of images stated, 图片数已注明 | type: other type, 类型改变 | requirement: other input, 图片要求改变
+resolution-gone:a:b: without a:b, 不再提供 a:b | ratio-gone:9:16: without 9:16, 不再支持 9:16
+of-a-later-version:x: of-a-later-version, of-a-later-version
+"""
+
+
+def test_every_field_every_known_word_and_every_reason_has_words_in_both_languages() -> None:
+    told = {}
+    for line in WORDS.replace(" | ", "\n").strip().splitlines():
+        name, _, both = line.rpartition(": ")
+        told[name] = tuple(both.split(", "))
+    find = {
+        True: lambda name: words.reasons((name,)),
+        False: lambda name: words.field(name) if name.islower() else words.word(name),
+    }
+    of_reasons = {name: name.partition(":")[0] in {*REASONS, "of-a-later-version"} for name in told}
+    assert {name: find[of_reasons[name]](name) for name in told} == told
+    assert {*words.FIELDS} == {*DOCUMENT_KEYS} - {"consume_items", "extra"}
+    assert {*REASONS} - {name.partition(":")[0] for name in told} == {"removed"}
+    assert words.reasons(("type", "requirement")) == ("other type, other input", "类型改变，图片要求改变")

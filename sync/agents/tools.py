@@ -10,6 +10,7 @@ from msgspec.structs import fields as struct_fields
 
 from sync.agents import answers
 from sync.agents.answers import TooLargeError, escape_and_truncate, fit_to_limit, fits
+from sync.catalog.document import json_number
 from sync.catalog.feed_chain import Cursor
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     Arguments = Mapping[str, Any]
 
 
+_NUMBERS = {"images", "limit", "min_price", "max_price"}
+_MAX_DIGITS = 30
+
+
 class RefusedError(Exception):
     """The call is rejected; the message is a sentence for the model."""
 
@@ -54,7 +59,8 @@ def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
     """
     arguments = _given(tool, arguments)
     wrong = [str(problem) for problem in problems(self_contained(TOOLS[tool].arguments), arguments)]
-    wrong += [f"{name}: cannot hold {flaw}" for name, given in arguments.items() if (flaw := _flaw(given))]
+    texts = [(name, value) for name, value in arguments.items() if isinstance(value, str)]
+    wrong += [f"{name}: cannot hold {flaw}" for name, text in texts if (flaw := storage_flaw(text))]
     if wrong:
         raise RefusedError(f"{'; '.join(wrong[:5])}.")
     try:
@@ -79,34 +85,21 @@ def _given(tool: str, arguments: Arguments) -> dict[str, Any]:
     return found
 
 
-_NUMBERS = {"images", "limit", "min_price", "max_price"}
-
-
 def _number(text: str) -> Any:
     try:
         number = Decimal(text)
     except InvalidOperation:
         return text
-    if not number.is_finite() or abs(number.adjusted()) > _DIGITS:
-        return text
-    return int(number) if number == number.to_integral_value() else float(number)
-
-
-_DIGITS = 30
-
-
-def _flaw(given: Any) -> str | None:
-    return storage_flaw(given) if isinstance(given, str) else None
+    return json_number(number) if number.is_finite() and abs(number.adjusted()) <= _MAX_DIGITS else text
 
 
 def _filters(arguments: Arguments) -> dict[str, Any]:
-    wanted = dict(arguments)
-    for name in ("min_price", "max_price"):
-        if name in wanted:
-            wanted[name] = Decimal(str(wanted[name]))
-    if "images" in wanted:
-        wanted["images"] = int(wanted["images"])
-    return wanted
+    kinds: dict[str, Callable[[Any], Any]] = {"min_price": _price, "max_price": _price, "images": int}
+    return {name: kinds[name](value) if name in kinds else value for name, value in arguments.items()}
+
+
+def _price(value: float) -> Decimal:
+    return Decimal(str(value))
 
 
 def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
@@ -140,10 +133,6 @@ def _filter_values(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
         number, found = then.count(**wanted), then.facets(**wanted)
     values: dict[str, Any] = {name: [FilterValue(value, count) for value, count in each.items()] for name, each in found.items()}
     return fit_to_limit(FilterValues(templates=number, **values))
-
-
-def _template(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    return fit_to_limit(answers.whole(catalog.template(arguments["template_id"])))
 
 
 def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
@@ -216,10 +205,6 @@ def _recent_changes(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     return _as_many_as_fit(page, arguments)
 
 
-def _status(catalog: Catalog, _arguments: Arguments) -> dict[str, Any]:
-    return fit_to_limit(answers.status(catalog.status()))
-
-
 def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict[str, Any]:
     """Return as many rows as the limit says, or half as many until they fit; a single row is truncated."""
     limit = int(arguments.get("limit", USUAL_ROWS))
@@ -234,10 +219,10 @@ def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict
 _CALLED: Mapping[str, Callable[[Catalog, Arguments], dict[str, Any]]] = {
     "search_templates": _search,
     "filter_values": _filter_values,
-    "get_template": _template,
+    "get_template": lambda catalog, arguments: fit_to_limit(answers.whole(catalog.template(arguments["template_id"]))),
     "get_form": _form,
     "validate_input": _validate,
     "price_history": _price_history,
     "recent_changes": _recent_changes,
-    "catalog_status": _status,
+    "catalog_status": lambda catalog, _arguments: fit_to_limit(answers.status(catalog.status())),
 }

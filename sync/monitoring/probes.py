@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,17 +25,17 @@ from sync.resource_limits import resource_error
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Check = Callable[[], tuple[bool, str]]
     from sync.monitoring.metrics import Metrics
     from sync.reader.status import Overview
 
+    Check = Callable[[], tuple[bool, str]]
 
+KEEP_SECONDS = 3.0
+"""Seconds for which facts are served before the database is queried again, so that several scrapers cost one query."""
+QUERY_LIMIT = 3.0
+"""Maximum wait of a scrape for the database, in seconds; less than the timeout of a request."""
 _LIMIT = 5.0  # seconds for one request
-
-
 _PLAIN = "text/plain; charset=utf-8"
-
-
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -99,7 +100,8 @@ class Probes:
         self._server = self._thread = None
 
     def _answer(self, path: str, host: str | None) -> _Answer:
-        if not self._expected(host):
+        # On loopback, another name is that of a web page; on an open address, any name may be this service's.
+        if self._host in LOOPBACK and host is not None and not is_loopback_name(host):  # every browser sends a Host
             return _Answer(HTTPStatus.MISDIRECTED_REQUEST, b"not a name of this service\n")
         path = path.partition("?")[0]
         if path == "/metrics":
@@ -108,10 +110,6 @@ class Probes:
         if check is None:
             return _Answer(HTTPStatus.NOT_FOUND, b"try /livez, /readyz or /metrics\n")
         return _guarded(lambda: _check_answer(*check()))
-
-    def _expected(self, host: str | None) -> bool:
-        """Refuse other names on loopback; on an open address, any name may be this service's."""
-        return self._host not in LOOPBACK or host is None or is_loopback_name(host)  # every browser sends a Host
 
 
 def _check_answer(good: bool, text: str) -> _Answer:  # noqa: FBT001 - the pair that a check returns
@@ -153,7 +151,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """Cut what is late; `serve_forever` comes by again and again, with requests and without."""
+        """Disconnect late requests; `serve_forever` calls this repeatedly."""
         for request, end in self._ends.copy().items():
             if time.monotonic() > end:
                 with suppress(OSError):  # it may already be closed
@@ -193,13 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no access log."""
 
 
-KEEP_SECONDS = 3.0
-"""Seconds for which facts are served before the database is queried again, so that several scrapers cost one query."""
-
-QUERY_LIMIT = 3.0
-"""Maximum wait of a scrape for the database, in seconds; less than the timeout of a request."""
-
-
+@dataclass(eq=False)
 class Scrape:
     """Read the facts from the database, then return the metrics; while the database does not answer, the last facts are served.
 
@@ -211,40 +203,33 @@ class Scrape:
         monotonic: the monotonic clock.
     """
 
-    def __init__(
-        self,
-        metrics: Metrics,
-        read: Callable[[], Overview],
-        *,
-        keep: float = KEEP_SECONDS,
-        limit: float = QUERY_LIMIT,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._metrics = metrics
-        self._read = read
-        self._keep = keep
-        self._limit = limit
-        self._monotonic = monotonic
+    metrics: Metrics
+    read: Callable[[], Overview]
+    keep: float = KEEP_SECONDS
+    limit: float = QUERY_LIMIT
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked_at: float | None = None
+        self._queried_at: float | None = None
         self._query: threading.Thread | None = None
 
     def text(self) -> bytes:
         """Return the metrics in Prometheus's text format."""
         query = self._begin()
         if query is not None:
-            query.join(self._limit)
-        return self._metrics.text()
+            query.join(self.limit)
+        return self.metrics.text()
 
     def _begin(self) -> threading.Thread | None:
         """Return the query to wait for; None while the facts are recent."""
         with self._lock:
             if self._query is not None and self._query.is_alive():
                 return self._query
-            now = self._monotonic()
-            if self._asked_at is not None and now - self._asked_at < self._keep:
+            now = self.monotonic()
+            if self._queried_at is not None and now - self._queried_at < self.keep:
                 return None
-            self._asked_at = now
+            self._queried_at = now
             self._query = threading.Thread(target=self._update, name="metrics", daemon=True)
             try:
                 self._query.start()
@@ -254,7 +239,7 @@ class Scrape:
 
     def _update(self) -> None:
         try:
-            self._metrics.set_facts(self._read())
+            self.metrics.set_facts(self.read())
         except SyncError:
             pass  # the next run reports it
         except Exception as error:  # noqa: BLE001 - otherwise the thread prints a traceback

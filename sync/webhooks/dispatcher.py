@@ -181,6 +181,7 @@ class Dispatcher:
         return {**seen, "attempts": failures, "failing_since": since, "next_attempt_at": when, "paused": paused}
 
 
+@dataclass(eq=False)
 class DispatchLoop:
     """Poll, start deliveries, and log their results.
 
@@ -191,23 +192,17 @@ class DispatchLoop:
         poll_seconds: seconds between two polls.
     """
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        *,
-        endpoints: Callable[[], Sequence[SignedEndpoint]],
-        metrics: Metrics,
-        poll_seconds: float = POLL_SECONDS,
-    ) -> None:
-        self._dispatcher = dispatcher
-        self._endpoints = endpoints
-        self._metrics = metrics
-        self._poll_seconds = poll_seconds
+    dispatcher: Dispatcher
+    endpoints: Callable[[], Sequence[SignedEndpoint]]
+    metrics: Metrics
+    poll_seconds: float = POLL_SECONDS
+
+    def __post_init__(self) -> None:
         self._wake = threading.Event()
         self._closed = False
         self._last_error = ""
         self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
-        dispatcher.on_result = self._handle_result
+        self.dispatcher.on_result = self._handle_result
 
     def start(self) -> None:
         """Start polling."""
@@ -220,14 +215,14 @@ class DispatchLoop:
     def close(self, timeout: float) -> None:
         """Send no further message; wait for deliveries in progress, at most `timeout` seconds for each."""
         self._closed = True
-        self._dispatcher.stop()
+        self.dispatcher.stop()
         self._wake.set()
         self._thread.join(timeout)
-        self._dispatcher.join(timeout)
+        self.dispatcher.join(timeout)
 
     def _handle_result(self, delivered: DeliveryResult) -> None:
         """Log a result; poll again after a delivery of messages, as a run may have ended meanwhile."""
-        self._metrics.count_messages(delivered.name, accepted=delivered.messages, failed=int(delivered.attempt_failed))
+        self.metrics.count_messages(delivered.name, accepted=delivered.messages, failed=int(delivered.attempt_failed))
         say = get_logger().bind(endpoint=delivered.name)
         if delivered.messages:
             say.info("webhook_delivered", messages=delivered.messages)
@@ -240,14 +235,14 @@ class DispatchLoop:
         while not self._closed:
             self._wake.clear()
             try:
-                self._metrics.observe_webhooks(self._dispatcher.start_due(self._endpoints()))
+                self.metrics.observe_webhooks(self.dispatcher.start_due(self.endpoints()))
                 self._last_error = ""
             except SyncError as error:
-                self._dispatcher.set_endpoints(())
+                self.dispatcher.set_endpoints(())
                 self._warn_once(str(error))
             except Exception as error:  # noqa: BLE001 - a bug is logged, and the next poll retries
                 self._warn_once(str(as_sync_error(error)))
-            self._wake.wait(self._poll_seconds)
+            self._wake.wait(self.poll_seconds)
 
     def _warn_once(self, reason: str) -> None:
         """Log an error once, not at every poll."""

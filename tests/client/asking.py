@@ -1,4 +1,4 @@
-"""What the tests of the endpoint's client share: a key, a good answer, and ways to ask."""
+"""Shared by the tests of the API client: a key, a valid response, and functions that send requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ask(server: Hostile, **settings: Any) -> Envelope:
 
 
 def error_of(*replies: Reply, **settings: Any) -> tuple[SyncError, int]:
-    """Ask a server that gives these replies; give the error, and how many requests it took."""
+    """Send a request to a server with these replies; return the error and the number of requests."""
     with Hostile(one_after_another(*replies)) as server:
         with pytest.raises(SyncError) as caught:
             ask(server, **settings)

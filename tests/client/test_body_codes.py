@@ -1,4 +1,4 @@
-"""What an answer means, by its status and its body's code: each word of it is what a person reads at night."""
+"""The classification of a response by HTTP status and body code, with the messages and hints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def judged(status: int, body: bytes, /, **headers: str) -> tuple[int, Any]:
 
 
 def told(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncError], str, str, str]:
-    """Give an error's kind, code, sentence and hint."""
+    """Return the class, code, message and hint of an error."""
     _, error = judged(status, body, **headers)
     assert isinstance(error, SyncError)
     return type(error), str(error.code), str(error), str(error.hint)
@@ -75,7 +75,7 @@ def test_the_error_contains_the_seconds_of_retry_after() -> None:
 
 
 ORDER = [200, 404, 422, 500, 429, 455, 418, 401]
-"""From what rules out least to what rules out most."""
+"""In the order of severity."""
 
 
 @pytest.mark.parametrize(("milder", "worse"), list(pairwise(ORDER)))
@@ -99,7 +99,7 @@ def test_a_404_that_contains_templates_is_invalid(code: int) -> None:
 
 
 def test_only_a_404_in_the_envelope_of_the_api_has_an_envelope() -> None:
-    """A proxy's own 404 page must not count as the catalog's word that a template is gone."""
+    """A 404 page of a proxy must not count as evidence that a template is gone."""
     own, proxys = judged(404, failure(404, message="gone").body)[1], judged(404, b"<html>")[1]
     assert (own.envelope.message, proxys.envelope) == ("gone", None)
 

@@ -1,4 +1,4 @@
-"""One question to the endpoint: what is asked again, what is named at once, and how long it waits when asked to."""
+"""One request: which failures are retried, which are reported at once, and the waits."""
 
 from __future__ import annotations
 

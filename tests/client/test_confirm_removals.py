@@ -1,4 +1,4 @@
-"""The second witness: what a look-up, or a second walk, must say before a template is removed, and what is no evidence."""
+"""The second confirmation of a removal: which responses to look-ups, or second walks, are evidence, and which are not."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def confirm(
     verified: bool = True,
     accept: bool = False,
 ) -> tuple[Confirmation, list[str]]:
-    """Confirm that templates are missing; give what was asked about them, too, without the controls."""
+    """Confirm missing templates; return the IDs that were looked up, too, without the controls."""
     endpoint = Answering(lambda question: look_ups(str(question["template_id"])))
     confirmation = confirm_removals(
         endpoint,
@@ -76,7 +76,7 @@ def confirm(
 
 
 def honest(denial: Given, **others: Given) -> LookUps:
-    """Find 1, 2 and 3, deny what is unknown like this, and give other answers for some ids, written `_7`."""
+    """Find 1, 2 and 3, return `denial` for any other ID, and other responses for some IDs, written `_7`."""
 
     def answer(template_id: str) -> Given:
         return found(template_id) if template_id in {"1", "2", "3"} else others.get(f"_{template_id}", denial)
@@ -150,7 +150,7 @@ WHY_UNCONFIRMED = {
     "an undocumented code": Unconfirmed("the look-up's response is invalid: HTTP 299", answered=False),
     "a web page": Unconfirmed("the look-up's response is invalid: The response is not JSON", answered=False),
 }
-"""The others are answered, in another form than the control was."""
+"""The others have a response of another form than the control."""
 
 
 @pytest.mark.parametrize("answer", NO_EVIDENCE)
@@ -327,7 +327,7 @@ def test_the_cause_of_an_error_is_its_code_or_its_message() -> None:
     assert cause(Unreachable("No fax.")) == "No fax"
 
 
-# Where a person accepts -------------------------------------------------------------------------------------------------
+# With --accept-removals -------------------------------------------------------------------------------------------------
 
 
 def test_an_operator_can_accept_answered_look_ups_although_the_controls_failed() -> None:
@@ -360,7 +360,7 @@ def test_an_operator_can_accept_removals_of_a_verified_walk_only() -> None:
     assert confirm(lambda _: HONEST["404"], verified=False, accept=True)[1] == []
 
 
-# Where look-ups would take minutes --------------------------------------------------------------------------------------
+# Many missing templates --------------------------------------------------------------------------------------
 
 
 def test_the_number_of_look_ups_is_limited() -> None:
@@ -400,7 +400,7 @@ def again(
 
 
 def looked_up(endpoint: Answering) -> list[str]:
-    """Give the ids of MANY that were looked up, in order."""
+    """Return the IDs of MANY that were looked up, in order."""
     return [str(each["template_id"]) for each in endpoint.asked if each.get("template_id") in MANY]
 
 

@@ -1,4 +1,4 @@
-"""Bytes of an answer -> the envelope, its records as bytes: oddities kept, nonsense named, no other exception."""
+"""The bytes of a body -> the envelope with its records as bytes, or an InvalidResponse."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.proof.fuzz import mutated, pages
 
 
 def templates(text: str) -> list[Any]:
-    """Read an answer whose list of templates is this JSON text; give the decoded records."""
+    """Parse a body whose list of templates is this JSON text; return the decoded records."""
     records = read_envelope(b'{"code": 200, "data": {"total": 1, "templates": ' + text.encode() + b"}}").records
     assert records is not None
     return [decode_json(raw) for raw in records]
 
 
 def reasons(records: list[bytes] | None) -> dict[str | None, str | None]:
-    """Parse records; give by id the reason why each is rejected, None where it is good."""
+    """Parse records; return the reason of each rejection by ID, None for a valid record."""
     return {each.template_id: each.reason for each in new_parser().parse_page(1, records or [])}
 
 
@@ -234,11 +234,11 @@ AWKWARD: dict[str, bytes] = {
 
 
 MARK = b"\xef\xbb\xbf"
-"""In front of a body it makes the other parser read it, which must give the same."""
+"""In front of a body it selects the other parser, which must give the same result."""
 
 
 def shown(body: bytes) -> tuple[Any, ...] | str:
-    """Read an answer; give its parts, each record decoded, or the code of the error."""
+    """Parse a body; return its parts, each record decoded, or the code of the error."""
     try:
         answer = read_envelope(body)
     except InvalidResponse as error:

@@ -1,4 +1,4 @@
-"""What the endpoint gives up, and when: at the deadline, when interrupted, when nobody listens; and no thread stays behind."""
+"""Requests end at the deadline, on an interrupt, and when the iterator is closed; no thread remains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 SOON = 12.0
-"""Seconds, on however busy a machine; what is given up here would take twenty or more."""
+"""Seconds, also on a busy machine; without the limit, these requests would take twenty or more."""
 
 
 @pytest.mark.parametrize("start", [0, 150], ids=["head", "body"])

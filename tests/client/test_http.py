@@ -1,4 +1,4 @@
-"""The one way out: whatever is sent trusts the same authorities, goes through the same proxy, and ends at its deadline."""
+"""Every outbound request uses the configured certificate authorities and proxy, and ends at its deadline."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MESSAGE = Message("tsc_0123456789ab-1-00", "template.added", "template 1", b"{}")
 LIMIT = Timeouts(2.0, 2.0, 2.0)
 SOON = 12.0
-"""Seconds, on however busy a machine; what is given up here would take twenty or more."""
+"""Seconds, also on a busy machine; without the limit, these requests would take twenty or more."""
 
 
-# Every kind of request, by what came of it within a limit: "" is success ------------------------------------------------------
+# Every kind of request; the result is its error within a limit, "" for success ------------------------------------------------------
 
 
 def page(url: str, network: Network, limit: float = SOON) -> str:
@@ -226,7 +226,7 @@ def test_a_connection_that_opens_after_the_deadline_is_closed(monkeypatch: pytes
 
 @pytest.fixture
 def slow_dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A resolver that answers when the test is over."""
+    """A resolver that returns at the end of the test."""
     over, resolve = threading.Event(), socket.getaddrinfo
     before = set(threading.enumerate())
 

@@ -1,4 +1,4 @@
-"""What a hostile server cannot do: learn the key for another host, exhaust memory; and how fast we ask."""
+"""A hostile server gets no key for another host and cannot exhaust memory; the rate limit."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_key_in_a_response_is_removed() -> None:
 
 
 def test_the_beginning_of_a_key_at_the_end_of_a_truncated_message_is_removed() -> None:
-    """Keys in the longest form leave a short text, so that the cut is nearer to what is shown."""
+    """Masked keys shorten the text, so that the truncated end is nearer to what is shown."""
     escaped = "".join(f"\\u{ord(char):04x}" for char in KEY)
     long = failure(401, message=(escaped * (10_000 // len(escaped) + 1))[: 10_000 - len(KEY) + 9] + KEY)
     with Hostile(one_after_another(long)) as server, asking(server.url) as endpoint, pytest.raises(AccessDenied) as caught:
@@ -78,7 +78,7 @@ def test_a_message_may_contain_a_number_of_thousands_of_digits() -> None:
 
 
 def test_a_name_that_cannot_be_resolved_is_unreachable() -> None:
-    """Settings refuse such a name; a proxy's or a resolver's own rules may be stricter than ours."""
+    """Settings reject such a name; the rules of a proxy or resolver may be stricter."""
     absurd = replace(make_settings(), base_url=f"https://{'a' * 70}.example")
     with HttpApiClient(absurd, KEY, retry_policy=HASTY) as endpoint, pytest.raises(Unreachable):
         endpoint.get(PAGE)
@@ -152,7 +152,7 @@ def test_the_number_of_concurrent_connections_is_limited() -> None:
         assert (server.most_at_once, server.connections) == (3, 3)
 
 
-# The pace ---------------------------------------------------------------------------------------------------------------
+# The rate limit ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.ci_slice
@@ -166,7 +166,7 @@ def test_all_requests_together_obey_the_rate_limit() -> None:
 
 
 def begun(rate: float, requests: int, busy: float = 0.0) -> list[float]:
-    """Give the moments at which requests begin, by a clock that jumps instead of waiting.
+    """Return the times at which requests begin, by a clock that jumps instead of waiting.
 
     `busy` is how long the second request has to wait for a processor after its turn has come.
     """

@@ -1,4 +1,4 @@
-"""Which failed requests are retried, how often and after which waits, and how Retry-After is read."""
+"""Which requests are retried, how often and after which waits; Retry-After."""
 
 from __future__ import annotations
 

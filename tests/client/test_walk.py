@@ -1,4 +1,4 @@
-"""The walk, asked of a catalog in memory: what is believed, and what never is."""
+"""Walks over a catalog in memory: which are verified, and which are not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Catalog(Answering):
-    """Answers by page; remembers what it was asked. `answer` gives a page's ids, or records, or their bytes, or an error."""
+    """Serves pages and stores the requests. `answer` returns the IDs of a page, or its records, their bytes, or an error."""
 
     def __init__(
         self, answer: Answer, total: Any, known: Mapping[str, str | None] | None = None, order: Callable[[int], int] | None = None

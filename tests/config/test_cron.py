@@ -1,4 +1,4 @@
-"""Cron expressions mean here what they mean in a crontab."""
+"""Cron expressions have the meaning that they have in a crontab."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A secret is replaced, literal, percent-encoded or with JSON's escapes, to its last character; nothing else is touched."""
+"""Secrets are masked completely: literal, percent-encoded or with escapes of JSON; other text is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of a recording, to the letter: one that was made today is read by every later version."""
+"""The exact lines of a recording; later versions must read them."""
 
 from __future__ import annotations
 

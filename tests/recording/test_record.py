@@ -1,4 +1,4 @@
-"""What is recorded says of every answer what the run saw, and never the key; and a recording that fails harms no run."""
+"""A recording has the same result as the run, does not contain the key, and does not affect the run if it fails."""
 
 from __future__ import annotations
 

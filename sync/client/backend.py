@@ -67,8 +67,9 @@ class Exchange:
 
     def open(self, work: Callable[[], T], discard: Callable[[T], object]) -> T:
         """Do work in a thread and wait for it until the deadline; a later result is discarded."""
-        limit, opening = self.left(), Future[T]()
+        opening: Future[T] = Future()
         self._opening = opening
+        limit = self.left()  # after the assignment, so that a cancellation is not missed
 
         def run() -> None:
             try:

@@ -50,7 +50,7 @@ SOON = 12.0
 """Seconds, also on a busy machine; without the limit, these requests would take twenty or more."""
 
 
-# Every kind of request; the result is its error within a limit, "" for success ------------------------------------------------------
+# Every kind of request; the result is its error within a limit, "" for success ----------------------------------------------
 
 
 def page(url: str, network: Network, limit: float = SOON) -> str:

@@ -128,7 +128,7 @@ def test_passwords_of_a_database_are_masked_and_known_as_secrets(url: str, shown
 
 
 @pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o644, 1)])
-def test_a_key_file_is_read_without_its_newline(tmp_path: Path, mode: int, warnings: int) -> None:
+def test_a_key_file_is_read_and_causes_a_warning_if_every_user_can_read_it(tmp_path: Path, mode: int, warnings: int) -> None:
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n")
     file.chmod(mode)

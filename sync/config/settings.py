@@ -175,7 +175,7 @@ def dotenv_file(path: Path | None) -> Mapping[str, str | None]:
             return {}
         from dotenv import dotenv_values
 
-        return dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        return dotenv_values(path, interpolate=False, encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(
             [f"{path} in the working directory could not be read as a UTF-8 file of NAME=value lines."]

@@ -159,7 +159,7 @@ def test_a_daemon_stops_with_an_error_if_the_schema_is_newer(upstream: Upstream,
             database.execute("UPDATE sync_alembic_version SET version_num = '9999'")
         assert daemon.end() == 69
     assert "The database's schema (9999) is newer than this version knows" in daemon.said
-    assert "Upgrade crun-template-sync on this machine" in daemon.said
+    assert "Upgrade this program on this machine" in daemon.said
     assert daemon.events("daemon_stopped")
 
 

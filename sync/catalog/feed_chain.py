@@ -17,16 +17,9 @@ if TYPE_CHECKING:
 
 CHAINED = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence", "document_hash")
 """What the hash of a change covers, in the order of the feed's columns. All else that is shown follows from these."""
-
-
 _HASH_DIGITS = 24
 """96 bits protect against accidents. The hash is not a signature: a writer of the feed can also write the hashes."""
-
-
-LARGEST_NUMBER = 2**63 - 1
-"""The largest `seq` or run ID that the databases can store."""
-
-
+LARGEST_NUMBER = 2**63 - 1  # the largest `seq` or run ID that the databases can store
 _WRITTEN = re.compile(rf"([0-9a-f]{{12}})-(0|[1-9][0-9]{{0,18}})-([0-9a-f]{{{_HASH_DIGITS}}})")
 
 

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 FieldChange = dict[str, Any]
 """`{"field", "old", "new"}`; for `tags` also `"gained"` and `"lost"`."""
-PRICE = "consume_items."
-"""The prefix of a price field in the feed. The resolution follows, which may contain dots."""
+PRICE = "consume_items."  # the prefix of a price field in the feed. The resolution follows, which may contain dots
 
 
 _NAMES = itemgetter("name", "name_en")

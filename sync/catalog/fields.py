@@ -67,13 +67,11 @@ FIELDS = (
 """In the order of a stored document and of the fields of a change. A bound is what all databases can store (a key of MySQL has at
 most 3072 bytes), or a plausible maximum."""
 
-LONGEST_RATIO = 64
-"""Characters of one aspect ratio."""
+LONGEST_RATIO = 64  # characters of one aspect ratio
 
 _SCALAR = frozenset({Kind.STRING, Kind.INTEGER, Kind.INSTANT})
 
-DOCUMENTED = frozenset(field.wire for field in FIELDS)
-"""The wire names."""
+DOCUMENTED = frozenset(field.wire for field in FIELDS)  # the wire names
 
 SCALARS: Mapping[str, str] = {
     field.wire: field.column for field in FIELDS if field.kind in _SCALAR and field.column != "template_id"
@@ -91,29 +89,19 @@ BOUNDS: Mapping[str, int] = {field.wire: field.bound for field in FIELDS}
 DECLARATION = hashlib.sha256(repr([field[:4] for field in FIELDS]).encode()).digest()[:15]
 """Hash of the declarations; when it changes, every stored record is parsed again."""
 
-BATCH = 500
-"""Stored documents that are read at a time, to bound memory."""
-MOST_BYTES = 256 * 1024
-"""Bytes of one record; a documented one has about a thousand."""
-MOST_ITEMS = 1000
-"""Items of one list."""
-MOST_FIELDS = 200
-"""Fields of one record."""
-LONGEST_NAME = 200
-"""Characters of a field's name."""
-MOST_NAMES = 1000
-"""Field names that one run reports as new or missing."""
-MOST_EXTRA = 64 * 1024
-"""Characters of all unknown fields of one record, as JSON."""
-DEEPEST = 20
-"""Levels of an unknown field. JSON of MariaDB has at most 32 levels, some of which the document takes."""
+BATCH = 500  # stored documents that are read at a time, to bound memory
+MOST_BYTES = 256 * 1024  # bytes of one record; a documented one has about a thousand
+MOST_ITEMS = 1000  # items of one list
+MOST_FIELDS = 200  # fields of one record
+LONGEST_NAME = 200  # characters of a field's name
+MOST_NAMES = 1000  # field names that one run reports as new or missing
+MOST_EXTRA = 64 * 1024  # characters of all unknown fields of one record, as JSON
+DEEPEST = 20  # levels of an unknown field. JSON of MariaDB has at most 32 levels, some of which the document takes
 DEEPEST_RECORD = 64
 """Levels of a record that are parsed. Deeper lists and objects are emptied first, because the depth that a parser supports
 depends on the interpreter."""
-CREDIT_DIGITS = 15
-"""Significant digits of a price, which a double stores exactly."""
-LARGEST_EXPONENT = 50
-"""Largest exponent of an unknown number; larger numbers differ between engines."""
+CREDIT_DIGITS = 15  # significant digits of a price, which a double stores exactly
+LARGEST_EXPONENT = 50  # largest exponent of an unknown number; larger numbers differ between engines
 
 
 def storage_flaw(value: str) -> str | None:

@@ -16,8 +16,7 @@ import msgspec
 
 from sync.catalog.fields import DEEPEST_RECORD, LARGEST_EXPONENT
 
-_LONG_INTEGER = 100
-"""Digits of an integer that is converted to int; int() raises an error at 4300."""
+_LONG_INTEGER = 100  # digits of an integer that is converted to int; int() raises an error at 4300
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.?+)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
 """Possessive quantifiers and unterminated strings keep the time linear for any input."""
 

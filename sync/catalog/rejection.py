@@ -10,8 +10,7 @@ from sync.catalog.fields import storage_flaw
 
 PAYLOAD_SHOWN = 4000
 REASON_SHOWN = 300
-MOST_KEPT = 1000
-"""Rejected records that one run stores; the count in `sync_runs` includes all."""
+MOST_KEPT = 1000  # rejected records that one run stores; the count in `sync_runs` includes all
 DISPUTED = "the catalog served two different records under this TemplateId"
 TAGS_UNPAIRED = "Tags_en has items, and Tags is missing"
 

@@ -24,13 +24,10 @@ if TYPE_CHECKING:
     from sync.catalog.snapshot import Snapshot
 
 
-ALWAYS_PLAUSIBLE = 10
-"""Templates that one run may remove, however small the catalog."""
+ALWAYS_PLAUSIBLE = 10  # templates that one run may remove, however small the catalog
 RUNS_THAT_AGREE = 3
-LOOK_UPS = 200
-"""Maximum number of look-ups; if more templates are missing, a second verified walk confirms."""
-SAMPLE = 20
-"""Look-ups of missing IDs, chosen at random, that must agree with a second walk."""
+LOOK_UPS = 200  # maximum number of look-ups; if more templates are missing, a second verified walk confirms
+SAMPLE = 20  # look-ups of missing IDs, chosen at random, that must agree with a second walk
 
 
 class HeldRemoval(NamedTuple):

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 Sort = Literal["id", "newest", "price", "name"]
 """`newest` by release time, `price` ascending, `name` by the English title, else the Chinese one; no value last; then by ID."""
 SORTS: tuple[Sort, ...] = get_args(Sort)
-NAME_LENGTH = 250
-"""Characters of a name that are compared, because MariaDB sorts by at most a thousand bytes."""
+NAME_LENGTH = 250  # characters of a name that are compared, because MariaDB sorts by at most a thousand bytes
 _TOKEN = re.compile(r"(id|newest|price|name)\.([A-Za-z0-9_-]+)")
 
 

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     LoadDocuments = Callable[[Sequence[str]], Mapping[str, Document]]
 
-LOOK_UP = 0
-"""The page number of a record that was looked up by its ID."""
+LOOK_UP = 0  # the page number of a record that was looked up by its ID
 _PARSER = b"2"
 """Version of the parser, part of every hash. Change it when parsing changes, so that all records are parsed again."""
 

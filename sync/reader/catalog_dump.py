@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from sync.store.engine import Source
 
 
-MAX_REJECTED_SHOWN = 20
-"""Number of rejected records; `runs --rejected` lists all of them."""
+MAX_REJECTED_SHOWN = 20  # number of rejected records; `runs --rejected` lists all of them
 
 
 @dataclass(frozen=True, slots=True)

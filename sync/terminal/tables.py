@@ -45,8 +45,7 @@ def plain(text: str, _color: str) -> str:
 
 
 GAP = "  "
-MIN_WIDTH = 12
-"""Columns; a cell that is truncated further is not readable."""
+MIN_WIDTH = 12  # columns; a cell that is truncated further is not readable
 
 READABLE = 24
 """Columns; most titles are distinguishable at this width."""

@@ -18,8 +18,7 @@ from sync.reader.past import documents_after, select_one_past, select_past
 from sync.reader.present import count_present, documents_present, select_one, select_present
 from sync.reader.status import overview
 from sync.reader.stored_templates import normalize_document
-from sync.store.engine import reading
-from sync.store.schema import require_current
+from sync.store.schema import reading_current
 from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, templates
 
 if TYPE_CHECKING:
@@ -42,15 +41,13 @@ def select_templates(source: Source, wanted: Selection = EVERYTHING, *, after_ru
         wanted: the selection.
         after_run: the catalog after this run; None: the present one. `sync.reader.past.run_of` returns the run of a time.
     """
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         return select_present(connection, wanted) if after_run is None else select_past(connection, wanted, after_run)
 
 
 def count(source: Source, wanted: Selection, *, after_run: int | None = None) -> int:
     """Count the templates of a selection; `after_run` as in `select_templates`."""
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         if after_run is None:
             return count_present(connection, wanted)
         return len(select_past(connection, wanted, after_run))
@@ -63,8 +60,7 @@ def find_template(source: Source, template_id: str, *, after_run: int | None = N
         UnknownTemplate: it was never seen, or not by that run.
         Pruned: it was removed by that run, and its last version was pruned.
     """
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         found = (
             select_one(connection, template_id)
             if after_run is None
@@ -97,8 +93,7 @@ def open_catalog(source: Source, *, after_run: int | None = None, batch: int = B
         after_run: the catalog after this run; None: the present one.
         batch: number of documents in one query.
     """
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         cursor = overview(connection).cursor if after_run is None else position_after(connection, after_run)["cursor"]
         query = documents_present() if after_run is None else documents_after(after_run)
         yield cursor, _documents(connection, query, batch)
@@ -148,8 +143,7 @@ def type_counts(source: Source) -> list[dict[str, Any]]:
 
 def _counted(source: Source, query: sa.Select[Any]) -> list[dict[str, Any]]:
     """Read counts, and sort them here, because engines collate text differently."""
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         found = [dict(row) for row in connection.execute(query).mappings()]
     return sorted(found, key=lambda row: (-row["templates"], *((row[name] or "") for name in row if name != "templates")))
 
@@ -174,8 +168,7 @@ class UnknownWord(NamedTuple):
 def unknown_filter_values(source: Source, wanted: Selection) -> list[UnknownWord]:
     """Return the filter values that no template ever had."""
     unknown: list[UnknownWord] = []
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         for name, columns in _STORED_VALUES.items():
             words = wanted.tag if name == "tag" else (getattr(wanted, name),)
             words = tuple(word for word in words if word is not None)

@@ -14,7 +14,7 @@ from sync.catalog.run_record import Status
 from sync.reader.present import WITH_DOCUMENTS, stored_of
 from sync.reader.status import Overview, overview
 from sync.store.engine import reading
-from sync.store.schema import require_current
+from sync.store.schema import reading_current
 from sync.store.tables import (
     held_removals,
     price_periods,
@@ -95,8 +95,7 @@ class CatalogDump:
 
 def stamp(source: Source) -> str:
     """Return a hash of everything that `read_catalog_dump` returns, except the times of runs, without reading documents."""
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         columns = (
             "template_id",
             "content_hash",
@@ -119,8 +118,7 @@ def stamp(source: Source) -> str:
 
 def read_catalog_dump(source: Source) -> CatalogDump:
     """Read the catalog with its history, in one snapshot."""
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         last = sa.or_(
             template_versions.c.until_run_id.is_(None),
             template_versions.c.until_run_id == templates.c.removed_run_id,

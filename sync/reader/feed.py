@@ -12,8 +12,7 @@ from sync.catalog.url_query import URL_FIELDS
 from sync.reader.cursor import validate_cursor
 from sync.reader.stored_templates import normalize_document, printed, sort_keys
 from sync.store.bulk import batches
-from sync.store.engine import reading
-from sync.store.schema import require_current
+from sync.store.schema import reading_current
 from sync.store.tables import (
     held_removals,
     sync_runs,
@@ -60,8 +59,7 @@ def changes(
     Raises:
         CursorLost: `since` is not valid here, so a copy that continued from it would be wrong.
     """
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         wanted = [
             column == value
             for column, value in ((template_changes.c.run_id, run_id), (template_changes.c.template_id, template_id))
@@ -79,8 +77,7 @@ def changes(
 
 def pending(engine: sa.Engine) -> list[dict[str, Any]]:
     """Read the missing templates that are kept: held removals first, then unconfirmed ones."""
-    with reading(engine) as connection:
-        require_current(connection)
+    with reading_current(engine) as connection:
         held = [
             {
                 "state": "held",

@@ -13,7 +13,7 @@ from sync.reader.past import live_after, newest_run, run_of
 from sync.reader.stored_templates import normalize_document
 from sync.reader.values import PricePeriod
 from sync.store.engine import reading
-from sync.store.schema import require_current
+from sync.store.schema import reading_current
 from sync.store.tables import price_periods, sync_runs, template_versions
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Difference:
 
 def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
     """Read all versions of a template, oldest first."""
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         query = sa.select(template_versions).where(template_versions.c.template_id == template_id)
         found = connection.execute(query.order_by(template_versions.c.from_run_id)).mappings().all()
     return [{**row, "document": normalize_document(row["document"])} for row in found]
@@ -56,8 +55,7 @@ def difference(source: Source, before: int | datetime, after: int | datetime | N
     Raises:
         CatalogError: as `sync.reader.past.run_of`.
     """
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         first = run_of(connection, before, now)
         second = newest_run(connection) if after is None else run_of(connection, after, now)
         old = {each.document["template_id"]: each for each in live_after(connection, first, but_not_after=second)}

@@ -16,8 +16,7 @@ from sync.catalog.selection import matches, page_position, sort_key
 from sync.errors import DatabaseError, NoSuchPast, Pruned, UnknownRun
 from sync.reader.stored_templates import Stored, normalize_document
 from sync.store.bulk import batches
-from sync.store.engine import reading
-from sync.store.schema import require_current
+from sync.store.schema import reading_current
 from sync.store.tables import sync_runs, sync_state, template_changes, template_versions, templates
 from sync.text import iso
 
@@ -48,8 +47,7 @@ def run_of(source: Source, when: int | datetime, now: datetime) -> int:
         NoSuchPast: the run is active, or the time is before the first run or in the future.
         Pruned: the history of that time was pruned.
     """
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         run_id = _by_number(connection, when) if isinstance(when, int) else _by_instant(connection, when, now)
         _refuse_pruned(connection, run_id)
     return run_id
@@ -57,8 +55,7 @@ def run_of(source: Source, when: int | datetime, now: datetime) -> int:
 
 def newest_run(source: Source) -> int:
     """Return the newest applied run; 0 if there is none."""
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         return _newest_applied(connection) or 0
 
 

@@ -11,8 +11,7 @@ from sync.catalog.run_record import Run, Status, from_row
 from sync.errors import SyncError, UnknownRun
 from sync.store import lease as leases
 from sync.store.connecting import Standby, standby
-from sync.store.engine import reading
-from sync.store.schema import require_current
+from sync.store.schema import reading_current
 from sync.store.state import read_planned_run
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, templates, unconfirmed_removals
 
@@ -24,16 +23,14 @@ if TYPE_CHECKING:
 
 def runs(engine: sa.Engine, most: int) -> list[Run]:
     """Read the newest runs, newest first."""
-    with reading(engine) as connection:
-        require_current(connection)
+    with reading_current(engine) as connection:
         found = connection.execute(sa.select(sync_runs).order_by(sync_runs.c.run_id.desc()).limit(most))
         return [from_row(dict(row)) for row in found.mappings()]
 
 
 def rejected(engine: sa.Engine, run_id: int) -> list[dict[str, Any]]:
     """Read the records that a run rejected."""
-    with reading(engine) as connection:
-        require_current(connection)
+    with reading_current(engine) as connection:
         query = sa.select(rejected_templates).where(rejected_templates.c.run_id == run_id).order_by(rejected_templates.c.ordinal)
         return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -44,8 +41,7 @@ def require_run(engine: sa.Engine, run_id: int) -> None:
     Raises:
         UnknownRun: it does not.
     """
-    with reading(engine) as connection:
-        require_current(connection)
+    with reading_current(engine) as connection:
         if connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.run_id == run_id)) is None:
             raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` lists the runs.")
 
@@ -78,8 +74,7 @@ class Overview:
 
 def overview(source: Source) -> Overview:
     """Read everything that `status` shows, in one snapshot."""
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         state = connection.execute(sa.select(sync_state)).one()
         attempt = result = _newest(connection, sync_runs.c.status != str(Status.SKIPPED))
         if attempt and attempt.status is Status.RUNNING:
@@ -112,8 +107,7 @@ def overview_if_available(engine: sa.Engine) -> Overview | None:
 
 def last_success(engine: sa.Engine) -> Run | None:
     """Return the newest successful run that walked the catalog."""
-    with reading(engine) as connection:
-        require_current(connection)
+    with reading_current(engine) as connection:
         return _newest(connection, *_WALKED)
 
 

@@ -12,7 +12,7 @@ from sync.catalog.parsing import complete_document
 from sync.catalog.run_record import Status
 from sync.forms.form import Form
 from sync.store.engine import reading
-from sync.store.schema import require_current
+from sync.store.schema import reading_current
 from sync.store.tables import rejected_templates, sync_runs, templates
 from sync.text import iso
 
@@ -92,8 +92,7 @@ def verified_at(source: Source, template_id: str) -> datetime | None:
     change. The start is used, because the template may have been fetched first.
     """
     runs = sync_runs.c
-    with reading(source) as connection:
-        require_current(connection)
+    with reading_current(source) as connection:
         changed = connection.execute(
             sa.select(runs.started_at)
             .select_from(templates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,17 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, translate_errors
+from sync.store.engine import reading
 from sync.store.sqlite_wal import create_file, enable_wal, exists, require_file, sqlite_file
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from alembic.config import Config
+
+    from sync.store.engine import Source
+
 
 HEAD = "0009"
 """The newest revision in migrations/versions; a test compares the two."""
@@ -116,6 +121,14 @@ def prepare(engine: sa.Engine) -> None:
         upgrade(engine)
     require_current_schema(engine)
     enable_wal(engine)
+
+
+@contextmanager
+def reading_current(source: Source) -> Iterator[sa.Connection]:
+    """Open a transaction with one snapshot, as `reading` does, and refuse a schema that is not current."""
+    with reading(source) as connection:
+        require_current(connection)
+        yield connection
 
 
 def require_current_schema(engine: sa.Engine) -> None:

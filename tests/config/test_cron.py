@@ -93,50 +93,24 @@ def test_the_time_zone_is_the_configured_one() -> None:
     assert written(fires("0 9 * * 1", "Asia/Shanghai", WEDNESDAY, 1), "Asia/Shanghai") == ["Mon 2026-07-06 09:00"]
 
 
-@pytest.mark.parametrize(
-    ("expression", "timezone", "start", "expected"),
-    [
-        # The night of 8 March 2026 in New York goes from 02:00 to 03:00 at 07:00 UTC: what is skipped is made up for then.
-        ("30 2 * * *", "America/New_York", datetime(2026, 3, 8, 5, tzinfo=UTC), ["Sun 2026-03-08 07:00", "Mon 2026-03-09 06:30"]),
-        (
-            "15,45 2 * * *",
-            "America/New_York",
-            datetime(2026, 3, 8, 5, tzinfo=UTC),
-            ["Sun 2026-03-08 07:00", "Mon 2026-03-09 06:15", "Mon 2026-03-09 06:45"],
-        ),
-        # APScheduler's own trigger loses the midnight after it.
-        ("0 0 * * *", "America/New_York", datetime(2026, 3, 8, 5, tzinfo=UTC), ["Sun 2026-03-08 05:00", "Mon 2026-03-09 04:00"]),
-        # The night of 1 November has two 01:30s, an hour apart: a set time counts once.
-        (
-            "30 1 * * *",
-            "America/New_York",
-            datetime(2026, 11, 1, 5, tzinfo=UTC),
-            ["Sun 2026-11-01 05:30", "Mon 2026-11-02 06:30"],
-        ),
-        # ... also when the question comes between the two.
-        ("30 1 * * *", "America/New_York", datetime(2026, 11, 1, 6, 10, tzinfo=UTC), ["Mon 2026-11-02 06:30"]),
-        # What comes every so often goes on through both hours, and jumps over the one that is not there.
-        (
-            "*/30 * * * *",
-            "America/New_York",
-            datetime(2026, 11, 1, 5, tzinfo=UTC),
-            ["Sun 2026-11-01 05:00", "Sun 2026-11-01 05:30", "Sun 2026-11-01 06:00", "Sun 2026-11-01 06:30"],
-        ),
-        (
-            "*/30 * * * *",
-            "America/New_York",
-            datetime(2026, 3, 8, 6, 30, tzinfo=UTC),
-            ["Sun 2026-03-08 06:30", "Sun 2026-03-08 07:00", "Sun 2026-03-08 07:30"],
-        ),
-        # In Nuuk the hour before midnight is the one that is skipped.
-        (
-            "30 23 * * *",
-            "America/Nuuk",
-            datetime(2026, 3, 29, 0, 10, tzinfo=UTC),
-            ["Sun 2026-03-29 01:00", "Mon 2026-03-30 00:30"],
-        ),
-    ],
-)
+NEW_YORK, MARCH, NOVEMBER = "America/New_York", datetime(2026, 3, 8, 5, tzinfo=UTC), datetime(2026, 11, 1, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("expression", "timezone", "start", "expected"), [
+    # In New York, the clock goes from 02:00 to 03:00 on 8 March 2026 at 07:00 UTC: a skipped time fires then.
+    ("30 2 * * *", NEW_YORK, MARCH, ["Sun 2026-03-08 07:00", "Mon 2026-03-09 06:30"]),
+    ("15,45 2 * * *", NEW_YORK, MARCH, ["Sun 2026-03-08 07:00", "Mon 2026-03-09 06:15", "Mon 2026-03-09 06:45"]),
+    # APScheduler's own trigger loses the midnight after it.
+    ("0 0 * * *", NEW_YORK, MARCH, ["Sun 2026-03-08 05:00", "Mon 2026-03-09 04:00"]),
+    # The night of 1 November has two 01:30s, an hour apart: a set time fires once, also if the start is between the two.
+    ("30 1 * * *", NEW_YORK, NOVEMBER, ["Sun 2026-11-01 05:30", "Mon 2026-11-02 06:30"]),
+    ("30 1 * * *", NEW_YORK, NOVEMBER + timedelta(minutes=70), ["Mon 2026-11-02 06:30"]),
+    # A repeated time fires in both hours, and not in the skipped one.
+    ("*/30 * * * *", NEW_YORK, NOVEMBER, [f"Sun 2026-11-01 {time}" for time in ("05:00", "05:30", "06:00", "06:30")]),
+    ("*/30 * * * *", NEW_YORK, MARCH + timedelta(minutes=90), [f"Sun 2026-03-08 {time}" for time in ("06:30", "07:00", "07:30")]),
+    # In Nuuk, the hour before midnight is skipped.
+    ("30 23 * * *", "America/Nuuk", datetime(2026, 3, 29, 0, 10, tzinfo=UTC), ["Sun 2026-03-29 01:00", "Mon 2026-03-30 00:30"]),
+])  # fmt: skip
 def test_a_clock_change_loses_no_run(expression: str, timezone: str, start: datetime, expected: list[str]) -> None:
     assert written(fires(expression, timezone, start, len(expected))) == expected
 

@@ -12,7 +12,6 @@ import pytest
 import sync.catalog.diff
 import sync.catalog.field_changes
 import sync.client.confirm_removals
-import sync.client.look_up_controls
 import sync.client.walk
 import sync.store.lease
 import sync.synchronise
@@ -163,7 +162,7 @@ def removals_without_confirmation(evidence: str) -> Switch:
 
 
 def no_positive_control(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sync.client.look_up_controls, "POSITIVE_CONTROLS", 0)
+    patch.setattr(sync.client.confirm_removals, "POSITIVE_CONTROLS", 0)
 
 
 def nothing_held(patch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, Unconfirmed
 from sync.catalog.served_records import ServedRecord
-from sync.client.confirm_removals import MOST_ACCEPTED, OTHER_FORM, confirm_removals
-from sync.client.look_up_controls import cause
+from sync.client.confirm_removals import MOST_ACCEPTED, OTHER_FORM, cause, confirm_removals
 from sync.client.walk import Walk
 from sync.errors import (
     AccessDenied,

@@ -6,7 +6,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from standardwebhooks import Webhook
@@ -66,6 +66,14 @@ MESSAGE = Message("tsc_0123456789ab-1-00", "template.added", "template 1", '{"ty
 NOW = datetime(2026, 1, 1, 12, 0, 0, 999999, tzinfo=UTC)
 
 
+def attempt(behave: Callable[[socket.socket, Request, threading.Event], None], **options: Any) -> Reply:
+    """Make one attempt to a receiver that behaves so."""
+    with Receiver(behave) as receiver:
+        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, **options)
+        receiver.over.set()
+    return reply
+
+
 # Signed -----------------------------------------------------------------------------------------------------------------
 
 
@@ -104,26 +112,24 @@ def test_while_a_secret_is_rotated_each_of_the_two_verifies_the_request() -> Non
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_accepts_the_message(status: int) -> None:
-    with Receiver(respond(status)) as receiver:
-        assert send(receiver.signed_endpoint(), MESSAGE, NOW).accepted
+    assert attempt(respond(status)).accepted
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503])
 def test_any_other_status_is_a_failure_and_a_redirect_is_not_followed(status: int) -> None:
-    with Receiver() as elsewhere, Receiver(respond(status, b"no", Location=elsewhere.url)) as receiver:
-        reply = send(receiver.signed_endpoint(), MESSAGE, NOW)
+    with Receiver() as elsewhere:
+        reply = attempt(respond(status, b"no", Location=elsewhere.url))
     assert (reply.accepted, reply.status, reply.detail) == (False, status, "no")
     assert (reply.gone, reply.slow) == (status == 410, status in {429, 503})
     assert elsewhere.requests == []
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [
+@pytest.mark.parametrize(("value", "seconds"), [
     ("120", 120.0), ("Thu, 01 Jan 2026 12:01:00 GMT", 59.000001), ("Thu, 01 Jan 2020 00:00:00 GMT", 0.0),
     ("soon", None), ("-1", None),
 ])  # fmt: skip
-def test_retry_after_is_parsed_as_seconds_or_as_a_date(asked: str, seconds: float | None) -> None:
-    with Receiver(respond(503, Retry_After=asked)) as receiver:
-        assert send(receiver.signed_endpoint(), MESSAGE, NOW).retry_after == seconds
+def test_retry_after_is_parsed_as_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
+    assert attempt(respond(503, Retry_After=value)).retry_after == seconds
 
 
 def test_a_refused_connection_is_a_failure_without_a_status() -> None:
@@ -143,12 +149,9 @@ def wait(_connection: socket.socket, _request: Request, over: threading.Event) -
     over.wait(30)
 
 
-def hang_in_the_body(status: int) -> Callable[[socket.socket, Request, threading.Event], None]:
-    def behave(connection: socket.socket, _request: Request, over: threading.Event) -> None:
-        connection.sendall(f"HTTP/1.1 {status} So\r\nContent-Length: 1000000\r\n\r\nbeginning".encode())
-        over.wait(30)
-
-    return behave
+def hang_in_the_body(connection: socket.socket, _request: Request, over: threading.Event) -> None:
+    connection.sendall(b"HTTP/1.1 500 So\r\nContent-Length: 1000000\r\n\r\nbeginning")
+    over.wait(30)
 
 
 def drip(connection: socket.socket, _request: Request, over: threading.Event) -> None:
@@ -164,9 +167,7 @@ def drip_early_hints(connection: socket.socket, _request: Request, over: threadi
 
 @pytest.mark.parametrize("behave", [wait, drip, drip_early_hints])
 def test_an_attempt_ends_at_its_timeout(behave: Callable[[socket.socket, Request, threading.Event], None]) -> None:
-    with Receiver(behave) as receiver:
-        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=0.3)
-        receiver.over.set()
+    reply = attempt(behave, limit=0.3)
     assert (reply.status, reply.slow) == (None, True)
     assert "within the deadline" in reply.detail
 
@@ -185,9 +186,7 @@ def test_a_2xx_accepts_the_message_without_a_wait_for_its_body() -> None:
 
 
 def test_a_failure_that_hangs_in_its_body_is_reported_with_the_received_part() -> None:
-    with Receiver(hang_in_the_body(500)) as receiver:
-        assert send(receiver.signed_endpoint(), MESSAGE, NOW, limit=0.5) == Reply(500, "beginning")
-        receiver.over.set()
+    assert attempt(hang_in_the_body, limit=0.5) == Reply(500, "beginning")
 
 
 def flood(connection: socket.socket, _request: Request, over: threading.Event) -> None:
@@ -197,15 +196,13 @@ def flood(connection: socket.socket, _request: Request, over: threading.Event) -
 
 
 def test_only_the_beginning_of_an_endless_response_is_read() -> None:
-    with Receiver(flood) as receiver:
-        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=20.0)
+    reply = attempt(flood, limit=20.0)
     assert reply == Reply(500, "x" * 200)
 
 
 @pytest.mark.parametrize("bytes_", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 2000 OK\r\n\r\n", b"\x00" * 200_000])
 def test_an_invalid_response_is_a_failure(bytes_: bytes) -> None:
-    with Receiver(lambda connection, _request, _over: connection.sendall(bytes_)) as receiver:
-        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, limit=5.0)
+    reply = attempt(lambda connection, _request, _over: connection.sendall(bytes_), limit=5.0)
     assert (reply.accepted, reply.status) == (False, None)
 
 
@@ -217,8 +214,7 @@ def test_an_invalid_response_is_a_failure(bytes_: bytes) -> None:
     "k" * 32, (b"k" * 32).hex(), (b"k" * 32).hex().upper(),
 ])  # fmt: skip
 def test_secrets_and_the_url_are_masked_in_a_stored_response(quoted: str) -> None:
-    with Receiver(respond(401, f"bad signature by {quoted}, sorry".encode())) as receiver:
-        detail = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
+    detail = attempt(respond(401, f"bad signature by {quoted}, sorry".encode())).detail
     assert detail.startswith("bad signature by [secret]")
     assert quoted not in detail
 
@@ -234,15 +230,13 @@ def test_parts_of_the_url_of_at_least_3_characters_are_masked_except_the_mask_it
 @pytest.mark.parametrize("missing", [1, 5, len(SECRET) // 2])
 def test_a_truncated_secret_at_the_end_of_a_response_is_masked(missing: int) -> None:
     part = SECRET[: len(SECRET) - missing]
-    with Receiver(respond(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())) as receiver:
-        detail = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
+    detail = attempt(respond(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())).detail
     assert "[secret]" in detail
     assert len(detail.replace("[secret]", "")) < 10
 
 
 def test_a_stored_response_is_one_printable_line() -> None:
-    with Receiver(respond(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())) as receiver:
-        detail = send(receiver.signed_endpoint(), MESSAGE, NOW).detail
+    detail = attempt(respond(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())).detail
     assert detail == " [31mred  and \ufffd  turned"
 
 

@@ -198,9 +198,9 @@ def _forked(arguments: Sequence[str], folder: Path, environ: dict[str, str]) -> 
         process.join(60)
         code = process.exitcode
         assert code is not None, f"template-sync {' '.join(arguments)} does not end"
-        said = [Path(scratch, stream).read_text() for stream in ("stdout", "stderr")]
+        output = [Path(scratch, stream).read_text() for stream in ("stdout", "stderr")]
         process.close()
-    return Result(code, *said)
+    return Result(code, *output)
 
 
 def _become_the_program(arguments: Sequence[str], folder: str, environ: dict[str, str], scratch: str) -> None:

@@ -63,7 +63,7 @@ class Upstream(Hostile):
         super().__exit__(*of)
 
     @property
-    def asked(self) -> int:
+    def request_count(self) -> int:
         """Number of requests."""
         return len(self.requests)
 
@@ -130,7 +130,7 @@ class DaemonProcess:
                 self.lines.append(line)
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """Its output."""
         return "".join(self.lines)
 
@@ -155,13 +155,13 @@ class DaemonProcess:
             found = self.events(name, **fields)
             if len(found) >= count:
                 return found[count - 1]
-            assert self._process.poll() is None or self._reader.is_alive(), f"the process ended: {self.said}"
+            assert self._process.poll() is None or self._reader.is_alive(), f"the process ended: {self.output}"
             return None
 
         try:
             return until(look, f"{count} × {name} {fields}")
         except AssertionError as error:
-            raise AssertionError(f"{error}; output:\n{self.said[-3000:]}") from None
+            raise AssertionError(f"{error}; output:\n{self.output[-3000:]}") from None
 
     def send(self, number: Signals) -> None:
         self._process.send_signal(number)

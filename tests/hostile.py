@@ -35,7 +35,7 @@ class Request:
 
     @property
     def page(self) -> int:
-        """The page asked for; 0 for a look-up by id."""
+        """The requested page; 0 for a look-up by id."""
         return 0 if "template_id" in self.query else int(self.query.get("page", "1"))
 
 
@@ -81,7 +81,7 @@ class Hostile:
 
     Args:
         script: gives the replies.
-        greeting: sent to whoever connects, before anything is asked: the beginning of a TLS handshake, say, that never ends.
+        greeting: sent to each client before its request, such as the beginning of a TLS handshake.
     """
 
     def __init__(self, script: Script, greeting: bytes = b"") -> None:
@@ -116,7 +116,7 @@ class Hostile:
 
     @property
     def pages(self) -> list[int]:
-        """The pages asked for, in order; 0 for a look-up."""
+        """The requested pages, in order; 0 for a look-up."""
         return [request.page for request in self.requests]
 
     def _accept(self) -> None:
@@ -204,7 +204,7 @@ def success(records: Sequence[Any], total: Any = ..., **how: Any) -> Reply:
 
 
 def failure(code: int, status: int = 200, message: str = "no", **how: Any) -> Reply:
-    """Reply with a code in the body, under HTTP 200 unless told."""
+    """Reply with a code in the body, under HTTP 200 by default."""
     return as_json({"code": code, "message": message, "data": None}, status=status, **how)
 
 
@@ -219,7 +219,7 @@ def redirect(target: str, status: int = 302) -> Reply:
 
 
 def zipped(reply: Reply, times: int = 1, encoding: str = "gzip") -> Reply:
-    """Compress a reply's body, `times` over; `encoding` is what the header says."""
+    """Compress a reply's body, `times` over; `encoding` is the value of the header."""
     body = reply.body
     for _ in range(times):
         body = gzip.compress(body)
@@ -259,8 +259,8 @@ def catalog(
 
     Args:
         records: the catalog.
-        total: what it says as total: a value, or a function of the Request.
-        cap: the largest page that it gives, whatever is asked for.
+        total: the value of `total`, or a function of the Request.
+        cap: the maximum size of a page.
         past_end: what comes past the end: `empty`, `null`, `last`, `first`, or a body code.
         ignores_page: it gives the first page always.
         look_up: answers a look-up by id; without it, honestly.
@@ -272,16 +272,16 @@ def catalog(
                 return look_up(request)
             return success([found for found in records if _id(found) == request.query["template_id"]][:1])
         size = min(int(request.query["page_size"]), cap)
-        said = total(request) if callable(total) else len(records) if total is ... else total
+        count = total(request) if callable(total) else len(records) if total is ... else total
         pages = [list(records[start : start + size]) for start in range(0, len(records), size)] or [[]]
         number = 1 if ignores_page else request.page
         if number <= len(pages):
-            return success(pages[number - 1], said)
+            return success(pages[number - 1], count)
         if isinstance(past_end, int):
             return failure(past_end)
         if past_end == "null":
-            return as_json({"code": 200, "message": "success", "data": {"total": said, "templates": None}})
-        return success({"empty": [], "last": pages[-1], "first": pages[0]}[past_end], said)
+            return as_json({"code": 200, "message": "success", "data": {"total": count, "templates": None}})
+        return success({"empty": [], "last": pages[-1], "first": pages[0]}[past_end], count)
 
     return script
 

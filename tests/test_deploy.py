@@ -48,7 +48,7 @@ DEFAULTS = {option.field: option.parse(option.default) for option in OPTIONS if 
 
 
 def tool(name: str) -> str:
-    """Give the tool's path: this environment's own, else the machine's."""
+    """Return the path of a tool in this environment or on this machine."""
     path = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if path is None and name == "systemd-analyze" and os.environ.get("CI") == "true":
         pytest.fail("systemd-analyze is not installed, and CI must have it")
@@ -58,7 +58,7 @@ def tool(name: str) -> str:
 
 
 def output_of(*command: str | Path, **options: Any) -> str:
-    """Run a command that must succeed, and give all that it printed."""
+    """Run a command that must succeed; return its output."""
     done = subprocess.run(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False, **options
     )
@@ -67,7 +67,7 @@ def output_of(*command: str | Path, **options: Any) -> str:
 
 
 def deploy_files() -> list[Path]:
-    """Every file that a person copies or reads, but not the locked lists."""
+    """Return every file of the deployment except the locked lists."""
     return [
         path
         for path in [ROOT / "Dockerfile", ROOT / ".dockerignore", *DEPLOY.rglob("*")]
@@ -132,13 +132,13 @@ def test_every_locked_package_has_one_version_and_its_hashes(lock: str) -> None:
         assert re.search(r" --hash=sha256:[0-9a-f]{64}\b", line), name
 
 
-def test_the_locks_hold_what_pyproject_asks_for_and_agree_with_each_other() -> None:
+def test_the_locks_contain_the_requirements_of_pyproject_and_agree() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
-    asked = [*project["project"]["dependencies"], *extras["postgres"], *extras["mariadb"]]
+    required = [*project["project"]["dependencies"], *extras["postgres"], *extras["mariadb"]]
     tested = [*project["project"]["dependencies"], *(text for texts in extras.values() for text in texts)]
     runtime, build, tests, tools = (locked(path) for path in LOCKS)
-    for lock, texts in ((runtime, asked), (tests, tested), (build, project["build-system"]["requires"])):
+    for lock, texts in ((runtime, required), (tests, tested), (build, project["build-system"]["requires"])):
         for requirement in map(Requirement, texts):
             (specifier,) = lock[canonicalize_name(requirement.name)][0].specifier
             assert requirement.specifier.contains(specifier.version), f"{requirement}: sh deploy/lock.sh"
@@ -179,7 +179,7 @@ def units(tmp_path: Path) -> dict[str, Path]:
     return {name: tmp_path / name for name in UNITS}
 
 
-def test_systemd_has_nothing_to_say_about_the_units(units: dict[str, Path]) -> None:
+def test_systemd_analyze_reports_nothing_about_the_units(units: dict[str, Path]) -> None:
     said = output_of(tool("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", *units.values())
     assert "template-sync" not in said  # what it says of the machine's own units is not ours
 
@@ -192,7 +192,7 @@ def test_systemd_rates_the_exposure_of_each_service_at_two_or_better(units: dict
     assert float(rating[1]) <= 2.0, said
 
 
-def test_both_services_are_confined_alike_and_read_the_same_secrets() -> None:
+def test_both_services_have_the_same_confinement_and_secrets() -> None:
     daemon, run = map(unit, SERVICES)
     for each in (daemon, run):
         each["Environment"] = each["Environment"][:1]  # the secrets' files; the rest is each one's own
@@ -205,7 +205,7 @@ def test_both_services_are_confined_alike_and_read_the_same_secrets() -> None:
     assert [value.partition(":")[0] for value in daemon["LoadCredential"]] == ["crun-api-key", "database-url"]
 
 
-def test_the_daemon_is_restarted_but_not_where_a_person_must_act_and_has_time_to_stop() -> None:
+def test_the_daemon_is_restarted_unless_an_operator_must_act_and_has_time_to_stop() -> None:
     daemon = unit("template-sync.service")
     assert daemon["Restart"] == ["on-failure"]
     assert daemon["RestartPreventExitStatus"] == [f"{errors.AccessDenied.exit_code} {errors.ConfigurationError.exit_code}"]
@@ -214,7 +214,7 @@ def test_the_daemon_is_restarted_but_not_where_a_person_must_act_and_has_time_to
     assert seconds(daemon["TimeoutStopSec"][0]) > DEFAULTS["grace"]
 
 
-def test_one_run_fails_its_unit_except_when_it_only_asks_for_another_try_and_outlives_no_deadline() -> None:
+def test_a_run_fails_its_unit_unless_a_retry_helps_and_ends_by_its_deadline() -> None:
     run = unit("template-sync-run.service")
     assert run["SuccessExitStatus"] == [str(errors.TryLater.exit_code)]
     assert DEFAULTS["deadline"] < seconds(run["TimeoutStartSec"][0]) < 15 * 60
@@ -229,7 +229,7 @@ def as_user(uid: int, gid: int, *groups: int) -> list[str | Path]:
 
 
 @pytest.mark.ci_slice
-def test_a_program_of_the_group_reads_the_sqlite_file_while_no_service_holds_it_and_the_service_goes_on(
+def test_a_program_of_the_group_can_read_the_sqlite_file_without_blocking_the_service(
     upstream: Upstream,
 ) -> None:
     """With the units' own directory mode and umask, as two users."""
@@ -268,7 +268,7 @@ def test_a_program_of_the_group_reads_the_sqlite_file_while_no_service_holds_it_
         assert stat.S_IMODE((folder / "templates.db").stat().st_mode) == 0o660
 
 
-def test_systemd_sysusers_understands_the_user() -> None:
+def test_systemd_sysusers_accepts_the_user() -> None:
     said = output_of(tool("systemd-sysusers"), "--dry-run", DEPLOY / "systemd" / "template-sync.sysusers.conf")
     assert "ignoring" not in said
 
@@ -298,7 +298,7 @@ def test_the_crontab_runs_every_quarter_of_an_hour_as_its_own_user_away_from_the
 @pytest.mark.parametrize(
     ("code", "mails"), [(0, False), (75, False), (1, True), (4, True), (69, True), (76, True), (77, True), (78, True)]
 )
-def test_cron_mails_when_a_person_must_look_and_else_is_silent(tmp_path: Path, code: int, mails: bool) -> None:  # noqa: FBT001
+def test_cron_sends_mail_only_if_an_operator_must_act(tmp_path: Path, code: int, mails: bool) -> None:  # noqa: FBT001
     stub = tmp_path / "template-sync"
     stub.write_text(f'#!/bin/sh\necho "one line of log: $*" >&2\nexit {code}\n')
     stub.chmod(0o755)
@@ -328,7 +328,7 @@ def build_context(target: Path) -> None:
     assert lines[0] == "*"
     hidden = [line.removeprefix("**/") for line in lines if line.startswith("**/")]
     allowed = [line[1:] for line in lines if line.startswith("!")]
-    assert len(hidden) + len(allowed) + 1 == len(lines), "a form of line that this reading does not know"
+    assert len(hidden) + len(allowed) + 1 == len(lines), "an unknown form of line"
     for name in allowed:
         source, copy = ROOT / name, target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -339,11 +339,11 @@ def build_context(target: Path) -> None:
             shutil.copy2(source, copy)
 
 
-def test_hadolint_has_nothing_to_say_about_the_dockerfile() -> None:
+def test_hadolint_reports_nothing_about_the_dockerfile() -> None:
     assert not output_of(tool("hadolint"), "--no-color", "--failure-threshold", "style", ROOT / "Dockerfile")
 
 
-def test_the_image_is_pinned_slim_and_not_root_and_its_program_gets_the_signals() -> None:
+def test_the_image_is_pinned_and_slim_runs_as_a_user_and_passes_signals() -> None:
     assert re.fullmatch(r"BASE=python:3\.\d+\.\d+-slim-[a-z]+(@sha256:[0-9a-f]{64})?", last("ARG"))
     froms = [rest for word, rest in dockerfile() if word == "FROM"]
     assert len(froms) > 1
@@ -355,7 +355,7 @@ def test_the_image_is_pinned_slim_and_not_root_and_its_program_gets_the_signals(
     assert json.loads(last("HEALTHCHECK").partition(" CMD ")[2]) == ["template-sync", "health"]
 
 
-def test_the_image_keeps_its_database_on_a_volume_and_writes_nowhere_else() -> None:
+def test_the_image_writes_only_to_the_volume_of_its_database() -> None:
     words = [word for word, _rest in dockerfile()]
     assert last("VOLUME") == last("WORKDIR") == "/var/lib/template-sync"
     assert f"-o {last('USER').partition(':')[0]} " in last("RUN")  # made for its user
@@ -363,13 +363,13 @@ def test_the_image_keeps_its_database_on_a_volume_and_writes_nowhere_else() -> N
     assert "PYTHONDONTWRITEBYTECODE=1" in last("ENV")
 
 
-def test_no_layer_of_the_image_holds_a_secret_or_a_setting_that_shuts_out_its_file() -> None:
+def test_no_layer_of_the_image_contains_a_secret_or_overrides_its_file() -> None:
     for word, rest in dockerfile():
         if word in {"ENV", "ARG"}:
             assert not re.search(r"KEY|URL|TOKEN|PASSWORD|SECRET", rest, re.IGNORECASE)
 
 
-def test_every_installation_in_the_image_is_locked_by_hash_or_brings_nothing_with_it() -> None:
+def test_every_installation_in_the_image_is_locked_by_hash_or_has_no_dependencies() -> None:
     installs = [part for word, rest in dockerfile() if word == "RUN" for part in rest.split("&&") if "pip install" in part]
     assert len(installs) == 3
     for part in installs:
@@ -447,7 +447,7 @@ def test_the_image_s_installation_steps_work_in_a_clean_environment(tmp_path: Pa
 # --- a rotated key ---
 
 
-def test_what_is_shipped_agrees_with_the_recipe_for_a_rotated_key() -> None:
+def test_the_recipe_for_a_rotated_key_matches_the_deployment_files() -> None:
     recipe = (ROOT / "docs" / "operations.md").read_text().partition("## Key rotated\n")[2].partition("\n## ")[0]
     readme = (DEPLOY / "README.md").read_text()
     for service in SERVICES:
@@ -479,7 +479,7 @@ def compose(*more: str) -> Any:
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "standby.yaml"])
-def test_the_compose_files_keep_to_the_compose_specification(name: str) -> None:
+def test_the_compose_files_match_the_compose_specification(name: str) -> None:
     output_of(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose" / name)
 
 
@@ -511,7 +511,7 @@ def test_composed_services_start_in_order_and_the_daemon_may_stop_in_time() -> N
     assert "ports" not in services["postgres"]
 
 
-def test_the_composed_standby_copies_the_primary_and_the_second_daemon_is_as_the_first() -> None:
+def test_the_standby_copies_the_primary_and_the_second_daemon_equals_the_first() -> None:
     services = compose("standby.yaml")["services"]
     assert services["standby"]["image"] == services["postgres"]["image"]
     (script,) = [line for line in services["standby"]["entrypoint"] if "pg_basebackup" in line]
@@ -534,7 +534,7 @@ def pod(name: str) -> Any:
     return (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]["spec"]
 
 
-def test_the_two_daemons_are_patched_onto_the_deployment_and_take_their_url_from_the_database() -> None:
+def test_the_patch_for_two_daemons_fits_the_deployment_and_the_database() -> None:
     kustomization = manifest("kustomization.yaml")
     assert all((DEPLOY / "kubernetes" / name).is_file() for name in kustomization["resources"])
     (patch,) = [yaml.safe_load(each["patch"]) for each in kustomization["patches"]]
@@ -551,7 +551,7 @@ def test_the_two_daemons_are_patched_onto_the_deployment_and_take_their_url_from
 
 @pytest.mark.parametrize("version", ["1.29", "1.37"])
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_the_manifests_keep_to_the_schema_of_kubernetes(name: str, version: str) -> None:
+def test_the_manifests_match_the_schema_of_kubernetes(name: str, version: str) -> None:
     said = output_of(tool("kubernetes-validate"), "--strict", "-k", version, DEPLOY / "kubernetes" / name)
     assert "passed" in said
 
@@ -637,10 +637,10 @@ def test_alerts_and_dashboard_use_only_metrics_that_exist() -> None:
         for name in re.findall(r"\btemplate_sync_\w+", text)
     }
     assert used <= names
-    assert names - used == set(), "a metric that nobody looks at"
+    assert names - used == set(), "an unused metric"
 
 
-def test_every_alert_says_what_it_means_and_which_command_to_run() -> None:
+def test_every_alert_has_a_description_and_a_command() -> None:
     assert {rule["alert"].removeprefix("TemplateSync") for rule in alerts()} == {
         "Down", "Stale", "CronJobStale", "Failing", "RemovalsHeld", "RemovalsUnconfirmed", "RecordsRejected", "GalleryBehind",
         "WebhookStuck",
@@ -677,7 +677,7 @@ def test_no_alert_repeats_a_setting_and_the_dashboard_s_rates_span_several_scrap
     assert not any(step["value"] == 2700 for each in thresholds for step in each["steps"])
 
 
-def test_a_pod_that_is_gone_and_a_cron_job_are_seen_without_a_target_of_their_own() -> None:
+def test_a_missing_pod_and_a_cron_job_are_detected_without_a_target() -> None:
     down, cron_job = (
         rule["expr"] for name in ("Down", "CronJobStale") for rule in alerts() if rule["alert"] == f"TemplateSync{name}"
     )
@@ -742,9 +742,7 @@ STILL = {"template_sync_last_success_timestamp_seconds": "0x200"}
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )  # fmt: skip
-def test_an_alert_fires_when_it_should_and_no_other_with_it(
-    tmp_path: Path, changed: dict[str, str], minute: int, fire: str
-) -> None:
+def test_each_alert_fires_in_its_case_only(tmp_path: Path, changed: dict[str, str], minute: int, fire: str) -> None:
     promtool = tool("promtool")
     series = [{"series": name, "values": values} for name, values in (HEALTHY | changed).items()]
     # An alert's labels and text are not the matter here: ALERTS, the series that Prometheus keeps of them, is.
@@ -768,7 +766,7 @@ def test_an_alert_fires_when_it_should_and_no_other_with_it(
     output_of(promtool, "test", "rules", file)
 
 
-def test_the_dashboard_s_panels_stand_side_by_side_and_say_what_they_show() -> None:
+def test_the_panels_of_the_dashboard_do_not_overlap_and_have_descriptions() -> None:
     document = dashboard()
     taken: set[tuple[int, int]] = set()
     for panel in document["panels"]:
@@ -778,6 +776,8 @@ def test_the_dashboard_s_panels_stand_side_by_side_and_say_what_they_show() -> N
         assert max(x for x, _y in cells) < 24, panel["title"]
         taken |= cells
         assert panel["title"]
-        assert all(target["datasource"]["uid"] == "${datasource}" for target in panel["targets"])  # nobody's own
+        assert all(
+            target["datasource"]["uid"] == "${datasource}" for target in panel["targets"]
+        )
     assert len({panel["id"] for panel in document["panels"]}) == len(document["panels"])
     assert "id" not in document  # Grafana gives one at import

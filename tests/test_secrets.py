@@ -97,7 +97,7 @@ def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tm
             daemon.wait_for("run_finished")
             shown += [str(daemon.probe(path)).encode() for path in ("/metrics", "/livez", "/readyz")]
             assert daemon.stop() == 0
-            shown.append(daemon.said.encode())
+            shown.append(daemon.output.encode())
         shown += [request.body + str({**request.headers, "host": ""}).encode() for request in (*quotes.requests, *takes.requests)]
         assert (len(quotes.requests), [request.about for request in takes.requests]) == (2, ["1", "2", "3"])
     shown.append(asyncio.run(told_to_an_agent(tmp_path)))

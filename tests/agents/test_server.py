@@ -1,4 +1,4 @@
-"""The server as agents meet it: through the official client, over stdio in a nearly empty environment, and in memory."""
+"""The MCP server with the official client: over stdio in a nearly empty environment, and in memory."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 async def use(client: Client) -> dict[str, Any]:
-    """List the tools and call each; give the answers."""
+    """List the tools and call each; return the answers."""
     listed = (await client.list_tools()).tools
     assert [tool.name for tool in listed] == list(TOOLS)
     for tool in listed:
@@ -64,7 +64,7 @@ async def use(client: Client) -> dict[str, Any]:
         assert tool.output_schema["type"] == "object"
     answers = {}
     for name, arguments in ARGUMENTS.items():
-        called = await client.call_tool(name, arguments)  # the client holds it against the tool's output schema, too
+        called = await client.call_tool(name, arguments)  # the client validates it against the output schema, too
         assert not called.is_error, called.content
         assert json.loads(called.content[0].text) == called.structured_content  # type: ignore[union-attr]
         check(f"mcp.{name}", called.structured_content)
@@ -79,21 +79,21 @@ async def refused(client: Client, tool: str, arguments: dict[str, Any]) -> str:
 
 
 def configuration(document: str) -> dict[str, Any]:
-    """Read what a document tells people to write into their host's configuration."""
+    """Read the configuration of a host in a document."""
     (found,) = re.findall(r"```json\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
     server: dict[str, Any] = json.loads(found)["mcpServers"]["templates"]
     return server
 
 
 def over_stdio(url: str, using: Callable[[Client], Awaitable[Any]], mode: str = "auto", **variables: str) -> Any:
-    """Start a server as a host does that is configured as the README says, with next to nothing in its environment."""
-    told = configuration("README.md")
-    assert told == configuration("docs/agents.md")
-    assert (told["command"].rpartition("/")[2], [*told["env"]]) == ("template-sync", ["DATABASE_URL"])
+    """Start a server as a host does with the configuration of the README, in a nearly empty environment."""
+    server = configuration("README.md")
+    assert server == configuration("docs/agents.md")
+    assert (server["command"].rpartition("/")[2], [*server["env"]]) == ("template-sync", ["DATABASE_URL"])
 
     async def session() -> Any:
         where = StdioServerParameters(
-            command=sys.executable, args=["-W", "error", "-m", "sync", *told["args"]], env={"DATABASE_URL": url, **variables}
+            command=sys.executable, args=["-W", "error", "-m", "sync", *server["args"]], env={"DATABASE_URL": url, **variables}
         )
         async with Client(stdio_client(where), mode=mode) as client:
             return await using(client)
@@ -250,9 +250,9 @@ def test_invalid_messages_do_not_end_the_server(filled: Database) -> None:
     ):
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
-        while (told := json.loads(process.stdout.readline())).get("id") != request["id"]:
+        while (answer := json.loads(process.stdout.readline())).get("id") != request["id"]:
             pass
-        assert part in told, told
+        assert part in answer, answer
     said = process.communicate(timeout=60)[1]
     assert (process.returncode, "Traceback" in said) == (0, False)
 

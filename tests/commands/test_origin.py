@@ -98,7 +98,7 @@ def test_the_upstream_of_another_region_is_not_asked(sqlite: Database, upstream:
     record_origin(sqlite, OTHER)
     for _ in range(3):
         assert template_sync("run", folder=tmp_path, variables=upstream.settings(DATABASE_URL=sqlite.url)).code == 78
-    assert upstream.asked == 0
+    assert upstream.request_count == 0
     assert [row["title"] for row in sqlite.rows("templates")] == ["kept"]
 
 

@@ -131,7 +131,7 @@ def test_a_daemon_that_gets_no_thread_for_its_runs_goes_on(upstream: Upstream, t
         (tmp_path / "limit").unlink()
         daemon.wait_for("run_finished", status="succeeded")
         assert daemon.stop() == 0
-    assert "Traceback" not in daemon.said
+    assert "Traceback" not in daemon.output
     assert not daemon.events("run_crashed")
 
 

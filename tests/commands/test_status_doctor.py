@@ -220,7 +220,7 @@ def test_doctor_and_a_catalog_that_refuses(code: int, exit_code: int, sqlite: Da
     assert f"({code})" in found["catalog"].seen
     assert found["catalog"].advice
     assert found["clock"].result is Result.FINE  # its answer told the time all the same
-    assert upstream.asked == 1  # no retries: a person waits
+    assert upstream.request_count == 1  # no retries: a person waits
 
 
 def test_doctor_and_a_catalog_that_is_not_there(sqlite: Database) -> None:

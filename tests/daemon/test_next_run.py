@@ -54,7 +54,7 @@ def test_a_scheduled_time_that_passed_during_the_run_is_skipped(due: float, expe
     assert wait(RunResult(Status.SUCCEEDED), schedule=due) == expected
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [
+@pytest.mark.parametrize(("retry_after", "least", "most"), [
     (0, 30, 33),             # no less than the least wait
     (5, 30, 33),
     (60, 60, 66),            # sooner than scheduled
@@ -62,8 +62,8 @@ def test_a_scheduled_time_that_passed_during_the_run_is_skipped(due: float, expe
     (6 * 3600, 21600, 23760),
     (400 * DAY, 21600, 23760),  # a wrong value of the server's is cut
 ])  # fmt: skip
-def test_retry_after_is_obeyed_within_limits(asked: float, least: float, most: float) -> None:
-    result = RunResult(Status.DEFERRED, retry=True, retry_after=asked)
+def test_retry_after_is_obeyed_within_limits(retry_after: float, least: float, most: float) -> None:
+    result = RunResult(Status.DEFERRED, retry=True, retry_after=retry_after)
     assert (wait(result, random=0.0), wait(result, random=1.0)) == pytest.approx((least, most))
 
 

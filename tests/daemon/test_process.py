@@ -1,4 +1,4 @@
-"""The daemon as a process: its schedule, beside another daemon, and while its key or its database is away."""
+"""The daemon as a process: its schedule, a second daemon, a missing key or database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def slot_on_record(folder: Path) -> datetime:
-    """Tell when the next run is due, or the one that is at work was, as the daemon wrote it down."""
+    """Return the stored time of the next run, or of the active one."""
     return datetime.fromisoformat(until(lambda: next_run_at(folder), "the plan on record")).replace(tzinfo=UTC)
 
 
@@ -47,15 +47,14 @@ def test_runs_start_at_the_start_and_then_at_the_interval(upstream: Upstream, tm
         earlier = slot_on_record(tmp_path)
         daemon.wait_for("run_finished", 4, status="succeeded")
         slot = slot_on_record(tmp_path)
-        upstream.hold_a_run()  # so that a stop finds a run at work, and cuts no other short
+        upstream.hold_a_run()  # so that the stop interrupts this run and no other
         assert daemon.stop() == 0
     assert statuses(tmp_path)[-1] == "interrupted"
     assert set(statuses(tmp_path)[:-1]) == {"succeeded"}
     found = rows(tmp_path, "SELECT started_at FROM sync_runs ORDER BY run_id")
     starts = [datetime.fromisoformat(start).replace(tzinfo=UTC) for (start,) in found]
     assert first <= starts[0]
-    # Whatever the machine's load: the slots lie a whole number of intervals apart, no run begins before its slot, and two never
-    # share one, however late the first of them came to begin.
+    # The scheduled times are a whole number of intervals apart, no run starts before its time, and no two share one.
     assert (slot - earlier) % interval == timedelta(0)
     taken = [(start - slot) // interval for start in starts]
     assert all(one < next_one for one, next_one in itertools.pairwise(taken))
@@ -98,7 +97,7 @@ def test_a_port_in_use_is_an_error_and_warnings_of_settings_are_lines_of_the_log
         True,
     )
     assert f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use" in error["error"]
-    assert (refused.code, upstream.asked) == (78, 0)
+    assert (refused.code, upstream.request_count) == (78, 0)
 
 
 @pytest.mark.ci_slice
@@ -117,14 +116,14 @@ def test_a_run_that_was_due_during_a_suspend_runs_once_afterwards(upstream: Upst
         assert daemon.stop() == 0
 
 
-# Beside others, and without what it needs -------------------------------------------------------------------------------------
+# A second daemon, and missing resources -------------------------------------------------------------------------------------
 
 
 @pytest.mark.ci_slice
 def test_of_two_daemons_on_one_database_one_is_skipped(upstream: Upstream, tmp_path: Path) -> None:
     upstream.gate.clear()
     with DaemonProcess(tmp_path, upstream.settings()) as one:
-        until(lambda: upstream.asked, "a question")
+        until(lambda: upstream.request_count, "a request")
         with DaemonProcess(tmp_path, upstream.settings()) as other:
             skipped = other.wait_for("run_finished", status="skipped")
             assert f"(pid {one.pid})" in skipped["error"]
@@ -158,8 +157,8 @@ def test_a_daemon_stops_with_an_error_if_the_schema_is_newer(upstream: Upstream,
         with closing(sqlite3.connect(tmp_path / "templates.db")) as database, database:
             database.execute("UPDATE sync_alembic_version SET version_num = '9999'")
         assert daemon.end() == 69
-    assert "The database's schema (9999) is newer than this version knows" in daemon.said
-    assert "Upgrade this program on this machine" in daemon.said
+    assert "The database's schema (9999) is newer than this version knows" in daemon.output
+    assert "Upgrade this program on this machine" in daemon.output
     assert daemon.events("daemon_stopped")
 
 
@@ -178,13 +177,13 @@ def test_a_key_rotated_in_its_file_needs_no_restart_and_no_key_is_printed(upstre
         daemon.wait_for("run_finished", error_code="401")
         key.write_text(new)
         daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 1, status="succeeded")
-        told = daemon.probe("/metrics")[1] + daemon.probe("/readyz")[1]
+        shown = daemon.probe("/metrics")[1] + daemon.probe("/readyz")[1]
         assert daemon.stop() == 0
-    told += daemon.said
+    shown += daemon.output
     stored = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file != key)
     for secret in (old, new):
         assert secret in upstream.shown
-        assert secret not in told
+        assert secret not in shown
         assert secret.encode() not in stored
 
 
@@ -234,7 +233,7 @@ def test_sighup_reloads_the_files(upstream: Upstream, receiver: Receiver, tmp_pa
         daemon.wait_for("reloaded", 2)
         assert daemon.stop() == 0
     assert "CRUN_API_KEY_FILE" in failed["reason"]
-    assert "ak_NewKey" not in daemon.said
+    assert "ak_NewKey" not in daemon.output
     assert statuses(tmp_path) == ["succeeded"]  # a reload makes no run
 
 
@@ -257,7 +256,7 @@ def test_a_missing_database_file_does_not_end_the_daemon(upstream: Upstream, tmp
         daemon.wait_for("run_finished", 2, status="failed")
         assert daemon.probe("/readyz")[0] == 503
         assert daemon.probe("/livez") == (200, "the scheduler is alive\n")
-        assert not (tmp_path / "templates.db").exists()  # nobody made an empty one in its place
+        assert not (tmp_path / "templates.db").exists()  # no empty file was created
         (tmp_path / "away.db").rename(tmp_path / "templates.db")
         daemon.wait_for("run_finished", len(daemon.events("run_finished", status="succeeded")) + 2, status="succeeded")
         assert daemon.probe("/readyz")[0] == 200

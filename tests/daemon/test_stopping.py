@@ -1,4 +1,4 @@
-"""The daemon stops when asked, whatever it is doing."""
+"""The daemon stops at a signal in every state."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIGNALS = [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
-"""That both are heard, and alike, is told while idle; elsewhere the second is among the long tests."""
+"""Tests with SIGINT are long, except the one of an idle daemon."""
 
 
 def assert_clean(folder: Path, *ends: str) -> None:
-    """The run is over and recorded, the lease free, nothing planned."""
+    """Check that the runs are stored, the lease is free, and no run is planned."""
     assert statuses(folder) == list(ends)
     assert rows(folder, "SELECT holder, expires FROM sync_lease") == [(None, 0)]
     assert next_run_at(folder) is None
@@ -44,7 +44,7 @@ def test_a_signal_stops_an_idle_daemon(number: signal.Signals, upstream: Upstrea
 def test_a_signal_interrupts_the_fetch(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     upstream.gate.clear()
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
-        until(lambda: upstream.asked, "a question")
+        until(lambda: upstream.request_count, "a request")
         asked_at = time.monotonic()
         assert daemon.stop(number) == 0
         assert time.monotonic() - asked_at < 5
@@ -57,7 +57,7 @@ def test_a_signal_interrupts_the_fetch(number: signal.Signals, upstream: Upstrea
 def test_a_signal_interrupts_the_wait_of_a_retry(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     upstream.refuse(429, Retry_After="50")
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
-        until(lambda: upstream.asked, "a question")
+        until(lambda: upstream.request_count, "a request")
         daemon.wait_until_still()
         assert daemon.stop(number, within=10) == 0
     assert_clean(tmp_path, "interrupted")
@@ -69,7 +69,7 @@ def test_a_signal_stops_a_deferred_daemon(number: signal.Signals, upstream: Upst
     upstream.refuse(455, Retry_After="7200")
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
         daemon.wait_for("run_finished", status="deferred")
-        # The server's wish, later than scheduled, stretched by up to a tenth.
+        # Later than scheduled, with a jitter of up to a tenth.
         earliest = datetime.now(UTC) + timedelta(seconds=2 * 3600 - 60)
         until(lambda: (due := next_run_at(tmp_path)) and datetime.fromisoformat(due).replace(tzinfo=UTC) > earliest, "the plan")
         assert daemon.stop(number, within=10) == 0
@@ -86,7 +86,7 @@ def test_a_full_log_pipe_blocks_neither_a_run_nor_a_stop(upstream: Upstream, tmp
     command = [sys.executable, "-m", "sync", "daemon"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(**variables), stderr=writer) as daemon:
         try:
-            until(lambda: statuses(tmp_path).count("succeeded") >= 4, "runs that nobody reads about")
+            until(lambda: statuses(tmp_path).count("succeeded") >= 4, "runs without a reader of the log")
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(10) == 0
         finally:
@@ -98,10 +98,10 @@ def test_a_full_log_pipe_blocks_neither_a_run_nor_a_stop(upstream: Upstream, tmp
 
 @contextmanager
 def held_in_the_commit(upstream: Upstream, folder: Path, **variables: str) -> Iterator[tuple[DaemonProcess, Callable[[], None]]]:
-    """Give a daemon whose commit waits for a lock that another program holds, and what releases that."""
+    """Yield a daemon whose commit waits for a lock of another program, and the function that releases it."""
     upstream.gate.clear()
     with DaemonProcess(folder, upstream.settings(**variables)) as daemon:
-        until(lambda: upstream.asked, "a question")
+        until(lambda: upstream.request_count, "a request")
         with write_lock(folder) as release:
             upstream.gate.set()
             daemon.wait_until_still()
@@ -128,7 +128,7 @@ def test_a_second_signal_ends_the_process_at_once(number: signal.Signals, upstre
         daemon.wait_for("daemon_stopping")
         assert daemon.stop(number, within=5) == 128 + number
     again = template_sync("run", folder=tmp_path, variables=upstream.settings())
-    assert again.code == 0  # the dead holder's lease keeps nobody out
+    assert again.code == 0  # the lease of the dead process blocks no run
     assert statuses(tmp_path) == ["interrupted", "succeeded"]
 
 

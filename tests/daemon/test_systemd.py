@@ -1,4 +1,4 @@
-"""systemd hears from the daemon, and the daemon never suffers from it."""
+"""Notifications to systemd."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_two_messages_arrive_in_order(listener: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", [None, "", "/no/such/socket", "@nobody-listens-here", "vsock:2:1234", "relative", "/a\0b", "/" + "long" * 100]
+    "address", [None, "", "/no/such/socket", "@no-listener", "vsock:2:1234", "relative", "/a\0b", "/" + "long" * 100]
 )
 def test_without_a_listener_notify_does_nothing(address: str | None) -> None:
     notify("READY=1", address=address)

@@ -171,7 +171,7 @@ def test_a_heartbeat_server_that_hangs_delays_neither_runs_nor_a_stop(upstream: 
         variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_PING_URL=url, SYNC_GRACE="2s")
         with DaemonProcess(tmp_path, variables) as daemon:
             daemon.wait_for("run_finished", 5, status="succeeded")
-            upstream.hold_a_run()  # so that the stop finds a run at work, and cuts no other short
+            upstream.hold_a_run()  # so that the stop interrupts this run and no other
             asked_at = time.monotonic()
             assert daemon.stop() == 0
             assert time.monotonic() - asked_at < 5

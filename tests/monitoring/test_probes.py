@@ -137,7 +137,7 @@ def test_a_client_without_a_host_header_is_served() -> None:
             assert answer.read().endswith(b"\r\n\r\nok\n")
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="this Python knows no IPv6")
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
 def test_the_probes_can_listen_on_ipv6_loopback() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()

@@ -216,7 +216,7 @@ def test_an_active_run_is_neither_deleted_nor_blocked(database: Database) -> Non
         run = partial(run_against, upstream.url, database.engine, clock=ticking(day(7)))
         at_work = threading.Thread(target=lambda: outcomes.append(run()))
         at_work.start()
-        until(lambda: upstream.asked, "a question")
+        until(lambda: upstream.request_count, "a question")
         for number in (8, 9):
             with pytest.raises(LeaseBusy):
                 leases.acquire(database.engine, trigger="run", ttl=60, now=day(number))

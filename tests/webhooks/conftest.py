@@ -1,4 +1,4 @@
-"""A receiver that says yes."""
+"""A receiver that accepts every message."""
 
 from __future__ import annotations
 

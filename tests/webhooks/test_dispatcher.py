@@ -314,7 +314,7 @@ def test_the_daemon_delivers_while_another_endpoint_hangs_and_continues_after_a_
             assert shown['template_sync_webhook_paused{endpoint="bad"}'] == 0
             assert shown['template_sync_webhook_messages_total{endpoint="good",result="taken"}'] == 2
             assert daemon.stop() == 0
-            said = daemon.said
+            output = daemon.output
         bad.behave = None
         bad.over.set()
         with closing(sqlite3.connect(tmp_path / "templates.db")) as raw, raw:  # on a slow machine the attempt timed out
@@ -326,11 +326,11 @@ def test_the_daemon_delivers_while_another_endpoint_hangs_and_continues_after_a_
             daemon.wait_for("webhook_delivered", endpoint="bad")
             daemon.wait_for("webhook_delivered", endpoint="good", messages=1)
             assert daemon.stop() == 0
-            said += daemon.said
+            output += daemon.output
     assert good.abouts == [each.about for each in bad.accepted] == ["4", "5", "6"]
     assert bad.requests[0].id == bad.accepted[0].id
-    assert SECRET.removeprefix("whsec_") not in said
-    assert "secret-path" not in said
+    assert SECRET.removeprefix("whsec_") not in output
+    assert "secret-path" not in output
 
 
 def _shown(daemon: DaemonProcess) -> dict[str, float] | None:

@@ -222,7 +222,7 @@ def test_other_texts_are_not_secrets_and_are_not_repeated(text: str) -> None:
 
 
 def test_the_forms_of_a_secret_are_the_text_with_and_without_prefix_and_its_bytes() -> None:
-    key = b"a secret of letters, say"
+    key = b"a secret of text letters"
     written = b64encode(key).decode()
     assert secret_forms(f"whsec_{written}") == [f"whsec_{written}", written, key.hex(), key.hex().upper(), key.decode()]
     assert secret_forms("whsec_" + b64encode(b"\xff" * 24).decode())[2:] == ["ff" * 24, "FF" * 24]

@@ -776,8 +776,6 @@ def test_the_panels_of_the_dashboard_do_not_overlap_and_have_descriptions() -> N
         assert max(x for x, _y in cells) < 24, panel["title"]
         taken |= cells
         assert panel["title"]
-        assert all(
-            target["datasource"]["uid"] == "${datasource}" for target in panel["targets"]
-        )
+        assert all(target["datasource"]["uid"] == "${datasource}" for target in panel["targets"])
     assert len({panel["id"] for panel in document["panels"]}) == len(document["panels"])
     assert "id" not in document  # Grafana gives one at import

@@ -28,7 +28,7 @@ def main() -> None:
             sys.exit(1)
         raise
     except (MemoryError, ImportError, SystemError) as error:  # of an import; a command itself reports its own
-        from sync.resource_limits import resource_error
+        from sync.config.resource_limits import resource_error
 
         lack = resource_error(error)
         if lack is None:

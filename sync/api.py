@@ -357,7 +357,7 @@ class Catalog:
         self._require_present("ensure_fresh")
         if self._snapshot is not None:
             raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
-        from sync.ensure_fresh import ensure_fresh
+        from sync.refresh import ensure_fresh
 
         template_id, age, longest = check_id(template_id), check_age(max_age), check_age(wait, "wait").total_seconds()
         ensure_fresh(self._engine, template_id, age, wait=longest, clock=self._clock)

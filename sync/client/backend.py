@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import httpcore
 
 from sync.client.network import AddressRefused, TransportFailure, limit_failure
-from sync.resource_limits import open_files_error
+from sync.config.resource_limits import open_files_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,8 +8,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Self
 
+from sync.config.resource_limits import resource_error
 from sync.errors import ConfigurationError
-from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from sync.config.settings import Settings

@@ -17,9 +17,9 @@ import click
 
 from sync.commands.output import Output
 from sync.config.options import OPTIONS
+from sync.config.resource_limits import resource_error
 from sync.config.settings import Loaded, Settings, dotenv_file, load
 from sync.errors import SyncError, UsageError
-from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -21,6 +21,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from sync.catalog.run_record import Status
+from sync.config.resource_limits import resource_error
 from sync.daemon.next_run import (
     ClockReading,
     RunResult,
@@ -32,7 +33,6 @@ from sync.daemon.next_run import (
 )
 from sync.daemon.signals import RELOAD, STOP, SignalPipe
 from sync.logs import get_logger
-from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

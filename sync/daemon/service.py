@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
 from sync.client.api_client import HttpApiClient
+from sync.config.resource_limits import as_sync_error, resource_error
 from sync.daemon.next_run import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
 from sync.reader.cursor import last_cursor, validate_cursor
 from sync.reader.status import last_success, overview, overview_if_available
-from sync.resource_limits import as_sync_error, resource_error
 from sync.store.apply import Store
 from sync.store.database_errors import database_name
 from sync.store.engine import reading

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from sync.catalog.run_record import Status
+from sync.config.resource_limits import as_sync_error
 from sync.logs import get_logger
 from sync.monitoring.staleness import is_stale
-from sync.resource_limits import as_sync_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.config.addresses import LOOPBACK, is_loopback_name
+from sync.config.resource_limits import resource_error
 from sync.errors import ConfigurationError, SyncError
 from sync.logs import get_logger
-from sync.resource_limits import resource_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

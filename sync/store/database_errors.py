@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import exc
 
+from sync.config.resource_limits import open_files_error
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, SchemaError
-from sync.resource_limits import open_files_error
 from sync.store.sqlite_wal import sqlite_file
 
 if TYPE_CHECKING:

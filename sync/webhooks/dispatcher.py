@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sync.config.resource_limits import as_sync_error
 from sync.errors import CursorLost, SyncError
 from sync.logs import get_logger
-from sync.resource_limits import as_sync_error
 from sync.webhooks.outbox import claim_endpoint, positions, register, save_attempt, steps
 from sync.webhooks.position import GONE, LOST, is_due, next_attempt
 

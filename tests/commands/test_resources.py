@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.catalog.served_records import RecordParser
-from sync.resource_limits import resource_error
+from sync.config.resource_limits import resource_error
 from tests.command_line import environment, template_sync
 from tests.daemons import DaemonProcess, rows, statuses
 

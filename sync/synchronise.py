@@ -211,16 +211,7 @@ def plan(
     random: Callable[[], float] = randomness.random,
     progress: Progress | None = None,
 ) -> Plan:
-    """Compute what a run changes; write nothing.
-
-    Args:
-        store: the database; None if it does not exist yet.
-        api: the client of the catalog's API.
-        options: the options of the run.
-        now: the start time of the run.
-        random: returns numbers from 0 to 1.
-        progress: called with (pages so far, pages expected or None).
-    """
+    """Compute what a run changes; write nothing. `store` is None if no database exists yet, `now` the start time of the run."""
     source = store or _EmptyStore()
     stored, before = source.load()
     require_same_origin(before.origin, api.origin)

@@ -35,7 +35,7 @@ _DEFERRALS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMIT
 def classify_response(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, redact: Callable[[str], str] = str
 ) -> tuple[int, Envelope | SyncError]:
-    """Classify a response.
+    """Return the worse of HTTP status and body code, and the envelope or an error.
 
     Args:
         status: HTTP status.
@@ -43,9 +43,6 @@ def classify_response(
         body: decompressed; empty if it could not be decompressed.
         now: the time, for a Retry-After that is a date.
         redact: removes secrets from the server's message.
-
-    Returns:
-        The worse of the two codes, and the envelope or an error.
     """
     try:
         envelope = read_envelope(body, redact)

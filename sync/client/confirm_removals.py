@@ -121,12 +121,7 @@ def _by_walk(again: Walk, missing: Sequence[str]) -> Confirmation:
 def look_up(api: ApiClient, parser: RecordParser, ids: Sequence[str], form: NotFoundForm | None, *, workers: int) -> Confirmation:
     """Look up each ID; stop after a rate limit or another failure that will persist.
 
-    Args:
-        api: sends the requests.
-        parser: parses the records.
-        ids: IDs to look up.
-        form: form of this server's "not found", the only response that is evidence; None: no response is evidence.
-        workers: maximum number of concurrent requests.
+    Only a "not found" of this form is evidence; None: no response is evidence.
     """
     confirmation = Confirmation()
     failures: list[SyncError] = []
@@ -217,11 +212,7 @@ def cause(error: SyncError) -> str:
 def run_controls(api: ApiClient, served: Sequence[str], total: int | None, random: Callable[[], float]) -> ControlResult:
     """Look up IDs that the walk served, which must be found, and one that cannot exist.
 
-    Args:
-        api: sends the requests.
-        served: IDs that the walk served; may be empty.
-        total: the count that the catalog reports.
-        random: returns numbers from 0 to 1, so that a server cannot predict the controls.
+    The IDs are random, so that a server cannot predict the controls. `total` is the count that the catalog reports.
     """
     totals: set[int | None] = set()
     for known in _choose(served, random):
@@ -248,11 +239,7 @@ def run_controls(api: ApiClient, served: Sequence[str], total: int | None, rando
 
 
 def repeat_controls(api: ApiClient, served: Sequence[str], random: Callable[[], float]) -> str:
-    """Look up served IDs again after the look-ups, because the service may have failed meanwhile.
-
-    Returns:
-        Why the look-ups are no evidence, one phrase; empty if they are.
-    """
+    """Look up served IDs again, because the service may have failed meanwhile; return why the look-ups are no evidence."""
     for known in _choose(served, random):
         if not _finds(_look_up_control(api, known), known):
             return "the look-ups no longer find templates that the catalog had just served"

@@ -37,10 +37,6 @@ _LARGEST_CODE = 10**9
 def decompress(encoding: str, wire: bytes) -> tuple[bytes, SyncError | None]:
     """Decompress a body as far as possible.
 
-    Args:
-        encoding: Content-Encoding; empty if there is none.
-        wire: the body as transferred.
-
     Returns:
         The decompressed data, and an error if it is incomplete: InvalidResponse if it is larger than BODY_LIMIT or not compressed
         by one gzip; Unreachable if the compressed data is damaged or truncated.
@@ -122,11 +118,7 @@ _decode = msgspec.json.Decoder(_Body, float_hook=exact_number).decode
 
 
 def read_envelope(body: bytes, redact: Callable[[str], str] = str) -> Envelope:
-    """Parse a body.
-
-    Args:
-        body: decompressed.
-        redact: removes secrets from the server's message.
+    """Parse a decompressed body; `redact` removes secrets from the server's message.
 
     Raises:
         InvalidResponse: it is not JSON, not the documented envelope, or has too many values.

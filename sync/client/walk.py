@@ -96,21 +96,13 @@ class _Attempt:
             raise InvalidResponse(f"The catalog served more than {MOST_RECORDS} records.", code="too-large")
 
     def fail(self, page: int, error: SyncError, expected: int) -> None:
-        """Add a page that could not be fetched.
-
-        Raises:
-            SyncError: the first such error, if more than half of the pages failed.
-        """
+        """Add a page that could not be fetched; raise the first such error if more than half of the pages failed."""
         self.failed[page] = error
         if len(self.failed) * 2 > max(expected, page):
             raise next(iter(self.failed.values()))
 
     def require_plausible_end(self) -> None:
-        """Reject a 404 or 422 before the last non-empty page: it is not the end of the list.
-
-        Raises:
-            InvalidResponse: that 404 or 422.
-        """
+        """Raise a 404 or 422 before the last non-empty page: it is not the end of the list."""
         last = max(page for page, records in self.pages.items() if records or page == 1)
         if early := [page for page in self.refused if page < last]:
             raise self.refused[min(early)]
@@ -132,12 +124,8 @@ class _Attempt:
 def walk(api: ApiClient, parser: RecordParser, *, page_size: int, workers: int, progress: Progress | None = None) -> Walk:
     """Walk the catalog until a walk is verified, at most MOST_WALKS times.
 
-    Args:
-        api: sends the requests.
-        parser: parses the records of each page.
-        page_size: requested templates per page; the server may return fewer.
-        workers: maximum number of concurrent requests.
-        progress: called with (pages so far, pages expected or None) after each page.
+    The server may return fewer templates per page than `page_size`. `progress` is called with the number of pages so far and the
+    expected number, or None, after each page.
     """
     earlier: list[list[ServedRecord]] = []
     missing_before: set[str] = set()

@@ -10,7 +10,7 @@ import pytest
 
 from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, Unconfirmed
 from sync.catalog.served_records import ServedRecord
-from sync.client.confirm_removals import MOST_ACCEPTED, OTHER_FORM, cause, confirm_removals
+from sync.client.confirm_removals import MOST_ACCEPTED, cause, confirm_removals
 from sync.client.walk import Walk
 from sync.errors import (
     AccessDenied,
@@ -134,7 +134,7 @@ def test_the_problem_of_the_impossible_id_is_reported() -> None:
     assert confirm(honest(NO_EVIDENCE["an empty list that counts one"]))[0].problem == COUNTED.format(1)
 
 
-DIFFERS = Unconfirmed(OTHER_FORM, answered=True)
+DIFFERS = Unconfirmed("the look-up's response differs from that for an ID that cannot exist", answered=True)
 OTHERS = Unconfirmed("the look-up returned other templates", answered=False)
 WHY_UNCONFIRMED = {
     "422": Unconfirmed("the look-up's response is invalid: HTTP 422", answered=False),
@@ -355,7 +355,7 @@ def test_an_operator_cannot_accept_the_removal_of_a_template_that_a_look_up_find
 def test_an_operator_can_accept_removals_of_a_verified_walk_only() -> None:
     look_ups = honest(HONEST["404"], _7=MAINTENANCE_404)
     confirmation, _ = confirm(look_ups, verified=False, accept=True)
-    assert confirmation.unconfirmed == {"7": Unconfirmed(OTHER_FORM, answered=False)}
+    assert confirmation.unconfirmed == {"7": DIFFERS._replace(answered=False)}
     assert confirm(lambda _: HONEST["404"], verified=False, accept=True)[1] == []
 
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 MOST_ACCEPTED = 2000
 """Look-ups of a run with `--accept-removals`: about 200 s at the default rate, well within the default deadline."""
-OTHER_FORM = "the look-up's response differs from that for an ID that cannot exist"
 POSITIVE_CONTROLS = 2
 _IMPOSSIBLE_LENGTH = 24
 _VARYING = re.compile(r"[0-9a-f-]{8,}|[0-9]+", re.IGNORECASE)
@@ -161,7 +160,7 @@ def _why_unconfirmed(response: Envelope | SyncError) -> Unconfirmed:
     if isinstance(response, Envelope) and response.records:
         return Unconfirmed("the look-up returned other templates", answered=False)
     if isinstance(response, Envelope | NotFound):
-        return Unconfirmed(OTHER_FORM, answered=True)
+        return Unconfirmed("the look-up's response differs from that for an ID that cannot exist", answered=True)
     if isinstance(response, InvalidResponse):
         return Unconfirmed(f"the look-up's response is invalid: {cause(response)}", answered=False)
     return Unconfirmed(f"the look-up failed: {cause(response)}", answered=False)

@@ -229,6 +229,7 @@ def test_an_error_after_the_start_of_a_run_is_pinged_as_a_failure(sqlite: Databa
         with pytest.raises(ZeroDivisionError):
             service.run()
         ping.close(10)
+    assert [(row["status"], row["error"]) for row in sqlite.rows("sync_runs")] == [("failed", "No key.")]
     assert pings == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: ZeroDivisionError.")]
 
 

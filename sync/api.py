@@ -214,14 +214,16 @@ class Catalog:
     def form(self, template_id: str) -> Form:
         """Return the form of a template's generation request: its `schema`, `example()`, `validate(input)` and `hash`.
 
-        For a removed template it is the last form, which the API no longer accepts; see `template(id).removed_at`.
+        For a removed template it is the last form, which the API no longer accepts: its schema has `deprecated: true`.
 
         Raises:
             UnknownTemplate: the id was never in the catalog.
         """
         from sync.forms.form import Form
+        from sync.text import iso
 
-        return Form(catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run).document)
+        found = catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run)
+        return Form(found.document, None if found.removed_at is None else iso(found.removed_at))
 
     def changes(self, since: str | int | None = None, limit: int | None = None) -> tuple[Change, ...]:
         """Return the changes of the feed, oldest first.

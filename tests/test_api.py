@@ -91,6 +91,17 @@ def test_counts_and_facets_follow_the_filters_now_and_then(database: Database) -
         catalog.templates(tag=5)  # type: ignore[arg-type]
 
 
+def test_the_form_of_a_removed_template_is_marked_and_keeps_its_hash(database: Database) -> None:
+    sync([record("1"), record("2")], database.engine, clock=at(0))
+    before = Catalog(database.engine).form("2")
+    sync([record("1")], database.engine, clock=at(1))
+    form = Catalog(database.engine).form("2")
+    marks = {"deprecated": True, "$comment": f"This template was removed at {form.removed_at}."}
+    assert (form.schema, form.hash) == ({**before.schema, **marks}, before.hash)
+    assert "the API does not accept the request" in form.request(form.example())["notes"][-1]
+    assert Catalog(database.engine).as_of(1).form("2") == before
+
+
 # The feed ---------------------------------------------------------------------------------------------------------------
 
 

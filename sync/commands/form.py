@@ -58,14 +58,13 @@ def command(
         if not removed:
             raise UsageError(f"Template {template_id} was removed at {removed_at}.", hint="--removed prints its last form.")
         context.out.message(f"warning: template {template_id} was removed at {removed_at}; this is its last form.")
-    form = Form(found)
+    form = Form(found, removed_at)
     if file is not None:
         _validate(context.out, form, file, removed_at, as_json=as_json)
     elif example or request:
         context.out.json(_example_or_request(form, context.settings.base_url if request else None, resolution, removed_at))
     else:
-        gone = {"deprecated": True, "$comment": f"This template was removed at {removed_at}."} if removed_at else {}
-        context.out.json({**form.schema, **gone})
+        context.out.json(form.schema)
 
 
 def _example_or_request(

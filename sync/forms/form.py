@@ -34,13 +34,24 @@ class Form:
 
     Attributes:
         document: the stored document of the template.
+        removed_at: the time at which the template was removed, in ISO 8601; None while it is present.
     """
 
     document: Document
+    removed_at: str | None = None
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Return the form as a closed JSON Schema (2020-12), a new object for each call."""
+        """Return the form as a closed JSON Schema (2020-12), a new object for each call.
+
+        The schema of a removed template has `deprecated: true`, and a `$comment` with the time.
+        """
+        gone = {"deprecated": True, "$comment": f"This template was removed at {self.removed_at}."} if self.removed_at else {}
+        return {**self._present, **gone}
+
+    @property
+    def _present(self) -> dict[str, Any]:
+        """The schema without the removal."""
         document = self.document
         images: dict[str, Any] = {
             "type": "array",
@@ -114,8 +125,11 @@ class Form:
 
     @property
     def hash(self) -> str:
-        """Return the hash of the schema: SHA-256, in hexadecimal, of its JSON with sorted keys, without spaces, in UTF-8."""
-        return plain_hash(self.schema)
+        """Return the hash of the schema: SHA-256, in hexadecimal, of its JSON with sorted keys, without spaces, in UTF-8.
+
+        A removal does not change it.
+        """
+        return plain_hash(self._present)
 
 
 def _cheapest_first(document: Document) -> list[dict[str, Any]]:
@@ -161,13 +175,14 @@ def job_request(
     prices = {item["resolution"]: item["credit"] for item in form.document["consume_items"]}
     wanted = sent.get("resolution")
     credit = prices.get(wanted) if isinstance(wanted, str) else None
+    removal = [f"The template was removed at {form.removed_at}; the API does not accept the request."] if form.removed_at else []
     return {
         "method": "POST",
         "url": base_url + JOB_PATH,
         "headers": {"Content-Type": "application/json", "x-api-key": "$CRUN_API_KEY"},
         "body": {"model": MODEL, "input": sent},
         "credit": credit,
-        "notes": _notes(form.document, credit, is_example=input is None),
+        "notes": [*_notes(form.document, credit, is_example=input is None), *removal],
     }
 
 

@@ -267,6 +267,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send_recorded(answer)
 
+    def do_HEAD(self) -> None:
+        media = self._media()
+        if media is None:
+            self.send_error(HTTPStatus.NOT_IMPLEMENTED)
+        else:
+            self._send_bytes(*media)
+
     do_POST = do_GET  # noqa: N815 - the base class named it
 
     def _answer(self, body: bytes | None) -> dict[str, Any] | RecordedResponse:

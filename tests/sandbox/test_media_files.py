@@ -36,6 +36,14 @@ def get(port: int, path: str, host: str = "127.0.0.1") -> httpx.Response:
     return httpx.get(f"http://127.0.0.1:{port}{path}", headers={"Host": host, "Connection": "close"}, trust_env=False)
 
 
+def test_head_has_the_headers_of_get_and_no_body() -> None:
+    with Sandbox([]) as sandbox:
+        path = urlsplit(CATALOG[0]["Cover"]).path
+        head = httpx.head(f"http://127.0.0.1:{sandbox.port}{path}", trust_env=False)
+        whole = get(sandbox.port, path)
+    assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(whole.content)), b"")
+
+
 def test_each_template_has_a_cover_of_its_aspect_ratio_and_a_preview() -> None:
     for record in make_catalog():
         media_type, cover = media_of(record, "Cover")

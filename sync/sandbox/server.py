@@ -257,8 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self._read_body()
-        media = self._media()
-        if media is not None:
+        if media := self._media():
             self._send_bytes(*media)
             return
         answer = self._answer(body)
@@ -268,11 +267,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_recorded(answer)
 
     def do_HEAD(self) -> None:
-        media = self._media()
-        if media is None:
-            self.send_error(HTTPStatus.NOT_IMPLEMENTED)
-        else:
+        if media := self._media():
             self._send_bytes(*media)
+        else:
+            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
 
     do_POST = do_GET  # noqa: N815 - the base class named it
 

@@ -251,7 +251,7 @@ class Catalog:
         Args:
             since: start after this cursor or `seq`; None: only future changes.
             every: seconds between polls.
-            sleep: waits for a number of seconds; for tests.
+            sleep: called with the seconds to wait; an exception from it ends the iteration.
 
         Raises:
             CursorLost: at a poll, if the feed was replaced, for example by a restored backup.
@@ -277,7 +277,8 @@ class Catalog:
         """Return the catalog at a point in time: its templates, prices, forms, and the feed up to then.
 
         The catalog of a run is valid from the instant at which the run finished, inclusive, until that of the next run.
-        Unpublished differences (another order, a new signature in a URL) are shown as last stored.
+        A past catalog can show a newer order of a list or a newer signature in a URL, because these differences overwrite
+        the stored version.
 
         Args:
             when: the number of a run, for the catalog after it; or an aware datetime.
@@ -348,7 +349,7 @@ class Catalog:
             wait: maximum wait for an active run or refresh, a timedelta or seconds.
 
         Raises:
-            UnknownTemplate: the catalog does not have it; the next run decides whether it is removed.
+            UnknownTemplate: the API did not find it. If it is stored, the next run decides whether it is removed.
             ConfigurationError: there is no key.
             LeaseBusy: another run, or refreshes of other callers, took longer than `wait`; nothing is recorded.
             TryLater: a temporary failure of the API.

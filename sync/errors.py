@@ -42,7 +42,7 @@ from typing import ClassVar
 
 
 class SyncError(Exception):
-    """The base class of all errors. Raised itself, not as a subclass, it is an unexpected error.
+    """The base class of all errors. An error of exactly this class, not of a subclass, is unexpected: a bug.
 
     Attributes:
         hint: one sentence with the next action; empty if none is needed.
@@ -73,7 +73,7 @@ class CatalogError(UsageError):
 
 
 class UnknownTemplate(CatalogError, LookupError):
-    """No template with this id was ever stored, or not by the requested time.
+    """No template with this id is known: it was never stored, or not by the requested time; or `ensure_fresh` did not find it.
 
     Attributes:
         template_id: the requested id.

@@ -115,7 +115,11 @@ class FieldChange(Struct):
     gained: Annotated[list[Tag], doc("for `tags` only: added tags")] | UnsetType = UNSET
     lost: Annotated[list[Tag], doc("for `tags` only: removed tags")] | UnsetType = UNSET
     absent: (
-        Annotated[str, one_of("old", "new"), doc("for an unknown field: the side on which the field was missing, not null")]
+        Annotated[
+            str,
+            one_of("old", "new"),
+            doc("for an unknown field, in changes recorded by version 0.1.0: the side on which the field was missing, not null"),
+        ]
         | UnsetType
     ) = UNSET
 
@@ -132,7 +136,10 @@ Kind = Annotated[str, one_of("added", "changed", "removed"), doc("kind of change
 Fields = Annotated[list[FieldChange], doc("for `changed`: the changed fields; otherwise empty")]
 Evidence = Annotated[
     Annotated[str, one_of("lookup", "walks", "accepted")] | None,
-    doc("for `removed`: how the removal was confirmed; otherwise null"),
+    doc(
+        "for `removed`, what confirmed it: `lookup`, its look-up said not found; `walks`, two walks and a sample of look-ups; "
+        "`accepted`, an operator accepted it. Otherwise null"
+    ),
 ]
 Breaking = Annotated[
     list[Annotated[str, doc("reason; details follow the first colon", "removed", "resolution-gone:720p")]],
@@ -207,7 +214,7 @@ class Run(Struct):
     fields_appeared: Annotated[list[str], doc("endpoint fields that no template had before")]
     fields_vanished: Annotated[list[str], doc("endpoint fields that no template has any more")]
     error_code: Annotated[
-        str | None, doc("error code of this program or of the endpoint; null if the run succeeded without remark", "429")
+        str | None, doc("error code of this program or of the endpoint; null if there is nothing to report", "429")
     ]
     error: Annotated[str | None, doc("error message")]
     fence: Annotated[int | None, doc("fencing token of the lease; null if the run did not get the lease")]

@@ -264,8 +264,10 @@ class TablesVersion(Struct):
 class CatalogOrigin(Struct):
     """The origin of the catalog that the database is a copy of, and the configured one; `loopback` is any loopback address."""
 
-    recorded: Annotated[str | None, doc("recorded by the first verified run; null before it", "https://api.crun.ai")]
-    configured: Annotated[str, doc("of CRUN_BASE_URL", "https://api.crun.ai")]
+    recorded: Annotated[
+        str | None, doc("origin that the first verified run recorded; null before that run", "https://api.crun.ai")
+    ]
+    configured: Annotated[str, doc("origin of CRUN_BASE_URL", "https://api.crun.ai")]
 
 
 class Pruned(Struct):

@@ -24,10 +24,16 @@ LONGEST_PLACE = 4000
 GivenId = Annotated[str, Meta(min_length=1, max_length=BOUNDS["TemplateId"], description="template ID")]
 Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
 Credits = Annotated[float, Meta(ge=0, le=1e15)]
-Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; large rows come in smaller pages")]
+Limit = Annotated[
+    int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; a page has fewer rows if they would exceed 24,000 bytes")
+]
 After = Annotated[
     str,
     Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result with the same other arguments"),
+]
+Since = Annotated[
+    str,
+    Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result, or `cursor` of `catalog_status`"),
 ]
 More = Annotated[bool, doc("whether more rows follow")]
 NextPage = Annotated[str | None, doc("the `after` of the next page; null if this is the last page")]
@@ -96,7 +102,7 @@ class RecentChangesArguments(Struct, forbid_unknown_fields=True):
     """The page."""
 
     limit: Limit = USUAL_ROWS
-    after: After | UnsetType = UNSET
+    after: Since | UnsetType = UNSET
 
 
 class CatalogStatusArguments(Struct, forbid_unknown_fields=True):
@@ -295,8 +301,8 @@ TOOLS: Mapping[str, Tool] = {
     ),
     "recent_changes": Tool(
         "Recent changes of the catalog",
-        "List added, removed and changed templates in order: without `after` the newest changes, with it the changes that "
-        "followed that result. Keep `after` to ask for newer changes later.",
+        "List added, removed and changed templates in order: without `after`, the newest changes; with the `after` of an earlier "
+        "result, the changes since that result. Keep `after` to request newer changes later.",
         RecentChangesArguments,
         RecentChanges,
     ),

@@ -136,7 +136,7 @@ class FieldChange:
         field: field name; for a price `consume_items.720p`, for an unknown field `extra.Name`.
         old: value before, as in the JSON of the feed, but read-only: lists are tuples.
         new: value after, likewise.
-        absent: for an unknown field, in changes recorded by version 0.1.0: the side on which it was missing, not null.
+        absent: for an unknown field, in changes recorded by version 0.1.0: the side on which the field was missing, not null.
     """
 
     field: str
@@ -171,7 +171,8 @@ class Change:
         fields: the changed fields, if the kind is `changed`.
         prices: the prices that changed, appeared or disappeared.
         breaking: reasons why the change breaks callers; empty if it does not.
-        evidence: what confirmed a removal: `lookup`, `walks` or `accepted`; None otherwise, and for a net change.
+        evidence: what confirmed a removal: `lookup` (its look-up said not found), `walks` (two walks and a sample of look-ups) or
+            `accepted` (an operator accepted it); None otherwise, and for a net change.
         template: the template after the change; of a removal, before it.
     """
 

@@ -58,25 +58,20 @@ def json_number(number: Decimal) -> int | float:
 
 def content_hash(document: Document) -> str:
     """Hash a document without the order of lists and the query strings of URLs: equal hashes, no published change."""
-    meaning = dict(document)
+    meaning = {**document, "extra": without_query(document["extra"])}
     for name in URL_FIELDS:
         meaning[name] = address(document[name])
+    # Only prices and `extra` can contain numbers that the two encoders write differently.
+    prices_are_plain = _numbers_are_plain(document["consume_items"])
     for name in LISTS:
-        meaning[name] = unordered(document[name])
-    meaning["extra"] = without_query(document["extra"])
-    # Only these two can contain numbers that the two encoders write differently.
-    plain = _numbers_are_plain([meaning["consume_items"], meaning["extra"]])
+        meaning[name] = sorted(document[name], key=_encode_fast if prices_are_plain or name != "consume_items" else _exactly)
+    plain = prices_are_plain and _numbers_are_plain(meaning["extra"])
     return hashlib.sha256(_encode_fast(meaning) if plain else _exactly(meaning)).hexdigest()
 
 
 def plain_hash(value: Any) -> str:
     """Hash a JSON value whose numbers are small integers and whose strings are valid UTF-8."""
     return hashlib.sha256(_encode_fast(value)).hexdigest()
-
-
-def unordered(items: list[Any]) -> list[Any]:
-    """Sort a list whose order is not significant."""
-    return sorted(items, key=_encode_fast if _numbers_are_plain(items) else _exactly)
 
 
 def canonical(value: Any) -> str:

@@ -153,19 +153,20 @@ class RecordParser:
         decoded = _decode(raw)
         value = self._redact(decoded)
         is_redacted = value is not decoded
-        record = ServedRecord(
-            page, position, record_id(value), wire_hash=hashed if exact and not is_redacted else None,
-            offset=self._spool.append(write_json(value) if is_redacted else raw),
-        )  # fmt: skip
+        reason, unpaired, first_with = None, False, frozenset[str]()
         try:
             if len(raw) > MOST_BYTES:
                 raise RecordRejected(f"it has more than {MOST_BYTES} bytes")
             document = parse_record(value)
         except RecordRejected as why:
-            return record._replace(reason=cut(str(why), REASON_SHOWN))
-        if document["extra"] and len(self.unknown) < MOST_NAMES:
-            self.unknown.update(document["extra"])
-        return record._replace(tags_unpaired=lacks_tags(value), first_with=self._first_with(page, value))
+            reason = cut(str(why), REASON_SHOWN)
+        else:
+            unpaired, first_with = lacks_tags(value), self._first_with(page, value)
+            if document["extra"] and len(self.unknown) < MOST_NAMES:
+                self.unknown.update(document["extra"])
+        offset = self._spool.append(write_json(value) if is_redacted else raw)
+        stored_hash = hashed if exact and not is_redacted else None
+        return ServedRecord(page, position, record_id(value), stored_hash, offset, reason, unpaired, first_with)
 
     def _first_with(self, page: int, value: dict[str, Any]) -> frozenset[str]:
         """Return the fields for which this record is the first with a value; look-ups do not count."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.catalog.document import unordered
+from sync.catalog.document import canonical
 from sync.catalog.field_changes import apply_fields
 from sync.catalog.fields import COLUMNS, LISTS
 from sync.catalog.url_query import URL_FIELDS, address
@@ -99,7 +99,11 @@ def records_of(step: Step) -> list[dict[str, Any]]:
 def documented(written: Document) -> Document:
     """Give what a consumer must hold: the documented columns, without the order of lists and the query strings of URLs."""
     found = {column: written[column] for column in COLUMNS.values()}
-    return {**found, **{name: address(found[name]) for name in URL_FIELDS}, **{name: unordered(found[name]) for name in LISTS}}
+    return {
+        **found,
+        **{name: address(found[name]) for name in URL_FIELDS},
+        **{name: sorted(found[name], key=canonical) for name in LISTS},
+    }
 
 
 def arguments(step: Step, memory: Memory) -> tuple[list[dict[str, Any]], dict[str, Any]]:

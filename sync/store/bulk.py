@@ -59,6 +59,7 @@ def delete_rows(connection: sa.Connection, table: sa.Table, ids: Sequence[str]) 
         connection.execute(sa.delete(table).where(table.c.template_id.in_(batch)))
 
 
+@lru_cache(maxsize=64)
 def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> list[tuple[str, Callable[[Any], Any] | None]]:
     """Return, for each column, the function that converts a value for the driver; None if none is needed."""
     found: list[tuple[str, Callable[[Any], Any] | None]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -112,6 +113,7 @@ class Credit(TypeDecorator[Decimal]):
         return number.quantize(Decimal(1)) if number == number.to_integral_value() else number
 
 
+@lru_cache(maxsize=1024)  # prices repeat
 def exact_decimal(number: float) -> Decimal:
     """Return the decimal that a number of a document stands for."""
     return Decimal(repr(number))

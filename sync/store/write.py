@@ -34,7 +34,8 @@ from sync.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sync.catalog.diff import Change, ChangeSet
     from sync.catalog.document import Document
@@ -103,7 +104,7 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
         )
 
 
-def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Collection[str]:
+def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> AbstractSet[str]:
     """Insert new templates, and restore the rows of returned ones; return the ids that had a row."""
     ids = [each.change.template_id for each in new]
     returned = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
@@ -116,17 +117,17 @@ def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at:
     return returned
 
 
-def _change(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> Collection[str]:
+def _change(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> AbstractSet[str]:
     """Update templates, and begin a new version of each; return their ids."""
     ids = [each.change.template_id for each in new]
     now = {"changed_at": at, "changed_run_id": run_id}
     update_rows(connection, templates, [_template_row(each) | now for each in new])
     _close_versions(connection, ids, run_id)
     _begin_versions(connection, new, run_id)
-    return ids
+    return set(ids)
 
 
-def _rewrite(connection: sa.Connection, new: Sequence[NewDocument], _run_id: int, _at: datetime) -> Collection[str]:
+def _rewrite(connection: sa.Connection, new: Sequence[NewDocument], _run_id: int, _at: datetime) -> AbstractSet[str]:
     """Store differences that are not published: another order, another query string, an unknown field; return their ids.
 
     The open version gets the same document, so that the feed still replays to the tables.
@@ -134,11 +135,11 @@ def _rewrite(connection: sa.Connection, new: Sequence[NewDocument], _run_id: int
     update_rows(connection, templates, [_template_row(each) for each in new])
     still_open = template_versions.c.until_run_id.is_(None)
     update_rows(connection, template_versions, [_version_row(each) for each in new], still_open)
-    return [each.change.template_id for each in new]
+    return {each.change.template_id for each in new}
 
 
 def _write_lists(
-    connection: sa.Connection, new: Sequence[NewDocument], stored: Collection[str], numbers: TagIds, run_id: int, at: datetime
+    connection: sa.Connection, new: Sequence[NewDocument], stored: AbstractSet[str], numbers: TagIds, run_id: int, at: datetime
 ) -> None:
     """Write tags, prices and ratios that differ from the stored ones; only templates in `stored` can have rows already."""
     for name in LISTS:

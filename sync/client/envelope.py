@@ -34,7 +34,7 @@ _LARGEST_TOTAL = 10**12
 _LARGEST_CODE = 10**9
 
 
-def decompress(encoding: str, wire: bytes) -> tuple[bytes, SyncError | None]:
+def decompress(encoding: str, wire: bytes) -> tuple[bytes | bytearray, SyncError | None]:
     """Decompress a body as far as possible.
 
     Returns:
@@ -52,7 +52,7 @@ def decompress(encoding: str, wire: bytes) -> tuple[bytes, SyncError | None]:
     try:
         _gunzip(wire, body)
     except SyncError as error:
-        return bytes(body), error
+        return body, error  # not copied, because it may be large
     return bytes(body), None
 
 

@@ -200,11 +200,10 @@ class Worker:
                 f"{urlsplit(context.url).hostname} could not be reached: {failure}.",
                 hint=f"Check the network and {setting}; `template-sync doctor` tests each step.",
             ) from failure
-        content, damage = envelope.decompress(response.headers.get("content-encoding", ""), response.body)
-        if damage is not None:
-            if response.status == OK:
-                raise damage
-            content = b""  # the status is enough
+        unpacked, damage = envelope.decompress(response.headers.get("content-encoding", ""), response.body)
+        if damage is not None and response.status == OK:
+            raise damage
+        content = b"" if damage else bytes(unpacked)  # for an error the status is enough
         statistics.count(decompressed=len(content))
         if statistics.decompressed > RUN_LIMIT:
             raise InvalidResponse("The responses of this run together are larger than any catalog.", code="too-large")

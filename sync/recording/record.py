@@ -113,7 +113,7 @@ class Recording:
                 found["trouble"] = found["trouble"] or "its compression was damaged or broke off"
             elif damage is not None and damage.code == "encoding" and body is not response.body:
                 found["trouble"] = found["trouble"] or "something follows its compressed end"
-            found |= {"status": response.status, "headers": headers, "body": body[: BODY_LIMIT + 1]}
+            found |= {"status": response.status, "headers": headers, "body": bytes(body[: BODY_LIMIT + 1])}
         query = {name: str(value) for name, value in params.items()}
         line = line_of(RecordedResponse(query, began - self._began, now - began, **found), self._redact)
         with self._turn:

@@ -12,7 +12,7 @@ from sync.outputs.catalog import OpenObject, RemovedAt, Run, RunChange, Template
 class Outcome(Run):
     """One run, as it is printed when it finishes."""
 
-    hint: Annotated[str | None, doc("what to do about the error; null if there is no error or no action")]
+    hint: Annotated[str | None, doc("what to do about the error; null if there is no error, or if no action is needed")]
     changes: Annotated[list[RunChange], doc("changes of the run")]
 
 

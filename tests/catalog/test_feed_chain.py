@@ -26,6 +26,7 @@ def test_a_cursor_has_epoch_seq_and_chain() -> None:
     text = str(START.after(ROW))
     assert text == "0123456789ab-1-e8ed472d939753e638bdd9d6"
     assert Cursor.parse(text) == START.after(ROW)
+    assert START.seq == 0
 
 
 def test_the_longest_cursor_has_57_characters_and_no_full_stop() -> None:

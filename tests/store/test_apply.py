@@ -214,14 +214,14 @@ def test_a_rejected_record_is_kept_with_its_reason_and_its_template_stays(databa
 
 def test_held_removals_are_counted_and_deleted_when_their_templates_return(database: Database) -> None:
     sync(records(30), database.engine, clock=at(0))
-    for minute in (1, 2):
+    for minute in (1, 2, 3):
         outcome = sync(records(10), database.engine, clock=at(minute))
         assert outcome.run.status is Status.HELD
         held = database.rows("held_removals")
         assert {(row["since_run_id"], row["runs"]) for row in held} == {(2, minute)}
         assert len(held) == 20
     assert len(database.present) == 30
-    sync(records(30), database.engine, clock=at(3))
+    sync(records(30), database.engine, clock=at(4))
     assert database.rows("held_removals") == []
 
 

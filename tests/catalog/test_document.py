@@ -103,6 +103,9 @@ def test_a_document_older_than_a_field_gets_the_value_in_extra() -> None:
     older["extra"] = {"Title": "x", "Duration": "ten", "Later": 1}
     assert complete_document(older) == {**whole, "title": "x", "duration_ms": None, "media_id": None, "extra": older["extra"]}
     assert complete_document(whole) is whole
+    assert complete_document({"template_id": "1", "extra": {}, **{name: [] for name in LISTS}}) == document_of(
+        {"TemplateId": "1"}
+    )
 
 
 @pytest.mark.parametrize("stored", [None, [], {}, {"template_id": "1", "extra": {}, "tags": [], "aspect_ratios": []}])

@@ -244,3 +244,12 @@ def test_ci_brings_promtool_without_the_server_of_its_package_and_goes_on_where_
     assert code == 0, said
     assert ("promtool could not be unpacked." in said) == (there == "nowhere")
     assert bool((checkout / "found").read_text()) == (there == "in the package")
+
+
+@pytest.mark.parametrize(("engine", "answers"), [("docker", True), ("podman", True), ("docker", False)])
+def test_ci_builds_and_starts_the_image_where_an_engine_answers(checkout: Path, engine: str, *, answers: bool) -> None:
+    stand_in(checkout / ".venv" / "bin" / engine, "true" if answers else "exit 1")
+    code, said, calls = run(checkout)
+    assert code == 0, said
+    build, start = f"{engine} build -t crun-template-sync:ci .", f"{engine} run --rm crun-template-sync:ci --version"
+    assert [call for call in calls if call.startswith(engine)] == [f"{engine} info", *([build, start] if answers else [])]

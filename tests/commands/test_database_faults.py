@@ -46,7 +46,7 @@ def small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (16384, resource.RLIM_INFINITY))
 
 
-@pytest.mark.parametrize("fault", ["none", "full disk", "damaged page"])
+@pytest.mark.parametrize("fault", ["none", "full disk", pytest.param("damaged page", marks=pytest.mark.ci_slice)])
 def test_doctor_leaves_with_the_exit_code_of_a_run_on_a_full_or_damaged_disk(
     fault: str, sqlite: Database, tmp_path: Path
 ) -> None:

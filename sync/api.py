@@ -162,7 +162,7 @@ class Catalog:
         return catalog_reader.count(self._source, _filters(filters), after_run=self._after_run)
 
     def facets(self, **filters: Any) -> dict[str, dict[str | int, int]]:
-        """Return how many of the templates that match every filter have each value.
+        """Return the number of matching templates for each value of each filter.
 
         Args:
             filters: the arguments of `count`.
@@ -276,7 +276,8 @@ class Catalog:
     def as_of(self, when: int | datetime) -> Catalog:
         """Return the catalog at a point in time: its templates, prices, forms, and the feed up to then.
 
-        The catalog of a run is valid from the instant at which the run finished, inclusive, until that of the next run.
+        The catalog of a run is valid from the instant at which the run finished, inclusive, until the next applied run
+        finishes.
         A past catalog can show a newer order of a list or a newer signature in a URL, because these differences overwrite
         the stored version.
 

@@ -40,7 +40,10 @@ FOLLOW_SECONDS = 2.0
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only changes of this kind.")
 @click.option("--field", "fields", multiple=True, metavar="NAME", help="Only changes of this field, such as consume_items.720p.")
-@limit("Maximum number of changes: the newest; with --since or --run the oldest, to continue with --since and the last cursor.")
+@limit(
+    "Maximum number of changes. Shows the newest N; with --since or --run the oldest N, so that you can continue with --since "
+    "and the last cursor."
+)
 @click.option("--follow", is_flag=True, help="Print changes as they are recorded, up to N; with --json one object per line.")
 @click.option("--pending", is_flag=True, help="List pending removals instead: held or unconfirmed.")
 @json_flag()

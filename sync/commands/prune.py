@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Delete old runs, changes, versions and rejected records. The feed then begins at oldest_seq; a cursor before it is "
-    "refused. Templates, soft-deleted ones included, are never deleted.",
+    "Delete old runs, changes, versions and rejected records. The feed then begins at oldest_seq. A cursor is "
+    "refused if changes after it were deleted. Templates, soft-deleted ones included, are never deleted.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     has_effect=True,

@@ -135,8 +135,14 @@ class PendingRemoval(Struct):
 
     state: Annotated[str, one_of("held", "unconfirmed"), doc("why it is kept")]
     reason: Annotated[str, doc("reason for which it is kept")]
-    runs: Annotated[int, doc("number of consecutive verified runs without the template; 0 if it is unconfirmed")]
-    answered: Annotated[bool, doc("whether `run --accept-removals` removes it: its look-up was answered")]
+    runs: Annotated[int, doc("number of consecutive runs that confirmed its removal; 0 if it is unconfirmed")]
+    answered: Annotated[
+        bool,
+        doc(
+            "whether its look-up got a response; if so, `run --accept-removals` removes it, unless it has returned; always true "
+            "for `held`"
+        ),
+    ]
     template_id: TemplateId
     since_run_id: Annotated[int, doc("ID of the first run that kept it")]
     since_at: Annotated[Time, doc("time at which that run began")]

@@ -112,8 +112,9 @@ def test_a_caller_that_waited_takes_what_was_fetched_since_its_call(
         called: set[int] = set()
 
         def clock() -> datetime:
+            moment = now()  # before the lease is released
             called.add(threading.get_ident())
-            return now()
+            return moment
 
         catalog = Catalog(sqlite.engine, clock=clock)
         with ThreadPoolExecutor(2) as threads:

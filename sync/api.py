@@ -81,8 +81,8 @@ class Catalog:
     def snapshot(self) -> Iterator[Catalog]:
         """Open a second catalog that sees one state of the database, on its own connection. Keep it short.
 
-        Any thread or task can use it, one at a time. The original catalog is not affected. While it is open, servers keep old
-        rows and SQLite's log grows; a server ends a snapshot that is idle for a minute.
+        Any thread or task can use it, one at a time. The original catalog is not affected. While the snapshot is open, servers
+        keep old rows and SQLite's log grows; a server ends a snapshot that is idle for a minute.
 
         Raises:
             CatalogError: an in-memory SQLite database has no second connection.
@@ -129,7 +129,7 @@ class Catalog:
             resolution: a resolution with a price, such as 720p.
             ratio: a supported aspect ratio, such as 9:16.
             min_price: minimum price in credits: at `resolution` if given, otherwise the lowest price of the template.
-            max_price: maximum price in credits, likewise.
+            max_price: maximum price in credits, of the same price as `min_price`.
             search: words, or parts of words, that must all be in a title, a tag or the id; `cafe` finds `Café`.
             sort: `id`; `newest`: by release, newest first; `price`: lowest first, at `resolution` if given; `name`: by the
                 English title, or the Chinese one if it is missing. Text is ordered by code point; missing values are last.
@@ -297,7 +297,7 @@ class Catalog:
 
         Args:
             before: a run or an aware datetime, as for `as_of`.
-            after: likewise.
+            after: a run or an aware datetime, as for `as_of`.
 
         Raises:
             CatalogError: as `as_of`.

@@ -111,7 +111,8 @@ class CursorLost(CatalogError):
         reason: `other-feed`, `pruned`, `ahead` or `diverged`.
         oldest_seq: oldest retained change.
         last_seq: newest change.
-        cursor: end of the feed; continue from here after reading the current catalog in the same snapshot. None: unknown.
+        cursor: end of the feed when the error was raised; None: unknown. Read the current catalog, then continue from this
+            cursor; changes that were recorded in between are returned again.
     """
 
     exit_code = 65

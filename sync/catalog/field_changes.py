@@ -1,8 +1,8 @@
 """PURE. The changed fields of one template, its changed prices, and the reasons for which a change breaks callers.
 
-A change is breaking if a request that was valid before it may be refused, or have another effect, after it. A reason is a word,
-followed by a colon and a value if it concerns one of several: `resolution-gone:720p`, `ratio-gone:9:16`. Compare the part before
-the first colon. Reasons are stored in the feed, so an existing one must not change.
+A change is breaking if a request that was valid before it may be refused after it, or may have another effect. A reason is a
+word, followed by a colon and a value if it concerns one of several: `resolution-gone:720p`, `ratio-gone:9:16`. Compare the part
+before the first colon. Reasons are stored in the feed, so an existing one must not change.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ REASONS: Mapping[str, str] = {
     "removed": "the template is gone",
     "more-images": "it takes more images than before",
     "fewer-images": "it takes fewer images than before",
-    "images-stated": "the number of images is stated now; before, it was not",
+    "images-stated": "the template now states its number of images; before the change it stated none",
     "resolution-gone": "a resolution has no price any more; the reason continues with a colon and the resolution",
     "ratio-gone": "an aspect ratio is no longer supported; the reason continues with a colon and the ratio",
     "type": "the template type changed, so the same images give another kind of video",

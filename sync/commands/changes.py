@@ -32,7 +32,10 @@ FOLLOW_SECONDS = 2.0
     f"List added, changed and removed templates, oldest first; by default the newest {NEWEST} changes.", *DATABASE_FLAGS
 )
 @click.option(
-    "--since", type=FEED_POSITION, metavar="CURSOR|SEQ", help="Only changes after this cursor or sequence number; 0 for all."
+    "--since",
+    type=FEED_POSITION,
+    metavar="CURSOR|SEQ",
+    help="Only changes after this cursor or sequence number; 0 for all, if none was pruned.",
 )
 @click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only changes of this run.")
 @click.option(

@@ -20,7 +20,8 @@ def command() -> None:
 
 
 @sync_command(
-    "Create the tables, or upgrade them to this version. Idempotent; safe to run on several machines at once.",
+    "Create the tables, or upgrade them to this version. Can be repeated, and can run on several machines at once, except for "
+    "the first upgrade on a Galera cluster.",
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     has_effect=True,
@@ -101,7 +102,7 @@ def check(context: Context, *, as_json: bool) -> None:
     "base_url",
     has_effect=True,
 )
-@click.option("--accept", is_flag=True, help="Record the origin of CRUN_BASE_URL in its place.")
+@click.option("--accept", is_flag=True, help="Replace the recorded origin by that of CRUN_BASE_URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def origin(context: Context, *, accept: bool, as_json: bool) -> None:
     """Show or replace the recorded origin."""
@@ -112,7 +113,8 @@ def origin(context: Context, *, accept: bool, as_json: bool) -> None:
     configured = origin_of(context.settings.base_url)
     if accept:
         before = accept_origin(engine, context.settings.base_url)
-        context.out.message(f"The origin {configured} was recorded; before it was {before or 'not recorded'}.")
+        moved = f"The recorded origin was {before} and is now {configured}."
+        context.out.message(moved if before else f"The origin {configured} was recorded.")
     recorded = recorded_origin(engine)
     if as_json:
         from sync.outputs.commands import CatalogOrigin

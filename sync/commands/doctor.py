@@ -249,8 +249,8 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 
 
 @sync_command(
-    "Check settings, DNS, TLS, API key, clock, disk, database, schema, lease, freshness and webhooks. Changes nothing. Exits "
-    "with the code that a run would; 0 if no check failed.",
+    "Check settings, DNS, TLS, API key, clock, disk, database, schema, lease, freshness and webhooks. Tests a write and rolls it "
+    "back; changes nothing. Exits with the code with which a run would exit; 0 if no check failed.",
     *ASKING_FLAGS,
     "webhooks_file",
     unused=RUN_FLAGS,

@@ -44,7 +44,7 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 @click.option(
     "--with-cursor",
     is_flag=True,
-    help="Also write the feed cursor of this snapshot, to continue with `changes --since`. JSON: an object with `cursor` and "
+    help="Also write the cursor of the exported catalog, to continue with `changes --since`. JSON: an object with `cursor` and "
     "`templates`. JSON lines: a first line with `cursor`.",
 )
 @click.option("--json", "as_one", is_flag=True, help="Same as --format json.")

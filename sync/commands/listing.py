@@ -129,7 +129,7 @@ AS_OF = click.option(
     type=POINT_IN_TIME,
     metavar="RUN|INSTANT",
     help=(
-        "The catalog after this run, or at this instant: 2026-11-17T10:00Z, or 2026-11-17 for 00:00 UTC of that day. The "
+        "The state after this run, or at this instant: 2026-11-17T10:00Z, or 2026-11-17 for 00:00 UTC of that day. The "
         "changes of a run take effect at the time at which it finished, inclusive."
     ),
 )

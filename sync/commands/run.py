@@ -30,7 +30,9 @@ from sync.commands.synchronising import (
     has_effect=True,
 )
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, but write nothing.")
-@click.option("--accept-removals", is_flag=True, help="Apply held removals, and unconfirmed ones whose look-up got a response.")
+@click.option(
+    "--accept-removals", is_flag=True, help="Apply held removals, and unconfirmed ones whose look-up gets a 404 or an empty list."
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if there were changes.")
 @click.option(
     "--record",

@@ -115,7 +115,7 @@ class Form:
         """Write the request for a generation task with this input, as `form ID --request --json` prints it. It is not sent.
 
         Args:
-            input: the input; `validate` checks it, this does not.
+            input: the input. It is not checked here; `validate` checks it.
             base_url: the origin of the API.
 
         Returns:

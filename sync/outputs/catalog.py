@@ -211,8 +211,13 @@ class Run(Struct):
     rejected: Annotated[int, doc("number of records rejected")]
     held: Annotated[int, doc("number of removals held")]
     unconfirmed: Annotated[int, doc("number of missing templates that are kept, because no look-up confirms their removal")]
-    fields_appeared: Annotated[list[str], doc("endpoint fields that no template had before")]
-    fields_vanished: Annotated[list[str], doc("endpoint fields that no template has any more")]
+    fields_appeared: Annotated[
+        list[str], doc("unknown fields of the endpoint that a template gained; in the first run, all unknown fields")
+    ]
+    fields_vanished: Annotated[
+        list[str],
+        doc("fields that disappeared: an unknown field from a template, or a documented field from every record of the walk"),
+    ]
     error_code: Annotated[
         str | None, doc("error code of this program or of the endpoint; null if there is nothing to report", "429")
     ]

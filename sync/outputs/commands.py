@@ -139,8 +139,8 @@ class PendingRemoval(Struct):
     answered: Annotated[
         bool,
         doc(
-            "whether its look-up got a response; if so, `run --accept-removals` removes it, unless it has returned; always true "
-            "for `held`"
+            "whether `run --accept-removals` removes it, unless it has returned; true for `held`; for `unconfirmed`, true only "
+            "if its look-up after a verified walk got a 404 or an empty list"
         ),
     ]
     template_id: TemplateId
@@ -152,14 +152,14 @@ class PendingRemoval(Struct):
 class CatalogAt(Struct):
     """The catalog with the cursor of the same moment."""
 
-    cursor: Annotated[str, doc("cursor of the same moment; reading the feed continues from it")]
+    cursor: Annotated[str, doc("cursor of the exported catalog; `changes --since` continues from it")]
     templates: Annotated[list[Template], doc("templates")]
 
 
 class FirstLine(Struct):
     """The cursor of the catalog that follows."""
 
-    cursor: Annotated[str, doc("cursor of the same moment; reading the feed continues from it")]
+    cursor: Annotated[str, doc("cursor of the exported catalog; `changes --since` continues from it")]
 
 
 class TagCount(Struct):

@@ -40,7 +40,13 @@ class CatalogChange(Struct):
     """The changes of one run."""
 
     run_id: Annotated[int, doc("run ID")]
-    cursor: Annotated[str, doc("cursor of the run's last change, whether the endpoint's rules select it or not")]
+    cursor: Annotated[
+        str,
+        doc(
+            "cursor of the run's last change, whether the endpoint's rules select it or not; if the run is split into several "
+            "messages, of the last change in this message's part of the run"
+        ),
+    ]
     changes: Annotated[list[Change], doc("changes that the endpoint's rules select, in order; at least one")]
 
 

@@ -102,7 +102,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricePeriod:
-    """A price of a template, valid from `valid_from` until before `valid_until`; None: it is still valid."""
+    """A price of a template, valid from `valid_from` until `valid_until`, exclusive; `valid_until` is None while it is valid."""
 
     template_id: str
     resolution: str
@@ -135,7 +135,7 @@ class FieldChange:
     Attributes:
         field: field name; for a price `consume_items.720p`, for an unknown field `extra.Name`.
         old: value before, as in the JSON of the feed, but read-only: lists are tuples.
-        new: value after, likewise.
+        new: value after, in the same form as `old`.
         absent: for an unknown field, in changes recorded by version 0.1.0: the side on which the field was missing, not null.
     """
 
@@ -224,7 +224,7 @@ class CatalogStatus:
         oldest_seq: the oldest change in the feed.
         last_seq: the newest change in the feed.
         feed_epoch: identifies this feed; another database has another one.
-        cursor: the end of the feed: read the catalog in the same snapshot, and continue from here.
+        cursor: the end of the feed. Read the catalog in the same `snapshot()`, and continue from this cursor.
     """
 
     present: int

@@ -127,7 +127,7 @@ sync_runs = Table(
     Column("bytes", BigInteger, nullable=False, server_default="0"),
     # `held`: held removals; `unconfirmed`: missing templates that are kept without a confirmation.
     *_counts("seen", "added", "removed", "changed", "unchanged", "rejected", "held", "unconfirmed"),
-    Column("fields_appeared", Json),  # wire fields new to the whole catalog
+    Column("fields_appeared", Json),  # unknown wire fields that a template gained
     Column("fields_vanished", Json),  # wire fields that the whole catalog stopped sending
     Column("error_code", String(32)),
     Column("error", Text),

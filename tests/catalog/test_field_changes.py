@@ -217,7 +217,7 @@ def test_the_stored_reasons_do_not_change() -> None:
         "removed": "the template is gone",
         "more-images": "it takes more images than before",
         "fewer-images": "it takes fewer images than before",
-        "images-stated": "the number of images is stated now; before, it was not",
+        "images-stated": "the template now states its number of images; before the change it stated none",
         "resolution-gone": "a resolution has no price any more; the reason continues with a colon and the resolution",
         "ratio-gone": "an aspect ratio is no longer supported; the reason continues with a colon and the ratio",
         "type": "the template type changed, so the same images give another kind of video",

@@ -82,7 +82,7 @@ def test_a_schema_has_only_the_definitions_that_it_uses() -> None:
         "description": "The cursor of the catalog that follows.",
         "type": "object",
         "properties": {
-            "cursor": {"type": "string", "description": "cursor of the same moment; reading the feed continues from it"},
+            "cursor": {"type": "string", "description": "cursor of the exported catalog; `changes --since` continues from it"},
         },
         "required": ["cursor"],
     }

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Show the net changes from the first run or instant to the second one. Without a second one: to that of --as-of, or to the "
-    "present. Reads the database only.",
+    "Show the net changes from the first run or instant to the second one. Without a second argument: to --as-of if given, else "
+    "to the present. Reads the database only.",
     *DATABASE_FLAGS,
 )
 @click.argument("before", type=POINT_IN_TIME, metavar="RUN|INSTANT")

@@ -183,7 +183,7 @@ def deliver(context: Context, *, as_json: bool) -> None:
 
 @sync_command(
     "Retry a paused or failing endpoint at once. An endpoint whose position is lost resumes at the end of the feed; to catch "
-    "up, it has to read the catalog again.",
+    "up, its receiver has to read the catalog again.",
     *FLAGS,
     has_effect=True,
 )

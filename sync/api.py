@@ -129,7 +129,7 @@ class Catalog:
             resolution: a resolution with a price, such as 720p.
             ratio: a supported aspect ratio, such as 9:16.
             min_price: minimum price in credits: at `resolution` if given, otherwise the lowest price of the template.
-            max_price: maximum price in credits, of the same price as `min_price`.
+            max_price: maximum price in credits: at `resolution` if given, otherwise the lowest price of the template.
             search: words, or parts of words, that must all be in a title, a tag or the id; `cafe` finds `Café`.
             sort: `id`; `newest`: by release, newest first; `price`: lowest first, at `resolution` if given; `name`: by the
                 English title, or the Chinese one if it is missing. Text is ordered by code point; missing values are last.

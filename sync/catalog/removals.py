@@ -38,7 +38,7 @@ class HeldRemoval(NamedTuple):
 
 
 class Unconfirmed(NamedTuple):
-    """A missing template that is kept, because no look-up confirms its removal.
+    """A missing template that is kept, because its removal is not confirmed.
 
     Attributes:
         reason: one phrase.

@@ -42,7 +42,7 @@ class Run:
     Attributes:
         bytes: number of bytes received, as transferred.
         held: number of held removals.
-        unconfirmed: number of missing templates that are kept, because no look-up confirms their removal.
+        unconfirmed: number of missing templates that are kept, because their removal is not confirmed.
         fence: fencing token; None if the run did not get the lease.
         template_id: the template that a refresh fetches; None: the run walks the catalog.
     """

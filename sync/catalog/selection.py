@@ -145,7 +145,7 @@ class Selection:
         resolution: resolution that has a price.
         ratio: supported aspect ratio.
         min_price: minimum price in credits, at `resolution`, else the lowest price.
-        max_price: maximum price in credits, of the same price as `min_price`.
+        max_price: maximum price in credits, at `resolution`, else the lowest price.
         search: words, each of which must occur in a title, a tag or the id.
         order: sort order.
         limit: maximum number of templates.

@@ -230,7 +230,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("ping_url", "SYNC_PING_URL", None, http_url, "URL",
            "Heartbeat URL; requested at the start, success and failure of each run.", secret=True),
     Option("proxy", "SYNC_PROXY", None, http_url, "URL",
-           "HTTP proxy for all requests; HTTPS_PROXY and similar variables are ignored."),
+           "HTTP proxy for all requests except to loopback addresses; HTTPS_PROXY and similar variables are ignored."),
     Option("webhooks_file", "SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
            "TOML file of webhook endpoints; see docs/changes.md."),
     Option("site_dir", "SYNC_SITE_DIR", None, str, "DIR",

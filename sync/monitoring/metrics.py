@@ -62,7 +62,7 @@ class Metrics:
         self._templates.set(float("nan"))  # 0 would raise an alarm at every start
         self._held = gauge("held_removals", "Number of removals held.")
         self._unconfirmed = gauge(
-            "unconfirmed_removals", "Number of missing templates kept because no look-up confirms their removal."
+            "unconfirmed_removals", "Number of missing templates kept because their removal is not confirmed."
         )
         self._rejected = gauge("rejected_records", "Number of records that the last run rejected.")
         for status in STATUSES:

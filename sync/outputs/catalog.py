@@ -210,7 +210,7 @@ class Run(Struct):
     unchanged: Annotated[int, doc("number of templates unchanged")]
     rejected: Annotated[int, doc("number of records rejected")]
     held: Annotated[int, doc("number of removals held")]
-    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because no look-up confirms their removal")]
+    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because their removal is not confirmed")]
     fields_appeared: Annotated[
         list[str], doc("unknown fields of the endpoint that a template gained; in the first run, all unknown fields")
     ]

@@ -97,7 +97,7 @@ class Status(Struct):
 
     present: Annotated[int, doc("number of templates present")]
     held: Annotated[int, doc("number of removals held")]
-    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because no look-up confirms their removal")]
+    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because their removal is not confirmed")]
     rejected: Annotated[int, doc("number of records that the last attempt rejected")]
     last_attempt: Annotated[Run | None, doc("newest run; null if there is none")]
     last_success: Annotated[Run | None, doc("newest successful run over the whole catalog; null if there is none")]
@@ -131,7 +131,7 @@ class RejectedRecord(Struct):
 
 
 class PendingRemoval(Struct):
-    """A missing template that is kept: its removal is held, or no look-up confirms it."""
+    """A missing template that is kept: its removal is held, or not confirmed."""
 
     state: Annotated[str, one_of("held", "unconfirmed"), doc("why it is kept")]
     reason: Annotated[str, doc("reason for which it is kept")]
@@ -279,11 +279,11 @@ class CatalogOrigin(Struct):
 class Pruned(Struct):
     """The number of deleted rows; with `--dry-run`, of rows that would be deleted."""
 
-    changes: Annotated[int, doc("number of changes in the feed")]
-    versions: Annotated[int, doc("number of template versions")]
-    prices: Annotated[int, doc("number of price periods that ended")]
-    rejected_records: Annotated[int, doc("number of rejected records")] = field(name="rejected records")
-    runs: Annotated[int, doc("number of runs")]
+    changes: Annotated[int, doc("number of changes deleted from the feed")]
+    versions: Annotated[int, doc("number of template versions deleted")]
+    prices: Annotated[int, doc("number of ended price periods deleted")]
+    rejected_records: Annotated[int, doc("number of rejected records deleted")] = field(name="rejected records")
+    runs: Annotated[int, doc("number of runs deleted")]
     oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
 
 

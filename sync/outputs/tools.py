@@ -235,7 +235,7 @@ class CatalogStatus(Answer):
 
     present: Annotated[int, doc("number of templates present")]
     held: Annotated[int, doc("number of removals held")]
-    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because no look-up confirms their removal")]
+    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because their removal is not confirmed")]
     last_success_at: Annotated[Time | None, doc("time of the last successful run; null if there is none")]
     last_success_age_seconds: Annotated[float | None, doc("seconds since the last successful run")]
     last_change_at: Annotated[Time | None, doc("time of the last change; null if there is none")]

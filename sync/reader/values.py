@@ -51,7 +51,7 @@ class Template:
         extra: fields that this version does not know, by their names, read-only.
         content_hash: hash of its content; equal hashes mean no change.
         first_seen_at: when this database first stored it.
-        changed_at: when this database last saw a change. If that history was pruned: `first_seen_at`.
+        changed_at: when this database last saw a change. In a past catalog: `first_seen_at` if that change was pruned.
         removed_at: when it was removed; None while it is present.
         first_seen_run_id: the run that first stored it.
         changed_run_id: the run that last saw a change.
@@ -217,7 +217,7 @@ class CatalogStatus:
     Attributes:
         present: number of present templates.
         held: number of held removals.
-        unconfirmed: number of missing templates that are kept, because no look-up confirms their removal.
+        unconfirmed: number of missing templates that are kept, because their removal is not confirmed.
         last_success_at: when the last successful run that walked the catalog ended; None if there is none.
         last_success_age: the time since then.
         last_change_at: when a template last changed; None if none ever did.

@@ -205,7 +205,7 @@ held_removals = Table(  # removals that the last verified run held
     Column("runs", Integer, nullable=False),  # number of consecutive verified runs that agree
 )
 
-unconfirmed_removals = Table(  # missing templates whose removal no look-up confirms
+unconfirmed_removals = Table(  # missing templates whose removal is not confirmed
     "unconfirmed_removals",
     metadata,
     _template_id(),

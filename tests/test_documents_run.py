@@ -166,7 +166,7 @@ def test_every_command_about_changes_continues_from_its_cursor_or_reaches_the_re
     first, last = (each for each in ran if each.step.command.startswith("template-sync changes --since"))
     assert [change["seq"] for change in json.loads(first.said)] == list(range(281, 294))
     assert json.loads(last.said) == []
-    assert [json.loads(request.body)["type"] for request in receiver.requests] == ["webhook.test"]
+    assert [json.loads(request.body)["type"] for request in receiver.requests] == ["webhook.test", "template.added"]
     assert "<feed" in (tmp_path / "templates.xml").read_text()
 
 

@@ -234,7 +234,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("webhooks_file", "SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
            "TOML file of webhook endpoints; see docs/changes.md."),
     Option("site_dir", "SYNC_SITE_DIR", None, str, "DIR",
-           "Directory of the gallery, updated after every run; see docs/gallery.md."),
+           "Directory of the gallery, updated by each run that applied a walk; see docs/gallery.md."),
     Option("site_covers", "SYNC_SITE_COVERS", "false", _flag, "true|false",
            "Also store copies of the covers."),
     Option("ca_bundle", "SYNC_CA_BUNDLE", None, _readable_file, "FILE",

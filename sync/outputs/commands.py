@@ -133,8 +133,8 @@ class RejectedRecord(Struct):
 class PendingRemoval(Struct):
     """A missing template that is kept: its removal is held, or not confirmed."""
 
-    state: Annotated[str, one_of("held", "unconfirmed"), doc("why it is kept")]
-    reason: Annotated[str, doc("reason for which it is kept")]
+    state: Annotated[str, one_of("held", "unconfirmed"), doc("kind of pending removal")]
+    reason: Annotated[str, doc("why the template is kept, in one sentence")]
     runs: Annotated[int, doc("number of consecutive runs that confirmed its removal; 0 if it is unconfirmed")]
     answered: Annotated[
         bool,

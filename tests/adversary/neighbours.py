@@ -143,7 +143,7 @@ RUNS = [
     Neighbour("everything deferrable", of_database("default_transaction_deferrable = on")),
     Neighbour("too little time for a statement", SLOW),
     Neighbour("nothing may be written", of_database("default_transaction_read_only = on"), 69, NOTHING, "read-only"),
-    Neighbour("a path that leads nowhere", of_database("search_path = nowhere"), 69, NOTHING, "none of this program's tables", at_once=True),
+    Neighbour("a path that leads nowhere", of_database("search_path = nowhere"), 69, NOTHING, "search_path of this PostgreSQL session", at_once=True),
     Neighbour("the lease is taken meanwhile", common("UPDATE sync_lease SET fence = fence + 1, holder = 'rival', expires = 9e9"), 75, NOTHING, "another run acquired it", during=True),
     Neighbour("the lease's row goes meanwhile", common("DELETE FROM sync_lease"), 75, NOTHING, "another run acquired it", during=True),
     Neighbour("the run's own row goes meanwhile", common("DELETE FROM sync_runs WHERE status = 'running'"), 69, NOTHING, during=True),

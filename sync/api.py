@@ -41,7 +41,7 @@ FOLLOW_AT_A_TIME = 500
 
 
 class Catalog:
-    """Read access to the catalog in a database. It needs no API key, and no privilege except SELECT.
+    """Read access to the catalog in a database. Except for `ensure_fresh`, it needs no API key, and no privilege except SELECT.
 
     Each call is one transaction and sees one state of the database; use a `snapshot` for several calls that must see the same
     state. Several threads may use one catalog. After a fork each process opens its own connections.

@@ -51,8 +51,8 @@ class Template:
         extra: fields that this version does not know, by their names, read-only.
         content_hash: hash of its content; equal hashes mean no change.
         first_seen_at: when this database first stored it.
-        changed_at: when this database last saw a change. In a past catalog: `first_seen_at` if the run of that change was
-            pruned and the template has changed again since.
+        changed_at: when this database last saw a change. In a past catalog: `first_seen_at` if the run of the last change
+            before that time was pruned and the template changed again later.
         removed_at: when it was removed; None while it is present.
         first_seen_run_id: the run that first stored it.
         changed_run_id: the run that last saw a change.

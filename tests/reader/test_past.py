@@ -248,7 +248,7 @@ def test_reading_the_past_does_not_read_present_tables(sqlite: Database) -> None
 def test_the_documented_queries_return_the_same(database: Database) -> None:
     recorded = live(database.engine)
     queries = (ROOT / "docs" / "database.md").read_text().partition("## The past\n")[2].split("```sql\n")
-    whole, which = (sa.text(query.partition("```")[0].rstrip("; \n")) for query in queries[1:3])
+    whole, applied, which = (sa.text(query.partition("```")[0].rstrip("; \n")) for query in queries[1:4])
     which = which.bindparams(sa.bindparam("instant", type_=UtcDateTime()))
     with database.engine.connect() as connection:
         for run_id in (1, 4, 9):
@@ -257,3 +257,8 @@ def test_the_documented_queries_return_the_same(database: Database) -> None:
             assert [row["template_id"] for row in rows] == [each.template_id for each in recorded.lists[run_id]]
             assert [row["title_en"] for row in rows] == [each.title_en for each in recorded.lists[run_id]]
         assert connection.scalar(which, {"instant": recorded.ends[1] - MICROSECOND}) is None
+    skipped = {"run_id": 10, "trigger": "run", "status": "skipped", "holder": "another host", "started_at": recorded.ends[7]}
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(sync_runs), {**skipped, "finished_at": recorded.ends[8] - MICROSECOND})
+        assert connection.scalar(applied, {"skipped": 10}) == 7
+    assert recorded.catalog.as_of(10).templates() == recorded.lists[7]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.faults import BEFORE, sync
+from tests.installed import npm_project
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -28,15 +29,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="session")
 def drivers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script beside its drivers; where there is no Node, or nothing can be installed, the tests are skipped by name."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("Node and npm are not installed")
-    folder = tmp_path_factory.mktemp("javascript") / "drivers"
-    shutil.copytree(DRIVERS, folder)
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-    if installed.returncode:
-        pytest.skip(f"tests/tools/drivers cannot be installed: {installed.stderr.strip().splitlines()[-1:]}")
-    return folder
+    return npm_project(DRIVERS, tmp_path_factory.mktemp("javascript") / "drivers")
 
 
 def node(folder: Path, zone: str, *arguments: str) -> Any:

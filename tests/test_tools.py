@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import pytest
 
 from sync.store.tables import VIEWS, metadata
 from tests.faults import AFTER, BEFORE, at, sync
+from tests.installed import python_with
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -28,15 +28,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter with the tools; where they cannot be installed the tests are skipped by name."""
-    folder = tmp_path_factory.mktemp("tools")
-    found = folder / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    wanted = ["--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / "tests" / "tools" / "requirements.txt")]
-    installed = subprocess.run([found, "-m", "pip", "install", *wanted], check=False, capture_output=True, text=True)
-    if installed.returncode:
-        said = installed.stderr.strip().splitlines()[-1:]
-        pytest.skip(f"tests/tools/requirements.txt cannot be installed: {said}")
-    return found
+    return python_with(ROOT / "tests" / "tools" / "requirements.txt", tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from sync.outputs.schema import everything
 from sync.text import json_text
 from tests.builders import record, records, run_with
 from tests.command_line import template_sync
+from tests.installed import npm_project
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -31,13 +32,7 @@ def in_folder(folder: Path, *command: str, given: str = "") -> subprocess.Comple
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the example with its tools; where there are none the tests are skipped by name."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("Node and npm are not installed")
-    folder = tmp_path_factory.mktemp("typescript") / "example"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "build", "template-sync.d.ts"))
-    installed = in_folder(folder, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-    if installed.returncode:
-        pytest.skip(f"examples/typescript/package-lock.json cannot be installed: {installed.stderr.strip().splitlines()[-1:]}")
+    folder = npm_project(EXAMPLE, tmp_path_factory.mktemp("typescript") / "example", "build", "template-sync.d.ts")
     made = in_folder(folder, "npm", "run", "--silent", "types", given=json_text(everything()))
     assert made.returncode == 0, made.stderr
     return folder

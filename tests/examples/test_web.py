@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ import pytest
 
 from tests.builders import records
 from tests.faults import sync
+from tests.installed import python_with
 from tests.servers import free_port
 
 if TYPE_CHECKING:
@@ -37,21 +37,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter with both frameworks and this package's own dependencies; skipped by name where nothing can be installed."""
-    folder = tmp_path_factory.mktemp("web")
-    found = folder / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    wanted = [
-        "--quiet",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-        "-r",
-        str(ROOT / "tests" / "examples" / "requirements.txt"),
-    ]
-    installed = subprocess.run([found, "-m", "pip", "install", *wanted], check=False, capture_output=True, text=True)
-    if installed.returncode:
-        pytest.skip(f"tests/examples/requirements.txt cannot be installed: {installed.stderr.strip().splitlines()[-1:]}")
-    return found
+    return python_with(ROOT / "tests" / "examples" / "requirements.txt", tmp_path_factory.mktemp("web"))
 
 
 @contextmanager

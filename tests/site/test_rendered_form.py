@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import pytest
 from sync.forms.form import Form
 from sync.site.data import script
 from tests.catalog.runs import base, document_of
+from tests.installed import npm_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +30,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The renderer and its page in one script; where there is no npm, or nothing can be installed, tests are skipped by name."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("Node and npm are not installed")
-    folder = tmp_path_factory.mktemp("rjsf") / "page"
-    shutil.copytree(SOURCES, folder)
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-    if installed.returncode:
-        pytest.skip(f"tests/tools/rjsf cannot be installed: {installed.stderr.strip().splitlines()[-1:]}")
+    folder = npm_project(SOURCES, tmp_path_factory.mktemp("rjsf") / "page")
     production = '--define:process.env.NODE_ENV="production"'
     made = subprocess.run([*BUNDLE, production], cwd=folder, capture_output=True, text=True, timeout=100, check=False)
     assert made.returncode == 0, made.stderr

@@ -10,7 +10,7 @@ import pytest
 from sync.forms.form import JOB_PATH
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.faults import CODES, Fault, Faults, parse_faults
-from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, TASK_PATH, Sandbox
+from sync.sandbox.server import ENDPOINT, TASK_PATH, Sandbox
 from tests.builders import records, run_against
 
 if TYPE_CHECKING:
@@ -52,12 +52,6 @@ def test_a_request_takes_the_first_fault_that_applies_to_it() -> None:
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(make_catalog(3)) as serving:
         yield serving
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.url, headers={"x-api-key": SANDBOX_KEY}, trust_env=False) as speaking:
-        yield speaking
 
 
 def test_faults_are_replaced_while_the_sandbox_serves(client: httpx.Client) -> None:

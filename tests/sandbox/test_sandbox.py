@@ -231,12 +231,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield serving
 
 
-@pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.url, headers={"x-api-key": SANDBOX_KEY}, trust_env=False) as speaking:
-        yield speaking
-
-
 def get(client: httpx.Client, **query: Any) -> dict[str, Any]:
     answer: dict[str, Any] = client.get(ENDPOINT, params=query).raise_for_status().json()
     return answer

@@ -164,8 +164,8 @@ def test_fields_and_values_are_worded_in_the_language_of_the_page(sqlite: Databa
     page.locator("#language").click()
     assert fields.all_inner_texts() == ["类型 首帧 → 首尾帧", "480p 价格 10 → 11"]
     for path in ("index.html", "changes.html", "templates/1.html"):
-        told = page.context.new_page()
-        told.goto(f"{site.folder.as_uri()}/{path}")
-        shown = told.locator("body").inner_text()
+        opened = page.context.new_page()
+        opened.goto(f"{site.folder.as_uri()}/{path}")
+        shown = opened.locator("body").inner_text()
         assert "BEGIN_" not in shown
         assert "consume_items" not in shown

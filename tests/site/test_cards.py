@@ -103,16 +103,16 @@ of-a-later-version:x: of-a-later-version, of-a-later-version
 
 
 def test_every_field_every_known_word_and_every_reason_has_words_in_both_languages() -> None:
-    told = {}
+    shown = {}
     for line in WORDS.replace(" | ", "\n").strip().splitlines():
         name, _, both = line.rpartition(": ")
-        told[name] = tuple(both.split(", "))
+        shown[name] = tuple(both.split(", "))
     find = {
         True: lambda name: words.reasons((name,)),
         False: lambda name: words.field(name) if name.islower() else words.word(name),
     }
-    of_reasons = {name: name.partition(":")[0] in {*REASONS, "of-a-later-version"} for name in told}
-    assert {name: find[of_reasons[name]](name) for name in told} == told
+    of_reasons = {name: name.partition(":")[0] in {*REASONS, "of-a-later-version"} for name in shown}
+    assert {name: find[of_reasons[name]](name) for name in shown} == shown
     assert {*words.FIELDS} == {*DOCUMENT_KEYS} - {"consume_items", "extra"}
-    assert {*REASONS} - {name.partition(":")[0] for name in told} == {"removed"}
+    assert {*REASONS} - {name.partition(":")[0] for name in shown} == {"removed"}
     assert words.reasons(("type", "requirement")) == ("other type, other input", "类型改变，图片要求改变")

@@ -80,7 +80,7 @@ def wall() -> Iterator[Wall]:
 
 @contextmanager
 def serving(job: FakeJob, schedule: Schedule = Interval(3600.0), **options: Any) -> Iterator[Daemon]:  # noqa: B008 - no state
-    daemon = Daemon(job, schedule, grace=10.0, random=lambda: 0.0, check_every=0.02, **options)
+    daemon = Daemon(job, schedule, grace=10.0, check_every=0.02, **{"random": lambda: 0.0, **options})
     thread = threading.Thread(target=daemon.serve)
     thread.start()
     try:
@@ -147,6 +147,22 @@ def test_consecutive_failures_are_retried_with_backoff_until_a_run_completes_her
             if len(waits) < 10:
                 wall.set(timedelta(seconds=waits[-1] + 1))
     assert waits == [30, 60, 3600, 30, 60, 3600, 30, 60, 3570, 30]
+
+
+def test_a_retry_that_is_due_while_the_scheduler_still_counts_the_failed_run_is_not_skipped(wall: Wall) -> None:
+    job = FakeJob(lambda: RunResult(Status.FAILED if job.runs == 1 else Status.SUCCEEDED, retry=job.runs == 1))
+
+    def random() -> float:
+        if job.runs == 1:
+            wall.set(timedelta(minutes=5))  # the retry, 30 s after the run, is due before it is planned
+        return 0.0
+
+    def notify(message: str) -> None:
+        if job.runs == 1 and "due" in message:
+            time.sleep(0.2)  # the scheduler counts the run as active meanwhile, and processes the plan
+
+    with serving(job, random=random, notify=notify):
+        until(lambda: job.runs >= 2, "the retry", within=5)
 
 
 def daily(expression: str) -> CronSchedule:

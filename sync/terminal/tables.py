@@ -70,14 +70,17 @@ def table(
             and than its text.
     """
     sizes = [[*map(wide, row)] for row in rows]  # once for each cell: a long list has a hundred thousand
-    full = widths = [*map(max, zip(*sizes, strict=True))]
+    full = [*map(max, zip(*sizes, strict=True))]
+    widths = full
     if width is not None:
-        available = width - len(GAP) * (len(full) - 1)
-        widths = fit(full, available, [name in whole for name in rows[0]])
-        if omit and any(fitted < min(size, READABLE) for fitted, size in zip(widths, full, strict=True)):
-            place = rows[0].index(omit[0])
-            rows = [[*row[:place], *row[place + 1 :]] for row in rows]
-            return table(rows, width, paint, whole=whole, omit=omit[1:])
+        for omitted in range(len(omit) + 1):
+            kept = [place for place, name in enumerate(rows[0]) if name not in omit[:omitted]]
+            available = width - len(GAP) * (len(kept) - 1)
+            widths = fit([full[place] for place in kept], available, [rows[0][place] in whole for place in kept])
+            if all(fitted >= min(full[place], READABLE) for fitted, place in zip(widths, kept, strict=True)):
+                break
+        rows = [[row[place] for place in kept] for row in rows]
+        sizes = [[row[place] for place in kept] for row in sizes]
     lines = [GAP.join(map(_filled, row, takes, widths)).rstrip() for row, takes in zip(rows, sizes, strict=True)]
     if width is not None:
         lines = [cut(line, width) for line in lines]

@@ -168,7 +168,7 @@ class Daemon:
     def _restore_plan(self, event: JobSubmissionEvent) -> None:
         """Repeat the plan if the scheduler skipped it: it counts a run as active until shortly after `_run` returned."""
         with self._planning:
-            if self._run_began is None and self._planned in event.scheduled_run_times:
+            if not self._stopping and self._run_began is None and self._planned in event.scheduled_run_times:
                 self._scheduler.modify_job(_JOB, next_run_time=self._planned)
 
     def _attempt(self) -> RunResult:
@@ -241,7 +241,8 @@ class Daemon:
         ends = self.monotonic() + self.grace
         self.notify("STOPPING=1\nSTATUS=Stopping.")
         get_logger().info("daemon_stopping", grace=self.grace)
-        self._stopping = True
+        with self._planning:  # a plan in progress needs the job, which `shutdown` removes
+            self._stopping = True
         self._scheduler.pause()
         self.service.interrupt()
         if not self._idle.wait(self.grace):

@@ -19,9 +19,8 @@ from sync.reader.catalog import tag_counts, type_counts
 from sync.reader.history import difference, periods
 from sync.reader.past import run_of, templates_of_changes
 from sync.reader.values import CatalogStatus, Change, Page, TagCount, Template, TypeCount, change_of, template_of
-from sync.store.engine import open_engine, reading, reconnect_after_fork
+from sync.store.engine import is_in_memory, open_engine, reading, reconnect_after_fork
 from sync.store.schema import require_current
-from sync.store.sqlite_wal import is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -22,9 +22,9 @@ from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now,
 from sync.errors import SyncError
 from sync.monitoring.staleness import age, ago, is_stale
 from sync.reader.status import Overview, overview
+from sync.store.database_url import sqlite_file
 from sync.store.doctor import rehearse_run, server_state
 from sync.store.schema import HEAD
-from sync.store.sqlite_wal import sqlite_file
 from sync.terminal.rows import describe_problem
 from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.outbox import positions

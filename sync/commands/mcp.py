@@ -47,7 +47,7 @@ def command(context: Context) -> None:
 
 def _require_file(engine: Engine) -> None:
     """Fail if the file does not exist: an MCP host starts servers in its own folder, so a relative path is usually wrong."""
-    from sync.store.sqlite_wal import exists, sqlite_file
+    from sync.store.database_url import exists, sqlite_file
 
     file = sqlite_file(engine)
     if file is not None and not exists(file):

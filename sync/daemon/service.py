@@ -17,10 +17,9 @@ from sync.logs import get_logger, log_run
 from sync.reader.cursor import last_cursor, validate_cursor
 from sync.reader.status import last_success, overview, overview_if_available
 from sync.store.apply import Store
-from sync.store.database_errors import database_name
-from sync.store.engine import reading
+from sync.store.database_url import database_name, sqlite_file
+from sync.store.engine import identity, reading
 from sync.store.schema import require_current_schema
-from sync.store.sqlite_wal import identity, sqlite_file
 from sync.store.state import save_planned_run
 from sync.synchronise import Outcome, RunOptions, synchronise
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from sync.config.settings import Settings
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
-    from sync.store.sqlite_wal import Identity
+    from sync.store.engine import Identity
 
 
 @dataclass(eq=False)

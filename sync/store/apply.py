@@ -21,9 +21,9 @@ from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost
 from sync.store import lease as leases
 from sync.store import process
 from sync.store.bulk import batches
+from sync.store.database_errors import RECONNECT, Retry
 from sync.store.engine import reading, writing
 from sync.store.tables import held_removals, sync_runs, sync_state, template_versions, templates, unconfirmed_removals
-from sync.store.transaction_retry import RECONNECT, Retry
 from sync.store.write import write_run
 
 if TYPE_CHECKING:

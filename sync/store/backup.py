@@ -22,10 +22,10 @@ from sync.config.files import SIDE_FILES
 from sync.config.options import replaceable_file
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
-from sync.store.engine import reading
+from sync.store.database_url import exists, sqlite_file
+from sync.store.engine import reading, require_file
 from sync.store.migrating import parts
 from sync.store.schema import VERSION_TABLE, State, state_of
-from sync.store.sqlite_wal import exists, require_file, sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

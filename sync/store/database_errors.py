@@ -1,4 +1,4 @@
-"""Translate errors of SQLAlchemy and of the drivers: a conflict is retried, an unreachable server is waited for.
+"""Translate errors of SQLAlchemy and of the drivers, and retry transactions that conflicted.
 
 Errors of the drivers are handled too, because SQLAlchemy sends some statements without translating their errors.
 """
@@ -6,19 +6,25 @@ Errors of the drivers are handled too, because SQLAlchemy sends some statements 
 from __future__ import annotations
 
 import json
+import random as randomness
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import exc
 
 from sync.config.resource_limits import open_files_error
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, SchemaError
-from sync.store.sqlite_wal import sqlite_file
+from sync.retry_policy import RetryPolicy
+from sync.store.database_url import database_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import sqlalchemy as sa
+
+T = TypeVar("T")
 
 _CONFLICTS: set[str | int | None] = {
     "40001", "40P01", "55P03",  # PostgreSQL: serialization failure, deadlock, lock timeout
@@ -102,12 +108,6 @@ def code_of(original: Any) -> str | int | None:
     return found
 
 
-def database_name(engine: sa.Engine) -> str:
-    """Return the file of a database, or its hosts and name, for messages."""
-    hosts = engine.get_execution_options().get("hosts") or (engine.url.host or "local socket",)
-    return str(sqlite_file(engine) or f"{','.join(hosts)}/{engine.url.database}")
-
-
 def _original(error: BaseException) -> Any:
     return getattr(error, "orig", None) or error
 
@@ -126,3 +126,50 @@ def _hint(engine: sa.Engine, original: Any) -> str:
     if engine.dialect.name == "sqlite":
         return "Check DATABASE_URL and the file."
     return "Check DATABASE_URL and that the server runs; `template-sync doctor` tests each step."
+
+
+CONFLICTS = RetryPolicy(
+    waits=(0.05, 0.1, 0.15, 0.2),
+    attempts=5,
+    jitter=(0.0, 1.0),
+    retryable=lambda error: isinstance(error, DatabaseConflict),
+)
+"""Retries of a transaction after a conflict. If three hosts of a Galera cluster keep acquiring the lease, one attempt in three
+conflicts; with these random waits nearly all succeed by the third attempt.
+"""
+RECONNECT = RetryPolicy(waits=(0.1, 1.0, 3.0, 5.0), attempts=27)
+"""Retries while a server is unreachable, for two minutes in all: a failover takes 30 to 120 s."""
+_LONGEST = 60.0
+"""Seconds; a conflict may be a lock timeout, which takes half a minute each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Retry transactions.
+
+    Attributes:
+        sleep: waits for a number of seconds.
+        random: returns a number from 0 to 1, so that conflicting transactions retry at different times.
+        monotonic: a monotonic clock, in seconds.
+    """
+
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = randomness.random
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __call__(self, work: Callable[[], T]) -> T:
+        """Run a transaction, from BEGIN to COMMIT, until it succeeds or the attempts are used up.
+
+        Raises:
+            DatabaseConflict: every attempt conflicted.
+        """
+        ends, attempts = self.monotonic() + _LONGEST, 0
+        while True:
+            attempts += 1
+            try:
+                return work()
+            except DatabaseConflict:
+                wait = CONFLICTS.wait(attempts, self.random)
+                if wait is None or self.monotonic() > ends:
+                    raise
+                self.sleep(wait)

@@ -1,4 +1,4 @@
-"""Parse a DATABASE_URL into a SQLAlchemy URL and its hosts; messages never contain the password."""
+"""Parse a DATABASE_URL into a SQLAlchemy URL and its hosts, and name a database; messages never contain the password."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from sync.config.options import DATABASE_ACCOUNT
-from sync.errors import ConfigurationError
+from sync.errors import ConfigurationError, DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,3 +138,29 @@ def refused_options(error: Exception, query: Mapping[str, Any]) -> Configuration
         return ConfigurationError([f"DATABASE_URL: its driver does not take this host or name ({type(error).__name__})."])
     plural = "one of the options" if len(names) > 1 else "the option"
     return ConfigurationError([f"DATABASE_URL: its driver refuses {plural} {', '.join(names)} ({type(error).__name__})."])
+
+
+def sqlite_file(engine: sa.Engine) -> Path | None:
+    """Return the file of a SQLite database, also from a URI; None for a server or an in-memory database."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name:
+        return None
+    return Path(unquote(name.removeprefix("file:"))) if name.startswith("file:") else Path(name)
+
+
+def exists(file: Path) -> bool:
+    """Return whether a SQLite file exists.
+
+    Raises:
+        DatabaseError: the file name is invalid.
+    """
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        raise DatabaseError("DATABASE_URL contains an invalid file name.", hint="Check DATABASE_URL.") from None
+
+
+def database_name(engine: sa.Engine) -> str:
+    """Return the file of a database, or its hosts and name, for messages."""
+    hosts = engine.get_execution_options().get("hosts") or (engine.url.host or "local socket",)
+    return str(sqlite_file(engine) or f"{','.join(hosts)}/{engine.url.database}")

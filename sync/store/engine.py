@@ -1,27 +1,29 @@
-"""Create engines, and open transactions that behave the same on SQLite, PostgreSQL and MariaDB."""
+"""Create engines, and open transactions that behave the same on SQLite, PostgreSQL and MariaDB; care for the file of SQLite."""
 
 from __future__ import annotations
 
 import math
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from sync.errors import DatabaseError, MissingExtra
+from sync.errors import DatabaseError, MissingExtra, SchemaError
 from sync.store import connecting
 from sync.store.column_types import json_text, read_json
 from sync.store.connecting import install_connect, refuse_replica
 from sync.store.database_errors import translate_errors
-from sync.store.database_url import read_url, refused_options
-from sync.store.sqlite_wal import follow_file, require_file
+from sync.store.database_url import exists, read_url, refused_options, sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    Identity = tuple[int, int] | None
 
 
 def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.BUSY_SECONDS) -> sa.Engine:
@@ -175,3 +177,90 @@ def reading(source: Source) -> Iterator[sa.Connection]:
             if not raw.in_transaction:  # in the engine of an app, a SELECT may begin no transaction
                 connection.exec_driver_sql("BEGIN")
         yield connection
+
+
+def identity(file: Path) -> Identity:
+    """Return the device and inode of a file; None if it does not exist."""
+    try:
+        found = file.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def follow_file(engine: sa.Engine) -> None:
+    """Reopen the file if it was replaced since the pooled connection was opened.
+
+    SQLite continues in a deleted file while a connection is open, so its commits would be lost.
+    """
+    if (named := sqlite_file(engine)) is None:
+        return
+    opened = "sync_file"
+    file = Path(os.path.abspath(named))  # noqa: PTH100 - like SQLAlchemy: keeps links, and the working directory may change
+
+    def before(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
+        record.info[opened] = identity(file)  # read before the file is opened, so that a replacement meanwhile is detected
+
+    def compare(_raw: Any, record: Any, _proxy: Any) -> None:
+        found = identity(file)
+        if record.info[opened] is None:  # opening it created it
+            record.info[opened] = found
+        elif found is None:
+            raise _missing(file)
+        elif record.info[opened] != found:
+            raise exc.InvalidatePoolError("the file was replaced")  # makes the pool reopen it
+
+    event.listen(engine, "do_connect", before)
+    event.listen(engine, "checkout", compare)
+
+
+def is_in_memory(connection: sa.Connection) -> bool:
+    """Return whether a connection is to an in-memory SQLite database, which no other connection can reach."""
+    if connection.dialect.name != "sqlite":
+        return False
+    return not next(row.file for row in connection.exec_driver_sql("PRAGMA database_list") if row.name == "main")
+
+
+def require_file(engine: sa.Engine) -> None:
+    """Refuse a SQLite file that does not exist.
+
+    Raises:
+        SchemaError: with the command that creates it.
+    """
+    file = sqlite_file(engine)
+    in_memory = file is not None and (str(file) == ":memory:" or engine.url.query.get("mode") == "memory")
+    if file is not None and not in_memory and not exists(file):
+        raise _missing(file)
+
+
+def create_file(engine: sa.Engine) -> None:
+    """Create a SQLite file that does not exist, with the permissions that the umask leaves; SQLite itself lets no group write.
+
+    The side files (-wal, -shm) get the permissions of the file, and any program that opens it may have to create them.
+    """
+    file = sqlite_file(engine)
+    if file is not None and str(file) != ":memory:" and "mode" not in engine.url.query:
+        with suppress(OSError, ValueError):  # SQLite reports the reason
+            file.touch(0o664, exist_ok=False)
+
+
+def _missing(file: Path) -> SchemaError:
+    return SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` creates it; or set DATABASE_URL.")
+
+
+def enable_wal(engine: sa.Engine) -> None:
+    """Switch a SQLite file to WAL mode, which `VACUUM INTO` does not copy; without it readers block runs.
+
+    SQLite refuses the switch while a reader is active; the next run tries again.
+    """
+    if engine.dialect.name == "sqlite":
+        import sqlite3
+
+        with engine.connect() as connection, suppress(sqlite3.OperationalError):
+            raw: Any = connection.connection.dbapi_connection
+            before = raw.execute("PRAGMA busy_timeout").fetchone()[0]
+            raw.execute(f"PRAGMA busy_timeout={min(before, 1000)}")
+            try:
+                raw.execute("PRAGMA journal_mode=WAL")
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={before}")

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from sync.catalog.run_record import BY_CODE, Status
 from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy, LeaseLost
 from sync.store import process
+from sync.store.database_errors import RECONNECT, Retry
 from sync.store.engine import writing
 from sync.store.tables import sync_lease, sync_runs
-from sync.store.transaction_retry import RECONNECT, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

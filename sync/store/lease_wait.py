@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from sync.store.transaction_retry import Retry
+    from sync.store.database_errors import Retry
 
 WAIT_SECONDS = 30.0
 """Default maximum wait of a refresh, and maximum wait of a run for a refresh."""

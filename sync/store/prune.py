@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sync.catalog.run_record import Status
 from sync.store import lease as leases
+from sync.store.database_errors import Retry
 from sync.store.engine import reading, writing
 from sync.store.schema import require_current
 from sync.store.tables import (
@@ -20,7 +21,6 @@ from sync.store.tables import (
     template_versions,
     templates,
 )
-from sync.store.transaction_retry import Retry
 
 
 def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, dry_run: bool = False) -> dict[str, int]:

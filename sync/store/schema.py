@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, SchemaAhead, SchemaError
 from sync.store.database_errors import code_of, translate_errors
-from sync.store.engine import reading
-from sync.store.sqlite_wal import create_file, enable_wal, exists, require_file, sqlite_file
+from sync.store.database_url import exists, sqlite_file
+from sync.store.engine import create_file, enable_wal, reading, require_file
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:

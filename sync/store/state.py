@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from sync.config.addresses import origin_of, require_same_origin
 from sync.store import process
+from sync.store.database_errors import Retry
 from sync.store.engine import reading, writing
 from sync.store.lease import block_commits
 from sync.store.schema import require_current
 from sync.store.tables import planned_runs, sync_state
-from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from datetime import datetime

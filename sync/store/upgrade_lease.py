@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, LeaseBusy
 from sync.store import process
+from sync.store.database_errors import Retry
 from sync.store.engine import writing
 from sync.store.lease import database_clock
-from sync.store.transaction_retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Write everything that one run changes: templates, lists, prices, versions, the feed, and the state for the next run.
+"""Write everything that one run changes: templates, lists, price periods, versions, the feed, and the state for the next run.
 
 The run compared all records before, so only rows that differ are written, in batches. A run without changes writes one row.
 """
@@ -10,18 +10,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam
 
 from sync.catalog.document import content_hash
 from sync.catalog.fields import LISTS, SCALARS
 from sync.config.addresses import require_same_origin
 from sync.errors import DatabaseError
 from sync.store.bulk import batches, delete_rows, insert_rows, update_rows
-from sync.store.column_types import exact_decimal
+from sync.store.column_types import UtcDateTime, exact_decimal
 from sync.store.feed_seq import Feed
-from sync.store.price_periods import cut_price_periods, end_price_periods
 from sync.store.tables import (
     consume_items,
     held_removals,
+    price_periods,
     rejected_templates,
     sync_runs,
     sync_state,
@@ -148,7 +149,7 @@ def _write_lists(
         if name == "tags":
             _assign_tag_ids(connection, numbers, documents)
         if name == "consume_items":
-            cut_price_periods(connection, documents, old, run_id, at)
+            _cut_price_periods(connection, documents, old, run_id, at)
         delete_rows(connection, _TABLES[name], old)
         rows = [
             {"template_id": document["template_id"], "position": position, **_item_row(name, item, numbers)}
@@ -193,7 +194,7 @@ def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, a
     gone = {"removed_at": at, "removed_run_id": run_id, "changed_at": at, "changed_run_id": run_id}
     connection.execute(sa.update(templates).where(templates.c.template_id.in_(ids)).values(gone))
     _close_versions(connection, ids, run_id)
-    end_price_periods(connection, ids, run_id, at)
+    _end_price_periods(connection, ids, run_id, at)
     query = sa.select(templates.c.template_id, templates.c.content_hash).where(templates.c.template_id.in_(ids))
     hashes = {row.template_id: row.content_hash for row in connection.execute(query)}
     return [(change, hashes[change.template_id]) for change in removed]
@@ -255,3 +256,45 @@ def _begin_versions(connection: sa.Connection, new: Sequence[NewDocument], run_i
 def _close_versions(connection: sa.Connection, ids: Sequence[str], run_id: int) -> None:
     open_ones = sa.and_(template_versions.c.template_id.in_(ids), template_versions.c.until_run_id.is_(None))
     connection.execute(sa.update(template_versions).where(open_ones).values(until_run_id=run_id))
+
+
+def _cut_price_periods(
+    connection: sa.Connection, documents: Sequence[Document], stored: Sequence[str], run_id: int, at: datetime
+) -> None:
+    """End the periods of prices that changed, and begin new ones, for one batch of templates.
+
+    Only templates whose id is in `stored` can have open periods.
+    """
+    periods = price_periods
+    still = periods.c.valid_until.is_(None)
+    now = {
+        (document["template_id"], price["resolution"]): exact_decimal(price["credit"])
+        for document in documents
+        for price in document["consume_items"]
+    }
+    before: dict[tuple[str, str], Any] = {}
+    if stored:
+        query = sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit)
+        found = connection.execute(query.where(periods.c.template_id.in_(stored), still))
+        before = {(row.template_id, row.resolution): row.credit for row in found}
+    if ended := [{"key": key, "size": size} for (key, size), credit in before.items() if now.get((key, size)) != credit]:
+        which = sa.and_(periods.c.template_id == bindparam("key"), periods.c.resolution == bindparam("size"), still)
+        connection.execute(sa.update(periods).where(which).values(_ended(run_id, at)), ended)
+    begun = [
+        {"template_id": key, "resolution": size, "credit": credit, "from_run_id": run_id, "valid_from": at}
+        for (key, size), credit in now.items()
+        if before.get((key, size)) != credit
+    ]
+    insert_rows(connection, periods, begun)
+
+
+def _end_price_periods(connection: sa.Connection, ids: Sequence[str], run_id: int, at: datetime) -> None:
+    """End all open periods of removed templates, one batch."""
+    still = sa.update(price_periods).where(price_periods.c.template_id.in_(ids), price_periods.c.valid_until.is_(None))
+    connection.execute(still.values(_ended(run_id, at)))
+
+
+def _ended(run_id: int, at: datetime) -> dict[str, Any]:
+    """Return the values that end a period, never before its start, because the clock may have been set back."""
+    began, ends = price_periods.c.valid_from, sa.literal(at, UtcDateTime())
+    return {"valid_until": sa.case((began > ends, began), else_=ends), "until_run_id": run_id}

@@ -13,12 +13,12 @@ from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy
 from sync.reader import status
 from sync.store import lease as leases
 from sync.store import schema
+from sync.store.database_errors import Retry
 from sync.store.doctor import server_state
 from sync.store.engine import open_engine, writing
 from sync.store.lease_wait import LeaseWait, acquire_in_turn
 from sync.store.prune import prune
 from sync.store.state import save_planned_run
-from sync.store.transaction_retry import Retry
 from tests.builders import Database, record
 from tests.clusters.servers import ask, galera
 from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, hear_statements, real_clock, sync, wait_for

@@ -14,10 +14,9 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Status
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseBusy
 from sync.store import lease as leases
-from sync.store.database_errors import classify, translate_errors
+from sync.store.database_errors import CONFLICTS, Retry, classify, translate_errors
 from sync.store.prune import prune
 from sync.store.state import save_planned_run
-from sync.store.transaction_retry import CONFLICTS, Retry
 from tests.conftest import SERVERS, fresh
 from tests.faults import AFTER, BEFORE, anomalies, real_clock, sync
 

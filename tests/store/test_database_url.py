@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.errors import ConfigurationError
-from sync.store.database_errors import database_name
-from sync.store.database_url import Host, read_url
+from sync.store.database_url import Host, database_name, read_url
 from sync.store.engine import open_engine
 
 

@@ -12,8 +12,8 @@ from sync.catalog.run_record import Status
 from sync.errors import DatabaseAway, DatabaseError, DeadlineExceeded, LeaseLost, SyncError
 from sync.store import lease as leases
 from sync.store.apply import Store
+from sync.store.database_errors import RECONNECT, Retry
 from sync.store.tables import sync_runs, template_versions
-from sync.store.transaction_retry import RECONNECT, Retry
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, sync
 
 if TYPE_CHECKING:

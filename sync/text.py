@@ -1,4 +1,4 @@
-"""PURE. Text for output: escaped control characters, JSON, times, counts."""
+"""PURE. Text for output: escaped control characters, JSON, times, ages, counts."""
 
 from __future__ import annotations
 
@@ -85,3 +85,32 @@ def count_of(number: int, thing: str) -> str:
 def iso(moment: datetime) -> str:
     """Write a time as 2026-05-22T03:37:31Z, with microseconds if it has any."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+MAX_CLOCK_SKEW = 60.0
+"""Seconds that a time may be in the future, as the clocks of two hosts differ."""
+
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def age(seconds: float) -> str:
+    """Format an age: 40 s, 12 min, 3 h 05 min, 2 d 4 h."""
+    whole = max(0, round(seconds))
+    if whole < 2 * _MINUTE:
+        return f"{whole} s"
+    if whole < 2 * _HOUR:
+        return f"{whole // _MINUTE} min"
+    if whole < 2 * _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def ago(seconds: float) -> str:
+    """Format the time since an event; a future event was dated by a clock that was ahead."""
+    return f"{age(seconds)} ago" if seconds >= -MAX_CLOCK_SKEW else f"{age(-seconds)} ahead of this clock"
+
+
+def since(moment: datetime | None, now: datetime) -> str:
+    """Format a time and its age."""
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC ({ago((now - moment).total_seconds())})"

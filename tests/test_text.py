@@ -9,7 +9,7 @@ from pathlib import PurePath
 import msgspec
 import pytest
 
-from sync.text import count_of, escape_bidi, escape_control_characters, iso, join_limited, json_parts, json_text
+from sync.text import age, ago, count_of, escape_bidi, escape_control_characters, iso, join_limited, json_parts, json_text, since
 
 UNSAFE = "\x7f\x9f\u061c\u200e\u200f\u2028\u202e\u2066\u2069"
 
@@ -70,3 +70,28 @@ def test_json_in_parts_takes_an_item_only_when_the_one_before_is_written() -> No
     parts = json_parts([], items)
     assert [next(parts), next(parts)] == ["[", "0"]
     assert next(items) == 1
+
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [
+    (-1, "0 s"), (0, "0 s"), (1.4, "1 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h 00 min"),
+    (11100, "3 h 05 min"), (187200, "2 d 4 h"), (7859, "2 h 10 min"), (172799, "47 h 59 min"), (172800, "2 d 0 h"),
+    (259199, "2 d 23 h"), (259200, "3 d 0 h"),
+])  # fmt: skip
+def test_an_age_is_rounded_down_to_its_two_largest_units(seconds: float, shown: str) -> None:
+    assert age(seconds) == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [
+    (0, "0 s ago"), (-60, "0 s ago"), (-61, "61 s ahead of this clock"), (120, "2 min ago"),
+])  # fmt: skip
+def test_a_time_more_than_a_minute_in_the_future_is_ahead_of_this_clock(seconds: float, shown: str) -> None:
+    assert ago(seconds) == shown
+
+
+def test_a_time_is_shown_with_its_age() -> None:
+    assert since(NOON - timedelta(minutes=5), NOON) == "2026-07-01 11:55:00 UTC (5 min ago)"
+    assert since(NOON + timedelta(hours=3), NOON) == "2026-07-01 15:00:00 UTC (3 h 00 min ahead of this clock)"
+    assert since(None, NOON) == "never"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sync.catalog.run_record import is_stale
 from sync.client.api_client import HttpApiClient
 from sync.client.backend import addresses
 from sync.client.http import certificate
@@ -20,12 +21,12 @@ from sync.client.network import Network, Timeouts, TransportFailure
 from sync.client.retry_after import REQUESTS
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.errors import SyncError
-from sync.monitoring.staleness import age, ago, is_stale
 from sync.reader.status import Overview, overview
 from sync.store.database_url import sqlite_file
 from sync.store.doctor import rehearse_run, server_state
 from sync.store.schema import HEAD
 from sync.terminal.rows import describe_problem
+from sync.text import age, ago
 from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.outbox import positions
 

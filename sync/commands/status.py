@@ -53,7 +53,7 @@ def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
 
 def status_output(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> Status:
     """Build the JSON output; ages are in seconds."""
-    from sync.monitoring.staleness import is_stale
+    from sync.catalog.run_record import is_stale
     from sync.outputs.catalog import Run
     from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
     from sync.text import iso
@@ -102,10 +102,9 @@ def status_output(found: Overview, settings: Settings, now: datetime, delivery_p
 
 def status_lines(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> list[str]:
     """Format the status as lines of text."""
-    from sync.catalog.run_record import Status, advise
-    from sync.monitoring.staleness import age, is_stale, since
+    from sync.catalog.run_record import Status, advise, is_stale
     from sync.terminal.tables import mark, pad
-    from sync.text import count_of, escape_control_characters
+    from sync.text import age, count_of, escape_control_characters, since
 
     attempt, success = found.last_attempt, found.last_success
     ended = success.finished_at if success else None

@@ -1,1 +1,1 @@
-"""Metrics, probes, heartbeat pings and staleness."""
+"""Metrics, probes and heartbeat pings."""

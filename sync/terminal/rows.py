@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sync.monitoring.staleness import age, ago
 from sync.terminal.changes import prices, title, value_text
-from sync.text import escape_control_characters
+from sync.text import age, ago, escape_control_characters
 from sync.webhooks.position import FAILING_AFTER
 
 if TYPE_CHECKING:

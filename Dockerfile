@@ -1,4 +1,4 @@
-# docker build -t crun-template-sync:0.2.0 .
+# docker build -t crun-template-sync:1.0.0 .
 # The tag fixes Python and Debian. To fix the very bytes, append the digest that your registry shows:
 #   docker buildx imagetools inspect python:3.13.16-slim-trixie    ->    python:3.13.16-slim-trixie@sha256:...
 ARG BASE=python:3.13.16-slim-trixie

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sync.reader.values import Template as Template
     from sync.reader.values import TypeCount as TypeCount
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 
 _EXPORTS = {
     "sync.api": ("Catalog",),

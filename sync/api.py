@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.field_changes import breaking
@@ -14,17 +14,15 @@ from sync.catalog.selection import FILTERS, check_count, count_values, make_sele
 from sync.errors import CatalogError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
-from sync.reader.arguments import check_age, check_id, check_moment, check_position
-from sync.reader.catalog import tag_counts, type_counts
-from sync.reader.history import difference, periods
-from sync.reader.past import run_of, templates_of_changes
+from sync.reader.catalog import check_id, periods, tag_counts, type_counts
+from sync.reader.feed import check_position
+from sync.reader.past import check_moment, difference, run_of, templates_of_changes
 from sync.reader.values import CatalogStatus, Change, Page, TagCount, Template, TypeCount, change_of, template_of
 from sync.store.engine import is_in_memory, open_engine, reading, reconnect_after_fork
 from sync.store.schema import require_current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import timedelta
     from decimal import Decimal
     from typing import Self
 
@@ -362,7 +360,7 @@ class Catalog:
             raise CatalogError("A snapshot does not show later changes: call ensure_fresh outside it.")
         from sync.refresh import ensure_fresh
 
-        template_id, age, longest = check_id(template_id), check_age(max_age), check_age(wait, "wait").total_seconds()
+        template_id, age, longest = check_id(template_id), _age(max_age), _age(wait, "wait").total_seconds()
         ensure_fresh(self._engine, template_id, age, wait=longest, clock=self._clock)
         return self.template(template_id)
 
@@ -381,3 +379,18 @@ def _filters(filters: dict[str, Any]) -> Selection:
     if unknown := filters.keys() - FILTERS:
         raise ValueError(f"Unknown filter: {', '.join(sorted(unknown))}; the filters are {', '.join(FILTERS)}.")
     return make_selection(**filters)
+
+
+def _age(max_age: timedelta | float, name: str = "max_age") -> timedelta:
+    """Return a timedelta, from a timedelta or seconds.
+
+    Raises:
+        ValueError: it is neither, or negative.
+    """
+    try:
+        age = max_age if isinstance(max_age, timedelta) else timedelta(seconds=max_age)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name}: a timedelta or seconds, not {max_age!r}.") from None
+    if age < timedelta(0):
+        raise ValueError(f"{name}: not a negative time: {max_age!r}.")
+    return age

@@ -15,7 +15,7 @@ from sync.config.addresses import require_same_origin
 from sync.config.settings import load, require_key
 from sync.errors import InvalidResponse, NotFound, UnknownTemplate
 from sync.reader.catalog import find_template
-from sync.reader.stored_templates import last_refresh, verified_at
+from sync.reader.status import last_refresh, verified_at
 from sync.store.apply import Store
 from sync.store.lease import REFRESH
 from sync.store.lease_wait import WAIT_SECONDS, LeaseWait

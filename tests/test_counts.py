@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import event
 
 from sync.catalog import served_records
-from sync.reader import catalog, feed, history
+from sync.reader import catalog, feed
 from sync.sandbox.server import Sandbox
 from tests.builders import records, run_against, run_with
 from tests.command_line import environment, of_sandbox
@@ -236,7 +236,7 @@ BOUNDED: dict[str, Callable[[Engine], object]] = {
     "changes --run": lambda engine: feed.changes(engine, since=None, run_id=2, most=None),
     "changes": lambda engine: feed.changes(engine, since=None, run_id=None, most=50),
     "show": lambda engine: catalog.template(engine, "7"),
-    "history": lambda engine: history.versions(engine, "7"),
+    "history": lambda engine: catalog.versions(engine, "7"),
 }
 """Questions whose answer is small, however large the database."""
 

@@ -33,7 +33,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Show the net changes."""
-    from sync.reader.history import difference
+    from sync.reader.past import difference
     from sync.terminal.changes import change_lines
     from sync.terminal.tables import mark
 

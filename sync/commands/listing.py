@@ -90,7 +90,7 @@ class FeedPosition(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Reject text that has neither form."""
-        from sync.reader.arguments import check_position
+        from sync.reader.feed import check_position
 
         text = str(value)
         try:

@@ -60,7 +60,7 @@ def media_copier(
     settings: Settings, engine: Engine, *, covers: bool, progress: Callable[[int, int | None], None] | None = None
 ) -> MediaCopier | None:
     """Return the copier of covers; for the sample catalog it copies the files of the package, which need no download."""
-    from sync.reader.stored_templates import has_covers_at
+    from sync.reader.catalog import has_covers_at
     from sync.sandbox.media_files import MEDIA_URL
     from sync.site.covers import MediaCopier
 

@@ -14,7 +14,7 @@ from sync.config.resource_limits import as_sync_error, resource_error
 from sync.daemon.next_run import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
 from sync.logs import get_logger, log_run
-from sync.reader.cursor import last_cursor, validate_cursor
+from sync.reader.feed import last_cursor, validate_cursor
 from sync.reader.status import last_success, overview, overview_if_available
 from sync.store.apply import Store
 from sync.store.database_url import database_name, sqlite_file

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from sync.catalog.fields import BOUNDS, storage_flaw
 from sync.catalog.selection import EVERYTHING, Selection
 from sync.errors import UnknownTemplate
 from sync.reader.feed import position_after
@@ -18,17 +19,30 @@ from sync.reader.past import documents_after, select_one_past, select_past
 from sync.reader.present import count_present, documents_present, select_one, select_present
 from sync.reader.status import overview
 from sync.reader.stored_templates import normalize_document
+from sync.reader.values import PricePeriod
+from sync.store.engine import reading
 from sync.store.schema import reading_current
-from sync.store.tables import consume_items, tags, template_aspect_ratios, template_tags, templates
+from sync.store.tables import (
+    consume_items,
+    price_periods,
+    sync_runs,
+    tags,
+    template_aspect_ratios,
+    template_tags,
+    template_versions,
+    templates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from sync.catalog.document import Document
     from sync.reader.stored_templates import Stored
     from sync.store.engine import Source
 
 
+_LONGEST_ID = BOUNDS["TemplateId"]
 BATCH = 1000
 """Number of documents in one query: about 1 MB."""
 
@@ -111,9 +125,72 @@ def _documents(connection: sa.Connection, query: sa.Select[tuple[str, Any]], bat
         more = query.where(key > rows[-1][0])
 
 
+def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
+    """Return whether the cover URL of a present template has this prefix; only one template is checked."""
+    with reading(engine) as connection:
+        url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
+        return isinstance(url, str) and url.startswith(prefix)
+
+
 def template(source: Source, template_id: str) -> dict[str, Any]:
     """Read the newest document of a template with its three times; raises the errors of `find_template`."""
     return find_template(source, template_id).as_json()
+
+
+def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
+    """Read all versions of a template, oldest first."""
+    with reading_current(source) as connection:
+        query = sa.select(template_versions).where(template_versions.c.template_id == template_id)
+        found = connection.execute(query.order_by(template_versions.c.from_run_id)).mappings().all()
+    return [{**row, "document": normalize_document(row["document"])} for row in found]
+
+
+def periods(source: Source, template_id: str, *, after_run: int | None = None) -> list[PricePeriod]:
+    """Read the prices of a template and their validity, oldest first; `after_run`: as known after that run.
+
+    Raises:
+        UnknownTemplate: it was never seen, or not by that run.
+    """
+    with reading(source) as connection:
+        find_template(connection, template_id, after_run=after_run)
+        query = sa.select(price_periods).where(price_periods.c.template_id == template_id)
+        ended_at = None
+        if after_run is not None:
+            query = query.where(price_periods.c.from_run_id <= after_run)
+            ended_at = connection.scalar(sa.select(sync_runs.c.finished_at).where(sync_runs.c.run_id == after_run))
+        rows = connection.execute(query.order_by(price_periods.c.from_run_id, price_periods.c.resolution)).all()
+    return [
+        PricePeriod(
+            template_id=row.template_id,
+            resolution=row.resolution,
+            credit=row.credit,
+            valid_from=row.valid_from,
+            valid_until=None if _ended_later(row, after_run, ended_at) else row.valid_until,
+        )
+        for row in rows
+    ]
+
+
+def _ended_later(row: Any, after_run: int | None, ended_at: datetime | None) -> bool:
+    """Return whether a price was still valid after a run; by time, if an old version did not store the run that ended it."""
+    if after_run is None or row.valid_until is None:
+        return False
+    if row.until_run_id is not None:
+        return bool(row.until_run_id > after_run)
+    return ended_at is not None and bool(row.valid_until > ended_at)
+
+
+def check_id(template_id: str) -> str:
+    """Return the id of a template.
+
+    Raises:
+        ValueError: it is not a string.
+    """
+    if not isinstance(template_id, str):
+        raise ValueError(f"template_id: a text, not {template_id!r}.")  # noqa: TRY004 - ValueError for every invalid argument
+    if len(template_id) > _LONGEST_ID or storage_flaw(template_id):
+        raise UnknownTemplate(f"No template can have the id {template_id[:_LONGEST_ID]!r}.", template_id=template_id)
+    return template_id
 
 
 # Facets ---------------------------------------------------------------------------------------------------------------

@@ -6,11 +6,15 @@ as a new URL signature, are stored in the open version, so the past has their la
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sync.catalog.diff import net_changes
+from sync.catalog.feed_chain import LARGEST_NUMBER
 from sync.catalog.run_record import Status
 from sync.catalog.selection import matches, page_position, sort_key
 from sync.errors import DatabaseError, NoSuchPast, Pruned, UnknownRun
@@ -22,7 +26,6 @@ from sync.text import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from sync.catalog.document import Document
     from sync.catalog.selection import Selection
@@ -224,6 +227,58 @@ def templates_of_changes(connection: sa.Connection, changes: Sequence[Mapping[st
         if row is None or document is None:
             raise DatabaseError(f"The document of change {change['seq']} is missing.", hint="Restore a backup.")
         yield _stored_from_version(row, document)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The net changes between the catalogs after two runs, in the form of the feed, with the templates they concern."""
+
+    before_run: int
+    after_run: int
+    changes: list[dict[str, Any]]
+    before: Mapping[str, Stored]
+    after: Mapping[str, Stored]
+
+
+def difference(source: Source, before: int | datetime, after: int | datetime | None, now: datetime) -> Difference:
+    """Compare the catalogs of two times; only templates that differ are read.
+
+    Args:
+        source: the database.
+        before: a run, or an aware time.
+        after: likewise; None: the present.
+        now: the present time; later times are refused.
+
+    Raises:
+        CatalogError: as `run_of`.
+    """
+    with reading_current(source) as connection:
+        first = run_of(connection, before, now)
+        second = newest_run(connection) if after is None else run_of(connection, after, now)
+        old = {each.document["template_id"]: each for each in live_after(connection, first, but_not_after=second)}
+        new = {each.document["template_id"]: each for each in live_after(connection, second, but_not_after=first)}
+    changes = net_changes(*({key: each.document for key, each in side.items()} for side in (old, new)))
+    return Difference(first, second, changes, old, new)
+
+
+def check_moment(when: int | datetime) -> int | datetime:
+    """Return a run id, or an aware time converted to UTC.
+
+    Raises:
+        ValueError: it is neither; a time without a time zone is ambiguous.
+    """
+    if isinstance(when, int) and not isinstance(when, bool):
+        if not 0 <= when <= LARGEST_NUMBER:
+            raise ValueError(f"No run has the number {when}.")
+        return when
+    if not isinstance(when, datetime):
+        raise ValueError(f"A run's number or a date-time, not {when!r}.")  # noqa: TRY004 - ValueError for every invalid argument
+    if when.utcoffset() is None:
+        raise ValueError(f"A date-time without a time zone: {when!r}; pass its tzinfo.")
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"A date-time out of the calendar: {when!r}.") from None
 
 
 def _stored_from_version(row: Any, document: Document | None = None, *, removed: datetime | None = None) -> Stored:

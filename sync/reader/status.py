@@ -1,9 +1,9 @@
-"""Read the runs, their rejected records, and the overview for `status` and `health`."""
+"""Read the runs, their rejected records, the overview for `status` and `health`, and when a template was last verified."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -11,6 +11,7 @@ from sync.catalog.run_record import Run, Status, from_row
 from sync.errors import SyncError, UnknownRun
 from sync.store import lease as leases
 from sync.store.connecting import Standby, standby
+from sync.store.engine import reading
 from sync.store.schema import reading_current
 from sync.store.state import read_planned_run
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, templates, unconfirmed_removals
@@ -118,3 +119,60 @@ def _newest(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Run | 
     query = sa.select(sync_runs).where(*which).order_by(sync_runs.c.run_id.desc()).limit(1)
     row = connection.execute(query).mappings().one_or_none()
     return from_row(dict(row)) if row else None
+
+
+def verified_at(source: Source, template_id: str) -> datetime | None:
+    """Return the start of the newest run that was served a template; None if there is none.
+
+    That is the last successful walk, unless it rejected the record of the template, its last refresh, or the run of its last
+    change. The start is used, because the template may have been fetched first.
+    """
+    runs = sync_runs.c
+    with reading_current(source) as connection:
+        changed = connection.execute(
+            sa.select(runs.started_at)
+            .select_from(templates)
+            .outerjoin(sync_runs, templates.c.changed_run_id == runs.run_id)
+            .where(templates.c.template_id == template_id)
+        ).one_or_none()
+        if changed is None:
+            return None
+        refreshed = last_refresh(connection, template_id)
+        times = (changed.started_at, refreshed.at if refreshed and refreshed.found else None, _walked_at(connection, template_id))
+    return max((time for time in times if time is not None), default=None)
+
+
+def _walked_at(connection: sa.Connection, template_id: str) -> datetime | None:
+    """Return the start of the last successful walk; None if there is none, or it rejected the record of the template."""
+    runs = sync_runs.c
+    walked = connection.execute(
+        sa.select(runs.run_id, runs.started_at)
+        .where(runs.status == str(Status.SUCCEEDED), runs.pages > 0)
+        .order_by(runs.run_id.desc())
+        .limit(1)
+    ).one_or_none()
+    if walked is None:
+        return None
+    aside = sa.select(rejected_templates.c.ordinal).where(
+        rejected_templates.c.run_id == walked.run_id, rejected_templates.c.template_id == template_id
+    )
+    if connection.scalar(aside.limit(1)) is not None:
+        return None
+    began: datetime = walked.started_at
+    return began
+
+
+class LastRefresh(NamedTuple):
+    """The start of a successful refresh, and whether the catalog had the template."""
+
+    at: datetime
+    found: bool
+
+
+def last_refresh(source: Source, template_id: str) -> LastRefresh | None:
+    """Return the newest successful refresh of a template; None if there is none."""
+    runs = sync_runs.c
+    query = sa.select(runs.started_at, runs.seen).where(runs.template_id == template_id, runs.status == str(Status.SUCCEEDED))
+    with reading(source) as connection:
+        row = connection.execute(query.order_by(runs.run_id.desc()).limit(1)).one_or_none()
+    return None if row is None else LastRefresh(row.started_at, row.seen > 0)

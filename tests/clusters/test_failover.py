@@ -12,8 +12,8 @@ from sync.api import Catalog as Reader
 from sync.catalog.run_record import Run, Status
 from sync.commands.status import status_lines
 from sync.errors import CursorLost, DatabaseAway, LeaseLost
-from sync.reader import cursor as cursors
 from sync.reader import feed, status
+from sync.reader.feed import validate_cursor
 from sync.retry_policy import RetryPolicy
 from sync.store import apply, connecting, schema
 from sync.store import lease as leases
@@ -100,7 +100,7 @@ def test_a_cursor_of_lost_commits_is_refused_although_its_seq_was_reused(pair: P
     assert sync([*BEFORE, *(record(number) for number in "789")], engine).error is None
     assert feed.changes(engine)[-1]["seq"] == seen["seq"]
     with pytest.raises(CursorLost) as lost, reading(engine) as connection:
-        cursors.validate_cursor(connection, seen["cursor"])
+        validate_cursor(connection, seen["cursor"])
     assert (lost.value.reason, anomalies(engine)) == ("diverged", [])
 
 

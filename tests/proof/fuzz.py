@@ -33,7 +33,7 @@ from sync.config.options import OPTIONS
 from sync.config.settings import load
 from sync.errors import ConfigurationError, InvalidResponse, SyncError, UsageError
 from sync.forms.form import Form
-from sync.reader.cursor import parse_position as read_position
+from sync.reader.feed import parse_position as read_position
 from sync.sandbox.catalog import make_catalog
 from sync.webhooks.endpoints import read_endpoints
 from tests.builders import SEED_PAGE, record

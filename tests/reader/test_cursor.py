@@ -16,7 +16,7 @@ from sync.catalog.diff import Change
 from sync.catalog.feed_chain import Cursor
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader import feed, status
-from sync.reader.cursor import validate_cursor
+from sync.reader.feed import validate_cursor
 from sync.reader.feed_check import feed_problems
 from sync.store import schema
 from sync.store.backup import back_up, restore

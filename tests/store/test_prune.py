@@ -15,7 +15,7 @@ from sync.catalog.run_record import Status
 from sync.client.api_client import HttpApiClient
 from sync.errors import LeaseBusy, Pruned, UsageError
 from sync.reader import catalog as catalog_reader
-from sync.reader import feed, history, status
+from sync.reader import feed, status
 from sync.reader.past import run_of
 from sync.refresh import refresh
 from sync.sandbox.server import SANDBOX_KEY
@@ -73,7 +73,7 @@ def state_before(database: Database, run_id: int) -> dict[str, Document]:
     return {
         key: each["document"]
         for key in ids
-        for each in history.versions(database.engine, key)
+        for each in catalog_reader.versions(database.engine, key)
         if each["from_run_id"] < run_id and (each["until_run_id"] is None or each["until_run_id"] >= run_id)
     }
 

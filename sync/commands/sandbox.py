@@ -15,7 +15,7 @@ from sync.text import count_of
 
 if TYPE_CHECKING:
     from sync.recording.replay import Replay
-    from sync.sandbox.faults import Fault
+    from sync.sandbox.responses import Fault
     from sync.sandbox.server import Sandbox
 
 
@@ -29,7 +29,7 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
 
 
 def _faults(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[Fault]:
-    from sync.sandbox.faults import parse_faults
+    from sync.sandbox.responses import parse_faults
 
     try:
         return parse_faults(",".join(values))
@@ -100,8 +100,7 @@ def command(
     replay: str | None,
 ) -> None:
     """Serve the sample catalog, or a recording."""
-    from sync.sandbox.catalog import make_catalog
-    from sync.sandbox.media_files import MEDIA_PORT
+    from sync.sandbox.catalog import MEDIA_PORT, make_catalog
     from sync.sandbox.server import Sandbox
 
     if replay is None:
@@ -134,7 +133,7 @@ def command(
 
 
 def _catalog_lines(sandbox: Sandbox, templates: int) -> list[str]:
-    from sync.sandbox.media_files import MEDIA_PORT, MEDIA_URL
+    from sync.sandbox.catalog import MEDIA_PORT, MEDIA_URL
 
     no_media = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
     return [

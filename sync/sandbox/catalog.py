@@ -1,4 +1,4 @@
-"""The sample catalog, and its changes of one week.
+"""The sample catalog, its changes of one week, and the files of its covers and previews.
 
 The catalog and its changes are a pure function of size and seed.
 """
@@ -6,18 +6,30 @@ The catalog and its changes are a pure function of size and seed.
 from __future__ import annotations
 
 import random
+import zlib
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from itertools import count as count_from
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-
-from sync.sandbox.media_files import PREVIEW_URL, cover_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 Record = dict[str, Any]
+
+MEDIA_PATH = "/media/"
+PREVIEW_PATH = f"{MEDIA_PATH}preview.mp4"
+MEDIA_PORT = 8456
+"""Every sandbox serves the files on this port, so that the URLs in a catalog are the same in every run."""
+MEDIA_URL = f"http://127.0.0.1:{MEDIA_PORT}{MEDIA_PATH}"
+PREVIEW_URL = f"{MEDIA_URL}preview.mp4"
+"""The preview, which all templates share."""
+_COVERS = {"9:16": 12, "1:1": 4, "16:9": 3, "4:3": 2, "3:4": 3}
+"""Number of pictures for each aspect ratio."""
+_TYPES = {"webp": "image/webp", "mp4": "video/mp4"}
+_NAMES = {f"{ratio.replace(':', 'x')}-{number}.webp" for ratio, count in _COVERS.items() for number in range(1, count + 1)}
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -262,3 +274,18 @@ def _documented_record() -> Record:
         "CoverAspectRatio": "9:16",
         "SupportAspectRatio": "9:16,1:1,16:9,4:3,3:4",
     }
+
+
+def cover_url(template_id: str, ratio: str) -> str:
+    """Return the URL of a template's cover: one of the pictures of that aspect ratio, chosen by a hash of the id."""
+    number = zlib.crc32(template_id.encode()) % _COVERS[ratio] + 1
+    return f"{MEDIA_URL}{ratio.replace(':', 'x')}-{number}.webp"
+
+
+def read_media(path: str) -> tuple[str, bytes] | None:
+    """Return the media type and the content of the file with this URL path; None if there is no such file."""
+    name = path.removeprefix(MEDIA_PATH)
+    if not path.startswith(MEDIA_PATH) or name not in {*_NAMES, "preview.mp4"}:
+        return None
+    content = files("sync.sandbox").joinpath("media", name).read_bytes()
+    return _TYPES[name.rpartition(".")[2]], content

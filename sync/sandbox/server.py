@@ -19,10 +19,8 @@ from urllib.parse import parse_qsl
 from sync.config.addresses import is_loopback_name
 from sync.errors import UsageError
 from sync.forms.form import JOB_PATH
-from sync.sandbox.catalog import Evolution, Record, evolve
-from sync.sandbox.faults import CODES, FAILED, SHORT, Fault, Faults
-from sync.sandbox.media_files import MEDIA_URL, PREVIEW_PATH, media_response
-from sync.sandbox.responses import envelope, error, list_templates
+from sync.sandbox.catalog import MEDIA_URL, PREVIEW_PATH, Evolution, Record, evolve, read_media
+from sync.sandbox.responses import CODES, FAILED, SHORT, Fault, Faults, envelope, error, list_templates
 from sync.sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -347,3 +345,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
         """Write no access log."""
+
+
+def media_response(path: str, wanted: str) -> tuple[HTTPStatus, dict[str, str], bytes] | None:
+    """Return status, headers and body of the response to a request for a file; None if there is no such file.
+
+    Args:
+        path: the URL path.
+        wanted: the header Range, or an empty text. One range of bytes is supported, because Safari plays no video without it.
+    """
+    found = read_media(path)
+    if found is None:
+        return None
+    media_type, content = found
+    headers = {"Content-Type": media_type, "Accept-Ranges": "bytes"}
+    span = re.fullmatch(r"bytes=([0-9]{1,9})-([0-9]{0,9})", wanted)
+    part = content[int(span[1]) : int(span[2]) + 1 if span[2] else None] if span else b""
+    if span is None or not part:
+        return HTTPStatus.OK, headers, content
+    headers["Content-Range"] = f"bytes {int(span[1])}-{int(span[1]) + len(part) - 1}/{len(content)}"
+    return HTTPStatus.PARTIAL_CONTENT, headers, part

@@ -9,7 +9,7 @@ import pytest
 
 from sync.forms.form import JOB_PATH
 from sync.sandbox.catalog import make_catalog
-from sync.sandbox.faults import CODES, Fault, Faults, parse_faults
+from sync.sandbox.responses import CODES, Fault, Faults, parse_faults
 from sync.sandbox.server import ENDPOINT, TASK_PATH, Sandbox
 from tests.builders import records, run_against
 

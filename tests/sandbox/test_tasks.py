@@ -16,9 +16,8 @@ import httpx
 import pytest
 
 from sync.forms.form import JOB_PATH
-from sync.sandbox.catalog import make_catalog
-from sync.sandbox.faults import Fault
-from sync.sandbox.media_files import read_media
+from sync.sandbox.catalog import make_catalog, read_media
+from sync.sandbox.responses import Fault
 from sync.sandbox.server import SANDBOX_KEY, TASK_PATH, Sandbox
 from sync.sandbox.tasks import NOTE, Tasks
 from tests.builders import record

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sync.sandbox.media_files import PREVIEW_URL, cover_url, read_media
+from sync.sandbox.catalog import PREVIEW_URL, cover_url, read_media
 from sync.site.build import Options, build
 from sync.site.covers import MediaCopier
 from tests.builders import record, run_with, ticking

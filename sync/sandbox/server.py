@@ -24,7 +24,7 @@ from sync.sandbox.responses import CODES, FAILED, SHORT, Fault, Faults, envelope
 from sync.sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sync.recording.replay import RecordedResponse, Replay
 
@@ -33,16 +33,9 @@ ENDPOINT = "/api/v1/client/job/bytedance-templates"
 TASK_PATH = "/api/v1/client/job/TaskInfo"
 
 _HOST = "127.0.0.1"
-_METHODS = {
-    ENDPOINT: "GET",
-    JOB_PATH: "POST",
-    TASK_PATH: "GET",
-    "/sandbox": "GET",
-    "/sandbox/evolve": "POST",
-    "/sandbox/faults": "POST",
-}
-_REPLAYED = (ENDPOINT, "/sandbox")
-"""A recording contains responses of the catalog endpoint only."""
+_REPLAYED = {ENDPOINT: "GET", "/sandbox": "GET"}
+"""The paths with their methods; a recording contains responses of the catalog endpoint only."""
+_METHODS = {**_REPLAYED, JOB_PATH: "POST", TASK_PATH: "GET", "/sandbox/evolve": "POST", "/sandbox/faults": "POST"}
 
 
 class Sandbox:
@@ -84,14 +77,17 @@ class Sandbox:
         self._evolved_at = clock()
         self._changing = Lock()
         try:
-            self._server = _Server(self, port)
+            self._server = _Server(self, port, _METHODS if replay is None else _REPLAYED)
         except (OSError, OverflowError) as refused:
             reason = getattr(refused, "strerror", None) or str(refused)
             hint = "Choose another --port; 0 takes a free one."
             raise UsageError(f"The sandbox cannot listen on {_HOST}:{port}: {reason}.", hint=hint) from refused
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
-        self._media_server = None if media_port is None else _bind_media(self, media_port)
-        self.serves_media = self._media_server is not None
+        self._servers = [self._server]
+        if media_port is not None:
+            with suppress(OSError):
+                self._servers.append(_Server(self, media_port, {}, share_port=True))
+        self.serves_media = len(self._servers) > 1
+        self._threads = [Thread(target=each.serve_forever, args=(0.02,), name="sandbox", daemon=True) for each in self._servers]
         self.port = self._server.server_port
         self.url = f"http://{_HOST}:{self.port}"
         self.tasks = Tasks(clock, self.url + PREVIEW_PATH)
@@ -104,29 +100,27 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Serve from a background thread."""
-        if self._thread.ident is None:
-            self._thread.start()
-            if self._media_server is not None:
-                Thread(target=self._media_server.serve_forever, args=(0.02,), name="sandbox media", daemon=True).start()
+        """Serve from background threads."""
+        if not self._is_started():
+            for thread in self._threads:
+                thread.start()
+
+    def _is_started(self) -> bool:
+        return self._threads[0].ident is not None
 
     def serve_forever(self) -> None:
         """Serve until `stop` is called, from a signal handler or another thread, or until interrupted."""
         self.start()
-        self._thread.join()
+        self._threads[0].join()
 
     def stop(self) -> None:
         """Stop serving and close all connections; the port is free afterwards."""
-        if self._thread.ident is not None:
-            for server in self._servers():
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            if self._is_started():
                 server.shutdown()
-            self._thread.join()
-        for server in self._servers():
+                thread.join()
             server.server_close()
             server.close_connections()
-
-    def _servers(self) -> list[_Server]:
-        return [self._server] if self._media_server is None else [self._server, self._media_server]
 
     def replace(self, catalog: Sequence[Record]) -> None:
         """Serve another catalog, from the next request."""
@@ -147,16 +141,18 @@ class Sandbox:
 
     def describe(self) -> dict[str, Any]:
         """Return the URLs, the key and the number of templates."""
-        return {
+        description = {
             "base_url": self.url,
             "endpoint": self.url + ENDPOINT,
             "job_endpoint": self.url + JOB_PATH,
             "task_endpoint": self.url + TASK_PATH,
             "key": self.key,
             "count": len(self.catalog),
-            **({"replay": self.replay.count} if self.replay else {"evolve": f"POST {self.url}/sandbox/evolve"}),
-            **({} if self.replay else {"media": MEDIA_URL, "faults": self.faults.as_json()}),
         }
+        if self.replay is not None:
+            return {**description, "replay": self.replay.count}
+        controls = {"evolve": f"POST {self.url}/sandbox/evolve", "media": MEDIA_URL, "faults": self.faults.as_json()}
+        return {**description, **controls}
 
     def answer(self, path: str, query: str, body: bytes | None) -> dict[str, Any] | RecordedResponse:
         """Return the response of the API to a request with a valid key."""
@@ -183,28 +179,22 @@ class Sandbox:
         return self.describe() if path == "/sandbox" else self.faults.answer(body)
 
 
-def _bind_media(sandbox: Sandbox, port: int) -> _MediaServer | None:
-    try:
-        return _MediaServer(sandbox, port)
-    except OSError:
-        return None
-
-
 class _Server(ThreadingHTTPServer):
-    """Holds its sandbox and its open connections; ignores clients that disconnect."""
+    """Holds its sandbox and its open connections; ignores clients that disconnect.
+
+    `methods` are the paths of the API that it serves, with the method of each: none on the port of covers and previews, which
+    several sandboxes share, because all have the same files but not the same catalog.
+    """
 
     daemon_threads = True
     request_queue_size = 128
-    allow_reuse_port = False  # a port in use must be an error in every version of Python
 
-    def __init__(self, sandbox: Sandbox, port: int) -> None:
+    def __init__(self, sandbox: Sandbox, port: int, methods: Mapping[str, str], *, share_port: bool = False) -> None:
         self.sandbox = sandbox
+        self.methods = methods
+        self.allow_reuse_port = share_port  # otherwise a port in use must be an error in every version of Python
         self._open: set[socket.socket] = set()
         super().__init__((_HOST, port), _Handler)
-
-    def paths(self) -> Collection[str]:
-        """Return the paths of the API that are served."""
-        return _METHODS if self.sandbox.replay is None else _REPLAYED
 
     def service_actions(self) -> None:
         """Send callbacks that are due; `serve_forever` calls this at least at each of its intervals."""
@@ -235,16 +225,6 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _MediaServer(_Server):
-    """Serves covers and previews only. Several sandboxes share the port, because all have the same files."""
-
-    allow_reuse_port = True
-
-    def paths(self) -> Collection[str]:
-        """Return no path: the sandboxes on this port have different catalogs."""
-        return ()
-
-
 class _Handler(BaseHTTPRequestHandler):
     """Handles the requests of one connection, each with one write."""
 
@@ -255,19 +235,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self._read_body()
-        if media := self._media():
-            self._send_bytes(*media)
-            return
-        answer = self._answer(body)
-        if isinstance(answer, dict):
-            self._send(answer)
-        else:
-            self._send_recorded(answer)
+        if not self._send_media():
+            answer = self._answer(body)
+            if isinstance(answer, dict):
+                self._send(answer)
+            else:
+                self._send_recorded(answer)
 
     def do_HEAD(self) -> None:
-        if media := self._media():
-            self._send_bytes(*media)
-        else:
+        if not self._send_media():
             self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
 
     do_POST = do_GET  # noqa: N815 - the base class named it
@@ -277,19 +253,33 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         if not is_loopback_name(self.headers.get("Host", "")):
             return envelope(403, "The sandbox answers to loopback names only")
-        if path not in self.server.paths():
+        if path not in self.server.methods:
             return error(404)
-        if self.command != _METHODS[path]:
-            return envelope(405, f"Use {_METHODS[path]}")
+        if self.command != self.server.methods[path]:
+            return envelope(405, f"Use {self.server.methods[path]}")
         if path.startswith("/sandbox"):
             return sandbox.control(path, body)
         return self._check_key() or sandbox.answer(path, query, body)
 
-    def _media(self) -> tuple[HTTPStatus, dict[str, str], bytes] | None:
-        """Return the cover or preview that is requested; no key is needed, as with the vendor's storage."""
+    def _send_media(self) -> bool:
+        """Send the cover or preview that is requested, if it is one; no key is needed, as with the vendor's storage.
+
+        One range of bytes is supported, because Safari plays no video without it.
+        """
         if self.command == "POST" or not is_loopback_name(self.headers.get("Host", "")):
-            return None
-        return media_response(self.path.partition("?")[0], self.headers.get("Range", ""))
+            return False
+        found = read_media(self.path.partition("?")[0])
+        if found is None:
+            return False
+        media_type, content = found
+        status, headers = HTTPStatus.OK, {"Content-Type": media_type, "Accept-Ranges": "bytes"}
+        span = re.fullmatch(r"bytes=([0-9]{1,9})-([0-9]{0,9})", self.headers.get("Range", ""))
+        if span and (part := content[int(span[1]) : int(span[2]) + 1 if span[2] else None]):
+            status = HTTPStatus.PARTIAL_CONTENT
+            headers["Content-Range"] = f"bytes {int(span[1])}-{int(span[1]) + len(part) - 1}/{len(content)}"
+            content = part
+        self._send_bytes(status, headers, content)
+        return True
 
     def _check_key(self) -> dict[str, Any] | None:
         """Wait for the latency; return an error unless the request has the key."""
@@ -345,23 +335,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
         """Write no access log."""
-
-
-def media_response(path: str, wanted: str) -> tuple[HTTPStatus, dict[str, str], bytes] | None:
-    """Return status, headers and body of the response to a request for a file; None if there is no such file.
-
-    Args:
-        path: the URL path.
-        wanted: the header Range, or an empty text. One range of bytes is supported, because Safari plays no video without it.
-    """
-    found = read_media(path)
-    if found is None:
-        return None
-    media_type, content = found
-    headers = {"Content-Type": media_type, "Accept-Ranges": "bytes"}
-    span = re.fullmatch(r"bytes=([0-9]{1,9})-([0-9]{0,9})", wanted)
-    part = content[int(span[1]) : int(span[2]) + 1 if span[2] else None] if span else b""
-    if span is None or not part:
-        return HTTPStatus.OK, headers, content
-    headers["Content-Range"] = f"bytes {int(span[1])}-{int(span[1]) + len(part) - 1}/{len(content)}"
-    return HTTPStatus.PARTIAL_CONTENT, headers, part

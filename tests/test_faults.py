@@ -21,9 +21,9 @@ from sync.catalog.run_record import Status
 from sync.store import schema
 from sync.store.engine import open_engine
 from tests.adversary.answers import ENVELOPES, STORED
+from tests.adversary.attack import BEFORE as TWELVE
 from tests.adversary.attack import KEPT, rows, strike
 from tests.adversary.faults import FAULTS
-from tests.adversary.server import BEFORE as TWELVE
 from tests.adversary.transport import ATTACKS
 from tests.builders import HASTY, Database, record, records, run_against
 from tests.hostile import Hostile, Reply, Request, catalog, failure, faulty, html, success

@@ -17,8 +17,8 @@ from sync.catalog import served_records
 from sync.synchronise import RunOptions
 from tests import hostile
 from tests.adversary.answers import STORED
+from tests.adversary.attack import BEFORE, HONEST, SIZE
 from tests.adversary.faults import FAULTS
-from tests.adversary.server import BEFORE, HONEST, SIZE
 from tests.answering import Answering
 from tests.builders import Database, record
 from tests.conftest import KINDS

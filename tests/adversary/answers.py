@@ -10,11 +10,14 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.adversary.attack import ALL, KEPT, NOTHING, Attack
-from tests.adversary.server import (
+from tests.adversary.attack import (
     AFTER,
+    ALL,
     BEFORE,
     HONEST,
+    KEPT,
+    NOTHING,
+    Attack,
     always,
     body,
     found,

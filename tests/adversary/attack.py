@@ -1,32 +1,155 @@
-"""One row of the table of faults and attacks: what a server does, and the result of a run against it."""
+"""A row of the tables of faults and attacks: what a hostile server sends, and the result of a run against it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sync.commands.export import as_json_lines
-from sync.reader.catalog import catalog
+from sync.forms.form import Form
+from sync.reader.catalog import catalog as stored_catalog
 from sync.reader.feed import changes
 from sync.reader.stored_templates import printed
 from sync.sandbox.server import SANDBOX_KEY
-from tests.adversary.server import HONEST, SIZE, exported
-from tests.builders import HASTY, QUICK, run_against
+from tests.builders import HASTY, QUICK, record, run_against
 from tests.faults import anomalies
-from tests.hostile import Hostile, faulty
+from tests.hostile import Hostile, Reply, Request, catalog, faulty, success
 from tests.json_forms import check
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sync.synchronise import Outcome
     from tests.builders import Database
-    from tests.hostile import Reply, Script
+    from tests.hostile import Script
+
+SIZE = 4
+"""Records on a page."""
+BEFORE = [record(str(number), Title_en=f"Number {number}") for number in range(1, 13)]
+"""The catalog in the database before every attack: three pages of four."""
+AFTER = [*BEFORE[:10], record("11", Title_en="changed"), record("13", Title_en="Number 13")]
+"""The true catalog during the attack: 12 is removed, 11 changed, 13 is new."""
+HONEST = catalog(AFTER)
+
+_LINE = (
+    '{"template_id": "%s", "media_id": "7642552612302307355", "service_id": "217677058", "title": "战斗游戏", "title_en": "%s", '
+    '"cover_url": "https://media.example/cover.jpeg?x-expires=1&x-signature=a", "cover_aspect_ratio": "9:16", '
+    '"preview_video_url": "https://media.example/preview.mp4", "duration_ms": 10123, "template_type": "BEGIN_END_FRAME", '
+    '"input_requirement": "SINGLE_PERSON", "input_num": 1, "released_at": "2026-05-22T03:37:31Z", '
+    '"consume_items": [{"resolution": "480p", "credit": 166.5}, {"resolution": "720p", "credit": 355.2}], '
+    '"tags": [{"name": "🔥Seedance2.0模型", "name_en": "🔥Seedance2.0 Model"}, {"name": "热门", "name_en": "Trending"}], '
+    '"aspect_ratios": ["9:16", "1:1"], "extra": {}}\n'
+)
+
+
+def exported(rows: str) -> bytes:
+    """Return the output of `export` after a run with these changes; `+1 ~1 -1` are all of them."""
+    titles = {str(number): f"Number {number}" for number in range(1, 14)}
+    if "+1" not in rows:
+        del titles["13"]
+    if "-1" in rows:
+        del titles["12"]
+    if "~1" in rows:
+        titles["11"] = "changed"
+    return "".join(with_form_hash(_LINE % (key, titles[key])) for key in sorted(titles)).encode()
+
+
+def with_form_hash(line: str) -> str:
+    """Add `form_hash` to a line of `export`."""
+    return f'{line[:-2]}, "form_hash": "{Form(json.loads(line)).hash}"}}\n'
+
+
+def body(records: Sequence[Any], total: Any = 12, **more: Any) -> bytes:
+    """Write an answer's body; `more` goes into the envelope."""
+    return json.dumps({"code": 200, "message": "success", "data": {"total": total, "templates": list(records)}, **more}).encode()
+
+
+def page(number: int) -> bytes:
+    """Write the honest body of one page."""
+    return body(AFTER[(number - 1) * SIZE : number * SIZE])
+
+
+def http(*lines: str | bytes, end: str = "close") -> Reply:
+    """Send a head of these lines, a bytes line being the body and the last; nothing is added, not even a length."""
+    content = lines[-1] if isinstance(lines[-1], bytes) else b""
+    head = [line for line in lines if isinstance(line, str)]
+    return Reply(raw="\r\n".join([*head, "", ""]).encode("latin-1") + content, end=end)
+
+
+def sized(content: bytes, *headers: str, status: str = "200 OK", version: str = "HTTP/1.1", end: str = "keep") -> Reply:
+    """Send a body with its right length, under headers of the attacker's choice."""
+    return http(f"{version} {status}", *headers, f"content-length: {len(content)}", content, end=end)
+
+
+def spoilt(change: Callable[[bytes], bytes], script: Script = HONEST) -> Script:
+    """Change the honest body of every page; look-ups stay honest."""
+
+    def changed(request: Request) -> Reply:
+        reply = script(request)
+        return Reply(change(reply.body)) if request.page else reply
+
+    return changed
+
+
+def swap(old: bytes, new: bytes) -> Script:
+    """Replace these bytes in every page."""
+
+    def change(content: bytes) -> bytes:
+        assert old in content, "the page does not contain these bytes"
+        return content.replace(old, new)
+
+    return spoilt(change)
+
+
+def looked_up(gone: Reply, impossible: Reply | None = None, known: Callable[[Request], Reply] = HONEST) -> Script:
+    """Serve valid pages; send these replies to look-ups of 12 (removed), of an impossible id, and of present templates."""
+
+    def script(request: Request) -> Reply:
+        wanted = request.query.get("template_id")
+        if wanted == "12":
+            return gone
+        if wanted is not None and len(wanted) > len("12"):
+            return gone if impossible is None else impossible
+        return known(request) if wanted is not None else HONEST(request)
+
+    return script
+
+
+def always(reply: Reply) -> Script:
+    """Serve valid pages, and send one reply to every look-up."""
+    return looked_up(reply, reply, lambda _request: reply)
+
+
+def until_then(honest: int, script: Script) -> Script:
+    """Send valid replies to the first look-ups, then those of the other script."""
+    look_ups = 0
+
+    def turning(request: Request) -> Reply:
+        nonlocal look_ups
+        look_ups += request.page == 0
+        return (HONEST if request.page or look_ups <= honest else script)(request)
+
+    return turning
+
+
+def found(template_id: str, **changes: Any) -> Reply:
+    """Reply to a look-up with one record."""
+    return success([record(template_id, **changes)])
+
+
+# Rows ----------------------------------------------------------------------------------------------------------------
 
 NOTHING = "+0 ~0 -0"
 KEPT = "+1 ~1 -0"
 """All changes except the removal, which was not confirmed."""
 ALL = "+1 ~1 -1"
 """All changes: 13 was added, 11 changed, 12 was removed."""
+
+
+LONGEST_ERROR = 600
+"""Characters of an error."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +194,25 @@ def unread_2(name: str, reply: Reply) -> Attack:
     return in_place_of_2(name, reply, 76, KEPT)
 
 
+_filled: list[bytes] = []
+"""The SQLite file after a run over BEFORE, from the first test that needs it."""
+
+
+def fill(database: Database) -> Database:
+    """Store the previous catalog in a new database: by a run, or on SQLite with a copy of the file after such a run."""
+    file = Path(database.engine.url.database or "")
+    if database.kind == "sqlite" and _filled:
+        database.engine.dispose()
+        file.write_bytes(_filled[0])
+        return database
+    with Hostile(catalog(BEFORE)) as server:
+        assert run_against(server.url, database.engine, page_size=SIZE).error is None
+    if database.kind == "sqlite":
+        database.engine.dispose()
+        _filled.append(file.read_bytes())
+    return database
+
+
 def strike(attack: Attack, database: Database) -> Outcome:
     """Run once against the attack, over a database that holds the previous catalog."""
     with Hostile(attack.script) as server:
@@ -97,7 +239,7 @@ def withstood(attack: Attack, database: Database) -> None:
     code = outcome.error.exit_code if outcome.error else 0
     found = (str(outcome.run.status), code, rows(outcome))
     assert found == (attack.status, attack.code, attack.rows), outcome.run.error
-    kept = list(catalog(database.engine))
+    kept = list(stored_catalog(database.engine))
     expected = exported(attack.rows)
     if attack.exact:
         assert "".join(as_json_lines(kept)).encode() == expected
@@ -117,7 +259,3 @@ def withstood(attack: Attack, database: Database) -> None:
         assert {name: everything[name] for name in before} == before
     (row,) = [row for row in database.rows("sync_runs") if row["run_id"] == outcome.run.run_id]
     assert (row["status"], row["error"], row["finished_at"] is None) == (attack.status, outcome.run.error, False)
-
-
-LONGEST_ERROR = 600
-"""Characters of an error."""

@@ -9,8 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.adversary.attack import ALL, KEPT, NOTHING, Attack, in_place_of_2, unread_2
-from tests.adversary.server import AFTER, BEFORE, HONEST, SIZE, looked_up, spoilt
+from tests.adversary.attack import (
+    AFTER,
+    ALL,
+    BEFORE,
+    HONEST,
+    KEPT,
+    NOTHING,
+    SIZE,
+    Attack,
+    in_place_of_2,
+    looked_up,
+    spoilt,
+    unread_2,
+)
 from tests.builders import record
 from tests.hostile import NO_REPLY, RESET, Reply, Request, as_json, catalog, failure, faulty, html, one_after_another, success
 

@@ -16,7 +16,7 @@ from sync.reader.feed import changes
 from sync.sandbox.server import Sandbox
 from sync.store.prune import prune
 from sync.store.tables import price_periods, sync_lease, sync_runs
-from tests.adversary.server import BEFORE, HONEST
+from tests.adversary.attack import BEFORE, HONEST
 from tests.builders import Database, record, run_with, ticking
 from tests.command_line import command, of_sandbox, template_sync
 from tests.daemons import write_lock

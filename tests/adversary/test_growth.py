@@ -16,8 +16,7 @@ from sync.sandbox.server import SANDBOX_KEY
 from sync.store.apply import Store
 from sync.store.tables import templates
 from sync.synchronise import RunOptions, synchronise
-from tests.adversary.attack import LONGEST_ERROR
-from tests.adversary.server import BEFORE
+from tests.adversary.attack import BEFORE, LONGEST_ERROR
 from tests.answering import Answering
 from tests.builders import Database, record, run_against, ticking
 from tests.command_line import command, environment

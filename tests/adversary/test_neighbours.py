@@ -12,9 +12,8 @@ import sqlalchemy as sa
 from sync.errors import SchemaError, SyncError
 from sync.store.engine import open_engine
 from sync.store.schema import prepare, upgrade
-from tests.adversary.attack import rows
+from tests.adversary.attack import AFTER, BEFORE, HONEST, SIZE, rows
 from tests.adversary.neighbours import MORE_ON_SERVERS, QUICK_ON_SERVERS, RUNS, UPGRADES
-from tests.adversary.server import AFTER, BEFORE, HONEST, SIZE
 from tests.builders import Database, run_against, run_with
 from tests.faults import Catalog, sync, wait_for
 from tests.hostile import Hostile

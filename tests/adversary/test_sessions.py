@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adversary.server import BEFORE, exported
+from tests.adversary.attack import BEFORE, exported
 from tests.adversary.test_neighbours import act
 from tests.builders import Database, run_with
 from tests.command_line import command

@@ -11,7 +11,7 @@ import pytest
 from sync.commands.export import as_json_lines
 from sync.reader.catalog import catalog
 from sync.sandbox.server import SANDBOX_KEY
-from tests.adversary.server import with_form_hash
+from tests.adversary.attack import with_form_hash
 from tests.adversary.values import BAD, COLUMNS, GOOD, PAGE, Value, key_of, serving
 from tests.builders import run_against
 from tests.conftest import KINDS, fresh

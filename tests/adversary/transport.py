@@ -8,8 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.adversary.attack import ALL, Attack, in_place_of_2, unread_2
-from tests.adversary.server import HONEST, http, page, sized
+from tests.adversary.attack import ALL, HONEST, Attack, http, in_place_of_2, page, sized, unread_2
 from tests.hostile import GARBAGE, NO_REPLY, RESET, Reply, Request, bomb, chunked, faulty, html, redirect, zipped
 
 if TYPE_CHECKING:

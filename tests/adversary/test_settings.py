@@ -1,12 +1,26 @@
-"""Invalid or dangerous settings and arguments: refused by name before any action.
+"""Mistakes of operators: invalid settings and arguments, an unreachable database, a comparison with a deleted run.
 
-Each row: a variable, its value, the command, the exit code, and text of the error. Nothing is written.
+Each row of the tables: a variable, its value, the command, the exit code, and text of the error. Nothing is written.
 """
 # ruff: noqa: E501 - a setting is a line
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.adversary.attack import LONGEST_ERROR, fill
+from tests.builders import record, run_with
+from tests.command_line import NO_SERVER, command, template_sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders import Database
 
 HUGE = "9" * 30
 
@@ -101,3 +115,55 @@ LINES = [
     Setting("", "", "0 templates", 0, "list --text \udcff\udcfe"),
 ]  # fmt: skip
 """Arguments of the command line, with a database of twelve templates, which they do not change."""
+
+
+@pytest.mark.parametrize("attack", SETTINGS, ids=lambda attack: attack.name)
+def test_an_invalid_setting_is_refused_by_name_and_nothing_is_written(attack: Setting, tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("theirs")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    others = {"CRUN_API_KEY": ""} if attack.variable == "CRUN_API_KEY_FILE" else {}
+    variables = {**NO_SERVER, **others, attack.variable: attack.value}
+    result = template_sync(attack.line, folder=tmp_path, variables=variables, in_process=True)
+    assert (result.code, attack.says in result.err, result.out) == (attack.code, True, ""), result.err
+    assert "Unexpected error" not in result.err
+    assert "Traceback" not in result.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe", "real"]
+    assert ((tmp_path / "real").read_text(), (tmp_path / "link").is_symlink()) == ("theirs", True)
+
+
+@pytest.mark.parametrize("attack", LINES, ids=lambda attack: attack.name)
+def test_an_invalid_argument_is_refused_and_nothing_is_written(attack: Setting, sqlite: Database, tmp_path: Path) -> None:
+    before = fill(sqlite).dump()
+    said = command(tmp_path, attack.line.split(" "), DATABASE_URL=sqlite.url)
+    assert (said.code, attack.says in said.err.decode()) == (attack.code, True), said.err.decode()[-500:]
+    assert len(said.err) < LONGEST_ERROR
+    assert sqlite.dump() == before
+
+
+# Databases -----------------------------------------------------------------------------------------------------------
+
+NO_DATABASE = ("postgresql://u@127.0.0.1:9/x", "mariadb://u@127.0.0.1:9/x", "sqlite:////nowhere/x.db")
+
+
+@pytest.mark.long_on_servers
+def test_two_runs_that_a_prune_kept_can_be_compared(database: Database, tmp_path: Path) -> None:
+    for title in ("old", "old", "old", "old", "old", "old", "old", "new", "new"):
+        run_with([record("1", Title_en=title), record("2")], database.engine)
+    assert command(tmp_path, ["prune", "--keep-runs", "4"], DATABASE_URL=database.url).code == 0
+    for before, after in ((6, 8), (6, 9), (7, 8)):
+        said = command(tmp_path, ["diff", str(before), str(after), "--json"], DATABASE_URL=database.url)
+        (change,) = json.loads(said.out)
+        assert (change["template_id"], change["fields"][0]["old"], change["fields"][0]["new"]) == ("1", "old", "new")
+    assert json.loads(command(tmp_path, ["diff", "6", "7", "--json"], DATABASE_URL=database.url).out) == []
+    assert command(tmp_path, ["diff", "5", "8"], DATABASE_URL=database.url).code == 2
+
+
+@pytest.mark.parametrize("url", NO_DATABASE, ids=["postgresql", "mariadb", "sqlite"])
+@pytest.mark.parametrize("line", ["run --json", "refresh 1 --json"])
+def test_run_json_reports_an_unreachable_database(line: str, url: str, tmp_path: Path) -> None:
+    said = command(tmp_path, line.split(), DATABASE_URL=url)
+    result = json.loads(said.out)
+    assert (said.code, result["status"], result["run_id"]) == (69, "failed", None)
+    assert result["error"].encode() in said.err

@@ -6,14 +6,22 @@ Each row: a command, its exit code, and bytes that its output must contain. No o
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sync.sandbox.server import SANDBOX_KEY
-from tests.builders import record, records
-from tests.hostile import failure
+from tests.builders import record, records, run_against
+from tests.command_line import command as run_command
+from tests.conftest import fresh
+from tests.hostile import Hostile, catalog, failure, one_after_another
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders import Database
     from tests.hostile import Reply
 
 EVIL = "\x1b[31m\x07\u202e\n\r\x9b2J\u2066\ufdd2x"
@@ -143,3 +151,35 @@ CELLS = [
     Cell("full width", "＝1", "'＝1"),
     Cell("plain words", "a = b - c", "a = b - c"),
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evil_database(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database in which every text is an attack on a terminal, after three runs."""
+    folder = tmp_path_factory.mktemp("evil")
+    for database in fresh("sqlite", migrated, folder):
+        for served in (evil(1), evil(2), evil(2, later=EVIL)):
+            with Hostile(catalog(served)) as server:
+                assert run_against(server.url, database.engine).error is None
+    return folder / "templates.db"
+
+
+@pytest.mark.parametrize("attack", COMMANDS, ids=lambda attack: attack.name)
+def test_output_contains_no_active_control_characters(attack: Command, evil_database: Path, tmp_path: Path) -> None:
+    shutil.copy(evil_database, tmp_path)
+    served = one_after_another(attack.answer) if attack.answer else catalog(evil(2, later=EVIL))
+    colors = {"FORCE_COLOR": "1"} if attack.colored else {}
+    with Hostile(served) as server:
+        said = run_command(tmp_path, attack.arguments, CRUN_BASE_URL=server.url, **colors)
+    everything = (said.out + said.err).decode()
+    assert (said.code, attack.shows in said.out + said.err) == (attack.code, True), everything
+    assert ACTS.findall(COLOURS.sub("", everything) if attack.colored else everything) == []
+    assert (COLOURS.search(everything) is not None) is attack.colored
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_no_cell_of_a_csv_export_is_a_formula(cell: Cell, sqlite: Database, tmp_path: Path) -> None:
+    with Hostile(catalog([record("1", Title=cell.sent, Title_en="end")])) as server:
+        run_against(server.url, sqlite.engine)
+    said = run_command(tmp_path, ["export", "--format", "csv"], DATABASE_URL=sqlite.url)
+    assert said.out.decode().partition("7642552612302307355,217677058,")[2].partition(",end,")[0] == cell.written

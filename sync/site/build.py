@@ -19,7 +19,6 @@ from sync.reader.stored_templates import printed
 from sync.site import data, pages
 from sync.site.cards import Marks, Media, card, marks_of, page_name
 from sync.site.folder import open_folder
-from sync.site.template_page import template
 from sync.store.engine import reading
 from sync.terminal.changes import as_atom
 from sync.text import json_text
@@ -164,7 +163,7 @@ def _pages_of_templates(
         template_id = one.document["template_id"]
         shown = cards[template_id]
         path = f"templates/{shown['page']}"
-        context = template(
+        context = pages.template(
             one, shown, found.periods.get(template_id, ()), events.get(template_id, ()),
             held_since=found.held.get(template_id), api_url=options.api_url,
         )  # fmt: skip

@@ -43,10 +43,9 @@ def main() -> None:
 
 
 def _print_version_or_help(flag: str) -> None:
-    from sync import __version__
-    from sync.commands import front_page
+    from sync import __version__, commands
 
-    text = (f"template-sync {__version__}" if flag == "--version" else front_page.text()) + "\n"
+    text = (f"template-sync {__version__}" if flag == "--version" else commands.front_page()) + "\n"
     try:
         if sys.stdout is not None:  # closed by the caller
             sys.stdout.write(text)

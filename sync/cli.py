@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sync import __version__
-from sync.commands import front_page
+from sync import __version__, commands
 
 if TYPE_CHECKING:
     from sync.errors import UsageError
 
 
 class LazyGroup(click.Group):
-    """A group that lists its commands from `front_page`, and imports one when it is called."""
+    """A group that lists its commands from `sync.commands`, and imports one when it is called."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run the command line; report usage errors of click in the form of all other errors."""
@@ -29,19 +28,19 @@ class LazyGroup(click.Group):
             sys.exit(128 + signal.SIGINT)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
-        """Return the names of the commands in the order of the front page."""
-        return list(front_page.COMMANDS)
+        """Return the names of the commands in the order of the help."""
+        return list(commands.COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the signature is click's
         """Import one command."""
-        if cmd_name not in front_page.COMMANDS:
+        if cmd_name not in commands.COMMANDS:
             return None
         command: click.Command = import_module(f"sync.commands.{cmd_name}").command
         return command
 
     def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002 - the signature is click's
         """Return the front page."""
-        return front_page.text()
+        return commands.front_page()
 
 
 def _version(ctx: click.Context, _option: click.Parameter, wanted: Any) -> None:

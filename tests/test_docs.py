@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sync.cli import cli
-from sync.commands.front_page import COMMANDS
+from sync.commands import COMMANDS
 from sync.config.options import OPTIONS
 from sync.errors import SyncError
 

@@ -103,7 +103,7 @@ class Context:
 def output_of(*, service: bool, log_format: str | None = None) -> Output:
     """Choose how a command reports: a service as its log does, also while its settings are not read yet or are invalid."""
     if service:
-        from sync.commands.background import ServiceOutput  # only services pay for the import
+        from sync.commands.output import ServiceOutput  # only services pay for the import
 
         style = log_format or os.environ.get("SYNC_LOG_FORMAT") or ""
         with suppress(SyncError):
@@ -114,7 +114,7 @@ def output_of(*, service: bool, log_format: str | None = None) -> Output:
 
 
 def _stderr_of_a_service() -> AbstractContextManager[None]:
-    from sync.commands.background import background_stderr
+    from sync.commands.output import background_stderr
 
     return background_stderr()
 

@@ -7,9 +7,9 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.commands.background import drain_stderr
 from sync.commands.base import RUN_FLAGS, Context, now, sync_command
-from sync.commands.synchronising import require_gallery, update_gallery
+from sync.commands.output import drain_stderr
+from sync.commands.run import require_gallery, update_gallery
 from sync.config.settings import load, require_key
 
 if TYPE_CHECKING:

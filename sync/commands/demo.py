@@ -50,7 +50,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
         _check_site_folder(folder)
     engine = context.engine()
     context.start_logging(only_if_asked=True)
-    from sync.commands.synchronising import finish, outcome_output
+    from sync.commands.run import finish, outcome_output
     from sync.reader.status import overview
     from sync.sandbox.catalog import make_catalog
     from sync.sandbox.server import Sandbox
@@ -114,7 +114,7 @@ def _write_site(context: Context, engine: Engine, folder: Path) -> str:
 
 def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals: bool = False) -> Outcome:
     from sync.commands.output import progress_on_terminal
-    from sync.commands.synchronising import open_endpoint
+    from sync.commands.run import open_endpoint
     from sync.logs import log_run
     from sync.store.apply import Store
     from sync.synchronise import RunOptions, synchronise

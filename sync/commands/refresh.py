@@ -6,7 +6,7 @@ import click
 
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.listing import DURATION, TEMPLATE_ID
-from sync.commands.synchronising import finish, open_endpoint, report_errors_as_json, require_gallery, update_gallery
+from sync.commands.run import finish, open_endpoint, report_errors_as_json, require_gallery, update_gallery
 
 
 @sync_command(

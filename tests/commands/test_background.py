@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from sync.commands.background import BackgroundStream
+from sync.commands.output import BackgroundStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ import structlog
 
 from sync.catalog.run_record import Run, Status
 from sync.commands.base import now
-from sync.commands.synchronising import heartbeat_for_run
+from sync.commands.run import heartbeat_for_run
 from sync.daemon.service import Service
 from sync.errors import SyncError
 from sync.monitoring.heartbeat import Ping

@@ -12,8 +12,8 @@ from sync.catalog.field_changes import REASONS
 from sync.catalog.parsing import parse_record
 from sync.catalog.run_record import Run, Status
 from sync.cli import cli
+from sync.commands import COMMANDS
 from sync.commands.doctor import Result
-from sync.commands.front_page import COMMANDS
 from sync.outputs import catalog
 from sync.outputs.schema import DIALECT, NAMED, everything, schema, types
 from sync.reader import feed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.commands.synchronising import update_gallery
+from sync.commands.run import update_gallery
 from sync.monitoring.metrics import Metrics
 from sync.sandbox.server import Sandbox
 from tests.builders import make_settings, record, records, run_with

@@ -7,10 +7,9 @@ run shows whether the COMMIT succeeded.
 from __future__ import annotations
 
 import itertools
-import random as randomness
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -33,25 +32,19 @@ if TYPE_CHECKING:
     from sync.catalog.document import Document
     from sync.store.write import WriteSet
 
-SLOW_APPLY = 1.0
+_SLOW_APPLY = 1.0
 """Seconds of a run's last transaction that its recorded duration may leave out; a second write for each run would cost more."""
 
-APPLY_ATTEMPTS = 3
+_APPLY_ATTEMPTS = 3
 """Maximum number of attempts after an error that is not known to be temporary."""
 
 
 class Store:
     """The database operations of a run."""
 
-    def __init__(
-        self,
-        engine: sa.Engine,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        random: Callable[[], float] = randomness.random,
-    ) -> None:
+    def __init__(self, engine: sa.Engine, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.engine = engine
-        self.retry = Retry(sleep, random)
+        self.retry = Retry(sleep)
 
     def load(self) -> tuple[dict[str, str | None], SyncState]:
         """Return the wire hash of each present template by its id, and the state that runs keep."""
@@ -79,9 +72,8 @@ class Store:
         pauses = self._reconnect_waits()
         while True:
             try:
-                with reading(self.engine) as connection:
-                    found = _read_documents(connection, ids)
-                    break
+                found = self._read_documents(ids)
+                break
             except (DatabaseAway, DatabaseConflict):
                 if (pause := next(pauses, None)) is None:
                     raise
@@ -91,6 +83,22 @@ class Store:
                 "Another run changed the catalog during this run; nothing of this run was applied.",
                 hint="The next run continues from the new state.",
             )
+        return found
+
+    def _read_documents(self, ids: Sequence[str]) -> dict[str, Document]:
+        found: dict[str, Document] = {}
+        versions = template_versions.c
+        query = sa.select(versions.template_id, versions.document).where(versions.until_run_id.is_(None))
+        with reading(self.engine) as connection:
+            for batch in batches(ids):
+                for template_id, written in connection.execute(query.where(versions.template_id.in_(batch))):
+                    document = complete_document(written)
+                    if document is None:  # modified by hand; a comparison with it would report false changes
+                        raise DatabaseError(
+                            f"template_versions holds an incomplete document of template {template_id}.",
+                            hint="Restore a backup; nothing was applied.",
+                        )
+                    found[template_id] = document
         return found
 
     def _reconnect_waits(self) -> Iterator[float]:
@@ -108,10 +116,7 @@ class Store:
         If the connection breaks during COMMIT, read the row of the run: if it has the status of this run, everything was applied.
         Otherwise retry the whole transaction, for up to two minutes while the server is unreachable.
 
-        Args:
-            lease: the lease of the run.
-            write_set: everything that the run writes.
-            check_deadline: raises an error if there is no time for another attempt.
+        `check_deadline` raises an error if there is no time for another attempt.
 
         Raises:
             LeaseLost: another run acquired the lease, or the database lost the row of this run.
@@ -134,7 +139,7 @@ class Store:
                 in_doubt = isinstance(error, DatabaseError) or attempt > 1  # a run that was committed has released its lease
                 if in_doubt and self.was_committed(lease, write_set.run, pauses):
                     return
-                passing = isinstance(error, DatabaseAway) or (isinstance(error, DatabaseError) and attempt < APPLY_ATTEMPTS)
+                passing = isinstance(error, DatabaseAway) or (isinstance(error, DatabaseError) and attempt < _APPLY_ATTEMPTS)
                 if not passing or next(pauses, None) is None:
                     raise
             else:
@@ -144,9 +149,9 @@ class Store:
     def correct_end(self, lease: leases.Lease, run: Run, now: datetime) -> Run:
         """Return an applied run with the end of its transaction, and record that if the transaction took long.
 
-        The row is part of the transaction, so it was written with the time before COMMIT.
+        The row was written in the transaction, with the time before COMMIT.
         """
-        if run.finished_at is None or (now - run.finished_at).total_seconds() <= SLOW_APPLY:
+        if run.finished_at is None or (now - run.finished_at).total_seconds() <= _SLOW_APPLY:
             return run
         try:
             with writing(self.engine) as connection:
@@ -203,25 +208,3 @@ class Store:
 def _row_of(lease: leases.Lease) -> sa.ColumnElement[bool]:
     """Return the condition for the row of a run; after the database lost commits, another run can have the same number."""
     return sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
-
-
-def _read_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Document]:
-    """Return the documents of some present templates, by id."""
-    found: dict[str, Document] = {}
-    versions = template_versions
-    for batch in batches(ids):
-        current = sa.and_(versions.c.until_run_id.is_(None), versions.c.template_id.in_(batch))
-        query = sa.select(versions.c.template_id, versions.c.document).where(current)
-        found |= {row.template_id: _complete(row.template_id, row.document) for row in connection.execute(query)}
-    return found
-
-
-def _complete(template_id: str, written: Any) -> Document:
-    """Return a document; refuse one that was modified by hand, because a comparison with it would report false changes."""
-    document = complete_document(written)
-    if document is None:
-        raise DatabaseError(
-            f"template_versions holds an incomplete document of template {template_id}.",
-            hint="Restore a backup; nothing was applied.",
-        )
-    return document

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import event
 
@@ -55,20 +54,18 @@ def is_standby(connection: sa.Connection) -> bool:
     return asked is not None and not is_off(connection.exec_driver_sql(asked).scalar())
 
 
-@dataclass(frozen=True, slots=True)
-class Standby:
+class Standby(NamedTuple):
     """A server that replicates another one.
 
-    Attributes:
-        seconds: age of the newest replayed transaction, which is an upper bound of the replication lag; it grows while the
-            primary is idle. None if the server does not report it.
+    `seconds` is the age of the newest replayed transaction: an upper bound of the replication lag, which grows while the primary
+    is idle. None if the server does not report it; MariaDB reports the lag to administrators only.
     """
 
     seconds: float | None
 
 
 def standby(connection: sa.Connection) -> Standby | None:
-    """Return the replication lag of a standby; None for a primary. MariaDB reports the lag to administrators only."""
+    """Return the replication lag of a standby; None for a primary."""
     if not is_standby(connection):
         return None
     if connection.dialect.name != "postgresql":
@@ -84,7 +81,7 @@ def is_off(value: Any) -> bool:
 
 
 def install_connect(engine: sa.Engine, hosts: Sequence[Host]) -> None:
-    """Make an engine open its connections with this module; `hosts` is empty for SQLite, and if the URL has the driver's form."""
+    """Make an engine connect with this module; `hosts` is empty for SQLite, and if the URL has the driver's form."""
     event.listen(engine, "do_connect", partial(_connect, hosts=hosts, query=engine.url.query))
     event.listen(engine, "handle_error", _invalidate)
 
@@ -105,13 +102,9 @@ def _connect(
     opened: Callable[..., Any] = {"psycopg": _psycopg, "pymysql": _pymysql}.get(dialect.driver, dialect.connect)
     try:
         raw = _first_writable(dialect, opened, options, hosts) if len(hosts) > 1 else opened(*arguments, **options)
-    except dialect.dbapi.ProgrammingError as error:
-        if "connection option" not in str(error):  # psycopg's message for an unknown option
+    except Exception as error:  # drivers raise whatever their libraries do
+        if isinstance(error, dialect.dbapi.Error) and "connection option" not in str(error):  # psycopg's, for an unknown option
             raise
-        raise refused_options(error, query) from None
-    except dialect.dbapi.Error:
-        raise
-    except Exception as error:  # noqa: BLE001 - drivers raise whatever their libraries do
         raise refused_options(error, query) from None
     if dialect.driver in {"psycopg", "pymysql"}:
         limit_reads(raw, IDLE_SECONDS + ANSWER_MARGIN_SECONDS)

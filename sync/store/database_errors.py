@@ -128,12 +128,7 @@ def _hint(engine: sa.Engine, original: Any) -> str:
     return "Check DATABASE_URL and that the server runs; `template-sync doctor` tests each step."
 
 
-CONFLICTS = RetryPolicy(
-    waits=(0.05, 0.1, 0.15, 0.2),
-    attempts=5,
-    jitter=(0.0, 1.0),
-    retryable=lambda error: isinstance(error, DatabaseConflict),
-)
+CONFLICTS = RetryPolicy(waits=(0.05, 0.1, 0.15, 0.2), attempts=5, jitter=(0.0, 1.0))
 """Retries of a transaction after a conflict. If three hosts of a Galera cluster keep acquiring the lease, one attempt in three
 conflicts; with these random waits nearly all succeed by the third attempt.
 """
@@ -145,12 +140,9 @@ _LONGEST = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Retry transactions.
+    """Retry a transaction that conflicted, as a whole, because what it read is out of date.
 
-    Attributes:
-        sleep: waits for a number of seconds.
-        random: returns a number from 0 to 1, so that conflicting transactions retry at different times.
-        monotonic: a monotonic clock, in seconds.
+    `random` returns a number from 0 to 1, so that conflicting transactions retry at different times; all times are in seconds.
     """
 
     sleep: Callable[[float], None] = time.sleep
@@ -163,13 +155,12 @@ class Retry:
         Raises:
             DatabaseConflict: every attempt conflicted.
         """
-        ends, attempts = self.monotonic() + _LONGEST, 0
-        while True:
-            attempts += 1
+        ends = self.monotonic() + _LONGEST
+        for wait in CONFLICTS.all_waits(self.random):
             try:
                 return work()
             except DatabaseConflict:
-                wait = CONFLICTS.wait(attempts, self.random)
-                if wait is None or self.monotonic() > ends:
+                if self.monotonic() > ends:
                     raise
                 self.sleep(wait)
+        return work()

@@ -1,4 +1,4 @@
-"""Create engines, and open transactions that behave the same on SQLite, PostgreSQL and MariaDB; care for the file of SQLite."""
+"""Create engines, open transactions that behave the same on every database, and handle the file of a SQLite database."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.BUSY_SECONDS) -> sa.Engine:
     """Create an engine, without connecting.
 
-    Args:
-        database_url: the URL of the settings.
-        lock_timeout: maximum wait for a lock, in seconds.
+    `lock_timeout` is the maximum wait for a lock, in seconds.
 
     Raises:
         ConfigurationError: the URL or its driver cannot be used; the message never contains the password.
@@ -39,12 +37,15 @@ def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.
     text = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
     url, hosts = read_url(text)
     backend = url.get_backend_name()
-    options: dict[str, Any] = {
-        "connect_args": _driver_options(backend, lock_timeout, url.query),
-        "pool_pre_ping": backend != "sqlite",
-    }
     try:
-        engine = sa.create_engine(url, hide_parameters=True, json_serializer=json_text, json_deserializer=read_json, **options)
+        engine = sa.create_engine(
+            url,
+            hide_parameters=True,
+            json_serializer=json_text,
+            json_deserializer=read_json,
+            connect_args=_driver_options(backend, lock_timeout, url.query),
+            pool_pre_ping=backend != "sqlite",
+        )
     except ModuleNotFoundError as error:
         extra = {"postgresql": "postgres", "mysql": "mariadb"}.get(backend, backend)
         raise MissingExtra("DATABASE_URL", f"the driver {error.name}", extra) from None
@@ -68,16 +69,11 @@ def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.
 
 def _driver_options(backend: str, lock_timeout: float, query: Mapping[str, object]) -> dict[str, str | float | None]:
     """Return the arguments of the driver; a URL may set the timeouts otherwise."""
-    connect, idle = connecting.CONNECT_SECONDS, connecting.IDLE_SECONDS
-    others: dict[str, str | None]
-    session = (
-        "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', "
-        "sql_safe_updates=0, "  # otherwise an UPDATE without a key in its WHERE is refused
-        f"innodb_lock_wait_timeout={math.ceil(lock_timeout)} /*M!100300 , idle_transaction_timeout={idle} */"  # MySQL has none
-    )
-    timeouts: dict[str, float] = {"connect_timeout": connect}
+    idle = connecting.IDLE_SECONDS
+    timeouts: dict[str, float] = {"connect_timeout": connecting.CONNECT_SECONDS}
+    others: dict[str, str | None] = {}
     if backend == "sqlite":
-        timeouts, others = {"timeout": lock_timeout}, {}
+        timeouts = {"timeout": lock_timeout}
     elif backend == "postgresql":
         # TCP keepalive, because the timeouts of the server do not help when packets are lost. No prepared statements, because a
         # transaction-pooling PgBouncer changes the connection between transactions.
@@ -85,6 +81,11 @@ def _driver_options(backend: str, lock_timeout: float, query: Mapping[str, objec
         others = {"prepare_threshold": None, "client_encoding": "utf8"}
     else:
         timeouts |= {"read_timeout": idle, "write_timeout": idle}  # PyMySQL has none by default
+        session = (
+            "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', "
+            "sql_safe_updates=0, "  # otherwise an UPDATE without a key in its WHERE is refused
+            f"innodb_lock_wait_timeout={math.ceil(lock_timeout)} /*M!100300 , idle_transaction_timeout={idle} */"  # not of MySQL
+        )
         others = {"charset": "utf8mb4", "init_command": session}
     return others | {name: seconds for name, seconds in timeouts.items() if name not in query}
 

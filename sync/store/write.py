@@ -5,8 +5,9 @@ The run compared all records before, so only rows that differ are written, in ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from sync.catalog.removals import SyncState
     from sync.catalog.run_record import Run
 
-    TagIds = dict[tuple[str, str | None], int]
-
 
 @dataclass(frozen=True, slots=True)
 class WriteSet:
@@ -71,32 +70,25 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
     changes, at = write_set.changes, write_set.run.finished_at
     assert at is not None  # noqa: S101 - a finished run has an end
     state = connection.execute(sa.select(sync_state)).one()
-    of_kind: dict[str, list[Change]] = {"added": [], "changed": [], "removed": []}
-    for change in changes.changes:
+    of_kind: dict[str, list[Change]] = {"added": [], "changed": [], "removed": [], "unpublished": []}
+    for change in (*changes.changes, *changes.unpublished):
         of_kind[change.kind].append(change)
     feed = Feed(connection, run_id, at) if changes.changes else None
-    numbers = _tag_ids(connection) if of_kind["added"] or of_kind["changed"] or changes.unpublished else {}
-    for write, some in ((_add, of_kind["added"]), (_change, of_kind["changed"]), (_rewrite, changes.unpublished)):
-        for batch in batches(some):
+    writer = _Writer(connection, run_id, at)
+    for kind, write in (("added", writer.add), ("changed", writer.change), ("unpublished", writer.rewrite)):
+        for batch in batches(of_kind[kind]):
             new = [NewDocument(change, document := write_set.document_of(change), content_hash(document)) for change in batch]
-            stored = write(connection, new, run_id, at)
-            _write_lists(connection, new, stored, numbers, run_id, at)
-            if feed and write is not _rewrite:
+            writer.write_lists(new, stored=write(new))
+            if feed and kind != "unpublished":
                 feed.append([(each.change, each.content_hash) for each in new])
     for hashes in batches(list(changes.rehashed.items())):
         update_rows(connection, templates, [{"template_id": key, "wire_hash": hashed} for key, hashed in hashes])
     if feed:
         for batch in batches(of_kind["removed"]):
-            feed.append(_remove(connection, batch, run_id, at))
+            feed.append(writer.remove(batch))
         feed.close()
     _save_sync_state(connection, state, write_set, run_id)
-    rejected = [
-        {
-            "run_id": run_id, "ordinal": ordinal, "page": bad.page, "position": bad.position, "template_id": bad.template_id,
-            "reason": bad.reason, "payload": bad.payload,
-        }
-        for ordinal, bad in enumerate(write_set.rejected, 1)
-    ]  # fmt: skip
+    rejected = [{"run_id": run_id, "ordinal": ordinal, **asdict(bad)} for ordinal, bad in enumerate(write_set.rejected, 1)]
     insert_rows(connection, rejected_templates, rejected)
     closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
     if closed.rowcount != 1:
@@ -105,99 +97,148 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
         )
 
 
-def _add(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> AbstractSet[str]:
-    """Insert new templates, and restore the rows of returned ones; return the ids that had a row."""
-    ids = [each.change.template_id for each in new]
-    returned = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
-    now = {"changed_at": at, "changed_run_id": run_id, "removed_at": None, "removed_run_id": None}
-    seen = {"first_seen_at": at, "first_seen_run_id": run_id}
-    rows = [_template_row(each) | now for each in new]
-    insert_rows(connection, templates, [row | seen for row in rows if row["template_id"] not in returned])
-    update_rows(connection, templates, [row for row in rows if row["template_id"] in returned])
-    _begin_versions(connection, new, run_id)
-    return returned
+class _Writer:
+    """Writes the changes of one run, a batch of one kind at a time."""
 
+    def __init__(self, connection: sa.Connection, run_id: int, at: datetime) -> None:
+        self.connection = connection
+        self.run_id = run_id
+        self.at = at
 
-def _change(connection: sa.Connection, new: Sequence[NewDocument], run_id: int, at: datetime) -> AbstractSet[str]:
-    """Update templates, and begin a new version of each; return their ids."""
-    ids = [each.change.template_id for each in new]
-    now = {"changed_at": at, "changed_run_id": run_id}
-    update_rows(connection, templates, [_template_row(each) | now for each in new])
-    _close_versions(connection, ids, run_id)
-    _begin_versions(connection, new, run_id)
-    return set(ids)
+    def add(self, new: Sequence[NewDocument]) -> AbstractSet[str]:
+        """Insert new templates, and restore the rows of returned ones; return the ids that had a row."""
+        ids = [each.change.template_id for each in new]
+        returned = set(self.connection.scalars(sa.select(templates.c.template_id).where(templates.c.template_id.in_(ids))))
+        now = {"changed_at": self.at, "changed_run_id": self.run_id, "removed_at": None, "removed_run_id": None}
+        seen = {"first_seen_at": self.at, "first_seen_run_id": self.run_id}
+        rows = [_template_row(each) | now for each in new]
+        insert_rows(self.connection, templates, [row | seen for row in rows if row["template_id"] not in returned])
+        update_rows(self.connection, templates, [row for row in rows if row["template_id"] in returned])
+        self._begin_versions(new)
+        return returned
 
+    def change(self, new: Sequence[NewDocument]) -> AbstractSet[str]:
+        """Update templates, and begin a new version of each; return their ids."""
+        ids = [each.change.template_id for each in new]
+        now = {"changed_at": self.at, "changed_run_id": self.run_id}
+        update_rows(self.connection, templates, [_template_row(each) | now for each in new])
+        self._close_versions(ids)
+        self._begin_versions(new)
+        return set(ids)
 
-def _rewrite(connection: sa.Connection, new: Sequence[NewDocument], _run_id: int, _at: datetime) -> AbstractSet[str]:
-    """Store differences that are not published: another order, another query string, an unknown field; return their ids.
+    def rewrite(self, new: Sequence[NewDocument]) -> AbstractSet[str]:
+        """Store differences that are not published: another order, another query string, an unknown field; return their ids.
 
-    The open version gets the same document, so that the feed still replays to the tables.
-    """
-    update_rows(connection, templates, [_template_row(each) for each in new])
-    still_open = template_versions.c.until_run_id.is_(None)
-    update_rows(connection, template_versions, [_version_row(each) for each in new], still_open)
-    return {each.change.template_id for each in new}
+        The open version gets the same document, so that the feed still replays to the tables.
+        """
+        update_rows(self.connection, templates, [_template_row(each) for each in new])
+        still_open = template_versions.c.until_run_id.is_(None)
+        update_rows(self.connection, template_versions, [_version_row(each) for each in new], still_open)
+        return {each.change.template_id for each in new}
 
+    def remove(self, removed: Sequence[Change]) -> list[tuple[Change, str]]:
+        """Soft-delete templates; return each removal with the content hash of its last document."""
+        ids = [change.template_id for change in removed]
+        which = templates.c.template_id.in_(ids)
+        gone = {"removed_at": self.at, "removed_run_id": self.run_id, "changed_at": self.at, "changed_run_id": self.run_id}
+        self.connection.execute(sa.update(templates).where(which).values(gone))
+        self._close_versions(ids)
+        still = sa.and_(price_periods.c.template_id.in_(ids), price_periods.c.valid_until.is_(None))
+        self.connection.execute(sa.update(price_periods).where(still).values(self._period_end()))
+        query = sa.select(templates.c.template_id, templates.c.content_hash).where(which)
+        hashes = {row.template_id: row.content_hash for row in self.connection.execute(query)}
+        return [(change, hashes[change.template_id]) for change in removed]
 
-def _write_lists(
-    connection: sa.Connection, new: Sequence[NewDocument], stored: AbstractSet[str], numbers: TagIds, run_id: int, at: datetime
-) -> None:
-    """Write tags, prices and ratios that differ from the stored ones; only templates in `stored` can have rows already."""
-    for name in LISTS:
-        documents = [each.document for each in new if name in each.change.lists]
-        old = [key for document in documents if (key := document["template_id"]) in stored]
+    def _begin_versions(self, new: Sequence[NewDocument]) -> None:
+        rows = [_version_row(each) | {"from_run_id": self.run_id, "until_run_id": None} for each in new]
+        insert_rows(self.connection, template_versions, rows)
+
+    def _close_versions(self, ids: Sequence[str]) -> None:
+        open_ones = sa.and_(template_versions.c.template_id.in_(ids), template_versions.c.until_run_id.is_(None))
+        self.connection.execute(sa.update(template_versions).where(open_ones).values(until_run_id=self.run_id))
+
+    def write_lists(self, new: Sequence[NewDocument], stored: AbstractSet[str]) -> None:
+        """Write tags, prices and ratios that differ from the stored ones; only templates in `stored` can have rows already."""
+        for name in LISTS:
+            documents = [each.document for each in new if name in each.change.lists]
+            old = [key for document in documents if (key := document["template_id"]) in stored]
+            if name == "tags":
+                self._assign_tag_ids(documents)
+            if name == "consume_items":
+                self._cut_price_periods(documents, old)
+            delete_rows(self.connection, _TABLES[name], old)
+            rows = [
+                {"template_id": document["template_id"], "position": position, **self._item_row(name, item)}
+                for document in documents
+                for position, item in enumerate(document[name])
+            ]
+            insert_rows(self.connection, _TABLES[name], rows)
+
+    def _item_row(self, name: str, item: Any) -> dict[str, Any]:
+        if name == "aspect_ratios":
+            return {"aspect_ratio": item}
         if name == "tags":
-            _assign_tag_ids(connection, numbers, documents)
-        if name == "consume_items":
-            _cut_price_periods(connection, documents, old, run_id, at)
-        delete_rows(connection, _TABLES[name], old)
-        rows = [
-            {"template_id": document["template_id"], "position": position, **_item_row(name, item, numbers)}
+            return {"tag_id": self._tag_ids[item["name"], item["name_en"]]}
+        return {"resolution": item["resolution"], "credit": exact_decimal(item["credit"])}
+
+    @cached_property
+    def _tag_ids(self) -> dict[tuple[str, str | None], int]:
+        """The id of each tag, by name and English name."""
+        return {(row.name, row.name_en): row.tag_id for row in self.connection.execute(sa.select(tags))}
+
+    def _assign_tag_ids(self, documents: Sequence[Document]) -> None:
+        """Insert new tags; their ids are assigned here, not by the database, so that they are equal on every engine."""
+        named = dict.fromkeys((tag["name"], tag["name_en"]) for document in documents for tag in document["tags"])
+        new = [tag for tag in named if tag not in self._tag_ids]
+        first = max(self._tag_ids.values(), default=0) + 1
+        rows = [{"tag_id": number, "name": name, "name_en": name_en} for number, (name, name_en) in enumerate(new, first)]
+        insert_rows(self.connection, tags, rows)
+        self._tag_ids.update({tag: number for number, tag in enumerate(new, first)})
+
+    def _cut_price_periods(self, documents: Sequence[Document], stored: Sequence[str]) -> None:
+        """End the periods of prices that changed, and begin new ones; only templates in `stored` can have open periods."""
+        periods = price_periods
+        still = periods.c.valid_until.is_(None)
+        now = {
+            (document["template_id"], price["resolution"]): exact_decimal(price["credit"])
             for document in documents
-            for position, item in enumerate(document[name])
+            for price in document["consume_items"]
+        }
+        before: dict[tuple[str, str], Any] = {}
+        if stored:
+            query = sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit)
+            found = self.connection.execute(query.where(periods.c.template_id.in_(stored), still))
+            before = {(row.template_id, row.resolution): row.credit for row in found}
+        if ended := [{"key": key, "size": size} for (key, size), credit in before.items() if now.get((key, size)) != credit]:
+            which = sa.and_(periods.c.template_id == bindparam("key"), periods.c.resolution == bindparam("size"), still)
+            self.connection.execute(sa.update(periods).where(which).values(self._period_end()), ended)
+        begun = [
+            {"template_id": key, "resolution": size, "credit": credit, "from_run_id": self.run_id, "valid_from": self.at}
+            for (key, size), credit in now.items()
+            if before.get((key, size)) != credit
         ]
-        insert_rows(connection, _TABLES[name], rows)
+        insert_rows(self.connection, periods, begun)
+
+    def _period_end(self) -> dict[str, Any]:
+        """Return the values that end a period, never before its start, because the clock may have been set back."""
+        began, ends = price_periods.c.valid_from, sa.literal(self.at, UtcDateTime())
+        return {"valid_until": sa.case((began > ends, began), else_=ends), "until_run_id": self.run_id}
 
 
 _TABLES = {"consume_items": consume_items, "tags": template_tags, "aspect_ratios": template_aspect_ratios}
 
 
-def _item_row(name: str, item: Any, numbers: TagIds) -> dict[str, Any]:
-    if name == "aspect_ratios":
-        return {"aspect_ratio": item}
-    if name == "tags":
-        return {"tag_id": numbers[item["name"], item["name_en"]]}
-    return {"resolution": item["resolution"], "credit": exact_decimal(item["credit"])}
+def _template_row(new: NewDocument) -> dict[str, Any]:
+    """Return a document as a row of `templates`, without the columns for runs and times."""
+    row = {name: new.document[name] for name in ("template_id", *SCALARS.values(), "extra")}
+    released = row["released_at"]
+    row["released_at"] = released and datetime.fromisoformat(released)
+    return {**row, "content_hash": new.content_hash, "wire_hash": new.change.wire_hash}
 
 
-def _tag_ids(connection: sa.Connection) -> TagIds:
-    """Return the id of each tag, by name and English name."""
-    return {(row.name, row.name_en): row.tag_id for row in connection.execute(sa.select(tags))}
-
-
-def _assign_tag_ids(connection: sa.Connection, ids: TagIds, documents: Sequence[Document]) -> None:
-    """Insert the tags that are not in `ids`, and add them to it.
-
-    The ids are assigned here, not by the database, so that they are equal on every engine.
-    """
-    named = dict.fromkeys((tag["name"], tag["name_en"]) for document in documents for tag in document["tags"])
-    new = [tag for tag in named if tag not in ids]
-    numbered = {tag: number for number, tag in enumerate(new, max(ids.values(), default=0) + 1)}
-    rows = [{"tag_id": number, "name": name, "name_en": name_en} for (name, name_en), number in numbered.items()]
-    insert_rows(connection, tags, rows)
-    ids.update(numbered)
-
-
-def _remove(connection: sa.Connection, removed: Sequence[Change], run_id: int, at: datetime) -> list[tuple[Change, str]]:
-    """Soft-delete templates; return each removal with the content hash of its last document."""
-    ids = [change.template_id for change in removed]
-    gone = {"removed_at": at, "removed_run_id": run_id, "changed_at": at, "changed_run_id": run_id}
-    connection.execute(sa.update(templates).where(templates.c.template_id.in_(ids)).values(gone))
-    _close_versions(connection, ids, run_id)
-    _end_price_periods(connection, ids, run_id, at)
-    query = sa.select(templates.c.template_id, templates.c.content_hash).where(templates.c.template_id.in_(ids))
-    hashes = {row.template_id: row.content_hash for row in connection.execute(query)}
-    return [(change, hashes[change.template_id]) for change in removed]
+def _version_row(new: NewDocument) -> dict[str, Any]:
+    """Return a document as a row of `template_versions`, without its start and end."""
+    return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
 
 
 def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
@@ -213,11 +254,11 @@ def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet
     }
     if any(getattr(before, name) != value for name, value in now.items()):
         connection.execute(sa.update(sync_state).values(now))
-    began = write_set.run.started_at
     held = {key: {"runs": each.runs, "since_at": each.since} for key, each in state.held.items()}
     _replace_missing(connection, held_removals, held, {"since_run_id": run_id})
-    unconfirmed = {key: {"reason": each.reason, "answered": each.answered} for key, each in state.unconfirmed.items()}
-    _replace_missing(connection, unconfirmed_removals, unconfirmed, {"since_run_id": run_id, "since_at": began})
+    unconfirmed = {key: each._asdict() for key, each in state.unconfirmed.items()}
+    first = {"since_run_id": run_id, "since_at": write_set.run.started_at}
+    _replace_missing(connection, unconfirmed_removals, unconfirmed, first)
 
 
 def _replace_missing(
@@ -230,71 +271,3 @@ def _replace_missing(
     if rows != before:
         connection.execute(sa.delete(table))
         insert_rows(connection, table, list(rows.values()))
-
-
-_SCALAR_COLUMNS = ("template_id", *SCALARS.values(), "extra")
-
-
-def _template_row(new: NewDocument) -> dict[str, Any]:
-    """Return a document as a row of `templates`, without the columns for runs and times."""
-    row = {name: new.document[name] for name in _SCALAR_COLUMNS}
-    released = row["released_at"]
-    row["released_at"] = released and datetime.fromisoformat(released)
-    return {**row, "content_hash": new.content_hash, "wire_hash": new.change.wire_hash}
-
-
-def _version_row(new: NewDocument) -> dict[str, Any]:
-    """Return a document as a row of `template_versions`, without its start and end."""
-    return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
-
-
-def _begin_versions(connection: sa.Connection, new: Sequence[NewDocument], run_id: int) -> None:
-    rows = [_version_row(each) | {"from_run_id": run_id, "until_run_id": None} for each in new]
-    insert_rows(connection, template_versions, rows)
-
-
-def _close_versions(connection: sa.Connection, ids: Sequence[str], run_id: int) -> None:
-    open_ones = sa.and_(template_versions.c.template_id.in_(ids), template_versions.c.until_run_id.is_(None))
-    connection.execute(sa.update(template_versions).where(open_ones).values(until_run_id=run_id))
-
-
-def _cut_price_periods(
-    connection: sa.Connection, documents: Sequence[Document], stored: Sequence[str], run_id: int, at: datetime
-) -> None:
-    """End the periods of prices that changed, and begin new ones, for one batch of templates.
-
-    Only templates whose id is in `stored` can have open periods.
-    """
-    periods = price_periods
-    still = periods.c.valid_until.is_(None)
-    now = {
-        (document["template_id"], price["resolution"]): exact_decimal(price["credit"])
-        for document in documents
-        for price in document["consume_items"]
-    }
-    before: dict[tuple[str, str], Any] = {}
-    if stored:
-        query = sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit)
-        found = connection.execute(query.where(periods.c.template_id.in_(stored), still))
-        before = {(row.template_id, row.resolution): row.credit for row in found}
-    if ended := [{"key": key, "size": size} for (key, size), credit in before.items() if now.get((key, size)) != credit]:
-        which = sa.and_(periods.c.template_id == bindparam("key"), periods.c.resolution == bindparam("size"), still)
-        connection.execute(sa.update(periods).where(which).values(_ended(run_id, at)), ended)
-    begun = [
-        {"template_id": key, "resolution": size, "credit": credit, "from_run_id": run_id, "valid_from": at}
-        for (key, size), credit in now.items()
-        if before.get((key, size)) != credit
-    ]
-    insert_rows(connection, periods, begun)
-
-
-def _end_price_periods(connection: sa.Connection, ids: Sequence[str], run_id: int, at: datetime) -> None:
-    """End all open periods of removed templates, one batch."""
-    still = sa.update(price_periods).where(price_periods.c.template_id.in_(ids), price_periods.c.valid_until.is_(None))
-    connection.execute(still.values(_ended(run_id, at)))
-
-
-def _ended(run_id: int, at: datetime) -> dict[str, Any]:
-    """Return the values that end a period, never before its start, because the clock may have been set back."""
-    began, ends = price_periods.c.valid_from, sa.literal(at, UtcDateTime())
-    return {"valid_until": sa.case((began > ends, began), else_=ends), "until_run_id": run_id}

@@ -16,7 +16,7 @@ import pytest
 
 from sync import Catalog
 from sync.sandbox.server import Sandbox
-from sync.webhooks.rules import Rules
+from sync.webhooks.endpoints import Rules
 from tests.command_line import environment, of_sandbox
 from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql
 from tests.snippets import Step, snippets, statements, steps

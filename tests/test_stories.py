@@ -14,9 +14,8 @@ from sync.reader.feed import changes
 from sync.refresh import refresh
 from sync.store.apply import Store
 from sync.synchronise import Outcome, RunOptions, synchronise
-from sync.webhooks.endpoints import Endpoint
+from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import steps
-from sync.webhooks.rules import Rules
 from tests.answering import Answering, listed
 from tests.builders import EPOCH, Database, record
 from tests.faults import at, sync

@@ -14,7 +14,7 @@ from sync.catalog.selection import Selection
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
 from sync.commands.listing import FEED_POSITION, NUMBER, limit, report_unknown_words
 from sync.errors import CursorLost, UsageError
-from sync.webhooks.rules import KINDS, Rules, contradiction, is_field
+from sync.webhooks.endpoints import KINDS, Rules, contradiction, is_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

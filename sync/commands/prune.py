@@ -15,7 +15,7 @@ from sync.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sync.webhooks.position import Position
+    from sync.webhooks.endpoints import Position
 
 
 @sync_command(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sync.config.settings import Settings
     from sync.outputs.commands import SiteState, Status
     from sync.reader.status import Overview
-    from sync.webhooks.position import Position
+    from sync.webhooks.endpoints import Position
 
 MAX_PROBLEMS = 3
 

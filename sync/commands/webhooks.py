@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from sync.outputs.webhooks import WebhookEndpoint
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DeliveryResult
-    from sync.webhooks.endpoints import Endpoint
-    from sync.webhooks.position import Position
+    from sync.webhooks.endpoints import Endpoint, Position
     from sync.webhooks.sign_and_send import Message, Reply
 
 FLAGS = (*DATABASE_FLAGS, "webhooks_file")

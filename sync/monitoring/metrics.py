@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sync.reader.status import Overview
     from sync.synchronise import Outcome
-    from sync.webhooks.position import Position
+    from sync.webhooks.endpoints import Position
 
 STATUSES = ("succeeded", "held", "incomplete", "deferred", "failed", "skipped", "interrupted")
 KINDS = ("added", "removed", "changed")

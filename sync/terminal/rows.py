@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.terminal.changes import prices, title, value_text
 from sync.text import age, ago, escape_control_characters
-from sync.webhooks.position import FAILING_AFTER
+from sync.webhooks.endpoints import FAILING_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.document import Document
     from sync.catalog.run_record import Run
-    from sync.webhooks.endpoints import Endpoint
-    from sync.webhooks.position import Position
+    from sync.webhooks.endpoints import Endpoint, Position
 
 
 def template_rows(documents: Iterable[Document]) -> list[list[str]]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from sync.config.resource_limits import as_sync_error
 from sync.errors import CursorLost, SyncError
 from sync.logs import get_logger
+from sync.webhooks.endpoints import GONE, LOST
 from sync.webhooks.outbox import claim_endpoint, positions, register, save_attempt, steps
-from sync.webhooks.position import GONE, LOST, is_due, next_attempt
+from sync.webhooks.sign_and_send import is_due, next_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from sync.monitoring.metrics import Metrics
     from sync.webhooks.configuration import SignedEndpoint
+    from sync.webhooks.endpoints import Position
     from sync.webhooks.outbox import Claim, Step
-    from sync.webhooks.position import Position
     from sync.webhooks.sign_and_send import Message, Reply
 
 POLL_SECONDS = 5.0

@@ -1,39 +1,145 @@
-"""PURE. Parse the file of endpoints; check addresses and secrets. All problems are reported at once, by endpoint and key.
+"""PURE. An endpoint: its address, its secrets, the rules that select its changes, and its position in the feed.
 
-Operators configure the addresses, so private networks are allowed.
+Rules apply to a change as `changes --json` prints it: all given rules must match, within one rule any value. Tags and types are
+compared case-insensitively, as in `list`. Operators configure the addresses, so private networks are allowed.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from sync.catalog.fields import BOUNDS
+from sync.catalog.feed_chain import Cursor
+from sync.catalog.field_changes import price_moves
+from sync.catalog.fields import LISTS, SCALARS
 from sync.config.addresses import LOOPBACK, http_url, is_metadata_service, is_private
-from sync.errors import ConfigurationError
-from sync.webhooks.rules import KINDS, Rules, contradiction, is_field, price_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-VARIABLE = "SYNC_WEBHOOKS_FILE"
 EXAMPLE = "https://example.com/hooks/templates"
 PREFIX = "whsec_"
-MAX_ENDPOINTS = 20
-"""Each endpoint has two threads, for delivery and for its timeout, so that a slow one does not delay others; the unit files allow
-64 threads.
-"""
-KEYS = (
-    "name", "url", "secret_env", "secret_file", "kinds", "fields", "tags", "ids", "types", "price_change", "breaking", "per",
-    "from", "enabled", "allow_http",
-)  # fmt: skip
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_HINT = "docs/changes.md lists every key; nothing was sent."
 _MIN_BYTES, _MAX_BYTES = 24, 64
+
+KINDS = ("added", "removed", "changed")
+FIELDS = frozenset({*SCALARS.values(), *LISTS, "extra"})
+"""Names of changed fields: one of these, or a part of one of `_IN_PARTS`."""
+_IN_PARTS = ("consume_items", "extra")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRule:
+    """A price change of at least a percentage of the old price.
+
+    Attributes:
+        percent: not negative; 0 is any change.
+        direction: `+` for increases only, `-` for decreases only, empty for both.
+    """
+
+    percent: Decimal
+    direction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules; empty, None and False mean no rule."""
+
+    kinds: frozenset[str] = frozenset()
+    fields: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    price_change: PriceRule | None = None
+    breaking: bool = False
+
+    def matches(self, change: Mapping[str, Any]) -> bool:
+        """Return whether a change matches.
+
+        A template that loses a tag or changes its type also matches rules for the old one, so that the receiver learns of it.
+        """
+        return (
+            (not self.kinds or change["kind"] in self.kinds)
+            and (not self.ids or change["template_id"] in self.ids)
+            and (not self.breaking or bool(change["breaking"]))
+            and (not self.fields or any(self._is_wanted(field["field"]) for field in change["fields"]))
+            and (not self.tags or not _folded(self.tags).isdisjoint(_folded(_tags(change))))
+            and (not self.types or not _folded(self.types).isdisjoint(_folded(_types(change))))
+            and (self.price_change is None or _moved(self.price_change, change))
+        )
+
+    def _is_wanted(self, field: str) -> bool:
+        return field in self.fields or any(field.startswith(f"{whole}.") for whole in _IN_PARTS if whole in self.fields)
+
+
+def is_field(name: str) -> bool:
+    """Return whether a change can have a field of this name."""
+    whole, dot, part = name.partition(".")
+    return name in FIELDS or (whole in _IN_PARTS and bool(dot and part))
+
+
+def price_rule(text: str) -> PriceRule:
+    """Parse `10%`, `+10%` or `-10%`.
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    found = re.fullmatch(r"([+-]?)([0-9]{1,6}(?:\.[0-9]{1,6})?)%", text)
+    if found is None:
+        raise ValueError("a share such as 10%, or +10% for up only, -10% for down only")
+    rule = PriceRule(Decimal(found[2]), found[1])
+    if rule.direction == "-" and rule.percent > 100:  # noqa: PLR2004 - a price cannot become negative
+        raise ValueError("a fall of at most 100%")
+    return rule
+
+
+def contradiction(rules: Rules) -> str | None:
+    """Return why rules can never match; None if they can."""
+    kinds = rules.kinds or frozenset(KINDS)
+    about_fields = "fields" if rules.fields else "price_change" if rules.price_change else None
+    names = " and ".join(sorted(kinds))
+    if about_fields and "changed" not in kinds:
+        return f"{names} can never match: {about_fields} selects changed templates only"
+    if rules.breaking and kinds == {"added"}:
+        return f"{names} can never match: an added template is not a breaking change"
+    return None
+
+
+def _tags(change: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the tags that a template has or loses, in both languages."""
+    lost = [tag for field in change["fields"] for tag in field.get("lost", ())]
+    for tag in (*(_template(change).get("tags") or ()), *lost):
+        yield from (name for name in (tag["name"], tag["name_en"]) if name)
+
+
+def _types(change: Mapping[str, Any]) -> Iterator[str]:
+    old = [field["old"] for field in change["fields"] if field["field"] == "template_type"]
+    yield from (kind for kind in (_template(change).get("template_type"), *old) if kind)
+
+
+def _template(change: Mapping[str, Any]) -> Mapping[str, Any]:
+    return change.get("document") or change.get("before") or {}
+
+
+def _folded(names: Iterable[str]) -> set[str]:
+    return {name.casefold() for name in names}
+
+
+def _moved(rule: PriceRule, change: Mapping[str, Any]) -> bool:
+    """Return whether any price changed by the percentage; a new or removed price does not count."""
+    for _resolution, old, new in price_moves(change["fields"]):
+        if old is None or new is None:
+            continue
+        up = new > old
+        if rule.direction != ("-" if up else "+") and abs(new - old) * 100 >= rule.percent * old:
+            return True
+    return False
+
+
 _EVERYTHING = Rules()
 
 
@@ -147,166 +253,44 @@ def secret_forms(secret: str) -> list[str]:
     return [secret, written, key.hex(), key.hex().upper(), *([text] if text.encode() == key else [])]
 
 
-def read_endpoints(text: str) -> tuple[Endpoint, ...]:
-    """Parse the text of the file.
+GONE = "gone"
+"""Paused because the endpoint answered 410."""
+LOST = "lost"
+"""Paused because undelivered changes are no longer in the feed; followed by a colon and the reason of CursorLost."""
+FAILING_AFTER = timedelta(hours=1)
+"""Failures for longer than this are reported."""
 
-    Raises:
-        ConfigurationError: with all problems.
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The position of one endpoint, and its last attempt.
+
+    Attributes:
+        cursor: all matching changes up to it were delivered.
+        behind: number of changes after it, matching or not.
+        at_end: whether no changes are pending; a cursor of a lost history can be at no distance and not at the end.
+        attempts: failed attempts of the next message.
+        failing_since: time of the first of them.
+        next_attempt_at: when the next one is due; None: at once.
+        last_status: status of the last response; None without one.
+        last_answer: the response, or why there was none.
+        paused: `gone`, or `lost:` and a reason; None if not paused.
     """
-    try:
-        whole = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits raises ValueError
-        place = re.search(r"\(at .*\)", str(error))  # only the position, because the text may contain a secret
-        raise ConfigurationError([f"{VARIABLE}: no TOML {place[0] if place else ''}".rstrip() + "."], hint=_HINT) from None
-    problems = [f"{VARIABLE}: {key}: no such key; expected [[endpoint]]." for key in whole if key != "endpoint"]
-    tables = whole.get("endpoint", [])
-    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-        problems.append(f"{VARIABLE}: endpoint: expected [[endpoint]], in two pairs of brackets.")
-        tables = []
-    if len(tables) > MAX_ENDPOINTS:
-        problems.append(f"{VARIABLE}: expected at most {MAX_ENDPOINTS} endpoints, not {len(tables)}.")
-    endpoints = [_endpoint(_Table(table, number, problems)) for number, table in enumerate(tables[:MAX_ENDPOINTS], 1)]
-    names = [endpoint.name for endpoint in endpoints if endpoint.name]
-    problems += [f"{VARIABLE}: endpoint {name}: name: given twice." for name in sorted({n for n in names if names.count(n) > 1})]
-    if problems:
-        raise ConfigurationError(problems, hint=_HINT)
-    return tuple(endpoints)
 
+    name: str
+    cursor: str
+    behind: int
+    at_end: bool
+    attempts: int
+    failing_since: datetime | None
+    next_attempt_at: datetime | None
+    last_attempt_at: datetime | None
+    last_status: int | None
+    last_answer: str | None
+    paused: str | None
 
-class _Table:
-    """The keys of one endpoint; the problems of each are collected, and its default is used instead."""
-
-    def __init__(self, table: Mapping[str, Any], number: int, problems: list[str]) -> None:
-        self.remaining = dict(table)
-        self._problems = problems
-        name = table.get("name")
-        self._where = f"endpoint {name}" if isinstance(name, str) and _NAME.fullmatch(name) else f"endpoint number {number}"
-
-    def pop(self, key: str, check: Callable[[Any], Any], default: Any = None, *, needed: bool = False) -> Any:
-        """Remove a key, and return its checked value."""
-        if key not in self.remaining:
-            if needed:
-                self.problem(key, "missing")
-            return default
-        try:
-            return check(self.remaining.pop(key))
-        except ValueError as error:
-            self.problem(key, f"expected {error}")
-            return default
-
-    def problem(self, key: str, what: str) -> None:
-        self._problems.append(f"{VARIABLE}: {self._where}: {key}: {what}.")
-
-
-def _endpoint(table: _Table) -> Endpoint:
-    name = table.pop("name", _name, "", needed=True)
-    allow_http = table.pop("allow_http", _boolean, default=False)
-    url = table.pop("url", _text(lambda text: check_url(text, allow_http=allow_http)), "", needed=True)
-    sources = _secrets(table)
-    rules = Rules(
-        kinds=table.pop("kinds", _set_of(_kind), frozenset()),
-        fields=table.pop("fields", _set_of(_field), frozenset()),
-        tags=table.pop("tags", _set_of(_within_bound("Tags")), frozenset()),
-        ids=table.pop("ids", _set_of(_within_bound("TemplateId")), frozenset()),
-        types=table.pop("types", _set_of(_within_bound("TemplateType")), frozenset()),
-        price_change=table.pop("price_change", _text(price_rule)),
-        breaking=table.pop("breaking", _boolean, default=False),
-    )
-    if why := contradiction(rules):
-        table.problem("kinds", why)
-    per = table.pop("per", _enum("change", "run"), "change")
-    start = table.pop("from", _enum("end", "start"), "end")
-    enabled = table.pop("enabled", _boolean, default=True)
-    for key in table.remaining:  # a misspelt rule would match everything
-        table.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
-    return Endpoint(name, url, sources, rules, per=per, start=start, enabled=enabled, allow_http=allow_http)
-
-
-def _secrets(table: _Table) -> tuple[SecretSource, ...]:
-    """Return one source of a secret, or two during a rotation."""
-    if not table.remaining.keys() & {"secret_env", "secret_file"}:
-        table.problem("secret_env", "missing, and no secret_file either")
-    checks = {"secret_env": _variable, "secret_file": _path}
-    found = [SecretSource(kind, each) for kind, check in checks.items() for each in table.pop(kind, _one_or_more(check), ())]
-    if len(found) > 2:  # noqa: PLR2004 - the old and the new one
-        table.problem("secret_env", f"expected one secret, or two while one is rotated, not {len(found)}")
-    return tuple(found)
-
-
-# Checks of values; each raises ValueError with what was expected --------------------------------------------------------
-
-
-def _text(check: Callable[[str], Any]) -> Callable[[Any], Any]:
-    return lambda value: check(_texts([value], "a text in quotes")[0])
-
-
-def _set_of(check: Callable[[str], str]) -> Callable[[Any], frozenset[str]]:
-    expected = "a list of texts with at least one in it: an empty one could never match"
-    return lambda value: frozenset(map(check, _texts(value, expected)))
-
-
-def _one_or_more(check: Callable[[str], str]) -> Callable[[Any], list[str]]:
-    expected = "a text in quotes, or a list of two while one is rotated"
-    return lambda value: list(map(check, _texts(value if isinstance(value, list) else [value], expected)))
-
-
-def _texts(value: Any, expected: str) -> list[str]:
-    if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
-        raise ValueError(expected)
-    return value
-
-
-def _enum(*words: str) -> Callable[[Any], str]:
-    def checked(value: Any) -> str:
-        if value not in words:
-            raise ValueError(f"one of {', '.join(words)}")
-        return str(value)
-
-    return checked
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false, without quotes")  # noqa: TRY004 - ValueError for every problem
-    return value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError("1 to 64 letters, digits, dots, dashes or underscores")
-    return value
-
-
-def _kind(value: str) -> str:
-    if value not in KINDS:
-        raise ValueError(f"any of {', '.join(KINDS)}, not {value!r}")
-    return value
-
-
-def _field(value: str) -> str:
-    if not is_field(value):
-        raise ValueError(f"fields as `changes` shows them, such as title or consume_items.720p, not {value!r}")
-    return value
-
-
-def _within_bound(name: str) -> Callable[[str], str]:
-    """Refuse values that no template can have, because records with longer ones are rejected."""
-
-    def checked(value: str) -> str:
-        if len(value) > BOUNDS[name]:
-            raise ValueError(f"texts of at most {BOUNDS[name]} characters: a longer one could never match")
-        return value
-
-    return checked
-
-
-def _variable(value: str) -> str:
-    if value.startswith(PREFIX) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError("the name of an environment variable, not the secret itself")
-    return value
-
-
-def _path(value: str) -> str:
-    if value.startswith(PREFIX):
-        raise ValueError("the name of a file, not the secret itself")
-    return value
+    @property
+    def seq(self) -> int:
+        """The number of the last delivered or skipped change."""
+        found = Cursor.parse(self.cursor)
+        return found.seq if found else 0

@@ -22,7 +22,7 @@ from sync.store.engine import reading, writing
 from sync.store.feed_seq import last_cursor
 from sync.store.schema import require_current
 from sync.store.tables import sync_state, webhook_endpoints
-from sync.webhooks.position import Position
+from sync.webhooks.endpoints import Position
 from sync.webhooks.sign_and_send import message_of_change, message_of_run
 
 if TYPE_CHECKING:

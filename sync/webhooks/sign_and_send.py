@@ -1,4 +1,7 @@
-"""Build messages, sign them, and send each once; the only user of `standardwebhooks`.
+"""Build messages, sign them, and send each once; when to send it again. The only user of `standardwebhooks`.
+
+No message is dropped: the wait before the next attempt grows from seconds to one day, forever. Waits have jitter, so that
+endpoints behind one broken server are not retried together.
 
 The id of a message is the same for all attempts, restarts and hosts. It contains the cursor, because after a restore the same
 `seq` may be another change, which a receiver would ignore.
@@ -7,14 +10,15 @@ The id of a message is the same for all attempts, restarts and hosts. It contain
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sync.client.retry_after import retry_after
 from sync.config.redaction import HIDDEN, Redactor
+from sync.retry_policy import RetryPolicy
 from sync.text import json_text
 from sync.webhooks.endpoints import secret_forms
-from sync.webhooks.position import OVERLOADED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +66,17 @@ def _body(kind: str, at: str, data: Any) -> bytes:
     return json_text({"type": kind, "timestamp": at, "data": data}).encode("utf-8", "backslashreplace")
 
 
+_HOUR = 3600.0
+POLICY = RetryPolicy(
+    waits=(5.0, 300.0, 1800.0, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR),
+    jitter=(1.0, 1.1),
+    longest_asked=24 * _HOUR,
+)
+"""Retries of deliveries: without end, at last once a day."""
+SLOW_DOWN = 60.0
+"""Minimum wait in seconds if the server is overloaded or timed out."""
+OVERLOADED = frozenset({429, 502, 503, 504})
+_MAX_WAIT = POLICY.waits[-1] * POLICY.jitter[1] + 1  # seconds
 TIMEOUT = 20.0
 """Seconds for one attempt."""
 _MAX_BYTES = 16 * 1024
@@ -167,3 +182,22 @@ def _max_bytes(status: int) -> int:
 def _printable(text: str) -> str:
     """Return the beginning of a response on one line, without control characters."""
     return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:_DETAIL_LENGTH]
+
+
+def next_attempt(failures: int, *, slow: bool, retry_after: float | None, now: datetime, random: Callable[[], float]) -> datetime:
+    """Return the time of the next attempt after the n-th consecutive failure of a message.
+
+    Args:
+        failures: their number.
+        slow: whether the server is overloaded, or timed out.
+        retry_after: seconds that the response requires.
+        now: the time.
+        random: returns a number from 0 to 1.
+    """
+    least = max(SLOW_DOWN if slow else 0.0, min(retry_after or 0.0, POLICY.longest_asked))
+    return now + timedelta(seconds=POLICY.wait(failures, random, at_least=least) or 0.0)
+
+
+def is_due(moment: datetime | None, now: datetime) -> bool:
+    """Return whether a time has come; one further ahead than any wait was stored by a clock that was ahead."""
+    return moment is None or moment <= now or moment - now > timedelta(seconds=_MAX_WAIT)

@@ -25,7 +25,7 @@ from sync.site.covers import CoverUnavailable, Fetch
 from sync.store.engine import open_engine
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
-from sync.webhooks.rules import Rules
+from sync.webhooks.endpoints import Rules
 from sync.webhooks.sign_and_send import Message, send
 from tests.builders import HASTY
 from tests.client.asking import GOOD, PAGE, WIRE, asking, endpoint_threads

@@ -35,7 +35,7 @@ from sync.errors import ConfigurationError, InvalidResponse, SyncError, UsageErr
 from sync.forms.form import Form
 from sync.reader.feed import parse_position as read_position
 from sync.sandbox.catalog import make_catalog
-from sync.webhooks.endpoints import read_endpoints
+from sync.webhooks.configuration import read_endpoints
 from tests.builders import SEED_PAGE, record
 from tests.catalog.runs import new_parser
 

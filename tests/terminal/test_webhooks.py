@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync.terminal.rows import describe_problem, last_response, state_of, webhook_rows
-from sync.webhooks.endpoints import Endpoint
-from sync.webhooks.position import Position
+from sync.webhooks.endpoints import Endpoint, Position
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 WELL = Position(

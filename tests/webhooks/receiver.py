@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.dispatcher import Dispatcher
-from sync.webhooks.endpoints import Endpoint
-from sync.webhooks.rules import Rules
+from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.sign_and_send import send
 from tests.json_forms import check
 

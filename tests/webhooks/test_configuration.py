@@ -1,18 +1,187 @@
-"""The secrets of endpoints: their sources and checks."""
+"""The file of endpoints, and the sources of their secrets."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from sync.errors import ConfigurationError
-from sync.webhooks.configuration import endpoints_in, load_endpoints, secrets_of
-from sync.webhooks.endpoints import secret_forms
+from sync.webhooks.configuration import KEYS, endpoints_in, load_endpoints, read_endpoints, secrets_of
+from sync.webhooks.endpoints import Endpoint, PriceRule, Rules, SecretSource, secret_forms
 from tests.webhooks.receiver import OTHER, SECRET
 
-if TYPE_CHECKING:
-    from pathlib import Path
+MINIMAL = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_env = "SHOP"\n'
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as raised:
+        read_endpoints(text)
+    assert (raised.value.exit_code, raised.value.hint) == (78, "docs/changes.md lists every key; nothing was sent.")
+    return raised.value.problems
+
+
+def test_a_name_a_url_and_a_secret_are_sufficient_and_an_empty_file_has_no_endpoints() -> None:
+    secret = (SecretSource("secret_env", "SHOP"),)
+    assert read_endpoints(MINIMAL) == (Endpoint("shop", "https://example.com/hook", secret, Rules()),)
+    assert read_endpoints("") == ()
+
+
+def test_every_key_is_read() -> None:
+    (found,) = read_endpoints("""
+        [[endpoint]]
+        name = "price-watch"
+        url = "http://127.0.0.1:8000/hook?to=me"
+        secret_env = "NEW"
+        secret_file = "old.secret"
+        kinds = ["changed"]
+        fields = ["consume_items.720p"]
+        tags = ["Festival", "热门"]
+        ids = ["1", "2"]
+        types = ["BEGIN_END_FRAME"]
+        price_change = "-10%"
+        breaking = true
+        per = "run"
+        from = "start"
+        enabled = false
+    """)
+    assert found == Endpoint(
+        "price-watch",
+        "http://127.0.0.1:8000/hook?to=me",
+        (SecretSource("secret_env", "NEW"), SecretSource("secret_file", "old.secret")),
+        Rules(
+            frozenset({"changed"}), frozenset({"consume_items.720p"}), frozenset({"Festival", "热门"}), frozenset({"1", "2"}),
+            frozenset({"BEGIN_END_FRAME"}), PriceRule(Decimal(10), "-"), breaking=True,
+        ),
+        per="run", start="start", enabled=False,
+    )  # fmt: skip
+
+
+NAME = "name: expected 1 to 64 letters, digits, dots, dashes or underscores."
+NOT_HTTPS = "url: expected an https:// URL; allow_http = true permits plain http to an address of a private network."
+LINK_LOCAL = "url: expected a URL to another host: this address is link-local or of a cloud's metadata service."
+NO_LIST = "expected a list of texts with at least one in it: an empty one could never match."
+TOO_LONG = "expected texts of at most 255 characters: a longer one could never match."
+ONE_OR_TWO = "expected a text in quotes, or a list of two while one is rotated."
+NO_SUCH_KEY = (
+    "no such key; expected one of name, url, secret_env, secret_file, kinds, fields, tags, ids, types, price_change, "
+    "breaking, per, from, enabled, allow_http."
+)
+BAD = [
+    ('name = "a b"', f"number 1: {NAME}"),
+    ("name = 3", f"number 1: {NAME}"),
+    ('url = "example.com"', "shop: url: expected a URL such as https://example.com/hooks/templates."),
+    ('url = "http://example.com"', f"shop: {NOT_HTTPS}"),
+    ('url = "http://127.0.0.2/"', f"shop: {NOT_HTTPS}"),
+    ('url = "https://me:pw@example.com"', "shop: url: expected a URL without a user name or password in it."),
+    ('url = "https://example.com/#x"', "shop: url: expected a URL without a fragment, which is never sent."),
+    ('url = "https://169.254.169.254/latest"', f"shop: {LINK_LOCAL}"),
+    ('url = "https://[fe80::1]/"', f"shop: {LINK_LOCAL}"),
+    ('url = "https://[::ffff:169.254.1.1]/"', f"shop: {LINK_LOCAL}"),
+    ('secret_env = "not a name"', "shop: secret_env: expected the name of an environment variable, not the secret itself."),
+    ('secret_env = "whsec_x"', "shop: secret_env: expected the name of an environment variable, not the secret itself."),
+    ('secret_env = ["A", "B", "C"]', "shop: secret_env: expected one secret, or two while one is rotated, not 3."),
+    ("secret_env = []", f"shop: secret_env: {ONE_OR_TWO}"),
+    ('secret_env = ["A", ""]', f"shop: secret_env: {ONE_OR_TWO}"),
+    ("secret_env = 1", f"shop: secret_env: {ONE_OR_TWO}"),
+    ('secret_file = "whsec_x"', "shop: secret_file: expected the name of a file, not the secret itself."),
+    ("kinds = []", f"shop: kinds: {NO_LIST}"),
+    ('kinds = "added"', f"shop: kinds: {NO_LIST}"),
+    ('kinds = ["created"]', "shop: kinds: expected any of added, removed, changed, not 'created'."),
+    (
+        'fields = ["titel"]',
+        "shop: fields: expected fields as `changes` shows them, such as title or consume_items.720p, not 'titel'.",
+    ),
+    ("ids = [1]", f"shop: ids: {NO_LIST}"),
+    ('tags = [""]', f"shop: tags: {NO_LIST}"),
+    ('price_change = "10"', "shop: price_change: expected a share such as 10%, or +10% for up only, -10% for down only."),
+    ("price_change = 10", "shop: price_change: expected a text in quotes."),
+    ('price_change = ""', "shop: price_change: expected a text in quotes."),
+    ('breaking = "yes"', "shop: breaking: expected true or false, without quotes."),
+    ('per = "day"', "shop: per: expected one of change, run."),
+    ('from = "now"', "shop: from: expected one of end, start."),
+    ('kinds = ["added"]\nbreaking = true', "shop: kinds: added can never match: an added template is not a breaking change."),
+    ('kinds = ["removed"]\nfields = ["title"]', "shop: kinds: removed can never match: fields selects changed templates only."),
+    (f'ids = ["{"1" * 256}"]', f"shop: ids: {TOO_LONG}"),
+    (f'tags = ["{"x" * 256}"]', f"shop: tags: {TOO_LONG}"),
+    ('tag = ["x"]', f"shop: tag: {NO_SUCH_KEY}"),
+    ('secret = "whsec_abcdefgh"', f"shop: secret: {NO_SUCH_KEY}"),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), BAD, ids=[case[0] for case in BAD])
+def test_an_invalid_value_is_reported_by_endpoint_and_key_without_a_secret(lines: str, expected: str) -> None:
+    keys = [line.partition(" ")[0] for line in lines.splitlines()]
+    kept = [line for line in MINIMAL.splitlines() if line.partition(" ")[0] not in keys]
+    (problem,) = problems("\n".join([*kept, lines]))
+    assert problem == f"SYNC_WEBHOOKS_FILE: endpoint {expected}"
+    assert "whsec_" not in problem
+    assert "pw" not in problem
+
+
+def test_all_problems_of_all_endpoints_are_reported_at_once() -> None:
+    found = problems('x = 1\n[[endpoint]]\nname = "a"\n[[endpoint]]\nper = 1\n[[endpoint]]\n')
+    assert [problem.removeprefix("SYNC_WEBHOOKS_FILE: ") for problem in found] == [
+        "x: no such key; expected [[endpoint]].",
+        "endpoint a: url: missing.",
+        "endpoint a: secret_env: missing, and no secret_file either.",
+        "endpoint number 2: name: missing.",
+        "endpoint number 2: url: missing.",
+        "endpoint number 2: secret_env: missing, and no secret_file either.",
+        "endpoint number 2: per: expected one of change, run.",
+        "endpoint number 3: name: missing.",
+        "endpoint number 3: url: missing.",
+        "endpoint number 3: secret_env: missing, and no secret_file either.",
+    ]
+
+
+def test_an_id_in_a_rule_may_be_as_long_as_that_of_a_template() -> None:
+    (found,) = read_endpoints(MINIMAL + f'ids = ["{"1" * 255}"]\n')
+    assert found.rules.ids == {"1" * 255}
+
+
+def test_a_name_occurs_once() -> None:
+    assert problems(MINIMAL * 2) == ["SYNC_WEBHOOKS_FILE: endpoint shop: name: given twice."]
+
+
+@pytest.mark.parametrize("text", ['[endpoint]\nname = "a"', "endpoint = [1]", "endpoint = 1", "endpoint = [[]]"])
+def test_endpoint_must_be_an_array_of_tables(text: str) -> None:
+    assert problems(text) == ["SYNC_WEBHOOKS_FILE: endpoint: expected [[endpoint]], in two pairs of brackets."]
+
+
+def test_at_most_20_endpoints_are_accepted() -> None:
+    tables = [MINIMAL.replace("shop", f"s{number}") for number in range(21)]
+    assert len(read_endpoints("".join(tables[:20]))) == 20
+    assert problems("".join(tables)) == ["SYNC_WEBHOOKS_FILE: expected at most 20 endpoints, not 21."]
+
+
+@pytest.mark.parametrize("text", ['url = "whsec_topsecret', "= 1", "a = 1\na = 2", "[" * 5000, "\x00", "a = " + "9" * 5000])
+def test_invalid_toml_is_reported_by_its_position_and_never_quoted(text: str) -> None:
+    (problem,) = problems(text)
+    assert re.fullmatch(r"SYNC_WEBHOOKS_FILE: no TOML(| \(at (line \d+, column \d+|end of document)\))\.", problem)
+    assert "topsecret" not in problem
+
+
+def test_the_position_of_invalid_toml_is_its_line_and_column() -> None:
+    assert problems("= 1") == ["SYNC_WEBHOOKS_FILE: no TOML (at line 1, column 1)."]
+    assert problems("a = " + "9" * 5000) == ["SYNC_WEBHOOKS_FILE: no TOML."]
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "changes.md").read_text()
+
+
+def test_the_example_in_the_documentation_is_valid_and_its_table_has_every_key() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert [endpoint.name for endpoint in read_endpoints(example)] == ["shop", "price-watch"]
+    table = DOCUMENT[DOCUMENT.index("| key | meaning |") :].partition("\n\n")[0]
+    named = {key for row in table.splitlines()[3:] for key in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
+    assert named == set(KEYS)
+
+
+# Secrets --------------------------------------------------------------------------------------------------------------
+
 
 URL = "https://example.com/secret-path"
 

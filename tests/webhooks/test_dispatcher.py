@@ -14,8 +14,8 @@ from sync.errors import ConfigurationError, LeaseBusy, UsageError
 from sync.monitoring.metrics import Metrics
 from sync.store.prune import prune
 from sync.webhooks.dispatcher import Dispatcher, DispatchLoop
+from sync.webhooks.endpoints import Rules
 from sync.webhooks.outbox import claim_endpoint, positions, resume
-from sync.webhooks.rules import Rules
 from tests.builders import record, records
 from tests.daemons import DaemonProcess, Upstream, until
 from tests.faults import Snapshot, sync
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DeliveryResult
-    from sync.webhooks.position import Position
+    from sync.webhooks.endpoints import Position
     from sync.webhooks.sign_and_send import Message
     from tests.builders import Database
 

@@ -1,200 +1,128 @@
-"""The file of endpoints, the addresses that messages may go to, and the form of a secret."""
+"""The rules and the position of an endpoint, the addresses that messages may go to, and the form of a secret."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
+from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sync.errors import ConfigurationError
 from sync.webhooks.endpoints import (
-    KEYS,
+    FAILING_AFTER,
+    GONE,
+    KINDS,
+    LOST,
     Endpoint,
-    SecretSource,
+    Position,
+    PriceRule,
+    Rules,
     check_secret,
     check_url,
-    read_endpoints,
+    contradiction,
+    is_field,
+    price_rule,
     secret_forms,
 )
-from sync.webhooks.position import POLICY
-from sync.webhooks.rules import PriceRule, Rules
+from tests.webhooks.changes import CURSOR, change, field
 
-MINIMAL = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_env = "SHOP"\n'
-
-
-def problems(text: str) -> list[str]:
-    with pytest.raises(ConfigurationError) as raised:
-        read_endpoints(text)
-    assert (raised.value.exit_code, raised.value.hint) == (78, "docs/changes.md lists every key; nothing was sent.")
-    return raised.value.problems
+TITLE = field("title", "a", "b")
+PRICE = field("consume_items.720p", 100, 110)
 
 
-def test_a_name_a_url_and_a_secret_are_sufficient_and_an_empty_file_has_no_endpoints() -> None:
-    secret = (SecretSource("secret_env", "SHOP"),)
-    assert read_endpoints(MINIMAL) == (Endpoint("shop", "https://example.com/hook", secret, Rules()),)
-    assert read_endpoints("") == ()
+def some(*values: str) -> frozenset[str]:
+    return frozenset(values)
 
 
-def test_every_key_is_read() -> None:
-    (found,) = read_endpoints("""
-        [[endpoint]]
-        name = "price-watch"
-        url = "http://127.0.0.1:8000/hook?to=me"
-        secret_env = "NEW"
-        secret_file = "old.secret"
-        kinds = ["changed"]
-        fields = ["consume_items.720p"]
-        tags = ["Festival", "热门"]
-        ids = ["1", "2"]
-        types = ["BEGIN_END_FRAME"]
-        price_change = "-10%"
-        breaking = true
-        per = "run"
-        from = "start"
-        enabled = false
-    """)
-    assert found == Endpoint(
-        "price-watch",
-        "http://127.0.0.1:8000/hook?to=me",
-        (SecretSource("secret_env", "NEW"), SecretSource("secret_file", "old.secret")),
-        Rules(
-            frozenset({"changed"}), frozenset({"consume_items.720p"}), frozenset({"Festival", "热门"}), frozenset({"1", "2"}),
-            frozenset({"BEGIN_END_FRAME"}), PriceRule(Decimal(10), "-"), breaking=True,
-        ),
-        per="run", start="start", enabled=False,
-    )  # fmt: skip
+def moved(percent: int, direction: str = "") -> Rules:
+    return Rules(price_change=PriceRule(Decimal(percent), direction))
 
 
-NAME = "name: expected 1 to 64 letters, digits, dots, dashes or underscores."
-NOT_HTTPS = "url: expected an https:// URL; allow_http = true permits plain http to an address of a private network."
-LINK_LOCAL = "url: expected a URL to another host: this address is link-local or of a cloud's metadata service."
-NO_LIST = "expected a list of texts with at least one in it: an empty one could never match."
-TOO_LONG = "expected texts of at most 255 characters: a longer one could never match."
-ONE_OR_TWO = "expected a text in quotes, or a list of two while one is rotated."
-NO_SUCH_KEY = (
-    "no such key; expected one of name, url, secret_env, secret_file, kinds, fields, tags, ids, types, price_change, "
-    "breaking, per, from, enabled, allow_http."
-)
-BAD = [
-    ('name = "a b"', f"number 1: {NAME}"),
-    ("name = 3", f"number 1: {NAME}"),
-    ('url = "example.com"', "shop: url: expected a URL such as https://example.com/hooks/templates."),
-    ('url = "http://example.com"', f"shop: {NOT_HTTPS}"),
-    ('url = "http://127.0.0.2/"', f"shop: {NOT_HTTPS}"),
-    ('url = "https://me:pw@example.com"', "shop: url: expected a URL without a user name or password in it."),
-    ('url = "https://example.com/#x"', "shop: url: expected a URL without a fragment, which is never sent."),
-    ('url = "https://169.254.169.254/latest"', f"shop: {LINK_LOCAL}"),
-    ('url = "https://[fe80::1]/"', f"shop: {LINK_LOCAL}"),
-    ('url = "https://[::ffff:169.254.1.1]/"', f"shop: {LINK_LOCAL}"),
-    ('secret_env = "not a name"', "shop: secret_env: expected the name of an environment variable, not the secret itself."),
-    ('secret_env = "whsec_x"', "shop: secret_env: expected the name of an environment variable, not the secret itself."),
-    ('secret_env = ["A", "B", "C"]', "shop: secret_env: expected one secret, or two while one is rotated, not 3."),
-    ("secret_env = []", f"shop: secret_env: {ONE_OR_TWO}"),
-    ('secret_env = ["A", ""]', f"shop: secret_env: {ONE_OR_TWO}"),
-    ("secret_env = 1", f"shop: secret_env: {ONE_OR_TWO}"),
-    ('secret_file = "whsec_x"', "shop: secret_file: expected the name of a file, not the secret itself."),
-    ("kinds = []", f"shop: kinds: {NO_LIST}"),
-    ('kinds = "added"', f"shop: kinds: {NO_LIST}"),
-    ('kinds = ["created"]', "shop: kinds: expected any of added, removed, changed, not 'created'."),
-    (
-        'fields = ["titel"]',
-        "shop: fields: expected fields as `changes` shows them, such as title or consume_items.720p, not 'titel'.",
-    ),
-    ("ids = [1]", f"shop: ids: {NO_LIST}"),
-    ('tags = [""]', f"shop: tags: {NO_LIST}"),
-    ('price_change = "10"', "shop: price_change: expected a share such as 10%, or +10% for up only, -10% for down only."),
-    ("price_change = 10", "shop: price_change: expected a text in quotes."),
-    ('price_change = ""', "shop: price_change: expected a text in quotes."),
-    ('breaking = "yes"', "shop: breaking: expected true or false, without quotes."),
-    ('per = "day"', "shop: per: expected one of change, run."),
-    ('from = "now"', "shop: from: expected one of end, start."),
-    ('kinds = ["added"]\nbreaking = true', "shop: kinds: added can never match: an added template is not a breaking change."),
-    ('kinds = ["removed"]\nfields = ["title"]', "shop: kinds: removed can never match: fields selects changed templates only."),
-    (f'ids = ["{"1" * 256}"]', f"shop: ids: {TOO_LONG}"),
-    (f'tags = ["{"x" * 256}"]', f"shop: tags: {TOO_LONG}"),
-    ('tag = ["x"]', f"shop: tag: {NO_SUCH_KEY}"),
-    ('secret = "whsec_abcdefgh"', f"shop: secret: {NO_SUCH_KEY}"),
-]
+WANTED: list[tuple[str, Rules, dict[str, Any], bool]] = [
+    ("no rule is every change", Rules(), change("removed"), True),
+    ("a kind", Rules(kinds=some("added")), change("added"), True),
+    ("another kind", Rules(kinds=some("added")), change("removed"), False),
+    ("an id", Rules(ids=some("1", "2")), change(template_id="2"), True),
+    ("another id", Rules(ids=some("1", "2")), change(template_id="12"), False),
+    ("a field", Rules(fields=some("title")), change("changed", TITLE), True),
+    ("a field whose name begins alike", Rules(fields=some("title")), change("changed", field("title_en", "a", "b")), False),
+    ("any price", Rules(fields=some("consume_items")), change("changed", PRICE), True),
+    ("one resolution's price", Rules(fields=some("consume_items.720p")), change("changed", PRICE), True),
+    ("another resolution's", Rules(fields=some("consume_items.7")), change("changed", PRICE), False),
+    ("fields: one that is new has none", Rules(fields=some("title")), change("added"), False),
+    ("a tag, in Chinese", Rules(tags=some("热门")), change("added"), True),
+    ("a tag, in another case", Rules(tags=some("trending")), change("added"), True),
+    ("a tag of one that is gone", Rules(tags=some("Trending")), change("removed"), True),
+    ("part of a tag", Rules(tags=some("Trend")), change("added"), False),
+    ("a tag that is lost", Rules(tags=some("Solo")),
+     change("changed", field("tags", [], [], gained=[], lost=[{"name": "单人", "name_en": "Solo"}])), True),
+    ("a tag without English", Rules(tags=some("None")), change("added", tags=[{"name": "x", "name_en": None}]), False),
+    ("a type", Rules(types=some("begin_end_frame")), change("added"), True),
+    ("a type that it was", Rules(types=some("OLD")), change("changed", field("template_type", "OLD", "NEW")), True),
+    ("a type that stands in another field", Rules(types=some("OLD")), change("changed", field("title", "OLD", "b")), False),
+    ("another type", Rules(types=some("OLD")), change("added"), False),
+    ("no type at all", Rules(types=some("OLD")), change("added", template_type=None), False),
+    ("breaking", Rules(breaking=True), change("removed"), True),
+    ("not breaking", Rules(breaking=True), change("changed", TITLE), False),
+    ("two rules, one of which holds", Rules(kinds=some("changed"), ids=some("9")), change("changed", TITLE), False),
+    ("exactly 10 % up", moved(10), change("changed", PRICE), True),
+    ("a hair less", moved(10), change("changed", field("consume_items.x", 100, 109.99)), False),
+    ("10 % down", moved(10), change("changed", field("consume_items.x", 100, 90)), True),
+    ("only up, and it falls", moved(10, "+"), change("changed", field("consume_items.x", 9, 1)), False),
+    ("only up, and it rises", moved(10, "+"), change("changed", PRICE), True),
+    ("only down, and it rises", moved(10, "-"), change("changed", PRICE), False),
+    ("one of two prices moved enough", moved(50),
+     change("changed", PRICE, field("consume_items.x", 1, 2)), True),
+    ("one that was free costs", moved(500), change("changed", field("consume_items.x", 0, 1)), True),
+    ("a new resolution", moved(0), change("changed", field("consume_items.x", None, 1)), False),
+    ("a resolution that goes", moved(0), change("changed", field("consume_items.x", 1, None)), False),
+    ("a price move, of one that is new", moved(0), change("added"), False),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("lines", "expected"), BAD, ids=[case[0] for case in BAD])
-def test_an_invalid_value_is_reported_by_endpoint_and_key_without_a_secret(lines: str, expected: str) -> None:
-    keys = [line.partition(" ")[0] for line in lines.splitlines()]
-    kept = [line for line in MINIMAL.splitlines() if line.partition(" ")[0] not in keys]
-    (problem,) = problems("\n".join([*kept, lines]))
-    assert problem == f"SYNC_WEBHOOKS_FILE: endpoint {expected}"
-    assert "whsec_" not in problem
-    assert "pw" not in problem
+@pytest.mark.parametrize(("rules", "found", "matches"), [case[1:] for case in WANTED], ids=[case[0] for case in WANTED])
+def test_a_change_matches_if_every_rule_matches(rules: Rules, found: dict[str, Any], matches: bool) -> None:  # noqa: FBT001
+    assert rules.matches(found) is matches
 
 
-def test_all_problems_of_all_endpoints_are_reported_at_once() -> None:
-    found = problems('x = 1\n[[endpoint]]\nname = "a"\n[[endpoint]]\nper = 1\n[[endpoint]]\n')
-    assert [problem.removeprefix("SYNC_WEBHOOKS_FILE: ") for problem in found] == [
-        "x: no such key; expected [[endpoint]].",
-        "endpoint a: url: missing.",
-        "endpoint a: secret_env: missing, and no secret_file either.",
-        "endpoint number 2: name: missing.",
-        "endpoint number 2: url: missing.",
-        "endpoint number 2: secret_env: missing, and no secret_file either.",
-        "endpoint number 2: per: expected one of change, run.",
-        "endpoint number 3: name: missing.",
-        "endpoint number 3: url: missing.",
-        "endpoint number 3: secret_env: missing, and no secret_file either.",
-    ]
+@pytest.mark.parametrize(("text", "rule"), [
+    ("10%", PriceRule(Decimal(10))), ("+2.5%", PriceRule(Decimal("2.5"), "+")), ("-100%", PriceRule(Decimal(100), "-")),
+    ("0%", PriceRule(Decimal(0))),
+])  # fmt: skip
+def test_a_price_rule_is_a_percentage_with_or_without_a_direction(text: str, rule: PriceRule) -> None:
+    assert price_rule(text) == rule
 
 
-def test_an_id_in_a_rule_may_be_as_long_as_that_of_a_template() -> None:
-    (found,) = read_endpoints(MINIMAL + f'ids = ["{"1" * 255}"]\n')
-    assert found.rules.ids == {"1" * 255}
+@pytest.mark.parametrize("text", ["", "10", "%", "ten%", "1e1%", "+-1%", " 10%", "NaN%", "10 %", "٣%", "-100.1%"])
+def test_other_texts_are_not_price_rules(text: str) -> None:
+    fall, share = r"^a fall of at most 100%$", r"^a share such as 10%, or \+10% for up only, -10% for down only$"
+    with pytest.raises(ValueError, match=fall if text == "-100.1%" else share):
+        price_rule(text)
 
 
-def test_a_name_occurs_once() -> None:
-    assert problems(MINIMAL * 2) == ["SYNC_WEBHOOKS_FILE: endpoint shop: name: given twice."]
+def test_the_names_of_fields_are_those_that_a_change_can_have() -> None:
+    assert all(map(is_field, ("title", "tags", "aspect_ratios", "consume_items", "consume_items.720p", "extra", "extra.New")))
+    assert KINDS == ("added", "removed", "changed")
+    assert not any(map(is_field, ("", "titel", "title.x", "consume_items.", "extra.", "template_id")))
 
 
-@pytest.mark.parametrize("text", ['[endpoint]\nname = "a"', "endpoint = [1]", "endpoint = 1", "endpoint = [[]]"])
-def test_endpoint_must_be_an_array_of_tables(text: str) -> None:
-    assert problems(text) == ["SYNC_WEBHOOKS_FILE: endpoint: expected [[endpoint]], in two pairs of brackets."]
+ONLY_CHANGED = "can never match: {} selects changed templates only"
 
 
-def test_at_most_20_endpoints_are_accepted() -> None:
-    tables = [MINIMAL.replace("shop", f"s{number}") for number in range(21)]
-    assert len(read_endpoints("".join(tables[:20]))) == 20
-    assert problems("".join(tables)) == ["SYNC_WEBHOOKS_FILE: expected at most 20 endpoints, not 21."]
-
-
-@pytest.mark.parametrize("text", ['url = "whsec_topsecret', "= 1", "a = 1\na = 2", "[" * 5000, "\x00", "a = " + "9" * 5000])
-def test_invalid_toml_is_reported_by_its_position_and_never_quoted(text: str) -> None:
-    (problem,) = problems(text)
-    assert re.fullmatch(r"SYNC_WEBHOOKS_FILE: no TOML(| \(at (line \d+, column \d+|end of document)\))\.", problem)
-    assert "topsecret" not in problem
-
-
-def test_the_position_of_invalid_toml_is_its_line_and_column() -> None:
-    assert problems("= 1") == ["SYNC_WEBHOOKS_FILE: no TOML (at line 1, column 1)."]
-    assert problems("a = " + "9" * 5000) == ["SYNC_WEBHOOKS_FILE: no TOML."]
-
-
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "changes.md").read_text()
-
-
-def test_the_example_in_the_documentation_is_valid_and_its_table_has_every_key() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
-    assert [endpoint.name for endpoint in read_endpoints(example)] == ["shop", "price-watch"]
-    table = DOCUMENT[DOCUMENT.index("| key | meaning |") :].partition("\n\n")[0]
-    named = {key for row in table.splitlines()[3:] for key in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
-    assert named == set(KEYS)
-
-
-def test_the_documentation_has_the_waits_of_the_policy() -> None:
-    hours = ", ".join(f"{step / 3600:g} h" for step in POLICY.waits[3:-1])
-    assert (
-        f"retry after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h"
-        in DOCUMENT
-    )
+@pytest.mark.parametrize(("rules", "reason"), [
+    (Rules(kinds=some("removed"), fields=some("title")), "removed " + ONLY_CHANGED.format("fields")),
+    (Rules(kinds=some("added", "removed"), price_change=moved(1).price_change),
+     "added and removed " + ONLY_CHANGED.format("price_change")),
+    (Rules(kinds=some("added"), breaking=True), "added can never match: an added template is not a breaking change"),
+    (Rules(kinds=some("added")), None),
+    (Rules(kinds=some("added", "removed", "changed"), price_change=moved(10).price_change, breaking=True), None),
+    (Rules(kinds=some("changed"), fields=some("title"), breaking=True), None),
+    (Rules(fields=some("title"), price_change=moved(1).price_change), None),
+])  # fmt: skip
+def test_rules_that_can_never_match_are_reported(rules: Rules, reason: str | None) -> None:
+    assert contradiction(rules) == reason
 
 
 # Secrets --------------------------------------------------------------------------------------------------------------
@@ -289,3 +217,16 @@ def test_every_part_of_a_url_after_its_host_is_hidden_in_responses_as_written_an
     ]  # fmt: skip
     bare = Endpoint("shop", "https://example.com", ())
     assert bare.quotable_parts == bare.secret_parts == []
+
+
+# The position ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_constants_that_other_modules_and_the_table_use() -> None:
+    assert timedelta(hours=1) == FAILING_AFTER
+    assert (GONE, LOST) == ("gone", "lost")
+
+
+@pytest.mark.parametrize(("cursor", "seq"), [(CURSOR, 7), ("", 0), ("no cursor", 0)])
+def test_the_seq_of_a_position_is_the_number_in_its_cursor_or_0(cursor: str, seq: int) -> None:
+    assert Position("shop", cursor, 0, True, 0, None, None, None, None, None, None).seq == seq  # noqa: FBT003 - whether it is at the end

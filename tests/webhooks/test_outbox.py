@@ -15,9 +15,8 @@ from sync.reader import feed
 from sync.store import process
 from sync.store.prune import prune
 from sync.store.tables import webhook_endpoints
-from sync.webhooks.endpoints import Endpoint
+from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import CLAIM_TTL, claim_endpoint, positions, register, save_attempt, steps
-from sync.webhooks.rules import Rules
 from tests.builders import EPOCH, record, records
 from tests.faults import sync
 

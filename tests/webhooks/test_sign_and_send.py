@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,19 @@ from standardwebhooks import Webhook
 from sync.client.network import Network
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.endpoints import Endpoint
-from sync.webhooks.sign_and_send import Message, Reply, message_of_change, message_of_run, message_of_test, send, sign
+from sync.webhooks.sign_and_send import (
+    OVERLOADED,
+    POLICY,
+    Message,
+    Reply,
+    is_due,
+    message_of_change,
+    message_of_run,
+    message_of_test,
+    next_attempt,
+    send,
+    sign,
+)
 from tests.json_forms import check
 from tests.webhooks.changes import CURSOR, change, field
 from tests.webhooks.receiver import OTHER, SECRET, Receiver, Request, our_signature, respond, response
@@ -271,3 +284,60 @@ def test_cookies_are_not_stored() -> None:
         for _ in range(2):
             send(receiver.signed_endpoint(), MESSAGE, NOW)
         assert [each.headers.get("cookie") for each in receiver.requests] == [None, None]
+
+
+# The next attempt -----------------------------------------------------------------------------------------------------
+
+DAY = 86400
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "changes.md").read_text()
+
+
+def test_the_documentation_has_the_waits_of_the_policy() -> None:
+    hours = ", ".join(f"{step / 3600:g} h" for step in POLICY.waits[3:-1])
+    assert (
+        f"retry after {POLICY.waits[0]:g} s, {POLICY.waits[1] / 60:g} min, {POLICY.waits[2] / 60:g} min, {hours}, then every 24 h"
+        in DOCUMENT
+    )
+
+
+def next_wait(failures: int = 1, **options: Any) -> float:
+    given: dict[str, Any] = {"slow": False, "retry_after": None, "random": lambda: 0.0, **options}
+    return (next_attempt(failures, now=NOW, **given) - NOW).total_seconds()
+
+
+def test_waits_grow_from_seconds_to_a_day_and_stay_there() -> None:
+    hours = [next_wait(failures) / 3600 for failures in range(3, 12)]
+    assert (next_wait(1), next_wait(2)) == (5, 300)
+    assert hours == [0.5, 2, 5, 10, 14, 20, 24, 24, 24]
+    assert next_wait(10**9) == DAY
+
+
+def test_every_failure_is_retried() -> None:
+    assert POLICY.retryable(ValueError())
+
+
+def test_jitter_lengthens_a_wait_by_up_to_a_tenth() -> None:
+    assert next_wait(2, random=lambda: 1.0) == 330
+    assert next_wait(2, random=lambda: 0.5) == 315
+
+
+@pytest.mark.parametrize(("retry_after", "waits"), [(None, 5), (0.0, 5), (1.0, 5), (120.0, 120), (DAY, DAY), (30 * DAY, DAY)])
+def test_retry_after_lengthens_the_planned_wait_up_to_a_day(retry_after: float | None, waits: float) -> None:
+    assert next_wait(1, retry_after=retry_after) == waits
+
+
+def test_the_responses_of_an_overloaded_server() -> None:
+    assert frozenset({429, 502, 503, 504}) == OVERLOADED
+
+
+def test_the_wait_after_an_overload_or_timeout_is_at_least_a_minute() -> None:
+    assert next_wait(1, slow=True) == 60
+    assert next_wait(2, slow=True) == 300
+
+
+@pytest.mark.parametrize(
+    ("ahead", "due"),
+    [(None, True), (-1, True), (0, True), (1, False), (DAY * 1.1, False), (DAY * 1.1 + 1, False), (DAY * 1.1 + 1.5, True)],
+)
+def test_an_attempt_is_due_at_its_time_or_if_a_clock_that_was_ahead_stored_it(ahead: float | None, due: bool) -> None:  # noqa: FBT001
+    assert is_due(None if ahead is None else NOW + timedelta(seconds=ahead), NOW) is due

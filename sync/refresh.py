@@ -16,9 +16,9 @@ from sync.config.settings import load, require_key
 from sync.errors import InvalidResponse, NotFound, UnknownTemplate
 from sync.reader.catalog import find_template
 from sync.reader.status import last_refresh, verified_at
+from sync.store.acquire import WAIT_SECONDS, LeaseWait
 from sync.store.apply import Store
 from sync.store.lease import REFRESH
-from sync.store.lease_wait import WAIT_SECONDS, LeaseWait
 from sync.store.state import require_origin
 from sync.synchronise import Outcome, Plan, run_with_lease
 

@@ -34,9 +34,8 @@ from sync.client.walk import walk
 from sync.config.addresses import require_same_origin
 from sync.config.resource_limits import resource_error
 from sync.errors import DatabaseError, DeadlineExceeded, Interrupted, LeaseBusy, RemovalsHeld, SyncError
-from sync.store.lease import REFRESH
-from sync.store.lease_renewal import renew_in_background
-from sync.store.lease_wait import LeaseWait, acquire_in_turn
+from sync.store.acquire import LeaseWait, acquire_in_turn
+from sync.store.lease import REFRESH, renew_in_background
 from sync.store.write import WriteSet
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from sync.catalog.run_record import Status
 from sync.reader import feed
 from sync.reader.feed_check import feed_problems
 from sync.sandbox.responses import list_templates
+from sync.store.acquire import acquire
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
 from sync.store.tables import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.document import Document
     from sync.client.worker import Params
+    from sync.store.lease import Lease
     from tests.builders import Database
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -352,6 +354,13 @@ def wait_for(condition: Callable[[], bool], within: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < ends, "it never came to pass"
         time.sleep(0.005)
+
+
+def take_lease(
+    engine: sa.Engine, trigger: str = "run", *, ttl: float = 60.0, now: datetime | None = None, template_id: str | None = None
+) -> Lease:
+    """Acquire the lease without waiting, and insert the row of the run."""
+    return acquire(engine, trigger=trigger, ttl=ttl, now=now or real_clock(), template_id=template_id)
 
 
 def age_lease(engine: sa.Engine, *, forget_process: bool = True) -> None:

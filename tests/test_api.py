@@ -25,7 +25,7 @@ from sync.sandbox.server import Sandbox
 from sync.store import lease
 from tests.builders import record, records, run_against
 from tests.command_line import of_sandbox
-from tests.faults import AFTER, BEFORE, at, sync
+from tests.faults import AFTER, BEFORE, at, sync, take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -392,7 +392,7 @@ def test_ensure_fresh_raises_the_error_of_the_run(
     sqlite: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     catalog = Catalog(sqlite.engine)
-    held = lease.acquire(sqlite.engine, trigger="run", ttl=60.0, now=datetime.now(UTC))
+    held = take_lease(sqlite.engine)
     with pytest.raises(LeaseBusy):
         catalog.ensure_fresh("1", 0, wait=0)
     with sqlite.engine.begin() as connection:

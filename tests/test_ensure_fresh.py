@@ -20,7 +20,7 @@ from sync.store.engine import open_engine, writing
 from sync.synchronise import RunOptions, synchronise
 from tests.builders import make_settings, record, records, run_against
 from tests.command_line import of_sandbox
-from tests.faults import PROCESSES, anomalies, wait_for
+from tests.faults import PROCESSES, anomalies, take_lease, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +108,7 @@ def test_a_caller_that_waited_takes_what_was_fetched_since_its_call(
         monkeypatch.chdir(tmp_path)
         run_against(server.url, sqlite.engine)
         server.replace(records(3 if found else 2))
-        held = lease.acquire(sqlite.engine, trigger="run", ttl=60.0, now=now())
+        held = take_lease(sqlite.engine)
         called: set[int] = set()
 
         def clock() -> datetime:
@@ -128,7 +128,7 @@ def test_a_caller_that_waited_takes_what_was_fetched_since_its_call(
 
 
 def test_a_wait_that_expires_is_busy_and_leaves_no_row(database: Database, upstream: Sandbox) -> None:
-    lease.acquire(database.engine, trigger="run", ttl=60.0, now=now())
+    take_lease(database.engine)
     with pytest.raises(LeaseBusy) as busy:
         Catalog(database.engine).ensure_fresh("7", 0, wait=0.1)
     assert (busy.value.exit_code, busy.value.run_id, refreshes(database)) == (75, None, [])
@@ -177,7 +177,7 @@ def test_forty_callers_in_four_processes_make_four_requests(database: Database, 
 def test_a_run_that_meets_a_refresh_and_forty_waiting_callers_goes_first_and_they_share_what_it_fetched(
     database: Database, upstream: Sandbox
 ) -> None:
-    held = lease.acquire(database.engine, trigger="refresh", template_id="1", ttl=60.0, now=now())
+    held = take_lease(database.engine, "refresh", template_id="1")
     begun = threading.Event()
     pauses: list[float] = []
 

@@ -18,7 +18,6 @@ from sync.catalog.removals import HeldRemoval, SyncState, Unconfirmed
 from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost
 from sync.store import lease as leases
-from sync.store import process
 from sync.store.bulk import batches
 from sync.store.database_errors import RECONNECT, Retry
 from sync.store.engine import reading, writing
@@ -195,14 +194,14 @@ class Store:
         Raises:
             DatabaseError: it is not recorded.
         """
-        row = {**run.row(), "holder": process.name()}
+        row = {**run.row(), "holder": leases.process_name()}
 
         def write() -> int:
             with writing(self.engine) as connection:
                 leases.current_holder(connection, lock=True)  # so that the order of numbers is the order of commits
                 return leases.insert_run(connection, row)
 
-        return replace(run, run_id=self.retry(write), holder=process.name())
+        return replace(run, run_id=self.retry(write), holder=leases.process_name())
 
 
 def _row_of(lease: leases.Lease) -> sa.ColumnElement[bool]:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.run_record import Status
 from sync.errors import DatabaseError
-from sync.store import process
 from sync.store.connecting import is_off, is_standby, standby
 from sync.store.engine import reading, writing
-from sync.store.lease import insert_run
+from sync.store.lease import insert_run, process_name
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -106,7 +105,7 @@ def rehearse_run(engine: sa.Engine) -> None:
         if found != "ok":
             hint = "Restore the last good backup with `template-sync db restore FILE`."
             raise DatabaseError(f"The database is damaged: {' '.join(str(found).split())}.", hint=hint)
-    row = {"trigger": "doctor", "status": str(Status.RUNNING), "started_at": datetime.now(UTC), "holder": process.name()}
+    row = {"trigger": "doctor", "status": str(Status.RUNNING), "started_at": datetime.now(UTC), "holder": process_name()}
     with writing(engine) as connection:
         connection.exec_driver_sql("UPDATE sync_state SET last_seq = last_seq")
         if sqlite:

@@ -5,27 +5,32 @@ token, and the transaction that applies a run first checks that its number is th
 same number can be assigned again, so a random token is compared too. The lease is one row, timed by the clock of the database:
 session locks do not work through a pooler, and other nodes of a cluster do not see them.
 
-A run that waits for a refresh writes a time into the row, until which other refreshes do not acquire the lease.
+The row also has a mark of the holder's process, so that a process on the same host can detect that the holder is dead; otherwise
+the lease of a killed run blocks the next one until it expires. A pid alone is not enough: pids are reused, and each container has
+a process 1. The mark also has the boot id, the pid namespace and the start time of the process.
 """
 
 from __future__ import annotations
 
-import secrets
+import os
+import socket
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from sync.catalog.run_record import BY_CODE, Status
-from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy, LeaseLost
-from sync.store import process
-from sync.store.database_errors import RECONNECT, Retry
+from sync.errors import DatabaseError, Interrupted, LeaseLost
+from sync.store.database_errors import Retry
 from sync.store.engine import writing
 from sync.store.tables import sync_lease, sync_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 _CLOCKS = {
@@ -35,14 +40,11 @@ _CLOCKS = {
 }
 
 
-_SLACK = 1.0
+SLACK = 1.0
 """Seconds; the clocks of the databases have different resolutions."""
 
 REFRESH = "refresh"
 """The trigger of a refresh."""
-
-PRECEDENCE_SECONDS = 10.0
-"""How long refreshes let a waiting run go first; the run renews it, and after its death they wait no longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,147 +79,6 @@ class Holder:
 def database_clock(connection: sa.Connection) -> sa.ColumnElement[float]:
     """Return an SQL expression for the time of the database, in Unix seconds: the clocks of hosts differ."""
     return sa.literal_column(_CLOCKS[connection.dialect.name], sa.Double())
-
-
-def acquire(
-    engine: sa.Engine,
-    *,
-    trigger: str,
-    ttl: float,
-    now: datetime,
-    retry: Retry = Retry(),  # noqa: B008 - Retry is frozen
-    template_id: str | None = None,
-    may_wait: bool = False,
-    check: Callable[[sa.Connection], None] = lambda _connection: None,
-) -> Lease:
-    """Acquire the lease and insert the row of the run, in one transaction, without waiting.
-
-    Rows that a dead holder left `running` become `interrupted`. If another run is active, or every attempt conflicts with other
-    nodes, a `skipped` row is inserted; not for a refresh, and not for a run that may wait for the refresh that is active.
-
-    Args:
-        engine: the database.
-        trigger: what started the run.
-        ttl: seconds after which the lease expires unless it is renewed.
-        now: the start of the run.
-        retry: retries conflicts.
-        template_id: the template of a refresh.
-        may_wait: whether this run tries again after a refresh; it then precedes refreshes for a while.
-        check: called when the row of the lease is locked; an error that it raises ends the attempt, and nothing is written.
-
-    Raises:
-        LeaseBusy: with the name of the holder, and the number of the `skipped` row if there is one.
-        DatabaseError: the attempt could not be recorded.
-    """
-    row = {"trigger": trigger, "started_at": now, "holder": process.name(), "template_id": template_id}
-    attempt = _Attempt(engine, row, ttl, secrets.token_hex(16), may_wait, check)
-    waits = iter(RECONNECT.all_waits(retry.random))
-    while True:
-        try:
-            taken = retry(attempt)
-        except DatabaseConflict as conflict:
-            message = f"Other hosts acquired the lease first on every retry. {conflict}"
-            if attempt.is_refresh:
-                taken = _unrecorded(message)
-            else:
-                with writing(engine) as connection:
-                    taken = _skipped(connection, attempt.row, message)
-        except DatabaseAway:
-            # If the answer to COMMIT was lost, the lease may be ours; the next run would report it as another run's.
-            wait = next(waits, None) if attempt.in_doubt else None
-            if wait is None:
-                raise
-            retry.sleep(wait)
-            continue
-        if isinstance(taken, Lease):
-            return taken
-        raise taken
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """Acquires the lease in one transaction, which can be repeated with the same token.
-
-    Attributes:
-        row: the row of the run, without what the lease adds.
-        may_wait: see `acquire`.
-        check: see `acquire`.
-        in_doubt: whether COMMIT was sent.
-    """
-
-    engine: sa.Engine
-    row: dict[str, Any]
-    ttl: float
-    token: str
-    may_wait: bool
-    check: Callable[[sa.Connection], None]
-    in_doubt: bool = False
-
-    @property
-    def is_refresh(self) -> bool:
-        return bool(self.row["trigger"] == REFRESH)
-
-    def __call__(self) -> Lease | LeaseBusy:
-        row, ttl, now = self.row, self.ttl, self.row["started_at"]
-        with writing(self.engine) as connection:
-            holder = current_holder(connection, lock=True)
-            if self.in_doubt and (ours := self._committed(connection)):
-                return ours
-            self.check(connection)
-            if holder.active and holder.clock_was_set_back:
-                connection.execute(sa.update(sync_lease).values(expires=database_clock(connection) + sync_lease.c.ttl))
-            if holder.active:
-                return self._refuse(connection, holder)
-            if self.is_refresh and seconds_of_precedence(connection) > 0:
-                return _unrecorded("A run waits for the lease, and goes before refreshes.")
-            # Rows that were copied without the lease's own have fences, too.
-            fence = max(holder.fence, connection.scalar(sa.select(sa.func.max(sync_runs.c.fence))) or 0) + 1
-            taken = {"holder": row["holder"], "process": process.mark(), "fence": fence, "token": self.token, "ttl": ttl}
-            if not self.is_refresh:
-                taken["run_waits_until"] = None
-            connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
-            close_abandoned(connection, now)
-            run_id = insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": self.token})
-            self.in_doubt = True
-            return Lease(run_id, fence, row["holder"], ttl, self.token)
-
-    def _refuse(self, connection: sa.Connection, holder: Holder) -> LeaseBusy:
-        """Return the error of an attempt that finds an active holder; record it, or let this run precede refreshes."""
-        age = f", for {max(0.0, (self.row['started_at'] - holder.since).total_seconds()):.0f} s" if holder.since else ""
-        who = "A refresh" if holder.is_refresh else "Another run"
-        ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
-        message = f"{who} holds the lease: {holder.name}{age}; {ends}."
-        if self.is_refresh:
-            return _unrecorded(message)
-        if self.may_wait and holder.is_refresh:
-            until = database_clock(connection) + PRECEDENCE_SECONDS
-            connection.execute(sa.update(sync_lease).values(run_waits_until=until))
-            return _unrecorded(message)
-        return _skipped(connection, self.row, message)
-
-    def _committed(self, connection: sa.Connection) -> Lease | None:
-        """Return the lease if an earlier attempt acquired it and no other run did since; renewed, as time has passed."""
-        query = sa.select(sync_runs.c.run_id, sync_runs.c.fence).where(sync_runs.c.token == self.token)
-        if (found := connection.execute(query).one_or_none()) is None:
-            return None
-        lease = Lease(found.run_id, found.fence, self.row["holder"], self.ttl, self.token)
-        return lease if renew(connection, lease) else None
-
-
-def _unrecorded(message: str, run_id: int | None = None) -> LeaseBusy:
-    return LeaseBusy(message, hint="Wait until it ends; `template-sync status` shows the lease holder.", run_id=run_id)
-
-
-def _skipped(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
-    code = LeaseBusy.default_code
-    skipped = {"status": str(Status.SKIPPED), "finished_at": row["started_at"], "error_code": code, "error": message}
-    return _unrecorded(message, insert_run(connection, {**row, **skipped}))
-
-
-def seconds_of_precedence(connection: sa.Connection) -> float:
-    """Return for how long a waiting run still goes before refreshes; 0 or less: there is none."""
-    left: float = connection.scalar(sa.select(sync_lease.c.run_waits_until - database_clock(connection))) or 0.0
-    return left if left <= PRECEDENCE_SECONDS + _SLACK else 0.0  # otherwise the clock was set back
 
 
 def insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
@@ -342,8 +203,101 @@ def current_holder(connection: sa.Connection, *, lock: bool = False) -> Holder:
         found.holder or "no holder",
         found.fence,
         min(found.left, longest),
-        process.is_dead(found.process),
+        is_dead(found.process),
         None if run is None else run.started_at,
-        clock_was_set_back=found.left > longest + _SLACK,
+        clock_was_set_back=found.left > longest + SLACK,
         is_refresh=run is not None and run.trigger == REFRESH,
     )
+
+
+@contextmanager
+def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
+    """Renew the lease from a thread, three times per TTL, without an open transaction in between.
+
+    Args:
+        engine: the database.
+        lease: the lease to renew.
+        on_loss: called once if another run acquired the lease; it must make the block raise Interrupted.
+
+    Raises:
+        LeaseLost: instead of that Interrupted.
+    """
+    done, lost = threading.Event(), threading.Event()
+
+    def renew_repeatedly() -> None:
+        while not done.wait(lease.ttl / 3):
+            try:
+                with writing(engine) as connection:
+                    renewed = renew(connection, lease)
+            except DatabaseError:
+                continue  # retried; `check_fence` detects a lease that expired
+            if not renewed:
+                lost.set()
+                on_loss()
+                return
+
+    thread = threading.Thread(target=renew_repeatedly, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    except Interrupted:
+        if lost.is_set():
+            raise lease_lost() from None
+        raise
+    finally:
+        done.set()
+        thread.join(lease.ttl)  # a daemon thread, which may wait for an unreachable database
+
+
+def process_name() -> str:
+    """Return the host name and pid, for messages."""
+    return f"{host_name()} (pid {os.getpid()})"
+
+
+def host_name() -> str:
+    """Return the host name."""
+    return socket.gethostname()[:200]
+
+
+def process_mark() -> str | None:
+    """Return the mark of this process; None on systems without /proc."""
+    try:
+        return f"{_here()}:{os.getpid()}:{_state_and_start(os.getpid())[1]}"
+    except OSError:
+        return None
+
+
+def is_dead(other: str | None) -> bool:
+    """Return whether the process of a mark has certainly ended; False if that is unknown."""
+    if other is None or process_mark() is None:
+        return False
+    here, pid, started = other.rsplit(":", 2)
+    if here != _here():
+        return False
+    try:
+        state, began = _state_and_start(int(pid))
+    except OSError:  # no such process, or processes of other users are hidden (hidepid, ProtectProc=invisible)
+        return not _exists(int(pid))
+    return state == "Z" or began != started
+
+
+def _here() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+    return f"{boot}:{namespace}"
+
+
+def _state_and_start(pid: int) -> tuple[str, str]:
+    # The command name, in parentheses, may contain spaces; the start time is field 22, the 20th after it.
+    state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return state, rest[18]
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -16,8 +16,8 @@ from sync.catalog.feed_chain import Cursor
 from sync.catalog.field_changes import breaking
 from sync.errors import DatabaseError, SchemaError
 from sync.store.bulk import BATCH
-from sync.store.feed_seq import insert_price_changes
 from sync.store.schema import HEAD, revision
+from sync.store.state import insert_price_changes
 from sync.store.tables import VIEWS, metadata, sync_state, template_changes, template_versions
 from sync.text import iso
 

@@ -221,7 +221,7 @@ sync_lease = Table(  # one row: the lease of runs
     Column("name", String(16), primary_key=True),
     Column("fence", BigInteger, nullable=False),  # raised by each acquisition; a run with an older one cannot commit
     Column("holder", String(255)),
-    Column("process", String(255)),  # mark of the process; see `sync.store.process`
+    Column("process", String(255)),  # mark of the process; see `sync.store.lease`
     Column("expires", sa.Double, nullable=False),  # Unix seconds of the database's clock
     Column("ttl", sa.Double),  # seconds; a clock that was set back must not extend the lease
     Column("token", String(32)),  # random, new for each acquisition

@@ -19,7 +19,7 @@ from sync.config.addresses import require_same_origin
 from sync.errors import DatabaseError
 from sync.store.bulk import batches, delete_rows, insert_rows, update_rows
 from sync.store.column_types import UtcDateTime, exact_decimal
-from sync.store.feed_seq import Feed
+from sync.store.state import Feed
 from sync.store.tables import (
     consume_items,
     held_removals,

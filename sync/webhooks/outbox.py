@@ -17,10 +17,9 @@ from sync.catalog.feed_chain import Cursor
 from sync.errors import CursorLost, DatabaseError, LeaseBusy, LeaseLost, UsageError
 from sync.reader.feed import changes
 from sync.store import lease as leases
-from sync.store import process
 from sync.store.engine import reading, writing
-from sync.store.feed_seq import last_cursor
 from sync.store.schema import require_current
+from sync.store.state import last_cursor
 from sync.store.tables import sync_state, webhook_endpoints
 from sync.webhooks.endpoints import Position
 from sync.webhooks.sign_and_send import message_of_change, message_of_run
@@ -148,10 +147,10 @@ def _claim(engine: Engine, name: str) -> Claim | None:
         query = sa.select(webhook_endpoints, left).where(webhook_endpoints.c.name == name).with_for_update()
         row = connection.execute(query).one_or_none()
         # A remaining time above the TTL means that the clock was ahead.
-        if row is None or (0 < row.left <= CLAIM_TTL + 1 and not process.is_dead(row.process)):
+        if row is None or (0 < row.left <= CLAIM_TTL + 1 and not leases.is_dead(row.process)):
             return None
         claim = Claim(_position(row, connection.execute(_END).one()), row.fence + 1)
-        taken = {"fence": claim.fence, "holder": process.name(), "process": process.mark()}
+        taken = {"fence": claim.fence, "holder": leases.process_name(), "process": leases.process_mark()}
         expires = leases.database_clock(connection) + CLAIM_TTL
         connection.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.name == name).values(**taken, expires=expires))
         return claim
@@ -159,7 +158,7 @@ def _claim(engine: Engine, name: str) -> Claim | None:
 
 def _same_claim(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
     # The holder is compared too, because after a failover the same fencing token can be assigned again.
-    mine = webhook_endpoints.c.holder == process.name()
+    mine = webhook_endpoints.c.holder == leases.process_name()
     return webhook_endpoints.c.name == claim.position.name, webhook_endpoints.c.fence == claim.fence, mine
 
 

@@ -32,7 +32,7 @@ from tests.clusters.servers import (
     promote,
     when_a_run_is_applied,
 )
-from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, hear_statements, real_clock, sync, wait_for
+from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, hear_statements, real_clock, sync, take_lease, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,10 +73,10 @@ def engine(pair: Pair) -> Iterator[sa.Engine]:
 def test_of_two_holders_with_one_fencing_token_only_the_newer_commits(pair: Pair, engine: sa.Engine) -> None:
     primary, standby = pair
     cut_off(standby)
-    a = leases.acquire(engine, trigger="run", ttl=60.0, now=real_clock())
+    a = take_lease(engine)
     primary.kill()
     promote(standby)
-    b = leases.acquire(engine, trigger="run", ttl=60.0, now=real_clock())
+    b = take_lease(engine)
     assert a.fence == b.fence
     assert a.run_id == b.run_id or standby.url.startswith("postgresql"), "MariaDB continues from the rows that are left"
     with pytest.raises(LeaseLost) as lost, writing(engine) as connection:

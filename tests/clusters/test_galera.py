@@ -13,15 +13,14 @@ from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy
 from sync.reader import status
 from sync.store import lease as leases
 from sync.store import schema
-from sync.store.database_errors import Retry
+from sync.store.acquire import LeaseWait, acquire_in_turn
 from sync.store.doctor import server_state
 from sync.store.engine import open_engine, writing
-from sync.store.lease_wait import LeaseWait, acquire_in_turn
 from sync.store.prune import prune
 from sync.store.state import save_planned_run
 from tests.builders import Database, record
 from tests.clusters.servers import ask, galera
-from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, hear_statements, real_clock, sync, wait_for
+from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, hear_statements, real_clock, sync, take_lease, wait_for
 from tests.store.test_upgrade_from_0_1_0 import load
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def test_of_two_concurrent_runs_on_two_nodes_one_is_skipped(engines: list[sa.Eng
     def meet(statement: str) -> None:
         if statement.startswith("UPDATE sync_lease") and not lost:
             lost.append("once")
-            leases.acquire(engines[1], trigger="run", ttl=60.0, now=real_clock())
+            take_lease(engines[1])
 
     hear_statements(engines[0], meet)
     outcome = sync(AFTER, engines[0])
@@ -125,11 +124,11 @@ def test_a_takeover_during_any_statement_of_an_acquisition_leaves_one_holder(eng
 
     def meet(statement: str) -> None:
         if statement.startswith(before) and not taken:
-            taken.append(leases.acquire(engines[1], trigger="run", ttl=60.0, now=real_clock()))
+            taken.append(take_lease(engines[1]))
 
     hear_statements(engines[0], meet)
     with pytest.raises(LeaseBusy):
-        leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
+        take_lease(engines[0])
     with writing(engines[2]) as connection:
         leases.check_fence(connection, taken[0])
 
@@ -178,7 +177,7 @@ def test_a_run_that_waits_on_one_node_goes_before_a_refresh_that_comes_later_on_
         if not later:
             _release(engines[0], refresh)
             with pytest.raises(LeaseBusy) as busy:
-                leases.acquire(engines[1], trigger="refresh", template_id="2", ttl=60.0, now=real_clock())
+                take_lease(engines[1], "refresh", template_id="2")
             later.append(str(busy.value))
 
     run = _in_turn(engines[2], "daemon", sleep=meanwhile)
@@ -187,7 +186,7 @@ def test_a_run_that_waits_on_one_node_goes_before_a_refresh_that_comes_later_on_
 
 
 def test_a_prune_on_another_node_blocks_a_concurrent_commit(engines: list[sa.Engine]) -> None:
-    lease = leases.acquire(engines[0], trigger="run", ttl=60.0, now=real_clock())
+    lease = take_lease(engines[0])
     with pytest.raises(DatabaseConflict) as conflict, writing(engines[0]) as connection:  # noqa: PT012 - it is the COMMIT that fails
         leases.check_fence(connection, lease)
         prune(engines[1], before=None, keep_runs=10_000)

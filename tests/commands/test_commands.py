@@ -9,18 +9,17 @@ import os
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
-from sync.store import lease
 from sync.store.engine import open_engine
 from sync.text import json_text
 from tests.builders import record, records, run_with
 from tests.command_line import environment, of_sandbox, template_sync
+from tests.faults import take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,7 +164,7 @@ def test_refresh_names_its_template_and_waits_as_long_as_asked_for_the_lease(tmp
         template_sync("run", folder=tmp_path, variables=variables)
         refreshed = json.loads(template_sync("refresh", "1", "--json", folder=tmp_path, variables=variables).out)
         engine = open_engine(f"sqlite:///{tmp_path / 'templates.db'}")
-        lease.acquire(engine, trigger="run", ttl=60.0, now=datetime.now(UTC))
+        take_lease(engine)
         engine.dispose()
         busy = template_sync("refresh", "1", "--wait", "0s", "--json", folder=tmp_path, variables=variables)
         wrong = template_sync("refresh", "1", "--wait", "soon", folder=tmp_path, variables=variables)

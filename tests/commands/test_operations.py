@@ -18,7 +18,6 @@ import pytest
 import sqlalchemy as sa
 
 from sync.sandbox.server import SANDBOX_KEY
-from sync.store import lease as leases
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
 from sync.store.tables import planned_runs, sync_lease, sync_state, webhook_endpoints
@@ -27,6 +26,7 @@ from tests.builders import record, records, run_against
 from tests.command_line import environment, template_sync
 from tests.conftest import SERVERS, drop_database, new_database
 from tests.daemons import DaemonProcess, Upstream
+from tests.faults import take_lease
 from tests.webhooks.receiver import SECRET, Receiver
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def rejected(scene: Scene) -> None:
 
 def locked(scene: Scene) -> None:
     scene.synchronise()
-    leases.acquire(scene.engine, trigger="run", ttl=600, now=datetime.now(UTC))
+    take_lease(scene.engine, ttl=600)
     scene.execute(sa.update(sync_lease).values(process=None))  # as from another machine: nobody here can tell whether it lives
 
 

@@ -20,11 +20,12 @@ from sync.errors import LeaseLost, SchemaError
 from sync.reader.status import overview
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store import lease as leases
-from sync.store import process, schema
+from sync.store import schema
 from sync.store.engine import open_engine
 from tests.builders import Database, records, run_against, run_with, ticking
 from tests.command_line import of_sandbox, template_sync
 from tests.daemons import Upstream, write_lock
+from tests.faults import take_lease
 from tests.golden.scenes import HOUR, MINUTE, START, end_holder, unconfirmed
 from tests.servers import free_port
 
@@ -99,8 +100,8 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
         return template_sync("lease", *arguments, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
 
     assert lease("show").out == "free: no run is active\n"
-    mine = leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
-    assert lease("show").out.startswith(f"{process.name()}, expires in ")
+    mine = take_lease(sqlite.engine, ttl=600, now=START)
+    assert lease("show").out.startswith(f"{leases.process_name()}, expires in ")
     refused = lease("release")
     assert refused.code == 2
     assert "--force" in refused.err
@@ -108,7 +109,7 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
     taken = lease("release", "--force")
     assert taken.code == 0
     event = next(json.loads(line) for line in taken.err.splitlines() if line.startswith("{"))
-    assert (event["event"], event["level"], event["holder"]) == ("lease_released_by_force", "warning", process.name())
+    assert (event["event"], event["level"], event["holder"]) == ("lease_released_by_force", "warning", leases.process_name())
     assert json.loads(lease("show", "--json").out) == {"active": False, "holder": None, "fence": 2, "seconds_left": 0}
     with sqlite.engine.begin() as connection, pytest.raises(LeaseLost):
         leases.check_fence(connection, mine)
@@ -116,10 +117,10 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
 
 
 def test_a_lease_of_a_dead_holder_is_told_as_free(sqlite: Database, tmp_path: Path) -> None:
-    leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
+    take_lease(sqlite.engine, ttl=600, now=START)
     end_holder(sqlite)
     seen = template_sync("lease", "show", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
-    assert seen == f"free: {process.name()} ended without releasing the lease; the next run acquires it\n"
+    assert seen == f"free: {leases.process_name()} ended without releasing the lease; the next run acquires it\n"
 
 
 def test_there_is_no_lease_to_take_where_there_is_no_database(tmp_path: Path) -> None:
@@ -266,10 +267,10 @@ def test_doctor_and_a_schema_of_another_version(sqlite: Database, upstream: Upst
 
 def test_doctor_and_the_lease(sqlite: Database, upstream: Upstream) -> None:
     assert checks(sqlite, upstream.url)["lease"].seen == "free"
-    leases.acquire(sqlite.engine, trigger="run", ttl=600, now=START)
-    assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"held by {process.name()}, expires in ")
+    take_lease(sqlite.engine, ttl=600, now=START)
+    assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"held by {leases.process_name()}, expires in ")
     end_holder(sqlite)
-    assert checks(sqlite, upstream.url)["lease"].seen == f"free: {process.name()} ended without releasing it"
+    assert checks(sqlite, upstream.url)["lease"].seen == f"free: {leases.process_name()} ended without releasing it"
 
 
 def test_doctor_and_freshness(sqlite: Database, upstream: Upstream) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sync.store import lease as leases
-from sync.store import process
 from sync.store.tables import planned_runs, sync_lease, sync_runs
 from tests.builders import Database, record, records, run_against, run_with, ticking
 from tests.daemons import Upstream
+from tests.faults import take_lease
 from tests.hostile import Hostile, Reply, Request, catalog, failure
 from tests.servers import free_port
 
@@ -64,7 +64,7 @@ def unconfirmed(database: Database) -> None:
 
 
 def at_work(database: Database) -> None:
-    leases.acquire(database.engine, trigger="run", ttl=60, now=START)
+    take_lease(database.engine, now=START)
 
 
 def killed(database: Database) -> None:
@@ -74,7 +74,7 @@ def killed(database: Database) -> None:
 
 def end_holder(database: Database) -> None:
     """Make the lease's holder a process that has ended."""
-    mark = process.mark()
+    mark = leases.process_mark()
     assert mark is not None
     with database.engine.begin() as connection:
         connection.execute(sa.update(sync_lease).values(process=mark.rpartition(":")[0] + ":1"))

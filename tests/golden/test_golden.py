@@ -14,7 +14,7 @@ import time_machine
 
 from sync import __version__
 from sync.monitoring.metrics import Metrics
-from sync.store import process
+from sync.store.lease import process_name
 from sync.synchronise import Outcome
 from tests.builders import record, run_against, run_with, ticking
 from tests.command_line import command
@@ -56,7 +56,7 @@ def compare(name: str, text: str) -> None:
 
 def normalised(text: str) -> str:
     """Replace what differs between machines and versions."""
-    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text.replace(process.name(), "HOST (pid 1)"))
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text.replace(process_name(), "HOST (pid 1)"))
     text = re.sub(r"(expires in |\"seconds_left\": )[1-9][\d.]*", r"\1N", text)
     return text.replace(__version__, "VERSION").replace("\r\n", "\n")
 

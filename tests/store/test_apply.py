@@ -21,7 +21,7 @@ from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing
 from tests.builders import SEED_PAGE, record, records
-from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, hear_statements, sync
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, hear_statements, sync, take_lease
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -332,7 +332,7 @@ def test_a_missing_single_row_is_an_error_with_the_documented_repair(database: D
 
 def test_a_run_that_failed_before_the_lease_gets_a_row_and_leaves_the_lease(database: Database) -> None:
     store = Store(database.engine)
-    lease = leases.acquire(database.engine, trigger="run", ttl=60.0, now=datetime(2026, 1, 1, tzinfo=UTC))
+    lease = take_lease(database.engine, now=datetime(2026, 1, 1, tzinfo=UTC))
     now = datetime(2026, 1, 2, tzinfo=UTC)
     failed = Run(None, "daemon", Status.FAILED, now, now, error_code="configuration", error="No key.")
     recorded = store.record_failed(failed)

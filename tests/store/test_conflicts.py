@@ -18,7 +18,7 @@ from sync.store.database_errors import CONFLICTS, Retry, classify, translate_err
 from sync.store.prune import prune
 from sync.store.state import save_planned_run
 from tests.conftest import SERVERS, fresh
-from tests.faults import AFTER, BEFORE, anomalies, real_clock, sync
+from tests.faults import AFTER, BEFORE, anomalies, real_clock, sync, take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def test_a_run_that_always_conflicts_at_the_lease_is_skipped_with_a_row(server: 
 
 def test_a_refresh_that_always_conflicts_is_busy_and_has_no_row(server: Database) -> None:
     with losing(server, "UPDATE ON sync_lease", 1000), pytest.raises(LeaseBusy, match="on every retry"):
-        leases.acquire(server.engine, trigger="refresh", template_id="1", ttl=60.0, now=real_clock())
+        take_lease(server.engine, "refresh", template_id="1")
     assert server.rows("sync_runs") == []
 
 

@@ -17,7 +17,7 @@ from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing
 from sync.store.tables import sync_lease, sync_runs
-from tests.faults import AFTER, BEFORE, Catalog, Snapshot, anomalies, real_clock, sync
+from tests.faults import AFTER, BEFORE, Catalog, Snapshot, anomalies, real_clock, sync, take_lease
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def _twice(database: Database) -> tuple[leases.Lease, leases.Lease]:
     """Let A take the lease, lose that, and let B take it: with A's fence and A's run."""
     before = Snapshot(database.engine)
-    a = leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
+    a = take_lease(database.engine)
     before.restore()
-    b = leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
+    b = take_lease(database.engine)
     with database.engine.begin() as connection:  # MariaDB counts on from the rows, so it does this by itself
         connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == b.run_id).values(run_id=a.run_id))
     b = replace(b, run_id=a.run_id)
@@ -79,7 +79,7 @@ def test_a_run_whose_row_the_database_lost_applies_nothing(database: Database) -
 
 
 def test_a_lease_without_a_token_can_be_acquired(database: Database) -> None:
-    leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
+    take_lease(database.engine)
     leases.break_lease(database.engine)
     with reading(database.engine) as connection:
         assert connection.scalar(sa.select(sync_lease.c.token)) is None

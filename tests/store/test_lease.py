@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,10 +15,9 @@ import sqlalchemy as sa
 
 from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseError, LeaseBusy, LeaseLost
-from sync.store import connecting, lease_renewal, schema
+from sync.store import connecting, schema
 from sync.store import engine as engines
 from sync.store import lease as leases
-from sync.store import process as processes
 from sync.store.apply import Store
 from sync.store.database_errors import translate_errors
 from sync.store.engine import open_engine, writing
@@ -36,6 +34,7 @@ from tests.faults import (
     process,
     real_clock,
     sync,
+    take_lease,
     wait_for,
 )
 from tests.servers import pgbouncer
@@ -45,10 +44,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.builders import Database
-
-
-def _take(engine: sa.Engine, ttl: float = 60.0) -> leases.Lease:
-    return leases.acquire(engine, trigger="run", ttl=ttl, now=real_clock())
 
 
 def _statuses(database: Database) -> list[str]:
@@ -64,7 +59,7 @@ def _lease_row(database: Database) -> dict[str, Any]:
 
 
 def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_age(database: Database) -> None:
-    _take(database.engine)
+    take_lease(database.engine)
     outcome = sync(BEFORE, database.engine, clock=real_clock)
     assert isinstance(outcome.error, LeaseBusy)
     assert outcome.error.exit_code == 75
@@ -84,19 +79,19 @@ def test_the_current_holder_has_a_name_a_start_and_an_expiry(database: Database)
         nobody = leases.current_holder(connection)
     assert (nobody.name, nobody.active, nobody.since) == ("no holder", False, None)
     before = real_clock()
-    _take(database.engine)
+    take_lease(database.engine)
     with engines.reading(database.engine) as connection:
         holder = leases.current_holder(connection)
-    assert (holder.name, holder.active, holder.dead) == (processes.name(), True, False)
+    assert (holder.name, holder.active, holder.dead) == (leases.process_name(), True, False)
     assert 50 < holder.seconds_left <= 60.1
     assert holder.since is not None
     assert before <= holder.since <= real_clock()
 
 
 def test_an_expired_lease_is_taken_over_and_the_old_run_is_closed_as_interrupted(database: Database) -> None:
-    first = _take(database.engine)
+    first = take_lease(database.engine)
     age_lease(database.engine)
-    second = _take(database.engine)
+    second = take_lease(database.engine)
     assert (second.fence, second.run_id) == (first.fence + 1, first.run_id + 1)
     old = database.rows("sync_runs", "run_id")[0]
     assert (old["status"], old["error_code"]) == ("interrupted", "interrupted")
@@ -117,7 +112,7 @@ def test_of_many_threads_that_want_the_lease_at_once_one_gets_it(database: Datab
     def want() -> None:
         start.wait()
         try:
-            _take(database.engine)
+            take_lease(database.engine)
         except LeaseBusy:
             got.append("busy")
         else:
@@ -137,13 +132,13 @@ def test_of_many_threads_that_want_the_lease_at_once_one_gets_it(database: Datab
 
 def take_and_die(url: str) -> None:
     """In a process of its own: take the lease for an hour and be killed."""
-    leases.acquire(open_engine(url), trigger="run", ttl=3600.0, now=datetime.now(UTC))
+    take_lease(open_engine(url), ttl=3600.0)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def take_and_wait(url: str) -> None:
     """In a process of its own: take the lease for an hour and do nothing."""
-    leases.acquire(open_engine(url), trigger="run", ttl=3600.0, now=datetime.now(UTC))
+    take_lease(open_engine(url), ttl=3600.0)
     signal.pause()
 
 
@@ -163,28 +158,28 @@ def test_a_stopped_holder_is_not_dead_and_keeps_others_out(database: Database) -
 
 
 def test_marks_of_other_machines_boots_and_containers_say_nothing_about_death() -> None:
-    mine = processes.mark()
+    mine = leases.process_mark()
     assert mine is not None
     boot, namespace, pid, started = mine.split(":")
-    assert not processes.is_dead(mine)
-    assert not processes.is_dead(None)
-    assert not processes.is_dead(f"other-boot:{namespace}:{pid}:{started}")
-    assert not processes.is_dead(f"{boot}:1:{pid}:{started}")
-    assert processes.is_dead(f"{boot}:{namespace}:{pid}:1"), "the number was given to another process"
-    assert processes.is_dead(f"{boot}:{namespace}:{2**22 + 1}:1"), "there is no such process"
+    assert not leases.is_dead(mine)
+    assert not leases.is_dead(None)
+    assert not leases.is_dead(f"other-boot:{namespace}:{pid}:{started}")
+    assert not leases.is_dead(f"{boot}:1:{pid}:{started}")
+    assert leases.is_dead(f"{boot}:{namespace}:{pid}:1"), "the number was given to another process"
+    assert leases.is_dead(f"{boot}:{namespace}:{2**22 + 1}:1"), "there is no such process"
 
 
 def test_a_process_that_is_hidden_from_this_user_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     """As under systemd's ProtectProc=invisible, or a /proc mounted with hidepid: its files are not there, it is."""
-    here, seen = processes._here(), processes._state_and_start
+    here, seen = leases._here(), leases._state_and_start
 
     def hidden(pid: int) -> tuple[str, str]:
         if pid == os.getppid():
             raise FileNotFoundError
         return seen(pid)
 
-    monkeypatch.setattr(processes, "_state_and_start", hidden)
-    assert not processes.is_dead(f"{here}:{os.getppid()}:1")
+    monkeypatch.setattr(leases, "_state_and_start", hidden)
+    assert not leases.is_dead(f"{here}:{os.getppid()}:1")
 
 
 # Losing it --------------------------------------------------------------------------------------------------------------
@@ -210,9 +205,9 @@ def test_a_holder_that_was_paused_past_its_lease_commits_nothing(database: Datab
 
 
 def test_a_holder_that_lost_its_lease_does_not_take_it_from_the_next_one_when_it_ends(database: Database) -> None:
-    first = _take(database.engine)
+    first = take_lease(database.engine)
     age_lease(database.engine)
-    second = _take(database.engine)
+    second = take_lease(database.engine)
     ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence, holder=first.holder)
     Store(database.engine).close(first, ended)
     assert _statuses(database) == ["interrupted", "running"]
@@ -242,7 +237,7 @@ def test_proving_the_fence_is_the_first_statement_of_the_transaction_that_applie
 def test_closing_a_run_while_another_takes_over_cannot_deadlock(database: Database) -> None:
     """Both need the lease's row and the run's; in different orders each could wait for the other."""
     for _ in range(10):
-        first = _take(database.engine)
+        first = take_lease(database.engine)
         age_lease(database.engine)
         ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence, holder=first.holder)
         errors: list[BaseException] = []
@@ -257,7 +252,7 @@ def test_closing_a_run_while_another_takes_over_cannot_deadlock(database: Databa
         closing = threading.Thread(
             target=attempt, args=(lambda first=first, ended=ended: Store(database.engine).close(first, ended),)
         )
-        taking = threading.Thread(target=attempt, args=(lambda second=second: second.append(_take(database.engine)),))
+        taking = threading.Thread(target=attempt, args=(lambda second=second: second.append(take_lease(database.engine)),))
         closing.start()
         taking.start()
         closing.join()
@@ -327,7 +322,7 @@ def test_a_heartbeat_that_finds_the_lease_taken_stops_the_fetching(database: Dat
 
 
 def test_a_released_lease_is_not_revived_by_a_late_heartbeat(database: Database) -> None:
-    lease = _take(database.engine)
+    lease = take_lease(database.engine)
     with writing(database.engine) as connection:
         leases.release(connection, lease)
     with writing(database.engine) as connection:
@@ -337,7 +332,7 @@ def test_a_released_lease_is_not_revived_by_a_late_heartbeat(database: Database)
 
 
 def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease = _take(database.engine, ttl=0.3)
+    lease = take_lease(database.engine, ttl=0.3)
     failures = threading.Event()
     real = writing
 
@@ -350,8 +345,8 @@ def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Dat
         with real(engine) as connection:
             yield connection
 
-    monkeypatch.setattr(lease_renewal, "writing", away_once)
-    with lease_renewal.renew_in_background(database.engine, lease, on_loss=lambda: None):
+    monkeypatch.setattr(leases, "writing", away_once)
+    with leases.renew_in_background(database.engine, lease, on_loss=lambda: None):
         assert failures.wait(20)
         term = _lease_row(database)["expires"]
         wait_for(lambda: _lease_row(database)["expires"] > term)
@@ -364,7 +359,7 @@ def test_a_lease_can_be_broken_by_force_and_its_holder_commits_nothing(database:
     def break_it() -> None:
         source.on_ask = None
         former = leases.break_lease(database.engine)
-        assert (former.name, former.active) == (processes.name(), True)
+        assert (former.name, former.active) == (leases.process_name(), True)
 
     source = Catalog(BEFORE, break_it)
     outcome = sync(source, database.engine)

@@ -11,12 +11,12 @@ from sync.catalog.run_record import Status
 from sync.errors import DeadlineExceeded, Interrupted, LeaseBusy
 from sync.refresh import refresh
 from sync.store import lease as leases
+from sync.store.acquire import WAIT_SECONDS, LeaseWait, acquire_in_turn
 from sync.store.apply import Store
 from sync.store.database_errors import Retry
 from sync.store.engine import writing
-from sync.store.lease_wait import WAIT_SECONDS, LeaseWait, acquire_in_turn
+from sync.store.schema import hold_lease_for_upgrade
 from sync.store.tables import sync_lease
-from sync.store.upgrade_lease import hold_lease_for_upgrade
 from sync.synchronise import RunOptions, synchronise
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, real_clock, sync
 

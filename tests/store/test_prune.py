@@ -26,6 +26,7 @@ from sync.store.tables import price_periods, sync_runs, template_versions
 from tests.builders import EPOCH, HASTY, Database, make_settings, record, records, run_against, run_with, ticking
 from tests.command_line import Result, template_sync
 from tests.daemons import Upstream, until
+from tests.faults import take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,9 +196,9 @@ def test_the_last_success_is_kept_after_failures_and_refreshes(database: Databas
         upstream.refuse(401)
         for number in range(2, 5):
             run_against(upstream.url, database.engine, clock=ticking(day(number)))
-    lease = leases.acquire(database.engine, trigger="run", ttl=60, now=day(5))
+    lease = take_lease(database.engine, now=day(5))
     with pytest.raises(LeaseBusy):
-        leases.acquire(database.engine, trigger="run", ttl=60, now=day(6))
+        take_lease(database.engine, now=day(6))
     with database.engine.begin() as connection:
         leases.release(connection, lease)
         ended = {"status": str(Status.FAILED), "finished_at": day(5)}
@@ -219,7 +220,7 @@ def test_an_active_run_is_neither_deleted_nor_blocked(database: Database) -> Non
         until(lambda: upstream.request_count, "a question")
         for number in (8, 9):
             with pytest.raises(LeaseBusy):
-                leases.acquire(database.engine, trigger="run", ttl=60, now=day(number))
+                take_lease(database.engine, now=day(number))
         prune(database.engine, before=None, keep_runs=1)
         assert [row["status"] for row in database.rows("sync_runs", "run_id")] == ["succeeded", "running", "skipped", "skipped"]
         upstream.gate.set()

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
-from sync.store import lease as leases
 from sync.store.backup import back_up, restore
 from sync.store.engine import open_engine
 from sync.store.tables import VIEWS, metadata
 from tests.command_line import template_sync
-from tests.faults import AFTER, PROCESSES, end_of, real_clock, sync
+from tests.faults import AFTER, PROCESSES, end_of, sync, take_lease
 from tests.store.copies import (
     FEW,
     NEW,
@@ -155,7 +154,7 @@ def test_a_restore_is_refused_while_another_process_has_the_database_open(backed
 def test_a_restore_is_refused_during_a_run(backed_up: tuple[Path, Path]) -> None:
     file, backup = backed_up
     database = opened(file)
-    leases.acquire(database.engine, trigger="run", ttl=60, now=real_clock())
+    take_lease(database.engine)
     with pytest.raises(LeaseBusy, match="A run holds the lease"):
         restore(database.engine, backup)
     database.engine.dispose()

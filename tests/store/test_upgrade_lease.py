@@ -13,9 +13,9 @@ from sync.errors import LeaseBusy, LeaseLost
 from sync.store import lease as leases
 from sync.store import schema
 from sync.store.engine import writing
+from sync.store.schema import hold_lease_for_upgrade
 from sync.store.tables import sync_lease
-from sync.store.upgrade_lease import hold_lease_for_upgrade
-from tests.faults import BEFORE, age_lease, anomalies, real_clock, sync, wait_for
+from tests.faults import BEFORE, age_lease, anomalies, sync, take_lease, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database
 
 
 def test_a_run_that_slept_through_an_upgrade_commits_nothing(database: Database) -> None:
-    lease = leases.acquire(database.engine, trigger="run", ttl=60.0, now=real_clock())
+    lease = take_lease(database.engine)
     age_lease(database.engine)
     with hold_lease_for_upgrade(database.engine, needed=lambda: True):
         pass

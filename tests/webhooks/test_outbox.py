@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sync.catalog.feed_chain import Cursor
 from sync.errors import CursorLost, LeaseLost
 from sync.reader import feed
-from sync.store import process
+from sync.store.lease import process_mark
 from sync.store.prune import prune
 from sync.store.tables import webhook_endpoints
 from sync.webhooks.endpoints import Endpoint, Rules
@@ -190,7 +190,7 @@ def test_one_process_at_a_time_claims_an_endpoint(database: Database) -> None:
 @pytest.mark.parametrize("why", ["expired", "process dead", "clock was ahead"])
 def test_a_claim_of_a_dead_or_late_process_is_taken_over_and_its_writes_are_refused(database: Database, why: str) -> None:
     register(database.engine, "shop", from_start=True)
-    mark = process.mark() or ""
+    mark = process_mark() or ""
     left: dict[str, dict[str, Any]] = {
         "expired": {"expires": 1.0},
         "process dead": {"process": mark.rpartition(":")[0] + ":1"},

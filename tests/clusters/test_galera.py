@@ -14,6 +14,7 @@ from sync.reader import status
 from sync.store import lease as leases
 from sync.store import schema
 from sync.store.acquire import LeaseWait, acquire_in_turn
+from sync.store.database_errors import Retry
 from sync.store.doctor import server_state
 from sync.store.engine import open_engine, writing
 from sync.store.prune import prune

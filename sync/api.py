@@ -382,11 +382,7 @@ def _filters(filters: dict[str, Any]) -> Selection:
 
 
 def _age(max_age: timedelta | float, name: str = "max_age") -> timedelta:
-    """Return a timedelta, from a timedelta or seconds.
-
-    Raises:
-        ValueError: it is neither, or negative.
-    """
+    """Return a timedelta, from a timedelta or seconds; raise ValueError if it is neither, or negative."""
     try:
         age = max_age if isinstance(max_age, timedelta) else timedelta(seconds=max_age)
     except (TypeError, ValueError, OverflowError):

@@ -20,11 +20,7 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def http_url(value: str, example: str = "https://api.crun.ai") -> str:
-    """Validate a URL. No error repeats it, because it may contain a secret.
-
-    Raises:
-        ValueError: it is invalid; the message says what is expected.
-    """
+    """Validate a URL. A ValueError says what is expected, and does not repeat the URL, because it may contain a secret."""
     try:
         parts = urlsplit(value.strip())
         _ = parts.port
@@ -51,11 +47,7 @@ def origin_of(url: str) -> str:
 
 
 def require_same_origin(recorded: str | None, configured: str) -> None:
-    """Refuse to compare the tables with another catalog than the one that they are a copy of.
-
-    Raises:
-        OtherOrigin: naming both.
-    """
+    """Raise OtherOrigin if the tables are a copy of another catalog than the configured one."""
     if recorded not in {None, configured}:
         raise OtherOrigin(_shown(recorded), _shown(configured))
 
@@ -85,8 +77,7 @@ _NOT_PUBLIC = (ip_network("192.0.0.0/24"), ip_network("fec0::/10"), ip_network("
 def reached_addresses(text: str) -> tuple[IPv4Address | IPv6Address, ...]:
     """Return an address and the IPv4 address that a translator, tunnel or the system reaches behind it.
 
-    Raises:
-        ValueError: this is no IP address.
+    This and the functions below raise ValueError if the text is no IP address.
     """
     found = ip_address(text.partition("%")[0])
     if isinstance(found, IPv4Address):
@@ -98,11 +89,7 @@ def reached_addresses(text: str) -> tuple[IPv4Address | IPv6Address, ...]:
 
 
 def is_metadata_service(text: str) -> bool:
-    """Return whether an IP address is one of those at which clouds serve credentials, link-local ones included.
-
-    Raises:
-        ValueError: this is no IP address.
-    """
+    """Return whether an IP address is one of those at which clouds serve credentials, link-local ones included."""
     return any(address.is_link_local or address in _METADATA for address in reached_addresses(text))
 
 
@@ -111,11 +98,7 @@ _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16
 
 
 def is_private(text: str) -> bool:
-    """Return whether an IP address reaches a private network or this machine.
-
-    Raises:
-        ValueError: this is no IP address.
-    """
+    """Return whether an IP address reaches a private network or this machine."""
     address, *behind = reached_addresses(text)
     if address.is_loopback:
         return True
@@ -124,11 +107,7 @@ def is_private(text: str) -> bool:
 
 
 def is_public(text: str) -> bool:
-    """Return whether an IP address is public: no private network, no loopback, no metadata service of a cloud.
-
-    Raises:
-        ValueError: this is no IP address.
-    """
+    """Return whether an IP address is public: no private network, no loopback, no metadata service of a cloud."""
     return all(
         address.is_global and not address.is_multicast and address not in _METADATA
         and not any(address in network for network in _NOT_PUBLIC if network.version == address.version)

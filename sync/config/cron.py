@@ -39,11 +39,7 @@ class Cron:
     """An expression evaluated in one time zone, with results in UTC, where comparing and subtracting need no zone."""
 
     def __init__(self, expression: str, zone: ZoneInfo) -> None:
-        """Parse the expression.
-
-        Raises:
-            ValueError: as `check` does.
-        """
+        """Parse the expression; raise the ValueError of `check`."""
         self._expression = expression
         self._fields = check(expression)
         self._zone = zone
@@ -67,8 +63,7 @@ class Cron:
 def check(expression: str) -> str:
     """Return the five fields of an expression in cronsim's form.
 
-    Raises:
-        ValueError: with one sentence for the user, if the expression cannot be parsed or never fires.
+    A ValueError has one sentence for the user: the expression cannot be parsed, or never fires.
     """
     text = expression.strip().lower()
     fields = _WORDS.get(text, text).split()

@@ -23,9 +23,7 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 def files_in_use(database_url: str, named: Mapping[str, str]) -> list[tuple[str, str]]:
     """List the files that must not be replaced, each with a description.
 
-    Args:
-        database_url: DATABASE_URL; only SQLite has files.
-        named: a variable, or another description, -> the file that it names.
+    `database_url` counts only for SQLite; `named` maps a variable, or another description, to the file that it names.
     """
     used = [(f"the file of {name}", path) for name, path in named.items()]
     found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", database_url, re.IGNORECASE)
@@ -57,15 +55,10 @@ def _real(path: str) -> str:
 
 
 def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
-    """Return the one line of a file that contains a secret.
+    """Return the one line of a file, or a pipe, that contains a secret; a ValueError says what is expected of it.
 
-    Args:
-        name: setting that names the file.
-        path: the file, or a pipe.
-        warnings: a sentence is appended if every user of the machine can read the file, or if it has been replaced.
-
-    Raises:
-        ValueError: the file is invalid; the message says what is expected.
+    `name` is the setting that names the file. `warnings` gets a sentence if every user of the machine can read the file, or if it
+    was replaced.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - it may be a pipe

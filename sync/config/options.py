@@ -20,11 +20,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_duration(value: str) -> float:
-    """Parse a duration such as 90s, 15m, 6h or 1d, to seconds.
-
-    Raises:
-        ValueError: it is invalid; the message says what is expected.
-    """
+    """Parse a duration such as 90s, 15m, 6h or 1d, to seconds. As of every parser here, a ValueError says what is expected."""
     match = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smhd]?)\s*", value)
     if not match or not float(match[1]):
         raise ValueError("a duration above zero, such as 90s, 15m, 6h or 1d")
@@ -37,11 +33,7 @@ def parse_duration(value: str) -> float:
 
 
 def parse_duration_or_zero(value: str) -> float:
-    """Parse a duration as `parse_duration` does, or a zero.
-
-    Raises:
-        ValueError: it is invalid; the message says what is expected.
-    """
+    """Parse a duration as `parse_duration` does, or a zero."""
     if re.fullmatch(r"\s*0{1,9}(\.0{1,9})?\s*[smhd]?\s*", value):
         return 0.0
     try:
@@ -51,11 +43,7 @@ def parse_duration_or_zero(value: str) -> float:
 
 
 def replaceable_file(value: str) -> str:
-    """Check that a file can be replaced atomically.
-
-    Raises:
-        ValueError: it is a link, a device or a directory.
-    """
+    """Check that a file can be replaced atomically: that it is no link, device or directory."""
     path = Path(value)
     try:
         plain = not path.is_symlink() and (path.is_file() or not path.exists())  # replacing /dev/null would create a file

@@ -165,11 +165,7 @@ def _misspelt(layers: list[tuple[str, Mapping[str, str | None]]]) -> list[str]:
 
 
 def dotenv_file(path: Path | None) -> Mapping[str, str | None]:
-    """Read a `.env` file if it exists.
-
-    Raises:
-        ConfigurationError: it cannot be read.
-    """
+    """Read a `.env` file if it exists; raise ConfigurationError if it cannot be read."""
     try:
         if path is None or not path.is_file():
             return {}
@@ -265,11 +261,7 @@ _NO_KEY = "CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that co
 
 
 def require_key(settings: Settings) -> str:
-    """Return the API key.
-
-    Raises:
-        ConfigurationError: it is not set.
-    """
+    """Return the API key; raise ConfigurationError if it is not set."""
     if settings.api_key is None:
         raise ConfigurationError([_NO_KEY])
     return settings.api_key

@@ -50,17 +50,15 @@ BATCH = 1000
 def select_templates(source: Source, wanted: Selection = EVERYTHING, *, after_run: int | None = None) -> list[Stored]:
     """Read the templates of a selection, in its order.
 
-    Args:
-        source: the database.
-        wanted: the selection.
-        after_run: the catalog after this run; None: the present one. `sync.reader.past.run_of` returns the run of a time.
+    As of each function here, `after_run` is the run after which the catalog is read, None for the present one;
+    `sync.reader.past.run_of` returns the run of a time.
     """
     with reading_current(source) as connection:
         return select_present(connection, wanted) if after_run is None else select_past(connection, wanted, after_run)
 
 
 def count(source: Source, wanted: Selection, *, after_run: int | None = None) -> int:
-    """Count the templates of a selection; `after_run` as in `select_templates`."""
+    """Count the templates of a selection."""
     with reading_current(source) as connection:
         if after_run is None:
             return count_present(connection, wanted)
@@ -101,11 +99,6 @@ def open_catalog(source: Source, *, after_run: int | None = None, batch: int = B
     """Yield the cursor from which a copy continues, and all documents of the same snapshot, by id in code-point order.
 
     The documents are read in batches while they are iterated, because those of a large catalog do not fit into a small memory.
-
-    Args:
-        source: the database.
-        after_run: the catalog after this run; None: the present one.
-        batch: number of documents in one query.
     """
     with reading_current(source) as connection:
         cursor = overview(connection).cursor if after_run is None else position_after(connection, after_run)["cursor"]
@@ -146,11 +139,7 @@ def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
 
 
 def periods(source: Source, template_id: str, *, after_run: int | None = None) -> list[PricePeriod]:
-    """Read the prices of a template and their validity, oldest first; `after_run`: as known after that run.
-
-    Raises:
-        UnknownTemplate: it was never seen, or not by that run.
-    """
+    """Read the prices of a template and their validity, oldest first; raise UnknownTemplate as `find_template` does."""
     with reading(source) as connection:
         find_template(connection, template_id, after_run=after_run)
         query = sa.select(price_periods).where(price_periods.c.template_id == template_id)
@@ -181,11 +170,7 @@ def _ended_later(row: Any, after_run: int | None, ended_at: datetime | None) -> 
 
 
 def check_id(template_id: str) -> str:
-    """Return the id of a template.
-
-    Raises:
-        ValueError: it is not a string.
-    """
+    """Return the id of a template; raise ValueError if it is not a string, UnknownTemplate if no template can have it."""
     if not isinstance(template_id, str):
         raise ValueError(f"template_id: a text, not {template_id!r}.")  # noqa: TRY004 - ValueError for every invalid argument
     if len(template_id) > _LONGEST_ID or storage_flaw(template_id):

@@ -51,7 +51,7 @@ def changes(
     """Read the feed, oldest first: each change with the document after it; a removal with the last document.
 
     Args:
-        source: the database.
+        source: the database, or a transaction.
         since: only changes after this cursor or `seq`.
         run_id: only changes of this run.
         template_id: only changes of this template.
@@ -181,11 +181,7 @@ def follow(engine: sa.Engine, since: str | int, *, pause: Iterator[None]) -> Ite
 
 
 def check_position(since: str | int | None) -> str | int | None:
-    """Return a cursor or a `seq`.
-
-    Raises:
-        ValueError: it is neither.
-    """
+    """Return a cursor or a `seq`; raise ValueError for anything else."""
     if since is not None and parse_position(since) is None:
         raise ValueError(f"since: a cursor or a seq, not {since!r}.")
     return since
@@ -194,9 +190,7 @@ def check_position(since: str | int | None) -> str | int | None:
 def validate_cursor(connection: sa.Connection, since: str | int) -> int:
     """Return the `seq` after which the reader continues; read the changes in the same transaction.
 
-    Args:
-        connection: in a transaction with one snapshot.
-        since: a cursor, or a `seq`, of which only the range is checked.
+    Of a `seq` only the range is checked.
 
     Raises:
         UsageError: it is not a cursor.

@@ -241,16 +241,9 @@ class Difference:
 
 
 def difference(source: Source, before: int | datetime, after: int | datetime | None, now: datetime) -> Difference:
-    """Compare the catalogs of two times; only templates that differ are read.
+    """Compare the catalogs of two times, of which None is the present; only templates that differ are read.
 
-    Args:
-        source: the database.
-        before: a run, or an aware time.
-        after: likewise; None: the present.
-        now: the present time; later times are refused.
-
-    Raises:
-        CatalogError: as `run_of`.
+    Arguments and errors are those of `run_of`.
     """
     with reading_current(source) as connection:
         first = run_of(connection, before, now)
@@ -262,11 +255,7 @@ def difference(source: Source, before: int | datetime, after: int | datetime | N
 
 
 def check_moment(when: int | datetime) -> int | datetime:
-    """Return a run id, or an aware time converted to UTC.
-
-    Raises:
-        ValueError: it is neither; a time without a time zone is ambiguous.
-    """
+    """Return a run id, or an aware time converted to UTC; raise ValueError for anything else."""
     if isinstance(when, int) and not isinstance(when, bool):
         if not 0 <= when <= LARGEST_NUMBER:
             raise ValueError(f"No run has the number {when}.")

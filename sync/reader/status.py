@@ -37,11 +37,7 @@ def rejected(engine: sa.Engine, run_id: int) -> list[dict[str, Any]]:
 
 
 def require_run(engine: sa.Engine, run_id: int) -> None:
-    """Check that a run exists.
-
-    Raises:
-        UnknownRun: it does not.
-    """
+    """Raise UnknownRun if a run does not exist."""
     with reading_current(engine) as connection:
         if connection.scalar(sa.select(sync_runs.c.run_id).where(sync_runs.c.run_id == run_id)) is None:
             raise UnknownRun(f"There is no run {run_id}.", hint="`template-sync runs` lists the runs.")

@@ -6,8 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sync import __version__
 from sync.outputs.commands import SiteBuilt
@@ -24,7 +23,7 @@ from sync.terminal.changes import as_atom
 from sync.text import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
@@ -37,17 +36,6 @@ if TYPE_CHECKING:
     """Copies covers to the folder; returns URL → path, and the number of covers that could not be fetched."""
     Progress = Callable[[int, int], None]
 
-ASSETS = (
-    "site.css",
-    "start.js",
-    "freshness-line.js",
-    "page.js",
-    "pager.js",
-    "preview.js",
-    "gallery.js",
-    "changes.js",
-    "icon.svg",
-)
 NEWEST_CHANGES = 1000
 """Changes in changes.json; the database contains all."""
 NEWEST_ENTRIES = 50
@@ -88,83 +76,46 @@ def build(
         SiteError: the folder cannot be written.
         DatabaseError: the database cannot be read.
     """
-    assets, contents = _assets()
-    rendering = pages.Pages(assets, options.site_url)
-    program = _hash(
-        __version__, rendering.sources, *map(str, contents.values()), json.dumps(asdict(options)), str(bool(copy_media))
-    )
+    rendering = pages.Pages(options.site_url)
+    program = _hash(__version__, rendering.sources, json.dumps(asdict(options)), str(bool(copy_media)))
     with open_folder(path) as folder:
         mark = _hash(program, stamp(engine))
-        if folder.old.stamp == mark and not folder.old.missing and _is_complete(folder):
+        if folder.is_current(mark):
             return _only_freshness(engine, folder, options)
         with reading(engine) as connection:
             mark = _hash(program, stamp(connection))
             found = read_catalog_dump(connection)
             copies, missing = copy_media(folder, found.stored) if copy_media else ({}, 0)
-            _write(folder, connection, found, Media(copies), rendering, program, options, contents, progress)
+            _write(folder, connection, found, Media(copies), rendering, program, options, progress)
         written, deleted = folder.publish(mark, copies, missing)
     return SiteBuilt(written, deleted, found.overview.present, len(copies), missing)
 
 
 def _only_freshness(engine: Engine, folder: Folder, options: Options) -> SiteBuilt:
     found = overview(engine)
-    for name in folder.old.files:
-        if name != "freshness.js":
-            folder.fresh(name, folder.old.files[name])
+    folder.keep_all()
     folder.put_if_new("freshness.js", data.freshness(found, rejected_records(engine).count, options.stale_after))
     written, deleted = folder.publish(folder.old.stamp, folder.old.copies, 0)
     return SiteBuilt(written, deleted, found.present, len(folder.old.copies), 0)
 
 
-def _is_complete(folder: Folder) -> bool:
-    return all((folder.path / name).is_file() for name in folder.old.files)
-
-
 def _write(
     folder: Folder, connection: Connection, found: CatalogDump, media: Media, rendering: pages.Pages, program: str,
-    options: Options, contents: Mapping[str, bytes], progress: Progress | None,
+    options: Options, progress: Progress | None,
 ) -> None:  # fmt: skip
-    known = {one.document["template_id"]: one for one in found.stored}
+    for path, content in rendering.assets.items():
+        folder.put_if_new(path, content)
+    cards = {one.document["template_id"]: card(one, media) for one in found.stored}
     events: dict[str, list[Event]] = defaultdict(list)
     for event in found.events:
         events[event.template_id].append(event)
-    for name, content in contents.items():
-        folder.put_if_new(name, content)
-    cards = {template_id: card(one, media) for template_id, one in known.items()}
-    _pages_of_templates(folder, found, cards, events, rendering, program, options, progress)
-    marks = marks_of(found)
-    rows = [({**cards[each], **asdict(marks.get(each, Marks()))}, known[each]) for each in _newest_first(found)]
-    gallery_data = _hashed(folder, "catalog", data.catalog_data(rows))
-    changes_data = _hashed(folder, "changes", data.changes_data(found, cards))
-    folder.put_if_new("freshness.js", data.freshness(found.overview, found.rejected.count, options.stale_after))
-    folder.put_if_new("catalog.json", data.array([printed(one.document) for one in found.stored if one.removed_at is None]))
-    newest = feed.changes(connection, most=NEWEST_CHANGES)
-    folder.put_if_new("changes.json", data.array(newest))
-    folder.put_if_new("schemas.json", json_text(everything(), indent=2) + "\n")
-    address = None if options.site_url is None else f"{options.site_url}feed.xml"
-    folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch, self_url=address))
-    cut = len(found.events) > data.MAX_CHANGES
-    for name, context in (
-        ("changes.html", pages.changes(found, cards, changes_data, cut=cut)),
-        ("index.html", pages.gallery([shown for shown, _ in rows], gallery_data)),
-    ):
-        folder.put_if_new(name, rendering.render(name, name, context))
-    if options.site_url is not None:
-        folder.put_if_new("sitemap.xml", _sitemap(found, options.site_url))
-
-
-def _pages_of_templates(
-    folder: Folder, found: CatalogDump, cards: Mapping[str, dict[str, Any]], events: Mapping[str, list[Event]],
-    rendering: pages.Pages, program: str, options: Options, progress: Progress | None,
-) -> None:  # fmt: skip
     for number, one in enumerate(found.stored):
         if progress and number % PAGES_PER_STEP == 0:
             progress(number, len(found.stored))
         template_id = one.document["template_id"]
-        shown = cards[template_id]
-        path = f"templates/{shown['page']}"
+        path = f"templates/{page_name(template_id)}"
         context = pages.template(
-            one, shown, found.periods.get(template_id, ()), events.get(template_id, ()),
+            one, cards[template_id], found.periods.get(template_id, ()), events.get(template_id, ()),
             held_since=found.held.get(template_id), api_url=options.api_url,
         )  # fmt: skip
         inputs = _hash(program, repr(context))
@@ -173,28 +124,36 @@ def _pages_of_templates(
     if progress:
         progress(len(found.stored), len(found.stored))
 
+    marks = marks_of(found)
+    present = [one for one in found.stored if one.removed_at is None]
+    newest_first = sorted(present, key=lambda one: (one.document["released_at"] or "", one.document["template_id"]), reverse=True)
+    shown = [
+        {**cards[template_id], **marks.get(template_id, Marks())._asdict()}
+        for template_id in (one.document["template_id"] for one in newest_first)
+    ]
+    gallery_data = _put_data(folder, "catalog", data.catalog_data(shown, newest_first))
+    changes_data = _put_data(folder, "changes", data.changes_data(found, cards))
+    folder.put_if_new("freshness.js", data.freshness(found.overview, found.rejected.count, options.stale_after))
+    folder.put_if_new("catalog.json", data.array([printed(one.document) for one in present]))
+    newest = feed.changes(connection, most=NEWEST_CHANGES)
+    folder.put_if_new("changes.json", data.array(newest))
+    folder.put_if_new("schemas.json", json_text(everything(), indent=2) + "\n")
+    address = None if options.site_url is None else f"{options.site_url}feed.xml"
+    folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch, self_url=address))
+    for name, context in (
+        ("changes.html", pages.changes(found, cards, changes_data)),
+        ("index.html", pages.gallery(shown, gallery_data)),
+    ):
+        folder.put_if_new(name, rendering.render(name, name, context))
+    if options.site_url is not None:
+        folder.put_if_new("sitemap.xml", _sitemap(found, options.site_url))
 
-def _newest_first(found: CatalogDump) -> list[str]:
-    present = [one.document for one in found.stored if one.removed_at is None]
-    present.sort(key=lambda document: (document["released_at"] or "", document["template_id"]), reverse=True)
-    return [document["template_id"] for document in present]
 
-
-def _hashed(folder: Folder, name: str, content: str) -> str:
+def _put_data(folder: Folder, name: str, content: str) -> str:
     """Write data to a file whose name contains a hash of it, so that an open page keeps the data that belongs to it."""
     path = f"assets/{name}-{_hash(content)[:12]}.js"
     folder.put_if_new(path, content)
     return path
-
-
-def _assets() -> tuple[dict[str, str], dict[str, bytes]]:
-    names, contents = {}, {}
-    for name in ASSETS:
-        content = (files("sync.site") / "assets" / name).read_bytes()
-        stem, _, kind = name.rpartition(".")
-        names[name] = f"assets/{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
-        contents[names[name]] = content
-    return names, contents
 
 
 def _sitemap(found: CatalogDump, site_url: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sync.catalog.field_changes import price_moves
@@ -27,8 +27,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _TONES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """The marks of a card: when the template was added, if that is news, and the last price change in percent, if any."""
 
     new: str | None = None
@@ -46,9 +45,9 @@ def marks_of(dump: CatalogDump) -> Mapping[str, Marks]:
             break
         later = found.get(event.template_id, Marks())
         if event.kind == "added" and event.run_id > dump.filled_run_id:
-            found[event.template_id] = later if later.new else replace(later, new=iso(event.at.replace(microsecond=0)))
+            found[event.template_id] = later if later.new else later._replace(new=iso(event.at.replace(microsecond=0)))
         elif later.moved is None and (moved := _moved(event)) is not None:
-            found[event.template_id] = replace(later, moved=moved)
+            found[event.template_id] = later._replace(moved=moved)
     return found
 
 

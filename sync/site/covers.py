@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sync.catalog.url_query import address
@@ -24,27 +25,35 @@ if TYPE_CHECKING:
     from sync.reader.stored_templates import Stored
     from sync.site.folder import Folder
 
-    Get = Callable[[str, Document], bytes]
-
-
 LIMIT = 20.0
 """Timeout of one cover in seconds, in total."""
+MAX_BYTES = 8 * 1024 * 1024
+"""Maximum bytes of one cover or preview."""
+PARALLEL = 8
+_KINDS: tuple[tuple[str, bytes, int], ...] = (
+    ("png", b"\x89PNG\r\n\x1a\n", 0), ("jpg", b"\xff\xd8\xff", 0), ("gif", b"GIF8", 0), ("webp", b"WEBP", 8),
+    ("avif", b"ftypavif", 4), ("mp4", b"ftypisom", 4),
+)  # fmt: skip
 
 
+class CoverUnavailable(SyncError):
+    """A cover cannot be fetched, or is no picture."""
+
+
+@dataclass(frozen=True)
 class Fetch:
     """Downloads the content of a URL.
 
     The name is resolved once, so the checked address is the one that is connected to. With a proxy no check is possible, because
     the proxy resolves the name.
 
-    Args:
+    Attributes:
         network: the proxy and the certificate authorities.
         allowed: decides whether an address may be connected to; tests replace it.
     """
 
-    def __init__(self, network: Network, allowed: Callable[[str], bool] = is_public) -> None:
-        self._network = network
-        self._allowed = allowed
+    network: Network
+    allowed: Callable[[str], bool] = is_public
 
     def __call__(self, url: str, _document: Document) -> bytes:
         """Send one request, without redirects.
@@ -60,14 +69,9 @@ class Fetch:
         """Request a URL that is already checked."""
         try:
             answer = send(
-                "GET",
-                url,
-                {"accept": "image/*"},
-                network=self._network,
-                limit=LIMIT,
-                most=_size_limit,
-                is_permitted=self._allowed,
-            )
+                "GET", url, {"accept": "image/*"}, network=self.network, limit=LIMIT,
+                most=lambda status: MAX_BYTES + 1 if status in OK else 0, is_permitted=self.allowed,
+            )  # fmt: skip
         except AddressRefused:
             raise CoverUnavailable("its address is not a public one") from None
         except TransportFailure as failure:
@@ -77,23 +81,6 @@ class Fetch:
         if answer.failure is not None:
             raise CoverUnavailable(str(answer.failure))
         return answer.body
-
-
-def _size_limit(status: int) -> int:
-    return MAX_BYTES + 1 if status in OK else 0
-
-
-PARALLEL = 8
-MAX_BYTES = 8 * 1024 * 1024
-"""Maximum bytes of one cover or preview."""
-_KINDS: tuple[tuple[str, bytes, int], ...] = (
-    ("png", b"\x89PNG\r\n\x1a\n", 0), ("jpg", b"\xff\xd8\xff", 0), ("gif", b"GIF8", 0), ("webp", b"WEBP", 8),
-    ("avif", b"ftypavif", 4), ("mp4", b"ftypisom", 4),
-)  # fmt: skip
-
-
-class CoverUnavailable(SyncError):
-    """A cover cannot be fetched, or is no picture."""
 
 
 def kind_of(content: bytes) -> str:
@@ -110,57 +97,47 @@ def kind_of(content: bytes) -> str:
     raise CoverUnavailable("no PNG, JPEG, GIF, WebP or AVIF")
 
 
+@dataclass(frozen=True)
 class MediaCopier:
     """Copies media to the folder of a site.
 
-    Args:
+    Attributes:
         get: returns the content of a URL of a template, or raises CoverUnavailable.
         fields: the fields of a document with the URLs.
         progress: called with the number of finished downloads, and of all.
         removed: also fetch those of removed templates; otherwise only existing copies are kept.
     """
 
-    def __init__(
-        self,
-        get: Get,
-        fields: Sequence[str] = ("cover_url",),
-        progress: Callable[[int, int], object] | None = None,
-        *,
-        removed: bool = False,
-    ) -> None:
-        self._get = get
-        self._fields = fields
-        self._progress = progress or (lambda _done, _all: None)
-        self._removed = removed
+    get: Callable[[str, Document], bytes]
+    fields: Sequence[str] = ("cover_url",)
+    progress: Callable[[int, int], object] | None = None
+    removed: bool = False
 
     def __call__(self, folder: Folder, stored: Iterable[Stored]) -> tuple[dict[str, str], int]:
         """Update the copies; return URL without query → path, and the number of missing covers."""
         wanted: dict[str, tuple[str, Document]] = {}
         for one in stored:
-            for name in self._fields:
-                url = one.document[name]
-                if url and (one.removed_at is None or self._removed or (address(url) or "") in folder.old.copies):
-                    wanted.setdefault(address(url) or "", (url, one.document))
-        copies: dict[str, str] = {}
-        for key in wanted:
-            path = folder.old.copies.get(key)
-            if path is not None and folder.fresh(path, folder.old.files.get(path, "")):
-                copies[key] = path
+            for url in filter(None, (one.document[name] for name in self.fields)):
+                key = address(url) or ""
+                if one.removed_at is None or self.removed or key in folder.old.copies:
+                    wanted.setdefault(key, (url, one.document))
+        kept = {key: folder.old.copies[key] for key in wanted if key in folder.old.copies}
+        copies = {key: path for key, path in kept.items() if folder.fresh(path, folder.old.files.get(path, ""))}
         lacking = [key for key in wanted if key not in copies]
         with ThreadPoolExecutor(PARALLEL) as pool:
             contents = pool.map(lambda key: self._try(*wanted[key]), lacking)
             for done, (key, content) in enumerate(zip(lacking, contents, strict=True), 1):
-                self._progress(done, len(lacking))
+                if self.progress:
+                    self.progress(done, len(lacking))
                 if content is not None:
                     name = hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:24]
-                    path = f"media/{name}.{kind_of(content)}"
-                    folder.put_if_new(path, content)
-                    copies[key] = path
+                    copies[key] = f"media/{name}.{kind_of(content)}"
+                    folder.put_if_new(copies[key], content)
         return copies, len(wanted) - len(copies)
 
     def _try(self, url: str, document: Document) -> bytes | None:
         try:
-            content = self._get(url, document)
+            content = self.get(url, document)
             kind_of(content)
         except CoverUnavailable:
             return None

@@ -50,11 +50,11 @@ def script(name: str, value: Any) -> str:
     return f"window.{name} = {escape_bidi(text)};\n"
 
 
-def catalog_data(rows: Sequence[tuple[dict[str, Any], Stored]]) -> str:
-    """Return the data of the gallery: the cards of `sync.site.cards.card`, newest first, with the values of the filters."""
+def catalog_data(cards: Sequence[dict[str, Any]], newest_first: Sequence[Stored]) -> str:
+    """Return the data of the gallery: the cards and marks of these templates, with the values of the filters."""
     heads, types, needs, resolutions, ratios, tags = (_Numbers() for _ in range(6))
     data = []
-    for card, stored in rows:
+    for card, stored in zip(cards, newest_first, strict=True):
         document = stored.document
         prices: list[Any] = []
         for item in document["consume_items"]:

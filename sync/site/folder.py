@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,15 @@ class Folder:
         self._staged: list[str] = []
         self._made: set[Path] = set()
 
+    def is_current(self, stamp: str) -> bool:
+        """Return whether the last build had this stamp and fetched all covers, and all its files exist."""
+        unchanged = self.old.stamp == stamp and not self.old.missing
+        return unchanged and all((self.path / name).is_file() for name in self.old.files)
+
+    def keep_all(self) -> None:
+        """Keep every file of the last build that is not written again."""
+        self._new.update(self.old.files)
+
     def fresh(self, path: str, inputs: str) -> bool:
         """Return whether a file exists and has the same inputs; it is then kept."""
         if self.old.files.get(path) == inputs and (self.path / path).is_file():
@@ -69,18 +78,18 @@ class Folder:
         return False
 
     def put(self, path: str, content: str | bytes, inputs: str) -> None:
-        """Write a file to the staging folder."""
+        """Write a file to the staging folder; `inputs` is the hash of its inputs."""
         target = self.path / _STAGING / path
         if target.parent not in self._made:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(target.parent)
-        target.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+        target.write_bytes(_encoded(content))
         self._new[path] = inputs
         self._staged.append(path)
 
     def put_if_new(self, path: str, content: str | bytes) -> None:
         """Write a file unless it exists with this content."""
-        raw = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        raw = _encoded(content)
         inputs = hashlib.sha256(raw).hexdigest()
         if not self.fresh(path, inputs):
             self.put(path, raw, inputs)
@@ -102,12 +111,15 @@ class Folder:
         return len(self._staged), len(deleted)
 
     def _write_manifest(self, manifest: Manifest) -> None:
-        values = {name: getattr(manifest, name) for name in ("stamp", "files", "spare", "copies", "missing")}
-        text = json.dumps({"format": _FORMAT, **values}, ensure_ascii=False, indent=0)
+        text = json.dumps({"format": _FORMAT, **asdict(manifest)}, ensure_ascii=False, indent=0)
         (self.path / _STAGING).mkdir(exist_ok=True)
         staged = self.path / _STAGING / "manifest"
         staged.write_bytes(text.encode("utf-8", "backslashreplace"))
         staged.replace(self.path / MANIFEST)
+
+
+def _encoded(content: str | bytes) -> bytes:
+    return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
 
 
 def _publish_order(path: str) -> tuple[int, bool]:

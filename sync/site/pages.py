@@ -5,9 +5,10 @@ The page of a template does not depend on other templates or on the time of the 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -16,18 +17,16 @@ from urllib.parse import quote, urlencode
 from sync.errors import MissingExtra
 from sync.forms.form import Form, job_request
 from sync.site import words
-from sync.site.data import breaking, minute, newest
-from sync.site.plots import catalog_plots, step_plot
+from sync.site.data import MAX_CHANGES, breaking, minute, newest
+from sync.site.plots import catalog_plots, price_plot
 from sync.text import escape_bidi, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
 
     from sync.catalog.document import Document
     from sync.reader.catalog_dump import CatalogDump, Event, Period
     from sync.reader.stored_templates import Stored
-    from sync.site.plots import Plot
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; media-src 'self' https:; base-uri 'none'; "
@@ -55,22 +54,24 @@ _BLANK_EVENT = {"kind": "added", "id": "", "c": _BLANK_CARD, "breaking": ("_", "
 class Pages:
     """Renders pages.
 
+    Attributes:
+        assets: path in the site and content of each asset.
+
     Args:
-        assets: path of each asset in this site.
         site_url: public URL of the site, with a slash at the end, if it is known.
 
     Raises:
         MissingExtra: Jinja2 is not installed.
     """
 
-    def __init__(self, assets: Mapping[str, str], site_url: str | None) -> None:
+    def __init__(self, site_url: str | None) -> None:
         try:
-            from jinja2 import Environment, FunctionLoader, StrictUndefined
+            from jinja2 import Environment, PackageLoader, StrictUndefined
         except ModuleNotFoundError:
             raise MissingExtra("The gallery", "Jinja2", "site") from None
-        folder = files("sync.site") / "templates"
+        self._loader = PackageLoader("sync.site")
         self._environment = Environment(
-            loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+            loader=self._loader,
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -78,23 +79,28 @@ class Pages:
             auto_reload=False,
         )
         self._environment.filters["say"] = lru_cache(4096)(_say)
-        self._shared = {"assets": assets, "policy": POLICY}
         self._site_url = site_url
+        self.assets: dict[str, bytes] = {}
+        self._asset_paths = {}
+        for file in sorted((files("sync.site") / "assets").iterdir(), key=lambda file: file.name):
+            content, (stem, _, kind) = file.read_bytes(), file.name.rpartition(".")
+            path = f"assets/{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
+            self.assets[path], self._asset_paths[file.name] = content, path
 
     def render(self, name: str, path: str, context: Mapping[str, Any]) -> str:
         """Render one page for a path within the site."""
         canonical = None if self._site_url is None else self._site_url + quote(path)
         up = "../" * path.count("/")
-        here = path.removesuffix(".html")
-        template = self._environment.get_template(name)
-        text: str = template.render(context, up=up, here=here, canonical=canonical, **self._shared)
+        text: str = self._environment.get_template(name).render(
+            context, up=up, here=path.removesuffix(".html"), canonical=canonical, assets=self._asset_paths, policy=POLICY
+        )
         return text
 
-    @cached_property
+    @property
     def sources(self) -> str:
-        """The text of all page templates, to detect that pages must be rendered again."""
-        found = sorted((files("sync.site") / "templates").iterdir(), key=lambda file: file.name)
-        return "".join(file.read_text(encoding="utf-8") for file in found)
+        """The text of all page templates and the paths of the assets, to detect that pages must be rendered again."""
+        names = self._loader.list_templates()
+        return "".join([*self.assets, *(self._loader.get_source(self._environment, name)[0] for name in names)])
 
 
 def _say(en: str, zh: str) -> Any:
@@ -111,7 +117,7 @@ def gallery(cards: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
     return {"cards": cards[:FIRST_CARDS], "total": len(cards), "data": data, "blank": _BLANK_CARD}
 
 
-def changes(dump: CatalogDump, cards: Mapping[str, dict[str, Any]], data: str, *, cut: bool) -> dict[str, Any]:
+def changes(dump: CatalogDump, cards: Mapping[str, dict[str, Any]], data: str) -> dict[str, Any]:
     """Return the context of the page of changes: held removals, rejected records, plots, the first changes by day and run."""
     first = newest(dump.events, FIRST_CHANGES)[:FIRST_CHANGES]
     days = [
@@ -125,7 +131,8 @@ def changes(dump: CatalogDump, cards: Mapping[str, dict[str, Any]], data: str, *
         for day, on_day in groupby(first, key=lambda event: minute(event.at)[:10])
     ]
     return {
-        "days": days, "total": len(dump.events), "cut": cut, "data": data, "plots": catalog_plots(dump), "blank": _BLANK_EVENT,
+        "days": days, "total": len(dump.events), "cut": len(dump.events) > MAX_CHANGES, "data": data,
+        "plots": catalog_plots(dump), "blank": _BLANK_EVENT,
         "held": [(run_id, cards.get(template_id), escape_bidi(template_id)) for template_id, run_id in dump.held.items()],
         "pruned": dump.overview.oldest_seq > 1,
         "rejected": [(escape_bidi(template_id or ""), escape_bidi(reason)) for template_id, reason in dump.rejected.first],
@@ -188,26 +195,6 @@ def template(
         "events": [_event(event) for event in reversed(events[-MAX_EVENTS:])],
         "cut": len(events) > MAX_EVENTS,
     }  # fmt: skip
-
-
-def price_plot(stored: Stored, periods: Sequence[Period]) -> Plot | None:
-    """Draw the history of the prices; None if they never changed."""
-    ended = [period.until for period in periods if period.until not in {None, stored.removed_at}]
-    if not ended and len({period.since for period in periods}) < 2:  # noqa: PLR2004 - a second start is a price change
-        return None
-    lines: dict[str, list[tuple[datetime, float | None]]] = {}
-    cut = set()
-    for period in periods:
-        name = escape_bidi(period.resolution)
-        if period.cut and name not in lines:
-            cut.add(name)
-        points = lines.setdefault(name, [])
-        if points and points[-1] == (period.since, None):
-            points.pop()
-        points.append((period.since, float(period.credit)))
-        if period.until is not None:
-            points.append((period.until, None))
-    return step_plot(lines, max([stored.changed_at, *(period.until or period.since for period in periods)]), cut)
 
 
 def _event(event: Event) -> dict[str, Any]:

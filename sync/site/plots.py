@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.text import escape_bidi
 
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
 
     Series = Sequence[tuple[datetime, float | None]]
 
-    from sync.reader.catalog_dump import CatalogDump
+    from sync.reader.catalog_dump import CatalogDump, Period
+    from sync.reader.stored_templates import Stored
 
 
 WIDTH, HEIGHT = 480.0, 180.0
@@ -27,14 +27,11 @@ _BETWEEN = 15.0
 """Minimum distance between two labels, for the font size on phones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line.
+class Line(NamedTuple):
+    """One line with its label.
 
     Attributes:
-        name: its label.
         path: its SVG path.
-        first: its first value.
         last: its last value; empty if it ends before the plot.
         place: y coordinate of the label.
         cut: where it begins, if its beginning was pruned.
@@ -45,11 +42,10 @@ class Line:
     first: str
     last: str
     place: float
-    cut: tuple[float, float] | None = None
+    cut: tuple[float, float] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
+class Plot(NamedTuple):
     """A drawing of `WIDTH` by `HEIGHT`; a tick is a coordinate and its label."""
 
     lines: tuple[Line, ...]
@@ -62,15 +58,12 @@ class Plot:
 
 
 def step_plot(series: Mapping[str, Series], until: datetime, cut: Container[str] = ()) -> Plot | None:
-    """Draw step functions.
+    """Draw step functions up to `until`; None if there is no value.
 
     Args:
         series: points by name, oldest first; the value None ends a line.
         until: the end of the plot.
         cut: names of the lines whose beginning was pruned.
-
-    Returns:
-        None if there is no value.
     """
     values = [value for points in series.values() for _, value in points if value is not None]
     moments = [moment for points in series.values() for moment, _ in points]
@@ -80,7 +73,6 @@ def step_plot(series: Mapping[str, Series], until: datetime, cut: Container[str]
     seconds = (end - start).total_seconds() * _BEYOND or 1.0
     integral = all(value == int(value) for value in values)
     low, high, step = _scale(min(values), max(values), least_step=1.0 if integral else 0.0)
-
     right = WIDTH - _RIGHT
 
     def x(moment: datetime) -> float:
@@ -137,7 +129,7 @@ def _apart(lines: Sequence[Line]) -> list[Line]:
     below = HEIGHT
     for at in reversed(order):
         below = places[at] = min(places[at], below - _BETWEEN)
-    return [replace(line, place=places[at]) for at, line in enumerate(lines)]
+    return [line._replace(place=places[at]) for at, line in enumerate(lines)]
 
 
 MAX_LINES = 5
@@ -158,6 +150,26 @@ def catalog_plots(dump: CatalogDump) -> list[tuple[Plot, str, str]]:
         (step_plot(_levels(dump, moments), moments[-1]), "Median credits per resolution", "各分辨率积分中位数"),
     ]
     return [(plot, en, zh) for plot, en, zh in plots if plot is not None]
+
+
+def price_plot(stored: Stored, periods: Sequence[Period]) -> Plot | None:
+    """Draw the history of the prices; None if they never changed."""
+    ended = [period.until for period in periods if period.until not in {None, stored.removed_at}]
+    if not ended and len({period.since for period in periods}) < 2:  # noqa: PLR2004 - a second start is a price change
+        return None
+    lines: dict[str, list[tuple[datetime, float | None]]] = {}
+    cut = set()
+    for period in periods:
+        name = escape_bidi(period.resolution)
+        if period.cut and name not in lines:
+            cut.add(name)
+        points = lines.setdefault(name, [])
+        if points and points[-1] == (period.since, None):
+            points.pop()
+        points.append((period.since, float(period.credit)))
+        if period.until is not None:
+            points.append((period.until, None))
+    return step_plot(lines, max([stored.changed_at, *(period.until or period.since for period in periods)]), cut)
 
 
 def _sizes(dump: CatalogDump) -> list[tuple[datetime, float | None]]:

@@ -12,7 +12,7 @@ import pytest
 
 from sync.reader.catalog_dump import read_catalog_dump
 from sync.site.cards import page_name
-from sync.site.pages import price_plot
+from sync.site.plots import price_plot
 from sync.store.prune import prune
 from tests.builders import record, run_with, ticking
 from tests.command_line import template_sync

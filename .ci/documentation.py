@@ -1,4 +1,4 @@
-"""Build the documentation as a site, strictly, in a virtual environment of its own: MkDocs is no requirement of the tests."""
+"""Build the documentation as a site, strictly, in its own virtual environment, because MkDocs is not a requirement of the tests."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ PATIENCE = 60.0  # seconds
 
 
 def main(program: str) -> None:
-    """Use the program in a folder of its own, with no settings but those that lead to the sandbox."""
+    """Use the program in an own folder, with the settings of the sandbox only."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("SYNC_", "CRUN_", "DATABASE_URL"))}
     with tempfile.TemporaryDirectory() as folder:
 
@@ -44,7 +44,7 @@ def main(program: str) -> None:
                     assert stop(daemon) == 0, "the daemon does not stop"
             finally:
                 assert stop(sandbox) == 0, "the sandbox does not stop"
-    print(f"{program}: the demo, a run and the daemon are well")
+    print(f"{program}: the demo, a run and the daemon work")
 
 
 def line_with(process: subprocess.Popen[str], words: str) -> str:
@@ -53,11 +53,11 @@ def line_with(process: subprocess.Popen[str], words: str) -> str:
     for line in process.stderr:
         if words in line:
             return line
-    raise AssertionError(f"it ended without a line with {words!r}")
+    raise AssertionError(f"the process exited without a line that contains {words!r}")
 
 
 def stop(process: subprocess.Popen[str]) -> int:
-    """Ask a process to stop; give its exit code."""
+    """Stop a process; return its exit code."""
     process.send_signal(signal.SIGTERM)
     _, rest = process.communicate(timeout=PATIENCE)
     sys.stderr.write(rest)

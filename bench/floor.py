@@ -142,7 +142,7 @@ class Postgresql:
         cursor = self.connection.execute(statement.replace("?", "%s").encode(), values)
         return cursor.fetchall() if cursor.description else []
 
-    def insert(self, table: str, rows: Iterable[Sequence[Any]], width: int) -> None:  # noqa: ARG002 - COPY need not know
+    def insert(self, table: str, rows: Iterable[Sequence[Any]], width: int) -> None:  # noqa: ARG002 - COPY does not need it
         """Copy rows in."""
         with self.connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN".encode()) as copy:
             for row in rows:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mutation import Mutant
 
 CPU_SECONDS, SECONDS = 10, 120
-"""What takes longer runs for ever, or waits for ever, which is noticed."""
+"""Seconds; a test that takes longer counts as failed, because the mutant loops or waits without end."""
 OPTIONS = ["-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--hypothesis-profile", "mutants"]
 OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
@@ -128,7 +128,7 @@ def _code(code: CodeType, function: str) -> CodeType | None:
 
 
 class _Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives a module from another source."""
+    """Load a module from another source."""
 
     def __init__(self, name: str, source: str, file: str) -> None:
         self._name, self._source, self._file = name, source, file

@@ -144,8 +144,8 @@ class Lab:
 
     def machine(self) -> str:
         """Describe what is measured, and on what."""
-        said = {engine: self._on_server(engine, "SELECT version()") for engine in self.servers}
-        return machine({engine: found[0] for engine, text in said.items() if (found := re.search(r"\d+(\.\d+)+", text))})
+        versions = {engine: self._on_server(engine, "SELECT version()") for engine in self.servers}
+        return machine({engine: found[0] for engine, text in versions.items() if (found := re.search(r"\d+(\.\d+)+", text))})
 
     def _first_run(self, case: Case, subject: str) -> tuple[Place, Usage]:
         place = self._place(case.engine)
@@ -165,7 +165,7 @@ class Lab:
                 SYNC_DEADLINE="2h", SYNC_LOG_LEVEL="error",
             )  # fmt: skip
             return run([python, "-m", "sync", "run"], settings, place.folder)
-        # dlt asks for a password even where the server does not.
+        # dlt requires a password, even if the server does not.
         url = re.sub(r"^(postgresql://[^:/@]+)@", r"\1:none@", place.url)
         more = {"floor": ["--workers", in_flight], "dlt scd2": [str(place.folder)]}
         return run([python, str(BENCH / script), base_url, url, *more.get(subject, [])], environment(), place.folder)
@@ -190,9 +190,9 @@ class Lab:
         opened = open_engine(self.servers[engine])
         with opened.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             result = connection.execute(sa.text(statement))
-            said = str(result.scalar()) if result.returns_rows else ""
+            value = str(result.scalar()) if result.returns_rows else ""
         opened.dispose()
-        return said
+        return value
 
     def _python(self, subject: str) -> str:
         """Return the interpreter, with the subject's packages installed."""
@@ -233,7 +233,7 @@ def _spawner() -> subprocess.Popen[str]:
 
 @contextmanager
 def simulator(templates: int, latency: int = 0) -> Iterator[str]:
-    """Serve a catalog from a process of its own; give the origin."""
+    """Serve a catalog from another process; yield the origin."""
     command = [sys.executable, str(BENCH / "simulator.py"), "--templates", str(templates), "--latency-ms", str(latency)]
     with subprocess.Popen(command, env=environment(), cwd=Path("/"), stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -254,7 +254,7 @@ def machine(servers: Mapping[str, str]) -> str:
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     libraries = ", ".join(f"{name} {version(name)}" for name in ("sqlalchemy", "httpx", "msgspec", "structlog", "alembic"))
-    databases = ", ".join(f"{kind} {said}" for kind, said in {"sqlite": sqlite3.sqlite_version, **servers}.items())
+    databases = ", ".join(f"{kind} {number}" for kind, number in {"sqlite": sqlite3.sqlite_version, **servers}.items())
     revision = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=BENCH, capture_output=True, text=True, check=False)  # noqa: S607
     return (
         f"{os.cpu_count()} cores, {cpu[1] if cpu else platform.machine()}, {memory:.0f} GiB; {platform.system()} "

@@ -37,15 +37,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Mutants that the tests do not notice.")
     parser.add_argument("modules", nargs="*", help="as in bench/mutants.toml; all of them if none is named")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="modules at once")
-    asked = parser.parse_args()
+    given = parser.parse_args()
     configuration = tomllib.loads(CONFIGURATION.read_text())
-    modules = asked.modules or list(configuration)
+    modules = given.modules or list(configuration)
     if unknown := [module for module in modules if module not in configuration]:
         sys.exit(f"Not in {CONFIGURATION.name}: {', '.join(unknown)}")
     if len(modules) == 1:
         sys.exit(0 if measure(modules[0], configuration[modules[0]]) else 1)
     command = [sys.executable, __file__]
-    with ThreadPoolExecutor(asked.processes) as pool:
+    with ThreadPoolExecutor(given.processes) as pool:
         done = pool.map(lambda module: subprocess.run([*command, module], check=False).returncode, modules)
     sys.exit(max(done))
 
@@ -63,10 +63,10 @@ def measure(module: str, configured: Mapping[str, Any]) -> bool:
     every = list(mutants(source))
     use_a_profile_without_luck()
     watcher = InProcess(name, source, every)
-    with redirect_stdout(io.StringIO()) as said:
+    with redirect_stdout(io.StringIO()) as output:
         passed = pytest.main([*OPTIONS, *OF_THE_PARENT, *tests], plugins=[watcher]) == pytest.ExitCode.OK
     if not passed:
-        sys.exit(f"{said.getvalue()[-_SHOWN:]}\n{module}: its tests fail as it is.")
+        sys.exit(f"{output.getvalue()[-_SHOWN:]}\n{module}: its tests fail without a mutant.")
     living = [mutant for mutant in watcher.unnoticed if not noticed_anew(name, mutant.source, tests, watcher.seconds)]
     clear_away()
     known = configured.get("equivalent", {})

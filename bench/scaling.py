@@ -25,7 +25,7 @@ SIZES = (280, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000)
 PEERS_UP_TO = 100_000
 PANELS = [(phase, what) for what in ("wall", "memory") for phase in ("no change", "first run")]
 UNITS = {"wall": ("time", "s", 1e6, "µs"), "memory": ("peak memory", "MiB", 2**20, "bytes")}
-"""What is measured: its title, unit, and the factor and unit for what one template takes."""
+"""For each figure: its title and unit, and the factor and unit of the cost of one template."""
 
 
 def measure(lab: Lab, sizes: Sequence[int], rounds: int) -> dict[tuple[str, str, int], list[Usage]]:
@@ -52,7 +52,7 @@ def curves(figures: dict[tuple[str, str, int], list[Usage]], phase: str, what: s
 
 
 def row(name: str, points: Points, what: str, width: int) -> str:
-    """Write a subject's figures, and what one template more takes between the smallest catalog and the largest."""
+    """Write the figures of a subject, and the cost of one more template between the smallest and the largest catalog."""
     _, _, factor, unit = UNITS[what]
     text = f"{name:28}" + "".join(f"{value:12.{2 if what == 'wall' else 0}f}" for _, value in points)
     (few, least), (many, most) = points[0], points[-1]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 KEYS = ("ak_SoakKeyOne0000000000000000000000", "ak_SoakKeyTwo0000000000000000000000")
-FAULTS = {  # of a thousand requests; the rest is answered as it should be
+FAULTS = {  # per thousand requests; the other responses are normal
     "500": 8, "429": 5, "reset": 4, "cut short": 4, "not json": 2, "web page": 1, "wrong total": 3, "slow": 5, "bad record": 3,
     "401": 0.5, "455": 0.2,
 }  # fmt: skip
@@ -53,7 +53,7 @@ QUIET_SECONDS = 120.0
 
 
 class Server(ThreadingHTTPServer):
-    """The endpoint behind TLS, with faults by the dice."""
+    """The endpoint behind TLS, with random faults."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -66,7 +66,7 @@ class Server(ThreadingHTTPServer):
         self.faulty = True
         self.fired: Counter[str] = Counter()
         self.pings = 0
-        self._random = random.Random(SEED)  # noqa: S311 - dice, not secrets
+        self._random = random.Random(SEED)  # noqa: S311 - not for secrets
         self._seed = SEED
         self.trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.trust.load_cert_chain(certificate)
@@ -155,7 +155,7 @@ class Sample(NamedTuple):
 
 
 def sample(pid: int, runs: int) -> Sample:
-    """Read what /proc says of the process."""
+    """Read the figures of the process in /proc."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return Sample(runs, int(status["VmRSS"].split()[0]), int(status["Threads"]), len(list(Path(f"/proc/{pid}/fd").iterdir())))
 
@@ -236,7 +236,7 @@ def settle(server: Server, port: int) -> None:
 
 
 def differences(server: Server, folder: Path) -> list[str]:
-    """Compare feed, tables and catalog; give what differs."""
+    """Compare feed, tables and catalog; return the differences."""
     variables = settings(server, folder)
     check = subprocess.run([*SYNC, "db", "check"], cwd=folder, env=variables, capture_output=True, text=True, check=False)
     dry = subprocess.run([*SYNC, "run", "--dry-run", "--json"], cwd=folder, env=variables, capture_output=True, check=True)

@@ -1,7 +1,7 @@
 """${message}
 
-Before you merge: the previous release may still be running against this schema, so add, then move, then drop in a later
-release. MariaDB commits every DDL statement by itself: write each one so that a second try finds it done and goes on.
+The previous release may still use this schema: add columns in one release, and drop the old ones in a later release. MariaDB
+commits every DDL statement by itself: write each statement so that a repetition after an interruption succeeds.
 """
 
 from __future__ import annotations

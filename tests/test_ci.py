@@ -168,7 +168,7 @@ def test_what_failed_is_run_again_where_a_server_died_meanwhile_and_nowhere_else
         reaper.join()
     assert code == (0 if dies else 1), said
     assert calls.count("pytest -m ci_slice") == (2 if dies else 1)
-    assert ("died under the tests" in said) == dies
+    assert ("server stopped during the tests" in said) == dies
 
 
 @pytest.mark.parametrize("closing", ["80 skipped in 2.00s", "no tests ran in 0.01s", "5 deselected in 0.1s", "0 passed in 0.1s"])

@@ -92,4 +92,4 @@ def test_the_reader_says_what_changed_and_what_breaks_callers(built: Path, sqlit
 
 def test_the_reader_ends_at_what_is_no_change_and_says_where(built: Path) -> None:
     said = in_folder(built, "node", "build/watch.js", given='{"error": 1}\n')
-    assert (said.returncode, said.stdout, said.stderr) == (1, "", "line 1: SyntaxError: no change of the feed\n")
+    assert (said.returncode, said.stdout, said.stderr) == (1, "", "line 1: SyntaxError: not a change of the feed\n")

@@ -28,8 +28,8 @@ def pages(base_url: str) -> Iterator[list[dict[str, Any]]]:
     session = requests.Client().session
     page, served, total = 1, 0, 1
     while served < total:
-        asked = {"page": page, "page_size": 50}
-        data = session.get(base_url + PATH, params=asked, headers={"x-api-key": "k"}).json()["data"]
+        params = {"page": page, "page_size": 50}
+        data = session.get(base_url + PATH, params=params, headers={"x-api-key": "k"}).json()["data"]
         yield data["templates"]
         page, served, total = page + 1, served + len(data["templates"]), data["total"]
 

@@ -34,7 +34,7 @@ def records(base_url: str) -> Iterator[dict[str, Any]]:
 
 
 def digest(record: dict[str, Any]) -> str:
-    """Hash what a record says."""
+    """Hash a record without the order of its keys."""
     return hashlib.sha1(json.dumps(record, sort_keys=True, ensure_ascii=False).encode(), usedforsecurity=False).hexdigest()
 
 

@@ -31,7 +31,7 @@ app = FastAPI(lifespan=lifespan)
 
 
 def one_moment() -> Iterator[Catalog]:
-    """Give a request a catalog of one moment, so that its queries agree with each other while a run commits."""
+    """Yield a snapshot of the catalog for a request, so that its queries agree with each other while a run commits."""
     with catalog.snapshot() as now:
         yield now
 

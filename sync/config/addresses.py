@@ -67,7 +67,7 @@ def is_loopback_name(host: str) -> bool:
 _METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "192.0.0.192", "168.63.129.16", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254"))
 )
-"""Metadata services of clouds, which give credentials to any process that asks: AWS, GCP, Oracle, Azure, Alibaba."""
+"""Metadata services of clouds, which give credentials to any process that requests them: AWS, GCP, Oracle, Azure, Alibaba."""
 _TRANSLATED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 """Networks whose addresses hold an IPv4 address in their last 32 bits: NAT64, and IPv4-compatible addresses."""
 _NOT_PUBLIC = (ip_network("192.0.0.0/24"), ip_network("fec0::/10"), ip_network("64:ff9b:1::/48"))

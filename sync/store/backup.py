@@ -41,7 +41,7 @@ _NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
 
 
 def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
-    """Return the shell command of the server's own backup or restore tool, without the password, which the tool asks for."""
+    """Return the shell command of the server's own backup or restore tool, without the password, which the tool requests."""
     url = engine.url
     if engine.dialect.name == "postgresql":
         kept = {name: value for name, value in url.query.items() if name in _NO_SECRETS}

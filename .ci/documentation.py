@@ -1,4 +1,4 @@
-"""Build the documentation as a site, strictly, in its own virtual environment, because MkDocs is not a requirement of the tests."""
+"""Build the documentation as a site, strictly, in its own virtual environment: MkDocs is not a requirement of the tests."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import httpx
 from lab import KEY, environment, machine, simulator
 
-from sync.catalog.json_values import decode_json
+from sync.catalog.document import decode_json
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.api_client import PATH, HttpApiClient
-from sync.client.envelope import read_envelope
+from sync.client.response import read_envelope
 from sync.client.spool import Spool
 from sync.config.redaction import Redactor
 from sync.config.settings import load

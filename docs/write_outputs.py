@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sync.catalog.field_changes import REASONS
+from sync.catalog.feed import REASONS
 from sync.outputs.schema import NAMED, Schema, schema, types
 from sync.outputs.tools import TOOLS
 

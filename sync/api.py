@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.field_changes import breaking
+from sync.catalog.feed import breaking
 from sync.catalog.selection import FILTERS, check_count, count_values, make_selection, page_position, page_token
 from sync.errors import CatalogError
 from sync.reader import catalog as catalog_reader

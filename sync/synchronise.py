@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
-    from sync.catalog.rejection import RejectedRecord
+    from sync.catalog.snapshot import RejectedRecord
     from sync.client.api_client import ApiClient
     from sync.client.walk import Progress, Walk
     from sync.config.settings import Settings

@@ -6,8 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sync.client.body_codes import classify_response
-from sync.client.envelope import Envelope
+from sync.client.response import Envelope, classify_response
 from sync.client.worker import RequestStatistics
 from sync.config.addresses import LOOPBACK_ORIGIN
 from sync.errors import DeadlineExceeded, Interrupted, NotFound, SyncError

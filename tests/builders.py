@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from sync.client.api_client import HttpApiClient
 from sync.client.network import Timeouts
-from sync.client.retry_after import REQUESTS
 from sync.config.settings import Settings, load
+from sync.retry_policy import REQUESTS
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store.apply import Store
 from sync.store.migrating import backfill_cursors

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import structlog
 from hypothesis import HealthCheck, settings
 
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.store import schema
 from sync.store.engine import open_engine
 from sync.store.tables import metadata

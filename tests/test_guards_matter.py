@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import sync.catalog.diff
-import sync.catalog.field_changes
+import sync.catalog.feed
 import sync.client.confirm_removals
 import sync.client.walk
 import sync.store.lease
 import sync.synchronise
-from sync.catalog.field_changes import changed_fields
+from sync.catalog.feed import changed_fields
 from sync.catalog.removals import Confirmation, Removals
 from sync.catalog.snapshot import Snapshot
 from tests.moving_catalog import LOSABLE, TOGGLED, Event
@@ -24,7 +24,7 @@ from tests.world import World
 
 if TYPE_CHECKING:
     from sync.catalog.document import Document
-    from sync.catalog.field_changes import FieldChange
+    from sync.catalog.feed import FieldChange
     from sync.catalog.served_records import RecordParser, ServedRecord
 
 Switch = Callable[[pytest.MonkeyPatch], object]
@@ -178,7 +178,7 @@ def unreadable_means_missing(patch: pytest.MonkeyPatch) -> None:
 
 def query_strings_count(patch: pytest.MonkeyPatch) -> None:
     for name in ("without_query", "address"):
-        patch.setattr(sync.catalog.field_changes, name, lambda value: value)
+        patch.setattr(sync.catalog.feed, name, lambda value: value)
 
 
 def nameless_proves_nothing(patch: pytest.MonkeyPatch) -> None:

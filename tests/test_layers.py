@@ -30,7 +30,8 @@ LAYERS = [
     "config forms outputs",
     "catalog",
     "config.resource_limits",
-    "errors text retry_policy",
+    "retry_policy",
+    "errors text",
 ]
 """Top first. A module imports its own package and what is below; an entry of a module precedes that of its package."""
 PURE = {
@@ -46,9 +47,9 @@ PURE = {
     "errors",
 }
 PURE_MAY_IMPORT = {
-    "__future__", "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "errno", "functools",
-    "hashlib", "html", "ipaddress", "itertools", "json", "jsonschema", "math", "msgspec", "operator", "re", "tomllib", "typing",
-    "unicodedata", "urllib", "wcwidth", "xml",
+    "__future__", "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "email", "enum", "errno",
+    "functools", "hashlib", "html", "ipaddress", "itertools", "json", "jsonschema", "math", "msgspec", "operator", "re",
+    "tomllib", "typing", "unicodedata", "urllib", "wcwidth", "xml",
 }  # fmt: skip
 USERS = {
     "httpcore": "client.http client.backend",
@@ -61,9 +62,7 @@ USERS = {
     "prometheus_client": "monitoring.metrics",
     "dotenv": "config.settings",
     "click": "cli commands",
-    "msgspec": (
-        "client.envelope catalog.json_values catalog.served_records catalog.document store.column_types outputs agents text"
-    ),
+    "msgspec": "client.response catalog.served_records catalog.document store.column_types outputs agents text",
     "cronsim": "config.cron",
     "jinja2": "site.pages",
     "jsonschema": "forms.validation",

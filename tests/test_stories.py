@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.refresh import refresh

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import sqlalchemy as sa
 
-from sync.catalog.field_changes import apply_fields
+from sync.catalog.feed import apply_fields
 from sync.catalog.run_record import Status
 from sync.client.api_client import HttpApiClient
 from sync.reader import catalog as catalog_reader

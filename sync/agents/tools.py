@@ -11,7 +11,7 @@ from msgspec.structs import fields as struct_fields
 from sync.agents import answers
 from sync.agents.answers import TooLargeError, escape_and_truncate, fit_to_limit, fits
 from sync.catalog.document import json_number
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
 from sync.forms.validation import problems

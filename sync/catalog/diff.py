@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.document import canonical
-from sync.catalog.field_changes import changed_fields
+from sync.catalog.feed import changed_fields
 from sync.catalog.fields import COLUMNS, DOCUMENTED, LISTS, MOST_NAMES
 from sync.catalog.parsing import fields_with_value, parse_record
 from sync.catalog.served_records import LOOK_UP
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from sync.catalog.document import Document
-    from sync.catalog.field_changes import FieldChange
+    from sync.catalog.feed import FieldChange
     from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.catalog.snapshot import Snapshot
 

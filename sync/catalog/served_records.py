@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import msgspec
 
+from sync.catalog.document import decode_json, write_json
 from sync.catalog.fields import BATCH, DECLARATION, DOCUMENTED, MOST_BYTES, MOST_NAMES
-from sync.catalog.json_values import decode_json, write_json
-from sync.catalog.parsing import fields_with_value, lacks_tags, parse_record, record_id
-from sync.catalog.rejection import REASON_SHOWN, RecordRejected, cut
+from sync.catalog.parsing import REASON_SHOWN, RecordRejected, cut, fields_with_value, lacks_tags, parse_record, record_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

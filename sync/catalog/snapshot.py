@@ -5,6 +5,7 @@ A documented field that every record lacks keeps its stored value.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.catalog.document import canonical, content_hash
 from sync.catalog.fields import COLUMNS, DOCUMENTED, MOST_EXTRA, MOST_FIELDS
-from sync.catalog.parsing import fields_with_value, filled_fields
-from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED, RejectedRecord, payload
+from sync.catalog.parsing import cut, fields_with_value, filled_fields
 from sync.catalog.served_records import LOOK_UP
 
 if TYPE_CHECKING:
@@ -22,6 +22,32 @@ if TYPE_CHECKING:
 
     from sync.catalog.document import Document
     from sync.catalog.served_records import RecordParser, ServedRecord
+
+
+PAYLOAD_SHOWN = 4000
+MOST_KEPT = 1000  # rejected records that one run stores; the count in `sync_runs` includes all
+DISPUTED = "the catalog served two different records under this TemplateId"
+TAGS_UNPAIRED = "Tags_en has items, and Tags is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A rejected record, as it is stored."""
+
+    page: int
+    position: int
+    template_id: str | None
+    reason: str
+    payload: str
+
+
+def payload(record: Any) -> str:
+    """Write a record in ASCII, truncated, so that every database can store it."""
+    try:
+        text = json.dumps(record, default=str, sort_keys=True)
+    except (RecursionError, ValueError, TypeError):
+        return "(too deeply nested to show)"
+    return cut(text, PAYLOAD_SHOWN)
 
 
 def kept_values(before: Document, served: Document, lacking: Collection[str]) -> dict[str, Any]:

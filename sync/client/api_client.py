@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sync.catalog.run_record import BY_CODE
 from sync.client.network import Network, Timeouts
-from sync.client.retry_after import REQUESTS
 from sync.client.worker import RateLimiter, RequestContext, RequestStatistics, Worker
 from sync.config.addresses import origin_of
 from sync.config.redaction import Redactor
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
+from sync.retry_policy import REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sync.client.envelope import Envelope
     from sync.client.http import Response
     from sync.client.network import TransportFailure
+    from sync.client.response import Envelope
     from sync.client.worker import Completed, Params
     from sync.config.settings import Settings
     from sync.retry_policy import RetryPolicy

@@ -12,11 +12,11 @@ import string
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sync.catalog.json_values import decode_json
+from sync.catalog.document import decode_json
 from sync.catalog.parsing import record_id
 from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, Unconfirmed
 from sync.catalog.served_records import LOOK_UP
-from sync.client.envelope import Envelope
+from sync.client.response import Envelope
 from sync.client.walk import walk
 from sync.errors import InvalidResponse, NotFound, SyncError, TryLater
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sync.catalog.snapshot import same_record
-from sync.client.envelope import Envelope
+from sync.client.response import Envelope
 from sync.errors import Deferred, InvalidResponse, NoSuchPage, NotFound, SyncError, TryLater, Unreachable
 
 if TYPE_CHECKING:

@@ -12,19 +12,18 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
-from sync.client import envelope
-from sync.client.body_codes import OK, classify_response
 from sync.client.http import Connection
 from sync.client.network import TransportFailure
-from sync.client.retry_after import is_exhausted, wait_after
+from sync.client.response import BODY_LIMIT, OK, classify_response, decompress
 from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable
+from sync.retry_policy import is_exhausted, wait_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sync.client.envelope import Envelope
     from sync.client.http import Response
     from sync.client.network import Network, Timeouts
+    from sync.client.response import Envelope
     from sync.config.redaction import Redactor
     from sync.retry_policy import RetryPolicy
 
@@ -200,7 +199,7 @@ class Worker:
                 f"{urlsplit(context.url).hostname} could not be reached: {failure}.",
                 hint=f"Check the network and {setting}; `template-sync doctor` tests each step.",
             ) from failure
-        unpacked, damage = envelope.decompress(response.headers.get("content-encoding", ""), response.body)
+        unpacked, damage = decompress(response.headers.get("content-encoding", ""), response.body)
         if damage is not None and response.status == OK:
             raise damage
         content = b"" if damage else bytes(unpacked)  # for an error the status is enough
@@ -232,4 +231,4 @@ class Worker:
 
 
 def _page(_status: int) -> int:
-    return envelope.BODY_LIMIT + 1
+    return BODY_LIMIT + 1

@@ -18,10 +18,10 @@ from sync.client.api_client import HttpApiClient
 from sync.client.backend import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
-from sync.client.retry_after import REQUESTS
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.errors import SyncError
 from sync.reader.status import Overview, overview
+from sync.retry_policy import REQUESTS
 from sync.store.database_url import sqlite_file
 from sync.store.doctor import rehearse_run, server_state
 from sync.store.schema import HEAD

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.document import canonical, content_hash, json_number
-from sync.catalog.feed_chain import CHAINED, Cursor
-from sync.catalog.field_changes import price_moves
+from sync.catalog.feed import CHAINED, Cursor, price_moves
 from sync.catalog.fields import LISTS, SCALARS
 from sync.reader.stored_templates import normalize_document
 from sync.store.bulk import BATCH

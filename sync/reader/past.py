@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.diff import net_changes
-from sync.catalog.feed_chain import LARGEST_NUMBER
+from sync.catalog.feed import LARGEST_NUMBER
 from sync.catalog.run_record import Status
 from sync.catalog.selection import matches, page_position, sort_key
 from sync.errors import DatabaseError, NoSuchPast, Pruned, UnknownRun

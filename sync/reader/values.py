@@ -11,7 +11,7 @@ from decimal import Decimal  # noqa: TC003
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from sync.catalog.document import DOCUMENT_KEYS, Price, Tag, json_number, prices_of, tags_of
-from sync.catalog.field_changes import PriceMove, move_as_json, price_moves
+from sync.catalog.feed import PriceMove, move_as_json, price_moves
 from sync.catalog.fields import SCALARS
 from sync.text import iso
 

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from sync import __version__
-from sync.client.envelope import BODY_LIMIT, decompress
+from sync.client.response import BODY_LIMIT, decompress
 from sync.config.options import replaceable_file
 from sync.config.redaction import Redactor
 from sync.config.settings import require_key

@@ -13,9 +13,8 @@ from ipaddress import ip_address
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.json_values import decode_json
-from sync.catalog.parsing import parse_record
-from sync.catalog.rejection import RecordRejected
+from sync.catalog.document import decode_json
+from sync.catalog.parsing import RecordRejected, parse_record
 from sync.client.http import send
 from sync.client.network import Network, TransportFailure
 from sync.config.addresses import LOOPBACK_ORIGIN, http_url, origin_of

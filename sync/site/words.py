@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.field_changes import PRICE
+from sync.catalog.feed import PRICE
 from sync.terminal.changes import value_text
 from sync.text import escape_bidi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sync.catalog.field_changes import FieldChange
+    from sync.catalog.feed import FieldChange
 
     Both = tuple[str, str]
     """A text in English and in Chinese."""

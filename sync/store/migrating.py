@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from sync.catalog.feed_chain import Cursor
-from sync.catalog.field_changes import breaking
+from sync.catalog.feed import Cursor, breaking
 from sync.errors import DatabaseError, SchemaError
 from sync.store.bulk import BATCH
 from sync.store.schema import HEAD, revision

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from sync.catalog.diff import Change, ChangeSet
     from sync.catalog.document import Document
-    from sync.catalog.rejection import RejectedRecord
     from sync.catalog.removals import SyncState
     from sync.catalog.run_record import Run
+    from sync.catalog.snapshot import RejectedRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
 
     from sync.catalog.document import Document
-    from sync.catalog.field_changes import FieldChange
+    from sync.catalog.feed import FieldChange
     from sync.catalog.run_record import Run
 
     Paint = Callable[[str, str], str]

@@ -14,8 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from sync.catalog.feed_chain import Cursor
-from sync.catalog.field_changes import price_moves
+from sync.catalog.feed import Cursor, price_moves
 from sync.catalog.fields import LISTS, SCALARS
 from sync.config.addresses import LOOPBACK, http_url, is_metadata_service, is_private
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.errors import CursorLost, DatabaseError, LeaseBusy, LeaseLost, UsageError
 from sync.reader.feed import changes
 from sync.store import lease as leases

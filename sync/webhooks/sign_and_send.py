@@ -14,9 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sync.client.retry_after import retry_after
 from sync.config.redaction import HIDDEN, Redactor
-from sync.retry_policy import RetryPolicy
+from sync.retry_policy import RetryPolicy, retry_after
 from sync.text import json_text
 from sync.webhooks.endpoints import secret_forms
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.client.envelope import Envelope
+from sync.client.response import Envelope
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store.apply import Store
 from sync.store.tables import templates

@@ -11,7 +11,7 @@ from sync.agents.answers import fits
 from sync.agents.tools import RefusedError
 from sync.agents.tools import answer as call
 from sync.api import Catalog
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.errors import DatabaseError, TryLater
 from sync.outputs.tools import MOST_ROWS, TOOLS
 from sync.store.prune import prune

@@ -9,8 +9,8 @@ import pytest
 from sync.catalog.diff import ChangeSet, net_changes
 from sync.catalog.fields import BATCH, COLUMNS, LISTS, MOST_NAMES
 from sync.catalog.parsing import complete_document
-from sync.catalog.rejection import DISPUTED, TAGS_UNPAIRED
 from sync.catalog.served_records import wire_hash
+from sync.catalog.snapshot import DISPUTED, TAGS_UNPAIRED
 from tests.builders import record
 from tests.catalog.runs import Memory, base, compared, document_of, wire
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.catalog.feed_chain import CHAINED, Cursor
+from sync.catalog.feed import CHAINED, Cursor
 
 START = Cursor.start("0123456789ab")
 ROW: dict[str, Any] = {

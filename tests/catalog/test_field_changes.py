@@ -10,7 +10,7 @@ import pytest
 
 from sync.catalog.diff import ChangeSet
 from sync.catalog.document import content_hash
-from sync.catalog.field_changes import REASONS, PriceMove, apply_fields, breaking, changed_fields, move_as_json, price_moves
+from sync.catalog.feed import REASONS, PriceMove, apply_fields, breaking, changed_fields, move_as_json, price_moves
 from sync.catalog.served_records import wire_hash
 from tests.catalog.runs import BASE, base, compared, document_of, published, wire
 

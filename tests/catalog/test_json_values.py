@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.catalog.document import decode_json, exact_number, parse_json, write_json
 from sync.catalog.fields import DEEPEST_RECORD
-from sync.catalog.json_values import decode_json, exact_number, parse_json, write_json
 from tests.catalog.runs import wire
 
 if TYPE_CHECKING:

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.catalog.document import Price, Tag, prices_of, tags_of
+from sync.catalog.document import Price, Tag, decode_json, prices_of, tags_of
 from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO, MOST_FIELDS, MOST_ITEMS
-from sync.catalog.json_values import decode_json
-from sync.catalog.parsing import fields_with_value, filled_fields, lacks_tags, parse_record, record_id
-from sync.catalog.rejection import PAYLOAD_SHOWN, RecordRejected
-from sync.client.envelope import read_envelope
+from sync.catalog.parsing import RecordRejected, fields_with_value, filled_fields, lacks_tags, parse_record, record_id
+from sync.catalog.snapshot import PAYLOAD_SHOWN
+from sync.client.response import read_envelope
 from tests.builders import record
 from tests.catalog.runs import document_of, nested, read, twice, wire
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.rejection import DISPUTED, MOST_KEPT, PAYLOAD_SHOWN, REASON_SHOWN, TAGS_UNPAIRED, cut, payload
+from sync.catalog.parsing import REASON_SHOWN, cut
+from sync.catalog.snapshot import DISPUTED, MOST_KEPT, PAYLOAD_SHOWN, TAGS_UNPAIRED, payload
 
 
 @pytest.mark.parametrize(

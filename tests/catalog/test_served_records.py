@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync.catalog.fields import DECLARATION, DOCUMENTED, MOST_BYTES, MOST_NAMES
-from sync.catalog.rejection import REASON_SHOWN
+from sync.catalog.parsing import REASON_SHOWN
 from sync.catalog.served_records import LOOK_UP, wire_hash
 from sync.config.redaction import Redactor
 from tests.builders import record

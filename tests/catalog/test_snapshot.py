@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 
 from sync.catalog.fields import BATCH, COLUMNS, DOCUMENTED, MOST_EXTRA, MOST_FIELDS
-from sync.catalog.rejection import DISPUTED, MOST_KEPT, TAGS_UNPAIRED
 from sync.catalog.served_records import LOOK_UP
-from sync.catalog.snapshot import Snapshot, build_snapshot, kept_unknown, kept_values, reject_reformatted
+from sync.catalog.snapshot import (
+    DISPUTED,
+    MOST_KEPT,
+    TAGS_UNPAIRED,
+    Snapshot,
+    build_snapshot,
+    kept_unknown,
+    kept_values,
+    reject_reformatted,
+)
 from tests.builders import record
 from tests.catalog.runs import Memory, base, document_of, new_parser, read, wire
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
+from sync.catalog.document import decode_json
 from sync.catalog.fields import DEEPEST, LONGEST_NAME, MOST_EXTRA, MOST_FIELDS
-from sync.catalog.json_values import decode_json
-from sync.catalog.rejection import RecordRejected
-from sync.catalog.unknown_fields import unknown_fields
+from sync.catalog.parsing import RecordRejected, unknown_fields
 from tests.builders import record
 from tests.catalog.runs import nested, wire
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.catalog.url_query import address, without_query
+from sync.catalog.document import address, without_query
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.hostile import Hostile, Reply, one_after_another, success
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.client.envelope import Envelope
+    from sync.client.response import Envelope
     from sync.client.worker import Params
 
 

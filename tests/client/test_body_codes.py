@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from sync.catalog.run_record import BY_CODE
-from sync.client.body_codes import classify_response
-from sync.client.envelope import Envelope
+from sync.client.response import Envelope, classify_response
 from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, NoSuchPage, NotFound, SyncError, Unreachable
 from tests.builders import record
 from tests.hostile import failure, success

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.catalog.document import decode_json
 from sync.catalog.fields import DEEPEST_RECORD, MOST_BYTES
-from sync.catalog.json_values import decode_json
-from sync.client import envelope
-from sync.client.envelope import MOST_VALUES, Envelope, read_envelope
+from sync.client import response as responses
+from sync.client.response import MOST_VALUES, Envelope, read_envelope
 from sync.errors import InvalidResponse
 from tests.catalog.runs import new_parser
 from tests.proof.fuzz import mutated, pages
@@ -151,21 +151,21 @@ def too_large(body: bytes) -> str:
 
 
 def test_each_comma_and_each_opening_bracket_counts_as_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(envelope, "MOST_VALUES", 5)
+    monkeypatch.setattr(responses, "MOST_VALUES", 5)
     assert read_envelope(FIVE_VALUES).records == [b"1"]
-    monkeypatch.setattr(envelope, "MOST_VALUES", 4)
+    monkeypatch.setattr(responses, "MOST_VALUES", 4)
     assert too_large(FIVE_VALUES) == "The response is larger than any page of the catalog."
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["as served", "rewritten"])
 def test_a_page_has_at_most_the_limit_of_records(monkeypatch: pytest.MonkeyPatch, mark: bytes) -> None:
-    monkeypatch.setattr(envelope, "MOST_RECORDS", 2)
+    monkeypatch.setattr(responses, "MOST_RECORDS", 2)
     assert read_envelope(mark + HEAD + b"[1, 2]" + TAIL).records == [b"1", b"2"]
     assert too_large(mark + HEAD + b"[1, 2, 3]" + TAIL) == "The response has more templates than any page of the catalog."
 
 
 def test_a_page_may_have_ten_thousand_records_and_four_hundred_thousand_values() -> None:
-    assert (envelope.MOST_RECORDS, MOST_VALUES) == (10_000, 400_000)
+    assert (responses.MOST_RECORDS, MOST_VALUES) == (10_000, 400_000)
 
 
 # A body that has to be rewritten ------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from sync.client import envelope, worker
+from sync.client import response, worker
 from sync.client.api_client import HttpApiClient
-from sync.client.envelope import BODY_LIMIT
+from sync.client.response import BODY_LIMIT
 from sync.client.worker import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
@@ -122,7 +122,8 @@ def test_a_decompression_bomb_of_300_mib_takes_no_more_memory_than_the_limit(tim
 
 
 def test_a_body_that_never_ends_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(envelope, "BODY_LIMIT", 100_000)
+    for module in (response, worker):
+        monkeypatch.setattr(module, "BODY_LIMIT", 100_000)
     with Hostile(one_after_another(Reply(b" " * 20_000_000))) as server:
         with pytest.raises(InvalidResponse) as caught:
             ask(server)
@@ -140,7 +141,7 @@ def test_the_responses_of_a_run_together_have_a_limit(monkeypatch: pytest.Monkey
 
 
 def test_a_body_of_brackets_is_rejected_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(envelope, "MOST_VALUES", 1000)
+    monkeypatch.setattr(response, "MOST_VALUES", 1000)
     error, requests = error_of(as_json({"code": 200, "data": {"total": 1, "templates": [[]] * 600}}))
     assert (error.code, requests) == ("too-large", 1)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync.client.retry_after import REQUESTS, is_exhausted, retry_after, wait_after
 from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, SyncError, Unreachable
+from sync.retry_policy import REQUESTS, is_exhausted, retry_after, wait_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from tests.catalog.runs import new_parser
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sync.client.envelope import Envelope
+    from sync.client.response import Envelope
     from sync.client.worker import Params
 
     Answer = Callable[[int], list[Any] | SyncError]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from sync.catalog.field_changes import REASONS
+from sync.catalog.feed import REASONS
 from sync.catalog.parsing import parse_record
 from sync.catalog.run_record import Run, Status
 from sync.cli import cli

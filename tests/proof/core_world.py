@@ -39,7 +39,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from sync.catalog.field_changes import apply_fields
+from sync.catalog.feed import apply_fields
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 from sync.synchronise import RunOptions, plan
 from tests.answering import Answering

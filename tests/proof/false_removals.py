@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.confirm_removals import confirm_removals
-from sync.client.envelope import Envelope
+from sync.client.response import Envelope
 from sync.client.spool import Spool
 from sync.client.walk import walk
 from tests.answering import Answering, not_there

@@ -22,11 +22,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from sync.catalog.document import canonical
-from sync.catalog.json_values import decode_json
+from sync.catalog.document import canonical, decode_json
 from sync.catalog.parsing import parse_record
-from sync.client.body_codes import classify_response
-from sync.client.envelope import Envelope, _decode, _parse_leniently
+from sync.client.response import Envelope, _decode, _parse_leniently, classify_response
 from sync.commands.form import read_json
 from sync.commands.listing import FEED_POSITION, POINT_IN_TIME
 from sync.config.options import OPTIONS

@@ -17,7 +17,7 @@ def test_every_pure_module_has_existing_tests() -> None:
     source = {file: file.read_text() for file in (ROOT / "sync").rglob("*.py") if file.stem != "__init__"}
     pure = {file for file, text in source.items() if text.startswith('"""PURE.') or file.parent.name == "catalog"}
     names = {str(file.relative_to(ROOT / "sync").with_suffix("")).replace("/", ".") for file in pure}
-    assert len(names) >= 30
+    assert len(names) >= 28
     assert names <= CONFIGURED.keys()
     for module, configured in CONFIGURED.items():
         assert (ROOT / "sync" / f"{module.replace('.', '/')}.py").is_file()
@@ -33,7 +33,6 @@ def test_every_equivalent_mutant_has_its_reason() -> None:
 @pytest.mark.long
 def test_every_unlisted_mutant_of_a_small_module_is_noticed() -> None:
     for module, row in [
-        ("catalog.rejection", "| `catalog.rejection` | 24 of 24 | 0 |\n"),
         ("catalog.snapshot", "| `catalog.snapshot` | 136 of 138 | 2 |\n"),
     ]:
         done = subprocess.run([sys.executable, "bench/mutants.py", module], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync.catalog.diff import Change
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader import feed, status
 from sync.reader.feed import validate_cursor

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.store.engine import open_engine, reading
 from tests.builders import EPOCH, record, records
 from tests.faults import AFTER, BEFORE, PROCESSES, Catalog, at, real_clock, sync, tell, versioned, wait_for

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from sync.client.api_client import HttpApiClient
-from sync.client.envelope import Envelope
+from sync.client.response import Envelope
 from sync.errors import Interrupted, SyncError
 from sync.recording.record import Recording
 from sync.recording.replay import RecordedRun, open_recording

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync.catalog.document import DOCUMENT_KEYS
-from sync.catalog.field_changes import REASONS
+from sync.catalog.feed import REASONS
 from sync.site import words
 from sync.site.cards import RATIOS, page_name, price_range, ratio_class, safe_url
 from sync.site.data import script

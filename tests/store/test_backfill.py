@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.errors import DatabaseError
 from sync.store.migrating import backfill_cursors
 from sync.store.prune import prune

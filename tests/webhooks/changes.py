@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync.catalog.field_changes import breaking
+from sync.catalog.feed import breaking
 from sync.catalog.parsing import parse_record
 from sync.reader.stored_templates import printed
 

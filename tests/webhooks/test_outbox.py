@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.catalog.feed_chain import Cursor
+from sync.catalog.feed import Cursor
 from sync.errors import CursorLost, LeaseLost
 from sync.reader import feed
 from sync.store.lease import process_mark

@@ -70,7 +70,7 @@ USERS = {
     "wcwidth": "terminal",
     "sqlalchemy": "store reader webhooks daemon.service commands site.build api refresh",
 }
-LONGEST, MEDIAN = 350, 170
+LONGEST, MEDIAN = 350, 200
 LONGER = {"api": 400}
 """The docstrings of `api` are the document docs/python.md."""
 

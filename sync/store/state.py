@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.feed import Cursor
-from sync.catalog.feed import breaking, price_moves
+from sync.catalog.feed import Cursor, breaking, price_moves
 from sync.config.addresses import origin_of, require_same_origin
 from sync.errors import DatabaseError
 from sync.store.bulk import insert_rows

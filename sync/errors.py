@@ -1,37 +1,5 @@
 """All errors of this program.
 
-SyncError                       1   unexpected error
-├── UsageError                  2   invalid command line
-│   └── CatalogError            2   the database cannot answer this query
-│       ├── UnknownTemplate     2   unknown template ID
-│       ├── UnknownRun          2   unknown run ID
-│       ├── NoSuchPast          2   a time before the first run, or in the future
-│       │   └── Pruned          2   a time whose history was deleted
-│       └── CursorLost         65   a cursor of another feed, or of deleted history
-├── SiteError                   1   the gallery's folder could not be written
-├── RemovalsHeld                4   too many removals; an operator decides
-├── DatabaseError              69   the database is unavailable, or a statement failed
-│   ├── DatabaseAway           69   it cannot be reached, or is read-only now
-│   ├── DatabaseConflict       75   a conflicting transaction won, at every attempt
-│   └── SchemaError            69   its schema is not the one that this version needs
-├── TryLater                   75   a retry may succeed
-│   ├── Unreachable            75   network error, timeout or 5xx
-│   ├── Deferred               75   429, or a Retry-After
-│   │   └── Maintenance        75   455: the catalog is under maintenance
-│   ├── DeadlineExceeded       75   SYNC_DEADLINE was exceeded
-│   ├── LeaseBusy              75   another run is active
-│   ├── ResourcesExhausted     75   a limit of threads, memory or open files was reached
-│   ├── SiteBusy               75   another process writes the gallery
-│   ├── LeaseLost              75   the lease expired during the run
-│   └── Interrupted            75   stopped before anything was applied
-├── InvalidResponse            76   invalid response
-│   ├── NotFound               76   404
-│   ├── NoSuchPage             76   422: a parameter failed validation
-│   └── WalkUnverified         76   the walk could not be verified; removals are not applied
-├── AccessDenied               77   the key, the credits or the feature: an operator must act
-└── ConfigurationError         78   invalid settings
-    └── MissingExtra           78   an optional library is not installed
-
 Exit codes are those of sysexits.h where it has one. The message says what happened, `hint` what to do. Errors are raised where
 the fact is known and printed once, in `commands/base.py`.
 """
@@ -53,58 +21,51 @@ class SyncError(Exception):
     retry: ClassVar[bool] = False
     default_code: ClassVar[str] = "unexpected"
 
+    def __init_subclass__(cls, *, code: str = "", exit_code: int | None = None, retry: bool | None = None) -> None:
+        """Set what a class does not inherit from its base."""
+        cls.default_code = code or cls.default_code
+        cls.exit_code = cls.exit_code if exit_code is None else exit_code
+        cls.retry = cls.retry if retry is None else retry
+
     def __init__(self, message: str, *, hint: str = "", code: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
         self.code = code or self.default_code
 
 
-class UsageError(SyncError):
+class UsageError(SyncError, code="usage", exit_code=2):
     """The command line is invalid."""
 
-    exit_code = 2
-    default_code = "usage"
 
-
-class CatalogError(UsageError):
+class CatalogError(UsageError, code="catalog"):
     """The catalog cannot answer this call. The base of the errors that `sync.Catalog` raises for its arguments."""
 
-    default_code = "catalog"
 
-
-class UnknownTemplate(CatalogError, LookupError):
+class UnknownTemplate(CatalogError, LookupError, code="unknown-template"):
     """No template with this id is known: it was never stored, or not by the requested time; or `ensure_fresh` did not find it.
 
     Attributes:
         template_id: the requested id.
     """
 
-    default_code = "unknown-template"
-
     def __init__(self, message: str, *, template_id: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.template_id = template_id
 
 
-class UnknownRun(CatalogError, LookupError):
+class UnknownRun(CatalogError, LookupError, code="unknown-run"):
     """There is no run with this number."""
 
-    default_code = "unknown-run"
 
-
-class NoSuchPast(CatalogError):
+class NoSuchPast(CatalogError, code="no-such-past"):
     """There is no catalog of that time: it is before the first run, or in the future."""
 
-    default_code = "no-such-past"
 
-
-class Pruned(NoSuchPast):
+class Pruned(NoSuchPast, code="pruned"):
     """The history of that time was deleted."""
 
-    default_code = "pruned"
 
-
-class CursorLost(CatalogError):
+class CursorLost(CatalogError, code="cursor-lost", exit_code=65):
     """A cursor is not part of the current feed, so continuing from it would make a copy wrong.
 
     Attributes:
@@ -115,9 +76,6 @@ class CursorLost(CatalogError):
             cursor; changes that were recorded in between are returned again.
     """
 
-    exit_code = 65
-    default_code = "cursor-lost"
-
     def __init__(self, message: str, *, reason: str, oldest_seq: int, last_seq: int, cursor: str | None) -> None:
         start = f"Read the current catalog again (`template-sync export --with-cursor`), then continue from cursor {cursor}."
         super().__init__(message, hint=start, code=self.default_code)
@@ -127,72 +85,49 @@ class CursorLost(CatalogError):
         self.cursor = cursor
 
 
-class SiteError(SyncError):
+class SiteError(SyncError, code="site"):
     """The gallery's folder could not be written; its previous content is unchanged."""
 
-    default_code = "site"
 
-
-class RemovalsHeld(SyncError):
+class RemovalsHeld(SyncError, code="held", exit_code=4):
     """Too many removals at once: they are held, everything else is applied."""
 
-    exit_code = 4
-    default_code = "held"
 
-
-class DatabaseError(SyncError):
+class DatabaseError(SyncError, code="database", exit_code=69, retry=True):
     """The database cannot be reached, or an operation failed."""
-
-    exit_code = 69
-    retry = True
-    default_code = "database"
 
 
 class DatabaseAway(DatabaseError):
     """The database cannot be reached or written now: it restarts, fails over, has no quorum or is a standby."""
 
 
-class DatabaseConflict(DatabaseError):
+class DatabaseConflict(DatabaseError, code="conflict", exit_code=75):
     """A conflicting transaction won, on another node or over a lock, and this one was rolled back."""
 
-    exit_code = 75
-    default_code = "conflict"
 
-
-class SchemaError(DatabaseError):
+class SchemaError(DatabaseError, code="schema", retry=False):
     """The tables are not those that this version needs."""
-
-    retry = False
-    default_code = "schema"
 
 
 class SchemaAhead(SchemaError):
     """The schema is that of a newer version; this program must be upgraded."""
 
 
-class TryLater(SyncError):
+class TryLater(SyncError, code="try-later", exit_code=75, retry=True):
     """A temporary failure: retry the same call later."""
 
-    exit_code = 75
-    retry = True
-    default_code = "try-later"
 
-
-class Unreachable(TryLater):
+class Unreachable(TryLater, code="unreachable"):
     """The network or the server failed (408, 5xx, body codes 500 and 501)."""
 
-    default_code = "unreachable"
 
-
-class Deferred(TryLater):
+class Deferred(TryLater, code="deferred"):
     """The server requests a later retry: 429, 455, or a server error with Retry-After.
 
     Attributes:
         after: seconds of its Retry-After; None if there was none.
         exhausted: whether a server error (5xx) persisted after every Retry-After was obeyed.
     """
-
-    default_code = "deferred"
 
     def __init__(self, message: str, *, hint: str = "", code: str | None = None, after: float | None = None) -> None:
         super().__init__(message, hint=hint, code=code)
@@ -204,99 +139,72 @@ class Maintenance(Deferred):
     """The catalog is under maintenance (455); it is not retried within the run."""
 
 
-class DeadlineExceeded(TryLater):
+class DeadlineExceeded(TryLater, code="deadline"):
     """The run exceeded SYNC_DEADLINE; nothing was applied."""
 
-    default_code = "deadline"
 
-
-class LeaseBusy(TryLater):
+class LeaseBusy(TryLater, code="lease-busy"):
     """Another run holds the lease.
 
     Attributes:
         run_id: ID of the row that records the attempt as skipped; None if nothing was recorded.
     """
 
-    default_code = "lease-busy"
-
     def __init__(self, message: str, *, hint: str = "", run_id: int | None = None) -> None:
         super().__init__(message, hint=hint)
         self.run_id = run_id
 
 
-class ResourcesExhausted(TryLater):
+class ResourcesExhausted(TryLater, code="resources"):
     """The operating system gives this process no further thread, memory or file descriptor."""
 
-    default_code = "resources"
 
-
-class SiteBusy(TryLater):
+class SiteBusy(TryLater, code="site-busy"):
     """Another process writes the gallery into the same folder."""
 
-    default_code = "site-busy"
 
-
-class LeaseLost(TryLater):
+class LeaseLost(TryLater, code="lease-lost"):
     """The lease expired during the run; another run may have acquired it, so nothing was applied."""
 
-    default_code = "lease-lost"
 
-
-class Interrupted(TryLater):
+class Interrupted(TryLater, code="interrupted"):
     """The run was stopped before anything was applied."""
 
-    default_code = "interrupted"
 
-
-class InvalidResponse(SyncError):
+class InvalidResponse(SyncError, code="bad-answer", exit_code=76):
     """The response is invalid: not JSON, not the documented envelope, over a limit, or a 404 or 422 for the list."""
 
-    exit_code = 76
-    default_code = "bad-answer"
 
-
-class NotFound(InvalidResponse):
+class NotFound(InvalidResponse, code="404"):
     """404: for the list an error, for a look-up by ID possibly evidence that the template is gone.
 
     Attributes:
         envelope: the API's envelope; None if the response came from something else, such as a web server.
     """
 
-    default_code = "404"
-
     def __init__(self, message: str, *, hint: str = "", envelope: object = None) -> None:
         super().__init__(message, hint=hint)
         self.envelope = envelope
 
 
-class NoSuchPage(InvalidResponse):
+class NoSuchPage(InvalidResponse, code="422"):
     """422: within the list an error, after the last page possibly the end of the list."""
 
-    default_code = "422"
 
-
-class WalkUnverified(InvalidResponse):
+class WalkUnverified(InvalidResponse, code="unverified"):
     """The walk could not be verified: the served records are applied, nothing is removed."""
 
-    default_code = "unverified"
 
-
-class AccessDenied(SyncError):
+class AccessDenied(SyncError, code="refused", exit_code=77):
     """The key (401, 403), the credits (402) or the feature (505) is refused: an operator must act."""
 
-    exit_code = 77
-    default_code = "refused"
 
-
-class ConfigurationError(SyncError):
+class ConfigurationError(SyncError, code="configuration", exit_code=78):
     """Invalid settings; raised before any I/O.
 
     Attributes:
         problems: one line per error, with the name of the variable.
     """
-
-    exit_code = 78
-    default_code = "configuration"
 
     def __init__(self, problems: list[str], *, hint: str = "") -> None:
         usual = "The README lists every setting; `template-sync config` shows the values once they are valid."
@@ -304,10 +212,8 @@ class ConfigurationError(SyncError):
         self.problems = problems
 
 
-class OtherOrigin(ConfigurationError):
+class OtherOrigin(ConfigurationError, code="other-origin"):
     """The database is a copy of another catalog than the one that CRUN_BASE_URL names."""
-
-    default_code = "other-origin"
 
     def __init__(self, recorded: str, configured: str) -> None:
         super().__init__(
@@ -316,10 +222,8 @@ class OtherOrigin(ConfigurationError):
         )
 
 
-class MissingExtra(ConfigurationError):
+class MissingExtra(ConfigurationError, code="missing-extra"):
     """A library of an extra is needed and not installed."""
-
-    default_code = "missing-extra"
 
     def __init__(self, what: str, library: str, extra: str) -> None:
         super().__init__([f"{what} needs {library}, which is not installed."])

@@ -235,7 +235,7 @@ BOUNDED: dict[str, Callable[[Engine], object]] = {
     "changes --since": lambda engine: feed.changes(engine, since=299, run_id=None, most=None),
     "changes --run": lambda engine: feed.changes(engine, since=None, run_id=2, most=None),
     "changes": lambda engine: feed.changes(engine, since=None, run_id=None, most=50),
-    "show": lambda engine: catalog.template(engine, "7"),
+    "show": lambda engine: catalog.find_template(engine, "7"),
     "history": lambda engine: catalog.versions(engine, "7"),
 }
 """Questions whose answer is small, however large the database."""

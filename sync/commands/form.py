@@ -50,9 +50,9 @@ def command(
     if resolution is not None and not (example or request):
         raise click.UsageError("--resolution requires --example or --request.")
     from sync.forms.form import Form
-    from sync.reader.catalog import template
+    from sync.reader.catalog import find_template
 
-    found = template(context.engine(), template_id)
+    found = find_template(context.engine(), template_id).as_json()
     removed_at = found["removed_at"]
     if removed_at is not None:
         if not removed:

@@ -14,13 +14,13 @@ from sync.commands.listing import TEMPLATE_ID, limit
 @json_flag()
 def command(context: Context, *, template_id: str, limit: int | None, as_json: bool) -> None:
     """Show one template's changes."""
-    from sync.reader.catalog import template
+    from sync.reader.catalog import find_template
     from sync.reader.feed import changes
     from sync.terminal.changes import change_lines
     from sync.terminal.tables import mark
 
     engine = context.engine()
-    known = template(engine, template_id)
+    known = find_template(engine, template_id).as_json()
     found = changes(engine, template_id=template_id, most=limit)
     if as_json:
         context.out.json(found)

@@ -33,7 +33,7 @@ def command(context: Context, *, template_id: str, wait: float, as_json: bool) -
     engine = context.engine()
     context.start_logging()
     from sync.logs import log_run
-    from sync.reader.catalog import template
+    from sync.reader.catalog import find_template
     from sync.refresh import refresh
     from sync.store.apply import Store
     from sync.store.schema import prepare
@@ -48,7 +48,7 @@ def command(context: Context, *, template_id: str, wait: float, as_json: bool) -
     if outcome.plan and (outcome.plan.changes.changes or outcome.plan.changes.unpublished):
         update_gallery(context.settings, engine)
     if outcome.plan and not outcome.plan.snapshot.ids:
-        template(engine, template_id)  # raises a usage error for an unknown ID
+        find_template(engine, template_id)  # raises a usage error for an unknown ID
         context.out.message(
             "note: the catalog no longer has this template; the next run, which walks the whole catalog, decides whether it is "
             "removed."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -73,11 +73,7 @@ def find_template(source: Source, template_id: str, *, after_run: int | None = N
         Pruned: it was removed by that run, and its last version was pruned.
     """
     with reading_current(source) as connection:
-        found = (
-            select_one(connection, template_id)
-            if after_run is None
-            else select_one_past(connection, template_id, after_run)
-        )  # fmt: skip
+        found = select_one(connection, template_id) if after_run is None else select_one_past(connection, template_id, after_run)
     if found is None:
         by_then = "ever seen" if after_run is None else f"seen by run {after_run}"
         raise UnknownTemplate(
@@ -123,11 +119,6 @@ def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
     with reading(engine) as connection:
         url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
         return isinstance(url, str) and url.startswith(prefix)
-
-
-def template(source: Source, template_id: str) -> dict[str, Any]:
-    """Read the newest document of a template with its three times; raises the errors of `find_template`."""
-    return find_template(source, template_id).as_json()
 
 
 def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
@@ -180,7 +171,6 @@ def check_id(template_id: str) -> str:
 
 # Facets ---------------------------------------------------------------------------------------------------------------
 
-
 _PRESENT = templates.c.removed_at.is_(None)
 
 
@@ -219,25 +209,17 @@ _STORED_VALUES = {
 }
 
 
-class UnknownWord(NamedTuple):
-    """A filter value that no template ever had, and the most similar existing values."""
-
-    filter: str
-    word: str
-    similar: tuple[str, ...]
-
-
-def unknown_filter_values(source: Source, wanted: Selection) -> list[UnknownWord]:
-    """Return the filter values that no template ever had."""
-    unknown: list[UnknownWord] = []
+def unknown_filter_values(source: Source, wanted: Selection) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return each filter value that no template ever had: the filter, the value, the most similar existing values."""
+    unknown = []
     with reading_current(source) as connection:
         for name, columns in _STORED_VALUES.items():
-            words = wanted.tag if name == "tag" else (getattr(wanted, name),)
-            words = tuple(word for word in words if word is not None)
-            if not words:
-                continue
-            held = {each for column in columns for each in connection.scalars(sa.select(column).distinct()) if each}
-            unknown += [UnknownWord(name, word, similar(word, held)) for word in words if not is_value(word, held)]
+            for word in wanted.tag if name == "tag" else (getattr(wanted, name),):
+                if word is None:
+                    continue
+                held = {each for column in columns for each in connection.scalars(sa.select(column).distinct()) if each}
+                if not is_value(word, held):
+                    unknown.append((name, word, similar(word, held)))
     return unknown
 
 

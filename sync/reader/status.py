@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sync.store.engine import Source
 
+_WALKED = (sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)
+
 
 def runs(engine: sa.Engine, most: int) -> list[Run]:
     """Read the newest runs, newest first."""
@@ -108,9 +110,6 @@ def last_success(engine: sa.Engine) -> Run | None:
         return _newest(connection, *_WALKED)
 
 
-_WALKED = (sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)
-
-
 def _newest(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Run | None:
     query = sa.select(sync_runs).where(*which).order_by(sync_runs.c.run_id.desc()).limit(1)
     row = connection.execute(query).mappings().one_or_none()
@@ -140,22 +139,11 @@ def verified_at(source: Source, template_id: str) -> datetime | None:
 
 def _walked_at(connection: sa.Connection, template_id: str) -> datetime | None:
     """Return the start of the last successful walk; None if there is none, or it rejected the record of the template."""
-    runs = sync_runs.c
-    walked = connection.execute(
-        sa.select(runs.run_id, runs.started_at)
-        .where(runs.status == str(Status.SUCCEEDED), runs.pages > 0)
-        .order_by(runs.run_id.desc())
-        .limit(1)
-    ).one_or_none()
-    if walked is None:
-        return None
-    aside = sa.select(rejected_templates.c.ordinal).where(
-        rejected_templates.c.run_id == walked.run_id, rejected_templates.c.template_id == template_id
-    )
-    if connection.scalar(aside.limit(1)) is not None:
-        return None
-    began: datetime = walked.started_at
-    return began
+    runs, rejections = sync_runs.c, rejected_templates.c
+    is_rejected = sa.exists().where(rejections.run_id == runs.run_id, rejections.template_id == template_id)
+    walks = sa.select(runs.started_at, is_rejected.label("rejected")).where(*_WALKED).order_by(runs.run_id.desc())
+    last: Any = connection.execute(walks.limit(1)).one_or_none()
+    return None if last is None or last.rejected else last.started_at
 
 
 class LastRefresh(NamedTuple):

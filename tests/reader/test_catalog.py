@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync import Catalog, UnknownTemplate
+from sync.reader.catalog import tag_counts, type_counts
 from tests.builders import record
 from tests.faults import at, sync
 
@@ -19,18 +20,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long_on_servers
 
 TITLES = [
-    "Zebra",
-    "apple",
-    "Äpfel",
-    "STRASSE",
-    "straße",
-    "变身特效",
-    "猫咪变身",
-    "😀 Grin",
-    "\uffee last",
-    "x" * 250 + "b",  # only what is before counts in an order
-    "x" * 250 + "a",
-]
+    "Zebra", "apple", "Äpfel", "STRASSE", "straße", "变身特效", "猫咪变身", "😀 Grin", "\uffee last",
+    "x" * 250 + "b", "x" * 250 + "a",  # only what is before counts in an order
+]  # fmt: skip
 TAGS = [["热门"], ["热门", "新"], ["Ünique"], []]
 TAGS_EN = [["Trending"], ["TRENDING", "New"], ["ünIQUE"], []]
 
@@ -94,12 +86,9 @@ def model(asks: dict[str, Any]) -> list[str]:
 
     def key(each: dict[str, Any]) -> tuple[Any, ...]:
         released = each["ReleaseOnlineTime"]
-        value = {
-            "id": 0,
-            "newest": None if released is None else -released,
-            "price": credit(each),
-            "name": (each["Title_en"] or each["Title"] or "")[:250] or None,
-        }[asks.get("sort", "id")]
+        name = (each["Title_en"] or each["Title"] or "")[:250] or None
+        values = {"id": 0, "newest": None if released is None else -released, "price": credit(each), "name": name}
+        value = values[asks.get("sort", "id")]
         return (value is None, 0 if value is None else value, each["TemplateId"])
 
     return [each["TemplateId"] for each in sorted(filter(fits, RECORDS), key=key)]
@@ -132,38 +121,37 @@ def filled(database: Database) -> Database:
     return database
 
 
+def selected(catalog: Catalog, asks: dict[str, Any], size: int) -> list[str]:
+    """Return the ids of a selection, which its pages give, too."""
+    pages, after = [], None
+    while True:
+        page = catalog.templates(**asks, limit=size, after=after)
+        pages += ids(page)
+        after = page.after
+        if after is None:
+            break
+        assert len(page) == size
+    assert ids(catalog.templates(**asks)) == pages
+    return pages
+
+
 @pytest.mark.parametrize("questions", [pytest.param(12, id="some"), pytest.param(300, id="many", marks=pytest.mark.long)])
 def test_queries_return_the_same_as_a_loop_over_the_records(filled: Database, questions: int) -> None:
     @settings(max_examples=questions)
     @given(asks=QUESTIONS, size=st.integers(1, 40))
     def each(catalog: Catalog, then: Catalog, asks: dict[str, Any], size: int) -> None:
-        expected = model(asks)
-        assert ids(catalog.templates(**asks)) == expected
+        assert selected(catalog, asks, size) == selected(then, asks, size) == model(asks)
         assert then.templates(**asks) == catalog.templates(**asks)
-        for asked in (catalog, then):
-            pages, after = [], None
-            while True:
-                page = asked.templates(**asks, limit=size, after=after)
-                pages += ids(page)
-                after = page.after
-                if after is None:
-                    break
-                assert len(page) == size
-            assert pages == expected
 
     with Catalog(filled.engine).snapshot() as now:
         each(now, now.as_of(1))
 
 
 @pytest.mark.parametrize("sort", ["id", "newest", "price", "name"])
-def test_an_order_is_the_same_on_one_page_and_on_several(filled: Database, sort: Any) -> None:
+def test_an_order_is_the_same_on_one_page_and_on_several(filled: Database, sort: str) -> None:
     with Catalog(filled.engine).snapshot() as catalog:
-        assert ids(catalog.templates(sort=sort)) == model({"sort": sort})
-        pages = ids(page := catalog.templates(sort=sort, limit=7))
-        while page.after:
-            pages += ids(page := catalog.templates(sort=sort, limit=7, after=page.after))
-        assert pages == model({"sort": sort})
-        assert ids(catalog.templates(sort=sort, resolution="720p")) == model({"sort": sort, "resolution": "720p"})
+        for asks in ({"sort": sort}, {"sort": sort, "resolution": "720p"}):
+            assert selected(catalog, asks, 7) == model(asks)
 
 
 def test_the_next_page_continues_after_a_removed_template(database: Database) -> None:
@@ -194,3 +182,24 @@ def test_a_removed_template_is_not_listed_and_can_be_read_by_id(database: Databa
         catalog.template("3")
     assert isinstance(unknown.value, LookupError)
     assert (unknown.value.template_id, unknown.value.exit_code) == ("3", 2)
+
+
+# Counts -----------------------------------------------------------------------------------------------------------------
+
+
+def tagged(template_id: str, *names: str, **more: Any) -> dict[str, Any]:
+    return record(template_id, Tags=list(names), Tags_en=[f"{name} en" for name in names], **more)
+
+
+def test_the_tags_and_types_of_present_templates_are_counted(database: Database) -> None:
+    assert (tag_counts(database.engine), type_counts(database.engine)) == ([], [])
+    catalog = [
+        tagged("1", "b", "a", TemplateType="X"), tagged("2", "b", "é", TemplateType="x"), tagged("3", "E", TemplateType=...),
+        tagged("4", "b", "gone", TemplateType="gone"),
+    ]  # fmt: skip
+    sync(catalog, database.engine)
+    sync(catalog[:3], database.engine)
+    assert tag_counts(database.engine) == [
+        {"name": name, "name_en": f"{name} en", "templates": number} for name, number in (("b", 2), ("E", 1), ("a", 1), ("é", 1))
+    ]
+    assert type_counts(database.engine) == [{"type": name, "templates": 1} for name in (None, "X", "x")]

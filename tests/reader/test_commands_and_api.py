@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync import Catalog, Change, Template
+from sync.forms.form import Form
+from sync.reader import feed
+from tests.builders import record
+from tests.catalog.runs import document_of
 from tests.command_line import template_sync
 from tests.faults import AFTER, BEFORE, at, sync
 
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.long_on_servers
 
-CURSOR = "the third change's"
 Seen = list[tuple[Any, ...]]
 
 
@@ -41,6 +44,18 @@ def events(printed: Sequence[dict[str, Any]]) -> Seen:
     return [
         (each["kind"], each["template_id"], [one["field"] for one in each["fields"]], each.get("breaking")) for each in printed
     ]
+
+
+def filled(database: Database, folder: Path, *catalogs: Any) -> tuple[Callable[..., Any], Catalog]:
+    for number, source in enumerate(catalogs or (BEFORE, AFTER)):
+        assert sync(source, database.engine, clock=at(number)).error is None
+
+    def run(*arguments: str) -> Any:
+        done = template_sync(*arguments, "--json", folder=folder, variables={"DATABASE_URL": database.url})
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    return run, Catalog(database.engine)
 
 
 LISTED: list[tuple[str, dict[str, Any]]] = [
@@ -104,13 +119,31 @@ def test_form_history_and_status_print_what_the_methods_return(database: Databas
     assert [shown[name] for name in names] == [getattr(status, name) for name in names]
 
 
-def filled(database: Database, folder: Path) -> tuple[Callable[..., Any], Catalog]:
-    for number, source in enumerate((BEFORE, AFTER)):
-        assert sync(source, database.engine, clock=at(number)).error is None
+# The form hash ----------------------------------------------------------------------------------------------------------
 
-    def run(*arguments: str) -> Any:
-        done = template_sync(*arguments, "--json", folder=folder, variables={"DATABASE_URL": database.url})
-        assert done.code == 0, done.err
-        return json.loads(done.out)
 
-    return run, Catalog(database.engine)
+CHANGED = record("1", ConsumeItems=[{"Resolution": "720p", "Credit": 355.2}, {"Resolution": "480p", "Credit": 100}])
+
+
+def form_hash(served: dict[str, Any]) -> str:
+    return Form(document_of(served)).hash
+
+
+def test_the_form_hash_is_printed_and_not_stored(database: Database) -> None:
+    sync([record("1"), record("2")], database.engine)
+    sync([CHANGED], database.engine)
+    found = feed.changes(database.engine)
+    expected = [("added", record("1")), ("added", record("2")), ("changed", CHANGED), ("removed", record("2"))]
+    assert [(each["kind"], (each["document"] or each["before"])["form_hash"]) for each in found] == [
+        (kind, form_hash(served)) for kind, served in expected
+    ]
+    assert [each["template_id"] for each in found] == ["1", "2", "1", "2"]
+    assert all("form_hash" not in row["document"] for row in database.rows("template_versions"))
+
+
+def test_a_document_has_the_same_hash_in_every_command(sqlite: Database, tmp_path: Path) -> None:
+    run, _ = filled(sqlite, tmp_path, [record("1")], [CHANGED])
+    printed = [run("show", "1"), *run("list"), *run("export")]
+    printed += [each["document"] for each in (*run("changes", "--since", "1"), *run("diff", "1", "2"))]
+    line = template_sync("export", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
+    assert [each["form_hash"] for each in (*printed, json.loads(line))] == [form_hash(CHANGED)] * 6

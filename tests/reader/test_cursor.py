@@ -59,6 +59,10 @@ def proved(database: Database, since: str | int) -> int:
         return validate_cursor(connection, since)
 
 
+def seqs_after(database: Database, since: str) -> list[int]:
+    return [change["seq"] for change in feed.changes(database.engine, since=since)]
+
+
 def why_lost(database: Database, since: str | int) -> str:
     with pytest.raises(CursorLost) as lost:
         proved(database, since)
@@ -72,30 +76,22 @@ def why_lost(database: Database, since: str | int) -> str:
 # Good ones --------------------------------------------------------------------------------------------------------------
 
 
-def test_the_cursor_of_every_change_is_valid(database: Database) -> None:
-    runs(database, 1, 2, 3)
-    found = feed.changes(database.engine)
-    assert [proved(database, change["cursor"]) for change in found] == [1, 2, 3, 4, 5]
-    assert len({change["cursor"] for change in found}) == 5
-    assert [change["seq"] for change in feed.changes(database.engine, since=found[2]["cursor"])] == [4, 5]
-    assert status.overview(database.engine).cursor == found[-1]["cursor"]
-
-
 ENDS = ["9bdf88", "78cc17", "92a0fd", "9e223a"]
 """Of the cursors: whatever is hashed, and in which form, must stay, or readers would start anew."""
 
 
-def test_the_same_history_has_the_same_cursors_on_every_engine(database: Database) -> None:
-    runs(database, 1, 2)
-    assert [change["cursor"][-6:] for change in feed.changes(database.engine)] == ENDS
-
-
-def test_the_cursor_of_an_empty_feed_stays_valid(database: Database) -> None:
+def test_the_cursor_of_every_change_is_valid_and_the_same_on_every_engine(database: Database) -> None:
     begun = status.overview(database.engine).cursor
     assert begun == str(Cursor.start(EPOCH))
     assert proved(database, begun) == 0
-    runs(database, 1)
-    assert [change["seq"] for change in feed.changes(database.engine, since=begun)] == [1, 2, 3]
+    runs(database, 1, 2, 3)
+    found = feed.changes(database.engine)
+    assert [proved(database, change["cursor"]) for change in found] == [1, 2, 3, 4, 5]
+    assert len({change["cursor"] for change in found}) == 5
+    assert [change["cursor"][-6:] for change in found[:4]] == ENDS
+    assert seqs_after(database, found[2]["cursor"]) == [4, 5]
+    assert seqs_after(database, begun) == [1, 2, 3, 4, 5]
+    assert status.overview(database.engine).cursor == found[-1]["cursor"]
 
 
 def test_a_cursor_can_be_validated_with_sql(database: Database) -> None:
@@ -127,30 +123,21 @@ def test_a_feed_without_changes_after_a_prune_keeps_its_end(database: Database) 
     assert status.overview(database.engine).oldest_seq == 4
     assert proved(database, end) == 3
     runs(database, 2, start=2)
-    assert [change["seq"] for change in feed.changes(database.engine, since=end)] == [4]
+    assert seqs_after(database, end) == [4]
     assert feed_problems(database.engine) == []
 
 
 # Lost ones --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_cursor_of_another_database_is_lost(database: Database) -> None:
+def test_a_cursor_that_is_not_of_this_history_is_lost(database: Database) -> None:
     runs(database, 1)
-    assert why_lost(database, str(Cursor.start("ffffffffffff"))) == "other-feed"
-
-
-def test_a_cursor_or_seq_ahead_of_the_feed_is_lost(database: Database) -> None:
-    runs(database, 1)
-    assert why_lost(database, f"{EPOCH}-4-{'0' * 24}") == "ahead"
-    assert why_lost(database, 4) == "ahead"
-    assert why_lost(database, "99999") == "ahead"
+    lost: dict[str | int, str] = {
+        str(Cursor.start("ffffffffffff")): "other-feed", f"{EPOCH}-4-{'0' * 24}": "ahead", 4: "ahead", "99999": "ahead",
+        **{f"{EPOCH}-{seq}-{'0' * 24}": "diverged" for seq in (0, 1, 3)},
+    }  # fmt: skip
+    assert {since: why_lost(database, since) for since in lost} == lost
     assert proved(database, 3) == 3
-
-
-@pytest.mark.parametrize("seq", [0, 1, 3])
-def test_a_cursor_with_another_chain_is_lost(seq: int, database: Database) -> None:
-    runs(database, 1)
-    assert why_lost(database, f"{EPOCH}-{seq}-{'0' * 24}") == "diverged"
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "9223372036854775808", "0123456789ab-1-xyz", "１"])
@@ -162,35 +149,39 @@ def test_an_invalid_cursor_is_rejected_with_one_line(text: str, tmp_path: Path, 
     assert "is neither a seq nor a cursor of the feed" in shown.err
 
 
+def backed_up(database: Database, folder: Path) -> Callable[[], None]:
+    """Run after a backup; return the function that restores it, and makes as many other changes."""
+    runs(database, 1, 2)
+    back_up(database.engine, folder)
+    runs(database, 3, start=2)
+
+    def go_back() -> None:
+        database.engine.dispose()
+        restore(database.engine, folder)
+        runs(database, 4, 5, start=3)
+
+    return go_back
+
+
 def test_a_restored_database_with_new_runs_is_detected(tmp_path: Path, sqlite: Database) -> None:
-    """The case that a bare number cannot see: seq 5 is there again, and is another change."""
-    runs(sqlite, 1, 2)
-    back_up(sqlite.engine, tmp_path / "backup")
-    runs(sqlite, 3, start=2)
+    """The case that a bare number cannot show: seq 5 is there again, and is another change."""
+    go_back = backed_up(sqlite, tmp_path / "backup")
     mine = feed.changes(sqlite.engine)[-1]
-    sqlite.engine.dispose()
-    restore(sqlite.engine, tmp_path / "backup")
-    runs(sqlite, 4, 5, start=3)
+    go_back()
     assert proved(sqlite, mine["seq"]) == 5
     assert why_lost(sqlite, mine["cursor"]) == "diverged"
-    refused = template_sync(
-        "changes", "--since", mine["cursor"], "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}
-    )
+    variables = {"DATABASE_URL": sqlite.url}
+    refused = template_sync("changes", "--since", mine["cursor"], "--json", folder=tmp_path, variables=variables)
     assert (refused.code, json.loads(refused.out)["reason"]) == (65, "diverged")
     assert "cursor" in refused.err
 
 
 def test_a_follower_gets_the_error_at_its_next_poll(tmp_path: Path, sqlite: Database) -> None:
-    runs(sqlite, 1, 2)
-    back_up(sqlite.engine, tmp_path / "backup")
-    runs(sqlite, 3, start=2)
+    go_back = backed_up(sqlite, tmp_path / "backup")
 
     def pauses() -> Iterator[None]:
         yield None
-        sqlite.engine.dispose()
-        restore(sqlite.engine, tmp_path / "backup")
-        runs(sqlite, 4, 5, start=3)
-        yield None
+        yield go_back()
 
     seen: list[int] = []
     with pytest.raises(CursorLost) as lost:  # noqa: PT012 - what was seen before the error counts
@@ -220,7 +211,7 @@ def test_an_upgrade_backfills_the_cursors_of_changes_of_an_older_version(empty_d
     found = database.dump()
     for table in ("template_changes", "price_changes", "sync_state"):
         assert found[table] == whole[table]
-    assert [change["seq"] for change in feed.changes(database.engine, since=third)] == [4, 5]
+    assert seqs_after(database, third) == [4, 5]
     runs(database, 4, start=3)
     assert feed_problems(database.engine) == []
 
@@ -229,11 +220,9 @@ def test_changed_prices_are_stored_as_numbers(database: Database) -> None:
     runs(database, 1, 2)
     gone = [{**served(2)[0], "ConsumeItems": [{"Resolution": "1080p", "Credit": 3.5}]}, *served(2)[1:]]
     assert sync(gone, database.engine, clock=at(2)).error is None
-    found = [
-        (row["seq"], row["template_id"], row["resolution"], row["old_credit"], row["new_credit"])
-        for row in database.rows("price_changes", "seq")
-    ]
-    assert sorted(found) == [(4, "1", "720p", 1, 2), (5, "1", "1080p", None, Decimal("3.5")), (5, "1", "720p", 2, None)]
+    columns = ("seq", "template_id", "resolution", "old_credit", "new_credit")
+    found = sorted(tuple(row[name] for name in columns) for row in database.rows("price_changes"))
+    assert found == [(4, "1", "720p", 1, 2), (5, "1", "1080p", None, Decimal("3.5")), (5, "1", "720p", 2, None)]
     assert database.scalar("SELECT sum(new_credit - old_credit) FROM price_changes") == 1
     assert feed.changes(database.engine)[-1]["breaking"] == ["resolution-gone:720p"]
 

@@ -164,8 +164,8 @@ def test_a_position_before_the_start_of_the_feed_is_refused_with_a_hint(database
 def test_the_last_document_of_a_removed_template_is_never_pruned(database: Database) -> None:
     live_a_week(database)
     prune(database.engine, before=day(99), keep_runs=None)
-    gone = catalog_reader.template(database.engine, "6")
-    assert (gone["title_en"], gone["removed_at"] is None) == ("Number 6", False)
+    gone = catalog_reader.find_template(database.engine, "6")
+    assert (gone.document["title_en"], gone.removed_at is None) == ("Number 6", False)
     assert feed.changes(database.engine, template_id="6") == []
 
 

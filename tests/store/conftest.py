@@ -1,4 +1,4 @@
-"""A database and a backup of it from before."""
+"""Databases of one kind."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.store.backup import back_up
-from tests.faults import AFTER, BEFORE, sync
-from tests.store.copies import file_of
+from tests.conftest import SERVERS, fresh
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.builders import Database
 
 
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
+    """Each server in turn."""
+    yield from fresh(request.param, migrated, tmp_path)
+
+
 @pytest.fixture
-def backed_up(sqlite: Database, tmp_path: Path) -> tuple[Path, Path]:
-    """A database that holds AFTER, and its backup from before, which holds BEFORE."""
-    sync(BEFORE, sqlite.engine)
-    back_up(sqlite.engine, tmp_path / "backup.db")
-    sync(AFTER, sqlite.engine)
-    sqlite.engine.dispose()
-    return file_of(sqlite), tmp_path / "backup.db"
+def postgresql(migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
+    """PostgreSQL alone: only there can a trigger, or SERIALIZABLE, be made to refuse a COMMIT."""
+    yield from fresh("postgresql", migrated, tmp_path)

@@ -17,20 +17,12 @@ from sync.store import lease as leases
 from sync.store.database_errors import CONFLICTS, Retry, classify, translate_errors
 from sync.store.prune import prune
 from sync.store.state import save_planned_run
-from tests.conftest import SERVERS, fresh
 from tests.faults import AFTER, BEFORE, anomalies, real_clock, sync, take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.builders import Database
-
-
-@pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
-    """Each server in turn."""
-    yield from fresh(request.param, migrated, tmp_path)
 
 
 _TRIGGERS = {
@@ -116,12 +108,6 @@ def test_an_apply_that_always_conflicts_changes_nothing_and_is_skipped(server: D
     assert server.catalog_dump() == before
     assert sync(AFTER, server.engine).error is None
     assert anomalies(server) == []
-
-
-@pytest.fixture
-def postgresql(migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
-    """PostgreSQL alone: only there can a trigger, or SERIALIZABLE, be made to refuse a COMMIT."""
-    yield from fresh("postgresql", migrated, tmp_path)
 
 
 def test_an_apply_that_conflicts_at_its_commit_is_applied_once(postgresql: Database) -> None:

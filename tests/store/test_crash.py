@@ -22,7 +22,6 @@ from sync.store import schema
 from sync.store.engine import open_engine
 from tests import servers
 from tests.builders import Database, record
-from tests.conftest import SERVERS, fresh
 from tests.faults import (
     AFTER,
     BEFORE,
@@ -42,7 +41,6 @@ from tests.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 __all__ = ["tell"]  # a fixture
 
@@ -66,8 +64,9 @@ class Trial:
         assert meaning(engine) == self.before
 
     def again(self) -> None:
-        """Return to the state before the run."""
+        """Return to the state before the run; SQLite then opens the file as after a power failure."""
         self._start.restore()
+        self.engine.dispose()
 
     def check(self, fault: object) -> str:
         """Return the state that the fault left, "before" or "after"; the next run must complete it without a repair."""
@@ -85,14 +84,10 @@ class Trial:
         return which
 
 
-SOME_AND_ALL = pytest.mark.parametrize(
-    "step",
-    [
-        pytest.param(42, id="a few"),
-        pytest.param(7, id="some", marks=pytest.mark.ci_slice),
-        pytest.param(1, id="all", marks=pytest.mark.long),
-    ],
-)
+SOME_AND_ALL = pytest.mark.parametrize("step", [
+    pytest.param(42, id="a few"), pytest.param(7, id="some", marks=pytest.mark.ci_slice),
+    pytest.param(1, id="all", marks=pytest.mark.long),
+])  # fmt: skip
 """A few faults in the quick tests, more in CI's slice of the long ones, every one in these."""
 
 
@@ -108,7 +103,6 @@ def test_a_run_killed_at_every_boundary_is_complete_or_absent(database: Database
     before_it_lands = max(place for place, name in enumerate(passed, 1) if name == "COMMIT")
     for number in sorted({*range(last, 0, -step), before_it_lands, last + 1}):
         trial.again()
-        database.engine.dispose()  # nobody else has it open: SQLite recovers as after a power failure
         code = end_of(sync_and_die, database.url, number, AFTER)
         assert code == (-signal.SIGKILL if number <= last else 0)
         if code:
@@ -127,7 +121,6 @@ def test_a_full_disk_at_any_page_leaves_before_or_after(sqlite: Database, step: 
     file = str(sqlite.engine.url.database)
     for pages in itertools.count(0, 5 * step):
         trial.again()
-        sqlite.engine.dispose()
         with closing(sqlite3.connect(file)) as raw:
             raw.execute("VACUUM")  # else the pages of the last trial would be free ones
         most = sqlite.scalar("PRAGMA page_count") + pages
@@ -164,7 +157,6 @@ def test_a_file_that_cannot_grow_leaves_before_or_after(sqlite: Database, step: 
     trial = Trial(sqlite.engine, LARGE)
     for most in itertools.count(8192, (40 * 1024 + 512) * step):
         trial.again()
-        sqlite.engine.dispose()  # the last one to leave folds the write-ahead log into the file
         code = end_of(sync_with_small_files, sqlite.url, most)
         trial.check(f"files of at most {most} bytes")
         assert sqlite.scalar("PRAGMA integrity_check") == "ok"
@@ -268,16 +260,15 @@ class Line:
             self.proxy.cut, self._how = self._how, None
 
 
-@pytest.fixture(params=SERVERS)
-def line(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Iterator[Line]:
+@pytest.fixture
+def line(server: Database) -> Iterator[Line]:
     """Each server in turn, with a catalog in it, behind the proxy."""
-    for direct in fresh(request.param, migrated, tmp_path):
-        sync(BEFORE, direct.engine)
-        url = direct.engine.url
-        with Proxy(url.host or "", url.port or {"postgresql": 5432, "mariadb": 3306}[direct.kind]) as proxy:
-            made = Line(direct, proxy)
-            yield made
-            made.engine.dispose()
+    sync(BEFORE, server.engine)
+    url = server.engine.url
+    with Proxy(url.host or "", url.port or {"postgresql": 5432, "mariadb": 3306}[server.kind]) as proxy:
+        made = Line(server, proxy)
+        yield made
+        made.engine.dispose()
 
 
 def _applied_once(line: Line) -> None:

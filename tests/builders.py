@@ -116,6 +116,19 @@ def record(template_id: str = "1", **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**whole, **changes}.items() if value is not ...}
 
 
+DOCUMENT: dict[str, Any] = {
+    "template_id": "1", "media_id": "7642552612302307355", "service_id": "217677058", "title": "战斗游戏",
+    "title_en": "Battle Game", "cover_url": "https://media.example/cover.jpeg?x-expires=1&x-signature=a",
+    "cover_aspect_ratio": "9:16", "preview_video_url": "https://media.example/preview.mp4", "duration_ms": 10123,
+    "template_type": "BEGIN_END_FRAME", "input_requirement": "SINGLE_PERSON", "input_num": 1,
+    "released_at": "2026-05-22T03:37:31Z",
+    "consume_items": [{"resolution": "480p", "credit": 166.5}, {"resolution": "720p", "credit": 355.2}],
+    "tags": [{"name": "🔥Seedance2.0模型", "name_en": "🔥Seedance2.0 Model"}, {"name": "热门", "name_en": "Trending"}],
+    "aspect_ratios": ["9:16", "1:1"], "extra": {},
+}  # fmt: skip
+"""The document of `record()`."""
+
+
 def records(count: int) -> list[dict[str, Any]]:
     """Make a catalog of records with the ids 1, 2, 3 and so on."""
     return [record(str(number), Title_en=f"Number {number}") for number in range(1, count + 1)]

@@ -13,7 +13,7 @@ from sync.reader.catalog import catalog as stored_catalog
 from sync.reader.feed import changes
 from sync.reader.stored_templates import printed
 from sync.sandbox.server import SANDBOX_KEY
-from tests.builders import HASTY, QUICK, record, run_against
+from tests.builders import DOCUMENT, HASTY, QUICK, record, run_against
 from tests.faults import anomalies
 from tests.hostile import Hostile, Reply, Request, catalog, faulty, success
 from tests.json_forms import check
@@ -33,16 +33,6 @@ AFTER = [*BEFORE[:10], record("11", Title_en="changed"), record("13", Title_en="
 """The true catalog during the attack: 12 is removed, 11 changed, 13 is new."""
 HONEST = catalog(AFTER)
 
-_LINE = (
-    '{"template_id": "%s", "media_id": "7642552612302307355", "service_id": "217677058", "title": "战斗游戏", "title_en": "%s", '
-    '"cover_url": "https://media.example/cover.jpeg?x-expires=1&x-signature=a", "cover_aspect_ratio": "9:16", '
-    '"preview_video_url": "https://media.example/preview.mp4", "duration_ms": 10123, "template_type": "BEGIN_END_FRAME", '
-    '"input_requirement": "SINGLE_PERSON", "input_num": 1, "released_at": "2026-05-22T03:37:31Z", '
-    '"consume_items": [{"resolution": "480p", "credit": 166.5}, {"resolution": "720p", "credit": 355.2}], '
-    '"tags": [{"name": "🔥Seedance2.0模型", "name_en": "🔥Seedance2.0 Model"}, {"name": "热门", "name_en": "Trending"}], '
-    '"aspect_ratios": ["9:16", "1:1"], "extra": {}}\n'
-)
-
 
 def exported(rows: str) -> bytes:
     """Return the output of `export` after a run with these changes; `+1 ~1 -1` are all of them."""
@@ -53,12 +43,13 @@ def exported(rows: str) -> bytes:
         del titles["12"]
     if "~1" in rows:
         titles["11"] = "changed"
-    return "".join(with_form_hash(_LINE % (key, titles[key])) for key in sorted(titles)).encode()
+    documents = ({**DOCUMENT, "template_id": key, "title_en": titles[key]} for key in sorted(titles))
+    return "".join(with_form_hash(json.dumps(each, ensure_ascii=False)) for each in documents).encode()
 
 
-def with_form_hash(line: str) -> str:
-    """Add `form_hash` to a line of `export`."""
-    return f'{line[:-2]}, "form_hash": "{Form(json.loads(line)).hash}"}}\n'
+def with_form_hash(document: str) -> str:
+    """Write a line of `export`: a document as JSON, and its `form_hash`."""
+    return f'{document[:-1]}, "form_hash": "{Form(json.loads(document)).hash}"}}\n'
 
 
 def body(records: Sequence[Any], total: Any = 12, **more: Any) -> bytes:

@@ -13,7 +13,7 @@ from sync.reader.catalog import catalog
 from sync.sandbox.server import SANDBOX_KEY
 from tests.adversary.attack import with_form_hash
 from tests.adversary.values import BAD, COLUMNS, GOOD, PAGE, Value, key_of, serving
-from tests.builders import run_against
+from tests.builders import DOCUMENT, run_against
 from tests.conftest import KINDS, fresh
 from tests.faults import anomalies
 from tests.hostile import Hostile
@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 
 VALUES = [*GOOD, *BAD]
 PLACES = {value.name: place for place, value in enumerate(VALUES)}
-PLAIN = {
-    "template_id": "", "media_id": "null", "service_id": '"217677058"', "title": '"战斗游戏"', "title_en": '"Battle Game"',
-    "cover_url": '"https://media.example/cover.jpeg?x-expires=1&x-signature=a"', "cover_aspect_ratio": '"9:16"',
-    "preview_video_url": '"https://media.example/preview.mp4"', "duration_ms": "10123", "template_type": '"BEGIN_END_FRAME"',
-    "input_requirement": '"SINGLE_PERSON"', "input_num": "1", "released_at": '"2026-05-22T03:37:31Z"', "consume_items": "[]",
-    "tags": '[{"name": "x", "name_en": "x"}]', "aspect_ratios": "[]", "extra": "{}",
+PLAIN = {name: json.dumps(value, ensure_ascii=False) for name, value in DOCUMENT.items()} | {
+    "media_id": "null", "consume_items": "[]", "tags": '[{"name": "x", "name_en": "x"}]', "aspect_ratios": "[]",
 }  # fmt: skip
 """A line of `export` without the value of the table: JSON as text."""
 
@@ -66,7 +62,7 @@ def line_of(value: Value) -> bytes:
     parts = {**PLAIN, "template_id": json.dumps(key_of(value, PLACES[value.name]), ensure_ascii=False), column: value.stored}
     if value.stored.startswith('{"ConsumeItems.'):
         parts |= {"extra": value.stored, "consume_items": '[{"resolution": "1p", "credit": 1}]'}
-    return with_form_hash("{" + ", ".join(f'"{name}": {written}' for name, written in parts.items()) + "}\n").encode()
+    return with_form_hash("{" + ", ".join(f'"{name}": {written}' for name, written in parts.items()) + "}").encode()
 
 
 def test_every_valid_value_is_stored_and_exported_exactly(stored: Stored) -> None:

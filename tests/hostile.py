@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came; `number` counts from 1, `at` is monotonic."""
+    """One request as received; `number` counts from 1, `at` is monotonic, `target` is the path and the query as sent."""
 
     number: int
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     at: float
+    method: str = "GET"
+    target: str = ""
+    body: bytes = b""
 
     @property
     def page(self) -> int:
@@ -133,9 +136,9 @@ class Hostile:
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
             connection.sendall(self.greeting)
-            while head := read_head(connection):
+            while received := _receive(connection):
                 with self._lock:
-                    request = _request(len(self.requests) + 1, head)
+                    request = replace(received, number=len(self.requests) + 1)
                     self.requests.append(request)
                     self.at_once += 1
                     self.most_at_once = max(self.most_at_once, self.at_once)
@@ -181,11 +184,17 @@ def read_head(connection: socket.socket) -> bytes:
     return head
 
 
-def _request(number: int, head: bytes) -> Request:
-    first, *lines = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
-    path, _, query = first.split(" ")[1].partition("?")
+def _receive(connection: socket.socket) -> Request | None:
+    head, _, body = read_head(connection).partition(b"\r\n\r\n")
+    if not head:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, target, *_ = first.split(" ")
+    path, _, query = target.partition("?")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return Request(number, path, dict(parse_qsl(query)), headers, time.monotonic())
+    while len(body) < int(headers.get("content-length", 0)) and (chunk := connection.recv(65536)):
+        body += chunk
+    return Request(0, path, dict(parse_qsl(query)), headers, time.monotonic(), method, target, body)
 
 
 # Replies ----------------------------------------------------------------------------------------------------------------

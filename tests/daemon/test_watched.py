@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,11 +26,12 @@ from tests.builders import make_settings, records
 from tests.command_line import template_sync
 from tests.daemons import DaemonProcess, Upstream, rows, statuses, until
 from tests.faults import Snapshot
+from tests.hostile import Reply
 from tests.monitoring.figures import overview
-from tests.monitoring.monitor import monitor as serve_pings
+from tests.monitoring.monitor import OK, Monitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sync.config.settings import Settings
@@ -132,9 +132,9 @@ def test_systemd_is_notified_of_start_watchdog_status_and_stop(upstream: Upstrea
 
 
 @contextmanager
-def monitor(before_answer: Callable[[], object] = lambda: None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def monitor(reply: Reply = OK) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Serve pings; yield their address, and those that were received."""
-    with serve_pings(before_answer=before_answer) as server:
+    with Monitor(reply) as server:
         yield f"{server.url}/beat", server.pings
 
 
@@ -166,8 +166,7 @@ def test_maintenance_is_not_a_failure_while_the_catalog_is_fresh(upstream: Upstr
 
 @pytest.mark.ci_slice
 def test_a_heartbeat_server_that_hangs_delays_neither_runs_nor_a_stop(upstream: Upstream, tmp_path: Path) -> None:
-    never = threading.Event()
-    with monitor(never.wait) as (url, pings):
+    with monitor(Reply(hold=60)) as (url, pings):
         variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_PING_URL=url, SYNC_GRACE="2s")
         with DaemonProcess(tmp_path, variables) as daemon:
             daemon.wait_for("run_finished", 5, status="succeeded")
@@ -176,7 +175,6 @@ def test_a_heartbeat_server_that_hangs_delays_neither_runs_nor_a_stop(upstream: 
             assert daemon.stop() == 0
             assert time.monotonic() - asked_at < 5
         assert pings
-        never.set()
     assert statuses(tmp_path)[-1] == "interrupted"
     assert set(statuses(tmp_path)[:-1]) == {"succeeded"}
 

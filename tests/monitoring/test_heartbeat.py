@@ -5,68 +5,22 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from contextlib import nullcontext, suppress
 
 import pytest
 from structlog.testing import capture_logs
 
 from sync.errors import DatabaseError
 from sync.monitoring.heartbeat import Ping
-from tests.monitoring.monitor import monitor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tests.hostile import Hostile, Reply, Request
+from tests.monitoring.monitor import Monitor
 
 PATIENCE = 10.0  # seconds; expected events occur at once
 
 
-@contextmanager
-def raw_server(behave: Callable[[socket.socket, threading.Event], None]) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve connections one after the other; yield the URL and the first line of every request."""
-    over = threading.Event()
-    pings: list[bytes] = []
-
-    def serve() -> None:
-        while True:
-            connection, _ = listener.accept()
-            with connection:
-                line = connection.recv(10_000).split(b"\r\n")[0]
-                if over.is_set():
-                    return
-                pings.append(line)
-                behave(connection, over)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", pings
-        finally:
-            over.set()
-            socket.create_connection(listener.getsockname()).close()
-            thread.join()
-
-
-def hang(connection: socket.socket, over: threading.Event) -> None:
-    """Send nothing until the client disconnects or the test is over."""
-    connection.settimeout(0.02)
-    while not over.is_set():
-        try:
-            if not connection.recv(1000):
-                return
-        except TimeoutError:
-            continue
-
-
-def drip(connection: socket.socket, over: threading.Event) -> None:
-    """Send an endless head, a few bytes at a time."""
-    try:
-        connection.sendall(b"HTTP/1.1 200 OK\r\n")
-        while not over.wait(0.02):
-            connection.sendall(b"X-More: 1\r\n")
-    except OSError:
-        return
+HANG = Reply(hold=60)
+DRIP = Reply(raw=b"HTTP/1.1 200 OK\r\n" + b"X-More: 1\r\n" * 1000, pause=0.002)
+"""An endless head."""
 
 
 @pytest.mark.parametrize(("path", "calls", "pings"), [
@@ -77,7 +31,7 @@ def drip(connection: socket.socket, over: threading.Event) -> None:
     ("", ["a\ud800b"], [("/", "a?b")]),
 ], ids=["start and success", "failure", "query string", "a text of 1 MB", "half a surrogate pair"])  # fmt: skip
 def test_each_ping_has_its_path_and_its_text_is_the_body(path: str, calls: list[str], pings: list[tuple[str, str]]) -> None:
-    with monitor() as server:
+    with Monitor() as server:
         ping = Ping(server.url + path)
         for each in calls:
             if each == "start":
@@ -97,7 +51,7 @@ def test_each_ping_has_its_path_and_its_text_is_the_body(path: str, calls: list[
     (None, "The run ended without reporting a result."),
 ])  # fmt: skip
 def test_a_run_that_raises_or_reports_no_result_is_pinged_as_a_failure(error: BaseException | None, reason: str) -> None:
-    with monitor() as server:
+    with Monitor() as server:
         ping = Ping(server.url)
         with pytest.raises(type(error)) if error else nullcontext(), ping.run():
             if error:
@@ -107,7 +61,7 @@ def test_a_run_that_raises_or_reports_no_result_is_pinged_as_a_failure(error: Ba
 
 
 def test_a_reported_result_is_the_only_one_even_if_the_run_then_raises() -> None:
-    with monitor() as server:
+    with Monitor() as server:
         ping = Ping(server.url)
         with suppress(ZeroDivisionError), ping.run():
             ping.success("3 added")
@@ -128,7 +82,7 @@ def test_without_a_url_no_thread_is_started() -> None:
 
 
 def test_after_close_no_thread_remains_and_no_ping_is_sent() -> None:
-    with monitor() as server:
+    with Monitor() as server:
         ping = Ping(server.url)
         ping.start()
         ping.close(PATIENCE)
@@ -140,7 +94,7 @@ def test_after_close_no_thread_remains_and_no_ping_is_sent() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 404, 500])
 def test_a_redirect_or_an_error_status_is_one_warning_and_is_not_followed(status: int) -> None:
-    with monitor(status) as server, capture_logs() as logs:
+    with Monitor(Reply(b"OK", status, (("location", "/elsewhere"),))) as server, capture_logs() as logs:
         ping = Ping(server.url + "/secret-uuid")
         ping.success("done")
         ping.close(PATIENCE)
@@ -149,7 +103,7 @@ def test_a_redirect_or_an_error_status_is_one_warning_and_is_not_followed(status
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monitor() as server, monitor() as proxy:
+    with Monitor() as server, Monitor() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("ALL_PROXY", proxy.url)
         ping = Ping(server.url)
@@ -170,7 +124,7 @@ def test_a_server_that_is_down_is_one_warning_without_the_url(caplog: pytest.Log
 
 
 def test_no_log_contains_the_url_of_a_successful_ping(caplog: pytest.LogCaptureFixture) -> None:
-    with monitor() as server, caplog.at_level("DEBUG"):
+    with Monitor() as server, caplog.at_level("DEBUG"):
         ping = Ping(server.url + "/secret-uuid")
         ping.start()
         ping.close(PATIENCE)
@@ -188,8 +142,8 @@ def test_an_invalid_url_is_a_warning(url: str) -> None:
 
 
 def test_a_server_that_hangs_delays_neither_the_run_nor_its_end() -> None:
-    with raw_server(hang) as (url, _heard):
-        ping = Ping(url, limit=PATIENCE)
+    with Monitor(HANG) as server:
+        ping = Ping(server.url, limit=PATIENCE)
         began = time.monotonic()
         ping.start()
         ping.success("done")
@@ -198,31 +152,29 @@ def test_a_server_that_hangs_delays_neither_the_run_nor_its_end() -> None:
     ping.close(PATIENCE)
 
 
-@pytest.mark.parametrize("behave", [hang, drip])
+@pytest.mark.parametrize("reply", [HANG, DRIP], ids=["hang", "drip"])
 @pytest.mark.ci_slice
-def test_a_ping_ends_at_its_timeout_and_the_next_one_is_sent(
-    behave: Callable[[socket.socket, threading.Event], None],
-) -> None:
-    with raw_server(behave) as (url, pings), capture_logs() as logs:
-        ping = Ping(url, limit=1.0)
+def test_a_ping_ends_at_its_timeout_and_the_next_one_is_sent(reply: Reply) -> None:
+    with Monitor(reply) as server, capture_logs() as logs:
+        ping = Ping(server.url, limit=1.0)
         ping.start()
         ping.success("done")
         ping.close(PATIENCE)
         assert "ping" not in [thread.name for thread in threading.enumerate()]
-        assert pings == [b"POST /start HTTP/1.1", b"POST / HTTP/1.1"]
+        assert server.pings == [("/start", ""), ("/", "done")]
     assert [entry["event"] for entry in logs] == ["ping_failed", "ping_failed"]
 
 
 def test_while_a_server_hangs_the_oldest_pings_are_dropped() -> None:
     reached, answer = threading.Event(), threading.Event()
 
-    def wait_then_answer(connection: socket.socket, _over: threading.Event) -> None:
+    def wait_then_answer(_request: Request) -> Reply:
         reached.set()
         answer.wait(PATIENCE)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        return Reply()
 
-    with raw_server(wait_then_answer) as (url, pings):
-        ping = Ping(url, limit=PATIENCE)
+    with Hostile(wait_then_answer) as server:
+        ping = Ping(server.url, limit=PATIENCE)
         ping.start()
         assert reached.wait(PATIENCE)
         for _ in range(50):
@@ -231,4 +183,6 @@ def test_while_a_server_hangs_the_oldest_pings_are_dropped() -> None:
         ping.success("done")
         answer.set()
         ping.close(PATIENCE)
-        assert pings == [b"POST /start HTTP/1.1", *[b"POST /fail HTTP/1.1"] * 2, b"POST /start HTTP/1.1", b"POST / HTTP/1.1"]
+        assert [(each.method, each.target) for each in server.requests] == [
+            ("POST", target) for target in ("/start", "/fail", "/fail", "/start", "/")
+        ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.output import Output
+from sync.commands.output import Output, ServiceOutput, background_stderr
 from sync.config.options import OPTIONS
 from sync.config.resource_limits import resource_error
 from sync.config.settings import Loaded, Settings, dotenv_file, load
@@ -23,7 +23,6 @@ from sync.errors import SyncError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
     from typing import TypeVar
 
     FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
@@ -40,16 +39,8 @@ LOG_FLAGS = ("log_format", "log_level")
 DATABASE_FLAGS = ("database_url",)
 ASKING_FLAGS = (*DATABASE_FLAGS, *LOG_FLAGS, "base_url", "rate", "deadline", "proxy", "ca_bundle")
 RUN_FLAGS = (
-    *ASKING_FLAGS,
-    "page_size",
-    "concurrency",
-    "max_removed",
-    "hold",
-    "lease_ttl",
-    "metrics_file",
-    "site_dir",
-    "site_covers",
-)
+    *ASKING_FLAGS, "page_size", "concurrency", "max_removed", "hold", "lease_ttl", "metrics_file", "site_dir", "site_covers",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +94,6 @@ class Context:
 def output_of(*, service: bool, log_format: str | None = None) -> Output:
     """Choose how a command reports: a service as its log does, also while its settings are not read yet or are invalid."""
     if service:
-        from sync.commands.output import ServiceOutput  # only services pay for the import
-
         style = log_format or os.environ.get("SYNC_LOG_FORMAT") or ""
         with suppress(SyncError):
             style = (style or dotenv_file(Path(".env")).get("SYNC_LOG_FORMAT") or "").strip().lower()
@@ -113,17 +102,11 @@ def output_of(*, service: bool, log_format: str | None = None) -> Output:
     return Output(sys.stdout, sys.stderr, os.environ)
 
 
-def _stderr_of_a_service() -> AbstractContextManager[None]:
-    from sync.commands.output import background_stderr
-
-    return background_stderr()
-
-
 class _Command(click.Command):
     service: bool = False
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; add the context to usage errors that lack it, because the hint names the command."""
+        """Add the context to usage errors that lack it, because the hint names the command."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -140,8 +123,9 @@ def sync_command(
     shows_key: bool = False,
     service: bool = False,
     has_effect: bool = False,
+    group: click.Group | None = None,
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a click command from a function `(context, **its own options)`; put it above click's decorators for those options.
+    """Make a click command from a function `(context, **its own options)`, whose click decorators stand below this one.
 
     Args:
         help_text: the text of `--help`.
@@ -153,6 +137,7 @@ def sync_command(
             a user who may not, and while its file is away.
         service: the command runs until it is stopped, so a reader of stderr that stops reading must not block it.
         has_effect: the command does more than print, or its exit code is a result, so a full disk at stdout is no error.
+        group: the group of the command; its name there is the first word of the function's name.
     """
     taken = {*fields, *unused}
 
@@ -160,7 +145,7 @@ def sync_command(
         @functools.wraps(function)
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in taken}
-            with _stderr_of_a_service() if service else nullcontext():
+            with background_stderr() if service else nullcontext():
                 out = output_of(service=service, log_format=flags.get("log_format"))
                 with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
                     loaded = load(flags, os.environ, Path(".env"), needs_key=needs_key, keyless=not (needs_key or shows_key))
@@ -175,6 +160,8 @@ def sync_command(
             name = f"--{option.field.replace('_', '-')}"
             text = f"{option.help} [{option.variable}{f'; default {option.default}' if option.default else ''}]"
             made = click.option(name, option.field, metavar=option.metavar, help=text, hidden=option.field not in fields)(made)
+        if group is not None:
+            group.add_command(made, function.__name__.partition("_")[0])
         return made
 
     return decorate
@@ -210,7 +197,7 @@ def exit_on_error(out: Output, *, has_effect: bool) -> Iterator[None]:
 
 
 def _report_unexpected(error: Exception, out: Output) -> None:
-    """Report a bug: one sentence; at level debug also the traceback, without variables, as they may hold secrets."""
+    # At level debug also the traceback, without variables, as they may hold secrets.
     if os.environ.get("SYNC_LOG_LEVEL", "").lower() == "debug":
         from sync.logs import configure, get_logger
 

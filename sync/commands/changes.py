@@ -32,11 +32,9 @@ FOLLOW_SECONDS = 2.0
     f"List added, changed and removed templates, oldest first; by default the newest {NEWEST} changes.", *DATABASE_FLAGS
 )
 @click.option(
-    "--since",
-    type=FEED_POSITION,
-    metavar="CURSOR|SEQ",
+    "--since", type=FEED_POSITION, metavar="CURSOR|SEQ",
     help="Only changes after this cursor or sequence number; 0 for all, if none was pruned.",
-)
+)  # fmt: skip
 @click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only changes of this run.")
 @click.option(
     "--tag", "tags", multiple=True, metavar="TAG", help="Only templates that have or lost this tag, in either language."
@@ -51,21 +49,17 @@ FOLLOW_SECONDS = 2.0
 @click.option("--pending", is_flag=True, help="List pending removals instead: held or unconfirmed.")
 @json_flag()
 def command(
-    context: Context,
-    *,
-    since: str | None,
-    run_id: int | None,
-    limit: int | None,
-    follow: bool,
-    pending: bool,
-    as_json: bool,
+    context: Context, *, since: str | None, run_id: int | None, limit: int | None, follow: bool, pending: bool, as_json: bool,
     **wanted: Any,
-) -> None:
+) -> None:  # fmt: skip
     """Show the feed. Different filters are combined with AND, repeated ones with OR."""
     rules = _rules(**wanted)
-    _refuse_contradictions(
-        since=since is not None, run=run_id is not None, follow=follow, pending=pending, filtered=rules != Rules()
-    )
+    if pending and (since is not None or run_id is not None or follow or rules != Rules()):
+        raise click.UsageError(
+            "--pending lists the current pending removals; it cannot be combined with filters, --since, --run or --follow."
+        )
+    if follow and run_id is not None:
+        raise click.UsageError("--follow and --run cannot be combined: a finished run records no more changes.")
     from sync.reader import feed, status
 
     engine = context.engine()
@@ -73,8 +67,7 @@ def command(
         if pending:
             _show_pending(context.out, feed.pending(engine), limit, as_json=as_json)
         elif follow:
-            end = status.overview(engine)
-            start = end.cursor if since is None else since
+            start = status.overview(engine).cursor if since is None else since
             matching = filter(rules.matches, feed.follow(engine, start, pause=_pauses()))
             _follow(context.out, itertools.islice(matching, limit), as_json=as_json)
         else:
@@ -91,7 +84,6 @@ def command(
 
 @contextmanager
 def _lost_cursor_as_json(out: Output, *, as_json: bool) -> Iterator[None]:
-    """Print a lost cursor as JSON, too, if the output is JSON."""
     try:
         yield
     except CursorLost as lost:
@@ -100,15 +92,6 @@ def _lost_cursor_as_json(out: Output, *, as_json: bool) -> Iterator[None]:
 
             out.json(LostCursor(lost.code, lost.reason, str(lost), lost.oldest_seq, lost.last_seq, lost.cursor))
         raise
-
-
-def _refuse_contradictions(*, since: bool, run: bool, follow: bool, pending: bool, filtered: bool) -> None:
-    if pending and (since or run or follow or filtered):
-        raise click.UsageError(
-            "--pending lists the current pending removals; it cannot be combined with filters, --since, --run or --follow."
-        )
-    if follow and run:
-        raise click.UsageError("--follow and --run cannot be combined: a finished run records no more changes.")
 
 
 def _select(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
@@ -126,7 +109,6 @@ def _select(engine: Engine, rules: Rules, since: str | None, run_id: int | None,
 
 
 def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]], *, newest: bool, whole_feed: bool) -> None:
-    """Print whether more changes exist, and the command that shows them."""
     from sync.reader.status import overview
 
     if not found:
@@ -134,8 +116,8 @@ def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]],
     elif whole_feed:
         end = overview(engine)
         if newest and found[0]["seq"] > end.oldest_seq:
-            shows_all = f"`template-sync changes --since {end.oldest_seq - 1}` shows all"
-            out.message(f"only the newest {len(found)} are shown; {shows_all}")
+            all_ = f"`template-sync changes --since {end.oldest_seq - 1}` shows all"
+            out.message(f"only the newest {len(found)} are shown; {all_}")
         elif not newest and found[-1]["seq"] < end.last_seq:
             continues = f"`template-sync changes --since {found[-1]['cursor'] or found[-1]['seq']}` continues"
             out.message(f"only the first {len(found)} are shown; {continues}")
@@ -214,15 +196,11 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
     for row in missing[:limit]:
         why = f"  ({row['state']} since run {row['since_run_id']}, {row['since_at']}: {escape_control_characters(row['reason'])})"
         out.lines([line + why for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None}, mark)])
-    held = [row for row in missing if row["state"] == "held"]
-    answered = [row for row in missing if row["state"] == "unconfirmed" and row["answered"]]
-    unconfirmed = len(missing) - len(held)
-    summary = [f"{count_of(len(held), 'removal')} held"] if held else []
-    summary += (
-        [f"{count_of(unconfirmed, 'missing template')} unconfirmed, {len(answered)} of them with a look-up response"]
-        if unconfirmed
-        else []
-    )
+    held = sum(row["state"] == "held" for row in missing)
+    answered = sum(row["state"] == "unconfirmed" and row["answered"] for row in missing)
+    summary = [f"{count_of(held, 'removal')} held"] if held else []
+    if unconfirmed := len(missing) - held:
+        summary.append(f"{count_of(unconfirmed, 'missing template')} unconfirmed, {answered} of them with a look-up response")
     out.message(
         f"{'; '.join(summary)}; `template-sync run --accept-removals` applies held removals, and unconfirmed ones whose look-up "
         "gets a response"

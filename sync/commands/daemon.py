@@ -11,6 +11,7 @@ from sync.commands.base import RUN_FLAGS, Context, now, sync_command
 from sync.commands.output import drain_stderr
 from sync.commands.run import require_gallery, update_gallery
 from sync.config.settings import load, require_key
+from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -68,7 +69,7 @@ def command(context: Context) -> None:
     service = Service(
         settings,
         engine,
-        key=lambda: _fresh_key(context),
+        key=lambda: require_key(_load_again(context).settings),  # for each run: a key rotated in its file needs no restart
         metrics=metrics,
         ping=ping,
         clock=now,
@@ -114,11 +115,6 @@ def command(context: Context) -> None:
         raise service.outdated
 
 
-def _fresh_key(context: Context) -> str:
-    """Read the key again for each run, so that a key rotated in its file needs no restart."""
-    return require_key(_load_again(context).settings)
-
-
 def _load_again(context: Context) -> Loaded:
     # With the flags of the start, as the variables that they override may be invalid.
     again = load(context.loaded.flags, os.environ, Path(".env"), needs_key=True)
@@ -130,7 +126,6 @@ def _load_again(context: Context) -> Loaded:
 
 def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
     """Reread the files of the key and of the webhooks, and log the result; runs and deliveries go on with what they can read."""
-    from sync.errors import ConfigurationError
     from sync.logs import get_logger
 
     try:

@@ -25,6 +25,7 @@ def command() -> None:
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     has_effect=True,
+    group=command,
 )
 def upgrade(context: Context) -> None:
     """Upgrade the schema."""
@@ -35,14 +36,11 @@ def upgrade(context: Context) -> None:
     engine = context.engine()
     before = None if schema.is_empty(engine) else schema.current(engine)[0]
     schema.upgrade(engine, waiting=lambda holder: get_logger().info("upgrade_waits", holder=holder))
-    context.out.message(
-        f"The schema is {schema.HEAD}."
-        if before == schema.HEAD
-        else f"The schema was upgraded: {before or 'empty'} → {schema.HEAD}."
-    )
+    upgraded = f"The schema was upgraded: {before or 'empty'} → {schema.HEAD}."
+    context.out.message(f"The schema is {schema.HEAD}." if before == schema.HEAD else upgraded)
 
 
-@sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS)
+@sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS, group=command)
 @json_flag()
 def current(context: Context, *, as_json: bool) -> None:
     """Show the version of the schema."""
@@ -64,6 +62,7 @@ def current(context: Context, *, as_json: bool) -> None:
     *DATABASE_FLAGS,
     *LOG_FLAGS,
     has_effect=True,
+    group=command,
 )
 @json_flag("Print the differences as a JSON list.")
 def check(context: Context, *, as_json: bool) -> None:
@@ -75,10 +74,7 @@ def check(context: Context, *, as_json: bool) -> None:
     engine = context.engine()
     differing = list(schema.differences(engine))
     broken = [] if differing else feed_problems(engine)
-    if as_json:
-        context.out.json([*differing, *broken])
-    else:
-        context.out.lines([*differing, *broken])
+    (context.out.json if as_json else context.out.lines)([*differing, *broken])
     if differing:
         raise SchemaError(
             f"The tables differ from revision {schema.HEAD} in {len(differing)} places.",
@@ -101,9 +97,10 @@ def check(context: Context, *, as_json: bool) -> None:
     *DATABASE_FLAGS,
     "base_url",
     has_effect=True,
+    group=command,
 )
 @click.option("--accept", is_flag=True, help="Replace the recorded origin by that of CRUN_BASE_URL.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_flag()
 def origin(context: Context, *, accept: bool, as_json: bool) -> None:
     """Show or replace the recorded origin."""
     from sync.config.addresses import origin_of
@@ -130,6 +127,7 @@ def origin(context: Context, *, accept: bool, as_json: bool) -> None:
     "tool.",
     *DATABASE_FLAGS,
     has_effect=True,
+    group=command,
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def backup(context: Context, *, file: Path) -> None:
@@ -147,6 +145,7 @@ def backup(context: Context, *, file: Path) -> None:
     "tool.",
     *DATABASE_FLAGS,
     has_effect=True,
+    group=command,
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def restore(context: Context, *, file: Path) -> None:
@@ -164,13 +163,6 @@ def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
 
     engine = context.engine()
     if engine.dialect.name != "sqlite":
-        raise UsageError(
-            "This database is on a server; use the server's own tool.", hint=native_command(engine, file, restore=restore)
-        )
+        hint = native_command(engine, file, restore=restore)
+        raise UsageError("This database is on a server; use the server's own tool.", hint=hint)
     return engine
-
-
-for _name, _command in {
-    "backup": backup, "restore": restore, "upgrade": upgrade, "current": current, "check": check, "origin": origin,
-}.items():  # fmt: skip
-    command.add_command(_command, _name)

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
-from sync.commands.listing import WholeNumber
+from sync.commands.output import progress_on_terminal
+from sync.commands.run import changes_output, finish, open_endpoint, outcome_output
+from sync.commands.sandbox import SEED, catalog_size
+from sync.commands.site import describe_build, require_renderer, write
 from sync.errors import ConfigurationError
+from sync.text import count_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,22 +30,8 @@ if TYPE_CHECKING:
     quiet=True,
     has_effect=True,
 )
-@click.option(
-    "--templates",
-    default=280,
-    show_default=True,
-    type=WholeNumber(1, 100_000),
-    metavar="N",
-    help="Number of templates in the catalog.",
-)
-@click.option(
-    "--seed",
-    default=7,
-    show_default=True,
-    type=int,
-    metavar="NUMBER",
-    help="Seed of the generated catalog.",
-)
+@catalog_size(minimum=1)
+@SEED
 @click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Also write the gallery to DIR.")
 @json_flag("Print both results as JSON.")
 def command(context: Context, *, templates: int, seed: int, folder: Path | None, as_json: bool) -> None:
@@ -50,17 +40,14 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
         _check_site_folder(folder)
     engine = context.engine()
     context.start_logging(only_if_asked=True)
-    from sync.commands.run import finish, outcome_output
     from sync.reader.status import overview
     from sync.sandbox.catalog import make_catalog
     from sync.sandbox.server import Sandbox
     from sync.store.schema import prepare
-    from sync.text import count_of
 
     prepare(engine)
-    present = overview(engine).present
-    _refuse_other_catalog(engine, present=present)
-    repeated = present > 0
+    repeated = overview(engine).present > 0
+    _refuse_other_catalog(engine, repeated=repeated)
     where = context.loaded.shown("database_url")
     with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
         if not as_json:
@@ -70,21 +57,18 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
             known = "this database holds an earlier demo, so the catalog returns to the start of the week"
             context.out.message(f"\nFirst run: {known if repeated else 'everything is new'}.")
         first = _run(context, engine, sandbox, accept_removals=repeated)
-        if first.error:
-            raise first.error
         if not as_json:
             finish(context.out, first, json=False, list_changes=False)
             context.out.message("\nA week passes in the catalog. Second run: what changed?")
         evolution = sandbox.evolve()
         second = _run(context, engine, sandbox)
-        if second.error:
-            raise second.error
-    built = None if folder is None else _write_site(context, engine, folder)
+    built = None if folder is None else describe_build(write(context.settings, engine, folder, out=context.out), folder)
     if as_json:
         from sync.outputs.commands import Demo, Evolution
 
         made = Evolution(**evolution.as_json())
-        context.out.json(Demo(first=outcome_output(first), evolution=made, second=outcome_output(second)))
+        results = (outcome_output(each, changes_output(each)) for each in (first, second))
+        context.out.json(Demo(next(results), made, next(results)))
         return
     finish(context.out, second, json=False)
     if built is not None:
@@ -98,7 +82,6 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
 
 def _check_site_folder(folder: Path) -> None:
     """Fail before the two runs if the gallery cannot be written."""
-    from sync.commands.site import require_renderer
     from sync.site.folder import errors_of, refuse_foreign_files
 
     require_renderer("demo --site")
@@ -106,15 +89,7 @@ def _check_site_folder(folder: Path) -> None:
         refuse_foreign_files(folder)
 
 
-def _write_site(context: Context, engine: Engine, folder: Path) -> str:
-    from sync.commands.site import describe_build, write
-
-    return describe_build(write(context.settings, engine, folder, out=context.out), folder)
-
-
 def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals: bool = False) -> Outcome:
-    from sync.commands.output import progress_on_terminal
-    from sync.commands.run import open_endpoint
     from sync.logs import log_run
     from sync.store.apply import Store
     from sync.synchronise import RunOptions, synchronise
@@ -132,16 +107,18 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals:
             progress=progress_on_terminal(context.out),
         )
     log_run(outcome)
+    if outcome.error:
+        raise outcome.error
     return outcome
 
 
-def _refuse_other_catalog(engine: Engine, *, present: int) -> None:
+def _refuse_other_catalog(engine: Engine, *, repeated: bool) -> None:
     """Keep the sample catalog out of a database that holds another one, which it would replace."""
     from sync.config.addresses import LOOPBACK_ORIGIN
     from sync.store.state import recorded_origin
 
     origin = recorded_origin(engine)
-    if origin != LOOPBACK_ORIGIN and (origin is not None or present):
+    if origin != LOOPBACK_ORIGIN and (origin is not None or repeated):
         raise ConfigurationError(
             [f"The database holds the catalog of {origin or 'an origin that is not recorded'}, not the demo's."],
             hint="Use a separate database: template-sync demo --database-url sqlite:///demo.db",

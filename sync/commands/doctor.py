@@ -26,6 +26,7 @@ from sync.store.database_url import sqlite_file
 from sync.store.doctor import rehearse_run, server_state
 from sync.store.schema import HEAD
 from sync.terminal.rows import describe_problem
+from sync.terminal.tables import mark
 from sync.text import age, ago
 from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.outbox import positions
@@ -40,21 +41,16 @@ if TYPE_CHECKING:
 
 
 MIN_FREE_BYTES = 100 * 2**20
-MAX_CLOCK_SKEW = 300.0
-"""Seconds."""
-CERTIFICATE_DAYS = 14
-"""A certificate that expires earlier is a warning."""
-SECONDS = 10.0
-"""Timeout of each network check."""
+MAX_CLOCK_SKEW = 300.0  # seconds
+CERTIFICATE_DAYS = 14  # one that expires earlier is a warning
+SECONDS = 10.0  # timeout of each network check
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB/MySQL"}
 
 
 class Result(StrEnum):
     """The result of a check."""
 
-    FINE = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
+    FINE, WARNING, FAILED = "ok", "warning", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +117,7 @@ def _name_resolves(settings: Settings) -> Check:
 
 
 def _advice(failure: TransportFailure, usual: str) -> str:
-    """Return the hint of a limit of this process, which no check of the network finds; else the usual advice."""
+    # No check of the network finds a limit of this process.
     return failure.limit.hint if failure.limit is not None else usual
 
 
@@ -132,12 +128,9 @@ def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
         advice = _advice(failure, "Check the clock, a proxy, or SYNC_CA_BUNDLE.")
         return Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
     days = (ssl.cert_time_to_seconds(str(found["notAfter"])) - now().timestamp()) / 86400
-    result = Result.FINE if days > CERTIFICATE_DAYS else Result.WARNING
-    return Check(
-        "tls",
-        result,
-        f"certificate verified, valid for {days:.0f} more days",
-        "" if result is Result.FINE else "Report it to Crun.",
+    seen = f"certificate verified, valid for {days:.0f} more days"
+    return (
+        Check("tls", Result.FINE, seen) if days > CERTIFICATE_DAYS else Check("tls", Result.WARNING, seen, "Report it to Crun.")
     )
 
 
@@ -177,9 +170,8 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
     except SyncError as error:
         yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
         return
-    yield Check(
-        "database", Result.FINE, f"{_NAMES[engine.dialect.name]} is reachable, schema {HEAD}, {found.present} templates present"
-    )
+    name = _NAMES[engine.dialect.name]
+    yield Check("database", Result.FINE, f"{name} is reachable, schema {HEAD}, {found.present} templates present")
     yield _lease(found)
     yield _freshness(settings, found, now())
     yield from _webhooks(settings, engine, now())
@@ -201,14 +193,10 @@ def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Che
         return
     known = [position for position in positions(engine) if position.name in names]
     if problems := [why for position in known if (why := describe_problem(position, now))]:
-        yield Check(
-            "webhooks",
-            Result.WARNING,
-            "; ".join(problems),
-            "Test with `template-sync webhooks test NAME`, then resume with `webhooks resume NAME`.",
-        )
-        return
-    yield Check("webhooks", Result.FINE, f"{len(names)} endpoints, {sum(not each.at_end for each in known)} behind")
+        advice = "Test with `template-sync webhooks test NAME`, then resume with `webhooks resume NAME`."
+        yield Check("webhooks", Result.WARNING, "; ".join(problems), advice)
+    else:
+        yield Check("webhooks", Result.FINE, f"{len(names)} endpoints, {sum(not each.at_end for each in known)} behind")
 
 
 def _disk(engine: Engine) -> Check | None:
@@ -264,8 +252,6 @@ def command(context: Context, *, as_json: bool) -> None:
     """Run and print all checks."""
     engine = context.engine()
     context.start_logging()
-    from sync.terminal.tables import mark
-
     checks = []
     for check in checks_of(context.loaded, engine, now):
         checks.append(check)

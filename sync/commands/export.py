@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.commands.base import DATABASE_FLAGS, Context, sync_command
-from sync.commands.listing import AS_OF, WholeNumber
+from sync.commands.listing import AS_OF, find_run, whole_number
 from sync.errors import UsageError
+from sync.reader.catalog import open_catalog
+from sync.reader.stored_templates import printed
 from sync.text import escape_control_characters, json_parts, json_text
 
 if TYPE_CHECKING:
@@ -33,13 +35,9 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 )
 @click.option("--format", "style", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="Output format.")
 @click.option(
-    "--newest",
-    type=WholeNumber(1, 1000),
-    metavar="N",
-    default=50,
-    show_default=True,
+    "--newest", type=whole_number(1, 1000), metavar="N", default=50, show_default=True,
     help="With --format atom: maximum number of changes.",
-)
+)  # fmt: skip
 @AS_OF
 @click.option(
     "--with-cursor",
@@ -50,9 +48,6 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 @click.option("--json", "as_one", is_flag=True, help="Same as --format json.")
 def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: int | datetime | None, with_cursor: bool) -> None:
     """Write the catalog."""
-    from sync.commands.listing import find_run
-    from sync.reader.catalog import open_catalog
-
     if as_one and style in {"csv", "atom"}:
         raise UsageError(f"--json and --format {style} cannot be combined.", hint="Use one of them.")
     style = "json" if as_one else style
@@ -88,8 +83,6 @@ def _atom(engine: Engine, newest: int) -> str:
 
 def as_json_lines(documents: Iterable[Document], cursor: str | None = None) -> Iterator[str]:
     """Yield one JSON object per line, after a line with the cursor if there is one."""
-    from sync.reader.stored_templates import printed
-
     if cursor is not None:
         yield json_text({"cursor": cursor}) + "\n"
     for document in documents:
@@ -98,8 +91,6 @@ def as_json_lines(documents: Iterable[Document], cursor: str | None = None) -> I
 
 def as_json(documents: Iterable[Document], cursor: str | None = None) -> Iterator[str]:
     """Yield one JSON array; with a cursor, an object with the cursor and the array."""
-    from sync.reader.stored_templates import printed
-
     whole: Any = [] if cursor is None else {"cursor": cursor, "templates": []}
     yield from json_parts(whole, map(printed, documents), 2)
     yield "\n"

@@ -34,16 +34,9 @@ if TYPE_CHECKING:
 @click.option("--removed", is_flag=True, help="Also accept a removed template; its form is marked as removed.")
 @json_flag("With --validate: print as JSON. All other outputs are JSON.")
 def command(
-    context: Context,
-    *,
-    template_id: str,
-    example: bool,
-    request: bool,
-    file: str | None,
-    resolution: str | None,
-    removed: bool,
+    context: Context, *, template_id: str, example: bool, request: bool, file: str | None, resolution: str | None, removed: bool,
     as_json: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Print the form of a template, or an output derived from it."""
     if example + request + (file is not None) > 1:
         raise click.UsageError("--example, --request and --validate cannot be combined.")
@@ -70,7 +63,7 @@ def command(
 def _example_or_request(
     form: Form, base_url: str | None, resolution: str | None, removed_at: str | None
 ) -> GenerationInput | GenerationRequest:
-    """Build an example, or with a base URL the complete request."""
+    # With a base URL the complete request.
     from sync.forms.form import job_request
     from sync.outputs.commands import GenerationInput, GenerationRequest
 

@@ -13,7 +13,7 @@ def command() -> None:
     """Define the group."""
 
 
-@sync_command("Show the lease holder.", *DATABASE_FLAGS)
+@sync_command("Show the lease holder.", *DATABASE_FLAGS, group=command)
 @json_flag()
 def show(context: Context, *, as_json: bool) -> None:
     """Show the holder."""
@@ -26,14 +26,13 @@ def show(context: Context, *, as_json: bool) -> None:
         left = max(0.0, round(holder.seconds_left, 1)) if holder.active else 0
         name = holder.name if holder.active else None
         context.out.json(Lease(active=holder.active, holder=name, fence=holder.fence, seconds_left=left))
-    elif holder.active:
-        context.out.lines(
-            [f"{holder.name}, expires in {holder.seconds_left:.0f} s unless renewed (fencing token {holder.fence})"]
-        )
+        return
+    line = "free: no run is active"
+    if holder.active:
+        line = f"{holder.name}, expires in {holder.seconds_left:.0f} s unless renewed (fencing token {holder.fence})"
     elif holder.dead:
-        context.out.lines([f"free: {holder.name} ended without releasing the lease; the next run acquires it"])
-    else:
-        context.out.lines(["free: no run is active"])
+        line = f"free: {holder.name} ended without releasing the lease; the next run acquires it"
+    context.out.lines([line])
 
 
 @sync_command(
@@ -42,6 +41,7 @@ def show(context: Context, *, as_json: bool) -> None:
     *LOG_FLAGS,
     quiet=True,
     has_effect=True,
+    group=command,
 )
 @click.option("--force", is_flag=True, help="Confirm the release. The run that holds the lease can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
@@ -54,11 +54,5 @@ def release(context: Context, *, force: bool) -> None:
 
     former = break_lease(context.engine())
     get_logger().warning("lease_released_by_force", holder=former.name, fence=former.fence)
-    if not former.active:
-        context.out.message("The lease was free.")
-        return
-    context.out.message(f"The lease of {former.name} was released; its run cannot commit.")
-
-
-for _name, _command in (("show", show), ("release", release)):
-    command.add_command(_command, _name)
+    released = f"The lease of {former.name} was released; its run cannot commit."
+    context.out.message(released if former.active else "The lease was free.")

@@ -9,7 +9,7 @@ import click
 
 from sync.catalog.selection import SORTS
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
-from sync.commands.listing import AS_OF, WholeNumber, limit, report_unknown_words
+from sync.commands.listing import AS_OF, find_run, limit, report_unknown_words, whole_number
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--requirement", metavar="WORD", help="Only templates with this requirement for the input images, such as SINGLE_PERSON."
 )
 @click.option("--input", "requirement", hidden=True)
-@click.option("--images", type=WholeNumber(0), metavar="N", help="Only templates with this number of input images.")
+@click.option("--images", type=whole_number(0), metavar="N", help="Only templates with this number of input images.")
 @click.option("--resolution", metavar="NAME", help="Only templates with a price at this resolution, such as 720p.")
 @click.option("--ratio", metavar="W:H", help="Only templates that support this aspect ratio, such as 9:16.")
 @click.option("--min-price", metavar="CREDITS", help="Minimum price at --resolution; without it, at the cheapest resolution.")
@@ -48,7 +48,6 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     """List the catalog."""
     gc.disable()  # as in `run`: collections would scan every document repeatedly, without garbage
     from sync.catalog.selection import make_selection
-    from sync.commands.listing import find_run
     from sync.reader.catalog import select_templates
     from sync.reader.stored_templates import printed
     from sync.terminal.rows import template_rows

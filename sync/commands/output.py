@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from sync.config.redaction import Redactor
 from sync.errors import ConfigurationError
 from sync.terminal.tables import mark, render, table
-from sync.text import escape_control_characters
+from sync.text import escape_control_characters, json_parts, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
 PROGRESS_DELAY = 2.0
 """Seconds after which a walk shows its progress."""
-
-
 _CHUNK = 2**18
 """Characters that are written at once."""
+MAX_WAITING = 2000
+"""Texts, mostly log lines, that wait for a slow reader of a service's stderr; later ones are dropped and counted."""
+DRAIN_SECONDS = 1.0
+"""How long the end of the process waits for the last lines to be written."""
 
 
 def open_closed_streams() -> None:
@@ -89,20 +91,15 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print a value as JSON: indented on a terminal, otherwise on one line. docs/json.md documents every form."""
-        from sync.text import json_text
-
-        self.data(json_text(value, 2 if self._stdout.isatty() else None) + "\n")
+        self.data(json_text(value, 2 if self.on_terminal else None) + "\n")
 
     def json_parts(self, value: Any, items: Iterable[Any]) -> None:
         """Print a value whose last member is an empty list, with these items in it; only some of them are in memory at a time."""
-        from sync.text import json_parts
-
         self.parts(chain(json_parts(value, items, 2 if self.on_terminal else None), "\n"))
 
     def parts(self, parts: Iterable[str]) -> None:
         """Print text in chunks. After a failure no further part is made."""
-        chunk: list[str] = []
-        size = 0
+        chunk, size = [], 0
         for part in parts:
             chunk.append(part)
             size += len(part)
@@ -150,11 +147,9 @@ class Output:
     @property
     def width(self) -> int | None:
         """The terminal's width in columns; None for a pipe, where lines are not truncated."""
-        if not self._stdout.isatty():
-            return None
         import shutil
 
-        return shutil.get_terminal_size().columns
+        return shutil.get_terminal_size().columns if self.on_terminal else None
 
     @property
     def on_terminal(self) -> bool:
@@ -162,22 +157,19 @@ class Output:
         return self._stdout.isatty()
 
     def _colored(self) -> bool:
-        """Whether to print colours: on a terminal, unless NO_COLOR or TERM=dumb; always with FORCE_COLOR."""
-        if self._environ.get("NO_COLOR"):
-            return False
-        return bool(self._environ.get("FORCE_COLOR")) or (self._stdout.isatty() and self._environ.get("TERM") != "dumb")
+        environ = self._environ
+        wanted = environ.get("FORCE_COLOR") or (self.on_terminal and environ.get("TERM") != "dumb")
+        return bool(wanted) and not environ.get("NO_COLOR")
 
 
-def progress_on_terminal(
-    out: Output, what: str = "page", clock: Callable[[], float] = time.monotonic
-) -> Callable[[int, int | None], None] | None:
+def progress_on_terminal(out: Output, what: str = "page") -> Callable[[int, int | None], None] | None:
     """Return a function that shows how much of a long task is done on a terminal; None without a terminal."""
     if not sys.stderr.isatty():
         return None
-    began = clock()
+    began = time.monotonic()
 
     def show(pages: int, expected: int | None) -> None:
-        if clock() - began > PROGRESS_DELAY:
+        if time.monotonic() - began > PROGRESS_DELAY:
             out.progress(f"{what} {pages} of {expected or '?'}" if pages != expected else "")
 
     return show
@@ -189,30 +181,17 @@ def _discard_buffer(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-MAX_WAITING = 2000
-"""Texts, mostly log lines, that wait for a slow reader; later ones are dropped and counted."""
-
-DRAIN_SECONDS = 1.0
-"""How long the end of the process waits for the last lines to be written."""
-
-
 class BackgroundStream(io.TextIOBase):
-    """A text stream whose writers never wait.
+    """The stderr of a service, whose writers never wait: a reader that stops reading blocks neither a run nor a stop.
 
-    The thread writes to the descriptor itself: a thread that is blocked inside Python's buffered stream holds its lock, and the
-    interpreter cannot end.
-
-    Args:
-        stream: where the texts go.
-        most: texts that wait at most.
+    A thread writes to the descriptor itself: a thread that is blocked inside Python's buffered stream holds its lock, and the
+    interpreter cannot end. At most `most` texts wait.
     """
 
     def __init__(self, stream: TextIO, most: int = MAX_WAITING) -> None:
-        self._stream = stream
-        self._most = most
+        self._stream, self._most = stream, most
         self._waiting: deque[str] = deque()
-        self._dropped = 0
-        self._writing = False
+        self._dropped, self._writing = 0, False
         self._changed = threading.Condition()
         threading.Thread(target=self._work, name="stderr", daemon=True).start()
 
@@ -249,7 +228,10 @@ class BackgroundStream(io.TextIOBase):
                 dropped, self._dropped = self._dropped, 0
             _write(self._stream.fileno(), text.encode("utf-8", "backslashreplace"))
             if dropped:
-                _report_dropped(dropped)
+                from sync.logs import get_logger
+
+                hint = "The reader of stderr was too slow; the service did not wait for it."
+                get_logger().warning("log_lines_dropped", count=dropped, hint=hint)
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -260,14 +242,6 @@ def _write(descriptor: int, data: bytes) -> None:
             select.select([], [descriptor], [])
         except OSError:
             return  # a closed reader must not stop the service
-
-
-def _report_dropped(count: int) -> None:
-    from sync.logs import get_logger
-
-    get_logger().warning(
-        "log_lines_dropped", count=count, hint="The reader of stderr was too slow; the service did not wait for it."
-    )
 
 
 @contextmanager

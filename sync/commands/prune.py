@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
-from sync.commands.listing import WholeNumber
+from sync.commands.listing import whole_number
 from sync.config.options import parse_duration
 from sync.errors import UsageError
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 )
 @click.option("--older-than", metavar="AGE", help="Retention period, such as 90d: delete older history.")
 @click.option(
-    "--keep-runs", type=WholeNumber(1, 2**63 - 1), metavar="N", help="Number of runs to retain: delete the history of older runs."
+    "--keep-runs",
+    type=whole_number(1, 2**63 - 1),
+    metavar="N",
+    help="Number of runs to retain: delete the history of older runs.",
 )
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @json_flag("Print the counts as JSON.")

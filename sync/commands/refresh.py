@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
-from sync.commands.listing import DURATION, TEMPLATE_ID
+from sync.commands.listing import TEMPLATE_ID, Parsed
 from sync.commands.run import finish, open_endpoint, report_errors_as_json, require_gallery, update_gallery
+from sync.config.options import parse_duration_or_zero
 
 
 @sync_command(
@@ -20,12 +21,9 @@ from sync.commands.run import finish, open_endpoint, report_errors_as_json, requ
 )
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option(
-    "--wait",
-    metavar="DURATION",
-    type=DURATION,
-    default="30s",
+    "--wait", metavar="DURATION", type=Parsed(parse_duration_or_zero, "expected {error}, not {text}."), default="30s",
     help="Maximum wait for the run or refresh that holds the lease; default 30s.",
-)
+)  # fmt: skip
 @json_flag("Print the result as JSON.")
 def command(context: Context, *, template_id: str, wait: float, as_json: bool) -> None:
     """Fetch one template."""

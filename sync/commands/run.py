@@ -16,10 +16,11 @@ from sync.commands.base import RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.output import progress_on_terminal
 from sync.config.settings import Settings, require_key
 from sync.errors import SyncError
+from sync.terminal.tables import mark
 from sync.text import count_of, join_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy import Engine
 
@@ -198,30 +199,24 @@ def report_errors_as_json(out: Output, trigger: str, *, json: bool) -> Iterator[
             from sync.synchronise import Outcome
 
             run = Run(None, trigger, Status.FAILED, began, now(), error_code=error.code, error=str(error))
-            out.json(outcome_output(Outcome(run, error=error)))
+            out.json(outcome_output(Outcome(run, error=error), ()))
         raise
 
 
 def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False, list_changes: bool = True) -> None:
-    """Print the result of a run, and exit with its code.
-
-    Args:
-        out: the output of the command.
-        outcome: the result of the run.
-        json: print as JSON.
-        exit_code: exit with 3 if there were changes.
-        list_changes: print the changes, not only their number.
-
-    Raises:
-        SyncError: the error of the run.
-    """
+    """Print the result of a run, and raise its error; with `exit_code`, exit with 3 if there were changes."""
     if json:
-        out.json_parts(_output_without_changes(outcome), _changes_output(outcome))  # a first run has very many
+        out.json_parts(outcome_output(outcome, ()), changes_output(outcome))  # a first run has very many
     elif outcome.plan:
-        from sync.terminal.changes import summary
+        from sync.terminal.changes import change_lines, summary
 
         if list_changes:
-            _show_changes(out, outcome.plan, outcome.run.run_id)
+            for row in _change_rows(outcome.plan, CHANGES_SHOWN):
+                out.lines(change_lines(row, mark))
+            if (more := len(outcome.plan.changes.changes) - CHANGES_SHOWN) > 0:
+                run_id = outcome.run.run_id
+                shows_all = f"; `template-sync changes --run {run_id}` shows all" if run_id is not None else ""
+                out.lines([f"  ... and {more} more{shows_all}"])
         out.lines([summary(outcome.run)])
         for note in _notes(outcome):
             out.message(note)
@@ -231,21 +226,16 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
         sys.exit(3)
 
 
-def outcome_output(outcome: Outcome) -> outputs.Outcome:
-    """Build the JSON output of a run: its row and its changes."""
-    output = _output_without_changes(outcome)
-    output.changes = list(_changes_output(outcome))
-    return output
-
-
-def _output_without_changes(outcome: Outcome) -> outputs.Outcome:
+def outcome_output(outcome: Outcome, changes: Iterable[RunChange]) -> outputs.Outcome:
+    """Build the JSON output of a run: its row, and these of its changes."""
     from sync.outputs.commands import Outcome
 
     hint = outcome.error.hint if outcome.error else None
-    return Outcome(**outcome.run.as_json(), hint=hint or None, changes=[])
+    return Outcome(**outcome.run.as_json(), hint=hint or None, changes=list(changes))
 
 
-def _changes_output(outcome: Outcome) -> Iterator[RunChange]:
+def changes_output(outcome: Outcome) -> Iterator[RunChange]:
+    """Build the JSON output of each change of a run."""
     from sync.outputs.catalog import RunChange
     from sync.reader.stored_templates import printed
 
@@ -262,22 +252,8 @@ def _change_rows(plan: Plan, limit: int | None = None) -> Iterator[dict[str, Any
         yield {**row, "evidence": change.evidence, "document": after, "before": before}
 
 
-def _show_changes(out: Output, plan: Plan, run_id: int | None) -> None:
-    """Print changes field by field, and the number of those that are not shown."""
-    from sync.terminal.changes import change_lines
-    from sync.terminal.tables import mark
-
-    for row in _change_rows(plan, CHANGES_SHOWN):
-        out.lines(change_lines(row, mark))
-    if (more := len(plan.changes.changes) - CHANGES_SHOWN) > 0:
-        shows_all = f"; `template-sync changes --run {run_id}` shows all" if run_id is not None else ""
-        out.lines([f"  ... and {more} more{shows_all}"])
-
-
 def _notes(outcome: Outcome) -> list[str]:
-    """Describe events that are no errors: new fields, missing fields, rejected records."""
-    run = outcome.run
-    lines = []
+    run, lines = outcome.run, []
     if run.fields_appeared:
         lines.append(f"note: new fields in the catalog: {join_limited(run.fields_appeared)}.")
     if run.fields_vanished:

@@ -8,125 +8,76 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.commands.base import Context, sync_command
-from sync.commands.listing import WholeNumber
+from sync.commands.listing import Parsed, whole_number
 from sync.config.options import parse_duration
 from sync.errors import UsageError
 from sync.text import count_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sync.commands.listing import FC
     from sync.recording.replay import Replay
     from sync.sandbox.responses import Fault
     from sync.sandbox.server import Sandbox
 
 
-def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
-    if value is None:
-        return None
-    try:
-        return parse_duration(value)
-    except ValueError as expected:
-        raise click.BadParameter(f"expected {expected}.") from None
+def _number(name: str, default: int, type_: Parsed[int] | type[int], help_text: str, metavar: str = "N") -> Callable[[FC], FC]:
+    return click.option(name, default=default, show_default=True, type=type_, metavar=metavar, help=help_text)
 
 
-def _faults(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[Fault]:
+def catalog_size(minimum: int = 0) -> Callable[[FC], FC]:
+    """Make the option `--templates`."""
+    return _number("--templates", 280, whole_number(minimum, 100_000), "Number of templates in the catalog.")
+
+
+SEED = _number("--seed", 7, int, "Seed of the generated catalog.", metavar="NUMBER")
+
+
+def _faults(text: str) -> list[Fault]:
     from sync.sandbox.responses import parse_faults
 
-    try:
-        return parse_faults(",".join(values))
-    except ValueError as expected:
-        raise click.BadParameter(f"expected {expected}.") from None
+    return parse_faults(text)
 
 
 @sync_command("Serve the sample catalog on loopback, in the form of the real endpoint, until Ctrl-C.", has_effect=True)
+@_number("--port", 8455, whole_number(0, 65535), "Port to listen on; 0 selects a free port.", metavar="PORT")
+@catalog_size()
+@SEED
+@_number("--latency-ms", 0, whole_number(0, 60_000), "Delay of each response in milliseconds.")
 @click.option(
-    "--port",
-    default=8455,
-    show_default=True,
-    type=WholeNumber(0, 65535),
-    metavar="PORT",
-    help="Port to listen on; 0 selects a free port.",
-)
-@click.option(
-    "--templates",
-    default=280,
-    show_default=True,
-    type=WholeNumber(0, 100_000),
-    metavar="N",
-    help="Number of templates in the catalog.",
-)
-@click.option(
-    "--seed",
-    default=7,
-    show_default=True,
-    type=int,
-    metavar="NUMBER",
-    help="Seed of the generated catalog.",
-)
-@click.option(
-    "--latency-ms",
-    default=0,
-    show_default=True,
-    type=WholeNumber(0, 60_000),
-    metavar="N",
-    help="Delay of each response in milliseconds.",
-)
-@click.option(
-    "--evolve-every",
-    callback=_duration,
-    metavar="DURATION",
+    "--evolve-every", type=Parsed(parse_duration, "expected {error}."), metavar="DURATION",
     help="Apply one week of changes at the first request after this time, such as 30s.",
-)
+)  # fmt: skip
 @click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    callback=_faults,
-    metavar="KIND[:COUNT]",
-    help=(
-        "Fault of the next COUNT requests, or of all: an error code such as 429, 455 or 500; short, a page without its last "
-        "template; failed, a task that fails. May be repeated; see docs/cookbook.md."
-    ),
-)
+    "--fault", "faults", multiple=True, type=Parsed(_faults, "expected {error}."), metavar="KIND[:COUNT]",
+    help="Fault of the next COUNT requests, or of all: an error code such as 429, 455 or 500; short, a page without its last "
+    "template; failed, a task that fails. May be repeated; see docs/cookbook.md.",
+)  # fmt: skip
 @click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/operations.md.")
 def command(
-    context: Context,
-    *,
-    port: int,
-    templates: int,
-    seed: int,
-    latency_ms: int,
-    evolve_every: float | None,
-    faults: list[Fault],
-    replay: str | None,
-) -> None:
-    """Serve the sample catalog, or a recording."""
+    context: Context, *, templates: int, seed: int, evolve_every: float | None, faults: list[list[Fault]], replay: str | None,
+    **how: Any,
+) -> None:  # fmt: skip
+    """Serve the sample catalog, or a recording; `how`: port and latency_ms."""
     from sync.sandbox.catalog import MEDIA_PORT, make_catalog
     from sync.sandbox.server import Sandbox
 
     if replay is None:
-        sandbox = Sandbox(
-            make_catalog(templates, seed),
-            port=port,
-            latency_ms=latency_ms,
-            evolve_seed=seed,
-            evolve_every=evolve_every,
-            faults=faults,
-            media_port=MEDIA_PORT,
-        )
+        served = make_catalog(templates, seed)
+        all_faults = [fault for given in faults for fault in given]
+        sandbox = Sandbox(served, evolve_seed=seed, evolve_every=evolve_every, faults=all_faults, media_port=MEDIA_PORT, **how)
         lines = _catalog_lines(sandbox, templates)
     else:
         from sync.recording.replay import open_recording
 
         _refuse_unused_flags()
         recording = open_recording(replay)
-        sandbox = Sandbox((), port=port, latency_ms=latency_ms, replay=recording)
+        sandbox = Sandbox((), replay=recording, **how)
         lines = _recording_lines(sandbox, recording, replay)
 
-    def stop(_number: int, _frame: Any) -> None:
-        sandbox.stop()
-
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+        signal.signal(number, lambda *_: sandbox.stop())
     # If these lines were pasted before, the key is in the settings and would be masked; it is valid for sandboxes only.
     context.out.message("\n".join(lines), reveal=True)
     sandbox.serve_forever()
@@ -159,7 +110,6 @@ def _recording_lines(sandbox: Sandbox, recording: Replay, file: str) -> list[str
 
 
 def _refuse_unused_flags() -> None:
-    """Refuse flags that have no effect with --replay."""
     given = click.get_current_context().get_parameter_source
     flags = {"templates": "--templates", "seed": "--seed", "evolve_every": "--evolve-every", "faults": "--fault"}
     if wrong := [flag for name, flag in flags.items() if given(name) is not click.core.ParameterSource.DEFAULT]:

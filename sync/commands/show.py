@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
-from sync.commands.listing import AS_OF, TEMPLATE_ID
+from sync.commands.listing import AS_OF, TEMPLATE_ID, find_run
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 @json_flag()
 def command(context: Context, *, template_id: str, as_of: int | datetime | None, as_json: bool) -> None:
     """Show one template."""
-    from sync.commands.listing import find_run
     from sync.reader.catalog import find_template
     from sync.reader.stored_templates import printed
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sync.catalog import run_record
+from sync.catalog.run_record import advise, is_stale
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
+from sync.errors import ConfigurationError
+from sync.terminal.tables import mark, pad
+from sync.text import age, count_of, escape_control_characters, iso, since
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +43,6 @@ def command(context: Context, *, as_json: bool) -> None:
 
 def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
     """Read the positions of the endpoints in SYNC_WEBHOOKS_FILE, or of all endpoints if that file cannot be read."""
-    from sync.errors import ConfigurationError
     from sync.webhooks.outbox import positions
 
     known = positions(engine)
@@ -53,13 +57,14 @@ def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
 
 def status_output(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> Status:
     """Build the JSON output; ages are in seconds."""
-    from sync.catalog.run_record import is_stale
     from sync.outputs.catalog import Run
     from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
-    from sync.text import iso
 
-    def age(moment: datetime | None) -> float | None:
+    def seconds(moment: datetime | None) -> float | None:
         return None if moment is None else round((now - moment).total_seconds(), 3)
+
+    def moment(found: datetime | None) -> str | None:
+        return None if found is None else iso(found)
 
     attempt, success = found.last_attempt, found.last_success
     succeeded_at = success.finished_at if success else None
@@ -71,16 +76,18 @@ def status_output(found: Overview, settings: Settings, now: datetime, delivery_p
         rejected=attempt.rejected if attempt else 0,
         last_attempt=Run(**attempt.as_json()) if attempt else None,
         last_success=Run(**success.as_json()) if success else None,
-        last_attempt_age_seconds=age(attempt.started_at) if attempt else None,
-        last_success_age_seconds=age(succeeded_at),
-        last_change_at=iso(found.last_change_at) if found.last_change_at else None,
-        last_change_age_seconds=age(found.last_change_at),
-        next_run_at=iso(found.next_run_at) if found.next_run_at else None,
+        last_attempt_age_seconds=seconds(attempt.started_at) if attempt else None,
+        last_success_age_seconds=seconds(succeeded_at),
+        last_change_at=moment(found.last_change_at),
+        last_change_age_seconds=seconds(found.last_change_at),
+        next_run_at=moment(found.next_run_at),
         stale=is_stale(succeeded_at, now, settings.staleness_budget),
         stale_after_seconds=settings.staleness_budget,
-        lease=LeaseState(active=True, holder=holder.name, seconds_left=round(holder.seconds_left, 1))
-        if holder.active
-        else LeaseState(active=False, holder=None, seconds_left=0),
+        lease=LeaseState(
+            active=holder.active,
+            holder=holder.name if holder.active else None,
+            seconds_left=round(holder.seconds_left, 1) if holder.active else 0,
+        ),
         feed_epoch=found.feed_epoch,
         oldest_seq=found.oldest_seq,
         last_seq=found.last_seq,
@@ -88,13 +95,7 @@ def status_output(found: Overview, settings: Settings, now: datetime, delivery_p
         standby=None if found.standby is None else Standby(found.standby.seconds),
         site=site_state(found, settings),
         webhooks=[
-            EndpointPosition(
-                name=each.name,
-                behind=each.behind,
-                attempts=each.attempts,
-                failing_since=iso(each.failing_since) if each.failing_since else None,
-                paused=each.paused,
-            )
+            EndpointPosition(each.name, each.behind, each.attempts, moment(each.failing_since), each.paused)
             for each in delivery_positions
         ],
     )
@@ -102,10 +103,6 @@ def status_output(found: Overview, settings: Settings, now: datetime, delivery_p
 
 def status_lines(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> list[str]:
     """Format the status as lines of text."""
-    from sync.catalog.run_record import Status, advise, is_stale
-    from sync.terminal.tables import mark, pad
-    from sync.text import age, count_of, escape_control_characters, since
-
     attempt, success = found.last_attempt, found.last_success
     ended = success.finished_at if success else None
     stale = is_stale(ended, now, settings.staleness_budget)
@@ -116,19 +113,12 @@ def status_lines(found: Overview, settings: Settings, now: datetime, delivery_po
         ("last change", since(found.last_change_at, now)),
     ]
     if attempt:
-        lines.append(("last attempt", f"{since(attempt.started_at, now)}, run {attempt.run_id}: {attempt.status}"))
-        if attempt.error and attempt.status is not Status.SUCCEEDED:
-            fault, to_do = advise(attempt)
-            lines += [("  what", escape_control_characters(attempt.error)), ("  cause", fault), ("  action", to_do)]
-        if attempt.status is Status.RUNNING and not found.holder.active:
-            lines.append(
-                ("  what", "its process ended without reporting a result; nothing was applied, the next run starts again")
-            )
-        if attempt.rejected:
-            lines.append(
-                ("rejected", f"{count_of(attempt.rejected, 'record')}; template-sync runs --rejected {attempt.run_id} shows them")
-            )
-    lines += _missing_lines(found)
+        lines += _attempt_lines(attempt, now, active=found.holder.active)
+    if found.held:
+        lines.append(("held", f"{count_of(found.held, 'removal')}; template-sync changes --pending shows them"))
+    if found.unconfirmed:
+        kept = count_of(found.unconfirmed, "missing template")
+        lines.append(("unconfirmed", f"{kept} kept; template-sync changes --pending shows the reasons"))
     if found.next_run_at:
         late = (now - found.next_run_at).total_seconds()
         when = f"overdue by {age(late)}: check whether the daemon runs" if late > 60 else f"in {age(-late)}"  # noqa: PLR2004 - a minute's grace
@@ -138,10 +128,8 @@ def status_lines(found: Overview, settings: Settings, now: datetime, delivery_po
     if found.holder.active:
         lines.append(("lease holder", f"{found.holder.name}, expires in {found.holder.seconds_left:.0f} s unless renewed"))
     some = found.last_seq >= found.oldest_seq
-    lines.append(
-        ("feed", f"seq {found.oldest_seq} to {found.last_seq}" if some else f"empty, the next change is {found.last_seq + 1}")
-    )
-    lines.append(("cursor", found.cursor))
+    feed = f"seq {found.oldest_seq} to {found.last_seq}" if some else f"empty, the next change is {found.last_seq + 1}"
+    lines += [("feed", feed), ("cursor", found.cursor)]
     if found.standby is not None:
         how_late = "" if found.standby.seconds is None else f": its newest transaction is {age(found.standby.seconds)} old"
         lines.append(("server", f"a standby or replica, which may lag{how_late}"))
@@ -152,15 +140,17 @@ def status_lines(found: Overview, settings: Settings, now: datetime, delivery_po
     return [f"{mark(pad(name, 13), 'bold')} {text}" for name, text in lines]
 
 
-def _missing_lines(found: Overview) -> list[tuple[str, str]]:
-    from sync.text import count_of
-
-    lines = []
-    if found.held:
-        lines.append(("held", f"{count_of(found.held, 'removal')}; template-sync changes --pending shows them"))
-    if found.unconfirmed:
-        kept = count_of(found.unconfirmed, "missing template")
-        lines.append(("unconfirmed", f"{kept} kept; template-sync changes --pending shows the reasons"))
+def _attempt_lines(attempt: run_record.Run, now: datetime, *, active: bool) -> list[tuple[str, str]]:
+    lines = [("last attempt", f"{since(attempt.started_at, now)}, run {attempt.run_id}: {attempt.status}")]
+    if attempt.error and attempt.status is not run_record.Status.SUCCEEDED:
+        fault, to_do = advise(attempt)
+        lines += [("  what", escape_control_characters(attempt.error)), ("  cause", fault), ("  action", to_do)]
+    if attempt.status is run_record.Status.RUNNING and not active:
+        what = "its process ended without reporting a result; nothing was applied, the next run starts again"
+        lines.append(("  what", what))
+    if attempt.rejected:
+        records = count_of(attempt.rejected, "record")
+        lines.append(("rejected", f"{records}; template-sync runs --rejected {attempt.run_id} shows them"))
     return lines
 
 
@@ -183,13 +173,8 @@ def webhook_lines(delivery_positions: Sequence[Position], now: datetime) -> list
     if not delivery_positions:
         return []
     behind = sum(not each.at_end for each in delivery_positions)
-    count = f"{len(delivery_positions)} endpoint{'s' if len(delivery_positions) != 1 else ''}, " + (
-        f"{behind} behind" if behind else "all up to date"
-    )
+    count = f"{count_of(len(delivery_positions), 'endpoint')}, {f'{behind} behind' if behind else 'all up to date'}"
     problems = [why for each in delivery_positions if (why := describe_problem(each, now))]
-    more = (
-        [f"and {len(problems) - MAX_PROBLEMS} more; template-sync webhooks list shows all"]
-        if len(problems) > MAX_PROBLEMS
-        else []
-    )
-    return [("webhooks", count), *(("  check", why) for why in problems[:MAX_PROBLEMS] + more)]
+    if (more := len(problems) - MAX_PROBLEMS) > 0:
+        problems[MAX_PROBLEMS:] = [f"and {more} more; template-sync webhooks list shows all"]
+    return [("webhooks", count), *(("  check", why) for why in problems)]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
-from sync.commands.listing import WholeNumber, limit
+from sync.commands.listing import limit, whole_number
 from sync.errors import ConfigurationError, TryLater, UsageError
+from sync.text import count_of, iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from sync.outputs.webhooks import WebhookEndpoint
     from sync.webhooks.configuration import SignedEndpoint
@@ -34,6 +35,7 @@ def command() -> None:
     "List the endpoints with their delivery position and last response. Warns of tags and types in rules that no template has. "
     "Exits with 78 if a secret is missing.",
     *FLAGS,
+    group=command,
 )
 @json_flag()
 @limit("Maximum number of rows.")
@@ -49,14 +51,13 @@ def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> Non
     if as_json:
         context.out.json([endpoint_output(endpoint, known.get(endpoint.name)) for endpoint in endpoints])
     elif endpoints:
-        rows = webhook_rows([(each, known.get(each.name)) for each in endpoints], now())
-        context.out.table(rows)
+        context.out.table(webhook_rows([(each, known.get(each.name)) for each in endpoints], now()))
     _warn_of_unknown_values(context, endpoints)
     load_endpoints(path)
 
 
 def _warn_of_unknown_values(context: Context, endpoints: Sequence[Endpoint]) -> None:
-    """Warn of each tag and type in the rules that no template of the catalog ever had, once the catalog has templates."""
+    """Warn of each tag and type in the rules that no template ever had, once the catalog has templates."""
     from sync.catalog.selection import make_selection
     from sync.reader.catalog import type_counts, unknown_filter_values
 
@@ -73,28 +74,14 @@ def _warn_of_unknown_values(context: Context, endpoints: Sequence[Endpoint]) -> 
 def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
     """Build the JSON output of an endpoint; it contains only the origin of the URL, because the rest may be a secret."""
     from sync.outputs.webhooks import WebhookEndpoint
-    from sync.text import iso
 
-    def moment(name: str) -> str | None:
-        found = getattr(position, name, None)
-        return None if found is None else iso(found)
-
-    return WebhookEndpoint(
-        name=endpoint.name,
-        origin=endpoint.origin,
-        per=endpoint.per,
-        enabled=endpoint.enabled,
-        cursor=position.cursor if position else None,
-        seq=position.seq if position else None,
-        behind=position.behind if position else None,
-        attempts=position.attempts if position else 0,
-        failing_since=moment("failing_since"),
-        next_attempt_at=moment("next_attempt_at"),
-        last_attempt_at=moment("last_attempt_at"),
-        last_status=position.last_status if position else None,
-        last_answer=position.last_answer or None if position else None,
-        paused=position.paused if position else None,
-    )
+    parts = ("name", "origin", "per", "enabled")
+    state: dict[str, Any] = {
+        name: getattr(position, name, None) for name in WebhookEndpoint.__struct_fields__ if name not in parts
+    }
+    state |= {name: iso(value) for name, value in state.items() if isinstance(value, datetime)}
+    state |= {"attempts": state["attempts"] or 0, "last_answer": state["last_answer"] or None}
+    return WebhookEndpoint(**{name: getattr(endpoint, name) for name in parts} | state)
 
 
 @sync_command(
@@ -102,18 +89,20 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
     "message of a change. The position of the endpoint does not change.",
     *SENDING_FLAGS,
     has_effect=True,
+    group=command,
 )
 @click.argument("name", metavar="NAME")
-@click.option("--change", "seq", type=WholeNumber(1, 2**63 - 1), metavar="SEQ", help="Send the change with this seq.")
+@click.option("--change", "seq", type=whole_number(1, 2**63 - 1), metavar="SEQ", help="Send the change with this seq.")
 @json_flag("Print the response as JSON.")
 def test(context: Context, *, name: str, seq: int | None, as_json: bool) -> None:
     """Send a test message."""
     import secrets
 
-    from sync.text import iso
     from sync.webhooks.sign_and_send import message_of_test
 
-    target = _find_endpoint(_endpoints(context), name)
+    target = next((each for each in _endpoints(context) if each.endpoint.name == name), None)
+    if target is None:
+        raise _unknown(name)
     moment = now()
     unique = secrets.token_hex(12)
     message = message_of_test(unique, iso(moment), name) if seq is None else _message_of(context, target.endpoint, seq, unique)
@@ -125,13 +114,12 @@ def test(context: Context, *, name: str, seq: int | None, as_json: bool) -> None
     else:
         context.out.lines([f"{name}: {reply.summary}"])
     if not reply.accepted:
-        raise TryLater(
-            f"Endpoint {name} did not accept the message.", hint="Check the log of the endpoint; nothing else was changed."
-        )
+        hint = "Check the log of the endpoint; nothing else was changed."
+        raise TryLater(f"Endpoint {name} did not accept the message.", hint=hint)
 
 
 def _message_of(context: Context, endpoint: Endpoint, seq: int, unique: str) -> Message:
-    """Return the message of one change, with another id than its delivery has, so that the receiver accepts both."""
+    """Build the message of one change, with another id than its delivery has, so that the receiver accepts both."""
     from sync.reader.feed import changes
     from sync.webhooks.sign_and_send import message_of_change, message_of_run
 
@@ -150,11 +138,11 @@ def _message_of(context: Context, endpoint: Endpoint, seq: int, unique: str) -> 
     "with 75 if a delivery failed.",
     *SENDING_FLAGS,
     has_effect=True,
+    group=command,
 )
 @json_flag("Print the result as JSON.")
 def deliver(context: Context, *, as_json: bool) -> None:
     """Deliver all due messages once."""
-    from sync.text import count_of
     from sync.webhooks.dispatcher import Dispatcher
 
     endpoints = _endpoints(context)
@@ -174,10 +162,8 @@ def deliver(context: Context, *, as_json: bool) -> None:
         if not visits:
             context.out.message("no messages are due")
     if failed := [each.name for each in visits if each.result in {"failed", "paused", "broken"}]:
-        raise TryLater(
-            f"Not everything could be delivered: {', '.join(failed)}.",
-            hint="`template-sync webhooks list` shows the cause and the time of the next attempt.",
-        )
+        hint = "`template-sync webhooks list` shows the cause and the time of the next attempt."
+        raise TryLater(f"Not everything could be delivered: {', '.join(failed)}.", hint=hint)
 
 
 @sync_command(
@@ -185,6 +171,7 @@ def deliver(context: Context, *, as_json: bool) -> None:
     "up, its receiver has to read the catalog again.",
     *FLAGS,
     has_effect=True,
+    group=command,
 )
 @click.argument("name", metavar="NAME")
 @click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")
@@ -221,20 +208,9 @@ def _endpoints(context: Context) -> list[SignedEndpoint]:
     endpoints = load_endpoints(_file(context), warnings=warnings)
     context.out.hide(secrets_of(endpoints))
     for warning in warnings:
-        context.out.message(f"warning: {warning}")
+        context.out.warning(warning)
     return endpoints
-
-
-def _find_endpoint(endpoints: Sequence[SignedEndpoint], name: str) -> SignedEndpoint:
-    found = next((each for each in endpoints if each.endpoint.name == name), None)
-    if found is None:
-        raise _unknown(name)
-    return found
 
 
 def _unknown(name: str) -> UsageError:
     return UsageError(f"There is no enabled endpoint {name!r}.", hint="`template-sync webhooks list` lists the endpoints.")
-
-
-for _name, _command in (("list", list_endpoints), ("test", test), ("deliver", deliver), ("resume", resume)):
-    command.add_command(_command, _name)

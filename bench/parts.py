@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import httpx
@@ -24,7 +25,6 @@ from sync.catalog.document import decode_json
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.api_client import PATH, HttpApiClient
 from sync.client.response import read_envelope
-from sync.client.spool import Spool
 from sync.config.redaction import Redactor
 from sync.config.settings import load
 from sync.logs import configure
@@ -72,7 +72,7 @@ def parsing(body: bytes) -> None:
     redactor = Redactor([KEY])
 
     def parser(stored: dict[str, str]) -> RecordParser:
-        return RecordParser(stored, Spool(), load_documents=lambda _ids: {}, redact=redactor.value)
+        return RecordParser(stored, BytesIO(), load_documents=lambda _ids: {}, redact=redactor.value)
 
     def repeated(name: str, work: Callable[[], object], times: int) -> None:
         line(name, lambda: [work() for _ in range(REPEATS)], REPEATS * times)

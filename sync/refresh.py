@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from sync.catalog.diff import compare
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import build_snapshot
 from sync.client.api_client import HttpApiClient
-from sync.client.spool import Spool
 from sync.config.addresses import require_same_origin
 from sync.config.settings import load, require_key
 from sync.errors import InvalidResponse, NotFound, UnknownTemplate
@@ -68,7 +68,7 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
     stored, state = store.load()
     require_same_origin(state.origin, api.origin)
     # Without stored hashes the record is parsed in any case.
-    parser = RecordParser({}, Spool(), load_documents=store.load_documents, redact=api.redact)
+    parser = RecordParser({}, BytesIO(), load_documents=store.load_documents, redact=api.redact)
     try:
         envelope = api.get({"template_id": template_id})
     except NotFound:

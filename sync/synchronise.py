@@ -12,6 +12,7 @@ from __future__ import annotations
 import random as randomness
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
 from sync.catalog.diff import ChangeSet, compare, document_of
@@ -29,7 +30,6 @@ from sync.catalog.removals import (
 from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, unverified_error
 from sync.catalog.served_records import RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
-from sync.client.spool import Spool
 from sync.client.walk import walk
 from sync.config.addresses import require_same_origin
 from sync.config.resource_limits import resource_error
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from sync.client.walk import Progress, Walk
     from sync.config.settings import Settings
     from sync.store.apply import Store
+
+_IN_MEMORY = 4 * 2**20  # bytes of parsed records before they go to a file; some thousand templates
+_BUFFER = 2**20  # bytes; the default buffer would need a system call for every fifth record
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,8 @@ def plan(
     source = store or _EmptyStore()
     stored, before = source.load()
     require_same_origin(before.origin, api.origin)
-    parser = RecordParser(stored, Spool(), load_documents=source.load_documents, redact=api.redact)
+    spool = SpooledTemporaryFile(_IN_MEMORY, buffering=_BUFFER)  # noqa: SIM115 - closed with the parser
+    parser = RecordParser(stored, spool, load_documents=source.load_documents, redact=api.redact)
 
     # Fetch and parse.
     walked = walk(api, parser, page_size=options.page_size, workers=options.workers, progress=progress)

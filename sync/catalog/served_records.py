@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
@@ -28,14 +28,35 @@ _PARSER = b"2"
 """Version of the parser, part of every hash. Change it when parsing changes, so that all records are parsed again."""
 
 
-class Spool(Protocol):
-    """Stores bytes until the walk is verified; `sync.client.spool` is the implementation."""
+_LENGTH = 8  # bytes in front of each entry of the spool
+
+
+class _Spool:
+    """Byte strings in a file, which is closed with the object."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._end = 0
+        self._at_end = True
+
+    def __del__(self) -> None:
+        self._file.close()
 
     def append(self, written: bytes) -> int:
         """Store bytes; return their offset."""
+        offset = self._end
+        if not self._at_end:
+            self._file.seek(offset)
+            self._at_end = True
+        self._file.write(len(written).to_bytes(_LENGTH, "big") + written)
+        self._end += _LENGTH + len(written)
+        return offset
 
     def read(self, offset: int) -> bytes:
-        """Return the bytes at an offset."""
+        """Return the bytes stored at an offset."""
+        self._at_end = False
+        self._file.seek(offset)
+        return self._file.read(int.from_bytes(self._file.read(_LENGTH), "big"))
 
 
 class ServedRecord(NamedTuple):
@@ -78,7 +99,7 @@ class RecordParser:
     Args:
         stored: ID -> hash of the last stored bytes, of the present templates; None if the document has values that the bytes do
             not have.
-        spool: stores the bytes of parsed records.
+        file: an empty file for the bytes of parsed records; it is closed with the parser.
         load_documents: loads the stored documents of present templates by ID.
         redact: removes secrets from a decoded record; returns the same object if it has none.
 
@@ -91,14 +112,14 @@ class RecordParser:
     def __init__(
         self,
         stored: Mapping[str, str | None],
-        spool: Spool,
+        file: IO[bytes],
         *,
         load_documents: LoadDocuments,
         redact: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self.load_documents = load_documents
         self._id_of = {hashed: template_id for template_id, hashed in stored.items()}
-        self._spool = spool
+        self._spool = _Spool(file)
         self._redact = redact
         self.unknown: set[str] = set()
         self.begin_walk()

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.diff import ChangeSet, compare
@@ -14,7 +15,6 @@ from sync.catalog.document import decode_json
 from sync.catalog.parsing import parse_record
 from sync.catalog.served_records import LOOK_UP, RecordParser, wire_hash
 from sync.catalog.snapshot import Snapshot, build_snapshot
-from sync.client.spool import Spool
 from tests.builders import record
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def nothing_stored(ids: Sequence[str]) -> dict[str, Document]:
 
 def new_parser(stored: Mapping[str, str | None] | None = None, **options: Any) -> RecordParser:
     """Make the parser of a run."""
-    return RecordParser(stored or {}, Spool(), **{"load_documents": nothing_stored, **options})
+    return RecordParser(stored or {}, BytesIO(), **{"load_documents": nothing_stored, **options})
 
 
 def hashes_of(*records: dict[str, Any]) -> dict[str, str | None]:

@@ -13,12 +13,12 @@ import json
 import random
 import sys
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.confirm_removals import confirm_removals
 from sync.client.response import Envelope
-from sync.client.spool import Spool
 from sync.client.walk import walk
 from tests.answering import Answering, not_there
 
@@ -97,7 +97,7 @@ def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
     for _ in range(walks):
         catalog = Catalog(chance, event)
         before = set(catalog.ids)
-        parser = RecordParser(KNOWN, Spool(), load_documents=lambda _ids: {})
+        parser = RecordParser(KNOWN, BytesIO(), load_documents=lambda _ids: {})
         walked = walk(catalog, parser, page_size=PAGE_SIZE, workers=1)
         alive = before & set(catalog.ids)
         missing = sorted(before - {each.template_id for each in walked.records}) if walked.verified else []

@@ -23,7 +23,7 @@ from lab import KEY, environment, machine, simulator
 
 from sync.catalog.document import decode_json
 from sync.catalog.served_records import RecordParser, wire_hash
-from sync.client.api_client import PATH, HttpApiClient
+from sync.client.api_client import PATH, ApiClient
 from sync.client.response import read_envelope
 from sync.config.redaction import Redactor
 from sync.config.settings import load
@@ -55,7 +55,7 @@ def fetching(origin: str, pages: int) -> None:
     settings = load({"base_url": f"{origin}/v1", "rate": "0"}, {"CRUN_API_KEY": KEY}, None).settings
 
     def project(workers: int) -> None:
-        with HttpApiClient(settings, KEY) as endpoint:
+        with ApiClient(settings, KEY) as endpoint:
             for _ in endpoint.get_many([{"page": number, "page_size": PAGE} for number in range(1, pages + 1)], workers):
                 pass
 
@@ -102,7 +102,7 @@ def warm_runs(origin: str) -> None:
                 once()
 
         def once() -> None:
-            with HttpApiClient(settings, KEY) as endpoint:
+            with ApiClient(settings, KEY) as endpoint:
                 outcome = synchronise(store, endpoint, options, trigger="daemon", ttl=60.0, clock=lambda: datetime.now(UTC))
             if outcome.error:
                 raise outcome.error

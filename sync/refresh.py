@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sync.catalog.diff import compare
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import build_snapshot
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.config.addresses import require_same_origin
 from sync.config.settings import load, require_key
 from sync.errors import InvalidResponse, NotFound, UnknownTemplate
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.client.api_client import ApiClient
     from sync.store.engine import Source
 
 
@@ -135,7 +134,7 @@ def _fetch(engine: Engine, template_id: str, wait: float, clock: Callable[[], da
     """Fetch one template as `template-sync refresh` does; return whether the catalog has it."""
     settings = load({}, os.environ, Path(".env"), needs_key=True).settings
     require_origin(engine, settings.base_url)
-    with HttpApiClient(settings, require_key(settings)) as api:
+    with ApiClient(settings, require_key(settings)) as api:
         outcome = refresh(Store(engine), api, template_id, ttl=settings.lease_ttl, clock=clock, wait=wait, check=check)
     if outcome.error is not None:
         raise outcome.error

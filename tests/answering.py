@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sync.client.api_client import ApiClient
 from sync.client.response import Envelope, classify_response
 from sync.client.worker import RequestStatistics
 from sync.config.addresses import LOOPBACK_ORIGIN
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Answering:
-    """Satisfies `sync.client.api_client.ApiClient`; asks once, without trying again.
+class Answering(ApiClient):
+    """An API client that sends each request once, to a function.
 
     Args:
         answer: gives an envelope, an error, or the HTTP status and body, which are judged as the real endpoint judges them.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.client.network import Timeouts
 from sync.config.settings import Settings, load
 from sync.retry_policy import REQUESTS
@@ -159,7 +159,7 @@ def run_against(
     run_options = {
         name: options.pop(name) for name in ("page_size", "workers", "max_removed", "accept_removals", "hold") if name in options
     }
-    with HttpApiClient(make_settings(base_url, **options), SANDBOX_KEY, retry_policy=retry_policy, timeouts=timeouts) as endpoint:
+    with ApiClient(make_settings(base_url, **options), SANDBOX_KEY, retry_policy=retry_policy, timeouts=timeouts) as endpoint:
         return synchronise(
             Store(engine, sleep=lambda _: None),
             endpoint,

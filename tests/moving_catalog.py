@@ -431,7 +431,7 @@ def _error(code: int) -> tuple[int, bytes]:
 
 
 class MovingEndpoint(Answering):
-    """`sync.client.api_client.HttpApiClient` without sockets or waiting: its own judgement of an answer, over a Visit."""
+    """`sync.client.api_client.ApiClient` without sockets or waiting: its own judgement of an answer, over a Visit."""
 
     def __init__(self, visit: Visit, order: Callable[[int], int] | None = None) -> None:
         super().__init__(visit.answer, order)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.recording.replay import open_recording
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store.apply import Store
@@ -38,7 +38,7 @@ def replay(file: Path, engine: Engine) -> Outcome:
     dice = random.Random(recording.run.seed).random  # noqa: S311 - those of the recorded run
     with (
         Sandbox((), replay=recording) as sandbox,
-        HttpApiClient(make_settings(sandbox.url), SANDBOX_KEY, retry_policy=HASTY) as endpoint,
+        ApiClient(make_settings(sandbox.url), SANDBOX_KEY, retry_policy=HASTY) as endpoint,
     ):
         store = Store(engine, sleep=lambda _: None)
         return synchronise(store, endpoint, options, trigger="run", ttl=60.0, clock=ticking(), random=dice)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync import Catalog
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.errors import LeaseBusy, SyncError, UnknownTemplate
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store import lease
@@ -194,7 +194,7 @@ def test_a_run_that_meets_a_refresh_and_forty_waiting_callers_goes_first_and_the
         begun.wait(20)
         return titles_of(Catalog(database.engine), [str(number) for number in range(1, CALLERS + 1)], 60)
 
-    with ThreadPoolExecutor(1) as later, HttpApiClient(make_settings(upstream.url), SANDBOX_KEY) as api:
+    with ThreadPoolExecutor(1) as later, ApiClient(make_settings(upstream.url), SANDBOX_KEY) as api:
         titles = later.submit(crowd)
         store = Store(database.engine, sleep=pause)
         outcome = synchronise(store, api, RunOptions(), trigger="daemon", ttl=60.0, clock=now)
@@ -209,7 +209,7 @@ def test_a_run_that_meets_a_refresh_and_forty_waiting_callers_goes_first_and_the
 def test_a_run_among_refreshes_of_forty_templates_succeeds_and_no_row_is_skipped(database: Database, upstream: Sandbox) -> None:
     upstream.latency = 0.05
     ids = [str(number) for number in range(1, CALLERS + 1)]
-    with ThreadPoolExecutor(1) as crowd, HttpApiClient(make_settings(upstream.url), SANDBOX_KEY) as api:
+    with ThreadPoolExecutor(1) as crowd, ApiClient(make_settings(upstream.url), SANDBOX_KEY) as api:
         titles = crowd.submit(titles_of, Catalog(database.engine), ids, 60)
         wait_for(lambda: len(refreshes(database)) > 1)
         outcome = synchronise(Store(database.engine), api, RunOptions(), trigger="daemon", ttl=60.0, clock=now)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync import logs
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.config.redaction import HIDDEN
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
@@ -148,7 +148,7 @@ def test_a_server_that_quotes_the_key_does_not_get_it_stored_or_shown(sqlite: Da
     for reply in quoting:
         with (
             Hostile(one_after_another(reply)) as server,
-            HttpApiClient(make_settings(server.url), CANARY, retry_policy=HASTY) as endpoint,
+            ApiClient(make_settings(server.url), CANARY, retry_policy=HASTY) as endpoint,
         ):
             outcome = synchronise(Store(sqlite.engine), endpoint, RunOptions(), trigger="run", ttl=60.0, clock=ticking())
         assert CANARY not in str(outcome)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sync.catalog.feed import apply_fields
 from sync.catalog.run_record import Status
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.refresh import refresh
@@ -109,7 +109,7 @@ class World:
         again = self.forgetful and not sockets and not {event.kind for event in script} & {*RIVALS}
         start, dice = self.clock(), random.Random(self.runs).random  # noqa: S311 - a test's input
 
-        def once(endpoint: HttpApiClient, store: Store) -> Outcome:
+        def once(endpoint: ApiClient, store: Store) -> Outcome:
             clock, chance = (ticking(start), dice) if again else (self.clock, self.random)
             return synchronise(store, endpoint, options, trigger="run", ttl=60.0, clock=clock, random=chance)
 
@@ -149,28 +149,26 @@ class World:
         assert self.run(page_size=page_size, accept=not catalog.live).error is None
         assert self.database.catalog_dump() == before, "a run that finds nothing new touches nothing"
 
-    def _forgetful_run(self, once: Callable[[HttpApiClient, Store], Outcome], script: Sequence[Event]) -> tuple[Any, Any, Any]:
+    def _forgetful_run(self, once: Callable[[ApiClient, Store], Outcome], script: Sequence[Event]) -> tuple[Any, Any, Any]:
         """Run on a copy of the database in which no bytes are remembered; give what was asked, stored and remembered."""
         with _copied(self.engine) as copy:
             copy.execute("UPDATE templates SET wire_hash = NULL")
             endpoint = MovingEndpoint(Visit(self.catalog.fork(), script))
-            outcome = once(cast("HttpApiClient", endpoint), Store(copy.engine, sleep=lambda _: None))
+            outcome = once(cast("ApiClient", endpoint), Store(copy.engine, sleep=lambda _: None))
             return endpoint.asked, *seen(copy, outcome)
 
-    def _attempt(
-        self, once: Callable[[HttpApiClient, Store], Outcome], script: Sequence[Event], *, sockets: bool = False
-    ) -> Outcome:
+    def _attempt(self, once: Callable[[ApiClient, Store], Outcome], script: Sequence[Event], *, sockets: bool = False) -> Outcome:
         since = self.catalog.now
         visit = Visit(self.catalog, script, on_rival=self._rival)
         if sockets:
             with (
                 Hostile(lambda request: _reply(visit, request)) as server,
-                HttpApiClient(make_settings(server.url), SANDBOX_KEY, retry_policy=replace(HASTY, attempts=1)) as real,
+                ApiClient(make_settings(server.url), SANDBOX_KEY, retry_policy=replace(HASTY, attempts=1)) as real,
             ):
                 outcome = once(real, self.store)
         else:
             endpoint = MovingEndpoint(visit)
-            outcome = once(cast("HttpApiClient", endpoint), self.store)
+            outcome = once(cast("ApiClient", endpoint), self.store)
             self.asked = endpoint.asked
         self._count(visit)
         self.unsettled |= visit.toggled
@@ -200,7 +198,7 @@ class World:
 
         def compete() -> None:
             visit = Visit(self.catalog)
-            endpoint = cast("HttpApiClient", MovingEndpoint(visit))
+            endpoint = cast("ApiClient", MovingEndpoint(visit))
             outcome = synchronise(
                 self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random as randomness
 import time
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sync.catalog.run_record import BY_CODE
 from sync.client.network import Network, Timeouts
@@ -31,29 +31,7 @@ _CLOSE_TIMEOUT = 1.0
 """Seconds to wait for all threads together."""
 
 
-class ApiClient(Protocol):
-    """The template API, as a run uses it; `HttpApiClient` is the implementation."""
-
-    statistics: RequestStatistics
-    origin: str
-
-    def get(self, params: Params) -> Envelope:
-        """Send one request, with retries, and return its envelope, or raise a SyncError."""
-
-    def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
-        """Send requests, at most `workers` at once, and yield each with its envelope or error, in the order of completion."""
-
-    def check_deadline(self) -> None:
-        """Raise DeadlineExceeded or Interrupted if the run must stop."""
-
-    def interrupt(self) -> None:
-        """Cancel the requests in flight and all later ones."""
-
-    def redact(self, value: Any) -> Any:
-        """Remove the key from a decoded value."""
-
-
-class HttpApiClient:
+class ApiClient:
     """The client of one run: a context manager, used by one thread; only `interrupt` is safe from any thread.
 
     Args:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sync.catalog.run_record import is_stale
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.client.backend import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
@@ -138,7 +138,7 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
     if settings.api_key is None:
         return
     once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
-    with HttpApiClient(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as api:
+    with ApiClient(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as api:
         try:
             answer = api.get({"page": 1, "page_size": 1})
         except SyncError as error:

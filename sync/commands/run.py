@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.client.api_client import HttpApiClient
+    from sync.client.api_client import ApiClient
     from sync.commands.output import Output
     from sync.outputs import commands as outputs
     from sync.outputs.catalog import RunChange
@@ -106,11 +106,11 @@ def command(
 
 
 @contextmanager
-def open_endpoint(settings: Settings, recording: Recording | None = None) -> Iterator[HttpApiClient]:
+def open_endpoint(settings: Settings, recording: Recording | None = None) -> Iterator[ApiClient]:
     """Open the endpoint; the first SIGINT or SIGTERM cancels its requests, so that the run ends cleanly, the second one kills."""
-    from sync.client.api_client import HttpApiClient
+    from sync.client.api_client import ApiClient
 
-    with HttpApiClient(settings, require_key(settings), record=recording.add if recording else None) as endpoint:
+    with ApiClient(settings, require_key(settings), record=recording.add if recording else None) as endpoint:
 
         def stop(number: int, _frame: Any) -> None:
             signal.signal(number, signal.SIG_DFL)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sync import __version__
 from sync.catalog.run_record import BY_CODE, Run, Status
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.config.resource_limits import as_sync_error, resource_error
 from sync.daemon.next_run import RunResult
 from sync.errors import CursorLost, DatabaseError, SchemaAhead, SyncError
@@ -66,7 +66,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._api: HttpApiClient | None = None
+        self._api: ApiClient | None = None
         self._stopping = False
         self._file = self._identity()
         self._cursor: str | None = None
@@ -143,7 +143,7 @@ class Service:
     def _synchronise(self) -> Outcome:
         settings = self.settings
         options = RunOptions.of(settings)
-        with HttpApiClient(settings, self.key()) as api:
+        with ApiClient(settings, self.key()) as api:
             with self._lock:
                 self._api = api
                 if self._stopping:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.errors import SyncError
 from tests.builders import HASTY, QUICK, make_settings, record
 from tests.hostile import Hostile, Reply, one_after_another, success
@@ -30,9 +30,9 @@ GOOD = success([RECORD])
 
 
 @contextmanager
-def asking(url: str, **settings: Any) -> Iterator[HttpApiClient]:
+def asking(url: str, **settings: Any) -> Iterator[ApiClient]:
     how = {"retry_policy": settings.pop("retry_policy", HASTY), "timeouts": settings.pop("timeouts", QUICK)}
-    with HttpApiClient(make_settings(url, **settings), KEY, **how, random=lambda: 0.5) as endpoint:
+    with ApiClient(make_settings(url, **settings), KEY, **how, random=lambda: 0.5) as endpoint:
         yield endpoint
 
 

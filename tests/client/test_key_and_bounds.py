@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from sync.client import response, worker
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.client.response import BODY_LIMIT
 from sync.client.worker import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
@@ -80,7 +80,7 @@ def test_a_message_may_contain_a_number_of_thousands_of_digits() -> None:
 def test_a_name_that_cannot_be_resolved_is_unreachable() -> None:
     """Settings reject such a name; the rules of a proxy or resolver may be stricter."""
     absurd = replace(make_settings(), base_url=f"https://{'a' * 70}.example")
-    with HttpApiClient(absurd, KEY, retry_policy=HASTY) as endpoint, pytest.raises(Unreachable):
+    with ApiClient(absurd, KEY, retry_policy=HASTY) as endpoint, pytest.raises(Unreachable):
         endpoint.get(PAGE)
 
 

@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
-    from sync.client.api_client import HttpApiClient
     from sync.client.worker import Params
     from sync.store.apply import Store
     from sync.synchronise import Plan
@@ -336,7 +335,7 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
         raise told("It is over.")
 
     given, store = moment.given, state.remembered
-    endpoint = cast("HttpApiClient", Answering(answer))
+    endpoint = Answering(answer)
     options = replace(OPTIONS, accept_removals=accept)
     try:
         planned = plan(cast("Store", store), endpoint, options, now=NOW, random=lambda: 0.5)

@@ -20,7 +20,6 @@ from tests.test_guards_matter import removals_without_confirmation, without_retu
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sync.client.api_client import HttpApiClient
     from sync.store.apply import Store
 
 
@@ -55,7 +54,7 @@ def every_end(world: CoreWorld, begin: State, left: Left, script: tuple[Event, .
     endpoint = MovingEndpoint(visit)
     after = begin.remembered
     with suppress(SyncError):
-        planned = plan(cast("Store", begin.remembered), cast("HttpApiClient", endpoint), OPTIONS, now=NOW, random=lambda: 0.5)
+        planned = plan(cast("Store", begin.remembered), endpoint, OPTIONS, now=NOW, random=lambda: 0.5)
         endpoint.check_deadline()
         after = begin.remembered.after(planned)
     yield State((script,), catalog, after), left

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.client.response import Envelope
 from sync.errors import Interrupted, SyncError
 from sync.recording.record import Recording
@@ -43,7 +43,7 @@ ONCE = replace(HASTY, attempts=1)
 
 def asked(url: str, recording: Recording | None = None) -> tuple[object, ...]:
     """Ask for a page; give what a run would make of the answer."""
-    with HttpApiClient(make_settings(url), KEY, retry_policy=ONCE, record=recording.add if recording else None) as endpoint:
+    with ApiClient(make_settings(url), KEY, retry_policy=ONCE, record=recording.add if recording else None) as endpoint:
         try:
             answer: Envelope | SyncError = endpoint.get(PAGE)
         except SyncError as error:
@@ -117,7 +117,7 @@ def test_a_recording_does_not_contain_the_key_in_any_spelling(tmp_path: Path) ->
     with (
         Hostile(one_after_another(GOOD)) as server,
         Recording(str(file), KEY, RUN) as recording,
-        HttpApiClient(make_settings(server.url), KEY, retry_policy=ONCE, record=recording.add) as endpoint,
+        ApiClient(make_settings(server.url), KEY, retry_policy=ONCE, record=recording.add) as endpoint,
     ):
         endpoint.get({"template_id": KEY})
     assert (recording.responses, KEY in file.read_text()) == (1, False)
@@ -151,7 +151,7 @@ def test_a_request_that_was_cancelled_is_not_recorded(tmp_path: Path) -> None:
         Hostile(one_after_another(replace(GOOD, hold=30))) as server,
         Recording(str(tmp_path / "seen.jsonl"), KEY, RUN) as recording,
     ):
-        with HttpApiClient(make_settings(server.url), KEY, retry_policy=ONCE, record=recording.add) as endpoint:
+        with ApiClient(make_settings(server.url), KEY, retry_policy=ONCE, record=recording.add) as endpoint:
             threading.Timer(0.2, endpoint.interrupt).start()
             with pytest.raises(Interrupted):
                 endpoint.get(PAGE)

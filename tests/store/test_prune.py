@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync.catalog.run_record import Status
-from sync.client.api_client import HttpApiClient
+from sync.client.api_client import ApiClient
 from sync.errors import LeaseBusy, Pruned, UsageError
 from sync.reader import catalog as catalog_reader
 from sync.reader import feed, status
@@ -191,7 +191,7 @@ def test_the_last_success_is_kept_after_failures_and_refreshes(database: Databas
     run_with(records(3), database.engine, clock=ticking(day(0)))
     with Upstream(records(3)) as upstream:
         settings = make_settings(upstream.url)
-        with HttpApiClient(settings, SANDBOX_KEY, retry_policy=HASTY) as endpoint:
+        with ApiClient(settings, SANDBOX_KEY, retry_policy=HASTY) as endpoint:
             refresh(Store(database.engine), endpoint, "1", ttl=60, clock=ticking(day(1)))
         upstream.refuse(401)
         for number in range(2, 5):

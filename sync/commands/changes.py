@@ -169,8 +169,7 @@ def _follow(out: Output, changes: Iterable[dict[str, Any]], *, as_json: bool) ->
 
 
 def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = True) -> None:
-    from sync.terminal.changes import change_lines
-    from sync.terminal.tables import mark
+    from sync.terminal.lines import change_lines, mark
 
     for run_id, group in itertools.groupby(changes, key=lambda change: change["run_id"]):
         listed = list(group)
@@ -189,8 +188,7 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
     if not missing:
         out.message("no removals are held or unconfirmed")
         return
-    from sync.terminal.changes import change_lines
-    from sync.terminal.tables import mark
+    from sync.terminal.lines import change_lines, mark
     from sync.text import count_of, escape_control_characters
 
     for row in missing[:limit]:

@@ -34,8 +34,7 @@ def command(
 ) -> None:
     """Show the net changes."""
     from sync.reader.past import difference
-    from sync.terminal.changes import change_lines
-    from sync.terminal.tables import mark
+    from sync.terminal.lines import change_lines, mark
 
     if after is not None and as_of is not None:
         raise click.UsageError("diff accepts a second run or instant, or --as-of, not both.")

@@ -25,8 +25,8 @@ from sync.retry_policy import REQUESTS
 from sync.store.database_url import sqlite_file
 from sync.store.doctor import rehearse_run, server_state
 from sync.store.schema import HEAD
-from sync.terminal.rows import describe_problem
-from sync.terminal.tables import mark
+from sync.terminal.lines import mark
+from sync.terminal.tables import describe_problem
 from sync.text import age, ago
 from sync.webhooks.configuration import load_endpoints
 from sync.webhooks.outbox import positions

@@ -76,7 +76,7 @@ def _write(out: Output, parts: Iterator[str]) -> None:
 
 def _atom(engine: Engine, newest: int) -> str:
     from sync.reader import feed, status
-    from sync.terminal.changes import as_atom
+    from sync.terminal.lines import as_atom
 
     return as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch)
 

@@ -16,8 +16,7 @@ def command(context: Context, *, template_id: str, limit: int | None, as_json: b
     """Show one template's changes."""
     from sync.reader.catalog import find_template
     from sync.reader.feed import changes
-    from sync.terminal.changes import change_lines
-    from sync.terminal.tables import mark
+    from sync.terminal.lines import change_lines, mark
 
     engine = context.engine()
     known = find_template(engine, template_id).as_json()

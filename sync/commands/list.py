@@ -50,7 +50,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     from sync.catalog.selection import make_selection
     from sync.reader.catalog import select_templates
     from sync.reader.stored_templates import printed
-    from sync.terminal.rows import template_rows
+    from sync.terminal.tables import template_rows
     from sync.text import count_of
 
     try:

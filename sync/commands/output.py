@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sync.config.redaction import Redactor
 from sync.errors import ConfigurationError
-from sync.terminal.tables import mark, render, table
+from sync.terminal.lines import mark, render
 from sync.text import escape_control_characters, json_parts, json_text
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class Output:
 
     def table(self, rows: Sequence[Sequence[str]], *, whole: Sequence[str] = (), omit: Sequence[str] = ()) -> None:
         """Print rows as a table, the first as its heading; see `sync.terminal.tables.table`."""
+        from sync.terminal.tables import table
+
         self.lines(table(rows, self.width, mark, whole=whole, omit=omit))
 
     def json(self, value: Any) -> None:

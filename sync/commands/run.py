@@ -16,7 +16,7 @@ from sync.commands.base import RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.output import progress_on_terminal
 from sync.config.settings import Settings, require_key
 from sync.errors import SyncError
-from sync.terminal.tables import mark
+from sync.terminal.lines import mark
 from sync.text import count_of, join_limited
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
     if json:
         out.json_parts(outcome_output(outcome, ()), changes_output(outcome))  # a first run has very many
     elif outcome.plan:
-        from sync.terminal.changes import change_lines, summary
+        from sync.terminal.lines import change_lines, summary
 
         if list_changes:
             for row in _change_rows(outcome.plan, CHANGES_SHOWN):

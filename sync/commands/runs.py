@@ -19,7 +19,7 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None, as
     from sync.outputs.catalog import Run
     from sync.outputs.commands import RejectedRecord
     from sync.reader.status import rejected, require_run, runs
-    from sync.terminal.rows import rejected_rows, run_rows
+    from sync.terminal.tables import rejected_rows, run_rows
 
     if rejected_run is not None:
         engine = context.engine()

@@ -34,8 +34,7 @@ def command(context: Context, *, template_id: str, as_of: int | datetime | None,
 
 def lines(found: dict[str, Any]) -> list[str]:
     """Format a template as text, one line per field."""
-    from sync.terminal.changes import prices, tag_text, value_text
-    from sync.terminal.tables import mark, pad, wide
+    from sync.terminal.lines import mark, pad, prices, tag_text, value_text, wide
     from sync.text import escape_control_characters
 
     shown = {

@@ -9,7 +9,7 @@ from sync.catalog import run_record
 from sync.catalog.run_record import advise, is_stale
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
 from sync.errors import ConfigurationError
-from sync.terminal.tables import mark, pad
+from sync.terminal.lines import mark, pad
 from sync.text import age, count_of, escape_control_characters, iso, since
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def site_state(found: Overview, settings: Settings) -> SiteState | None:
 
 def webhook_lines(delivery_positions: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
     """Format the number of endpoints, and one line for each of the first that need attention."""
-    from sync.terminal.rows import describe_problem
+    from sync.terminal.tables import describe_problem
 
     if not delivery_positions:
         return []

@@ -12,7 +12,7 @@ from sync.commands.listing import limit
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List tags."""
     from sync.reader.catalog import tag_counts
-    from sync.terminal.rows import tag_rows
+    from sync.terminal.tables import tag_rows
     from sync.text import count_of
 
     found = tag_counts(context.engine())

@@ -12,7 +12,7 @@ from sync.commands.listing import limit
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List types."""
     from sync.reader.catalog import type_counts
-    from sync.terminal.rows import type_rows
+    from sync.terminal.tables import type_rows
     from sync.text import count_of
 
     found = type_counts(context.engine())

@@ -41,7 +41,7 @@ def command() -> None:
 @limit("Maximum number of rows.")
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
     """Show every endpoint of the file."""
-    from sync.terminal.rows import webhook_rows
+    from sync.terminal.tables import webhook_rows
     from sync.webhooks.configuration import endpoints_in, load_endpoints
     from sync.webhooks.outbox import positions
 

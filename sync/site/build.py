@@ -19,7 +19,7 @@ from sync.site import data, pages
 from sync.site.cards import Marks, Media, card, marks_of, page_name
 from sync.site.folder import open_folder
 from sync.store.engine import reading
-from sync.terminal.changes import as_atom
+from sync.terminal.lines import as_atom
 from sync.text import json_text
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.feed import PRICE
-from sync.terminal.changes import value_text
+from sync.terminal.lines import value_text
 from sync.text import escape_bidi
 
 if TYPE_CHECKING:

@@ -1,48 +1,21 @@
-"""PURE. Colours, and tables aligned by terminal columns; a Chinese character takes two.
-
-Coloured text contains marks instead of escape sequences; only `render` inserts those, so the catalog's text cannot. The marks are
-Unicode noncharacters, which `escape_control_characters` escapes in any other text.
-"""
+"""PURE. Tables aligned by terminal columns; templates, tags, runs, rejected records and webhook endpoints as their rows."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sync.text import escape_control_characters
+from sync.terminal.lines import cut, pad, plain, prices, title, value_text, wide
+from sync.text import age, ago, escape_control_characters
+from sync.webhooks.endpoints import FAILING_AFTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
-    Paint = Callable[[str, str], str]
-
-
-_END = "\ufdd0"
-_BEGIN = {"bold": "\ufdd1", "red": "\ufdd2", "green": "\ufdd3", "yellow": "\ufdd4"}
-_SEQUENCES = {_END: "\x1b[0m", "\ufdd1": "\x1b[1m", "\ufdd2": "\x1b[31m", "\ufdd3": "\x1b[32m", "\ufdd4": "\x1b[33m"}
-_MARKS = re.compile(f"([{''.join(_SEQUENCES)}])")
-
-
-def mark(text: str, color: str) -> str:
-    """Mark a text as bold, red, green or yellow."""
-    return f"{_BEGIN[color]}{text}{_END}"
-
-
-def render(line: str, *, colored: bool) -> str:
-    """Replace marks by colours, or remove them; escape control characters."""
-    parts = _MARKS.split(line)
-    for place, part in enumerate(parts):
-        if part in _SEQUENCES:
-            parts[place] = _SEQUENCES[part] if colored else ""
-        else:
-            parts[place] = escape_control_characters(part)
-    return "".join(parts)
-
-
-def plain(text: str, _color: str) -> str:
-    """Return the text without a colour mark."""
-    return text
-
+    from sync.catalog.document import Document
+    from sync.catalog.run_record import Run
+    from sync.terminal.lines import Paint
+    from sync.webhooks.endpoints import Endpoint, Position
 
 GAP = "  "
 MIN_WIDTH = 12  # columns; a cell that is truncated further is not readable
@@ -108,28 +81,86 @@ def fit(widths: Sequence[int], available: int, whole: Sequence[bool]) -> list[in
     return list(widths)
 
 
-def wide(text: str) -> int:
-    """Return the number of terminal columns of a text."""
-    import wcwidth  # imported here, because only listings need it
+def template_rows(documents: Iterable[Document]) -> list[list[str]]:
+    """Return templates as rows of a table."""
+    rows = [["ID", "TITLE", "PRICES", "INPUT", "TYPE", "TAGS"]]
+    for each in documents:
+        number = "?" if each["input_num"] is None else each["input_num"]
+        needs = f"{number} × {_text(each['input_requirement'] or '?')}"
+        tags = ", ".join(_text(tag["name_en"] or tag["name"]) for tag in each["tags"])
+        rows.append([_text(each["template_id"]), title(each), prices(each), needs, _text(each["template_type"]), tags])
+    return rows
 
-    return max(0, wcwidth.wcswidth(text))
+
+def _text(value: str | None) -> str:
+    return escape_control_characters(value or "")
 
 
-def pad(text: str, width: int) -> str:
-    """Pad a text with spaces to a width in columns."""
-    return text + " " * (width - wide(text))
+def tag_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """Return tags and their number of templates as rows of a table."""
+    rows = ([_text(each["name"]), _text(each["name_en"]), str(each["templates"])] for each in counts)
+    return [["TAG", "EN", "TEMPLATES"], *rows]
 
 
-def cut(text: str, width: int) -> str:
-    """Truncate a text to a width in columns, with an ellipsis."""
-    import wcwidth
+def type_rows(counts: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """Return types and their number of templates as rows of a table."""
+    return [["TYPE", "TEMPLATES"], *([value_text(each["type"]), str(each["templates"])] for each in counts)]
 
-    if wide(text) <= width:
-        return text
-    taken, used = [], 0
-    for char in text:
-        used += max(0, wcwidth.wcwidth(char))
-        if used > width - 1:
-            break
-        taken.append(char)
-    return "".join(taken) + "…"
+
+def run_rows(runs: Iterable[Run]) -> list[list[str]]:
+    """Return runs as rows of a table; the error is last, so that a narrow terminal truncates only its end."""
+    rows = [["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "REJECTED", "SEC", "ERROR"]]
+    for run in runs:
+        counts = [str(number) for number in (run.added, run.changed, run.removed, run.held, run.rejected)]
+        error = f"{run.error_code}: {_text(run.error)}" if run.error_code else ""
+        seconds = "" if run.seconds is None else f"{run.seconds:.1f}"
+        rows.append([str(run.run_id), f"{run.started_at:%Y-%m-%d %H:%M:%S}", str(run.status), *counts, seconds, error])
+    return rows
+
+
+def rejected_rows(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """Return rejected records as rows of a table."""
+    rows = [["PAGE", "POSITION", "ID", "REASON", "PAYLOAD"]]
+    for bad in records:
+        texts = (bad["template_id"] or "-", bad["reason"], bad["payload"])
+        rows.append([str(bad["page"]), str(bad["position"]), *map(_text, texts)])
+    return rows
+
+
+def webhook_rows(endpoints: Iterable[tuple[Endpoint, Position | None]], now: datetime) -> list[list[str]]:
+    """Return webhook endpoints as rows of a table."""
+    rows = [["NAME", "ORIGIN", "SEQ", "BEHIND", "STATE", "LAST RESPONSE"]]
+    for endpoint, position in endpoints:
+        progress = ["", ""] if position is None else [str(position.seq), str(position.behind)]
+        state = "no position yet" if position is None else state_of(position, now)
+        answer = "" if position is None else last_response(position, now)
+        rows.append([endpoint.name, endpoint.origin, *progress, state if endpoint.enabled else "not enabled", answer])
+    return rows
+
+
+def state_of(position: Position, now: datetime) -> str:
+    """Return the state of an endpoint in a few words."""
+    if position.paused:
+        return f"paused ({position.paused})"
+    if position.failing_since is None:
+        return "caught up" if position.at_end else "pending"
+    tries = f"failing for {age((now - position.failing_since).total_seconds())}, {position.attempts} attempts"
+    left = (position.next_attempt_at - now).total_seconds() if position.next_attempt_at else 0
+    return f"{tries}, next {'is due' if left <= 0 else f'in {age(left)}'}"
+
+
+def last_response(position: Position, now: datetime) -> str:
+    """Return the last response of an endpoint and its age."""
+    if position.last_attempt_at is None:
+        return ""
+    text = f": {_text(position.last_answer)}" if position.last_answer else ""
+    return f"{position.last_status or 'none'}, {ago((now - position.last_attempt_at).total_seconds())}{text}"
+
+
+def describe_problem(position: Position, now: datetime) -> str | None:
+    """Return why an endpoint needs attention; None if it does not."""
+    if position.paused:
+        return f"{position.name}: paused ({position.paused}), {position.behind} changes pending"
+    if position.failing_since is not None and now - position.failing_since >= FAILING_AFTER:
+        return f"{position.name}: {state_of(position, now)}; last response {last_response(position, now)}"
+    return None

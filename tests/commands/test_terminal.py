@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.terminal.tables import wide
+from sync.terminal.lines import wide
 from tests.builders import record, run_with
 from tests.command_line import environment, template_sync
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import feedparser
 import pytest
 
-from sync.terminal.changes import ATOM, as_atom
+from sync.terminal.lines import ATOM, as_atom
 from tests.builders import record, records
 from tests.command_line import command
 from tests.faults import sync

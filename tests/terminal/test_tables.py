@@ -1,10 +1,28 @@
-"""Columns that line up, and lines that fit."""
+"""Tables: every column under its heading, lines that fit, and an empty value in words."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 
-from sync.terminal.tables import cut, fit, pad, plain, table, wide
+from sync.catalog.run_record import Run, Status
+from sync.terminal.tables import (
+    describe_problem,
+    fit,
+    last_response,
+    rejected_rows,
+    run_rows,
+    state_of,
+    table,
+    tag_rows,
+    template_rows,
+    type_rows,
+    webhook_rows,
+)  # fmt: skip
+from sync.webhooks.endpoints import Endpoint, Position
 
 
 def test_a_heading_is_bold_and_nothing_else_is() -> None:
@@ -14,7 +32,6 @@ def test_a_heading_is_bold_and_nothing_else_is() -> None:
 
 def test_a_table_is_whole_where_nobody_says_how_wide_it_may_be() -> None:
     assert table([["A", "B"], ["x" * 300, "1"]]) == ["A" + " " * 301 + "B", "x" * 300 + "  1"]
-    assert plain("as it is", "red") == "as it is"
 
 
 def test_a_row_that_lacks_a_cell_is_an_error_and_no_crooked_table() -> None:
@@ -68,26 +85,141 @@ def test_the_widest_give_way_to_one_width_and_none_below_twelve(
     assert fit(widths, room, whole) == fitted
 
 
-@pytest.mark.parametrize(("text", "columns"), [("", 0), ("a", 1), ("猫", 2), ("e\u0301", 1), ("\x1b", 0)])
-def test_a_text_is_as_wide_as_a_terminal_shows_it(text: str, columns: int) -> None:
-    assert wide(text) == columns
+def test_cells_of_millions_of_characters_are_cut_at_once() -> None:
+    assert table([["PAYLOAD"], ["x" * 3_000_000]], 20)[1] == "x" * 19 + "…"
 
 
-@pytest.mark.parametrize(("text", "width", "shown"), [
-    ("abc", 3, "abc"),
-    ("abcd", 3, "ab…"),
-    ("猫狗", 4, "猫狗"),
-    ("猫狗", 3, "猫…"),
-    ("猫狗", 2, "…"),
-    ("e\u0301e\u0301e\u0301", 2, "e\u0301…"),
-    ("ab", 0, "…"),
-    ("", 0, ""),
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+NOTHING: dict[str, Any] = {
+    "template_id": "2", "title": None, "title_en": None, "input_num": None, "input_requirement": None, "template_type": None,
+    "tags": [], "consume_items": [],
+}  # fmt: skip
+
+
+def test_a_template_shows_what_it_is_called_costs_and_needs() -> None:
+    full = {
+        "template_id": "1\x1b",
+        "title": "猫\x1b",
+        "title_en": "Cat\x1b",
+        "input_num": 2,
+        "input_requirement": "SINGLE\x1b",
+        "template_type": "BEGIN\x1b",
+        "tags": [{"name": "热", "name_en": "Hot\x1b"}, {"name": "舞\x1b", "name_en": None}],
+        "consume_items": [{"resolution": "480p", "credit": 1}, {"resolution": "720p", "credit": 2.5}],
+    }
+    assert template_rows([full, NOTHING]) == [
+        ["ID", "TITLE", "PRICES", "INPUT", "TYPE", "TAGS"],
+        [
+            "1\\x1b", "Cat\\x1b · 猫\\x1b", "480p 1  720p 2.5", "2 × SINGLE\\x1b", "BEGIN\\x1b", "Hot\\x1b, 舞\\x1b",
+        ],
+        ["2", "", "", "? × ?", "", ""],
+    ]  # fmt: skip
+    assert template_rows([{**NOTHING, "input_num": 0}])[1][3] == "0 × ?"
+
+
+def test_a_tag_shows_both_its_names_and_how_many_have_it() -> None:
+    counts: list[dict[str, Any]] = [
+        {"name": "热\n", "name_en": "Hot\n", "templates": 3},
+        {"name": "舞", "name_en": None, "templates": 1},
+        {"name": None, "name_en": "x", "templates": 0},
+    ]
+    assert tag_rows(counts) == [
+        ["TAG", "EN", "TEMPLATES"],
+        ["热\\n", "Hot\\n", "3"],
+        ["舞", "", "1"],
+        ["", "x", "0"],
+    ]
+
+
+def test_a_type_shows_how_many_are_of_it_and_no_type_is_called_none() -> None:
+    counts: list[dict[str, Any]] = [{"type": "BEGIN\n", "templates": 3}, {"type": None, "templates": 1}]
+    assert type_rows(counts) == [["TYPE", "TEMPLATES"], ["BEGIN\\n", "3"], ["(none)", "1"]]
+
+
+def test_a_run_shows_its_counts_each_in_its_place_and_why_it_failed() -> None:
+    done = Run(
+        7, "run", Status.SUCCEEDED, START, START + timedelta(seconds=2.25), added=1, changed=2, removed=3, held=4, rejected=5
+    )
+    failed = Run(8, "run", Status.FAILED, START, START, error_code="401", error="no\x1b")
+    mute = Run(9, "run", Status.FAILED, START, START, error_code="402")
+    going = Run(10, "run", Status.RUNNING, START, error="not yet")
+    assert run_rows([done, failed, mute, going]) == [
+        ["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "REJECTED", "SEC", "ERROR"],
+        ["7", "2026-01-02 03:04:05", "succeeded", "1", "2", "3", "4", "5", "2.2", ""],
+        ["8", "2026-01-02 03:04:05", "failed", "0", "0", "0", "0", "0", "0.0", "401: no\\x1b"],
+        ["9", "2026-01-02 03:04:05", "failed", "0", "0", "0", "0", "0", "0.0", "402: "],
+        ["10", "2026-01-02 03:04:05", "running", "0", "0", "0", "0", "0", "", ""],
+    ]
+
+
+def test_a_record_that_was_set_aside_shows_where_it_stood_and_why_it_is_bad() -> None:
+    named = {"page": 1, "position": 2, "template_id": "3\n", "reason": "bad\n", "payload": "{}\n"}
+    assert rejected_rows([named, {**named, "template_id": None}]) == [
+        ["PAGE", "POSITION", "ID", "REASON", "PAYLOAD"],
+        ["1", "2", "3\\n", "bad\\n", "{}\\n"],
+        ["1", "2", "-", "bad\\n", "{}\\n"],
+    ]
+
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+WELL = Position(
+    name="shop",
+    cursor="0123456789ab-7-00112233445566778899aabb",
+    behind=3,
+    at_end=True,
+    attempts=0,
+    failing_since=None,
+    next_attempt_at=None,
+    last_attempt_at=NOON - timedelta(seconds=40),
+    last_status=204,
+    last_answer=None,
+    paused=None,
+)
+ILL = replace(WELL, attempts=4, failing_since=NOON - timedelta(hours=1), last_status=None, last_answer="timed\nout", at_end=False)
+SHOP = Endpoint("shop", "https://shop.example/hooks/secret?token=1", ())
+
+
+@pytest.mark.parametrize(("position", "shown"), [
+    (WELL, "caught up"),
+    (replace(WELL, at_end=False), "pending"),
+    (replace(ILL, paused="gone"), "paused (gone)"),
+    (ILL, "failing for 60 min, 4 attempts, next is due"),
+    (replace(ILL, next_attempt_at=NOON - timedelta(seconds=1)), "failing for 60 min, 4 attempts, next is due"),
+    (replace(ILL, next_attempt_at=NOON), "failing for 60 min, 4 attempts, next is due"),
+    (replace(ILL, next_attempt_at=NOON + timedelta(seconds=1)), "failing for 60 min, 4 attempts, next in 1 s"),
 ])  # fmt: skip
-def test_what_is_cut_ends_in_an_ellipsis_that_still_fits(text: str, width: int, shown: str) -> None:
-    assert cut(text, width) == shown
+def test_a_state_says_what_is_next(position: Position, shown: str) -> None:
+    assert state_of(position, NOON) == shown
 
 
-def test_a_text_is_filled_up_to_a_width_and_never_cut_by_that() -> None:
-    assert pad("猫", 5) == "猫   "
-    assert pad("猫", 2) == "猫"
-    assert pad("猫", 1) == "猫"
+@pytest.mark.parametrize(("position", "shown"), [
+    (WELL, "204, 40 s ago"),
+    (ILL, "none, 40 s ago: timed\\nout"),
+    (replace(WELL, last_answer="OK"), "204, 40 s ago: OK"),
+    (replace(WELL, last_attempt_at=None), ""),
+])  # fmt: skip
+def test_the_last_response_is_shown_with_what_it_said(position: Position, shown: str) -> None:
+    assert last_response(position, NOON) == shown
+
+
+@pytest.mark.parametrize(("position", "shown"), [
+    (WELL, None),
+    (replace(WELL, paused="lost: pruned"), "shop: paused (lost: pruned), 3 changes pending"),
+    (ILL, "shop: failing for 60 min, 4 attempts, next is due; last response none, 40 s ago: timed\\nout"),
+    (replace(ILL, failing_since=NOON - timedelta(seconds=3599)), None),
+])  # fmt: skip
+def test_a_person_is_called_after_an_hour_of_failures_or_when_nothing_more_is_tried(
+    position: Position, shown: str | None
+) -> None:
+    assert describe_problem(position, NOON) == shown
+
+
+def test_each_endpoint_is_a_row_that_keeps_the_secret_part_of_its_address() -> None:
+    off = Endpoint("off", "http://localhost:8080/", (), enabled=False)
+    assert webhook_rows([(SHOP, WELL), (SHOP, None), (off, WELL), (off, None)], NOON) == [
+        ["NAME", "ORIGIN", "SEQ", "BEHIND", "STATE", "LAST RESPONSE"],
+        ["shop", "https://shop.example", "7", "3", "caught up", "204, 40 s ago"],
+        ["shop", "https://shop.example", "", "", "no position yet", ""],
+        ["off", "http://localhost:8080", "7", "3", "not enabled", "204, 40 s ago"],
+        ["off", "http://localhost:8080", "", "", "not enabled", ""],
+    ]

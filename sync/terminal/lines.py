@@ -1,11 +1,14 @@
-"""PURE. Changes, prices, titles and the summary of a run as text; changes as an Atom feed (RFC 4287)."""
+"""PURE. Lines of text: colours and widths; changes, prices, titles and the summary of a run; changes as an Atom feed (RFC 4287).
+
+Coloured text contains marks instead of escape sequences; only `render` inserts those, so the catalog's text cannot. The marks are
+Unicode noncharacters, which `escape_control_characters` escapes in any other text.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from sync.terminal.tables import pad, plain, wide
 from sync.text import count_of, escape_control_characters
 
 if TYPE_CHECKING:
@@ -17,6 +20,60 @@ if TYPE_CHECKING:
     from sync.catalog.run_record import Run
 
     Paint = Callable[[str, str], str]
+
+
+_END = "\ufdd0"
+_BEGIN = {"bold": "\ufdd1", "red": "\ufdd2", "green": "\ufdd3", "yellow": "\ufdd4"}
+_SEQUENCES = {_END: "\x1b[0m", "\ufdd1": "\x1b[1m", "\ufdd2": "\x1b[31m", "\ufdd3": "\x1b[32m", "\ufdd4": "\x1b[33m"}
+_MARKS = re.compile(f"([{''.join(_SEQUENCES)}])")
+
+
+def mark(text: str, color: str) -> str:
+    """Mark a text as bold, red, green or yellow."""
+    return f"{_BEGIN[color]}{text}{_END}"
+
+
+def render(line: str, *, colored: bool) -> str:
+    """Replace marks by colours, or remove them; escape control characters."""
+    parts = _MARKS.split(line)
+    for place, part in enumerate(parts):
+        if part in _SEQUENCES:
+            parts[place] = _SEQUENCES[part] if colored else ""
+        else:
+            parts[place] = escape_control_characters(part)
+    return "".join(parts)
+
+
+def plain(text: str, _color: str) -> str:
+    """Return the text without a colour mark."""
+    return text
+
+
+def wide(text: str) -> int:
+    """Return the number of terminal columns of a text."""
+    import wcwidth  # imported here, because only listings need it
+
+    return max(0, wcwidth.wcswidth(text))
+
+
+def pad(text: str, width: int) -> str:
+    """Pad a text with spaces to a width in columns."""
+    return text + " " * (width - wide(text))
+
+
+def cut(text: str, width: int) -> str:
+    """Truncate a text to a width in columns, with an ellipsis."""
+    import wcwidth
+
+    if wide(text) <= width:
+        return text
+    taken, used = [], 0
+    for char in text:
+        used += max(0, wcwidth.wcwidth(char))
+        if used > width - 1:
+            break
+        taken.append(char)
+    return "".join(taken) + "…"
 
 
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}

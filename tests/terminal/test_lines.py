@@ -1,12 +1,66 @@
-"""What a person reads of a change: each field old → new, tags gained and lost, why something is gone."""
+"""Lines of text: colours come from this program only; each change, price and run is one line."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from sync.terminal.changes import change_lines, field_change, prices, tag_text, title, value_text
+from sync.catalog.run_record import Run, Status
+from sync.terminal.lines import (
+    change_lines,
+    cut,
+    field_change,
+    mark,
+    pad,
+    plain,
+    prices,
+    render,
+    summary,
+    tag_text,
+    title,
+    value_text,
+    wide,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("color", "sequence"), [("bold", "1"), ("red", "31"), ("green", "32"), ("yellow", "33")])
+def test_a_marked_text_has_its_colour_and_what_follows_has_none(color: str, sequence: str) -> None:
+    line = f"a {mark('xb', color)} c"
+    assert render(line, colored=True) == f"a \x1b[{sequence}mxb\x1b[0m c"
+    assert render(line, colored=False) == "a xb c"
+
+
+@pytest.mark.parametrize("colored", [True, False])
+def test_what_a_stranger_wrote_acts_on_no_terminal(colored: bool) -> None:  # noqa: FBT001
+    assert render("\x1b[31mx\x9b\u202e\ufdd5\n", colored=colored) == "\\x1b[31mx\\x9b\\u202e\\ufdd5\\n"
+    assert render("", colored=colored) == ""
+
+
+def test_two_colours_stand_in_one_line() -> None:
+    line = mark("gone", "red") + mark("new", "green")
+    assert render(line, colored=True) == "\x1b[31mgone\x1b[0m\x1b[32mnew\x1b[0m"
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+RUN = Run(41, "run", Status.SUCCEEDED, START, START + timedelta(seconds=2.1), pages=6, seen=280, unchanged=280)
+
+
+END = "(run 41, 6 pages, 2.10 s)"
+
+
+@pytest.mark.parametrize(("fields", "shown"), [
+    ({}, f"no changes (280 templates checked)  {END}"),
+    ({"added": 3, "changed": 12, "removed": 1, "unchanged": 264}, f"+3 added  ~12 changed  -1 removed  264 unchanged  {END}"),
+    ({"rejected": 2, "held": 30}, f"280 unchanged  2 rejected  30 removals held  {END}"),
+    ({"unchanged": 38, "unconfirmed": 2}, f"38 unchanged  2 missing templates unconfirmed  {END}"),
+    ({"run_id": None, "added": 3, "unchanged": 0, "finished_at": None}, "+3 added  (dry run, nothing written, 6 pages, 0.00 s)"),
+])  # fmt: skip
+def test_a_run_is_one_line_of_counts(fields: dict[str, Any], shown: str) -> None:
+    assert summary(replace(RUN, **fields)) == shown
+
 
 TITLES: dict[str, Any] = {"title": "猫", "title_en": "Cat", "consume_items": [{"resolution": "480p", "credit": 2}]}
 PRICES = [{"resolution": "480p\x1b", "credit": 166.5}, {"resolution": "720p", "credit": 3}]
@@ -91,3 +145,29 @@ def test_a_title_is_in_each_language_that_there_is(document: dict[str, Any], sho
 def test_each_price_stands_behind_its_resolution() -> None:
     assert prices({"consume_items": PRICES}) == "480p\\x1b 166.5  720p 3"
     assert prices({}) == ""
+
+
+@pytest.mark.parametrize(("text", "columns"), [("", 0), ("a", 1), ("猫", 2), ("e\u0301", 1), ("\x1b", 0)])
+def test_a_text_is_as_wide_as_a_terminal_shows_it(text: str, columns: int) -> None:
+    assert wide(text) == columns
+
+
+@pytest.mark.parametrize(("text", "width", "shown"), [
+    ("abc", 3, "abc"),
+    ("abcd", 3, "ab…"),
+    ("猫狗", 4, "猫狗"),
+    ("猫狗", 3, "猫…"),
+    ("猫狗", 2, "…"),
+    ("e\u0301e\u0301e\u0301", 2, "e\u0301…"),
+    ("ab", 0, "…"),
+    ("", 0, ""),
+])  # fmt: skip
+def test_what_is_cut_ends_in_an_ellipsis_that_still_fits(text: str, width: int, shown: str) -> None:
+    assert cut(text, width) == shown
+
+
+def test_a_text_is_filled_up_to_a_width_and_never_cut_by_that() -> None:
+    assert pad("猫", 5) == "猫   "
+    assert pad("猫", 2) == "猫"
+    assert pad("猫", 1) == "猫"
+    assert plain("as it is", "red") == "as it is"

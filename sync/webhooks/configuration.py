@@ -16,19 +16,8 @@ from sync.catalog.fields import BOUNDS
 from sync.config.files import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
-from sync.webhooks.endpoints import (
-    KINDS,
-    PREFIX,
-    Endpoint,
-    Rules,
-    SecretSource,
-    check_secret,
-    check_url,
-    contradiction,
-    is_field,
-    price_rule,
-    secret_forms,
-)
+from sync.webhooks import endpoints
+from sync.webhooks.endpoints import KINDS, PREFIX, Endpoint, Rules, SecretSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,9 +32,7 @@ KEYS = (
     "from", "enabled", "allow_http",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_FILE_HINT = "docs/changes.md lists every key; nothing was sent."
 _LIMIT = 2**20
-_HINT = "docs/changes.md describes each key; nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +41,6 @@ class SignedEndpoint:
 
     endpoint: Endpoint
     secrets: tuple[str, ...] = field(repr=False)
-
-
-def endpoints_in(path: str) -> tuple[Endpoint, ...]:
-    """Read the file, without the secrets.
-
-    Raises:
-        ConfigurationError: with all problems.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(_LIMIT + 1)
-        if len(content) > _LIMIT:
-            raise ConfigurationError([f"{VARIABLE}: expected a file of at most 1 MiB ({path})."])
-        text = content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigurationError([f"{VARIABLE}: expected a readable file ({path}: {reason})."]) from None
-    return read_endpoints(text)
 
 
 def load_endpoints(
@@ -102,7 +71,7 @@ def load_endpoints(
                     text = secret_file(kind, Path(path).parent / name, [] if warnings is None else warnings)
                 elif not (text := (variables.get(name) or "").strip()):
                     raise ValueError("that variable to be set")
-                if check_secret(text) in secrets:
+                if endpoints.check_secret(text) in secrets:
                     raise ValueError("two different secrets: the second equals the first")
                 secrets.append(text)
             except ValueError as error:
@@ -110,17 +79,35 @@ def load_endpoints(
                 problems.append(f"{VARIABLE}: endpoint {endpoint.name}: {where}: expected {error}.")
         loaded.append(SignedEndpoint(endpoint, tuple(secrets)))
     if problems:
-        raise ConfigurationError(problems, hint=_HINT)
+        raise ConfigurationError(problems, hint="docs/changes.md describes each key; nothing was sent.")
     return loaded
 
 
-def secrets_of(endpoints: Sequence[SignedEndpoint]) -> list[str]:
+def secrets_of(loaded: Sequence[SignedEndpoint]) -> list[str]:
     """Return the texts to hide in all output: secrets, and addresses with and without the host.
 
     Parts of a path are hidden in responses only (`sync.webhooks.sign_and_send`), because some are ordinary words.
     """
-    secrets = [form for each in endpoints for secret in each.secrets for form in secret_forms(secret)]
-    return secrets + [part for each in endpoints for part in (each.endpoint.url, *each.endpoint.secret_parts)]
+    secrets = [form for each in loaded for secret in each.secrets for form in endpoints.secret_forms(secret)]
+    return secrets + [part for each in loaded for part in (each.endpoint.url, *each.endpoint.secret_parts)]
+
+
+def endpoints_in(path: str) -> tuple[Endpoint, ...]:
+    """Read the file, without the secrets.
+
+    Raises:
+        ConfigurationError: with all problems.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_LIMIT + 1)
+        text = content.decode("utf-8-sig") if len(content) <= _LIMIT else None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigurationError([f"{VARIABLE}: expected a readable file ({path}: {reason})."]) from None
+    if text is None:
+        raise ConfigurationError([f"{VARIABLE}: expected a file of at most 1 MiB ({path})."])
+    return read_endpoints(text)
 
 
 def read_endpoints(text: str) -> tuple[Endpoint, ...]:
@@ -129,24 +116,32 @@ def read_endpoints(text: str) -> tuple[Endpoint, ...]:
     Raises:
         ConfigurationError: with all problems.
     """
+    problems: list[str] = []
+    found: list[Endpoint] = []
     try:
         whole = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits raises ValueError
         place = re.search(r"\(at .*\)", str(error))  # only the position, because the text may contain a secret
-        raise ConfigurationError([f"{VARIABLE}: no TOML {place[0] if place else ''}".rstrip() + "."], hint=_FILE_HINT) from None
-    problems = [f"{VARIABLE}: {key}: no such key; expected [[endpoint]]." for key in whole if key != "endpoint"]
+        problems.append(f"{VARIABLE}: no TOML {place[0] if place else ''}".rstrip() + ".")
+    else:
+        found = _endpoints(whole, problems)
+    if problems:
+        raise ConfigurationError(problems, hint="docs/changes.md lists every key; nothing was sent.")
+    return tuple(found)
+
+
+def _endpoints(whole: Mapping[str, Any], problems: list[str]) -> list[Endpoint]:
+    problems += [f"{VARIABLE}: {key}: no such key; expected [[endpoint]]." for key in whole if key != "endpoint"]
     tables = whole.get("endpoint", [])
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         problems.append(f"{VARIABLE}: endpoint: expected [[endpoint]], in two pairs of brackets.")
-        tables = []
+        return []
     if len(tables) > MAX_ENDPOINTS:
         problems.append(f"{VARIABLE}: expected at most {MAX_ENDPOINTS} endpoints, not {len(tables)}.")
-    endpoints = [_endpoint(_Table(table, number, problems)) for number, table in enumerate(tables[:MAX_ENDPOINTS], 1)]
-    names = [endpoint.name for endpoint in endpoints if endpoint.name]
+    found = [_endpoint(_Table(table, number, problems)) for number, table in enumerate(tables[:MAX_ENDPOINTS], 1)]
+    names = [endpoint.name for endpoint in found if endpoint.name]
     problems += [f"{VARIABLE}: endpoint {name}: name: given twice." for name in sorted({n for n in names if names.count(n) > 1})]
-    if problems:
-        raise ConfigurationError(problems, hint=_FILE_HINT)
-    return tuple(endpoints)
+    return found
 
 
 class _Table:
@@ -156,7 +151,7 @@ class _Table:
         self.remaining = dict(table)
         self._problems = problems
         name = table.get("name")
-        self._where = f"endpoint {name}" if isinstance(name, str) and _NAME.fullmatch(name) else f"endpoint number {number}"
+        self._where = f"endpoint {name}" if _is_name(name) else f"endpoint number {number}"
 
     def pop(self, key: str, check: Callable[[Any], Any], default: Any = None, *, needed: bool = False) -> Any:
         """Remove a key, and return its checked value."""
@@ -175,23 +170,19 @@ class _Table:
 
 
 def _endpoint(table: _Table) -> Endpoint:
-    name = table.pop("name", _name, "", needed=True)
+    name = table.pop("name", _that(_is_name, "1 to 64 letters, digits, dots, dashes or underscores"), "", needed=True)
     allow_http = table.pop("allow_http", _boolean, default=False)
-    url = table.pop("url", _text(lambda text: check_url(text, allow_http=allow_http)), "", needed=True)
+    url = table.pop("url", _text(lambda text: endpoints.check_url(text, allow_http=allow_http)), "", needed=True)
     sources = _secrets(table)
     rules = Rules(
-        kinds=table.pop("kinds", _set_of(_kind), frozenset()),
-        fields=table.pop("fields", _set_of(_field), frozenset()),
-        tags=table.pop("tags", _set_of(_within_bound("Tags")), frozenset()),
-        ids=table.pop("ids", _set_of(_within_bound("TemplateId")), frozenset()),
-        types=table.pop("types", _set_of(_within_bound("TemplateType")), frozenset()),
-        price_change=table.pop("price_change", _text(price_rule)),
+        **{key: table.pop(key, _set_of(check), frozenset()) for key, check in _SETS.items()},
+        price_change=table.pop("price_change", _text(endpoints.price_rule)),
         breaking=table.pop("breaking", _boolean, default=False),
     )
-    if why := contradiction(rules):
+    if why := endpoints.contradiction(rules):
         table.problem("kinds", why)
-    per = table.pop("per", _enum("change", "run"), "change")
-    start = table.pop("from", _enum("end", "start"), "end")
+    per = table.pop("per", _that(("change", "run").__contains__, "one of change, run"), "change")
+    start = table.pop("from", _that(("end", "start").__contains__, "one of end, start"), "end")
     enabled = table.pop("enabled", _boolean, default=True)
     for key in table.remaining:  # a misspelt rule would match everything
         table.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
@@ -209,7 +200,20 @@ def _secrets(table: _Table) -> tuple[SecretSource, ...]:
     return tuple(found)
 
 
-# Checks of values; each raises ValueError with what was expected --------------------------------------------------------
+# Checks of values; each returns the value, or raises ValueError with what was expected ----------------------------------
+
+
+def _that(is_valid: Callable[[Any], Any], expected: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if not is_valid(value):
+            raise ValueError(expected.format(value))
+        return value
+
+    return check
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 def _text(check: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -232,57 +236,22 @@ def _texts(value: Any, expected: str) -> list[str]:
     return value
 
 
-def _enum(*words: str) -> Callable[[Any], str]:
-    def checked(value: Any) -> str:
-        if value not in words:
-            raise ValueError(f"one of {', '.join(words)}")
-        return str(value)
-
-    return checked
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false, without quotes")  # noqa: TRY004 - ValueError for every problem
-    return value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError("1 to 64 letters, digits, dots, dashes or underscores")
-    return value
-
-
-def _kind(value: str) -> str:
-    if value not in KINDS:
-        raise ValueError(f"any of {', '.join(KINDS)}, not {value!r}")
-    return value
-
-
-def _field(value: str) -> str:
-    if not is_field(value):
-        raise ValueError(f"fields as `changes` shows them, such as title or consume_items.720p, not {value!r}")
-    return value
-
-
 def _within_bound(name: str) -> Callable[[str], str]:
     """Refuse values that no template can have, because records with longer ones are rejected."""
-
-    def checked(value: str) -> str:
-        if len(value) > BOUNDS[name]:
-            raise ValueError(f"texts of at most {BOUNDS[name]} characters: a longer one could never match")
-        return value
-
-    return checked
+    expected = f"texts of at most {BOUNDS[name]} characters: a longer one could never match"
+    return _that(lambda text: len(text) <= BOUNDS[name], expected)
 
 
-def _variable(value: str) -> str:
-    if value.startswith(PREFIX) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError("the name of an environment variable, not the secret itself")
-    return value
-
-
-def _path(value: str) -> str:
-    if value.startswith(PREFIX):
-        raise ValueError("the name of a file, not the secret itself")
-    return value
+_boolean = _that(lambda value: isinstance(value, bool), "true or false, without quotes")
+_variable = _that(
+    lambda text: not text.startswith(PREFIX) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text),
+    "the name of an environment variable, not the secret itself",
+)
+_path = _that(lambda text: not text.startswith(PREFIX), "the name of a file, not the secret itself")
+_SETS: dict[str, Callable[[str], str]] = {
+    "kinds": _that(KINDS.__contains__, f"any of {', '.join(KINDS)}, not {{!r}}"),
+    "fields": _that(endpoints.is_field, "fields as `changes` shows them, such as title or consume_items.720p, not {!r}"),
+    "tags": _within_bound("Tags"),
+    "ids": _within_bound("TemplateId"),
+    "types": _within_bound("TemplateType"),
+}

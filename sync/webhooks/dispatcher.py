@@ -16,7 +16,7 @@ from sync.config.resource_limits import as_sync_error
 from sync.errors import CursorLost, SyncError
 from sync.logs import get_logger
 from sync.webhooks.endpoints import GONE, LOST
-from sync.webhooks.outbox import claim_endpoint, positions, register, save_attempt, steps
+from sync.webhooks.outbox import NO_FAILURE, claim_endpoint, positions, register, save_attempt, steps
 from sync.webhooks.sign_and_send import is_due, next_attempt
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from sync.webhooks.sign_and_send import Message, Reply
 
 POLL_SECONDS = 5.0
-_NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "failing_since": None, "next_attempt_at": None}
 _ERROR_PAUSE = timedelta(minutes=1)
 
 
@@ -160,7 +159,7 @@ class Dispatcher:
             if self._stopping.is_set() or self._endpoints.get(name) != target:
                 return DeliveryResult(name, "stopped", sent)
             if step.message is None:
-                save_attempt(self.engine, claim, position=step.cursor, **_NO_FAILURE)
+                save_attempt(self.engine, claim, position=step.cursor, **NO_FAILURE)
                 continue
             reply = self.send(target, step.message, self.clock())
             save_attempt(self.engine, claim, **self._outcome(reply, step, claim.position if sent == 0 else None))
@@ -174,11 +173,10 @@ class Dispatcher:
         now = self.clock()
         seen = {"last_attempt_at": now, "last_status": reply.status, "last_answer": reply.detail}
         if reply.accepted:
-            return {**seen, "position": step.cursor, **_NO_FAILURE}
+            return {**seen, "position": step.cursor, **NO_FAILURE}
         failures = (before.attempts if before else 0) + 1
         since = (before.failing_since if before else None) or now
-        when = next_attempt(failures, slow=reply.slow, retry_after=reply.retry_after, now=now, random=self.random)
-        paused = GONE if reply.gone else None
+        when, paused = next_attempt(reply, failures, now, self.random), GONE if reply.gone else None
         return {**seen, "attempts": failures, "failing_since": since, "next_attempt_at": when, "paused": paused}
 
 

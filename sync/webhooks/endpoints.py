@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,13 +21,11 @@ from sync.config.addresses import LOOPBACK, http_url, is_metadata_service, is_pr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-EXAMPLE = "https://example.com/hooks/templates"
 PREFIX = "whsec_"
 _MIN_BYTES, _MAX_BYTES = 24, 64
 
 KINDS = ("added", "removed", "changed")
-FIELDS = frozenset({*SCALARS.values(), *LISTS, "extra"})
-"""Names of changed fields: one of these, or a part of one of `_IN_PARTS`."""
+_FIELDS = frozenset({*SCALARS.values(), *LISTS, "extra"})
 _IN_PARTS = ("consume_items", "extra")
 
 
@@ -65,20 +63,21 @@ class Rules:
             (not self.kinds or change["kind"] in self.kinds)
             and (not self.ids or change["template_id"] in self.ids)
             and (not self.breaking or bool(change["breaking"]))
-            and (not self.fields or any(self._is_wanted(field["field"]) for field in change["fields"]))
+            and (not self.fields or any(self._is_wanted(each["field"]) for each in change["fields"]))
             and (not self.tags or not _folded(self.tags).isdisjoint(_folded(_tags(change))))
             and (not self.types or not _folded(self.types).isdisjoint(_folded(_types(change))))
             and (self.price_change is None or _moved(self.price_change, change))
         )
 
-    def _is_wanted(self, field: str) -> bool:
-        return field in self.fields or any(field.startswith(f"{whole}.") for whole in _IN_PARTS if whole in self.fields)
+    def _is_wanted(self, name: str) -> bool:
+        whole = name.partition(".")[0]
+        return name in self.fields or (whole in _IN_PARTS and whole in self.fields)
 
 
 def is_field(name: str) -> bool:
     """Return whether a change can have a field of this name."""
     whole, dot, part = name.partition(".")
-    return name in FIELDS or (whole in _IN_PARTS and bool(dot and part))
+    return name in _FIELDS or (whole in _IN_PARTS and bool(dot and part))
 
 
 def price_rule(text: str) -> PriceRule:
@@ -110,13 +109,13 @@ def contradiction(rules: Rules) -> str | None:
 
 def _tags(change: Mapping[str, Any]) -> Iterator[str]:
     """Yield the tags that a template has or loses, in both languages."""
-    lost = [tag for field in change["fields"] for tag in field.get("lost", ())]
+    lost = [tag for each in change["fields"] for tag in each.get("lost", ())]
     for tag in (*(_template(change).get("tags") or ()), *lost):
         yield from (name for name in (tag["name"], tag["name_en"]) if name)
 
 
 def _types(change: Mapping[str, Any]) -> Iterator[str]:
-    old = [field["old"] for field in change["fields"] if field["field"] == "template_type"]
+    old = [each["old"] for each in change["fields"] if each["field"] == "template_type"]
     yield from (kind for kind in (_template(change).get("template_type"), *old) if kind)
 
 
@@ -130,16 +129,8 @@ def _folded(names: Iterable[str]) -> set[str]:
 
 def _moved(rule: PriceRule, change: Mapping[str, Any]) -> bool:
     """Return whether any price changed by the percentage; a new or removed price does not count."""
-    for _resolution, old, new in price_moves(change["fields"]):
-        if old is None or new is None:
-            continue
-        up = new > old
-        if rule.direction != ("-" if up else "+") and abs(new - old) * 100 >= rule.percent * old:
-            return True
-    return False
-
-
-_EVERYTHING = Rules()
+    moves = [(old, new) for _resolution, old, new in price_moves(change["fields"]) if old is not None and new is not None]
+    return any(rule.direction != ("-" if new > old else "+") and abs(new - old) * 100 >= rule.percent * old for old, new in moves)
 
 
 class SecretSource(NamedTuple):
@@ -165,7 +156,7 @@ class Endpoint:
     name: str
     url: str
     secrets: tuple[SecretSource, ...]
-    rules: Rules = _EVERYTHING
+    rules: Rules = field(default_factory=Rules)
     per: str = "change"
     start: str = "end"
     enabled: bool = True
@@ -205,7 +196,7 @@ def check_url(text: str, *, allow_http: bool = False) -> str:
     Raises:
         ValueError: with what was expected.
     """
-    url = http_url(text, EXAMPLE)
+    url = http_url(text, "https://example.com/hooks/templates")
     parts = urlsplit(url)
     if parts.fragment:
         raise ValueError("a URL without a fragment, which is never sent")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -25,7 +24,7 @@ from sync.webhooks.endpoints import Position
 from sync.webhooks.sign_and_send import message_of_change, message_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Engine, Row
 
@@ -37,6 +36,8 @@ BATCH_SIZE = 200
 """Maximum number of changes read at once and sent in one message; each attempt reads the same ones."""
 CLAIM_TTL = 120.0
 """Seconds until the claim of a dead process expires; it is renewed after each attempt, which takes less than half of it."""
+NO_FAILURE: Mapping[str, Any] = {"attempts": 0, "failing_since": None, "next_attempt_at": None}
+"""Columns of an endpoint whose next message was not tried."""
 _END = sa.select(sync_state.c.last_seq, sync_state.c.last_cursor)
 
 
@@ -78,8 +79,7 @@ def _steps_of(endpoint: Endpoint, batch: list[dict[str, Any]], *, whole: bool) -
         yield Step(cursor, message_of_run(wanted, run[0]["run_id"], cursor) if wanted else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The claim of an endpoint, with the position at that time."""
 
     position: Position
@@ -118,7 +118,19 @@ def register(engine: Engine, name: str, *, from_start: bool) -> None:
 @contextmanager
 def claim_endpoint(engine: Engine, name: str) -> Iterator[Claim | None]:
     """Claim an endpoint for the block; None if another process has it, or it has no position."""
-    claim = _claim(engine, name)
+    with writing(engine) as connection:
+        left = (webhook_endpoints.c.expires - leases.database_clock(connection)).label("left")
+        query = sa.select(webhook_endpoints, left).where(webhook_endpoints.c.name == name).with_for_update()
+        row = connection.execute(query).one_or_none()
+        claim = None
+        # A remaining time above the TTL means that the clock was ahead.
+        if row is not None and (not 0 < row.left <= CLAIM_TTL + 1 or leases.is_dead(row.process)):
+            claim = Claim(_position(row, connection.execute(_END).one()), row.fence + 1)
+            taken = {"fence": claim.fence, "holder": leases.process_name(), "process": leases.process_mark()}
+            expires = leases.database_clock(connection) + CLAIM_TTL
+            connection.execute(
+                sa.update(webhook_endpoints).where(webhook_endpoints.c.name == name).values(**taken, expires=expires)
+            )
     try:
         yield claim
     finally:
@@ -139,21 +151,6 @@ def save_attempt(engine: Engine, claim: Claim, **values: Any) -> None:
         written = connection.execute(sa.update(webhook_endpoints).where(*_same_claim(claim)).values(**values, expires=expires))
         if written.rowcount != 1:
             raise LeaseLost("Another process delivers to this endpoint now.", hint="It continues from the same position.")
-
-
-def _claim(engine: Engine, name: str) -> Claim | None:
-    with writing(engine) as connection:
-        left = (webhook_endpoints.c.expires - leases.database_clock(connection)).label("left")
-        query = sa.select(webhook_endpoints, left).where(webhook_endpoints.c.name == name).with_for_update()
-        row = connection.execute(query).one_or_none()
-        # A remaining time above the TTL means that the clock was ahead.
-        if row is None or (0 < row.left <= CLAIM_TTL + 1 and not leases.is_dead(row.process)):
-            return None
-        claim = Claim(_position(row, connection.execute(_END).one()), row.fence + 1)
-        taken = {"fence": claim.fence, "holder": leases.process_name(), "process": leases.process_mark()}
-        expires = leases.database_clock(connection) + CLAIM_TTL
-        connection.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.name == name).values(**taken, expires=expires))
-        return claim
 
 
 def _same_claim(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
@@ -184,13 +181,12 @@ def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
     with claim_endpoint(engine, endpoint.name) as claim:
         if claim is None:
             raise LeaseBusy(f"A delivery to endpoint {endpoint.name} is active.", hint="Retry in a few seconds.")
-        cursor, text = _move(engine, endpoint, claim.position.cursor, skip=skip)
-        fresh = {"attempts": 0, "failing_since": None, "next_attempt_at": None, "paused": None}
-        save_attempt(engine, claim, position=cursor, **fresh)
+        cursor, text = _resumption(engine, endpoint, claim.position.cursor, skip=skip)
+        save_attempt(engine, claim, position=cursor, paused=None, **NO_FAILURE)
     return text
 
 
-def _move(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tuple[str, str]:
+def _resumption(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tuple[str, str]:
     """Return the new position, and a sentence about it."""
     try:
         step = next(steps(engine, endpoint, cursor), None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -45,24 +46,24 @@ class Message(NamedTuple):
 
 def message_of_change(change: dict[str, Any]) -> Message:
     """Build the message of one change, as `changes --json` prints it."""
-    kind = f"template.{change['kind']}"
-    return Message(f"tsc_{change['cursor']}", kind, f"template {change['template_id']}", _body(kind, change["at"], change))
+    about = f"template {change['template_id']}"
+    return _message(f"tsc_{change['cursor']}", f"template.{change['kind']}", about, change["at"], change)
 
 
 def message_of_run(changes: Sequence[dict[str, Any]], run_id: int, cursor: str) -> Message:
     """Build the message of one run's matching changes, at least one; the receiver then has the feed up to `cursor`."""
     data = {"run_id": run_id, "cursor": cursor, "changes": list(changes)}
-    body = _body("catalog.changed", changes[0]["at"], data)
-    return Message(f"tsr_{cursor}", "catalog.changed", f"{len(changes)} changes of run {run_id}", body)
+    return _message(f"tsr_{cursor}", "catalog.changed", f"{len(changes)} changes of run {run_id}", changes[0]["at"], data)
 
 
 def message_of_test(unique: str, at: str, name: str) -> Message:
     """Build a test message."""
-    return Message(f"tst_{unique}", "webhook.test", "a test", _body("webhook.test", at, {"endpoint": name}))
+    return _message(f"tst_{unique}", "webhook.test", "a test", at, {"endpoint": name})
 
 
-def _body(kind: str, at: str, data: Any) -> bytes:
-    return json_text({"type": kind, "timestamp": at, "data": data}).encode("utf-8", "backslashreplace")
+def _message(message_id: str, kind: str, about: str, at: str, data: Any) -> Message:
+    body = json_text({"type": kind, "timestamp": at, "data": data}).encode("utf-8", "backslashreplace")
+    return Message(message_id, kind, about, body)
 
 
 _HOUR = 3600.0
@@ -82,8 +83,7 @@ _MAX_BYTES = 16 * 1024
 _DETAIL_LENGTH = 200
 _SHORTEST_PART = 3
 """Minimum length of a part of a URL that is hidden in responses; shorter ones would hide ordinary words."""
-_OK = range(200, 300)  # a redirect is a failure and is not followed
-_GONE = 410
+_OK = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Reply:
 
     @property
     def accepted(self) -> bool:
-        """Whether the message was accepted."""
+        """Whether the message was accepted; a redirect is a failure and is not followed."""
         return self.status in _OK
 
     @property
@@ -115,19 +115,15 @@ class Reply:
     @property
     def gone(self) -> bool:
         """Whether the endpoint answered 410 and wants no more messages."""
-        return self.status == _GONE
+        return self.status == HTTPStatus.GONE
 
 
 def send(
-    target: SignedEndpoint,
-    message: Message,
-    now: datetime,
-    *,
-    network: Network | None = None,
-    limit: float = TIMEOUT,
-    allowed: Callable[[str], bool] | None = None,
+    target: SignedEndpoint, message: Message, now: datetime, *, network: Network | None = None, limit: float = TIMEOUT
 ) -> Reply:
     """Make one attempt to deliver a message; every failure is returned, not raised.
+
+    Behind a proxy the address is not checked, because the proxy resolves the name.
 
     Args:
         target: the endpoint.
@@ -135,8 +131,6 @@ def send(
         now: the time of the attempt, UTC.
         network: the proxy and certificate authorities.
         limit: seconds for the attempt.
-        allowed: returns whether an IP address is allowed, instead of the endpoint's rule; not called behind a proxy, which
-            resolves the name.
     """
     from sync.client import http
     from sync.client.network import AddressRefused, Network, TransportFailure
@@ -146,9 +140,11 @@ def send(
     if plain and network.proxy_for(str(urlsplit(url).hostname)):
         return Reply(None, "plain http to a private network is not sent through SYNC_PROXY, which would read it")
     headers = {"content-type": "application/json", **sign(message, target.secrets, now)}
-    options: dict[str, Any] = {"limit": limit, "most": _max_bytes, "is_permitted": allowed or target.endpoint.is_permitted}
     try:
-        answer = http.send("POST", url, headers, message.body, network=network, **options)
+        answer = http.send(
+            "POST", url, headers, message.body, network=network, limit=limit, is_permitted=target.endpoint.is_permitted,
+            most=lambda status: 0 if status in http.OK else _MAX_BYTES,  # the body of a 2xx may hang
+        )  # fmt: skip
     except AddressRefused:
         what = "outside private networks, which needs https" if plain else "that is link-local or a metadata service"
         return Reply(None, f"its name resolves to an address {what}; refused")
@@ -158,7 +154,8 @@ def send(
     parts = [part for part in target.endpoint.quotable_parts if part not in HIDDEN]  # else the replacement would be replaced
     hidden = [*(form for secret in target.secrets for form in secret_forms(secret)), url, *parts]
     said = Redactor(hidden, shortest=_SHORTEST_PART).of_a_part(answer.body.decode("utf-8", "replace"))
-    return Reply(answer.status, _printable(said), wait, slow=answer.status in OVERLOADED)
+    detail = "".join(char if char.isprintable() else " " for char in " ".join(said.split()))[:_DETAIL_LENGTH]
+    return Reply(answer.status, detail, wait, slow=answer.status in OVERLOADED)
 
 
 def sign(message: Message, secrets: Sequence[str], now: datetime) -> dict[str, str]:
@@ -173,27 +170,9 @@ def sign(message: Message, secrets: Sequence[str], now: datetime) -> dict[str, s
     }
 
 
-def _max_bytes(status: int) -> int:
-    """Return how many bytes of a response to read: none of a 2xx, because its body may hang."""
-    return 0 if status in _OK else _MAX_BYTES
-
-
-def _printable(text: str) -> str:
-    """Return the beginning of a response on one line, without control characters."""
-    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:_DETAIL_LENGTH]
-
-
-def next_attempt(failures: int, *, slow: bool, retry_after: float | None, now: datetime, random: Callable[[], float]) -> datetime:
-    """Return the time of the next attempt after the n-th consecutive failure of a message.
-
-    Args:
-        failures: their number.
-        slow: whether the server is overloaded, or timed out.
-        retry_after: seconds that the response requires.
-        now: the time.
-        random: returns a number from 0 to 1.
-    """
-    least = max(SLOW_DOWN if slow else 0.0, min(retry_after or 0.0, POLICY.longest_asked))
+def next_attempt(reply: Reply, failures: int, now: datetime, random: Callable[[], float]) -> datetime:
+    """Return when to send a message again after its n-th consecutive failure; `random` returns a number from 0 to 1."""
+    least = max(SLOW_DOWN if reply.slow else 0.0, min(reply.retry_after or 0.0, POLICY.longest_asked))
     return now + timedelta(seconds=POLICY.wait(failures, random, at_least=least) or 0.0)
 
 

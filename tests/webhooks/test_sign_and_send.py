@@ -262,12 +262,13 @@ def test_a_refused_address_gets_a_connection_and_no_byte() -> None:
     got: list[bytes] = []
     checked: list[str] = []
 
-    def refuse(address: str) -> bool:
-        checked.append(address)
-        return False
+    class Refusing(Endpoint):
+        def is_permitted(self, address: str) -> bool:
+            checked.append(address)
+            return False
 
     with Receiver(lambda _connection, request, _over: got.append(request.body)) as receiver:
-        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, allowed=refuse)
+        reply = send(SignedEndpoint(Refusing("shop", receiver.url, ()), (SECRET,)), MESSAGE, NOW)
     assert checked == ["127.0.0.1"]
     assert reply == Reply(None, "its name resolves to an address outside private networks, which needs https; refused")
     assert (got, receiver.requests) == ([], [])
@@ -300,9 +301,8 @@ def test_the_documentation_has_the_waits_of_the_policy() -> None:
     )
 
 
-def next_wait(failures: int = 1, **options: Any) -> float:
-    given: dict[str, Any] = {"slow": False, "retry_after": None, "random": lambda: 0.0, **options}
-    return (next_attempt(failures, now=NOW, **given) - NOW).total_seconds()
+def next_wait(failures: int = 1, random: float = 0.0, **options: Any) -> float:
+    return (next_attempt(Reply(500, **options), failures, NOW, lambda: random) - NOW).total_seconds()
 
 
 def test_waits_grow_from_seconds_to_a_day_and_stay_there() -> None:
@@ -317,8 +317,8 @@ def test_every_failure_is_retried() -> None:
 
 
 def test_jitter_lengthens_a_wait_by_up_to_a_tenth() -> None:
-    assert next_wait(2, random=lambda: 1.0) == 330
-    assert next_wait(2, random=lambda: 0.5) == 315
+    assert next_wait(2, random=1.0) == 330
+    assert next_wait(2, random=0.5) == 315
 
 
 @pytest.mark.parametrize(("retry_after", "waits"), [(None, 5), (0.0, 5), (1.0, 5), (120.0, 120), (DAY, DAY), (30 * DAY, DAY)])

@@ -53,9 +53,8 @@ def command(context: Context) -> None:
     from sync.daemon.next_run import CronSchedule, Interval
     from sync.daemon.scheduler import CHECK_SECONDS, Daemon
     from sync.daemon.service import Service
-    from sync.daemon.signals import notify, watchdog_interval
     from sync.logs import get_logger
-    from sync.monitoring.heartbeat import Ping
+    from sync.monitoring.heartbeat import Ping, notify, watchdog_interval
     from sync.monitoring.metrics import Metrics
     from sync.monitoring.probes import Probes, Scrape
     from sync.reader.status import overview

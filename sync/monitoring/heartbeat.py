@@ -1,10 +1,12 @@
 """Ping a monitoring service at the start, success and failure of each run, so that it raises an alarm when pings stop.
 
-Pings are sent from a thread with a timeout, and the process does not wait for it, so the service can never delay or fail a run.
+Pings are sent from a thread with a timeout, and the process does not wait for it, so the service can never delay or fail a run. The
+daemon notifies systemd, too.
 """
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from sync.config.resource_limits import as_sync_error
 from sync.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from sync.client.network import Network
@@ -155,3 +157,41 @@ def _with_suffix(url: str, suffix: str) -> str:
         return url
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix))
+
+
+_NOTIFY_TIMEOUT = 0.5  # seconds; the service continues if systemd does not read the message
+
+
+def notify(message: str, *, address: str | None) -> None:
+    """Send a message to systemd, such as `READY=1`; never raise, and do nothing without systemd.
+
+    Args:
+        message: one assignment per line; line breaks in a value would start another assignment.
+        address: value of NOTIFY_SOCKET: a path, or @ and a name in Linux's abstract namespace.
+    """
+    if not address or address[0] not in "/@":
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.settimeout(_NOTIFY_TIMEOUT)  # a datagram to a full queue would block
+            line.connect("\0" + address[1:] if address[0] == "@" else address)
+            line.send(message.encode("utf-8", "replace"))
+    except (OSError, ValueError):
+        return  # the service must work without notifications
+
+
+def watchdog_interval(environ: Mapping[str, str], pid: int) -> float | None:
+    """Return the seconds between two `WATCHDOG=1` messages, None without a watchdog.
+
+    It is half of the timeout, as sd_watchdog_enabled(3) advises.
+
+    Args:
+        environ: environment variables.
+        pid: the process id; WATCHDOG_PID names the process that the watchdog monitors, so that a child does not send messages.
+    """
+    limit = environ.get("WATCHDOG_USEC", "")
+    if not limit.isdecimal() or int(limit) == 0:
+        return None
+    if environ.get("WATCHDOG_PID", str(pid)) != str(pid):
+        return None
+    return int(limit) / 1_000_000 / 2

@@ -57,36 +57,6 @@ STOP, RELOAD = b"!", b"r"
 """What a signal handler writes to the pipe."""
 
 
-class SignalPipe:
-    """A pipe from signal handlers to the main thread."""
-
-    def __init__(self) -> None:
-        self._wake_r, self._wake_w = os.pipe()
-        self._stop_signals = 0
-
-    def install(self) -> None:
-        """Handle SIGTERM and SIGINT as a stop, SIGHUP as a reload; a second SIGTERM or SIGINT ends the process at once."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop_signal)
-        signal.signal(signal.SIGHUP, lambda _number, _frame: os.write(self._wake_w, RELOAD))
-
-    def _on_stop_signal(self, number: int, _frame: Any) -> None:
-        self._stop_signals += 1
-        if self._stop_signals > 1:
-            os._exit(128 + number)
-        self.request_stop()
-
-    def request_stop(self) -> None:
-        """Make `wait` return STOP. Takes no lock, so it is safe in a signal handler."""
-        os.write(self._wake_w, STOP)
-
-    def wait(self, seconds: float) -> bytes | None:
-        """Return STOP or RELOAD, STOP first, as soon as one was requested; None after `seconds`."""
-        if not select.select([self._wake_r], [], [], seconds)[0]:
-            return None
-        return STOP if STOP in os.read(self._wake_r, 4096) else RELOAD
-
-
 @dataclass(eq=False)
 class Daemon:
     """Run the service at start, then on schedule, until asked to stop.
@@ -117,7 +87,8 @@ class Daemon:
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._signals = SignalPipe()
+        self._wake_r, self._wake_w = os.pipe()
+        self._stop_signals = 0
         self._stopping = False
         self._failures = 0
         self._run_began: float | None = None
@@ -141,11 +112,19 @@ class Daemon:
 
     def obey_signals(self) -> None:
         """Stop at SIGTERM and SIGINT, reload at SIGHUP; a second SIGTERM or SIGINT ends the process at once."""
-        self._signals.install()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop_signal)
+        signal.signal(signal.SIGHUP, lambda _number, _frame: os.write(self._wake_w, RELOAD))
+
+    def _on_stop_signal(self, number: int, _frame: Any) -> None:
+        self._stop_signals += 1
+        if self._stop_signals > 1:
+            os._exit(128 + number)
+        self.stop()
 
     def stop(self) -> None:
         """Ask `serve` to return. Takes no lock, so it is safe in a signal handler."""
-        self._signals.request_stop()
+        os.write(self._wake_w, STOP)
 
     def serve(self) -> None:
         """Run until asked to stop."""
@@ -170,10 +149,12 @@ class Daemon:
 
     def _stop_requested(self) -> bool:
         """Wait for a signal, at most until the next check; return whether it requests a stop."""
-        request = self._signals.wait(self.check_every)
-        if request == RELOAD:
+        if not select.select([self._wake_r], [], [], self.check_every)[0]:
+            return False
+        stop = STOP in os.read(self._wake_r, 4096)
+        if not stop:
             self.reload()
-        return request == STOP
+        return stop
 
     def live(self) -> tuple[bool, str]:
         """Return whether this process works, and one line, for liveness; the API and the database do not matter."""

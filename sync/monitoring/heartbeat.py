@@ -1,7 +1,7 @@
 """Ping a monitoring service at the start, success and failure of each run, so that it raises an alarm when pings stop.
 
-Pings are sent from a thread with a timeout, and the process does not wait for it, so the service can never delay or fail a run. The
-daemon notifies systemd, too.
+Pings are sent from a thread with a timeout, and the process does not wait for it, so the service can never delay or fail a run.
+The daemon notifies systemd, too.
 """
 
 from __future__ import annotations

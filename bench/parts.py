@@ -22,6 +22,7 @@ import httpx
 from lab import KEY, environment, machine, simulator
 
 from sync.catalog.document import decode_json
+from sync.catalog.removals import RunOptions
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.api_client import PATH, ApiClient
 from sync.client.response import read_envelope
@@ -31,7 +32,7 @@ from sync.logs import configure
 from sync.store.apply import Store
 from sync.store.engine import open_engine
 from sync.store.schema import prepare
-from sync.synchronise import RunOptions, synchronise
+from sync.synchronise import synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import random as randomness
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,8 @@ from sync.catalog.diff import ChangeSet, compare, document_of
 from sync.catalog.removals import (
     AMBIGUOUS,
     Confirmation,
-    RemovalRules,
     Removals,
+    RunOptions,
     SyncState,
     decide_removals,
     drop_ambiguous_removals,
@@ -52,30 +51,6 @@ if TYPE_CHECKING:
 
 _IN_MEMORY = 4 * 2**20  # bytes of parsed records before they go to a file; some thousand templates
 _BUFFER = 2**20  # bytes; the default buffer would need a system call for every fifth record
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """The options of one run.
-
-    Attributes:
-        page_size: templates per page.
-        workers: maximum number of concurrent requests.
-        max_removed: share of the catalog that one run may remove.
-        accept_removals: whether an operator accepts held and unconfirmed removals.
-        hold: seconds that a held removal waits at least.
-    """
-
-    page_size: int = 50
-    workers: int = 4
-    max_removed: Decimal = Decimal("0.1")
-    accept_removals: bool = False
-    hold: float = 3600.0
-
-    @classmethod
-    def of(cls, settings: Settings, *, accept_removals: bool = False) -> RunOptions:
-        """Take the options from the settings."""
-        return cls(settings.page_size, settings.concurrency, settings.max_removed, accept_removals, settings.hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +100,11 @@ class Outcome:
     error: SyncError | None = None
     codes: Mapping[int, int] = field(default_factory=dict)
     unrecorded: DatabaseError | None = None
+
+
+def options_of(settings: Settings, *, accept_removals: bool = False) -> RunOptions:
+    """Take the options of a run from the settings."""
+    return RunOptions(settings.page_size, settings.concurrency, settings.max_removed, accept_removals, settings.hold)
 
 
 def synchronise(
@@ -221,7 +201,7 @@ def plan(
     parser = RecordParser(stored, spool, load_documents=source.load_documents, redact=api.redact)
 
     # Fetch and parse.
-    walked = walk(api, parser, page_size=options.page_size, workers=options.workers, progress=progress)
+    walked = walk(api, parser, options, progress)
     limit = removal_limit(len(stored), options.max_removed)
     listed = reject_reformatted(build_snapshot(walked.records, walked.missing, parser), stored, limit)
     counted = before if walked.failed_pages else before.with_count_result(walked.verified, listed.ids, now)
@@ -233,10 +213,7 @@ def plan(
     if not doubt and (unlisted := sorted(stored.keys() - listed.ids)):
         from sync.client.confirm_removals import confirm_removals  # most runs do not need it
 
-        confirmation = confirm_removals(
-            api, parser, unlisted, walked, page_size=options.page_size, workers=options.workers, random=random,
-            accept=options.accept_removals,
-        )  # fmt: skip
+        confirmation = confirm_removals(api, parser, unlisted, walked, options, random)
     records, missing = (*walked.records, *confirmation.found), walked.missing | confirmation.missing
     snapshot = reject_reformatted(build_snapshot(records, missing, parser), stored, limit) if confirmation.found else listed
 
@@ -253,9 +230,8 @@ def plan(
         not_held = {key: each for key, each in unconfirmed.items() if key not in held}
         removals, problem = Removals(held=held, unconfirmed=not_held), unverified_error(confirmation.problem)
     else:
-        rules = RemovalRules(options.max_removed, options.hold, options.accept_removals)
         removals = decide_removals(
-            evidence, unconfirmed, present=len(stored), rules=rules, held_before=state.held, now=now,
+            evidence, unconfirmed, present=len(stored), options=options, held_before=state.held, now=now,
             catalog_is_empty=not walked.records,
         )  # fmt: skip
         problem = removal_problem(removals, len(absent), len(stored), hold=options.hold, now=now, empty=not walked.records)

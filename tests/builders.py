@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sync.catalog.removals import RunOptions
 from sync.client.api_client import ApiClient
 from sync.client.network import Timeouts
 from sync.config.settings import Settings, load
@@ -19,7 +20,7 @@ from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store.apply import Store
 from sync.store.migrating import backfill_cursors
 from sync.store.tables import metadata, price_changes, sync_state, template_changes
-from sync.synchronise import Outcome, RunOptions, synchronise
+from sync.synchronise import Outcome, synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from sync.catalog.document import canonical, json_number
+from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Status
 from sync.reader import feed
 from sync.reader.feed_check import feed_problems
@@ -37,7 +38,7 @@ from sync.store.tables import (
     template_versions,
     templates,
 )
-from sync.synchronise import Outcome, RunOptions, synchronise
+from sync.synchronise import Outcome, synchronise
 from sync.text import iso
 from tests.answering import Answering
 from tests.builders import OF_ITS_OWN, record

@@ -14,11 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sync.catalog.removals import RunOptions
 from sync.client.api_client import ApiClient
 from sync.recording.replay import open_recording
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store.apply import Store
-from sync.synchronise import Outcome, RunOptions, synchronise
+from sync.synchronise import Outcome, synchronise
 from tests.builders import HASTY, make_settings, ticking
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync import Catalog
+from sync.catalog.removals import RunOptions
 from sync.client.api_client import ApiClient
 from sync.errors import LeaseBusy, SyncError, UnknownTemplate
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store import lease
 from sync.store.apply import Store
 from sync.store.engine import open_engine, writing
-from sync.synchronise import RunOptions, synchronise
+from sync.synchronise import synchronise
 from tests.builders import make_settings, record, records, run_against
 from tests.command_line import of_sandbox
 from tests.faults import PROCESSES, anomalies, take_lease, wait_for

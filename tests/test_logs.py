@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync import logs
+from sync.catalog.removals import RunOptions
 from sync.client.api_client import ApiClient
 from sync.config.redaction import HIDDEN
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
 from sync.store.apply import Store
-from sync.synchronise import RunOptions, synchronise
+from sync.synchronise import synchronise
 from tests.builders import HASTY, make_settings, record, records, run_with, ticking
 from tests.command_line import environment, template_sync
 from tests.hostile import Hostile, as_json, one_after_another, success

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog import served_records
-from sync.synchronise import RunOptions
+from sync.catalog.removals import RunOptions
 from tests import hostile
 from tests.adversary.answers import STORED
 from tests.adversary.attack import BEFORE, HONEST, SIZE

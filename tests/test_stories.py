@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog.feed import Cursor
+from sync.catalog.removals import RunOptions
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.refresh import refresh
 from sync.store.apply import Store
-from sync.synchronise import Outcome, RunOptions, synchronise
+from sync.synchronise import Outcome, synchronise
 from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import steps
 from tests.answering import Answering, listed

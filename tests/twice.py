@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.removals import RunOptions
 from sync.catalog.served_records import RecordParser
 from sync.refresh import refresh
 from sync.store.apply import Store
-from sync.synchronise import Outcome, RunOptions, synchronise
+from sync.synchronise import Outcome, synchronise
 from tests.answering import Answering, listed, not_there
 from tests.builders import OF_ITS_OWN
 from tests.conftest import fresh

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import sqlalchemy as sa
 
 from sync.catalog.feed import apply_fields
+from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Status
 from sync.client.api_client import ApiClient
 from sync.reader import catalog as catalog_reader
@@ -23,7 +24,7 @@ from sync.sandbox.server import SANDBOX_KEY
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
-from sync.synchronise import Outcome, RunOptions, synchronise
+from sync.synchronise import Outcome, synchronise
 from tests.builders import HASTY, Database, make_settings, ticking
 from tests.faults import anomalies, documents
 from tests.hostile import Hostile, Reply, Request

@@ -178,20 +178,16 @@ def plain_hash(value: Any) -> str:
     return hashlib.sha256(_encode_fast(value)).hexdigest()
 
 
-def canonical(value: Any) -> str:
-    """Write a JSON value in its canonical form, which is hashed and compared."""
-    return write_exactly(value)
-
-
 _encode_fast = msgspec.json.Encoder(order="sorted").encode
-write_exactly = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+"""Writes a JSON value in its canonical form, which is hashed and compared. Hashes are stored, so every version must write the
+same bytes."""
 _LEAST_PLAIN, _FIRST_WITH_EXPONENT = 1e-4, 1e16
 _LARGEST_INTEGER = 2**63 - 1
 
 
 def _exactly(value: Any) -> bytes:
-    """Encode a value by the reference encoder; hashes are stored, so every version must write the same bytes."""
-    return write_exactly(value).encode()
+    return canonical(value).encode()
 
 
 def _numbers_are_plain(value: Any) -> bool:

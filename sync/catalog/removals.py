@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from sync.catalog.run_record import BY_CODE
@@ -18,7 +19,6 @@ from sync.errors import RemovalsHeld, SyncError, WalkUnverified
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from decimal import Decimal
 
     from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.catalog.snapshot import Snapshot
@@ -78,18 +78,22 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
-class RemovalRules:
-    """The limits of removals.
+class RunOptions:
+    """The options of one run.
 
     Attributes:
+        page_size: templates per page.
+        workers: maximum number of concurrent requests.
         max_removed: share of the present templates that one run may remove.
-        hold: minimum seconds between the first run that agrees and the removal.
-        accept: whether an operator accepts held and unconfirmed removals.
+        accept_removals: whether an operator accepts held and unconfirmed removals.
+        hold: minimum seconds between the first run that agrees on a held removal and the removal.
     """
 
-    max_removed: Decimal
-    hold: float
-    accept: bool = False
+    page_size: int = 50
+    workers: int = 4
+    max_removed: Decimal = Decimal("0.1")
+    accept_removals: bool = False
+    hold: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def decide_removals(
     unconfirmed: Mapping[str, Unconfirmed],
     *,
     present: int,
-    rules: RemovalRules,
+    options: RunOptions,
     held_before: Mapping[str, HeldRemoval],
     now: datetime,
     catalog_is_empty: bool,
@@ -131,15 +135,15 @@ def decide_removals(
         unconfirmed: the other missing templates. The limit applies to the sum, so that incomplete look-ups cannot remove a large
             part of the catalog over several runs.
         present: number of present templates in the database.
-        rules: the limits.
+        options: the limits.
         held_before: ID -> the consecutive verified runs before this one that agreed.
         now: start time of the run.
         catalog_is_empty: whether the catalog served no record. A broken server can do so for hours, so only an operator can
             accept it.
     """
-    limit = removal_limit(present, rules.max_removed)
+    limit = removal_limit(present, options.max_removed)
     plausible = len(evidence) + len(unconfirmed) <= limit and not catalog_is_empty
-    if rules.accept:
+    if options.accept_removals:
         confirmed = evidence if plausible else dict.fromkeys(evidence, "accepted")
         accepted = {template_id: "accepted" for template_id, each in unconfirmed.items() if each.answered}
         kept = {template_id: each for template_id, each in unconfirmed.items() if not each.answered}
@@ -151,7 +155,7 @@ def decide_removals(
     for template_id, how in evidence.items():
         runs, since = held_before.get(template_id, (0, now))
         since = min(since, now)  # if the clock was set back, the wait starts again
-        if runs + 1 >= RUNS_THAT_AGREE and (now - since).total_seconds() >= rules.hold and not catalog_is_empty:
+        if runs + 1 >= RUNS_THAT_AGREE and (now - since).total_seconds() >= options.hold and not catalog_is_empty:
             due[template_id] = how
         else:
             held[template_id] = HeldRemoval(runs + 1, since)

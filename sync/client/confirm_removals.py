@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sync.catalog.document import decode_json
 from sync.catalog.parsing import record_id
-from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, Unconfirmed
+from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, RunOptions, Unconfirmed
 from sync.catalog.served_records import LOOK_UP
 from sync.client.response import Envelope
 from sync.client.walk import walk
@@ -40,11 +40,8 @@ def confirm_removals(
     parser: RecordParser,
     missing: Sequence[str],
     walked: Walk,
-    *,
-    page_size: int,
-    workers: int,
+    options: RunOptions,
     random: Callable[[], float],
-    accept: bool,
 ) -> Confirmation:
     """Confirm the removal of templates that are missing from a walk.
 
@@ -53,11 +50,10 @@ def confirm_removals(
         parser: parses the records that are found.
         missing: IDs of the missing templates, at least one.
         walked: the walk; it may be unverified only if its count has been wrong for several runs.
-        page_size: templates per page of the second walk.
-        workers: maximum number of concurrent requests.
+        options: if an operator accepts removals, each template is looked up in any case.
         random: returns numbers from 0 to 1, to choose controls and samples.
-        accept: an operator accepts removals that have a look-up response, so each template is looked up in any case.
     """
+    workers, accept = options.workers, options.accept_removals
     # An unreadable record may not be found by its ID, so it is no control.
     served = [each.template_id for each in walked.records if each.template_id is not None and each.readable]
     controls = run_controls(api, served, walked.total, random)
@@ -74,7 +70,7 @@ def confirm_removals(
     if many:
         doubt = _reason_to_doubt(looked_up, sample)
         if not doubt:
-            again = walk(api, parser, page_size=page_size, workers=workers)
+            again = walk(api, parser, options)
             if again.verified:
                 return _by_walk(again, missing)
             doubt = f"the second walk could not be verified: {again.reason}"

@@ -18,6 +18,7 @@ from sync.errors import Deferred, InvalidResponse, NoSuchPage, NotFound, SyncErr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from sync.catalog.removals import RunOptions
     from sync.catalog.served_records import RecordParser, ServedRecord
     from sync.client.api_client import ApiClient
     from sync.client.worker import Params
@@ -121,16 +122,16 @@ class _Attempt:
         return [each for page in sorted(self.pages) for each in self.pages[page]]
 
 
-def walk(api: ApiClient, parser: RecordParser, *, page_size: int, workers: int, progress: Progress | None = None) -> Walk:
+def walk(api: ApiClient, parser: RecordParser, options: RunOptions, progress: Progress | None = None) -> Walk:
     """Walk the catalog until a walk is verified, at most MOST_WALKS times.
 
-    The server may return fewer templates per page than `page_size`. `progress` is called with the number of pages so far and the
+    The server may return fewer templates per page than requested. `progress` is called with the number of pages so far and the
     expected number, or None, after each page.
     """
     earlier: list[list[ServedRecord]] = []
     missing_before: set[str] = set()
     for remaining in reversed(range(MOST_WALKS)):
-        attempt = _walk_once(api, parser, page_size, workers, progress)
+        attempt = _walk_once(api, parser, options, progress)
         records = attempt.records()
         reason = _reason_to_doubt(attempt)
         again = bool(reason) or (remaining > 0 and _moved_and_changed(attempt, records, parser))
@@ -148,7 +149,8 @@ def walk(api: ApiClient, parser: RecordParser, *, page_size: int, workers: int, 
     return Walk(tuple(records), total, pages, verified=True, missing=frozenset(parser.missing))
 
 
-def _walk_once(api: ApiClient, parser: RecordParser, page_size: int, workers: int, progress: Progress | None) -> _Attempt:
+def _walk_once(api: ApiClient, parser: RecordParser, options: RunOptions, progress: Progress | None) -> _Attempt:
+    page_size = options.page_size
     attempt = _Attempt(parser)
     parser.begin_walk()
 
@@ -172,7 +174,7 @@ def _walk_once(api: ApiClient, parser: RecordParser, page_size: int, workers: in
                 return
             yield {"page": page, "page_size": page_size}
 
-    for params, response in api.get_many(requests(), workers):
+    for params, response in api.get_many(requests(), options.workers):
         page = int(params["page"])
         if isinstance(response, Envelope | NotFound | NoSuchPage):  # the last two, because the page may be past the end
             add(page, response, expected)

@@ -92,7 +92,7 @@ def _check_site_folder(folder: Path) -> None:
 def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals: bool = False) -> Outcome:
     from sync.logs import log_run
     from sync.store.apply import Store
-    from sync.synchronise import RunOptions, synchronise
+    from sync.synchronise import options_of, synchronise
 
     overrides: dict[str, Any] = {"base_url": sandbox.url, "api_key": sandbox.key, "rate": 0.0, "proxy": None}
     settings = replace(context.settings, **overrides)
@@ -100,7 +100,7 @@ def _run(context: Context, engine: Engine, sandbox: Sandbox, *, accept_removals:
         outcome = synchronise(
             Store(engine),
             endpoint,
-            RunOptions.of(settings, accept_removals=accept_removals),
+            options_of(settings, accept_removals=accept_removals),
             trigger="demo",
             ttl=settings.lease_ttl,
             clock=now,

@@ -69,9 +69,9 @@ def command(
     from sync.store.apply import Store
     from sync.store.schema import is_empty, prepare, require_current_schema
     from sync.store.state import require_origin
-    from sync.synchronise import RunOptions, preview, synchronise
+    from sync.synchronise import options_of, preview, synchronise
 
-    options = RunOptions.of(settings, accept_removals=accept_removals)
+    options = options_of(settings, accept_removals=accept_removals)
     progress = progress_on_terminal(out)
     recording, random = None, randomness.random
     if record is not None:

@@ -21,7 +21,7 @@ from sync.store.database_url import database_name, sqlite_file
 from sync.store.engine import identity, reading
 from sync.store.schema import require_current_schema
 from sync.store.state import save_planned_run
-from sync.synchronise import Outcome, RunOptions, synchronise
+from sync.synchronise import Outcome, options_of, synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ class Service:
 
     def _synchronise(self) -> Outcome:
         settings = self.settings
-        options = RunOptions.of(settings)
+        options = options_of(settings)
         with ApiClient(settings, self.key()) as api:
             with self._lock:
                 self._api = api

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.removals import RunOptions
 from sync.client.response import Envelope
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store.apply import Store
 from sync.store.tables import templates
-from sync.synchronise import RunOptions, synchronise
+from sync.synchronise import synchronise
 from tests.adversary.attack import BEFORE, LONGEST_ERROR
 from tests.answering import Answering
 from tests.builders import Database, record, run_against, ticking

@@ -16,8 +16,8 @@ from sync.catalog.removals import (
     LOOK_UPS,
     SAMPLE,
     HeldRemoval,
-    RemovalRules,
     Removals,
+    RunOptions,
     SyncState,
     Unconfirmed,
     decide_removals,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-CALM = RemovalRules(Decimal("0.1"), hold=0.0)
+CALM = RunOptions(hold=0.0)
 DIFFERS, UNASKED = Unconfirmed("it differs", answered=True), Unconfirmed("HTTP 503", answered=False)
 
 
@@ -58,13 +58,13 @@ def judged(
     now: datetime = NOW,
     held_before: Mapping[str, HeldRemoval] | None = None,
     catalog_is_empty: bool = False,
-    **rules: Any,
+    **options: Any,
 ) -> Removals:
     return decide_removals(
         evidence,
         unconfirmed or {},
         present=present,
-        rules=replace(CALM, **rules),
+        options=replace(CALM, **options),
         held_before=held_before or {},
         now=now,
         catalog_is_empty=catalog_is_empty,

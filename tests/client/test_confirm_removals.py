@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, Unconfirmed
+from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, RunOptions, Unconfirmed
 from sync.catalog.served_records import ServedRecord
 from sync.client.confirm_removals import MOST_ACCEPTED, cause, confirm_removals
 from sync.client.walk import Walk
@@ -66,10 +66,8 @@ def confirm(
         new_parser(),
         missing,
         walked(served, unreadable, verified=verified),
-        page_size=2,
-        workers=workers,
-        random=random or cycle((0.1, 0.5, 0.9)).__next__,
-        accept=accept,
+        RunOptions(2, workers, accept_removals=accept),
+        random or cycle((0.1, 0.5, 0.9)).__next__,
     )
     return confirmation, [str(each["template_id"]) for each in endpoint.asked if each["template_id"] in missing]
 
@@ -390,10 +388,8 @@ def again(
         new_parser(),
         missing,
         walked(["1", "2", "3"], verified=verified),
-        page_size=2,
-        workers=1,
-        random=random,
-        accept=accept,
+        RunOptions(2, 1, accept_removals=accept),
+        random,
     )
     return confirmation, endpoint
 

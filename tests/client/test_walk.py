@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog.fields import DOCUMENTED
+from sync.catalog.removals import RunOptions
 from sync.catalog.served_records import wire_hash
 from sync.client import walk as walking
 from sync.client.walk import Walk, walk
@@ -47,7 +48,7 @@ class Catalog(Answering):
         return listed(records, self.total(len(self.asked)) if callable(self.total) else self.total)
 
     def walk(self, page_size: int = 2, workers: int = 1) -> Walk:
-        return walk(self, self.parser, page_size=page_size, workers=workers)
+        return walk(self, self.parser, RunOptions(page_size, workers))
 
     def values(self, found: Walk) -> list[Any]:
         return [self.parser.decode(each) for each in found.records]
@@ -449,7 +450,7 @@ def test_a_catalog_of_two_million_templates_is_within_the_limits() -> None:
 def test_progress_is_reported_after_every_page() -> None:
     told: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total=3)
-    walk(catalog, catalog.parser, page_size=2, workers=1, progress=lambda *counts: told.append(counts))
+    walk(catalog, catalog.parser, RunOptions(2, 1), lambda *counts: told.append(counts))
     assert told == [(1, None), (2, 2)]
 
 
@@ -462,7 +463,7 @@ def test_an_implausible_count_does_not_determine_the_number_of_pages(
     monkeypatch.setattr(walking, "MOST_PAGES", 2)
     found: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total)
-    walk(catalog, catalog.parser, page_size=2, workers=1, progress=lambda *counts: found.append(counts))
+    walk(catalog, catalog.parser, RunOptions(2, 1), lambda *counts: found.append(counts))
     assert found == told
 
 

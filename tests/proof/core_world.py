@@ -40,8 +40,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from sync.catalog.feed import apply_fields
+from sync.catalog.removals import RunOptions
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
-from sync.synchronise import RunOptions, plan
+from sync.synchronise import plan
 from tests.answering import Answering
 from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Truth, Visit, truth_of
 from tests.proof.remembered import Remembered

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from sync.catalog.removals import RunOptions
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.confirm_removals import confirm_removals
 from sync.client.response import Envelope
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = 280
 PAGE_SIZE = 50
+OPTIONS = RunOptions(PAGE_SIZE, 1)
 PAGES = 6
 WALKS = 20_000
 SEED = 20261122
@@ -98,12 +100,10 @@ def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
         catalog = Catalog(chance, event)
         before = set(catalog.ids)
         parser = RecordParser(KNOWN, BytesIO(), load_documents=lambda _ids: {})
-        walked = walk(catalog, parser, page_size=PAGE_SIZE, workers=1)
+        walked = walk(catalog, parser, OPTIONS)
         alive = before & set(catalog.ids)
         missing = sorted(before - {each.template_id for each in walked.records}) if walked.verified else []
-        gone = confirm_removals(
-            catalog, parser, missing, walked, page_size=PAGE_SIZE, workers=1, random=chance.random, accept=False
-        ).evidence.keys()
+        gone = confirm_removals(catalog, parser, missing, walked, OPTIONS, chance.random).evidence.keys()
         shares.one_walk += not alive <= set(catalog.first_pass)
         shares.counted += not alive.isdisjoint(missing)
         shares.looked_up += not alive.isdisjoint(gone)

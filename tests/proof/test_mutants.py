@@ -17,7 +17,7 @@ def test_every_pure_module_has_existing_tests() -> None:
     source = {file: file.read_text() for file in (ROOT / "sync").rglob("*.py") if file.stem != "__init__"}
     pure = {file for file, text in source.items() if text.startswith('"""PURE.') or file.parent.name == "catalog"}
     names = {str(file.relative_to(ROOT / "sync").with_suffix("")).replace("/", ".") for file in pure}
-    assert len(names) >= 28
+    assert len(names) >= 20
     assert names <= CONFIGURED.keys()
     for module, configured in CONFIGURED.items():
         assert (ROOT / "sync" / f"{module.replace('.', '/')}.py").is_file()

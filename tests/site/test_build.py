@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Status
 from sync.commands.output import Output
 from sync.commands.site import write
@@ -22,7 +23,7 @@ from sync.sandbox.server import Sandbox
 from sync.site.folder import MANIFEST, open_folder
 from sync.site.pages import POLICY
 from sync.store.apply import Store
-from sync.synchronise import RunOptions, synchronise
+from sync.synchronise import synchronise
 from tests.answering import Answering, listed
 from tests.builders import make_settings, record, records, run_with, ticking
 from tests.command_line import of_sandbox, template_sync

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Status
 from sync.errors import DeadlineExceeded, Interrupted, LeaseBusy
 from sync.refresh import refresh
@@ -17,7 +18,7 @@ from sync.store.database_errors import Retry
 from sync.store.engine import writing
 from sync.store.schema import hold_lease_for_upgrade
 from sync.store.tables import sync_lease
-from sync.synchronise import RunOptions, synchronise
+from sync.synchronise import synchronise
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, real_clock, sync
 
 if TYPE_CHECKING:

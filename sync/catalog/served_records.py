@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     LoadDocuments = Callable[[Sequence[str]], Mapping[str, Document]]
 
 LOOK_UP = 0  # the page number of a record that was looked up by its ID
+_NO_FIELDS: frozenset[str] = frozenset()
 _PARSER = b"2"
 """Version of the parser, part of every hash. Change it when parsing changes, so that all records are parsed again."""
 
@@ -80,7 +81,7 @@ class ServedRecord(NamedTuple):
     offset: int | None
     reason: str | None = None
     tags_unpaired: bool = False
-    first_with: frozenset[str] = frozenset()
+    first_with: frozenset[str] = _NO_FIELDS
 
     @property
     def readable(self) -> bool:
@@ -118,6 +119,7 @@ class RecordParser:
         redact: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self.load_documents = load_documents
+        self._stored = stored
         self._id_of = {hashed: template_id for template_id, hashed in stored.items()}
         self._spool = _Spool(file)
         self._redact = redact
@@ -168,12 +170,13 @@ class RecordParser:
         hashed = wire_hash(raw)
         template_id = self._id_of.get(hashed)
         if template_id is not None:
-            first_with = self._first_with(page, _decode(raw)) if self.missing else frozenset[str]()
-            return ServedRecord(page, position, template_id, hashed, offset=None, first_with=first_with)
+            first_with = self._first_with(page, _decode(raw)) if self.missing else _NO_FIELDS
+            # The stored hash is the same text; with it, the record needs no memory of its own.
+            return ServedRecord(page, position, template_id, self._stored[template_id], None, None, False, first_with)  # noqa: FBT003
         decoded = _decode(raw)
         value = self._redact(decoded)
         is_redacted = value is not decoded
-        reason, unpaired, first_with = None, False, frozenset[str]()
+        reason, unpaired, first_with = None, False, _NO_FIELDS
         try:
             if len(raw) > MOST_BYTES:
                 raise RecordRejected(f"it has more than {MOST_BYTES} bytes")
@@ -191,7 +194,7 @@ class RecordParser:
     def _first_with(self, page: int, value: dict[str, Any]) -> frozenset[str]:
         """Return the fields for which this record is the first with a value; look-ups do not count."""
         if page == LOOK_UP or not self.missing:
-            return frozenset()
+            return _NO_FIELDS
         found = fields_with_value(value) & self.missing
         self.missing -= found
         return found

@@ -210,7 +210,7 @@ GUARDS: dict[str, tuple[Switch, Scenario]] = {
         replacing(Snapshot, ids=property(lambda served: set(served.good))), a_rejected_record_and_a_wrong_look_up,
     ),
     "a query string is not compared": (
-        replacing(sync.catalog.field_changes, without_query=lambda value: value, address=lambda value: value), new_signatures,
+        replacing(sync.catalog.feed, without_query=lambda value: value, address=lambda value: value), new_signatures,
     ),
     "the order of tags is not compared": (replacing(sync.catalog.diff, changed_fields=with_order_of_tags), new_signatures),
     "a field new in all templates is not a change": (

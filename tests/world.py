@@ -1,11 +1,11 @@
-"""A moving catalog, its copy, and a consumer of the feed: what must hold among them after every run."""
+"""A changing catalog, its copy and a consumer of the feed, with the invariants that must hold after every run."""
 
 from __future__ import annotations
 
 import json
 import random
-import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -37,25 +37,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 APPLIED = {Status.SUCCEEDED, Status.HELD, Status.INCOMPLETE}
-UNTIL_BELIEVED = 3
-"""Runs with the same ids before a count that never reconciles is taken to be wrong: the next one is believed."""
-UNTIL_AGREED = 2
-"""Runs in which implausible removals are held: the next one removes."""
+RUNS_WITH_WRONG_COUNT = 3
+"""Runs with the same ids and a wrong count that remove nothing; the next run ignores the count."""
+RUNS_HELD = 2
+"""Runs in which implausible removals are held; the next run removes."""
 PAST = 3
-"""Earlier runs whose catalog is compared after each run."""
+"""Number of earlier runs whose catalog is compared after each run."""
 Document = dict[str, Any]
 
 
 class World:
-    """A catalog, a database, a consumer of its feed, and what must hold among them after every run. A context manager.
+    """A catalog, a database and a consumer of its feed. A context manager.
 
     Attributes:
-        known: the present documents as the last run left them, by id.
-        remembered: a model of the store, which must hold after each run what the store holds.
+        known: the present documents after the last run, by id.
+        remembered: a model of the store, compared with the store after each run.
         consumer: the documents of a consumer that began empty and applies each change of the feed.
-        figures: what happened so far, by kind.
-        unsettled: fields that vanished or came back in the middle of a run, until it has calmed down: some pages had them.
-        forgetful: whether each run is also made with every hash of bytes forgotten, which must give the same.
+        figures: numbers of events, by kind.
+        unsettled: fields that appeared or disappeared during a run, until the catalog is calm: only some pages had them.
+        forgetful: make each run also without stored hashes of bytes, and require the same result.
     """
 
     def __init__(self, database: Database, *, figures: Counter[str] | None = None, forgetful: bool = False) -> None:
@@ -63,7 +63,7 @@ class World:
         self.database, self.engine = database, database.engine
         if database.kind == "sqlite":
             sa.event.listen(self.engine, "connect", without_waiting_for_the_disk)
-        self.store = Store(self.engine, sleep=lambda _: None)
+        self.store = new_store(self.engine)
         self.clock = ticking()
         self.known: dict[str, Document] = {}
         self.remembered = Remembered.of(self.store)
@@ -71,7 +71,7 @@ class World:
         self.figures: Counter[str] = Counter() if figures is None else figures
         self.unsettled: set[str] = set()
         self.runs = 0
-        self.random = random.Random(1).random  # noqa: S311 - dice, not secrets; with it the controls of look-ups are chosen
+        self.random = random.Random(1).random  # noqa: S311 - it chooses the controls of look-ups
         self.forgetful = forgetful
         self._cursor: str | int = 0
         self._past: dict[int, dict[str, Any]] = {}
@@ -94,18 +94,18 @@ class World:
         self.catalog.mutate(kind, pick, other)
 
     def fill(self, count: int) -> Self:
-        """Add so many templates, in the order of their ids."""
+        """Add templates, in the order of their ids."""
         for number in range(count):
             self.mutate("add", 0, number)
         return self
 
     def restart(self) -> None:
-        """Continue with new connections and a new store, as another process would."""
+        """Continue with new connections and a new store, as after a restart."""
         self.engine.dispose()
-        self.store = Store(self.engine, sleep=lambda _: None)
+        self.store = new_store(self.engine)
 
     def run(self, *script: Event, page_size: int = 3, workers: int = 1, accept: bool = False, sockets: bool = False) -> Outcome:
-        """Run once while the script happens, then check everything."""
+        """Run once with the events of the script, then check the invariants."""
         options = RunOptions(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept, hold=0.0)
         again = self.forgetful and not sockets and not {event.kind for event in script} & {*RIVALS}
         start, dice = self.clock(), random.Random(self.runs).random  # noqa: S311 - a test's input
@@ -120,21 +120,21 @@ class World:
         dice = random.Random(self.runs).random  # noqa: S311 - the same controls both times
         outcome = self._attempt(once, script)
         rows, hashes = seen(self.database, outcome)
-        asked, other_rows, other_hashes = expected
-        assert self.asked == asked, "recognition changes what is asked"
-        assert rows == other_rows, "recognition changes what is stored"
-        assert hashes == other_hashes, "recognition changes which bytes are remembered"
+        expected_requests, expected_rows, expected_hashes = expected
+        assert self.asked == expected_requests, "recognition changes the requests"
+        assert rows == expected_rows, "recognition changes the stored rows"
+        assert hashes == expected_hashes, "recognition changes the stored hashes"
         return outcome
 
     def refresh(self, template_id: str, *script: Event) -> Outcome:
-        """Refresh one template while the script happens, then check everything."""
+        """Refresh one template with the events of the script, then check the invariants."""
         return self._attempt(lambda endpoint, store: refresh(store, endpoint, template_id, ttl=60.0, clock=self.clock), script)
 
     def calm(self, page_size: int = 3) -> None:
-        """Run without faults until the database is what the catalog serves, which takes a known number of them."""
+        """Run without faults until the database equals the catalog, which takes a known number of runs."""
         catalog = self.catalog
-        allowed = 1 + UNTIL_BELIEVED * (catalog.miscount != 0)
-        allowed += UNTIL_AGREED * (len(self.known.keys() - catalog.live.keys()) > 10)
+        allowed = 1 + RUNS_WITH_WRONG_COUNT * (catalog.miscount != 0)
+        allowed += RUNS_HELD * (len(self.known.keys() - catalog.live.keys()) > 10)
         for _ in range(allowed):
             outcome = self.run(page_size=page_size, accept=not catalog.live)
             if outcome.run.status is Status.SUCCEEDED:
@@ -148,14 +148,14 @@ class World:
         catalog.losing &= {"Tags_en" if name == "Tags" else name for meaning in catalog.live.values() for name in meaning.lost}
         before = self.database.catalog_dump()
         assert self.run(page_size=page_size, accept=not catalog.live).error is None
-        assert self.database.catalog_dump() == before, "a run that finds nothing new touches nothing"
+        assert self.database.catalog_dump() == before, "a run over an unchanged catalog writes nothing"
 
     def _forgetful_run(self, once: Callable[[ApiClient, Store], Outcome], script: Sequence[Event]) -> tuple[Any, Any, Any]:
-        """Run on a copy of the database in which no bytes are remembered; give what was asked, stored and remembered."""
+        """Run on a copy of the database without stored hashes; give the requests, the rows and the hashes."""
         with _copied(self.engine) as copy:
             copy.execute("UPDATE templates SET wire_hash = NULL")
             endpoint = MovingEndpoint(Visit(self.catalog.fork(), script))
-            outcome = once(cast("ApiClient", endpoint), Store(copy.engine, sleep=lambda _: None))
+            outcome = once(cast("ApiClient", endpoint), new_store(copy.engine))
             return endpoint.asked, *seen(copy, outcome)
 
     def _attempt(self, once: Callable[[ApiClient, Store], Outcome], script: Sequence[Event], *, sockets: bool = False) -> Outcome:
@@ -177,7 +177,7 @@ class World:
         if not visit.fired.keys() & {*RIVALS}:
             planned = outcome.plan if outcome.run.status in APPLIED else None
             expected = self.remembered.after(planned) if planned else self.remembered
-            assert stored.key == expected.key, "the store does as the model of it, on which core_world.py plays"
+            assert stored.key == expected.key, "the store differs from the model of it, which core_world.py uses"
         self.remembered = stored
         if outcome.plan is not None:
             self.figures["recognised"] += sum(each.offset is None for each in outcome.plan.snapshot.good.values())
@@ -193,7 +193,7 @@ class World:
             self.figures[f"  {kind}"] += count
 
     def _rival(self, kind: str) -> None:
-        """Let another run try, in the middle of this one; for a takeover the lease is taken away first."""
+        """Make another run during this one; for a takeover the lease is broken first."""
         if kind == "takeover":
             leases.break_lease(self.engine)
 
@@ -207,20 +207,16 @@ class World:
             since = self.catalog.now
             self._check(outcome, since, others=1)
 
-        failures: list[BaseException] = []
-        thread = threading.Thread(target=_catching, args=(compete, failures))
-        thread.start()
-        thread.join()
-        if failures:
-            raise failures[0]
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(compete).result()
 
-    # What must hold.
+    # Invariants
 
     def _check(self, outcome: Outcome, since: int, *, others: int = 0) -> None:
-        """Check one run's outcome and the whole database. `others` runs have begun and are not counted yet."""
+        """Check the outcome of a run and the database; `others` is the number of active runs that are not counted yet."""
         run_id = outcome.run.run_id
         runs = self.database.rows("sync_runs")
-        assert sum(row["status"] == "running" for row in runs) <= others, "every attempt ends"
+        assert sum(row["status"] == "running" for row in runs) <= others, "every attempt has an end"
         assert len(runs) == self.runs + others, "every attempt is recorded once"
         if run_id is not None:
             (row,) = (row for row in runs if row["run_id"] == run_id)
@@ -228,19 +224,19 @@ class World:
         assert anomalies(self.engine) == []
         with reading(self.engine) as connection:
             present = documents(connection)
-        told = [row for row in self.database.rows("template_changes") if row["run_id"] == run_id]
-        self.figures.update(Counter(row["kind"] for row in told))
+        published = [row for row in self.database.rows("template_changes") if row["run_id"] == run_id]
+        self.figures.update(Counter(row["kind"] for row in published))
         if outcome.run.status in APPLIED:
-            self._check_changes(told, present, outcome, since)
+            self._check_changes(published, present, outcome, since)
         else:
-            assert not told, "a run that failed tells nothing"
-            assert present == self.known, "a run that failed stores nothing"
+            assert not published, "a failed run publishes nothing"
+            assert present == self.known, "a failed run stores nothing"
         self.figures[f"  ended {outcome.run.status}"] += 1
         self.known = present
         self._check_consumer(outcome)
 
     def _check_consumer(self, outcome: Outcome) -> None:
-        """Check that whoever follows the feed holds the tables, and that earlier runs are shown as they were."""
+        """Check that the consumer of the feed has the documents of the tables, and that earlier runs are shown unchanged."""
         for change in changes(self.engine, since=self._cursor):
             key, self._cursor = change["template_id"], change["cursor"]
             if change["kind"] == "removed":
@@ -250,66 +246,59 @@ class World:
             else:
                 self.consumer[key] = apply_fields(self.consumer[key], change["fields"])
         now = meanings(self.known)
-        assert meanings(self.consumer) == now, "a consumer of the feed holds the tables"
+        assert meanings(self.consumer) == now, "a consumer of the feed has the documents of the tables"
         for run_id in [*self._past][-PAST:]:
             past = {each["template_id"]: each for each in catalog_reader.catalog(self.engine, after_run=run_id)}
-            assert meanings(past) == self._past[run_id], f"run {run_id} is shown as it was"
+            assert meanings(past) == self._past[run_id], f"run {run_id} is shown with other documents"
         if outcome.run.status in APPLIED and outcome.run.run_id is not None:
             self._past[outcome.run.run_id] = now
 
     def _check_changes(self, changes: list[Document], documents: dict[str, Document], outcome: Outcome, since: int) -> None:
         assert outcome.plan is not None
-        served = outcome.plan.snapshot
+        rejected = {bad.template_id for bad, _reason in outcome.plan.snapshot.rejected}
         kinds = {row["template_id"]: row["kind"] for row in changes}
         for row in changes:
             template_id = row["template_id"]
             truths = self.catalog.truths(template_id, since, self.catalog.now)
             if row["kind"] == "removed":
-                assert None in truths, f"{template_id} was there throughout, and was removed"
+                assert None in truths, f"{template_id} was in the catalog all the time, and was removed"
                 assert template_id in self.known
                 assert row["evidence"] in {"lookup", "walks", "accepted"}
                 continue
-            assert any(agrees(documents[template_id], truth) for truth in truths), f"{template_id} never said so"
+            assert any(agrees(documents[template_id], truth) for truth in truths), f"{template_id} never had these values"
             if row["kind"] == "changed":
-                self._check_told(row, self.known[template_id], documents[template_id])
-                if any(_toggled(told["field"]) not in self.unsettled | self.catalog.losing for told in row["fields"]):
+                check_fields(row["fields"], self.known[template_id], documents[template_id])
+                if any(_toggled(each["field"]) not in self.unsettled | self.catalog.losing for each in row["fields"]):
                     assert not all(agrees(self.known[template_id], truth) for truth in truths), f"{template_id} did not change"
         for template_id, before in self.known.items():
             after = documents.get(template_id)
-            assert after is not None or kinds.get(template_id) == "removed", f"{template_id} vanished without a word"
+            assert after is not None or kinds.get(template_id) == "removed", f"{template_id} disappeared without a change"
             if after is not None and template_id not in kinds:
-                untold = published(before, after)
-                assert not untold, f"{template_id} changed in {untold} without a word"
-            if template_id in {bad.template_id for bad, _reason in served.rejected}:
-                assert after == before, f"{template_id} could not be read, and did not keep its last good values"
+                assert not published(before, after), f"{template_id} changed without a change of the feed"
+            if template_id in rejected:
+                assert after == before, f"{template_id} was rejected, and did not keep its last valid values"
 
-    def _check_told(self, row: Document, before: Document, after: Document) -> None:
-        template_id = row["template_id"]
-        told = {each["field"]: each for each in row["fields"]}
-        assert told, "a change says what changed"
-        assert told.keys() == (expected := published(before, after)).keys(), f"{template_id}: {told} of {expected}"
-        for name, each in told.items():
-            assert (each["old"], each["new"]) == (value_of(before, name), value_of(after, name)), f"{template_id}: {each}"
+
+def check_fields(fields: Sequence[Any], before: Document, after: Document) -> None:
+    """Require that the fields of a change are those that differ, with the values of both documents."""
+    found = {each["field"]: (each["old"], each["new"]) for each in fields}
+    assert found, "a change has fields"
+    assert found == {name: (value_of(before, name), value_of(after, name)) for name in published(before, after)}
 
 
 def agrees(document: Document, truth: Truth | None) -> bool:
-    """Tell whether a stored document says what was true; of fields that were hidden it may say anything."""
+    """Return whether a stored document has the values of a truth; hidden fields may have any value."""
     if truth is None:
         return False
     stored = truth_of(document)
     return all(stored[key] == value for key, value in truth.items())
 
 
-def differences(before: Document, after: Document) -> dict[str, tuple[Any, Any]]:
-    """Name the fields, as the feed does, in which two documents differ in meaning."""
+def published(before: Document, after: Document) -> set[str]:
+    """Name the fields, as in the feed, whose difference is a change: all but an unknown field that appeared or disappeared."""
     old, new = _by_field(before), _by_field(after)
-    return {name: (old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)}
-
-
-def published(before: Document, after: Document) -> dict[str, tuple[Any, Any]]:
-    """Name the fields whose difference is a change: all but an unknown field that appeared or disappeared."""
-    found = differences(before, after)
-    return {name: each for name, each in found.items() if not name.startswith("extra.") or None not in each}
+    changed = {name for name in {**old, **new} if old.get(name) != new.get(name)}
+    return {name for name in changed if not name.startswith("extra.") or None not in {old.get(name), new.get(name)}}
 
 
 def _by_field(document: Document) -> dict[str, Any]:
@@ -320,7 +309,7 @@ def _by_field(document: Document) -> dict[str, Any]:
 
 
 def value_of(document: Document, name: str) -> Any:
-    """Give what a document says in a field of the feed."""
+    """Return the value of a field of the feed in a document."""
     if name.startswith("consume_items."):
         prices = {f"consume_items.{price['resolution']}": price["credit"] for price in document["consume_items"]}
         return prices.get(name)
@@ -328,7 +317,7 @@ def value_of(document: Document, name: str) -> Any:
 
 
 def _toggled(name: str) -> str | None:
-    """Give the wire field whose coming and going can show in a field of the feed."""
+    """Return the wire field whose appearance can change a field of the feed."""
     fields = {
         "media_id": "MediaId", "extra.Mood": "Mood", "tags": "Tags_en", "aspect_ratios": "SupportAspectRatio",
         "consume_items": "ConsumeItems",
@@ -355,9 +344,13 @@ def _reply(visit: Visit, request: Request) -> Reply:
     return Reply(body, status, (("content-type", "application/json"),))
 
 
+def new_store(engine: sa.Engine) -> Store:
+    return Store(engine, sleep=lambda _: None)
+
+
 @contextmanager
 def _copied(engine: sa.Engine) -> Iterator[Database]:
-    """Copy an SQLite database beside itself."""
+    """Copy an SQLite database to a file in the same folder."""
     file = f"{engine.url.database}.copy"
     with engine.connect() as connection, open(file, "wb") as copy:  # noqa: PTH123 - it is a name, not a path
         driver: Any = connection.connection.driver_connection
@@ -368,10 +361,3 @@ def _copied(engine: sa.Engine) -> Iterator[Database]:
         yield Database("sqlite", str(other.url), other)
     finally:
         other.dispose()
-
-
-def _catching(work: Callable[[], None], failures: list[BaseException]) -> None:
-    try:
-        work()
-    except BaseException as failure:  # noqa: BLE001 - it is raised again where the thread is joined
-        failures.append(failure)

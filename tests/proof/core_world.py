@@ -47,7 +47,7 @@ from tests.answering import Answering
 from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Truth, Visit, truth_of
 from tests.proof.remembered import Remembered
 from tests.proof.strikes import PAGE, events, faults, losses
-from tests.world import meanings, published, value_of
+from tests.world import check_fields, meanings, published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -357,12 +357,7 @@ def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
         old, new = before.documents.get(change.template_id), after.documents.get(change.template_id)
         assert (old is None, new is None) == (change.kind == "added", change.kind == "removed")
         if old is not None and new is not None:
-            differ = published(old, new)
-            assert {each["field"] for each in change.fields} == differ.keys(), (
-                f"{change.template_id}: {change.fields} of {differ}"
-            )
-            for each in change.fields:
-                assert (each["old"], each["new"]) == (value_of(old, each["field"]), value_of(new, each["field"]))
+            check_fields(change.fields, old, new)
             assert change.template_id not in unreadable, "what cannot be read changes nothing"
         truths = [None if document is None else truth_of(document) for document in (old, new)]
         told.append(Told(change.kind, change.template_id, *truths))

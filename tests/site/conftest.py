@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import fresh
-from tests.site.sites import FIRST, THEN, Site, sample_media, weeks
+from tests.site.sites import FIRST, THEN, Site, sample_media
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, ConsoleMessage, Page
+
+    from tests.builders import Database
+
+    Watch = Callable[..., "Watched"]
+
+
+@pytest.fixture
+def site(sqlite: Database, tmp_path: Path) -> Site:
+    """A site of an empty database, not built."""
+    return Site(tmp_path / "site", sqlite.engine)
 
 
 @pytest.fixture(scope="package")
@@ -56,8 +67,7 @@ class Watched:
         self.page.wait_for_function("() => document.getElementById('freshness').textContent !== ''")
         return self.page
 
-    def hear(self, message: ConsoleMessage) -> None:
-        """Note what the page complains of."""
+    def log(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.problems.append(message.text)
 
@@ -88,7 +98,7 @@ def watch(browser: Browser) -> Iterator[Callable[..., Watched]]:
         page.set_default_timeout(20_000)
         watched = Watched(page, base)
         page.add_init_script(VIOLATIONS)
-        page.on("console", watched.hear)
+        page.on("console", watched.log)
         page.on("pageerror", lambda error: watched.problems.append(str(error)))
         page.on("request", lambda request: watched.asked.append(request.url))
         opened.append(watched)
@@ -104,17 +114,14 @@ def watch(browser: Browser) -> Iterator[Callable[..., Watched]]:
 @pytest.fixture(scope="session")
 def small(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site of four templates with two weeks' history, and covers of the sandbox; not to be changed."""
+
+    def media(number: str) -> dict[str, str]:
+        return {"Cover": f"https://media.example/{number}.jpeg", "PreviewVideo": f"https://media.example/{number}.mp4"}
+
     for database in fresh("sqlite", migrated, tmp_path_factory.mktemp("small")):
-        catalogs = [[{**record, **_media(record)} for record in catalog] for catalog in (FIRST, THEN)]
-        weeks(database.engine, *catalogs)
+        catalogs = [[{**record, **media(record["TemplateId"])} for record in catalog] for catalog in (FIRST, THEN)]
         site = Site(tmp_path_factory.mktemp("site") / "gallery", database.engine)
-        site.build(copy_media=sample_media(), stale_after=10.0**10)
-        yield site
-
-
-def _media(record: dict[str, Any]) -> dict[str, Any]:
-    number = record["TemplateId"]
-    return {"Cover": f"https://media.example/{number}.jpeg", "PreviewVideo": f"https://media.example/{number}.mp4"}
+        yield site.after(*catalogs, copy_media=sample_media(), stale_after=10.0**10)
 
 
 @pytest.fixture(params=["disk", pytest.param("http", marks=pytest.mark.long)])
@@ -127,22 +134,17 @@ def base(request: pytest.FixtureRequest, small: Site) -> Iterator[str]:
             yield url
 
 
-class served:  # noqa: N801 - reads as what it does
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
     """Serve a folder on loopback, silently."""
 
-    def __init__(self, folder: Path) -> None:
-        class Silent(SimpleHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                pass
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(folder)))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

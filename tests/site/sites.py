@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from sync.sandbox.catalog import PREVIEW_URL, cover_url, read_media
 from sync.site.build import Options, build
 from sync.site.covers import MediaCopier
-from tests.builders import record, run_with, ticking
+from tests.builders import record, records, run_with, ticking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from sync.outputs.commands import SiteBuilt
 
-OPTIONS = Options("https://api.crun.ai", 3600.0)
 WEEKS = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 8, 15)]
 CAT = record("1", Title="猫咪变身特效", Title_en="Kitty Café", Tags=["宠物"], Tags_en=["Pets"], ReleaseOnlineTime=1779421053)
 DUO = record(
@@ -32,6 +31,8 @@ BATTLE = record("104909826", ConsumeItems=[{"Resolution": "480p", "Credit": 166.
 FIRST = [CAT, DUO, BATTLE, record("4", Title_en="Gone Soon")]
 CHEAPER = {**BATTLE, "ConsumeItems": [{"Resolution": "480p", "Credit": 149.85}, {"Resolution": "1080p", "Credit": 800}]}
 THEN = [record("5", Title_en="Fresh", Title="新的", ReleaseOnlineTime=1779421060), CAT, DUO, CHEAPER]
+HELD = (records(30), [*records(14), record("15", InputNum="many")])
+"""In the second week 15 removals are held and a record is rejected."""
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f80f00010501012718e366"
@@ -42,34 +43,40 @@ PIXEL = bytes.fromhex(
 
 @dataclass(frozen=True)
 class Site:
-    """A site and what it was made of."""
+    """A site and what it is made of."""
 
     folder: Path
     engine: Engine
 
     def build(self, **options: Any) -> SiteBuilt:
-        """Bring it up to date."""
         hooks = {name: options.pop(name, None) for name in ("copy_media", "progress")}
-        return build(self.engine, self.folder, Options(**{**vars_of(OPTIONS), **options}), **hooks)
+        return build(
+            self.engine, self.folder, Options(**{"api_url": "https://api.crun.ai", "stale_after": 3600.0, **options}), **hooks
+        )
+
+    def after(self, *catalogs: Sequence[dict[str, Any]], max_removed: float = 1, **options: Any) -> Self:
+        """Synchronise one catalog a week, and build."""
+        weeks(self.engine, *catalogs, max_removed=max_removed)
+        self.build(**options)
+        return self
 
     def text(self, path: str) -> str:
-        """Read one file."""
         return (self.folder / path).read_text(encoding="utf-8")
 
     def times(self) -> dict[str, int]:
-        """Tell when each file was last written."""
+        """Return when each file was last written."""
         return {str(file.relative_to(self.folder)): file.stat().st_mtime_ns for file in self.folder.rglob("*") if file.is_file()}
 
 
-def vars_of(options: Options) -> dict[str, Any]:
-    """Give the fields of options by name."""
-    return {name: getattr(options, name) for name in ("api_url", "stale_after", "site_url")}
-
-
-def weeks(engine: Engine, *catalogs: Sequence[dict[str, Any]]) -> None:
+def weeks(engine: Engine, *catalogs: Sequence[dict[str, Any]], max_removed: float = 1) -> None:
     """Synchronise one catalog a week."""
     for catalog, start in zip(catalogs, WEEKS, strict=False):
-        run_with(catalog, engine, clock=ticking(start), max_removed=1)
+        run_with(catalog, engine, clock=ticking(start), max_removed=max_removed)
+
+
+def bare(template_id: str, **changes: Any) -> dict[str, Any]:
+    """Return a record without media."""
+    return record(template_id, Cover=None, PreviewVideo=None, **changes)
 
 
 def sample_media() -> MediaCopier:

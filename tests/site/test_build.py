@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -37,37 +37,23 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def site(sqlite: Database, tmp_path: Path) -> Site:
-    weeks(sqlite.engine, FIRST, THEN)
-    return Site(tmp_path / "site", sqlite.engine)
+def site(site: Site) -> Site:
+    """The site of two weeks, not built."""
+    weeks(site.engine, FIRST, THEN)
+    return site
 
 
 @pytest.mark.long
-def test_every_engine_gives_the_same_bytes(database: Database, tmp_path: Path) -> None:
-    weeks(database.engine, FIRST, THEN)
-    here = Site(tmp_path / "site", database.engine)
-
-    here.build()
+def test_every_engine_gives_the_same_bytes(database: Database, site: Site, tmp_path: Path) -> None:
+    here = Site(tmp_path / "here", database.engine).after(FIRST, THEN)
 
     files = {name: (here.folder / name).read_bytes() for name in here.times() if not name.startswith(".")}
     assert {name for name in files if not name.startswith("assets/")} == {
-        "index.html", "changes.html", "catalog.json", "changes.json", "freshness.js", "feed.xml",
-        "schemas.json",
+        "index.html", "changes.html", "catalog.json", "changes.json", "freshness.js", "feed.xml", "schemas.json",
         *(f"templates/{template_id}.html" for template_id in ("1", "2", "104909826", "4", "5")),
     }  # fmt: skip
-    # Beside SQLite's, made from the same history.
-    from sync.store.engine import open_engine
-    from sync.store.schema import prepare
-    from tests.builders import give_epoch
-
-    other = open_engine(f"sqlite:///{tmp_path / 'other.db'}")
-    prepare(other)
-    give_epoch(other)
-    weeks(other, FIRST, THEN)
-    beside = Site(tmp_path / "beside", other)
-    beside.build()
-    other.dispose()
-    assert {name: (beside.folder / name).read_bytes() for name in files} == files
+    site.build()  # SQLite's, of the same history
+    assert {name: (site.folder / name).read_bytes() for name in files} == files
 
 
 def test_nothing_new_writes_nothing_and_a_run_that_found_nothing_writes_one_file(site: Site) -> None:
@@ -94,14 +80,8 @@ def test_one_changed_template_writes_its_page_and_what_lists_it(site: Site) -> N
     after = site.times()
     changed = {name for name in before if after.get(name) != before[name]} - {".lock", MANIFEST}
     assert changed == {
-        "templates/5.html",
-        "index.html",
-        "changes.html",
-        "catalog.json",
-        "changes.json",
-        "freshness.js",
-        "feed.xml",
-    }
+        "templates/5.html", "index.html", "changes.html", "catalog.json", "changes.json", "freshness.js", "feed.xml",
+    }  # fmt: skip
     data = sorted(name for name in after if name.startswith(("assets/catalog-", "assets/changes-")) and name not in before)
     assert len(data) == 2  # beside the old ones, which an open page still asks for
 
@@ -120,21 +100,18 @@ def test_a_page_that_was_deleted_is_written_again(site: Site) -> None:
 
 def test_the_machine_faces_are_what_the_commands_print(site: Site, sqlite: Database, tmp_path: Path) -> None:
     site.build(site_url="https://gallery.example/x/")
-    variables = {"DATABASE_URL": sqlite.url}
 
-    exported = template_sync("export", "--format", "json", folder=tmp_path, variables=variables)
-    changes = template_sync("changes", "--since", "0", "--json", folder=tmp_path, variables=variables)
-    schemas = template_sync("schema", "--all", folder=tmp_path, variables=variables)
-    feed = template_sync("export", "--format", "atom", folder=tmp_path, variables=variables)
+    def printed(command: str) -> str:
+        return template_sync(*command.split(), folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
 
-    assert json.loads(site.text("catalog.json")) == json.loads(exported.out)
-    assert json.loads(site.text("changes.json")) == json.loads(changes.out)
-    check("site-catalog", json.loads(site.text("catalog.json")))
-    check("site-changes", json.loads(site.text("changes.json")))
-    assert json.loads(site.text("schemas.json")) == json.loads(schemas.out)
+    for name, command in (("catalog", "export --format json"), ("changes", "changes --since 0 --json")):
+        written = json.loads(site.text(f"{name}.json"))
+        assert written == json.loads(printed(command))
+        check(f"site-{name}", written)
+    assert json.loads(site.text("schemas.json")) == json.loads(printed("schema --all"))
     itself = '  <link rel="self" href="https://gallery.example/x/feed.xml" />\n'
     assert itself in site.text("feed.xml")
-    assert site.text("feed.xml").replace(itself, "").strip() == feed.out.strip()
+    assert site.text("feed.xml").replace(itself, "").strip() == printed("export --format atom").strip()
 
 
 def test_with_an_address_there_is_a_sitemap_of_every_page_and_without_none(site: Site) -> None:
@@ -172,56 +149,49 @@ def test_a_removed_template_keeps_its_page_marked_and_leaves_the_gallery(site: S
     assert 'href="templates/4.html"' in site.text("changes.html")
 
 
+def cards(site: Site) -> dict[str, str]:
+    """Build, and return the cards of the gallery."""
+    site.build()
+    shown = site.text("index.html").partition("<template")[0].split('data-template-id="')[1:]
+    return {card.partition('"')[0]: card for card in shown}
+
+
 def test_new_and_cheaper_templates_are_marked_and_those_of_the_first_run_are_not_new(site: Site) -> None:
-    site.build()
-
-    cards = {card.partition('"')[0]: card for card in site.text("index.html").split('data-template-id="')[1:]}
-    assert "mark new" in cards["5"]
-    assert "mark new" not in cards["1"]
-    assert '<span class="mark down">-10 %</span>' in cards["104909826"]
-
-
-def new_ones(site: Site) -> set[str]:
-    site.build()
-    cards = site.text("index.html").partition("<template")[0].split('data-template-id="')[1:]
-    return {card.partition('"')[0] for card in cards if "mark new" in card}
-
-
-def test_the_first_fill_is_not_new_also_if_it_took_two_runs_after_a_refresh(sqlite: Database, tmp_path: Path) -> None:
-    site = Site(tmp_path / "site", sqlite.engine)
-    store = Store(sqlite.engine)
-    found = refresh(store, Answering(lambda _: listed(records(1), 1)), "1", ttl=60.0, clock=ticking(WEEKS[0]))
-    assert (found.run.added, new_ones(site)) == (1, set())
-    short = Answering(lambda _: listed(records(2), 3))
-    clock = ticking(WEEKS[0] + timedelta(hours=1))
-    part = synchronise(store, short, RunOptions(50, 1), trigger="run", ttl=60.0, clock=clock, random=lambda: 0.5)
-    assert (part.run.status, part.run.added, new_ones(site)) == (Status.INCOMPLETE, 1, set())
-    run_with(records(3), sqlite.engine, clock=ticking(WEEKS[0] + timedelta(hours=2)))
-    assert new_ones(site) == set()
-
-    run_with(records(4), sqlite.engine, clock=ticking(WEEKS[0] + timedelta(days=1)))
-    run_with(records(5), sqlite.engine, clock=ticking(WEEKS[0] + timedelta(days=16)))
-    assert new_ones(site) == {"5"}
+    shown = cards(site)
+    assert "mark new" in shown["5"]
+    assert "mark new" not in shown["1"]
+    assert '<span class="mark down">-10 %</span>' in shown["104909826"]
 
 
 def test_a_template_may_be_new_and_dearer_at_once_and_the_smallest_move_is_one(site: Site) -> None:
     dearer = {**THEN[0], "ConsumeItems": [{"Resolution": "480p", "Credit": 166.6}, {"Resolution": "720p", "Credit": 355.2}]}
     run_with([dearer, *THEN[1:]], site.engine, clock=ticking(WEEKS[1] + timedelta(days=1)))
-    site.build()
 
-    cards = {card.partition('"')[0]: card for card in site.text("index.html").split('data-template-id="')[1:]}
-    assert "mark new" in cards["5"]
-    assert '<span class="mark up">+1 %</span>' in cards["5"]
+    shown = cards(site)["5"]
+    assert "mark new" in shown
+    assert '<span class="mark up">+1 %</span>' in shown
 
 
-def test_a_prices_history_is_a_line_and_a_table(site: Site) -> None:
-    site.build()
+def test_the_first_fill_is_not_new_also_if_it_took_two_runs_after_a_refresh(sqlite: Database, tmp_path: Path) -> None:
+    site, store = Site(tmp_path / "site", sqlite.engine), Store(sqlite.engine)
 
-    page = site.text("templates/104909826.html")
-    assert page.count('class="line line') == 2
-    assert "<td>149.85</td>" in page
-    assert "<td>166.5</td>" in page
-    assert "line line" not in site.text("templates/1.html")  # which never cost anything else
+    def new() -> set[str]:
+        return {template_id for template_id, card in cards(site).items() if "mark new" in card}
+
+    def at(**later: float) -> Any:
+        return ticking(WEEKS[0] + timedelta(**later))
+
+    found = refresh(store, Answering(lambda _: listed(records(1), 1)), "1", ttl=60.0, clock=at())
+    assert (found.run.added, new()) == (1, set())
+    short = Answering(lambda _: listed(records(2), 3))
+    part = synchronise(store, short, RunOptions(50, 1), trigger="run", ttl=60.0, clock=at(hours=1), random=lambda: 0.5)
+    assert (part.run.status, part.run.added, new()) == (Status.INCOMPLETE, 1, set())
+    run_with(records(3), sqlite.engine, clock=at(hours=2))
+    assert new() == set()
+
+    run_with(records(4), sqlite.engine, clock=at(days=1))
+    run_with(records(5), sqlite.engine, clock=at(days=16))
+    assert new() == {"5"}
 
 
 def test_an_empty_database_gives_an_empty_gallery(sqlite: Database, tmp_path: Path) -> None:
@@ -261,6 +231,10 @@ def test_the_progress_is_reported_up_to_the_last_page(site: Site, monkeypatch: p
 
 
 def test_a_terminal_shows_the_progress_of_a_long_build_and_erases_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     out = Output(sys.stdout, terminal, {})
@@ -270,14 +244,6 @@ def test_a_terminal_shows_the_progress_of_a_long_build_and_erases_it(site: Site,
     monkeypatch.setattr("sync.commands.output.PROGRESS_DELAY", -1.0)
     write(make_settings(), site.engine, site.folder.with_name("other"), out=out)
     assert terminal.getvalue() == "\r\x1b[Kgallery: page 0 of 5\r\r\x1b[K\r"
-
-
-class Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
-
-    def isatty(self) -> bool:
-        """Say so."""
-        return True
 
 
 def test_two_builds_at_once_are_one_too_many(site: Site) -> None:
@@ -296,9 +262,8 @@ def test_a_build_that_fails_in_the_middle_leaves_the_old_site_and_the_next_one_m
     with pytest.raises(SiteError):
         site.build()
 
-    assert {name: when for name, when in site.times().items() if name in {"index.html", "changes.html", MANIFEST}} == {
-        name: before[name] for name in ("index.html", "changes.html", MANIFEST)
-    }
+    after = site.times()
+    assert all(after[name] == before[name] for name in ("index.html", "changes.html", MANIFEST))
     (blocked / "in the way").unlink()
     blocked.rmdir()
     site.build()
@@ -311,8 +276,6 @@ ODD = [
     r'"spare": ["a\u0000b"]', r'"spare": ["\ud800"]', '"files": {"/etc/x": "x"}', '"spare": [5]', '"stamp": 5', '"missing": "x"',
     '"more": 1',
 ]  # fmt: skip
-
-
 MANIFESTS = ["{", "", "null", "5", "[" * 9000, "{}", *(f'{{"format": 1, {odd}}}' for odd in ODD)]
 
 
@@ -351,11 +314,10 @@ def test_a_link_or_a_pipe_in_the_place_of_a_sites_own_file_is_neither_followed_n
 
 
 def test_the_command_says_what_it_did_and_refuses_an_address_that_is_none(site: Site, sqlite: Database, tmp_path: Path) -> None:
-    variables = {"DATABASE_URL": sqlite.url}
-
-    first = template_sync("site", "out", "--json", folder=tmp_path, variables=variables)
-    second = template_sync("site", "out", folder=tmp_path, variables=variables)
-    wrong = template_sync("site", "out", "--base-url", "javascript:alert(1)", folder=tmp_path, variables=variables)
+    first, second, wrong = (
+        template_sync("site", "out", *flags, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+        for flags in (["--json"], [], ["--base-url", "javascript:alert(1)"])
+    )
 
     assert (first.code, json.loads(first.out)["templates"]) == (0, 4)
     assert (second.code, second.out) == (0, "out/index.html: 4 templates, nothing new\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,13 +13,13 @@ from sync.config.addresses import is_public
 from sync.site.covers import MAX_BYTES, PARALLEL, CoverUnavailable, Fetch, MediaCopier, kind_of
 from tests.builders import record, run_with, ticking
 from tests.hostile import Hostile, Reply
-from tests.site.sites import WEEKS, Site
+from tests.site.sites import WEEKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-    from tests.builders import Database
+    from sync.outputs.commands import SiteBuilt
+    from tests.site.sites import Site
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
@@ -55,25 +56,22 @@ def test_what_is_no_picture_or_too_large_is_not_kept(content: bytes) -> None:
         kind_of(content)
 
 
-def fetch_from(reply: Reply, **options: Any) -> tuple[Callable[[], bytes], Hostile]:
-    server = Hostile(lambda _request: reply)
-    fetch = Fetch(Network(), **{"allowed": lambda _address: True, **options})
-    return lambda: fetch.ask(f"{server.url}/cover.png"), server
+@contextmanager
+def fetching(reply: Reply, **options: Any) -> Iterator[tuple[Callable[[], bytes], Hostile]]:
+    with Hostile(lambda _request: reply) as server:
+        fetch = Fetch(Network(), **{"allowed": lambda _address: True, **options})
+        yield lambda: fetch.ask(f"{server.url}/cover.png"), server
 
 
 def test_a_cover_is_asked_for_without_the_key_and_its_bytes_are_given() -> None:
-    ask, server = fetch_from(Reply(PNG))
-    with server:
+    with fetching(Reply(PNG)) as (ask, server):
         assert ask() == PNG
     (request,) = server.requests
-    assert "x-api-key" not in request.headers
-    assert "cookie" not in request.headers
-    assert "referer" not in request.headers
+    assert [name for name in ("x-api-key", "cookie", "referer") if name in request.headers] == []
 
 
 def test_a_private_address_is_left_before_anything_is_sent() -> None:
-    ask, server = fetch_from(Reply(PNG), allowed=is_public)
-    with server, pytest.raises(CoverUnavailable, match="not a public one"):
+    with fetching(Reply(PNG), allowed=is_public) as (ask, server), pytest.raises(CoverUnavailable, match="not a public one"):
         ask()
     assert server.requests == []
 
@@ -84,8 +82,7 @@ def test_a_private_address_is_left_before_anything_is_sent() -> None:
      (Reply(b"", status=404), "404")],
 )  # fmt: skip
 def test_a_redirect_is_not_followed_and_an_error_is_no_cover(reply: Reply, why: str) -> None:
-    ask, server = fetch_from(reply)
-    with server, pytest.raises(CoverUnavailable, match=why):
+    with fetching(reply) as (ask, server), pytest.raises(CoverUnavailable, match=why):
         ask()
     assert len(server.requests) == 1
 
@@ -95,27 +92,11 @@ def test_plain_http_is_not_even_tried() -> None:
         Fetch(Network())("http://media.example/cover.png", {})
 
 
-class Storage:
-    """Stands for the vendor's storage: gives what it has, and notes what it was asked."""
-
-    def __init__(self, **pictures: bytes) -> None:
-        self.pictures = pictures
-        self.asked: list[str] = []
-
-    def __call__(self, url: str, _document: dict[str, Any]) -> bytes:
-        self.asked.append(url)
-        name = url.partition("?")[0].rpartition("/")[2]
-        if name not in self.pictures:
-            raise CoverUnavailable("404")
-        return self.pictures[name]
-
-
 def covered(template_id: str, name: str, signature: str = "a") -> dict[str, Any]:
     return record(template_id, Cover=f"https://media.example/{name}?x-signature={signature}", PreviewVideo=None)
 
 
-def test_covers_are_asked_for_several_at_once_and_no_more_than_that(sqlite: Database, tmp_path: Path) -> None:
-    run_with([covered(f"{n}", f"c{n}") for n in range(3 * PARALLEL)], sqlite.engine)
+def test_covers_are_asked_for_several_at_once_and_no_more_than_that(site: Site) -> None:
     together = threading.Barrier(PARALLEL, timeout=30)
     now, most, counting = 0, 0, threading.Lock()
 
@@ -124,27 +105,33 @@ def test_covers_are_asked_for_several_at_once_and_no_more_than_that(sqlite: Data
         with counting:
             now += 1
             most = max(most, now)
-        together.wait()  # nobody is answered until eight have asked
+        together.wait()  # no request is answered until eight are open
         with counting:
             now -= 1
         return PNG
 
     steps: list[tuple[int, int]] = []
-    copier = MediaCopier(get, progress=lambda *step: steps.append(step))
-    built = Site(tmp_path / "site", sqlite.engine).build(copy_media=copier)
+    run_with([covered(f"{n}", f"c{n}") for n in range(3 * PARALLEL)], site.engine)
+    built = site.build(copy_media=MediaCopier(get, progress=lambda *step: steps.append(step)))
 
     assert (built.covers, most) == (3 * PARALLEL, PARALLEL)
     assert steps == [(done, 3 * PARALLEL) for done in range(1, 3 * PARALLEL + 1)]
 
 
-def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_they_are_others(
-    sqlite: Database, tmp_path: Path
-) -> None:
-    site, storage = Site(tmp_path / "site", sqlite.engine), Storage(one=PNG, two=PNG + b"2", evil=SVG)
-    run_with([covered("1", "one"), covered("2", "evil")], sqlite.engine, clock=ticking(WEEKS[0]))
+def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_they_are_others(site: Site) -> None:
+    pictures = {"one": PNG, "two": PNG + b"2", "evil": SVG}
+    asked: list[str] = []
 
-    built = site.build(copy_media=MediaCopier(storage))
+    def get(url: str, _document: dict[str, Any]) -> bytes:
+        asked.append(url)
+        return pictures[url.partition("?")[0].rpartition("/")[2]]
 
+    def build_after(week: int, *catalog: dict[str, Any]) -> SiteBuilt:
+        run_with(catalog, site.engine, clock=ticking(WEEKS[week]))
+        asked.clear()
+        return site.build(copy_media=MediaCopier(get))
+
+    built = build_after(0, covered("1", "one"), covered("2", "evil"))
     (copy,) = (site.folder / "media").iterdir()
     assert (copy.suffix, copy.read_bytes()) == (".png", PNG)
     assert f'src="media/{copy.name}"' in site.text("index.html")
@@ -152,16 +139,12 @@ def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_the
     assert "https://media.example/evil?x-signature=a" in site.text("templates/2.html")
     assert (built.covers, built.covers_missing) == (1, 1)
 
-    run_with([covered("1", "one", "b"), covered("2", "evil", "b")], sqlite.engine, clock=ticking(WEEKS[1]))
-    storage.asked.clear()
-    site.build(copy_media=MediaCopier(storage))
-    assert storage.asked == ["https://media.example/evil?x-signature=b"]  # which might have become one
+    build_after(1, covered("1", "one", "b"), covered("2", "evil", "b"))
+    assert asked == ["https://media.example/evil?x-signature=b"]  # which might have become a picture
 
-    run_with([covered("1", "two"), covered("2", "two")], sqlite.engine, clock=ticking(WEEKS[2]))
-    storage.asked.clear()
-    site.build(copy_media=MediaCopier(storage))
-    assert storage.asked == ["https://media.example/two?x-signature=a"]  # once for both
-    assert site.build(copy_media=MediaCopier(storage)).written == 0
+    build_after(2, covered("1", "two"), covered("2", "two"))
+    assert asked == ["https://media.example/two?x-signature=a"]  # once for both
+    assert site.build(copy_media=MediaCopier(get)).written == 0
 
     site.build()
     assert "media/" not in site.text("index.html")

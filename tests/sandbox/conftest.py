@@ -1,4 +1,4 @@
-"""A client with the key of the sandbox that a test module defines."""
+"""A sandbox of 45 templates, and a client with its key."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from sync.sandbox.server import SANDBOX_KEY
+from sync.sandbox.catalog import make_catalog
+from sync.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.sandbox.server import Sandbox
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(make_catalog(45)) as serving:
+        yield serving
+
+
+def client_of(sandbox: Sandbox) -> httpx.Client:
+    return httpx.Client(base_url=sandbox.url, headers={"x-api-key": sandbox.key}, trust_env=False)
 
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.url, headers={"x-api-key": SANDBOX_KEY}, trust_env=False) as speaking:
+    with client_of(sandbox) as speaking:
         yield speaking

@@ -1,20 +1,24 @@
-"""The command `sandbox`: one process, its flags, and its end."""
+"""The command `sandbox`: one process, its flags, its end; and what the cookbook shows of it, run by a shell."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from itertools import count
+from pathlib import Path
 
 import httpx
+import pytest
 
 from sync.sandbox.catalog import make_catalog
-from sync.sandbox.server import ENDPOINT
-from tests.command_line import environment, template_sync
+from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
+from tests.command_line import environment, of_sandbox, template_sync
+from tests.snippets import snippets, steps
+from tests.test_documents_run import shell
 
-if TYPE_CHECKING:
-    from pathlib import Path
+COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
 
 
 def test_the_flags_take_effect_and_the_sandbox_serves_until_it_is_terminated(tmp_path: Path) -> None:
@@ -36,3 +40,20 @@ def test_the_flags_take_effect_and_the_sandbox_serves_until_it_is_terminated(tmp
     assert served != make_catalog(20)
     assert f"curl -X POST {url}/sandbox/evolve" in printed
     assert f"curl -d 429:3 {url}/sandbox/faults" in printed
+
+
+@pytest.mark.long  # starts three processes of the program
+@pytest.mark.ci_slice
+def test_the_commands_of_the_cookbook_show_what_the_cookbook_says(tmp_path: Path) -> None:
+    if missing := [tool for tool in ("bash", "curl", "jq") if shutil.which(tool) is None]:
+        pytest.skip(f"not installed here: {', '.join(missing)}")
+    documented = [each for each in snippets(COOKBOOK, "console") if each.heading == "A server to develop against"]
+    serve, export, *wanted = [step for each in documented for step in steps(each)]
+    assert (serve.command[:21], export.command.rpartition("=")[2]) == ("template-sync sandbox", SANDBOX_KEY)
+    seconds = count(1_780_304_400, 3)  # at every look
+    with Sandbox(make_catalog(), clock=lambda: next(seconds)) as sandbox:
+        ran = shell(wanted, tmp_path, of_sandbox(sandbox))
+    for each in ran:
+        assert each.code == 0, each
+        said = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8455", each.said).splitlines()
+        assert not each.step.shown or said == each.step.shown, each

@@ -19,31 +19,20 @@ from sync.errors import UsageError
 from sync.forms.form import JOB_PATH
 from sync.sandbox.catalog import Evolution, Record, evolve, make_catalog
 from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
+from tests.sandbox.conftest import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-DOCUMENTED = json.loads("""
-      {
-        "MediaId": "7642552612302307355",
-        "Title": "战斗游戏",
-        "Cover": "http://127.0.0.1:8456/media/9x16-4.webp",
-        "Duration": 10123,
-        "PreviewVideo": "http://127.0.0.1:8456/media/preview.mp4",
-        "Tags": ["🔥Seedance2.0模型"],
-        "ServiceId": "217677058",
-        "TemplateId": "104909826",
-        "TemplateType": "BEGIN_END_FRAME",
-        "InputRequirement": "SINGLE_PERSON",
-        "InputNum": 1,
-        "ReleaseOnlineTime": 1779421051,
-        "ConsumeItems": [{"Resolution": "480p", "Credit": 166.5}, {"Resolution": "720p", "Credit": 355.2}],
-        "Title_en": "Battle Game",
-        "Tags_en": ["🔥Seedance2.0 Model"],
-        "CoverAspectRatio": "9:16",
-        "SupportAspectRatio": "9:16,1:1,16:9,4:3,3:4"
-      }
-""")
+DOCUMENTED = {
+    "MediaId": "7642552612302307355", "Title": "战斗游戏", "Cover": "http://127.0.0.1:8456/media/9x16-4.webp", "Duration": 10123,
+    "PreviewVideo": "http://127.0.0.1:8456/media/preview.mp4", "Tags": ["🔥Seedance2.0模型"], "ServiceId": "217677058",
+    "TemplateId": "104909826", "TemplateType": "BEGIN_END_FRAME", "InputRequirement": "SINGLE_PERSON", "InputNum": 1,
+    "ReleaseOnlineTime": 1779421051,
+    "ConsumeItems": [{"Resolution": "480p", "Credit": 166.5}, {"Resolution": "720p", "Credit": 355.2}],
+    "Title_en": "Battle Game", "Tags_en": ["🔥Seedance2.0 Model"], "CoverAspectRatio": "9:16",
+    "SupportAspectRatio": "9:16,1:1,16:9,4:3,3:4",
+}  # fmt: skip
 SEEDS = range(40)
 COUNTS = (0, 1, 2, 3, 4, 5, 10, 60, 280)
 CHANGING = {"ConsumeItems", "Title", "Title_en", "Tags", "Tags_en"}
@@ -64,13 +53,12 @@ def test_the_first_record_is_the_documented_one_whatever_the_seed(seed: int) -> 
     assert list(first) == list(DOCUMENTED)
 
 
-def test_the_same_seed_gives_the_same_catalog_and_another_seed_another() -> None:
+def test_a_seed_decides_the_catalog_and_its_changes_whatever_the_length() -> None:
     assert make_catalog(50, seed=3) == make_catalog(50, seed=3)
     assert make_catalog(50, seed=3)[1:] != make_catalog(50, seed=4)[1:]
-
-
-def test_a_longer_catalog_begins_with_the_shorter_one() -> None:
     assert make_catalog(300)[:20] == make_catalog(20)
+    assert evolve(make_catalog(), seed=5) == evolve(make_catalog(), seed=5)
+    assert evolve(make_catalog(), seed=5) != evolve(make_catalog(), seed=6)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 280, 20_000])
@@ -159,51 +147,24 @@ def test_the_reported_change_is_the_real_one_and_each_template_is_in_one_kind(co
 
 
 def test_a_week_of_280_templates_brings_3_takes_2_and_changes_8() -> None:
-    _, evolution = evolve(make_catalog(), seed=1)
+    before = make_catalog()
+    kept = copy.deepcopy(before)
+    after, evolution = evolve(before, seed=1)
+    old, new = ({record["TemplateId"]: record for record in catalog} for catalog in (before, after))
 
+    assert before == kept
     assert {name: len(changed) for name, changed in evolution.as_json().items()} == {
-        "added": 3,
-        "removed": 2,
-        "repriced": 4,
-        "renamed": 2,
-        "retagged": 2,
-    }
-
-
-def test_one_of_four_repricings_is_a_resolution_more_or_less_and_the_others_move_one_price() -> None:
-    before = make_catalog()
-    after, evolution = evolve(before, seed=1)
-    old = {record["TemplateId"]: record["ConsumeItems"] for record in before}
-    new = {record["TemplateId"]: record["ConsumeItems"] for record in after}
-
-    assert [len(new[i]) - len(old[i]) != 0 for i in evolution.repriced] == [False, True, False, False]
-    for i in (evolution.repriced[0], *evolution.repriced[2:]):
-        assert sum(a != b for a, b in zip(old[i], new[i], strict=True)) == 1
-
-
-def test_a_rename_is_one_in_both_languages_and_stays_unique() -> None:
-    before = make_catalog()
-    after, evolution = evolve(before, seed=1)
-    old = {record["TemplateId"]: record for record in before}
-    renamed = [record for record in after if record["TemplateId"] in evolution.renamed]
-
-    assert all(record["Title"] != old[record["TemplateId"]]["Title"] for record in renamed)
-    assert all(record["Title_en"] != old[record["TemplateId"]]["Title_en"] for record in renamed)
+        "added": 3, "removed": 2, "repriced": 4, "renamed": 2, "retagged": 2,
+    }  # fmt: skip
+    # One of four repricings is a resolution more or less; the others move one price.
+    prices = [(old[i]["ConsumeItems"], new[i]["ConsumeItems"]) for i in evolution.repriced]
+    assert [len(ours) != len(theirs) for ours, theirs in prices] == [False, True, False, False]
+    for number in (0, 2, 3):
+        assert sum(a != b for a, b in zip(*prices[number], strict=True)) == 1
+    # A rename is one in both languages, and titles stay unique.
+    for i in evolution.renamed:
+        assert all(new[i][title] != old[i][title] for title in ("Title", "Title_en"))
     assert len({record["Title"] for record in after}) == len(after)
-
-
-def test_evolving_leaves_the_given_catalog_as_it_is() -> None:
-    catalog = make_catalog(60)
-    kept = copy.deepcopy(catalog)
-
-    evolve(catalog, seed=1)
-
-    assert catalog == kept
-
-
-def test_the_same_seed_evolves_the_same_way() -> None:
-    assert evolve(make_catalog(), seed=5) == evolve(make_catalog(), seed=5)
-    assert evolve(make_catalog(), seed=5) != evolve(make_catalog(), seed=6)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 30])
@@ -223,12 +184,6 @@ def test_years_of_weeks_leave_a_believable_catalog(count: int) -> None:
 
 
 # The endpoint
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(make_catalog(45)) as serving:
-        yield serving
 
 
 def get(client: httpx.Client, **query: Any) -> dict[str, Any]:
@@ -264,17 +219,15 @@ def test_a_page_or_a_look_up_is_a_part_of_the_catalog_in_its_order(client: httpx
     assert client.get(f"{ENDPOINT}?{query}").json()["data"] == {"total": total, "templates": make_catalog(45)[part]}
 
 
+PAGE, SIZE = "page: must be an integer, 1 or more", "page_size: must be an integer from 1 to 50"
+
+
 @pytest.mark.parametrize(
     ("query", "errors"),
     [
-        ("page=0", ["page: must be an integer, 1 or more"]),
-        ("page=-1", ["page: must be an integer, 1 or more"]),
-        ("page=", ["page: must be an integer, 1 or more"]),
-        ("page=1_0", ["page: must be an integer, 1 or more"]),
-        ("page=%D9%A1", ["page: must be an integer, 1 or more"]),
-        ("page_size=51", ["page_size: must be an integer from 1 to 50"]),
-        ("page_size=0", ["page_size: must be an integer from 1 to 50"]),
-        ("page=x&page_size=y", ["page: must be an integer, 1 or more", "page_size: must be an integer from 1 to 50"]),
+        *((f"page={page}", [PAGE]) for page in ("0", "-1", "", "1_0", "%D9%A1")),
+        *((f"page_size={size}", [SIZE]) for size in (51, 0)),
+        ("page=x&page_size=y", [PAGE, SIZE]),
     ],
 )
 def test_bad_parameters_are_a_422_that_names_each(client: httpx.Client, query: str, errors: list[str]) -> None:
@@ -284,17 +237,14 @@ def test_bad_parameters_are_a_422_that_names_each(client: httpx.Client, query: s
     assert response.json() == {"code": 422, "message": "The request parameters failed validation checks", "errors": errors}
 
 
-@pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"x-api-key": SANDBOX_KEY[:-1]}, {"x-api-key": b"\xff"}])
-def test_a_missing_or_wrong_key_is_a_401(sandbox: Sandbox, headers: dict[str, str | bytes]) -> None:
-    encoded = [(name, value if isinstance(value, bytes) else value.encode()) for name, value in headers.items()]
-    response = httpx.get(sandbox.url + ENDPOINT, headers=[(name.encode(), value) for name, value in encoded], trust_env=False)
+@pytest.mark.parametrize("key", [None, b"", SANDBOX_KEY[:-1].encode(), b"\xff"])
+def test_a_missing_or_wrong_key_is_a_401(sandbox: Sandbox, key: bytes | None) -> None:
+    headers = [] if key is None else [(b"x-api-key", key)]
+    response = httpx.get(sandbox.url + ENDPOINT, headers=headers, trust_env=False)
 
     assert response.status_code == 401
     assert response.json() == {"code": 401, "message": "Authentication credentials are missing or invalid"}
-
-
-def test_the_sandbox_key_has_the_documented_shape() -> None:
-    assert re.fullmatch(r"ak_[A-Za-z0-9]{32}", SANDBOX_KEY)
+    assert re.fullmatch(r"ak_[A-Za-z0-9]{32}", SANDBOX_KEY)  # the documented form
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/client/job/kling-templates", ENDPOINT + "/", "//", "/%00"])
@@ -307,16 +257,9 @@ def test_another_path_is_a_404(client: httpx.Client, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [
-        ("POST", ENDPOINT),
-        ("PUT", ENDPOINT),
-        ("DELETE", ENDPOINT),
-        ("BREW", ENDPOINT),
-        ("GET", "/sandbox/evolve"),
-        ("GET", JOB_PATH),
-        ("POST", "/sandbox"),
-    ],
-)
+    [*((method, ENDPOINT) for method in ("POST", "PUT", "DELETE", "BREW")), ("GET", "/sandbox/evolve"), ("GET", JOB_PATH),
+     ("POST", "/sandbox")],
+)  # fmt: skip
 def test_another_method_is_a_405(client: httpx.Client, method: str, path: str) -> None:
     response = client.request(method, path, content=b"a body")
 
@@ -347,12 +290,10 @@ def test_every_loopback_name_is_welcome_with_any_port(client: httpx.Client, host
 
 
 def test_evolving_over_http_needs_no_key_and_says_what_changed(sandbox: Sandbox, client: httpx.Client) -> None:
-    before = make_catalog(45)
-
     evolution = httpx.post(f"{sandbox.url}/sandbox/evolve", trust_env=False).raise_for_status().json()
 
     after = get(client, page_size=50)["data"]["templates"]
-    assert real_difference(before, after) == {name: set(changed) for name, changed in evolution.items()}
+    assert real_difference(make_catalog(45), after) == {name: set(changed) for name, changed in evolution.items()}
 
 
 def test_one_week_follows_another_by_a_seed_of_its_own() -> None:
@@ -367,10 +308,7 @@ def test_a_request_after_the_interval_finds_one_week_of_changes() -> None:
     now = [1000.0]
     first, second = make_catalog(45), evolve(make_catalog(45), seed=7)[0]
     third = evolve(second, seed=8)[0]
-    with (
-        Sandbox(first, evolve_seed=7, evolve_every=30, clock=lambda: now[0]) as sandbox,
-        httpx.Client(base_url=sandbox.url, headers={"x-api-key": SANDBOX_KEY}, trust_env=False) as client,
-    ):
+    with Sandbox(first, evolve_seed=7, evolve_every=30, clock=lambda: now[0]) as sandbox, client_of(sandbox) as client:
         for at, served in ((1029.9, first), (1030, second), (1059.9, second), (1999, third), (2028.9, third)):
             now[0] = at
             assert client.get(ENDPOINT, headers={"x-api-key": "wrong"}).status_code == 401
@@ -446,10 +384,9 @@ def test_a_port_that_is_busy_or_none_is_a_plain_sentence(sandbox: Sandbox) -> No
 
 
 def test_a_stopped_sandbox_frees_its_port_and_hangs_up_on_those_who_keep_a_connection(sandbox: Sandbox) -> None:
-    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
+    with client_of(sandbox) as client:
         assert client.get("/sandbox").status_code == 200
         sandbox.stop()
-
         with pytest.raises(httpx.TransportError):
             client.get("/sandbox")
 
@@ -497,7 +434,7 @@ def test_a_client_that_hangs_up_in_the_middle_leaves_no_trace(capfd: pytest.Capt
                 connection.sendall(request)
                 reset_on_close = struct.pack("ii", 1, 0)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_on_close)
-        with httpx.Client(base_url=sandbox.url, headers={"x-api-key": SANDBOX_KEY}, trust_env=False) as client:
+        with client_of(sandbox) as client:
             assert [get(client)["code"] for _ in range(5)] == [200] * 5
 
     assert capfd.readouterr() == ("", "")

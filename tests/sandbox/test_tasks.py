@@ -7,7 +7,6 @@ import socket
 import sys
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,10 +17,12 @@ import pytest
 from sync.forms.form import JOB_PATH
 from sync.sandbox.catalog import make_catalog, read_media
 from sync.sandbox.responses import Fault
-from sync.sandbox.server import SANDBOX_KEY, TASK_PATH, Sandbox
+from sync.sandbox.server import TASK_PATH, Sandbox
 from sync.sandbox.tasks import NOTE, Tasks
 from tests.builders import record
 from tests.command_line import of_sandbox, template_sync
+from tests.hostile import Hostile, Reply, Request
+from tests.sandbox.conftest import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,18 +60,10 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     "a list": ([GOOD], ["the request: must be an object, not a list"]),
     "nothing": ({}, ["model: is missing", "input: is missing"]),
     "another model": ({**GOOD, "model": "kling/template"}, ['model: must be "bytedance/template", not "kling/template"']),
-    "the input alone": (
-        INPUT,
-        [
-            "model: is missing",
-            "input: is missing",
-            *(f"{name}: there is no such field; there are model, input, callback_url" for name in INPUT),
-        ],
-    ),
-    "a callback that is no URL": (
-        {**GOOD, "callback_url": "app"},
-        ['callback_url: must be an http or https URL (no Base64, no local path), not "app"'],
-    ),
+    "the input alone": (INPUT, ["model: is missing", "input: is missing",
+        *(f"{name}: there is no such field; there are model, input, callback_url" for name in INPUT)]),
+    "a callback that is no URL": ({**GOOD, "callback_url": "app"},
+        ['callback_url: must be an http or https URL (no Base64, no local path), not "app"']),
     **{
         f"a callback to {url}": ({**GOOD, "callback_url": url}, [NOT_LOOPBACK])
         for url in ("https://app.example/done", "http://127.0.0.1.app.example/", "http://10.0.0.1/", "http://u:p@localhost/", "http://localhost/\0")
@@ -79,14 +72,10 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     "no template": ({**GOOD, "input": {}}, ["input.template_id: is missing"]),
     "an unknown template": ({**GOOD, "input": {**INPUT, "template_id": "9"}}, [NO_SUCH]),
     "a template that is a list": ({**GOOD, "input": {**INPUT, "template_id": []}}, [NO_SUCH]),
-    "a template with a bad record": (
-        {**GOOD, "input": {**INPUT, "template_id": "3"}},
-        ["input.template_id: the catalog's record of this template is rejected: Title must be a string, not a number"],
-    ),
-    "another number of images and no price": (
-        {**GOOD, "input": {**INPUT, "img_urls": [], "resolution": "4k"}},
-        ["input.img_urls: must hold 1 image, not 0", 'input.resolution: must be one of "480p", "720p", not "4k"'],
-    ),
+    "a template with a bad record": ({**GOOD, "input": {**INPUT, "template_id": "3"}},
+        ["input.template_id: the catalog's record of this template is rejected: Title must be a string, not a number"]),
+    "another number of images and no price": ({**GOOD, "input": {**INPUT, "img_urls": [], "resolution": "4k"}},
+        ["input.img_urls: must hold 1 image, not 0", 'input.resolution: must be one of "480p", "720p", not "4k"']),
 }  # fmt: skip
 
 
@@ -102,25 +91,16 @@ def test_without_the_extra_the_feature_is_disabled(monkeypatch: pytest.MonkeyPat
     assert ".[validate]" in disabled["message"]
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(make_catalog(45)) as serving:
-        yield serving
-
-
-def test_it_is_served_with_the_key_only_and_every_task_has_an_id_of_its_own(sandbox: Sandbox) -> None:
+def test_it_is_served_with_the_key_only_and_every_task_has_an_id_of_its_own(client: httpx.Client) -> None:
     body = {**GOOD, "input": {**INPUT, "template_id": "104909826"}}
-    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
-        assert client.post(JOB_PATH, json=body).status_code == 401
-        client.headers["x-api-key"] = SANDBOX_KEY
-        answers = [client.post(JOB_PATH, json=body).raise_for_status().json() for _ in range(2)]
-        assert [each["data"]["task_id"] for each in answers] == ["task_sandbox_00000001", "task_sandbox_00000002"]
-        wrong = client.post(JOB_PATH, json={**body, "input": {}})
-        assert (wrong.status_code, wrong.json()["code"]) == (422, 422)
-        chunked = client.post(JOB_PATH, content=iter([b"{}"]))
-        assert chunked.json()["errors"] == WRONG["no length"][1]
-        assert client.post(JOB_PATH, json=body).status_code == 200
-        assert client.get("/sandbox").json()["count"] == 45
+    assert client.post(JOB_PATH, json=body, headers={"x-api-key": ""}).status_code == 401
+    answers = [client.post(JOB_PATH, json=body).raise_for_status().json() for _ in range(2)]
+    assert [each["data"]["task_id"] for each in answers] == ["task_sandbox_00000001", "task_sandbox_00000002"]
+    wrong = client.post(JOB_PATH, json={**body, "input": {}})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, 422)
+    assert client.post(JOB_PATH, content=iter([b"{}"])).json()["errors"] == WRONG["no length"][1]
+    assert client.post(JOB_PATH, json=body).status_code == 200
+    assert client.get("/sandbox").json()["count"] == 45
 
 
 def test_the_request_that_form_prints_is_taken_as_it_is(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -129,7 +109,7 @@ def test_the_request_that_form_prints_is_taken_as_it_is(sandbox: Sandbox, tmp_pa
     made = json.loads(template_sync("form", "104909826", "--request", folder=tmp_path, variables=variables).out)
     headers = {name: value.replace("$CRUN_API_KEY", sandbox.key) for name, value in made["headers"].items()}
     taken = httpx.request(made["method"], made["url"], headers=headers, json=made["body"], trust_env=False)
-    assert taken.json() == {**TAKEN, "data": {**TAKEN["data"], "task_id": "task_sandbox_00000001"}}
+    assert taken.json() == TAKEN
 
 
 # Status and callbacks
@@ -154,15 +134,17 @@ def test_a_task_is_pending_for_one_second_and_ends_after_three(status: str) -> N
     running = {"create_at": 1000, "complete_at": None, "duration_s": None, "result": None, "sandbox": NOTE}
 
     ended = {**running, "complete_at": 1003, "duration_s": 3, "result": ENDS[status]}
-    for at, shown, rest in (
-        (1000.7, "pending", running),
-        (1001.6, "pending", running),
-        (1001.7, "running", running),
-        (1003.6, "running", running),
-        (1003.7, status, ended),
-        (9999.0, status, ended),
-    ):
+    times = [
+        (1000.7, "pending"),
+        (1001.6, "pending"),
+        (1001.7, "running"),
+        (1003.6, "running"),
+        (1003.7, status),
+        (9999.0, status),
+    ]
+    for at, shown in times:
         now[0] = at
+        rest = ended if shown == status else running
         assert info(tasks) == {"task_id": "task_sandbox_00000001", "status": shown, **rest}
 
 
@@ -186,23 +168,12 @@ def listening() -> Iterator[tuple[str, SimpleQueue[tuple[str, dict[str, str], by
     """Give the URL of an app that is called back, and what it receives: path, headers and body."""
     received: SimpleQueue[tuple[str, dict[str, str], bytes]] = SimpleQueue()
 
-    class App(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.put((self.path, dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
+    def receive(request: Request) -> Reply:
+        received.put((request.target, request.headers, request.body))
+        return Reply(b"", status=204)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), App) as server:
-        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/done", received
-        finally:
-            server.shutdown()
-            serving.join()
+    with Hostile(receive) as server:
+        yield f"{server.url}/done", received
 
 
 def join_callbacks() -> None:
@@ -218,7 +189,7 @@ def test_a_task_that_has_ended_is_called_back_once_with_what_task_info_answers()
     with (
         listening() as (url, received),
         Sandbox(make_catalog(1), key=canary, clock=lambda: now[0], faults=[Fault("failed", 1)]) as sandbox,
-        httpx.Client(base_url=sandbox.url, headers={"x-api-key": canary}, trust_env=False) as client,
+        client_of(sandbox) as client,
     ):
         taken = [client.post(JOB_PATH, json={**body, "callback_url": f"{url}?{number}"}) for number in (1, 2)]
         assert received.empty()

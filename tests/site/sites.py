@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -54,7 +55,7 @@ class Site:
             self.engine, self.folder, Options(**{"api_url": "https://api.crun.ai", "stale_after": 3600.0, **options}), **hooks
         )
 
-    def after(self, *catalogs: Sequence[dict[str, Any]], max_removed: float = 1, **options: Any) -> Self:
+    def after(self, *catalogs: Sequence[dict[str, Any]], max_removed: Decimal = Decimal(1), **options: Any) -> Self:
         """Synchronise one catalog a week, and build."""
         weeks(self.engine, *catalogs, max_removed=max_removed)
         self.build(**options)
@@ -68,7 +69,7 @@ class Site:
         return {str(file.relative_to(self.folder)): file.stat().st_mtime_ns for file in self.folder.rglob("*") if file.is_file()}
 
 
-def weeks(engine: Engine, *catalogs: Sequence[dict[str, Any]], max_removed: float = 1) -> None:
+def weeks(engine: Engine, *catalogs: Sequence[dict[str, Any]], max_removed: Decimal = Decimal(1)) -> None:
     """Synchronise one catalog a week."""
     for catalog, start in zip(catalogs, WEEKS, strict=False):
         run_with(catalog, engine, clock=ticking(start), max_removed=max_removed)

@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sync.sandbox.catalog import make_catalog
 from tests.builders import run_with
-from tests.site.sites import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from playwright.sync_api import Page
 
-    from tests.builders import Database
-    from tests.site.conftest import Watched
-
-    Watch = Callable[..., Watched]
+    from tests.site.conftest import Watch
+    from tests.site.sites import Site
 
 ALL = ["5", "1", "2", "104909826"]
 PAGES = ("index.html", "changes.html", "templates/104909826.html", "templates/4.html")
@@ -94,8 +90,7 @@ def test_a_count_stands_beside_every_value_and_says_what_choosing_it_shows(base:
     assert options("type") == ["any", "First and last frame (3)", "First frame (1)"]
     for name in ("tag", "type", "requirement", "images", "resolution", "ratio"):
         page.locator("[type=reset]").click() if page.locator("[type=reset]").is_visible() else None
-        for option in page.locator(f"[name={name}] option").evaluate_all("all => all.map(o => [o.value, o.textContent])"):
-            value, text = option
+        for value, text in page.locator(f"[name={name}] option").evaluate_all("all => all.map(o => [o.value, o.textContent])"):
             if value:
                 chosen(page, **{name: value})
                 assert text.endswith(f"({len(here.ids())})"), text
@@ -187,22 +182,6 @@ def test_chinese_and_dark_are_chosen_once_and_kept(watch: Watch, small: Site) ->
 
 
 @pytest.mark.long
-def test_the_feed_is_filtered_by_kind_and_field(base: str, watch: Watch) -> None:
-    here = watch(base)
-    page = here.open("changes.html")
-    assert page.locator(".event").count() == 7
-
-    chosen(page, kind="removed")
-    assert page.locator(".event .what").all_inner_texts() == ["Gone Soon\n战斗游戏"]
-    chosen(page, kind="", field="consume_items")
-    assert page.locator(".event").count() == 1
-    assert "166.5 → 149.85" in page.locator(".event").inner_text()
-    assert page.url.endswith("#field=consume_items")
-    page.locator(".event a").click()
-    page.wait_for_url("**/templates/104909826.html")
-
-
-@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing(path: str, scheme: str, watch: Watch, small: Site) -> None:
@@ -220,11 +199,8 @@ def test_axe_finds_nothing(path: str, scheme: str, watch: Watch, small: Site) ->
 
 
 @pytest.mark.long
-def test_ten_thousand_templates_are_found_and_scrolled(sqlite: Database, tmp_path: Path, watch: Watch) -> None:
-    from sync.sandbox.catalog import make_catalog
-
-    run_with(make_catalog(10_000), sqlite.engine, deadline=300.0)
-    site = Site(tmp_path / "site", sqlite.engine)
+def test_ten_thousand_templates_are_found_and_scrolled(site: Site, watch: Watch) -> None:
+    run_with(make_catalog(10_000), site.engine, deadline=300.0)
     site.build()
 
     here = watch(site.folder.as_uri(), offline=True)

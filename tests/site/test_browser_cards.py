@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.sandbox.catalog import make_catalog
-from tests.builders import record, run_with, ticking
-from tests.site.sites import WEEKS, Site
+from tests.builders import record
+from tests.site.sites import WEEKS, Site, bare
 from tests.site.test_browser import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from playwright.sync_api import Page
 
-    from tests.builders import Database
-    from tests.site.conftest import Watched
-
-    Watch = Callable[..., Watched]
+    from tests.site.conftest import Watch
 
 pytestmark = pytest.mark.long
 
@@ -32,12 +26,10 @@ PLACES = """() => [...document.querySelectorAll('#grid article')].map(card => {
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
-def site_of(catalog: list[dict[str, Any]], database: Database, folder: Path) -> Site:
-    bare = [{**each, "Cover": None, "PreviewVideo": None} for each in catalog]
-    run_with(bare, database.engine, clock=ticking(WEEKS[0]))
-    site = Site(folder / "site", database.engine)
-    site.build(stale_after=10.0**10)
-    return site
+def built(site: Site, catalog: list[dict[str, Any]]) -> str:
+    """Build the site of these templates without media; return its address."""
+    without = [{**each, "Cover": None, "PreviewVideo": None} for each in catalog]
+    return site.after(without, stale_after=10.0**10).folder.as_uri()
 
 
 def places(page: Page) -> list[dict[str, float]]:
@@ -60,11 +52,8 @@ CATALOGS = {"sample": make_catalog(60)} | {
 
 
 @pytest.mark.parametrize("kind", [pytest.param("sample", marks=pytest.mark.ci_slice), "16:9", "21:9", "9:16", "1:1"])
-def test_at_least_eight_whole_cards_are_on_the_first_screen_and_every_row_is_full(
-    kind: str, sqlite: Database, tmp_path: Path, watch: Watch
-) -> None:
-    site = site_of(CATALOGS[kind], sqlite, tmp_path)
-    page = watch(site.folder.as_uri(), viewport={"width": 1400, "height": 1000}).open()
+def test_at_least_eight_whole_cards_are_on_the_first_screen_and_every_row_is_full(kind: str, site: Site, watch: Watch) -> None:
+    page = watch(built(site, CATALOGS[kind]), viewport={"width": 1400, "height": 1000}).open()
 
     assert len([place for place in places(page) if place["bottom"] <= 1000]) >= 8
     inner = page.locator("#grid").evaluate("grid => grid.getBoundingClientRect().right")
@@ -72,11 +61,10 @@ def test_at_least_eight_whole_cards_are_on_the_first_screen_and_every_row_is_ful
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_on_a_phone_nothing_is_cut_and_no_row_has_a_hole(width: int, sqlite: Database, tmp_path: Path, watch: Watch) -> None:
+def test_on_a_phone_nothing_is_cut_and_no_row_has_a_hole(width: int, site: Site, watch: Watch) -> None:
     ratios = ["9:16", "16:9", "16:9", "9:16", "16:9", "16:9", "16:9", "9:16", "1:1", "1:1", "16:9", "9:16", "9:16", "9:16"]
     mixed = [record(f"{n}", CoverAspectRatio=ratios[n % 14], ReleaseOnlineTime=10**9 - n) for n in range(56)]
-    site = site_of(mixed, sqlite, tmp_path)
-    here = watch(site.folder.as_uri(), **{**PHONE, "viewport": {"width": width, "height": 844}})
+    here = watch(built(site, mixed), **{**PHONE, "viewport": {"width": width, "height": 844}})
     page = here.open()
 
     assert page.evaluate("() => document.documentElement.scrollWidth") == width
@@ -149,13 +137,10 @@ def test_every_change_has_its_cover_also_after_a_filter(watch: Watch, small: Sit
         page.wait_for_function(f"() => ({loaded})([...document.querySelectorAll('#feed .thumb img')]) === {events}")
 
 
-def test_fields_and_values_are_worded_in_the_language_of_the_page(sqlite: Database, tmp_path: Path, watch: Watch) -> None:
-    for at, kind in enumerate(("BEGIN_FRAME", "BEGIN_END_FRAME")):
-        price = {"Resolution": "480p", "Credit": 10 + at}
-        found = record("1", Cover=None, PreviewVideo=None, TemplateType=kind, ConsumeItems=[price])
-        run_with([found], sqlite.engine, clock=ticking(WEEKS[at]))
-    site = Site(tmp_path / "site", sqlite.engine)
-    site.build()
+def test_fields_and_values_are_worded_in_the_language_of_the_page(site: Site, watch: Watch) -> None:
+    kinds = ("BEGIN_FRAME", 10), ("BEGIN_END_FRAME", 11)
+    prices = ([{"Resolution": "480p", "Credit": credit}] for _, credit in kinds)
+    site.after(*([bare("1", TemplateType=kind, ConsumeItems=next(prices))] for kind, _ in kinds))
 
     page = watch(site.folder.as_uri()).open("changes.html#kind=changed")
     fields = page.locator("#feed .field")

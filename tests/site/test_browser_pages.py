@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import record, records, run_with, ticking
+from tests.builders import record
 from tests.site.conftest import served
-from tests.site.sites import PIXEL, WEEKS, Site
+from tests.site.sites import HELD, PIXEL, WEEKS, Site, bare
 from tests.site.test_browser import PAGES, chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from playwright.sync_api import Page, Route
 
-    from tests.builders import Database
-    from tests.site.conftest import Watched
-
-    Watch = Callable[..., Watched]
+    from tests.site.conftest import Watch
 
 pytestmark = pytest.mark.long
 
@@ -62,13 +59,10 @@ ENGLISH = """() => {
 
 
 @pytest.fixture
-def many(sqlite: Database, tmp_path: Path) -> Site:
+def many(site: Site) -> Site:
     """A site of 200 templates whose covers are the vendor's."""
     catalog = [record(f"{n}", Cover=f"https://media.example/{n}.png", PreviewVideo=None) for n in range(200)]
-    run_with(catalog, sqlite.engine)
-    site = Site(tmp_path / "site", sqlite.engine)
-    site.build(stale_after=10.0**10)
-    return site
+    return site.after(catalog, stale_after=10.0**10)
 
 
 @pytest.fixture
@@ -179,11 +173,9 @@ def test_covers_are_asked_for_as_they_come_into_sight_and_not_told_by_whom(watch
     assert set(here.elsewhere) == set(asked)
 
 
-def test_all_that_passes_the_filters_is_in_the_page_without_scrolling(watch: Watch, sqlite: Database, tmp_path: Path) -> None:
+def test_all_that_passes_the_filters_is_in_the_page_without_scrolling(watch: Watch, site: Site) -> None:
     tags = ({"Tags": ["热门"], "Tags_en": ["Trending"]}, {"Tags": ["冬"], "Tags_en": ["Winter"]})
-    run_with([record(f"{n}", Cover=None, PreviewVideo=None, **tags[n % 3 == 0]) for n in range(200)], sqlite.engine)
-    site = Site(tmp_path / "site", sqlite.engine)
-    site.build()
+    site.after([bare(f"{n}", **tags[n % 3 == 0]) for n in range(200)])
     page = watch(site.folder.as_uri(), offline=True).open()
     for tag, expected in [("", 200), ("Trending", 133), ("Winter", 67), ("", 200)]:
         page.select_option("select[name=tag]", tag)
@@ -214,11 +206,8 @@ def test_a_cover_that_does_not_come_leaves_a_tile_with_the_first_letter(watch: W
     here.problems.clear()
 
 
-def test_a_page_that_stays_open_says_when_it_has_grown_old(sqlite: Database, tmp_path: Path, watch: Watch) -> None:
-    run_with([record("1", Cover=None, PreviewVideo=None)], sqlite.engine, clock=ticking(WEEKS[0]))
-    site = Site(tmp_path / "site", sqlite.engine)
-    site.build(stale_after=3600.0)
-    here = watch(site.folder.as_uri())
+def test_a_page_that_stays_open_says_when_it_has_grown_old(site: Site, watch: Watch) -> None:
+    here = watch(site.after([bare("1")]).folder.as_uri())
     here.page.clock.install(time=WEEKS[0] + timedelta(minutes=30))
 
     page = here.open()
@@ -228,15 +217,10 @@ def test_a_page_that_stays_open_says_when_it_has_grown_old(sqlite: Database, tmp
     assert "75 minutes ago · this page may be out of date" in page.locator("#freshness.old").inner_text()
 
 
-def test_what_waits_for_a_person_is_told_on_every_page_and_found_by_axe_to_be_well_told(
-    sqlite: Database, tmp_path: Path, watch: Watch
-) -> None:
+def test_what_waits_for_a_person_is_told_on_every_page_and_found_by_axe_to_be_well_told(site: Site, watch: Watch) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    run_with(records(30), sqlite.engine, clock=ticking(WEEKS[0]))
-    run_with([*records(14), record("15", InputNum="many")], sqlite.engine, clock=ticking(WEEKS[1]))
-    site = Site(tmp_path / "site", sqlite.engine)
-    site.build(stale_after=10.0**10)
+    site.after(*HELD, max_removed=Decimal("0.1"), stale_after=10.0**10)
 
     here = watch(site.folder.as_uri(), offline=True)
     for path in ("index.html", "changes.html", "templates/30.html"):
@@ -247,29 +231,40 @@ def test_what_waits_for_a_person_is_told_on_every_page_and_found_by_axe_to_be_we
     here.problems.clear()  # covers that cannot be had
 
 
-def test_an_empty_gallery_says_so(sqlite: Database, tmp_path: Path, watch: Watch) -> None:
-    site = Site(tmp_path / "site", sqlite.engine)
+def test_an_empty_gallery_says_so(site: Site, watch: Watch) -> None:
     site.build()
     here = watch(site.folder.as_uri())
     assert "Never synchronised" in here.open().locator("#freshness.old").inner_text()
     assert here.open("changes.html").locator(".note").first.inner_text() == "Nothing has changed yet."
 
 
-def test_the_feed_is_filtered_by_kind_and_field_together_and_the_view_can_be_sent(watch: Watch, small: Site) -> None:
-    here = watch(small.folder.as_uri())
-    page = here.open("changes.html#kind=changed&field=consume_items")
-    assert page.locator(".event").count() == 1
+def test_the_feed_is_filtered_by_kind_and_field_together_and_the_view_can_be_sent(base: str, watch: Watch) -> None:
+    page = watch(base).open("changes.html")
+    events = page.locator(".event")
 
     def offered(name: str) -> list[str]:
         return [text.strip() for text in page.locator(f"[name={name}] option").all_inner_texts()]
 
+    assert events.count() == 7
+    chosen(page, kind="removed")
+    assert page.locator(".event .what").all_inner_texts() == ["Gone Soon\n战斗游戏"]
+    chosen(page, kind="", field="consume_items")
+    assert events.count() == 1
+    assert page.url.endswith("#field=consume_items")
+
+    page.goto("about:blank")
+    page.goto(f"{base}/changes.html#kind=changed&field=consume_items")
+    assert events.count() == 1
+    assert "166.5 → 149.85" in events.inner_text()
     assert offered("kind") == ["any", "Changed (1)"]
     chosen(page, field="")
     assert offered("kind") == ["any", "Added (5)", "Changed (1)", "Removed (1)"]
     chosen(page, kind="added")
-    assert page.locator(".event").count() == 5
+    assert events.count() == 5
     page.go_back()
     page.wait_for_function("() => document.querySelectorAll('.event').length === 1")
+    page.locator(".event a").click()
+    page.wait_for_url("**/templates/104909826.html")
 
 
 @pytest.mark.parametrize("name", ["request", "sql", "cli"])
@@ -286,9 +281,7 @@ def test_each_line_is_copied_by_its_button_or_selected_where_copying_is_refused(
 
 
 def test_on_a_phone_a_tap_on_the_button_plays_and_a_tap_on_the_cover_opens_the_page(watch: Watch, small: Site) -> None:
-    phone: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
-    here = watch(small.folder.as_uri(), **phone)
-    page = here.open()
+    page = watch(small.folder.as_uri(), viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True).open()
     button = page.locator("article[data-template-id='1'] .play")
     assert button.evaluate("button => getComputedStyle(button).opacity") == "1"
     button.tap()

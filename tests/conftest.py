@@ -25,7 +25,7 @@ from tests.builders import EPOCH, Database, give_epoch, records
 from tests.daemons import Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 # A developer's own settings must not reach the tests.
 for name in [
@@ -254,3 +254,15 @@ def upstream() -> Iterator[Upstream]:
     """Serve a catalog of three."""
     with Upstream(records(3)) as server:
         yield server
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Say a figure, where `pytest -s` asks for it: docs/verification.md quotes them."""
+
+    def say(sentence: str) -> None:
+        if request.config.getoption("capture") == "no":
+            with capsys.disabled():
+                print(f"\n{sentence}")  # noqa: T201 - a figure that was asked for
+
+    return say

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
@@ -368,15 +367,3 @@ def age_lease(engine: sa.Engine, *, forget_process: bool = True) -> None:
     """Let the lease's term be over, as if its holder had been silent for long."""
     with engine.begin() as connection:
         connection.execute(sa.update(sync_lease).values(expires=1, **({"process": None} if forget_process else {})))
-
-
-@pytest.fixture
-def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Say a figure, where `pytest -s` asks for it: docs/verification.md quotes them."""
-
-    def say(sentence: str) -> None:
-        if request.config.getoption("capture") == "no":
-            with capsys.disabled():
-                print(f"\n{sentence}")  # noqa: T201 - a figure that was asked for
-
-    return say

@@ -1,8 +1,4 @@
-"""Apply a run in one transaction that begins with a check of its fencing token.
-
-The transaction is retried after a conflict and after a lost connection. If a connection breaks during COMMIT, the row of the
-run shows whether the COMMIT succeeded.
-"""
+"""Load what a run compares with, and apply the run in one transaction that begins with a check of its fencing token."""
 
 from __future__ import annotations
 
@@ -101,7 +97,7 @@ class Store:
         return found
 
     def _reconnect_waits(self) -> Iterator[float]:
-        """Yield the waits of `RECONNECT`, in seconds, until their total has passed; an attempt may itself take a timeout."""
+        """Yield the waits of `RECONNECT` until their total has passed; an attempt may itself take a timeout."""
         waits = RECONNECT.all_waits(self.retry.random)
         ends = self.retry.monotonic() + sum(waits)
         for wait in waits:

@@ -53,12 +53,6 @@ def update_rows(
         connection.execute(statement, [{f"new_{name}": value for name, value in row.items()} for row in rows])
 
 
-def delete_rows(connection: sa.Connection, table: sa.Table, ids: Sequence[str]) -> None:
-    """Delete all rows of some templates."""
-    for batch in batches(ids):
-        connection.execute(sa.delete(table).where(table.c.template_id.in_(batch)))
-
-
 @lru_cache(maxsize=64)
 def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> list[tuple[str, Callable[[Any], Any] | None]]:
     """Return, for each column, the function that converts a value for the driver; None if none is needed."""

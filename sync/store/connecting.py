@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import event
-
 from sync.errors import DatabaseAway
-from sync.store.database_errors import NAME_THE_PRIMARY, classify
 from sync.store.database_url import refused_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     import sqlalchemy as sa
-    from sqlalchemy.engine import ExceptionContext
 
     from sync.store.database_url import Host
 
@@ -36,16 +32,6 @@ IDLE_SECONDS = 60
 
 ANSWER_MARGIN_SECONDS = 15
 """Additional wait for an answer after the server's own timeout, before the connection is closed."""
-
-
-def refuse_replica(connection: sa.Connection) -> None:
-    """Refuse to write to a MariaDB replica: a user with ALL privileges could, and would break its replication.
-
-    Raises:
-        DatabaseAway: the server is read-only.
-    """
-    if connection.dialect.name == "mysql" and is_standby(connection):
-        raise DatabaseAway("The database is a read-only replica (read_only is on).", hint=NAME_THE_PRIMARY)
 
 
 def is_standby(connection: sa.Connection) -> bool:
@@ -80,22 +66,14 @@ def is_off(value: Any) -> bool:
     return str(value).upper() in {"0", "OFF", "FALSE", "NO"}
 
 
-def install_connect(engine: sa.Engine, hosts: Sequence[Host]) -> None:
-    """Make an engine connect with this module; `hosts` is empty for SQLite, and if the URL has the driver's form."""
-    event.listen(engine, "do_connect", partial(_connect, hosts=hosts, query=engine.url.query))
-    event.listen(engine, "handle_error", _invalidate)
-
-
-def _invalidate(context: ExceptionContext) -> None:
-    """Discard a connection whose server is unreachable; SQLAlchemy would try a rollback that the server refuses."""
-    if classify(context.original_exception) is DatabaseAway:
-        context.is_disconnect = True
-
-
-def _connect(
+def connect(
     dialect: Any, _record: Any, arguments: Any, options: dict[str, Any], hosts: Sequence[Host], query: Mapping[str, Any]
 ) -> Any:
-    """Connect; report options, hosts or file names that the driver refuses as errors of the settings."""
+    """Connect, for SQLAlchemy's event `do_connect`; `hosts` is empty for SQLite, and if the URL has the driver's form.
+
+    Raises:
+        ConfigurationError: the driver refuses an option, a host or a file name of the URL.
+    """
     socket = query.get("unix_socket")
     if socket is not None and not Path(socket).exists():  # PyMySQL would name the host in its place
         raise DatabaseAway(f"No server listens on unix_socket {socket}.", hint="Check DATABASE_URL and that the server runs.")

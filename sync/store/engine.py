@@ -13,15 +13,17 @@ from weakref import WeakSet
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from sync.errors import DatabaseError, MissingExtra, SchemaError
+from sync.errors import DatabaseAway, DatabaseError, MissingExtra, SchemaError
 from sync.store import connecting
 from sync.store.column_types import json_text, read_json
-from sync.store.connecting import install_connect, refuse_replica
-from sync.store.database_errors import translate_errors
+from sync.store.connecting import connect, is_standby
+from sync.store.database_errors import NAME_THE_PRIMARY, classify, translate_errors
 from sync.store.database_url import exists, read_url, refused_options, sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from sqlalchemy.engine import ExceptionContext
 
     Identity = tuple[int, int] | None
 
@@ -57,7 +59,8 @@ def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.
         ) from None
     engine.update_execution_options(hosts=tuple(map(str, hosts)))
     follow_file(engine)
-    install_connect(engine, hosts)
+    event.listen(engine, "do_connect", partial(connect, hosts=hosts, query=url.query))
+    event.listen(engine, "handle_error", _discard_if_away)
     if backend == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
@@ -88,6 +91,12 @@ def _driver_options(backend: str, lock_timeout: float, query: Mapping[str, objec
         )
         others = {"charset": "utf8mb4", "init_command": session}
     return others | {name: seconds for name, seconds in timeouts.items() if name not in query}
+
+
+def _discard_if_away(context: ExceptionContext) -> None:
+    """Discard a connection whose server is unreachable; SQLAlchemy would try a rollback that the server refuses."""
+    if classify(context.original_exception) is DatabaseAway:
+        context.is_disconnect = True
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
@@ -124,8 +133,7 @@ def _drop_pools() -> None:
         engine.dispose(close=False)  # the connections still belong to the parent process
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drop_pools)
+os.register_at_fork(after_in_child=_drop_pools)
 
 
 _FOR_WRITING: dict[str, dict[str, Any]] = {
@@ -150,7 +158,9 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """
     require_file(engine)
     with translate_errors(engine), engine.execution_options(**_FOR_WRITING[engine.dialect.name]).begin() as connection:
-        refuse_replica(connection)
+        if engine.dialect.name == "mysql" and is_standby(connection):
+            # A user with ALL privileges could write, and would break the replication.
+            raise DatabaseAway("The database is a read-only replica (read_only is on).", hint=NAME_THE_PRIMARY)
         yield connection
 
 

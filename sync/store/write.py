@@ -17,7 +17,7 @@ from sync.catalog.document import content_hash
 from sync.catalog.fields import LISTS, SCALARS
 from sync.config.addresses import require_same_origin
 from sync.errors import DatabaseError
-from sync.store.bulk import batches, delete_rows, insert_rows, update_rows
+from sync.store.bulk import batches, insert_rows, update_rows
 from sync.store.column_types import UtcDateTime, exact_decimal
 from sync.store.state import Feed
 from sync.store.tables import (
@@ -166,13 +166,15 @@ class _Writer:
                 self._assign_tag_ids(documents)
             if name == "consume_items":
                 self._cut_price_periods(documents, old)
-            delete_rows(self.connection, _TABLES[name], old)
+            table = _TABLES[name]
+            if old:
+                self.connection.execute(sa.delete(table).where(table.c.template_id.in_(old)))
             rows = [
                 {"template_id": document["template_id"], "position": position, **self._item_row(name, item)}
                 for document in documents
                 for position, item in enumerate(document[name])
             ]
-            insert_rows(self.connection, _TABLES[name], rows)
+            insert_rows(self.connection, table, rows)
 
     def _item_row(self, name: str, item: Any) -> dict[str, Any]:
         if name == "aspect_ratios":

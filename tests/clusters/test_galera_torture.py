@@ -23,16 +23,14 @@ from sync.reader import feed
 from sync.store import schema
 from sync.store.engine import open_engine
 from tests.clusters.servers import both, galera
-from tests.faults import BEFORE, PROCESSES, anomalies, sync, tell, wait_for
-from tests.store.test_torture import ends_of_runs, work
+from tests.faults import BEFORE, anomalies, sync, wait_for
+from tests.store.test_torture import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.servers import Server
-
-__all__ = ["tell"]  # a fixture
 
 pytestmark = pytest.mark.long
 
@@ -52,48 +50,9 @@ def nodes() -> Iterator[list[Server]]:
         yield started
 
 
-class Workers:
-    """Three of them; one that is killed is replaced."""
-
-    def __init__(self, nodes: list[Server], folder: Path, *, fenced: bool = True) -> None:
-        self._folder = folder
-        self._fenced = fenced
-        self._urls = [both(*nodes[number:], *nodes[:number]) for number in range(3)]
-        self._seeds = iter(range(10**6))
-        self._processes = [self._started(url) for url in self._urls]
-
-    def _started(self, url: str) -> PROCESSES.Process:  # type: ignore[name-defined]
-        arguments = (url, str(self._folder), next(self._seeds))
-        process = PROCESSES.Process(target=work, args=arguments, kwargs={"fenced": self._fenced, "term": TERM}, daemon=True)
-        process.start()
-        return process
-
-    def kill(self, place: int) -> None:
-        """Kill one, and start another."""
-        self._ended(self._processes[place])
-        self._processes[place] = self._started(self._urls[place])
-
-    def pause(self, place: int, seconds: float) -> None:
-        """Stop one for some seconds, with its transaction open."""
-        pid = self._processes[place].pid
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(seconds)
-        os.kill(pid, signal.SIGCONT)
-
-    def end(self) -> Counter[str]:
-        """Kill all, and count the results of their runs."""
-        for process in self._processes:
-            self._ended(process)
-        ends: Counter[str] = Counter()
-        for end, count in ends_of_runs(self._folder).items():
-            ends[end.partition(":")[0]] += count
-        return ends
-
-    @staticmethod
-    def _ended(process: PROCESSES.Process) -> None:  # type: ignore[name-defined]
-        process.kill()
-        process.join()
-        process.close()
+def start_workers(nodes: list[Server], folder: Path, *, fenced: bool = True) -> Workers:
+    """Start three, each of which prefers another node."""
+    return Workers([both(*nodes[number:], *nodes[:number]) for number in range(3)], folder, fenced=fenced, term=TERM)
 
 
 class Nemesis:
@@ -144,10 +103,22 @@ class Nemesis:
         self._workers.kill(self._chance.randrange(3))
 
     def worker_paused(self) -> None:
-        self._workers.pause(self._chance.randrange(3), self._chance.uniform(0.05, 2 * TERM))
+        """Stop one for some seconds, with its transaction open."""
+        place = self._chance.randrange(3)
+        self._workers.signal(place, signal.SIGSTOP)
+        time.sleep(self._chance.uniform(0.05, 2 * TERM))
+        self._workers.signal(place, signal.SIGCONT)
 
     def _healed(self) -> None:
         wait_for(lambda: all(_is_ready(node) for node in self._nodes), within=120)
+
+
+def by_code(results: Counter[str]) -> Counter[str]:
+    """Count results without the messages of their errors."""
+    counts: Counter[str] = Counter()
+    for result, count in results.items():
+        counts[result.partition(":")[0]] += count
+    return counts
 
 
 def went_back(engine: sa.Engine) -> list[str]:
@@ -177,9 +148,9 @@ def illegal(nodes: list[Server]) -> list[str]:
 def test_no_run_of_three_workers_on_three_nodes_fails_for_a_conflict(
     nodes: list[Server], tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
-    workers = Workers(nodes, tmp_path)
+    workers = start_workers(nodes, tmp_path)
     time.sleep(SECONDS)
-    ends = workers.end()
+    ends = by_code(workers.end())
     assert set(ends) <= {"succeeded", "lease-busy", "lease-lost"}
     assert ends["succeeded"] > SECONDS
     assert illegal(nodes) == []
@@ -189,10 +160,10 @@ def test_no_run_of_three_workers_on_three_nodes_fails_for_a_conflict(
 def test_killed_frozen_and_isolated_nodes_and_workers_leave_one_consistent_history(
     nodes: list[Server], tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
-    workers = Workers(nodes, tmp_path)
+    workers = start_workers(nodes, tmp_path)
     nemesis = Nemesis(nodes, workers)
     nemesis.rage(SECONDS)
-    ends = workers.end()
+    ends = by_code(workers.end())
     assert not [end for end in ends if end.startswith("escaped")]
     assert ends["succeeded"] > 0
     assert illegal(nodes) == []
@@ -205,7 +176,7 @@ def test_killed_frozen_and_isolated_nodes_and_workers_leave_one_consistent_histo
 
 @pytest.mark.skipif("SYNC_TEST_TORTURE_UNFENCED" not in os.environ, reason="by command: SYNC_TEST_TORTURE_UNFENCED=1")
 def test_without_the_fence_the_same_torture_fails(nodes: list[Server], tmp_path: Path, tell: Callable[[str], None]) -> None:
-    workers = Workers(nodes, tmp_path, fenced=False)
+    workers = start_workers(nodes, tmp_path, fenced=False)
     nemesis = Nemesis(nodes, workers)
     found: list[str] = []
     until = time.monotonic() + 600

@@ -26,7 +26,7 @@ from sync.store.state import Feed
 from sync.store.tables import price_changes, sync_runs, sync_state, template_changes
 from tests.builders import EPOCH, Database, give_epoch, record
 from tests.command_line import template_sync
-from tests.faults import at, sync, tell
+from tests.faults import at, sync
 from tests.servers import postgresql
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.long_on_servers
 
-__all__ = ["tell"]  # a fixture
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEPT = (template_changes, sync_runs, sync_state)
 """What a backup of a feed is made of."""

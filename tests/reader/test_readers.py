@@ -13,14 +13,12 @@ import sqlalchemy as sa
 from sync.catalog.feed import Cursor
 from sync.store.engine import open_engine, reading
 from tests.builders import EPOCH, record, records
-from tests.faults import AFTER, BEFORE, PROCESSES, Catalog, at, real_clock, sync, tell, versioned, wait_for
+from tests.faults import AFTER, BEFORE, PROCESSES, Catalog, at, real_clock, sync, versioned, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.builders import Database
-
-__all__ = ["tell"]  # a fixture
 
 SYNCS = 200
 SOME_AND_ALL = pytest.mark.parametrize(

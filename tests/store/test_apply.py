@@ -33,8 +33,25 @@ def _row(database: Database, template_id: str) -> dict[str, Any]:
     return next(row for row in database.rows("templates") if row["template_id"] == template_id)
 
 
+def _statements(database: Database, served: list[dict[str, Any]]) -> list[str]:
+    """Return the statements of a run."""
+    statements: list[str] = []
+    hear_statements(database.engine, statements.append)
+    sync(served, database.engine)
+    return statements
+
+
 def _writes(statement: str) -> bool:
     return statement.startswith(("INSERT", "UPDATE", "DELETE"))
+
+
+def _refuses(database: Database, message: str, hint: str) -> None:
+    """Check that the next run ends with an error and applies nothing."""
+    before = database.catalog_dump()
+    error = sync(AFTER, database.engine).error
+    assert isinstance(error, DatabaseError)
+    assert (str(error), error.hint) == (message, hint)
+    assert database.catalog_dump() == before
 
 
 def _prices(database: Database, template_id: str = "1") -> list[tuple[Any, ...]]:
@@ -225,29 +242,20 @@ def test_a_new_field_leaves_sync_state_unchanged(database: Database) -> None:
 def test_a_feed_end_that_was_set_back_by_hand_is_refused(database: Database) -> None:
     sync(BEFORE, database.engine)
     database.execute("UPDATE sync_state SET last_seq = 3")
-    before = database.catalog_dump()
     (cursor,) = (row["last_cursor"] for row in database.rows("sync_state"))
-    error = sync(AFTER, database.engine).error
-    assert isinstance(error, DatabaseError)
-    assert str(error) == f"sync_state says that the feed ends at seq 3, but its last cursor is {cursor}."
-    assert error.hint == "Restore a backup, or correct last_seq."
-    assert database.catalog_dump() == before
+    message = f"sync_state says that the feed ends at seq 3, but its last cursor is {cursor}."
+    _refuses(database, message, "Restore a backup, or correct last_seq.")
 
 
 def test_a_run_without_changes_writes_to_its_row_and_the_lease_only(database: Database) -> None:
     sync(BEFORE, database.engine)
-    statements: list[str] = []
-    hear_statements(database.engine, statements.append)
-    sync(BEFORE, database.engine)
-    written = {statement.split()[2 if statement.startswith("INSERT") else 1] for statement in statements if _writes(statement)}
-    assert written == {"sync_runs", "sync_lease"}
+    writes = [statement for statement in _statements(database, BEFORE) if _writes(statement)]
+    assert {each.split()[2 if each.startswith("INSERT") else 1] for each in writes} == {"sync_runs", "sync_lease"}
 
 
 def test_a_new_signature_writes_no_price_tag_or_ratio(database: Database) -> None:
     sync([record("1")], database.engine)
-    statements: list[str] = []
-    hear_statements(database.engine, statements.append)
-    sync([record("1", Cover="https://media.example/cover.jpeg?x-expires=2")], database.engine)
+    statements = _statements(database, [record("1", Cover="https://media.example/cover.jpeg?x-expires=2")])
     lists = ("consume_items", "price_periods", "template_tags", "template_aspect_ratios")
     touched = [name for name in lists for statement in statements if _writes(statement) and name in statement]
     assert (touched, any("templates" in statement for statement in statements)) == ([], True)
@@ -266,7 +274,6 @@ def test_an_equal_record_in_other_bytes_gets_their_wire_hash(database: Database)
 
 def test_a_run_whose_row_was_deleted_applies_nothing(database: Database) -> None:
     sync(BEFORE, database.engine)
-    before = database.catalog_dump()
 
     def delete_the_row(statement: str) -> None:
         if "template_changes (" in statement and database.scalar("SELECT count(*) FROM sync_runs") == 2:
@@ -276,11 +283,8 @@ def test_a_run_whose_row_was_deleted_applies_nothing(database: Database) -> None
         database.execute("CREATE TRIGGER gone AFTER INSERT ON template_changes BEGIN DELETE FROM sync_runs WHERE run_id = 2; END")
     else:
         hear_statements(database.engine, delete_the_row)
-    error = sync(AFTER, database.engine).error
-    assert str(error) == "The row of this run is missing from sync_runs; nothing was applied."
-    assert isinstance(error, DatabaseError)
-    assert error.hint == "Check for other writers to sync_runs."
-    assert database.catalog_dump() == before
+    message = "The row of this run is missing from sync_runs; nothing was applied."
+    _refuses(database, message, "Check for other writers to sync_runs.")
 
 
 def test_many_templates_at_once_are_written_and_removed_in_batches(database: Database) -> None:

@@ -35,14 +35,11 @@ from tests.faults import (
     meaning,
     sync,
     sync_and_die,
-    tell,
 )
 from tests.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-__all__ = ["tell"]  # a fixture
 
 LARGE = [*AFTER, *(record(str(number), Title=f"{number} " * 300, Title_en=f"{number} " * 300) for number in range(100, 140))]
 """Needs room on a disk."""

@@ -6,6 +6,7 @@ SYNC_TEST_TORTURE_UNFENCED=1 also runs it without the check of the fencing token
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -20,16 +21,14 @@ from sync.errors import DatabaseError, LeaseLost
 from sync.store import lease as leases
 from sync.store.engine import open_engine, reading
 from sync.store.tables import sync_state, template_changes
-from tests.faults import PROCESSES, Catalog, age_lease, anomalies, documents, sync, tell, versioned, wait_for
+from tests.faults import PROCESSES, Catalog, age_lease, anomalies, documents, sync, versioned, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from multiprocessing.context import ForkServerProcess
     from pathlib import Path
 
     from tests.builders import Database
-
-__all__ = ["tell"]  # a fixture
 
 SECONDS = float(os.environ.get("SYNC_TEST_TORTURE_SECONDS", "8"))
 TERM = 0.3
@@ -117,32 +116,64 @@ class Reader:
         self._engine.dispose()
 
 
-class Nemesis:
-    """Starts the workers, and kills, pauses and wakes them at random."""
+class Workers:
+    """Processes that synchronise forever, one for each URL; one that is killed is replaced."""
 
-    def __init__(self, database: Database, folder: Path, seed: int, *, fenced: bool = True) -> None:
+    def __init__(self, urls: Sequence[str], folder: Path, *, fenced: bool = True, term: float = TERM) -> None:
+        self._urls = urls
+        self._folder = folder
+        self._options = {"fenced": fenced, "term": term}
+        self._seeds = itertools.count(random.SystemRandom().randrange(10**6))
+        self._processes = [self._start(url) for url in urls]
+
+    def _start(self, url: str) -> ForkServerProcess:
+        arguments = (url, str(self._folder), next(self._seeds))
+        process = PROCESSES.Process(target=work, args=arguments, kwargs=self._options, daemon=True)
+        process.start()
+        return process
+
+    @staticmethod
+    def _end(process: ForkServerProcess) -> None:
+        process.kill()
+        process.join()
+        process.close()
+
+    def kill(self, place: int) -> None:
+        """Kill one, and start another."""
+        self._end(self._processes[place])
+        self._processes[place] = self._start(self._urls[place])
+
+    def signal(self, place: int, number: signal.Signals) -> None:
+        pid = self._processes[place].pid
+        assert pid is not None
+        os.kill(pid, number)
+
+    def end(self) -> Counter[str]:
+        """Kill all; return how many runs had which result."""
+        for process in self._processes:
+            self._end(process)
+        return self.results()
+
+    def results(self) -> Counter[str]:
+        return Counter(line for log in self._folder.glob("*.log") for line in log.read_text().splitlines())
+
+
+class Nemesis:
+    """Kills, pauses and wakes the workers at random."""
+
+    def __init__(self, workers: Workers) -> None:
         self.done: Counter[str] = Counter()
-        self._arguments = (database.url, str(folder))
-        self._fenced = fenced
-        self._random = random.Random(seed)  # noqa: S311 - no secret
-        self._seeds = iter(range(seed, seed + 10**6))
-        self._workers = [self._worker() for _ in range(WORKERS)]
+        self._workers = workers
+        self._random = random.SystemRandom()
         self._asleep: dict[int, float] = {}
         self._next = 0.0
-
-    def _worker(self) -> ForkServerProcess:
-        worker = PROCESSES.Process(
-            target=work, args=(*self._arguments, next(self._seeds)), kwargs={"fenced": self._fenced}, daemon=True
-        )
-        worker.start()
-        return worker
 
     def act(self) -> None:
         """Do what is due."""
         now = time.monotonic()
         for place in [place for place, until in self._asleep.items() if until <= now]:
             del self._asleep[place]
-            self._signal(place, signal.SIGCONT)
+            self._workers.signal(place, signal.SIGCONT)
         if now < self._next:
             return
         self._next = now + self._random.uniform(0.05, 0.4)
@@ -150,58 +181,35 @@ class Nemesis:
         if place in self._asleep:
             return
         if self._random.random() < 0.5:
-            self._signal(place, signal.SIGKILL)
-            self._workers[place].join()
-            self._workers[place].close()
-            self._workers[place] = self._worker()
+            self._workers.kill(place)
             self.done["killed"] += 1
         else:
-            self._signal(place, signal.SIGSTOP)
+            self._workers.signal(place, signal.SIGSTOP)
             self._asleep[place] = now + self._random.uniform(0.05, 4 * TERM)
             self.done["paused"] += 1
 
-    def _signal(self, place: int, number: signal.Signals) -> None:
-        pid = self._workers[place].pid
-        assert pid is not None
-        os.kill(pid, number)
-
-    def stop(self) -> None:
-        for worker in self._workers:
-            worker.kill()
-            worker.join()
-            worker.close()
-
 
 def _torture(database: Database, folder: Path, seconds: float, *, fenced: bool = True) -> tuple[Reader, Nemesis, Counter[str]]:
-    """Run workers for some seconds, or until the reader reports a violation."""
-    seed = random.SystemRandom().randrange(10**6)
-    reader, nemesis = Reader(database.url), Nemesis(database, folder, seed, fenced=fenced)
+    """Run workers for some seconds, and until enough of their runs succeeded, or until the reader reports a violation."""
+    reader, workers = Reader(database.url), Workers([database.url] * WORKERS, folder, fenced=fenced)
+    nemesis = Nemesis(workers)
     ends = time.monotonic() + seconds
     try:
-        while (time.monotonic() < ends or _too_few(folder, ends)) and not reader.complaints:
+        while not reader.complaints and (
+            (now := time.monotonic()) < ends or (workers.results()["succeeded"] < ENOUGH and now < ends + PATIENCE)
+        ):
             nemesis.act()
             reader.read()
     finally:
-        nemesis.stop()
+        ended = workers.end()
         reader.close()
-    return reader, nemesis, ends_of_runs(folder)
-
-
-def _too_few(folder: Path, ends: float) -> bool:
-    """Return whether too few runs succeeded yet, as on a busy machine."""
-    return ends_of_runs(folder)["succeeded"] < ENOUGH and time.monotonic() < ends + PATIENCE
-
-
-def ends_of_runs(folder: Path) -> Counter[str]:
-    """Count the logged results of runs."""
-    return Counter(line for log in folder.glob("*.log") for line in log.read_text().splitlines())
+    return reader, nemesis, ended
 
 
 @pytest.mark.long_on_servers
-@pytest.mark.parametrize(
-    "seconds",
-    [pytest.param(3, id="briefly", marks=pytest.mark.ci_slice), pytest.param(SECONDS, id="for long", marks=pytest.mark.long)],
-)
+@pytest.mark.parametrize("seconds", [
+    pytest.param(3, id="briefly", marks=pytest.mark.ci_slice), pytest.param(SECONDS, id="for long", marks=pytest.mark.long),
+])  # fmt: skip
 def test_workers_killed_and_paused_at_random_cause_no_violation(
     database: Database, seconds: float, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
@@ -210,7 +218,12 @@ def test_workers_killed_and_paused_at_random_cause_no_violation(
     assert anomalies(database) == []
     assert ended.keys() <= {"succeeded", "lease-busy", "lease-lost", "interrupted"}, "no deadlock, no timeout"
     assert ended["succeeded"] >= ENOUGH
-    wait_for_free_lease(database)
+
+    def lease_is_free() -> bool:
+        with reading(database.engine) as connection:
+            return not leases.current_holder(connection).active
+
+    wait_for(lease_is_free)
     outcome = sync(versioned(_now()), database.engine, ttl=TERM)
     assert outcome.error is None, "the next run needs no repair"
     assert {row["status"] for row in database.rows("sync_runs")} <= {"succeeded", "skipped", "interrupted", "failed"}
@@ -220,16 +233,6 @@ def test_workers_killed_and_paused_at_random_cause_no_violation(
         f"{database.kind}, {seconds:g} s: {reader.reads} reads of {len(reader.versions)} catalogs, none torn, "
         f"none back; workers {dict(nemesis.done)}; runs {dict(ended)}; {outcome.run.run_id} attempts, 0 anomalies"
     )
-
-
-def wait_for_free_lease(database: Database) -> None:
-    """Wait for the end of a lease."""
-
-    def free() -> bool:
-        with reading(database.engine) as connection:
-            return not leases.current_holder(connection).active
-
-    wait_for(free)
 
 
 @pytest.mark.parametrize("fenced", [True, False], ids=["with the fence", "without it"])

@@ -19,7 +19,7 @@ from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import positions
 from sync.webhooks.sign_and_send import send
-from tests.faults import PROCESSES, process, sync, tell, versioned, wait_for
+from tests.faults import PROCESSES, process, sync, versioned, wait_for
 from tests.webhooks.receiver import ACCEPTED, SECRET, Receiver, Request, response
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.builders import Database
-
-__all__ = ["tell"]  # a fixture
 
 SPEED = 100_000
 """Seconds of the dispatchers' clock in one real second: days of attempts in seconds."""

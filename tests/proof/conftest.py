@@ -1,5 +1,0 @@
-"""Fixtures of the proofs."""
-
-from tests.faults import tell
-
-__all__ = ["tell"]

@@ -47,8 +47,7 @@ RUN_FLAGS = (
 class Context:
     """The settings, the output and the resources of one command.
 
-    Attributes:
-        quiet: on a terminal, log only if a level is set, because the command itself prints its result and its errors.
+    `quiet`: on a terminal, log only if a level is set, because the command itself prints its result and its errors.
     """
 
     settings: Settings
@@ -58,11 +57,7 @@ class Context:
     quiet: bool = False
 
     def refuse_file_in_use(self, path: str) -> None:
-        """Refuse to write a file that is the database, one of its side files, or the file of a setting.
-
-        Raises:
-            UsageError: naming what it is.
-        """
+        """Raise UsageError for a file to write that is the database, one of its side files, or the file of a setting."""
         from sync.config.files import files_in_use, owner_of
 
         if owner := owner_of(path, files_in_use(self.settings.database_url, self.loaded.files)):
@@ -78,10 +73,9 @@ class Context:
         return engine
 
     def start_logging(self, *, only_if_asked: bool = False) -> None:
-        """Configure logging from the settings. Call it only in commands that log: structlog takes 0.1 s to import.
+        """Configure logging from the settings, in commands that log only: structlog takes 0.1 s to import.
 
-        Args:
-            only_if_asked: without a terminal, too, log only if a level is set.
+        With `only_if_asked`, log only if a level is set, without a terminal, too.
         """
         from sync.logs import configure
 

@@ -22,11 +22,8 @@ def command() -> None:
 @sync_command(
     "Create the tables, or upgrade them to this version. Can be repeated, and can run on several machines at once, except for "
     "the first upgrade on a Galera cluster.",
-    *DATABASE_FLAGS,
-    *LOG_FLAGS,
-    has_effect=True,
-    group=command,
-)
+    *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True, group=command,
+)  # fmt: skip
 def upgrade(context: Context) -> None:
     """Upgrade the schema."""
     context.start_logging()
@@ -59,11 +56,8 @@ def current(context: Context, *, as_json: bool) -> None:
     "Check that the tables match this version, that the hash chain of the feed is intact, and that applying the feed from its "
     "start gives the contents of the tables.\n\n"
     "Exit codes: 0 no differences; 69 differences.",
-    *DATABASE_FLAGS,
-    *LOG_FLAGS,
-    has_effect=True,
-    group=command,
-)
+    *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True, group=command,
+)  # fmt: skip
 @json_flag("Print the differences as a JSON list.")
 def check(context: Context, *, as_json: bool) -> None:
     """Check the schema and the consistency of the data."""
@@ -94,11 +88,9 @@ def check(context: Context, *, as_json: bool) -> None:
 @sync_command(
     "Show the origin (scheme, host and port) of the catalog that the database is a copy of. Commands that request another one "
     "are refused, with exit code 78.",
-    *DATABASE_FLAGS,
     "base_url",
-    has_effect=True,
-    group=command,
-)
+    *DATABASE_FLAGS, has_effect=True, group=command,
+)  # fmt: skip
 @click.option("--accept", is_flag=True, help="Replace the recorded origin by that of CRUN_BASE_URL.")
 @json_flag()
 def origin(context: Context, *, accept: bool, as_json: bool) -> None:
@@ -125,10 +117,8 @@ def origin(context: Context, *, accept: bool, as_json: bool) -> None:
 @sync_command(
     "Write a consistent copy of a SQLite database to FILE, also while a daemon runs. For a server, print the command of its own "
     "tool.",
-    *DATABASE_FLAGS,
-    has_effect=True,
-    group=command,
-)
+    *DATABASE_FLAGS, has_effect=True, group=command,
+)  # fmt: skip
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def backup(context: Context, *, file: Path) -> None:
     """Back up the database."""
@@ -143,10 +133,8 @@ def backup(context: Context, *, file: Path) -> None:
 @sync_command(
     "Restore a backup of a SQLite database atomically; no process may have it open. For a server, print the command of its own "
     "tool.",
-    *DATABASE_FLAGS,
-    has_effect=True,
-    group=command,
-)
+    *DATABASE_FLAGS, has_effect=True, group=command,
+)  # fmt: skip
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def restore(context: Context, *, file: Path) -> None:
     """Restore a backup."""

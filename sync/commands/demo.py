@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 
 @sync_command(
     "Serve a sample catalog on loopback, synchronise it, change it, synchronise again and show the changes.",
-    *DATABASE_FLAGS,
-    *LOG_FLAGS,
-    quiet=True,
-    has_effect=True,
-)
+    *DATABASE_FLAGS, *LOG_FLAGS, quiet=True, has_effect=True,
+)  # fmt: skip
 @catalog_size(minimum=1)
 @SEED
 @click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Also write the gallery to DIR.")

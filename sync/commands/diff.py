@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     "Show the net changes from the first run or instant to the second one. Without a second argument: to --as-of if given, else "
     "to the present. Reads the database only.",
     *DATABASE_FLAGS,
-)
+)  # fmt: skip
 @click.argument("before", type=POINT_IN_TIME, metavar="RUN|INSTANT")
 @click.argument("after", type=POINT_IN_TIME, metavar="[RUN|INSTANT]", required=False)
 @AS_OF

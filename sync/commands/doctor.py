@@ -240,13 +240,9 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 @sync_command(
     "Check settings, DNS, TLS, API key, clock, disk, database, schema, lease, freshness and webhooks. Tests a write and rolls it "
     "back; changes nothing. Exits with the code with which a run would exit; 0 if no check failed.",
-    *ASKING_FLAGS,
     "webhooks_file",
-    unused=RUN_FLAGS,
-    quiet=True,
-    shows_key=True,
-    has_effect=True,
-)
+    *ASKING_FLAGS, unused=RUN_FLAGS, quiet=True, shows_key=True, has_effect=True,
+)  # fmt: skip
 @json_flag()
 def command(context: Context, *, as_json: bool) -> None:
     """Run and print all checks."""

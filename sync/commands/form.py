@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @sync_command(
     "Print the JSON Schema (2020-12) of the `input` of a template's generation request; or an example, a validation, or the "
     "complete request. Reads the database only; sends nothing.",
-    *DATABASE_FLAGS,
     "base_url",
-)
+    *DATABASE_FLAGS,
+)  # fmt: skip
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option("--example", is_flag=True, help="Print a valid input, with placeholders for the images.")
 @click.option("--request", is_flag=True, help="Print the complete request: method, URL, headers, body. Uses --base-url.")

@@ -9,10 +9,9 @@ from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
 
 @sync_command(
     "Check the health for a container: exit code 0 if the last success is fresh, else 1.",
-    *DATABASE_FLAGS,
     "stale_after",
-    has_effect=True,
-)
+    *DATABASE_FLAGS, has_effect=True,
+)  # fmt: skip
 def command(context: Context) -> None:
     """Exit with 0 or 1; `main` replaces every other exit code of this command by 1."""
     from sync.catalog.run_record import is_stale

@@ -37,12 +37,8 @@ def show(context: Context, *, as_json: bool) -> None:
 
 @sync_command(
     "Release the lease of the current holder by force. The lease of a dead holder expires by itself.",
-    *DATABASE_FLAGS,
-    *LOG_FLAGS,
-    quiet=True,
-    has_effect=True,
-    group=command,
-)
+    *DATABASE_FLAGS, *LOG_FLAGS, quiet=True, has_effect=True, group=command,
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Confirm the release. The run that holds the lease can then no longer commit.")
 def release(context: Context, *, force: bool) -> None:
     """Release the lease."""

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 @sync_command(
     "Serve the catalog to agents: an MCP server over stdin and stdout, started by an MCP host such as an editor. Reads the "
     "database only; needs neither network nor API key.",
-    *DATABASE_FLAGS,
-    *LOG_FLAGS,
-    has_effect=True,
-)
+    *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True,
+)  # fmt: skip
 def command(context: Context) -> None:
     """Serve until stdin ends."""
     from importlib.util import find_spec

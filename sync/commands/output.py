@@ -38,10 +38,7 @@ DRAIN_SECONDS = 1.0
 
 
 def open_closed_streams() -> None:
-    """Open /dev/null in place of standard streams that the caller closed (`template-sync run 2>&-`).
-
-    Otherwise the database file gets the descriptor of stderr, and error messages are written into it.
-    """
+    """Open /dev/null for streams that the caller closed (`run 2>&-`): the database would get the descriptor, and the messages."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -61,23 +58,17 @@ def flush_streams() -> None:
 
 
 class Output:
-    """The output of one command.
-
-    Attributes:
-        failure: the first error of a write to stdout; later output is discarded.
-    """
+    """The output of one command; `failure` is the first error of a write to stdout, after which output is discarded."""
 
     def __init__(self, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
         self.failure: OSError | None = None
         self.secrets: tuple[str, ...] = ()
-        self._stdout = stdout
-        self._stderr = stderr
-        self._environ = environ
+        self._stdout, self._stderr, self._environ = stdout, stderr, environ
         self._redact = Redactor(())
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Add values that are masked in every later message."""
-        self.secrets = (*self.secrets, *(secret for secret in secrets if secret not in self.secrets))
+        self.secrets = (*dict.fromkeys((*self.secrets, *secrets)),)
         self._redact = Redactor(self.secrets)
 
     def lines(self, lines: Iterable[str]) -> None:

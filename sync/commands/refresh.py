@@ -12,13 +12,9 @@ from sync.config.options import parse_duration_or_zero
 
 @sync_command(
     "Fetch one template now and record its changes.",
-    *ASKING_FLAGS,
     "lease_ttl",
-    unused=RUN_FLAGS,
-    quiet=True,
-    needs_key=True,
-    has_effect=True,
-)
+    *ASKING_FLAGS, unused=RUN_FLAGS, quiet=True, needs_key=True, has_effect=True,
+)  # fmt: skip
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option(
     "--wait", metavar="DURATION", type=Parsed(parse_duration_or_zero, "expected {error}, not {text}."), default="30s",

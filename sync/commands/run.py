@@ -39,11 +39,8 @@ PING_CLOSE_TIMEOUT = 5.0
     "Synchronise once: fetch every page, compare it with the database, store and print the changes.\n\n"
     "Exit codes: 0 done; 3 changes (with --exit-code); 4 removals held; 69 database; 75 try again later; "
     "76 invalid response, or the walk could not be verified; 77 API key or account; 78 configuration.",
-    *RUN_FLAGS,
-    quiet=True,
-    needs_key=True,
-    has_effect=True,
-)
+    *RUN_FLAGS, quiet=True, needs_key=True, has_effect=True,
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, but write nothing.")
 @click.option(
     "--accept-removals", is_flag=True, help="Apply held removals, and unconfirmed ones whose look-up gets a 404 or an empty list."

@@ -84,10 +84,8 @@ def _sample_media(url: str, _document: Document) -> bytes:
 @sync_command(
     "Write the catalog as a gallery of static web pages to DIR, for a browser or any web server. Updates an existing gallery; "
     "writes only files that changed. Reads the database only.",
-    *DATABASE_FLAGS,
-    quiet=True,
-    has_effect=True,
-)
+    *DATABASE_FLAGS, quiet=True, has_effect=True,
+)  # fmt: skip
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--base-url", "site_url", metavar="URL", help="Public URL of the site; adds a sitemap and canonical links.")
 @click.option("--covers", is_flag=True, help="Also store copies of the covers. [SYNC_SITE_COVERS]")

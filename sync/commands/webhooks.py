@@ -34,9 +34,8 @@ def command() -> None:
 @sync_command(
     "List the endpoints with their delivery position and last response. Warns of tags and types in rules that no template has. "
     "Exits with 78 if a secret is missing.",
-    *FLAGS,
-    group=command,
-)
+    *FLAGS, group=command,
+)  # fmt: skip
 @json_flag()
 @limit("Maximum number of rows.")
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
@@ -87,10 +86,8 @@ def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEnd
 @sync_command(
     "Send one signed message to an endpoint and show the response: a test message, which needs no database, or with --change a "
     "message of a change. The position of the endpoint does not change.",
-    *SENDING_FLAGS,
-    has_effect=True,
-    group=command,
-)
+    *SENDING_FLAGS, has_effect=True, group=command,
+)  # fmt: skip
 @click.argument("name", metavar="NAME")
 @click.option("--change", "seq", type=whole_number(1, 2**63 - 1), metavar="SEQ", help="Send the change with this seq.")
 @json_flag("Print the response as JSON.")
@@ -136,10 +133,8 @@ def _message_of(context: Context, endpoint: Endpoint, seq: int, unique: str) -> 
 @sync_command(
     "Deliver all due messages to every endpoint: one pass, for cron. A daemon with SYNC_WEBHOOKS_FILE delivers by itself. Exits "
     "with 75 if a delivery failed.",
-    *SENDING_FLAGS,
-    has_effect=True,
-    group=command,
-)
+    *SENDING_FLAGS, has_effect=True, group=command,
+)  # fmt: skip
 @json_flag("Print the result as JSON.")
 def deliver(context: Context, *, as_json: bool) -> None:
     """Deliver all due messages once."""
@@ -169,10 +164,8 @@ def deliver(context: Context, *, as_json: bool) -> None:
 @sync_command(
     "Retry a paused or failing endpoint at once. An endpoint whose position is lost resumes at the end of the feed; to catch "
     "up, its receiver has to read the catalog again.",
-    *FLAGS,
-    has_effect=True,
-    group=command,
-)
+    *FLAGS, has_effect=True, group=command,
+)  # fmt: skip
 @click.argument("name", metavar="NAME")
 @click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")
 def resume(context: Context, *, name: str, skip: bool) -> None:

@@ -71,14 +71,11 @@ def test_the_readme_can_be_read_in_one_sitting() -> None:
     assert len(README.splitlines()) <= 200
 
 
-@pytest.mark.parametrize(
-    ("link", "text"),
-    [
-        ("[floor.py](../bench/floor.py)", "`bench/floor.py`"),
-        ("[A test](../tests/test_cookbook.py)", "A test (`tests/test_cookbook.py`)"),
-        ("[database.md](database.md#sqlite)", "[database.md](database.md#sqlite)"),
-    ],
-)
+@pytest.mark.parametrize(("link", "text"), [
+    ("[floor.py](../bench/floor.py)", "`bench/floor.py`"),
+    ("[A test](../tests/test_cookbook.py)", "A test (`tests/test_cookbook.py`)"),
+    ("[database.md](database.md#sqlite)", "[database.md](database.md#sqlite)"),
+])  # fmt: skip
 def test_on_the_site_a_link_to_a_file_outside_of_docs_is_the_name_of_the_file(link: str, text: str) -> None:
     assert runpy.run_path(str(ROOT / "docs" / "outside_links.py"))["on_page_markdown"](f"See {link}.") == f"See {text}."
 

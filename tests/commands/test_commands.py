@@ -89,19 +89,16 @@ def test_a_dry_run_that_would_hold_removals_points_to_no_list_of_them(sqlite: Da
     assert "→ Nothing was written. A run holds the removals; `run --accept-removals` applies them." in said.err
 
 
-@pytest.mark.parametrize(
-    ("variables", "code", "sentence", "advice"),
-    [
-        ({"CRUN_API_KEY": ""}, 78, "CRUN_API_KEY: not set", "template-sync config"),
-        ({"CRUN_API_KEY": "ak_" + "x" * 32}, 77, "The API key was refused (401).", "Check CRUN_API_KEY"),
-        ({"CRUN_BASE_URL": "{url}/elsewhere"}, 76, "no template catalog at this address (404)", "Check CRUN_BASE_URL"),
-        ({"CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_DEADLINE": "2s"}, 75, "the connection was refused", "doctor"),
-        ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 69, "unable to open database file", "directory exists"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
-        ({"DATABASE_URL": "mariadb://nobody@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
-        ({"SYNC_PAGE_SIZE": "0", "SYNC_RATE": "fast"}, 78, "SYNC_PAGE_SIZE: expected a whole number from 1 to 50", "config"),
-    ],
-)
+@pytest.mark.parametrize(("variables", "code", "sentence", "advice"), [
+    ({"CRUN_API_KEY": ""}, 78, "CRUN_API_KEY: not set", "template-sync config"),
+    ({"CRUN_API_KEY": "ak_" + "x" * 32}, 77, "The API key was refused (401).", "Check CRUN_API_KEY"),
+    ({"CRUN_BASE_URL": "{url}/elsewhere"}, 76, "no template catalog at this address (404)", "Check CRUN_BASE_URL"),
+    ({"CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_DEADLINE": "2s"}, 75, "the connection was refused", "doctor"),
+    ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 69, "unable to open database file", "directory exists"),
+    ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
+    ({"DATABASE_URL": "mariadb://nobody@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
+    ({"SYNC_PAGE_SIZE": "0", "SYNC_RATE": "fast"}, 78, "SYNC_PAGE_SIZE: expected a whole number from 1 to 50", "config"),
+])  # fmt: skip
 def test_each_error_is_one_sentence_with_what_to_do(
     tmp_path: Path, sandbox: Sandbox, variables: dict[str, str], code: int, sentence: str, advice: str
 ) -> None:

@@ -74,18 +74,14 @@ def test_a_whole_request_in_place_of_its_input_is_recognised(folder: Path) -> No
     assert form(folder, "1", "--validate", "-", given=request["body"]["input"]).code == 0
 
 
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ("", "Expecting value: line 1 column 1"),
-        ('{"a": 1', "Expecting"),
-        ("[" * 200_000, "it is nested too deeply"),
-        ("[NaN]", "NaN is not a JSON number"),
-        ('{"resolution": "480p", "resolution": "720p"}', "the key 'resolution' is repeated in an object"),
-        ("1" * 5000, "Exceeds the limit"),
-    ],
-    ids=["nothing", "half", "deep", "NaN", "twice", "long"],
-)
+@pytest.mark.parametrize(("given", "reason"), [
+    ("", "Expecting value: line 1 column 1"),
+    ('{"a": 1', "Expecting"),
+    ("[" * 200_000, "it is nested too deeply"),
+    ("[NaN]", "NaN is not a JSON number"),
+    ('{"resolution": "480p", "resolution": "720p"}', "the key 'resolution' is repeated in an object"),
+    ("1" * 5000, "Exceeds the limit"),
+], ids=["nothing", "half", "deep", "NaN", "twice", "long"])  # fmt: skip
 def test_what_is_no_json_leaves_with_2(folder: Path, given: str, reason: str) -> None:
     refused = form(folder, "1", "--validate", "-", given=given)
     assert (refused.code, refused.out) == (2, "")
@@ -106,20 +102,16 @@ def test_what_cannot_be_read_leaves_with_2(folder: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["1", "--example", "--validate", "-"], "cannot be combined"),
-        (["1", "--resolution", "720p"], "--resolution requires --example or --request"),
-        (["1", "--example", "--resolution", "4k"], "there is no price at '4k'; there is one at 480p, 720p"),
-        (["1", "--request", "--resolution", "4k"], "there is no price at '4k'"),
-        (["2"], "Template 2 was removed at "),
-        (["2", "--example"], "Template 2 was removed at "),
-        (["2", "--request"], "Template 2 was removed at "),
-        (["2", "--validate", "-"], "Template 2 was removed at "),
-    ],
-    ids=" ".join,
-)
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["1", "--example", "--validate", "-"], "cannot be combined"),
+    (["1", "--resolution", "720p"], "--resolution requires --example or --request"),
+    (["1", "--example", "--resolution", "4k"], "there is no price at '4k'; there is one at 480p, 720p"),
+    (["1", "--request", "--resolution", "4k"], "there is no price at '4k'"),
+    (["2"], "Template 2 was removed at "),
+    (["2", "--example"], "Template 2 was removed at "),
+    (["2", "--request"], "Template 2 was removed at "),
+    (["2", "--validate", "-"], "Template 2 was removed at "),
+], ids=" ".join)  # fmt: skip
 def test_a_slip_leaves_with_2_and_prints_nothing(folder: Path, arguments: list[str], sentence: str) -> None:
     refused = form(folder, *arguments, given=GOOD)
     assert (refused.code, refused.out) == (2, "")

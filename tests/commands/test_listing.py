@@ -68,22 +68,19 @@ def test_where_there_is_no_template_there_is_no_lone_heading(sqlite: Database, t
         assert json.loads(command(tmp_path, [*words, "--json"], DATABASE_URL=sqlite.url).out) == []
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "runs",
-        "runs --rejected 1",
-        "changes",
-        "list",
-        "tags",
-        "types",
-        "history 1",
-        "diff 1",
-        "changes --since 0",
-        "changes --run 1",
-        "changes --pending",
-    ],
-)
+@pytest.mark.parametrize("words", [
+    "runs",
+    "runs --rejected 1",
+    "changes",
+    "list",
+    "tags",
+    "types",
+    "history 1",
+    "diff 1",
+    "changes --since 0",
+    "changes --run 1",
+    "changes --pending",
+])  # fmt: skip
 @pytest.mark.parametrize("limit", [0, 1])
 def test_a_limit_leaves_so_many_of_every_listing(folder: Path, words: str, limit: int) -> None:
     assert len(shown(folder, *words.split(), "-n", str(limit))) == limit
@@ -134,17 +131,14 @@ def test_following_ends_after_so_many(folder: Path) -> None:
     assert [json.loads(line)["seq"] for line in done.stdout.splitlines()] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("flags", "wanted"),
-    [
-        ("--kind changed", lambda change: change["kind"] == "changed"),
-        ("--tag odd", lambda change: change["template_id"] == "3"),
-        (
-            "--kind added --kind changed --field title_en",
-            lambda change: [f for f in change["fields"] if f["field"] == "title_en"],
-        ),
-    ],
-)
+@pytest.mark.parametrize(("flags", "wanted"), [
+    ("--kind changed", lambda change: change["kind"] == "changed"),
+    ("--tag odd", lambda change: change["template_id"] == "3"),
+    (
+        "--kind added --kind changed --field title_en",
+        lambda change: [f for f in change["fields"] if f["field"] == "title_en"],
+    ),
+])  # fmt: skip
 def test_filters_mean_the_same_however_the_feed_is_asked(folder: Path, flags: str, wanted: Any) -> None:
     whole = shown(folder, "changes", "--since", "0")
     expected = [change for change in whole if wanted(change)]

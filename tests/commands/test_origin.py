@@ -37,21 +37,18 @@ def record_origin(database: Database, origin: str | None) -> None:
         connection.execute(sa.update(sync_state).values(origin=origin))
 
 
-@pytest.mark.parametrize(
-    ("url", "origin"),
-    [
-        ("https://api.crun.ai", "https://api.crun.ai"),
-        ("https://API.Crun.AI:443/v2/", "https://api.crun.ai"),
-        ("https://api.crun.ai.", "https://api.crun.ai"),
-        ("https://api.crun.ai:8443", "https://api.crun.ai:8443"),
-        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443"),
-        ("http://127.0.0.1:38011", LOOPBACK_ORIGIN),
-        ("http://localhost", LOOPBACK_ORIGIN),
-        ("https://127.9.9.9", LOOPBACK_ORIGIN),
-        ("http://[::1]:9", LOOPBACK_ORIGIN),
-        ("https://127.0.0.1.example.com", "https://127.0.0.1.example.com"),
-    ],
-)
+@pytest.mark.parametrize(("url", "origin"), [
+    ("https://api.crun.ai", "https://api.crun.ai"),
+    ("https://API.Crun.AI:443/v2/", "https://api.crun.ai"),
+    ("https://api.crun.ai.", "https://api.crun.ai"),
+    ("https://api.crun.ai:8443", "https://api.crun.ai:8443"),
+    ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443"),
+    ("http://127.0.0.1:38011", LOOPBACK_ORIGIN),
+    ("http://localhost", LOOPBACK_ORIGIN),
+    ("https://127.9.9.9", LOOPBACK_ORIGIN),
+    ("http://[::1]:9", LOOPBACK_ORIGIN),
+    ("https://127.0.0.1.example.com", "https://127.0.0.1.example.com"),
+])  # fmt: skip
 def test_an_origin_is_scheme_host_and_port_and_all_loopback_addresses_are_one(url: str, origin: str) -> None:
     assert origin_of(url) == origin
 

@@ -70,15 +70,12 @@ def test_diff_takes_runs_instants_and_the_present(filled: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["export", "--as-of", "2001-01-01"], "There is no catalog of 2001-01-01T00:00:00Z: the first run ended at "),
-        (["show", "1", "--as-of", "2026-11-17T10:00"], "has no time zone; write 2026-11-17T10:00Z, or a date alone"),
-        (["diff", "1", "yesterday"], "'yesterday' is neither a run nor a date such as 2026-11-17"),
-        (["diff", "1", "2", "--as-of", "3"], "a second run or instant, or --as-of, not both"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["export", "--as-of", "2001-01-01"], "There is no catalog of 2001-01-01T00:00:00Z: the first run ended at "),
+    (["show", "1", "--as-of", "2026-11-17T10:00"], "has no time zone; write 2026-11-17T10:00Z, or a date alone"),
+    (["diff", "1", "yesterday"], "'yesterday' is neither a run nor a date such as 2026-11-17"),
+    (["diff", "1", "2", "--as-of", "3"], "a second run or instant, or --as-of, not both"),
+])  # fmt: skip
 def test_a_moment_of_which_there_is_none_is_one_clear_line(filled: Path, arguments: list[str], says: str) -> None:
     result = template_sync(*arguments, folder=filled)
     assert (result.code, result.out) == (2, "")

@@ -1,8 +1,15 @@
-"""The help tells the truth: every command is walked, and what its help offers is what it takes and uses."""
+"""Help, completion, man page and schemas: what they name is what the commands accept, read and print."""
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,14 +18,15 @@ import pytest
 import sync.config.settings
 from sync.cli import cli
 from sync.config.options import OPTIONS
+from sync.outputs.schema import NAMED, everything, schema
 from sync.sandbox.server import Sandbox
 from tests.builders import records, run_with
 from tests.command_line import command
+from tests.test_docs import ROOT
 from tests.webhooks.receiver import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.builders import Database
 
@@ -146,3 +154,74 @@ def test_a_flag_that_scripts_pass_to_every_command_is_still_taken(name: str, sql
         flags = ["--log-level", "error", "--log-format", "json"]
         said = command(tmp_path, [*CALLS[name].split(), *flags], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
     assert said.code == 0, said.err
+
+
+SCRIPTS = {
+    "bash": """
+        eval "$(_TEMPLATE_SYNC_COMPLETE=bash_source template-sync)"
+        COMP_WORDS=(template-sync {words}); COMP_CWORD={number}
+        _template_sync_completion template-sync
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """,
+    "zsh": """
+        autoload -Uz compinit; compinit -u -D
+        eval "$(_TEMPLATE_SYNC_COMPLETE=zsh_source template-sync)"
+        _describe() {{ print -rl -- "${{(@P)3}}" }}  # prints the candidates, which a terminal would show
+        words=(template-sync {words}); CURRENT=$(( {number} + 1 ))
+        _template_sync_completion
+    """,
+    "fish": """
+        _TEMPLATE_SYNC_COMPLETE=fish_source template-sync | source
+        complete -C "template-sync {words}"
+    """,
+}
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+@pytest.mark.parametrize(("words", "number", "first"), [("web", 1, "webhooks"), ("list --ty", 2, "--type")])
+def test_each_shell_completes_commands_and_options(shell: str, words: str, number: int, first: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    script = SCRIPTS[shell].format(words=words, number=number)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        [shell, "-c", script], env={"PATH": path, "HOME": str(tmp_path)}, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert re.match(rf"{first}\b", ran.stdout), (ran.stdout, ran.stderr)
+
+
+def test_the_man_page_has_every_command_and_setting_and_no_warning(tmp_path: Path) -> None:
+    page = tmp_path / "template-sync.1"
+    with page.open("w") as output:
+        subprocess.run([sys.executable, ROOT / "docs" / "write_man.py"], stdout=output, check=True)
+    text = page.read_text().replace("\\-", "-")
+    sections = re.findall(r'^\.SS "(.+?) \[OPTIONS\]', text, re.MULTILINE)
+    assert {"run", "db backup", "webhooks test"} <= set(sections)
+    assert all(f"\\fB{option.variable}\\fR" in text for option in OPTIONS)
+    assert "\\fB76\\fR\ninvalid response, or the walk could not be verified" in text
+    if shutil.which("groff") is None:
+        pytest.skip("groff is not installed")
+    shown = subprocess.run(["groff", "-man", "-Kutf8", "-Tutf8", "-ww", page], capture_output=True, text=True, check=True)
+    assert (shown.stderr, "TEMPLATE-SYNC(1)" in shown.stdout) == ("", True)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_schema_is_printed_by_its_name(name: str, tmp_path: Path) -> None:
+    said = command(tmp_path, ["schema", name])
+    assert (said.code, json.loads(said.out), said.err) == (0, schema(name), b"")
+
+
+def test_all_of_them_are_printed_as_one_document_for_makers_of_types(tmp_path: Path) -> None:
+    assert json.loads(command(tmp_path, ["schema", "--all"]).out) == everything()
+
+
+def test_without_a_name_it_lists_them(tmp_path: Path) -> None:
+    listed = command(tmp_path, ["schema"]).out.decode()
+    assert all(name in listed for name in NAMED)
+
+
+@pytest.mark.parametrize(("arguments", "says"), [(["chages"], b"changes"), (["--all", "changes"], b"--all")])
+def test_what_names_no_schema_is_a_slip_and_nothing_is_printed(arguments: list[str], says: bytes, tmp_path: Path) -> None:
+    said = command(tmp_path, ["schema", *arguments])
+    assert (said.code, said.out) == (2, b"")
+    assert says in said.err

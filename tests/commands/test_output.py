@@ -1,0 +1,194 @@
+"""Output: tables and colours of a terminal, the stderr of a service, a full or closed stdout, the first bytes of files."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from sync.catalog.parsing import credit_of
+from sync.commands.output import BackgroundStream
+from sync.sandbox.server import SANDBOX_KEY
+from sync.terminal.lines import wide
+from tests.builders import record, run_with
+from tests.command_line import environment, template_sync
+from tests.daemons import Upstream
+from tests.webhooks.receiver import SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.builders import Database
+
+STYLES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def on_a_terminal(columns: int, *arguments: str, folder: Path) -> str:
+    """Run a command on a terminal of so many columns; give what it shows."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-m", "sync", *arguments],
+        cwd=folder,
+        env=environment(TERM="xterm-256color"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:  # how Linux says that nobody writes any more
+            pass
+        finally:
+            os.close(ours)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+@pytest.fixture
+def folder(sqlite: Database) -> Path:
+    """Where a database lies with titles that are long, and wide: a Chinese character takes two columns."""
+    titles = {"Title": "战斗游戏" * 12, "Title_en": "A title that is longer than most terminals have room for, by far"}
+    run_with([record("1", **titles), record("2")], sqlite.engine)
+    return Path(sqlite.url.removeprefix("sqlite:///")).parent
+
+
+def test_a_table_takes_the_width_that_there_is_and_no_more(folder: Path) -> None:
+    widths: dict[int, int] = {}
+    for columns in (80, 120, 400):
+        lines = [STYLES.sub("", line) for line in on_a_terminal(columns, "list", folder=folder).splitlines()]
+        assert len(lines) == 3
+        widths[columns] = max(map(wide, lines))
+        assert "166.5" in lines[1], "a price is not cut"
+    whole = template_sync("list", folder=folder).out
+    assert widths[80] <= 80 < widths[120] <= 120 < widths[400] == max(map(wide, whole.splitlines()))
+
+
+def test_at_80_columns_a_title_is_readable_and_the_tags_are_omitted(folder: Path) -> None:
+    heading, first, *_ = [STYLES.sub("", line) for line in on_a_terminal(80, "list", folder=folder).splitlines()]
+    assert heading.split() == ["ID", "TITLE", "PRICES", "INPUT"]
+    assert "A title that is longer" in first
+
+
+def test_a_terminal_gets_colours_and_a_pipe_none(folder: Path) -> None:
+    assert STYLES.search(on_a_terminal(120, "list", folder=folder))
+    assert not STYLES.search(template_sync("list", folder=folder).out)
+
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    yield reader, writer
+    os.close(reader)
+    os.close(writer)
+
+
+def test_lines_arrive_in_order_and_drain_waits_for_them(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    with open(writer, "w", closefd=False) as file:
+        stream = BackgroundStream(file)
+        for line in ("one\n", "two \ud800\n", "three\n"):
+            stream.write(line)
+        stream.drain(PATIENCE)
+    assert os.read(reader, 4096) == b"one\ntwo \\ud800\nthree\n"
+
+
+def test_without_a_reader_no_writer_waits_and_what_is_too_much_is_dropped_and_counted(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.write(writer, b"x" * 4096)
+    with open(writer, "w", closefd=False) as file, capture_logs() as logs:
+        stream = BackgroundStream(file, most=3)
+        for number in range(20):
+            stream.write(f"{number}\n")
+        stream.drain(0.01)
+        assert os.read(reader, 4096) == b"x" * 4096
+        stream.drain(PATIENCE)
+        stream.write("later\n")
+        stream.drain(PATIENCE)
+    said = os.read(reader, 4096).decode().splitlines()
+    assert said[:3] == ["0", "1", "2"]
+    assert said[-1] == "later"
+    dropped = sum(entry["count"] for entry in logs if entry["event"] == "log_lines_dropped")
+    assert dropped + len(said) - 1 == 20
+
+
+def test_a_reader_that_left_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", closefd=False) as file:
+        stream = BackgroundStream(file)
+        stream.write("one\n")
+        stream.drain(PATIENCE)
+    os.close(writer)
+
+
+OTHERS = [pytest.param(flag, marks=pytest.mark.ci_slice) for flag in ("--version run", "db --help", "db backup --help")]
+
+
+@pytest.mark.parametrize("flag", ["--version", "--help", "run --help", *OTHERS])
+def test_a_full_or_closed_standard_output_is_one_sentence_and_no_traceback(flag: str, tmp_path: Path) -> None:
+    program = f"{sys.executable} -m sync {flag}"
+    endings = ((">/dev/full", 1, "error: The output could not be written"), (">&-", 0, ""), (">/dev/full 2>&1", 1, ""))
+    for redirection, code, said in endings:
+        done = subprocess.run(
+            ["bash", "-c", f"{program} {redirection}"],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr.startswith(said), "Traceback" in done.stderr) == (code, True, False), done.stderr
+
+
+def test_a_byte_order_mark_in_any_file_of_the_settings_is_no_part_of_what_it_holds(upstream: Upstream, tmp_path: Path) -> None:
+    hooks = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_file = "secret"\n'
+    contents = {
+        "key": SANDBOX_KEY, "url": f"sqlite:///{tmp_path}/templates.db", "hooks.toml": hooks, "secret": SECRET,
+        ".env": "CRUN_API_KEY_FILE=key\nDATABASE_URL_FILE=url\n",
+    }  # fmt: skip
+    for name, text in contents.items():
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n")
+        (tmp_path / name).chmod(0o600)
+    settings = upstream.settings(SYNC_WEBHOOKS_FILE="hooks.toml")
+    del settings["CRUN_API_KEY"]
+    ran = template_sync("run", folder=tmp_path, variables=settings)
+    assert ran.code == 0, ran.err
+    checked = template_sync("doctor", folder=tmp_path, variables=settings)
+    assert (checked.code, "✓ webhooks   1 endpoint" in checked.out) == (0, True), checked.out
+    assert upstream.shown[0] == SANDBOX_KEY
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("133.20000000000002", 133.2), ("0.30000000000000004", 0.3), ("1.10000000000001", 1.10000000000001)]
+)
+def test_an_error_of_binary_fractions_does_not_reject_a_price(given: str, kept: float) -> None:
+    assert credit_of(Decimal(given)) == kept
+
+
+def test_a_record_whose_price_has_such_an_error_is_stored(tmp_path: Path) -> None:
+    price = {"Resolution": "720p", "Credit": 133.20000000000002}
+    with Upstream([record("1", ConsumeItems=[price])]) as upstream:
+        ran = template_sync("run", "--json", folder=tmp_path, variables=upstream.settings())
+    assert (ran.code, json.loads(ran.out)["rejected"]) == (0, 0), ran.err
+    shown = json.loads(template_sync("show", "1", "--json", folder=tmp_path).out)
+    assert shown["consume_items"] == [{"resolution": "720p", "credit": 133.2}]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from sync.store.engine import open_engine
 from sync.store.schema import upgrade
 from tests.builders import record, records, run_with
-from tests.command_line import command, environment, template_sync
+from tests.command_line import command, template_sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +40,12 @@ def shown(folder: Path, *words: str) -> Any:
     return json.loads(said.out)
 
 
+def followed(folder: Path, *words: str) -> list[Any]:
+    done = template_sync("changes", "--follow", "--since", "0", "--json", *words, folder=folder)
+    assert done.code == 0, done.err
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
 def test_tags_and_types_show_how_many_templates_have_each(folder: Path) -> None:
     assert shown(folder, "types")[0] == {"type": "BEGIN_END_FRAME", "templates": 26}
     assert shown(folder, "types", "-n", "9")[1:] == [{"type": "VIDEO", "templates": 3}, {"type": "\x1b[31mSTILL", "templates": 1}]
@@ -55,31 +59,16 @@ def test_tags_and_types_show_how_many_templates_have_each(folder: Path) -> None:
 
 
 def test_where_there_is_no_template_there_is_no_lone_heading(sqlite: Database, tmp_path: Path) -> None:
-    for words, says in (
-        (["tags"], "0 tags; "),
-        (["types"], "0 types"),
-        (["list"], "0 templates"),
-        (["runs"], "no runs yet; "),
-        (["changes"], "no changes"),
-    ):
-        said = command(tmp_path, words, DATABASE_URL=sqlite.url)
-        assert (said.code, said.out) == (0, b"")
-        assert said.err.decode().startswith(says)
-        assert json.loads(command(tmp_path, [*words, "--json"], DATABASE_URL=sqlite.url).out) == []
+    says = {"tags": b"0 tags; ", "types": b"0 types", "list": b"0 templates", "runs": b"no runs yet; ", "changes": b"no changes"}
+    for word, beginning in says.items():
+        said = command(tmp_path, [word], DATABASE_URL=sqlite.url)
+        assert (said.code, said.out, said.err.startswith(beginning)) == (0, b"", True)
+        assert json.loads(command(tmp_path, [word, "--json"], DATABASE_URL=sqlite.url).out) == []
 
 
 @pytest.mark.parametrize("words", [
-    "runs",
-    "runs --rejected 1",
-    "changes",
-    "list",
-    "tags",
-    "types",
-    "history 1",
-    "diff 1",
-    "changes --since 0",
-    "changes --run 1",
-    "changes --pending",
+    "runs", "runs --rejected 1", "changes", "list", "tags", "types", "history 1", "diff 1", "changes --since 0",
+    "changes --run 1", "changes --pending",
 ])  # fmt: skip
 @pytest.mark.parametrize("limit", [0, 1])
 def test_a_limit_leaves_so_many_of_every_listing(folder: Path, words: str, limit: int) -> None:
@@ -104,10 +93,8 @@ def test_which_ones_a_limit_leaves(folder: Path) -> None:
 
 
 def test_a_cut_feed_says_so_and_how_to_go_on(folder: Path) -> None:
-    assert (
-        command(folder, ["changes", "-n", "1"]).err
-        == b"only the newest 1 are shown; `template-sync changes --since 0` shows all\n"
-    )
+    newest = command(folder, ["changes", "-n", "1"])
+    assert newest.err == b"only the newest 1 are shown; `template-sync changes --since 0` shows all\n"
     cut = command(folder, ["changes", "--since", "0", "-n", "3"]).err.decode()
     assert cut.startswith("only the first 3 are shown; `template-sync changes --since ")
     words = cut.partition("`template-sync ")[2].partition("`")[0].split()
@@ -124,20 +111,13 @@ def test_the_feed_names_a_tag_that_no_template_has(folder: Path) -> None:
 
 
 def test_following_ends_after_so_many(folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sync", "changes", "--follow", "--since", "0", "-n", "2", "--json"],
-        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert [json.loads(line)["seq"] for line in done.stdout.splitlines()] == [1, 2]
+    assert [change["seq"] for change in followed(folder, "-n", "2")] == [1, 2]
 
 
 @pytest.mark.parametrize(("flags", "wanted"), [
     ("--kind changed", lambda change: change["kind"] == "changed"),
     ("--tag odd", lambda change: change["template_id"] == "3"),
-    (
-        "--kind added --kind changed --field title_en",
-        lambda change: [f for f in change["fields"] if f["field"] == "title_en"],
-    ),
+    ("--kind added --kind changed --field title_en", lambda change: "title_en" in [each["field"] for each in change["fields"]]),
 ])  # fmt: skip
 def test_filters_mean_the_same_however_the_feed_is_asked(folder: Path, flags: str, wanted: Any) -> None:
     whole = shown(folder, "changes", "--since", "0")
@@ -148,11 +128,7 @@ def test_filters_mean_the_same_however_the_feed_is_asked(folder: Path, flags: st
     assert shown(folder, "changes", *words) == expected
     assert shown(folder, "changes", "--run", "2", *words) == [change for change in expected if change["run_id"] == 2]
     assert shown(folder, "changes", "--since", "0", "-n", "1", *words) == expected[:1]
-    followed = subprocess.run(
-        [sys.executable, "-m", "sync", "changes", "--follow", "--since", "0", "-n", str(len(expected)), "--json", *words],
-        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert [json.loads(line) for line in followed.stdout.splitlines()] == expected
+    assert followed(folder, "-n", str(len(expected)), *words) == expected
 
 
 @pytest.mark.parametrize("words", [(), ("--follow",)])

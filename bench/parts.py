@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import httpx
@@ -73,7 +72,7 @@ def parsing(body: bytes) -> None:
     redactor = Redactor([KEY])
 
     def parser(stored: dict[str, str]) -> RecordParser:
-        return RecordParser(stored, BytesIO(), load_documents=lambda _ids: {}, redact=redactor.value)
+        return RecordParser(stored, load_documents=lambda _ids: {}, redact=redactor.value)
 
     def repeated(name: str, work: Callable[[], object], times: int) -> None:
         line(name, lambda: [work() for _ in range(REPEATS)], REPEATS * times)

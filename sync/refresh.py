@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +66,7 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
     stored, state = store.load()
     require_same_origin(state.origin, api.origin)
     # Without stored hashes the record is parsed in any case.
-    parser = RecordParser({}, BytesIO(), load_documents=store.load_documents, redact=api.redact)
+    parser = RecordParser({}, load_documents=store.load_documents, redact=api.redact)
     try:
         envelope = api.get({"template_id": template_id})
     except NotFound:

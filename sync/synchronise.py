@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random as randomness
 from dataclasses import dataclass, field, replace
+from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from sync.config.settings import Settings
     from sync.store.apply import Store
 
-_IN_MEMORY = 4 * 2**20  # bytes of parsed records before they go to a file; some thousand templates
-_BUFFER = 2**20  # bytes; the default buffer would need a system call for every fifth record
+_SPOOL = partial(SpooledTemporaryFile, max_size=4 * 2**20, buffering=2**20)
+"""Some thousand parsed records stay in memory. The default buffer would need a system call for every fifth record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +198,7 @@ def plan(
     source = store or _EmptyStore()
     stored, before = source.load()
     require_same_origin(before.origin, api.origin)
-    spool = SpooledTemporaryFile(_IN_MEMORY, buffering=_BUFFER)  # noqa: SIM115 - closed with the parser
-    parser = RecordParser(stored, spool, load_documents=source.load_documents, redact=api.redact)
+    parser = RecordParser(stored, load_documents=source.load_documents, redact=api.redact, new_file=_SPOOL)
 
     # Fetch and parse.
     walked = walk(api, parser, options, progress)

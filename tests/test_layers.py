@@ -48,7 +48,7 @@ PURE = {
 }
 PURE_MAY_IMPORT = {
     "__future__", "base64", "collections", "contextlib", "dataclasses", "datetime", "decimal", "email", "enum", "errno",
-    "functools", "hashlib", "html", "ipaddress", "itertools", "json", "jsonschema", "math", "msgspec", "operator", "re",
+    "functools", "hashlib", "html", "io", "ipaddress", "itertools", "json", "jsonschema", "math", "msgspec", "operator", "re",
     "tomllib", "typing", "unicodedata", "urllib", "wcwidth", "xml",
 }  # fmt: skip
 USERS = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
@@ -35,8 +36,9 @@ _LENGTH = 8  # bytes in front of each entry of the spool
 class _Spool:
     """Byte strings in a file, which is closed with the object."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, new_file: Callable[[], IO[bytes]]) -> None:
+        # Opened here, because the garbage collector finalises the older of two objects first, and a file must be closed first.
+        self._file = new_file()
         self._end = 0
         self._at_end = True
 
@@ -100,9 +102,9 @@ class RecordParser:
     Args:
         stored: ID -> hash of the last stored bytes, of the present templates; None if the document has values that the bytes do
             not have.
-        file: an empty file for the bytes of parsed records; it is closed with the parser.
         load_documents: loads the stored documents of present templates by ID.
         redact: removes secrets from a decoded record; returns the same object if it has none.
+        new_file: opens a file for the bytes of parsed records; it is closed with the parser.
 
     Attributes:
         missing: documented fields without a value in every record of this walk so far. While it is not empty, unchanged records
@@ -113,15 +115,15 @@ class RecordParser:
     def __init__(
         self,
         stored: Mapping[str, str | None],
-        file: IO[bytes],
         *,
         load_documents: LoadDocuments,
         redact: Callable[[Any], Any] = lambda value: value,
+        new_file: Callable[[], IO[bytes]] = BytesIO,
     ) -> None:
         self.load_documents = load_documents
         self._stored = stored
         self._id_of = {hashed: template_id for template_id, hashed in stored.items()}
-        self._spool = _Spool(file)
+        self._spool = _Spool(new_file)
         self._redact = redact
         self.unknown: set[str] = set()
         self.begin_walk()

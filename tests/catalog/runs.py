@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.diff import ChangeSet, compare
@@ -64,7 +63,7 @@ def nothing_stored(ids: Sequence[str]) -> dict[str, Document]:
 
 def new_parser(stored: Mapping[str, str | None] | None = None, **options: Any) -> RecordParser:
     """Make the parser of a run."""
-    return RecordParser(stored or {}, BytesIO(), **{"load_documents": nothing_stored, **options})
+    return RecordParser(stored or {}, **{"load_documents": nothing_stored, **options})
 
 
 def hashes_of(*records: dict[str, Any]) -> dict[str, str | None]:

@@ -138,15 +138,15 @@ def test_each_template_is_held_from_its_first_run() -> None:
 
 
 def test_an_operator_accepts_held_removals() -> None:
-    assert judged(gone(200, "walks"), accept=True).due == gone(200, "accepted")
+    assert judged(gone(200, "walks"), accept_removals=True).due == gone(200, "accepted")
 
 
 def test_accepting_plausible_removals_keeps_their_evidence() -> None:
-    assert judged(gone(2), accept=True).due == gone(2)
+    assert judged(gone(2), accept_removals=True).due == gone(2)
 
 
 def test_an_operator_accepts_unconfirmed_removals_with_a_look_up_response() -> None:
-    decided = judged(gone(1), {"a": DIFFERS, "b": UNASKED}, accept=True)
+    decided = judged(gone(1), {"a": DIFFERS, "b": UNASKED}, accept_removals=True)
     assert decided.due == {"1": "lookup", "a": "accepted"}
     assert decided.unconfirmed == {"b": UNASKED}
 
@@ -158,7 +158,7 @@ def test_an_empty_catalog_removes_nothing_without_an_operator(present: int) -> N
 
 
 def test_an_operator_accepts_an_empty_catalog() -> None:
-    assert judged(gone(280), catalog_is_empty=True, accept=True).due == gone(280, "accepted")
+    assert judged(gone(280), catalog_is_empty=True, accept_removals=True).due == gone(280, "accepted")
 
 
 @pytest.mark.parametrize(("share", "limit"), [("0", 10), ("0.5", 140), ("1", 280)])

@@ -13,7 +13,6 @@ import json
 import random
 import sys
 from dataclasses import dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from sync.catalog.removals import RunOptions
@@ -99,7 +98,7 @@ def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
     for _ in range(walks):
         catalog = Catalog(chance, event)
         before = set(catalog.ids)
-        parser = RecordParser(KNOWN, BytesIO(), load_documents=lambda _ids: {})
+        parser = RecordParser(KNOWN, load_documents=lambda _ids: {})
         walked = walk(catalog, parser, OPTIONS)
         alive = before & set(catalog.ids)
         missing = sorted(before - {each.template_id for each in walked.records}) if walked.verified else []

@@ -15,7 +15,7 @@ from msgspec import Struct, to_builtins
 
 from sync.catalog.document import json_number
 from sync.outputs.catalog import FieldChange, Price, Tag
-from sync.outputs.tools import LONGEST_PLACE, CatalogStatus, ChangeSummary, PricePeriod, TemplateSummary, WholeTemplate
+from sync.outputs.tools import LONGEST_PLACE, CatalogStatus, ChangeSummary, PricePeriod
 from sync.text import escape_control_characters, iso, json_text
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ def escape_and_truncate(value: Any, longest: int = _LEVELS[0][0], most: int = _L
     if isinstance(value, list):
         return [escape_and_truncate(each, longest, most, deepest - 1) for each in value[:most]]
     kept = list(value.items())[: max(most, _KEYS) if deepest >= _OURS else most]
-    return {escape_and_truncate(name, longest, most): _entry(name, each, longest, most, deepest - 1) for name, each in kept}
-
-
-def _entry(name: str, value: Any, longest: int, most: int, deepest: int) -> Any:
-    whole = name in _WHOLE and isinstance(value, str) and len(value) <= LONGEST_PLACE
-    return escape_and_truncate(value, LONGEST_PLACE if whole else longest, most, deepest)
+    found = {}
+    for name, each in kept:
+        is_whole = name in _WHOLE and isinstance(each, str) and len(each) <= LONGEST_PLACE
+        found[escape_and_truncate(name, longest, most)] = escape_and_truncate(
+            each, LONGEST_PLACE if is_whole else longest, most, deepest - 1
+        )
+    return found
 
 
 def fit_to_limit(found: Struct | dict[str, Any]) -> dict[str, Any]:
@@ -80,14 +81,10 @@ def fit_to_limit(found: Struct | dict[str, Any]) -> dict[str, Any]:
     raise TooLargeError
 
 
-def whole(template: values.Template) -> WholeTemplate:
-    """Build the answer with all fields of a template."""
-    return _struct(WholeTemplate, template, **_lists(template))
-
-
-def summary(template: values.Template) -> TemplateSummary:
-    """Build the short form of a template."""
-    return _struct(TemplateSummary, template, **_lists(template))
+def template_as(form: type[Kind], found: values.Template) -> Kind:
+    """Build the long or the short form of a template."""
+    prices, tags = [_struct(Price, each) for each in found.prices], [_struct(Tag, each) for each in found.tags]
+    return _struct(form, found, consume_items=prices, tags=tags)
 
 
 def change(found: values.Change) -> ChangeSummary:
@@ -122,8 +119,3 @@ def _struct(kind: type[Kind], source: Any, **given: Any) -> Kind:
     """Build a struct from the attributes of `source` that have the names of its fields, and from `given`."""
     found = {name: to_plain_json(getattr(source, name)) for name in kind.__struct_fields__ if hasattr(source, name)}
     return kind(**{**found, **given})
-
-
-def _lists(template: values.Template) -> dict[str, Any]:
-    prices, tags = template.prices, template.tags
-    return {"consume_items": [_struct(Price, each) for each in prices], "tags": [_struct(Tag, each) for each in tags]}

@@ -28,6 +28,8 @@ from sync.outputs.tools import (
     InputVerdict,
     PriceHistory,
     RecentChanges,
+    TemplateSummary,
+    WholeTemplate,
 )
 from sync.reader.catalog import is_value, similar
 from sync.text import iso
@@ -94,12 +96,11 @@ def _number(text: str) -> Any:
 
 
 def _filters(arguments: Arguments) -> dict[str, Any]:
-    kinds: dict[str, Callable[[Any], Any]] = {"min_price": _price, "max_price": _price, "images": int}
+    kinds: dict[str, Callable[[Any], Any]] = {
+        "images": int,
+        **dict.fromkeys(("min_price", "max_price"), lambda n: Decimal(str(n))),
+    }
     return {name: kinds[name](value) if name in kinds else value for name, value in arguments.items()}
-
-
-def _price(value: float) -> Decimal:
-    return Decimal(str(value))
 
 
 def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
@@ -108,7 +109,8 @@ def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     def page(limit: int) -> FoundTemplates:
         found = catalog.templates(**{**wanted, "limit": limit})
         unknown = _unknown(catalog, wanted) if not found else []
-        return FoundTemplates([answers.summary(each) for each in found], found.after is not None, found.after, unknown or UNSET)
+        rows = [answers.template_as(TemplateSummary, each) for each in found]
+        return FoundTemplates(rows, found.after is not None, found.after, unknown or UNSET)
 
     return _as_many_as_fit(page, arguments)
 
@@ -125,6 +127,10 @@ def _unknown(catalog: Catalog, wanted: Arguments) -> list[str]:
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; `filter_values` lists the values."
             sentences.append(f"No template has the {name} {word!r}{hint}")
     return sentences
+
+
+def _get(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
+    return fit_to_limit(answers.template_as(WholeTemplate, catalog.template(arguments["template_id"])))
 
 
 def _filter_values(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
@@ -219,7 +225,7 @@ def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict
 _CALLED: Mapping[str, Callable[[Catalog, Arguments], dict[str, Any]]] = {
     "search_templates": _search,
     "filter_values": _filter_values,
-    "get_template": lambda catalog, arguments: fit_to_limit(answers.whole(catalog.template(arguments["template_id"]))),
+    "get_template": _get,
     "get_form": _form,
     "validate_input": _validate,
     "price_history": _price_history,

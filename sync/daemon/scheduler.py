@@ -139,7 +139,7 @@ class Daemon:
         started.wait()
         get_logger().info("daemon_started", first_run=due.isoformat(timespec="seconds"), schedule=str(self.schedule))
         self.notify("READY=1")
-        while not self._stop_requested():
+        while not self._handle_signals():
             if self.live()[0]:
                 self.notify("WATCHDOG=1")
             self._follow_clock()
@@ -147,14 +147,14 @@ class Daemon:
                 self._scheduler.wakeup()
         self._end()
 
-    def _stop_requested(self) -> bool:
+    def _handle_signals(self) -> bool:
         """Wait for a signal, at most until the next check; return whether it requests a stop."""
         if not select.select([self._wake_r], [], [], self.check_every)[0]:
             return False
-        stop = STOP in os.read(self._wake_r, 4096)
-        if not stop:
-            self.reload()
-        return stop
+        if STOP in os.read(self._wake_r, 4096):
+            return True
+        self.reload()
+        return False
 
     def live(self) -> tuple[bool, str]:
         """Return whether this process works, and one line, for liveness; the API and the database do not matter."""
@@ -239,18 +239,19 @@ class Daemon:
             due: the next run's time; None if there will be none.
             wait: seconds to wait for the thread at most.
         """
+
+        def write() -> None:
+            with self._saving:
+                self.service.save_plan(self._unsaved_plan)  # the newest plan, whatever the order of the threads
+
         self._unsaved_plan = due
-        thread = threading.Thread(target=self._write_plan, name="plan", daemon=True)
+        thread = threading.Thread(target=write, name="plan", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:  # no thread is available; a run is worth more than its plan
             get_logger().warning("next_run_not_recorded", error=str(resource_error(error) or error))
         else:
             thread.join(wait)
-
-    def _write_plan(self) -> None:
-        with self._saving:
-            self.service.save_plan(self._unsaved_plan)  # the newest plan, whatever the order of the threads
 
     def _end(self) -> None:
         ends = self.monotonic() + self.grace

@@ -115,10 +115,8 @@ class Metrics:
         recorded = run.run_id is not None and outcome.unrecorded is None
         self._unrecorded = None if recorded else (run.started_at.timestamp(), status)
         self._set_last_run(run.started_at.timestamp(), status)
-        if found:
-            self._set_catalog(found.present, found.held, found.unconfirmed, run.rejected)
-        else:
-            self._set_catalog(None, run.held, run.unconfirmed, run.rejected)
+        state = found or run
+        self._set_catalog(found.present if found else None, state.held, state.unconfirmed, run.rejected)
         self._runs.labels(status).inc()
         self._duration.observe(run.seconds or 0.0)
         for kind, count in zip(KINDS, (run.added, run.removed, run.changed), strict=True):

@@ -100,29 +100,24 @@ class Probes:
         self._server = self._thread = None
 
     def _answer(self, path: str, host: str | None) -> _Answer:
+        try:
+            return self._answer_of(path.partition("?")[0], host)
+        except Exception as error:  # noqa: BLE001 - a check that breaks is a bad answer, not no answer
+            # The kind only: a driver's message may hold the database's address.
+            return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{type(error).__name__}\n".encode())
+
+    def _answer_of(self, path: str, host: str | None) -> _Answer:
         # On loopback, another name is that of a web page; on an open address, any name may be this service's.
         if self._host in LOOPBACK and host is not None and not is_loopback_name(host):  # every browser sends a Host
             return _Answer(HTTPStatus.MISDIRECTED_REQUEST, b"not a name of this service\n")
-        path = path.partition("?")[0]
         if path == "/metrics":
-            return _guarded(lambda: _Answer(HTTPStatus.OK, self._metrics(), _EXPOSITION))
+            return _Answer(HTTPStatus.OK, self._metrics(), _EXPOSITION)
         check = self._checks.get(path)
         if check is None:
             return _Answer(HTTPStatus.NOT_FOUND, b"try /livez, /readyz or /metrics\n")
-        return _guarded(lambda: _check_answer(*check()))
-
-
-def _check_answer(good: bool, text: str) -> _Answer:  # noqa: FBT001 - the pair that a check returns
-    line = " ".join(text.split()) + "\n"
-    return _Answer(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, line.encode("utf-8", "replace"))
-
-
-def _guarded(answer: Callable[[], _Answer]) -> _Answer:
-    try:
-        return answer()
-    except Exception as error:  # noqa: BLE001 - a check that breaks is a bad answer, not no answer
-        # The kind only: a driver's message may hold the database's address.
-        return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{type(error).__name__}\n".encode())
+        good, text = check()
+        line = " ".join(text.split()) + "\n"
+        return _Answer(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, line.encode("utf-8", "replace"))
 
 
 class _Server(ThreadingHTTPServer):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from msgspec import to_builtins
 
-from sync.agents.answers import change, period, status, summary, to_plain_json, whole
+from sync.agents.answers import change, period, status, template_as, to_plain_json
+from sync.outputs.tools import TemplateSummary, WholeTemplate
 from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,8 +39,8 @@ WHOLE: dict[str, Any] = {
 
 
 def test_the_long_and_the_short_form_of_a_template() -> None:
-    assert to_builtins(whole(TEMPLATE)) == WHOLE
-    assert to_builtins(summary(TEMPLATE)) == IN_SHORT
+    assert to_builtins(template_as(WholeTemplate, TEMPLATE)) == WHOLE
+    assert to_builtins(template_as(TemplateSummary, TEMPLATE)) == IN_SHORT
 
 
 def test_the_form_of_a_change() -> None:

@@ -34,7 +34,7 @@ from sync.client.walk import walk
 from sync.config.addresses import require_same_origin
 from sync.config.resource_limits import resource_error
 from sync.errors import DatabaseError, DeadlineExceeded, Interrupted, LeaseBusy, RemovalsHeld, SyncError
-from sync.store.acquire import LeaseWait, acquire_in_turn
+from sync.store.acquire import LeaseWait, acquire
 from sync.store.lease import REFRESH, renew_in_background
 from sync.store.write import WriteSet
 
@@ -153,17 +153,14 @@ def run_with_lease(
     run = Run(None, trigger, Status.RUNNING, clock(), template_id=template_id)
     statistics = api.statistics
     try:
-        lease, began = acquire_in_turn(
-            store.engine, trigger=trigger, template_id=template_id, ttl=ttl, now=run.started_at, clock=clock,
-            retry=store.retry, wait=wait or LeaseWait(stop=api.check_deadline),
-        )  # fmt: skip
+        wait = wait or LeaseWait(stop=api.check_deadline)
+        lease, run = acquire(store.engine, run, ttl=ttl, clock=clock, retry=store.retry, wait=wait)
     except (Interrupted, DeadlineExceeded) as stopped:  # during the wait
         return _stopped(store, finish_failed(run, stopped, statistics, clock()), stopped)
     except LeaseBusy as busy:
         return Outcome(finish_failed(replace(run, run_id=busy.run_id), busy, statistics, clock()), error=busy)
     except DatabaseError as error:  # the run has no row yet
         return Outcome(finish_failed(run, error, statistics, clock()), error=error, unrecorded=error)
-    run = replace(run, run_id=lease.run_id, started_at=began, fence=lease.fence, holder=lease.holder)
     try:
         with renew_in_background(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)

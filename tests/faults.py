@@ -17,12 +17,13 @@ from sqlalchemy import event
 
 from sync.catalog.document import canonical, json_number
 from sync.catalog.removals import RunOptions
-from sync.catalog.run_record import Status
+from sync.catalog.run_record import Run, Status
 from sync.reader import feed
 from sync.reader.feed_check import feed_problems
 from sync.sandbox.responses import list_templates
-from sync.store.acquire import acquire
+from sync.store.acquire import LeaseWait, acquire
 from sync.store.apply import Store
+from sync.store.database_errors import Retry
 from sync.store.engine import open_engine, reading
 from sync.store.tables import (
     consume_items,
@@ -357,10 +358,18 @@ def wait_for(condition: Callable[[], bool], within: float = 20.0) -> None:
 
 
 def take_lease(
-    engine: sa.Engine, trigger: str = "run", *, ttl: float = 60.0, now: datetime | None = None, template_id: str | None = None
+    engine: sa.Engine,
+    trigger: str = "run",
+    template_id: str | None = None,
+    *,
+    ttl: float = 60.0,
+    now: datetime | None = None,
+    retry: Retry | None = None,
+    wait: LeaseWait = LeaseWait(0),  # noqa: B008 - LeaseWait is frozen
 ) -> Lease:
-    """Acquire the lease without waiting, and insert the row of the run."""
-    return acquire(engine, trigger=trigger, ttl=ttl, now=now or real_clock(), template_id=template_id)
+    """Acquire the lease, by default without waiting, and insert the row of the run."""
+    run = Run(None, trigger, Status.RUNNING, now or real_clock(), template_id=template_id)
+    return acquire(engine, run, ttl=ttl, clock=real_clock, retry=retry or Retry(), wait=wait)[0]
 
 
 def age_lease(engine: sa.Engine, *, forget_process: bool = True) -> None:

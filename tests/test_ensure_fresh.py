@@ -178,7 +178,7 @@ def test_forty_callers_in_four_processes_make_four_requests(database: Database, 
 def test_a_run_that_meets_a_refresh_and_forty_waiting_callers_goes_first_and_they_share_what_it_fetched(
     database: Database, upstream: Sandbox
 ) -> None:
-    held = take_lease(database.engine, "refresh", template_id="1")
+    held = take_lease(database.engine, "refresh", "1")
     begun = threading.Event()
     pauses: list[float] = []
 

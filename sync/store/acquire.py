@@ -7,9 +7,10 @@ do not acquire the lease.
 
 from __future__ import annotations
 
+import itertools
 import secrets
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from sync.catalog.run_record import Run
+
 PRECEDENCE_SECONDS = 10.0
 """How long refreshes let a waiting run go first; the run renews it, and after its death they wait no longer than this."""
 
@@ -58,7 +61,7 @@ class LeaseWait:
     Attributes:
         seconds: maximum wait; 0: one attempt.
         stop: called before each pause; an error that it raises ends the wait.
-        check: called with a connection before each attempt, and when the lease changed hands; an error that it raises ends the
+        check: called with a connection at each poll, and when the row of the lease is locked; an error that it raises ends the
             wait, for example because another process already did the work.
     """
 
@@ -67,136 +70,44 @@ class LeaseWait:
     check: Callable[[sa.Connection], None] = _do_nothing
 
 
-def acquire_in_turn(
-    engine: sa.Engine,
-    *,
-    trigger: str,
-    template_id: str | None,
-    ttl: float,
-    now: datetime,
-    clock: Callable[[], datetime],
-    retry: Retry,
-    wait: LeaseWait,
-) -> tuple[Lease, datetime]:
-    """Acquire the lease, and wait for it if necessary; return it with the time of the acquisition.
+def acquire(
+    engine: sa.Engine, run: Run, *, ttl: float, clock: Callable[[], datetime], retry: Retry, wait: LeaseWait
+) -> tuple[Lease, Run]:
+    """Acquire the lease and insert the row of the run in one transaction; return the run as it starts with the lease.
+
+    Rows that a dead holder left `running` become `interrupted`. If another run holds the lease, or every attempt conflicts with
+    other nodes, a `skipped` row is inserted; not for a refresh.
 
     Args:
         engine: the database.
-        trigger: what started the run; a refresh waits for every holder, any other run for a refresh only.
-        template_id: the template of a refresh.
+        run: the run; if its trigger is `refresh` it waits for every holder, otherwise for a refresh only.
         ttl: seconds after which the lease expires unless it is renewed.
-        now: the time of the first attempt.
-        clock: returns the time of later attempts, aware.
+        clock: returns the start of the run after a wait, aware.
         retry: retries conflicts; its sleep, random and clock are those of the wait.
         wait: how long to wait, and what ends the wait.
-
-    Raises:
-        LeaseBusy: the lease was not free within the wait; for a run, the refusal is recorded.
-        DatabaseError: the attempt could not be recorded.
-    """
-    turn = _Turn(engine, trigger == REFRESH, retry, wait)
-    ends = retry.monotonic() + wait.seconds
-    while True:
-        may_wait = retry.monotonic() < ends
-        try:
-            lease = acquire(
-                engine, trigger=trigger, ttl=ttl, now=now, retry=retry, template_id=template_id, may_wait=may_wait,
-                check=wait.check,
-            )  # fmt: skip
-        except LeaseBusy as busy:
-            if not may_wait or busy.run_id is not None:
-                raise
-        else:
-            return lease, now
-        turn.wait(ends)
-        now = clock()
-
-
-@dataclass(slots=True)
-class _Turn:
-    engine: sa.Engine
-    is_refresh: bool
-    retry: Retry
-    limits: LeaseWait
-    polls: int = 0
-    checked: int | None = field(default=None)
-    """The fencing token at the last check."""
-
-    def wait(self, ends: float) -> None:
-        """Poll until another attempt is due, at most until `ends`."""
-        while (left := ends - self.retry.monotonic()) > 0:
-            self.limits.stop()
-            self.polls += 1
-            self.retry.sleep(min(left, POLL.wait(self.polls, self.retry.random) or left))
-            if self.retry(self._is_due):
-                break
-
-    def _is_due(self) -> bool:
-        with reading(self.engine) as connection:
-            holder = current_holder(connection)
-            precedence = seconds_of_precedence(connection)
-            if self.checked != holder.fence:
-                self.limits.check(connection)
-                self.checked = holder.fence
-        blocked = holder.active and not holder.clock_was_set_back
-        if self.is_refresh:
-            return not blocked and precedence <= 0
-        return not (blocked and holder.is_refresh and precedence > PRECEDENCE_SECONDS / 2)
-
-
-def acquire(
-    engine: sa.Engine,
-    *,
-    trigger: str,
-    ttl: float,
-    now: datetime,
-    retry: Retry = Retry(),  # noqa: B008 - Retry is frozen
-    template_id: str | None = None,
-    may_wait: bool = False,
-    check: Callable[[sa.Connection], None] = lambda _connection: None,
-) -> Lease:
-    """Acquire the lease and insert the row of the run, in one transaction, without waiting.
-
-    Rows that a dead holder left `running` become `interrupted`. If another run is active, or every attempt conflicts with other
-    nodes, a `skipped` row is inserted; not for a refresh, and not for a run that may wait for the refresh that is active.
-
-    Args:
-        engine: the database.
-        trigger: what started the run.
-        ttl: seconds after which the lease expires unless it is renewed.
-        now: the start of the run.
-        retry: retries conflicts.
-        template_id: the template of a refresh.
-        may_wait: whether this run tries again after a refresh; it then precedes refreshes for a while.
-        check: called when the row of the lease is locked; an error that it raises ends the attempt, and nothing is written.
 
     Raises:
         LeaseBusy: with the name of the holder, and the number of the `skipped` row if there is one.
         DatabaseError: the attempt could not be recorded.
     """
-    row = {"trigger": trigger, "started_at": now, "holder": process_name(), "template_id": template_id}
-    attempt = _Attempt(engine, row, ttl, secrets.token_hex(16), may_wait, check)
-    waits = iter(RECONNECT.all_waits(retry.random))
+    run = replace(run, holder=process_name())
+    ends = retry.monotonic() + wait.seconds
+    pauses = (POLL.wait(polls, retry.random) or 0.0 for polls in itertools.count(1))
     while True:
+        attempt = _Attempt(engine, run, ttl, wait.check, may_wait=retry.monotonic() < ends)
         try:
-            taken = retry(attempt)
-        except DatabaseConflict as conflict:
-            message = f"Other hosts acquired the lease first on every retry. {conflict}"
-            if attempt.is_refresh:
-                taken = _unrecorded(message)
-            else:
-                with writing(engine) as connection:
-                    taken = _skipped(connection, attempt.row, message)
-        except DatabaseAway:
-            # If the answer to COMMIT was lost, the lease may be ours; the next run would report it as another run's.
-            wait = next(waits, None) if attempt.in_doubt else None
-            if wait is None:
+            lease = attempt.until_certain(retry)
+        except LeaseBusy as busy:
+            if not attempt.may_wait or busy.run_id is not None:
                 raise
-            retry.sleep(wait)
-            continue
-        if isinstance(taken, Lease):
-            return taken
-        raise taken
+        else:
+            return lease, replace(run, run_id=lease.run_id, fence=lease.fence)
+        while (left := ends - retry.monotonic()) > 0:
+            wait.stop()
+            retry.sleep(min(left, next(pauses)))
+            if retry(attempt.is_due_again):
+                break
+        run = replace(run, started_at=clock())
 
 
 @dataclass(slots=True)
@@ -204,26 +115,58 @@ class _Attempt:
     """Acquires the lease in one transaction, which can be repeated with the same token.
 
     Attributes:
-        row: the row of the run, without what the lease adds.
-        may_wait: see `acquire`.
-        check: see `acquire`.
+        may_wait: whether another attempt may follow; a run that finds a refresh then goes before other refreshes for a while.
         in_doubt: whether COMMIT was sent.
     """
 
     engine: sa.Engine
-    row: dict[str, Any]
+    run: Run
     ttl: float
-    token: str
-    may_wait: bool
     check: Callable[[sa.Connection], None]
+    may_wait: bool
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
     in_doubt: bool = False
 
-    @property
-    def is_refresh(self) -> bool:
-        return bool(self.row["trigger"] == REFRESH)
+    def until_certain(self, retry: Retry) -> Lease:
+        """Attempt it, and again after conflicts and after a lost answer to COMMIT."""
+        waits = iter(RECONNECT.all_waits(retry.random))
+        while True:
+            try:
+                found = retry(self._acquire)
+            except DatabaseConflict as conflict:
+                message = f"Other hosts acquired the lease first on every retry. {conflict}"
+                if self._is_refresh:
+                    found = _busy(message)
+                else:
+                    with writing(self.engine) as connection:
+                        found = self._skip(connection, message)
+            except DatabaseAway:
+                # If the answer to COMMIT was lost, the lease may be ours; the next run would report it as another run's.
+                pause = next(waits, None) if self.in_doubt else None
+                if pause is None:
+                    raise
+                retry.sleep(pause)
+                continue
+            if isinstance(found, Lease):
+                return found
+            raise found
 
-    def __call__(self) -> Lease | LeaseBusy:
-        row, ttl, now = self.row, self.ttl, self.row["started_at"]
+    def is_due_again(self) -> bool:
+        """Poll: return whether the lease is free, or the precedence of this run must be renewed."""
+        with reading(self.engine) as connection:
+            self.check(connection)
+            holder = current_holder(connection)
+            precedence = _seconds_of_precedence(connection)
+        blocked = holder.active and not holder.clock_was_set_back
+        if self._is_refresh:
+            return not blocked and precedence <= 0
+        return not (blocked and holder.is_refresh and precedence > PRECEDENCE_SECONDS / 2)
+
+    @property
+    def _is_refresh(self) -> bool:
+        return self.run.trigger == REFRESH
+
+    def _acquire(self) -> Lease | LeaseBusy:
         with writing(self.engine) as connection:
             holder = current_holder(connection, lock=True)
             if self.in_doubt and (ours := self._committed(connection)):
@@ -233,53 +176,53 @@ class _Attempt:
                 connection.execute(sa.update(sync_lease).values(expires=database_clock(connection) + sync_lease.c.ttl))
             if holder.active:
                 return self._refuse(connection, holder)
-            if self.is_refresh and seconds_of_precedence(connection) > 0:
-                return _unrecorded("A run waits for the lease, and goes before refreshes.")
+            if self._is_refresh and _seconds_of_precedence(connection) > 0:
+                return _busy("A run waits for the lease, and goes before refreshes.")
             # Rows that were copied without the lease's own have fences, too.
             fence = max(holder.fence, connection.scalar(sa.select(sa.func.max(sync_runs.c.fence))) or 0) + 1
-            taken = {"holder": row["holder"], "process": process_mark(), "fence": fence, "token": self.token, "ttl": ttl}
-            if not self.is_refresh:
-                taken["run_waits_until"] = None
-            connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + ttl))
-            close_abandoned(connection, now)
-            run_id = insert_run(connection, {**row, "status": str(Status.RUNNING), "fence": fence, "token": self.token})
+            taken = {
+                "holder": self.run.holder, "process": process_mark(), "fence": fence, "token": self.token, "ttl": self.ttl,
+                **({} if self._is_refresh else {"run_waits_until": None}),
+            }  # fmt: skip
+            connection.execute(sa.update(sync_lease).values(**taken, expires=database_clock(connection) + self.ttl))
+            close_abandoned(connection, self.run.started_at)
+            run_id = insert_run(connection, {**replace(self.run, fence=fence).row(), "token": self.token})
             self.in_doubt = True
-            return Lease(run_id, fence, row["holder"], ttl, self.token)
-
-    def _refuse(self, connection: sa.Connection, holder: Holder) -> LeaseBusy:
-        """Return the error of an attempt that finds an active holder; record it, or let this run precede refreshes."""
-        age = f", for {max(0.0, (self.row['started_at'] - holder.since).total_seconds()):.0f} s" if holder.since else ""
-        who = "A refresh" if holder.is_refresh else "Another run"
-        ends = f"its lease expires in {holder.seconds_left:.0f} s unless renewed"
-        message = f"{who} holds the lease: {holder.name}{age}; {ends}."
-        if self.is_refresh:
-            return _unrecorded(message)
-        if self.may_wait and holder.is_refresh:
-            until = database_clock(connection) + PRECEDENCE_SECONDS
-            connection.execute(sa.update(sync_lease).values(run_waits_until=until))
-            return _unrecorded(message)
-        return _skipped(connection, self.row, message)
+            return Lease(run_id, fence, self.ttl, self.token)
 
     def _committed(self, connection: sa.Connection) -> Lease | None:
         """Return the lease if an earlier attempt acquired it and no other run did since; renewed, as time has passed."""
         query = sa.select(sync_runs.c.run_id, sync_runs.c.fence).where(sync_runs.c.token == self.token)
         if (found := connection.execute(query).one_or_none()) is None:
             return None
-        lease = Lease(found.run_id, found.fence, self.row["holder"], self.ttl, self.token)
+        lease = Lease(found.run_id, found.fence, self.ttl, self.token)
         return lease if renew(connection, lease) else None
 
+    def _refuse(self, connection: sa.Connection, holder: Holder) -> LeaseBusy:
+        """Return the error of an attempt that finds an active holder; record it, or let this run precede refreshes."""
+        age = f", for {max(0.0, (self.run.started_at - holder.since).total_seconds()):.0f} s" if holder.since else ""
+        who = "A refresh" if holder.is_refresh else "Another run"
+        message = f"{who} holds the lease: {holder.name}{age}; its lease expires in {holder.seconds_left:.0f} s unless renewed."
+        if self._is_refresh:
+            return _busy(message)
+        if self.may_wait and holder.is_refresh:
+            until = database_clock(connection) + PRECEDENCE_SECONDS
+            connection.execute(sa.update(sync_lease).values(run_waits_until=until))
+            return _busy(message)
+        return self._skip(connection, message)
 
-def _unrecorded(message: str, run_id: int | None = None) -> LeaseBusy:
+    def _skip(self, connection: sa.Connection, message: str) -> LeaseBusy:
+        skipped = replace(
+            self.run, status=Status.SKIPPED, finished_at=self.run.started_at, error_code=LeaseBusy.default_code, error=message
+        )
+        return _busy(message, insert_run(connection, skipped.row()))
+
+
+def _busy(message: str, run_id: int | None = None) -> LeaseBusy:
     return LeaseBusy(message, hint="Wait until it ends; `template-sync status` shows the lease holder.", run_id=run_id)
 
 
-def _skipped(connection: sa.Connection, row: dict[str, Any], message: str) -> LeaseBusy:
-    code = LeaseBusy.default_code
-    skipped = {"status": str(Status.SKIPPED), "finished_at": row["started_at"], "error_code": code, "error": message}
-    return _unrecorded(message, insert_run(connection, {**row, **skipped}))
-
-
-def seconds_of_precedence(connection: sa.Connection) -> float:
+def _seconds_of_precedence(connection: sa.Connection) -> float:
     """Return for how long a waiting run still goes before refreshes; 0 or less: there is none."""
     left: float = connection.scalar(sa.select(sync_lease.c.run_waits_until - database_clock(connection))) or 0.0
     return left if left <= PRECEDENCE_SECONDS + SLACK else 0.0  # otherwise the clock was set back

@@ -32,13 +32,11 @@ from sync.store.tables import sync_lease, sync_runs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-
 _CLOCKS = {
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
     "postgresql": "cast(extract(epoch from clock_timestamp()) as double precision)",
     "mysql": "cast(unix_timestamp(now(6)) as double)",
 }
-
 
 SLACK = 1.0
 """Seconds; the clocks of the databases have different resolutions."""
@@ -53,7 +51,6 @@ class Lease:
 
     run_id: int
     fence: int
-    holder: str
     ttl: float
     token: str
 
@@ -123,27 +120,21 @@ def check_fence(connection: sa.Connection, lease: Lease) -> None:
     Raises:
         LeaseLost: another run acquired the lease, or the database lost the row of this run.
     """
-    if not renew(connection, lease):
-        raise lease_lost() if _run_exists(connection, lease) else _run_row_lost()
-
-
-def _run_exists(connection: sa.Connection, lease: Lease) -> bool:
-    """Return whether the row of the run exists; the token is compared, because MariaDB assigns a lost number again."""
+    if renew(connection, lease):
+        return
+    # The token is compared, because MariaDB assigns a lost number again.
     this_run = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
-    return connection.execute(sa.select(sync_runs.c.run_id).where(this_run)).one_or_none() is not None
+    if connection.execute(sa.select(sync_runs.c.run_id).where(this_run)).one_or_none() is None:
+        raise LeaseLost(
+            "The database lost the row of this run: its history went back, as after a failover to a lagging standby or after a "
+            "restore. Nothing of this run was applied.",
+            hint=BY_CODE["went-back"].action,
+            code="went-back",
+        )
+    raise _lease_lost()
 
 
-def _run_row_lost() -> LeaseLost:
-    return LeaseLost(
-        "The database lost the row of this run: its history went back, as after a failover to a lagging standby or after a "
-        "restore. Nothing of this run was applied.",
-        hint=BY_CODE["went-back"].action,
-        code="went-back",
-    )
-
-
-def lease_lost() -> LeaseLost:
-    """Return the error of a run whose lease another run acquired."""
+def _lease_lost() -> LeaseLost:
     return LeaseLost(
         "The lease of this run expired and another run acquired it; nothing of this run was applied.",
         hint=BY_CODE["lease-lost"].action,
@@ -167,7 +158,7 @@ def block_commits(connection: sa.Connection) -> None:
     connection.execute(sa.update(sync_lease).values(turn=sa.func.coalesce(sync_lease.c.turn, 0) + 1))
 
 
-def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa: B008 - Retry is frozen
+def break_lease(engine: sa.Engine) -> Holder:
     """Release the lease of another process; the raised fencing token prevents its commit. Return the former holder."""
 
     def take() -> Holder:
@@ -178,7 +169,7 @@ def break_lease(engine: sa.Engine, *, retry: Retry = Retry()) -> Holder:  # noqa
             close_abandoned(connection, datetime.now(UTC))
         return former
 
-    return retry(take)
+    return Retry()(take)
 
 
 def renew(connection: sa.Connection, lease: Lease) -> bool:
@@ -242,7 +233,7 @@ def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], N
         yield
     except Interrupted:
         if lost.is_set():
-            raise lease_lost() from None
+            raise _lease_lost() from None
         raise
     finally:
         done.set()
@@ -299,5 +290,5 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True
+        pass
     return True

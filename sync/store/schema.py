@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from sync.store.engine import Source
 
-
 HEAD = "0009"
 """The newest revision in migrations/versions; a test compares the two."""
 
@@ -94,11 +93,7 @@ def state_of(found: str | None) -> State:
 
 
 def require_current(connection: sa.Connection) -> None:
-    """Refuse a schema that is not current.
-
-    Raises:
-        SchemaError: with the command that fixes it; SchemaAhead if the program must be upgraded.
-    """
+    """Refuse a schema that is not current, with SchemaError, or with SchemaAhead if the program must be upgraded."""
     found = revision(connection)
     state = state_of(found)
     if state is State.EMPTY:
@@ -144,8 +139,7 @@ def is_empty(engine: sa.Engine) -> bool:
     file = sqlite_file(engine)
     if file is not None and not exists(file):
         return True
-    with translate_errors(engine), engine.connect() as connection:
-        return state_of(revision(connection)) is State.EMPTY
+    return current(engine)[1] is State.EMPTY
 
 
 def current(engine: sa.Engine) -> tuple[str | None, State]:
@@ -163,7 +157,7 @@ def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str],
     one before it has the lock, so it is retried.
     """
     create_file(engine)
-    for retries_left in range(_UPGRADE_RETRIES, -1, -1):
+    for retries_left in range(10, -1, -1):
         try:
             _upgrade(engine, target, waiting)
         except DatabaseError as error:
@@ -175,7 +169,6 @@ def upgrade(engine: sa.Engine, target: str = "head", *, waiting: Callable[[str],
             return
 
 
-_UPGRADE_RETRIES = 10
 _CONCURRENT_DDL = {1213, 1684}
 """MariaDB: another node altered a table meanwhile."""
 
@@ -183,118 +176,20 @@ _CONCURRENT_DDL = {1213, 1684}
 def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> None:
     from alembic import command
 
+    is_downgrade = target == "base" or target.startswith("-")
+
     def needed() -> bool:
-        with translate_errors(engine), engine.connect() as connection:
-            state = state_of(revision(connection))
-        return state is State.BEHIND or (state is State.CURRENT and _is_older(target))
+        state = current(engine)[1]
+        return state is State.BEHIND or (state is State.CURRENT and is_downgrade)
 
     with hold_lease_for_upgrade(engine, needed=needed, waiting=waiting), translate_errors(engine), engine.connect() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
         if state_of(revision(connection)) is State.AHEAD:
             require_current(connection)
         connection.rollback()
-        step = command.downgrade if _is_older(target) else command.upgrade
+        config = _config()
+        config.attributes["connection"] = connection
+        step = command.downgrade if is_downgrade else command.upgrade
         step(config, target)
-
-
-MAX_WAIT = 20 * 60.0
-"""Maximum wait for a run, in seconds: twice the default of SYNC_DEADLINE."""
-
-_UPGRADE_TTL = 3600.0
-"""Seconds until the lease of an upgrade that was killed on another host expires; on this host its death is detected."""
-
-_POLL_SECONDS = 0.25
-
-_RETRY = Retry()
-"""On a Galera cluster two upgrades that acquire the lease at once conflict."""
-
-_ROW = sa.table("sync_lease", *(sa.column(name) for name in ("holder", "process", "fence", "expires", "ttl")))
-
-
-@contextmanager
-def hold_lease_for_upgrade(
-    engine: sa.Engine,
-    *,
-    needed: Callable[[], bool],
-    within: float = MAX_WAIT,
-    waiting: Callable[[str], None] = lambda _holder: None,
-) -> Iterator[None]:
-    """Hold the lease during the block, if an upgrade is needed: it waits for the active run, and runs wait for it.
-
-    It uses only columns that every revision has. The raised fencing token prevents the commit of a run that lost the lease.
-
-    Args:
-        engine: the database; the lease is acquired and released by separate connections.
-        needed: returns whether an upgrade is needed, as another process may have finished it meanwhile.
-        within: maximum wait for the holder of the lease, in seconds.
-        waiting: called once with the name of the holder, if there is one.
-
-    Raises:
-        LeaseBusy: the lease was held for the whole time.
-    """
-    ends, reported, fence = time.monotonic() + within, False, None
-    while needed():
-        holder, fence = _RETRY(lambda: _try_acquire(engine))
-        if holder is None:
-            break
-        if time.monotonic() > ends:
-            raise LeaseBusy(
-                f"Nothing was upgraded: {holder} has held the lease for {within:g} s.",
-                hint="Wait until it ends, or release the lease: template-sync lease release --force.",
-            )
-        if not reported:
-            waiting(holder)
-            reported = True
-        time.sleep(_POLL_SECONDS)
-    try:
-        yield
-    finally:
-        if fence is not None:
-            with suppress(DatabaseError), writing(engine) as connection:  # otherwise it expires
-                connection.execute(sa.update(_ROW).where(_ROW.c.fence == fence).values(expires=0, holder=None, process=None))
-
-
-def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
-    """Try once; return the holder, or None and the acquired fencing token; None twice if there is no lease."""
-    with writing(engine) as connection:
-        inspector = sa.inspect(connection)
-        if not inspector.has_table(_ROW.name):
-            return None, None
-        left = (_ROW.c.expires - database_clock(connection)).label("left")
-        found = connection.execute(sa.select(_ROW.c.holder, _ROW.c.process, _ROW.c.fence, left)).one_or_none()
-        if found is None:
-            return None, None
-        if found.left > 0 and not is_dead(found.process):
-            return found.holder or "an unnamed process", None
-        mine = {"holder": f"db upgrade on {process_name()}", "process": process_mark(), "fence": found.fence + 1}
-        if "ttl" in {column["name"] for column in inspector.get_columns(_ROW.name)}:  # revision 0001 does not have it
-            mine["ttl"] = _UPGRADE_TTL
-        taken = (
-            sa.update(_ROW).where(_ROW.c.fence == found.fence).values(**mine, expires=database_clock(connection) + _UPGRADE_TTL)
-        )
-        return (None, found.fence + 1) if connection.execute(taken).rowcount == 1 else ("another process", None)
-
-
-def differences(engine: sa.Engine) -> Iterable[str]:
-    """Return the differences between the database and the tables of this version, one phrase each."""
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    require_file(engine)
-    with translate_errors(engine), engine.connect() as connection:
-        require_current(connection)
-        context = MigrationContext.configure(connection, opts={"include_name": is_own_table, "version_table": VERSION_TABLE})
-        return [str(difference) for difference in compare_metadata(context, metadata)]
-
-
-def is_own_table(name: str | None, kind: str, _parents: object) -> bool:
-    """Return whether Alembic compares a table: tables of an app in the same database are ignored."""
-    return kind != "table" or name in metadata.tables
-
-
-def _is_older(target: str) -> bool:
-    return target == "base" or target.startswith("-")
 
 
 def _config() -> Config:
@@ -315,3 +210,89 @@ def _migrations() -> Path:
     package = Path(__file__).parent.parent
     checkout = package.parent / "migrations"
     return checkout if (checkout / "env.py").exists() else package / "_migrations"
+
+
+_UPGRADE_TTL = 3600.0
+"""Seconds until the lease of an upgrade that was killed on another host expires; on this host its death is detected."""
+
+_ROW = sa.table("sync_lease", *(sa.column(name) for name in ("holder", "process", "fence", "expires", "ttl")))
+
+
+@contextmanager
+def hold_lease_for_upgrade(
+    engine: sa.Engine,
+    *,
+    needed: Callable[[], bool],
+    within: float = 20 * 60.0,
+    waiting: Callable[[str], None] = lambda _holder: None,
+) -> Iterator[None]:
+    """Hold the lease during the block, if an upgrade is needed: it waits for the active run, and runs wait for it.
+
+    It uses only columns that every revision has. The raised fencing token prevents the commit of a run that lost the lease.
+
+    Args:
+        engine: the database; the lease is acquired and released by separate connections.
+        needed: returns whether an upgrade is needed, as another process may have finished it meanwhile.
+        within: maximum wait for the holder of the lease, in seconds; by default twice the default of SYNC_DEADLINE.
+        waiting: called once with the name of the holder, if there is one.
+
+    Raises:
+        LeaseBusy: the lease was held for the whole time.
+    """
+    ends, reported, fence = time.monotonic() + within, False, None
+    while needed():
+        holder, fence = Retry()(lambda: _try_acquire(engine))  # on a Galera cluster two upgrades conflict
+        if holder is None:
+            break
+        if time.monotonic() > ends:
+            raise LeaseBusy(
+                f"Nothing was upgraded: {holder} has held the lease for {within:g} s.",
+                hint="Wait until it ends, or release the lease: template-sync lease release --force.",
+            )
+        if not reported:
+            waiting(holder)
+            reported = True
+        time.sleep(0.25)
+    try:
+        yield
+    finally:
+        if fence is not None:
+            with suppress(DatabaseError), writing(engine) as connection:  # otherwise it expires
+                connection.execute(sa.update(_ROW).where(_ROW.c.fence == fence).values(expires=0, holder=None, process=None))
+
+
+def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
+    """Try once; return the holder, or None and the acquired fencing token; None twice if there is no lease."""
+    with writing(engine) as connection:
+        inspector = sa.inspect(connection)
+        if not inspector.has_table(_ROW.name):
+            return None, None
+        left = (_ROW.c.expires - database_clock(connection)).label("left")
+        found = connection.execute(sa.select(_ROW.c.holder, _ROW.c.process, _ROW.c.fence, left)).one_or_none()
+        if found is None:
+            return None, None
+        if found.left > 0 and not is_dead(found.process):
+            return found.holder or "an unnamed process", None
+        mine: dict[str, Any] = {"holder": f"db upgrade on {process_name()}", "process": process_mark(), "fence": found.fence + 1}
+        if "ttl" in {column["name"] for column in inspector.get_columns(_ROW.name)}:  # revision 0001 does not have it
+            mine["ttl"] = _UPGRADE_TTL
+        mine["expires"] = database_clock(connection) + _UPGRADE_TTL
+        taken = connection.execute(sa.update(_ROW).where(_ROW.c.fence == found.fence).values(mine))
+        return (None, found.fence + 1) if taken.rowcount == 1 else ("another process", None)
+
+
+def differences(engine: sa.Engine) -> Iterable[str]:
+    """Return the differences between the database and the tables of this version, one phrase each."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    require_file(engine)
+    with translate_errors(engine), engine.connect() as connection:
+        require_current(connection)
+        context = MigrationContext.configure(connection, opts={"include_name": is_own_table, "version_table": VERSION_TABLE})
+        return [str(difference) for difference in compare_metadata(context, metadata)]
+
+
+def is_own_table(name: str | None, kind: str, _parents: object) -> bool:
+    """Return whether Alembic compares a table: tables of an app in the same database are ignored."""
+    return kind != "table" or name in metadata.tables

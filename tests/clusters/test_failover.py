@@ -83,7 +83,7 @@ def test_of_two_holders_with_one_fencing_token_only_the_newer_commits(pair: Pair
         leases.check_fence(connection, a)
     assert lost.value.code == "went-back"
     store = Store(engine, sleep=lambda _: None)
-    succeeded = Run(b.run_id, "run", Status.SUCCEEDED, real_clock(), real_clock(), fence=b.fence, holder=b.holder)
+    succeeded = Run(b.run_id, "run", Status.SUCCEEDED, real_clock(), real_clock(), fence=b.fence)
     store.close(b, succeeded)
     assert store.was_committed(b, succeeded, iter([0.0])) is True
     assert store.was_committed(a, succeeded, iter([0.0])) is False

@@ -13,7 +13,7 @@ from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy
 from sync.reader import status
 from sync.store import lease as leases
 from sync.store import schema
-from sync.store.acquire import LeaseWait, acquire_in_turn
+from sync.store.acquire import LeaseWait
 from sync.store.database_errors import Retry
 from sync.store.doctor import server_state
 from sync.store.engine import open_engine, writing
@@ -135,11 +135,7 @@ def test_a_takeover_during_any_statement_of_an_acquisition_leaves_one_holder(eng
 
 
 def _in_turn(engine: sa.Engine, trigger: str, template_id: str | None = None, sleep: Any = time.sleep) -> leases.Lease:
-    lease, _ = acquire_in_turn(
-        engine, trigger=trigger, template_id=template_id, ttl=60.0, now=real_clock(), clock=real_clock,
-        retry=Retry(sleep), wait=LeaseWait(),
-    )  # fmt: skip
-    return lease
+    return take_lease(engine, trigger, template_id, retry=Retry(sleep), wait=LeaseWait())
 
 
 def _release(engine: sa.Engine, lease: leases.Lease) -> None:
@@ -178,7 +174,7 @@ def test_a_run_that_waits_on_one_node_goes_before_a_refresh_that_comes_later_on_
         if not later:
             _release(engines[0], refresh)
             with pytest.raises(LeaseBusy) as busy:
-                take_lease(engines[1], "refresh", template_id="2")
+                take_lease(engines[1], "refresh", "2")
             later.append(str(busy.value))
 
     run = _in_turn(engines[2], "daemon", sleep=meanwhile)

@@ -302,7 +302,7 @@ def test_closing_a_run_twice_leaves_its_row_unchanged(database: Database) -> Non
     assert outcome.run.run_id is not None
     assert outcome.run.fence is not None
     token = database.rows("sync_runs")[0]["token"]
-    lease = leases.Lease(outcome.run.run_id, outcome.run.fence, outcome.run.holder, 60.0, token)
+    lease = leases.Lease(outcome.run.run_id, outcome.run.fence, 60.0, token)
     Store(database.engine).close(lease, replace(outcome.run, status=Status.FAILED, error="too late"))
     assert database.rows("sync_runs") == before
 

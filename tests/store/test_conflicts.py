@@ -86,7 +86,7 @@ def test_a_run_that_always_conflicts_at_the_lease_is_skipped_with_a_row(server: 
 
 def test_a_refresh_that_always_conflicts_is_busy_and_has_no_row(server: Database) -> None:
     with losing(server, "UPDATE ON sync_lease", 1000), pytest.raises(LeaseBusy, match="on every retry"):
-        take_lease(server.engine, "refresh", template_id="1")
+        take_lease(server.engine, "refresh", "1")
     assert server.rows("sync_runs") == []
 
 

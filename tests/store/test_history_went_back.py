@@ -50,7 +50,7 @@ def test_of_two_holders_with_one_fencing_token_only_the_newer_renews_and_release
 
 def test_a_run_whose_id_was_reused_neither_closes_nor_recognises_the_other_run(database: Database) -> None:
     a, b = _twice(database)
-    ended = Run(a.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=a.fence, holder=a.holder)
+    ended = Run(a.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=a.fence)
     store = Store(database.engine, sleep=lambda _: None)
     store.close(a, ended)
     assert [row["status"] for row in database.rows("sync_runs")] == ["running"]

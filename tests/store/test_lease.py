@@ -208,10 +208,10 @@ def test_a_holder_that_lost_its_lease_does_not_take_it_from_the_next_one_when_it
     first = take_lease(database.engine)
     age_lease(database.engine)
     second = take_lease(database.engine)
-    ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence, holder=first.holder)
+    ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence)
     Store(database.engine).close(first, ended)
     assert _statuses(database) == ["interrupted", "running"]
-    assert (_lease_row(database)["fence"], _lease_row(database)["holder"]) == (second.fence, second.holder)
+    assert (_lease_row(database)["fence"], _lease_row(database)["holder"]) == (second.fence, leases.process_name())
 
 
 def test_proving_the_fence_is_the_first_statement_of_the_transaction_that_applies(database: Database) -> None:
@@ -239,7 +239,7 @@ def test_closing_a_run_while_another_takes_over_cannot_deadlock(database: Databa
     for _ in range(10):
         first = take_lease(database.engine)
         age_lease(database.engine)
-        ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence, holder=first.holder)
+        ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence)
         errors: list[BaseException] = []
 
         def attempt(work: Any, errors: list[BaseException] = errors) -> None:

@@ -12,14 +12,14 @@ from sync.catalog.run_record import Status
 from sync.errors import DeadlineExceeded, Interrupted, LeaseBusy
 from sync.refresh import refresh
 from sync.store import lease as leases
-from sync.store.acquire import WAIT_SECONDS, LeaseWait, acquire_in_turn
+from sync.store.acquire import WAIT_SECONDS, LeaseWait
 from sync.store.apply import Store
 from sync.store.database_errors import Retry
 from sync.store.engine import writing
 from sync.store.schema import hold_lease_for_upgrade
 from sync.store.tables import sync_lease
 from sync.synchronise import synchronise
-from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, real_clock, sync
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, real_clock, sync, take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +52,8 @@ def take(
 ) -> leases.Lease:  # fmt: skip
     """Acquire the lease as a run or as a refresh of template 1; without pauses, try once."""
     pauses, limits = (pauses, limits) if pauses else (Pauses(), {"seconds": 0.0})
-    lease, _ = acquire_in_turn(
-        database.engine, trigger=trigger, template_id="1" if trigger == "refresh" else None, ttl=ttl, now=real_clock(),
-        clock=real_clock, retry=pauses.retry, wait=LeaseWait(**limits),
-    )  # fmt: skip
-    return lease
+    template_id = "1" if trigger == "refresh" else None
+    return take_lease(database.engine, trigger, template_id, ttl=ttl, retry=pauses.retry, wait=LeaseWait(**limits))
 
 
 def give_back(database: Database, lease: leases.Lease) -> None:

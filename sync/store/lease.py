@@ -240,14 +240,14 @@ def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], N
         thread.join(lease.ttl)  # a daemon thread, which may wait for an unreachable database
 
 
-def process_name() -> str:
-    """Return the host name and pid, for messages."""
-    return f"{host_name()} (pid {os.getpid()})"
-
-
 def host_name() -> str:
     """Return the host name."""
     return socket.gethostname()[:200]
+
+
+def process_name() -> str:
+    """Return the host name and pid, for messages."""
+    return f"{host_name()} (pid {os.getpid()})"
 
 
 def process_mark() -> str | None:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 LOCK_SECONDS = 120
-_LOCK_TIMEOUT = 0.3  # seconds; below PostgreSQL's deadlock_timeout
 
 
 def lock_all(bind: Connection, names: Iterable[str]) -> None:
@@ -35,23 +34,26 @@ def lock_all(bind: Connection, names: Iterable[str]) -> None:
     PostgreSQL holds each lock to the end of the transaction. An upgrade that holds one table and waits for another could
     deadlock with an app, and PostgreSQL might cancel the app. So each attempt waits briefly, and releases all locks if it fails.
     """
-    inspector = sa.inspect(bind)
-    there = {*inspector.get_table_names(), *inspector.get_view_names()}
-    ours = ", ".join(sorted(there.intersection(names)))
+    ours = ", ".join(sorted(_tables_and_views(bind).intersection(names)))
     if not ours:
         return
     ends = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             with bind.begin_nested():
-                bind.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'")
+                bind.exec_driver_sql("SET LOCAL lock_timeout = '0.3s'")  # below PostgreSQL's deadlock_timeout
                 bind.exec_driver_sql(f"LOCK TABLE {ours} IN ACCESS EXCLUSIVE MODE")
         except sa.exc.OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != "55P03" or time.monotonic() > ends:
                 raise
-            time.sleep(_LOCK_TIMEOUT)
+            time.sleep(0.3)
         else:
             return
+
+
+def _tables_and_views(bind: Connection) -> set[str]:
+    inspector = sa.inspect(bind)
+    return {*inspector.get_table_names(), *inspector.get_view_names()}
 
 
 def has_column(bind: Connection, table: str, column: str) -> bool:
@@ -106,13 +108,14 @@ def backfill_cursors(connection: sa.Connection) -> Cursor:
         for row in rows:
             cursor = cursor.after({**row, "at": iso(row["at"])})
             why = breaking(row["kind"], row["fields"] or ())
-            filled.append({"key": row["seq"], "hashed": row["document_hash"], "why": why, "written": str(cursor)})
+            filled.append({"key": row["seq"], "hash": row["document_hash"], "why": why, "end": str(cursor)})
+        fill = sa.update(template_changes).where(template_changes.c.seq == bindparam("key"))
         values: dict[str, Any] = {
-            "document_hash": bindparam("hashed"),
+            "document_hash": bindparam("hash"),
             "breaking": bindparam("why"),
-            "cursor": bindparam("written"),
+            "cursor": bindparam("end"),
         }
-        connection.execute(sa.update(template_changes).where(template_changes.c.seq == bindparam("key")).values(values), filled)
+        connection.execute(fill.values(values), filled)
         insert_price_changes(connection, rows)
     if cursor.seq > state.last_seq:
         raise DatabaseError(
@@ -174,11 +177,10 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
     Raises:
         SchemaError: with the names.
     """
-    inspector = sa.inspect(connection)
-    found = {name.casefold(): name for name in (*inspector.get_table_names(), *inspector.get_view_names())}
+    found = {name.casefold(): name for name in _tables_and_views(connection)}
     names = metadata.tables.keys() | VIEWS
     if version := revision(connection):
-        ours = {name for name in names if _SINCE.get(name, version) <= version}
+        ours = _existing(version)
         if missing := sorted((metadata.tables.keys() & ours) - found.keys()):
             raise SchemaError(
                 f"The database says that its schema is {version}, but lacks the tables {', '.join(missing)}.",
@@ -194,9 +196,14 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
         )
 
 
+def _existing(version: str) -> set[str]:
+    """Return the names of the tables and views that a revision has."""
+    return {name for name in (*metadata.tables, *VIEWS) if _SINCE.get(name, version) <= version}
+
+
 def parts(version: str) -> tuple[dict[str, set[str]], set[str]]:
     """Return what a database of a revision has at least: tables with their columns, and views."""
-    there = {name for name in (*metadata.tables, *VIEWS) if _SINCE.get(name, version) <= version}
+    there = _existing(version)
     tables = {name: {*table.columns.keys()} for name, table in metadata.tables.items() if name in there}
     if version != HEAD:
         tables = {name: columns - _added_later(name) for name, columns in tables.items()}

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Status
 from sync.store import lease as leases
 from sync.store.database_errors import Retry
-from sync.store.engine import reading, writing
-from sync.store.schema import require_current
+from sync.store.engine import writing
+from sync.store.schema import require_current_schema
 from sync.store.tables import (
     price_changes,
     price_periods,
@@ -35,8 +35,7 @@ def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, 
         keep_runs: keep this number of the newest runs.
         dry_run: count only.
     """
-    with reading(engine) as connection:
-        require_current(connection)
+    require_current_schema(engine)
     return Retry()(lambda: _prune(engine, before, keep_runs, dry_run=dry_run))
 
 

@@ -12,9 +12,9 @@ from sync.config.addresses import origin_of, require_same_origin
 from sync.errors import DatabaseError
 from sync.store.bulk import insert_rows
 from sync.store.database_errors import Retry
-from sync.store.engine import reading, writing
+from sync.store.engine import writing
 from sync.store.lease import block_commits, host_name
-from sync.store.schema import require_current
+from sync.store.schema import reading_current, require_current
 from sync.store.tables import planned_runs, price_changes, sync_state, template_changes
 from sync.text import iso
 
@@ -89,18 +89,12 @@ def insert_price_changes(connection: sa.Connection, rows: Sequence[dict[str, Any
 
 def recorded_origin(engine: Engine) -> str | None:
     """Return the recorded origin; None before the first verified run."""
-    with reading(engine) as connection:
-        require_current(connection)
-        origin: str | None = connection.scalar(sa.select(sync_state.c.origin))
-    return origin
+    with reading_current(engine) as connection:
+        return connection.scalar(sa.select(sync_state.c.origin))
 
 
 def require_origin(engine: Engine, base_url: str) -> None:
-    """Refuse a database whose catalog has another origin than a base URL.
-
-    Raises:
-        OtherOrigin: with both origins.
-    """
+    """Refuse a database whose catalog has another origin than a base URL, with OtherOrigin."""
     require_same_origin(recorded_origin(engine), origin_of(base_url))
 
 
@@ -118,28 +112,22 @@ def accept_origin(engine: Engine, base_url: str) -> str | None:
     return Retry()(write)
 
 
-_FORGOTTEN = timedelta(days=7)
-"""Age after which a planned run that never happened is deleted, because its daemon no longer exists."""
-
-
 def save_planned_run(engine: Engine, moment: datetime | None) -> None:
     """Store when the next run of this host is due; None deletes the row.
 
-    Each host has a row of its own, so that on a cluster an idle daemon does not conflict with the run of another host.
-
-    Raises:
-        DatabaseError: it could not be stored.
+    Each host has a row of its own, so that on a cluster an idle daemon does not conflict with the run of another host. A planned
+    run that did not happen for a week is deleted, because its daemon no longer exists.
     """
-    me = host_name()
+    me, planned = host_name(), planned_runs.c
 
     def write() -> None:
         with writing(engine) as connection:
             if moment is None:
-                connection.execute(sa.delete(planned_runs).where(planned_runs.c.host == me))
+                connection.execute(sa.delete(planned_runs).where(planned.host == me))
                 return
-            mine = sa.update(planned_runs).where(planned_runs.c.host == me).values(next_run_at=moment)
+            mine = sa.update(planned_runs).where(planned.host == me).values(next_run_at=moment)
             if connection.execute(mine).rowcount == 0:
-                connection.execute(sa.delete(planned_runs).where(planned_runs.c.next_run_at < moment - _FORGOTTEN))
+                connection.execute(sa.delete(planned_runs).where(planned.next_run_at < moment - timedelta(days=7)))
                 connection.execute(sa.insert(planned_runs).values(host=me, next_run_at=moment))
 
     Retry()(write)

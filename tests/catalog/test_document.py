@@ -1,31 +1,43 @@
-"""Documents: their stored form, their fields and their hashes, which databases hold."""
+"""Documents and exact JSON: decoding, the stored form, and the hashes that databases hold."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sync.catalog import document
 from sync.catalog.document import (
     DOCUMENT_KEYS,
     Price,
     Tag,
+    address,
     canonical,
     content_hash,
+    decode_json,
+    exact_number,
     instant,
     json_number,
+    parse_json,
     plain_hash,
     prices_of,
     tags_of,
+    without_query,
+    write_json,
 )
-from sync.catalog.fields import BOUNDS, COLUMNS, DECLARATION, DOCUMENTED, FIELDS, LISTS, SCALARS
+from sync.catalog.fields import BOUNDS, COLUMNS, DECLARATION, DEEPEST_RECORD, DOCUMENTED, FIELDS, LISTS, SCALARS
 from sync.catalog.parsing import complete_document
 from tests.builders import DOCUMENT, record
-from tests.catalog.runs import base, document_of
+from tests.catalog.runs import base, document_of, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_a_document_has_the_names_of_the_columns_and_the_served_values() -> None:
@@ -153,3 +165,237 @@ def test_prices_are_ordered_by_their_canonical_form() -> None:
 
 def test_a_plain_hash_is_of_the_canonical_json() -> None:
     assert plain_hash({"b": 1, "a": "战"}) == hashlib.sha256('{"a":"战","b":1}'.encode()).hexdigest()
+
+
+def lists(levels: int, inside: str = "") -> bytes:
+    return ("[" * levels + inside + "]" * levels).encode()
+
+
+def depth(value: Any) -> int:
+    """Count levels without recursion."""
+    levels = 0
+    while isinstance(value, list):
+        levels += 1
+        value = value[0] if value else None
+    return levels
+
+
+# Values --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("166.5", Decimal("166.5")), ("1.50", Decimal("1.50")), ("0.1234567890123456789", Decimal("0.1234567890123456789")),
+        ("1e-400", Decimal("1e-400")), ("7642552612302307355", 7642552612302307355),
+        ("-9223372036854775809", -9223372036854775809), ("18446744073709551616", 2**64), ("9" * 100, int("9" * 100)),
+        ("9" * 5000, Decimal("9" * 5000)),
+    ],
+)  # fmt: skip
+def test_a_number_keeps_its_type_and_all_digits(text: str, value: Any) -> None:
+    for found in (decode_json(text.encode()), parse_json(text.encode(), DEEPEST_RECORD)):
+        assert (type(found), str(found)) == (type(value), str(value))
+
+
+def test_the_json_module_parses_integers_of_more_than_100_digits_as_decimals() -> None:
+    assert [type(parse_json(b"9" * digits, DEEPEST_RECORD)) for digits in (100, 101)] == [int, Decimal]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1.0", 1), ("1e2", 100), ("1E+2", 100), ("10123.0", 10123), ("120e-1", 12), ("-0", 0), ("-0.0", 0), ("0e-7", 0),
+     ("1e50", 10**50), ("-1.5e1", -15)],
+)  # fmt: skip
+def test_a_whole_number_is_an_int_however_it_is_written(text: str, value: int) -> None:
+    for found in (decode_json(text.encode()), parse_json(text.encode(), DEEPEST_RECORD)):
+        assert (type(found), found) == (int, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e51", Decimal("1e51")), ("1e999999999", Decimal("1e999999999")), ("1e99999999999999999999", Decimal("Infinity"))],
+)
+def test_a_number_with_a_huge_exponent_stays_a_decimal(text: str, value: Decimal) -> None:
+    for found in (decode_json(text.encode()), exact_number(text)):
+        assert (type(found), found) == (Decimal, value)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_nan_and_infinity_are_decoded_as_nan(text: str) -> None:
+    found = decode_json(text.encode())
+    assert isinstance(found, Decimal)
+    assert found.is_nan()
+
+
+@pytest.mark.parametrize("text", ["01", "1.", ".5", "0x1", "+1", "1_000", "nan", "1e", "--1", "[1,]", '{"a":1,}', "'a'", "", " "])
+def test_invalid_json_is_rejected(text: str) -> None:
+    with pytest.raises(ValueError, match=r"Expecting|Extra data|Illegal|Unterminated"):
+        decode_json(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+        (rb'{"a": 1, "\u0061": [2]}', {"a": [2]}),
+        (b'[{"a": {"b": 1, "b": 3}, "c": 1, "a": {"b": 4, "b": 5}}]', [{"a": {"b": 5}, "c": 1}]),
+        (b'{"a": NaN, "a": 2}', {"a": 2}),
+    ],
+)
+def test_the_last_of_several_equal_keys_wins(raw: bytes, value: Any) -> None:
+    assert decode_json(raw) == parse_json(raw, DEEPEST_RECORD) == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b'"\xe9"', "\udce9"),
+        (b'"\xed\xa0\xbd"', "\udced\udca0\udcbd"),
+        (rb'"\ud83d"', "\ud83d"),
+        (rb'"\ud83d\ude00"', "😀"),
+        (rb'"\ude00\ud83d"', "\ude00\ud83d"),
+        (b'"\\u0000"', "\x00"),
+        (b"\xef\xbb\xbf1", 1),
+        (b'"\xef\xbb\xbf"', "\ufeff"),
+    ],
+    ids=["Latin-1", "a surrogate as bytes", "half a pair", "a pair", "a pair turned round", "NUL", "a BOM", "a BOM inside"],
+)
+def test_invalid_utf_8_becomes_surrogates(raw: bytes, text: Any) -> None:
+    assert decode_json(raw) == text
+
+
+# Nesting is counted --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("levels", [DEEPEST_RECORD + 1, 1000, 100_000])
+def test_values_nested_too_deep_are_emptied(levels: int) -> None:
+    assert decode_json(lists(levels, "1")) == decode_json(lists(DEEPEST_RECORD, "[]"))
+
+
+@pytest.mark.parametrize("limit", [300, 100_000])
+def test_the_recursion_limit_of_the_interpreter_has_no_effect(limit: int) -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit)
+    try:
+        found = decode_json(lists(5000, "1"))
+    finally:
+        sys.setrecursionlimit(before)
+    assert depth(found) == DEEPEST_RECORD + 1
+
+
+def test_objects_count_as_levels_like_lists() -> None:
+    found = decode_json(b'{"a": ' * 5000 + b"1" + b"}" * 5000)
+    for _ in range(DEEPEST_RECORD):
+        found = found["a"]
+    assert found == {}
+    deep = b'{"a": [' * 50 + b"]}" * 50
+    assert decode_json(deep, 3) == {"a": [{"a": []}]}
+    assert decode_json(deep, 4) == {"a": [{"a": [{}]}]}
+
+
+def test_brackets_in_strings_do_not_count_as_levels() -> None:
+    text = rb'["[[[[\"[[[[\\", "]", {"{{{": "}"}]'
+    assert decode_json(text, 2) == json.loads(text)
+    assert decode_json(rb'[["\\", ["]"]]]', 2) == [["\\", []]]
+
+
+def test_values_after_an_emptied_value_are_kept() -> None:
+    assert decode_json(b"[[[1, 2], 3], [[4]], 5]", 2) == [[[], 3], [[]], 5]
+    assert decode_json(b'{"x": ' + lists(500) + b', "y": 1}')["y"] == 1
+    assert decode_json(b'["\xff", ' + lists(DEEPEST_RECORD, '"x"') + b"]") == ["\udcff", json.loads(lists(DEEPEST_RECORD))]
+
+
+@pytest.mark.parametrize("unending", [b'"' + b'\\"' * 300_000, b'"' + b"a" * 1_000_000, b'"\\' * 300_000, b"[" * 300_000])
+def test_an_unterminated_text_is_rejected_in_linear_time(unending: bytes) -> None:
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        decode_json(b"[" * 2000 + unending)
+
+
+# Two parsers, one result ---------------------------------------------------------------------------------------------------
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(["[", "\\", '"', "\ud83d"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(VALUES, st.booleans(), st.integers(1, 5))
+def test_both_parsers_give_the_same_values(value: Any, ascii_only: bool, deepest: int) -> None:  # noqa: FBT001 - hypothesis gives it
+    raw = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    assert repr(decode_json(raw)) == repr(parse_json(raw, DEEPEST_RECORD))
+    assert repr(decode_json(raw, deepest)) == repr(parse_json(raw, deepest))
+
+
+@given(st.binary(max_size=40) | st.text('[]{}",:\\u0123456789.eE-+ntfu \x00é', max_size=60).map(str.encode), st.integers(1, 4))
+def test_both_parsers_accept_the_same_bytes_and_raise_nothing_but_value_errors(raw: bytes, deepest: int) -> None:
+    assert shown(decode_json, raw, deepest) == shown(parse_json, raw, deepest)
+
+
+def shown(parse: Callable[[bytes, int], Any], raw: bytes, deepest: int) -> str:
+    try:
+        return repr(parse(raw, deepest))
+    except ValueError:
+        return "refused"
+
+
+@given(VALUES)
+def test_a_written_value_is_parsed_to_the_same_value(value: Any) -> None:
+    found = decode_json(wire(value))
+    written = write_json(found)
+    assert written.isascii()
+    assert repr(decode_json(written)) == repr(found)
+
+
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        (b'{"a": [1.50, 1e400, NaN, null, true]}', b'{"a":[1.50,1E+400,NaN,null,true]}'),
+        (b'"\xe9\x41"', rb'"\udce9A"'),
+        (b"1e99999999999999999999", b"Infinity"),
+        (b"9" * 5000, b"9" * 5000),
+    ],
+)
+def test_values_are_written_with_exact_numbers_in_ascii(raw: bytes, written: bytes) -> None:
+    assert write_json(decode_json(raw)) == written
+
+
+@pytest.mark.parametrize(
+    ("url", "left"),
+    [
+        ("https://m.example/a?sig=1", "https://m.example/a"),
+        ("https://m.example/a?sig=1?2#x", "https://m.example/a"),
+        ("https://m.example/a#x", "https://m.example/a#x"),
+        ("/a?sig=1", "/a"),
+        ("a?", "a"),
+        ("?", ""),
+        ("", ""),
+        (None, None),
+    ],
+)
+def test_the_query_string_of_a_url_field_is_removed(url: str | None, left: str | None) -> None:
+    assert address(url) == left
+
+
+@pytest.mark.parametrize(
+    ("value", "left"),
+    [
+        ("http://m.example/a?b", "http://m.example/a"),
+        ("HTTPS://m.example/a?b", "HTTPS://m.example/a"),
+        ("//m.example/a?b", "//m.example/a"),
+        ("What? https://m.example/a?b", "What? https://m.example/a?b"),
+        ("ftp://m.example/a?b", "ftp://m.example/a?b"),
+        ("/a?b", "/a?b"),
+        ("Really?", "Really?"),
+        ({"https://m.example/a?b": ["//x?y", {"z": "http://x?y"}]}, {"https://m.example/a?b": ["//x", {"z": "http://x"}]}),
+        ([1, None, True, 0.5], [1, None, True, 0.5]),
+    ],
+)
+def test_the_query_string_of_other_values_is_removed_if_they_begin_as_a_url(value: Any, left: Any) -> None:
+    assert without_query(value) == left
+
+
+def test_the_argument_is_not_modified() -> None:
+    value = {"a": ["//x?y"]}
+    without_query(value)
+    assert value == {"a": ["//x?y"]}

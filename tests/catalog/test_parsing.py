@@ -1,4 +1,4 @@
-"""Records -> documents: every way to be bad, its reason, and that it hurts only itself."""
+"""Records -> documents: every invalid record is rejected alone, with its reason; unknown fields are kept within bounds."""
 
 from __future__ import annotations
 
@@ -10,10 +10,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync.catalog import fields
 from sync.catalog.document import Price, Tag, decode_json, prices_of, tags_of
-from sync.catalog.fields import BOUNDS, DOCUMENTED, LONGEST_RATIO, MOST_FIELDS, MOST_ITEMS
-from sync.catalog.parsing import RecordRejected, fields_with_value, filled_fields, lacks_tags, parse_record, record_id
-from sync.catalog.snapshot import PAYLOAD_SHOWN
+from sync.catalog.fields import (
+    BOUNDS,
+    DEEPEST,
+    DOCUMENTED,
+    LONGEST_NAME,
+    LONGEST_RATIO,
+    MOST_EXTRA,
+    MOST_FIELDS,
+    MOST_ITEMS,
+    storage_flaw,
+)
+from sync.catalog.parsing import (
+    REASON_SHOWN,
+    RecordRejected,
+    cut,
+    fields_with_value,
+    filled_fields,
+    lacks_tags,
+    parse_record,
+    record_id,
+    unknown_fields,
+)
+from sync.catalog.snapshot import DISPUTED, MOST_KEPT, PAYLOAD_SHOWN, TAGS_UNPAIRED, payload
 from sync.client.response import read_envelope
 from tests.adversary.values import BAD, as_sent, key_of
 from tests.builders import record
@@ -198,3 +219,155 @@ def test_the_largest_accepted_values_are_valid() -> None:
         0,
     )
     assert parsed["aspect_ratios"] == ["9" * 64]
+
+
+def reason(found: dict[str, Any]) -> str:
+    with pytest.raises(RecordRejected) as caught:
+        unknown_fields(found)
+    return str(caught.value)
+
+
+def prices(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"ConsumeItems": [{"Resolution": f"{number}p", "Credit": 1, **item} for number, item in enumerate(items)]}
+
+
+def test_unknown_fields_of_prices_are_stored_by_resolution() -> None:
+    assert unknown_fields(record()) == {}
+    assert unknown_fields({"Mood": "calm", **prices({"Unit": "s"}, {}, {"Unit": "min", "Was": None})}) == {
+        "Mood": "calm",
+        "ConsumeItems.Unit": {"0p": "s", "2p": "min"},
+        "ConsumeItems.Was": {"2p": None},
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"),
+    [
+        ("1.0", "1"), ("-0.0", "0"), ("-0", "0"), ("0.5", "0.5"), ("1e2", "100"), ("1e50", "1" + "0" * 50),
+        ("0.1234567890123456789", "0.12345678901234568"), ("123456789012345678.5", "123456789012345680"),
+        ("1e-400", "0"), ("-1e-400", "0"), ("1e-99999999", "0"), ("9007199254740993", "9007199254740993"),
+        ("7642552612302307355", "7642552612302307355"), ("1" + "0" * 50 + ".5", str(int(1e50))),
+    ],
+)  # fmt: skip
+def test_a_number_is_converted_to_the_form_that_every_engine_returns(number: str, kept: str) -> None:
+    extra = unknown_fields({"x": decode_json(number.encode())})
+    assert json.dumps(extra["x"]) == kept
+
+
+@pytest.mark.parametrize(
+    "number", ["1e51", "-1e51", "1" + "0" * 51, "1e999999999", "1e99999999999999999999", "NaN", "-Infinity", "9" * 101]
+)
+def test_a_number_out_of_bounds_is_rejected(number: str) -> None:
+    assert reason({"x": [{"y": decode_json(number.encode())}]}) == "'x' holds a number that is not finite, or absurd"
+
+
+def test_the_depth_of_unknown_fields_is_limited() -> None:
+    assert unknown_fields({"x": decode_json(wire(nested(DEEPEST)))})["x"] == json.loads(str(nested(DEEPEST)))
+    assert reason({"x": decode_json(wire(nested(DEEPEST + 1)))}) == "'x' is nested deeper than 20 levels"
+    objects = json.loads('{"a": ' * DEEPEST + "1" + "}" * DEEPEST)
+    assert unknown_fields({"x": objects}) == {"x": objects}
+    assert reason({"x": {"a": objects}}) == "'x' is nested deeper than 20 levels"
+    assert unknown_fields(prices({"x": decode_json(wire(nested(DEEPEST - 1)))}))
+    assert reason(prices({"x": decode_json(wire(nested(DEEPEST)))})) == "'x' is nested deeper than 20 levels"
+
+
+def test_the_number_of_unknown_fields_is_limited() -> None:
+    most = {str(number): number for number in range(MOST_FIELDS)}
+    assert len(unknown_fields(most)) == MOST_FIELDS
+    assert reason({**most, "one": 1}) == "it has 201 unknown fields, more than 200"
+    assert reason({**most, **prices({"one": 1})}) == "it has 201 unknown fields, more than 200"
+
+
+def test_the_length_of_a_name_is_limited() -> None:
+    assert unknown_fields({"x" * LONGEST_NAME: 1})
+    assert reason({"x" * (LONGEST_NAME + 1): 1}) == "a field's name has 201 characters, more than 200"
+    assert reason(prices({"x" * 188: 1})) == "a field's name has 201 characters, more than 200"
+
+
+def test_the_total_size_of_unknown_fields_is_limited() -> None:
+    around = len('{"x":""}')
+    assert unknown_fields({"x": "y" * (MOST_EXTRA - around)})
+    assert reason({"x": "y" * (MOST_EXTRA - around + 1)}) == "its unknown fields take more than 65536 characters"
+
+
+@pytest.mark.parametrize(
+    ("extra", "why"),
+    [
+        ({"x": "\x00"}, "'x' holds a NUL character"),
+        ({"x": [["\x00"]]}, "'x' holds a NUL character"),
+        ({"x": {"\x00": 1}}, "'x' holds a NUL character"),
+        ({"x": {"y": "\ud83d"}}, "'x' holds bytes that are not UTF-8, or half a surrogate pair"),
+        ({"\udce9": 1}, "a field's name holds bytes that are not UTF-8, or half a surrogate pair"),
+        ({"ConsumeItems.Unit": 1, **prices({"Unit": 1})}, "two of its unknown fields have one name"),
+    ],
+)
+def test_a_value_that_no_database_can_store_is_rejected(extra: dict[str, Any], why: str) -> None:
+    assert reason(extra) == why
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({"b": 1, "a": [None, True]}, '{"a": [null, true], "b": 1}'),
+        ({"Title": "战\x00\ud83d\x1b"}, r'{"Title": "\u6218\u0000\ud83d\u001b"}'),
+        ({"x": Decimal("1.50")}, '{"x": "1.50"}'),
+        ({"x": Decimal("NaN")}, '{"x": "NaN"}'),
+        ("just text", '"just text"'),
+        (None, "null"),
+    ],
+)
+def test_a_payload_is_one_line_of_ascii_in_the_order_of_names(record: Any, shown: str) -> None:
+    assert payload(record) == shown
+
+
+def test_a_recursive_value_has_no_payload() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    assert payload(endless) == "(too deeply nested to show)"
+
+
+@pytest.mark.parametrize(("text", "shown"), [("", ""), ("abc", "abc"), ("abcd", "abc... (4 characters)")])
+def test_a_text_is_cut_at_its_length(text: str, shown: str) -> None:
+    assert cut(text, 3) == shown
+
+
+def test_the_limits_of_stored_rejections_have_these_values() -> None:
+    assert (PAYLOAD_SHOWN, REASON_SHOWN, MOST_KEPT) == (4000, 300, 1000)
+
+
+def test_the_texts_of_two_reasons_do_not_change() -> None:
+    assert DISPUTED == "the catalog served two different records under this TemplateId"
+    assert TAGS_UNPAIRED == "Tags_en has items, and Tags is missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "flaw"),
+    [
+        ("", None),
+        ("a\tb\x7f\x1b", None),
+        ("战斗🔥 ", None),
+        ("\U0010ffff\ufffe", None),
+        ("a\x00", "a NUL character"),
+        ("战\x00", "a NUL character"),
+        ("战\ud83d", "bytes that are not UTF-8, or half a surrogate pair"),
+    ],
+)
+def test_a_string_that_no_database_can_store_is_described(text: str, flaw: str | None) -> None:
+    assert storage_flaw(text) == flaw
+
+
+def test_the_bounds_are_those_of_the_columns_of_every_database() -> None:
+    """One more, and a record that validation let pass would end a whole run on a server."""
+    assert BOUNDS == {
+        "TemplateId": 255, "MediaId": 255, "ServiceId": 255, "TemplateType": 255, "CoverAspectRatio": 64,
+        "Title": 2000, "Title_en": 2000, "InputRequirement": 2000, "Cover": 8000, "PreviewVideo": 8000,
+        "SupportAspectRatio": 2000, "Tags": 255, "Tags_en": 255, "ConsumeItems": 64, "Duration": 1_000_000_000_000,
+        "InputNum": 1_000_000, "ReleaseOnlineTime": 253_402_300_799,
+    }  # fmt: skip
+    assert LONGEST_RATIO == 64
+    assert (fields.DEEPEST, fields.DEEPEST_RECORD, fields.CREDIT_DIGITS, fields.LARGEST_EXPONENT) == (20, 64, 15, 50)
+
+
+def test_the_limits_of_memory_have_these_values() -> None:
+    assert (fields.MOST_BYTES, fields.MOST_EXTRA, fields.BATCH) == (262_144, 65_536, 500)
+    assert (fields.MOST_ITEMS, fields.MOST_FIELDS, fields.LONGEST_NAME, fields.MOST_NAMES) == (1000, 200, 200, 1000)

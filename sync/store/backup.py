@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Step = Callable[[str], None]
 
 PAGES = 1000
-"""Number of pages copied in one step; a test can end the process between two steps."""
+"""Number of pages copied in one step."""
 _NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
 """Query parameters of a PostgreSQL URL that hold no secret, so that they may appear in a printed command."""
 
@@ -62,7 +62,7 @@ def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
 def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:
     """Write a consistent and checked copy of a SQLite database to `target`, as one file or not at all.
 
-    Tests act or end the process in `step`, which is called with the name of each step.
+    `step` is called with the name of each step, so that a test can act or end the process there.
 
     Raises:
         UsageError: `target` is the database itself, or cannot be replaced.
@@ -131,9 +131,9 @@ def _refuse_same(file: Path, database: Path) -> None:
 
 @contextmanager
 def _temporary_copy(file: Path, *, mode_of: Path) -> Iterator[Path]:
-    """Create an empty temporary file in the directory of `file`, with the mode of `mode_of`; delete it at the end.
+    """Create an empty temporary file beside `file`, with the mode of `mode_of` from the start; delete it at the end.
 
-    Files of killed processes are deleted, too. The mode is set first, so that no more users can read the copy than the database.
+    Files of killed processes are deleted, too.
     """
     made = file.absolute().with_name(f".{file.name}.{os.getpid()}.tmp")
     for left in made.parent.glob(f".{glob.escape(file.name)}.*.tmp"):
@@ -205,13 +205,14 @@ def _check_copy(copy: Path, of: str, *, hint: str, mode: str = "ro") -> None:
         ours = VERSION_TABLE in _names(opened)
         versions = opened.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall() if ours else []  # noqa: S608 - a constant
         revision: str | None = versions[0][0] if versions else None
-        lacks = _missing_parts(opened, revision) if revision and state_of(revision) is not State.AHEAD else []
+        state = state_of(revision)
+        lacks = _missing_parts(opened, revision) if revision and state is not State.AHEAD else []
     if lacks or len(versions) > 1:
         why = f"it lacks {', '.join(lacks)}" if lacks else f"it has {len(versions)} versions at once"
         raise SchemaError(f"The {of} is incomplete: {why}; nothing was changed.", hint=hint)
-    if state_of(revision) is State.EMPTY:
+    if state is State.EMPTY:
         raise SchemaError(f"The {of} is not a database of this program; nothing was changed.", hint=hint)
-    if state_of(revision) is State.AHEAD:
+    if state is State.AHEAD:
         raise SchemaError(
             f"The {of}'s schema ({revision}) is newer than this version knows; nothing was changed.",
             hint="Upgrade crun-template-sync on this machine first.",
@@ -238,12 +239,7 @@ def _names(opened: sqlite3.Connection) -> set[str]:
 
 
 def _is_usable(database: Path) -> bool:
-    """Return whether the file is a SQLite database that is empty or belongs to this program.
-
-    Raises:
-        SchemaError: it belongs to another program.
-        DatabaseError: it exists, but this user cannot open it.
-    """
+    """Return whether the file is a SQLite database that is empty or belongs to this program; refuse another program's."""
     try:
         with closing(_open(database, "rw")) as opened:
             names = _names(opened)

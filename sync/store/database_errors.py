@@ -56,14 +56,12 @@ _HINTS_BY_TEXT = {
 
 @contextmanager
 def translate_errors(engine: sa.Engine) -> Iterator[None]:
-    """Translate the database's errors into an error of this program with one sentence.
+    """Translate the errors of the database into an error of this program, as `classify` does, with one sentence.
 
     If the server is unreachable, all pooled connections are closed: one to a demoted primary would pass every ping.
 
     Raises:
-        DatabaseAway: the server is unreachable or temporarily read-only.
-        DatabaseConflict: the transaction conflicted with another one.
-        DatabaseError: any other error of SQLAlchemy or of the driver.
+        DatabaseError: the database failed; DatabaseAway or DatabaseConflict if that is temporary.
         SchemaError: the row of sync_lease or sync_state is missing.
     """
     try:

@@ -57,10 +57,7 @@ _HOST = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\],]+))(?::(?P<port>[0-
 
 
 def read_url(database_url: str) -> tuple[sa.URL, list[Host]]:
-    """Parse a URL, which may name several hosts: `postgresql://user@host1:5432,host2:5432/name`.
-
-    Returns:
-        The URL with the first host, and all hosts; an empty list if the URL names none.
+    """Return a URL with its first host, and all its hosts: `postgresql://user@host1:5432,host2:5432/name` names two.
 
     Raises:
         ConfigurationError: the URL is invalid.
@@ -119,7 +116,7 @@ def _first_of_several(database_url: str) -> tuple[str, list[Host]]:
 
 
 def refused_options(error: Exception, query: Mapping[str, Any]) -> ConfigurationError:
-    """Return the error for what a driver does not accept: it names the option, the file or the package.
+    """Return the error for what a driver does not accept, with the option, the file or the package.
 
     The message of the driver is not repeated, as it may quote the password.
     """
@@ -149,11 +146,7 @@ def sqlite_file(engine: sa.Engine) -> Path | None:
 
 
 def exists(file: Path) -> bool:
-    """Return whether a SQLite file exists.
-
-    Raises:
-        DatabaseError: the file name is invalid.
-    """
+    """Return whether a SQLite file exists; refuse an invalid file name with a DatabaseError."""
     try:
         return file.exists()
     except (OSError, ValueError):

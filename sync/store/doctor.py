@@ -14,12 +14,10 @@ from sync.store.lease import insert_run, process_name
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-SMALLEST_CLUSTER = 3
-
-SPACE = 2**18
+_SMALLEST_CLUSTER = 3
+_SPACE = 2**18
 """Bytes written to the disk of a SQLite file; a run with few changes writes less."""
-
-WRITTEN = (
+_WRITTEN = (
     "templates", "template_versions", "consume_items", "price_periods", "tags", "template_tags", "template_aspect_ratios",
     "template_changes", "price_changes", "rejected_templates", "held_removals", "unconfirmed_removals",
 )  # fmt: skip
@@ -71,7 +69,7 @@ def _mariadb(connection: sa.Connection) -> tuple[list[str], list[str]]:
         size = int(cluster["wsrep_cluster_size"])
         state = f"{cluster['wsrep_cluster_status']}, {cluster['wsrep_local_state_comment']}"
         summary.append(f"node {node} of a Galera cluster of {size} ({state})")
-        if size < SMALLEST_CLUSTER:
+        if size < _SMALLEST_CLUSTER:
             warnings.append(f"a cluster of {size} stops when one node dies: it takes three to go on with two")
     if is_standby(connection):
         summary.append("read only")
@@ -111,9 +109,9 @@ def rehearse_run(engine: sa.Engine) -> None:
         if sqlite:
             connection.exec_driver_sql("PRAGMA cache_size = 10")  # forces a write before the end of the transaction
         else:
-            for name in WRITTEN:  # a new table of an upgrade by another role is readable first
+            for name in _WRITTEN:  # a new table of an upgrade by another role is readable first
                 connection.exec_driver_sql(f"INSERT INTO {name} SELECT * FROM {name} WHERE 1 = 0")  # noqa: S608 - constants
-        insert_run(connection, {**row, "error": "x" * SPACE if sqlite else None})
+        insert_run(connection, {**row, "error": "x" * _SPACE if sqlite else None})
         connection.rollback()
         if sqlite:
             connection.invalidate()  # discards the small cache

@@ -137,21 +137,18 @@ os.register_at_fork(after_in_child=_drop_pools)
 
 
 _FOR_WRITING: dict[str, dict[str, Any]] = {
-    "sqlite": {"sqlite_begin": "BEGIN IMMEDIATE"},
+    "sqlite": {"sqlite_begin": "BEGIN IMMEDIATE"},  # a deferred one fails at its first write if another process wrote meanwhile
     "postgresql": {"isolation_level": "READ COMMITTED"},
     "mysql": {"isolation_level": "REPEATABLE READ"},
 }
-"""The default of each server, in case an administrator changed it: a transaction that waited for the row of the lease must read
-its new value, not fail. MariaDB's READ COMMITTED does not work with statement-based replication.
+"""The defaults of the servers, in case an administrator changed them: a transaction that waited for the row of the lease must
+read its new value, not fail. MariaDB's READ COMMITTED does not work with statement-based replication.
 """
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction that writes; every error rolls it back.
-
-    SQLite begins IMMEDIATE, because a deferred transaction fails at its first write if another process wrote meanwhile.
-    MariaDB would keep the earlier statements after a lock timeout.
+    """Open a transaction that writes; every error rolls it back, as MariaDB would keep the earlier ones after a lock timeout.
 
     Raises:
         DatabaseError: the database failed.
@@ -233,11 +230,7 @@ def is_in_memory(connection: sa.Connection) -> bool:
 
 
 def require_file(engine: sa.Engine) -> None:
-    """Refuse a SQLite file that does not exist.
-
-    Raises:
-        SchemaError: with the command that creates it.
-    """
+    """Refuse a SQLite file that does not exist, with a SchemaError that names the command that creates it."""
     file = sqlite_file(engine)
     in_memory = file is not None and (str(file) == ":memory:" or engine.url.query.get("mode") == "memory")
     if file is not None and not in_memory and not exists(file):

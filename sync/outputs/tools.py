@@ -22,6 +22,7 @@ LONGEST_PLACE = 4000
 """Characters of an `after`: it holds a name of 250 characters and an ID of 255, either of which may be escaped."""
 
 GivenId = Annotated[str, Meta(min_length=1, max_length=BOUNDS["TemplateId"], description="template ID")]
+GivenResolution = Annotated[str, Meta(min_length=1, max_length=BOUNDS["ConsumeItems"])]
 Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
 Credits = Annotated[float, Meta(ge=0, le=1e15)]
 Limit = Annotated[
@@ -39,6 +40,9 @@ More = Annotated[bool, doc("whether more rows follow")]
 NextPage = Annotated[str | None, doc("the `after` of the next page; null if this is the last page")]
 
 
+_PRICE = "price in Crun credits: at `resolution` if given, else the lowest price"
+
+
 class FilterValuesArguments(Struct, forbid_unknown_fields=True):
     """Filters; a template must match all of them."""
 
@@ -49,12 +53,8 @@ class FilterValuesArguments(Struct, forbid_unknown_fields=True):
     images: Annotated[int, Meta(ge=0, le=10**6), doc("number of input images")] | UnsetType = UNSET
     resolution: Annotated[Word, doc("resolution that has a price, such as 720p")] | UnsetType = UNSET
     ratio: Annotated[Word, doc("supported aspect ratio, such as 9:16")] | UnsetType = UNSET
-    min_price: (
-        Annotated[Credits, doc("minimum price in Crun credits: at `resolution` if given, else the lowest price")] | UnsetType
-    ) = UNSET
-    max_price: (
-        Annotated[Credits, doc("maximum price in Crun credits: at `resolution` if given, else the lowest price")] | UnsetType
-    ) = UNSET
+    min_price: Annotated[Credits, doc(f"minimum {_PRICE}")] | UnsetType = UNSET
+    max_price: Annotated[Credits, doc(f"maximum {_PRICE}")] | UnsetType = UNSET
 
 
 class SearchTemplatesArguments(FilterValuesArguments):
@@ -75,12 +75,7 @@ class GetFormArguments(Struct, forbid_unknown_fields=True):
     """The template, and the resolution of the example."""
 
     template_id: GivenId
-    resolution: (
-        Annotated[
-            str, Meta(min_length=1, max_length=BOUNDS["ConsumeItems"]), doc("resolution of the example; the cheapest by default")
-        ]
-        | UnsetType
-    ) = UNSET
+    resolution: Annotated[GivenResolution, doc("resolution of the example; the cheapest by default")] | UnsetType = UNSET
 
 
 class ValidateInputArguments(Struct, forbid_unknown_fields=True):
@@ -245,72 +240,49 @@ class CatalogStatus(Answer):
 
 
 class Tool(NamedTuple):
-    """One tool.
-
-    Attributes:
-        title: its name for people.
-        description: its purpose, for the model that chooses it.
-        arguments: the struct of its arguments.
-        answer: the struct of its result.
-    """
+    """One tool: a name for people, the structs of its arguments and its result, and a description for the model that chooses."""
 
     title: str
-    description: str
     arguments: Any
     answer: Any
+    description: str
 
 
 TOOLS: Mapping[str, Tool] = {
     "search_templates": Tool(
-        "Search templates",
+        "Search templates", SearchTemplatesArguments, FoundTemplates,
         "Find the video-effect templates that are available now: by words in titles and tags (Chinese or English), by tag, type, "
         "number of images, resolution, aspect ratio or price. Without arguments: all of them, by ID.",
-        SearchTemplatesArguments,
-        FoundTemplates,
     ),
     "filter_values": Tool(
-        "Values of the filters",
+        "Values of the filters", FilterValuesArguments, FilterValues,
         "List the tags, types, requirements, numbers of images, resolutions and aspect ratios that the matching templates have, "
         "each with the number of templates. Without arguments: of all templates.",
-        FilterValuesArguments,
-        FilterValues,
     ),
     "get_template": Tool(
-        "Get one template",
+        "Get one template", GetTemplateArguments, WholeTemplate,
         "Get all fields of one template, whether it is available now (`removed_at` is null) or removed.",
-        GetTemplateArguments,
-        WholeTemplate,
     ),
     "get_form": Tool(
-        "Get the form of a generation request",
+        "Get the form of a generation request", GetFormArguments, FormAnswer,
         "Get the JSON Schema of the `input` of a generation request for this template, and an example.",
-        GetFormArguments,
-        FormAnswer,
     ),
     "validate_input": Tool(
-        "Validate the input of a generation request",
+        "Validate the input of a generation request", ValidateInputArguments, InputVerdict,
         "Validate an input against the template's form; each error is one sentence. Nothing is sent and no credits are spent.",
-        ValidateInputArguments,
-        InputVerdict,
     ),
     "price_history": Tool(
-        "Price history of one template",
+        "Price history of one template", PriceHistoryArguments, PriceHistory,
         "Get every price of a template at each resolution with its period of validity, oldest first.",
-        PriceHistoryArguments,
-        PriceHistory,
     ),
     "recent_changes": Tool(
-        "Recent changes of the catalog",
+        "Recent changes of the catalog", RecentChangesArguments, RecentChanges,
         "List added, removed and changed templates in order: without `after`, the newest changes; with the `after` of an earlier "
         "result, the changes since that result. Keep `after` to request newer changes later.",
-        RecentChangesArguments,
-        RecentChanges,
     ),
     "catalog_status": Tool(
-        "Status of the catalog",
+        "Status of the catalog", CatalogStatusArguments, CatalogStatus,
         "Get the number of templates, the time of the last update of this copy, and the time of the last change.",
-        CatalogStatusArguments,
-        CatalogStatus,
     ),
-}
+}  # fmt: skip
 """Name -> tool, in the order in which they are offered."""

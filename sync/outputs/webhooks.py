@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Struct, defstruct
 
 from sync.outputs.catalog import Change, Time, doc, one_of
 
 FinishedAt = Annotated[Time, doc("time at which the run finished")]
-_EVENT = doc("event type")
 
 
-class TemplateAdded(Struct):
-    """The body of a webhook: a template was added."""
-
-    type: Annotated[str, one_of("template.added"), _EVENT]
-    timestamp: FinishedAt
-    data: Annotated[Change, doc("the change")]
+def _body(name: str, event: str, what: str, timestamp: Any, data: Any) -> Any:
+    """Declare the body of one type of event."""
+    fields = [("type", Annotated[str, one_of(event), doc("event type")]), ("timestamp", timestamp), ("data", data)]
+    return defstruct(name, fields, namespace={"__doc__": f"The body of a webhook: {what}."}, module=__name__)
 
 
-class TemplateChanged(Struct):
-    """The body of a webhook: a template changed."""
-
-    type: Annotated[str, one_of("template.changed"), _EVENT]
-    timestamp: FinishedAt
-    data: Annotated[Change, doc("the change")]
-
-
-class TemplateRemoved(Struct):
-    """The body of a webhook: a template was removed."""
-
-    type: Annotated[str, one_of("template.removed"), _EVENT]
-    timestamp: FinishedAt
-    data: Annotated[Change, doc("the change")]
+_CHANGE = Annotated[Change, doc("the change")]
+TemplateAdded = _body("TemplateAdded", "template.added", "a template was added", FinishedAt, _CHANGE)
+TemplateChanged = _body("TemplateChanged", "template.changed", "a template changed", FinishedAt, _CHANGE)
+TemplateRemoved = _body("TemplateRemoved", "template.removed", "a template was removed", FinishedAt, _CHANGE)
 
 
 class CatalogChange(Struct):
@@ -50,26 +37,19 @@ class CatalogChange(Struct):
     changes: Annotated[list[Change], doc("changes that the endpoint's rules select, in order; at least one")]
 
 
-class CatalogChanged(Struct):
-    """The body of a webhook: one run changed the catalog."""
-
-    type: Annotated[str, one_of("catalog.changed"), _EVENT]
-    timestamp: FinishedAt
-    data: Annotated[CatalogChange, doc("the changes")]
-
-
 class WebhookTrial(Struct):
     """The data of a test message."""
 
     endpoint: Annotated[str, doc("endpoint name")]
 
 
-class WebhookTest(Struct):
-    """The body of a webhook: a test message of `webhooks test`."""
-
-    type: Annotated[str, one_of("webhook.test"), _EVENT]
-    timestamp: Annotated[Time, doc("time of sending")]
-    data: Annotated[WebhookTrial, doc("the endpoint")]
+CatalogChanged = _body(
+    "CatalogChanged", "catalog.changed", "one run changed the catalog", FinishedAt, Annotated[CatalogChange, doc("the changes")]
+)
+WebhookTest = _body(
+    "WebhookTest", "webhook.test", "a test message of `webhooks test`",
+    Annotated[Time, doc("time of sending")], Annotated[WebhookTrial, doc("the endpoint")],
+)  # fmt: skip
 
 
 class WebhookEndpoint(Struct):

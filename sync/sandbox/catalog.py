@@ -29,7 +29,6 @@ PREVIEW_URL = f"{MEDIA_URL}preview.mp4"
 _COVERS = {"9:16": 12, "1:1": 4, "16:9": 3, "4:3": 2, "3:4": 3}
 """Number of pictures for each aspect ratio."""
 _TYPES = {"webp": "image/webp", "mp4": "video/mp4"}
-_NAMES = {f"{ratio.replace(':', 'x')}-{number}.webp" for ratio, count in _COVERS.items() for number in range(1, count + 1)}
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -284,8 +283,7 @@ def cover_url(template_id: str, ratio: str) -> str:
 
 def read_media(path: str) -> tuple[str, bytes] | None:
     """Return the media type and the content of the file with this URL path; None if there is no such file."""
-    name = path.removeprefix(MEDIA_PATH)
-    if not path.startswith(MEDIA_PATH) or name not in {*_NAMES, "preview.mp4"}:
-        return None
-    content = files("sync.sandbox").joinpath("media", name).read_bytes()
-    return _TYPES[name.rpartition(".")[2]], content
+    for file in (files("sync.sandbox") / "media").iterdir():
+        if path == MEDIA_PATH + file.name:
+            return _TYPES[file.name.rpartition(".")[2]], file.read_bytes()
+    return None

@@ -12,7 +12,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from threading import Lock, Thread
+from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
@@ -75,20 +75,19 @@ class Sandbox:
         self._evolve_every = evolve_every
         self._clock = clock
         self._evolved_at = clock()
-        self._changing = Lock()
+        self._changing = RLock()
         try:
-            self._server = _Server(self, port, _METHODS if replay is None else _REPLAYED)
+            self._servers = [_Server(self, port, _METHODS if replay is None else _REPLAYED)]
         except (OSError, OverflowError) as refused:
             reason = getattr(refused, "strerror", None) or str(refused)
             hint = "Choose another --port; 0 takes a free one."
             raise UsageError(f"The sandbox cannot listen on {_HOST}:{port}: {reason}.", hint=hint) from refused
-        self._servers = [self._server]
         if media_port is not None:
             with suppress(OSError):
                 self._servers.append(_Server(self, media_port, {}, share_port=True))
         self.serves_media = len(self._servers) > 1
         self._threads = [Thread(target=each.serve_forever, args=(0.02,), name="sandbox", daemon=True) for each in self._servers]
-        self.port = self._server.server_port
+        self.port = self._servers[0].server_port
         self.url = f"http://{_HOST}:{self.port}"
         self.tasks = Tasks(clock, self.url + PREVIEW_PATH)
 
@@ -101,12 +100,9 @@ class Sandbox:
 
     def start(self) -> None:
         """Serve from background threads."""
-        if not self._is_started():
-            for thread in self._threads:
+        for thread in self._threads:
+            if thread.ident is None:
                 thread.start()
-
-    def _is_started(self) -> bool:
-        return self._threads[0].ident is not None
 
     def serve_forever(self) -> None:
         """Serve until `stop` is called, from a signal handler or another thread, or until interrupted."""
@@ -116,7 +112,7 @@ class Sandbox:
     def stop(self) -> None:
         """Stop serving and close all connections; the port is free afterwards."""
         for server, thread in zip(self._servers, self._threads, strict=True):
-            if self._is_started():
+            if thread.ident is not None:
                 server.shutdown()
                 thread.join()
             server.server_close()
@@ -130,14 +126,11 @@ class Sandbox:
     def evolve(self) -> Evolution:
         """Apply one week of changes, and return them."""
         with self._changing:
-            return self._evolve()
-
-    def _evolve(self) -> Evolution:
-        changed, evolution = evolve(self.catalog, self._evolve_seed)
-        self.catalog = tuple(changed)
-        self._evolve_seed += 1
-        self._evolved_at = self._clock()
-        return evolution
+            changed, evolution = evolve(self.catalog, self._evolve_seed)
+            self.catalog = tuple(changed)
+            self._evolve_seed += 1
+            self._evolved_at = self._clock()
+            return evolution
 
     def describe(self) -> dict[str, Any]:
         """Return the URLs, the key and the number of templates."""
@@ -160,7 +153,7 @@ class Sandbox:
             return self.replay.next_response(query) or envelope(404, "The recording has no response to this request")
         with self._changing:
             if self._evolve_every is not None and self._clock() >= self._evolved_at + self._evolve_every:
-                self._evolve()
+                self.evolve()
         parameters = dict(parse_qsl(query, keep_blank_values=True))
         is_page = path == ENDPOINT and not parameters.get("template_id")
         fault = self.faults.take(*CODES, *([SHORT] if is_page else []))
@@ -259,17 +252,18 @@ class _Handler(BaseHTTPRequestHandler):
             return envelope(405, f"Use {self.server.methods[path]}")
         if path.startswith("/sandbox"):
             return sandbox.control(path, body)
-        return self._check_key() or sandbox.answer(path, query, body)
+        time.sleep(sandbox.latency)
+        if not hmac.compare_digest(self.headers.get("x-api-key", "").encode(), sandbox.key.encode()):
+            return error(401)
+        return sandbox.answer(path, query, body)
 
     def _send_media(self) -> bool:
         """Send the cover or preview that is requested, if it is one; no key is needed, as with the vendor's storage.
 
         One range of bytes is supported, because Safari plays no video without it.
         """
-        if self.command == "POST" or not is_loopback_name(self.headers.get("Host", "")):
-            return False
         found = read_media(self.path.partition("?")[0])
-        if found is None:
+        if found is None or self.command == "POST" or not is_loopback_name(self.headers.get("Host", "")):
             return False
         media_type, content = found
         status, headers = HTTPStatus.OK, {"Content-Type": media_type, "Accept-Ranges": "bytes"}
@@ -280,13 +274,6 @@ class _Handler(BaseHTTPRequestHandler):
             content = part
         self._send_bytes(status, headers, content)
         return True
-
-    def _check_key(self) -> dict[str, Any] | None:
-        """Wait for the latency; return an error unless the request has the key."""
-        time.sleep(self.server.sandbox.latency)
-        if hmac.compare_digest(self.headers.get("x-api-key", "").encode(), self.server.sandbox.key.encode()):
-            return None
-        return error(401)
 
     def _read_body(self) -> bytes | None:
         """Read the body, also if it is not used, so that it is not parsed as the next request; None if it is too long."""

@@ -33,7 +33,6 @@ _PENDING, _DURATION = 1, 3
 """Seconds after which a task runs, and after which it has ended."""
 _KEPT = 1000
 """Number of tasks in memory; older ones are forgotten."""
-_CALLBACK_TIMEOUT = 10.0
 _CALLBACK_ERROR = (
     "callback_url: must be a loopback address, such as http://127.0.0.1:8000/callback; the sandbox calls no other address"
 )
@@ -132,7 +131,7 @@ class Tasks:
         headers = {"content-type": "application/json"}
         try:
             response = send(
-                "POST", url, headers, body, network=Network(), limit=_CALLBACK_TIMEOUT, most=lambda _status: 0,
+                "POST", url, headers, body, network=Network(), limit=10.0, most=lambda _status: 0,
                 is_permitted=lambda address: ip_address(address).is_loopback,
             )  # fmt: skip
             task.callback = f"The callback was answered with {response.status}."

@@ -16,14 +16,14 @@ from sync.reader.catalog_dump import read_catalog_dump, rejected_records, stamp
 from sync.reader.status import overview
 from sync.reader.stored_templates import printed
 from sync.site import data, pages
-from sync.site.cards import Marks, Media, card, marks_of, page_name
+from sync.site.cards import Marks, card, marks_of, page_name
 from sync.site.folder import open_folder
 from sync.store.engine import reading
 from sync.terminal.lines import as_atom
 from sync.text import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
@@ -86,7 +86,7 @@ def build(
             mark = _hash(program, stamp(connection))
             found = read_catalog_dump(connection)
             copies, missing = copy_media(folder, found.stored) if copy_media else ({}, 0)
-            _write(folder, connection, found, Media(copies), rendering, program, options, progress)
+            _write(folder, connection, found, copies, rendering, program, options, progress)
         written, deleted = folder.publish(mark, copies, missing)
     return SiteBuilt(written, deleted, found.overview.present, len(copies), missing)
 
@@ -100,12 +100,12 @@ def _only_freshness(engine: Engine, folder: Folder, options: Options) -> SiteBui
 
 
 def _write(
-    folder: Folder, connection: Connection, found: CatalogDump, media: Media, rendering: pages.Pages, program: str,
+    folder: Folder, connection: Connection, found: CatalogDump, copies: Mapping[str, str], rendering: pages.Pages, program: str,
     options: Options, progress: Progress | None,
 ) -> None:  # fmt: skip
     for path, content in rendering.assets.items():
         folder.put_if_new(path, content)
-    cards = {one.document["template_id"]: card(one, media) for one in found.stored}
+    cards = {one.document["template_id"]: card(one, copies) for one in found.stored}
     events: dict[str, list[Event]] = defaultdict(list)
     for event in found.events:
         events[event.template_id].append(event)
@@ -114,10 +114,7 @@ def _write(
             progress(number, len(found.stored))
         template_id = one.document["template_id"]
         path = f"templates/{page_name(template_id)}"
-        context = pages.template(
-            one, cards[template_id], found.periods.get(template_id, ()), events.get(template_id, ()),
-            held_since=found.held.get(template_id), api_url=options.api_url,
-        )  # fmt: skip
+        context = pages.template(one, cards[template_id], found, events.get(template_id, ()), options.api_url)
         inputs = _hash(program, repr(context))
         if not folder.fresh(path, inputs):
             folder.put(path, rendering.render("template.html", path, context), inputs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ MARK_PERIOD = timedelta(days=14)
 """Age, relative to the newest change, up to which a change is marked. The script of the gallery also compares with now."""
 RATIOS = ("9:21", "9:16", "2:3", "3:4", "4:5", "1:1", "5:4", "4:3", "3:2", "16:9", "21:9")
 """The ratios with a class in the style sheet; any other is shown as the nearest of them."""
+_RATIOS = [int(across) / int(down) for across, down in (ratio.split(":") for ratio in RATIOS)]
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _TONES = 8
 
@@ -84,27 +84,14 @@ def ratio_class(ratio: str | None) -> int:
         wanted = across / down
     except (ValueError, ZeroDivisionError):
         return RATIOS.index("9:16")
-    return min(range(len(RATIOS)), key=lambda at: abs(_value(RATIOS[at]) - wanted)) if 0 < wanted < 10**6 else 1
+    return min(range(len(RATIOS)), key=lambda at: abs(_RATIOS[at] - wanted)) if 0 < wanted < 10**6 else 1
 
 
-def _value(ratio: str) -> float:
-    across, _, down = ratio.partition(":")
-    return int(across) / int(down)
+def card(stored: Stored, copies: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of a template's card, without its marks; its page shows the same values.
 
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """The URLs of pictures and videos in pages: a copy in the site, found by the URL without its query, else the vendor's."""
-
-    copies: Mapping[str, str]
-
-    def url(self, wanted: str | None) -> str | None:
-        """Return the URL for a page at the root of the site."""
-        return self.copies.get(address(wanted) or "") or safe_url(wanted)
-
-
-def card(stored: Stored, media: Media) -> dict[str, Any]:
-    """Return the values of a template's card, without its marks; its page shows the same values."""
+    The URL of a cover or preview is that of its copy in the site, found by the URL without its query, else the vendor's.
+    """
     document = stored.document
     template_id = document["template_id"]
     title, title_en = (escape_bidi(document[name] or "") for name in ("title", "title_en"))
@@ -115,13 +102,17 @@ def card(stored: Stored, media: Media) -> dict[str, Any]:
         "title": title,
         "title_en": title_en,
         "glyph": ((title_en or title)[:1], (title or title_en)[:1]),
-        "cover": media.url(document["cover_url"]),
-        "preview": media.url(document["preview_video_url"]),
+        "cover": _media_url(document["cover_url"], copies),
+        "preview": _media_url(document["preview_video_url"], copies),
         "ratio": ratio_class(document["cover_aspect_ratio"]),
         "tone": int(hashlib.sha256(template_id.encode()).hexdigest()[:4], 16) % _TONES,
         "price": price_range(item["credit"] for item in document["consume_items"]),
         "tags": [(escape_bidi(tag["name"]), escape_bidi(tag["name_en"] or tag["name"])) for tag in document["tags"]],
     }
+
+
+def _media_url(url: str | None, copies: Mapping[str, str]) -> str | None:
+    return copies.get(address(url) or "") or safe_url(url)
 
 
 def price_range(credits_: Iterable[float]) -> str | None:

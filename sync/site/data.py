@@ -116,10 +116,7 @@ def minute(moment: datetime) -> str:
 def freshness(now: Overview, rejected: int, stale_after: float) -> str:
     """Return the data from which every page computes its age; a run without changes rewrites only this file.
 
-    Args:
-        now: the current status.
-        rejected: number of rejected records.
-        stale_after: age in seconds after which a page reports that it may be out of date.
+    A page reports that it may be out of date from an age of `stale_after` seconds. `rejected` is a number of records.
     """
     ended = now.last_success.finished_at if now.last_success else None
     return script(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sync.catalog.document import Document
-    from sync.reader.catalog_dump import CatalogDump, Event, Period
+    from sync.reader.catalog_dump import CatalogDump, Event
     from sync.reader.stored_templates import Stored
 
 POLICY = (
@@ -153,39 +153,31 @@ def event_row(event: Event, cards: Mapping[str, dict[str, Any]]) -> dict[str, An
 
 
 def template(
-    stored: Stored,
-    card: dict[str, Any],
-    periods: Sequence[Period],
-    events: Sequence[Event],
-    *,
-    held_since: int | None,
-    api_url: str,
-) -> dict[str, Any]:
-    """Return the context of a template's page.
-
-    Args:
-        stored: the template.
-        card: the values of its card.
-        periods: its prices, oldest first.
-        events: its changes, oldest first.
-        held_since: the run that first held its removal, if it is held.
-        api_url: origin of the API.
-    """
+    stored: Stored, card: dict[str, Any], dump: CatalogDump, events: Sequence[Event], api_url: str
+) -> dict[str, Any]:  # fmt: skip
+    """Return the context of a template's page: its card, its changes (oldest first), and a request to the API at `api_url`."""
     document, gone = stored.document, stored.removed_at is not None
     template_id = document["template_id"]
+    periods = dump.periods.get(template_id, ())
     beside = {name: f"../{url}" for name in ("cover", "preview") if (url := card[name]) and not url.startswith("https:")}
-    form = Form(document)
+    form, quoted = Form(document), escape_bidi(template_id).replace("'", "''")
     return {
         "c": {**card, **beside},
         "gone": gone,
-        "held_since": held_since,
+        "held_since": dump.held.get(template_id),
         "tag_links": [urlencode({"tag": tag["name_en"] or tag["name"]}) for tag in document["tags"]],
         "prices": [(escape_bidi(item["resolution"]), item["credit"]) for item in document["consume_items"]],
-        "moments": _moments(stored),
+        "moments": [
+            (en, zh, minute(at), run_id) for en, zh, at, run_id in (
+                ("First seen", "首次见到", stored.first_seen_at, stored.first_seen_run_id),
+                ("Last changed", "最近变更", stored.changed_at, stored.changed_run_id),
+                ("Removed", "移除", stored.removed_at, stored.removed_run_id),
+            ) if at is not None
+        ],
         "facts": _facts(document),
         "form": _form(document),
         "request": None if (document["input_num"] or 0) > MAX_IMAGES else _shown_json(job_request(form, api_url)["body"]),
-        "sql": _sql("templates" if gone else "current_templates", template_id),
+        "sql": f"SELECT * FROM {'templates' if gone else 'current_templates'} WHERE template_id = '{quoted}';",  # noqa: S608 - shown
         "cli": f"template-sync form{' --removed' if gone else ''} --request {_shell(template_id)}",
         "history": [
             {"resolution": escape_bidi(p.resolution), "credit": f"{p.credit.normalize():f}", "since": minute(p.since),
@@ -200,15 +192,6 @@ def template(
 def _event(event: Event) -> dict[str, Any]:
     why = _EVIDENCE.get(event.evidence or "")
     return {**event_row(event, {}), "id": "", "at": minute(event.at), "run_id": event.run_id, "why": why}
-
-
-def _moments(stored: Stored) -> list[tuple[str, str, str, int | None]]:
-    found = [
-        ("First seen", "首次见到", stored.first_seen_at, stored.first_seen_run_id),
-        ("Last changed", "最近变更", stored.changed_at, stored.changed_run_id),
-        ("Removed", "移除", stored.removed_at, stored.removed_run_id),
-    ]
-    return [(en, zh, minute(at), run_id) for en, zh, at, run_id in found if at is not None]
 
 
 def _facts(document: Document) -> list[tuple[words.Both, words.Both, str]]:
@@ -257,11 +240,6 @@ def _form(document: Document) -> list[tuple[str, words.Both]]:
 
 def _shown_json(value: Any) -> str:
     return "\n".join(map(escape_bidi, json.dumps(value, ensure_ascii=False, indent=2).split("\n")))
-
-
-def _sql(table: str, template_id: str) -> str:
-    quoted = escape_bidi(template_id).replace("'", "''")
-    return f"SELECT * FROM {table} WHERE template_id = '{quoted}';"  # noqa: S608 - shown, never executed
 
 
 def _shell(template_id: str) -> str:

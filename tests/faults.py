@@ -93,7 +93,7 @@ def at(minute: int) -> Callable[[], datetime]:
 
 
 def sync(
-    source: Sequence[dict[str, Any]] | Catalog,
+    source: Sequence[dict[str, Any]] | Answering,
     engine: sa.Engine,
     *,
     ttl: float = 60.0,
@@ -102,7 +102,7 @@ def sync(
     **options: Any,
 ) -> Outcome:
     """Run once, by the program's own path."""
-    endpoint: Any = source if isinstance(source, Catalog) else Catalog(source)
+    endpoint = source if isinstance(source, Answering) else Catalog(source)
     store = Store(engine, sleep=sleep)
     dice = random.Random(1).random  # noqa: S311 - which controls are asked for is the same each time
     return synchronise(store, endpoint, RunOptions(**options), trigger="run", ttl=ttl, clock=clock, random=dice)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,20 +18,17 @@ from tests import hostile
 from tests.adversary.answers import STORED
 from tests.adversary.attack import BEFORE, HONEST, SIZE
 from tests.adversary.faults import FAULTS
-from tests.answering import Answering
+from tests.answering import Pages, scripted, serving
 from tests.builders import Database, record
 from tests.conftest import KINDS
 from tests.faults import at, sync
-from tests.hostile import Reply, Request
-from tests.twice import Attempt, Pages, Twice, counting_unchanged, serving
+from tests.twice import Attempt, Twice, counting_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sync.client.worker import Params
-    from tests.hostile import Script
-    from tests.twice import Record
+    from tests.answering import Record
 
 
 @pytest.fixture(params=KINDS)
@@ -226,19 +222,6 @@ def test_a_history_has_the_same_result_without_recognition(case: Case, twice: Tw
 # Hostile answers --------------------------------------------------------------------------------------------------------
 
 
-def spoken(script: Script) -> Answering:
-    """Let a hostile server answer without a network; of what it does to the connection nothing gets here but a failure."""
-    count = itertools.count(1)
-
-    def answer(question: Params) -> tuple[int, bytes]:
-        query = {name: str(value) for name, value in question.items()}
-        reply = script(Request(next(count), "/", query, {}, 0.0))
-        plain = reply == Reply(reply.body, reply.status, reply.headers) and "content-encoding" not in dict(reply.headers)
-        return (reply.status, reply.body) if plain else (503, b"")
-
-    return Answering(answer)
-
-
 COUNTING = ("once, then a valid response", "all others return 404", "after the controls")
 HOSTILE = [fault for fault in (*FAULTS, *STORED) if not fault.name.endswith(COUNTING)]
 """Without those whose answer depends on the number of requests so far: the second play would not meet the same fault."""
@@ -257,10 +240,10 @@ def test_a_hostile_server_has_the_same_result_without_recognition(start: int, mi
     options = RunOptions(page_size=SIZE, workers=1)
 
     def attempts() -> Iterator[Attempt]:
-        yield Attempt(spoken(hostile.catalog(BEFORE)), options)
+        yield Attempt(scripted(hostile.catalog(BEFORE)), options)
         for fault in HOSTILE[start : start + TOGETHER]:
-            yield Attempt(spoken(fault.script), options, name=fault.name)
-        yield Attempt(spoken(HONEST), options)
+            yield Attempt(scripted(fault.script), options, name=fault.name)
+        yield Attempt(scripted(HONEST), options)
 
     accounts = Twice("sqlite", migrated, tmp_path).play(attempts)
     assert accounts[-1].status == "succeeded"

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sync.catalog.feed import Cursor
-from sync.catalog.removals import RunOptions
 from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.refresh import refresh
 from sync.store.apply import Store
-from sync.synchronise import Outcome, synchronise
 from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import steps
-from tests.answering import Answering, listed
+from tests.answering import Answering, Pages, listed, serving
 from tests.builders import EPOCH, Database, record
 from tests.faults import at, sync
-from tests.twice import Pages, serving
 from tests.world import meanings
 
 if TYPE_CHECKING:
@@ -28,13 +24,13 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from sync.synchronise import Outcome
+
     Record = dict[str, Any]
 
 
 def run(endpoint: Answering, engine: sa.Engine, minute: int) -> Outcome:
-    dice = random.Random(1).random  # noqa: S311 - a test's input
-    store = Store(engine, sleep=lambda _: None)
-    return synchronise(store, endpoint, RunOptions(3, 1), trigger="run", ttl=60.0, clock=at(minute), random=dice)
+    return sync(endpoint, engine, clock=at(minute), page_size=3, workers=1)
 
 
 def refreshed(found: Record, engine: sa.Engine, minute: int) -> Outcome:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 
@@ -155,7 +155,7 @@ class World:
         with _copied(self.engine) as copy:
             copy.execute("UPDATE templates SET wire_hash = NULL")
             endpoint = MovingEndpoint(Visit(self.catalog.fork(), script))
-            outcome = once(cast("ApiClient", endpoint), new_store(copy.engine))
+            outcome = once(endpoint, new_store(copy.engine))
             return endpoint.asked, *seen(copy, outcome)
 
     def _attempt(self, once: Callable[[ApiClient, Store], Outcome], script: Sequence[Event], *, sockets: bool = False) -> Outcome:
@@ -169,7 +169,7 @@ class World:
                 outcome = once(real, self.store)
         else:
             endpoint = MovingEndpoint(visit)
-            outcome = once(cast("ApiClient", endpoint), self.store)
+            outcome = once(endpoint, self.store)
             self.asked = endpoint.asked
         self._count(visit)
         self.unsettled |= visit.toggled
@@ -199,7 +199,7 @@ class World:
 
         def compete() -> None:
             visit = Visit(self.catalog)
-            endpoint = cast("ApiClient", MovingEndpoint(visit))
+            endpoint = MovingEndpoint(visit)
             outcome = synchronise(
                 self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
             )

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sync.catalog.removals import RunOptions
 from sync.client.response import Envelope
 from sync.sandbox.server import SANDBOX_KEY
-from sync.store.apply import Store
 from sync.store.tables import templates
-from sync.synchronise import synchronise
 from tests.adversary.attack import BEFORE, LONGEST_ERROR
 from tests.answering import Answering
-from tests.builders import Database, record, run_against, ticking
+from tests.builders import Database, record, run_against
 from tests.command_line import command, environment
 from tests.faults import Catalog, anomalies, sync
 from tests.hostile import Hostile, Reply, catalog
@@ -117,9 +114,7 @@ def test_different_totals_on_4700_pages_are_reported_in_one_line(database: Datab
         records = [json.dumps({"TemplateId": str(page)}).encode()] if 0 < page <= PAGES else []
         return Envelope(200, "success", PAGES if page == 1 else 10**11 + page, records)
 
-    outcome = synchronise(
-        Store(database.engine), Answering(answer), RunOptions(page_size=1), trigger="run", ttl=60.0, clock=ticking()
-    )  # fmt: skip
+    outcome = sync(Answering(answer), database.engine, page_size=1)
     assert outcome.error is not None
     assert (outcome.error.exit_code, len(str(outcome.error)) < LONGEST_ERROR) == (76, True)
     assert database.rows("sync_runs")[0]["error"] == str(outcome.error)

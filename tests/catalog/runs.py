@@ -136,6 +136,13 @@ class Memory:
     documents: dict[str, Document] = field(default_factory=dict)
     loaded: Counter[str] = field(default_factory=Counter)
 
+    @classmethod
+    def after(cls, *records: Any) -> Memory:
+        """Return the contents after a first run that served these records."""
+        memory = cls()
+        memory.run(*records)
+        return memory
+
     def load(self, ids: Sequence[str]) -> dict[str, Document]:
         """Give stored documents."""
         self.loaded.update(ids)
@@ -195,8 +202,7 @@ def compared(before: Sequence[Any], after: Sequence[Any]) -> Run:
     """Run over one catalog and then over another; give what the second run found, the same with and without hashes."""
     found = []
     for with_hashes in (True, False):
-        memory = Memory()
-        memory.run(*before)
+        memory = Memory.after(*before)
         if not with_hashes:
             memory.forget_hashes()
         found.append(memory.look(*after))

@@ -23,16 +23,14 @@ def test_an_unchanged_catalog_gives_an_empty_change_set() -> None:
 
 
 def test_stored_documents_are_loaded_only_for_records_with_new_bytes() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"), base("3"))
+    memory = Memory.after(base("1"), base("2"), base("3"))
     assert memory.loaded == {}
     memory.run(base("1"), base("2", Title="x"), base("4"))
     assert memory.loaded == {"2": 1}
 
 
 def test_more_documents_than_one_batch_are_compared() -> None:
-    memory = Memory()
-    memory.run(*(base(str(number)) for number in range(BATCH + 1)))
+    memory = Memory.after(*(base(str(number)) for number in range(BATCH + 1)))
     found = memory.run(*(base(str(number), Title="x") for number in range(BATCH + 1)))
     assert [each.template_id for each in found.changes.changes] == [str(number) for number in range(BATCH + 1)]
 
@@ -49,8 +47,7 @@ def test_without_a_valid_record_there_is_no_change(served: list[Any]) -> None:
 
 
 def test_removals_come_last_by_id_with_their_last_document() -> None:
-    memory = Memory()
-    memory.run(base(), base("2"))
+    memory = Memory.after(base(), base("2"))
     found = memory.look(base("3"), removed=["2", "1"])
     assert [(each.kind, each.template_id, each.evidence) for each in found.changes.changes] == [
         ("added", "3", None), ("removed", "1", "lookup"), ("removed", "2", "lookup"),
@@ -78,15 +75,13 @@ def test_a_change_names_the_lists_that_differ_and_an_addition_names_all() -> Non
 
 
 def test_a_change_has_the_hash_of_its_bytes() -> None:
-    memory = Memory()
-    memory.run(base("1"))
+    memory = Memory.after(base("1"))
     found = memory.run(base("1", Title="x"), base("2")).changes
     assert [each.wire_hash for each in found.changes] == [wire_hash(wire(base("2"))), wire_hash(wire(base("1", Title="x")))]
 
 
 def test_an_equal_record_in_other_bytes_gets_a_new_hash() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     other = wire(base("1"))[:-1] + b" }"
     found = memory.run(other, base("2", Title="x")).changes
     assert (found.rehashed, found.unchanged, len(found.changes)) == ({"1": wire_hash(other)}, 1, 1)
@@ -94,8 +89,7 @@ def test_an_equal_record_in_other_bytes_gets_a_new_hash() -> None:
 
 
 def test_a_record_with_kept_values_has_no_hash_until_its_field_returns() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2", MediaId=...))
+    memory = Memory.after(base("1"), base("2", MediaId=...))
     gone = [base("1", MediaId=...), base("2", MediaId=...)]
     found = memory.run(*gone)
     assert (found.counts, found.changes.rehashed) == ((1, 1), {"1": None})
@@ -114,8 +108,7 @@ def test_a_changed_record_with_kept_values_has_no_hash_either() -> None:
 
 
 def test_a_rewritten_page_keeps_the_stored_hash_of_an_equal_record() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     found = memory.run(base("1", Duration=10123.0), base("2", Title="x"), exact=False)
     assert (found.counts, found.changes.rehashed) == ((0, 2), {})
     assert [(each.template_id, each.wire_hash) for each in found.changes.changes] == [("2", None)]
@@ -124,8 +117,7 @@ def test_a_rewritten_page_keeps_the_stored_hash_of_an_equal_record() -> None:
 
 
 def test_a_rewritten_page_removes_the_hash_of_a_record_with_kept_values() -> None:
-    memory = Memory()
-    memory.run(base())
+    memory = Memory.after(base())
     assert memory.run(base(MediaId=...), exact=False).changes.rehashed == {"1": None}
 
 
@@ -143,8 +135,7 @@ def test_a_documented_field_missing_from_every_record_keeps_its_stored_value(fie
 
 @pytest.mark.parametrize("field", COLUMNS)
 def test_a_documented_field_missing_from_every_record_is_reported_while_a_stored_value_stays(field: str) -> None:
-    memory = Memory()
-    memory.run(base())
+    memory = Memory.after(base())
     assert [memory.run(base(**{field: ...})).changes.vanished for _ in range(2)] == [(field,), (field,)]
     assert memory.run(base()).changes == ChangeSet(unchanged=1, rehashed={"1": wire_hash(wire(base()))})
 
@@ -178,8 +169,7 @@ def test_prices_missing_from_some_then_from_all_records_are_published_when_they_
     """A consumer that follows the feed holds no prices of those ten templates, so their return is a change."""
     ids = [str(number) for number in range(1, 31)]
     whole, lost = [record(key) for key in ids], [record(key, ConsumeItems=missing) for key in ids]
-    memory = Memory()
-    memory.run(*whole)
+    memory = Memory.after(*whole)
     assert memory.run(*lost[:10], *whole[10:]).published == dict.fromkeys(ids[:10], GONE)
     all_lost = memory.run(*lost)
     assert (all_lost.published, all_lost.changes.vanished) == ({}, ("ConsumeItems",))
@@ -188,23 +178,20 @@ def test_prices_missing_from_some_then_from_all_records_are_published_when_they_
 
 
 def test_a_price_that_changed_while_the_field_was_missing_is_published_when_it_returns() -> None:
-    memory = Memory()
-    memory.run(base())
+    memory = Memory.after(base())
     assert memory.run(base(ConsumeItems=...)).published == {}
     moved = base(ConsumeItems=[{"Resolution": "480p", "Credit": 99}, {"Resolution": "720p", "Credit": 355.2}])
     assert memory.run(moved).published == {"1": [{"field": "consume_items.480p", "old": 166.5, "new": 99}]}
 
 
 def test_a_template_added_without_a_field_gains_it_by_a_change() -> None:
-    memory = Memory()
-    memory.run(record("2"))
+    memory = Memory.after(record("2"))
     memory.run(record("1", ConsumeItems=...), record("2", ConsumeItems=...))
     assert memory.run(record("1"), record("2")).published == {"1": PRICES}
 
 
 def test_a_field_that_only_a_rejected_record_has_keeps_its_stored_values() -> None:
-    memory = Memory()
-    memory.run(record("1"), record("2"), record("3"))
+    memory = Memory.after(record("1"), record("2"), record("3"))
     without = [record("1", ConsumeItems=...), record("2", ConsumeItems=...)]
     found = memory.run(*without, record("3", Title=5))
     assert (found.published, found.changes.vanished, found.changes.unchanged) == ({}, ("ConsumeItems",), 2)
@@ -213,16 +200,14 @@ def test_a_field_that_only_a_rejected_record_has_keeps_its_stored_values() -> No
 
 @pytest.mark.parametrize("other", [{"Title": "other"}, {"Title": 5}], ids=["disputed", "a bad twin"])
 def test_a_field_that_only_a_disputed_record_has_keeps_its_stored_values(other: dict[str, Any]) -> None:
-    memory = Memory()
-    memory.run(record("1"), record("2"))
+    memory = Memory.after(record("1"), record("2"))
     for served in ([record("2"), record("2", **other)], [record("2", **other), record("2")]):
         found = memory.look(record("1", ConsumeItems=...), *served)
         assert (found.published, found.changes.vanished, list(found.snapshot.good)) == ({}, ("ConsumeItems",), ["1"])
 
 
 def test_a_field_that_only_a_record_with_unpaired_tags_has_keeps_its_stored_values() -> None:
-    memory = Memory()
-    memory.run(record("1"), record("2"))
+    memory = Memory.after(record("1"), record("2"))
     found = memory.run(record("2", Tags=...), record("1", ConsumeItems=...))
     assert (found.reasons, found.published, found.changes.vanished) == ([("2", TAGS_UNPAIRED)], {}, ("ConsumeItems",))
 
@@ -237,8 +222,7 @@ def test_without_english_tags_two_tags_with_one_chinese_name_are_kept() -> None:
 
 
 def test_english_tags_missing_from_every_record_are_reported_while_stored_ones_stay() -> None:
-    memory = Memory()
-    memory.run(base())
+    memory = Memory.after(base())
     assert [memory.run(base(Tags_en=...)).changes.vanished for _ in range(2)] == [("Tags_en",), ("Tags_en",)]
 
 
@@ -254,8 +238,7 @@ def test_english_tags_that_appear_in_a_template_are_a_change() -> None:
 
 
 def test_records_with_english_tags_only_are_parsed_in_each_run() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     without = [base("1", Tags=...), base("2", Tags=...)]
     found = memory.run(*without)
     assert (found.reasons, found.changes.unchanged, found.changes.vanished) == ([], 2, ("Tags",))
@@ -265,8 +248,7 @@ def test_records_with_english_tags_only_are_parsed_in_each_run() -> None:
 
 
 def test_a_template_added_with_english_tags_only_has_no_hash() -> None:
-    memory = Memory()
-    memory.run(base("1", Tags=...))
+    memory = Memory.after(base("1", Tags=...))
     assert memory.stored == {"1": None}
     assert memory.run(base("1", Tags=...), base("2")).reasons == [("1", TAGS_UNPAIRED)]
 
@@ -287,8 +269,7 @@ def test_an_unknown_field_that_appears_is_stored_and_not_published() -> None:
 
 
 def test_an_unknown_field_that_disappears_is_removed_and_not_published() -> None:
-    memory = Memory()
-    memory.run(base(), base("2"))
+    memory = Memory.after(base(), base("2"))
     found = memory.run(base(Later=...), base("2"))
     assert (found.changes.changes, found.changes.appeared, found.changes.vanished) == ((), (), ("Later",))
     assert [each.template_id for each in found.changes.unpublished] == ["1"]
@@ -298,8 +279,7 @@ def test_an_unknown_field_that_disappears_is_removed_and_not_published() -> None
 
 def test_a_changed_value_of_an_unknown_field_is_published() -> None:
     """A field that is new while no walk can be verified is not new for ever: its values are published from the second on."""
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     found = [memory.run(base("1", New=value)).published for value in range(1, 9)]
     assert found == [{}, *({"1": [{"field": "extra.New", "old": value - 1, "new": value}]} for value in range(2, 9))]
 
@@ -307,8 +287,7 @@ def test_a_changed_value_of_an_unknown_field_is_published() -> None:
 def test_a_field_that_only_some_servers_send_is_never_published() -> None:
     """A rolling deployment: 70 of 280 records have the new field, now these and now those."""
     ids = [str(number) for number in range(280)]
-    memory = Memory()
-    memory.run(*map(record, ids))
+    memory = Memory.after(*map(record, ids))
     for turn in range(4):
         new = {key for number, key in enumerate(ids) if number % 4 == turn % 2}
         found = memory.run(*(record(key, New="x") if key in new else record(key) for key in ids)).changes
@@ -339,8 +318,7 @@ SLIM = {"ConsumeItems": ..., "Tags": ..., "Tags_en": ..., "Title_en": ..., "Late
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
 def test_a_look_up_with_fewer_fields_empties_no_field(missing: Any) -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     slim = base("1", **{**dict.fromkeys(SLIM, missing), "Later": ...})
     found = memory.run(base("2"), looked_up=[slim])
     assert (found.changes.changes, found.changes.unpublished, found.changes.vanished) == ((), (), ())
@@ -349,23 +327,20 @@ def test_a_look_up_with_fewer_fields_empties_no_field(missing: Any) -> None:
 
 
 def test_changes_of_the_fields_of_a_look_up_are_published() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     found = memory.run(base("2"), looked_up=[base("1", **{**SLIM, "Title": "x", "Duration": 1})])
     assert [each["field"] for each in found.published["1"]] == ["title", "duration_ms"]
     assert memory.documents["1"] == document_of(base("1", Title="x", Duration=1))
 
 
 def test_an_empty_value_in_a_look_up_replaces_the_stored_value() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     found = memory.run(base("2"), looked_up=[base("1", Title="", ConsumeItems=[])])
     assert [each["field"] for each in found.published["1"]] == ["title", "consume_items.480p", "consume_items.720p"]
 
 
 def test_an_unknown_field_of_a_look_up_is_added_to_the_stored_ones() -> None:
-    memory = Memory()
-    memory.run(base("1"))
+    memory = Memory.after(base("1"))
     found = memory.run(looked_up=[base("1", Later=..., New=1)])
     assert (found.changes.changes, found.changes.appeared, found.changes.vanished) == ((), ("New",), ())
     assert memory.documents["1"]["extra"] == {"Later": base()["Later"], "New": 1}
@@ -373,22 +348,19 @@ def test_an_unknown_field_of_a_look_up_is_added_to_the_stored_ones() -> None:
 
 
 def test_a_look_up_does_not_supply_a_field_that_every_record_of_the_walk_lacks() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     found = memory.run(base("1", MediaId=...), looked_up=[base("2")])
     assert (found.published, found.changes.vanished) == ({}, ("MediaId",))
 
 
 def test_a_template_added_by_a_look_up_gains_the_missing_fields_by_a_change() -> None:
-    memory = Memory()
-    memory.run(base("2"))
+    memory = Memory.after(base("2"))
     memory.run(base("2"), looked_up=[record("1", ConsumeItems=...)])
     assert memory.run(base("2"), record("1")).published == {"1": PRICES}
 
 
 def test_a_look_up_that_differs_from_the_record_of_the_walk_is_disputed() -> None:
-    memory = Memory()
-    memory.run(base("1"))
+    memory = Memory.after(base("1"))
     found = memory.run(base("1"), looked_up=[base("1", Title="x")])
     assert (found.reasons, found.published) == ([("1", DISPUTED)], {})
 
@@ -409,8 +381,7 @@ def test_a_field_of_a_disputed_record_counts_if_another_record_has_it(hashed: bo
 
 
 def test_a_field_that_becomes_documented_is_not_a_change() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2", Title="y"))
+    memory = Memory.after(base("1"), base("2", Title="y"))
     for document in memory.documents.values():
         document["extra"] = {**document["extra"], "Title": document.pop("title")}
         document.update(complete_document(document) or {})

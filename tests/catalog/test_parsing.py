@@ -212,12 +212,8 @@ def test_the_largest_accepted_values_are_valid() -> None:
         ConsumeItems=[price(1, str(number)) for number in range(MOST_ITEMS)],
     )  # fmt: skip
     parsed = parse_record({**most, **{str(number): 1 for number in range(MOST_FIELDS - len(most))}})
-    assert (len(parsed["tags"]), len(parsed["consume_items"]), parsed["duration_ms"], parsed["input_num"]) == (
-        1000,
-        1000,
-        10**12,
-        0,
-    )
+    assert (len(parsed["tags"]), len(parsed["consume_items"])) == (1000, 1000)
+    assert (parsed["duration_ms"], parsed["input_num"]) == (10**12, 0)
     assert parsed["aspect_ratios"] == ["9" * 64]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,48 +171,8 @@ IF_IT_STAYS = (
     "None: the next run retries, and the database holds the last good catalog; if it persists, `template-sync doctor` tests "
     "each step."
 )
-ACCOUNT = "the account: an operator must act"
-BY_ITS_CODE = {
-    "401": (ACCOUNT, "Check CRUN_API_KEY or CRUN_API_KEY_FILE; a daemon reads the file again before every run."),
-    "402": (ACCOUNT, "Add credits to the account, then run again."),
-    "403": (ACCOUNT, "Check CRUN_API_KEY and the permissions of the account."),
-    "404": ("the configuration or the server", "Check CRUN_BASE_URL; the default is https://api.crun.ai."),
-    "422": ("the server, or a change of its API", "Check for a newer version of this program."),
-    "505": (ACCOUNT, "Ask Crun's support to enable the catalog."),
-    "held": (
-        "too many removals at once: an operator decides",
-        "List them with `template-sync changes --pending`; apply them with `template-sync run --accept-removals`, or wait.",
-    ),
-    "unconfirmed": (
-        "the server: its look-up responses do not confirm the removals",
-        "List them with `template-sync changes --pending`; `run --accept-removals` applies those with a look-up response.",
-    ),
-    "deadline": ("a slow server, or a short SYNC_DEADLINE", "If the server is slow, raise SYNC_DEADLINE or SYNC_CONCURRENCY."),
-    "lease-lost": ("this machine: the lease expired during the run", "If the machine was not paused, raise SYNC_LEASE_TTL."),
-    "conflict": (
-        "conflicting transactions of another program or node",
-        "None: the next run retries. If it persists, look for other writers to these tables or for locks on them.",
-    ),
-    "went-back": (
-        "the database: a failover or a restore",
-        "None: the next run continues from the current tables. A consumer whose cursor is affected gets an error.",
-    ),
-    "configuration": (
-        "the settings of the process that made the run",
-        "Correct what the error names, such as the file of the key; a daemon reads its files again before every run.",
-    ),
-    "other-origin": (
-        "the configuration: CRUN_BASE_URL names another catalog than the one that the database is a copy of",
-        "Correct CRUN_BASE_URL or DATABASE_URL; to replace the copy, run `template-sync db origin --accept`.",
-    ),
-    "resources": (
-        "this machine: a limit of threads, memory or open files",
-        "Raise the limit that the error names: TasksMax or MemoryMax of systemd, or those of the container.",
-    ),
-    "schema": ("the database", "Run `template-sync db upgrade`."),
-    "database": ("the database", "`template-sync doctor` tests each step."),
-    "unexpected": ("this program", "Report the bug; SYNC_LOG_LEVEL=debug template-sync run shows its location."),
-}
+ADVICE = Path(__file__).with_name("advice.txt")
+"""Code, cause and action of each failure, a line each."""
 
 
 def advice(status: Status, code: str | None) -> Advice:
@@ -241,8 +202,8 @@ def test_unknown_codes_have_a_change_of_the_api_as_possible_cause(code: str | No
 
 
 def test_every_code_has_its_own_advice() -> None:
-    assert BY_CODE == BY_ITS_CODE
-    assert {code: advice(Status.FAILED, code) for code in BY_ITS_CODE} == BY_ITS_CODE
+    assert [f"{code} | {cause} | {action}" for code, (cause, action) in BY_CODE.items()] == ADVICE.read_text().splitlines()
+    assert {code: advice(Status.FAILED, code) for code in BY_CODE} == BY_CODE
 
 
 @pytest.mark.parametrize(("seconds_ago", "stale"), [

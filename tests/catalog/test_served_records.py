@@ -26,8 +26,7 @@ def test_the_second_run_parses_no_unchanged_record() -> None:
 
 
 def test_equal_records_in_other_bytes_are_parsed_once() -> None:
-    memory = Memory()
-    memory.run(base("1"), base("2"))
+    memory = Memory.after(base("1"), base("2"))
     spelled = wire(base("1")).replace(b'"Duration": 10123', b'"Duration": 10123.0')
     for expected in ((1, 1), (2, 0)):
         found = memory.run(spelled, base("2"))
@@ -35,8 +34,7 @@ def test_equal_records_in_other_bytes_are_parsed_once() -> None:
 
 
 def test_a_template_whose_hash_is_not_stored_is_parsed() -> None:
-    memory = Memory()
-    memory.run(base("1"))
+    memory = Memory.after(base("1"))
     memory.forget_hashes()
     assert [memory.run(base("1")).counts for _ in range(2)] == [(0, 1), (1, 0)]
 
@@ -69,8 +67,7 @@ def test_a_parsed_record_is_decoded_again_from_the_spool() -> None:
 
 
 def test_an_unchanged_record_has_the_stored_document_and_no_bytes() -> None:
-    memory = Memory()
-    memory.run(base())
+    memory = Memory.after(base())
     found = memory.look(base())
     assert found.parser.document(found.records[0]) == document_of(base())
     with pytest.raises(ValueError, match=r"The bytes of an unchanged record are not stored\.$"):
@@ -90,8 +87,7 @@ def test_a_record_is_readable_if_it_is_valid_alone() -> None:
 
 
 def test_a_rejected_record_is_parsed_in_each_run() -> None:
-    memory = Memory()
-    memory.run(base("1"))
+    memory = Memory.after(base("1"))
     for _ in range(2):
         found = memory.run(base("1", Title=5))
         assert (found.counts, found.reasons) == ((0, 1), [("1", "Title must be a string, not a number")])
@@ -101,8 +97,7 @@ def test_a_rejected_record_is_parsed_in_each_run() -> None:
 
 
 def test_a_valid_record_after_a_rejected_one_is_a_change() -> None:
-    memory = Memory()
-    memory.run(base("1"))
+    memory = Memory.after(base("1"))
     memory.run(base("1", Title=5))
     found = memory.run(base("1", Title="x"))
     assert (found.counts, [each.kind for each in found.changes.changes]) == ((0, 1), ["changed"])
@@ -148,8 +143,7 @@ def test_a_record_has_the_fields_for_which_it_was_the_first_with_a_value() -> No
 
 
 def test_an_unchanged_record_counts_until_every_field_was_seen() -> None:
-    memory = Memory()
-    memory.run(base("1", Title=...), base("2"), base("3"))
+    memory = Memory.after(base("1", Title=...), base("2"), base("3"))
     found = memory.run(base("1", Title=...), base("3"), base("2"))
     assert [each.first_with for each in found.records] == [DOCUMENTED - {"Title"}, {"Title"}, set()]
     assert (found.counts, found.changes.vanished) == ((3, 0), ())

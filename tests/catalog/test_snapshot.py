@@ -68,24 +68,21 @@ def test_records_without_a_readable_id_are_listed() -> None:
 
 
 def test_an_unchanged_record_and_one_with_a_new_signature_are_merged() -> None:
-    memory = Memory()
-    memory.run(good(Cover="https://m.example/c?sig=1"))
+    memory = Memory.after(good(Cover="https://m.example/c?sig=1"))
     found = memory.look(good(Cover="https://m.example/c?sig=1"), good(Cover="https://m.example/c?sig=2"))
     assert (found.counts, list(found.snapshot.good), found.reasons) == ((1, 1), ["1"], [])
 
 
 @pytest.mark.parametrize("unchanged_first", [True, False])
 def test_an_unchanged_record_and_a_different_one_are_disputed(unchanged_first: bool) -> None:  # noqa: FBT001 - a parameter
-    memory = Memory()
-    memory.run(good())
+    memory = Memory.after(good())
     found = memory.look(*[good(), good(Title="other")][:: 1 if unchanged_first else -1])
     assert (found.snapshot.good, found.snapshot.ids, reasons(found.snapshot)) == ({}, {"1"}, [("1", 1, DISPUTED)])
 
 
 @pytest.mark.parametrize("unchanged_first", [True, False])
 def test_a_disputed_unchanged_record_is_shown_as_its_stored_document(unchanged_first: bool) -> None:  # noqa: FBT001 - a parameter
-    memory = Memory()
-    memory.run(good())
+    memory = Memory.after(good())
     catalog = [good(), good(Title="other")][:: 1 if unchanged_first else -1]
     found = memory.look(*catalog, good())
     shown = [json.loads(each.payload) for each in found.snapshot.rejected_records(found.parser)]
@@ -96,8 +93,7 @@ def test_a_disputed_unchanged_record_is_shown_as_its_stored_document(unchanged_f
 
 
 def test_a_stored_document_is_loaded_only_to_compare_an_unchanged_record() -> None:
-    memory = Memory()
-    memory.run(good())
+    memory = Memory.after(good())
     served = [good(), good(), record("2"), record("2", Duration=10123.0)]
     found = memory.look(*served)
     assert (list(found.snapshot.good), found.reasons, memory.loaded) == (["1", "2"], [], {})

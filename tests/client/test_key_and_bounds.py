@@ -17,7 +17,7 @@ from sync.client.worker import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
 from tests.client.asking import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
-from tests.hostile import GARBAGE, Hostile, Reply, as_json, bomb, failure, one_after_another, redirect, success
+from tests.hostile import GARBAGE, Hostile, Reply, bomb, failure, one_after_another, redirect, success
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -140,12 +140,6 @@ def test_the_responses_of_a_run_together_have_a_limit(monkeypatch: pytest.Monkey
             endpoint.get(PAGE)
 
 
-def test_a_body_of_brackets_is_rejected_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "MOST_VALUES", 1000)
-    error, requests = error_of(as_json({"code": 200, "data": {"total": 1, "templates": [[]] * 600}}))
-    assert (error.code, requests) == ("too-large", 1)
-
-
 def test_the_number_of_concurrent_connections_is_limited() -> None:
     with Hostile(lambda _: replace(GOOD, hold=0.05)) as server, asking(server.url) as endpoint:
         answers = list(endpoint.get_many(({"page": page, "page_size": 50} for page in range(1, 13)), 3))
@@ -201,16 +195,6 @@ def test_the_rate_limit_counts_from_the_actual_start_of_a_request() -> None:
 def test_requests_retries_and_bytes_are_counted() -> None:
     with Hostile(one_after_another(failure(500), GOOD)) as server, asking(server.url) as endpoint:
         endpoint.get(PAGE)
-        assert (endpoint.statistics.requests, endpoint.statistics.retries, endpoint.statistics.by_code) == (
-            2,
-            1,
-            {500: 1, 200: 1},
-        )
-        assert endpoint.statistics.bytes == len(failure(500).body) + len(GOOD.body)
-
-
-def test_a_deep_body_is_parsed_in_linear_time() -> None:
-    deep = b'{"code": 200, "x": ' + b"[" * 2000 + b'"' + b'\\"' * 500_000
-    began = time.monotonic()
-    error, _ = error_of(Reply(deep))
-    assert (error.code, time.monotonic() - began < 10) == ("not-json", True)
+        counted = endpoint.statistics
+        assert (counted.requests, counted.retries, counted.by_code) == (2, 1, {500: 1, 200: 1})
+        assert counted.bytes == len(failure(500).body) + len(GOOD.body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 import subprocess
 import sys
@@ -19,16 +18,13 @@ import pytest
 import sqlalchemy as sa
 
 import sync as package
-from sync import Catalog, CatalogError, CursorLost, FieldChange, Price, Tag, Template, TypeCount, UnknownTemplate
-from sync.errors import ConfigurationError, LeaseBusy, SchemaError, TryLater
-from sync.sandbox.server import Sandbox
-from sync.store import lease
-from tests.builders import record, records, run_against
-from tests.command_line import of_sandbox
-from tests.faults import AFTER, BEFORE, at, sync, take_lease
+from sync import Catalog, CatalogError, CursorLost, FieldChange, Price, Tag, Template, TypeCount
+from sync.errors import ConfigurationError, SchemaError
+from tests.builders import record, records
+from tests.faults import AFTER, BEFORE, at, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.builders import Database
 
@@ -254,45 +250,6 @@ def test_many_threads_read_while_a_run_commits(database: Database) -> None:
         assert all(looks)
 
 
-@pytest.fixture
-def reader(database: Database, tmp_path: Path) -> Iterator[str]:
-    """The URL of a user with the privilege SELECT only; on PostgreSQL with read-only sessions, as on a standby."""
-    name = f"sync_test_api_{os.getpid()}"
-    sync(BEFORE, database.engine)
-    sync(AFTER, database.engine)
-    if database.kind == "sqlite":
-        yield f"sqlite:///file:{tmp_path / 'templates.db'}?mode=ro&uri=true"
-        return
-    schema = database.engine.url.database
-    begin, end = {
-        "postgresql": (
-            [
-                f"CREATE ROLE {name} LOGIN",
-                f"ALTER ROLE {name} SET default_transaction_read_only = on",
-                f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}",
-            ],
-            [f"DROP OWNED BY {name}", f"DROP ROLE {name}"],
-        ),
-        "mariadb": ([f"CREATE USER {name}@'%'", f"GRANT SELECT ON {schema}.* TO {name}@'%'"], [f"DROP USER {name}@'%'"]),
-    }[database.kind]
-    for statement in begin:
-        database.execute(statement)
-    yield database.engine.url.set(username=name, password=None).render_as_string(hide_password=False)
-    for statement in end:
-        database.execute(statement)
-
-
-def test_the_privilege_select_is_sufficient(database: Database, reader: str) -> None:
-    whole = Catalog(database.engine)
-    with Catalog(reader) as owner, owner.snapshot() as catalog:
-        assert catalog.templates(search="number", sort="price") == whole.templates(search="number", sort="price")
-        assert catalog.changes() == whole.changes()
-        assert catalog.as_of(1).templates(tag="trending") == whole.as_of(1).templates(tag="trending")
-        assert catalog.price_history("3") == whole.price_history("3")
-        assert catalog.diff(1, 2) == whole.diff(1, 2)
-        assert catalog.status().cursor == whole.status().cursor
-
-
 def test_status_has_ages_and_the_bounds_of_the_feed(database: Database) -> None:
     empty = Catalog(database.engine).status()
     assert (empty.present, empty.last_success_at, empty.last_success_age, empty.last_change_at) == (0, None, None, None)
@@ -315,104 +272,6 @@ def test_a_missing_database_raises_errors_of_this_package(tmp_path: Path) -> Non
             with pytest.raises(SchemaError, match="There is no database at"):
                 call()
     assert not (tmp_path / "none.db").exists(), "reading creates no file"
-
-
-# The only call that uses the network ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def sandbox(sqlite: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A synchronised catalog of three templates, and its settings in the environment."""
-    with Sandbox(records(3)) as server:
-        for name, value in of_sandbox(server).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(tmp_path)
-        run_against(server.url, sqlite.engine, clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC))
-        yield server
-
-
-class Clock:
-    """A clock that shows the time set."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 1, 12, 10, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-def test_ensure_fresh_requests_only_templates_older_than_max_age(sqlite: Database, sandbox: Sandbox) -> None:
-    clock = Clock()
-    catalog = Catalog(sqlite.engine, clock=clock)
-    sandbox.replace([record("1", Title_en="Renamed"), *records(3)[1:]])
-    assert catalog.ensure_fresh("1", timedelta(minutes=11)).title_en == "Number 1", "the walk of ten minutes ago is recent enough"
-    assert catalog.ensure_fresh("1", timedelta(minutes=10)).title_en == "Renamed"
-    sandbox.replace([record("1", Title_en="Renamed again"), *records(3)[1:]])
-    clock.now += timedelta(seconds=59)
-    assert catalog.ensure_fresh("1", 60).title_en == "Renamed"
-    assert Catalog(sqlite.engine, clock=clock).ensure_fresh("1", 60).title_en == "Renamed", "a stored change counts"
-    assert catalog.ensure_fresh("1", 0).title_en == "Renamed again"
-    runs = sqlite.scalar("SELECT count(*) FROM sync_runs")
-    assert catalog.ensure_fresh("2", 0).title_en == "Number 2"
-    assert Catalog(sqlite.engine, clock=clock).ensure_fresh("2", 60).title_en == "Number 2"
-    assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "so is a refresh without a change"
-
-
-def test_ensure_fresh_of_a_removed_or_unknown_template(sqlite: Database, sandbox: Sandbox) -> None:
-    catalog = Catalog(sqlite.engine, clock=Clock())
-    sandbox.replace([*records(2), record("9")])
-    with pytest.raises(UnknownTemplate, match="The catalog no longer has template '3'"):
-        catalog.ensure_fresh("3", 0)
-    assert catalog.template("3").removed_at is None, "a removal also needs a walk"
-    with pytest.raises(UnknownTemplate, match="No template '7' was ever seen"):
-        catalog.ensure_fresh("7", timedelta(days=9))
-    assert catalog.ensure_fresh("9", timedelta(days=9)).changed_run_id > 1, "a new template is requested and recorded"
-
-
-def test_ensure_fresh_requests_a_template_whose_record_was_rejected(sqlite: Database, sandbox: Sandbox) -> None:
-    spoilt = [{**records(1)[0], "ConsumeItems": "many"}, *records(20)[1:]]
-    sandbox.replace(records(20))
-    run_against(sandbox.url, sqlite.engine, clock=lambda: datetime(2026, 1, 1, 12, 1, tzinfo=UTC))
-    sandbox.replace(spoilt)
-    run_against(sandbox.url, sqlite.engine, clock=lambda: datetime(2026, 1, 1, 12, 9, tzinfo=UTC))
-    sandbox.replace([record("1", Title_en="Mended"), *records(20)[1:]])
-    catalog = Catalog(sqlite.engine, clock=Clock())
-    assert catalog.ensure_fresh("2", 300).title_en == "Number 2"
-    assert catalog.ensure_fresh("1", 300).title_en == "Mended"
-
-
-@pytest.mark.parametrize("argument", ["max_age", "wait"])
-@pytest.mark.parametrize("value", [-1, timedelta(seconds=-1), float("nan"), "soon", None])
-def test_ensure_fresh_rejects_an_invalid_time(sqlite: Database, argument: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=argument):
-        Catalog(sqlite.engine).ensure_fresh("1", **{"max_age": 60, argument: value})
-
-
-def test_ensure_fresh_raises_the_error_of_the_run(
-    sqlite: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
-    catalog = Catalog(sqlite.engine)
-    held = take_lease(sqlite.engine)
-    with pytest.raises(LeaseBusy):
-        catalog.ensure_fresh("1", 0, wait=0)
-    with sqlite.engine.begin() as connection:
-        lease.release(connection, held)
-    monkeypatch.setenv("CRUN_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("SYNC_DEADLINE", "1s")
-    with pytest.raises(TryLater):
-        catalog.ensure_fresh("1", 0)
-    monkeypatch.delenv("CRUN_API_KEY")
-    with pytest.raises(ConfigurationError, match="CRUN_API_KEY: not set"):
-        catalog.ensure_fresh("1", 0)
-
-
-def test_ensure_fresh_rejects_another_origin(
-    sqlite: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
-    sqlite.execute("UPDATE sync_state SET origin = 'loopback'")
-    monkeypatch.setenv("CRUN_BASE_URL", "https://example.invalid")
-    with pytest.raises(ConfigurationError, match=r"a copy of the catalog at a loopback address .* is https://example\.invalid"):
-        Catalog(sqlite.engine).ensure_fresh("1", 0)
 
 
 # Imports and types ------------------------------------------------------------------------------------------------------

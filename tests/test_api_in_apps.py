@@ -19,7 +19,6 @@ from pydantic import TypeAdapter
 import sync as package
 from sync import Catalog, CatalogError, Change, Template, UnknownTemplate
 from tests.builders import record, records
-from tests.command_line import template_sync
 from tests.faults import AFTER, BEFORE, at, sync
 
 if TYPE_CHECKING:
@@ -50,16 +49,6 @@ def test_encoders_take_values_as_they_are(changed: Database) -> None:
         by_pydantic = json.loads(TypeAdapter(kind).dump_json(value))
         assert TypeAdapter(Any).dump_python(value, mode="json") == by_pydantic
         assert json.loads(msgspec.json.encode(value)).keys() == by_pydantic.keys() == as_dict.keys()
-
-
-def test_as_json_is_what_the_commands_print(changed: Database, tmp_path: Path) -> None:
-    catalog, variables = Catalog(changed.engine), {"DATABASE_URL": changed.url}
-    for template_id in ("9", "3", "5"):
-        shown = template_sync("show", template_id, "--json", folder=tmp_path, variables=variables)
-        assert catalog.template(template_id).as_json() == json.loads(shown.out)
-    printed = json.loads(template_sync("changes", "--json", folder=tmp_path, variables=variables).out)
-    assert [change.as_json() for change in catalog.changes()] == printed
-    assert {change["kind"] for change in printed} == {"added", "changed", "removed"}
 
 
 def test_a_change_of_0_1_0_keeps_the_side_on_which_a_field_was_absent(changed: Database) -> None:

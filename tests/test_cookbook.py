@@ -205,16 +205,24 @@ def test_the_role_reads_all_views_and_python_reads_with_it_and_neither_writes(da
         file = str(database.engine.url.database)
         code = FOR_SQLITE.code.replace("file:templates.db", f"file:{file}")
         assert run_python(replace(FOR_SQLITE, code=code), "unused") == FOR_SQLITE.shown
-        reads_and_cannot_write(f"sqlite:///file:{file}?mode=ro&uri=true")
+        reads_and_cannot_write(f"sqlite:///file:{file}?mode=ro&uri=true", database)
         return
     with role(database) as url:
-        reads_and_cannot_write(url)
+        reads_and_cannot_write(url, database)
+        if database.kind == "postgresql":  # as on a standby
+            database.execute(f"ALTER ROLE {sa.make_url(url).username} SET default_transaction_read_only = on")
+            reads_and_cannot_write(url, database)
 
 
-def reads_and_cannot_write(url: str) -> None:
-    with Catalog(url) as catalog:
+def reads_and_cannot_write(url: str, database: Database) -> None:
+    whole = Catalog(database.engine)
+    with Catalog(url) as owner, owner.snapshot() as catalog:
         assert (catalog.status().present, len(catalog.templates()), len(catalog.changes(since=280))) == (281, 281, 13)
-        engine = catalog._engine
+        assert catalog.templates(search="dance", sort="price") == whole.templates(search="dance", sort="price") != ()
+        assert catalog.as_of(1).templates(tag="trending") == whole.as_of(1).templates(tag="trending") != ()
+        assert catalog.price_history("540184647") == whole.price_history("540184647")
+        assert (catalog.changes(), catalog.diff(1, 2)) == (whole.changes(), whole.diff(1, 2))
+        engine = owner._engine
         for view in VIEWS:
             with engine.connect() as connection:
                 connection.execute(sa.select(sa.text("*")).select_from(sa.table(view))).close()

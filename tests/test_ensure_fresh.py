@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from sync import Catalog
 from sync.catalog.removals import RunOptions
 from sync.client.api_client import ApiClient
-from sync.errors import LeaseBusy, SyncError, UnknownTemplate
+from sync.errors import ConfigurationError, LeaseBusy, SyncError, TryLater, UnknownTemplate
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store import lease
 from sync.store.apply import Store
@@ -24,7 +24,7 @@ from tests.command_line import of_sandbox
 from tests.faults import PROCESSES, anomalies, take_lease, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.builders import Database
@@ -36,16 +36,35 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def noon(minutes: float = 0) -> Callable[[], datetime]:
+    """Return a clock that stands at some minutes past noon."""
+    return lambda: datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(minutes=minutes)
+
+
 @pytest.fixture
-def upstream(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A catalog of 40 that was synchronised an hour ago, and has changed since; the settings lead to it."""
-    with Sandbox(records(40)) as server:
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A catalog of three to which the settings lead."""
+    with Sandbox(records(3)) as server:
         for name, value in of_sandbox(server).items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
-        run_against(server.url, database.engine, clock=lambda: now().replace(year=2025))
-        server.replace([record(each["TemplateId"], Title_en="Renamed") for each in records(40)])
         yield server
+
+
+@pytest.fixture
+def synchronised(sqlite: Database, sandbox: Sandbox) -> Sandbox:
+    """The catalog of three after a run at noon."""
+    run_against(sandbox.url, sqlite.engine, clock=noon())
+    return sandbox
+
+
+@pytest.fixture
+def upstream(database: Database, sandbox: Sandbox) -> Sandbox:
+    """A catalog of 40 that was synchronised a year ago, and has changed since."""
+    sandbox.replace(records(40))
+    run_against(sandbox.url, database.engine, clock=lambda: now().replace(year=2025))
+    sandbox.replace([record(each["TemplateId"], Title_en="Renamed") for each in records(40)])
+    return sandbox
 
 
 def titles_of(catalog: Catalog, ids: list[str], max_age: float, wait: float = 30.0) -> list[str]:
@@ -67,6 +86,79 @@ def refreshes(database: Database) -> list[tuple[Any, ...]]:
     """Give what `sync_runs` tells of each refresh, in the order of templates."""
     rows = [row for row in database.rows("sync_runs") if row["trigger"] == "refresh"]
     return sorted((row["template_id"], row["status"], row["requests"]) for row in rows)
+
+
+# One caller -----------------------------------------------------------------------------------------------------------
+
+
+def test_ensure_fresh_requests_only_templates_older_than_max_age(sqlite: Database, synchronised: Sandbox) -> None:
+    catalog, later = (Catalog(sqlite.engine, clock=noon(minutes)) for minutes in (10, 10.99))
+    synchronised.replace([record("1", Title_en="Renamed"), *records(3)[1:]])
+    assert catalog.ensure_fresh("1", timedelta(minutes=11)).title_en == "Number 1", "the walk of ten minutes ago is recent enough"
+    assert catalog.ensure_fresh("1", timedelta(minutes=10)).title_en == "Renamed"
+    synchronised.replace([record("1", Title_en="Renamed again"), *records(3)[1:]])
+    assert later.ensure_fresh("1", 60).title_en == "Renamed", "a stored change counts"
+    assert later.ensure_fresh("1", 0).title_en == "Renamed again"
+    runs = sqlite.scalar("SELECT count(*) FROM sync_runs")
+    assert [later.ensure_fresh("2", age).title_en for age in (0, 60)] == ["Number 2"] * 2
+    assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "so is a refresh without a change"
+
+
+def test_ensure_fresh_of_a_removed_or_unknown_template(sqlite: Database, synchronised: Sandbox) -> None:
+    catalog = Catalog(sqlite.engine, clock=noon(10))
+    synchronised.replace([*records(2), record("9")])
+    with pytest.raises(UnknownTemplate, match="The catalog no longer has template '3'"):
+        catalog.ensure_fresh("3", 0)
+    assert catalog.template("3").removed_at is None, "a removal also needs a walk"
+    with pytest.raises(UnknownTemplate, match="No template '7' was ever seen"):
+        catalog.ensure_fresh("7", timedelta(days=9))
+    assert catalog.ensure_fresh("9", timedelta(days=9)).changed_run_id > 1, "a new template is requested and recorded"
+
+
+def test_ensure_fresh_requests_a_template_whose_record_was_rejected(sqlite: Database, synchronised: Sandbox) -> None:
+    first, *others = records(20)
+    for minute, served in ((1, first), (9, {**first, "ConsumeItems": "many"})):
+        synchronised.replace([served, *others])
+        run_against(synchronised.url, sqlite.engine, clock=noon(minute))
+    synchronised.replace([record("1", Title_en="Mended"), *others])
+    catalog = Catalog(sqlite.engine, clock=noon(10))
+    assert catalog.ensure_fresh("2", 300).title_en == "Number 2"
+    assert catalog.ensure_fresh("1", 300).title_en == "Mended"
+
+
+@pytest.mark.parametrize("argument", ["max_age", "wait"])
+@pytest.mark.parametrize("value", [-1, timedelta(seconds=-1), float("nan"), "soon", None])
+def test_ensure_fresh_rejects_an_invalid_time(sqlite: Database, argument: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=argument):
+        Catalog(sqlite.engine).ensure_fresh("1", **{"max_age": 60, argument: value})
+
+
+@pytest.mark.usefixtures("synchronised")
+def test_ensure_fresh_raises_the_error_of_the_run(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = Catalog(sqlite.engine)
+    held = take_lease(sqlite.engine)
+    with pytest.raises(LeaseBusy):
+        catalog.ensure_fresh("1", 0, wait=0)
+    with sqlite.engine.begin() as connection:
+        lease.release(connection, held)
+    monkeypatch.setenv("CRUN_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SYNC_DEADLINE", "1s")
+    with pytest.raises(TryLater):
+        catalog.ensure_fresh("1", 0)
+    monkeypatch.delenv("CRUN_API_KEY")
+    with pytest.raises(ConfigurationError, match="CRUN_API_KEY: not set"):
+        catalog.ensure_fresh("1", 0)
+
+
+@pytest.mark.usefixtures("synchronised")
+def test_ensure_fresh_rejects_another_origin(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqlite.execute("UPDATE sync_state SET origin = 'loopback'")
+    monkeypatch.setenv("CRUN_BASE_URL", "https://example.invalid")
+    with pytest.raises(ConfigurationError, match=r"a copy of the catalog at a loopback address .* is https://example\.invalid"):
+        Catalog(sqlite.engine).ensure_fresh("1", 0)
+
+
+# Many callers ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.long_on_servers
@@ -100,30 +192,25 @@ def test_a_refresh_that_found_nothing_verifies_nothing(database: Database, upstr
 
 @pytest.mark.parametrize("found", [True, False])
 def test_a_caller_that_waited_takes_what_was_fetched_since_its_call(
-    sqlite: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, found: bool
+    sqlite: Database, synchronised: Sandbox, *, found: bool
 ) -> None:
     """Also with max_age=0, and also that the catalog has no such template any more."""
-    with Sandbox(records(3)) as server:
-        for name, value in of_sandbox(server).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(tmp_path)
-        run_against(server.url, sqlite.engine)
-        server.replace(records(3 if found else 2))
-        held = take_lease(sqlite.engine)
-        called: set[int] = set()
+    synchronised.replace(records(3 if found else 2))
+    held = take_lease(sqlite.engine)
+    called: set[int] = set()
 
-        def clock() -> datetime:
-            moment = now()  # before the lease is released
-            called.add(threading.get_ident())
-            return moment
+    def clock() -> datetime:
+        moment = now()  # before the lease is released
+        called.add(threading.get_ident())
+        return moment
 
-        catalog = Catalog(sqlite.engine, clock=clock)
-        with ThreadPoolExecutor(2) as threads:
-            waiting = [threads.submit(catalog.ensure_fresh, "3", 0) for _ in range(2)]
-            wait_for(lambda: len(called) == 2)
-            with writing(sqlite.engine) as connection:
-                lease.release(connection, held)
-            errors = [each.exception(20) for each in waiting]
+    catalog = Catalog(sqlite.engine, clock=clock)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(catalog.ensure_fresh, "3", 0) for _ in range(2)]
+        wait_for(lambda: len(called) == 2)
+        with writing(sqlite.engine) as connection:
+            lease.release(connection, held)
+        errors = [each.exception(20) for each in waiting]
     assert [type(error) for error in errors] == [type(None) if found else UnknownTemplate] * 2
     assert len(refreshes(sqlite)) == 1
 

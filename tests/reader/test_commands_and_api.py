@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync import Catalog, Change, Template
+from sync import Catalog, Template
 from sync.forms.form import Form
 from sync.reader import feed
 from tests.builders import record
@@ -18,36 +17,26 @@ from tests.command_line import template_sync
 from tests.faults import AFTER, BEFORE, at, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tests.builders import Database
 
 pytestmark = pytest.mark.long_on_servers
 
-Seen = list[tuple[Any, ...]]
+
+def documents(found: Iterable[Template]) -> list[dict[str, Any]]:
+    """Return what `list` prints: without the times that `show` adds."""
+    times = {"first_seen_at", "changed_at", "removed_at"}
+    return [{name: value for name, value in each.as_json().items() if name not in times} for each in found]
 
 
-def templates(found: Iterable[Template]) -> Seen:
-    return [(each.template_id, each.title, [str(price.credit) for price in each.prices]) for each in found]
-
-
-def changes(found: Iterable[Change]) -> Seen:
-    return [(each.kind, each.template_id, [field.field for field in each.fields], list(each.breaking)) for each in found]
-
-
-def documents(printed: Sequence[dict[str, Any]]) -> Seen:
-    return [(each["template_id"], each["title"], [str(price["credit"]) for price in each["consume_items"]]) for each in printed]
-
-
-def events(printed: Sequence[dict[str, Any]]) -> Seen:
-    return [
-        (each["kind"], each["template_id"], [one["field"] for one in each["fields"]], each.get("breaking")) for each in printed
-    ]
+def nested(catalog: list[dict[str, Any]], number: float) -> list[dict[str, Any]]:
+    return [*catalog, record("9", New={"deep": [1, {"er": number}]})]
 
 
 def filled(database: Database, folder: Path, *catalogs: Any) -> tuple[Callable[..., Any], Catalog]:
-    for number, source in enumerate(catalogs or (BEFORE, AFTER)):
+    for number, source in enumerate(catalogs or (nested(BEFORE, 2.5), nested(AFTER, 3.5))):
         assert sync(source, database.engine, clock=at(number)).error is None
 
     def run(*arguments: str) -> Any:
@@ -75,35 +64,27 @@ LISTED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("moment", [None, 1, 2], ids=["now", "after run 1", "after run 2"])
-def test_list_prints_what_templates_returns(moment: int | None, database: Database, tmp_path: Path) -> None:
+def test_list_and_show_print_what_the_methods_return(moment: int | None, database: Database, tmp_path: Path) -> None:
     run, catalog = filled(database, tmp_path)
     then = catalog if moment is None else catalog.as_of(moment)
     as_of = [] if moment is None else ["--as-of", str(moment)]
-    results = [
-        (
-            documents(run("list", *(flag.replace("~", " ") for flag in flags.split()), *as_of)),
-            templates(then.templates(**wanted)),
-        )
-        for flags, wanted in LISTED
-    ]
-    assert [printed for printed, _ in results] == [given for _, given in results]
-    assert len({json.dumps(printed) for printed, _ in results}) >= 3, "the filters select different templates"
-    shown = run("show", "3", *as_of)
-    template = then.template("3")
-    assert documents([shown]) == templates([template])
-    assert (datetime.fromisoformat(shown["first_seen_at"]), shown["removed_at"]) == (template.first_seen_at, None)
+    printed = [run("list", *(flag.replace("~", " ") for flag in flags.split()), *as_of) for flags, _ in LISTED]
+    assert printed == [documents(then.templates(**wanted)) for _, wanted in LISTED]
+    assert len({json.dumps(each) for each in printed}) >= 3, "the filters select different templates"
+    for template_id in ("3", "5", "9"):
+        assert run("show", template_id, *as_of) == then.template(template_id).as_json()
 
 
 def test_changes_and_diff_print_what_the_methods_return(database: Database, tmp_path: Path) -> None:
     run, catalog = filled(database, tmp_path)
-    cursor = catalog.changes()[2].cursor
-    assert cursor is not None
-    whole = run("changes", "--since", "0")
-    assert [(each["seq"], each["cursor"]) for each in whole] == [(each.seq, each.cursor) for each in catalog.changes()]
-    assert events(whole) == changes(catalog.changes())
-    assert events(run("changes", "--since", cursor, "-n", "3")) == changes(catalog.changes(since=cursor, limit=3))
-    between = [each[:3] for each in changes(catalog.diff(1, 2))]  # `diff` prints no reasons of those that break callers
-    assert ([each[:3] for each in events(run("diff", "1", "2"))], between != []) == (between, True)
+    whole, cursor = catalog.changes(), catalog.changes()[2].cursor
+    assert run("changes", "--since", "0") == [each.as_json() for each in whole]
+    assert {each.kind for each in whole} == {"added", "changed", "removed"}
+    assert run("changes", "--since", cursor, "-n", "3") == [each.as_json() for each in whole[3:6]]
+    assert catalog.changes(since=cursor, limit=3) == whole[3:6]
+    between = run("diff", "1", "2")
+    net = [each.as_json() for each in catalog.diff(1, 2)]
+    assert between == [{name: each[name] for name in printed} for each, printed in zip(net, between, strict=True)] != []
 
 
 def test_form_history_and_status_print_what_the_methods_return(database: Database, tmp_path: Path) -> None:

@@ -93,6 +93,9 @@ def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tm
         upstream.reply = (401, {"code": 401, "message": f"no such key: {KEY}"}, {})
         assert [ran(line) for line in ("run", "run --json", "refresh 1", "doctor", "status", "runs")] == [77, 77, 77, 77, 0, 0]
         upstream.reply = None
+        variables["CRUN_API_KEY"] = f"{KEY}\nx"
+        assert ran("run") == 78
+        variables["CRUN_API_KEY"] = f" {KEY}\n"
         with DaemonProcess(tmp_path, variables) as daemon:
             daemon.wait_for("run_finished")
             shown += [str(daemon.probe(path)).encode() for path in ("/metrics", "/livez", "/readyz")]
@@ -152,26 +155,20 @@ async def told_to_an_agent(folder: Path) -> bytes:
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_no_drivers_error_shows_a_password(kind: str, tmp_path: Path) -> None:
     server = sa.engine.make_url(server_url(kind))
-    host, written = (
-        f"{server.host or '127.0.0.1'}:{server.port or {'postgresql': 5432, 'mariadb': 3306}[kind]}",
-        quote(PASSWORD, safe=""),
-    )
+    host = f"{server.host or '127.0.0.1'}:{server.port or {'postgresql': 5432, 'mariadb': 3306}[kind]}"
+    written = quote(PASSWORD, safe="")
     wrong = [
-        f"{kind}://nobody_here:{written}@{host}/nothing_here",
-        f"{kind}://{server.username}:{written}@{host}/nothing_here",
-        f"{kind}://nobody_here:{written}@{host}/nothing_here?ssl_ca=/no/such/file&sslrootcert=/no/such/file&sslmode=verify-full",
-        f"{kind}://nobody_here:{written}@no-such-host.invalid/nothing_here",
-        f"{kind}://nobody_here:{written}@127.0.0.1:9/nothing_here",
-        f"{kind}://nobody_here:{written}@{host}/nothing_here?no_such_option={written}",
+        f"{server.username}:{written}@{host}/nothing_here",
+        f"nobody_here:{written}@{host}/nothing_here",
+        f"nobody_here:{written}@{host}/nothing_here?ssl_ca=/no/such/file&sslrootcert=/no/such/file&sslmode=verify-full",
+        f"nobody_here:{written}@no-such-host.invalid/nothing_here",
+        f"nobody_here:{written}@127.0.0.1:9/nothing_here?sslpassword=inner",
+        f"nobody_here:{written}@{host}/nothing_here?no_such_option={written}",
     ]
+    base = {"CRUN_API_KEY": KEY, "CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_LOG_LEVEL": "debug"}
     for url in wrong:
-        for line in ("status", "doctor", "db upgrade", "config", "run"):
-            variables = {
-                "DATABASE_URL": url,
-                "CRUN_API_KEY": KEY,
-                "CRUN_BASE_URL": "http://127.0.0.1:9",
-                "SYNC_LOG_LEVEL": "debug",
-            }
+        for line in ("status", "doctor", "db upgrade", "db current", "config", "run"):
+            variables = {**base, "DATABASE_URL": f"{kind}://{url}"}
             said = template_sync(*line.split(), folder=tmp_path, variables=variables)
             assert said.code != 0 or line == "config", (url, line)
             assert found_in((said.out + said.err).encode()) == [], line

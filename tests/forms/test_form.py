@@ -1,4 +1,4 @@
-"""The form of a template: its schema, an example that fits, its hash."""
+"""The form of a template: its schema, an example that fits, its hash, the request of a generation task."""
 
 from __future__ import annotations
 
@@ -13,23 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from sync.forms.form import Form
+from sync.forms.form import REQUEST_SCHEMA, Form, job_request
 from tests.catalog.runs import base, document_of
 
 
 def form(**changes: Any) -> Form:
     return Form(document_of(base(**changes)))
-
-
-def test_it_asks_for_so_many_images_and_a_resolution_that_has_a_price() -> None:
-    schema = form(InputNum=2).schema
-    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    images = schema["properties"]["img_urls"]
-    assert (images["minItems"], images["maxItems"]) == (2, 2)
-    assert "enum" not in schema["properties"]["resolution"], "renderers would show it in place of the titles"
-    assert schema["properties"]["resolution"]["oneOf"][0] == {"const": "480p", "title": "480p (166.5 credits)"}
-    assert schema["properties"]["template_id"] == {"const": "1", "readOnly": True}
-    assert (schema["required"], schema["additionalProperties"]) == (["template_id", "img_urls", "resolution"], False)
 
 
 def test_what_the_record_leaves_out_is_left_open() -> None:
@@ -43,7 +32,7 @@ def test_what_the_record_leaves_out_is_left_open() -> None:
     assert open_form.example("8k")["resolution"] == "8k"
 
 
-def test_the_whole_form_is_what_a_renderer_and_a_validator_were_written_for() -> None:
+def test_the_whole_form() -> None:
     assert form(InputNum=2).schema == {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Battle Game",
@@ -69,7 +58,7 @@ def test_the_whole_form_is_what_a_renderer_and_a_validator_were_written_for() ->
     }
 
 
-def test_a_form_without_any_title_bears_the_id_and_its_example_takes_what_is_documented() -> None:
+def test_a_form_without_a_title_has_the_id_and_its_example_the_documented_resolution() -> None:
     bare = form(Title=None, Title_en=None, InputNum=None, ConsumeItems=[])
     assert bare.schema["title"] == "1"
     assert bare.example() == {"template_id": "1", "img_urls": ["https://example.com/image-1.png"], "resolution": "720p"}
@@ -83,8 +72,9 @@ def test_an_example_takes_the_cheapest_resolution_or_the_one_asked_for() -> None
         "resolution": "480p",
     }
     assert form(ConsumeItems=prices).example("1080p")["resolution"] == "1080p"
-    with pytest.raises(ValueError, match=r"there is no price at '4k'; there is one at 480p, 1080p"):
-        form(ConsumeItems=prices).example("4k")
+    for make in (form(ConsumeItems=prices).example, lambda size: request(size, ConsumeItems=prices)):
+        with pytest.raises(ValueError, match=r"there is no price at '4k'; there is one at 480p, 1080p"):
+            make("4k")
 
 
 @pytest.mark.parametrize(
@@ -158,15 +148,81 @@ def test_only_checking_needs_the_extra() -> None:
     code = (
         "import sys; sys.modules['jsonschema'] = None\n"
         "from sync.forms.form import Form\n"
-        "from sync.errors import MissingExtra\n"
         f"form = Form({document_of(base())!r})\n"
-        "form.schema, form.hash\n"
-        "try: form.validate(form.example())\n"
-        "except MissingExtra as error: print(error.exit_code, error, error.hint)\n"
+        "form.schema, form.hash, form.request(form.example())\n"
+        "try: form.validate({})\n"
+        "except Exception as error: print(repr(error))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    said = (
-        "78 Checking an input needs jsonschema, which is not installed. "
-        "Install this program with its extra validate: in a checkout, pip install '.[validate]'.\n"
-    )
-    assert done.stdout == said
+    assert done.stdout == "MissingExtra('Checking an input needs jsonschema, which is not installed.')\n"
+
+
+# The request of a generation task -----------------------------------------------------------------------------------------
+
+KEY_NOTE = "x-api-key takes your API key; $CRUN_API_KEY is a placeholder."
+IMAGES_NOTE = "The img_urls are placeholders: replace them with public URLs of your images, in order."
+CALLBACK_NOTE = "callback_url, next to model and input, is optional: a URL that is called when the task has ended."
+UNKNOWN_CREDIT = "The credits that it spends are unknown."
+
+
+def request(resolution: str | None = None, **changes: Any) -> dict[str, Any]:
+    return job_request(form(**changes), "https://api.example", resolution)
+
+
+def test_a_request_is_the_documented_one_with_an_input_that_fits() -> None:
+    assert request("720p") == {
+        "method": "POST",
+        "url": "https://api.example/api/v1/client/job/CreateTask",
+        "headers": {"Content-Type": "application/json", "x-api-key": "$CRUN_API_KEY"},
+        "body": {
+            "model": "bytedance/template",
+            "input": {"template_id": "1", "img_urls": ["https://example.com/image-1.png"], "resolution": "720p"},
+        },
+        "credit": 355.2,
+        "notes": [
+            KEY_NOTE, IMAGES_NOTE, "The images must meet this requirement: SINGLE_PERSON.", CALLBACK_NOTE,
+            "A request to Crun spends 355.2 credits.",
+        ],
+    }  # fmt: skip
+
+
+def test_a_request_states_what_the_catalog_does_not_name() -> None:
+    made = request(ConsumeItems=[], InputNum=None, InputRequirement=None)
+    assert made["credit"] is None
+    assert made["notes"] == [
+        KEY_NOTE, IMAGES_NOTE, "The catalog does not state the number of images for this template; one is shown.",
+        "The catalog names no resolution for this template; 720p stands in the vendor's own example.",
+        CALLBACK_NOTE, UNKNOWN_CREDIT,
+    ]  # fmt: skip
+    without_images = request(InputNum=0)
+    assert (without_images["body"]["input"]["img_urls"], IMAGES_NOTE in without_images["notes"]) == ([], False)
+
+
+def test_what_is_around_the_input_is_closed_except_for_the_callback() -> None:
+    assert REQUEST_SCHEMA == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "model": {"const": "bytedance/template"},
+            "input": {"type": "object"},
+            "callback_url": {"type": "string", "format": "uri", "pattern": r"^(?![\s\S]*\s)https?://[^/?#]"},
+        },
+        "required": ["model", "input"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_request_holds_the_given_input_and_its_price() -> None:
+    given = {"template_id": "1", "img_urls": ["https://cdn.example/me.png"], "resolution": "480p"}
+    made = form().request(given)
+    assert made["url"] == "https://api.crun.ai/api/v1/client/job/CreateTask"
+    assert made["body"] == {"model": "bytedance/template", "input": given}
+    assert made["credit"] == 166.5
+    assert not any("placeholders" in note for note in made["notes"])
+    assert form().request(form().example("720p"), base_url="https://api.example")["body"] == request("720p")["body"]
+
+
+@pytest.mark.parametrize("resolution", [None, "4K", 5, ["720p"]])
+def test_the_price_of_a_resolution_that_the_catalog_does_not_name_is_unknown(resolution: Any) -> None:
+    made = form().request({"resolution": resolution})
+    assert (made["credit"], made["notes"][-1]) == (None, UNKNOWN_CREDIT)

@@ -22,6 +22,7 @@ def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in GOOD.items() if key != name}
 
 
+NO_FIELD = "there is no such field; there are template_id, img_urls, resolution"
 NO_URL = "must be an http or https URL (no Base64, no local path), not "
 MISTAKES: dict[str, tuple[Any, str, str]] = {
     "a list": ([GOOD], "", "must be an object, not a list"),
@@ -48,18 +49,12 @@ MISTAKES: dict[str, tuple[Any, str, str]] = {
     "a resolution without a price": ({**GOOD, "resolution": "4k"}, "resolution", 'must be one of "480p", "720p", not "4k"'),
     "a resolution that is a number": ({**GOOD, "resolution": 720}, "resolution", "must be a string, not a number"),
     "a resolution that is true": ({**GOOD, "resolution": True}, "resolution", "must be a string, not a boolean"),
-    "a field too many": (
-        {**GOOD, "seed": 1},
-        "seed",
-        "there is no such field; there are template_id, img_urls, resolution",
-    ),
+    "a field too many": ({**GOOD, "seed": 1}, "seed", NO_FIELD),
     "a terminal escape": ({**GOOD, "template_id": "\x1b[2J\u202e"}, "template_id", r'must be "1", not "\u001b[2J\u202e"'),
     "half a surrogate pair": ({**GOOD, "template_id": "\ud800"}, "template_id", r'must be "1", not "\ud800"'),
     "a number of 64 bits": ({**GOOD, "template_id": 2**64 - 1}, "template_id", 'must be "1", not 18446744073709551615'),
     "a number of 65 bits": ({**GOOD, "template_id": 2**64}, "template_id", 'must be "1", not a number'),
-    "a name that is just not cut": (
-        {**GOOD, "x" * 60: 1}, "x" * 60, "there is no such field; there are template_id, img_urls, resolution",
-    ),
+    "a name that is just not cut": ({**GOOD, "x" * 60: 1}, "x" * 60, NO_FIELD),
     "an endless number": ({**GOOD, "template_id": 10**5000}, "template_id", 'must be "1", not a number'),
 }  # fmt: skip
 
@@ -79,6 +74,7 @@ def test_a_number_that_json_does_not_have_is_a_problem(number: float) -> None:
 
 
 def test_several_mistakes_are_several_sentences_in_the_order_of_the_fields() -> None:
+    assert FORM.validate(GOOD) == []
     wrong = {"seed": 1, "sead": 2, "resolution": "4k", "img_urls": ["x", "y", "https://a.example"], "template_id": "2"}
     assert [problem.path for problem in FORM.validate(wrong)] == [
         "template_id", "img_urls", "img_urls[0]", "img_urls[1]", "resolution", "seed", "sead",
@@ -97,13 +93,10 @@ def test_one_image_is_said_in_the_singular() -> None:
     assert problem.message == "must hold 1 image, not 2"
 
 
-def test_what_fits_has_no_problem() -> None:
-    assert FORM.validate(GOOD) == []
-
-
 @pytest.mark.parametrize(
     ("rules", "given", "message"),
     [
+        (None, 1, "there is no such field; there are none"),
         ({"type": "integer"}, "x", "must be a whole number, not a string"),
         ({"type": "number"}, "x", "must be a number, not a string"),
         ({"minimum": 1}, 0, "must be at least 1, not 0"),
@@ -117,20 +110,13 @@ def test_what_fits_has_no_problem() -> None:
         ({"maxLength": 1, "pattern": "a"}, "bb", "must have at most 1 character, not 2"),
     ],
 )
-def test_an_argument_out_of_bounds_is_reported_with_its_bound(rules: dict[str, Any], given: Any, message: str) -> None:
-    schema = {"type": "object", "properties": {"it": rules}, "additionalProperties": False}
+def test_an_argument_out_of_bounds_is_reported_with_its_bound(rules: dict[str, Any] | None, given: Any, message: str) -> None:
+    schema = {"type": "object", "properties": {} if rules is None else {"it": rules}, "additionalProperties": False}
     assert [str(problem) for problem in problems(schema, {"it": given})] == [f"it: {message}"]
 
 
-def test_an_argument_of_a_tool_without_arguments_is_reported() -> None:
-    schema = {"type": "object", "properties": {}, "additionalProperties": False}
-    assert [str(problem) for problem in problems(schema, {"it": 1})] == ["it: there is no such field; there are none"]
-
-
 @pytest.mark.parametrize("name", ["jsonschema", "a part of it"])
-def test_without_the_library_the_error_names_it_and_the_extra_that_installs_it(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_error_names_the_missing_library_and_the_extra_that_installs_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", ModuleType(name))
     with pytest.raises(MissingExtra, match=f"^Checking an input needs {name}, which is not installed.$") as missing:
         FORM.validate(GOOD)

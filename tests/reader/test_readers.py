@@ -16,9 +16,12 @@ from tests.builders import EPOCH, record, records
 from tests.faults import AFTER, BEFORE, PROCESSES, Catalog, at, real_clock, sync, versioned, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.builders import Database
+
+    Read = Callable[[list[str]], int]
+    Tell = Callable[[str], None]
 
 SYNCS = 200
 SOME_AND_ALL = pytest.mark.parametrize(
@@ -56,22 +59,20 @@ def read_for_ever(kind: str, url: str, retry_policy: float, seen: Any, stop: Any
     complaints: list[str] = []
     versions: list[int] = []
     reads = 0
-    for one, many in _read_sqlite(url, retry_policy) if kind == "sqlite" else _read_server(url):
+    one, many = _read_sqlite(url, retry_policy) if kind == "sqlite" else _read_server(url)
+    while not (reads and stop.is_set()) and not complaints:
         try:
-            versions.append(one(complaints))
-            versions.append(many(complaints))
+            versions += [one(complaints), many(complaints)]
         except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
             complaints.append(str(error))
         reads += 2
         seen.value = len(set(versions))
-        if stop.is_set() or complaints:
-            break
     if versions != sorted(versions):
         complaints.append("the catalog went back")
     answer.put((reads, len(set(versions)), complaints))
 
 
-def _read_sqlite(url: str, retry_policy: float) -> Iterator[tuple[Callable[[list[str]], int], Callable[[list[str]], int]]]:
+def _read_sqlite(url: str, retry_policy: float) -> tuple[Read, Read]:
     """Read like the `sqlite3` shell: a new connection each time, by default without a busy timeout."""
     file = url.removeprefix("sqlite:///")
 
@@ -86,11 +87,10 @@ def _read_sqlite(url: str, retry_policy: float) -> Iterator[tuple[Callable[[list
             raw.execute("COMMIT")
         return _only(versions, complaints)
 
-    while True:
-        yield one, many
+    return one, many
 
 
-def _read_server(url: str) -> Iterator[tuple[Callable[[list[str]], int], Callable[[list[str]], int]]]:
+def _read_server(url: str) -> tuple[Read, Read]:
     committed = sa.create_engine(url, isolation_level="READ COMMITTED")
     repeatable = sa.create_engine(url, isolation_level="REPEATABLE READ")
 
@@ -103,8 +103,7 @@ def _read_server(url: str) -> Iterator[tuple[Callable[[list[str]], int], Callabl
             parts = [[tuple(row) for row in connection.exec_driver_sql(part)] for part in PARTS]
         return _only({_version(part, complaints) for part in parts}, complaints)
 
-    while True:
-        yield one, many
+    return one, many
 
 
 def _only(versions: set[int], complaints: list[str]) -> int:
@@ -140,21 +139,14 @@ def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving
 
 @pytest.mark.long_on_servers
 @SOME_AND_ALL
-def test_a_reader_during_runs_is_never_refused_and_sees_one_catalog(
-    database: Database, syncs: int, tell: Callable[[str], None]
-) -> None:
+def test_a_reader_during_runs_is_never_refused_and_sees_one_catalog(database: Database, syncs: int, tell: Tell) -> None:
     reads, catalogs = _read_during(database, syncs, retry_policy=0.0, leaving=False)
     tell(f"{database.kind}: {syncs} syncs of a daemon, {reads} reads of {catalogs} catalogs, none mixed or refused")
 
 
 @SOME_AND_ALL
-def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs(
-    sqlite: Database, syncs: int, tell: Callable[[str], None]
-) -> None:
-    """Who leaves a SQLite file last folds the write-ahead log into it, for a moment behind a lock.
-
-    Against that a reader needs a busy time-out, as most drivers have by default; docs/database.md says so.
-    """
+def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs(sqlite: Database, syncs: int, tell: Tell) -> None:
+    """The last connection to a SQLite file that closes checkpoints the write-ahead log under a lock; see docs/database.md."""
     syncs //= 3
     reads, catalogs = _read_during(sqlite, syncs, retry_policy=5.0, leaving=True)
     tell(f"sqlite: {syncs} syncs of cron jobs, {reads} reads of {catalogs} catalogs, none mixed or refused")
@@ -209,10 +201,8 @@ def test_change_feed_shows_every_change_with_the_document_after_it(database: Dat
     sync(AFTER, database.engine)
     rows = sorted(database.rows("change_feed"), key=lambda row: int(row["seq"]))
     assert [(row["seq"], row["kind"], row["template_id"]) for row in rows[5:]] == [
-        (6, "added", "6"),
-        (7, "changed", "3"),
-        (8, "removed", "5"),
-    ]
+        (6, "added", "6"), (7, "changed", "3"), (8, "removed", "5"),
+    ]  # fmt: skip
     assert [row["document"] is None for row in rows] == [False] * 7 + [True]
     assert rows[-1]["evidence"] == "lookup"
     assert len(rows) == len(database.rows("template_changes"))
@@ -225,13 +215,8 @@ def test_change_feed_has_one_row_for_each_removal_and_return(database: Database)
     assert sorted(feed) == [(2, "added"), (3, "removed"), (4, "added")]
 
 
-def _status(database: Database) -> dict[str, Any]:
-    (row,) = database.rows("sync_status")
-    return row
-
-
 def test_sync_status_has_one_row_before_the_first_run(database: Database) -> None:
-    row = _status(database)
+    (row,) = database.rows("sync_status")
     ends = {"feed_epoch": EPOCH, "oldest_seq": 1, "last_seq": 0, "cursor": str(Cursor.start(EPOCH))}
     assert row == ends | {
         "last_attempt_at": None, "last_success_at": None, "last_change_at": None, "last_attempt_age_seconds": None,
@@ -263,7 +248,8 @@ def test_sync_status_has_ages_by_the_databases_clock_in_any_time_zone(database: 
 
 def test_sync_status_has_no_negative_ages(database: Database) -> None:
     sync(BEFORE, database.engine, clock=lambda: datetime.now(UTC))
-    ages = [float(value) for name, value in _status(database).items() if name.endswith("_seconds")]
+    (row,) = database.rows("sync_status")
+    ages = [float(value) for name, value in row.items() if name.endswith("_seconds")]
     assert all(-0.002 <= age < 30 for age in ages), ages
 
 

@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
     from sync.synchronise import Outcome
 
-_LEVELS = {
-    Status.SUCCEEDED: "info",
-    Status.HELD: "warning",
-    Status.INCOMPLETE: "warning",
-    Status.DEFERRED: "warning",
-    Status.SKIPPED: "warning",
-    Status.INTERRUPTED: "warning",
-}
+_WARNINGS = {Status.HELD, Status.INCOMPLETE, Status.DEFERRED, Status.SKIPPED, Status.INTERRUPTED}
 
 
 def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
@@ -42,7 +35,11 @@ def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO 
         secrets: values to remove from every line.
         stream: output; stderr by default.
     """
-    stream = stream or sys.stderr
+    stream, redactor = stream or sys.stderr, Redactor(secrets)
+
+    def redact(_logger: WrappedLogger, _method: str, line: Any) -> Any:
+        return redactor(line) if isinstance(line, str) else line
+
     console = style == "console" or (style == "auto" and stream.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -63,7 +60,7 @@ def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO 
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(_for_people(stream) if console else _for_machines()),
-                _Redact(Redactor(secrets)),
+                redact,
             ],
         )
     )
@@ -94,15 +91,8 @@ def log_run(outcome: Outcome) -> None:
     if outcome.error and outcome.error.hint:
         shown["hint"] = outcome.error.hint
     shown = {name: value for name, value in shown.items() if value not in (None, (), [])}
-    getattr(get_logger(), _LEVELS.get(run.status, "error"))("run_finished", **shown)
-
-
-class _Redact:
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-
-    def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> Any:
-        return self._redactor(line) if isinstance(line, str) else line
+    level = "info" if run.status is Status.SUCCEEDED else "warning" if run.status in _WARNINGS else "error"
+    getattr(get_logger(), level)("run_finished", **shown)
 
 
 def _name_origin(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

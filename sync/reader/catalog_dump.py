@@ -96,16 +96,8 @@ class CatalogDump:
 def stamp(source: Source) -> str:
     """Return a hash of everything that `read_catalog_dump` returns, except the times of runs, without reading documents."""
     with reading_current(source) as connection:
-        columns = (
-            "template_id",
-            "content_hash",
-            "wire_hash",
-            "cover_url",
-            "preview_video_url",
-            "changed_run_id",
-            "removed_run_id",
-        )
-        query = sa.select(*(templates.c[name] for name in columns)).order_by(templates.c.template_id)
+        names = ["template_id", "content_hash", "wire_hash", "cover_url", "preview_video_url", "changed_run_id", "removed_run_id"]
+        query = sa.select(*(templates.c[name] for name in names)).order_by(templates.c.template_id)
         state = sa.select(sync_state.c.feed_epoch, sync_state.c.last_cursor, sync_state.c.oldest_seq, sync_state.c.oldest_run_id)
         held = sa.select(held_removals.c.template_id, held_removals.c.since_run_id).order_by(held_removals.c.template_id)
         digest = hashlib.sha256()
@@ -124,13 +116,17 @@ def read_catalog_dump(source: Source) -> CatalogDump:
             template_versions.c.until_run_id == templates.c.removed_run_id,
         )
         # Sorted by code point here, so that the output has the same bytes on every engine.
-        rows = map(stored_of, connection.execute(WITH_DOCUMENTS.where(last)))
-        stored = sorted(rows, key=lambda one: str(one.document["template_id"]))
+        stored = map(stored_of, connection.execute(WITH_DOCUMENTS.where(last)))
+        held = sa.select(held_removals.c.template_id, held_removals.c.since_run_id)
         now = overview(connection)
-        events = tuple(map(_event, connection.execute(sa.select(template_changes).order_by(template_changes.c.seq))))
-        held = dict(sorted((row.template_id, row.since_run_id) for row in connection.execute(sa.select(held_removals))))
         return CatalogDump(
-            tuple(stored), _periods(connection), events, _filled(connection, now), held, rejected_records(connection), now
+            stored=tuple(sorted(stored, key=lambda one: str(one.document["template_id"]))),
+            periods=_periods(connection),
+            events=tuple(map(_event, connection.execute(sa.select(template_changes).order_by(template_changes.c.seq)))),
+            filled_run_id=_filled(connection, now),
+            held=dict(sorted(tuple(row) for row in connection.execute(held))),
+            rejected=rejected_records(connection),
+            overview=now,
         )
 
 

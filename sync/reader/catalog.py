@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from sync.reader.present import count_present, documents_present, select_one, se
 from sync.reader.status import overview
 from sync.reader.stored_templates import normalize_document
 from sync.reader.values import PricePeriod
+from sync.store.bulk import rows_in_batches
 from sync.store.engine import reading
 from sync.store.schema import reading_current
 from sync.store.tables import (
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from sync.catalog.document import Document
     from sync.reader.stored_templates import Stored
     from sync.store.engine import Source
-
 
 _LONGEST_ID = BOUNDS["TemplateId"]
 BATCH = 1000
@@ -99,19 +100,8 @@ def open_catalog(source: Source, *, after_run: int | None = None, batch: int = B
     with reading_current(source) as connection:
         cursor = overview(connection).cursor if after_run is None else position_after(connection, after_run)["cursor"]
         query = documents_present() if after_run is None else documents_after(after_run)
-        yield cursor, _documents(connection, query, batch)
-
-
-def _documents(connection: sa.Connection, query: sa.Select[tuple[str, Any]], batch: int) -> Iterator[Document]:
-    """Run a query of ids and documents, by id, in batches."""
-    key = query.selected_columns[0]
-    more = query = query.order_by(key).limit(batch)
-    while rows := connection.execute(more).all():
-        for _, document in rows:
-            yield normalize_document(document)
-        if len(rows) < batch:
-            return
-        more = query.where(key > rows[-1][0])
+        rows = chain.from_iterable(rows_in_batches(connection, query, query.selected_columns[0], batch))
+        yield cursor, (normalize_document(document) for _, document in rows)
 
 
 def has_covers_at(engine: sa.Engine, prefix: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from sync.catalog.document import canonical, content_hash, json_number
 from sync.catalog.feed import CHAINED, Cursor, price_moves
 from sync.catalog.fields import LISTS, SCALARS
 from sync.reader.stored_templates import normalize_document
-from sync.store.bulk import BATCH
+from sync.store.bulk import rows_in_batches
 from sync.store.engine import reading
 from sync.store.tables import (
     consume_items,
@@ -65,19 +66,20 @@ def _check_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
     end = str(cursor) if cursor else None
     present: dict[str, bool] = {}
     seq = state.oldest_seq - 1
-    for row in _feed(connection, seq):
+    feed = sa.select(*(template_changes.c[name] for name in (*CHAINED, "cursor"))).where(template_changes.c.seq > seq)
+    for row in chain.from_iterable(rows_in_batches(connection, feed, template_changes.c.seq)):
         seq += 1
-        if row["seq"] != seq:
-            yield f"The feed lacks seq {seq} to {row['seq'] - 1}."
-            seq, cursor = row["seq"], None
-        expected = cursor.after({**row, "at": iso(row["at"])}) if cursor else None
-        if expected and row["cursor"] != str(expected):
+        if row.seq != seq:
+            yield f"The feed lacks seq {seq} to {row.seq - 1}."
+            seq, cursor = row.seq, None
+        expected = cursor.after({**row._asdict(), "at": iso(row.at)}) if cursor else None
+        if expected and row.cursor != str(expected):
             yield f"The hash chain is broken at seq {seq}: this change, or an earlier one, was modified."
-        cursor, end = Cursor.parse(row["cursor"] or ""), row["cursor"]
-        was = present.get(row["template_id"], False if complete else None)
-        if was is not None and was == (row["kind"] == "added"):
-            yield f"Change {seq} is '{row['kind']}' of template {row['template_id']}, which was {'' if was else 'not '}present."
-        present[row["template_id"]] = row["kind"] != "removed"
+        cursor, end = Cursor.parse(row.cursor or ""), row.cursor
+        was = present.get(row.template_id, False if complete else None)
+        if was is not None and was == (row.kind == "added"):
+            yield f"Change {seq} is '{row.kind}' of template {row.template_id}, which was {'' if was else 'not '}present."
+        present[row.template_id] = row.kind != "removed"
     if seq != state.last_seq or end != state.last_cursor:
         yield f"sync_state has the end of the feed at seq {state.last_seq}; it is at {seq}, or at another cursor."
     stored = set(connection.scalars(sa.select(templates.c.template_id).where(templates.c.removed_at.is_(None))))
@@ -87,62 +89,42 @@ def _check_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
         yield f"Template {template_id} is {'' if template_id in stored else 'not '}present, but the feed differs."
 
 
-def _feed(connection: sa.Connection, after: int) -> Iterator[Mapping[str, Any]]:
-    columns = [template_changes.c[name] for name in (*CHAINED, "cursor")]
-    while True:
-        query = sa.select(*columns).where(template_changes.c.seq > after).order_by(template_changes.c.seq).limit(BATCH)
-        rows = [dict(row) for row in connection.execute(query).mappings()]
-        if not rows:
-            return
-        yield from rows
-        after = rows[-1]["seq"]
-
-
 def _check_documents(connection: sa.Connection) -> Iterator[str]:
     """Compare the open version of each present template, to which the feed leads, with its rows."""
-    after = ""
-    while True:
-        present = sa.and_(templates.c.removed_at.is_(None), templates.c.template_id > after)
-        query = sa.select(templates).where(present).order_by(templates.c.template_id).limit(BATCH)
-        rows = [dict(row) for row in connection.execute(query).mappings()]
-        if not rows:
-            return
-        after = rows[-1]["template_id"]
-        ids = [row["template_id"] for row in rows]
-        versions = template_versions.c
+    present, versions = sa.select(templates).where(templates.c.removed_at.is_(None)), template_versions.c
+    for rows in rows_in_batches(connection, present, templates.c.template_id):
+        ids = [row.template_id for row in rows]
         still = sa.select(versions.template_id, versions.document, versions.content_hash).where(
             versions.template_id.in_(ids), versions.until_run_id.is_(None)
         )
         open_ones = {row.template_id: row for row in connection.execute(still)}
         lists, prices = _lists(connection, ids), _open_prices(connection, ids)
         for row in rows:
-            version = open_ones.get(row["template_id"])
+            template_id = row.template_id
+            version, found = open_ones.get(template_id), lists[template_id]
             if version is None:
-                yield f"Template {row['template_id']} is present and has no open version."
+                yield f"Template {template_id} is present and has no open version."
                 continue
-            if canonical(normalize_document(version.document)) != canonical(_from_rows(row, lists[row["template_id"]])):
-                yield f"Template {row['template_id']}: its newest version differs from the tables."
-            elif version.content_hash != row["content_hash"]:
-                yield f"Template {row['template_id']}: its newest version has another hash than its row."
-            if prices[row["template_id"]] != {
-                price["resolution"]: price["credit"] for price in lists[row["template_id"]]["consume_items"]
-            }:
-                yield f"Template {row['template_id']}: the latest prices of its history differ from the tables."
+            if canonical(normalize_document(version.document)) != canonical(_from_rows(row._asdict(), found)):
+                yield f"Template {template_id}: its newest version differs from the tables."
+            elif version.content_hash != row.content_hash:
+                yield f"Template {template_id}: its newest version has another hash than its row."
+            if prices[template_id] != {price["resolution"]: price["credit"] for price in found["consume_items"]}:
+                yield f"Template {template_id}: the latest prices of its history differ from the tables."
 
 
 def _check_versions_and_prices(connection: sa.Connection) -> Iterator[str]:
     """Check the document and the numeric prices of each change."""
-    versions, after = template_versions.c, 0
+    versions = template_versions.c
     shown = template_changes.outerjoin(
         template_versions,
         sa.and_(versions.template_id == template_changes.c.template_id, versions.from_run_id == template_changes.c.run_id),
     )
     columns = [template_changes.c[name] for name in ("seq", "kind", "fields")]
-    query = sa.select(*columns, versions.document, versions.content_hash).select_from(shown).order_by(template_changes.c.seq)
-    while rows := connection.execute(query.where(template_changes.c.seq > after).limit(BATCH)).all():
-        first, after = rows[0].seq, rows[-1].seq
+    query = sa.select(*columns, versions.document, versions.content_hash).select_from(shown)
+    for rows in rows_in_batches(connection, query, template_changes.c.seq):
         moved: dict[int, set[Any]] = defaultdict(set)
-        between = price_changes.c.seq.between(first, after)
+        between = price_changes.c.seq.between(rows[0].seq, rows[-1].seq)
         for row in connection.execute(sa.select(price_changes).where(between)):
             moved[row.seq].add((row.resolution, row.old_credit, row.new_credit))
         for row in rows:

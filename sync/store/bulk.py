@@ -28,6 +28,18 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
 
 
+def rows_in_batches(
+    connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnElement[Any], size: int = BATCH
+) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a query in the order of a unique column of it, at most `size` at a time, to bound memory."""
+    more = query = query.order_by(key).limit(size)
+    while rows := connection.execute(more).all():
+        yield rows
+        if len(rows) < size:
+            return
+        more = query.where(key > getattr(rows[-1], str(key.key)))
+
+
 def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, which all have the keys of the first one."""
     if not rows:

@@ -52,15 +52,14 @@ def test_a_template_has_the_columns_as_plain_values(database: Database) -> None:
 
 
 def test_values_are_immutable_and_can_be_copied_pickled_and_hashed(sqlite: Database) -> None:
-    sync([record("1", New={"deep": [1]})], sqlite.engine)
-    sync([record("1", New={"deep": [2]})], sqlite.engine)
-    template = Catalog(sqlite.engine).template("1")
+    for number in (1, 2):
+        sync([record("1", New={"deep": [number]})], sqlite.engine)
+    template: Any = Catalog(sqlite.engine).template("1")
     with pytest.raises(AttributeError):
-        template.title = "x"  # type: ignore[misc]
-    with pytest.raises(TypeError):
-        template.extra["New"] = 1  # type: ignore[index]
-    with pytest.raises(TypeError):
-        template.extra["New"]["deep"] = 1
+        template.title = "x"
+    for value in (template.extra, template.extra["New"]):
+        with pytest.raises(TypeError):
+            value["New"] = 1
     change = Catalog(sqlite.engine).changes()[1]
     assert change.fields == (FieldChange(field="extra.New", old={"deep": (1,)}, new={"deep": (2,)}),)
     for value in (template, change):
@@ -117,10 +116,8 @@ def test_changes_are_oldest_first_with_the_template_after_them(database: Databas
     assert added.template == catalog.template("6")
     assert changed.template == catalog.template("3")
     assert {each.field for each in changed.fields} == {"title_en", "tags", "consume_items.480p", "consume_items.720p"}
-    assert [(price.resolution, price.old is None, price.new is None) for price in changed.prices] == [
-        ("480p", False, True),
-        ("720p", False, False),
-    ]
+    shown = [(price.resolution, price.old is None, price.new is None) for price in changed.prices]
+    assert shown == [("480p", False, True), ("720p", False, False)]
     assert {type(price.old or price.new) for price in changed.prices} == {Decimal}
     assert changed.breaking == ("resolution-gone:480p",)
     assert removed.template == catalog.as_of(1).template("5")
@@ -156,13 +153,8 @@ def test_a_lost_cursor_raises_an_error_with_the_current_cursor(database: Databas
 @pytest.mark.parametrize("wrong", [5, 2**70, None, b"1"])
 def test_an_invalid_id_or_database_is_rejected(sqlite: Database, wrong: Any) -> None:
     catalog = Catalog(sqlite.engine)
-    for call in (
-        catalog.template,
-        catalog.prices,
-        catalog.price_history,
-        catalog.form,
-        lambda each: catalog.ensure_fresh(each, 0),
-    ):
+    methods = (catalog.template, catalog.prices, catalog.price_history, catalog.form, partial(catalog.ensure_fresh, max_age=0))
+    for call in methods:
         with pytest.raises(ValueError, match="template_id: a text, not"):
             call(wrong)
     with pytest.raises(ValueError, match="database: a URL or an engine, not"):
@@ -189,14 +181,9 @@ def test_follow_yields_each_change_once_without_an_open_connection(database: Dat
 # Snapshots, threads, privileges -----------------------------------------------------------------------------------------
 
 
-def plain_engine(database: Database) -> sa.Engine:
-    """Create an engine without the settings of this package."""
-    return sa.create_engine(database.engine.url)
-
-
 def test_calls_in_a_snapshot_see_one_state(database: Database) -> None:
     sync(records(2), database.engine)
-    for engine in (database.engine, plain_engine(database)):
+    for engine in (database.engine, sa.create_engine(database.engine.url)):
         catalog = Catalog(engine)
         before = len(catalog.templates())
         with catalog.snapshot() as then:
@@ -221,7 +208,7 @@ def test_calls_in_a_snapshot_see_one_state(database: Database) -> None:
 
 def test_a_catalog_disposes_only_of_its_own_engine(sqlite: Database) -> None:
     sync(records(1), sqlite.engine)
-    mine: Any = plain_engine(sqlite)
+    mine: Any = sa.create_engine(sqlite.engine.url)
     with Catalog(mine) as catalog:
         catalog.templates()
     assert mine.pool.checkedin() == 1, "its connection is kept"

@@ -59,7 +59,6 @@ class Folder:
         self.old = old
         self._new: dict[str, str] = {}
         self._staged: list[str] = []
-        self._made: set[Path] = set()
 
     def is_current(self, stamp: str) -> bool:
         """Return whether the last build had this stamp and fetched all covers, and all its files exist."""
@@ -80,9 +79,7 @@ class Folder:
     def put(self, path: str, content: str | bytes, inputs: str) -> None:
         """Write a file to the staging folder; `inputs` is the hash of its inputs."""
         target = self.path / _STAGING / path
-        if target.parent not in self._made:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(target.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(_encoded(content))
         self._new[path] = inputs
         self._staged.append(path)
@@ -96,7 +93,7 @@ class Folder:
 
     def publish(self, stamp: str, copies: Mapping[str, str], missing: int) -> tuple[int, int]:
         """Rename the staged files, delete obsolete ones; return the numbers of written and deleted files."""
-        for name in sorted({str(Path(path).parent) for path in self._staged}):
+        for name in {Path(path).parent for path in self._staged}:
             (self.path / name).mkdir(parents=True, exist_ok=True)
         for path in sorted(self._staged, key=_publish_order):
             (self.path / _STAGING / path).replace(self.path / path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
+from operator import itemgetter
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sync.text import escape_bidi
 
@@ -196,7 +198,7 @@ def _moves(dump: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
 
 def _levels(dump: CatalogDump, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
     """Return the median price of each of the most frequent resolutions, at up to about `MAX_POINTS` times."""
-    by_resolution: dict[str, list[Any]] = defaultdict(list)
+    by_resolution: dict[str, list[Period]] = defaultdict(list)
     for periods in dump.periods.values():
         for period in periods:
             by_resolution[period.resolution].append(period)
@@ -206,23 +208,21 @@ def _levels(dump: CatalogDump, moments: list[datetime]) -> dict[str, list[tuple[
     return {escape_bidi(name): _medians(by_resolution[name], chosen) for name in sorted(common, key=_by_number)}
 
 
-def _medians(periods: list[Any], moments: list[datetime]) -> list[tuple[datetime, float | None]]:
-    starts = sorted(periods, key=lambda period: period.since)
-    ends = sorted((period for period in periods if period.until is not None), key=lambda period: period.until)
+def _medians(periods: list[Period], moments: list[datetime]) -> list[tuple[datetime, float | None]]:
+    moves = [(period.since, 1, period.credit) for period in periods]
+    moves += [(period.until, -1, period.credit) for period in periods if period.until is not None]
+    moves.sort()
     held: Counter[Decimal] = Counter()
-    begun = ended = 0
+    done = 0
     points: list[tuple[datetime, float | None]] = []
     for moment in moments:
-        before = begun + ended
-        while begun < len(starts) and starts[begun].since <= moment:
-            held[starts[begun].credit] += 1
-            begun += 1
-        while ended < len(ends) and ends[ended].until <= moment:
-            held[ends[ended].credit] -= 1
-            ended += 1
-        if begun + ended != before:  # otherwise the median is unchanged
+        due = bisect_right(moves, moment, key=itemgetter(0))
+        if due > done:  # otherwise the median is unchanged
+            for _, step, credit in moves[done:due]:
+                held[credit] += step
             present = list(held.elements())
             points.append((moment, float(round(median(present), 2)) if present else None))
+            done = due
     return points
 
 

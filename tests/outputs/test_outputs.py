@@ -24,41 +24,15 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 COMMANDS = [
-    "status --json",
-    "runs --json",
-    "runs --rejected 2 --json",
-    "changes --json",
-    "changes --pending --json",
-    "changes --since 99999 --json",
-    "history 1 --json",
-    "diff 1 2 --json",
-    "list --json",
-    "list --as-of 1 --json",
-    "show 31 --json",
-    "export",
-    "export --format json",
-    "export --with-cursor",
-    "export --format json --with-cursor",
-    "tags --json",
-    "types --json",
-    "form 1",
-    "form 31 --removed",
-    "form 1 --example",
-    "form 1 --request",
-    "form 1 --validate input.json --json",
-    "config --json",
-    "doctor --json",
-    "db current --json",
-    "db check --json",
-    "db origin --json",
-    "lease show --json",
-    "prune --keep-runs 1 --dry-run --json",
-    "schema --json",
-    "run --dry-run --json",
-    "site gallery --json",
-    "refresh 1 --json",
-    "demo --json --templates 20 --database-url sqlite:///demo.db",
-]
+    "export", "export --format json", "export --with-cursor", "export --format json --with-cursor",
+    "form 1", "form 31 --removed", "form 1 --example", "form 1 --request",
+    *(f"{name} --json" for name in (
+        "status", "runs", "runs --rejected 2", "changes", "changes --pending", "changes --since 99999", "history 1", "diff 1 2",
+        "list", "list --as-of 1", "show 31", "tags", "types", "form 1 --validate input.json", "config", "doctor", "db current",
+        "db check", "db origin", "lease show", "prune --keep-runs 1 --dry-run", "schema", "run --dry-run", "site gallery",
+        "refresh 1", "demo --templates 20 --database-url sqlite:///demo.db",
+    )),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -66,19 +40,14 @@ def folder(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lo
     """A database with all kinds of changes, held removals and a rejected record, and a catalog to synchronise."""
     run_with([*records(31), record("32")], sqlite.engine)
     dear = [{"Resolution": "480p", "Credit": 200}, {"Resolution": "1080p", "Credit": 0.5}]
-    wild = {
-        "Tags": ["新"],
-        "Tags_en": [None],
-        "New": {"type": "x", "properties": {"y": [None, 1.5]}},
-        "SupportAspectRatio": "1:1",
-    }
+    new = {"type": "x", "properties": {"y": [None, 1.5]}}
     bare: dict[str, Any] = {name: None for name in record() if name not in {"TemplateId", "InputNum"}}
-    present = [
-        record("1", ConsumeItems=dear, **wild),
+    changed = [
+        record("1", ConsumeItems=dear, Tags=["新"], Tags_en=[None], New=new, SupportAspectRatio="1:1"),
         {**bare, "TemplateId": "2"},
         record("3", InputNum="many"),
-        *records(30)[3:],
     ]
+    present = [*changed, *records(30)[3:]]
     assert run_with([*present, record("33"), record("32")], sqlite.engine).error is None
     assert run_with([*present[:9], record("33"), record("34")], sqlite.engine).run.held == 22
     (tmp_path / "input.json").write_text("[]")

@@ -1,8 +1,10 @@
-"""The schemas are valid, self-contained, and equal to the code."""
+"""The schemas are valid, self-contained, and equal to the code; the tables of docs/json.md and docs/agents.md are theirs."""
 
 from __future__ import annotations
 
+import importlib.util
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +52,7 @@ def test_every_schema_is_valid_and_self_contained(name: str) -> None:
     assert (found["$schema"], found["$id"]) == (DIALECT, f"urn:crun-template-sync:schema:1:{name}")
     defined = {f"#/$defs/{each}" for each in found.get("$defs", {})}
     assert pointers_in(found) == defined  # nothing is missing, and nothing is unused
+    assert len(json_text(found)) < 20_000
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -179,15 +182,39 @@ def test_a_change_can_have_any_unknown_field_and_one_form_of_times() -> None:
 
 def test_open_objects_and_any_values_are_declared_for_generators() -> None:
     extra, old = schema("show")["properties"]["extra"], schema("change")["$defs"]["FieldChange"]["properties"]["old"]
-    assert {name: value for name, value in extra.items() if name != "description"} == {
-        "type": "object",
-        "additionalProperties": True,
-    }
-    assert {name: value for name, value in old.items() if name != "description"} == {
-        "type": ["string", "number", "boolean", "null", "array", "object"],
-        "additionalProperties": True,
-    }
+    for shape, kinds in ((extra, "object"), (old, ["string", "number", "boolean", "null", "array", "object"])):
+        described = {"description": shape["description"]}
+        assert shape == {"type": kinds, "additionalProperties": True, **described}
 
 
-def test_the_printed_schema_is_short() -> None:
-    assert max(len(json_text(schema(name))) for name in NAMED) < 20_000
+# The documents
+
+
+@pytest.fixture
+def script() -> Any:
+    spec = importlib.util.spec_from_file_location("write_outputs", Path(__file__).parents[2] / "docs" / "write_outputs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["json.md", "agents.md"])
+def test_the_generated_parts_of_a_document_are_current(name: str, script: Any) -> None:
+    document = script.Document(name)
+    assert document.written() == document.text, "python docs/write_outputs.py"
+
+
+def test_every_schema_is_named_in_a_document(script: Any) -> None:
+    text = "".join(script.Document(name).text for name in script.DOCUMENTS)
+    assert [name for name in NAMED if f"`{name}`" not in text] == []
+
+
+def test_a_type_has_one_section_whose_heading_is_the_target_of_its_links(script: Any) -> None:
+    for name in script.DOCUMENTS:
+        document = script.Document(name)
+        headings = [line.lstrip("# ").lower().replace(" ", "-") for line in document.text.splitlines() if line.startswith("### ")]
+        anchors = [where.removeprefix("#") for where in document.sections.values() if where.startswith("#")]
+        assert anchors
+        assert [headings.count(anchor) for anchor in anchors] == [1] * len(anchors)

@@ -45,7 +45,6 @@ def test_faults_are_replaced_while_the_sandbox_serves(client: httpx.Client) -> N
     for body, left in ((b"429:2,short", ["429:2", "short"]), (b"500", ["500"]), (b"", [])):
         assert client.post("/sandbox/faults", content=body).json() == {"faults": left}
         assert client.get("/sandbox").json()["faults"] == left
-
     refused = client.post("/sandbox/faults", content=b"teapot")
     assert (refused.status_code, refused.json()["code"]) == (422, 422)
     assert refused.json()["errors"][0].startswith("the body: expected a list of KIND or KIND:COUNT")
@@ -56,9 +55,7 @@ def test_faults_are_replaced_while_the_sandbox_serves(client: httpx.Client) -> N
 def test_an_error_is_the_answer_of_every_endpoint_with_the_key(client: httpx.Client, code: int) -> None:
     client.post("/sandbox/faults", content=f"{code}:3")
     assert client.get(ENDPOINT, headers={"x-api-key": "wrong"}).status_code == 401  # takes no fault
-
     answers = [client.get(ENDPOINT), client.post(JOB_PATH, json={}), client.get(TASK_PATH, params={"task_id": "x"})]
-
     assert [(each.status_code, each.json()["code"], bool(each.json()["message"])) for each in answers] == [(code, code, True)] * 3
     assert client.get(ENDPOINT).status_code == 200
 

@@ -56,7 +56,6 @@ def test_each_template_has_a_cover_of_its_aspect_ratio_and_a_preview() -> None:
 
 def test_the_files_are_small_and_each_is_shown_by_a_template() -> None:
     files = {file.name: file.stat().st_size for file in FOLDER.iterdir()}
-
     assert sum(files.values()) <= 400_000
     named = {Path(urlsplit(record[field]).path).name for record in make_catalog(1000) for field in ("Cover", "PreviewVideo")}
     assert named == set(files)
@@ -68,7 +67,6 @@ def test_the_sandbox_serves_them_without_a_key_to_loopback_names_only() -> None:
         cover = get(sandbox.port, f"{path}?signature=other")
         nothing = [get(sandbox.port, path).json()["code"] for path in ("/media/none.webp", "/media/", "/media/../server.py")]
         rebound = get(sandbox.port, path, host="evil.example")
-
     assert (cover.headers["Content-Type"], cover.content) == media_of(CATALOG[1], "Cover")
     assert nothing == [404, 404, 404]
     assert rebound.json()["code"] == 403

@@ -48,7 +48,6 @@ def ids(catalog: list[Record]) -> list[str]:
 @pytest.mark.parametrize("seed", [0, 1, 7, 123456789])
 def test_the_first_record_is_the_documented_one_whatever_the_seed(seed: int) -> None:
     first = make_catalog(3, seed)[0]
-
     assert first == DOCUMENTED
     assert list(first) == list(DOCUMENTED)
 
@@ -64,7 +63,6 @@ def test_a_seed_decides_the_catalog_and_its_changes_whatever_the_length() -> Non
 @pytest.mark.parametrize("count", [0, 1, 2, 280, 20_000])
 def test_ids_and_titles_are_unique_in_a_catalog_of_any_size(count: int) -> None:
     catalog = make_catalog(count)
-
     assert len(catalog) == count
     for field in ("TemplateId", "ServiceId", "MediaId", "Title", "Title_en"):
         assert len({record[field] for record in catalog}) == count, field
@@ -99,7 +97,6 @@ def assert_prices_rise_with_the_resolution(record: Record) -> None:
 
 def test_an_input_requirement_always_asks_for_the_same_number_of_images() -> None:
     asked = {(record["InputRequirement"], record["InputNum"]) for record in make_catalog()}
-
     assert ("SINGLE_PERSON", 1) in asked
     assert ("DOUBLE_PERSON", 2) in asked
     assert len(asked) == len({requirement for requirement, _ in asked})
@@ -138,7 +135,6 @@ def test_the_reported_change_is_the_real_one_and_each_template_is_in_one_kind(co
         before = make_catalog(count, seed)
         after, evolution = evolve(before, seed)
         reported = [template_id for changed in evolution.as_json().values() for template_id in changed]
-
         assert real_difference(before, after) == as_sets(evolution)
         assert len(set(ids(after))) == len(after)
         assert len(set(reported)) == len(reported)
@@ -193,7 +189,6 @@ def get(client: httpx.Client, **query: Any) -> dict[str, Any]:
 
 def test_the_envelope_is_the_documented_one_in_utf_8_with_nothing_escaped(client: httpx.Client) -> None:
     response = client.get(ENDPOINT, params={"page_size": 1})
-
     assert response.json() == {"code": 200, "message": "success", "data": {"total": 45, "templates": [DOCUMENTED]}}
     assert response.headers["content-type"] == "application/json; charset=utf-8"
     assert '"🔥Seedance2.0模型"'.encode() in response.content
@@ -215,7 +210,6 @@ PAGES: dict[str, tuple[int, slice]] = {
 @pytest.mark.parametrize("query", PAGES)
 def test_a_page_or_a_look_up_is_a_part_of_the_catalog_in_its_order(client: httpx.Client, query: str) -> None:
     total, part = PAGES[query]
-
     assert client.get(f"{ENDPOINT}?{query}").json()["data"] == {"total": total, "templates": make_catalog(45)[part]}
 
 
@@ -232,7 +226,6 @@ PAGE, SIZE = "page: must be an integer, 1 or more", "page_size: must be an integ
 )
 def test_bad_parameters_are_a_422_that_names_each(client: httpx.Client, query: str, errors: list[str]) -> None:
     response = client.get(f"{ENDPOINT}?{query}")
-
     assert response.status_code == 422
     assert response.json() == {"code": 422, "message": "The request parameters failed validation checks", "errors": errors}
 
@@ -241,7 +234,6 @@ def test_bad_parameters_are_a_422_that_names_each(client: httpx.Client, query: s
 def test_a_missing_or_wrong_key_is_a_401(sandbox: Sandbox, key: bytes | None) -> None:
     headers = [] if key is None else [(b"x-api-key", key)]
     response = httpx.get(sandbox.url + ENDPOINT, headers=headers, trust_env=False)
-
     assert response.status_code == 401
     assert response.json() == {"code": 401, "message": "Authentication credentials are missing or invalid"}
     assert re.fullmatch(r"ak_[A-Za-z0-9]{32}", SANDBOX_KEY)  # the documented form
@@ -250,7 +242,6 @@ def test_a_missing_or_wrong_key_is_a_401(sandbox: Sandbox, key: bytes | None) ->
 @pytest.mark.parametrize("path", ["/", "/api/v1/client/job/kling-templates", ENDPOINT + "/", "//", "/%00"])
 def test_another_path_is_a_404(client: httpx.Client, path: str) -> None:
     response = client.get(path)
-
     assert response.status_code == 404
     assert response.json() == {"code": 404, "message": "The requested resource or endpoint does not exist"}
 
@@ -262,7 +253,6 @@ def test_another_path_is_a_404(client: httpx.Client, path: str) -> None:
 )  # fmt: skip
 def test_another_method_is_a_405(client: httpx.Client, method: str, path: str) -> None:
     response = client.request(method, path, content=b"a body")
-
     assert response.status_code == 405
     assert response.json()["code"] == 405
 
@@ -276,7 +266,6 @@ def test_a_head_request_gets_no_body(client: httpx.Client) -> None:
 def test_a_host_that_is_not_loopback_is_turned_away_even_with_the_key(client: httpx.Client, host: str) -> None:
     for method, path in (("GET", ENDPOINT), ("GET", "/sandbox"), ("POST", "/sandbox/evolve"), ("POST", JOB_PATH)):
         response = client.request(method, path, headers={"Host": host})
-
         assert response.status_code == 403
         assert response.json() == {"code": 403, "message": "The sandbox answers to loopback names only"}
 
@@ -291,7 +280,6 @@ def test_every_loopback_name_is_welcome_with_any_port(client: httpx.Client, host
 
 def test_evolving_over_http_needs_no_key_and_says_what_changed(sandbox: Sandbox, client: httpx.Client) -> None:
     evolution = httpx.post(f"{sandbox.url}/sandbox/evolve", trust_env=False).raise_for_status().json()
-
     after = get(client, page_size=50)["data"]["templates"]
     assert real_difference(make_catalog(45), after) == {name: set(changed) for name, changed in evolution.items()}
 
@@ -299,7 +287,6 @@ def test_evolving_over_http_needs_no_key_and_says_what_changed(sandbox: Sandbox,
 def test_one_week_follows_another_by_a_seed_of_its_own() -> None:
     with Sandbox(make_catalog(), evolve_seed=10) as sandbox:
         weeks = [sandbox.evolve(), sandbox.evolve()]
-
     catalog, first = evolve(make_catalog(), seed=10)
     assert weeks == [first, evolve(catalog, seed=11)[1]]
 
@@ -350,7 +337,6 @@ def test_a_request_sees_the_catalog_before_or_after_a_change_and_never_between(s
 def test_weeks_that_pass_at_the_same_time_all_count(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(8) as pool:
         evolutions = list(pool.map(lambda _: sandbox.evolve(), range(40)))
-
     added = [template_id for evolution in evolutions for template_id in evolution.added]
     removed = [template_id for evolution in evolutions for template_id in evolution.removed]
     assert len(added) == len(set(added))
@@ -389,7 +375,6 @@ def test_a_stopped_sandbox_frees_its_port_and_hangs_up_on_those_who_keep_a_conne
         sandbox.stop()
         with pytest.raises(httpx.TransportError):
             client.get("/sandbox")
-
     with Sandbox([], port=sandbox.port) as successor:
         assert httpx.get(f"{successor.url}/sandbox", trust_env=False).json()["count"] == 0
 
@@ -409,9 +394,7 @@ def converse(sandbox: Sandbox, request: bytes) -> bytes:
 def test_one_connection_serves_many_requests_and_a_body_is_not_taken_for_the_next_one(sandbox: Sandbox) -> None:
     first = b"GET /sandbox HTTP/1.1\r\nHost: localhost\r\nContent-Length: 17\r\n\r\nGET / HTTP/1.1\r\n\r\n"[:-1]
     last = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-
     answer = converse(sandbox, first + last)
-
     assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200", b"404"]
 
 
@@ -420,7 +403,6 @@ def test_one_connection_serves_many_requests_and_a_body_is_not_taken_for_the_nex
 )
 def test_what_is_not_http_is_answered_in_json_and_hung_up_on(sandbox: Sandbox, request_: bytes) -> None:
     answer = converse(sandbox, request_)
-
     body = json.loads(answer.rpartition(b"\r\n\r\n")[2])
     assert 400 <= body["code"] < 600
     assert body["message"]
@@ -445,12 +427,10 @@ def test_nothing_is_printed_while_serving(sandbox: Sandbox, client: httpx.Client
     client.get("/nowhere")
     client.put(ENDPOINT)
     converse(sandbox, b"nonsense\r\n\r\n")
-
     assert capfd.readouterr() == ("", "")
 
 
 def test_an_answer_takes_at_least_the_latency_asked_for() -> None:
     with Sandbox([], latency_ms=60) as sandbox:
         response = httpx.get(sandbox.url + ENDPOINT, headers={"x-api-key": SANDBOX_KEY}, trust_env=False)
-
     assert response.elapsed.total_seconds() >= 0.06

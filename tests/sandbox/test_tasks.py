@@ -151,7 +151,6 @@ def test_a_task_is_pending_for_one_second_and_ends_after_three(status: str) -> N
 def test_the_thousand_newest_tasks_are_kept() -> None:
     tasks = Tasks(lambda: 0.0, VIDEO)
     assert [answer(GOOD, tasks)["code"] for _ in range(1001)] == [200] * 1001
-
     assert tasks.info({"task_id": "task_sandbox_00000001"})["code"] == 404
     assert info(tasks, 2)["status"] == "pending"
 

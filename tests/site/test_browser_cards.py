@@ -54,7 +54,6 @@ CATALOGS = {"sample": make_catalog(60)} | {
 @pytest.mark.parametrize("kind", [pytest.param("sample", marks=pytest.mark.ci_slice), "16:9", "21:9", "9:16", "1:1"])
 def test_at_least_eight_whole_cards_are_on_the_first_screen_and_every_row_is_full(kind: str, site: Site, watch: Watch) -> None:
     page = watch(built(site, CATALOGS[kind]), viewport={"width": 1400, "height": 1000}).open()
-
     assert len([place for place in places(page) if place["bottom"] <= 1000]) >= 8
     inner = page.locator("#grid").evaluate("grid => grid.getBoundingClientRect().right")
     assert all(abs(row[-1]["right"] - inner) < 1 for row in rows(page)[:-1])

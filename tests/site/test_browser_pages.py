@@ -209,11 +209,9 @@ def test_a_cover_that_does_not_come_leaves_a_tile_with_the_first_letter(watch: W
 def test_a_page_that_stays_open_says_when_it_has_grown_old(site: Site, watch: Watch) -> None:
     here = watch(site.after([bare("1")]).folder.as_uri())
     here.page.clock.install(time=WEEKS[0] + timedelta(minutes=30))
-
     page = here.open()
     assert page.locator("#freshness").inner_text() == "Synchronised and verified 30 minutes ago · 1 template"
     page.clock.fast_forward("45:00")
-
     assert "75 minutes ago · this page may be out of date" in page.locator("#freshness.old").inner_text()
 
 
@@ -221,7 +219,6 @@ def test_what_waits_for_a_person_is_told_on_every_page_and_found_by_axe_to_be_we
     from axe_playwright_python.sync_playwright import Axe
 
     site.after(*HELD, max_removed=Decimal("0.1"), stale_after=10.0**10)
-
     here = watch(site.folder.as_uri(), offline=True)
     for path in ("index.html", "changes.html", "templates/30.html"):
         page = here.open(path)
@@ -273,7 +270,6 @@ def test_each_line_is_copied_by_its_button_or_selected_where_copying_is_refused(
     page.locator(f"[data-copies={name}]").click()
     page.locator(f"[data-copies={name}]", has_text="Copied").wait_for()
     assert page.evaluate("() => navigator.clipboard.readText()") == page.locator(f"#{name}").inner_text()
-
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
     page.locator(f"[data-copies={name}]").click()
     page.locator(f"[data-copies={name}]", has_text="Select and copy by hand").wait_for()

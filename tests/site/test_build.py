@@ -46,7 +46,6 @@ def site(site: Site) -> Site:
 @pytest.mark.long
 def test_every_engine_gives_the_same_bytes(database: Database, site: Site, tmp_path: Path) -> None:
     here = Site(tmp_path / "here", database.engine).after(FIRST, THEN)
-
     files = {name: (here.folder / name).read_bytes() for name in here.times() if not name.startswith(".")}
     assert {name for name in files if not name.startswith("assets/")} == {
         "index.html", "changes.html", "catalog.json", "changes.json", "freshness.js", "feed.xml", "schemas.json",
@@ -59,10 +58,8 @@ def test_every_engine_gives_the_same_bytes(database: Database, site: Site, tmp_p
 def test_nothing_new_writes_nothing_and_a_run_that_found_nothing_writes_one_file(site: Site) -> None:
     assert site.build().written > 5
     before = site.times()
-
     assert site.build().written == 0
     assert site.times().items() >= {name: when for name, when in before.items() if name != ".lock"}.items()
-
     run_with(THEN, site.engine, clock=ticking(WEEKS[2]))
     assert site.build().written == 1
     after = site.times()
@@ -93,7 +90,6 @@ def test_one_changed_template_writes_its_page_and_what_lists_it(site: Site) -> N
 def test_a_page_that_was_deleted_is_written_again(site: Site) -> None:
     site.build()
     (site.folder / "templates" / "1.html").unlink()
-
     assert site.build().written == 1
     assert "Kitty Café" in site.text("templates/1.html")
 
@@ -116,12 +112,10 @@ def test_the_machine_faces_are_what_the_commands_print(site: Site, sqlite: Datab
 
 def test_with_an_address_there_is_a_sitemap_of_every_page_and_without_none(site: Site) -> None:
     site.build(site_url="https://gallery.example/x/")
-
     places = ET.fromstring(site.text("sitemap.xml")).iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")  # noqa: S314 - our own
     pages = {f"https://gallery.example/x/{page.relative_to(site.folder)}" for page in site.folder.rglob("*.html")}
     assert {place.text for place in places} == pages
     assert '<link rel="canonical" href="https://gallery.example/x/templates/4.html">' in site.text("templates/4.html")
-
     site.build()
     assert not (site.folder / "sitemap.xml").exists()
     assert "canonical" not in site.text("index.html")
@@ -143,7 +137,6 @@ def test_every_page_has_the_policy_before_anything_that_it_governs(site: Site) -
 
 def test_a_removed_template_keeps_its_page_marked_and_leaves_the_gallery(site: Site) -> None:
     site.build()
-
     assert "Removed from the catalog" in site.text("templates/4.html")
     assert 'data-template-id="4"' not in site.text("index.html")
     assert 'href="templates/4.html"' in site.text("changes.html")
@@ -166,7 +159,6 @@ def test_new_and_cheaper_templates_are_marked_and_those_of_the_first_run_are_not
 def test_a_template_may_be_new_and_dearer_at_once_and_the_smallest_move_is_one(site: Site) -> None:
     dearer = {**THEN[0], "ConsumeItems": [{"Resolution": "480p", "Credit": 166.6}, {"Resolution": "720p", "Credit": 355.2}]}
     run_with([dearer, *THEN[1:]], site.engine, clock=ticking(WEEKS[1] + timedelta(days=1)))
-
     shown = cards(site)["5"]
     assert "mark new" in shown
     assert '<span class="mark up">+1 %</span>' in shown
@@ -196,7 +188,6 @@ def test_the_first_fill_is_not_new_also_if_it_took_two_runs_after_a_refresh(sqli
 
 def test_an_empty_database_gives_an_empty_gallery(sqlite: Database, tmp_path: Path) -> None:
     here = Site(tmp_path / "site", sqlite.engine)
-
     assert here.build().templates == 0
     assert '"last_success_at":null' in here.text("freshness.js")
     assert json.loads(here.text("catalog.json")) == []
@@ -205,10 +196,8 @@ def test_an_empty_database_gives_an_empty_gallery(sqlite: Database, tmp_path: Pa
 def test_a_folder_with_other_files_is_refused_and_left_alone(site: Site) -> None:
     site.folder.mkdir()
     (site.folder / "index.html").write_text("mine")
-
     with pytest.raises(UsageError, match=r"'index\.html'"):
         site.build()
-
     assert [file.name for file in site.folder.iterdir()] == ["index.html"]
     assert site.text("index.html") == "mine"
 
@@ -216,7 +205,6 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(site: Site) -> None
 def test_a_folder_with_lost_found_or_hidden_files_only_is_empty(site: Site) -> None:
     (site.folder / "lost+found").mkdir(parents=True)
     (site.folder / ".gitkeep").touch()
-
     assert site.build().written > 5
     assert (site.folder / ".gitkeep").exists()
 
@@ -224,9 +212,7 @@ def test_a_folder_with_lost_found_or_hidden_files_only_is_empty(site: Site) -> N
 def test_the_progress_is_reported_up_to_the_last_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync.site.build.PAGES_PER_STEP", 2)
     steps: list[tuple[int, int]] = []
-
     site.build(progress=lambda *step: steps.append(step))
-
     assert steps == [(0, 5), (2, 5), (4, 5), (5, 5)]
 
 
@@ -286,7 +272,6 @@ def test_a_manifest_that_was_not_written_here_is_not_believed_and_everything_is_
     first = site.build()
     (victim := site.folder.parent / "victim").write_text("precious")
     (site.folder / MANIFEST).write_text(written)
-
     assert site.build().written == first.written
     assert site.build().written == 0
     assert victim.read_text() == "precious"
@@ -318,7 +303,6 @@ def test_the_command_says_what_it_did_and_refuses_an_address_that_is_none(site: 
         template_sync("site", "out", *flags, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
         for flags in (["--json"], [], ["--base-url", "javascript:alert(1)"])
     )
-
     assert (first.code, json.loads(first.out)["templates"]) == (0, 4)
     assert (second.code, second.out) == (0, "out/index.html: 4 templates, nothing new\n")
     assert (wrong.code, wrong.out) == (2, "")
@@ -327,7 +311,6 @@ def test_the_command_says_what_it_did_and_refuses_an_address_that_is_none(site: 
 
 def test_the_gallery_of_the_sample_catalog_has_the_sandboxs_files_without_a_network(tmp_path: Path) -> None:
     said = template_sync("demo", "--templates", "4", "--site", "gallery", folder=tmp_path)
-
     assert said.code == 0, said.err
     kinds = sorted(file.suffix for file in (tmp_path / "gallery" / "media").iterdir())
     assert set(kinds) == {".webp", ".mp4"}
@@ -338,7 +321,5 @@ def test_the_gallery_of_the_sample_catalog_has_the_sandboxs_files_without_a_netw
 def test_a_catalog_that_a_run_had_from_the_sandbox_has_its_pictures_too(tmp_path: Path) -> None:
     with Sandbox(make_catalog(3)) as sandbox:
         assert template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox)).code == 0
-
     built = json.loads(template_sync("site", "gallery", "--json", folder=tmp_path).out)
-
     assert (built["covers_missing"], len(list((tmp_path / "gallery" / "media").glob("*.mp4")))) == (0, 1)

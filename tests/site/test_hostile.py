@@ -72,7 +72,6 @@ def test_no_script_runs_and_nobody_is_asked(site: Site, watch: Watch) -> None:
 
 def test_a_strangers_words_are_text_in_every_file(site: Site) -> None:
     site.after(evil_records())
-
     markup = (
         "<script>window", "<img src=x", "<svg onload", "' onmouseover='", 'href="javascript', 'src="javascript', "49{%",
     )  # fmt: skip

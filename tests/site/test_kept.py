@@ -61,7 +61,6 @@ def test_a_daemon_brings_it_up_to_date_after_every_change(tmp_path: Path) -> Non
             upstream.catalog = [*records(2), record("3")]
             daemon.wait_for("site_written", templates=3)
             assert daemon.stop() == 0
-
     assert 'data-template-id="3"' in (tmp_path / "gallery" / "index.html").read_text()
 
 
@@ -70,7 +69,6 @@ def test_a_gallery_that_cannot_be_written_is_told_and_fails_no_run(tmp_path: Pat
     with Sandbox(records(2)) as sandbox:
         variables = of_sandbox(sandbox, SYNC_SITE_DIR="gallery", SYNC_METRICS_FILE=str(tmp_path / "metrics"))
         said = template_sync("run", "--json", folder=tmp_path, variables=variables)
-
     assert (said.code, json.loads(said.out)["status"]) == (0, "succeeded")
     assert "site_not_written" in said.err
     assert "gallery is not a directory" in said.err
@@ -80,13 +78,11 @@ def test_a_gallery_that_cannot_be_written_is_told_and_fails_no_run(tmp_path: Pat
 def test_a_bug_in_the_gallery_fails_no_run_either(sqlite: Database, tmp_path: Path) -> None:
     run_with(records(1), sqlite.engine)
     sqlite.execute("UPDATE template_versions SET document = '{}'")  # what no page can be made of
-
     assert update_gallery(make_settings(site_dir=str(tmp_path / "gallery")), sqlite.engine) is False
 
 
 def test_without_a_folder_nothing_is_kept_and_the_metric_says_nothing(sqlite: Database) -> None:
     assert update_gallery(make_settings(), sqlite.engine) is None
-
     metrics = Metrics("1", 2700.0)
     metrics.observe_site(None)
     assert b"template_sync_site_written NaN" in metrics.text()

@@ -80,12 +80,10 @@ def test_the_lines_to_copy_give_the_template_whether_it_is_present_or_removed(
     template_id: str, site: Site, sqlite: Database, tmp_path: Path
 ) -> None:
     page = site.after(FIRST, THEN).text(f"templates/{template_id}.html")
-
     with sqlite.engine.connect() as connection:
         rows = connection.exec_driver_sql(copied(page, "sql")).mappings().all()
     command = shlex.split(copied(page, "cli"))
     said = template_sync(*command[1:], folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
-
     assert [row["template_id"] for row in rows] == [template_id]
     assert command[0] == "template-sync"
     assert json.loads(copied(page, "request")) == json.loads(said.out)["body"]
@@ -93,7 +91,6 @@ def test_the_lines_to_copy_give_the_template_whether_it_is_present_or_removed(
 
 def test_an_id_that_begins_with_dashes_is_no_option_of_the_line_to_copy(site: Site, sqlite: Database, tmp_path: Path) -> None:
     site.after([record(each) for each in ("--help", "-x", "--", "3")], [record(each) for each in ("-x", "--", "3")])
-
     for template_id in ("--help", "-x", "--"):
         command = shlex.split(copied(site.text(f"templates/{page_name(template_id)}"), "cli"))
         said = template_sync(*command[1:], folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
@@ -122,7 +119,6 @@ def test_a_price_whose_beginning_was_pruned_is_marked_in_plot_and_table(site: Si
 
 def test_a_prices_history_is_a_line_and_a_table(site: Site) -> None:
     page = site.after(FIRST, THEN).text("templates/104909826.html")
-
     assert page.count('class="line line') == 2
     assert "<td>149.85</td>" in page
     assert "<td>166.5</td>" in page
@@ -145,7 +141,6 @@ def test_the_feed_stands_by_day_and_run_newest_first(site: Site) -> None:
     site.after(FIRST, THEN)
     run_with([*THEN, record("6")], site.engine, clock=ticking(WEEKS[1] + timedelta(hours=5)))
     site.build()
-
     heads = re.findall(
         r"<h2>(2026-\d\d-\d\d)</h2>|<h3>.*?</span> (\d+) <span>(\d\d:\d\d) UTC</span></h3>", site.text("changes.html")
     )
@@ -178,7 +173,6 @@ def test_held_removals_and_rejected_records_are_named_while_there_are_any(site: 
 
 def test_of_many_rejected_records_the_first_are_named(site: Site) -> None:
     site.after([*records(5), *(record(f"{number}", InputNum="many") for number in range(6, 36))])
-
     assert read_catalog_dump(site.engine).rejected.count == 30
     assert site.text("changes.html").count("– <bdi>InputNum") == MAX_REJECTED_SHOWN
     assert "runs --rejected" in site.text("changes.html")

@@ -27,7 +27,6 @@ def drawn(until: datetime, **lines: Any) -> Plot:
 
 def test_a_value_holds_until_the_next_one_and_on_to_the_end() -> None:
     plot = drawn(DAY[10], p480=[(DAY[0], 10), (DAY[5], 40)])
-
     assert [tick for _, tick in plot.up] == ["10", "20", "30", "40"]
     assert plot.lines[0].path == "M48.0 154.0H191.4V12.0H352.0"
     assert (plot.lines[0].first, plot.lines[0].last, plot.lines[0].place) == ("10", "40", 12.0)
@@ -36,14 +35,12 @@ def test_a_value_holds_until_the_next_one_and_on_to_the_end() -> None:
 
 def test_a_price_that_is_gone_ends_its_line_and_one_that_returns_begins_another() -> None:
     line = drawn(DAY[10], p480=[(DAY[0], 10), (DAY[2], None), (DAY[4], 10), (DAY[5], None)], p720=[(DAY[0], 40)]).lines[0]
-
     assert line.path.count("M") == 2
     assert (line.name, line.last) == ("p480", "")  # its name stands where it ended
 
 
 def test_words_at_the_ends_do_not_stand_on_each_other() -> None:
     plot = drawn(DAY[1], **{name: [(DAY[0], value), (DAY[1], value)] for name, value in (("a", 100), ("b", 100.5), ("c", 10))})
-
     places = sorted(line.place for line in plot.lines)
     assert all(after - before >= 15 for before, after in itertools.pairwise(places))
     assert places[-1] < plot.height
@@ -58,9 +55,7 @@ def test_whole_numbers_have_whole_ticks_one_value_is_a_level_line_and_nothing_ha
 
 def test_size_additions_removals_and_price_levels_are_drawn_over_time(sqlite: Database) -> None:
     weeks(sqlite.engine, FIRST, THEN, [*THEN, record("6")])
-
     plots = {title: plot for plot, title, _ in catalog_plots(read_catalog_dump(sqlite.engine))}
-
     lines = {title: {line.name: (line.first, line.last) for line in plot.lines} for title, plot in plots.items()}
     assert lines == {
         "Templates in the catalog": {"": ("4", "5")},
@@ -92,7 +87,6 @@ def test_the_prices_of_a_template_are_drawn_if_they_moved(
     items = ([{"Resolution": name, "Credit": credit} for name, credit in (each or {}).items()] for each in prices)
     catalogs = [[*([record("1", ConsumeItems=each)] if each else []), *others] for each in items]
     weeks(sqlite.engine, *catalogs)
-
     found = read_catalog_dump(sqlite.engine)
     (stored,) = [one for one in found.stored if one.document["template_id"] == "1"]
     plot = price_plot(stored, found.periods["1"])

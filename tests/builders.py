@@ -79,6 +79,11 @@ class Database:
         return {name: rows for name, rows in self.dump().items() if name not in {"sync_runs", "sync_lease", "sync_state"}}
 
     @property
+    def statuses(self) -> list[str]:
+        """Statuses of all runs, in their order."""
+        return [row["status"] for row in self.rows("sync_runs", "run_id")]
+
+    @property
     def present(self) -> set[str]:
         """Ids of the templates that are present."""
         return {row["template_id"] for row in self.rows("templates") if row["removed_at"] is None}

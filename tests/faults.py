@@ -218,6 +218,13 @@ def anomalies(database: Database | sa.Engine) -> list[str]:
     return [*found, *feed_problems(engine)]
 
 
+def applied_once(database: Database) -> None:
+    """Check that one run applied BEFORE, and the next one AFTER, and nothing else was published."""
+    assert database.present == {each["TemplateId"] for each in AFTER}
+    assert [row["run_id"] for row in database.rows("template_changes", "seq")] == [1] * 5 + [2] * 3
+    assert anomalies(database) == []
+
+
 def dumped(engine: sa.Engine) -> dict[str, list[str]]:
     """Give every table as sorted lines of JSON: the same bytes for the same values, whatever the engine."""
     with reading(engine) as connection:

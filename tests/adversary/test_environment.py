@@ -149,4 +149,4 @@ def test_the_environment_changes_neither_the_effects_nor_the_exit_code(line: Lin
     assert "Traceback" not in said
     assert SANDBOX_KEY not in said
     if line.statuses:
-        assert [row["status"] for row in sqlite.rows("sync_runs", "run_id")][2:] == list(line.statuses)
+        assert sqlite.statuses[2:] == list(line.statuses)

@@ -53,7 +53,7 @@ def test_a_run_whose_id_was_reused_neither_closes_nor_recognises_the_other_run(d
     ended = Run(a.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=a.fence)
     store = Store(database.engine, sleep=lambda _: None)
     store.close(a, ended)
-    assert [row["status"] for row in database.rows("sync_runs")] == ["running"]
+    assert database.statuses == ["running"]
     succeeded = replace(ended, status=Status.SUCCEEDED)
     store.close(b, succeeded)
     assert store.was_committed(b, succeeded, iter([0.0])) is True
@@ -73,7 +73,7 @@ def test_a_run_whose_row_the_database_lost_applies_nothing(database: Database) -
     assert isinstance(error, LeaseLost)
     assert (error.code, error.exit_code) == ("went-back", 75)
     assert "history went back" in str(error)
-    assert [row["status"] for row in database.rows("sync_runs")] == ["succeeded"]
+    assert database.statuses == ["succeeded"]
     assert sync(AFTER, database.engine).error is None
     assert anomalies(database) == []
 

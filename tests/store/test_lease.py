@@ -46,10 +46,6 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 
-def _statuses(database: Database) -> list[str]:
-    return [row["status"] for row in database.rows("sync_runs", "run_id")]
-
-
 def _lease_row(database: Database) -> dict[str, Any]:
     (row,) = database.rows("sync_lease")
     return row
@@ -67,7 +63,7 @@ def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_
     assert re.fullmatch(
         rf"Another run holds the lease: {holder}, for \d+ s; its lease expires in \d+ s unless renewed\.", str(outcome.error)
     )
-    assert _statuses(database) == ["running", "skipped"]
+    assert database.statuses == ["running", "skipped"]
     skipped = database.rows("sync_runs", "run_id")[1]
     assert (skipped["error_code"], skipped["fence"], skipped["error"]) == ("lease-busy", None, str(outcome.error))
     assert skipped["finished_at"] is not None
@@ -124,7 +120,7 @@ def test_of_many_threads_that_want_the_lease_at_once_one_gets_it(database: Datab
     for thread in threads:
         thread.join()
     assert sorted(got) == [*["busy"] * 5, "lease"]
-    assert sorted(_statuses(database)) == ["running", *["skipped"] * 5]
+    assert sorted(database.statuses) == ["running", *["skipped"] * 5]
 
 
 # A dead holder ----------------------------------------------------------------------------------------------------------
@@ -146,12 +142,12 @@ def test_a_killed_holder_on_this_machine_does_not_keep_the_next_run_out(database
     assert end_of(take_and_die, database.url) == -signal.SIGKILL
     assert _lease_row(database)["expires"] > 0
     assert sync(BEFORE, database.engine).error is None
-    assert _statuses(database) == ["interrupted", "succeeded"]
+    assert database.statuses == ["interrupted", "succeeded"]
 
 
 def test_a_stopped_holder_is_not_dead_and_keeps_others_out(database: Database) -> None:
     with process(take_and_wait, database.url) as holder:
-        wait_for(lambda: _statuses(database) == ["running"])
+        wait_for(lambda: database.statuses == ["running"])
         os.kill(holder.pid, signal.SIGSTOP)
         assert isinstance(sync(BEFORE, database.engine).error, LeaseBusy)
     assert sync(BEFORE, database.engine).error is None
@@ -198,7 +194,7 @@ def test_a_holder_that_was_paused_past_its_lease_commits_nothing(database: Datab
     outcome = sync(slow, database.engine)
     assert isinstance(outcome.error, LeaseLost)
     assert outcome.error.exit_code == 75
-    assert _statuses(database) == ["succeeded", "interrupted", "succeeded"]
+    assert database.statuses == ["succeeded", "interrupted", "succeeded"]
     assert {row["run_id"] for row in database.rows("template_changes")} == {1, 3}
     assert database.catalog_dump() != before, "only the other run's addition"
     assert anomalies(database) == []
@@ -210,7 +206,7 @@ def test_a_holder_that_lost_its_lease_does_not_take_it_from_the_next_one_when_it
     second = take_lease(database.engine)
     ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence)
     Store(database.engine).close(first, ended)
-    assert _statuses(database) == ["interrupted", "running"]
+    assert database.statuses == ["interrupted", "running"]
     assert (_lease_row(database)["fence"], _lease_row(database)["holder"]) == (second.fence, leases.process_name())
 
 
@@ -318,7 +314,7 @@ def test_a_heartbeat_that_finds_the_lease_taken_stops_the_fetching(database: Dat
     source = Catalog(BEFORE, fetch)
     outcome = sync(source, database.engine, ttl=0.3)
     assert isinstance(outcome.error, LeaseLost)
-    assert (_statuses(database), database.present) == (["interrupted"], set())
+    assert (database.statuses, database.present) == (["interrupted"], set())
 
 
 def test_a_released_lease_is_not_revived_by_a_late_heartbeat(database: Database) -> None:
@@ -364,7 +360,7 @@ def test_a_lease_can_be_broken_by_force_and_its_holder_commits_nothing(database:
     source = Catalog(BEFORE, break_it)
     outcome = sync(source, database.engine)
     assert isinstance(outcome.error, LeaseLost)
-    assert (_statuses(database), database.present) == (["interrupted"], set())
+    assert (database.statuses, database.present) == (["interrupted"], set())
     assert sync(BEFORE, database.engine).error is None
 
 

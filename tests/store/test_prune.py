@@ -222,7 +222,7 @@ def test_an_active_run_is_neither_deleted_nor_blocked(database: Database) -> Non
             with pytest.raises(LeaseBusy):
                 take_lease(database.engine, now=day(number))
         prune(database.engine, before=None, keep_runs=1)
-        assert [row["status"] for row in database.rows("sync_runs", "run_id")] == ["succeeded", "running", "skipped", "skipped"]
+        assert database.statuses == ["succeeded", "running", "skipped", "skipped"]
         upstream.gate.set()
         at_work.join(30)
     assert outcomes[0].run.status is Status.SUCCEEDED

@@ -45,10 +45,9 @@ def command(context: Context) -> None:
 
 def _require_file(engine: Engine) -> None:
     """Fail if the file does not exist: an MCP host starts servers in its own folder, so a relative path is usually wrong."""
-    from sync.store.database_url import exists, sqlite_file
+    from sync.store.database_url import missing_file
 
-    file = sqlite_file(engine)
-    if file is not None and not exists(file):
+    if (file := missing_file(engine)) is not None:
         raise SchemaError(
             f"There is no database at {file.absolute()}.",
             hint="Set DATABASE_URL, with an absolute path (sqlite:////...), in the environment that the MCP host passes.",

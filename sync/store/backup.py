@@ -22,7 +22,7 @@ from sync.config.files import SIDE_FILES
 from sync.config.options import replaceable_file
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
-from sync.store.database_url import exists, sqlite_file
+from sync.store.database_url import missing_file, sqlite_file
 from sync.store.engine import reading, require_file
 from sync.store.migrating import parts
 from sync.store.schema import VERSION_TABLE, State, state_of
@@ -96,8 +96,7 @@ def restore(engine: Engine, source: Path, *, step: Step = lambda _name: None, pa
         TryLater: another process has the database open.
         DatabaseError: the backup is damaged, or the database could not be written.
     """
-    named = sqlite_file(engine)
-    there = named is not None and exists(named)
+    there = missing_file(engine) is None
     database = _real_file(engine)
     with _translate_errors(source):
         if not os.path.isfile(source):  # noqa: PTH113 - Path.is_file raises for a name that is too long

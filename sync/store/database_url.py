@@ -145,10 +145,13 @@ def sqlite_file(engine: sa.Engine) -> Path | None:
     return Path(unquote(name.removeprefix("file:"))) if name.startswith("file:") else Path(name)
 
 
-def exists(file: Path) -> bool:
-    """Return whether a SQLite file exists; refuse an invalid file name with a DatabaseError."""
+def missing_file(engine: sa.Engine) -> Path | None:
+    """Return the file of a SQLite database if it does not exist; refuse an invalid file name with a DatabaseError."""
+    file = sqlite_file(engine)
+    if file is None or str(file) == ":memory:" or engine.url.query.get("mode") == "memory":
+        return None
     try:
-        return file.exists()
+        return None if file.exists() else file
     except (OSError, ValueError):
         raise DatabaseError("DATABASE_URL contains an invalid file name.", hint="Check DATABASE_URL.") from None
 

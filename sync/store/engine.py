@@ -18,7 +18,7 @@ from sync.store import connecting
 from sync.store.column_types import json_text, read_json
 from sync.store.connecting import connect, is_standby
 from sync.store.database_errors import NAME_THE_PRIMARY, classify, translate_errors
-from sync.store.database_url import exists, read_url, refused_options, sqlite_file
+from sync.store.database_url import missing_file, read_url, refused_options, sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -231,9 +231,7 @@ def is_in_memory(connection: sa.Connection) -> bool:
 
 def require_file(engine: sa.Engine) -> None:
     """Refuse a SQLite file that does not exist, with a SchemaError that names the command that creates it."""
-    file = sqlite_file(engine)
-    in_memory = file is not None and (str(file) == ":memory:" or engine.url.query.get("mode") == "memory")
-    if file is not None and not in_memory and not exists(file):
+    if (file := missing_file(engine)) is not None:
         raise _missing(file)
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from sync.errors import DatabaseError, LeaseBusy, SchemaAhead, SchemaError
 from sync.store.database_errors import Retry, code_of, translate_errors
-from sync.store.database_url import exists, sqlite_file
+from sync.store.database_url import missing_file
 from sync.store.engine import create_file, enable_wal, reading, require_file, writing
 from sync.store.lease import database_clock, is_dead, process_mark, process_name
 from sync.store.tables import metadata
@@ -136,10 +136,7 @@ def require_current_schema(engine: sa.Engine) -> None:
 
 def is_empty(engine: sa.Engine) -> bool:
     """Return whether the database has no tables of this program, without creating a SQLite file."""
-    file = sqlite_file(engine)
-    if file is not None and not exists(file):
-        return True
-    return current(engine)[1] is State.EMPTY
+    return missing_file(engine) is not None or current(engine)[1] is State.EMPTY
 
 
 def current(engine: sa.Engine) -> tuple[str | None, State]:

@@ -1,7 +1,7 @@
-"""A catalog that moves between the requests of a walk, and lies when told to; what was true, and when, is written down.
+"""A catalog that changes between the requests of a walk and sends scripted faults; it records its true values over time.
 
-A template has a *meaning* and a *form*. The meaning is what it says; the form is how it is written at the moment: the
-signatures of its URLs, the order of its lists, `1.0` for `1`. Tests compare meanings by the rules here, not by those of `sync`.
+A template has a *meaning*, its values, and a *form*, their notation at the moment: the signatures of its URLs, the order of its
+lists, `1.0` for `1`. Tests compare meanings by the rules here, not by those of `sync`.
 """
 
 from __future__ import annotations
@@ -12,30 +12,29 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sync.errors import DeadlineExceeded, Interrupted
-from tests.answering import Answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 S = TypeVar("S", str, tuple[str, int])
 Truth = dict[str, Any]
-"""What a template truly says, one comparable value per key; without the keys of fields that are hidden everywhere."""
+"""The true values of a template, one comparable value per key, without fields that no template has at the moment."""
 
 TOGGLED = {
     "MediaId": "media_id", "Mood": "mood", "Tags_en": "tags_en", "ConsumeItems": "consume_items",
     "SupportAspectRatio": "aspect_ratios",
 }  # fmt: skip
-"""The fields that may vanish from the whole catalog and come back, and the key that each has in a Truth."""
+"""The fields that may disappear from the whole catalog and return, with their keys in a Truth."""
 
 MUTATIONS = (
     "add", "delete", "replace", "return", "move", "reprice", "rename", "retag", "reratio", "recover", "remood", "wipe", "sign",
     "toggle", "respell",
 )  # fmt: skip
 LOSABLE = ("ConsumeItems", "MediaId", "SupportAspectRatio", "Tags", "Tags_en")
-"""The documented fields that one template, or all, may lose and get back. `Tags_en` goes with `Tags`."""
+"""The documented fields that one template, or all, may lose and get back. `Tags` takes `Tags_en` with it."""
 
 LOSSES = ("lose", "lose-all", "regain", "regain-all", "regain-new", "regain-all-new")
-"""What may happen to one of them: `other` is its place in `LOSABLE`; `-new` is with another value."""
+"""Events of one such field: `other` is its place in `LOSABLE`; `-new` returns it with another value."""
 ERRORS = {"maintenance": 455, "rate-limit": 429, "server-error": 503, "refused": 401, "not-found": 404}
 LIES = (
     "empty", "short", "repeat", "count-up", "count-down", "no-count", "bad-record", "no-id", "numeric-id", "echo", "twin",
@@ -50,7 +49,7 @@ RATIOS = ("9:16", "1:1", "16:9")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens just before request `at` is answered, or to its answer; `pick` and `other` choose to what."""
+    """A change just before the response to request `at`, or a fault of this response; `pick` and `other` choose the details."""
 
     at: int
     kind: str
@@ -60,7 +59,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a template says. Prices are in half credits, so that they are whole here and not always on the wire.
+    """The values of a template. Prices are in half credits: whole here, and not always whole in the record.
 
     Attributes:
         lost: the fields of `LOSABLE` that its record lacks.
@@ -77,7 +76,7 @@ class Meaning:
     lost: frozenset[str] = frozenset()
 
     def truth(self, hidden: Iterable[str] = ()) -> Truth:
-        """Give it as comparable values, without the fields that are hidden everywhere."""
+        """Return comparable values, without hidden fields."""
         whole: Truth = {
             "title": self.title,
             "cover": f"https://media.example/{self.cover}.jpeg",
@@ -93,12 +92,12 @@ class Meaning:
         return {key: value for key, value in whole.items() if key not in {TOGGLED[name] for name in hidden}}
 
     def stated(self, hidden: Iterable[str] = ()) -> Truth:
-        """Give the values that its record has: those of a lost field may be empty or kept, as the other records have it."""
+        """Return the values of its record. Those of a lost field are left out: they may be empty or kept."""
         silent = {key for name in self.lost for key in self._empty(name)}
         return {key: value for key, value in self.truth(hidden).items() if key not in silent}
 
     def kept(self, before: Truth) -> Truth:
-        """Give it as `truth` does, but with the values of `before` for lost fields."""
+        """Return the truth with the values of `before` for lost fields."""
         whole = self.truth()
         for name in self.lost:
             if name == "Tags_en":
@@ -109,7 +108,7 @@ class Meaning:
         return whole
 
     def _empty(self, name: str) -> Truth:
-        """Give the comparable values that stand for one lost field."""
+        """Return the comparable values of one lost field."""
         empty: dict[str, Truth] = {
             "MediaId": {"media_id": None},
             "Tags": {"tags": frozenset(), "tags_en": frozenset()},
@@ -118,7 +117,7 @@ class Meaning:
         return empty[name] if name in empty else {TOGGLED[name]: frozenset()}
 
     def with_another(self, name: str) -> Meaning:
-        """Give it with another value of a field."""
+        """Change the value of a field."""
         if name == "MediaId":
             return replace(self, media="n" if self.media == "m" else "m")
         if name == "ConsumeItems":
@@ -130,7 +129,7 @@ class Meaning:
         return replace(self, english="us" if self.english == "en" else "en")
 
     def wire(self, template_id: str, form: int, hidden: Iterable[str] = ()) -> dict[str, Any]:
-        """Write it as the endpoint does, in one of its forms."""
+        """Write the record as the API does, in one of its forms."""
         tags, ratios, prices = _turned(self.tags, form), _turned(self.ratios, form), _turned(self.prices, form)
         whole: dict[str, Any] = {
             "TemplateId": template_id,
@@ -155,7 +154,7 @@ class Meaning:
 
 
 def truth_of(document: Mapping[str, Any]) -> Truth:
-    """Read a stored document by the rules of this file: orders and query strings mean nothing."""
+    """Read a stored document by the rules of this file: without the order of lists and query strings."""
     return {
         "title": document["title"],
         "cover": str(document["cover_url"]).partition("?")[0],
@@ -177,20 +176,20 @@ def _turned(items: Iterable[S], by: int) -> list[S]:
 
 @dataclass(slots=True)
 class Catalog:
-    """The truth, and how the server that tells it is built.
+    """The true catalog, and the behaviour of its server.
 
     Attributes:
         live: id -> meaning, in the order served.
-        now: counts mutations; what is true "throughout" is true at each of its values.
-        history: id -> (since when, what was true), None being "not there".
-        meanings: id -> every meaning that it ever had, hidden fields included.
-        spelling: how JSON is written: the same values in other bytes.
-        losing: the fields that some template has lost, or had lost since the last of them came back.
-        cap: the server's own limit on a page, which it does not mention.
-        past_end: what it answers past the last page: `empty`, `404`, `422`, `last` or `first`.
-        miscount: what it adds to the true count; None if it gives no count.
-        not_there: what a look-up by an id that it has not answers: `404`, or `empty` for a list without anything in it.
-        denied: live ids of which a look-up says that they are not there: a second lie, for the tests of single guards.
+        now: number of mutations so far.
+        history: id -> pairs of the mutation and the truth after it; None if the template was not in the catalog.
+        meanings: id -> every meaning so far, with hidden fields.
+        spelling: notation of JSON: the same values in other bytes.
+        losing: fields that a template has lost, until the catalog is calm.
+        cap: maximum page size of the server, which it does not report.
+        past_end: the response to a page after the last: `empty`, `404`, `422`, `last` or `first`.
+        miscount: difference between the reported and the true count; None if no count is reported.
+        not_there: the response to a look-up of a missing id: `404`, or `empty` for an empty list.
+        denied: live ids whose look-ups are denied: a second fault, for the tests of single guards.
     """
 
     live: dict[str, Meaning] = field(default_factory=dict)
@@ -208,7 +207,7 @@ class Catalog:
     denied: frozenset[str] = frozenset()
 
     def mutate(self, kind: str, pick: int = 0, other: int = 0) -> None:
-        """Let one thing change. `pick` chooses the template, `other` the place or value."""
+        """Change the catalog once. `pick` chooses the template, `other` the place or value."""
         if kind in {"sign", "respell"}:
             self.form += kind == "sign"
             self.spelling += kind == "respell"
@@ -224,16 +223,16 @@ class Catalog:
             self._mutate_one(kind, [*self.live][pick % len(self.live)], pick, other)
         self.now += 1
         for template_id in {*self.history, *self.live}:
-            told = self.history.setdefault(template_id, [])
+            truths = self.history.setdefault(template_id, [])
             meaning = self.live.get(template_id)
             truth = meaning.stated(self.hidden) if meaning else None
-            if not told or told[-1][1] != truth:
-                told.append((self.now, truth))
+            if not truths or truths[-1][1] != truth:
+                truths.append((self.now, truth))
             if meaning and meaning not in self.meanings.setdefault(template_id, []):
                 self.meanings[template_id].append(meaning)
 
     def _lose_or_regain(self, kind: str, ids: Iterable[str], name: str) -> None:
-        """Let some templates lose a field or get it back."""
+        """Remove a field from some templates, or return it."""
         self.losing |= {"Tags_en" if name == "Tags" else name}
         changed = {}
         for template_id in ids:
@@ -278,29 +277,29 @@ class Catalog:
         self.live = dict(items)
 
     def fork(self) -> Catalog:
-        """Give one that goes its own way from here; what it is made of is never changed in place."""
-        history = {template_id: [*told] for template_id, told in self.history.items()}
-        meanings = {template_id: [*meant] for template_id, meant in self.meanings.items()}
+        """Return an independent copy."""
+        history = {template_id: [*truths] for template_id, truths in self.history.items()}
+        meanings = {template_id: [*several] for template_id, several in self.meanings.items()}
         return replace(self, live=dict(self.live), history=history, meanings=meanings)
 
     def truths(self, template_id: str, since: int, until: int) -> list[Truth | None]:
-        """Give everything that was true of an id at some moment from `since` to `until`, both included."""
-        told = self.history.get(template_id, [])
-        before = [truth for moment, truth in told if moment <= since]
-        return [before[-1] if before else None, *(truth for moment, truth in told if since < moment <= until)]
+        """Return every truth of an id from mutation `since` to mutation `until`, both included."""
+        truths = self.history.get(template_id, [])
+        before = [truth for moment, truth in truths if moment <= since]
+        return [before[-1] if before else None, *(truth for moment, truth in truths if since < moment <= until)]
 
     def wire(self, template_id: str) -> dict[str, Any]:
-        """Write one live template as the endpoint does now."""
+        """Write the record of one live template."""
         return self.live[template_id].wire(template_id, self.form, self.hidden)
 
 
 @dataclass(slots=True)
 class Visit:
-    """One run's requests: fires the script's events and answers, over sockets or without.
+    """The requests of one run: makes the events of the script, and the responses.
 
     Attributes:
-        on_rival: called where the script says `rival` or `takeover`.
-        fired: what really happened, by kind.
+        on_rival: called for the events `rival` and `takeover`.
+        fired: number of events so far, by kind.
     """
 
     catalog: Catalog
@@ -314,7 +313,7 @@ class Visit:
     served: list[list[dict[str, Any]]] = field(default_factory=list)
 
     def answer(self, question: Mapping[str, str | int]) -> tuple[int, bytes]:
-        """Give the HTTP status and body; events may raise what no body can say."""
+        """Return the HTTP status and the body; some events raise instead."""
         faults: list[Event] = []
         for event in [event for event in self.script if event.at == self.requests]:
             self.fired[event.kind] += 1
@@ -327,7 +326,7 @@ class Visit:
             else:
                 faults.append(event)
         self.requests += 1
-        faults.sort(key=lambda event: event.kind == "twin")  # an impostor without the true record is past finding out
+        faults.sort(key=lambda event: event.kind == "twin")  # a false record alone cannot be detected
         for event in faults:
             if event.kind == "deadline":
                 raise DeadlineExceeded("The run took longer than it may.")
@@ -335,7 +334,7 @@ class Visit:
                 raise Interrupted("Stopped, as asked.")
             if event.kind == "garbage":
                 return 200, b'{"code": 200, "data": {"templates": ['
-            # A look-up that denies a live template is a second lie on top of the walk's: only `Catalog.denied` tells it.
+            # A look-up that denies a live template is a second fault: only `Catalog.denied` makes it.
             if event.kind in ERRORS and not (event.kind == "not-found" and "template_id" in question):
                 return _error(ERRORS[event.kind])
         return self._look_up(str(question["template_id"]), faults) if "template_id" in question else self._page(question, faults)
@@ -371,10 +370,10 @@ class Visit:
         self.served.append(list(records))
         total = None if catalog.miscount is None else len(ids) + catalog.miscount
         for event in faults:
-            records, total = self._lie(event, records, total)
+            records, total = self._falsify(event, records, total)
         return _success(records, total, catalog.spelling)
 
-    def _lie(self, event: Event, records: list[dict[str, Any]], total: int | None) -> tuple[list[dict[str, Any]], int | None]:
+    def _falsify(self, event: Event, records: list[dict[str, Any]], total: int | None) -> tuple[list[dict[str, Any]], int | None]:
         if event.kind == "empty":
             records = []
         elif event.kind == "short" and records:
@@ -391,7 +390,7 @@ class Visit:
 
 
 def _spoil(records: list[dict[str, Any]], event: Event) -> None:
-    """Spoil one record, or put another one beside it."""
+    """Change one record, or add another one next to it."""
     if not records:
         return
     place = event.pick % len(records)
@@ -401,7 +400,7 @@ def _spoil(records: list[dict[str, Any]], event: Event) -> None:
         "no-id": [{**whole, "TemplateId": None}],
         "numeric-id": [{**whole, "TemplateId": int(whole["TemplateId"])} if str(whole["TemplateId"]).isdecimal() else whole],
         "echo": [whole, whole],
-        "twin": [{**whole, "Title": "An impostor"}, whole] if event.other % 2 else [whole, {**whole, "Title": "An impostor"}],
+        "twin": [{**whole, "Title": "Another"}, whole] if event.other % 2 else [whole, {**whole, "Title": "Another"}],
     }
     records[place : place + 1] = spoiled.get(event.kind, [whole])
 
@@ -426,12 +425,5 @@ def _success(records: Sequence[dict[str, Any]], total: int | None, spelling: int
 
 
 def _error(code: int) -> tuple[int, bytes]:
-    status = 200 if code == ERRORS["maintenance"] else code  # the one code that the vendor is known to send under HTTP 200
+    status = 200 if code == ERRORS["maintenance"] else code  # the one code that the vendor sends under HTTP 200
     return status, json.dumps({"code": code, "message": "no"}).encode()
-
-
-class MovingEndpoint(Answering):
-    """`sync.client.api_client.ApiClient` without sockets or waiting: its own judgement of an answer, over a Visit."""
-
-    def __init__(self, visit: Visit, order: Callable[[int], int] | None = None) -> None:
-        super().__init__(visit.answer, order)

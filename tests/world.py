@@ -25,10 +25,11 @@ from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
 from sync.synchronise import Outcome, synchronise
+from tests.answering import Answering
 from tests.builders import HASTY, Database, make_settings, ticking
 from tests.faults import anomalies, documents
 from tests.hostile import Hostile, Reply, Request
-from tests.moving_catalog import LOSSES, MUTATIONS, RIVALS, Catalog, Event, MovingEndpoint, Truth, Visit, truth_of
+from tests.moving_catalog import LOSSES, MUTATIONS, RIVALS, Catalog, Event, Truth, Visit, truth_of
 from tests.proof.remembered import Remembered
 from tests.twice import seen, without_waiting_for_the_disk
 
@@ -154,7 +155,7 @@ class World:
         """Run on a copy of the database without stored hashes; give the requests, the rows and the hashes."""
         with _copied(self.engine) as copy:
             copy.execute("UPDATE templates SET wire_hash = NULL")
-            endpoint = MovingEndpoint(Visit(self.catalog.fork(), script))
+            endpoint = Answering(Visit(self.catalog.fork(), script).answer)
             outcome = once(endpoint, new_store(copy.engine))
             return endpoint.asked, *seen(copy, outcome)
 
@@ -168,7 +169,7 @@ class World:
             ):
                 outcome = once(real, self.store)
         else:
-            endpoint = MovingEndpoint(visit)
+            endpoint = Answering(visit.answer)
             outcome = once(endpoint, self.store)
             self.asked = endpoint.asked
         self._count(visit)
@@ -199,7 +200,7 @@ class World:
 
         def compete() -> None:
             visit = Visit(self.catalog)
-            endpoint = MovingEndpoint(visit)
+            endpoint = Answering(visit.answer)
             outcome = synchronise(
                 self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
             )

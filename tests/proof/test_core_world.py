@@ -11,7 +11,8 @@ import pytest
 import sync.catalog.diff
 from sync.errors import SyncError
 from sync.synchronise import plan
-from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, MovingEndpoint, Visit
+from tests.answering import Answering
+from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, Visit
 from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, told
 from tests.proof.remembered import Remembered
 from tests.proof.strikes import events, faults
@@ -51,7 +52,7 @@ def every_end(world: CoreWorld, begin: State, left: Left, script: tuple[Event, .
     """Play every run from a state, each from its beginning; give what each comes to."""
     catalog = begin.catalog.fork()
     visit = Visit(catalog, script)
-    endpoint = MovingEndpoint(visit)
+    endpoint = Answering(visit.answer)
     after = begin.remembered
     with suppress(SyncError):
         planned = plan(cast("Store", begin.remembered), endpoint, OPTIONS, now=NOW, random=lambda: 0.5)

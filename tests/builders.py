@@ -1,4 +1,4 @@
-"""Small makers of test inputs: settings, records, a catalog served over loopback, a run against a database."""
+"""Builders of test inputs: settings, records, a catalog served over loopback, a run against a database."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 SEED_PAGE = Path(__file__).parent / "data" / "documented-answer.json"
 OF_ITS_OWN = {"token"}
-"""Columns whose values are random."""
+"""Columns with random values."""
 EPOCH = "0123456789ab"
-"""Of the feed in every database that tests share, so that the same history gives the same cursors on each engine."""
+"""Epoch of the feed in every test database, so that the same history has the same cursors on each engine."""
 HASTY = replace(REQUESTS, attempts=3, waits=(0.001, 0.002), longest_asked=0.05)
 """A retry policy without waiting, for tests."""
 QUICK = Timeouts(request=5.0, connect=2.0, read=2.0)
@@ -48,16 +48,16 @@ class Database:
     engine: Engine
 
     def rows(self, table: str, order: str | None = None) -> list[dict[str, Any]]:
-        """Give a table's rows, or a view's, through the program's own column types where it has them."""
+        """Return the rows of a table, with the column types of the program, or of a view."""
         source: Any = metadata.tables.get(table)
-        query: Any = sa.select(source) if source is not None else sa.text(f"SELECT * FROM {table}")  # noqa: S608 - a test's own word
+        query: Any = sa.select(source) if source is not None else sa.text(f"SELECT * FROM {table}")  # noqa: S608 - a name in a test
         if source is not None and order:
             query = query.order_by(source.c[order])
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def scalar(self, query: str) -> Any:
-        """Give one value."""
+        """Return one value."""
         with self.engine.connect() as connection:
             return connection.execute(sa.text(query)).scalar()
 
@@ -67,7 +67,7 @@ class Database:
             connection.execute(sa.text(statement))
 
     def dump(self, without: Collection[str] = ()) -> dict[str, list[str]]:
-        """Give every table as sorted lines of text, for comparing before and after, and one database with another."""
+        """Return every table as sorted lines of text, to compare states and databases."""
 
         def line(row: dict[str, Any]) -> str:
             return repr(sorted((column, value) for column, value in row.items() if column not in without))
@@ -75,7 +75,7 @@ class Database:
         return {name: sorted(map(line, self.rows(name))) for name in metadata.tables}
 
     def catalog_dump(self) -> dict[str, list[str]]:
-        """As `dump`, without what every run writes: its own row, the lease, what runs remember."""
+        """As `dump`, without the tables that every run writes: runs, lease and state."""
         return {name: rows for name, rows in self.dump().items() if name not in {"sync_runs", "sync_lease", "sync_state"}}
 
     @property
@@ -90,7 +90,7 @@ class Database:
 
 
 def give_epoch(engine: Engine, epoch: str = EPOCH) -> None:
-    """Give a feed the tests' own epoch, and so all its cursors anew: then they are equal where what was written is."""
+    """Set the epoch of a feed and compute its cursors again, so that equal feeds have equal cursors."""
     with engine.begin() as connection:
         connection.execute(sa.delete(price_changes))
         connection.execute(sa.update(template_changes).values(cursor=None))
@@ -99,7 +99,7 @@ def give_epoch(engine: Engine, epoch: str = EPOCH) -> None:
 
 
 def record(template_id: str = "1", **changes: Any) -> dict[str, Any]:
-    """Make a record as the endpoint serves it; `changes` replace wire fields, and `...` drops one."""
+    """Make a record as the API serves it; `changes` replace fields, and `...` drops one."""
     whole = {
         "MediaId": "7642552612302307355",
         "Title": "战斗游戏",
@@ -136,7 +136,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 def records(count: int) -> list[dict[str, Any]]:
-    """Make a catalog of records with the ids 1, 2, 3 and so on."""
+    """Make records with the ids 1, 2, 3 and so on."""
     return [record(str(number), Title_en=f"Number {number}") for number in range(1, count + 1)]
 
 
@@ -147,7 +147,7 @@ def make_settings(base_url: str = "http://127.0.0.1:9", database_url: str = "sql
 
 
 def ticking(start: datetime = datetime(2026, 1, 1, tzinfo=UTC), step: float = 1.0) -> Callable[[], datetime]:
-    """Make a clock that goes on by `step` seconds at every look."""
+    """Make a clock that advances by `step` seconds in each call."""
     count = itertools.count()
     return lambda: start + timedelta(seconds=step * next(count))
 
@@ -161,7 +161,7 @@ def run_against(
     timeouts: Timeouts = QUICK,
     **options: Any,
 ) -> Outcome:
-    """Run once against whatever serves at a URL. `options` are the run's, or settings."""
+    """Run once against the server at a URL. `options` are those of the run, or settings."""
     run_options = {
         name: options.pop(name) for name in ("page_size", "workers", "max_removed", "accept_removals", "hold") if name in options
     }

@@ -35,7 +35,7 @@ for name in [
 for name in ("NO_COLOR", "FORCE_COLOR", "NOTIFY_SOCKET", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
     os.environ.pop(name, None)
 
-# Else each worker compiles all tests and their assertions anew, which is more than half of what collecting them takes.
+# Otherwise each worker compiles all tests and their assertions, which is more than half of the time of collection.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
@@ -48,16 +48,13 @@ _numbers = itertools.count(1)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Stay in one process where `-s` asks to see what tests print, because workers have no terminal.
-
-    Else one worker more than there are cores: there is always one that waits, for a daemon, a lock or a disk.
-    """
+    """Use one process with `-s`, because workers have no terminal; otherwise one worker more than cores, because some wait."""
     return 0 if config.getoption("capture") == "no" else (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses by the marks
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark as long what is long on a server only, and the slice of the long tests that CI takes each time."""
+    """Mark as long the tests that are long only on a server, and the slice of the long tests that CI runs for each push."""
     for item in items:
         on_a_server = item.get_closest_marker("long_on_servers") and _kinds(item) & SERVERS.keys()
         if on_a_server or item.get_closest_marker("ci_slice"):
@@ -65,20 +62,20 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector skip what collecting made: no test frees it, and looking through it takes a tenth of the time."""
+    """Exclude the collected tests from garbage collection, which would take a tenth of the time."""
     gc.collect()
     gc.freeze()
 
 
 def _kinds(item: pytest.Item) -> set[str]:
-    """Name the kinds of database that a test is parametrised with."""
+    """Return the string parameters of a test; its kind of database is one of them."""
     call = getattr(item, "callspec", None)
     return {value for value in call.params.values() if isinstance(value, str)} if call else set()
 
 
 @pytest.fixture
 def logging_as_before() -> Iterator[None]:
-    """Put the process's logging back: `configure` is for whole processes."""
+    """Restore the logging of the process, which `configure` changes."""
     root = logging.getLogger()
     handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
     yield
@@ -93,7 +90,7 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a skip be told by its reason alone: in the summary one line for a missing server, not one for each of its tests."""
+    """Report a skip by its reason alone: the summary has one line for a missing server, not one for each of its tests."""
     report = yield
     if report.skipped and isinstance(report.longrepr, tuple):
         report.longrepr = (str(Path(__file__).parent), None, report.longrepr[2])  # type: ignore[assignment]
@@ -101,7 +98,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 def server_url(kind: str) -> str:
-    """Look a server's URL up; on a newcomer's machine the test is skipped by name, in CI it fails."""
+    """Return the URL of a server; without it the test is skipped with the reason, and fails in CI."""
     variable = SERVERS[kind]
     url = os.environ.get(variable)
     if url is None:
@@ -109,12 +106,12 @@ def server_url(kind: str) -> str:
         if os.environ.get("CI"):
             pytest.fail(sentence, pytrace=False)
         pytest.skip(sentence)
-    # PyMySQL reads the machine's certificate authorities anew for each connection, which takes longer than most tests.
+    # PyMySQL would read the machine's certificate authorities for each connection, which takes longer than most tests.
     return f"{url}{'&' if '?' in url else '?'}ssl_disabled=1" if kind == "mariadb" else url
 
 
 def new_database(kind: str, folder: Path) -> tuple[str, str | None]:
-    """Make an empty database; give its URL, and the URL of the server that it must be dropped from."""
+    """Make an empty database; return its URL, and the URL of the server on which it must be dropped."""
     if kind == "sqlite":
         return f"sqlite:///{folder / f'empty{next(_numbers)}.db'}", None
     server = server_url(kind)
@@ -124,7 +121,7 @@ def new_database(kind: str, folder: Path) -> tuple[str, str | None]:
 
 
 def drop_database(url: str, server: str | None) -> None:
-    """Drop a database again, whoever is still connected."""
+    """Drop a database, also with open connections."""
     if server is not None:
         engine = open_engine(url)
         force = " WITH (FORCE)" if engine.dialect.name == "postgresql" else ""
@@ -150,7 +147,7 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """One migrated database of each kind for the whole session, made when first asked for."""
+    """One migrated database of each kind for the whole session, made at its first use."""
     made: dict[str, str] = {}
     servers: dict[str, str | None] = {}
 
@@ -177,12 +174,12 @@ def database(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path:
 
 @pytest.fixture
 def sqlite(migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
-    """A migrated SQLite database, as if new: for what does not depend on the engine."""
+    """A migrated SQLite database, as if new: for tests that do not depend on the engine."""
     yield from fresh("sqlite", migrated, tmp_path)
 
 
 def fresh(kind: str, migrated: dict[str, str], folder: Path) -> Iterator[Database]:
-    """Give a database that is as good as new: SQLite's file is copied, a server's tables are emptied."""
+    """Yield a database as if new: the file of SQLite is copied, the tables of a server are emptied."""
     url = migrated[kind]
     if kind == "sqlite":
         file = folder / "templates.db"
@@ -193,7 +190,7 @@ def fresh(kind: str, migrated: dict[str, str], folder: Path) -> Iterator[Databas
         if kind != "sqlite":
             _empty(engine)
         yield Database(kind, url, engine)
-    finally:  # a test that loops over this and fails leaves it here: an open connection would be another test's warning, later
+    finally:  # after a test that loops over this and fails, an open connection would be a warning in a later test
         engine.dispose()
 
 
@@ -202,30 +199,12 @@ def _empty(engine: sa.Engine) -> None:
         for table in reversed(metadata.sorted_tables):
             if table.name not in {"sync_state", "sync_lease"}:
                 connection.execute(sa.delete(table))
-        lease = {
-            "fence": 0,
-            "holder": None,
-            "process": None,
-            "expires": 0,
-            "ttl": None,
-            "token": None,
-            "turn": None,
-            "run_waits_until": None,
-        }
-        connection.execute(sa.update(metadata.tables["sync_lease"]).values(lease))
-        state = {
-            "last_seq": 0,
-            "oldest_seq": 1,
-            "unreconciled_ids": None,
-            "unreconciled_runs": 0,
-            "unreconciled_since": None,
-            "oldest_run_id": None,
-            "pruned_cursor": None,
-            "origin": None,
-            "feed_epoch": EPOCH,
-            "last_cursor": str(Cursor.start(EPOCH)),
-        }
-        connection.execute(sa.update(metadata.tables["sync_state"]).values(state))
+        none = dict.fromkeys(("holder", "process", "ttl", "token", "turn", "run_waits_until"))
+        connection.execute(sa.update(metadata.tables["sync_lease"]).values(fence=0, expires=0, **none))
+        none = dict.fromkeys(("unreconciled_ids", "unreconciled_since", "oldest_run_id", "pruned_cursor", "origin"))
+        counters = {"last_seq": 0, "oldest_seq": 1, "unreconciled_runs": 0}
+        feed = {"feed_epoch": EPOCH, "last_cursor": str(Cursor.start(EPOCH))}
+        connection.execute(sa.update(metadata.tables["sync_state"]).values(**counters, **feed, **none))
         restart = {
             "postgresql": "ALTER SEQUENCE sync_runs_run_id_seq RESTART",
             "mysql": "ALTER TABLE sync_runs AUTO_INCREMENT = 1",

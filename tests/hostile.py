@@ -1,6 +1,6 @@
-"""A server that lies: the endpoint on loopback, scripted per request, down to the bytes and how slowly they come.
+"""A scripted server on loopback: a script returns a Reply, with its bytes and their timing, to each Request.
 
-A script gives a Reply to a Request. `catalog` is the honest one, with oddities; `faulty` puts other replies in front of it.
+`catalog` is the script of a correct server, with options; `faulty` puts other replies in front of it.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Reply:
         headers: besides the length; a header given here twice is sent twice.
         length: `content-length`; None sends the right one, a negative number none.
         raw: sent instead of all the above.
-        hold: seconds before anything is sent.
+        hold: seconds before the first byte.
         pause: seconds between two bytes; 0 sends all at once.
         drip_from: the first byte that is dripped.
-        cut: how many bytes are sent before the connection is ended; None sends all.
+        cut: number of bytes before the end of the connection; None sends all.
         end: `keep` the connection, `close` it, or `reset` it.
     """
 
@@ -69,11 +69,11 @@ class Reply:
     end: str = "keep"
 
     def wire(self) -> bytes:
-        """Give the bytes as sent."""
+        """Return the bytes as sent."""
         if self.raw is not None:
             return self.raw
         length = len(self.body) if self.length is None else self.length
-        lines = [f"HTTP/1.1 {self.status} Whatever", *(f"{name}: {value}" for name, value in self.headers)]
+        lines = [f"HTTP/1.1 {self.status} Reason", *(f"{name}: {value}" for name, value in self.headers)]
         if length >= 0:
             lines.append(f"content-length: {length}")
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
@@ -83,7 +83,7 @@ class Hostile:
     """Serves a script on a free port of loopback, one thread per connection; a context manager.
 
     Args:
-        script: gives the replies.
+        script: returns the replies.
         greeting: sent to each client before its request, such as the beginning of a TLS handshake.
     """
 
@@ -237,12 +237,12 @@ def zipped(reply: Reply, times: int = 1, encoding: str = "gzip") -> Reply:
 
 @cache
 def bomb(mebibytes: int, times: int = 1) -> Reply:
-    """Make a small body that unpacks into a big one."""
+    """Make a small body that expands to this size."""
     return zipped(Reply(b" " * (mebibytes * 2**20)), times)
 
 
 def chunked(body: bytes, end: bytes = b"0\r\n\r\n") -> Reply:
-    """Reply in one chunk, and with whatever `end` comes after it."""
+    """Reply in one chunk, followed by `end`."""
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     return Reply(raw=head + b"%x\r\n%s\r\n" % (len(body), body) + end, end="close")
 
@@ -264,15 +264,15 @@ def catalog(
     ignores_page: bool = False,
     look_up: Script | None = None,
 ) -> Script:
-    """Make the honest server, with its oddities.
+    """Make the script of a correct server.
 
     Args:
         records: the catalog.
         total: the value of `total`, or a function of the Request.
-        cap: the maximum size of a page.
-        past_end: what comes past the end: `empty`, `null`, `last`, `first`, or a body code.
-        ignores_page: it gives the first page always.
-        look_up: answers a look-up by id; without it, honestly.
+        cap: maximum page size of the server.
+        past_end: the response after the last page: `empty`, `null`, `last`, `first`, or a body code.
+        ignores_page: always return the first page.
+        look_up: the script of look-ups by id; by default they are correct.
     """
 
     def script(request: Request) -> Reply:
@@ -300,7 +300,7 @@ def _id(record: Any) -> Any:
 
 
 def faulty(script: Script, faults: dict[int, Reply], *, times: int = 10**9) -> Script:
-    """Put other replies in front of a script: page -> Reply, 0 being look-ups, each at most `times`."""
+    """Replace replies of a script: page -> Reply, 0 for look-ups, each at most `times`."""
     used = dict.fromkeys(faults, 0)
 
     def with_faults(request: Request) -> Reply:
@@ -313,5 +313,5 @@ def faulty(script: Script, faults: dict[int, Reply], *, times: int = 10**9) -> S
 
 
 def one_after_another(*replies: Reply) -> Script:
-    """Give the replies in turn; the last one stays."""
+    """Return the replies in turn; the last one stays."""
     return lambda request: replies[min(request.number, len(replies)) - 1]

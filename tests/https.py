@@ -37,17 +37,17 @@ class OverTls(Hostile):
 
 
 class Tunnels(Hostile):
-    """A proxy that opens a tunnel to one server, whatever name it is asked for.
+    """A proxy that opens a tunnel to one server, for every requested name.
 
     Args:
         target: the server's port.
         answer: sent instead of opening a tunnel; b"" sends nothing.
         closes: end the connection after that.
         certificate: the proxy itself is behind TLS.
-        drips: after the answer, send a TLS record, a byte now and then.
+        drips: after the answer, send a TLS record, one byte every 50 ms.
 
     Attributes:
-        heads: of the requests that it got.
+        heads: of the requests.
     """
 
     def __init__(

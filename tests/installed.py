@@ -1,4 +1,4 @@
-"""Tools of another ecosystem in a folder of their own; where they cannot be installed, the tests are skipped by name."""
+"""Tools of other ecosystems in their own folders; if they cannot be installed, the tests are skipped with the reason."""
 
 from __future__ import annotations
 

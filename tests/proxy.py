@@ -9,14 +9,14 @@ from typing import Self
 
 
 class Proxy:
-    """Passes bytes on, until it is told to cut.
+    """Forwards bytes between clients and a database server, until `cut` is set.
 
     Attributes:
-        cut: what to do with the next COMMIT: `answer` lets it reach the server and swallows what the server says,
-            `question` does not let it reach the server. Done once; then None again.
-        closed: refuse new connections, as a network that is down.
-        mute: pass nothing on, and keep all connections, as a pooler that is frozen: its kernel acknowledges what is sent.
-        cuts: how many COMMITs were cut.
+        cut: what to do with the next COMMIT: `answer` sends it to the server and drops the response, `question` does not send
+            it. Done once; then None again.
+        closed: refuse new connections, as if the network were down.
+        mute: forward nothing and keep all connections, as a frozen pooler, whose kernel acknowledges all bytes.
+        cuts: number of COMMITs that were cut.
     """
 
     def __init__(self, host: str, port: int) -> None:

@@ -1,10 +1,10 @@
-"""A recording as a test: what a user saw at the real endpoint, run again with the same dice, without the network.
+"""A recording as a test: the responses that a user received from the real API, with the same random numbers, without a network.
 
-    def test_what_was_seen_on_such_a_day_is_mended(sqlite: Database) -> None:
+    def test_the_recorded_run_succeeds(sqlite: Database) -> None:
         outcome = replay(RECORDINGS / "seen.jsonl", sqlite.engine)
         assert outcome.run.status is Status.SUCCEEDED
 
-Where a run's end depends on what was stored before, replay the earlier recordings first, or open the user's backup.
+If the result depends on earlier runs, replay their recordings first, or open the user's backup.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ RECORDINGS = Path(__file__).parent / "data" / "recordings"
 
 
 def replay(file: Path, engine: Engine) -> Outcome:
-    """Run once against a recording, with the settings and the dice of the run that it was made of."""
+    """Run once against a recording, with the settings and the random numbers of the recorded run."""
     recording = open_recording(file)
     settings = recording.run.settings
     options = RunOptions(
         int(settings["page_size"]), int(settings["concurrency"]), Decimal(settings["max_removed"]),
         hold=float(settings.get("hold", 3600)),
     )  # fmt: skip
-    dice = random.Random(recording.run.seed).random  # noqa: S311 - those of the recorded run
+    dice = random.Random(recording.run.seed).random  # noqa: S311 - as in the recorded run
     with (
         Sandbox((), replay=recording) as sandbox,
         ApiClient(make_settings(sandbox.url), SANDBOX_KEY, retry_policy=HASTY) as endpoint,

@@ -1,4 +1,4 @@
-"""Database servers and a pooler of a test's own, on free ports: they may be killed. The shared ones are never touched."""
+"""Database servers and a pooler for one test, on free ports, which may be killed; the shared servers are not used."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def free_port() -> int:
 
 
 class Server:
-    """A process that serves on a port of its own, and can be killed and started again.
+    """A server process on its own port that can be killed and restarted.
 
     Args:
-        user: who it runs as, where the tests are run by root: servers refuse that.
-        command: what starts it in the foreground.
-        url: where it is to be found.
-        crash: the signal that ends it without any goodbye.
+        user: the user of the process if root runs the tests, because servers refuse root.
+        command: starts it in the foreground.
+        url: of its database.
+        crash: the signal that ends it at once.
     """
 
     def __init__(self, user: str, command: Sequence[str], url: str, folder: Path, crash: signal.Signals) -> None:
@@ -56,7 +56,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, within: float = 30) -> None:
-        """Start it, if it does not run, and wait until it answers, for so many seconds at most."""
+        """Start it unless it runs, and wait at most `within` seconds until it accepts connections."""
         if self._process is not None:
             return
         with (self.folder / "log").open("ab") as log:
@@ -64,23 +64,23 @@ class Server:
         ends = time.monotonic() + within
         while not self._answers():
             assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < ends, "the server does not come up"
+            assert time.monotonic() < ends, "the server does not start"
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it as a power failure would."""
+        """End it as a power failure does."""
         self.stop(self._crash)
 
     def freeze(self) -> None:
-        """Stop it in its tracks: its connections stay, and nothing is answered."""
+        """Suspend it: its connections stay open, and nothing is answered."""
         self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number: signal.Signals) -> None:
-        """Reach its children, too: PostgreSQL has a process for each connection."""
+        """Signal the process and its children: PostgreSQL has one for each connection."""
         assert self._process is not None
         for pid in (self._process.pid, *self.children):
             with suppress(ProcessLookupError):  # a child that has just ended
@@ -88,7 +88,7 @@ class Server:
 
     @property
     def children(self) -> list[int]:
-        """The processes that it started."""
+        """PIDs of its child processes."""
         assert self._process is not None
         listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         return [int(pid) for pid in listed.read_text().split()] if listed.exists() else []
@@ -119,7 +119,7 @@ def as_user(user: str) -> dict[str, Any]:
 
 @contextmanager
 def own_folder(user: str) -> Iterator[Path]:
-    """Make a folder that another user may enter and own; pytest's are closed to everybody else."""
+    """Make a folder that another user owns; those of pytest are closed to other users."""
     folder = Path(tempfile.mkdtemp(prefix="sync-test-"))
     if os.geteuid() == 0:
         shutil.chown(folder, user, user)
@@ -131,7 +131,7 @@ def own_folder(user: str) -> Iterator[Path]:
 
 @contextmanager
 def postgresql() -> Iterator[Server]:
-    """A PostgreSQL server of its own."""
+    """Run a PostgreSQL server."""
     initdb, postgres = binary("initdb"), binary("postgres")
     with own_folder("postgres") as folder:
         port = free_port()
@@ -146,17 +146,17 @@ def postgresql() -> Iterator[Server]:
 
 @contextmanager
 def mariadb() -> Iterator[Server]:
-    """A MariaDB server of its own."""
+    """Run a MariaDB server."""
     with own_folder("mysql") as folder, mariadb_in(folder, ["--skip-log-bin"]) as server:
         yield server
 
 
 @contextmanager
 def mariadb_in(folder: Path, options: Sequence[str], *, read_only: bool = False) -> Iterator[Server]:
-    """A MariaDB server in a folder, with a database `catalog`, and more options."""
+    """Run a MariaDB server in a folder, with a database `catalog` and these options."""
     install, mariadbd = binary("mariadb-install-db"), binary("mariadbd")
     port = free_port()
-    # One that starts deletes the temporary tables that it finds in its folder for them: in /tmp, those of every other server.
+    # A server deletes all temporary tables in this folder when it starts: in /tmp, also those of other servers.
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     if os.geteuid() == 0:
@@ -179,7 +179,7 @@ def mariadb_in(folder: Path, options: Sequence[str], *, read_only: bool = False)
 
 @contextmanager
 def pgbouncer(url: str) -> Iterator[str]:
-    """A transaction-pooling PgBouncer before a PostgreSQL database; gives the URL to use instead."""
+    """Run a transaction-pooling PgBouncer for a PostgreSQL database; yield its URL."""
     program = binary("pgbouncer")
     target = open_engine(url).url
     with own_folder("postgres") as folder:

@@ -1,7 +1,7 @@
-"""What a run costs, in counts instead of seconds: statements, rows, records read, bytes hashed, modules imported.
+"""The cost of a run in counts instead of seconds: statements, rows, parsed records, hashed bytes, imported modules.
 
-A count does not depend on the machine, so it is pinned exactly: a regression is a number that moved. One that moved for a good
-reason is written down anew here, and the commit says why. How long all of this takes, `bench/` measures.
+A count does not depend on the machine, so it is exact: a regression changes a number. If a change has a good reason, the number
+here changes with it, and the commit says why. `bench/` measures the times.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 WRITTEN = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM|COPY) (\w+)")
-"""How a statement begins that writes into a table."""
+"""The beginning of a statement that writes into a table."""
 
 EVERY_RUN = {"sync_lease": 3, "sync_runs": 2}
-"""The lease is taken, proved and given back; the run's row is begun and ended."""
+"""The lease is acquired, checked and released; the row of the run is inserted and completed."""
 
 PINNED: dict[int, dict[str, dict[str, Any]]] = {
     280: {
@@ -90,7 +90,7 @@ MODULES = {
         "sync": 52, "sqlalchemy": 90, "httpx": 22, "httpcore": 26, "h11": 11, "structlog": 20, "click": 12, "msgspec": 12,
     },
 }  # fmt: skip
-"""Modules that `run` imports, by package; what is missing here is none of them, or comes with Python."""
+"""Modules that `run` imports, by package; those of `COUNTED_PACKAGES` that are missing here are not imported."""
 COUNTED_PACKAGES = (
     "sync", "sqlalchemy", "httpx", "httpcore", "h11", "structlog", "click", "msgspec", "alembic", "apscheduler",
     "prometheus_client", "cronsim", "wcwidth", "dotenv", "psycopg", "pymysql",
@@ -105,7 +105,7 @@ class Counted:
         self.rows: Counter[str] = Counter()
 
     def see(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        """Count one statement, as SQLAlchemy tells of it after it was executed."""
+        """Count one statement after its execution."""
         self.statements += 1
         if found := WRITTEN.match(statement):
             self.rows[found[1]] += cursor.rowcount
@@ -122,7 +122,7 @@ def counting(engine: Engine) -> Iterator[Counted]:
 
 @contextmanager
 def seeing_copies(counted: Counted) -> Iterator[None]:
-    """Count PostgreSQL's COPY, too, which goes to the driver directly."""
+    """Count COPY of PostgreSQL, too, which does not go through SQLAlchemy."""
     psycopg: Any = pytest.importorskip("psycopg")
     copy_of_driver = psycopg.Cursor.copy
 
@@ -152,7 +152,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def changed(count: int) -> list[dict[str, Any]]:
-    """Give a catalog of which 1 % changed (price, title and tags in turn), 0.5 % went and as many came."""
+    """Make a catalog in which 1 % changed (price, title and tags in turn), 0.5 % were removed and as many added."""
     kinds: list[dict[str, Any]] = [
         {"ConsumeItems": [{"Resolution": "480p", "Credit": 1}]}, {"Title": "新"}, {"Tags": ["新"], "Tags_en": ["New"]},
     ]  # fmt: skip
@@ -164,7 +164,7 @@ def changed(count: int) -> list[dict[str, Any]]:
 
 
 def count_runs(database: Database, templates: int, hashed: list[int]) -> dict[str, dict[str, Any]]:
-    """Make a first run, one without change and one of 1 %, and give what each took."""
+    """Make a first run, one without changes and one with 1 %; return the counts of each."""
     counts = {}
     with Sandbox(records(templates)) as sandbox:
         for phase in ("first", "no change", "1 %"):
@@ -186,7 +186,7 @@ def count_runs(database: Database, templates: int, hashed: list[int]) -> dict[st
 
 
 def pinned(templates: int, kind: str) -> dict[str, dict[str, Any]]:
-    """Give the counts of one kind of database, which differ in nothing but statements."""
+    """Return the counts for one kind of database; only those of statements differ."""
     expected = {}
     for phase, counts in PINNED[templates].items():
         expected[phase] = {**counts, "statements": counts["statements"][kind], "rows": EVERY_RUN | counts["rows"]}
@@ -238,7 +238,7 @@ BOUNDED: dict[str, Callable[[Engine], object]] = {
     "show": lambda engine: catalog.find_template(engine, "7"),
     "history": lambda engine: catalog.versions(engine, "7"),
 }
-"""Questions whose answer is small, however large the database."""
+"""Queries with a small result, for a database of any size."""
 
 
 @pytest.fixture
@@ -265,6 +265,6 @@ def test_a_bounded_question_scans_neither_versions_nor_changes(filled: Database,
 
 
 def whole_tables(statement: str) -> tuple[str, ...]:
-    """Give the beginnings of the steps that read too much. Along an index, up to a LIMIT, is not too much."""
+    """Return the beginnings of steps that read a whole table; along an index, up to a LIMIT, is allowed."""
     along = "USE TEMP B-TREE FOR ORDER BY" if "LIMIT" in statement else "SCAN template_changes"
     return ("SCAN template_versions", along)

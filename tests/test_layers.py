@@ -77,7 +77,7 @@ LONGER = {"api": 400}
 
 @cache
 def modules() -> dict[str, Path]:
-    """Name every module, without the leading `sync.`; a package's own file only describes it."""
+    """Return every module except `__init__`, without the leading `sync.`."""
     package = ROOT / "sync"
     files = [file for file in package.rglob("*.py") if file.name != "__init__.py" and "_migrations" not in file.parts]
     return {".".join(file.relative_to(package).with_suffix("").parts): file for file in files}
@@ -85,7 +85,7 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imports(file: Path) -> set[str]:
-    """Name what a file imports: inside functions, and for the type checker only, too."""
+    """Return the imports of a file, also those in functions and for the type checker."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -121,7 +121,7 @@ def test_imports_go_down_or_stay_in_the_package(module: str) -> None:
             assert layer(other) > layer(module), f"{module} imports {other}, which is above it"
 
 
-def test_no_imports_run_in_a_circle() -> None:
+def test_no_imports_are_circular() -> None:
     below = {name: internal_imports(file) & modules().keys() for name, file in modules().items()}
     while leaves := {name for name, needs in below.items() if not needs & below.keys()}:
         below = {name: needs for name, needs in below.items() if name not in leaves}
@@ -150,7 +150,7 @@ def test_every_library_is_used_in_few_modules(library: str) -> None:
     assert not {name for name in users if name not in allowed and package(name) not in allowed}
 
 
-def test_files_stay_small_enough_to_read_at_once() -> None:
+def test_modules_have_a_limited_length() -> None:
     lengths = {name: len(file.read_text().splitlines()) for name, file in modules().items()}
     assert {name: lines for name, lines in lengths.items() if lines > LONGER.get(name, LONGEST)} == {}
     assert median(lengths.values()) <= MEDIAN

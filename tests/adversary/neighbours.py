@@ -3,7 +3,7 @@
 `acts` are SQL statements, the same for all engines or by engine; a row without an engine does not apply to it. If the program
 refuses, the database is unchanged.
 """
-# ruff: noqa: E501 - a neighbour is a line
+# ruff: noqa: E501 - each row is a line
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def common(*statements: str, kinds: tuple[str, ...] = EVERY) -> dict[str, tuple[
 
 
 def refused(name: str, *statements: str, says: str, kinds: tuple[str, ...] = EVERY, **codes: int) -> Neighbour:
-    """What `db upgrade` must refuse."""
+    """A row that `db upgrade` must refuse."""
     return Neighbour(name, common(*statements, kinds=kinds), 69, says=says, codes=codes)
 
 
@@ -64,11 +64,11 @@ UPGRADES = [
     refused("their table called TAGS", "CREATE TABLE TAGS (id INTEGER PRIMARY KEY)", says="not this program's", kinds=("sqlite", "postgresql")),
     refused("an unknown version", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('abc')", says="newer than this version knows"),
     refused("two versions", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001'), ('0002')", says="version"),
-    refused("our first version, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001')", says="templates"),
-    refused("our version, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0002')", says="templates"),
+    refused("the first revision, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001')", says="templates"),
+    refused("the current revision, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0002')", says="templates"),
     Neighbour("their own tables", common("CREATE TABLE orders (x INTEGER)", "INSERT INTO orders VALUES (7)")),
     Neighbour("their own Alembic", common("CREATE TABLE alembic_version (version_num VARCHAR(32))", "INSERT INTO alembic_version VALUES ('cafe')")),
-    Neighbour("a table for versions, without any", common(VERSIONS)),
+    Neighbour("an empty version table", common(VERSIONS)),
     Neighbour("a database in UTF-16", {"sqlite": ("PRAGMA encoding='UTF-16le'", "CREATE TABLE theirs (x TEXT)")}),
     Neighbour("a database in Latin-1", {"mariadb": ("ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci",)}),
 ]  # fmt: skip
@@ -91,7 +91,7 @@ def no_views(*statements: str) -> tuple[str, ...]:
 
 
 def of_database(setting: str) -> dict[str, tuple[str, ...]]:
-    """Give every session of this database a setting."""
+    """Set a parameter for every session of this database."""
     return {"postgresql": (f"ALTER DATABASE {{database}} SET {setting}",)}
 
 
@@ -108,50 +108,50 @@ millisecond would already end, on a busy machine, the statement that replaces it
 RUNS = [
     Neighbour("a view on our tables", common("CREATE VIEW cheap AS SELECT template_id, credit FROM consume_items")),
     Neighbour("a view on our views", common("CREATE VIEW mine AS SELECT template_id, title FROM current_templates")),
-    Neighbour("a column more", common("ALTER TABLE templates ADD COLUMN mine INTEGER")),
-    Neighbour("a column more, that must be filled", common("ALTER TABLE templates ADD COLUMN mine INTEGER NOT NULL DEFAULT 3")),
-    Neighbour("an index more", common("CREATE INDEX mine ON consume_items (credit)")),
-    Neighbour("an index less", {kind: (f"DROP INDEX ix_template_changes_template_id{' ON template_changes' * (kind == 'mariadb')}",) for kind in EVERY}),
-    Neighbour("our views are gone", common(*no_views())),
+    Neighbour("an additional column", common("ALTER TABLE templates ADD COLUMN mine INTEGER")),
+    Neighbour("an additional required column", common("ALTER TABLE templates ADD COLUMN mine INTEGER NOT NULL DEFAULT 3")),
+    Neighbour("an additional index", common("CREATE INDEX mine ON consume_items (credit)")),
+    Neighbour("a missing index", {kind: (f"DROP INDEX ix_template_changes_template_id{' ON template_changes' * (kind == 'mariadb')}",) for kind in EVERY}),
+    Neighbour("the views are missing", common(*no_views())),
     Neighbour("a trigger that keeps a log", {
         "sqlite": ("CREATE TABLE log (x TEXT)", "CREATE TRIGGER logs AFTER INSERT ON template_changes BEGIN INSERT INTO log VALUES (new.kind); END"),
         "mariadb": ("CREATE TABLE log (x TEXT)", "CREATE TRIGGER logs AFTER INSERT ON template_changes FOR EACH ROW INSERT INTO log VALUES (new.kind)"),
     }),
     Neighbour("a trigger that refuses", REFUSE, 69, NOTHING, "not today"),
-    Neighbour("a column less", common(*no_views("ALTER TABLE templates DROP COLUMN title_en")), 69, NOTHING, "title_en"),
-    Neighbour("a table less", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags"),
-    Neighbour("a table of another name", common(*no_views("ALTER TABLE price_periods RENAME TO periods")), 69, NOTHING, "price_periods"),
-    Neighbour("the lease's row is gone", common("DELETE FROM sync_lease"), 69, NOTHING, "required row is missing"),
-    Neighbour("the state of runs is gone", common("DELETE FROM sync_state"), 69, NOTHING, "required row is missing"),
+    Neighbour("a missing column", common(*no_views("ALTER TABLE templates DROP COLUMN title_en")), 69, NOTHING, "title_en"),
+    Neighbour("a missing table", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags"),
+    Neighbour("a renamed table", common(*no_views("ALTER TABLE price_periods RENAME TO periods")), 69, NOTHING, "price_periods"),
+    Neighbour("the row of the lease is missing", common("DELETE FROM sync_lease"), 69, NOTHING, "required row is missing"),
+    Neighbour("the row of the state is missing", common("DELETE FROM sync_state"), 69, NOTHING, "required row is missing"),
     Neighbour("two leases", common("INSERT INTO sync_lease (name, fence, expires) VALUES ('mine', 1, 0)"), 69, NOTHING),
-    Neighbour("two states of runs", common("INSERT INTO sync_state (name, last_seq, oldest_seq, unreconciled_runs) VALUES ('mine', 0, 1, 0)"), 69, NOTHING),
+    Neighbour("two rows of the state", common("INSERT INTO sync_state (name, last_seq, oldest_seq, unreconciled_runs) VALUES ('mine', 0, 1, 0)"), 69, NOTHING),
     Neighbour("a feed that was set back", common("UPDATE sync_state SET last_seq = 0"), 69, NOTHING),
     Neighbour("a run that never ended", common("INSERT INTO sync_runs (status, started_at, holder, fence, {trigger}) VALUES ('running', '2026-01-01 00:00:00', 'x', 99, 'run')")),
-    Neighbour("a document that is no object", common("UPDATE template_versions SET document = '[]' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
+    Neighbour("a document that is not an object", common("UPDATE template_versions SET document = '[]' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
     Neighbour("a document without its fields", common("UPDATE template_versions SET document = '{}' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
-    Neighbour("a document that is no JSON", {"sqlite": ("UPDATE template_versions SET document = '{' WHERE template_id = '11'",)}, 69, NOTHING, "template_versions"),
-    Neighbour("a document less", common("DELETE FROM template_versions WHERE template_id = '11'"), 75, NOTHING),
-    Neighbour("hashes that say nothing", common("UPDATE templates SET content_hash = 'x', wire_hash = 'x'")),
+    Neighbour("a document that is not JSON", {"sqlite": ("UPDATE template_versions SET document = '{' WHERE template_id = '11'",)}, 69, NOTHING, "template_versions"),
+    Neighbour("a missing document", common("DELETE FROM template_versions WHERE template_id = '11'"), 75, NOTHING),
+    Neighbour("wrong hashes", common("UPDATE templates SET content_hash = 'x', wire_hash = 'x'")),
     Neighbour("a rollback journal", {"sqlite": ("PRAGMA journal_mode=DELETE",)}),
     Neighbour("counters that were set back", {"sqlite": ("UPDATE sqlite_sequence SET seq = 0",)}),
     Neighbour("sessions in Latin-1", of_database("client_encoding = latin1")),
     Neighbour("dates in another order", of_database("datestyle = 'SQL, DMY'")),
     Neighbour("another time zone", of_database("timezone = 'Asia/Tokyo'")),
-    Neighbour("strings by an older standard", of_database("standard_conforming_strings = off")),
-    Neighbour("numbers cut short", of_database("extra_float_digits = -15")),
-    Neighbour("everything serializable", of_database("default_transaction_isolation = serializable")),
-    Neighbour("everything deferrable", of_database("default_transaction_deferrable = on")),
-    Neighbour("too little time for a statement", SLOW),
-    Neighbour("nothing may be written", of_database("default_transaction_read_only = on"), 69, NOTHING, "read-only"),
-    Neighbour("a path that leads nowhere", of_database("search_path = nowhere"), 69, NOTHING, "search_path of this PostgreSQL session", at_once=True),
-    Neighbour("the lease is taken meanwhile", common("UPDATE sync_lease SET fence = fence + 1, holder = 'rival', expires = 9e9"), 75, NOTHING, "another run acquired it", during=True),
-    Neighbour("the lease's row goes meanwhile", common("DELETE FROM sync_lease"), 75, NOTHING, "another run acquired it", during=True),
-    Neighbour("the run's own row goes meanwhile", common("DELETE FROM sync_runs WHERE status = 'running'"), 69, NOTHING, during=True),
-    Neighbour("a table goes meanwhile", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags", during=True),
-    Neighbour("a tag comes meanwhile", common("INSERT INTO tags VALUES (3, 'theirs', NULL)"), during=True),
+    Neighbour("non-standard strings", of_database("standard_conforming_strings = off")),
+    Neighbour("numbers with few digits", of_database("extra_float_digits = -15")),
+    Neighbour("serializable transactions", of_database("default_transaction_isolation = serializable")),
+    Neighbour("deferrable transactions", of_database("default_transaction_deferrable = on")),
+    Neighbour("a short statement timeout", SLOW),
+    Neighbour("a read-only database", of_database("default_transaction_read_only = on"), 69, NOTHING, "read-only"),
+    Neighbour("a search path without the tables", of_database("search_path = nowhere"), 69, NOTHING, "search_path of this PostgreSQL session", at_once=True),
+    Neighbour("the lease is taken during the run", common("UPDATE sync_lease SET fence = fence + 1, holder = 'rival', expires = 9e9"), 75, NOTHING, "another run acquired it", during=True),
+    Neighbour("the row of the lease is deleted during the run", common("DELETE FROM sync_lease"), 75, NOTHING, "another run acquired it", during=True),
+    Neighbour("the row of the run is deleted during the run", common("DELETE FROM sync_runs WHERE status = 'running'"), 69, NOTHING, during=True),
+    Neighbour("a table is dropped during the run", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags", during=True),
+    Neighbour("a tag is inserted during the run", common("INSERT INTO tags VALUES (3, 'theirs', NULL)"), during=True),
 ]  # fmt: skip
 
 QUICK_ON_SERVERS = ("their tags, with our columns", "sessions in Latin-1")
 """Rows that are quick tests on the servers, where each needs a database of its own."""
-MORE_ON_SERVERS = ("dates in another order", "the lease is taken meanwhile")
+MORE_ON_SERVERS = ("dates in another order", "the lease is taken during the run")
 """Rows that CI runs there for each push."""

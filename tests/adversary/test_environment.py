@@ -44,9 +44,9 @@ class Line:
 
 HELD = ("held",)
 OUTPUTS = [
-    Line("a reader that leaves", "$TS run | true", 4, HELD),
-    Line("a reader that leaves, JSON", "$TS run --json | true", 4, HELD),
-    Line("a reader that leaves, of messages", "$TS run 2>&1 >/dev/null | true", 4, HELD),
+    Line("a reader that exits", "$TS run | true", 4, HELD),
+    Line("a reader that exits, JSON", "$TS run --json | true", 4, HELD),
+    Line("a reader of messages that exits", "$TS run 2>&1 >/dev/null | true", 4, HELD),
     Line("stdout is closed", "$TS run >&-", 4, HELD),
     Line("stderr is closed", "$TS run 2>&-", 4, HELD),
     Line("all streams are closed", "$TS run <&- >&- 2>&-", 4, HELD),
@@ -55,21 +55,21 @@ OUTPUTS = [
     Line("stderr is full", "$TS run 2>/dev/full", 4, HELD),
     Line("both are full", "$TS run >/dev/full 2>/dev/full", 4, HELD),
     Line("stdout can only be read", "$TS run 1</dev/null", 4, HELD),
-    Line("a refused key and a reader that leaves", "CRUN_API_KEY=ak_another $TS run --json | true", 77, ("failed",)),
-    Line("doctor and a reader that leaves", "CRUN_API_KEY=ak_another $TS doctor | true", 77),
+    Line("a refused key and a reader that exits", "CRUN_API_KEY=ak_another $TS run --json | true", 77, ("failed",)),
+    Line("doctor and a reader that exits", "CRUN_API_KEY=ak_another $TS doctor | true", 77),
     Line("health and full streams", "$TS health >/dev/full 2>/dev/full", 1),
-    Line("status and a reader that leaves", "$TS status | true", 0),
-    Line("a list that does not fit", "$TS list >/dev/full", 1, says="could not be written"),
-    Line("a status that does not fit", "$TS status --json >/dev/full", 1, says="could not be written"),
-    Line("an export that does not fit", "$TS export >/dev/full", 1, says="could not be written"),
-    Line("an export whose reader leaves", "$TS export | head -c 10", 0),
+    Line("status and a reader that exits", "$TS status | true", 0),
+    Line("a list on a full stream", "$TS list >/dev/full", 1, says="could not be written"),
+    Line("a status on a full stream", "$TS status --json >/dev/full", 1, says="could not be written"),
+    Line("an export on a full stream", "$TS export >/dev/full", 1, says="could not be written"),
+    Line("an export whose reader exits", "$TS export | head -c 10", 0),
 ]  # fmt: skip
 PLACES = [
     Line("no locale", "LC_ALL=C PYTHONUTF8=0 $TS export >out && grep -q 战斗 out", 0),
     Line("a locale of 1987", "LC_ALL=POSIX PYTHONIOENCODING=latin-1 $TS list", 0, says="战斗"),
     Line("no environment", "env -i $TS status", 0, says="12 templates"),
     Line("no home", "HOME=/nonexistent $TS run", 4, HELD),
-    Line("no room for temporary files", "TMPDIR=/nonexistent $TS run", 4, HELD),
+    Line("no folder for temporary files", "TMPDIR=/nonexistent $TS run", 4, HELD),
     Line("a folder that is gone", "mkdir gone; cd gone; rmdir ../gone; $TS run", 69, says="error:"),
     Line("a folder's .env that is a folder", "mkdir .env; $TS run", 4, HELD),
     Line("a .env of bytes", "printf 'CRUN_API_KEY=\\xff\\n' >.env; $TS run", 78, says="UTF-8"),
@@ -78,10 +78,10 @@ PLACES = [
     Line("proxy variables", "https_proxy=http://127.0.0.1:9 http_proxy=http://127.0.0.1:9 ALL_PROXY=http://127.0.0.1:9 $TS run", 4, HELD),
     Line("certificates of the environment", "SSL_CERT_FILE=/etc/passwd SSL_CERT_DIR=/nonexistent $TS run", 4, HELD),
     Line("a netrc", "echo 'machine 127.0.0.1 login a password b' >.netrc; NETRC=.netrc HOME=. $TS run", 4, HELD),
-    Line("a module of ours in the folder", "echo 'raise SystemExit(99)' | tee sync.py >click.py; $SCRIPT run", 4, HELD),
+    Line("a module of the same name in the folder", "echo 'raise SystemExit(99)' | tee sync.py >click.py; $SCRIPT run", 4, HELD),
     Line("Python's own warnings as errors", "PYTHONWARNINGS=error PYTHONDEVMODE=1 $TS run", 4, HELD),
     Line("Python optimised", "PYTHONOPTIMIZE=2 $TS run", 4, HELD),
-    Line("a terminal that is none", "TERM=dumb COLUMNS=0 LINES=-1 $TS list", 0, says="战斗"),
+    Line("a dumb terminal without a size", "TERM=dumb COLUMNS=0 LINES=-1 $TS list", 0, says="战斗"),
     Line("twelve columns", "COLUMNS=12 $TS list", 0, says="战斗"),
     Line("files of one block", "ulimit -f 1; trap '' XFSZ; $TS run", 69, says="error:"),
     Line("sixteen open files", "ulimit -n 16; $TS run", 4, HELD),
@@ -89,23 +89,23 @@ PLACES = [
     Line("a file that can only be read: doctor", "chmod 444 templates.db; $TS doctor", 69, says="✗ database"),
     Line("a folder that can only be read", "chmod 555 .; $TS run", 69, says="error:"),
     Line("a folder that can only be read: doctor", "chmod 555 .; $TS doctor", 69, says="✗ database"),
-    Line("a file that is none of SQLite's", "rm -f templates.db*; echo hello >templates.db; $TS run", 69, says="not a database"),
+    Line("a file that is not an SQLite database", "rm -f templates.db*; echo hello >templates.db; $TS run", 69, says="not a database"),
     Line("an empty file", "rm -f templates.db*; : >templates.db; $TS run", 0),
     Line("a file that ends in the middle", "truncate -s 9000 templates.db; rm -f templates.db-*; $TS run", 69, says="error:"),
     Line("a file under a link", "mv templates.db real.db; ln -s real.db templates.db; $TS run", 4, HELD),
     Line("a textfile in a read-only folder", "mkdir -m 555 closed; SYNC_METRICS_FILE=closed/sync.prom $TS run", 4, HELD, "metrics_not_written"),
-    Line("a textfile that became a link meanwhile", "ln -s /dev/null sync.prom; SYNC_METRICS_FILE=sync.prom $TS run", 78, says="SYNC_METRICS_FILE"),
-    Line("a key's file that is a pipe without writer", "mkfifo key; CRUN_API_KEY= CRUN_API_KEY_FILE=key $TS run", 78, says="CRUN_API_KEY"),
-    Line("a key's file that is written as it is read", "KEY=$CRUN_API_KEY; CRUN_API_KEY= CRUN_API_KEY_FILE=<(echo $KEY) $TS run", 4, HELD),
-    Line("certificates in a pipe without writer", "mkfifo pem; SYNC_CA_BUNDLE=pem $TS run", 78, says="SYNC_CA_BUNDLE"),
+    Line("a textfile that is a link", "ln -s /dev/null sync.prom; SYNC_METRICS_FILE=sync.prom $TS run", 78, says="SYNC_METRICS_FILE"),
+    Line("a key's file that is a pipe without a writer", "mkfifo key; CRUN_API_KEY= CRUN_API_KEY_FILE=key $TS run", 78, says="CRUN_API_KEY"),
+    Line("a key's file that is a pipe", "KEY=$CRUN_API_KEY; CRUN_API_KEY= CRUN_API_KEY_FILE=<(echo $KEY) $TS run", 4, HELD),
+    Line("certificates in a pipe without a writer", "mkfifo pem; SYNC_CA_BUNDLE=pem $TS run", 78, says="SYNC_CA_BUNDLE"),
     Line("a heartbeat server that is down", "SYNC_PING_URL=http://127.0.0.1:9/x $TS run", 4, HELD, "ping_failed"),
 ]  # fmt: skip
 LINES = [*OUTPUTS, *PLACES]
-QUICK = ("stderr is full", "all streams are closed", "an export that does not fit")
+QUICK = ("stderr is full", "all streams are closed", "an export on a full stream")
 SLICE = (
-    "a reader that leaves, JSON", "stdout is closed", "an export whose reader leaves", "a list that does not fit",
-    "a status that does not fit",
-    "a refused key and a reader that leaves", "doctor and a reader that leaves", "no locale", "a .env that runs commands",
+    "a reader that exits, JSON", "stdout is closed", "an export whose reader exits", "a list on a full stream",
+    "a status on a full stream",
+    "a refused key and a reader that exits", "doctor and a reader that exits", "no locale", "a .env that runs commands",
     "a file that can only be read: doctor",
 )  # fmt: skip
 """The others are long, because each starts a process."""
@@ -121,7 +121,7 @@ def as_an_ordinary_owner() -> None:
 
 
 def shell(line: str, folder: Path, variables: dict[str, str]) -> tuple[int, str]:
-    """Run a line in bash; give the exit code of the first program in it, and all that was printed."""
+    """Run a line in bash; return the exit code of its first program, and all output."""
     script = f"set -o pipefail; {line}\nexit ${{PIPESTATUS[0]}}"
     programs = {"TS": f"{sys.executable} -m sync", "SCRIPT": str(Path(sys.executable).with_name("template-sync"))}
     inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}

@@ -36,14 +36,14 @@ peak = lambda: re.search(r"VmHWM:\s*([0-9]+)", pathlib.Path("/proc/self/status")
 atexit.register(lambda: pathlib.Path("peak").write_text(peak()))
 main()
 """
-"""The program, which writes its peak memory in KiB at its end: the figure that a parent gets includes the parent's memory."""
+"""The program, which writes its own peak memory in KiB at its end; the figure that a parent gets includes its own memory."""
 ALLOWED = 400
-"""MiB of memory for a whole run: the units that are shipped allow 512."""
+"""MiB of memory for a whole run; the systemd units allow 512."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """A page that is heavy to read, and the exit code."""
+    """A page that needs much memory, and the exit code."""
 
     name: str
     records: bytes

@@ -1,4 +1,4 @@
-"""Values of one field: how each is sent, to the byte, and what every engine stores of it, or why its record is rejected."""
+"""Values of one field: the bytes of each, and what every engine stores of it, or the reason of its rejection."""
 # ruff: noqa: E501 - a value is a line
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Value:
-    """One value of one field. `sent` is JSON as bytes or text; `stored` is JSON as text, `reason` why there is none."""
+    """One value of one field. `sent` is JSON as bytes or text; `stored` is JSON as text, `reason` that of a rejection."""
 
     name: str
     field: str
@@ -51,17 +51,17 @@ def priced(credit: str, stored: str) -> Value:
 
 
 def bad(name: str, field: str, sent: str | bytes, reason: str) -> Value:
-    """A value that sets its record aside."""
+    """A value whose record is rejected."""
     return Value(f"bad: {name}", field, sent, reason=reason)
 
 
 def bad_price(name: str, sent: str, reason: str) -> Value:
-    """A price that sets its record aside."""
+    """A price whose record is rejected."""
     return bad(f"price: {name}", "ConsumeItems", f'[{{"Resolution": "1p", "Credit": {sent}}}]', reason)
 
 
 def nested(levels: int, inner: str = "1") -> str:
-    """Write so many lists and objects in each other, in turn."""
+    """Nest lists and objects in turn."""
     for level in reversed(range(levels)):
         inner = f'{{"a": {inner}}}' if level % 2 else f"[{inner}]"
     return inner
@@ -72,7 +72,7 @@ PAGE = 50
 
 
 def key_of(value: Value, place: int) -> str:
-    """Give the id under which a value is served; `place` is its own in the table."""
+    """Return the id of the record with this value; `place` is the index of the value in its table."""
     return str(json.loads(value.sent)) if value.field == "TemplateId" and value.stored else f"v{place:03}"
 
 
@@ -117,9 +117,9 @@ TEXTS = [
     text("accents decomposed", '"e\\u0301"', '"e\u0301"'),
     text("the last code point", '"\\udbff\\udfff"', '"\U0010ffff"'),
     text("a noncharacter", '"\\uffff"', '"\uffff"'),
-    text("our own marks for colours", '"\\ufdd2red\\ufdd0"', '"\ufdd2red\ufdd0"'),
+    text("the program's own marks for colours", '"\\ufdd2red\\ufdd0"', '"\ufdd2red\ufdd0"'),
     text("a byte order mark", '"\\ufeffa"', '"\ufeffa"'),
-    text("a terminal's escape", '"\\u001b[2J\\u0007"'),
+    text("an escape sequence", '"\\u001b[2J\\u0007"'),
     text("an escape of eight bits", '"\\u009b2J"'),
     text("delete", '"\\u007f"'),
     text("right to left", '"\\u202eabc\\u2066"'),
@@ -150,10 +150,10 @@ NUMBERS = [
     Value("number: a duration with an exponent", "Duration", "1e3", "1000"),
     Value("number: a duration with a point", "Duration", "10123.000", "10123"),
     Value("number: the longest duration", "Duration", "1000000000000", "1000000000000"),
-    Value("number: minus nothing", "Duration", "-0", "0"),
+    Value("number: minus zero", "Duration", "-0", "0"),
     Value("number: most images", "InputNum", "1000000", "1000000"),
-    Value("number: the beginning of time", "ReleaseOnlineTime", "0", '"1970-01-01T00:00:00Z"'),
-    Value("number: the end of time", "ReleaseOnlineTime", "253402300799", '"9999-12-31T23:59:59Z"'),
+    Value("number: the earliest time", "ReleaseOnlineTime", "0", '"1970-01-01T00:00:00Z"'),
+    Value("number: the latest time", "ReleaseOnlineTime", "253402300799", '"9999-12-31T23:59:59Z"'),
     *(
         priced(sent, stored)
         for sent, stored in (
@@ -186,14 +186,14 @@ UNKNOWN = [
     named("a quote", 'a"b'),
     named("an escape", "\x1b[2J", stored='{"\\u001b[2J": 1}'),
     named("another case of a known one", "templateid", '"x"'),
-    named("ours", "extra"),
+    named("the column of unknown fields", "extra"),
     named("emoji", "😀"),
     named("200 characters", "n" * 200),
-    named("a class's own", "__class__"),
+    named("an attribute of Python", "__class__"),
     Value("name: in a price, 19 levels", "ConsumeItems", f'[{{"Resolution": "1p", "Credit": 1, "z": {nested(19)}}}]', f'{{"ConsumeItems.z": {{"1p": {nested(19)}}}}}'),
     Value("tags: doubles", "Tags", '["a", "a"]', '[{"name": "a", "name_en": "x"}]'),
-    Value("tags: told apart", "Tags", '["a", "A"]', '[{"name": "a", "name_en": "x"}, {"name": "A", "name_en": "x"}]'),
-    Value("tags: told apart by a space", "Tags", '["b", "b "]', '[{"name": "b", "name_en": "x"}, {"name": "b ", "name_en": "x"}]'),
+    Value("tags: two cases", "Tags", '["a", "A"]', '[{"name": "a", "name_en": "x"}, {"name": "A", "name_en": "x"}]'),
+    Value("tags: with and without a space", "Tags", '["b", "b "]', '[{"name": "b", "name_en": "x"}, {"name": "b ", "name_en": "x"}]'),
     Value("tags: empty", "Tags", '["", "a"]', '[{"name": "", "name_en": "x"}, {"name": "a", "name_en": "x"}]'),
 ]
 SECRETS = [
@@ -233,19 +233,19 @@ BAD = [
     bad("half a pair in an id", "TemplateId", '"\\udfff"', f"TemplateId {HALF}"),
     bad("a negative duration", "Duration", "-1", "Duration must be from 0 to 1000000000000"),
     bad("half a millisecond", "Duration", "1.5", "Duration must be a whole number"),
-    bad("a duration in words", "Duration", '"1"', "Duration must be a number, not a string"),
+    bad("a duration that is a string", "Duration", '"1"', "Duration must be a number, not a string"),
     bad("a duration that is true", "Duration", "true", "Duration must be a number, not a boolean"),
     bad("a duration of 10^12 + 1", "Duration", "1000000000001", "Duration must be from 0 to 1000000000000"),
     bad("a duration of 10^15", "Duration", "1e15", "Duration must be from 0 to 1000000000000"),
-    bad("a duration past every number", "Duration", "1e999999999999999999999", "Duration must be a whole number"),
+    bad("a duration with a huge exponent", "Duration", "1e999999999999999999999", "Duration must be a whole number"),
     bad("a duration of 5,000 digits", "Duration", "9" * 5000, "Duration must be a whole number"),
     bad("NaN as a duration", "Duration", "NaN", "Duration must be a whole number"),
     bad("a million and one images", "InputNum", "1000001", "InputNum must be from 0 to 1000000"),
-    bad("a moment past the calendar", "ReleaseOnlineTime", "253402300800", "ReleaseOnlineTime must be from 0 to 253402300799"),
+    bad("a time after the year 9999", "ReleaseOnlineTime", "253402300800", "ReleaseOnlineTime must be from 0 to 253402300799"),
     bad_price("negative", "-1", "Credit is negative"),
     bad_price("NaN", "NaN", "Credit is not a finite number"),
     bad_price("infinite", "-Infinity", "Credit is not a finite number"),
-    bad_price("in words", '"1"', "Credit must be a number, not a string"),
+    bad_price("a string", '"1"', "Credit must be a number, not a string"),
     bad_price("null", "null", "Credit must be a number, not null"),
     bad_price("true", "true", "Credit must be a number, not a boolean"),
     bad_price("16 digits", "0.1234567890123456", "Credit has more than 15 digits"),

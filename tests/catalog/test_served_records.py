@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,20 @@ from sync.catalog.served_records import LOOK_UP, wire_hash
 from sync.config.redaction import Redactor
 from tests.builders import record
 from tests.catalog.runs import Memory, base, document_of, hashes_of, new_parser, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sync.catalog.served_records import RecordParser, ServedRecord
+
+
+def parsed(
+    *records: Any, page: int = 1, known: Mapping[str, str | None] | None = None
+) -> tuple[RecordParser, list[ServedRecord]]:
+    """Parse records as those of one page."""
+    parser = new_parser(known)
+    return parser, parser.parse_page(page, map(wire, records))
+
 
 # Unchanged or parsed -------------------------------------------------------------------------------------------------------
 
@@ -40,28 +54,24 @@ def test_a_template_whose_hash_is_not_stored_is_parsed() -> None:
 
 
 def test_a_record_with_other_bytes_than_the_stored_hash_is_parsed() -> None:
-    parser = new_parser(hashes_of(record("1")))
-    (served,) = parser.parse_page(1, [wire(record("1", Title="x"))])
+    _, (served,) = parsed(record("1", Title="x"), known=hashes_of(record("1")))
     assert (served.template_id, served.offset is None) == ("1", False)
 
 
 def test_an_unchanged_record_of_a_look_up_has_page_0() -> None:
-    parser = new_parser(hashes_of(record("1")))
-    (served,) = parser.parse_page(LOOK_UP, [wire(record("1"))])
+    _, (served,) = parsed(record("1"), page=LOOK_UP, known=hashes_of(record("1")))
     assert (served.page, served.template_id, served.offset, served.wire_hash) == (0, "1", None, wire_hash(wire(record("1"))))
 
 
 def test_the_records_of_a_page_keep_their_order() -> None:
-    parser = new_parser(hashes_of(record("2")))
-    served = parser.parse_page(7, map(wire, (record("1"), record("2"), {}, record("1"))))
+    _, served = parsed(record("1"), record("2"), {}, record("1"), page=7, known=hashes_of(record("2")))
     assert [(each.page, each.position, each.template_id) for each in served] == [
         (7, 0, "1"), (7, 1, "2"), (7, 2, None), (7, 3, "1"),
     ]  # fmt: skip
 
 
 def test_a_parsed_record_is_decoded_again_from_the_spool() -> None:
-    parser = new_parser()
-    good, bad = parser.parse_page(1, map(wire, (base(), base(Title=5))))
+    parser, (good, bad) = parsed(base(), base(Title=5))
     assert (parser.document(good), good.reason, good.wire_hash) == (document_of(base()), None, wire_hash(wire(base())))
     assert (parser.decode(bad)["Title"], bad.reason) == (5, "Title must be a string, not a number")
 
@@ -137,8 +147,7 @@ def test_a_field_is_missing_until_a_record_of_the_walk_has_a_value() -> None:
 
 
 def test_a_record_has_the_fields_for_which_it_was_the_first_with_a_value() -> None:
-    parser = new_parser()
-    served = parser.parse_page(1, map(wire, (record("1", Title=...), record("2"), record("3"))))
+    _, served = parsed(record("1", Title=...), record("2"), record("3"))
     assert [each.first_with for each in served] == [DOCUMENTED - {"Title"}, {"Title"}, set()]
 
 
@@ -182,8 +191,7 @@ def test_names_in_rejected_records_are_not_collected() -> None:
 
 
 def test_a_record_with_too_many_bytes_is_not_decoded() -> None:
-    parser = new_parser()
-    (served,) = parser.parse_page(1, [wire(record("1", x="y" * MOST_BYTES))])
+    parser, (served,) = parsed(record("1", x="y" * MOST_BYTES))
     assert (served.template_id, parser.decode(served)) == ("1", {"TemplateId": "1"})
     assert served.reason == "it has more than 262144 bytes"
 
@@ -207,8 +215,7 @@ def test_a_deep_record_with_too_many_bytes_has_no_id() -> None:
 
 def test_a_record_with_the_maximum_number_of_bytes_is_parsed() -> None:
     room = MOST_BYTES - len(wire(record("1", Later="")))
-    parser = new_parser()
-    (served,) = parser.parse_page(1, [wire(record("1", Later="y" * room))])
+    parser, (served,) = parsed(record("1", Later="y" * room))
     assert (len(parser.decode(served)["Later"]), served.reason) == (room, "its unknown fields take more than 65536 characters")
 
 

@@ -58,9 +58,16 @@ def confirm(
     random: Callable[[], float] | None = None,
     verified: bool = True,
     accept: bool = False,
+    pages: Callable[[Params], Given] | None = None,
 ) -> tuple[Confirmation, list[str]]:
-    """Confirm missing templates; return the IDs that were looked up, too, without the controls."""
-    endpoint = Answering(lambda question: look_ups(str(question["template_id"])))
+    """Confirm missing templates; return the IDs that were looked up, too, without the controls. `pages` are of a second walk."""
+
+    def answer(question: Params) -> Given:
+        if pages and "page" in question:
+            return pages(question)
+        return look_ups(str(question["template_id"]))
+
+    endpoint = Answering(answer)
     confirmation = confirm_removals(
         endpoint,
         new_parser(),
@@ -69,7 +76,7 @@ def confirm(
         RunOptions(2, workers, accept_removals=accept),
         random or cycle((0.1, 0.5, 0.9)).__next__,
     )
-    return confirmation, [str(each["template_id"]) for each in endpoint.asked if each["template_id"] in missing]
+    return confirmation, [str(each["template_id"]) for each in endpoint.asked if each.get("template_id") in missing]
 
 
 def honest(denial: Given, **others: Given) -> LookUps:
@@ -368,35 +375,11 @@ MANY = [str(number) for number in range(1000, 1000 + LOOK_UPS + 1)]
 
 
 def again(
-    pages: Callable[[int], Sequence[Any]],
-    total: int,
-    missing: Sequence[str] = MANY,
-    *,
-    verified: bool = True,
-    look_ups: LookUps | None = None,
-    random: Callable[[], float] = lambda: 0.5,
-    accept: bool = False,
-) -> tuple[Confirmation, Answering]:
-    def answer(question: Params) -> Given:
-        if "template_id" in question:
-            return (look_ups or honest(not_there()))(str(question["template_id"]))
-        return listed(pages(int(question["page"])), total)
-
-    endpoint = Answering(answer)
-    confirmation = confirm_removals(
-        endpoint,
-        new_parser(),
-        missing,
-        walked(["1", "2", "3"], verified=verified),
-        RunOptions(2, 1, accept_removals=accept),
-        random,
-    )
-    return confirmation, endpoint
-
-
-def looked_up(endpoint: Answering) -> list[str]:
-    """Return the IDs of MANY that were looked up, in order."""
-    return [str(each["template_id"]) for each in endpoint.asked if each.get("template_id") in MANY]
+    pages: Callable[[int], Sequence[Any]], total: int, look_ups: LookUps | None = None, **options: Any
+) -> tuple[Confirmation, list[str]]:
+    """Confirm missing templates with a second walk over these pages."""
+    options = {"missing": MANY, "random": lambda: 0.5, **options}
+    return confirm(look_ups or honest(not_there()), pages=lambda question: listed(pages(int(question["page"])), total), **options)
 
 
 WITHOUT_ANY: Callable[[int], list[Any]] = lambda page: [{"TemplateId": "1"}] if page == 1 else []  # noqa: E731 - it is a catalog
@@ -410,21 +393,21 @@ def test_many_templates_missing_from_a_second_verified_walk_are_confirmed() -> N
 
 
 def test_a_second_walk_comes_with_twenty_random_look_ups() -> None:
-    assert looked_up(again(WITHOUT_ANY, 1, random=lambda: 0.0)[1]) == MANY[:SAMPLE]
-    assert looked_up(again(WITHOUT_ANY, 1, random=lambda: 1.0)[1]) == MANY[: -SAMPLE - 1 : -1]
+    assert again(WITHOUT_ANY, 1, random=lambda: 0.0)[1] == MANY[:SAMPLE]
+    assert again(WITHOUT_ANY, 1, random=lambda: 1.0)[1] == MANY[: -SAMPLE - 1 : -1]
     dice = cycle((0.1, 0.7, 0.3, 0.9)).__next__
-    assert len(set(looked_up(again(WITHOUT_ANY, 1, random=dice)[1]))) == SAMPLE
+    assert len(set(again(WITHOUT_ANY, 1, random=dice)[1])) == SAMPLE
 
 
 def test_a_found_template_of_the_sample_prevents_all_removals() -> None:
-    confirmation, endpoint = again(
+    confirmation, asked = again(
         lambda _: pytest.fail("it walked"),
         total=1,
         look_ups=lambda each: found(each) if each in {"1", "2", "3", "1100"} else HONEST["404"],
     )
     assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ["1100"])
     doubt = "a look-up found one of the missing templates, so the walk is incomplete"
-    sampled = set(looked_up(endpoint)) - {"1100"}
+    sampled = set(asked) - {"1100"}
     assert {key for key, each in confirmation.unconfirmed.items() if each == Unconfirmed(doubt, answered=True)} == sampled
     rest = Unconfirmed(f"not looked up: {doubt}", answered=False)
     assert {key for key, each in confirmation.unconfirmed.items() if each == rest} == set(MANY) - sampled - {"1100"}
@@ -432,11 +415,11 @@ def test_a_found_template_of_the_sample_prevents_all_removals() -> None:
 
 @pytest.mark.parametrize("answer", [MAINTENANCE_404, found("8"), Unreachable("no")], ids=["another form", "another one", "none"])
 def test_one_look_up_of_the_sample_without_evidence_prevents_all_removals(answer: Given) -> None:
-    confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=1, look_ups=honest(HONEST["404"], _1100=answer))
+    confirmation, asked = again(lambda _: pytest.fail("it walked"), total=1, look_ups=honest(HONEST["404"], _1100=answer))
     assert (confirmation.evidence, confirmation.problem, set(confirmation.unconfirmed)) == ({}, "", set(MANY))
     reason = "not looked up: not every look-up of some missing templates confirmed that they are gone"
     assert confirmation.unconfirmed["1000"] == Unconfirmed(reason, answered=False)
-    assert len(looked_up(endpoint)) <= SAMPLE
+    assert len(asked) <= SAMPLE
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["before", "after"])
@@ -465,9 +448,9 @@ def test_an_unverified_second_walk_is_no_evidence_but_its_records_are_found() ->
 
 def test_if_an_operator_accepts_and_the_sample_does_not_agree_all_are_looked_up() -> None:
     look_ups = honest(HONEST["404"], _1100=found("1100"), _1001=Unreachable("no"), _1002=MAINTENANCE_404)
-    confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_ups, accept=True)
+    confirmation, asked = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_ups, accept=True)
     answered = {key for key, each in confirmation.unconfirmed.items() if each.answered}
-    assert (confirmation.evidence, answered) == ({}, set(looked_up(endpoint)) - {"1100", "1001"})
+    assert (confirmation.evidence, answered) == ({}, set(asked) - {"1100", "1001"})
     assert "1000" in answered, "nothing is asked after one that was not answered"
 
 
@@ -481,9 +464,15 @@ def test_an_operator_accepts_at_most_as_many_as_can_be_looked_up_in_time() -> No
 
 
 def test_after_a_walk_with_a_permanently_wrong_count_only_look_ups_confirm() -> None:
-    confirmation, endpoint = again(lambda _: pytest.fail("it walked"), total=0, verified=False)
+    requests: list[str] = []
+
+    def look_up(template_id: str) -> Given:
+        requests.append(template_id)
+        return honest(not_there())(template_id)
+
+    confirmation, _ = again(lambda _: pytest.fail("it walked"), total=0, look_ups=look_up, verified=False)
     assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")
     assert confirmation.unconfirmed == {
         MANY[-1]: Unconfirmed("not looked up: the limit of 200 look-ups per run was reached", answered=False)
     }
-    assert len(endpoint.asked) <= LOOK_UPS + 3 + 2
+    assert len(requests) <= LOOK_UPS + 3 + 2

@@ -1,10 +1,12 @@
-"""The catalog that the documents' examples speak of: the sample catalog of `demo`, before and after its first week."""
+"""Examples in documents: the blocks between fences, and the sample catalog of `demo` on which they are run."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
+import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,13 +17,103 @@ from sync.sandbox.catalog import evolve, make_catalog
 from sync.text import json_text
 from tests.builders import ticking
 from tests.faults import sync
-from tests.snippets import statements
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Engine
 
     from tests.builders import Database
-    from tests.snippets import Snippet
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """One fenced block.
+
+    Attributes:
+        where: file and line of its first line, as editors and pytest write it.
+        heading: the nearest one above.
+        language: the word behind the fence.
+        code: what stands between the fences.
+        shown: what the document says comes of it: the `text` block right below; None if there is none.
+    """
+
+    where: str
+    heading: str
+    language: str
+    code: str
+    shown: str | None = None
+
+    def at(self, offset: int) -> str:
+        """Name the place of a line of it."""
+        file, line = self.where.rsplit(":", 1)
+        return f"{file}:{int(line) + offset}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of SQL, and the values that a line `-- :name = value` above it gives its parameters."""
+
+    where: str
+    sql: str
+    parameters: dict[str, str | float]
+
+
+@dataclass
+class Step:
+    """One command of a shell, and the lines that the document shows below it."""
+
+    where: str
+    command: str
+    shown: list[str] = field(default_factory=list)
+
+
+_FENCED = re.compile(r"^(#+ (?P<heading>[^\n]+))$|^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+_PARAMETER = re.compile(r"^-- :(\w+) = (?:'([^']*)'|([\d.]+))$", re.MULTILINE)
+
+
+def snippets(document: Path, *languages: str) -> list[Snippet]:
+    """Give the blocks in these languages, in order."""
+    text, heading = document.read_text(), ""
+    found: list[Snippet] = []
+    for match in _FENCED.finditer(text):
+        if match["heading"]:
+            heading = match["heading"]
+            continue
+        if match["language"] in languages:
+            where = f"{document.name}:{text.count(chr(10), 0, match.start()) + 2}"
+            below = re.match(r"\n\n```text\n(.*?)^```$", text[match.end() :], re.MULTILINE | re.DOTALL)
+            found.append(Snippet(where, heading, match["language"], match["code"], below[1] if below else None))
+    return found
+
+
+def statements(snippet: Snippet) -> list[Statement]:
+    """Cut a block of SQL at the semicolons that end a line."""
+    found, begun = [], 0
+    for end in re.finditer(r";$", snippet.code, re.MULTILINE):
+        text = snippet.code[begun : end.start()]
+        parameters = {name: _number(number) if number else word for name, word, number in _PARAMETER.findall(text)}
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("--")]
+        found.append(Statement(snippet.at(snippet.code.count("\n", 0, end.start())), "\n".join(lines), parameters))
+        begun = end.end()
+    assert not snippet.code[begun:].strip(), f"{snippet.where}: a statement without a semicolon at its end"
+    return found
+
+
+def _number(text: str) -> float:
+    return float(text) if "." in text else int(text)
+
+
+def steps(snippet: Snippet) -> list[Step]:
+    """Read what a shell shows: `$ ` begins a command, and a comment at its end is none of it."""
+    found: list[Step] = []
+    for offset, line in enumerate(snippet.code.splitlines()):
+        if line.startswith("$ "):
+            found.append(Step(snippet.at(offset), re.sub(r"\s+# .*", "", line[2:])))
+        else:
+            found[-1].shown.append(line)
+    return found
+
 
 WEEKS = ((make_catalog(280, 7), 1), (evolve(make_catalog(280, 7), 7)[0], 8))
 """What is served, and on which day of June 2026, at nine. The clock stands still, so that a run ends when it began."""

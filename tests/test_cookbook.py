@@ -22,9 +22,8 @@ from sync.store.prune import prune
 from sync.store.tables import VIEWS
 from tests.builders import give_epoch
 from tests.command_line import environment
-from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql
+from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql, snippets, statements
 from tests.faults import AFTER, BEFORE, Snapshot, sync
-from tests.snippets import snippets, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,7 @@ from sync import Catalog
 from sync.sandbox.server import Sandbox
 from sync.webhooks.endpoints import Rules
 from tests.command_line import environment, of_sandbox
-from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql
-from tests.snippets import Step, snippets, statements, steps
+from tests.documented import WEEKS, Step, fill, plain_engine, run_python, run_sql, snippets, statements, steps
 from tests.webhooks.receiver import SECRET, Receiver, deliver_to
 
 if TYPE_CHECKING:

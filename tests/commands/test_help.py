@@ -47,16 +47,8 @@ COMMANDS = dict(walk())
 SETTINGS = {option.field for option in OPTIONS}
 LISTINGS = ("runs", "changes", "list", "tags", "types", "history", "diff", "webhooks list")
 PRINT_NO_DATA = {
-    "daemon",
-    "sandbox",
-    "health",
-    "db upgrade",
-    "db backup",
-    "db restore",
-    "lease release",
-    "webhooks resume",
-    "mcp",
-}
+    "daemon", "sandbox", "health", "db upgrade", "db backup", "db restore", "lease release", "webhooks resume", "mcp",
+}  # fmt: skip
 
 
 def options_of(name: str) -> list[click.Option]:

@@ -103,10 +103,7 @@ def test_doctor_shows_the_files_of_the_secrets_and_their_ages(upstream: Upstream
 
 def test_a_key_file_that_was_replaced_below_its_mount_is_named(upstream: Upstream, tmp_path: Path) -> None:
     """As in a container with the file mounted: the old file stays there, without a name."""
-    if (
-        not shutil.which("unshare")
-        or subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode != 0
-    ):
+    if not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:
         pytest.skip("this user may make no mount")
     host, mounted = tmp_path / "host", tmp_path / "key"
     put(host, upstream.settings()["CRUN_API_KEY"])
@@ -114,13 +111,7 @@ def test_a_key_file_that_was_replaced_below_its_mount_is_named(upstream: Upstrea
     variables = upstream.settings(CRUN_API_KEY_FILE=str(mounted))
     del variables["CRUN_API_KEY"]
     script = f"mount --bind {host} {mounted} && echo {NEW} | install -m 400 /dev/stdin {host} && {sys.executable} -m sync doctor"
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script],
-        cwd=tmp_path,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["unshare", "-rm", "sh", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(**variables), capture_output=True, text=True, check=False)
     assert f"! settings   CRUN_API_KEY_FILE ({mounted}) is mounted, and was replaced or deleted on the host;" in done.stdout, done
     assert "restart the container" in done.stdout

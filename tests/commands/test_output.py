@@ -40,13 +40,9 @@ def on_a_terminal(columns: int, *arguments: str, folder: Path) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen(
-        [sys.executable, "-m", "sync", *arguments],
-        cwd=folder,
-        env=environment(TERM="xterm-256color"),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+        [sys.executable, "-m", "sync", *arguments], cwd=folder, env=environment(TERM="xterm-256color"),
+        stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
         os.close(theirs)
         shown = b""
         try:
@@ -149,14 +145,8 @@ def test_a_full_or_closed_standard_output_is_one_sentence_and_no_traceback(flag:
     program = f"{sys.executable} -m sync {flag}"
     endings = ((">/dev/full", 1, "error: The output could not be written"), (">&-", 0, ""), (">/dev/full 2>&1", 1, ""))
     for redirection, code, said in endings:
-        done = subprocess.run(
-            ["bash", "-c", f"{program} {redirection}"],
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        line = ["bash", "-c", f"{program} {redirection}"]
+        done = subprocess.run(line, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr.startswith(said), "Traceback" in done.stderr) == (code, True, False), done.stderr
 
 

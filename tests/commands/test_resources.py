@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import re
 import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -40,10 +42,8 @@ def test_a_run_that_gets_no_thread_says_so_and_exits_with_75(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     refused = template_sync("run", folder=tmp_path, variables=upstream.settings())
-    assert refused.code == 75
-    assert f"error: {NO_THREAD}" in refused.err
-    assert "TasksMax" in refused.err
-    assert "bug" not in refused.err
+    assert (refused.code, f"error: {NO_THREAD}" in refused.err) == (75, True), refused.err
+    assert ("TasksMax" in refused.err, "bug" in refused.err) == (True, False), refused.err
     assert rows(tmp_path, "SELECT status, error_code FROM sync_runs") == [("failed", "resources")]
     monkeypatch.undo()
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
@@ -52,14 +52,9 @@ def test_a_run_that_gets_no_thread_says_so_and_exits_with_75(
 def test_a_run_that_gets_no_memory_says_so_and_exits_with_75(
     upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(RecordParser, "parse_page", refuse)
+    monkeypatch.setattr(RecordParser, "parse_page", mock.Mock(side_effect=MemoryError))
     refused = template_sync("run", folder=tmp_path, variables=upstream.settings())
-    assert refused.code == 75
-    assert f"error: {NO_MEMORY}" in refused.err
-    assert "MemoryMax" in refused.err
+    assert (refused.code, f"error: {NO_MEMORY}" in refused.err, "MemoryMax" in refused.err) == (75, True, True), refused.err
     assert statuses(tmp_path) == ["failed"]
     shown = template_sync("status", folder=tmp_path, variables=upstream.settings())
     assert "this machine: a limit of threads, memory or open files" in shown.out
@@ -76,8 +71,7 @@ def test_a_process_in_too_little_memory_says_so_whatever_it_was_doing(upstream: 
         cwd=tmp_path, env=environment(**upstream.settings()), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode in {0, 75}  # 0 where a platform needs less
-    assert "Unexpected" not in done.stderr
-    assert "Traceback" not in done.stderr
+    assert not re.search("Unexpected|Traceback", done.stderr), done.stderr
     assert done.returncode == 0 or "The operating system gave this process no further" in done.stderr
 
 
@@ -101,11 +95,9 @@ def test_a_request_without_a_free_file_descriptor_names_the_limit_and_not_the_ne
     variables = upstream.settings(CRUN_BASE_URL=upstream.url.replace("127.0.0.1", "localhost"), PYTHONPATH=str(tmp_path))
     refused = template_sync(*command.split(), folder=tmp_path, variables=variables)
     said = refused.out + refused.err
-    assert refused.code == 75, said
-    assert "his process has reached its limit of open files" in said
+    assert (refused.code, "his process has reached its limit of open files" in said) == (75, True), said
     assert "→ Raise the limit (systemd LimitNOFILE, ulimit -n), or stop other programs." in said
-    assert "Check the network" not in said
-    assert "bug" not in said
+    assert not re.search("Check the network|bug", said), said
 
 
 @pytest.mark.ci_slice

@@ -11,6 +11,7 @@ from collections import namedtuple
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -30,7 +31,7 @@ from tests.golden.scenes import HOUR, MINUTE, START, end_holder, unconfirmed
 from tests.servers import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -116,7 +117,7 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
     assert [row["status"] for row in sqlite.rows("sync_runs")] == ["interrupted"]
 
 
-def test_a_lease_of_a_dead_holder_is_told_as_free(sqlite: Database, tmp_path: Path) -> None:
+def test_the_lease_of_a_dead_holder_is_shown_as_free(sqlite: Database, tmp_path: Path) -> None:
     take_lease(sqlite.engine, ttl=600, now=START)
     end_holder(sqlite)
     seen = template_sync("lease", "show", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
@@ -162,10 +163,8 @@ def test_doctor_and_the_settings(sqlite: Database, upstream: Upstream) -> None:
 
 
 def test_doctor_and_a_name_that_does_not_resolve(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    monkeypatch.setattr(socket, "getaddrinfo", mock.Mock(side_effect=unknown))
     found = checks(sqlite, "https://catalog.invalid")
     assert (found["name"].result, found["tls"].result, found["catalog"].result) == (Result.FAILED,) * 3
     assert found["name"].seen == "catalog.invalid: its name does not resolve"
@@ -174,7 +173,7 @@ def test_doctor_and_a_name_that_does_not_resolve(sqlite: Database, monkeypatch: 
 
 @contextmanager
 def tls(certificate: Path) -> Iterator[int]:
-    """Shake hands with everybody, and say nothing."""
+    """Complete each handshake, then close the connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -283,17 +282,18 @@ def test_doctor_and_freshness(sqlite: Database, upstream: Upstream) -> None:
     assert "(401)" in stale.advice
 
 
-def test_doctor_and_held_removals(sqlite: Database, upstream: Upstream) -> None:
-    run_with(records(40), sqlite.engine)
-    run_with(records(20), sqlite.engine)
-    held = checks(sqlite, upstream.url)["held"]
-    assert (held.result, held.seen) == (Result.WARNING, "20 removals are held")
+def held(database: Database) -> None:
+    run_with(records(40), database.engine)
+    run_with(records(20), database.engine)
 
 
-def test_doctor_and_unconfirmed_removals(sqlite: Database, upstream: Upstream) -> None:
-    unconfirmed(sqlite)
-    found = checks(sqlite, upstream.url)["unconfirmed"]
-    assert (found.result, found.seen) == (Result.WARNING, "2 removals are unconfirmed")
+@pytest.mark.parametrize(("prepare", "seen"), [(held, "20 removals are held"), (unconfirmed, "2 removals are unconfirmed")])
+def test_doctor_and_pending_removals(
+    prepare: Callable[[Database], None], seen: str, sqlite: Database, upstream: Upstream
+) -> None:
+    prepare(sqlite)
+    found = checks(sqlite, upstream.url)[prepare.__name__]
+    assert (found.result, found.seen) == (Result.WARNING, seen)
 
 
 def test_doctor_leaves_with_the_exit_code_that_a_run_would_and_changes_nothing(upstream: Upstream, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
 from tests.command_line import environment, of_sandbox, template_sync
-from tests.snippets import snippets, steps
+from tests.documented import snippets, steps
 from tests.test_documents_run import shell
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"

@@ -17,7 +17,7 @@ import pytest
 from sync.store import schema
 from sync.store.bulk import insert_rows
 from sync.store.tables import metadata
-from tests.snippets import snippets, statements
+from tests.documented import snippets, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -85,27 +85,18 @@ def command(context: Context) -> None:
     daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
     prepare(engine)
     require_origin(engine, settings.base_url)
-    probes = None
+    close_timeout = min(CLOSE_TIMEOUT, settings.grace)
+    context.closing.callback(ping.close, close_timeout)
     if settings.http_port is not None:
-        probes = Probes(
-            settings.http_host,
-            settings.http_port,
-            live=daemon.live,
-            ready=service.ready,
-            metrics=Scrape(metrics, lambda: overview(engine)).text,
-        )
+        scrape = Scrape(metrics, lambda: overview(engine)).text
+        probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=scrape)
         probes.start()
+        context.closing.callback(probes.stop)
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
     if dispatch_loop is not None:
         dispatch_loop.start()
-    try:
-        daemon.serve()
-    finally:
-        if dispatch_loop is not None:
-            dispatch_loop.close(min(CLOSE_TIMEOUT, settings.grace))
-        if probes is not None:
-            probes.stop()
-        ping.close(min(CLOSE_TIMEOUT, settings.grace))
+        context.closing.callback(dispatch_loop.close, close_timeout)
+    daemon.serve()
     if service.outdated is not None:
         raise service.outdated
 

@@ -55,11 +55,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: the finding, the advice, and the exit code of a run that fails there.
-
-    Attributes:
-        file: the file that was read, and `age_seconds` since it was written; None for a check without a file.
-    """
+    """One check: the finding, the advice, and the exit code of a run that fails there; the file that was read, and its age."""
 
     name: str
     result: Result
@@ -129,9 +125,11 @@ def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
         return Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
     days = (ssl.cert_time_to_seconds(str(found["notAfter"])) - now().timestamp()) / 86400
     seen = f"certificate verified, valid for {days:.0f} more days"
-    return (
-        Check("tls", Result.FINE, seen) if days > CERTIFICATE_DAYS else Check("tls", Result.WARNING, seen, "Report it to Crun.")
-    )
+    return _fine_or_warning("tls", seen, fine=days > CERTIFICATE_DAYS, advice="Report it to Crun.")
+
+
+def _fine_or_warning(name: str, seen: str, *, fine: bool, advice: str) -> Check:
+    return Check(name, Result.FINE, seen) if fine else Check(name, Result.WARNING, seen, advice)
 
 
 def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
@@ -153,8 +151,7 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
         except (ValueError, TypeError, OverflowError):
             return
     where = f"{age(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
-    fine = abs(skew) <= MAX_CLOCK_SKEW
-    yield Check("clock", Result.FINE if fine else Result.WARNING, where, "" if fine else "Set this machine's clock (NTP).")
+    yield _fine_or_warning("clock", where, fine=abs(skew) <= MAX_CLOCK_SKEW, advice="Set this machine's clock (NTP).")
 
 
 def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
@@ -163,8 +160,7 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
     try:
         found = overview(engine)
         if (server := server_state(engine)) is not None:
-            result = Result.WARNING if server.warnings else Result.FINE
-            yield Check("server", result, server.summary, f"{'; '.join(server.warnings)}." if server.warnings else "")
+            yield _fine_or_warning("server", server.summary, fine=not server.warnings, advice=f"{'; '.join(server.warnings)}.")
         if not found.holder.active:  # the write check would wait for that run
             rehearse_run(engine)
     except SyncError as error:
@@ -211,7 +207,7 @@ def _disk(engine: Engine) -> Check | None:
     except OSError as error:
         return Check("disk", Result.FAILED, f"the folder {folder}: {error.strerror}", "Correct it, or change DATABASE_URL.", 69)
     seen = f"{free // 2**20} MiB free in {folder}"
-    return Check("disk", Result.FINE, seen) if free > MIN_FREE_BYTES else Check("disk", Result.WARNING, seen, "Free some space.")
+    return _fine_or_warning("disk", seen, fine=free > MIN_FREE_BYTES, advice="Free some space.")
 
 
 def _lease(found: Overview) -> Check:
@@ -226,12 +222,11 @@ def _freshness(settings: Settings, found: Overview, now: datetime) -> Check:
     if ended is None:
         return Check("freshness", Result.WARNING, "no successful run yet", "Run `template-sync run` and check its output.")
     seen = f"the last success was {ago((now - ended).total_seconds())}"
-    if not is_stale(ended, now, settings.staleness_budget):
-        return Check("freshness", Result.FINE, seen)
-    if ended > now:
-        return Check("freshness", Result.WARNING, seen, "Set this machine's clock; the next run then updates the status.")
     why = found.last_attempt.error if found.last_attempt else None
-    return Check("freshness", Result.WARNING, seen, why or "Check the daemon or the schedule.")
+    advice = why or "Check the daemon or the schedule."
+    if ended > now:
+        advice = "Set this machine's clock; the next run then updates the status."
+    return _fine_or_warning("freshness", seen, fine=not is_stale(ended, now, settings.staleness_budget), advice=advice)
 
 
 _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}

@@ -14,6 +14,9 @@ from sync.catalog.selection import Selection
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
 from sync.commands.listing import FEED_POSITION, NUMBER, limit, report_unknown_words
 from sync.errors import CursorLost, UsageError
+from sync.reader import feed, status
+from sync.terminal.lines import change_lines, mark
+from sync.text import count_of, escape_control_characters, json_text
 from sync.webhooks.endpoints import KINDS, Rules, contradiction, is_field
 
 if TYPE_CHECKING:
@@ -60,8 +63,6 @@ def command(
         )
     if follow and run_id is not None:
         raise click.UsageError("--follow and --run cannot be combined: a finished run records no more changes.")
-    from sync.reader import feed, status
-
     engine = context.engine()
     with _lost_cursor_as_json(context.out, as_json=as_json):
         if pending:
@@ -95,11 +96,8 @@ def _lost_cursor_as_json(out: Output, *, as_json: bool) -> Iterator[None]:
 
 
 def _select(engine: Engine, rules: Rules, since: str | None, run_id: int | None, limit: int | None) -> list[dict[str, Any]]:
-    from sync.reader import feed
-    from sync.reader.status import require_run
-
     if run_id is not None:
-        require_run(engine, run_id)
+        status.require_run(engine, run_id)
     elif since is None:
         most = NEWEST if limit is None else limit
         return feed.changes(engine, most=most) if rules == Rules() else _newest(engine, rules, most)
@@ -109,15 +107,13 @@ def _select(engine: Engine, rules: Rules, since: str | None, run_id: int | None,
 
 
 def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]], *, newest: bool, whole_feed: bool) -> None:
-    from sync.reader.status import overview
-
     if not found:
         out.message("no changes")
     elif whole_feed:
-        end = overview(engine)
+        end = status.overview(engine)
         if newest and found[0]["seq"] > end.oldest_seq:
-            all_ = f"`template-sync changes --since {end.oldest_seq - 1}` shows all"
-            out.message(f"only the newest {len(found)} are shown; {all_}")
+            shows_all = f"`template-sync changes --since {end.oldest_seq - 1}` shows all"
+            out.message(f"only the newest {len(found)} are shown; {shows_all}")
         elif not newest and found[-1]["seq"] < end.last_seq:
             continues = f"`template-sync changes --since {found[-1]['cursor'] or found[-1]['seq']}` continues"
             out.message(f"only the first {len(found)} are shown; {continues}")
@@ -125,8 +121,6 @@ def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]],
 
 def _newest(engine: Engine, rules: Rules, most: int) -> list[dict[str, Any]]:
     """Read the newest changes that match the rules, oldest first; in batches, because this can scan the whole feed."""
-    from sync.reader import feed, status
-
     found: deque[dict[str, Any]] = deque(maxlen=most)
     seq = status.overview(engine).oldest_seq - 1
     while batch := feed.changes(engine, since=seq, limit=BATCH):
@@ -138,9 +132,8 @@ def _newest(engine: Engine, rules: Rules, most: int) -> list[dict[str, Any]]:
 def _rules(*, tags: Sequence[str], kinds: Sequence[str], fields: Sequence[str]) -> Rules:
     for name in fields:
         if not is_field(name):
-            raise UsageError(
-                f"--field: no change has a field {name!r}.", hint="Use a field name as `changes` shows it, such as title or tags."
-            )
+            hint = "Use a field name as `changes` shows it, such as title or tags."
+            raise UsageError(f"--field: no change has a field {name!r}.", hint=hint)
     rules = Rules(kinds=frozenset(kinds), tags=frozenset(tags), fields=frozenset(fields))
     if why := contradiction(rules):
         raise UsageError(f"--kind: {why}.")
@@ -155,8 +148,6 @@ def _pauses() -> Iterator[None]:
 
 
 def _follow(out: Output, changes: Iterable[dict[str, Any]], *, as_json: bool) -> None:
-    from sync.text import json_text
-
     run_id = None
     for change in changes:
         if as_json:
@@ -169,8 +160,6 @@ def _follow(out: Output, changes: Iterable[dict[str, Any]], *, as_json: bool) ->
 
 
 def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = True) -> None:
-    from sync.terminal.lines import change_lines, mark
-
     for run_id, group in itertools.groupby(changes, key=lambda change: change["run_id"]):
         listed = list(group)
         if heading:
@@ -188,9 +177,6 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
     if not missing:
         out.message("no removals are held or unconfirmed")
         return
-    from sync.terminal.lines import change_lines, mark
-    from sync.text import count_of, escape_control_characters
-
     for row in missing[:limit]:
         why = f"  ({row['state']} since run {row['since_run_id']}, {row['since_at']}: {escape_control_characters(row['reason'])})"
         out.lines([line + why for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None}, mark)])

@@ -63,7 +63,6 @@ def command(
 def _example_or_request(
     form: Form, base_url: str | None, resolution: str | None, removed_at: str | None
 ) -> GenerationInput | GenerationRequest:
-    # With a base URL the complete request.
     from sync.forms.form import job_request
     from sync.outputs.commands import GenerationInput, GenerationRequest
 
@@ -97,11 +96,7 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 def read_json(file: str) -> Any:
-    """Read one JSON value from a file, `-` for stdin.
-
-    Raises:
-        UsageError: the file cannot be read, has more than `MAX_BYTES`, or is not plain JSON.
-    """
+    """Read one JSON value from a file, `-` for stdin, or raise UsageError: unreadable, too long, or not plain JSON."""
     name = "stdin" if file == "-" else file
     try:
         with open(0 if file == "-" else file, "rb", closefd=file != "-") as source:

@@ -6,6 +6,9 @@ import click
 
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
 from sync.commands.listing import TEMPLATE_ID, limit
+from sync.reader.catalog import find_template
+from sync.reader.feed import changes
+from sync.terminal.lines import change_lines, mark
 
 
 @sync_command("Show the change history of one template, oldest first. Reads the database only.", *DATABASE_FLAGS)
@@ -14,10 +17,6 @@ from sync.commands.listing import TEMPLATE_ID, limit
 @json_flag()
 def command(context: Context, *, template_id: str, limit: int | None, as_json: bool) -> None:
     """Show one template's changes."""
-    from sync.reader.catalog import find_template
-    from sync.reader.feed import changes
-    from sync.terminal.lines import change_lines, mark
-
     engine = context.engine()
     known = find_template(engine, template_id).as_json()
     found = changes(engine, template_id=template_id, most=limit)
@@ -25,8 +24,7 @@ def command(context: Context, *, template_id: str, limit: int | None, as_json: b
         context.out.json(found)
         return
     for change in found:
-        context.out.lines(
-            [mark(f"run {change['run_id']}, {change['at']}", "bold"), *(f"  {line}" for line in change_lines(change, mark))]
-        )
+        context.out.lines([mark(f"run {change['run_id']}, {change['at']}", "bold")])
+        context.out.lines(f"  {line}" for line in change_lines(change, mark))
     if not found and limit != 0:
         context.out.message(f"no changes are retained: the last one, at {known['changed_at']}, was pruned")

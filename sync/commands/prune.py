@@ -50,7 +50,7 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     engine = context.engine()
     delivery_positions = positions(engine)
     counts = prune(engine, before=None if age is None else now() - age, keep_runs=keep_runs, dry_run=dry_run)
-    for name in endpoints_passed([position for position in delivery_positions if not position.paused], counts["oldest_seq"]):
+    for name in endpoints_passed((position for position in delivery_positions if not position.paused), counts["oldest_seq"]):
         context.out.message(
             f"warning: undelivered changes of webhook endpoint {name} {'would be' if dry_run else 'were'} deleted; "
             f"it {'would be' if dry_run else 'will be'} paused as lost."

@@ -123,10 +123,7 @@ def open_endpoint(settings: Settings, recording: Recording | None = None) -> Ite
 
 @contextmanager
 def heartbeat_for_run(settings: Settings, engine: Engine) -> Iterator[Callable[[Outcome], None]]:
-    """Ping SYNC_PING_URL at the start of a run; yield the function that pings its result.
-
-    An exception in the block, before that function is called, is reported as a failure.
-    """
+    """Ping SYNC_PING_URL at the start of a run; yield the function that pings its result. An earlier exception is a failure."""
     if settings.ping_url is None:
         yield lambda _outcome: None
         return

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.output import progress_on_terminal
 from sync.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
@@ -20,16 +21,11 @@ if TYPE_CHECKING:
     from sync.commands.output import Output
     from sync.config.settings import Settings
     from sync.outputs.commands import SiteBuilt
-    from sync.site.build import Options
     from sync.site.covers import MediaCopier
 
 
 def require_renderer(required_by: str) -> None:
-    """Check that the gallery can be rendered, without importing Jinja2.
-
-    Raises:
-        MissingExtra: Jinja2 is not installed.
-    """
+    """Raise MissingExtra if the gallery cannot be rendered, without importing Jinja2."""
     from importlib.util import find_spec
 
     if find_spec("jinja2") is None:
@@ -41,23 +37,16 @@ def write(
     out: Output | None = None,
 ) -> SiteBuilt:  # fmt: skip
     """Write the gallery to a folder; `covers` overrides SYNC_SITE_COVERS, `out` shows the progress on a terminal."""
-    from sync.commands.output import progress_on_terminal
-    from sync.site.build import build
+    from sync.site.build import Options, build
 
     copying, progress = (progress_on_terminal(out, f"gallery: {what}") if out else None for what in ("cover", "page"))
-    copier = media_copier(settings, engine, covers=settings.site_covers if covers is None else covers, progress=copying)
-    return build(engine, folder, options_of(settings, site_url), copy_media=copier, progress=progress)
+    copier = _media_copier(settings, engine, covers=settings.site_covers if covers is None else covers, progress=copying)
+    options = Options(settings.base_url, settings.staleness_budget, site_url)
+    return build(engine, folder, options, copy_media=copier, progress=progress)
 
 
-def options_of(settings: Settings, site_url: str | None = None) -> Options:
-    """Build a site's options from the settings."""
-    from sync.site.build import Options
-
-    return Options(settings.base_url, settings.staleness_budget, site_url)
-
-
-def media_copier(
-    settings: Settings, engine: Engine, *, covers: bool, progress: Callable[[int, int | None], None] | None = None
+def _media_copier(
+    settings: Settings, engine: Engine, *, covers: bool, progress: Callable[[int, int | None], None] | None
 ) -> MediaCopier | None:
     """Return the copier of covers; for the sample catalog it copies the files of the package, which need no download."""
     from sync.reader.catalog import has_covers_at
@@ -92,10 +81,8 @@ def _sample_media(url: str, _document: Document) -> bytes:
 @json_flag("Print the result as JSON.")
 def command(context: Context, *, folder: Path, site_url: str | None, covers: bool, as_json: bool) -> None:
     """Write the gallery."""
-    site_url = site_address(site_url)
-    engine = context.engine()
-
-    built = write(context.settings, engine, folder, site_url=site_url, covers=covers or None, out=context.out)
+    site_url = _site_address(site_url)
+    built = write(context.settings, context.engine(), folder, site_url=site_url, covers=covers or None, out=context.out)
     if as_json:
         context.out.json(built)
     else:
@@ -109,12 +96,8 @@ def describe_build(built: SiteBuilt, folder: Path) -> str:
     return f"{folder / 'index.html'}: {built.templates} templates, {what}{missing}"
 
 
-def site_address(url: str | None) -> str | None:
-    """Validate the public URL of the site; append a slash if it has none.
-
-    Raises:
-        UsageError: it is not an http or https URL of a folder.
-    """
+def _site_address(url: str | None) -> str | None:
+    """Validate the public URL of the site; append a slash if it has none."""
     if url is None:
         return None
     try:

@@ -34,14 +34,14 @@ def command(context: Context, *, as_json: bool) -> None:
 
     engine = context.engine()
     found, moment = overview(engine), now()
-    delivery_positions = endpoint_positions(engine, context.settings)
+    delivery_positions = _endpoint_positions(engine, context.settings)
     if as_json:
-        context.out.json(status_output(found, context.settings, moment, delivery_positions))
+        context.out.json(_status_output(found, context.settings, moment, delivery_positions))
     else:
         context.out.lines(status_lines(found, context.settings, moment, delivery_positions))
 
 
-def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
+def _endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
     """Read the positions of the endpoints in SYNC_WEBHOOKS_FILE, or of all endpoints if that file cannot be read."""
     from sync.webhooks.outbox import positions
 
@@ -55,8 +55,7 @@ def endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
     return known
 
 
-def status_output(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> Status:
-    """Build the JSON output; ages are in seconds."""
+def _status_output(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> Status:
     from sync.outputs.catalog import Run
     from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
 
@@ -93,7 +92,7 @@ def status_output(found: Overview, settings: Settings, now: datetime, delivery_p
         last_seq=found.last_seq,
         cursor=found.cursor,
         standby=None if found.standby is None else Standby(found.standby.seconds),
-        site=site_state(found, settings),
+        site=_site_state(found, settings),
         webhooks=[
             EndpointPosition(each.name, each.behind, each.attempts, moment(each.failing_since), each.paused)
             for each in delivery_positions
@@ -133,8 +132,8 @@ def status_lines(found: Overview, settings: Settings, now: datetime, delivery_po
     if found.standby is not None:
         how_late = "" if found.standby.seconds is None else f": its newest transaction is {age(found.standby.seconds)} old"
         lines.append(("server", f"a standby or replica, which may lag{how_late}"))
-    lines += webhook_lines(delivery_positions, now)
-    if (site := site_state(found, settings)) is not None:
+    lines += _webhook_lines(delivery_positions, now)
+    if (site := _site_state(found, settings)) is not None:
         stands = "up to date" if site.current else "not up to date: see the log of the last run"
         lines.append(("gallery", f"{site.folder}, {stands}"))
     return [f"{mark(pad(name, 13), 'bold')} {text}" for name, text in lines]
@@ -154,7 +153,7 @@ def _attempt_lines(attempt: run_record.Run, now: datetime, *, active: bool) -> l
     return lines
 
 
-def site_state(found: Overview, settings: Settings) -> SiteState | None:
+def _site_state(found: Overview, settings: Settings) -> SiteState | None:
     """Return the folder of the gallery and whether it shows every change; None if SYNC_SITE_DIR is not set."""
     if settings.site_dir is None:
         return None
@@ -166,7 +165,7 @@ def site_state(found: Overview, settings: Settings) -> SiteState | None:
     return SiteState(folder=settings.site_dir, current=cursor_of(Path(settings.site_dir)) == found.cursor)
 
 
-def webhook_lines(delivery_positions: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
+def _webhook_lines(delivery_positions: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
     """Format the number of endpoints, and one line for each of the first that need attention."""
     from sync.terminal.tables import describe_problem
 

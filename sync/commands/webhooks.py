@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.catalog.selection import make_selection
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.listing import limit, whole_number
 from sync.errors import ConfigurationError, TryLater, UsageError
+from sync.reader.catalog import type_counts, unknown_filter_values
+from sync.reader.feed import changes
+from sync.terminal.tables import webhook_rows
 from sync.text import count_of, iso
+from sync.webhooks.configuration import endpoints_in, load_endpoints, secrets_of
+from sync.webhooks.outbox import positions
+from sync.webhooks.outbox import resume as resume_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,15 +47,11 @@ def command() -> None:
 @limit("Maximum number of rows.")
 def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
     """Show every endpoint of the file."""
-    from sync.terminal.tables import webhook_rows
-    from sync.webhooks.configuration import endpoints_in, load_endpoints
-    from sync.webhooks.outbox import positions
-
     path = _file(context)
     endpoints = endpoints_in(path)[:limit]
     known = {position.name: position for position in positions(context.engine())}
     if as_json:
-        context.out.json([endpoint_output(endpoint, known.get(endpoint.name)) for endpoint in endpoints])
+        context.out.json([_endpoint_output(endpoint, known.get(endpoint.name)) for endpoint in endpoints])
     elif endpoints:
         context.out.table(webhook_rows([(each, known.get(each.name)) for each in endpoints], now()))
     _warn_of_unknown_values(context, endpoints)
@@ -57,9 +60,6 @@ def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> Non
 
 def _warn_of_unknown_values(context: Context, endpoints: Sequence[Endpoint]) -> None:
     """Warn of each tag and type in the rules that no template ever had, once the catalog has templates."""
-    from sync.catalog.selection import make_selection
-    from sync.reader.catalog import type_counts, unknown_filter_values
-
     if not type_counts(context.engine()):
         return
     for endpoint in endpoints:
@@ -70,7 +70,7 @@ def _warn_of_unknown_values(context: Context, endpoints: Sequence[Endpoint]) -> 
             context.out.warning(f"endpoint {endpoint.name}: no template has the {name} {word!r}; {hint}")
 
 
-def endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
+def _endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
     """Build the JSON output of an endpoint; it contains only the origin of the URL, because the rest may be a secret."""
     from sync.outputs.webhooks import WebhookEndpoint
 
@@ -117,7 +117,6 @@ def test(context: Context, *, name: str, seq: int | None, as_json: bool) -> None
 
 def _message_of(context: Context, endpoint: Endpoint, seq: int, unique: str) -> Message:
     """Build the message of one change, with another id than its delivery has, so that the receiver accepts both."""
-    from sync.reader.feed import changes
     from sync.webhooks.sign_and_send import message_of_change, message_of_run
 
     found = changes(context.engine(), since=seq - 1, limit=1)
@@ -170,9 +169,6 @@ def deliver(context: Context, *, as_json: bool) -> None:
 @click.option("--skip", is_flag=True, help="Skip the next pending message and print its ID.")
 def resume(context: Context, *, name: str, skip: bool) -> None:
     """Resume an endpoint."""
-    from sync.webhooks.configuration import endpoints_in
-    from sync.webhooks.outbox import resume as resume_endpoint
-
     endpoint = next((each for each in endpoints_in(_file(context)) if each.name == name), None)
     if endpoint is None:
         raise _unknown(name)
@@ -195,8 +191,6 @@ def _file(context: Context) -> str:
 
 
 def _endpoints(context: Context) -> list[SignedEndpoint]:
-    from sync.webhooks.configuration import load_endpoints, secrets_of
-
     warnings: list[str] = []
     endpoints = load_endpoints(_file(context), warnings=warnings)
     context.out.hide(secrets_of(endpoints))

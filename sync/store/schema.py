@@ -142,6 +142,10 @@ def is_empty(engine: sa.Engine) -> bool:
 def current(engine: sa.Engine) -> tuple[str | None, State]:
     """Return the revision of the database and its relation to this version."""
     require_file(engine)
+    return _current(engine)
+
+
+def _current(engine: sa.Engine) -> tuple[str | None, State]:
     with translate_errors(engine), engine.connect() as connection:
         found = revision(connection)
     return found, state_of(found)
@@ -176,7 +180,7 @@ def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> 
     is_downgrade = target == "base" or target.startswith("-")
 
     def needed() -> bool:
-        state = current(engine)[1]
+        state = _current(engine)[1]  # without a file, SQLite's error names the reason why it could not be created
         return state is State.BEHIND or (state is State.CURRENT and is_downgrade)
 
     with hold_lease_for_upgrade(engine, needed=needed, waiting=waiting), translate_errors(engine), engine.connect() as connection:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sync.client.network import TransportFailure
     from sync.client.response import Envelope
     from sync.client.worker import Completed, Params
-    from sync.config.settings import Settings
+    from sync.config.options import Settings
     from sync.retry_policy import RetryPolicy
 
 AGENT = "crun-template-sync"

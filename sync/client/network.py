@@ -12,7 +12,7 @@ from sync.config.resource_limits import resource_error
 from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sync.config.settings import Settings
+    from sync.config.options import Settings
     from sync.errors import ResourcesExhausted
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.commands.output import Output, ServiceOutput, background_stderr
-from sync.config.options import OPTIONS
+from sync.config.options import OPTIONS, Settings
 from sync.config.resource_limits import resource_error
-from sync.config.settings import Loaded, Settings, dotenv_file, load
+from sync.config.settings import Loaded, dotenv_file, load
 from sync.errors import SyncError, UsageError
 
 if TYPE_CHECKING:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.config.settings import Loaded, Settings
+    from sync.config.options import Settings
+    from sync.config.settings import Loaded
 
 
 MIN_FREE_BYTES = 100 * 2**20

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.document import Document
     from sync.commands.output import Output
-    from sync.config.settings import Settings
+    from sync.config.options import Settings
     from sync.outputs.commands import SiteBuilt
     from sync.site.covers import MediaCopier
 

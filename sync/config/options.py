@@ -1,12 +1,12 @@
-"""Every setting: its variable, default, parser and help text."""
+"""Every setting: its type, variable, default, parser and help text."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
 from sync.config.addresses import LOOPBACK, http_url
@@ -170,9 +170,8 @@ def _zone(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: field, variable, default as text, parser, metavar of its flag, and help text."""
+    """How a setting is given: variable, default as text, parser, metavar of its flag, help text; `field` is its attribute."""
 
-    field: str
     variable: str
     default: str | None
     parse: Callable[[str], Any]
@@ -180,51 +179,73 @@ class Option:
     help: str
     secret: bool = False
     file_twin: bool = False
+    field: str = ""
 
 
-OPTIONS: tuple[Option, ...] = (
-    Option("api_key", "CRUN_API_KEY", None, _key, "KEY", "The Crun API key.", secret=True, file_twin=True),
-    Option("base_url", "CRUN_BASE_URL", "https://api.crun.ai", _base_url, "URL",
-           "The API's origin; https://api.crunai.com in mainland China."),
-    Option("database_url", "DATABASE_URL", "sqlite:///templates.db", _database_url, "URL", "SQLite, PostgreSQL or MariaDB/MySQL.",
-           secret=True, file_twin=True),
-    Option("interval", "SYNC_INTERVAL", "15m", parse_duration, "DURATION",
-           "Interval between runs of the daemon; the catalog changes a few times a day."),
-    Option("cron", "SYNC_CRON", None, _cron, "EXPRESSION", "Cron expression for the daemon, instead of the interval."),
-    Option("timezone", "SYNC_TIMEZONE", "UTC", _zone, "ZONE", "Time zone of SYNC_CRON; UTC has no daylight saving time."),
-    Option("page_size", "SYNC_PAGE_SIZE", "50", _whole(1, 50), "N",
-           "Templates per page; 50 is the maximum of the endpoint."),
-    Option("concurrency", "SYNC_CONCURRENCY", "4", _whole(1, 64), "N", "Maximum number of concurrent page requests."),
-    Option("rate", "SYNC_RATE", "10", _rate, "N", "Rate limit for all requests together, per second; 0 means no limit."),
-    Option("deadline", "SYNC_DEADLINE", "10m", parse_duration, "DURATION", "Deadline of one run; after it nothing is applied."),
-    Option("max_removed", "SYNC_MAX_REMOVED", "10%", _share, "SHARE",
-           "A run that would remove more than this share of the catalog (and more than 10 templates) holds the removals."),
-    Option("hold", "SYNC_HOLD", "1h", parse_duration_or_zero, "DURATION",
-           "Minimum age of the first of the three consecutive runs that confirm a held removal; 0s: no minimum."),
-    Option("log_format", "SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
-           "auto: console on a terminal, else JSON."),
-    Option("log_level", "SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "debug|info|warning|error",
-           "Minimum severity of logged events."),
-    Option("lease_ttl", "SYNC_LEASE_TTL", "60s", parse_duration, "DURATION",
-           "Time after which the lease of a run expires unless renewed."),
-    Option("grace", "SYNC_GRACE", "30s", parse_duration, "DURATION", "Maximum time for a graceful stop of the daemon."),
-    Option("stale_after", "SYNC_STALE_AFTER", None, parse_duration, "DURATION",
-           "Age after which the last success is stale; default three intervals, one day with SYNC_CRON."),
-    Option("http_host", "SYNC_HTTP_HOST", "127.0.0.1", str, "HOST", "Address for the daemon's probes and metrics."),
-    Option("http_port", "SYNC_HTTP_PORT", None, _whole(0, 65535), "PORT",
-           "Port of /livez, /readyz and /metrics; disabled if not set."),
-    Option("metrics_file", "SYNC_METRICS_FILE", None, replaceable_file, "FILE",
-           "Metrics file for node_exporter's textfile collector, written by `run` after each run; a daemon does not write it."),
-    Option("ping_url", "SYNC_PING_URL", None, http_url, "URL",
-           "Heartbeat URL; requested at the start, success and failure of each run.", secret=True),
-    Option("proxy", "SYNC_PROXY", None, http_url, "URL",
-           "HTTP proxy for all requests except to loopback addresses; HTTPS_PROXY and similar variables are ignored."),
-    Option("webhooks_file", "SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
-           "TOML file of webhook endpoints; see docs/changes.md."),
-    Option("site_dir", "SYNC_SITE_DIR", None, str, "DIR",
-           "Directory of the gallery, updated by each run that applied a walk; see docs/gallery.md."),
-    Option("site_covers", "SYNC_SITE_COVERS", "false", _flag, "true|false",
-           "Also store copies of the covers."),
-    Option("ca_bundle", "SYNC_CA_BUNDLE", None, _readable_file, "FILE",
-           "CA bundle to trust instead of the built-in certificate authorities."),
-)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The validated settings. Times in seconds, `max_removed` as a share from 0 to 1."""
+
+    # fmt: off
+    api_key: Annotated[str | None, Option("CRUN_API_KEY", None, _key, "KEY", "The Crun API key.", secret=True, file_twin=True)]
+    base_url: Annotated[str, Option("CRUN_BASE_URL", "https://api.crun.ai", _base_url, "URL",
+        "The API's origin; https://api.crunai.com in mainland China.")]
+    database_url: Annotated[str, Option("DATABASE_URL", "sqlite:///templates.db", _database_url, "URL",
+        "SQLite, PostgreSQL or MariaDB/MySQL.", secret=True, file_twin=True)]
+    interval: Annotated[float, Option("SYNC_INTERVAL", "15m", parse_duration, "DURATION",
+        "Interval between runs of the daemon; the catalog changes a few times a day.")]
+    cron: Annotated[str | None, Option("SYNC_CRON", None, _cron, "EXPRESSION",
+        "Cron expression for the daemon, instead of the interval.")]
+    timezone: Annotated[str, Option("SYNC_TIMEZONE", "UTC", _zone, "ZONE",
+        "Time zone of SYNC_CRON; UTC has no daylight saving time.")]
+    page_size: Annotated[int, Option("SYNC_PAGE_SIZE", "50", _whole(1, 50), "N",
+        "Templates per page; 50 is the maximum of the endpoint.")]
+    concurrency: Annotated[int, Option("SYNC_CONCURRENCY", "4", _whole(1, 64), "N",
+        "Maximum number of concurrent page requests.")]
+    rate: Annotated[float, Option("SYNC_RATE", "10", _rate, "N",
+        "Rate limit for all requests together, per second; 0 means no limit.")]
+    deadline: Annotated[float, Option("SYNC_DEADLINE", "10m", parse_duration, "DURATION",
+        "Deadline of one run; after it nothing is applied.")]
+    max_removed: Annotated[Decimal, Option("SYNC_MAX_REMOVED", "10%", _share, "SHARE",
+        "A run that would remove more than this share of the catalog (and more than 10 templates) holds the removals.")]
+    hold: Annotated[float, Option("SYNC_HOLD", "1h", parse_duration_or_zero, "DURATION",
+        "Minimum age of the first of the three consecutive runs that confirm a held removal; 0s: no minimum.")]
+    log_format: Annotated[str, Option("SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
+        "auto: console on a terminal, else JSON.")]
+    log_level: Annotated[str, Option("SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),
+        "debug|info|warning|error", "Minimum severity of logged events.")]
+    lease_ttl: Annotated[float, Option("SYNC_LEASE_TTL", "60s", parse_duration, "DURATION",
+        "Time after which the lease of a run expires unless renewed.")]
+    grace: Annotated[float, Option("SYNC_GRACE", "30s", parse_duration, "DURATION",
+        "Maximum time for a graceful stop of the daemon.")]
+    stale_after: Annotated[float | None, Option("SYNC_STALE_AFTER", None, parse_duration, "DURATION",
+        "Age after which the last success is stale; default three intervals, one day with SYNC_CRON.")]
+    http_host: Annotated[str, Option("SYNC_HTTP_HOST", "127.0.0.1", str, "HOST", "Address for the daemon's probes and metrics.")]
+    http_port: Annotated[int | None, Option("SYNC_HTTP_PORT", None, _whole(0, 65535), "PORT",
+        "Port of /livez, /readyz and /metrics; disabled if not set.")]
+    metrics_file: Annotated[str | None, Option("SYNC_METRICS_FILE", None, replaceable_file, "FILE",
+        "Metrics file for node_exporter's textfile collector, written by `run` after each run; a daemon does not write it.")]
+    ping_url: Annotated[str | None, Option("SYNC_PING_URL", None, http_url, "URL",
+        "Heartbeat URL; requested at the start, success and failure of each run.", secret=True)]
+    proxy: Annotated[str | None, Option("SYNC_PROXY", None, http_url, "URL",
+        "HTTP proxy for all requests except to loopback addresses; HTTPS_PROXY and similar variables are ignored.")]
+    webhooks_file: Annotated[str | None, Option("SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
+        "TOML file of webhook endpoints; see docs/changes.md.")]
+    site_dir: Annotated[str | None, Option("SYNC_SITE_DIR", None, str, "DIR",
+        "Directory of the gallery, updated by each run that applied a walk; see docs/gallery.md.")]
+    site_covers: Annotated[bool, Option("SYNC_SITE_COVERS", "false", _flag, "true|false", "Also store copies of the covers.")]
+    ca_bundle: Annotated[str | None, Option("SYNC_CA_BUNDLE", None, _readable_file, "FILE",
+        "CA bundle to trust instead of the built-in certificate authorities.")]
+    # fmt: on
+
+    @property
+    def staleness_budget(self) -> float:
+        """Seconds after which the last success counts as stale: SYNC_STALE_AFTER, else three intervals (a day under cron)."""
+        if self.stale_after is not None:
+            return self.stale_after
+        return 86400.0 if self.cron else 3 * self.interval
+
+
+OPTIONS: tuple[Option, ...] = tuple(
+    replace(hint.__metadata__[0], field=name) for name, hint in get_type_hints(Settings, include_extras=True).items()
+)

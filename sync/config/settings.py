@@ -10,55 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sync.config.options import DATABASE_ACCOUNT, OPTIONS, Option
+from sync.config.options import DATABASE_ACCOUNT, OPTIONS, Option, Settings
 from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
     from pathlib import Path
 
 MASK = "********"
 _KEY_SHAPE = re.compile(r"ak_[A-Za-z0-9]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The validated settings. Times in seconds, `max_removed` as a share from 0 to 1."""
-
-    api_key: str | None
-    base_url: str
-    database_url: str
-    interval: float
-    cron: str | None
-    timezone: str
-    page_size: int
-    concurrency: int
-    rate: float
-    deadline: float
-    max_removed: Decimal
-    hold: float
-    log_format: str
-    log_level: str
-    lease_ttl: float
-    grace: float
-    stale_after: float | None
-    http_host: str
-    http_port: int | None
-    metrics_file: str | None
-    ping_url: str | None
-    proxy: str | None
-    webhooks_file: str | None
-    site_dir: str | None
-    site_covers: bool
-    ca_bundle: str | None
-
-    @property
-    def staleness_budget(self) -> float:
-        """Seconds after which the last success counts as stale: SYNC_STALE_AFTER, else three intervals (a day under cron)."""
-        if self.stale_after is not None:
-            return self.stale_after
-        return 86400.0 if self.cron else 3 * self.interval
 
 
 @dataclass(frozen=True, slots=True)

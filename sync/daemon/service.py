@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from sync.config.settings import Settings
+    from sync.config.options import Settings
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
     from sync.store.engine import Identity

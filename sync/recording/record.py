@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sync.client.http import Response
     from sync.client.network import TransportFailure
     from sync.client.worker import Params
-    from sync.config.settings import Settings
+    from sync.config.options import Settings
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 

@@ -17,7 +17,7 @@ import pytest
 
 import sync.config.settings
 from sync.cli import cli
-from sync.config.options import OPTIONS
+from sync.config.options import OPTIONS, Settings
 from sync.outputs.schema import NAMED, everything, schema
 from sync.sandbox.server import Sandbox
 from tests.builders import records, run_with
@@ -95,10 +95,10 @@ def offered(name: str) -> set[str]:
     return {option.name for option in options_of(name) if option.name} & SETTINGS
 
 
-def recorder(read: set[str]) -> type[sync.config.settings.Settings]:
+def recorder(read: set[str]) -> type[Settings]:
     """Make settings that note which of them were read."""
 
-    class Recording(sync.config.settings.Settings):
+    class Recording(Settings):
         def __getattribute__(self, name: str) -> Any:
             read.add(name)
             return super().__getattribute__(name)

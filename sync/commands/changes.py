@@ -76,7 +76,7 @@ def command(
             for tag in () if found else rules.tags:
                 report_unknown_words(context.out, engine, Selection(tag=(tag,)))
             if as_json:
-                context.out.json(found)
+                context.out.json_parts([], found)
                 return
             _show(context.out, found)
             cut = rules == Rules() or len(found) == (limit or NEWEST)

@@ -61,7 +61,7 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
     engine = context.engine()
     found = [each.document for each in select_templates(engine, selection, after_run=find_run(engine, as_of))]
     if as_json:
-        context.out.json([printed(each) for each in found])
+        context.out.json_parts([], map(printed, found))
     elif found:
         context.out.table(template_rows(found), whole=("ID", "PRICES"), omit=("TAGS", "TYPE", "INPUT"))
     if not as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -160,6 +161,7 @@ def run_against(
     clock: Callable[[], datetime] | None = None,
     retry_policy: RetryPolicy = HASTY,
     timeouts: Timeouts = QUICK,
+    random: Callable[[], float] = random.random,
     **options: Any,
 ) -> Outcome:
     """Run once against the server at a URL. `options` are those of the run, or settings."""
@@ -174,6 +176,7 @@ def run_against(
             trigger="run",
             ttl=60.0,
             clock=clock or ticking(),
+            random=random,
         )
 
 

@@ -42,8 +42,13 @@ class Setting:
 
 
 def each(variable: str, says: str, *values: str, code: int = 78, line: str = "run") -> list[Setting]:
-    """One line for each value."""
+    """Make a row for each value."""
     return [Setting(variable, value, says, code, line) for value in values]
+
+
+def lines(says: str, *lines: str, code: int = 2) -> list[Setting]:
+    """Make a row for each command line."""
+    return [Setting("", "", says, code, line) for line in lines]
 
 
 URL = "CRUN_BASE_URL: expected a URL such as https://api.crun.ai"
@@ -83,37 +88,24 @@ SETTINGS = [
 ]  # fmt: skip
 
 LINES = [
-    Setting("", "", "a whole number", 2, line)
-    for line in (
-        f"changes --run {HUGE}",
-        f"runs --rejected {HUGE}", f"runs -n {HUGE}", "runs -n -1", f"prune --keep-runs {HUGE}", "prune --keep-runs 0",
-    )
-] + [
-    *(
-        Setting("", "", "is neither a seq nor a cursor", 2, f"changes --since {since}")
-        for since in (HUGE, 2**63, -1, "0123456789ab-1-xyz", "\u0661")
+    *lines("a whole number", f"changes --run {HUGE}", f"runs --rejected {HUGE}", f"runs -n {HUGE}", "runs -n -1"),
+    *lines("a whole number", f"prune --keep-runs {HUGE}", "prune --keep-runs 0"),
+    *lines("a whole number", f"diff 1 {HUGE}", f"diff {HUGE} 1", f"list --as-of {HUGE}"),
+    *lines(
+        "is neither a seq nor a cursor",
+        *(f"changes --since {since}" for since in (HUGE, 2**63, -1, "0123456789ab-1-xyz", "\u0661")),
     ),
-    Setting("", "", "the database lost later changes", 65, f"changes --since {2**63 - 1}"),
-    Setting("", "", "cursor belongs to another feed", 65, f"changes --since ffffffffffff-1-{'0' * 24}"),
-    *(Setting("", "", "a whole number", 2, line) for line in (f"diff 1 {HUGE}", f"diff {HUGE} 1", f"list --as-of {HUGE}")),
-    Setting("", "", "There is no run", 2, "changes --run 99"),
-    Setting("", "", "There is no run", 2, f"diff 1 {2**63 - 1}"),
-    Setting("", "", "expected a duration", 2, "prune --older-than 999999999d"),
-    Setting("", "", "expected a duration", 2, f"prune --older-than {HUGE}d"),
-    Setting("", "", "expected a duration", 2, "prune --older-than 0.000000001s"),
-    Setting("", "", "has no unit", 2, "prune --older-than 90"),
-    Setting("", "", "exactly one retention option", 2, "prune"),
-    Setting("", "", "an id", 2, f"show {'x' * 70_000}"),
-    Setting("", "", "an id", 2, f"history {'x' * 256}"),
-    Setting("", "", "an id", 2, f"form {'x' * 256}"),
-    Setting("", "", "an id", 2, f"refresh {'x' * 70_000}"),
-    Setting("", "", "an id", 2, "show \udcff"),
-    Setting("", "", "an id", 2, "refresh \udcff\udcfe"),
-    Setting("", "", "is not a number", 2, "list --max-price snan"),
-    Setting("", "", "is not a number", 2, "list --max-price 1e"),
-    Setting("", "", "0 templates", 0, "list --tag \udcff"),
-    Setting("", "", "0 templates", 0, "list --text \udcff\udcfe"),
-]  # fmt: skip
+    *lines("the database lost later changes", f"changes --since {2**63 - 1}", code=65),
+    *lines("cursor belongs to another feed", f"changes --since ffffffffffff-1-{'0' * 24}", code=65),
+    *lines("There is no run", "changes --run 99", f"diff 1 {2**63 - 1}"),
+    *lines("expected a duration", *(f"prune --older-than {age}" for age in ("999999999d", f"{HUGE}d", "0.000000001s"))),
+    *lines("has no unit", "prune --older-than 90"),
+    *lines("exactly one retention option", "prune"),
+    *lines("an id", f"show {'x' * 70_000}", f"history {'x' * 256}", f"form {'x' * 256}", f"refresh {'x' * 70_000}"),
+    *lines("an id", "show \udcff", "refresh \udcff\udcfe"),
+    *lines("is not a number", "list --max-price snan", "list --max-price 1e"),
+    *lines("0 templates", "list --tag \udcff", "list --text \udcff\udcfe", code=0),
+]
 """Arguments of the command line, with a database of twelve templates, which they do not change."""
 
 

@@ -182,7 +182,7 @@ def test_another_reason_precedes_unpaired_tags() -> None:
     assert reasons(snapshot_of(good(Tags=..., Title=5), record("2"))) == [("1", 0, title)]
 
 
-# Ids that are merely written otherwise -------------------------------------------------------------------------------------
+# Other spellings of known IDs -----------------------------------------------------------------------------------------------
 
 
 def reformatted(ids: list[str], known: list[str], most: int) -> tuple[list[str], set[str]]:

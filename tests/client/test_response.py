@@ -365,7 +365,7 @@ def judged(status: int, body: bytes, /, **headers: str) -> tuple[int, Any]:
     return classify_response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, NOW)
 
 
-def told(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncError], str, str, str]:
+def parts(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncError], str, str, str]:
     """Return the class, code, message and hint of an error."""
     _, error = judged(status, body, **headers)
     assert isinstance(error, SyncError)
@@ -395,8 +395,8 @@ def told(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncEr
 def test_an_error_says_what_the_code_means_and_what_to_do(
     status: int, kind: type[SyncError], code: str, sentence: str, hint: str
 ) -> None:
-    assert told(status, b"") == (kind, code, sentence, hint)
-    kind_, code_, sentence_, hint_ = told(200, failure(status, message="Sorry.").body)
+    assert parts(status, b"") == (kind, code, sentence, hint)
+    kind_, code_, sentence_, hint_ = parts(200, failure(status, message="Sorry.").body)
     assert (kind_, code_, sentence_, hint_) == (kind, code, f"{sentence} Message: Sorry.", hint)
 
 
@@ -406,14 +406,14 @@ def test_the_error_of_a_redirect_names_the_setting_to_change(status: int) -> Non
         f"The server redirects to another URL ({status}); redirects are not followed, because the API key is sent to the "
         "configured origin only."
     )
-    assert told(status) == (InvalidResponse, str(status), sentence, "Set CRUN_BASE_URL to the origin that serves the API.")
+    assert parts(status) == (InvalidResponse, str(status), sentence, "Set CRUN_BASE_URL to the origin that serves the API.")
 
 
 def test_the_error_contains_the_seconds_of_retry_after() -> None:
-    kind, _, sentence, hint = told(503, retry_after="7")
+    kind, _, sentence, hint = parts(503, retry_after="7")
     assert (kind, sentence, hint) == (Deferred, "The server failed (503). Retry after 7 s.", NEXT_RUN)
-    assert told(455, retry_after="7")[2] == "The catalog is under maintenance (455). Retry after 7 s."
-    assert told(418, retry_after="7")[0] is InvalidResponse
+    assert parts(455, retry_after="7")[2] == "The catalog is under maintenance (455). Retry after 7 s."
+    assert parts(418, retry_after="7")[0] is InvalidResponse
 
 
 ORDER = [200, 404, 422, 500, 429, 455, 418, 401]
@@ -428,14 +428,14 @@ def test_the_worse_of_status_and_body_code_decides(milder: int, worse: int) -> N
 def test_a_success_has_a_list_of_templates() -> None:
     code, envelope = judged(200, success([record()]).body)
     assert (code, isinstance(envelope, Envelope), len(envelope.records)) == (200, True, 1)
-    assert told(200, b'{"code": 200, "data": {}}')[:3] == (
+    assert parts(200, b'{"code": 200, "data": {}}')[:3] == (
         InvalidResponse, "not-envelope", "The response reports success but has no list of templates.",
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [404, 422])
 def test_a_404_that_contains_templates_is_invalid(code: int) -> None:
-    assert told(code, success([record()]).body)[:3] == (
+    assert parts(code, success([record()]).body)[:3] == (
         InvalidResponse, "contradiction", f"The response has code {code} but contains templates.",
     )  # fmt: skip
 
@@ -448,6 +448,6 @@ def test_only_a_404_in_the_envelope_of_the_api_has_an_envelope() -> None:
 
 def test_a_response_of_another_service_names_the_setting_to_check() -> None:
     page = "Check CRUN_BASE_URL; a login page or a proxy may intercept the request."
-    assert told(200, b"<html>", content_type="text/html")[1:] == ("html", "The response is a web page, not the catalog.", page)
-    assert told(200, b"?")[3] == "Check CRUN_BASE_URL; if it is right, the API may have changed."
-    assert told(200, b"?", content_type="application/json")[1] == "not-json"
+    assert parts(200, b"<html>", content_type="text/html")[1:] == ("html", "The response is a web page, not the catalog.", page)
+    assert parts(200, b"?")[3] == "Check CRUN_BASE_URL; if it is right, the API may have changed."
+    assert parts(200, b"?", content_type="application/json")[1] == "not-json"

@@ -448,23 +448,23 @@ def test_a_catalog_of_two_million_templates_is_within_the_limits() -> None:
 
 
 def test_progress_is_reported_after_every_page() -> None:
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total=3)
-    walk(catalog, catalog.parser, RunOptions(2, 1), lambda *counts: told.append(counts))
-    assert told == [(1, None), (2, 2)]
+    walk(catalog, catalog.parser, RunOptions(2, 1), lambda *counts: reported.append(counts))
+    assert reported == [(1, None), (2, 2)]
 
 
 @pytest.mark.parametrize(
-    ("total", "told"), [(3, [(1, None), (2, 2)]), (5, [(1, None), (2, None)] * 3)], ids=["at the bound", "beyond it"]
+    ("total", "reported"), [(3, [(1, None), (2, 2)]), (5, [(1, None), (2, None)] * 3)], ids=["at the bound", "beyond it"]
 )
 def test_an_implausible_count_does_not_determine_the_number_of_pages(
-    total: int, told: list[tuple[int, int | None]], monkeypatch: pytest.MonkeyPatch
+    total: int, reported: list[tuple[int, int | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walking, "MOST_PAGES", 2)
     found: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total)
     walk(catalog, catalog.parser, RunOptions(2, 1), lambda *counts: found.append(counts))
-    assert found == told
+    assert found == reported
 
 
 def test_a_field_that_only_an_unverified_walk_had_is_missing_in_the_verified_one() -> None:

@@ -1,31 +1,26 @@
-"""The pure core, whole: two runs over a catalog of a few templates, with every two events and every fault, in every order.
+"""Every history of a small catalog over two runs of the pure core, with up to two events and one fault.
 
     python -m tests.proof.core_world --templates 3
     python -m tests.proof.core_world --templates 3 --field ConsumeItems --only-losses --events 3 --faults 0 --runs 3
 
-A story is a catalog of n templates, stored by a first run; then two runs on pages of two, in which up to two events happen, each
-just before any request of either run, and up to one fault befalls any of the answers; then calm runs. So there are runs with two
-events and a fault, and those where the second run repairs what the first saw. `sync.synchronise.plan` finds out what each run
-changes; what the database holds then is kept by a model of it, `Remembered`, and tests/world.py shows that the real store does
-the same.
+A history is a catalog of n templates, stored by a first run; then two runs on pages of two, in which up to two events happen,
+each before any request of either run, and up to one fault affects any response; then runs without either. `sync.synchronise.plan`
+computes what each run changes. `Remembered` is a model of the database; tests/world.py compares it with the real store. With
+`--field`, one template or all lose a documented field and get it back, with the old value or another.
 
-With `--field`, one documented field is lost by one template or by all, and comes back, with the old value or another: such events
-come beside the others, or, with `--only-losses`, in their place.
+After every run: no template was removed that was served throughout; each published value was served at some moment of the run;
+each change has the stored values before and after; every difference in meaning is published; a consumer that applies the fields
+of each change holds the documented columns. After the last runs, the stored values are those served, except for lost fields that
+no record has, and one more run changes nothing.
 
-After every run: nothing was removed that was there throughout, nothing was told as changed that did not change, every value that
-is told was true at some moment of the run, every change says what was stored before and what is stored now, and what changed in
-meaning is told. A consumer that applies the fields of each change holds the documented columns. After the calm ones, what is
-stored is exactly what is served, a lost field that no record has aside, and one run more changes nothing.
+Histories are merged where the difference has no effect:
 
-All of these stories are told, but for what cannot make a difference:
-
-- An event or a fault after the last request is none.
-- A run is a function of what was remembered and of the answers it gets. So runs that got the same answers from the same
-  beginning are at the same place, `Asked`; where the catalog is the same as well, and was the same at the same times, and as much
-  may still happen, they go on and end the same, and are told once.
-- Two stories that lead to the same memory and the same catalog, with as much left to happen, go on the same.
-- The templates differ in their ids only, and the values of a price or a tag mean nothing to the flow: one of each will do.
-- A page that was served before and comes again is one that was served truly: there is one fault, so it came after.
+- Events and faults after the last request of a run.
+- Runs with equal responses from equal stored values are at the same place, `Asked`. Where also the catalog, its past moments and
+  the remaining events and faults are equal, they continue alike.
+- Histories with equal stored values, catalogs, and remaining events and faults continue alike.
+- Templates differ in their IDs only, and one value of a price or a tag is as good as another.
+- There is one fault, so a page that a later response repeats was served without a fault.
 """
 
 from __future__ import annotations
@@ -72,8 +67,8 @@ class Left(NamedTuple):
     faults: int
 
 
-class Told(NamedTuple):
-    """A change that a run tells, and what the template said before and says now, by the rules of the moving catalog."""
+class PublishedChange(NamedTuple):
+    """A change that a run publishes, with the meaning of the template before and after it."""
 
     kind: str
     template_id: str
@@ -88,7 +83,7 @@ class End:
     after: Remembered
     key: bytes
     status: str
-    told: list[Told]
+    changes: list[PublishedChange]
 
 
 @dataclass(slots=True, eq=False)
@@ -109,7 +104,7 @@ class State:
 
     @property
     def key(self) -> object:
-        """Say in one value what the next run, and the catalog, can know of the past."""
+        """Identify what can affect the next run."""
         return hash((self.remembered.key, _key(self.catalog)))
 
 
@@ -119,7 +114,7 @@ class Moment:
 
     Attributes:
         truths: what was live at every moment since the first request.
-        partial: of how many templates a replica that lags tells, if one does.
+        partial: number of templates that a lagging replica serves; None without one.
         served: the pages that were served so far.
         given: the answers so far, with their questions.
     """
@@ -134,7 +129,7 @@ class Moment:
 
     @property
     def key(self) -> object:
-        """Say in one value how it goes on from a place."""
+        """Identify what can affect the rest of the run."""
         truths = frozenset(tuple(live.items()) for live in self.truths)
         return hash((_key(self.catalog), truths, self.left, self.partial))
 
@@ -167,7 +162,7 @@ class OutOfTime(Exception):
 
 
 class CoreWorld:
-    """Plays stories without a database. `counted` says how many of what.
+    """Plays histories without a database, and counts them in `counted`.
 
     Args:
         seconds: how long it may take.
@@ -247,7 +242,7 @@ class CoreWorld:
             newest = {template_id: catalog.wire(template_id)["Cover"] for template_id in catalog.live}
             assert {key: document["cover_url"] for key, document in documents.items()} == newest
             again, _ = _run(State(state.story, catalog, end.after), _moment(catalog), accept=accept)
-            assert (again.key, again.told) == (end.key, []), "a run that finds nothing new touches nothing"
+            assert (again.key, again.changes) == (end.key, []), "a run that finds nothing new touches nothing"
         except BaseException:
             sys.stderr.write(f"\nin the calm after {state.story}\n")
             raise
@@ -296,7 +291,7 @@ class Runs:
         except BaseException:
             sys.stderr.write(f"\nin the story {(*self._state.story, later.script)}\n")
             raise
-        self._world.counted["runs told apart"] += 1
+        self._world.counted["distinct runs"] += 1
         self._world.counted[f"  ended {found.status}"] += 1
         self._ends.append((State((*self._state.story, later.script), later.catalog, found.after), later.left))
         return 1
@@ -326,14 +321,14 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
     def answer(question: Params) -> tuple[int, bytes]:
         nonlocal moment
         if len(way) < len(given):
-            asked, told = given[len(way)]
+            asked, response = given[len(way)]
             assert asked == question, "the same answers lead to the same question"
         else:
-            told, moment = moment.answered(question)
-        way.append((question, told))
-        if isinstance(told, tuple):
-            return told
-        raise told("It is over.")
+            response, moment = moment.answered(question)
+        way.append((question, response))
+        if isinstance(response, tuple):
+            return response
+        raise response("It is over.")
 
     given, store = moment.given, state.remembered
     endpoint = Answering(answer)
@@ -345,13 +340,13 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, li
         return End(store, store.key, f"failed, {error.code}", []), way
     after = store.after(planned)
     status = planned.problem.code if planned.problem else "succeeded"
-    return End(after, after.key, status, _told(store, after, planned)), way
+    return End(after, after.key, status, _published_changes(store, after, planned)), way
 
 
-def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
-    """Check what a run tells against what was stored and what is, whatever is true; give it."""
+def _published_changes(before: Remembered, after: Remembered, planned: Plan) -> list[PublishedChange]:
+    """Check the published changes against the stored values before and after; return them."""
     _follow(before.documents, after.documents, planned.changes.changes)
-    told: list[Told] = []
+    changes: list[PublishedChange] = []
     unreadable = {bad.template_id for bad, _reason in planned.snapshot.rejected}
     for change in planned.changes.changes:
         old, new = before.documents.get(change.template_id), after.documents.get(change.template_id)
@@ -360,13 +355,14 @@ def _told(before: Remembered, after: Remembered, planned: Plan) -> list[Told]:
             check_fields(change.fields, old, new)
             assert change.template_id not in unreadable, "what cannot be read changes nothing"
         truths = [None if document is None else truth_of(document) for document in (old, new)]
-        told.append(Told(change.kind, change.template_id, *truths))
-    ids = {each.template_id for each in told}
-    assert len(ids) == len(told), "one change a template"
+        changes.append(PublishedChange(change.kind, change.template_id, *truths))
+    ids = {each.template_id for each in changes}
+    assert len(ids) == len(changes), "one change a template"
     for template_id in (before.documents.keys() | after.documents.keys()) - ids:
-        assert not published(before.documents[template_id], after.documents[template_id]), "changed without a word"
+        difference = published(before.documents[template_id], after.documents[template_id])
+        assert not difference, "every difference in meaning is published"
     planned.rejected()
-    return told
+    return changes
 
 
 def _follow(before: Mapping[str, Document], after: Mapping[str, Document], changes: Iterable[Change]) -> None:
@@ -389,14 +385,14 @@ def _follow(before: Mapping[str, Document], after: Mapping[str, Document], chang
 
 
 def _check(end: End, moments: Sequence[Mapping[str, Meaning]]) -> None:
-    """Check what a run told against what was true while it went on."""
+    """Check the published changes against what was served during the run."""
     carried = frozenset().union(*map(_carried, moments))
-    for kind, template_id, before, after in end.told:
+    for kind, template_id, before, after in end.changes:
         truths = [truth for live in moments for truth in _possible(live.get(template_id), before, carried)]
         if kind == "removed":
             assert None in truths, f"{template_id} was there throughout, and was removed"
             continue
-        assert after in truths, f"{template_id} never said so: {after}"
+        assert after in truths, f"{template_id} never had these values: {after}"
         assert kind != "changed" or any(truth != before for truth in truths), f"{template_id} did not change"
 
 
@@ -463,16 +459,16 @@ def main() -> None:
             ended = "whole"
         except OutOfTime:
             ended = "out of time"
-        print(told(count, ended, world.counted, time.monotonic() - began), flush=True)  # noqa: T201 - it is what was asked
+        print(summary(count, ended, world.counted, time.monotonic() - began), flush=True)  # noqa: T201 - a command
         if ended != "whole":
             break
 
 
-def told(templates: int, ended: str, counted: Counter[str], seconds: float) -> str:
-    """Say what was counted so far, in one line."""
-    names = ("runs", "runs told apart", "runs of the core", "states between two runs", "calmed down")
+def summary(templates: int, ended: str, counted: Counter[str], seconds: float) -> str:
+    """Return the counts so far in one line."""
+    names = ("runs", "distinct runs", "runs of the core", "states between two runs", "calmed down")
     figures = ", ".join(f"{counted[name]:,} {name}" for name in names)
-    return f"up to {templates} templates, {ended}: {figures}; nothing untrue; {seconds:.0f} s"
+    return f"up to {templates} templates, {ended}: {figures}; no violation; {seconds:.0f} s"
 
 
 if __name__ == "__main__":

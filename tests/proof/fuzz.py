@@ -147,7 +147,7 @@ def parsers_agree(body: bytes) -> None:
 
 
 def judge_record(raw: bytes) -> None:
-    """A record that is JSON is good, or says why it is rejected."""
+    """A JSON record is valid, or rejected with a reason."""
     parser = new_parser()
     try:
         json.loads(raw)
@@ -169,14 +169,14 @@ def stored(parser: RecordParser, served: ServedRecord) -> None:
 
 
 def judge_settings(value: bytes, dice: random.Random) -> None:
-    """Settings are loaded, or every problem is told."""
+    """Settings are loaded, or every problem is reported."""
     text = value.decode("utf-8", "surrogateescape")
     option = dice.choice(OPTIONS)
     by_flag = not option.secret and dice.random() < 0.5
     try:
         load({option.field: text} if by_flag else {}, {} if by_flag else {option.variable: text}, None)
-    except ConfigurationError as told:
-        str(told.problems).encode("utf-8", "backslashreplace")
+    except ConfigurationError as error:
+        str(error.problems).encode("utf-8", "backslashreplace")
 
 
 def judge_cursor(value: bytes) -> None:
@@ -198,25 +198,25 @@ def judge_moment(value: bytes) -> None:
 
 
 def refused(kind: click.ParamType[Any], text: str) -> bool:
-    """Tell whether the command line takes a word."""
+    """Return whether the command line accepts a word."""
     try:
         kind.convert(text, None, None)
-    except click.BadParameter as told:
-        str(told).encode("utf-8", "backslashreplace")
+    except click.BadParameter as error:
+        str(error).encode("utf-8", "backslashreplace")
         return True
     return False
 
 
 def judge_endpoints(value: bytes) -> None:
-    """A file of endpoints is read, or every problem is told, without a secret's text."""
+    """A file of endpoints is read, or every problem is reported, without the text of a secret."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
         return  # the reader of the file has refused it
     try:
         read_endpoints(text)
-    except ConfigurationError as told:
-        str(told.problems).encode()
+    except ConfigurationError as error:
+        str(error.problems).encode()
 
 
 def judge_input(value: bytes) -> None:
@@ -250,7 +250,7 @@ TARGETS: dict[str, tuple[Callable[[], tuple[bytes, ...]], Callable[..., None]]] 
 
 
 class Found(Exception):
-    """An input that a reader did not foresee; says all that is needed to see it again."""
+    """An input that a reader does not handle, with all that is needed to repeat it."""
 
 
 def fuzz(target: str, seconds: float, seed: int) -> int:

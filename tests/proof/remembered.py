@@ -56,7 +56,7 @@ class Remembered:
 
     @property
     def key(self) -> bytes:
-        """Say it all in a few bytes, so that what is equal is equal."""
+        """Identify the contents in a few bytes."""
         # Without times: where nothing waits for time, no run differs for them.
         held = sorted((template_id, each.runs) for template_id, each in self.state.held.items())
         unconfirmed = sorted(self.state.unconfirmed.items())

@@ -1,4 +1,4 @@
-"""What may strike a run: every event that can happen to a catalog, and every fault that can befall an answer."""
+"""Every event that can happen to a catalog, and every fault that can affect a response."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 PAGE = 2
 _WHOLE = (*ERRORS, "garbage", "deadline", "stop", "empty", "count-up", "count-down", "no-count")
-"""Faults that strike a whole answer."""
+"""Faults that affect a whole response."""
 
 
 def events(present: int, gone: int) -> Iterator[tuple[str, int, int]]:
@@ -40,7 +40,7 @@ def losses(lost: Sequence[bool], field: int) -> Iterator[tuple[str, int, int]]:
 
 
 def faults(present: int) -> Iterator[tuple[str, int, int]]:
-    """Give what can befall an answer: kind, which of the page's records, and which variant."""
+    """Return the faults of a response: kind, which of the page's records, and which variant."""
     yield from ((kind, 0, 0) for kind in _WHOLE)
     for kind in LIES:
         if kind not in _WHOLE:

@@ -13,7 +13,7 @@ from sync.errors import SyncError
 from sync.synchronise import plan
 from tests.answering import Answering
 from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, Visit
-from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, told
+from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, summary
 from tests.proof.remembered import Remembered
 from tests.proof.strikes import events, faults
 from tests.test_guards_matter import removals_without_confirmation, without_returns
@@ -42,7 +42,7 @@ def test_merging_equal_states_leaves_out_no_run(field: str | None, left: Left) -
     merged = {(state.key, still) for state, still in Runs(world, begin).all(left)}
     one_by_one = [*every_end(world, begin, left)]
     assert world.counted["runs"] == len(one_by_one)
-    assert world.counted["runs told apart"] < len(one_by_one)
+    assert world.counted["distinct runs"] < len(one_by_one)
     assert merged == {(state.key, still) for state, still in one_by_one}
     endings = {"  ended succeeded", "  ended held", "  ended unverified", "  ended failed, interrupted"}
     assert not left.faults or endings <= world.counted.keys()
@@ -60,7 +60,7 @@ def every_end(world: CoreWorld, begin: State, left: Left, script: tuple[Event, .
         after = begin.remembered.after(planned)
     yield State((script,), catalog, after), left
     last = script[-1] if script else None
-    # A fault befalls an answer, and so comes after the events before it.
+    # A fault affects a response, so it comes after the events before it.
     for at in range(0 if last is None else last.at + (last.kind in FAULTS), visit.requests):
         for each in world.events(catalog) if left.events else ():
             yield from every_end(world, begin, Left(left.events - 1, left.faults), (*script, Event(at, *each)))
@@ -105,7 +105,7 @@ def test_a_consumer_lacks_a_returned_field_that_is_not_published(field: str, mon
 
 def test_emptying_a_field_that_no_record_has_fails_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync.catalog.diff, "fields_to_keep", lambda _record, _missing: frozenset())
-    with pytest.raises(AssertionError, match="never said so"):
+    with pytest.raises(AssertionError, match="never had these values"):
         explored(2, Left(1, 0), field="ConsumeItems", only_losses=True)
 
 
@@ -114,7 +114,7 @@ def test_emptying_a_field_that_no_record_has_fails_the_check(monkeypatch: pytest
 def test_a_consumer_of_three_templates_has_a_returned_field(field: str, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
     world = explored(3, Left(3, 0), field=field, only_losses=True, runs=3)
-    tell(f"{field}: {told(3, 'whole', world.counted, time.monotonic() - began)}")
+    tell(f"{field}: {summary(3, 'whole', world.counted, time.monotonic() - began)}")
 
 
 @pytest.mark.ci_slice
@@ -124,7 +124,7 @@ def test_a_consumer_of_three_templates_has_a_returned_field(field: str, tell: Ca
 def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left: Left, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
     world = explored(templates, left, field="ConsumeItems")
-    tell(told(templates, "whole", world.counted, time.monotonic() - began))
+    tell(summary(templates, "whole", world.counted, time.monotonic() - began))
 
 
 @pytest.mark.long
@@ -138,4 +138,4 @@ def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left:
 )
 def test_every_history_of_a_small_catalog_is_correct(templates: int, left: Left, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
-    tell(told(templates, "whole", explored(templates, left).counted, time.monotonic() - began))
+    tell(summary(templates, "whole", explored(templates, left).counted, time.monotonic() - began))

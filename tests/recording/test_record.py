@@ -74,7 +74,7 @@ def record(file: Path, *replies: Reply, most: int = 2**28) -> Recording:
         pytest.param(replace(GOOD, cut=100, end="close"), id="broken off"),
         pytest.param(replace(zipped(GOOD), body=zipped(GOOD).body[:40]), id="compressed and broken off"),
         pytest.param(replace(zipped(GOOD), body=zipped(GOOD).body[:-8] + b"\x00" * 8), id="compressed and damaged"),
-        pytest.param(zipped(GOOD, encoding="br"), id="compressed as nobody asked"),
+        pytest.param(zipped(GOOD, encoding="br"), id="compressed in another encoding"),
         pytest.param(bomb(17), id="a bomb"),
         pytest.param(GARBAGE, id="no HTTP"),
         pytest.param(NO_REPLY, id="no reply"),

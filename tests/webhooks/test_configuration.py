@@ -29,7 +29,8 @@ def problems(text: str) -> list[str]:
 
 def test_a_name_a_url_and_a_secret_are_sufficient_and_an_empty_file_has_no_endpoints() -> None:
     secret = (SecretSource("secret_env", "SHOP"),)
-    assert read_endpoints(MINIMAL) == (Endpoint("shop", "https://example.com/hook", secret, Rules()),)
+    endpoint = Endpoint("shop", "https://example.com/hook", secret, Rules())
+    assert read_endpoints(MINIMAL) == read_endpoints(MINIMAL + 'per = "change"\nfrom = "end"') == (endpoint,)
     assert read_endpoints("") == ()
 
 
@@ -190,7 +191,9 @@ def write(folder: Path, *lines: str) -> str:
     return str(file)
 
 
-def test_a_secret_is_read_from_the_environment_before_dotenv_or_from_a_file_beside_the_toml_file(tmp_path: Path) -> None:
+def test_a_secret_is_read_from_the_environment_before_dotenv_or_from_a_file_beside_the_toml_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / ".env").write_text(f"A={OTHER}\nB={OTHER}\n")
     (tmp_path / "new.secret").write_text(SECRET + "\n")
     (tmp_path / "new.secret").chmod(0o644)
@@ -203,7 +206,8 @@ def test_a_secret_is_read_from_the_environment_before_dotenv_or_from_a_file_besi
     assert found.secrets == (environ["A"], SECRET)
     assert secrets_of([found]) == [*secret_forms(environ["A"]), *secret_forms(SECRET), URL, "/secret-path"]
     assert "can be read by every user" in warnings[0]
-    (found,) = load_endpoints(write(tmp_path, 'secret_env = ["B"]'), {"B": ""}, tmp_path / ".env")
+    monkeypatch.chdir(tmp_path)
+    (found,) = load_endpoints(write(tmp_path, 'secret_env = ["B"]'), {"B": ""})
     assert found.secrets == (OTHER,)
 
 

@@ -148,6 +148,32 @@ def test_the_locks_contain_the_requirements_of_pyproject_and_agree() -> None:
         assert tests[name][0].specifier == tools[name][0].specifier, name
 
 
+@pytest.mark.parametrize("name", ["deploy/requirements.txt", "tests/requirements.txt"])
+def test_every_pin_and_every_hash_is_in_the_bill_of_materials_once(name: str) -> None:
+    command = [sys.executable, str(DEPLOY / "sbom.py"), str(ROOT / name)]
+    first, second = (subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2))
+    assert first == second
+    written, lines = json.loads(first), (ROOT / name).read_text().splitlines()
+    pins = [
+        line.split()[0].rstrip(";").partition("==")[::2] for line in lines if "==" in line and not line.startswith((" ", "#"))
+    ]
+    assert [(each["name"], each["version"]) for each in written["components"]] == pins
+    hashes = [each["value"] for part in written["components"] for each in part["properties"] if each["name"] == "lock:sha256"]
+    assert hashes == [line.split(":")[1].split()[0] for line in lines if "--hash=sha256:" in line]
+    refs = {each["bom-ref"] for each in written["components"]} | {written["metadata"]["component"]["bom-ref"]}
+    assert {each["ref"] for each in written["dependencies"]} == refs
+    needed = {needs for each in written["dependencies"] for needs in each["dependsOn"]}
+    assert needed <= refs
+    assert any(each.startswith("pkg:pypi/httpx@") for each in written["dependencies"][0]["dependsOn"])
+
+
+def test_a_line_that_the_bill_of_materials_does_not_know_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("httpx==0.28.1\n-e ../elsewhere\n")
+    done = subprocess.run([sys.executable, str(DEPLOY / "sbom.py"), str(tmp_path / "list.txt")], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"no line of a lock list: -e ../elsewhere" in done.stderr
+
+
 # --- systemd ---
 
 

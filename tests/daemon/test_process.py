@@ -23,14 +23,18 @@ from tests.servers import postgresql
 from tests.webhooks.receiver import SECRET, Receiver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as taking:
-        yield taking
+def key_in_a_file(upstream: Upstream, folder: Path, key: str = SANDBOX_KEY, **more: str) -> tuple[Path, dict[str, str]]:
+    """Write the only valid key to a file; return the file, and settings that name it."""
+    file = folder / "key"
+    file.write_text(key)
+    file.chmod(0o600)
+    upstream.keys = {key}
+    variables = upstream.settings(CRUN_API_KEY_FILE=str(file), **more)
+    del variables["CRUN_API_KEY"]
+    return file, variables
 
 
 def slot_on_record(folder: Path) -> datetime:
@@ -91,11 +95,8 @@ def test_a_port_in_use_is_an_error_and_warnings_of_settings_are_lines_of_the_log
         variables = upstream.settings(SYNC_HTTP_PORT=port, SYNC_INTERVALL="5m")
         refused = template_sync("daemon", folder=tmp_path, variables=variables, in_process=True)
     warning, *_, error = (json.loads(line) for line in refused.err.splitlines())
-    assert (warning["event"], warning["level"], "did you mean SYNC_INTERVAL?" in warning["message"]) == (
-        "warning",
-        "warning",
-        True,
-    )
+    assert (warning["event"], warning["level"]) == ("warning", "warning")
+    assert "did you mean SYNC_INTERVAL?" in warning["message"]
     assert f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use" in error["error"]
     assert (refused.code, upstream.request_count) == (78, 0)
 
@@ -165,12 +166,8 @@ def test_a_daemon_stops_with_an_error_if_the_schema_is_newer(upstream: Upstream,
 @pytest.mark.ci_slice
 def test_a_key_rotated_in_its_file_needs_no_restart_and_no_key_is_printed(upstream: Upstream, tmp_path: Path) -> None:
     old, new = "ak_OldKeyOldKeyOldKeyOldKeyOldKey00", "ak_NewKeyNewKeyNewKeyNewKeyNewKey11"
-    key = tmp_path / "key"
-    key.write_text(old)
-    key.chmod(0o600)
-    upstream.keys = {old}
-    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_INTERVAL="0.2s", SYNC_LOG_LEVEL="debug", SYNC_HTTP_PORT="0")
-    del variables["CRUN_API_KEY"]
+    more = {"SYNC_INTERVAL": "0.2s", "SYNC_LOG_LEVEL": "debug", "SYNC_HTTP_PORT": "0"}
+    key, variables = key_in_a_file(upstream, tmp_path, old, **more)
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         upstream.keys = {new}
@@ -189,11 +186,7 @@ def test_a_key_rotated_in_its_file_needs_no_restart_and_no_key_is_printed(upstre
 
 @pytest.mark.ci_slice
 def test_a_missing_key_file_is_a_failed_run_and_does_not_end_the_daemon(upstream: Upstream, tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    key.write_text(SANDBOX_KEY)
-    key.chmod(0o600)
-    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_INTERVAL="0.2s", SYNC_STALE_AFTER="1h")
-    del variables["CRUN_API_KEY"]
+    key, variables = key_in_a_file(upstream, tmp_path, SYNC_INTERVAL="0.2s", SYNC_STALE_AFTER="1h")
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         key.rename(tmp_path / "away")
@@ -210,15 +203,11 @@ def test_a_missing_key_file_is_a_failed_run_and_does_not_end_the_daemon(upstream
 
 
 @pytest.mark.ci_slice
-def test_sighup_reloads_the_files(upstream: Upstream, receiver: Receiver, tmp_path: Path) -> None:
-    key, hooks = tmp_path / "key", tmp_path / "hooks.toml"
-    key.write_text("ak_OldKeyOldKeyOldKeyOldKeyOldKey00")
-    key.chmod(0o600)
-    upstream.keys = {key.read_text()}
+def test_sighup_reloads_the_files(upstream: Upstream, tmp_path: Path) -> None:
+    hooks = tmp_path / "hooks.toml"
     hooks.write_text("")
-    variables = upstream.settings(CRUN_API_KEY_FILE=str(key), SYNC_WEBHOOKS_FILE=str(hooks), HOOK_SECRET=SECRET)
-    del variables["CRUN_API_KEY"]
-    with DaemonProcess(tmp_path, variables) as daemon:
+    key, variables = key_in_a_file(upstream, tmp_path, SYNC_WEBHOOKS_FILE=str(hooks), HOOK_SECRET=SECRET)
+    with Receiver() as receiver, DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         hooks.write_text(f'[[endpoint]]\nname = "shop"\nurl = "{receiver.url}"\nsecret_env = "HOOK_SECRET"\nfrom = "start"\n')
         daemon.send(signal.SIGHUP)

@@ -1,27 +1,40 @@
-"""A dispatcher killed at any statement loses no message and no order: the next one continues, or sends a message again."""
+"""A dispatcher killed at any statement loses no message and no order: the next one continues, or sends a message again.
+
+Also two that are killed again and again, with a receiver that has every fault, and runs meanwhile.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
+import random
 import signal
-from typing import TYPE_CHECKING
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sync.reader import feed
 from sync.store.engine import open_engine
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.dispatcher import Dispatcher
 from sync.webhooks.endpoints import Endpoint
+from sync.webhooks.outbox import positions
+from sync.webhooks.sign_and_send import send
 from tests.builders import records
-from tests.faults import Snapshot, at_boundary, end_of, kill_myself, sync
-from tests.webhooks.receiver import SECRET, Clock, deliver_to, send_once
+from tests.faults import PROCESSES, Snapshot, at_boundary, end_of, kill_myself, process, sync, versioned, wait_for
+from tests.webhooks.receiver import ACCEPTED, SECRET, Clock, Receiver, Request, deliver_to, response, send_once
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    import socket
+    import threading
+    from collections.abc import Callable, Sequence
 
     from sync.webhooks.sign_and_send import Message, Reply
     from tests.builders import Database
-    from tests.webhooks.receiver import Receiver
 
 SOME_AND_ALL = pytest.mark.parametrize(
     "step", [pytest.param(12, id="some", marks=pytest.mark.ci_slice), pytest.param(1, id="all", marks=pytest.mark.long)]
@@ -82,3 +95,97 @@ def test_a_message_accepted_before_the_kill_is_sent_again_with_the_same_id(datab
     deliver_to(database.engine, receiver.signed_endpoint(start="start"))
     assert receiver.abouts == ["1", "1", "2"]
     assert receiver.ids[0] == receiver.ids[1]
+
+
+# Again and again ------------------------------------------------------------------------------------------------------
+
+SPEED = 100_000
+"""Seconds of the dispatchers' clock in one real second: days of attempts in seconds."""
+FAULTS = ("500", "429", "redirect", "cut", "hang", "lie", "nonsense")
+
+
+def deliver_for_ever(url: str, to: str, per: str, began: float, stop: threading.Event) -> None:
+    """In a process of its own: deliver again and again, by a clock that runs fast."""
+    engine = open_engine(url)
+
+    def fast() -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=SPEED * (time.time() - began))
+
+    dispatcher = Dispatcher(engine, lambda *attempt: send(*attempt, limit=0.3), fast, random.random)
+    target = SignedEndpoint(Endpoint("shop", to, (), per=per, start="start"), (SECRET,))
+    while not stop.is_set():
+        dispatcher.start_due([target])
+        dispatcher.join()
+        time.sleep(0.005)
+    engine.dispose()
+
+
+class FaultyReceiver:
+    """Accepts half of the requests, and answers the others with one of `FAULTS`."""
+
+    def __init__(self) -> None:
+        self.dice = random.Random(1)  # noqa: S311 - the same faults each time
+        self.accepted: list[Request] = []
+        self.answers: set[str] = set()
+
+    def __call__(self, connection: socket.socket, request: Request, over: threading.Event) -> None:
+        answer = self.dice.choice(["accept"] * len(FAULTS) + list(FAULTS))
+        self.answers.add(answer)
+        if answer in {"accept", "lie"}:
+            self.accepted.append(request)
+        if answer == "hang":
+            over.wait(0.5)
+        elif answer != "cut":
+            connection.sendall({
+                "accept": ACCEPTED,
+                "500": response(500),
+                "429": response(429, Retry_After="60"),
+                "redirect": response(307, Location="http://127.0.0.1:9/"),
+                "lie": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx",
+                "nonsense": b"\x00\xff\r\n\r\n",
+            }[answer])  # fmt: skip
+
+
+def messages_of(changes: Sequence[dict[str, Any]], per: str) -> dict[str, list[str]]:
+    """Return the messages of the feed, in order: their ids, and the templates of each."""
+    if per == "change":
+        return {f"tsc_{change['cursor']}": [change["template_id"]] for change in changes}
+    runs = [list(group) for _run_id, group in groupby(changes, key=itemgetter("run_id"))]
+    return {f"tsr_{run[-1]['cursor']}": [change["template_id"] for change in run] for run in runs}
+
+
+def templates_in(request: Request, per: str) -> list[str]:
+    data = json.loads(request.body)["data"]
+    return [each["template_id"] for each in (data["changes"] if per == "run" else [data])]
+
+
+@pytest.mark.parametrize("per", [pytest.param("change", marks=pytest.mark.ci_slice), "run"])
+@pytest.mark.parametrize("syncs", [pytest.param(3, id="some"), pytest.param(60, id="all", marks=pytest.mark.long)])
+@pytest.mark.long_on_servers
+def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_message(
+    database: Database, syncs: int, per: str, tell: Callable[[str], None]
+) -> None:
+    faulty, dice = FaultyReceiver(), random.Random(2)  # noqa: S311 - the same kills each time
+    url = database.engine.url.render_as_string(hide_password=False)
+    with Receiver(faulty) as receiver:
+        arguments = (url, receiver.url, per, time.time(), PROCESSES.Event())
+        sync(versioned(1), database.engine)
+        kills = 0
+        for version in range(2, syncs + 2):
+            with process(deliver_for_ever, *arguments), process(deliver_for_ever, *arguments):
+                seen = len(receiver.requests)
+                assert sync(versioned(version), database.engine).error is None
+                wanted = dice.randrange(1, 6) if per == "change" else 1
+                wait_for(lambda seen=seen, wanted=wanted: len(receiver.requests) >= seen + wanted, within=60)  # type: ignore[misc]
+            kills += 2  # wherever they are, at the end of the block
+        with process(deliver_for_ever, *arguments):
+            wait_for(lambda: positions(database.engine)[0].at_end, within=60)
+    expected = messages_of(feed.changes(database.engine, since=0), per)
+    ids = list(expected)
+    assert list(dict.fromkeys(receiver.ids)) == ids, "a message is lost, or was sent before its predecessor"
+    assert list(dict.fromkeys(each.id for each in faulty.accepted)) == ids
+    assert {each.id: templates_in(each, per) for each in receiver.requests} == expected
+    assert len({(each.id, each.body) for each in receiver.requests}) == len(ids)
+    assert faulty.answers >= ({"accept"} if syncs < 20 else {"accept", *FAULTS})
+    counted = f"{len(ids)} messages, {len(receiver.requests)} attempts, {kills} kills"
+    tell(f"{database.kind}, one message a {per}: {counted}, in order, none lost")

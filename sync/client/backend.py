@@ -101,8 +101,9 @@ class Exchange:
 
     def shut_down(self) -> None:
         """Shut down the socket, which wakes a thread that waits on it."""
-        if self.stream is not None:
-            self.stream.shut_down()
+        stream = self.stream  # another thread may close the connection meanwhile
+        if stream is not None:
+            stream.shut_down()
 
     def ended(self) -> TransportFailure | None:
         """Return the failure if the exchange was cancelled or its deadline has passed; None before."""

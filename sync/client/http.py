@@ -179,6 +179,8 @@ class Connection:
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
+        # Otherwise a cycle of references keeps the socket and the buffers of TLS until the garbage collector runs.
+        self._backend.exchange.stream = None
 
 
 def _joined_headers(response: httpx.Response) -> dict[str, str]:

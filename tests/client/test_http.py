@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
@@ -115,6 +116,24 @@ def test_only_the_configured_certificate_authorities_are_trusted(ask: Ask, certi
         asked = len(server.requests)
         assert "its TLS certificate could not be verified" in ask(server.url, Network())
         assert (asked > 0, len(server.requests)) == (True, asked)
+
+
+@pytest.mark.parametrize("ask", [page, look_up, webhook, ping, cover], ids=lambda ask: ask.__name__)  # those of a daemon
+def test_a_closed_connection_is_freed_without_the_garbage_collector(ask: Ask, certificate: Path) -> None:
+    def streams() -> int:
+        return sum(isinstance(each, httpcore.NetworkStream) for each in gc.get_objects())
+
+    with OverTls(one_after_another(GOOD), certificate) as server:
+        network = Network(ca_bundle=str(certificate))
+        ask(server.url, network)
+        gc.collect()
+        gc.disable()
+        try:
+            before = streams()
+            assert ask(server.url, network) == ""
+            assert streams() == before
+        finally:
+            gc.enable()
 
 
 @every_kind

@@ -22,7 +22,7 @@ from sync.store.state import save_planned_run
 from tests.builders import Database, record
 from tests.clusters.servers import ask, galera
 from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, hear_statements, real_clock, sync, take_lease, wait_for
-from tests.store.test_upgrade_from_0_1_0 import load
+from tests.store.test_upgrades import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

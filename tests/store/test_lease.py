@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import threading
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +24,6 @@ from sync.store.apply import Store
 from sync.store.database_errors import translate_errors
 from sync.store.engine import open_engine, writing
 from sync.store.tables import sync_lease, sync_runs
-from tests.conftest import SERVERS, drop_database, fresh, new_database
 from tests.faults import (
     AFTER,
     BEFORE,
@@ -31,6 +32,7 @@ from tests.faults import (
     anomalies,
     end_of,
     hear_statements,
+    kill_myself,
     process,
     real_clock,
     sync,
@@ -40,8 +42,7 @@ from tests.faults import (
 from tests.servers import pgbouncer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from tests.builders import Database
 
@@ -49,6 +50,10 @@ if TYPE_CHECKING:
 def _lease_row(database: Database) -> dict[str, Any]:
     (row,) = database.rows("sync_lease")
     return row
+
+
+def _failed(lease: leases.Lease) -> Run:
+    return Run(lease.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=lease.fence)
 
 
 # Taking it --------------------------------------------------------------------------------------------------------------
@@ -102,51 +107,39 @@ def test_every_acquisition_raises_the_fence(database: Database) -> None:
 
 
 def test_of_many_threads_that_want_the_lease_at_once_one_gets_it(database: Database) -> None:
-    got: list[str] = []
     start = threading.Barrier(6)
 
-    def want() -> None:
+    def acquire(_number: int) -> str:
         start.wait()
         try:
             take_lease(database.engine)
         except LeaseBusy:
-            got.append("busy")
-        else:
-            got.append("lease")
+            return "busy"
+        return "lease"
 
-    threads = [threading.Thread(target=want) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(got) == [*["busy"] * 5, "lease"]
+    with ThreadPoolExecutor(6) as threads:
+        assert sorted(threads.map(acquire, range(6))) == [*["busy"] * 5, "lease"]
     assert sorted(database.statuses) == ["running", *["skipped"] * 5]
 
 
 # A dead holder ----------------------------------------------------------------------------------------------------------
 
 
-def take_and_die(url: str) -> None:
-    """In a process of its own: take the lease for an hour and be killed."""
+def take_lease_and(end: Callable[[], object], url: str) -> None:
+    """In a process of its own: take the lease for an hour, then do the last thing."""
     take_lease(open_engine(url), ttl=3600.0)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def take_and_wait(url: str) -> None:
-    """In a process of its own: take the lease for an hour and do nothing."""
-    take_lease(open_engine(url), ttl=3600.0)
-    signal.pause()
+    end()
 
 
 def test_a_killed_holder_on_this_machine_does_not_keep_the_next_run_out(database: Database) -> None:
-    assert end_of(take_and_die, database.url) == -signal.SIGKILL
+    assert end_of(take_lease_and, kill_myself, database.url) == -signal.SIGKILL
     assert _lease_row(database)["expires"] > 0
     assert sync(BEFORE, database.engine).error is None
     assert database.statuses == ["interrupted", "succeeded"]
 
 
 def test_a_stopped_holder_is_not_dead_and_keeps_others_out(database: Database) -> None:
-    with process(take_and_wait, database.url) as holder:
+    with process(take_lease_and, signal.pause, database.url) as holder:
         wait_for(lambda: database.statuses == ["running"])
         os.kill(holder.pid, signal.SIGSTOP)
         assert isinstance(sync(BEFORE, database.engine).error, LeaseBusy)
@@ -157,10 +150,8 @@ def test_marks_of_other_machines_boots_and_containers_say_nothing_about_death() 
     mine = leases.process_mark()
     assert mine is not None
     boot, namespace, pid, started = mine.split(":")
-    assert not leases.is_dead(mine)
-    assert not leases.is_dead(None)
-    assert not leases.is_dead(f"other-boot:{namespace}:{pid}:{started}")
-    assert not leases.is_dead(f"{boot}:1:{pid}:{started}")
+    for unknown in (mine, None, f"other-boot:{namespace}:{pid}:{started}", f"{boot}:1:{pid}:{started}"):
+        assert not leases.is_dead(unknown)
     assert leases.is_dead(f"{boot}:{namespace}:{pid}:1"), "the number was given to another process"
     assert leases.is_dead(f"{boot}:{namespace}:{2**22 + 1}:1"), "there is no such process"
 
@@ -204,14 +195,13 @@ def test_a_holder_that_lost_its_lease_does_not_take_it_from_the_next_one_when_it
     first = take_lease(database.engine)
     age_lease(database.engine)
     second = take_lease(database.engine)
-    ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence)
-    Store(database.engine).close(first, ended)
+    Store(database.engine).close(first, _failed(first))
     assert database.statuses == ["interrupted", "running"]
     assert (_lease_row(database)["fence"], _lease_row(database)["holder"]) == (second.fence, leases.process_name())
 
 
 def test_proving_the_fence_is_the_first_statement_of_the_transaction_that_applies(database: Database) -> None:
-    transactions: list[list[str]] = []
+    transactions = list[list[str]]()
     sa.event.listen(database.engine, "begin", lambda _: transactions.append([]))
 
     def keep(statement: str) -> None:
@@ -224,36 +214,18 @@ def test_proving_the_fence_is_the_first_statement_of_the_transaction_that_applie
     assert applying[0].startswith("UPDATE sync_lease")
     for each in transactions:
         writes = [statement for statement in each if not statement.startswith("SELECT") or "FOR UPDATE" in statement]
-        if writes:
-            assert "sync_lease" in (each if database.kind == "sqlite" else writes)[0], (
-                "the lease's row is locked first everywhere"
-            )
+        assert not writes or "sync_lease" in (each if database.kind == "sqlite" else writes)[0]
 
 
 def test_closing_a_run_while_another_takes_over_cannot_deadlock(database: Database) -> None:
-    """Both need the lease's row and the run's; in different orders each could wait for the other."""
+    """Both need the row of the lease and that of the run; in different orders each could wait for the other."""
     for _ in range(10):
         first = take_lease(database.engine)
         age_lease(database.engine)
-        ended = Run(first.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=first.fence)
-        errors: list[BaseException] = []
-
-        def attempt(work: Any, errors: list[BaseException] = errors) -> None:
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is wrong
-                errors.append(error)
-
-        second: list[leases.Lease] = []
-        closing = threading.Thread(
-            target=attempt, args=(lambda first=first, ended=ended: Store(database.engine).close(first, ended),)
-        )
-        taking = threading.Thread(target=attempt, args=(lambda second=second: second.append(take_lease(database.engine)),))
-        closing.start()
-        taking.start()
-        closing.join()
-        taking.join()
-        assert errors == []
+        with ThreadPoolExecutor(2) as threads:
+            closing_it = threads.submit(Store(database.engine).close, first, _failed(first))
+            taking = threads.submit(take_lease, database.engine)
+        assert (closing_it.exception(), taking.exception()) == (None, None)
         leases.break_lease(database.engine)
 
 
@@ -261,14 +233,10 @@ def test_closing_a_run_while_another_takes_over_cannot_deadlock(database: Databa
 
 
 def _open_transactions(database: Database) -> int:
-    """Ask the server, besides this question's own; SQLite answers by letting a writer in at once."""
+    """Return the number of other open transactions on a server; on SQLite, fail if a writer cannot begin at once."""
     if database.kind == "sqlite":
-        import sqlite3
-
-        with sqlite3.connect(str(database.engine.url.database), timeout=0, isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
-            other.execute("ROLLBACK")
-        other.close()
+        with closing(sqlite3.connect(str(database.engine.url.database), timeout=0, isolation_level=None)) as other:
+            other.executescript("BEGIN IMMEDIATE; ROLLBACK")
         return 0
     query = {
         "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
@@ -288,8 +256,7 @@ def test_the_lease_is_renewed_while_fetching_with_no_transaction_open(database: 
         wait_for(lambda: _open_transactions(database) == 0)
         seen.append(term)
 
-    outcome = sync(Catalog(BEFORE, fetch), database.engine, ttl=0.3)
-    assert outcome.error is None
+    assert sync(Catalog(BEFORE, fetch), database.engine, ttl=0.3).error is None
     assert seen, "the lease was renewed under way"
 
 
@@ -301,8 +268,7 @@ def test_a_run_that_fetches_for_longer_than_its_lease_keeps_it(database: Databas
         wait_for(lambda: _lease_row(database)["expires"] > first + 0.45)  # longer than the term
         others.append(sync(AFTER, database.engine).error)
 
-    outcome = sync(Catalog(BEFORE, fetch), database.engine, ttl=0.45)
-    assert outcome.error is None
+    assert sync(Catalog(BEFORE, fetch), database.engine, ttl=0.45).error is None
     assert [type(error) for error in others] == [LeaseBusy]
 
 
@@ -330,7 +296,6 @@ def test_a_released_lease_is_not_revived_by_a_late_heartbeat(database: Database)
 def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     lease = take_lease(database.engine, ttl=0.3)
     failures = threading.Event()
-    real = writing
 
     @contextmanager
     def away_once(engine: sa.Engine) -> Iterator[sa.Connection]:
@@ -338,7 +303,7 @@ def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Dat
             failures.set()
             with translate_errors(engine):
                 raise sa.exc.OperationalError("", {}, Exception("gone"))
-        with real(engine) as connection:
+        with writing(engine) as connection:
             yield connection
 
     monkeypatch.setattr(leases, "writing", away_once)
@@ -375,42 +340,30 @@ def test_breaking_a_free_lease_has_no_effect(database: Database) -> None:
 # Holding it inside a transaction ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=SERVERS)
-def on_server(request: pytest.FixtureRequest, migrated: dict[str, str], tmp_path: Path) -> Iterator[Database]:
-    """Each server in turn."""
-    yield from fresh(request.param, migrated, tmp_path)
-
-
 @pytest.mark.ci_slice
-def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(
-    on_server: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a virtual machine is paused between two statements: its locks must not keep everybody out for ever."""
     with monkeypatch.context() as impatient:
         impatient.setattr(connecting, "IDLE_SECONDS", 1)
-        sleeper = open_engine(on_server.url)
+        sleeper = open_engine(server.url)
         connection = sleeper.connect()
         connection.execute(sa.update(sync_lease).values(holder="sleeper"))
-    assert sync(BEFORE, on_server.engine).error is None, "the run waits until the server has had enough of the sleeper"
+    assert sync(BEFORE, server.engine).error is None, "the run waits until the server has had enough of the sleeper"
     with pytest.raises(sa.exc.DBAPIError):
         connection.execute(sa.select(sync_runs))
     connection.close()
     sleeper.dispose()
-    assert _lease_row(on_server)["holder"] is None
+    assert _lease_row(server)["holder"] is None
 
 
 def test_a_sqlite_file_that_another_program_has_locked_is_reported_with_a_hint(sqlite: Database) -> None:
-    import sqlite3
-
     impatient = open_engine(sqlite.url, lock_timeout=0.05)
-    other = sqlite3.connect(str(sqlite.engine.url.database), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    locked = sync(BEFORE, impatient).error
+    with closing(sqlite3.connect(str(sqlite.engine.url.database), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        locked = sync(BEFORE, impatient).error
     assert isinstance(locked, DatabaseError)
     assert "database is locked" in str(locked)
     assert (locked.exit_code, locked.hint) == (69, "Another program has locked the database; retry when it has finished.")
-    other.execute("ROLLBACK")
-    other.close()
     assert sync(BEFORE, impatient).error is None
     impatient.dispose()
 
@@ -419,33 +372,31 @@ def test_a_sqlite_file_that_another_program_has_locked_is_reported_with_a_hint(s
 
 
 @pytest.mark.long
-def test_everything_works_behind_a_transaction_pooling_pgbouncer(migrated: dict[str, str], tmp_path: Path) -> None:
-    for direct in fresh("postgresql", migrated, tmp_path):
-        with pgbouncer(direct.url) as url:
-            engine, other = open_engine(url), open_engine(url)
+def test_everything_works_behind_a_transaction_pooling_pgbouncer(postgresql: Database) -> None:
+    with pgbouncer(postgresql.url) as url:
+        engine, other = open_engine(url), open_engine(url)
 
-            def meanwhile(other: sa.Engine = other, direct: Database = direct) -> None:
-                term = _lease_row(direct)["expires"]
-                assert isinstance(sync(AFTER, other).error, LeaseBusy)
-                wait_for(lambda: _lease_row(direct)["expires"] > term)
+        def meanwhile() -> None:
+            term = _lease_row(postgresql)["expires"]
+            assert isinstance(sync(AFTER, other).error, LeaseBusy)
+            wait_for(lambda: _lease_row(postgresql)["expires"] > term)
 
-            for source in (BEFORE, AFTER, BEFORE, AFTER):
-                assert sync(Catalog(source, meanwhile), engine, ttl=1.0).error is None
-            assert len(direct.rows("current_templates")) == 5
-            assert sync(AFTER, other).run.unchanged == 5
-            assert anomalies(engine) == []
-            engine.dispose()
-            other.dispose()
-        assert anomalies(direct) == []
-        assert direct.scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+        for source in (BEFORE, AFTER, BEFORE, AFTER):
+            assert sync(Catalog(source, meanwhile), engine, ttl=1.0).error is None
+        assert len(postgresql.rows("current_templates")) == 5
+        assert sync(AFTER, other).run.unchanged == 5
+        assert anomalies(engine) == []
+        engine.dispose()
+        other.dispose()
+    assert anomalies(postgresql) == []
+    assert postgresql.scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
 
-def test_the_schema_is_made_behind_a_transaction_pooling_pgbouncer(tmp_path: Path) -> None:
-    url, server = new_database("postgresql", tmp_path)
-    with pgbouncer(url) as through:
+@pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True)
+def test_the_schema_is_made_behind_a_transaction_pooling_pgbouncer(empty_database: Database) -> None:
+    with pgbouncer(empty_database.url) as through:
         engine = open_engine(through)
         schema.upgrade(engine)
         schema.upgrade(engine)
         assert list(schema.differences(engine)) == []
         engine.dispose()
-    drop_database(url, server)

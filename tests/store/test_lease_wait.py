@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Status
-from sync.errors import DeadlineExceeded, Interrupted, LeaseBusy
+from sync.errors import DeadlineExceeded, Interrupted, LeaseBusy, SyncError
 from sync.refresh import refresh
 from sync.store import lease as leases
 from sync.store.acquire import WAIT_SECONDS, LeaseWait
@@ -47,13 +47,16 @@ class Pauses:
             self._during.pop(0)()
 
 
-def take(
-    database: Database, trigger: str, pauses: Pauses | None = None, *, ttl: float = 60.0, **limits: Any
-) -> leases.Lease:  # fmt: skip
+def take(database: Database, trigger: str, pauses: Pauses | None = None, **limits: Any) -> leases.Lease:
     """Acquire the lease as a run or as a refresh of template 1; without pauses, try once."""
     pauses, limits = (pauses, limits) if pauses else (Pauses(), {"seconds": 0.0})
     template_id = "1" if trigger == "refresh" else None
-    return take_lease(database.engine, trigger, template_id, ttl=ttl, retry=pauses.retry, wait=LeaseWait(**limits))
+    return take_lease(database.engine, trigger, template_id, retry=pauses.retry, wait=LeaseWait(**limits))
+
+
+def row(database: Database) -> dict[str, Any]:
+    """Return the row of the lease."""
+    return database.rows("sync_lease")[0]
 
 
 def give_back(database: Database, lease: leases.Lease) -> None:
@@ -84,22 +87,16 @@ def test_a_refresh_waits_until_the_holder_ends_and_leaves_no_other_row(database:
     assert [trigger for trigger, _ in statuses(database)] == [holder, "refresh"]
 
 
-def test_a_refresh_whose_wait_expires_is_busy_with_exit_75_and_leaves_no_row(database: Database) -> None:
+@pytest.mark.parametrize("seconds", [30.0, 0.0])
+def test_a_refresh_whose_wait_expires_is_busy_with_exit_75_and_leaves_no_row(database: Database, seconds: float) -> None:
     take(database, "run")
     pauses = Pauses()
     with pytest.raises(LeaseBusy, match=r"Another run holds the lease: .* unless renewed\.") as busy:
-        take(database, "refresh", pauses, seconds=30.0)
+        take(database, "refresh", pauses, seconds=seconds)
     assert (busy.value.exit_code, busy.value.run_id) == (75, None)
-    assert pauses.now == pytest.approx(30.0)
+    assert pauses.now == pytest.approx(seconds)
+    assert (pauses.count > 0) == (seconds > 0)
     assert statuses(database) == [("run", "running")]
-
-
-def test_a_refresh_that_may_not_wait_is_busy_at_once(database: Database) -> None:
-    take(database, "run")
-    pauses = Pauses()
-    with pytest.raises(LeaseBusy):
-        take(database, "refresh", pauses, seconds=0.0)
-    assert pauses.count == 0
 
 
 def test_a_refresh_waits_for_an_upgrade(database: Database) -> None:
@@ -151,7 +148,7 @@ def test_what_was_done_between_the_last_poll_and_the_acquisition_is_noticed_unde
 
     with pytest.raises(ZeroDivisionError):
         take(database, "refresh", Pauses(), check=check)
-    assert (statuses(database), database.rows("sync_lease")[0]["holder"]) == ([], None)
+    assert (statuses(database), row(database)["holder"]) == ([], None)
 
 
 # A run waits for a refresh only -----------------------------------------------------------------------------------------
@@ -210,20 +207,15 @@ def test_of_two_runs_that_wait_one_goes_and_the_other_is_skipped(database: Datab
 
 def test_a_waiting_run_renews_its_precedence_before_that_ends_and_writes_it_seldom(database: Database) -> None:
     held = take(database, "refresh")
-    seen: list[float | None] = []
+    seen: list[float] = []
 
     def look() -> None:
-        seen.append(database.rows("sync_lease")[0]["run_waits_until"])
+        seen.append(row(database)["run_waits_until"])
 
-    def nearly_over() -> None:
-        set_precedence(database, 2.0)
-
-    take(database, "daemon", Pauses(look, look, nearly_over, look, lambda: give_back(database, held)))
-    assert seen[0] is not None
+    take(database, "daemon", Pauses(look, look, lambda: set_precedence(database, 2.0), look, lambda: give_back(database, held)))
     assert seen[0] == seen[1]
-    assert seen[2] is not None
     assert seen[2] > seen[0] - 5.0
-    assert database.rows("sync_lease")[0]["run_waits_until"] is None, "a run that got the lease waits no more"
+    assert row(database)["run_waits_until"] is None, "a run that got the lease waits no more"
 
 
 @pytest.mark.parametrize("seconds", [-0.5, 3600.0], ids=["it ended", "the clock was set back"])
@@ -234,7 +226,7 @@ def test_a_run_that_died_while_waiting_does_not_keep_refreshes_out(database: Dat
 
 def test_a_clock_that_is_set_back_during_the_wait_does_not_extend_the_lease_of_the_holder(database: Database) -> None:
     take(database, "run")
-    expected = database.rows("sync_lease")[0]["expires"]
+    expected = row(database)["expires"]
 
     def set_back() -> None:
         with database.engine.begin() as connection:
@@ -242,45 +234,49 @@ def test_a_clock_that_is_set_back_during_the_wait_does_not_extend_the_lease_of_t
 
     seen: list[float] = []
     with pytest.raises(LeaseBusy):
-        take(
-            database, "refresh", Pauses(set_back, lambda: seen.append(database.rows("sync_lease")[0]["expires"])), seconds=1.0
-        )  # fmt: skip
+        take(database, "refresh", Pauses(set_back, lambda: seen.append(row(database)["expires"])), seconds=1.0)
     assert seen[0] < expected + 60.0
 
 
 # Stopped while waiting --------------------------------------------------------------------------------------------------
 
 
-class Deadline(Catalog):
-    def check_deadline(self) -> None:
-        raise DeadlineExceeded("The run exceeded SYNC_DEADLINE (30 s); nothing was applied.")
-
-
 class Stopped(Catalog):
+    """A catalog whose run is stopped by an error at the next check of its deadline."""
+
+    def __init__(self, error: SyncError) -> None:
+        super().__init__(BEFORE)
+        self._error = error
+
     def check_deadline(self) -> None:
-        raise Interrupted("The run was stopped before anything was applied.")
+        raise self._error
 
 
-@pytest.mark.parametrize(("source", "status"), [(Deadline(BEFORE), Status.FAILED), (Stopped(BEFORE), Status.INTERRUPTED)])
+DEADLINE = DeadlineExceeded("The run exceeded SYNC_DEADLINE (30 s); nothing was applied.")
+STOP = Interrupted("The run was stopped before anything was applied.")
+
+
+def store_that_must_not_wait(database: Database) -> Store:
+    return Store(database.engine, sleep=lambda _: pytest.fail("it must not wait any more"))
+
+
+@pytest.mark.parametrize(("error", "status"), [(DEADLINE, Status.FAILED), (STOP, Status.INTERRUPTED)])
 def test_a_deadline_or_a_stop_ends_the_wait_of_a_run_and_is_recorded(
-    database: Database, source: Catalog, status: Status
-) -> None:  # fmt: skip
+    database: Database, error: SyncError, status: Status
+) -> None:
     take(database, "refresh")
-    api: Any = source
-    store = Store(database.engine, sleep=lambda _: pytest.fail("it must not wait any more"))
-    outcome = synchronise(store, api, RunOptions(), trigger="daemon", ttl=60.0, clock=real_clock)
+    api: Any = Stopped(error)
+    outcome = synchronise(store_that_must_not_wait(database), api, RunOptions(), trigger="daemon", ttl=60.0, clock=real_clock)
     assert (outcome.run.run_id, outcome.run.status) == (2, status)
     assert statuses(database)[1] == ("daemon", str(status))
 
 
-@pytest.mark.parametrize("source", [Deadline(BEFORE), Stopped(BEFORE)])
-def test_a_deadline_or_a_stop_ends_the_wait_of_a_refresh_which_leaves_no_row(database: Database, source: Catalog) -> None:
+@pytest.mark.parametrize("error", [DEADLINE, STOP])
+def test_a_deadline_or_a_stop_ends_the_wait_of_a_refresh_which_leaves_no_row(database: Database, error: SyncError) -> None:
     take(database, "run")
-    api: Any = source
-    store = Store(database.engine, sleep=lambda _: pytest.fail("it must not wait any more"))
-    outcome = refresh(store, api, "1", ttl=60.0, clock=real_clock)
-    assert isinstance(outcome.error, DeadlineExceeded | Interrupted)
-    assert (outcome.run.run_id, statuses(database)) == (None, [("run", "running")])
+    api: Any = Stopped(error)
+    outcome = refresh(store_that_must_not_wait(database), api, "1", ttl=60.0, clock=real_clock)
+    assert (outcome.error, outcome.run.run_id, statuses(database)) == (error, None, [("run", "running")])
 
 
 # The whole path ---------------------------------------------------------------------------------------------------------

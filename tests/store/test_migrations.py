@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,8 @@ from sync.store import schema
 from sync.store.engine import open_engine
 from sync.store.tables import VIEWS, metadata
 from tests.builders import Database
-from tests.conftest import SERVERS, drop_database, new_database
-from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, at, dumped, end_of, kill_myself, sync
+from tests.conftest import SERVERS
+from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, at, dumped, end_of, hear_statements, kill_myself, process, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,43 +191,44 @@ def test_on_sqlite_a_rebuilt_parent_table_keeps_its_child_rows_and_foreign_keys(
 def upgrade_and_die(url: str, number: int) -> None:
     """In a process of its own: upgrade, and be killed before the n-th statement that changes something, or COMMIT."""
     engine = open_engine(url)
-    passed: list[str] = []
+    boundaries = itertools.count(1)
 
     def boundary(statement: str) -> None:
-        if statement.lstrip().startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "COMMIT")):
-            passed.append(statement)
-            if len(passed) == number:
-                kill_myself()
+        changes = statement.lstrip().startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "COMMIT"))
+        if changes and next(boundaries) == number:
+            kill_myself()
 
-    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: boundary(statement))
+    hear_statements(engine, boundary)
     event.listen(engine, "commit", lambda _: boundary("COMMIT"))
     schema.upgrade(engine)
     engine.dispose()
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        pytest.param(100, id="a few"),
-        pytest.param(9, id="some", marks=pytest.mark.ci_slice),
-        pytest.param(1, id="all", marks=pytest.mark.long),
-    ],
-)
+def killed_upgrades(database: Database, step: int = 1) -> Iterator[int]:
+    """Kill an upgrade at one of its statements after another, until one reaches its end; yield the number of the statement."""
+    number = 0
+    while (code := end_of(upgrade_and_die, database.url, number + 1)) != 0:
+        assert code == -signal.SIGKILL
+        number += step
+        yield number
+        database.engine.dispose()
+
+
+@pytest.mark.parametrize("step", [
+    pytest.param(100, id="a few"), pytest.param(9, id="some", marks=pytest.mark.ci_slice),
+    pytest.param(1, id="all", marks=pytest.mark.long),
+])  # fmt: skip
 def test_an_upgrade_killed_at_any_statement_can_be_repeated(empty_database: Database, step: int) -> None:
     """MariaDB commits each statement, so there the upgrade continues; the others begin again."""
     engine = empty_database.engine
-    number = unfinished = 0
-    while (code := end_of(upgrade_and_die, empty_database.url, number + 1)) != 0:
-        assert code == -signal.SIGKILL
-        number += step
-        state = schema.current(engine)[1]
-        if state is not schema.State.CURRENT:
+    unfinished = 0
+    for _number in killed_upgrades(empty_database, step):
+        if (state := schema.current(engine)[1]) is not schema.State.CURRENT:
             unfinished += 1
             if empty_database.kind == "mariadb":  # the first revision may be there whole, the second not yet
                 assert state in {schema.State.EMPTY, schema.State.BEHIND}
             else:
                 assert (state, _tables(engine)) == (schema.State.EMPTY, set())
-        engine.dispose()
     assert unfinished > 20 / step
     assert list(schema.differences(engine)) == []
     assert _tables(engine) == {*metadata.tables, *VIEWS}
@@ -235,24 +237,15 @@ def test_an_upgrade_killed_at_any_statement_can_be_repeated(empty_database: Data
 
 
 @pytest.mark.long
-def test_an_upgrade_from_the_revision_before_killed_at_any_statement_is_run_again_and_loses_nothing(
-    empty_database: Database,
-) -> None:
-    engine = empty_database.engine
-    schema.upgrade(engine)
-    assert sync(BEFORE, engine, clock=at(0)).error is None
-    before = dump(engine)
-    schema.upgrade(engine, "-1")
-    number = 0
-    while (code := end_of(upgrade_and_die, empty_database.url, number + 1)) != 0:
-        assert code == -signal.SIGKILL
-        number += 1
-        engine.dispose()
-    assert number > 4
-    assert list(schema.differences(engine)) == []
-    assert dump(engine) == before
-    assert sync(AFTER, engine, clock=at(1)).error is None
-    assert anomalies(engine) == []
+def test_an_upgrade_from_the_revision_before_killed_at_any_statement_is_run_again_and_loses_nothing(made: Database) -> None:
+    assert sync(BEFORE, made.engine, clock=at(0)).error is None
+    before = dump(made.engine)
+    schema.upgrade(made.engine, "-1")
+    assert len([*killed_upgrades(made)]) > 4
+    assert list(schema.differences(made.engine)) == []
+    assert dump(made.engine) == before
+    assert sync(AFTER, made.engine, clock=at(1)).error is None
+    assert anomalies(made.engine) == []
 
 
 # Several at once --------------------------------------------------------------------------------------------------------
@@ -260,26 +253,22 @@ def test_an_upgrade_from_the_revision_before_killed_at_any_statement_is_run_agai
 
 def ends_of_four(work: Callable[..., None], *arguments: Any) -> set[int | None]:
     """Run four processes at once; return their exit codes."""
-    several = [PROCESSES.Process(target=work, args=arguments) for _ in range(4)]
-    for one in several:
-        one.start()
-    for one in several:
-        one.join(60)
-    codes = {one.exitcode for one in several}
-    for one in several:
-        one.close()
-    return codes
+    with ExitStack() as running:
+        several = [running.enter_context(process(work, *arguments)) for _ in range(4)]
+        for one in several:
+            one.join(60)
+        return {one.exitcode for one in several}
 
 
 def upgrade_and_count(url: str, start: Any, migrated: Any) -> None:
     """In a process of its own: upgrade when all are ready, and count the process that creates the tables."""
     engine = open_engine(url)
 
-    def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def count(statement: str) -> None:
         if statement.lstrip().startswith("CREATE TABLE") and "sync_lease" in statement:  # not SHOW CREATE TABLE, which only looks
             migrated.release()
 
-    event.listen(engine, "before_cursor_execute", count)
+    hear_statements(engine, count)
     start.wait()
     schema.upgrade(engine)
     engine.dispose()
@@ -295,16 +284,13 @@ def test_of_four_concurrent_upgrades_one_migrates_and_all_succeed(empty_database
 
 
 @pytest.mark.ci_slice
-def test_the_lock_on_mariadb_is_held_until_the_new_version_is_committed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("empty_database", ["mariadb"], indirect=True)
+def test_the_lock_on_mariadb_is_held_until_the_new_version_is_committed(empty_database: Database) -> None:
     """Elsewhere the lock belongs to the transaction."""
-    url, server = new_database("mariadb", tmp_path)
-    engine = open_engine(url)
     executed: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: executed.append(statement))
-    event.listen(engine, "commit", lambda _: executed.append("COMMIT"))
-    schema.upgrade(engine)
-    engine.dispose()
-    drop_database(url, server)
+    hear_statements(empty_database.engine, executed.append)
+    event.listen(empty_database.engine, "commit", lambda _: executed.append("COMMIT"))
+    schema.upgrade(empty_database.engine)
     writes = [statement.split("(")[0].strip() for statement in executed if not statement.startswith(("DESCRIBE", "SHOW"))]
     newest = f"UPDATE {schema.VERSION_TABLE} SET version_num='{schema.HEAD}'"  # noqa: S608 - compared, not executed
     version = next(place for place, statement in enumerate(writes) if statement.startswith(newest))
@@ -329,22 +315,25 @@ def prepare_and_sync(url: str) -> None:
 # A schema that is not this version's ------------------------------------------------------------------------------------
 
 
+def refused_by_prepare(database: Database, sentence: str, hint: str) -> None:
+    with pytest.raises(SchemaError, match=sentence) as refused:
+        schema.prepare(database.engine)
+    assert (refused.value.exit_code, refused.value.hint) == (69, hint)
+
+
 def test_a_server_without_tables_is_refused_and_an_empty_sqlite_file_gets_them(empty_database: Database) -> None:
     if empty_database.kind == "sqlite":
         schema.prepare(empty_database.engine)
         assert schema.current(empty_database.engine)[1] is schema.State.CURRENT
         return
-    with pytest.raises(SchemaError) as refused:
-        schema.prepare(empty_database.engine)
-    assert (refused.value.exit_code, refused.value.hint) == (69, "Run `template-sync db upgrade` once.")
+    refused_by_prepare(empty_database, "none of this program's tables", "Run `template-sync db upgrade` once.")
 
 
 @pytest.mark.usefixtures("trial")
 def test_a_schema_that_is_behind_is_refused_with_the_command_to_run(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, BEFORE_TRIAL)
-    with pytest.raises(SchemaError, match=f"schema is {BEFORE_TRIAL}, this version needs trial") as refused:
-        schema.prepare(empty_database.engine)
-    assert (refused.value.exit_code, refused.value.hint) == (69, "Run `template-sync db upgrade`.")
+    sentence = f"schema is {BEFORE_TRIAL}, this version needs trial"
+    refused_by_prepare(empty_database, sentence, "Run `template-sync db upgrade`.")
     schema.upgrade(empty_database.engine)
     schema.prepare(empty_database.engine)
 
@@ -359,37 +348,44 @@ def test_a_schema_that_is_ahead_is_refused_by_runs_and_by_upgrades(made: Databas
     assert made.scalar("SELECT count(*) FROM templates") == 0
 
 
-# Other users and programs-----------------------------------------------------------------------------------------------
+# Other users and programs -----------------------------------------------------------------------------------------------
+
+
+def test_an_upgrade_refuses_a_foreign_table_and_writes_nothing(empty_database: Database) -> None:
+    empty_database.execute("create table tags (id integer primary key, label varchar(20))")
+    empty_database.execute("insert into tags values (1, 'theirs')")
+    with pytest.raises(SchemaError, match="not this program's: tags"):
+        schema.upgrade(empty_database.engine)
+    assert sa.inspect(empty_database.engine).get_table_names() == ["tags"]
+    assert empty_database.scalar("select label from tags where id = 1") == "theirs"
+    assert empty_database.scalar("select count(*) from tags") == 1
 
 
 @pytest.fixture
 def reader(empty_database: Database) -> Iterator[sa.Engine | None]:
     """A role that may only read, made as docs/database.md says, before there is any table; None on SQLite."""
     engine = empty_database.engine
-    name = f"sync_test_reader_{os.getpid()}"
-    drop = {"sqlite": [], "postgresql": [f"DROP ROLE IF EXISTS {name}"], "mariadb": [f"DROP USER IF EXISTS {name}@'%'"]}
-    grants = drop[empty_database.kind] + documented_grants(empty_database.kind, name, str(engine.url.database))
-    for grant in grants:
-        empty_database.execute(grant)
-    if not grants:
+    if empty_database.kind == "sqlite":
         yield None
         return
+    name = f"sync_test_reader_{os.getpid()}"
+    drop = {"postgresql": f"DROP ROLE IF EXISTS {name}", "mariadb": f"DROP USER IF EXISTS {name}@'%'"}[empty_database.kind]
+    execute_all(empty_database, [drop, *documented_grants(empty_database.kind, name, str(engine.url.database))])
     as_reader = open_engine(engine.url.set(username=name, password="...").render_as_string(hide_password=False))
     yield as_reader
     as_reader.dispose()
-    if empty_database.kind == "postgresql":
-        empty_database.execute(f"DROP OWNED BY {name}")
-        empty_database.execute(f"DROP ROLE {name}")
-    else:
-        empty_database.execute(f"DROP USER {name}@'%'")
+    execute_all(empty_database, [f"DROP OWNED BY {name}"] * (empty_database.kind == "postgresql") + [drop])
+
+
+def execute_all(database: Database, statements: list[str]) -> None:
+    for statement in statements:
+        database.execute(statement)
 
 
 def documented_grants(kind: str, role: str, database: str) -> list[str]:
-    """Read the statements that make a reader, for a role and a database of these names; on SQLite there are none."""
+    """Read the statements that make a reader, for a role and a database of these names."""
     text = (ROOT / "docs" / "database.md").read_text()
-    title = {"postgresql": "**PostgreSQL.** Execute the last line", "mariadb": "**MariaDB.** A grant"}.get(kind)
-    if title is None:
-        return []
+    title = {"postgresql": "**PostgreSQL.** Execute the last line", "mariadb": "**MariaDB.** A grant"}[kind]
     sql = text[text.index(title) :].split("```")[1].removeprefix("sql\n").replace("catalog_reader", role)
     for written in ("DATABASE templates", "templates.*"):
         sql = sql.replace(written, written.replace("templates", database))
@@ -429,12 +425,10 @@ def test_a_view_that_selects_a_dropped_column_is_refused_by_name(empty_database:
     assert empty_database.scalar("SELECT count(next_run_at) FROM plans") == 0
 
 
-@pytest.mark.parametrize("kind", SERVERS)
-def test_the_documented_rights_suffice_for_upgrades_and_runs(kind: str, tmp_path: Path) -> None:
-    url, server = new_database(kind, tmp_path)
+@pytest.mark.parametrize("empty_database", SERVERS, indirect=True)
+def test_the_documented_rights_suffice_for_upgrades_and_runs(empty_database: Database) -> None:
     owner, writer = f"sync_test_owner_{os.getpid()}", f"sync_test_writer_{os.getpid()}"
-    admin = open_engine(url)
-    name = admin.url.database
+    url = empty_database.engine.url
     four = "SELECT, INSERT, UPDATE, DELETE"
     first, then, last = {
         "postgresql": (
@@ -449,32 +443,26 @@ def test_the_documented_rights_suffice_for_upgrades_and_runs(kind: str, tmp_path
         "mariadb": (
             [
                 *(f"{what} {role}@'%'" for role in (owner, writer) for what in ("DROP USER IF EXISTS", "CREATE USER")),
-                f"GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, {four} ON {name}.* TO {owner}@'%'",
+                f"GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, {four} ON {url.database}.* TO {owner}@'%'",
             ],
-            [f"GRANT {four} ON {name}.* TO {writer}@'%'"],
+            [f"GRANT {four} ON {url.database}.* TO {writer}@'%'"],
             [f"DROP USER {role}@'%'" for role in (owner, writer)],
         ),
-    }[kind]
-    database = Database(kind, url, admin)
-    for statement in first:
-        database.execute(statement)
+    }[empty_database.kind]
+    execute_all(empty_database, first)
     as_owner, as_writer = (
-        open_engine(admin.url.set(username=role, password=None).render_as_string(hide_password=False)) for role in (owner, writer)
+        open_engine(url.set(username=role, password=None).render_as_string(hide_password=False)) for role in (owner, writer)
     )
     try:
         schema.upgrade(as_owner)
-        for statement in then:
-            database.execute(statement)
+        execute_all(empty_database, then)
         for source in (BEFORE, AFTER, BEFORE):
             assert sync(source, as_writer).error is None
         assert anomalies(as_writer) == []
     finally:
         as_owner.dispose()
         as_writer.dispose()
-        for statement in last:
-            database.execute(statement)
-        admin.dispose()
-        drop_database(url, server)
+        execute_all(empty_database, last)
 
 
 # Installations ----------------------------------------------------------------------------------------------------------

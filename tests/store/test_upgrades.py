@@ -1,4 +1,4 @@
-"""Databases that 0.1.0 made are upgraded in place: no row, view, trigger or grant is lost, and the first run finds no change."""
+"""Databases of 0.1.0 and 0.2.0 are upgraded in place: no row, view or grant is lost, and the first run finds no change."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from sync import Catalog
 from sync.catalog.served_records import wire_hash
 from sync.errors import SchemaError
 from sync.store import schema
 from sync.store.engine import open_engine, reading
 from tests.builders import Database, give_epoch
-from tests.conftest import SERVERS, drop_database, new_database
+from tests.conftest import SERVERS, new_database
 from tests.faults import anomalies, at, at_boundary, dumped, end_of, kill_myself, sync
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def old(empty_database: Database) -> Database:
     return empty_database
 
 
-def load(database: Database) -> None:
-    """Fill an empty database with what 0.1.0 wrote, by the driver alone."""
-    written = (DATA / f"{database.kind}.sql").read_text(encoding="utf-8")
+def load(database: Database, data: Path = DATA) -> None:
+    """Fill an empty database with what an old version wrote, by the driver alone."""
+    written = (data / f"{database.kind}.sql").read_text(encoding="utf-8")
     if database.kind == "sqlite":
         with closing(sqlite3.connect(str(database.engine.url.database))) as file:
             file.executescript(f"PRAGMA journal_mode=WAL; {written}")
@@ -80,6 +81,11 @@ def rows(engine: sa.Engine, of: set[tuple[str, str]]) -> dict[str, list[str]]:
             names = ", ".join(f"t.{name}" for name in sorted(name for each, name in of if each == table))
             found[table] = sorted(map(repr, connection.execute(sa.text(f"SELECT {names} FROM {table} t"))))  # noqa: S608 - names that are there
     return found
+
+
+def down_to_0001(engine: sa.Engine) -> None:
+    while schema.current(engine)[0] != "0001":
+        schema.upgrade(engine, "-1")
 
 
 def select(engine: sa.Engine, query: str) -> list[Any]:
@@ -145,8 +151,7 @@ def test_down_and_up_again_loses_nothing(old: Database) -> None:
     sync(SERVED, engine, clock=at(0))
     kept = was - DROPPED
     before = rows(engine, kept)
-    while schema.current(engine)[0] != "0001":
-        schema.upgrade(engine, "-1")
+    down_to_0001(engine)
     assert columns(engine) == was
     assert rows(engine, kept) == before
     schema.upgrade(engine)
@@ -238,19 +243,15 @@ def test_views_indexes_and_triggers_of_other_programs_are_kept(old: Database) ->
     assert select(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
     noted = [template_id for (template_id,) in select(engine, "SELECT template_id FROM their_notes")]
     assert sorted(noted) == ["101", "102", "103", "104", "105", "106"], "each row is written once: its bytes are remembered"
-    while schema.current(engine)[0] != "0001":
-        schema.upgrade(engine, "-1")
+    down_to_0001(engine)
     assert select(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
 
 
-@pytest.mark.parametrize("kind", SERVERS)
-def test_the_grants_of_a_reader_are_kept(kind: str, tmp_path: Path) -> None:
-    url, server = new_database(kind, tmp_path)
-    old = Database(kind, url, open_engine(url))
-    load(old)
+@pytest.mark.parametrize("empty_database", SERVERS, indirect=True)
+def test_the_grants_of_a_reader_are_kept(old: Database) -> None:
     role = f"sync_test_0_1_0_{os.getpid()}"
-    named = {"postgresql": role, "mariadb": f"{role}@'%'"}[kind]
-    old.execute({"postgresql": f"CREATE ROLE {role} LOGIN", "mariadb": f"CREATE OR REPLACE USER {named}"}[kind])
+    named = {"postgresql": role, "mariadb": f"{role}@'%'"}[old.kind]
+    old.execute({"postgresql": f"CREATE ROLE {role} LOGIN", "mariadb": f"CREATE OR REPLACE USER {named}"}[old.kind])
     for granted in ("templates", "current_templates", "sync_status"):
         old.execute(f"GRANT SELECT ON {granted} TO {named}")
     as_reader = open_engine(old.engine.url.set(username=role, password=None).render_as_string(hide_password=False))
@@ -266,10 +267,10 @@ def test_the_grants_of_a_reader_are_kept(kind: str, tmp_path: Path) -> None:
                 select(as_reader, refused)
     finally:
         as_reader.dispose()
-        for statement in {"postgresql": [f"DROP OWNED BY {role}", f"DROP ROLE {role}"], "mariadb": [f"DROP USER {named}"]}[kind]:
+        for statement in {"postgresql": [f"DROP OWNED BY {role}", f"DROP ROLE {role}"], "mariadb": [f"DROP USER {named}"]}[
+            old.kind
+        ]:
             old.execute(statement)
-        old.engine.dispose()
-        drop_database(url, server)
 
 
 # With open readers ----------------------------------------------------------------------------------------------------
@@ -362,3 +363,21 @@ def test_an_upgrade_killed_at_every_statement_can_be_repeated(old: Database) -> 
     assert rows(engine, lasting) == before
     assert sync(SERVED, engine, clock=at(0)).run.unchanged == 6
     assert anomalies(old) == []
+
+
+# 0.2.0 ----------------------------------------------------------------------------------------------------------------
+
+
+def test_an_upgrade_of_0_2_0_keeps_the_feed_and_the_position_of_the_webhook_and_its_cursor_continues(tmp_path: Path) -> None:
+    database = Database("sqlite", f"sqlite:///{tmp_path / 'old.db'}", open_engine(f"sqlite:///{tmp_path / 'old.db'}"))
+    load(database, DATA.parent / "0.2.0")
+    engine = database.engine
+    kept = (FEED.replace("evidence", "evidence, cursor"), PRICES, "SELECT * FROM webhook_endpoints")
+    feed, prices, position = before = [select(engine, query) for query in kept]
+    assert (len(feed), len(prices) > 12, len(position)) == (17, True, 1)
+    schema.upgrade(engine)
+    assert schema.differences(engine) == []
+    assert [select(engine, query) for query in kept] == before
+    ((cursor,),) = select(engine, "SELECT cursor FROM change_feed WHERE seq = 12")
+    assert [change.seq for change in Catalog(engine).changes(since=str(cursor))] == [13, 14, 15, 16, 17]
+    engine.dispose()

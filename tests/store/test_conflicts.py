@@ -28,18 +28,17 @@ if TYPE_CHECKING:
 _TRIGGERS = {
     "postgresql": (
         "CREATE SEQUENCE lost; CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "  # noqa: ISC004
-        "IF nextval('lost') <= {times} THEN RAISE EXCEPTION 'lost' USING ERRCODE = '{code}'; END IF; RETURN NEW; END $$",
+        "IF nextval('lost') <= {times} THEN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END IF; RETURN NEW; END $$",
         "CREATE TRIGGER losing BEFORE {what} FOR EACH ROW EXECUTE FUNCTION lose()",
     ),
     "mariadb": (
         "CREATE TABLE lost (times int) ENGINE=Aria",
         "INSERT INTO lost VALUES (0)",
         "CREATE TRIGGER losing BEFORE {what} FOR EACH ROW BEGIN UPDATE lost SET times = times + 1; "  # noqa: ISC004
-        "IF (SELECT times FROM lost) <= {times} THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = {code}; END IF; END",
+        "IF (SELECT times FROM lost) <= {times} THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213; END IF; END",
     ),
 }
 _AT_COMMIT = "CREATE CONSTRAINT TRIGGER losing AFTER {what} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lose()"
-_CODES = {"postgresql": "40001", "mariadb": "1213"}
 
 
 @contextmanager
@@ -47,15 +46,12 @@ def losing(database: Database, what: str, times: int, *, at_commit: bool = False
     """Let the first transactions that do `what` conflict."""
     first, *rest = _TRIGGERS[database.kind]
     for statement in [first, _AT_COMMIT] if at_commit else [first, *rest]:
-        database.execute(
-            statement.replace("{what}", what).replace("{times}", str(times)).replace("{code}", _CODES[database.kind])
-        )
+        database.execute(statement.replace("{what}", what).replace("{times}", str(times)))
     try:
         yield
     finally:
-        table = what.rpartition(" ")[2]
         undo = {
-            "postgresql": [f"DROP TRIGGER losing ON {table}", "DROP FUNCTION lose", "DROP SEQUENCE lost"],
+            "postgresql": ["DROP FUNCTION lose CASCADE", "DROP SEQUENCE lost"],
             "mariadb": ["DROP TRIGGER losing", "DROP TABLE lost"],
         }
         for statement in undo[database.kind]:

@@ -60,9 +60,29 @@ WEEK: list[Sequence[dict[str, Any]]] = [
 """Run n is made on day n - 1."""
 
 
-def live_a_week(database: Database) -> None:
+def live_a_week(database: Database) -> Database:
     for number, catalog in enumerate(WEEK):
         assert run_with(catalog, database.engine, clock=ticking(day(number))).error is None
+    return database
+
+
+@pytest.fixture
+def week(database: Database) -> Database:
+    return live_a_week(database)
+
+
+@pytest.fixture
+def sqlite_week(sqlite: Database) -> Database:
+    return live_a_week(sqlite)
+
+
+def oldest_seq(database: Database) -> int:
+    return status.overview(database.engine).oldest_seq
+
+
+def kept_feed(database: Database) -> list[dict[str, Any]]:
+    """Return the feed from its marked start."""
+    return feed.changes(database.engine, since=oldest_seq(database) - 1)
 
 
 def state_before(database: Database, run_id: int) -> dict[str, Document]:
@@ -70,13 +90,8 @@ def state_before(database: Database, run_id: int) -> dict[str, Document]:
     versions = template_versions.c
     live = sa.and_(versions.from_run_id < run_id, sa.or_(versions.until_run_id.is_(None), versions.until_run_id >= run_id))
     with database.engine.connect() as connection:
-        ids = connection.scalars(sa.select(versions.template_id).where(live)).all()
-    return {
-        key: each["document"]
-        for key in ids
-        for each in catalog_reader.versions(database.engine, key)
-        if each["from_run_id"] < run_id and (each["until_run_id"] is None or each["until_run_id"] >= run_id)
-    }
+        found = connection.execute(sa.select(versions.template_id, versions.document).where(live))
+        return dict(map(tuple, found))
 
 
 def replayed(start: dict[str, Document], changes: Sequence[dict[str, Any]]) -> dict[str, Document]:
@@ -118,73 +133,66 @@ PRUNED = {
     ({"before": None, "keep_runs": 1}, 7),
     ({"before": day(99), "keep_runs": None}, 8),
 ], ids=["by count", "by age", "but one", "all"])  # fmt: skip
-def test_the_kept_part_of_the_feed_replays_to_the_present(how: dict[str, Any], first_kept: int, database: Database) -> None:
-    live_a_week(database)
-    before, kept = untouchable(database), state_before(database, first_kept)
-    counts = prune(database.engine, **how)
-    assert untouchable(database) == before
-    oldest = status.overview(database.engine).oldest_seq
+def test_the_kept_part_of_the_feed_replays_to_the_present(how: dict[str, Any], first_kept: int, week: Database) -> None:
+    before, kept = untouchable(week), state_before(week, first_kept)
+    counts = prune(week.engine, **how)
+    assert untouchable(week) == before
+    oldest = oldest_seq(week)
     assert counts["oldest_seq"] == oldest
-    rest = feed.changes(database.engine, since=oldest - 1)
-    assert [change["seq"] for change in rest] == list(range(oldest, status.overview(database.engine).last_seq + 1))
+    rest = kept_feed(week)
+    assert [change["seq"] for change in rest] == list(range(oldest, status.overview(week.engine).last_seq + 1))
     assert all(change["run_id"] >= first_kept for change in rest)
-    start = state_before(database, first_kept)
+    start = state_before(week, first_kept)
     assert start == kept
-    assert replayed(start, rest) == catalog(database)
-    assert {row["run_id"] for row in database.rows("sync_runs")} == {*range(first_kept, 8), 7}
-    ended = {row["until_run_id"] for row in database.rows("template_versions")} - {None, 3}  # 3 removed template 6
+    assert replayed(start, rest) == catalog(week)
+    assert {row["run_id"] for row in week.rows("sync_runs")} == {*range(first_kept, 8), 7}
+    ended = {row["until_run_id"] for row in week.rows("template_versions")} - {None, 3}  # 3 removed template 6
     assert all(run_id >= first_kept for run_id in ended)
 
 
-def test_the_feed_replays_after_each_possible_cut(sqlite: Database) -> None:
-    live_a_week(sqlite)
-    present = catalog(sqlite)
+def test_the_feed_replays_after_each_possible_cut(sqlite_week: Database) -> None:
+    present = catalog(sqlite_week)
     for keep in range(7, 0, -1):
         first_kept = 8 - keep
-        prune(sqlite.engine, before=None, keep_runs=keep)
-        oldest = status.overview(sqlite.engine).oldest_seq
-        assert replayed(state_before(sqlite, first_kept), feed.changes(sqlite.engine, since=oldest - 1)) == present
+        prune(sqlite_week.engine, before=None, keep_runs=keep)
+        assert replayed(state_before(sqlite_week, first_kept), kept_feed(sqlite_week)) == present
 
 
-def test_a_position_before_the_start_of_the_feed_is_refused_with_a_hint(database: Database) -> None:
-    live_a_week(database)
-    oldest = prune(database.engine, before=None, keep_runs=2)["oldest_seq"]
+def test_a_position_before_the_start_of_the_feed_is_refused_with_a_hint(week: Database) -> None:
+    oldest = prune(week.engine, before=None, keep_runs=2)["oldest_seq"]
     with pytest.raises(UsageError, match=rf"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned") as refusal:
-        feed.changes(database.engine, since=0)
-    cursor = status.overview(database.engine).cursor
+        feed.changes(week.engine, since=0)
+    cursor = status.overview(week.engine).cursor
     anew = "Read the current catalog again (`template-sync export --with-cursor`)"
     assert refusal.value.hint == f"{anew}, then continue from cursor {cursor}."
     with pytest.raises(UsageError):
-        feed.changes(database.engine, since=oldest - 2)
-    assert feed.changes(database.engine, since=oldest - 1)
+        feed.changes(week.engine, since=oldest - 2)
+    assert feed.changes(week.engine, since=oldest - 1)
     with pytest.raises(Pruned, match="The history before the end of run 6 was pruned"):
-        run_of(database.engine, 2, day(99))
+        run_of(week.engine, 2, day(99))
 
 
-def test_the_last_document_of_a_removed_template_is_never_pruned(database: Database) -> None:
-    live_a_week(database)
-    prune(database.engine, before=day(99), keep_runs=None)
-    gone = catalog_reader.find_template(database.engine, "6")
+def test_the_last_document_of_a_removed_template_is_never_pruned(week: Database) -> None:
+    prune(week.engine, before=day(99), keep_runs=None)
+    gone = catalog_reader.find_template(week.engine, "6")
     assert (gone.document["title_en"], gone.removed_at is None) == ("Number 6", False)
-    assert feed.changes(database.engine, template_id="6") == []
+    assert feed.changes(week.engine, template_id="6") == []
 
 
-def test_prices_that_ended_before_the_cut_are_deleted(database: Database) -> None:
-    live_a_week(database)
-    prune(database.engine, before=None, keep_runs=3)  # runs 5, 6, 7
-    left = {(row["template_id"], row["credit"], row["valid_until"] is None) for row in database.rows("price_periods")}
+def test_prices_that_ended_before_the_cut_are_deleted(week: Database) -> None:
+    prune(week.engine, before=None, keep_runs=3)  # runs 5, 6, 7
+    left = {(row["template_id"], row["credit"], row["valid_until"] is None) for row in week.rows("price_periods")}
     assert ("1", 10, False) not in left  # ended in run 2
     assert ("6", 10, False) not in left  # ended in run 3
     assert {("1", 20, False), ("1", 30, True), ("3", 10, False), ("3", 11, True), ("7", 5, True)} <= left
 
 
-def test_a_dry_run_returns_the_same_counts_and_changes_nothing(database: Database) -> None:
-    live_a_week(database)
-    before = database.dump()
-    counted = prune(database.engine, before=None, keep_runs=3, dry_run=True)
-    assert database.dump() == before
-    assert prune(database.engine, before=None, keep_runs=3) == counted
-    assert prune(database.engine, before=None, keep_runs=3) == {**dict.fromkeys(counted, 0), "oldest_seq": counted["oldest_seq"]}
+def test_a_dry_run_returns_the_same_counts_and_changes_nothing(week: Database) -> None:
+    before = week.dump()
+    counted = prune(week.engine, before=None, keep_runs=3, dry_run=True)
+    assert week.dump() == before
+    assert prune(week.engine, before=None, keep_runs=3) == counted
+    assert prune(week.engine, before=None, keep_runs=3) == {**dict.fromkeys(counted, 0), "oldest_seq": counted["oldest_seq"]}
 
 
 def test_the_last_success_is_kept_after_failures_and_refreshes(database: Database) -> None:
@@ -209,42 +217,38 @@ def test_the_last_success_is_kept_after_failures_and_refreshes(database: Databas
     assert [row["run_id"] for row in database.rows("sync_runs", "run_id")] == [1, lease.run_id, lease.run_id + 1]
 
 
-def test_an_active_run_is_neither_deleted_nor_blocked(database: Database) -> None:
-    live_a_week(database)
+def test_an_active_run_is_neither_deleted_nor_blocked(week: Database) -> None:
     outcomes = []
     with Upstream(WEEK[0]) as upstream:
         upstream.gate.clear()
-        run = partial(run_against, upstream.url, database.engine, clock=ticking(day(7)))
+        run = partial(run_against, upstream.url, week.engine, clock=ticking(day(7)))
         at_work = threading.Thread(target=lambda: outcomes.append(run()))
         at_work.start()
         until(lambda: upstream.request_count, "a question")
         for number in (8, 9):
             with pytest.raises(LeaseBusy):
-                take_lease(database.engine, now=day(number))
-        prune(database.engine, before=None, keep_runs=1)
-        assert database.statuses == ["succeeded", "running", "skipped", "skipped"]
+                take_lease(week.engine, now=day(number))
+        prune(week.engine, before=None, keep_runs=1)
+        assert week.statuses == ["succeeded", "running", "skipped", "skipped"]
         upstream.gate.set()
         at_work.join(30)
     assert outcomes[0].run.status is Status.SUCCEEDED
     assert outcomes[0].run.changes > 0
-    oldest = status.overview(database.engine).oldest_seq
-    assert replayed(state_before(database, 8), feed.changes(database.engine, since=oldest - 1)) == catalog(database)
+    assert replayed(state_before(week, 8), kept_feed(week)) == catalog(week)
 
 
-def test_a_follower_continues_after_a_prune(sqlite: Database) -> None:
-    live_a_week(sqlite)
-    following = feed.follow(sqlite.engine, 0, pause=iter([None, None]))
+def test_a_follower_continues_after_a_prune(sqlite_week: Database) -> None:
+    following = feed.follow(sqlite_week.engine, 0, pause=iter([None, None]))
     assert next(following)["seq"] == 1
-    prune(sqlite.engine, before=day(99), keep_runs=None)
+    prune(sqlite_week.engine, before=day(99), keep_runs=None)
     seen = [change["seq"] for change in following]
-    assert seen == list(range(2, status.overview(sqlite.engine).last_seq + 1))  # read before the prune
+    assert seen == list(range(2, status.overview(sqlite_week.engine).last_seq + 1))  # read before the prune
 
 
-def test_the_command_reports_the_counts_and_refuses_invalid_calls(sqlite: Database, tmp_path: Path) -> None:
-    live_a_week(sqlite)
-    oldest = sqlite.scalar("SELECT min(seq) FROM template_changes WHERE run_id = 7")
+def test_the_command_reports_the_counts_and_refuses_invalid_calls(sqlite_week: Database, tmp_path: Path) -> None:
+    oldest = sqlite_week.scalar("SELECT min(seq) FROM template_changes WHERE run_id = 7")
 
-    def template_sync_on(*arguments: str, url: str = sqlite.url) -> Result:
+    def template_sync_on(*arguments: str, url: str = sqlite_week.url) -> Result:
         return template_sync(*arguments, folder=tmp_path, variables={"DATABASE_URL": url})
 
     assert template_sync_on("prune", "--keep-runs", "1", url=f"sqlite:///{tmp_path}/none.db").code == 69

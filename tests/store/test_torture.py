@@ -48,16 +48,15 @@ def _now() -> int:
     return time.monotonic_ns() // 100_000 % 10**9
 
 
-class Shifting(Catalog):
-    """A catalog that differs in each walk, and is slow."""
+def shifting(chance: random.Random) -> Catalog:
+    """Make a catalog that differs in each walk, and is slow."""
 
-    def __init__(self, chance: random.Random) -> None:
-        super().__init__([], self._slowly)
-        self._random = chance
+    def serve_slowly() -> None:
+        catalog.served = catalog.served or versioned(_now())
+        time.sleep(chance.uniform(0, 1.3 * TERM) if chance.random() < 0.2 else 0)
 
-    def _slowly(self) -> None:
-        self.served = self.served or versioned(_now())
-        time.sleep(self._random.uniform(0, 1.3 * TERM) if self._random.random() < 0.2 else 0)
+    catalog = Catalog([], serve_slowly)
+    return catalog
 
 
 def work(url: str, folder: str, seed: int, *, fenced: bool, term: float = TERM) -> None:
@@ -69,7 +68,7 @@ def work(url: str, folder: str, seed: int, *, fenced: bool, term: float = TERM) 
     log = os.open(f"{folder}/{seed}.log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     while True:
         try:
-            outcome = sync(Shifting(chance), engine, ttl=term, sleep=time.sleep)
+            outcome = sync(shifting(chance), engine, ttl=term, sleep=time.sleep)
             ended = outcome.error.code if outcome.error else str(outcome.run.status)
             if isinstance(outcome.error, DatabaseError):
                 ended = f"{ended}: {outcome.error}"

@@ -36,8 +36,8 @@ ANSWER_MARGIN_SECONDS = 15
 
 def is_standby(connection: sa.Connection) -> bool:
     """Return whether the server is a PostgreSQL standby, or a MariaDB server with read_only on."""
-    asked = {"postgresql": "SELECT pg_is_in_recovery()", "mysql": "SELECT @@global.read_only"}.get(connection.dialect.name)
-    return asked is not None and not is_off(connection.exec_driver_sql(asked).scalar())
+    query = {"postgresql": "SELECT pg_is_in_recovery()", "mysql": "SELECT @@global.read_only"}.get(connection.dialect.name)
+    return query is not None and not is_off(connection.exec_driver_sql(query).scalar())
 
 
 class Standby(NamedTuple):

@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PROVIDERS = ("/usr/lib/galera/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so")
 
 _IMPATIENT = "evs.keepalive_period=PT0.4S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S"
-"""Of a node that says nothing, sooner than the 5 s and 15 s of a real cluster."""
+"""Time-outs of a node that does not respond, shorter than the 5 s and 15 s of a real cluster."""
 
 
 def address(server: Server) -> str:
@@ -90,7 +90,7 @@ def caught_up(primary: Server, standby: Server) -> bool:
 
 
 def cut_off(standby: Server) -> None:
-    """Let a standby hear nothing more of its primary, so that it lags."""
+    """Stop the replication of a standby, so that it lags."""
     if standby.url.startswith("postgresql"):
         ask(standby, "ALTER SYSTEM SET primary_conninfo = ''")
         ask(standby, "SELECT pg_reload_conf()")
@@ -99,7 +99,7 @@ def cut_off(standby: Server) -> None:
         ask(standby, "STOP SLAVE IO_THREAD")
 
 
-MOMENTS = ("in the middle", "just before its COMMIT", "when it is committed and nobody has heard")
+MOMENTS = ("in the middle", "just before its COMMIT", "when it is committed and no answer has arrived")
 
 
 def when_a_run_is_applied(engine: sa.Engine, moment: str, act: Callable[[], None]) -> None:
@@ -107,7 +107,7 @@ def when_a_run_is_applied(engine: sa.Engine, moment: str, act: Callable[[], None
     applying: list[int] = []
     commit, broken = engine.dialect.do_commit, engine.dialect.loaded_dbapi.OperationalError
 
-    def hear(statement: str) -> None:
+    def note(statement: str) -> None:
         if "template_changes (" in statement and not applying:
             applying.append(threading.get_ident())
             if moment == MOMENTS[0]:
@@ -124,7 +124,7 @@ def when_a_run_is_applied(engine: sa.Engine, moment: str, act: Callable[[], None
             act()
             raise broken("the connection broke before the answer came")
 
-    hear_statements(engine, hear)
+    hear_statements(engine, note)
     engine.dialect.do_commit = do_commit  # type: ignore[method-assign, assignment]  # of this engine's own dialect
 
 
@@ -167,20 +167,13 @@ def galera(count: int) -> Iterator[list[Server]]:
             found_it = ["--wsrep-new-cluster"] if number == 0 else []
             nodes.append(stack.enter_context(mariadb_in(folder, [*options, *found_it])))
             nodes[-1].command = nodes[-1].command[: len(nodes[-1].command) - len(found_it)]  # once only
-            _synced(nodes[-1], number + 1)
+            wait_for(partial(_is_synced, nodes[-1], number + 1), within=60)
         yield nodes
-
-
-def _synced(node: Server, size: int) -> None:
-    ends = time.monotonic() + 60
-    while ask(node, "SHOW STATUS LIKE 'wsrep_cluster_size'") is None or not _is_synced(node, size):
-        assert time.monotonic() < ends, "the node does not join"
-        time.sleep(0.1)
 
 
 def _is_synced(node: Server, size: int) -> bool:
     engine = open_engine(node.url)
     with engine.connect() as connection:
-        told = {name: value for name, value in connection.execute(sa.text("SHOW STATUS LIKE 'wsrep_%'"))}  # noqa: C416 - rows are no pairs
+        found = {name: value for name, value in connection.execute(sa.text("SHOW STATUS LIKE 'wsrep_%'"))}  # noqa: C416 - rows are no pairs
     engine.dispose()
-    return told["wsrep_local_state_comment"] == "Synced" and int(told["wsrep_cluster_size"]) == size
+    return found.get("wsrep_local_state_comment") == "Synced" and int(found["wsrep_cluster_size"]) == size

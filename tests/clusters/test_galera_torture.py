@@ -77,7 +77,7 @@ class Nemesis:
     def node_killed(self) -> None:
         victim = self._chance.choice(self._nodes)
         victim.kill()
-        victim.start(within=120)  # it may copy everything from another, which serves nobody meanwhile
+        victim.start(within=120)  # it may copy everything from another, which serves no client meanwhile
         self._healed()
 
     def node_frozen(self) -> None:

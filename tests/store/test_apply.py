@@ -105,7 +105,7 @@ def test_a_changed_template_gets_a_new_version_and_the_old_one_ends(database: Da
     row = _row(database, "3")
     assert (row["title_en"], row["first_seen_run_id"], row["changed_run_id"]) == ("Renamed", 1, 2)
     change = next(each for each in database.rows("template_changes") if each["template_id"] == "3" and each["kind"] == "changed")
-    assert [told["field"] for told in change["fields"]] == ["title_en", "tags", "consume_items.480p", "consume_items.720p"]
+    assert [each["field"] for each in change["fields"]] == ["title_en", "tags", "consume_items.480p", "consume_items.720p"]
 
 
 def test_an_unpublished_difference_is_stored_and_not_published(database: Database) -> None:

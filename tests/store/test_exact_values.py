@@ -142,7 +142,7 @@ def test_unknown_fields_are_stored_exactly(database: Database) -> None:
     outcome = sync([record("1", Unknown=unknown, Title="t")], database.engine)
     assert outcome.plan is not None
     (change,) = outcome.plan.changes.changes
-    assert [told["field"] for told in change.fields] == ["title"]
+    assert [each["field"] for each in change.fields] == ["title"]
 
 
 def test_stored_json_is_valid_and_can_be_searched_as_text(database: Database) -> None:
@@ -161,7 +161,7 @@ def test_stored_json_is_valid_and_can_be_searched_as_text(database: Database) ->
 
 @pytest.fixture
 def latin1(tmp_path: Path) -> Iterator[Database]:
-    """A MariaDB database whose default character set knows no emoji, and no Chinese."""
+    """A MariaDB database whose default character set has no emoji and no Chinese."""
     server = server_url("mariadb")
     name = f"sync_test_latin1_{os.getpid()}"
     _on_server(server, f"CREATE DATABASE {name} CHARACTER SET latin1 COLLATE latin1_swedish_ci")
@@ -201,18 +201,18 @@ def _history(engine: sa.Engine) -> None:
 
 @pytest.mark.ci_slice
 def test_the_same_history_gives_the_same_dump_on_every_engine(migrated: dict[str, str], tmp_path: Path) -> None:
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for kind in KINDS:
         for database in fresh(kind, migrated, tmp_path):
             _history(database.engine)
             assert anomalies(database) == []
             exported = [json.dumps(each, ensure_ascii=False) for each in catalog_reader.catalog(database.engine)]
             feed = [json.dumps(each, ensure_ascii=False) for each in feed_reader.changes(database.engine)]
-            told[kind] = {**dumped(database.engine), "exported": exported, "feed": feed}
+            found[kind] = {**dumped(database.engine), "exported": exported, "feed": feed}
     for kind in KINDS[1:]:
-        for name, lines in told["sqlite"].items():
-            assert told[kind][name] == lines, f"{name} on {kind}"
-    empty = {name for name, lines in told["sqlite"].items() if not lines}
+        for name, lines in found["sqlite"].items():
+            assert found[kind][name] == lines, f"{name} on {kind}"
+    empty = {name for name, lines in found["sqlite"].items() if not lines}
     # `tests/test_faults.py` compares what is unconfirmed on each engine.
     assert empty == {"planned_runs", "webhook_endpoints", "unconfirmed_removals"}, "a table without rows proves nothing"
 

@@ -31,13 +31,13 @@ class Broken:
     """Breaks the first statements with a beginning; counts all of them."""
 
     def __init__(self, engine: sa.Engine, begins: str, times: int, error: type[SyncError] = DatabaseAway) -> None:
-        self.begins, self.times, self.error, self.heard = begins, times, error, 0
-        hear_statements(engine, self._hear)
+        self.begins, self.times, self.error, self.seen = begins, times, error, 0
+        hear_statements(engine, self._count)
 
-    def _hear(self, statement: str) -> None:
+    def _count(self, statement: str) -> None:
         if statement.startswith(self.begins):
-            self.heard += 1
-            if self.heard <= self.times:
+            self.seen += 1
+            if self.seen <= self.times:
                 raise self.error("It is gone.")
 
 
@@ -51,10 +51,10 @@ def lose_the_answer(database: Database) -> None:
             applying[0] = False
             raise DatabaseAway("The answer was lost.")
 
-    def hear(statement: str) -> None:
+    def note(statement: str) -> None:
         applying[0] = applying[0] or statement.startswith(LINE_OF_THE_FEED)
 
-    hear_statements(database.engine, hear)
+    hear_statements(database.engine, note)
     database.engine.dialect.do_commit = do_commit  # type: ignore[method-assign, assignment]
 
 
@@ -67,7 +67,7 @@ def filled(sqlite: Database) -> Database:
 def test_a_broken_apply_is_checked_and_retried(filled: Database) -> None:
     line, slept = Broken(filled.engine, LINE_OF_THE_FEED, 2), list[float]()
     assert sync(AFTER, filled.engine, sleep=slept.append).error is None
-    assert (line.heard, slept) == (2 + 3, [0.1, 3.0]), "each look takes a pause, and so does each try"
+    assert (line.seen, slept) == (2 + 3, [0.1, 3.0]), "each look takes a pause, and so does each try"
     applied_once(filled)
 
 
@@ -75,7 +75,7 @@ def test_a_lost_answer_to_commit_is_found_when_the_database_is_back(filled: Data
     lose_the_answer(filled)
     looks, slept = Broken(filled.engine, LOOK, 2), list[float]()
     outcome = sync(AFTER, filled.engine, sleep=slept.append)
-    assert (outcome.error, outcome.run.status, looks.heard, slept) == (None, Status.SUCCEEDED, 3, [0.1, 1.0, 3.0])
+    assert (outcome.error, outcome.run.status, looks.seen, slept) == (None, Status.SUCCEEDED, 3, [0.1, 1.0, 3.0])
     applied_once(filled)
 
 
@@ -96,7 +96,7 @@ def test_a_run_ends_after_two_minutes_without_a_database(filled: Database) -> No
     line, slept = Broken(filled.engine, LINE_OF_THE_FEED, FOR_EVER), list[float]()
     looks = Broken(filled.engine, LOOK, FOR_EVER)
     assert isinstance(sync(AFTER, filled.engine, sleep=slept.append).error, DatabaseAway)
-    assert (line.heard, looks.heard, tuple(slept), round(sum(PAUSES), 1)) == (1, len(PAUSES), PAUSES, 119.1)
+    assert (line.seen, looks.seen, tuple(slept), round(sum(PAUSES), 1)) == (1, len(PAUSES), PAUSES, 119.1)
     assert filled.catalog_dump() == before
 
 
@@ -104,7 +104,7 @@ def test_other_errors_are_retried_twice_and_the_lease_is_released(filled: Databa
     before = filled.catalog_dump()
     line = Broken(filled.engine, LINE_OF_THE_FEED, FOR_EVER, DatabaseError)
     error = sync(AFTER, filled.engine, sleep=lambda _pause: None).error
-    assert (type(error), line.heard, filled.rows("sync_lease")[0]["holder"]) == (DatabaseError, 3, None)
+    assert (type(error), line.seen, filled.rows("sync_lease")[0]["holder"]) == (DatabaseError, 3, None)
     assert filled.rows("sync_runs", "run_id")[-1]["status"] == "failed"
     assert filled.catalog_dump() == before
 
@@ -119,12 +119,12 @@ def test_a_lost_lease_is_not_retried(filled: Database) -> None:
 def test_a_run_past_its_deadline_is_not_retried(filled: Database) -> None:
     class Late(Catalog):
         def check_deadline(self) -> None:
-            if line.heard:
+            if line.seen:
                 raise DeadlineExceeded("It took too long.")
 
     line = Broken(filled.engine, LINE_OF_THE_FEED, 1)
     assert isinstance(sync(Late(AFTER), filled.engine, sleep=lambda _pause: None).error, DeadlineExceeded)
-    assert line.heard == 1
+    assert line.seen == 1
 
 
 # Reading in the middle of a run -----------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_retries_of_a_silent_database_end_with_the_time(takes: float, looks: int
     read, clock = Broken(filled.engine, READ, FOR_EVER), itertools.count(0.0, takes)
     with pytest.raises(DatabaseAway):
         store_of(filled, lambda _pause: None, lambda: next(clock)).load_documents(["1"])
-    assert read.heard == looks + 1, "and once more at the end"
+    assert read.seen == looks + 1, "and once more at the end"
 
 
 def test_a_template_that_another_run_removed_ends_the_run(filled: Database) -> None:

@@ -106,11 +106,14 @@ def test_an_operator_accepts_held_removals(stored: Database) -> None:
     assert set(evidence(stored).values()) == {"accepted"}
 
 
-def test_a_failed_run_does_not_change_held_removals(stored: Database) -> None:
+@pytest.mark.parametrize(("code", "statuses"), [
+    (455, ["held", "deferred", "held", "deferred", "succeeded"]),
+    (500, ["held", "incomplete", "held", "incomplete", "succeeded"]),
+])  # fmt: skip
+def test_a_failed_run_or_page_does_not_change_held_removals(stored: Database, code: int, statuses: list[str]) -> None:
     half = catalog(BEFORE[:40])
-    scripts = [half, faulty(half, {2: failure(455)}), half, half]
-    statuses = [str(run_on(stored, script, hold=0.0).run.status) for script in scripts]
-    assert statuses == ["held", "deferred", "held", "succeeded"]
+    bad = faulty(half, {2: failure(code)})
+    assert [str(run_on(stored, script, hold=0.0).run.status) for script in (half, bad, half, bad, half)] == statuses
 
 
 def days(*hours: float) -> list[Callable[[], datetime]]:
@@ -153,13 +156,6 @@ def test_a_first_run_with_a_failing_page_stores_the_other_pages(sqlite: Database
     )
     assert outcome.error is not None
     assert outcome.error.exit_code == 76
-
-
-def test_a_walk_with_a_failing_page_does_not_change_held_removals(stored: Database) -> None:
-    half = catalog(BEFORE[:40])
-    scripts = [half, faulty(half, {2: failure(500)}), half, faulty(half, {2: failure(500)}), half]
-    statuses = [str(run_on(stored, script, hold=0.0).run.status) for script in scripts]
-    assert statuses == ["held", "incomplete", "held", "incomplete", "succeeded"]
 
 
 def test_a_walk_with_a_failing_page_does_not_change_the_count_mismatch(stored: Database) -> None:

@@ -163,18 +163,9 @@ def test_a_record_that_was_set_aside_shows_where_it_stood_and_why_it_is_bad() ->
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 WELL = Position(
-    name="shop",
-    cursor="0123456789ab-7-00112233445566778899aabb",
-    behind=3,
-    at_end=True,
-    attempts=0,
-    failing_since=None,
-    next_attempt_at=None,
-    last_attempt_at=NOON - timedelta(seconds=40),
-    last_status=204,
-    last_answer=None,
-    paused=None,
-)
+    name="shop", cursor="0123456789ab-7-00112233445566778899aabb", behind=3, at_end=True, attempts=0, failing_since=None,
+    next_attempt_at=None, last_attempt_at=NOON - timedelta(seconds=40), last_status=204, last_answer=None, paused=None,
+)  # fmt: skip
 ILL = replace(WELL, attempts=4, failing_since=NOON - timedelta(hours=1), last_status=None, last_answer="timed\nout", at_end=False)
 SHOP = Endpoint("shop", "https://shop.example/hooks/secret?token=1", ())
 

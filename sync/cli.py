@@ -43,14 +43,8 @@ class LazyGroup(click.Group):
         return commands.front_page()
 
 
-def _version(ctx: click.Context, _option: click.Parameter, wanted: Any) -> None:
-    if wanted and not ctx.resilient_parsing:
-        click.echo(f"template-sync {__version__}")
-        ctx.exit()
-
-
 @click.group("template-sync", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.version_option(__version__, message="template-sync %(version)s", help="Show the version.")
 def cli() -> None:
     """Define the group."""
 

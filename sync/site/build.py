@@ -131,7 +131,7 @@ def _write(
     gallery_data = _put_data(folder, "catalog", data.catalog_data(shown, newest_first))
     changes_data = _put_data(folder, "changes", data.changes_data(found, cards))
     folder.put_if_new("freshness.js", data.freshness(found.overview, found.rejected.count, options.stale_after))
-    folder.put_if_new("catalog.json", data.array([printed(one.document) for one in present]))
+    folder.put_if_new("catalog.json", data.array(printed(one.document) for one in present))
     newest = feed.changes(connection, most=NEWEST_CHANGES)
     folder.put_if_new("changes.json", data.array(newest))
     folder.put_if_new("schemas.json", json_text(everything(), indent=2) + "\n")

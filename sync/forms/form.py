@@ -160,17 +160,7 @@ def job_request(
     *,
     input: Mapping[str, Any] | None = None,  # noqa: A002
 ) -> dict[str, Any]:
-    """Write the whole request for one template: `method`, `url`, `headers`, `body`, `credit` (what it spends), `notes`.
-
-    Args:
-        form: the template's.
-        base_url: the API's origin.
-        resolution: of the example, one that has a price; the cheapest if None.
-        input: the input; None: an example.
-
-    Raises:
-        ValueError: the template has no price at this resolution.
-    """
+    """Write the request as `Form.request`; without an input, with that of `form.example(resolution)`."""
     sent = form.example(resolution) if input is None else dict(input)
     prices = {item["resolution"]: item["credit"] for item in form.document["consume_items"]}
     wanted = sent.get("resolution")

@@ -78,41 +78,30 @@ def changes(
 
 def pending(engine: sa.Engine) -> list[dict[str, Any]]:
     """Read the missing templates that are kept: held removals first, then unconfirmed ones."""
+    why_held = "too many templates are missing; confirmed by {}"
     with reading_current(engine) as connection:
-        held = [
-            {
-                "state": "held",
-                "reason": f"too many templates are missing; confirmed by {count_of(row['runs'], 'consecutive run')}",
-                "runs": row["runs"],
-                "answered": True,
-                **_kept(row),
-            }
-            for row in _missing(connection, held_removals)
-        ]
-        unconfirmed = [
-            {"state": "unconfirmed", "reason": row["reason"], "runs": 0, "answered": row["answered"], **_kept(row)}
-            for row in _missing(connection, unconfirmed_removals)
-        ]
-    return held + unconfirmed
+        held = _missing(connection, held_removals, "runs")
+        unconfirmed = _missing(connection, unconfirmed_removals, "reason", "answered")
+    return [
+        *(
+            {"state": "held", "reason": why_held.format(count_of(row["runs"], "consecutive run")), "answered": True, **row}
+            for row in held
+        ),
+        *({"state": "unconfirmed", "runs": 0, **row} for row in unconfirmed),
+    ]
 
 
-def _missing(connection: sa.Connection, table: sa.Table) -> list[dict[str, Any]]:
+def _missing(connection: sa.Connection, table: sa.Table, *names: str) -> list[dict[str, Any]]:
     query = (
-        sa.select(table, template_versions.c.document)
+        sa.select(*(table.c[name] for name in ("template_id", "since_run_id", "since_at", *names)), template_versions.c.document)
         .join(template_versions, template_versions.c.template_id == table.c.template_id)
         .where(template_versions.c.until_run_id.is_(None))
         .order_by(table.c.template_id)
     )
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _kept(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "template_id": row["template_id"],
-        "since_run_id": row["since_run_id"],
-        "since_at": iso(row["since_at"]),
-        "document": printed(normalize_document(row["document"])),
-    }
+    return [
+        {**row, "since_at": iso(row["since_at"]), "document": printed(normalize_document(row["document"]))}
+        for row in connection.execute(query).mappings()
+    ]
 
 
 def _add_last_documents(connection: sa.Connection, removed: Sequence[dict[str, Any]]) -> None:

@@ -83,7 +83,7 @@ def test_the_template_as_it_was_is_the_one_that_was_served_then(database: Databa
 @pytest.mark.long_on_servers
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 def test_mariadb_compares_ids_with_other_collations_but_not_with_another_binary_one(database: Database, app: Engine) -> None:
-    asked = sa.text("SELECT t.title_en FROM app_favourites m LEFT JOIN picker t ON t.template_id = m.template_id")
+    query = sa.text("SELECT t.title_en FROM app_favourites m LEFT JOIN picker t ON t.template_id = m.template_id")
     with app.connect() as connection:
         connection.execute(sa.text("CREATE TABLE app_favourites (template_id VARCHAR(255))"))
         connection.execute(sa.text("INSERT INTO app_favourites VALUES ('540184647')"))
@@ -91,9 +91,9 @@ def test_mariadb_compares_ids_with_other_collations_but_not_with_another_binary_
             connection.execute(sa.text(f"ALTER TABLE app_favourites MODIFY template_id VARCHAR(255) COLLATE {collation}"))
             if collation == "utf8mb4_bin":
                 with pytest.raises(exc.OperationalError, match="Illegal mix of collations"):
-                    connection.execute(asked)
+                    connection.execute(query)
             else:
-                assert connection.scalar(asked) == "Candy Princess Moment"
+                assert connection.scalar(query) == "Candy Princess Moment"
 
 
 # A copy, kept by an app that has SQL and nothing else -------------------------------------------------------------------

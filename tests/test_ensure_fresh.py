@@ -83,7 +83,7 @@ def titles_of(catalog: Catalog, ids: list[str], max_age: float, wait: float = 30
 
 
 def refreshes(database: Database) -> list[tuple[Any, ...]]:
-    """Give what `sync_runs` tells of each refresh, in the order of templates."""
+    """Return the row of each refresh: template, status, requests; in the order of templates."""
     rows = [row for row in database.rows("sync_runs") if row["trigger"] == "refresh"]
     return sorted((row["template_id"], row["status"], row["requests"]) for row in rows)
 

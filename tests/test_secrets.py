@@ -1,7 +1,7 @@
 """No secret is in any byte that is written: streams, files, database, site, messages, answers to agents, drivers' errors.
 
-The key, a webhook's secret, the address that it is sent to and a database's password are all quoted back by whoever is told them:
-the catalog in records and refusals, the receiver in its answer, the server in its error.
+The servers return the secrets that they receive: the catalog the key, in records and errors; the receiver a webhook's secret and
+its own address; the database server the password, in an error.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def found_in(written: bytes) -> list[bytes]:
 
 
 def quoting(connection: socket.socket, request: Request, _over: threading.Event) -> None:
-    """Refuse, and quote all that the receiver knows: its secret, in several ways, and its own address."""
+    """Refuse, and quote all that the receiver has: its secret, in several spellings, and its own address."""
     said = b" ".join([HOOK.encode(), RAW, quote(RAW).encode(), request.path.encode()])
     connection.sendall(response(500, said))
 
@@ -103,7 +103,7 @@ def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tm
             shown.append(daemon.output.encode())
         shown += [request.body + str({**request.headers, "host": ""}).encode() for request in (*quotes.requests, *takes.requests)]
         assert (len(quotes.requests), [request.about for request in takes.requests]) == (2, ["1", "2", "3"])
-    shown.append(asyncio.run(told_to_an_agent(tmp_path)))
+    shown.append(asyncio.run(responses_to_an_agent(tmp_path)))
     assert b"[secret]" in b"".join(shown), "what quoted the key was there to be hidden"
     for written in shown:
         assert found_in(written) == [], written[:200]
@@ -132,8 +132,8 @@ TROUBLED = {"webhooks test shop": 75, "webhooks deliver": 75}
 """Those that say that something is wrong, and how they leave: the one receiver refuses everything."""
 
 
-async def told_to_an_agent(folder: Path) -> bytes:
-    """Call every tool over stdio; give all answers and what the server wrote beside them."""
+async def responses_to_an_agent(folder: Path) -> bytes:
+    """Call every tool over stdio; return all responses and what the server wrote to stderr."""
     beside = folder / "mcp.stderr"
     url = f"sqlite:///{folder / 'templates.db'}"
     where = StdioServerParameters(

@@ -198,7 +198,7 @@ def test_the_fake_client_ends_every_run_as_the_real_client_does_over_a_socket(
         [Event(1, "server-error")],
         [Event(0, "refused")],
         [Event(1, "not-found")],
-        [Event(at, "garbage") for at in (1, 2, 3)],  # what breaks off is asked for three times
+        [Event(at, "garbage") for at in (1, 2, 3)],  # an invalid response is requested three times
         [Event(at, "no-count") for at in range(9)],
         [Event(0, "wipe", 0, 2), Event(0, "reprice", 1, 2)],
     ]

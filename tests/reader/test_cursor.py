@@ -235,7 +235,7 @@ def test_a_cursor_ahead_of_a_standby_waits_for_it() -> None:
         runs(database, 1)
         database.engine.dispose()
         server.stop()
-        (server.folder / "data" / "standby.signal").touch()  # as a standby of nobody: it only reads
+        (server.folder / "data" / "standby.signal").touch()  # as a standby without a primary: it only reads
         server.start()
         try:
             with pytest.raises(TryLater, match="ahead of this standby, which has replayed up to seq 3"):
@@ -296,15 +296,15 @@ class History:
 
     def append(self) -> None:
         # One of two, so that a restored feed sometimes goes on as it did before: then the old cursors are right again.
-        told = self.random.choice(["a", "b"])
+        template_id = self.random.choice(["a", "b"])
         with self.engine.begin() as connection:
             run_id = 1 + (connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id))) or 0)
             run = {"trigger": "run", "status": "succeeded", "started_at": NOON, "finished_at": NOON, "holder": ""}
             connection.execute(sa.insert(sync_runs).values(run_id=run_id, **run))
             appended = Feed(connection, run_id, NOON)
-            appended.append([(Change(told, "added"), "0" * 64)])
+            appended.append([(Change(template_id, "added"), "0" * 64)])
             appended.close()
-        self.truth.append(told)
+        self.truth.append(template_id)
 
     def back_up(self) -> None:
         with reading(self.engine) as connection:

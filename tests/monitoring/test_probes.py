@@ -6,7 +6,7 @@ import http.client
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,7 +17,7 @@ from sync.monitoring.probes import Probes, Scrape
 from tests.monitoring.figures import overview
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sync.reader.status import Overview
 
@@ -28,28 +28,14 @@ def good() -> tuple[bool, str]:
     return True, "ok"
 
 
-def bad() -> tuple[bool, str]:
-    return False, "schema 3\nof 4"
-
-
-def broken() -> tuple[bool, str]:
-    raise RuntimeError("postgresql://user:secret@host")
-
-
 def figures() -> bytes:
     return b"template_sync_templates 7\n"
 
 
 @contextmanager
-def probes(
-    *,
-    host: str = "127.0.0.1",
-    live: Callable[[], tuple[bool, str]] = good,
-    ready: Callable[[], tuple[bool, str]] = good,
-    metrics: Callable[[], bytes] = figures,
-    limit: float = 4.0,
-) -> Iterator[Probes]:
-    server = Probes(host, 0, live=live, ready=ready, metrics=metrics, limit=limit)
+def probes(host: str = "127.0.0.1", port: int = 0, **given: Any) -> Iterator[Probes]:
+    """Serve with checks that succeed, unless others are given."""
+    server = Probes(host, port, **{"live": good, "ready": good, "metrics": figures, "limit": 4.0, **given})
     server.start()
     try:
         yield server
@@ -70,12 +56,15 @@ def get(
 
 
 def test_a_failed_check_is_503_with_the_reason_on_one_line() -> None:
-    with probes(ready=bad) as server:
+    with probes(ready=lambda: (False, "schema 3\nof 4")) as server:
         assert get(server, "/readyz?verbose=1")[::2] == (503, b"schema 3 of 4\n")
         assert get(server, "/livez")[::2] == (200, b"ok\n")
 
 
 def test_a_check_that_raises_is_503_with_the_type_of_the_error_only() -> None:
+    def broken() -> tuple[bool, str]:
+        raise RuntimeError("postgresql://user:secret@host")
+
     def broken_metrics() -> bytes:
         raise ValueError("secret")
 
@@ -84,15 +73,11 @@ def test_a_check_that_raises_is_503_with_the_type_of_the_error_only() -> None:
         assert get(server, "/metrics")[::2] == (503, b"ValueError\n")
 
 
-def test_metrics_have_the_content_type_of_prometheus() -> None:
+def test_metrics_have_the_content_type_of_prometheus_and_head_is_get_without_the_body() -> None:
     with probes() as server:
         status, headers, body = get(server, "/metrics")
-    assert (status, body) == (200, b"template_sync_templates 7\n")
-    assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-
-
-def test_head_is_get_without_the_body() -> None:
-    with probes() as server:
+        assert (status, body) == (200, b"template_sync_templates 7\n")
+        assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         for path in ("/livez", "/readyz", "/metrics", "/"):
             _, got, body = get(server, path)
             status, headers, nothing = get(server, path, method="HEAD")
@@ -150,17 +135,15 @@ def test_the_probes_can_listen_on_ipv6_loopback() -> None:
 def test_a_port_in_use_is_an_error_of_sync_http_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = Probes("127.0.0.1", port, live=good, ready=good, metrics=figures)
-        with pytest.raises(ConfigurationError) as refusal:
-            server.start()
-        server.stop()
+        with pytest.raises(ConfigurationError) as refusal, probes(port=port):
+            pass
     assert refusal.value.problems == [f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use."]
 
 
 def test_an_address_of_another_host_is_an_error_of_sync_http_host() -> None:
-    server = Probes("192.0.2.1", 0, live=good, ready=good, metrics=figures)  # reserved for documentation
-    with pytest.raises(ConfigurationError, match=r"^SYNC_HTTP_HOST: cannot listen on 192\.0\.2\.1 port 0: "):
-        server.start()
+    refusal = pytest.raises(ConfigurationError, match=r"^SYNC_HTTP_HOST: cannot listen on 192\.0\.2\.1 port 0: ")
+    with refusal, probes("192.0.2.1"):  # reserved for documentation
+        pass
 
 
 def test_silent_clients_are_disconnected_while_others_are_served() -> None:

@@ -197,6 +197,13 @@ def test_any_other_address_is_permitted_over_https_and_private_ones_over_http(ad
     assert Endpoint("shop", "HTTP://receiver.internal/", (), allow_http=True).is_permitted(address) == over_http
 
 
+def test_by_default_an_endpoint_gets_each_later_change_over_https() -> None:
+    everything = Endpoint("shop", "https://x.example/", (), Rules(), per="change", start="end", enabled=True, allow_http=False)
+    assert Endpoint("shop", "https://x.example/", ()) == everything
+    with pytest.raises(ValueError, match="allow_http = true permits"):
+        check_url("http://10.0.0.1/")
+
+
 def test_the_path_and_query_of_a_url_are_not_in_its_origin() -> None:
     assert Endpoint("shop", "https://hooks.example.com:8443/T0/B1?token=x", ()).origin == "https://hooks.example.com:8443"
 

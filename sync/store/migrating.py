@@ -110,12 +110,8 @@ def backfill_cursors(connection: sa.Connection) -> Cursor:
             why = breaking(row["kind"], row["fields"] or ())
             filled.append({"key": row["seq"], "hash": row["document_hash"], "why": why, "end": str(cursor)})
         fill = sa.update(template_changes).where(template_changes.c.seq == bindparam("key"))
-        values: dict[str, Any] = {
-            "document_hash": bindparam("hash"),
-            "breaking": bindparam("why"),
-            "cursor": bindparam("end"),
-        }
-        connection.execute(fill.values(values), filled)
+        fill = fill.values(document_hash=bindparam("hash"), breaking=bindparam("why"), cursor=bindparam("end"))
+        connection.execute(fill, filled)
         insert_price_changes(connection, rows)
     if cursor.seq > state.last_seq:
         raise DatabaseError(

@@ -60,20 +60,15 @@ WEEK: list[Sequence[dict[str, Any]]] = [
 """Run n is made on day n - 1."""
 
 
-def live_a_week(database: Database) -> Database:
+@pytest.fixture
+def week(database: Database) -> Database:
+    """A database after the runs of WEEK."""
     for number, catalog in enumerate(WEEK):
         assert run_with(catalog, database.engine, clock=ticking(day(number))).error is None
     return database
 
 
-@pytest.fixture
-def week(database: Database) -> Database:
-    return live_a_week(database)
-
-
-@pytest.fixture
-def sqlite_week(sqlite: Database) -> Database:
-    return live_a_week(sqlite)
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def oldest_seq(database: Database) -> int:
@@ -150,12 +145,13 @@ def test_the_kept_part_of_the_feed_replays_to_the_present(how: dict[str, Any], f
     assert all(run_id >= first_kept for run_id in ended)
 
 
-def test_the_feed_replays_after_each_possible_cut(sqlite_week: Database) -> None:
-    present = catalog(sqlite_week)
+@on_sqlite
+def test_the_feed_replays_after_each_possible_cut(week: Database) -> None:
+    present = catalog(week)
     for keep in range(7, 0, -1):
         first_kept = 8 - keep
-        prune(sqlite_week.engine, before=None, keep_runs=keep)
-        assert replayed(state_before(sqlite_week, first_kept), kept_feed(sqlite_week)) == present
+        prune(week.engine, before=None, keep_runs=keep)
+        assert replayed(state_before(week, first_kept), kept_feed(week)) == present
 
 
 def test_a_position_before_the_start_of_the_feed_is_refused_with_a_hint(week: Database) -> None:
@@ -237,18 +233,20 @@ def test_an_active_run_is_neither_deleted_nor_blocked(week: Database) -> None:
     assert replayed(state_before(week, 8), kept_feed(week)) == catalog(week)
 
 
-def test_a_follower_continues_after_a_prune(sqlite_week: Database) -> None:
-    following = feed.follow(sqlite_week.engine, 0, pause=iter([None, None]))
+@on_sqlite
+def test_a_follower_continues_after_a_prune(week: Database) -> None:
+    following = feed.follow(week.engine, 0, pause=iter([None, None]))
     assert next(following)["seq"] == 1
-    prune(sqlite_week.engine, before=day(99), keep_runs=None)
+    prune(week.engine, before=day(99), keep_runs=None)
     seen = [change["seq"] for change in following]
-    assert seen == list(range(2, status.overview(sqlite_week.engine).last_seq + 1))  # read before the prune
+    assert seen == list(range(2, status.overview(week.engine).last_seq + 1))  # read before the prune
 
 
-def test_the_command_reports_the_counts_and_refuses_invalid_calls(sqlite_week: Database, tmp_path: Path) -> None:
-    oldest = sqlite_week.scalar("SELECT min(seq) FROM template_changes WHERE run_id = 7")
+@on_sqlite
+def test_the_command_reports_the_counts_and_refuses_invalid_calls(week: Database, tmp_path: Path) -> None:
+    oldest = week.scalar("SELECT min(seq) FROM template_changes WHERE run_id = 7")
 
-    def template_sync_on(*arguments: str, url: str = sqlite_week.url) -> Result:
+    def template_sync_on(*arguments: str, url: str = week.url) -> Result:
         return template_sync(*arguments, folder=tmp_path, variables={"DATABASE_URL": url})
 
     assert template_sync_on("prune", "--keep-runs", "1", url=f"sqlite:///{tmp_path}/none.db").code == 69

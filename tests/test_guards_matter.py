@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +176,7 @@ def a_field_that_one_then_all_lose_and_that_returns(world: World) -> None:
 def a_run_that_lost_its_lease(world: World) -> None:
     world.fill(4).run()
     world.mutate("add", 0, 4)
-    # While it walks, another run takes over, and adds 105. This one would add it again.
+    # During the walk, another run takes over, and adds 105. This one would add it again.
     world.run(Event(1, "takeover"))
 
 
@@ -235,8 +235,9 @@ GUARDS: dict[str, tuple[Switch, Scenario]] = {
 
 
 @pytest.fixture
-def file(migrated: dict[str, str], tmp_path: Path) -> Path:
-    return Path(shutil.copy(migrated["sqlite"].removeprefix("sqlite:///"), tmp_path / "templates.db"))
+def world(migrated: dict[str, str], tmp_path: Path) -> Iterator[World]:
+    with World.at(Path(shutil.copy(migrated["sqlite"].removeprefix("sqlite:///"), tmp_path / "templates.db"))) as world:
+        yield world
 
 
 @pytest.fixture(autouse=True)
@@ -246,30 +247,28 @@ def few_look_ups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(sync.client.confirm_removals, "LOOK_UPS", 2)
 
 
-@pytest.mark.parametrize("guard", GUARDS)
-def test_the_scenario_passes_with_the_guard(guard: str, file: Path) -> None:
-    _switch, scenario = GUARDS[guard]
-    with World.at(file) as world:
-        scenario(world)
-        world.catalog.denied = frozenset()
-        world.calm()
+@pytest.mark.parametrize("scenario", [scenario for _switch, scenario in GUARDS.values()], ids=GUARDS)
+def test_the_scenario_passes_with_the_guard(scenario: Scenario, world: World) -> None:
+    scenario(world)
+    world.catalog.denied = frozenset()
+    world.calm()
 
 
-@pytest.mark.parametrize("guard", GUARDS)
-def test_the_scenario_fails_without_the_guard(guard: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    switch, scenario = GUARDS[guard]
+@pytest.mark.parametrize(("switch", "scenario"), GUARDS.values(), ids=GUARDS)
+def test_the_scenario_fails_without_the_guard(
+    switch: Switch, scenario: Scenario, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     switch(monkeypatch)
-    with World.at(file) as world, pytest.raises(AssertionError):
+    with pytest.raises(AssertionError):
         scenario(world)
 
 
-def test_a_template_that_another_run_removed_is_not_removed_again(file: Path) -> None:
-    with World.at(file) as world:
-        world.fill(4).run()
-        world.mutate("delete", 0)
-        # While it looks 101 up, another run takes over, and removes 101. This one would remove it again.
-        world.run(Event(2, "takeover"))
-        world.calm()
+def test_a_template_that_another_run_removed_is_not_removed_again(world: World) -> None:
+    world.fill(4).run()
+    world.mutate("delete", 0)
+    # During the look-up of 101, another run takes over, and removes 101. This one would remove it again.
+    world.run(Event(2, "takeover"))
+    world.calm()
 
 
 def a_refresh(world: World) -> object:
@@ -282,17 +281,18 @@ def an_incomplete_run(world: World) -> object:
 
 
 @pytest.mark.parametrize("partial", [a_refresh, an_incomplete_run])
-@pytest.mark.parametrize("comes", [True, False])
-def test_a_field_that_changes_everywhere_is_not_published_by_a_partial_run(partial: Scenario, file: Path, *, comes: bool) -> None:
+@pytest.mark.parametrize("appears", [True, False])
+def test_a_field_that_changes_everywhere_is_not_published_by_a_partial_run(
+    partial: Scenario, world: World, *, appears: bool
+) -> None:
     mood = sorted(TOGGLED).index("Mood")
-    with World.at(file) as world:
-        if comes:
-            world.mutate("toggle", mood)
-        world.fill(5).run()
+    if appears:
         world.mutate("toggle", mood)
-        partial(world)
-        world.calm()
-        assert world.figures["changed"] == 0
+    world.fill(5).run()
+    world.mutate("toggle", mood)
+    partial(world)
+    world.calm()
+    assert world.figures["changed"] == 0
 
 
 @pytest.mark.parametrize("event", ["delete", "reorder", "replace"])

@@ -15,6 +15,7 @@ from sync.catalog.parsing import parse_record
 from sync.catalog.served_records import LOOK_UP, RecordParser, wire_hash
 from sync.catalog.snapshot import Snapshot, build_snapshot
 from tests.builders import record
+from tests.proof.remembered import apply_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -172,13 +173,7 @@ class Memory:
     def run(self, *records: Any, looked_up: Iterable[Any] = (), removed: Iterable[str] = (), exact: bool = True) -> Run:
         """Find that out, and store it."""
         found = self.look(*records, looked_up=looked_up, removed=removed, exact=exact)
-        for change in (*found.changes.changes, *found.changes.unpublished):
-            if change.kind == "removed":
-                del self.documents[change.template_id], self.stored[change.template_id]
-            else:
-                self.documents[change.template_id] = found.document(change)
-                self.stored[change.template_id] = change.wire_hash
-        self.stored |= found.changes.rehashed
+        apply_changes(found.changes, found.document, self.stored, self.documents)
         return found
 
 

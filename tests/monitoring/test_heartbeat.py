@@ -19,6 +19,7 @@ from sync.errors import DatabaseError
 from sync.monitoring.heartbeat import Ping, notify, watchdog_interval
 from tests.hostile import Hostile, Reply, Request
 from tests.monitoring.monitor import Monitor
+from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,10 +122,8 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_server_that_is_down_is_one_warning_without_the_url(caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     with capture_logs() as logs, caplog.at_level("DEBUG"):
-        ping = Ping(f"http://127.0.0.1:{port}/secret-uuid")
+        ping = Ping(f"http://127.0.0.1:{free_port()}/secret-uuid")
         ping.start()
         ping.close(PATIENCE)
     assert logs == [{"event": "ping_failed", "reason": "the connection was refused", "log_level": "warning"}]

@@ -1,7 +1,7 @@
-"""What the database holds, as a run sees it: a model of the store, of a few lines.
+"""A short model of the store: the contents that a run loads, and their change by a run.
 
-tests/world.py compares the real store with it after each run; core_world.py plays on it alone, which is a hundred times
-as fast.
+tests/world.py compares the real store with it after each run; core_world.py uses only the model, which is a hundred times as
+fast.
 """
 
 from __future__ import annotations
@@ -14,11 +14,25 @@ from typing import TYPE_CHECKING, Self
 from sync.catalog.removals import SyncState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from sync.catalog.diff import Change, ChangeSet
     from sync.catalog.document import Document
     from sync.store.apply import Store
     from sync.synchronise import Plan
+
+
+def apply_changes(
+    changes: ChangeSet, document_of: Callable[[Change], Document], hashes: dict[str, str | None], documents: dict[str, Document]
+) -> None:
+    """Write the changes of a run into the stored hashes and documents, both by id."""
+    for change in (*changes.changes, *changes.unpublished):
+        if change.kind == "removed":
+            del hashes[change.template_id], documents[change.template_id]
+        else:
+            hashes[change.template_id], documents[change.template_id] = change.wire_hash, document_of(change)
+    assert changes.rehashed.keys() <= hashes.keys()
+    hashes |= changes.rehashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +45,28 @@ class Remembered:
 
     @classmethod
     def of(cls, store: Store) -> Self:
-        """Read what a real database holds."""
+        """Read the contents of a real database."""
         stored, state = store.load()
         return cls(stored, store.load_documents(sorted(stored)), state)
 
     def load(self) -> tuple[Mapping[str, str | None], SyncState]:
-        """Give what is present, by the hash of its bytes, and what runs remember."""
+        """Return the hashes of present templates by id, and the state."""
         return self.hashes, self.state
 
     def load_documents(self, ids: Sequence[str]) -> dict[str, Document]:
-        """Give some of the templates whole."""
+        """Return documents by id."""
         return {template_id: self.documents[template_id] for template_id in ids}
 
     def after(self, planned: Plan) -> Remembered:
-        """Give what it holds once a run's changes are written."""
-        hashes, documents, changes = dict(self.hashes), dict(self.documents), planned.changes
-        for change in (*changes.changes, *changes.unpublished):
-            if change.kind == "removed":
-                del hashes[change.template_id], documents[change.template_id]
-                continue
-            hashes[change.template_id], documents[change.template_id] = change.wire_hash, planned.document_of(change)
-        assert changes.rehashed.keys() <= hashes.keys()
-        return Remembered(hashes | {**changes.rehashed}, documents, planned.state)
+        """Return the contents after the changes of a run."""
+        hashes, documents = dict(self.hashes), dict(self.documents)
+        apply_changes(planned.changes, planned.document_of, hashes, documents)
+        return Remembered(hashes, documents, planned.state)
 
     @property
     def key(self) -> bytes:
-        """Identify the contents in a few bytes."""
-        # Without times: where nothing waits for time, no run differs for them.
+        """Return a hash of the contents."""
+        # Without times: runs do not depend on them if SYNC_HOLD is 0.
         held = sorted((template_id, each.runs) for template_id, each in self.state.held.items())
         unconfirmed = sorted(self.state.unconfirmed.items())
         state = held, unconfirmed, self.state.count_mismatch_ids, self.state.count_mismatch_runs

@@ -136,7 +136,7 @@ class Ping:
         network = self._network or Network()
         try:
             url, content = _with_suffix(self._url or "", suffix), text.encode("utf-8", "replace")
-            answer = http.send("POST", url, {}, content, network=network, limit=self._limit, most=_no_body)
+            answer = http.send("POST", url, {}, content, network=network, limit=self._limit, most=lambda _status: 0)
             if answer.status in http.OK:
                 return
             reason = f"HTTP {answer.status}"
@@ -145,10 +145,6 @@ class Ping:
         except Exception as error:  # noqa: BLE001 - a ping must never fail a run
             reason = type(error).__name__  # the message may contain the address
         get_logger().warning("ping_failed", reason=reason)
-
-
-def _no_body(_status: int) -> int:
-    return 0
 
 
 def _with_suffix(url: str, suffix: str) -> str:

@@ -81,9 +81,6 @@ class Dispatcher:
 
         Returns:
             The positions of the endpoints; a new endpoint has none while the feed is empty.
-
-        Raises:
-            DatabaseError: the database failed.
         """
         self.set_endpoints(endpoints)
         names = self._endpoints

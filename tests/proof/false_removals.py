@@ -37,7 +37,7 @@ SEED = 20261122
 EVENTS = ("delete", "reorder", "replace")
 RECORDS = {key: json.dumps({"TemplateId": key}).encode() for key in [*map(str, range(TEMPLATES)), "new"]}
 KNOWN = {key: wire_hash(raw) for key, raw in RECORDS.items()}
-"""All of them are recognised by their bytes: what they say does not matter here."""
+"""All are recognised by their bytes; their contents have no effect here."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Who may write: the lease, and the fence that makes it safe, on all three databases."""
+"""The lease, and the fencing token that makes it safe, on all three databases."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_
 
 def test_the_current_holder_has_a_name_a_start_and_an_expiry(database: Database) -> None:
     with engines.reading(database.engine) as connection:
-        nobody = leases.current_holder(connection)
-    assert (nobody.name, nobody.active, nobody.since) == ("no holder", False, None)
+        free = leases.current_holder(connection)
+    assert (free.name, free.active, free.since) == ("no holder", False, None)
     before = real_clock()
     take_lease(database.engine)
     with engines.reading(database.engine) as connection:

@@ -1,4 +1,4 @@
-"""An upgrade waits for the run under way, runs wait for the upgrade, and whoever slept through it commits nothing."""
+"""An upgrade waits for the active run, runs wait for the upgrade, and a run that lost its lease to one commits nothing."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def held_elsewhere(database: Database, expires: float) -> None:
 
 def test_an_upgrade_waits_for_the_run_under_way_and_gives_the_lease_back(behind: Database) -> None:
     held_elsewhere(behind, 9e9)
-    told: list[str] = []
-    upgrade = threading.Thread(target=lambda: schema.upgrade(behind.engine, waiting=told.append))
+    reported: list[str] = []
+    upgrade = threading.Thread(target=lambda: schema.upgrade(behind.engine, waiting=reported.append))
     upgrade.start()
-    wait_for(lambda: told == ["another host"])
+    wait_for(lambda: reported == ["another host"])
     assert schema.current(behind.engine)[1] is schema.State.BEHIND
     held_elsewhere(behind, 0)
     upgrade.join(60)

@@ -192,9 +192,9 @@ def test_the_first_run_after_the_upgrade_publishes_a_change(old: Database) -> No
     schema.upgrade(old.engine)
     outcome = sync([{**SERVED[0], "Title_en": "Other"}, *SERVED[1:]], old.engine, clock=at(0))
     assert (outcome.error, outcome.run.changed, outcome.run.unchanged) == (None, 1, 5)
-    told = old.rows("template_changes", "seq")[-1]
-    assert (told["seq"], told["template_id"]) == (17, "101")
-    assert told["fields"] == [{"field": "title_en", "old": "Battle Game", "new": "Other"}]
+    published = old.rows("template_changes", "seq")[-1]
+    assert (published["seq"], published["template_id"]) == (17, "101")
+    assert published["fields"] == [{"field": "title_en", "old": "Battle Game", "new": "Other"}]
     assert anomalies(old) == []
 
 

@@ -58,7 +58,7 @@ def body(records: Sequence[Any], total: Any = 12, **more: Any) -> bytes:
 
 
 def page(number: int) -> bytes:
-    """Write the honest body of one page."""
+    """Write the correct body of one page."""
     return body(AFTER[(number - 1) * SIZE : number * SIZE])
 
 
@@ -75,7 +75,7 @@ def sized(content: bytes, *headers: str, status: str = "200 OK", version: str = 
 
 
 def spoilt(change: Callable[[bytes], bytes], script: Script = HONEST) -> Script:
-    """Change the honest body of every page; look-ups stay honest."""
+    """Change the correct body of every page; look-ups stay correct."""
 
     def changed(request: Request) -> Reply:
         reply = script(request)
@@ -113,14 +113,14 @@ def always(reply: Reply) -> Script:
     return looked_up(reply, reply, lambda _request: reply)
 
 
-def until_then(honest: int, script: Script) -> Script:
+def until_then(correct: int, script: Script) -> Script:
     """Send valid replies to the first look-ups, then those of the other script."""
     look_ups = 0
 
     def turning(request: Request) -> Reply:
         nonlocal look_ups
         look_ups += request.page == 0
-        return (HONEST if request.page or look_ups <= honest else script)(request)
+        return (HONEST if request.page or look_ups <= correct else script)(request)
 
     return turning
 
